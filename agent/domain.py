@@ -1,0 +1,391 @@
+"""The records a run is made of: frozen, JSON both ways, one word per thing.
+
+Owns the vocabulary (see the glossary in ARCHITECTURE.md) and the legal moves between the
+states of a run. Knows nothing of git, rooms, GitHub or models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen value; bytes travel as base64 so that every record is JSON both ways."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
+
+# --- the run and its states ------------------------------------------------------------------
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    RECEIVED = "received"
+    TRIAGING = "triaging"
+    PREPARING = "preparing"
+    PLANNING = "planning"
+    AWAITING_APPROVAL = "awaiting_approval"
+    EDITING = "editing"
+    CHECKING = "checking"
+    REVIEWING = "reviewing"
+    PUBLISHING = "publishing"
+    OPEN = "open"
+    FOLLOWING_UP = "following_up"
+    MERGED = "merged"
+    CLOSED = "closed"
+    DECLINED = "declined"
+    NEEDS_HUMAN = "needs_human"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: States in which nothing more happens by itself.
+ENDS = frozenset(
+    {
+        RunState.MERGED,
+        RunState.CLOSED,
+        RunState.DECLINED,
+        RunState.NEEDS_HUMAN,
+        RunState.FAILED,
+        RunState.CANCELLED,
+    }
+)
+
+_STOPS = frozenset(
+    {RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED}
+)
+
+#: The legal moves; the diagram in ARCHITECTURE.md is tested against this table.
+MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.RECEIVED: frozenset({RunState.TRIAGING}) | _STOPS,
+    RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
+    RunState.PREPARING: frozenset({RunState.PLANNING}) | _STOPS,
+    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.EDITING}) | _STOPS,
+    RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
+    RunState.EDITING: frozenset({RunState.CHECKING}) | _STOPS,
+    RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
+    RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
+    RunState.PUBLISHING: frozenset({RunState.OPEN}) | _STOPS,
+    RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED})
+    | _STOPS,
+    RunState.FOLLOWING_UP: frozenset({RunState.OPEN, RunState.EDITING}) | _STOPS,
+} | {end: frozenset() for end in ENDS}
+
+
+class Reason(StrEnum):
+    """Why a run ended as it did, for machines; the sentence beside it is for people."""
+
+    READY = "ready"
+    DRY_RUN = "dry_run"
+    UNCLEAR = "unclear"
+    NO_RECIPE = "no_recipe"
+    REFUSED = "refused"
+    UNFIT = "repository_unfit"
+    CONFIG_INVALID = "config_invalid"
+    ENVIRONMENT = "environment_failed"
+    EDIT_FAILED = "edit_failed"
+    UNASKED_OPERATIONS = "unasked_operations"
+    POLICY = "policy"
+    NEW_FAILURES = "new_failures"
+    UNVERIFIED = "unverified"
+    NO_TESTS = "no_tests"
+    NO_ROOM = "no_room"
+    STORAGE_FULL = "storage_full"
+    INTERRUPTED = "interrupted"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal_error"
+
+
+class Run(Record):
+    """One attempt to carry out one ticket on one repository."""
+
+    run_id: str
+    """Time-ordered and unique; also names the run's folder."""
+    repository: str
+    """Absolute path of the user's repository (a clone address once GitHub is served)."""
+    ticket: str
+    """Where the ticket is read from: a path."""
+    base: str | None = None
+    """Branch, tag or commit to start from; None: what the repository has checked out."""
+    config_text: str | None = None
+    """A configuration file handed in by the caller in place of the repository's own."""
+    dry_run: bool = False
+    """Do everything but create the branch."""
+
+
+class Ticket(Record):
+    """The approved snapshot of a request; data, never instructions."""
+
+    ticket_id: str
+    """Short and safe in a branch name: the issue number or the file's stem."""
+    title: str
+    body: str
+    """Visible text only: HTML comments and invisible characters are removed."""
+    digest: str
+    """sha256 of title and body as they arrived."""
+    removed: tuple[str, ...] = ()
+    """What was taken out of the text, in words."""
+
+
+class Decision(Record):
+    """What triage makes of a ticket."""
+
+    accepted: bool
+    recipe: str | None = None
+    reason: Reason | None = None
+    sentence: str = ""
+
+
+# --- the code --------------------------------------------------------------------------------
+
+
+class Checkout(Record):
+    """A fixed commit of a repository, held in our mirror; the work tree is a cache of it."""
+
+    repository: str
+    mirror: str
+    """Absolute path of the bare mirror, whose git directory no foreign code can reach."""
+    commit: str
+    """Full object id of the base commit."""
+    base_branch: str | None
+    """Short name of the branch the base was taken from, where it was one."""
+    nearest_tag: str | None
+    """Newest tag reachable from the commit, for builds that read their version from it."""
+    subjects: tuple[str, ...] = ()
+    """Subjects of the latest commits (newest first, at most 50): the commit convention."""
+    uncommitted: int = 0
+    """Files with uncommitted changes in the user's work tree; never part of a run."""
+
+
+class ChangedFile(Record):
+    """One file before and after; None means that it does not exist on that side."""
+
+    path: str
+    """Relative to the repository root, with forward slashes."""
+    before: bytes | None
+    after: bytes | None
+    executable: bool = False
+
+
+class Change(Record):
+    """Edits against the base commit."""
+
+    base_commit: str
+    files: tuple[ChangedFile, ...]
+    """Sorted by path, each path once."""
+    notes: tuple[str, ...] = ()
+    """What was done, in words, for the pull-request text."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the base commit and every path, mode and new content."""
+        total = hashlib.sha256(self.base_commit.encode())
+        for file in self.files:
+            content = b"\0absent" if file.after is None else file.after
+            total.update(f"\0{file.path}\0{int(file.executable)}\0{len(content)}\0".encode())
+            total.update(content)
+        return total.hexdigest()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The touched paths, sorted."""
+        return tuple(file.path for file in self.files)
+
+
+class Severity(StrEnum):
+    """What a finding does to the decision."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    INFO = "info"
+
+
+class Finding(Record):
+    """One remark of a rule, at a place, with the way out."""
+
+    rule: str
+    severity: Severity
+    path: str
+    line: int | None
+    """1-based line in the new file; None for the file as a whole."""
+    message: str
+    fix: str
+
+
+class ClearedChange(Record):
+    """A Change that every rule let pass; only `agent.stages.policy.clear` makes one."""
+
+    change: Change
+    findings: tuple[Finding, ...]
+    """Findings below `block`."""
+
+
+class Plan(Record):
+    """What will be done, by whom, in which files."""
+
+    recipe: str
+    parameters: str
+    """The recipe's own parameters as JSON."""
+    steps: tuple[str, ...]
+    """In words, in order."""
+    paths: tuple[str, ...]
+    """Existing files the recipe means to edit; new files come on top."""
+
+
+# --- environment and checks ------------------------------------------------------------------
+
+
+class Environment(Record):
+    """A built environment of the repository, read-only in every room."""
+
+    key: str
+    """Names the folder in the store; equal inputs give an equal key."""
+    path: str
+    """Folder on the host, mounted as `/env` in a room."""
+    gate_path: str
+    """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
+    scripts_path: str
+    """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a room's user can
+    reach them; mounted as `/mergewright`."""
+    python: str
+    """Full version, as in 3.11.2."""
+    interpreter_mounts: tuple[tuple[str, str], ...]
+    """(host folder, path in the room) that the interpreter needs besides the root."""
+    interpreter: str
+    """Path of the base interpreter in the room."""
+    sources: tuple[str, ...]
+    """The files and config keys the environment was taken from."""
+    packages: tuple[str, ...]
+    """`name==version`, sorted."""
+
+
+class Status(StrEnum):
+    """How a check ended on one side."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNVERIFIED = "unverified"
+    """Its parts do not agree, or it proved nothing; never counted as passed."""
+    ABSENT = "absent"
+    """The repository does not have this check."""
+
+
+class CheckItem(Record):
+    """One thing a check speaks of: a test, a type error, a lint finding, a missing migration."""
+
+    item_id: str
+    """Stable between base and head: no line numbers."""
+    outcome: str
+    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`."""
+    text: str = ""
+    """What went wrong, cut to the essential."""
+    place: str = ""
+    """`path:line` where the tool names one."""
+
+
+class CheckResult(Record):
+    """One check on one side."""
+
+    name: str
+    status: Status
+    items: tuple[CheckItem, ...] = ()
+    """All tests by id, or all findings; equal ids may occur more than once for findings."""
+    unstable: tuple[str, ...] = ()
+    """Ids that did not come up again when the same tree was collected a second time."""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    command: tuple[str, ...] = ()
+    """What a person runs to see the same, without our sentinels."""
+    reason: str = ""
+    """Why it is unverified, failed as a whole, or absent."""
+    output: str = ""
+    """Head and tail of what it printed."""
+
+    def count(self, *outcomes: str) -> int:
+        """How many items have one of these outcomes."""
+        return sum(item.outcome in outcomes for item in self.items)
+
+
+class CheckReport(Record):
+    """All checks of one side, in the order in which they ran."""
+
+    side: str
+    """`base` or `head`."""
+    commit: str
+    change_digest: str | None
+    results: tuple[CheckResult, ...]
+
+    def result(self, name: str) -> CheckResult | None:
+        """The check of that name, if it was run."""
+        return next((result for result in self.results if result.name == name), None)
+
+
+class Comparison(Record):
+    """One check, base against head."""
+
+    name: str
+    base: Status
+    head: Status
+    verdict: Status
+    """`passed` when head has nothing that base has not; `unverified` when that is not proved."""
+    reason: str = ""
+    base_count: int = 0
+    """Tests run, or findings."""
+    head_count: int = 0
+    base_failures: int = 0
+    head_failures: int = 0
+    new_failures: tuple[CheckItem, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Stable ids of base that head does not have."""
+    unmatched: tuple[str, ...] = ()
+    """Ids that are not stable from one collection to the next: never called gone."""
+    added: tuple[str, ...] = ()
+    """Ids that only head has."""
+    seconds: float = 0.0
+    """On head."""
+
+
+class ReviewNotes(Record):
+    """A second model's view, or the word that there was none."""
+
+    ran: bool
+    sentence: str
+
+
+class Verdict(Record):
+    """The decision over all facts."""
+
+    publish: bool
+    reason: Reason
+    sentence: str
+
+
+class Outcome(Record):
+    """How a run ended; `agent.cli` prints it and `--json` is built from it."""
+
+    run_id: str
+    state: RunState
+    reason: Reason
+    sentence: str
+    branch: str | None = None
+    commit: str | None = None
+    pull_request_text: str | None = None
+    """The text itself."""
+    text_path: str | None = None
+    """Where that text is stored."""
+    log: str | None = None
+    """Path of the full run log."""
+    checks: tuple[Comparison, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    cost_usd: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether the ticket was carried out."""
+        return self.state is RunState.OPEN

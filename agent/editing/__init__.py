@@ -1,0 +1,1 @@
+"""How files of a work tree are read and changed."""

@@ -1,0 +1,62 @@
+"""Compose the order for a command that runs in the repository's environment, without network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.domain import Environment
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_GATE,
+    ROOM_OURS,
+    ROOM_TREE,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+)
+
+#: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
+PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"
+
+
+def order(
+    environment: Environment,
+    tree: Path,
+    argv: tuple[str, ...],
+    *,
+    environ: Mapping[str, str],
+    limits: RoomLimits,
+    files: tuple[RoomFile, ...] = (),
+    collect: tuple[str, ...] = (),
+) -> RoomOrder:
+    """Say how `argv` runs on a copy of `tree` with the environment in place.
+
+    Bytecode is never written: an edit of equal length within one second would leave a stale
+    `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
+    repository and its environment takes part.
+    """
+    mounts = [
+        Mount(source=environment.path, target=ROOM_ENVIRONMENT),
+        Mount(source=environment.gate_path, target=ROOM_GATE),
+        *(Mount(source=host, target=room) for host, room in environment.interpreter_mounts),
+        Mount(source=environment.scripts_path, target=ROOM_OURS),
+    ]
+    return RoomOrder(
+        argv=argv,
+        environ={
+            "PATH": f"{ROOM_ENVIRONMENT}/bin:{ROOM_GATE}/bin:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": ROOM_ENVIRONMENT,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONHASHSEED": "0",
+            **environ,
+        },
+        tree=str(tree),
+        mounts=tuple(mounts),
+        files=files,
+        directory=ROOM_TREE,
+        collect=collect,
+        limits=limits,
+    )

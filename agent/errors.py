@@ -1,0 +1,121 @@
+"""Errors of the agent, drawn as a tree; raise a leaf, catch a branch.
+
+AgentError
+  RunStopped        an expected end of a run; carries the reason code and the words for people
+    TicketUnclear     facts are missing or contradict each other; `questions` lists them all
+    NoRecipe          nothing here can carry the ticket out without a model
+    RequestRefused    the ticket or the repository asks for what the rules forbid
+    RepositoryUnfit   the repository cannot be worked on as it is
+    EnvironmentFailed its Python or its dependencies cannot be had
+    EditFailed        the edit could not be made as asked
+  TransientError    try the step again later
+    SandboxLost       the room ended without a word of its own
+    IndexUnavailable  the package index did not answer
+  PermanentError    an operator must act; a retry will not help
+    SandboxMissing    no room can be opened on this machine
+    SettingsInvalid   an operator's setting is wrong
+    StorageFull       the disk of the service is full
+
+`RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
+(`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
+"""
+
+from __future__ import annotations
+
+from agent.domain import Reason
+
+
+class AgentError(Exception):
+    """Something the agent could not do."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The sentence for people, with the next step to take where there is one."""
+        return str(self.args[0])
+
+
+class RunStopped(AgentError):
+    """The run ends here, for a reason people can act on."""
+
+    reason: Reason = Reason.UNFIT
+
+
+class TicketUnclear(RunStopped):
+    """Facts are missing from the ticket, or contradict each other."""
+
+    reason = Reason.UNCLEAR
+
+    def __init__(self, questions: tuple[str, ...]) -> None:
+        listed = "\n".join(f"- {question}" for question in questions)
+        super().__init__(f"The ticket leaves open:\n{listed}")
+        self.questions = questions
+
+    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...]]]:
+        return type(self), (self.questions,)
+
+
+class NoRecipe(RunStopped):
+    """No recipe fits this ticket, and no model is configured; a person has to do it."""
+
+    reason = Reason.NO_RECIPE
+
+
+class RequestRefused(RunStopped):
+    """The request is not allowed."""
+
+    reason = Reason.REFUSED
+
+
+class RepositoryUnfit(RunStopped):
+    """The repository cannot be worked on as it is."""
+
+    reason = Reason.UNFIT
+
+
+class ConfigInvalid(RepositoryUnfit):
+    """The repository's configuration file has an error."""
+
+    reason = Reason.CONFIG_INVALID
+
+
+class EnvironmentFailed(RunStopped):
+    """The repository's environment could not be built."""
+
+    reason = Reason.ENVIRONMENT
+
+
+class EditFailed(RunStopped):
+    """The edit could not be made as asked."""
+
+    reason = Reason.EDIT_FAILED
+
+
+class TransientError(AgentError):
+    """Try again later."""
+
+
+class SandboxLost(TransientError):
+    """The room ended without proof that the command in it ever started."""
+
+
+class IndexUnavailable(TransientError):
+    """The package index did not answer."""
+
+
+class PermanentError(AgentError):
+    """An operator must act before this can work."""
+
+
+class SandboxMissing(PermanentError):
+    """No sealed room can be opened on this machine, and nothing runs outside one."""
+
+
+class SettingsInvalid(PermanentError):
+    """An operator's setting is wrong."""
+
+
+class StorageFull(PermanentError):
+    """The disk that holds Mergewright's own data is full."""

@@ -1,0 +1,1 @@
+"""The rules a change must pass before any of it runs; one module per rule, pure."""

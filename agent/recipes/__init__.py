@@ -1,0 +1,1 @@
+"""Recipes: deterministic answers to frequent, well-shaped tickets; one module per shape."""

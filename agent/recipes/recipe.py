@@ -1,0 +1,82 @@
+"""What a recipe is: recognise a ticket, settle its facts against the code, edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from agent.domain import Record, Ticket
+from repo_config.detect import Project, Tree
+from repo_config.schema import RepoConfig
+
+
+class Edits(Record):
+    """New contents of files, and what was done in words."""
+
+    files: dict[str, bytes]
+    """By path; new or replaced."""
+    notes: tuple[str, ...]
+
+
+class ProducingCommand(Record):
+    """One command that may run in the room, on the edited tree, to produce further files."""
+
+    script: str
+    """File name below `agent/recipes/inside`, mounted at /mergewright/recipes; run by the
+    environment's interpreter with the tree as working directory."""
+    args: tuple[str, ...]
+    environ: dict[str, str]
+    globs: tuple[str, ...]
+    """Relative to the tree: only new regular files matching these become part of the Change."""
+    report: str = "report.json"
+    """Name of the file the script writes to /out, handed to `accept_produced`."""
+
+
+class Recipe(Protocol):
+    """One ticket shape. Implemented by modules' single instance; none has state."""
+
+    name: str
+    """Short, with dashes: `add-django-field`."""
+
+    def match(self, ticket: Ticket) -> bool:
+        """Whether the ticket has this shape, from its text alone."""
+        ...
+
+    def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
+        """Turn the ticket into the recipe's parameters (JSON), every fact proved by the code.
+
+        Raises:
+            TicketUnclear: With every question at once; nothing is guessed.
+            RequestRefused: The ticket asks for what cannot be done.
+        """
+        ...
+
+    def steps(self, parameters: str) -> tuple[str, ...]:
+        """Say in words what will be done."""
+        ...
+
+    def touches(self, parameters: str) -> tuple[str, ...]:
+        """Existing paths that will be edited."""
+        ...
+
+    def apply(self, tree: Tree, parameters: str) -> Edits:
+        """Edit; pure."""
+        ...
+
+    def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
+        """The command that produces further files from the edited tree, if one is needed."""
+        ...
+
+    def accept_produced(
+        self, parameters: str, report: bytes, files: Mapping[str, bytes]
+    ) -> tuple[str, ...]:
+        """Hold what was produced against what was asked; return notes in words.
+
+        Raises:
+            EditFailed: Something was produced that nobody asked for, or too little.
+        """
+        ...
+
+    def title(self, parameters: str) -> str:
+        """Subject for the commit, imperative, without prefix, at most 60 characters."""
+        ...

@@ -1,0 +1,1 @@
+"""The file a repository commits to say how it wants to be worked on; a leaf, pure."""
