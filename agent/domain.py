@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
 
 class Record(BaseModel):
     """A frozen value; bytes travel as base64 so that every record is JSON both ways."""
@@ -117,6 +120,9 @@ class Run(Record):
     """A configuration file handed in by the caller in place of the repository's own."""
     dry_run: bool = False
     """Do everything but create the branch."""
+    started: int
+    """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
+    the same one."""
 
 
 class Ticket(Record):
@@ -134,12 +140,10 @@ class Ticket(Record):
 
 
 class Decision(Record):
-    """What triage makes of a ticket."""
+    """What triage makes of a ticket it accepts."""
 
-    accepted: bool
-    recipe: str | None = None
-    reason: Reason | None = None
-    sentence: str = ""
+    recipe: str
+    sentence: str
 
 
 # --- the code --------------------------------------------------------------------------------
@@ -171,6 +175,8 @@ class ChangedFile(Record):
     before: bytes | None
     after: bytes | None
     executable: bool = False
+    was_executable: bool | None = None
+    """Before the change; None: not known, or a new file."""
 
 
 class Change(Record):
@@ -230,12 +236,23 @@ class Plan(Record):
     """What will be done, by whom, in which files."""
 
     recipe: str
+    title: str
+    """Imperative, for the commit and the branch."""
     parameters: str
     """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     """In words, in order."""
     paths: tuple[str, ...]
     """Existing files the recipe means to edit; new files come on top."""
+
+
+class Contract(Record):
+    """What the repository demands: read once, at the base commit, before any edit."""
+
+    config: RepoConfig
+    project: Project
+    source: str | None
+    """The file the configuration was read from; None: all defaults."""
 
 
 # --- environment and checks ------------------------------------------------------------------
@@ -263,6 +280,15 @@ class Environment(Record):
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
+
+
+class Prepared(Record):
+    """All that is fixed before the first edit."""
+
+    run: Run
+    checkout: Checkout
+    contract: Contract
+    environment: Environment
 
 
 class Status(StrEnum):
@@ -335,6 +361,8 @@ class Comparison(Record):
     verdict: Status
     """`passed` when head has nothing that base has not; `unverified` when that is not proved."""
     reason: str = ""
+    counts_tests: bool = False
+    """Whether the counts are tests run, or findings."""
     base_count: int = 0
     """Tests run, or findings."""
     head_count: int = 0

@@ -6,8 +6,10 @@ AgentError
     NoRecipe          nothing here can carry the ticket out without a model
     RequestRefused    the ticket or the repository asks for what the rules forbid
     RepositoryUnfit   the repository cannot be worked on as it is
+      ConfigInvalid     its configuration file has an error
     EnvironmentFailed its Python or its dependencies cannot be had
     EditFailed        the edit could not be made as asked
+    PolicyRefused     a rule forbids the change; `findings` names each place and the way out
   TransientError    try the step again later
     SandboxLost       the room ended without a word of its own
     IndexUnavailable  the package index did not answer
@@ -22,7 +24,7 @@ AgentError
 
 from __future__ import annotations
 
-from agent.domain import Reason
+from agent.domain import Finding, Reason, Severity
 
 
 class AgentError(Exception):
@@ -91,6 +93,32 @@ class EditFailed(RunStopped):
     """The edit could not be made as asked."""
 
     reason = Reason.EDIT_FAILED
+
+
+class PolicyRefused(RunStopped):
+    """A rule forbids the change."""
+
+    reason = Reason.POLICY
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        """Name every blocking finding.
+
+        Args:
+            findings: All that the rules found; the message lists the blocking ones.
+        """
+        blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
+        listed = "\n".join(f"- {_in_words(finding)}" for finding in blocking)
+        super().__init__(f"The change was refused by policy:\n{listed}")
+        self.findings = findings
+
+    def __reduce__(self) -> tuple[type[PolicyRefused], tuple[tuple[Finding, ...]]]:
+        return type(self), (self.findings,)
+
+
+def _in_words(finding: Finding) -> str:
+    line = f":{finding.line}" if finding.line is not None else ""
+    place = f" {finding.path}{line}" if finding.path else ""
+    return f"{finding.rule}:{place} {finding.message}. {finding.fix}"
 
 
 class TransientError(AgentError):

@@ -141,8 +141,8 @@ class Forge(Protocol):
         """Read the ticket as data."""
         ...
 
-    def deliver(self, run: Run, outcome: Outcome, log: Path) -> Outcome:
-        """Hand text and log to the reader; return the outcome with their places filled in.
+    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        """Hand the text to the reader; return the outcome with its place filled in.
 
         May run twice: the same run overwrites its own earlier delivery.
         """
@@ -160,12 +160,25 @@ class SourceArchive(Record):
     requires_python: str | None = None
 
 
+class IndexAccess(Record):
+    """How the index is reached; for the host and for the fetch room only, never shown."""
+
+    url: str
+    """Address of the simple index, with credentials where it needs them."""
+    ca_bundle: str | None = None
+    """Certificate file on the host that the operator trusts beyond the usual ones."""
+
+
 class PackageIndex(Protocol):
     """The package index, as far as the fetch phase needs it from outside a room."""
 
     @property
     def url(self) -> str:
-        """Address of the simple index in use."""
+        """Address of the simple index in use, without credentials."""
+        ...
+
+    def access(self) -> IndexAccess:
+        """What the fetch phase needs to reach the index."""
         ...
 
     def hosts(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,17 @@ class Services:
     forge: Forge
     sandbox: Sandbox
     index: PackageIndex
+    say: Callable[[str], None]
+    """Tells whoever watches one line of progress within the present step."""
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
         return self.settings.home / "runs" / run.run_id
 
-    def tree_folder(self, run: Run) -> Path:
-        """Folder of the run's work tree: a cache, gone after the run."""
-        return self.settings.home / "trees" / run.run_id
+    def base_folder(self, run: Run) -> Path:
+        """Work tree of the base commit: a cache, gone after the run, never written to."""
+        return self.settings.home / "trees" / run.run_id / "base"
+
+    def head_folder(self, run: Run) -> Path:
+        """Work tree that holds the change: a cache as well, rebuilt from commit and Change."""
+        return self.settings.home / "trees" / run.run_id / "head"

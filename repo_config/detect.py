@@ -1,24 +1,24 @@
-"""Read from a repository's files what it does not say in its configuration. Pure: no code runs."""
+"""Read from a repository's files what it does not say in its configuration. Pure: no code runs.
+
+Owns the order of precedence and the record of the result; where each fact stands in a project's
+files is known to `python_versions`, `dependencies`, `django_projects` and `suites`.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from pydantic import BaseModel, ConfigDict
 
+from repo_config import dependencies, django_projects, frameworks, python_versions, suites
+from repo_config.dependencies import Dependency
+from repo_config.located import inert
+from repo_config.project_files import Files, Found, table
 from repo_config.schema import RepoConfig
+from repo_config.suites import PytestSettings
+from repo_config.tree import Tree
 
+__all__ = ["DjangoProject", "Project", "Tree", "project"]
 
-class Tree(Protocol):
-    """A work tree to read: tracked regular files only."""
-
-    def paths(self) -> tuple[str, ...]:
-        """All paths, relative, with forward slashes, sorted."""
-        ...
-
-    def read(self, path: str) -> bytes:
-        """Content of one of these paths."""
-        ...
+_CONFIGURED = "configuration"
 
 
 class DjangoProject(BaseModel):
@@ -48,15 +48,145 @@ class Project(BaseModel):
     test_runner: str | None
     """pytest, django, or None when there are no tests."""
     test_script: str | None
-    """For Django's runner."""
+    """For Django's runner: the script that starts it. None where none was found."""
     type_tool: str | None
     """mypy or None."""
     lint_tools: tuple[str, ...]
     """Of ruff, flake8, black."""
     origins: dict[str, str] = {}
     """For each of the above: the file and key it was taken from."""
+    unreadable: dict[str, str] = {}
+    """Project files that could not be read, with the reason; they count as absent."""
 
 
 def project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know."""
-    raise NotImplementedError
+    files = Files(tree)
+    origins: dict[str, str] = {}
+    declared = dependencies.declared(files)
+    pytest = suites.pytest_settings(files)
+
+    def note(key: str, found: Found | None) -> str | None:
+        if found:
+            origins[key] = found.origin
+        return found.value if found else None
+
+    given = Found(config.framework, _from("framework")) if config.framework != "auto" else None
+    framework = note("framework", given or frameworks.detect(files, declared, pytest)) or "none"
+    django = _django(files, config, pytest, origins) if framework == "django" else None
+    manage = django.manage if django else None
+    runner = note("test_runner", _runner(files, config, declared, pytest, manage, framework))
+    script = config.checks.tests.script or suites.script(files, manage)
+    if runner == "django" and script:
+        origins["test_script"] = (
+            _from("checks.tests.script") if config.checks.tests.script else script
+        )
+    lint = _lint(files, config)
+    if lint:
+        origins["lint_tools"] = ", ".join(f"{found.value}: {found.origin}" for found in lint)
+    return Project(
+        framework=framework,
+        python_version=note("python_version", _python_version(files, config)),
+        django=django,
+        test_runner=runner,
+        test_script=script if runner == "django" else None,
+        type_tool=note("type_tool", _types(files, config)),
+        lint_tools=tuple(found.value for found in lint),
+        origins={key: inert(origin) for key, origin in origins.items()},
+        unreadable={path: inert(reason) for path, reason in files.unreadable.items()},
+    )
+
+
+def _from(key: str) -> str:
+    return f"{_CONFIGURED}: {key}"
+
+
+def _python_version(files: Files, config: RepoConfig) -> Found | None:
+    if config.python.version:
+        return Found(config.python.version, _from("python.version"))
+    return python_versions.lowest(files)
+
+
+def _django(
+    files: Files, config: RepoConfig, pytest: PytestSettings | None, origins: dict[str, str]
+) -> DjangoProject:
+    scripts = django_projects.manage_scripts(files)
+    variable = config.env.get(django_projects.VARIABLE)
+    given: Found | None = None
+    if config.django.settings:
+        given = Found(config.django.settings, _from("django.settings"))
+    elif variable:
+        given = Found(variable, _from(f"env.{django_projects.VARIABLE}"))
+    manage = config.django.manage or next(iter(scripts), None)
+    if manage and not config.django.manage and django_projects.is_aside(manage):
+        # An example's manage.py says nothing about a project that is started otherwise.
+        other = given or django_projects.settings_module(files, pytest, None)
+        manage = None if other else manage
+    settings = given or django_projects.settings_module(files, pytest, manage)
+    module = settings.value if settings else None
+    path, path_origin = django_projects.python_path(files, pytest, manage, module)
+    origins["django.python_path"] = path_origin
+    if settings:
+        origins["django.settings_module"] = settings.origin
+    if manage:
+        origins["django.manage"] = _from("django.manage") if config.django.manage else manage
+    return DjangoProject(settings_module=module, manage=manage, python_path=path)
+
+
+def _runner(
+    files: Files,
+    config: RepoConfig,
+    declared: tuple[Dependency, ...],
+    pytest: PytestSettings | None,
+    manage: str | None,
+    framework: str,
+) -> Found | None:
+    asked = config.checks.tests.runner
+    if asked == "off":
+        return None
+    if asked != "auto":
+        return Found(asked, _from("checks.tests.runner"))
+    return suites.runner(files, pytest, declared, manage, is_django=framework == "django")
+
+
+def _types(files: Files, config: RepoConfig) -> Found | None:
+    asked = config.checks.types.tool
+    if asked == "off":
+        return None
+    if asked == "mypy":
+        return Found("mypy", _from("checks.types.tool"))
+    return _section_of(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",))
+
+
+def _lint(files: Files, config: RepoConfig) -> tuple[Found, ...]:
+    asked = config.checks.lint
+    if asked == "off":
+        return ()
+    if asked != "auto":
+        return tuple(Found(name, _from("checks.lint")) for name in dict.fromkeys(asked))
+    found = (
+        _section_of(files, "ruff", ("ruff.toml", ".ruff.toml"), ()),
+        _section_of(files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False),
+        _section_of(files, "black", (), ()),
+    )
+    return tuple(one for one in found if one)
+
+
+def _section_of(
+    files: Files,
+    tool: str,
+    own: tuple[str, ...],
+    shared: tuple[str, ...],
+    *,
+    in_pyproject: bool = True,
+) -> Found | None:
+    """The tool when it has a file of its own, or a section in a file that is shared."""
+    for path in own:
+        if files.has(path):
+            return Found(tool, path)
+    if in_pyproject and tool in table(files.pyproject, "tool"):
+        return Found(tool, f"pyproject.toml: tool.{tool}")
+    for path in shared:
+        if tool in files.ini(path):
+            return Found(tool, f"{path}: [{tool}]")
+    return None

@@ -1,38 +1,66 @@
-"""What `.github/mergewright.yml` may say. Only keys that do something are accepted."""
+"""What `.github/mergewright.yml` may say. Only keys that do something are accepted.
+
+Owns the keys, their types, defaults and meaning (the text under each field is the one that
+editors and the reference show). The form of single texts is left to `values`, reading the file
+to `load`.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from repo_config.values import (
+    BranchName,
+    BranchPrefix,
+    Glob,
+    ModuleName,
+    Plain,
+    ProjectName,
+    PythonMinor,
+    RelativePath,
+    RequirementLine,
+    VariableName,
+    VariableValue,
+)
+
+
+def _whole(value: object) -> object:
+    # A literal compares with ==, which would take true and 1.0 for 1.
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
 
 
 class Section(BaseModel):
     """A mapping of the file: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 class PythonSection(Section):
     """Which Python, and what is installed beside the repository's own dependencies."""
 
-    version: str | None = None
+    version: PythonMinor | None = None
     """Minor version as in "3.11"; default: from requires-python, .python-version, classifiers."""
-    install: tuple[str, ...] = ()
+    install: tuple[RequirementLine, ...] = ()
     """More to install for the checks: requirement specifiers, or `-r path` of a requirements
     file in the repository."""
-    extras: tuple[str, ...] | None = None
+    extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev."""
-    groups: tuple[str, ...] | None = None
+    groups: tuple[ProjectName, ...] | None = None
     """Dependency groups; default: those named like test, tests, testing, dev."""
 
 
 class DjangoSection(Section):
     """Where Django is started."""
 
-    manage: str | None = None
+    manage: RelativePath | None = None
     """Path of manage.py; default: the one nearest to the root, if there is one."""
-    settings: str | None = None
+    settings: ModuleName | None = None
     """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
     configuration, then of manage.py."""
 
@@ -42,19 +70,22 @@ class TypesSection(Section):
 
     tool: Literal["auto", "mypy", "off"] = "auto"
     """auto: mypy where the repository has a mypy configuration."""
-    args: tuple[str, ...] = ()
+    args: tuple[Plain, ...] = ()
     """Further arguments, such as --strict or the paths to check."""
 
 
 class TestsSection(Section):
     """Test suite."""
 
+    # The name begins with "Test"; this keeps pytest from collecting it.
+    __test__: ClassVar[bool] = False
+
     runner: Literal["auto", "pytest", "django", "off"] = "auto"
     """auto: pytest where it is configured or declared, else Django's runner."""
-    script: str | None = None
+    script: RelativePath | None = None
     """For Django's runner: the script that starts it (manage.py, runtests.py, tests/runtests.py);
     with manage.py the argument `test` is added."""
-    args: tuple[str, ...] = ()
+    args: tuple[Plain, ...] = ()
     """Further arguments for the runner."""
     minutes: int = Field(default=10, ge=1)
     """After this long the suite is ended and counts as failed."""
@@ -66,7 +97,9 @@ class ChecksSection(Section):
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
     types: TypesSection = TypesSection()
+    """Type check."""
     tests: TestsSection = TestsSection()
+    """Test suite."""
     lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black"], ...] = "auto"
     """auto: those of ruff, flake8 and black that the repository has a configuration of."""
 
@@ -74,13 +107,14 @@ class ChecksSection(Section):
 class ScopeSection(Section):
     """What a change may touch."""
 
-    allow: tuple[str, ...] = ("**",)
-    """Glob patterns of paths that may be touched."""
-    protect: tuple[str, ...] = (".github/**",)
-    """Glob patterns of paths that are never touched."""
-    human_only: tuple[str, ...] = ()
-    """Glob patterns of paths that only people change; a ticket that needs them is declined."""
+    allow: tuple[Glob, ...] = ("**",)
+    """Patterns, as in .gitignore, of paths that may be touched."""
+    protect: tuple[Glob, ...] = (".github/**",)
+    """Patterns of paths that are never touched."""
+    human_only: tuple[Glob, ...] = ()
+    """Patterns of paths that only people change; a ticket that needs them is declined."""
     max_files: int = Field(default=20, ge=1)
+    """Files that one change may touch."""
     max_lines: int = Field(default=600, ge=1)
     """Lines added and removed together."""
 
@@ -95,25 +129,42 @@ class LimitsSection(Section):
 class PullRequestSection(Section):
     """How the result is handed over."""
 
-    base: str | None = None
+    base: BranchName | None = None
     """Branch to start from; default: what the repository has checked out."""
-    branch_prefix: str = "mergewright/"
+    branch_prefix: BranchPrefix = "mergewright/"
     """What branch names begin with."""
 
 
 class RepoConfig(Section):
     """The whole file; every key is optional."""
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
     """Of this format."""
     python: PythonSection = PythonSection()
-    env: dict[str, str] = {}
+    """Which Python, and what is installed beside the repository's own dependencies."""
+    env: dict[VariableName, VariableValue] = {}
     """Environment variables for checks. No secrets: they are shown in the log."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
+    """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
     """The only HTTP client that changed code may import."""
     django: DjangoSection = DjangoSection()
+    """Where Django is started."""
     checks: ChecksSection = ChecksSection()
+    """Which checks run, before and after the change."""
     scope: ScopeSection = ScopeSection()
+    """What a change may touch."""
     limits: LimitsSection = LimitsSection()
+    """What a run may use."""
     pull_request: PullRequestSection = PullRequestSection()
+    """How the result is handed over."""
+
+
+def json_schema() -> dict[str, object]:
+    """Describe the file for editors (JSON Schema 2020-12)."""
+    described = RepoConfig.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **described,
+        "title": "Mergewright repository configuration",
+    }

@@ -55,8 +55,23 @@ def order(
         },
         tree=str(tree),
         mounts=tuple(mounts),
-        files=files,
+        files=(*_generated(environment, tree), *files),
         directory=ROOM_TREE,
         collect=collect,
         limits=limits,
+    )
+
+
+def _generated(environment: Environment, tree: Path) -> tuple[RoomFile, ...]:
+    """Files that the build of the repository has made in its tree, such as a version module.
+
+    An editable install needs them there. What the tree has of its own is never replaced.
+    """
+    place = Path(environment.path).parent / "generated"
+    if not place.is_dir():
+        return ()
+    return tuple(
+        RoomFile(path=f"{ROOM_TREE}/{path}", content=file.read_bytes())
+        for file in sorted(place.rglob("*"))
+        if file.is_file() and not (tree / (path := file.relative_to(place).as_posix())).exists()
     )

@@ -1,0 +1,44 @@
+# Every target sets up what it needs. PYTHON: a Python 3.11 or newer to make the environment with.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check lint bench lock format clean
+
+demo: $(READY) room
+	$(BIN)/mergewright demo
+
+test: $(READY) room
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(READY) room
+	$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The room needs bubblewrap: installed here where that is possible, else the command is printed.
+.PHONY: room
+room:
+	@deploy/ensure-room
+
+$(READY): pyproject.toml requirements.lock deploy/make-venv
+	@PYTHON="$(PYTHON)" deploy/make-venv $(VENV)
+	@touch $@
+
+lock: $(READY)
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The parts of the bubblewrap room: walls, slots, cgroup, channel, and the attempts on them."""

@@ -1,0 +1,172 @@
+"""Bound the memory and the number of tasks of a whole room, where this machine lets us.
+
+Works with cgroup v2 and v1. Where no group can be made, rooms are bounded per process and by
+sampling from inside instead (see `agent/adapters/inside/room.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from agent.errors import SandboxLost
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+_PARENT = "mergewright"
+_GONE_SECONDS = 5.0
+
+
+@dataclass
+class Cgroup:
+    """The group of one room: one folder in version 2, one per controller in version 1."""
+
+    folders: dict[str, Path] = field(default_factory=dict)
+    """By controller; `memory` and `pids` may be the same folder."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def add(self, pids: Iterable[int]) -> None:
+        """Put processes under the limits; what they start later is in as well."""
+        for folder in set(self.folders.values()):
+            for pid in pids:
+                (folder / "cgroup.procs").write_text(str(pid))
+
+    def hit(self) -> str | None:
+        """Name the limit that was reached so far."""
+        if _count(self.folders.get("memory"), ("memory.events", "memory.oom_control"), "oom_kill"):
+            return "memory"
+        if _count(self.folders.get("pids"), ("pids.events",), "max"):
+            return "processes"
+        return None
+
+    def kill(self) -> None:
+        """Kill everything in the group."""
+        for folder in set(self.folders.values()):
+            with suppress(OSError):
+                (folder / "cgroup.kill").write_text("1")
+                continue
+            for pid in _members(folder):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Take the group down; whatever is still in it is killed.
+
+        A process that even SIGKILL does not end in time keeps the group for now; it is removed
+        when its slot is claimed again.
+        """
+        give_up = time.monotonic() + _GONE_SECONDS
+        for folder in set(self.folders.values()):
+            while folder.exists():
+                try:
+                    folder.rmdir()
+                except OSError:
+                    if time.monotonic() > give_up:
+                        break
+                    self.kill()
+                    time.sleep(0.01)
+
+
+def create(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -> Cgroup:
+    """Make a fresh group; the result lists only the controllers that can be had here."""
+    remove_stale(name, root)
+    group = Cgroup()
+    for controller, parent in _parents(root).items():
+        folder = parent / name
+        try:
+            folder.mkdir(exist_ok=folder in group.folders.values())
+            _set(folder, controller, memory_bytes, tasks)
+        except FileExistsError as problem:
+            raise SandboxLost(f"{folder} still holds a process that cannot be killed.") from problem
+        except OSError:
+            if folder not in group.folders.values():
+                with suppress(OSError):
+                    folder.rmdir()
+            continue
+        group.folders[controller] = folder
+    return group
+
+
+def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
+    """Remove a group that a killed process left behind; call it under the lock of its slot."""
+    left = {
+        controller: parent / name
+        for controller, parent in _parents(root).items()
+        if (parent / name).is_dir()
+    }
+    Cgroup(left).remove()
+
+
+def names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
+    """Names of existing groups that begin like this."""
+    return {
+        folder.name for parent in _parents(root).values() for folder in parent.glob(f"{prefix}*")
+    }
+
+
+def _parents(root: Path) -> dict[str, Path]:
+    """Where groups are made, by controller; empty where we may not."""
+    if (root / "cgroup.controllers").exists():
+        parent = root / _PARENT
+        try:
+            parent.mkdir(exist_ok=True)
+            for folder in (root, parent):
+                for controller in ("memory", "pids"):
+                    if controller not in (folder / "cgroup.subtree_control").read_text().split():
+                        (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+        except OSError:
+            return {}
+        return {"memory": parent, "pids": parent}
+    parents = {}
+    for controller in ("memory", "pids"):
+        parent = root / controller / _PARENT
+        try:
+            if not (root / controller / "cgroup.procs").exists():
+                continue
+            parent.mkdir(exist_ok=True)
+        except OSError:
+            continue
+        parents[controller] = parent
+    return parents
+
+
+def _set(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
+    if controller == "pids":
+        (folder / "pids.max").write_text(str(tasks))
+    elif (folder / "memory.max").exists():
+        (folder / "memory.max").write_text(str(memory_bytes))
+        with suppress(OSError):  # absent where the kernel has no swap
+            (folder / "memory.swap.max").write_text("0")
+    else:
+        (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
+        with suppress(OSError):
+            (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
+
+
+def _members(folder: Path) -> list[int]:
+    try:
+        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
+
+
+def _count(folder: Path | None, files: tuple[str, ...], key: str) -> int:
+    if folder is None:
+        return 0
+    for name in files:
+        with suppress(OSError):
+            for line in (folder / name).read_text().splitlines():
+                word, _, number = line.partition(" ")
+                if word == key:
+                    return int(number)
+    return 0

@@ -1,0 +1,88 @@
+"""Say whether bubblewrap can make a room on this machine, and if not, what to do about it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from agent.errors import SandboxMissing
+
+OLDEST = (0, 8, 0)
+_INSTALL = {
+    "apt-get": "apt-get install bubblewrap",
+    "dnf": "dnf install bubblewrap",
+    "pacman": "pacman -S bubblewrap",
+    "apk": "apk add bubblewrap",
+    "zypper": "zypper install bubblewrap",
+}
+# Settings that forbid user namespaces, the value that does, and the command that allows them.
+_SWITCHES = (
+    ("kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    ("user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=15000"),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+
+
+def check() -> None:
+    """Refuse to go on where there is no bubblewrap of a version that has every wall.
+
+    Raises:
+        SandboxMissing: With the one command that installs it.
+    """
+    found = shutil.which("bwrap")
+    if found is None:
+        raise SandboxMissing(
+            "Nothing runs outside a sealed room, and bubblewrap (bwrap) is not installed. "
+            f"Install it: {install_command()}"
+        )
+    have = version(found)
+    if have < OLDEST:
+        words = ".".join(map(str, have))
+        raise SandboxMissing(
+            f"bubblewrap {words} lacks walls that a room needs; 0.8.0 or newer is required. "
+            f"Install it: {install_command()}"
+        )
+
+
+def install_command() -> str:
+    """The command that installs bubblewrap here."""
+    for tool, command in _INSTALL.items():
+        if shutil.which(tool):
+            return command if os.geteuid() == 0 else f"sudo {command}"
+    return "see https://github.com/containers/bubblewrap"
+
+
+@functools.lru_cache(maxsize=4)
+def version(path: str) -> tuple[int, ...]:
+    """Ask bubblewrap for its version, once."""
+    try:
+        answer = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as problem:
+        raise SandboxMissing(f"{path} does not work: {problem}") from problem
+    numbers = re.search(r"(\d+)\.(\d+)\.(\d+)", answer)
+    return tuple(int(number) for number in numbers.groups()) if numbers else (0,)
+
+
+def explain(complaint: str) -> str | None:
+    """Tell the operator what forbids namespaces, if that is what bubblewrap complains about."""
+    signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
+    if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
+        return None
+    for name, forbids, command in _SWITCHES:
+        path = Path("/proc/sys") / name
+        if path.exists() and path.read_text().strip() == forbids:
+            return f"This machine forbids user namespaces. Allow them: {command}"
+    return (
+        "This machine does not let bubblewrap make namespaces (inside a container, that takes "
+        "a container with the rights for it, or running Mergewright on the host)."
+    )

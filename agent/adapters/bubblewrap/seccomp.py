@@ -1,0 +1,135 @@
+"""Take away the kernel calls that a test suite does not need and an escape does.
+
+Builds the filter program for bubblewrap's `--seccomp`; refused calls fail with an error number,
+so programs that only try them go on. Where the processor is not in the table there is no filter,
+and `doctor` says so.
+"""
+
+from __future__ import annotations
+
+import errno
+import platform
+import socket
+import struct
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+# Offsets in the record that the kernel hands to the filter.
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
+_X32 = 0x40000000
+_NEW_NAMESPACES = 0x7E020000
+"""CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}."""
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_TYPING = (0x5412, 0x541C)
+"""TIOCSTI and TIOCLINUX: put characters into somebody's terminal."""
+
+# Numbers for x86_64 and aarch64; None where the call does not exist.
+_REFUSED: dict[str, tuple[int | None, int]] = {
+    "acct": (163, 89),
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "delete_module": (176, 106),
+    "fanotify_init": (300, 262),
+    "finit_module": (313, 273),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "init_module": (175, 105),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "kcmp": (312, 272),
+    "kexec_file_load": (320, 294),
+    "kexec_load": (246, 104),
+    "keyctl": (250, 219),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "move_pages": (279, 239),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "perf_event_open": (298, 241),
+    "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "reboot": (169, 142),
+    "request_key": (249, 218),
+    "setns": (308, 268),
+    "swapoff": (168, 225),
+    "swapon": (167, 224),
+    "syslog": (103, 116),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+    "vhangup": (153, 58),
+}
+_CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+
+def program(machine: str | None = None) -> bytes | None:
+    """Build the filter for this processor; None where it is not known."""
+    found = _ARCHITECTURES.get(machine or platform.machine())
+    if found is None:
+        return None
+    architecture, column = found
+    steps = [
+        # Another calling convention (32-bit programs) would slip past the numbers below.
+        _load(_ARCHITECTURE),
+        *_unless(_EQUAL, architecture, errno.ENOSYS),
+        _load(_NUMBER),
+        *_if(_AT_LEAST, _X32, errno.ENOSYS),
+    ]
+    for numbers in _REFUSED.values():
+        number = numbers[column]
+        if number is not None:
+            steps += _if(_EQUAL, number, errno.EPERM)
+    # The C library goes back to clone, whose flags can be looked at.
+    steps += _if(_EQUAL, _CLONE3[column], errno.ENOSYS)
+    steps += _call(_CLONE[column], [_load(_FIRST), *_if(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)])
+    steps += _call(_IOCTL[column], [_load(_SECOND), *_any_of(_TYPING, errno.EPERM)])
+    steps += _call(_SOCKET[column], [_load(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)])
+    return b"".join([*steps, _give(_ALLOW)])
+
+
+def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, then, otherwise, value)
+
+
+def _load(offset: int) -> bytes:
+    return _step(_LOAD, offset)
+
+
+def _give(action: int) -> bytes:
+    return _step(_RETURN, action)
+
+
+def _if(test: int, value: int, error: int) -> list[bytes]:
+    return [_step(test, value, 0, 1), _give(_REFUSE | error)]
+
+
+def _unless(test: int, value: int, error: int) -> list[bytes]:
+    return [_step(test, value, 1, 0), _give(_REFUSE | error)]
+
+
+def _any_of(values: tuple[int, ...], error: int) -> list[bytes]:
+    return [step for value in values for step in _if(_EQUAL, value, error)]
+
+
+def _none_of(values: tuple[int, ...], error: int) -> list[bytes]:
+    tests = [
+        _step(_EQUAL, value, len(values) - position, 0) for position, value in enumerate(values)
+    ]
+    return [*tests, _give(_REFUSE | error)]
+
+
+def _call(number: int, steps: list[bytes]) -> list[bytes]:
+    """Look at the arguments of one call; allowed if no step refuses it."""
+    inner = [*steps, _give(_ALLOW)]
+    return [_step(_EQUAL, number, 0, len(inner)), *inner]

@@ -1,0 +1,79 @@
+"""Open sealed rooms with bubblewrap: the sandbox that needs no daemon.
+
+Owns the life of a room from its slot to its removal. What a room shows is in `bubblewrap.walls`,
+what comes out of it in `bubblewrap.channel`, what happens inside in `inside/room.py`.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from agent.adapters.bubblewrap import attempts, cgroup, opened, presence, shared, slots, walls
+from agent.ports import Measure, RoomLimits, RoomOrder, RoomResult
+from agent.settings import Settings
+
+_RUNNER = ("room.py", "collection.py", "relay.py")
+
+
+class BubblewrapSandbox:
+    """Sealed rooms on this machine; one process tree each, gone when `run` returns."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._swept = False
+
+    def run(self, order: RoomOrder) -> RoomResult:
+        """Run one command in a fresh room and take the room down, whatever happens.
+
+        Raises:
+            SandboxMissing: No room can be opened here; the message says what to install.
+            SandboxLost: The room ended without proof that the command started.
+        """
+        presence.check()
+        self._sweep()
+        order = order.model_copy(update={"limits": self._bounded(order.limits)})
+        with slots.claim(self._settings.home) as slot:
+            walls.check_reachable(order, self._settings.room_root, slot.uid)
+            python = walls.interpreter(order, self._settings.room_root)
+            with (
+                shared.handed_over(order.mounts, slot.uid),
+                self._cgroup(order, slot) as group,
+                opened.OpenedRoom(order, slot.uid, group) as room,
+            ):
+                room.open(self._arguments, python)
+                return room.attend()
+
+    def measure(self) -> tuple[Measure, ...]:
+        """Try every limit by an attempt to break it."""
+        return attempts.measure(self, self._settings)
+
+    def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
+        inside = resources.files("agent.adapters").joinpath("inside")
+        runner = {name: inside.joinpath(name).read_bytes() for name in _RUNNER}
+        return walls.arguments(order, self._settings.room_root, sheet, runner)
+
+    def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
+        tasks = order.limits.processes + opened.own_tasks(order)
+        return cgroup.create(slot.name, order.limits.memory_bytes, tasks)
+
+    def _bounded(self, limits: RoomLimits) -> RoomLimits:
+        """Hold what is asked for against what the operator allows."""
+        given = self._settings
+        return limits.model_copy(
+            update={
+                "memory_bytes": min(limits.memory_bytes, given.room_memory_mb * 1024**2),
+                "processes": min(limits.processes, given.room_processes),
+                "disk_bytes": min(limits.disk_bytes, given.room_disk_mb * 1024**2),
+            }
+        )
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left behind, once per process."""
+        if self._swept:
+            return
+        prefix = slots.prefix(self._settings.home)
+        for name in cgroup.names(prefix):
+            with slots.if_free(self._settings.home, int(name.removeprefix(prefix))) as free:
+                if free:
+                    cgroup.remove_stale(name)
+        self._swept = True

@@ -1,0 +1,76 @@
+"""The forge of a developer without any server: a ticket file in, a text file out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from agent import cleaning
+from agent.domain import Outcome, Run, Ticket
+from agent.errors import RequestRefused
+
+#: As on GitHub; a longer text was never a ticket.
+_BODY_LIMIT = 65_536
+_HEADING = re.compile(r"^#\s+(?P<title>.+?)\s*#*\s*$")
+_FRONT_TITLE = re.compile(r"\A---\n(?:.*\n)*?title:\s*(?P<title>.+)\n(?:.*\n)*?---\n")
+
+
+class LocalForge:
+    """Reads tickets from files and leaves texts in the run's folder."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+
+    def ticket(self, run: Run) -> Ticket:
+        """Read the ticket file: the first heading or line is the title, the rest the body.
+
+        Raises:
+            RequestRefused: It is no text, or longer than a ticket can be.
+        """
+        path = Path(run.ticket)
+        raw = path.read_bytes()
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as problem:
+            raise RequestRefused(
+                f"{path.name}: byte {problem.start} is not UTF-8; save the ticket as UTF-8 text."
+            ) from problem
+        if len(text) > _BODY_LIMIT:
+            raise RequestRefused(
+                f"{path.name} has {len(text):,} characters; a ticket has at most {_BODY_LIMIT:,}."
+                " Keep to what is to be done and link to the rest."
+            )
+        visible, removed = cleaning.incoming(text)
+        title, body = _split(visible)
+        return Ticket(
+            ticket_id=re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-").lower() or "ticket",
+            title=title,
+            body=body,
+            digest=hashlib.sha256(raw).hexdigest(),
+            removed=removed,
+        )
+
+    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        """Write the text beside the run's log."""
+        if outcome.pull_request_text is None:
+            return outcome
+        path = self._runs / run.run_id / "pull_request.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(outcome.pull_request_text, encoding="utf-8")
+        return outcome.model_copy(update={"text_path": str(path)})
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Find the title: front matter, else the first line if it is a heading or stands alone."""
+    if front := _FRONT_TITLE.match(text):
+        return front["title"].strip().strip("\"'"), text[front.end() :].strip()
+    lines = text.strip().split("\n")
+    first = lines[0].strip()
+    if heading := _HEADING.match(first):
+        return heading["title"], "\n".join(lines[1:]).strip()
+    if first.startswith("#"):
+        # An issue form has no title of its own: its first heading is a question.
+        return "", text.strip()
+    # Prose: a first line alone is the title, but stays in the body, since it may hold facts.
+    return first[:200], text.strip()

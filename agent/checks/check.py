@@ -1,0 +1,137 @@
+"""What a check is: one command for a room, and the reading of what the room gives back.
+
+Owns what every check is told (`Site`) and how a tool is found. Running checks in order is left to
+`measuring`, holding two sides against each other to `comparison`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import canonicalize_name
+
+from agent.checks.sealed import Secret
+from agent.domain import CheckResult, Environment, Status
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_OURS, RoomLimits, RoomOrder, RoomResult
+from agent.settings import Settings
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
+#: Every check but the tests is ended after this long.
+SECONDS = 600.0
+TESTS = "tests"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a check runs and what the repository says about it."""
+
+    tree: Path
+    environment: Environment
+    config: RepoConfig
+    project: Project
+    limits: RoomLimits
+    """What the operator grants."""
+
+    def has(self, package: str) -> bool:
+        """Whether the repository's own environment holds a package."""
+        wanted = canonicalize_name(package)
+        names = (entry.partition("==")[0] for entry in self.environment.packages)
+        return any(canonicalize_name(name) == wanted for name in names)
+
+    def program(self, package: str) -> str:
+        """Path of a tool in the room: the repository's own, else ours."""
+        place = ROOM_ENVIRONMENT if self.has(package) else ROOM_GATE
+        return f"{place}/bin/{package}"
+
+    def packages_of(self, place: str) -> str:
+        """The site-packages folder of one of the room's two environments."""
+        minor = ".".join(self.environment.python.split(".")[:2])
+        return f"{place}/lib/python{minor}/site-packages"
+
+    def test_limits(self) -> RoomLimits:
+        """Limits for the tests."""
+        return self._ended_after(self.config.checks.tests.minutes * 60.0)
+
+    def tool_limits(self) -> RoomLimits:
+        """Limits for everything but the tests."""
+        return self._ended_after(SECONDS)
+
+    def _ended_after(self, seconds: float) -> RoomLimits:
+        return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
+
+
+class Check(Protocol):
+    """One tool. Instances have no state."""
+
+    @property
+    def name(self) -> str:
+        """As it is called in results."""
+        ...
+
+    def absent(self, site: Site) -> str:
+        """Say why the repository does not have this check; empty when it has it."""
+        ...
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        ...
+
+    def order(self, site: Site, secret: Secret) -> RoomOrder:
+        """Compose the room's order."""
+        ...
+
+    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Read what came back; nothing in it is trusted to have the right form."""
+        ...
+
+
+def granted(settings: Settings) -> RoomLimits:
+    """What the operator lets a check use."""
+    return RoomLimits(
+        seconds=settings.max_minutes * 60.0,
+        memory_bytes=settings.room_memory_mb * 1024**2,
+        processes=settings.room_processes,
+        disk_bytes=settings.room_disk_mb * 1024**2,
+    )
+
+
+def script(name: str) -> str:
+    """Path in the room of one of our scripts."""
+    return f"{ROOM_OURS}/checks/{name}"
+
+
+def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:
+    """Say which limit ended a room, or nothing."""
+    if result.limit is None:
+        return ""
+    amounts = {
+        "time": f"after {_duration(limits.seconds)}",
+        "memory": f"at the limit of {limits.memory_bytes // 1024**2} MB of memory",
+        "processes": f"at the limit of {limits.processes} processes",
+        "disk": f"at the limit of {limits.disk_bytes // 1024**2} MB of disk",
+        "returned": "because more was written to be handed back than may be",
+    }
+    return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
+
+
+def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
+    """Give a result that proves nothing."""
+    return CheckResult(
+        name=check.name,
+        status=Status.UNVERIFIED,
+        exit_code=result.exit_code,
+        seconds=result.seconds,
+        command=check.command(site),
+        reason=reason,
+        output=result.output,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 60 and seconds % 60 == 0:
+        minutes = int(seconds // 60)
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    return f"{seconds:g} seconds"

@@ -1,0 +1,186 @@
+"""Hold the checks of two sides against each other. Pure.
+
+A failure counts against the change only when base does not have it; a test that is gone or no
+longer runs counts like one that fails; what is not proved on either side is never passed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from agent.checks import check, suite
+from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Status
+
+#: Ends the names of checks that were run on the change under the base commit's own rules.
+BASE_RULES = ", base rules"
+_FAILING = ("failed", "error")
+_RAN_WELL = ("passed", "xpassed")
+_NOT_RUN = ("skipped", "xfailed")
+_COUNTED = ("finding", "muted")
+
+
+def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
+    """Compare check by check; a check that neither side has is left out."""
+    names = dict.fromkeys(
+        [result.name for result in head.results] + [result.name for result in base.results]
+    )
+    compared = []
+    for name in names:
+        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
+        after = head.result(name) or _absent(name)
+        if before.status is not Status.ABSENT or after.status is not Status.ABSENT:
+            compared.append(_compare(name, before, after))
+    return tuple(compared)
+
+
+def _absent(name: str) -> CheckResult:
+    return CheckResult(name=name, status=Status.ABSENT)
+
+
+def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+    is_tests = name.removesuffix(BASE_RULES) == check.TESTS
+    found = _tests(name, before, after) if is_tests else _findings(name, before, after)
+    verdict, reason = _verdict(found, before, after)
+    return found.model_copy(update={"verdict": verdict, "reason": reason})
+
+
+def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tuple[Status, str]:
+    for side, result in (("base", before), ("the change", after)):
+        if result.status is Status.UNVERIFIED:
+            return Status.UNVERIFIED, f"on {side}: {result.reason}"
+    if after.status is Status.ABSENT:
+        why = f": {after.reason}" if after.reason else ""
+        return Status.FAILED, f"the check is there on base and no longer with the change{why}"
+    if _as_a_whole(after):
+        if _as_a_whole(before):
+            return Status.UNVERIFIED, f"on base and with the change: {after.reason}"
+        return Status.FAILED, after.reason
+    reasons = []
+    if found.gone:
+        reasons.append(_gone_words(found))
+    if found.new_failures or found.gone:
+        return Status.FAILED, "; ".join(reasons)
+    if _as_a_whole(before):
+        return Status.PASSED, f"on base: {before.reason}"
+    return Status.PASSED, ""
+
+
+def _as_a_whole(result: CheckResult) -> bool:
+    """Whether a check failed before it could say anything item by item."""
+    return result.status is Status.FAILED and bool(result.reason)
+
+
+def _gone_words(found: Comparison) -> str:
+    count = len(found.gone)
+    words = f"{count} test{'s' * (count != 1)} of base {'are' if count != 1 else 'is'} gone"
+    hidden = [
+        item.item_id.removesuffix(suite.COLLECTION)
+        for item in found.new_failures
+        if item.item_id.endswith(suite.COLLECTION)
+    ]
+    if hidden:
+        return f"{words}; could not be collected: {', '.join(hidden[:5])}"
+    return f"{words}, such as {found.gone[0]}"
+
+
+# --- tests -----------------------------------------------------------------------------------
+
+
+def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+    old = {item.item_id: item for item in before.items}
+    new = {item.item_id: item for item in after.items}
+    unstable = set(before.unstable) | set(after.unstable)
+    families = {_family(item_id) for item_id in unstable}
+    missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
+    failures = [item for item in new.values() if _is_worse(old.get(item.item_id), item)]
+    return Comparison(
+        name=name,
+        base=before.status,
+        head=after.status,
+        verdict=Status.UNVERIFIED,
+        counts_tests=True,
+        base_count=_count_tests(before),
+        head_count=_count_tests(after),
+        base_failures=before.count(*_FAILING),
+        head_failures=after.count(*_FAILING),
+        new_failures=tuple(_without_renamed(failures, old, new, families)),
+        gone=tuple(item_id for item_id in missing if item_id not in unstable),
+        unmatched=tuple(item_id for item_id in missing if item_id in unstable),
+        added=tuple(
+            item_id
+            for item_id in new
+            if item_id not in old and _is_test(item_id) and _family(item_id) not in families
+        ),
+        seconds=after.seconds,
+    )
+
+
+def _is_test(item_id: str) -> bool:
+    return not item_id.endswith(suite.COLLECTION)
+
+
+def _count_tests(result: CheckResult) -> int:
+    return sum(_is_test(item.item_id) for item in result.items)
+
+
+def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
+    if new.outcome in _FAILING:
+        return old is None or old.outcome not in _FAILING
+    return new.outcome in _NOT_RUN and old is not None and old.outcome in _RAN_WELL
+
+
+def _family(item_id: str) -> str:
+    """An id without its parameters, which are what is not stable."""
+    return item_id.partition("[")[0]
+
+
+def _without_renamed(
+    failures: Iterable[CheckItem],
+    old: dict[str, CheckItem],
+    new: dict[str, CheckItem],
+    families: set[str],
+) -> Iterator[CheckItem]:
+    """Leave out failures that base had as well, under an id that is not stable."""
+    allowance = Counter(
+        _family(item.item_id)
+        for item in old.values()
+        if item.outcome in _FAILING and item.item_id not in new
+    )
+    for item in failures:
+        family = _family(item.item_id)
+        if item.item_id not in old and family in families and allowance[family] > 0:
+            allowance[family] -= 1
+        elif item.outcome in _NOT_RUN:
+            text = f"passes on base and is {item.outcome} with the change: {item.text}"
+            yield item.model_copy(update={"text": text.removesuffix(": ")})
+        else:
+            yield item
+
+
+# --- findings --------------------------------------------------------------------------------
+
+
+def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+    left = Counter(item.item_id for item in before.items if item.outcome in _COUNTED)
+    new = []
+    for item in after.items:
+        if item.outcome not in _COUNTED:
+            continue
+        if left[item.item_id] > 0:
+            left[item.item_id] -= 1
+        else:
+            new.append(item)
+    return Comparison(
+        name=name,
+        base=before.status,
+        head=after.status,
+        verdict=Status.UNVERIFIED,
+        base_count=before.count(*_COUNTED),
+        head_count=after.count(*_COUNTED),
+        base_failures=before.count(*_COUNTED),
+        head_failures=after.count(*_COUNTED),
+        new_failures=tuple(new),
+        added=tuple(dict.fromkeys(item.item_id for item in new)),
+        seconds=after.seconds,
+    )

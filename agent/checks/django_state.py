@@ -1,0 +1,218 @@
+"""Django's own questions about a project: missing migrations, conflicts, system check.
+
+The answers are believed only when Django, asked in the same process, also found a model that has
+no migration and an error that must be found.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Literal
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Event, Id, Secret, Text
+from agent.domain import CheckItem, CheckResult, Status
+from agent.environments import rooms
+from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+
+
+class Item(Event):
+    """One thing that Django said."""
+
+    id: Id
+    text: Text = ""
+    fails: bool = True
+
+
+class Migrations(Event):
+    """What `makemigrations --check` sees."""
+
+    event: Literal["migrations"]
+    items: list[Item]
+    conflicts: bool
+    migrated: list[Text]
+    probed: list[Text]
+    """Apps to which a model was added."""
+    found: list[Text]
+    """Those of them in which it was seen."""
+    quiet: bool
+    """Whether a state held against itself showed nothing."""
+    command_exit: int | None
+    """Of Django's own command."""
+    switched_off: list[Text]
+
+
+class SystemCheck(Event):
+    """What `check` says."""
+
+    event: Literal["system_check"]
+    items: list[Item]
+    seen: bool
+    """Whether the error that must be found was."""
+    asked: list[Text]
+    """Which of our two functions were called."""
+
+
+class _DjangoState:
+    """What both questions share: how the project is entered."""
+
+    job: str
+
+    def absent(self, site: check.Site) -> str:
+        """Say why Django cannot be asked."""
+        if site.config.checks.makemigrations == "off":
+            return "checks.makemigrations is off"
+        if site.project.django is None:
+            return "not a Django project"
+        if site.project.django.settings_module is None:
+            return "no settings module was found; name it in django.settings"
+        return ""
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Enter the project by its manage.py, or by its settings alone."""
+        django = site.project.django
+        if django is None:
+            raise ValueError("not a Django project")
+        folder = posixpath.dirname(django.manage) if django.manage else ""
+        order = rooms.order(
+            site.environment,
+            site.tree,
+            (rooms.PYTHON, check.script("mergewright_migrations.py"), self.job),
+            environ=site.config.env,
+            limits=site.tool_limits(),
+            files=(
+                secret.order_file(
+                    manage=posixpath.basename(django.manage) if django.manage else "",
+                    settings=django.settings_module or "",
+                    python_path=[
+                        posixpath.join(ROOM_TREE, path).rstrip("/") for path in django.python_path
+                    ],
+                ),
+            ),
+            collect=(secret.report,),
+        )
+        return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})
+
+
+def _manage(site: check.Site, *arguments: str) -> tuple[str, ...]:
+    django = site.project.django
+    if django is not None and django.manage:
+        return ("python", django.manage, *arguments)
+    settings = django.settings_module if django else None
+    more = (f"--settings={settings}",) if settings else ()
+    return ("python", "-m", "django", *arguments, *more)
+
+
+class Makemigrations(_DjangoState):
+    """`makemigrations --check --dry-run`."""
+
+    name = "makemigrations"
+    job = "makemigrations"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        return _manage(site, "makemigrations", "--check", "--dry-run")
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say which operations no migration has, and which migrations are in conflict."""
+        report = sealed.read(result, secret, (Migrations,))
+        said = report.first(Migrations)
+        if said is None:
+            return _nothing_said(self, site, report, result)
+        problem = report.problem or _migrations_problem(said)
+        return _result(self, site, result, said.items, problem, _migrations_note(said))
+
+
+class DjangoCheck(_DjangoState):
+    """Django's system check framework."""
+
+    name = "django check"
+    job = "check"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        return _manage(site, "check")
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say which messages there are; those below error do not fail."""
+        report = sealed.read(result, secret, (SystemCheck,))
+        said = report.first(SystemCheck)
+        if said is None:
+            return _nothing_said(self, site, report, result)
+        problem = report.problem
+        if said.asked != ["fails", "passes"] or not said.seen:
+            problem = "an error that the system check must report was not reported"
+        return _result(self, site, result, said.items, problem, "")
+
+
+def _migrations_problem(said: Migrations) -> str:
+    if said.conflicts:
+        # Django's own command goes no further either.
+        return "" if said.items else "conflicts without names"
+    if not said.migrated:
+        return ""
+    if not said.probed or set(said.found) != set(said.probed):
+        missed = sorted(set(said.probed) - set(said.found)) or ["any app"]
+        return f"a model without a migration, added on purpose, was not noticed in {missed[0]}"
+    if not said.quiet:
+        return "a state held against itself showed a difference"
+    if bool(said.items) != (said.command_exit != 0):
+        return (
+            f"Django's own command ended with {said.command_exit}, "
+            f"but {len(said.items)} operations were found"
+        )
+    return ""
+
+
+def _migrations_note(said: Migrations) -> str:
+    return "" if said.migrated else "no installed app has migrations"
+
+
+def _result(
+    asked: check.Check,
+    site: check.Site,
+    result: RoomResult,
+    items: list[Item],
+    problem: str,
+    absent: str,
+) -> CheckResult:
+    failing = any(item.fails for item in items)
+    if not problem and result.exit_code != int(failing):
+        problem = f"the report does not fit exit code {result.exit_code}"
+    status = Status.FAILED if failing else Status.PASSED
+    if absent:
+        status = Status.ABSENT
+    if problem:
+        status = Status.UNVERIFIED
+    if limit := check.limit_reached(result, site.tool_limits(), "the check was"):
+        status, problem = Status.FAILED, limit
+    return CheckResult(
+        name=asked.name,
+        status=status,
+        items=tuple(
+            CheckItem(
+                item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text
+            )
+            for item in items
+        ),
+        exit_code=result.exit_code,
+        seconds=result.seconds,
+        command=asked.command(site),
+        reason=problem or absent,
+        output=suite.output(result),
+    )
+
+
+def _nothing_said(
+    asked: check.Check, site: check.Site, report: sealed.Report, result: RoomResult
+) -> CheckResult:
+    """Tell a project that cannot be entered from one that hides the answer."""
+    limit = check.limit_reached(result, site.tool_limits(), "the check was")
+    broken = report.first(sealed.Broken)
+    if broken is not None and not report.problem and result.exit_code != 0:
+        place = f" ({broken.place})" if broken.place else ""
+        limit = limit or f"Django could not answer: {broken.text}{place}"
+    found = check.unverified(asked, site, result, limit or report.problem or "nothing was said")
+    if not limit:
+        return found
+    return found.model_copy(update={"status": Status.FAILED})

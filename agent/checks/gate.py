@@ -1,0 +1,110 @@
+"""Know which changed files decide about the checks themselves. Pure.
+
+Used to run the checks on a change twice: first under the base commit's rules, without the
+changes to such files and to tests, then as a whole. Telling the reviewer about such files is
+left to `agent.policy`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import posixpath
+import re
+import tomllib
+
+from agent.domain import Change, ChangedFile
+from repo_config.detect import Project
+
+_BY_NAME = frozenset(
+    {
+        "conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini",
+        "tox.toml", "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc",
+        "manage.py", "runtests.py", "sitecustomize.py", "usercustomize.py",
+    }
+)  # fmt: skip
+_SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
+_TEST = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
+# Tables that say what is installed or built; all others may be read by a check.
+_PACKAGING_TABLES = frozenset({"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"})
+_PACKAGING_SECTIONS = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
+#: A module of one of these names at the root could be taken for the tool.
+_TOOLS = frozenset({"pytest", "_pytest", "mypy", "flake8", "black", "ruff", "unittest", "django"})
+
+
+def rule_files(change: Change, project: Project) -> frozenset[str]:
+    """Return the changed paths that the checks are configured by, or started with."""
+    return frozenset(file.path for file in change.files if _is_rule(file, project))
+
+
+def test_files(change: Change) -> frozenset[str]:
+    """Return the changed paths that hold tests or what only tests use."""
+    return frozenset(path for path in change.paths if _is_test(path))
+
+
+def without(change: Change, paths: frozenset[str]) -> Change:
+    """Return the change without some of its files."""
+    kept = tuple(file for file in change.files if file.path not in paths)
+    return change.model_copy(update={"files": kept})
+
+
+def _is_rule(file: ChangedFile, project: Project) -> bool:
+    name = posixpath.basename(file.path).lower()
+    if name == "pyproject.toml":
+        return _tool_tables(file.before) != _tool_tables(file.after)
+    if name == "setup.cfg":
+        return _tool_sections(file.before) != _tool_sections(file.after)
+    parts = file.path.lower().split("/")
+    return (
+        name in _BY_NAME
+        or name.endswith(".pth")
+        or file.path in {project.test_script, project.django.manage if project.django else None}
+        or parts[0].removesuffix(".py") in _TOOLS
+        or file.path in _settings_files(project)
+        or (project.django is not None and _looks_like_settings(parts))
+    )
+
+
+def _looks_like_settings(parts: list[str]) -> bool:
+    return _SETTINGS.fullmatch(parts[-1]) is not None or "settings" in parts[:-1]
+
+
+def _settings_files(project: Project) -> frozenset[str]:
+    if project.django is None or project.django.settings_module is None:
+        return frozenset()
+    inner = project.django.settings_module.replace(".", "/")
+    stems = {posixpath.join(folder, inner) for folder in {"", *project.django.python_path}}
+    return frozenset(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))
+
+
+def _is_test(path: str) -> bool:
+    *folders, name = path.lower().split("/")
+    if not name.endswith(".py"):
+        return any(folder in {"tests", "test"} for folder in folders)
+    return _TEST.fullmatch(name) is not None or any(
+        folder in {"tests", "test", "testing"} for folder in folders
+    )
+
+
+def _tool_tables(content: bytes | None) -> object:
+    """The tables that checks read; the bare content where it does not parse."""
+    try:
+        tables = tomllib.loads((content or b"").decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        return content
+    tools = tables.get("tool", {})
+    if not isinstance(tools, dict):
+        return content
+    return {name: table for name, table in tools.items() if name not in _PACKAGING_TABLES}
+
+
+def _tool_sections(content: bytes | None) -> object:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string((content or b"").decode())
+    except (UnicodeDecodeError, configparser.Error):
+        return content
+    return {
+        name: dict(section)
+        for name, section in parser.items()
+        if _PACKAGING_SECTIONS.fullmatch(name) is None
+    }

@@ -1,0 +1,233 @@
+"""Run a repository's own test script, recording every unittest in it.
+
+For Django's `manage.py test`, scripts like `runtests.py`, and anything else that hands a suite to
+a unittest runner in its own process. The outermost suite is watched where it meets the result
+object, so that it does not matter which runner and which result class the script brings. One test
+that must pass and one that must fail are run on the same result.
+
+Arguments: the script and its arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import unittest
+import unittest.suite
+
+MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
+
+
+class Recorder:
+    """Writes a line per test from what the result object is told."""
+
+    def __init__(self, order, report, cut, told, last_place):
+        self.order = order
+        self.report = report
+        self.running = {}
+        self.cut, self.told, self.last_place = cut, told, last_place
+
+    def watch(self, result):
+        """Listen to a result object, before its own methods do anything."""
+        listeners = {
+            "startTest": self.started,
+            "stopTest": self.stopped,
+            "addSuccess": lambda test: self.note(test, "passed"),
+            "addFailure": lambda test, raised: self.note(test, "failed", raised),
+            "addError": lambda test, raised: self.note(test, "failed", raised),
+            "addSkip": lambda test, reason: self.note(test, "skipped", said=str(reason)),
+            "addExpectedFailure": lambda test, raised: self.note(test, "xfailed"),
+            "addUnexpectedSuccess": lambda test: self.note(
+                test, "failed", said="unexpected success"
+            ),
+            "addSubTest": self.subtest,
+        }
+        for name, listener in listeners.items():
+            method = getattr(result, name, None)
+            if method is not None:
+                setattr(result, name, _both(listener, method))
+
+    def started(self, test):
+        """A test begins."""
+        self.running[test.id()] = {"id": test.id(), "outcome": "unrun"}
+
+    def subtest(self, test, subtest, raised):
+        """A subtest is over; one that failed fails its test."""
+        if raised is not None:
+            self.note(test, "failed", raised, said=subtest.id()[len(test.id()) :].strip())
+
+    def note(self, test, outcome, raised=None, said=""):
+        """A test has an outcome; a worse one stays."""
+        # A skip within a subtest names the subtest.
+        test = getattr(test, "test_case", test)
+        facts = self.running.get(test.id())
+        if facts is None:
+            # Not a test: the set-up or tear-down of a class or a module.
+            facts = {"id": test.id(), "outcome": "unrun"}
+            self.join(facts, "error" if outcome == "failed" else outcome, raised, said)
+            self.report.add("fixture", **facts)
+        else:
+            self.join(facts, outcome, raised, said)
+
+    def join(self, facts, outcome, raised, said):
+        """Fill in what a line says."""
+        if facts["outcome"] == "failed":
+            return
+        facts["outcome"] = outcome
+        if isinstance(raised, tuple) and len(raised) == 3:
+            text = self.told(raised[0], raised[1])
+            said = said + "\n" + text if said else text
+            trace = raised[2] if hasattr(raised[2], "tb_frame") else None
+            place = self.last_place(trace, self.order["tree"])
+            if place:
+                facts["place"] = place
+        if said:
+            facts["text"] = self.cut(said)
+
+    def stopped(self, test):
+        """A test is over."""
+        facts = self.running.pop(test.id(), None)
+        if facts is not None:
+            self.report.add("test", **facts)
+
+
+def _both(listener, method):
+    def called(*args, **named):
+        listener(*args, **named)
+        return method(*args, **named)
+
+    return called
+
+
+def _ids(suite):
+    """Yield the ids of all tests in a suite, in order."""
+    for test in suite:
+        if hasattr(test, "id"):
+            yield test.id()
+        else:
+            for inner in _ids(test):
+                yield inner
+
+
+def _serial(suite):
+    """Join the parts of a parallel suite where they could not tell of a failure.
+
+    Without tblib no traceback gets from one process to another, and the first failure ends
+    Django's parallel run in an error of its own.
+    """
+    parts = getattr(suite, "subsuites", None)
+    if parts is None:
+        return suite
+    try:
+        import tblib  # noqa: F401
+    except ImportError:
+        return unittest.TestSuite(parts)
+    return suite
+
+
+def _own_tests(order):
+    def passes(self):
+        return None
+
+    def fails(self):
+        self.fail(MUST_FAIL)
+
+    tests = {order["must_pass"]: passes, order["must_fail"]: fails}
+    case = type(order["module"], (unittest.TestCase,), dict(tests, __module__=order["module"]))
+    return [case(name) for name in tests]
+
+
+def install(order, report, helpers):
+    """Watch the outermost suite of this process from now on."""
+    original = unittest.suite.BaseTestSuite.__call__
+    process = os.getpid()
+    depth = [0]
+
+    def call(self, *args, **named):
+        if depth[0] or os.getpid() != process:
+            return original(self, *args, **named)
+        result = args[0] if args else named["result"]
+        report.add("session", tool="unittest", collect_only=False, setup_only=False)
+        report.add("collected", ids=list(_ids(self)))
+        if order["collect"]:
+            return result
+        recorder = Recorder(order, report, *helpers)
+        recorder.watch(result)
+        for watched in (self, result):
+            if getattr(watched, "failfast", False):
+                watched.failfast = False
+        depth[0] += 1
+        try:
+            outcome = original(_serial(self), *args, **named)
+            stopped = bool(getattr(result, "shouldStop", False))
+            result.shouldStop = False
+            counted = result.testsRun
+            # One by one, not as a suite: that would tear the last class down again.
+            for test in _own_tests(order):
+                test(result)
+            result.testsRun = counted
+            result.shouldStop = stopped
+        finally:
+            depth[0] -= 1
+        failed = sum(
+            len(getattr(result, name, ()))
+            for name in ("failures", "errors", "unexpectedSuccesses")
+        )
+        said = "the suite was told to stop" if stopped else ""
+        report.add("finish", failed=failed, stopped=said)
+        return outcome
+
+    unittest.suite.BaseTestSuite.__call__ = call
+
+
+def _leave_out_databases():
+    """Collecting needs no database, and setting one up takes long."""
+    try:
+        from django.test.runner import DiscoverRunner
+    except ImportError:
+        return
+    DiscoverRunner.setup_databases = lambda self, **kwargs: []
+    DiscoverRunner.teardown_databases = lambda self, old_config, **kwargs: None
+    DiscoverRunner.run_checks = lambda self, *args, **kwargs: None
+
+
+def main():
+    """Run the script as `python script` does."""
+    ours = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != ours]
+    whole_path = list(sys.path)
+    sys.path.append(ours)
+    import mergewright_report
+
+    order = mergewright_report.take_order()
+    report = mergewright_report.Report(order)
+    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
+    # Modules that a file of the same name beside the script must not replace.
+    import unittest.case
+    import unittest.loader
+    import unittest.result
+    import unittest.runner  # noqa: F401
+
+    helpers = (mergewright_report.cut, mergewright_report.told, mergewright_report.last_place)
+    install(order, report, helpers)
+    if order["collect"]:
+        _leave_out_databases()
+    script = os.path.abspath(sys.argv[1])
+    sys.argv[:] = sys.argv[1:]
+    sys.path[:] = [os.path.dirname(script), *whole_path]
+    code = 0
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        report.add("exit", code=code & 0xFF)
+        raise
+    except Exception:
+        report.add("exit", code=1)
+        raise
+    report.add("exit", code=code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""Ask Django itself for missing migrations, conflicts and system check messages.
+
+The project is entered by its own manage.py, where there is one, so that whatever that does to
+`sys.path` and the environment is done; the command that is then run is Django's own, never a
+project's override of it. That the answer can be trusted is tried each time: a model added to the
+state must be found, and a state held against itself must show nothing.
+
+Arguments: `makemigrations` or `check`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import runpy
+import sys
+import traceback
+
+import mergewright_report
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def main():
+    """Enter the project, look, report."""
+    job = sys.argv[1]
+    order = mergewright_report.take_order()
+    report = mergewright_report.Report(order)
+    whole_path = [entry for entry in sys.path if entry != os.path.dirname(__file__)]
+    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
+    try:
+        from django.core import management
+    except ImportError:
+        # Django itself is in the tree.
+        sys.path[:] = [*order["python_path"], *whole_path]
+        from django.core import management
+    if order["manage"]:
+        # Python puts the script's folder first; the others come after it.
+        folder = os.path.dirname(os.path.abspath(order["manage"]))
+        sys.path[:] = [folder, *whole_path, *order["python_path"]]
+    else:
+        sys.path[:] = [*order["python_path"], *whole_path]
+    jobs = {"makemigrations": migrations, "check": system_check}
+    done = []
+
+    def work(argv=None):
+        if done:
+            return
+        done.append(None)
+        if order["settings"]:
+            os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
+        import django
+
+        django.setup()
+        done[0] = jobs[job](order, report)
+
+    try:
+        if order["manage"]:
+            management.execute_from_command_line = work
+            sys.argv[:] = [order["manage"], job]
+            runpy.run_path(order["manage"], run_name="__main__")
+        work()
+        code = 1 if done[0] else 0
+    except SystemExit as end:
+        code = 1
+        report.add("broken", text="the project ended the process with exit code %s" % end.code)
+    except BaseException as problem:
+        code = 1
+        traceback.print_exc()
+        place = mergewright_report.last_place(problem.__traceback__, order["tree"])
+        text = mergewright_report.told(type(problem), problem)
+        report.add("broken", text=text, place=place)
+    report.add("exit", code=code)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+# --- migrations ------------------------------------------------------------------------------
+
+
+def migrations(order, report):
+    """Compare models with migrations; return whether anything is missing."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.db.migrations.loader import MigrationLoader
+
+    own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
+    switched_off = _switch_on(settings, own)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    conflicts = loader.detect_conflicts()
+    items = [
+        {
+            "id": "%s: conflicting migrations %s" % (label, ", ".join(sorted(names))),
+            "text": "Several migrations of this app have no successor; "
+            "merge them with makemigrations --merge.",
+        }
+        for label, names in sorted(conflicts.items())
+    ]
+    probes = sorted(set(own) & loader.migrated_apps) or sorted(loader.migrated_apps)[:1]
+    found, quiet, exit_code = [], False, None
+    if not conflicts:
+        found = _probe(loader, probes, order["must_fail"])
+        quiet = not _changes(loader, loader.project_state(), loader.project_state())
+        items += _pending(loader)
+        exit_code = _own_command()
+    report.add(
+        "migrations",
+        items=items,
+        conflicts=bool(conflicts),
+        migrated=sorted(loader.migrated_apps),
+        probed=probes,
+        found=found,
+        quiet=quiet,
+        command_exit=exit_code,
+        switched_off=switched_off,
+    )
+    for item in items:
+        print(item["id"])
+    for label in switched_off:
+        print("%s: the settings switch its migrations off; they were looked at" % label)
+    if not items:
+        print("No changes detected")
+    return bool(items)
+
+
+def _is_own(config, order):
+    path = os.path.realpath(config.path)
+    inside = order["tree"].rstrip("/") + "/"
+    return path.startswith(inside) and "/site-packages/" not in path
+
+
+def _switch_on(settings, own):
+    """Undo MIGRATION_MODULES where it hides migrations that are there.
+
+    Test settings often do so to be fast; for this question it would mean that none is missing.
+    """
+    given = settings.MIGRATION_MODULES
+    wanted, switched_off = {}, []
+    from django.apps import apps
+
+    for config in apps.get_app_configs():
+        if config.label not in given:
+            continue
+        module = given[config.label]
+        if config.label in own and _has_migrations(config.path):
+            inside = module is not None and _is_filled(module)
+            if not inside:
+                switched_off.append(config.label)
+                continue
+        wanted[config.label] = module
+    settings.MIGRATION_MODULES = wanted
+    return switched_off
+
+
+def _has_migrations(path):
+    folder = os.path.join(path, "migrations")
+    return os.path.isdir(folder) and any(
+        name.endswith(".py") and name != "__init__.py" for name in os.listdir(folder)
+    )
+
+
+def _is_filled(module):
+    """Whether a module named in MIGRATION_MODULES exists and holds migrations."""
+    import importlib.util
+
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return any(
+        name.endswith(".py") and name != "__init__.py"
+        for place in places
+        if os.path.isdir(place)
+        for name in os.listdir(place)
+    )
+
+
+def _changes(loader, before, after):
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.questioner import MigrationQuestioner
+
+    # The plain questioner answers what a dry run would have to ask, and never ends the process.
+    questioner = MigrationQuestioner(dry_run=True)
+    return MigrationAutodetector(before, after, questioner).changes(graph=loader.graph)
+
+
+def _now():
+    from django.apps import apps
+    from django.db.migrations.state import ProjectState
+
+    return ProjectState.from_apps(apps)
+
+
+def _probe(loader, labels, name):
+    """Add a model to each app; return the apps in which it was found."""
+    from django.db import models
+    from django.db.migrations.state import ModelState
+
+    after = _now()
+    for label in labels:
+        fields = [("id", models.AutoField(primary_key=True))]
+        after.add_model(ModelState(label, name, fields))
+    changes = _changes(loader, loader.project_state(), after)
+    return sorted(
+        label
+        for label, found in changes.items()
+        if any(
+            type(operation).__name__ == "CreateModel" and operation.name == name
+            for migration in found
+            for operation in migration.operations
+        )
+    )
+
+
+def _pending(loader):
+    changes = _changes(loader, loader.project_state(), _now())
+    return [
+        {
+            "id": "%s: %s" % (label, _described(operation)),
+            "text": "The models say so, and no migration does.",
+        }
+        for label, found in sorted(changes.items())
+        for migration in found
+        for operation in migration.operations
+    ]
+
+
+def _described(operation):
+    """Say what an operation does, with its field, alike on every run."""
+    said = operation.describe()
+    field = getattr(operation, "field", None)
+    if field is not None:
+        try:
+            from django.db.migrations.writer import MigrationWriter
+
+            said += " as " + " ".join(MigrationWriter.serialize(field)[0].split())
+        except Exception:
+            said += " as " + type(field).__name__
+    return _ADDRESS.sub("", said)[:400]
+
+
+def _own_command():
+    """Run Django's own command and return its exit code."""
+    from django.core.management import CommandError, call_command
+    from django.core.management.commands.makemigrations import Command
+
+    options = {"check_changes": True, "dry_run": True, "interactive": False}
+    try:
+        call_command(
+            Command(stdout=io.StringIO(), stderr=sys.stderr), skip_checks=True, **options
+        )
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except CommandError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+# --- system check ----------------------------------------------------------------------------
+
+
+def system_check(order, report):
+    """Run Django's system checks; return whether any message is an error."""
+    from django.core import checks
+
+    asked = []
+
+    def fails(app_configs=None, **kwargs):
+        asked.append("fails")
+        return [checks.Error("must be seen", id="mergewright." + order["must_fail"])]
+
+    def passes(app_configs=None, **kwargs):
+        asked.append("passes")
+        return []
+
+    checks.register(fails)
+    checks.register(passes)
+    messages = checks.run_checks()
+    items, seen = [], False
+    for message in messages:
+        silenced = message.is_silenced()
+        if message.id == "mergewright." + order["must_fail"]:
+            seen = not silenced and message.level >= checks.ERROR
+        elif not silenced:
+            items.append(_message_item(message, checks.ERROR))
+    report.add("system_check", items=items, seen=seen, asked=sorted(asked))
+    for item in items:
+        print(item["id"])
+    print("System check identified %d issue(s)" % len(items))
+    return any(item["fails"] for item in items)
+
+
+def _message_item(message, error):
+    from django.db import models
+
+    level = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
+    about = message.obj
+    if isinstance(about, type) and issubclass(about, models.Model):
+        about = about._meta.label
+    said = "%s %s: %s: %s" % (
+        level.get(message.level, str(message.level)),
+        message.id or "(no id)",
+        "?" if about is None else about,
+        message.msg,
+    )
+    return {
+        "id": _ADDRESS.sub("", said)[:600],
+        "text": mergewright_report.cut(str(message.hint or "")),
+        "fails": message.level >= error,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Run mypy on what its configuration names, and on one module with errors that it must find.
+
+Arguments: those of the repository's configuration for mypy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import mergewright_report
+
+
+def main():
+    """Run mypy in this process and leave what it said in the report."""
+    ours = os.path.dirname(os.path.abspath(__file__))
+    order = mergewright_report.take_order()
+    report = mergewright_report.Report(order)
+    sys.path[:] = [
+        entry for entry in mergewright_report.own_tools_only(order["tree"]) if entry != ours
+    ]
+    # The plugins that a configuration names are in the repository's environment.
+    sys.path += order["plugins"]
+    from mypy import api
+    from mypy.version import __version__
+
+    version = tuple(int(part) for part in __version__.split(".")[:2])
+    given = sys.argv[1:]
+    always = [
+        "--no-pretty", "--hide-error-context", "--show-error-codes", "--no-error-summary",
+        "--no-color-output", "--cache-dir=/tmp/mergewright-mypy",
+    ]
+    if order["python"]:
+        always += ["--python-executable", order["python"]]
+    if version >= (1, 11):
+        always += ["--output", "json"]
+    targets, said = _targets(given, order)
+    if said:
+        out, err, code = "", said, 2
+    else:
+        out, err, code = api.run([*always, *given, *targets])
+    lines = out.splitlines()
+    report.add(
+        "mypy",
+        version=__version__,
+        as_json=version >= (1, 11),
+        targets=targets,
+        lines=lines[:50000],
+        left_out=max(0, len(lines) - 50000),
+        errors=mergewright_report.cut(err),
+        code=code,
+    )
+    report.add("exit", code=code)
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    sys.exit(code)
+
+
+def _targets(given, order):
+    """Say what to add to the arguments so that our module is checked along with the rest.
+
+    mypy takes either files, or packages and modules, and heeds those of its configuration only
+    when there are none among the arguments. It is asked itself what it makes of both.
+
+    Returns:
+        The arguments, and mypy's complaint where there is one.
+    """
+    named, _, said = _understood([*given, "--config-file="])
+    if said:
+        return [], said
+    by_name = any(
+        argument.startswith(("-p", "-m", "--package", "--module")) for argument in given
+    )
+    module, path = order["module"], order["module"] + ".py"
+    if named and by_name:
+        return ["-m", module], ""
+    if named:
+        return _besides(named, path), ""
+    _, options, said = _understood(given)
+    if said:
+        return [], said
+    packages = list(getattr(options, "packages", None) or [])
+    modules = list(getattr(options, "modules", None) or [])
+    files = list(getattr(options, "files", None) or [])
+    if packages or modules:
+        chosen = [part for name in packages for part in ("-p", name)]
+        chosen += [part for name in modules for part in ("-m", name)]
+        return [*chosen, "-m", module, *files], ""
+    chosen = files or ["."]
+    sources, _, said = _understood([*given, *chosen])
+    return ([], said) if said else ([*chosen, *_besides(sources, path)], "")
+
+
+def _besides(sources, path):
+    """Name our module unless a folder among the targets brings it along: twice is an error."""
+    full = os.path.realpath(path)
+    brought = any(source.path and os.path.realpath(source.path) == full for source in sources)
+    return [] if brought else [path]
+
+
+def _understood(arguments):
+    """Return the sources and options that mypy reads from arguments, or its complaint."""
+    import io
+    import contextlib
+
+    from mypy.main import process_options
+
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            sources, options = process_options(
+                list(arguments), require_targets=False, stdout=printed, stderr=printed
+            )
+    except SystemExit as end:
+        return [], None, printed.getvalue().strip() or "mypy ended with exit code %s" % end.code
+    return sources, options, ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,293 @@
+"""Record every test of a pytest run, beside one that must pass and one that must fail.
+
+A plugin for pytest 6 and later, also in the workers of pytest-xdist. What a test did is read
+from the exception its call left, before reports are made of it; what pytest counted is read from
+its final reports. Where the two disagree, somebody changed a verdict, and the line says so.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+import types
+import unittest
+
+import pytest
+
+import mergewright_report
+
+_order = None
+_report = None
+_attempts = {}
+_SUBTESTS = ("SubTestReport", "SubtestReport")
+MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
+
+
+def begin(order, report):
+    """Take the order; called before pytest starts, in the process that reports."""
+    global _order, _report
+    _order, _report = order, report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Say how this run was asked for; in a worker, take the order from its controller."""
+    global _order
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        _order = workerinput["mergewright"]
+        return
+    option = config.option
+    _report.add(
+        "session",
+        tool="pytest " + pytest.__version__,
+        collect_only=bool(getattr(option, "collectonly", False)),
+        setup_only=bool(getattr(option, "setuponly", False) or getattr(option, "setupplan", False)),
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Hand the names of the two tests to a worker; it gets no key and writes no report."""
+    node.workerinput["mergewright"] = {
+        name: _order[name] for name in ("module", "must_pass", "must_fail", "tree")
+    }
+
+
+# --- collection ------------------------------------------------------------------------------
+
+
+class _OwnModule(pytest.Module):
+    """A test module that is not in a file."""
+
+    def _getobj(self):
+        def passes():
+            """Pass."""
+
+        def fails():
+            """Fail."""
+            pytest.fail(MUST_FAIL, pytrace=False)
+
+        module = types.ModuleType(_order["module"])
+        setattr(module, _order["must_pass"], passes)
+        setattr(module, _order["must_fail"], fails)
+        return module
+
+
+def _own_items(session, items):
+    """Make the two tests; the one that must fail once for each conftest.py that has a say.
+
+    They are free of fixtures, so that a broken one does not hide the proof, and belong to files
+    that exist, since pytest asks the conftest.py files around a test's file.
+    """
+    places = {}
+    for item in items:
+        place = _place(item)
+        places.setdefault(_ruler(os.path.dirname(str(place))), place)
+    if not places:
+        places[""] = getattr(session, "path", None) or session.fspath
+    yield _own_item(session, next(iter(places.values())), _order["must_pass"], "")
+    for number, place in enumerate(places.values()):
+        yield _own_item(session, place, _order["must_fail"], "[%d]" % number)
+
+
+def _place(node):
+    return getattr(node, "path", None) or node.fspath
+
+
+_rulers = {}
+
+
+def _ruler(folder):
+    """Return the nearest folder upwards with a conftest.py."""
+    if folder not in _rulers:
+        above = os.path.dirname(folder)
+        if above == folder or os.path.exists(os.path.join(folder, "conftest.py")):
+            _rulers[folder] = folder
+        else:
+            _rulers[folder] = _ruler(above)
+    return _rulers[folder]
+
+
+def _own_item(session, place, name, suffix):
+    from _pytest.fixtures import FuncFixtureInfo
+
+    where = {"path" if hasattr(session, "path") else "fspath": place}
+    module = _OwnModule.from_parent(session, nodeid=_order["module"] + ".py", **where)
+    info = FuncFixtureInfo((), (), [], {})
+    return pytest.Function.from_parent(
+        module, name=name + suffix, callobj=getattr(module.obj, name), fixtureinfo=info
+    )
+
+
+def _is_own(nodeid):
+    return nodeid.startswith(_order["module"] + ".py::")
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(session, items):
+    """Add the two tests once everybody else has chosen and sorted theirs."""
+    yield
+    items.extend(list(_own_items(session, items)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_deselected(items):
+    """Count what was left out by -k, -m and kin."""
+    if _report is not None:
+        _report.add("deselected", count=len(items))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session):
+    """Say which tests are going to run."""
+    ids = [item.nodeid for item in session.items]
+    # What pytest prints of its progress is about the repository's tests.
+    session.testscollected -= sum(map(_is_own, ids))
+    if _report is not None:
+        _report.add("collected", ids=ids)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node, ids):
+    """Say the same where workers collect; all of them must have found the same."""
+    _report.add("collected", ids=list(ids))
+
+
+def pytest_collectreport(report):
+    """Record what could not be collected, and so hides its tests."""
+    if _report is None or not report.failed:
+        return
+    text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
+    lines = text.splitlines()
+    said = [line[1:].strip() for line in lines if line.startswith("E ")] or lines[-15:]
+    _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut("\n".join(said)))
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Run our own tests once, whoever repeats failed ones, and without a line about them."""
+    if not _is_own(item.nodeid):
+        return None
+    from _pytest.runner import runtestprotocol
+
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """Note beside each report what its phase really did."""
+    outcome = yield
+    report = outcome.get_result()
+    raised = call.excinfo
+    if raised is None:
+        report.mergewright = {"did": "end"}
+    elif isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
+        report.mergewright = {"did": "skip"}
+    else:
+        report.mergewright = {
+            "did": "raise",
+            "text": mergewright_report.cut(raised.exconly(tryshort=True)),
+            "place": mergewright_report.last_place(raised.tb, _order["tree"]),
+        }
+
+
+class _Attempt:
+    """What is known of one test until its last phase is over."""
+
+    def __init__(self):
+        self.outcome = "unrun"
+        self.text = ""
+        self.place = ""
+        self.hidden = False
+        self.repeated = False
+
+    def take(self, report):
+        """Join one phase."""
+        noted = getattr(report, "mergewright", None) or {}
+        marked = hasattr(report, "wasxfail")
+        subtest = type(report).__name__ in _SUBTESTS
+        if report.outcome == "rerun":
+            self.repeated = True
+        elif report.failed:
+            self._fail(report, noted)
+        elif not subtest:
+            if noted.get("did") == "raise" and not marked:
+                self.hidden = True
+                self._fail(report, noted)
+            elif report.when == "call" and report.passed and not noted:
+                self.hidden = True
+            elif report.skipped:
+                self.outcome = "xfailed" if marked else "skipped"
+                self.text = _reason(report) if not marked else str(report.wasxfail)
+            elif report.when == "call" and self.outcome == "unrun":
+                self.outcome = "xpassed" if marked else "passed"
+
+    def _fail(self, report, noted):
+        if self.outcome != "failed":
+            self.outcome = "failed" if report.when == "call" else "error"
+        self.text = self.text or noted.get("text") or _tail(report)
+        self.place = self.place or noted.get("place", "")
+
+
+def _reason(report):
+    said = report.longrepr
+    if isinstance(said, tuple) and len(said) == 3:
+        return mergewright_report.cut(str(said[2]))
+    return ""
+
+
+def _tail(report):
+    lines = str(getattr(report, "longreprtext", "") or report.longrepr).splitlines()
+    return mergewright_report.cut("\n".join(lines[-15:]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """Join the phases of a test; write its line when the last one is over."""
+    if _report is None:
+        return
+    attempt = _attempts.get(report.nodeid)
+    if attempt is None:
+        attempt = _attempts[report.nodeid] = _Attempt()
+    attempt.take(report)
+    # "???" is the phase of a report that stands in for a worker that crashed.
+    if report.when not in ("teardown", "???"):
+        return
+    del _attempts[report.nodeid]
+    if attempt.repeated:
+        return
+    facts = {"id": report.nodeid, "outcome": attempt.outcome}
+    if attempt.text:
+        facts["text"] = attempt.text
+    if attempt.place:
+        facts["place"] = attempt.place
+    if attempt.hidden:
+        facts["hidden"] = True
+    _report.add("test", **facts)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report):
+    """Keep our two tests out of what is printed; they still count for the exit code."""
+    if _order is not None and _is_own(report.nodeid):
+        return "", "", ""
+    return None
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Say that the session came to its end, and what pytest itself counted."""
+    yield
+    if _report is not None:
+        _report.add(
+            "finish",
+            failed=session.testsfailed,
+            stopped=str(session.shouldstop or session.shouldfail or ""),
+        )

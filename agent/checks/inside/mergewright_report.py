@@ -1,0 +1,122 @@
+"""What every script here shares: the order it is given, and the sealed report it leaves.
+
+Runs inside a room, on any Python from 3.9, with the standard library alone. The order lies in a
+file that is read and deleted before any code of the repository is imported. Each line of the
+report carries a keyed digest over itself and all lines before it, so that a line that was
+written, changed or removed from outside this module breaks the report. The host believes a
+report only as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import traceback
+
+ORDER_PATH = "/tmp/mergewright-order.json"
+LONGEST_TEXT = 2000
+
+# Bound now: a test may replace these in their modules while one of its lines is written.
+_open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
+_dumps, _blake2b, _lstat = json.dumps, hashlib.blake2b, os.lstat
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def take_order():
+    """Read the order and delete it; nothing that runs later finds it."""
+    path = os.environ.pop("MERGEWRIGHT_ORDER", ORDER_PATH)
+    with open(path, encoding="utf-8") as file:
+        order = json.load(file)
+    os.unlink(path)
+    return order
+
+
+class Report:
+    """A file of sealed lines, written by the process that opened it and by no other."""
+
+    def __init__(self, order):
+        self._path = order["report"]
+        self._key = bytes.fromhex(order["key"])
+        self._last = b""
+        self._pid = _getpid()
+        # O_EXCL: whatever has this name already is not ours.
+        descriptor = _open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        state = os.fstat(descriptor)
+        self._identity = (state.st_dev, state.st_ino)
+        _close(descriptor)
+
+    def add(self, event, **facts):
+        """Append one event.
+
+        Opened for each line, since a test may close descriptors that it does not own.
+        """
+        if _getpid() != self._pid:
+            return
+        line = _dumps(dict(facts, event=event))
+        if "\\ud" in line:
+            # Half a character, as file names that are not UTF-8 give: not JSON for everybody.
+            line = _dumps(_whole(dict(facts, event=event)))
+        line = line.encode("ascii")
+        digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
+        self._last = digest.encode("ascii")
+        state = _lstat(self._path)
+        if (state.st_dev, state.st_ino) != self._identity:
+            return
+        descriptor = _open(self._path, _FLAGS)
+        try:
+            _write(descriptor, self._last + b" " + line + b"\n")
+        finally:
+            _close(descriptor)
+
+
+def _whole(value):
+    """Write out half characters as escapes, at any depth."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _whole(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return value
+
+
+def own_tools_only(tree):
+    """Return `sys.path` without the tree, so that nothing in it is taken for a tool."""
+    inside = tree.rstrip("/") + "/"
+    kept = []
+    for entry in sys.path:
+        full = os.path.realpath(entry or os.getcwd())
+        if not (full + "/").startswith(inside):
+            kept.append(entry)
+    return kept
+
+
+def cut(text):
+    """Keep the first and the last part of a long text."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    half = LONGEST_TEXT // 2
+    return text[:half] + "\n[...]\n" + text[-half:]
+
+
+def last_place(trace, tree):
+    """Name `path:line` of the innermost frame that belongs to the tree."""
+    place = ""
+    inside = tree.rstrip("/") + "/"
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.startswith(inside) and "/site-packages/" not in name:
+            place = "%s:%d" % (name[len(inside) :], trace.tb_lineno)
+        trace = trace.tb_next
+    return place
+
+
+def told(kind, value):
+    """Say what an exception says, without its traceback."""
+    try:
+        lines = traceback.format_exception_only(kind, value)
+    except Exception:
+        lines = [getattr(kind, "__name__", "exception") + " (its text cannot be had)"]
+    return cut("".join(lines).strip())

@@ -1,0 +1,45 @@
+"""Start pytest as `python -m pytest` does, with our plugin and without what poses as pytest.
+
+`python -m pytest` puts the working directory first on `sys.path`, on which many repositories
+rely, and so runs a `pytest.py` lying there. Here pytest is imported first and the working
+directory is put on the path afterwards. A pytest of the gate comes in only at the end of the
+path, after everything that the repository's own environment has.
+
+Arguments: those of pytest.
+"""
+
+import os
+import sys
+
+
+def main():
+    """Run pytest and leave a sealed report about it."""
+    ours = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != ours]
+    whole_path = list(sys.path)
+    sys.path.append(ours)
+    import mergewright_report
+
+    order = mergewright_report.take_order()
+    report = mergewright_report.Report(order)
+    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
+    if order["gate"]:
+        sys.path.append(order["gate"])
+    import mergewright_pytest
+    import pytest
+
+    if not os.path.realpath(pytest.__file__).startswith(tuple(order["tools"])):
+        report.add("refused", text="pytest was imported from %s" % pytest.__file__)
+        return 70
+    mergewright_pytest.begin(order, report)
+    sys.path[:] = [os.getcwd(), *whole_path, ours]
+    if order["gate"]:
+        sys.path.append(order["gate"])
+    sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
+    code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *order["options"]]))
+    report.add("exit", code=code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""What the linters and formatters share: a probe file, a returned report, a verdict.
+
+These tools run no code of the repository (flake8's plugins excepted), so a file they wrote under
+a random name is taken as theirs. That they look at all is proved by a file they must object to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Secret
+from agent.domain import CheckItem, CheckResult, Status
+from agent.environments import rooms
+from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
+
+#: Puts all that a tool prints into the report file, whole.
+_INTO_FILE = 'exec "$@" >"$0" 2>&1'
+# Figures that move with the code around a finding, or only say by how much a bound is passed.
+_FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One finding of a tool."""
+
+    path: str
+    code: str
+    message: str
+    line: int | None = None
+
+
+#: Reads a tool's report; None: it is not one.
+Reader = Callable[[bytes], list[Remark] | None]
+
+
+@dataclass(frozen=True)
+class LintCheck:
+    """A tool that reads files and lists what it does not like."""
+
+    name: str
+    tool: str
+    """Package and program."""
+    arguments: tuple[str, ...]
+    """For a person."""
+    machine_arguments: tuple[str, ...]
+    """Replaces them in the room; `{report}` becomes the path of the report."""
+    probe: str
+    """Content of a file that the tool must object to."""
+    read: Reader
+    configured: Callable[[check.Site], bool]
+    prints_report: bool = False
+    """Whether the report is what the tool prints, for tools that write none."""
+
+    def absent(self, site: check.Site) -> str:
+        """Say why the tool is not run."""
+        return "" if self.configured(site) else f"the repository has no {self.name} configuration"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        del site
+        return (self.tool, *self.arguments)
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Run the tool on the tree and on the probe."""
+        probe = f"{secret.module}.py"
+        arguments = [part.format(report=secret.report) for part in self.machine_arguments]
+        argv = (site.program(self.tool), *arguments, ".", probe)
+        if self.prints_report:
+            argv = ("/bin/sh", "-c", _INTO_FILE, secret.report, *argv)
+        return rooms.order(
+            site.environment,
+            site.tree,
+            argv,
+            environ=site.config.env,
+            limits=site.tool_limits(),
+            files=(RoomFile(path=f"{ROOM_TREE}/{probe}", content=self.probe.encode()),),
+            collect=(secret.report,),
+        )
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say what the tool found."""
+        content = result.files.get(secret.report)
+        remarks = None if content is None else self.read(content)
+        items = tuple(_items(remarks or [], secret))
+        status, reason = self._verdict(result, content, remarks, items, secret)
+        if limit := check.limit_reached(result, site.tool_limits(), f"{self.name} was"):
+            status, reason = Status.FAILED, limit
+        return CheckResult(
+            name=self.name,
+            status=status,
+            items=items,
+            exit_code=result.exit_code,
+            seconds=result.seconds,
+            command=self.command(site),
+            reason=reason,
+            output=_shown(items, result, reason),
+        )
+
+    def _verdict(
+        self,
+        result: RoomResult,
+        content: bytes | None,
+        remarks: list[Remark] | None,
+        items: tuple[CheckItem, ...],
+        secret: Secret,
+    ) -> tuple[Status, str]:
+        if content is None and result.refused:
+            return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
+        if result.exit_code not in {0, 1}:
+            said = _text(content or b"") if self.prints_report else ""
+            words = suite.last_words(result.model_copy(update={"output": said + result.output}))
+            status = Status.UNVERIFIED if result.exit_code == 127 else Status.FAILED
+            return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
+        if remarks is None:
+            words = suite.last_words(result)
+            return Status.UNVERIFIED, f"{self.name} left no report that can be read: {words}"
+        if not any(_is_probe(remark, secret) for remark in remarks):
+            return Status.UNVERIFIED, (
+                f"{self.name} reports nothing about a file that it must object to"
+            )
+        if result.exit_code != 1:
+            return Status.UNVERIFIED, f"{self.name} found something and still ended with 0"
+        return (Status.FAILED if items else Status.PASSED), ""
+
+
+def _is_probe(remark: Remark, secret: Secret) -> bool:
+    return _relative(remark.path) == f"{secret.module}.py"
+
+
+def _relative(path: str) -> str:
+    return path.removeprefix(f"{ROOM_TREE}/").removeprefix("./")
+
+
+def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
+    return [
+        CheckItem(
+            item_id=sealed.clean_id(
+                f"{_relative(remark.path)}: {remark.code}: {_FIGURES.sub('N', remark.message)}"
+            ),
+            outcome="finding",
+            text=sealed.clean_text(remark.message),
+            place=sealed.clean_text(
+                _relative(remark.path) + (f":{remark.line}" if remark.line else "")
+            ),
+        )
+        for remark in remarks
+        if not _is_probe(remark, secret)
+    ]
+
+
+def _shown(items: tuple[CheckItem, ...], result: RoomResult, reason: str) -> str:
+    lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
+    lines.append(result.output.strip() or ("" if items else reason or "no findings"))
+    return suite.shortened("\n".join(lines))
+
+
+# --- reports ---------------------------------------------------------------------------------
+
+
+def read_ruff(content: bytes) -> list[Remark] | None:
+    """Read `--output-format json` of ruff."""
+    try:
+        return [
+            Remark(
+                path=str(entry["filename"]),
+                code=str(entry["code"] or "invalid-syntax"),
+                message=str(entry["message"]),
+                line=int(entry["location"]["row"]) if entry.get("location") else None,
+            )
+            for entry in json.loads(content)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+_FLAKE8_LINE = re.compile(r"(?P<path>[^\t]*)\t(?P<line>\d+)\t(?P<code>[^\t]*)\t(?P<message>.*)")
+
+
+def read_flake8(content: bytes) -> list[Remark] | None:
+    """Read lines in the format that is asked for below."""
+    remarks = []
+    for line in _text(content).splitlines():
+        if found := _FLAKE8_LINE.fullmatch(line):
+            remarks.append(
+                Remark(found["path"], found["code"], found["message"], int(found["line"]))
+            )
+    return remarks
+
+
+def read_black(content: bytes) -> list[Remark] | None:
+    """Read lines like `would reformat path`."""
+    return [_unformatted(path) for path in re.findall(r"(?m)^would reformat (.+)$", _text(content))]
+
+
+#: ruff up to 0.14, and later.
+_RUFF_FORMAT = re.compile(
+    r"^(?:Would reformat: (?P<path>.+)|unformatted: .*\n\s*--> (?P<place>.+?)(?::\d+:\d+)?)$",
+    re.MULTILINE,
+)
+
+
+def read_ruff_format(content: bytes) -> list[Remark] | None:
+    """Read what `ruff format --check` prints for people; it has no other form that is stable."""
+    return [
+        _unformatted(found["path"] or found["place"])
+        for found in _RUFF_FORMAT.finditer(_text(content))
+    ]
+
+
+def _unformatted(path: str) -> Remark:
+    return Remark(path.strip(), "format", "would be reformatted")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

@@ -1,0 +1,109 @@
+"""Run every check of a repository on one side, cheap ones first, each in its own fresh room."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from agent.checks import suite
+from agent.checks.black_format import BLACK
+from agent.checks.check import Check, Site
+from agent.checks.django_state import DjangoCheck, Makemigrations
+from agent.checks.django_suite import DjangoSuite
+from agent.checks.flake8_lint import FLAKE8
+from agent.checks.mypy_types import MypyTypes
+from agent.checks.pytest_suite import PytestSuite
+from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
+from agent.checks.sealed import Secret
+from agent.domain import CheckResult, Status
+from agent.ports import Sandbox
+
+Say = Callable[[str], None]
+
+#: In the order in which they run; the tests come last.
+_TOOLS: tuple[Check, ...] = (
+    RUFF_CHECK,
+    RUFF_FORMAT,
+    FLAKE8,
+    BLACK,
+    DjangoCheck(),
+    Makemigrations(),
+    MypyTypes(),
+)
+_SUITES: dict[str, PytestSuite | DjangoSuite] = {
+    "pytest": PytestSuite(),
+    "django": DjangoSuite(),
+}
+
+
+def measure(
+    site: Site, sandbox: Sandbox, say: Say, *, tests: bool | None = None
+) -> tuple[CheckResult, ...]:
+    """Run all checks that the repository has; those that it has not are named as absent.
+
+    Args:
+        tests: True for the tests alone, False for all but the tests, None for everything.
+    """
+    checks: list[Check] = [] if tests else list(_TOOLS)
+    if tests is not False:
+        checks.append(_SUITES.get(site.project.test_runner or "") or _NoSuite())
+    return tuple(_run(check, site, sandbox, say) for check in checks)
+
+
+def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
+    """Collect the tests a second time; return the ids that did not come up again."""
+    tests_check = _SUITES.get(site.project.test_runner or "")
+    ids = {item.item_id for item in tests.items if not item.item_id.endswith(suite.COLLECTION)}
+    if tests_check is None or not ids:
+        return ()
+    secret = Secret()
+    result = sandbox.run(tests_check.collect_order(site, secret))
+    again = suite.collected(result, secret)
+    if again is None:
+        say("tests: a second collection did not come to its end; all ids are taken as stable")
+        return ()
+    gone = tuple(sorted(ids - again))
+    if gone:
+        say(f"tests: {len(gone)} ids change from one collection to the next")
+    return gone
+
+
+def scripts_digest() -> str:
+    """Digest of all that decides how a side is measured, for keys of stored results."""
+    total = hashlib.sha256()
+    for name, content in sorted(_sources(resources.files("agent.checks"), "")):
+        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
+
+
+def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            found.append((prefix + entry.name, entry.read_bytes()))
+    return found
+
+
+def _run(check: Check, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+    if reason := check.absent(site):
+        return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
+    secret = Secret()
+    result = sandbox.run(check.order(site, secret))
+    judged = check.judge(site, secret, result)
+    counts = f", {len(judged.items)} items" if judged.items else ""
+    say(f"{judged.name}: {judged.status.value}{counts} in {judged.seconds:.1f} s")
+    return judged
+
+
+class _NoSuite(PytestSuite):
+    """Stands for the tests where there are none."""
+
+    def absent(self, site: Site) -> str:
+        """Say so."""
+        if site.config.checks.tests.runner == "off":
+            return "checks.tests.runner is off"
+        return "the repository has no tests that pytest or Django's runner would find"

@@ -1,0 +1,208 @@
+"""The type check: mypy, the repository's own where it has one, else the gate's.
+
+A module of ours with errors is checked in the same run; when mypy is silent about it, its
+silence about the rest means nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Event, Secret, Text
+from agent.domain import CheckItem, CheckResult, Status
+from agent.environments import rooms
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomFile, RoomOrder, RoomResult
+
+#: Two errors of different codes, in case a configuration turns one off; strict in all else.
+_PROBE = '''"""Checked on purpose: mypy must find errors in the second function only."""
+
+
+def right(number: int) -> int:
+    """Return what is promised."""
+    return number
+
+
+def wrong(number: int) -> int:
+    """Return something else."""
+    number.no_such_method()
+    return "text"
+'''
+_WRONG_FROM = _PROBE.split("\n").index("def wrong(number: int) -> int:") + 1
+_LINE_NUMBER = re.compile(r"\bline \d+")
+_TEXT_LINE = re.compile(
+    r"(?P<file>[^:\n]+):(?P<line>\d+):(?:\d+:)?(?:\d+:\d+:)? (?P<severity>error|note): "
+    r"(?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?"
+)
+
+
+class Mypy(Event):
+    """What mypy said."""
+
+    event: Literal["mypy"]
+    version: Text
+    as_json: bool
+    targets: list[Text]
+    lines: list[str]
+    left_out: int
+    errors: Text
+    code: int
+
+
+class Remark(Event):
+    """One line of mypy's output."""
+
+    file: str
+    line: int
+    severity: str
+    message: str
+    code: str | None = None
+
+
+class MypyTypes:
+    """mypy on what the repository's configuration names."""
+
+    name = "mypy"
+
+    def absent(self, site: check.Site) -> str:
+        """Say why types are not checked."""
+        if site.project.type_tool == "mypy":
+            return ""
+        return "the repository has no mypy configuration"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        return ("mypy", *site.config.checks.types.args)
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Run mypy by a script of ours, beside a module that must have errors."""
+        own = site.has("mypy")
+        python = rooms.PYTHON if own else f"{ROOM_GATE}/bin/python"
+        return rooms.order(
+            site.environment,
+            site.tree,
+            (python, check.script("mergewright_mypy.py"), *site.config.checks.types.args),
+            environ=_environ(site),
+            limits=site.tool_limits(),
+            files=(
+                secret.order_file(
+                    python="" if own else rooms.PYTHON,
+                    plugins=[] if own else [site.packages_of(ROOM_ENVIRONMENT)],
+                ),
+                RoomFile(path=f"{ROOM_TREE}/{secret.module}.py", content=_PROBE.encode()),
+            ),
+            collect=(secret.report,),
+        )
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say which type errors there are."""
+        report = sealed.read(result, secret, (Mypy,))
+        said = report.first(Mypy)
+        if said is None:
+            reason = check.limit_reached(result, site.tool_limits(), "the type check was")
+            found = check.unverified(self, site, result, reason or report.problem)
+            return found.model_copy(update={"status": Status.FAILED}) if reason else found
+        remarks = [remark for line in said.lines if (remark := _remark(line, json_lines=said.as_json))]
+        items = tuple(_items(remarks, secret))
+        status, reason = _verdict(said, report.problem, remarks, items, secret)
+        if limit := check.limit_reached(result, site.tool_limits(), "the type check was"):
+            status, reason = Status.FAILED, limit
+        return CheckResult(
+            name=self.name,
+            status=status,
+            items=items,
+            exit_code=result.exit_code,
+            seconds=result.seconds,
+            command=(*self.command(site), *_default_target(said)),
+            reason=reason,
+            output=_shown(said, remarks, secret),
+        )
+
+
+def _environ(site: check.Site) -> dict[str, str]:
+    """The settings module is for mypy's Django plugin, which starts the project."""
+    environ = dict(site.config.env)
+    if site.config.django.settings:
+        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    return environ
+
+
+def _default_target(said: Mypy) -> tuple[str, ...]:
+    return (".",) if said.targets[:1] == ["."] else ()
+
+
+def _remark(line: str, *, json_lines: bool) -> Remark | None:
+    if json_lines and line.startswith("{"):
+        try:
+            facts = json.loads(line)
+            return Remark.model_validate({name: facts.get(name) for name in Remark.model_fields})
+        except (ValueError, AttributeError, RecursionError):
+            return None
+    found = _TEXT_LINE.fullmatch(line)
+    if found is None:
+        return None
+    return Remark(
+        file=found["file"],
+        line=int(found["line"]),
+        severity=found["severity"],
+        message=found["message"],
+        code=found["code"],
+    )
+
+
+def _is_probe(remark: Remark, secret: Secret) -> bool:
+    return remark.file.endswith(f"{secret.module}.py")
+
+
+def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
+    return [
+        CheckItem(
+            item_id=sealed.clean_id(
+                f"{remark.file}: {remark.code or 'error'}: "
+                + _LINE_NUMBER.sub("line N", remark.message)
+            ),
+            outcome="finding",
+            text=sealed.clean_text(remark.message),
+            place=sealed.clean_text(f"{remark.file}:{remark.line}"),
+        )
+        for remark in remarks
+        if remark.severity == "error" and not _is_probe(remark, secret)
+    ]
+
+
+def _verdict(
+    said: Mypy, problem: str, remarks: list[Remark], items: tuple[CheckItem, ...], secret: Secret
+) -> tuple[Status, str]:
+    if problem:
+        return Status.UNVERIFIED, problem
+    if said.code not in {0, 1}:
+        first = items[0].item_id if items else said.errors.strip() or "no word of why"
+        return Status.FAILED, f"mypy could not check the code: {first}"
+    if said.left_out:
+        return Status.UNVERIFIED, f"mypy printed {said.left_out} lines more than are read"
+    probes = [remark for remark in remarks if _is_probe(remark, secret)]
+    wrong = [remark for remark in probes if remark.severity == "error"]
+    if not any(remark.line >= _WRONG_FROM for remark in wrong):
+        return Status.UNVERIFIED, (
+            "mypy reports nothing about a module with errors in it "
+            "(does its configuration ignore errors?)"
+        )
+    if early := [remark for remark in wrong if remark.line < _WRONG_FROM]:
+        return Status.UNVERIFIED, f"mypy reports an error where there is none: {early[0].message}"
+    if said.code != 1:
+        return Status.UNVERIFIED, f"mypy reported errors and still ended with {said.code}"
+    return (Status.FAILED if items else Status.PASSED), ""
+
+
+def _shown(said: Mypy, remarks: list[Remark], secret: Secret) -> str:
+    """What mypy says to a person, without what is ours."""
+    lines = [
+        f"{remark.file}:{remark.line}: {remark.severity}: {remark.message}"
+        + (f"  [{remark.code}]" if remark.code else "")
+        for remark in remarks
+        if not _is_probe(remark, secret)
+    ]
+    lines.append(said.errors.strip())
+    return suite.shortened("\n".join(line for line in lines if line) or "no issues found")

@@ -1,0 +1,63 @@
+"""The tests, run by pytest: the repository's own where it has one, else the gate's."""
+
+from __future__ import annotations
+
+from agent.checks import check, suite
+from agent.checks.sealed import Secret
+from agent.domain import CheckResult
+from agent.environments import rooms
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomOrder, RoomResult
+
+#: pytest's word for "some tests failed".
+_CODES = range(1, 2)
+
+
+class PytestSuite:
+    """pytest with a plugin of ours in it."""
+
+    name = check.TESTS
+
+    def absent(self, site: check.Site) -> str:
+        """Say why there are no tests to run with pytest."""
+        if site.project.test_runner == "pytest":
+            return ""
+        return "the repository's tests are not run by pytest"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        return ("python", "-m", "pytest", *site.config.checks.tests.args)
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Run all tests, past the first failure and past modules that cannot be collected."""
+        return _order(site, secret, ("--maxfail=0", "--continue-on-collection-errors"))
+
+    def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Only collect."""
+        options = ("--maxfail=0", "--continue-on-collection-errors", "--collect-only", "-q")
+        return _order(site, secret, options)
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say how the tests ended."""
+        return suite.judge(self, site, secret, result, _CODES)
+
+
+def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOrder:
+    own = site.has("pytest")
+    environ = dict(site.config.env)
+    if site.config.django.settings:
+        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    return rooms.order(
+        site.environment,
+        site.tree,
+        (rooms.PYTHON, check.script("run_pytest.py"), *site.config.checks.tests.args),
+        environ=environ,
+        limits=site.test_limits(),
+        files=(
+            secret.order_file(
+                options=options,
+                gate="" if own else site.packages_of(ROOM_GATE),
+                tools=[f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
+            ),
+        ),
+        collect=(secret.report,),
+    )

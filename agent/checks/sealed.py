@@ -1,0 +1,186 @@
+"""The order given to our scripts in a room, and the sealed report they leave.
+
+Owns names that nobody can guess, the seal over each line, and the bounds on what is read. The
+other half is `inside/mergewright_report.py`; what the events mean is left to each check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from agent import cleaning
+from agent.ports import ROOM_OUT, ROOM_TREE, RoomFile, RoomResult
+
+ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the room, whose /tmp is its own
+_MOST_LINES = 500_000
+_LONGEST_ID = 1000
+_LONGEST_TEXT = 2100
+
+_E = TypeVar("_E", bound="Event")
+
+
+def _random(prefix: str) -> str:
+    return f"{prefix}{secrets.token_hex(8)}"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Names and a key for one room: known to nobody before, of no use afterwards."""
+
+    key: str = field(default_factory=lambda: secrets.token_hex(32))
+    report: str = field(default_factory=lambda: _random(f"{ROOM_OUT}/report-"))
+    module: str = field(default_factory=lambda: _random("mergewright_"))
+    must_pass: str = field(default_factory=lambda: _random("test_"))
+    must_fail: str = field(default_factory=lambda: _random("test_"))
+
+    def order_file(self, **more: object) -> RoomFile:
+        """Compose the order that the script reads and deletes."""
+        order = {
+            "key": self.key,
+            "report": self.report,
+            "module": self.module,
+            "must_pass": self.must_pass,
+            "must_fail": self.must_fail,
+            "tree": ROOM_TREE,
+            **more,
+        }
+        return RoomFile(path=ORDER_PATH, content=json.dumps(order).encode())
+
+
+def clean_id(text: str) -> str:
+    """Make an id printable, on one line and bounded, without two long ones becoming equal."""
+    shown = cleaning.terminal(" ".join(text.split("\n")))
+    if len(shown) <= _LONGEST_ID:
+        return shown
+    digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{shown[:_LONGEST_ID]}…{digest}"
+
+
+def clean_text(text: str) -> str:
+    """Make a message printable and bounded."""
+    return cleaning.terminal(text)[:_LONGEST_TEXT]
+
+
+def _as_id(value: object) -> object:
+    return clean_id(value) if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+Id = Annotated[str, BeforeValidator(_as_id)]
+Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+class Event(BaseModel):
+    """One line of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Exit(Event):
+    """The script is about to end with this code."""
+
+    event: Literal["exit"]
+    code: int
+
+
+class Refused(Event):
+    """The tool is not what it should be."""
+
+    event: Literal["refused"]
+    text: Text
+
+
+class Broken(Event):
+    """The project could not even be entered."""
+
+    event: Literal["broken"]
+    text: Text
+    place: Text = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sealed events of a room, in order."""
+
+    events: tuple[Event, ...]
+    problem: str
+    """Why this is not a whole report; empty when it is."""
+
+    def of(self, kind: type[_E]) -> Iterator[_E]:
+        """Yield the events of one kind."""
+        return (event for event in self.events if isinstance(event, kind))
+
+    def first(self, kind: type[_E]) -> _E | None:
+        """Return the first event of a kind."""
+        return next(self.of(kind), None)
+
+
+def read(result: RoomResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
+    """Read a report as far as its seal holds.
+
+    A report that is whole ends with the exit code that the room saw.
+    """
+    content = result.files.get(secret.report)
+    if content is None:
+        return Report((), _missing(result, secret))
+    every: tuple[type[Event], ...] = (*kinds, Exit, Refused, Broken)
+    known = {_name(kind): kind for kind in every}
+    events: list[Event] = []
+    last, key = b"", bytes.fromhex(secret.key)
+    lines = content.split(b"\n")
+    torn = lines.pop()
+    if len(lines) > _MOST_LINES:
+        return Report((), f"the report has more than {_MOST_LINES} lines")
+    for number, line in enumerate(lines, 1):
+        digest, _, body = line.partition(b" ")
+        expected = hashlib.blake2b(last + body, key=key, digest_size=16).hexdigest().encode()
+        if not secrets.compare_digest(digest, expected):
+            return Report(tuple(events), f"line {number} of the report is not ours")
+        last = expected
+        event = _event(body, known)
+        if event is None:
+            return Report(tuple(events), f"line {number} of the report cannot be read")
+        events.append(event)
+    return Report(tuple(events), _unfinished(events, torn, result))
+
+
+def _name(kind: type[Event]) -> str:
+    names: tuple[str, ...] = kind.model_fields["event"].annotation.__args__  # type: ignore[union-attr]
+    return names[0]
+
+
+def _event(body: bytes, known: dict[str, type[Event]]) -> Event | None:
+    try:
+        facts = json.loads(body)
+        return known[facts["event"]].model_validate(facts)
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
+        return None
+
+
+def _missing(result: RoomResult, secret: Secret) -> str:
+    for refusal in result.refused:
+        if secret.report in refusal:
+            return f"the report was not accepted: {refusal}"
+    ended = "" if result.exit_code is None else f" and ended with exit code {result.exit_code}"
+    return f"the run left no report{ended}"
+
+
+def _unfinished(events: list[Event], torn: bytes, result: RoomResult) -> str:
+    if torn:
+        return "the last line of the report is torn off"
+    last = events[-1] if events else None
+    if not isinstance(last, Exit):
+        return f"the report breaks off, with exit code {result.exit_code}"
+    if last.code != result.exit_code:
+        return f"the report says exit code {last.code}, but it was {result.exit_code}"
+    return ""

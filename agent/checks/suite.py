@@ -1,0 +1,351 @@
+"""Judge a run of a test suite, whatever ran it.
+
+Owns the agreement of exit code, report and ids: a run counts only when it came to its end, every
+collected test has an outcome, the test that must pass passed, the one that must fail failed, and
+what the runner counted and returned fits all that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent import cleaning
+from agent.checks import check, sealed
+from agent.checks.sealed import Event, Id, Secret, Text
+from agent.domain import CheckItem, CheckResult, Status
+from agent.ports import RoomResult
+
+#: Ends the ids of modules that could not be collected: no test, but it hides some.
+COLLECTION = " (collection)"
+_FAILING = ("failed", "error")
+_OUTPUT_LIMIT = 60_000
+_RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
+
+Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
+
+
+class Session(Event):
+    """A run of a suite begins; scripts may have several."""
+
+    event: Literal["session"]
+    tool: Text
+    collect_only: bool
+    setup_only: bool
+
+
+class Collected(Event):
+    """The tests that are going to run; said once by each worker."""
+
+    event: Literal["collected"]
+    ids: list[Id]
+
+
+class Deselected(Event):
+    """Tests that were left out by choice."""
+
+    event: Literal["deselected"]
+    count: int
+
+
+class Uncollected(Event):
+    """A module that could not be collected."""
+
+    event: Literal["uncollected"]
+    id: Id
+    text: Text
+
+
+class Test(Event):
+    """One test is over."""
+
+    __test__ = False
+
+    event: Literal["test"]
+    id: Id
+    outcome: Ending
+    text: Text = ""
+    place: Text = ""
+    hidden: bool = False
+    """Its report says other than what its call did."""
+
+
+class Fixture(Event):
+    """The set-up or tear-down of a class or a module failed or was skipped."""
+
+    event: Literal["fixture"]
+    id: Id
+    outcome: Ending
+    text: Text = ""
+    place: Text = ""
+
+
+class Finish(Event):
+    """The suite came to its end."""
+
+    event: Literal["finish"]
+    failed: int
+    stopped: Text
+
+
+KINDS: tuple[type[Event], ...] = (
+    Session, Collected, Deselected, Uncollected, Test, Fixture, Finish,
+)  # fmt: skip
+
+
+@dataclass
+class _Run:
+    """The events between one `session` and the next."""
+
+    session: Session
+    collected: list[list[str]] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
+    fixtures: list[Fixture] = field(default_factory=list)
+    uncollected: list[Uncollected] = field(default_factory=list)
+    deselected: int = 0
+    finish: Finish | None = None
+
+    def proofs(self, secret: Secret, name: str) -> list[Test]:
+        """Our tests of that name."""
+        starts = (f"{secret.module}.py::{name}", f"{secret.module}.{secret.module}.{name}")
+        return [test for test in self.tests if test.id.startswith(starts)]
+
+    def ids(self, secret: Secret) -> list[str]:
+        """The collected ids without our own."""
+        first = self.collected[0] if self.collected else []
+        return [test_id for test_id in first if not test_id.startswith(secret.module)]
+
+    def lost_proofs(self, secret: Secret) -> bool:
+        """Whether one of ours was collected and then not run."""
+        first = self.collected[0] if self.collected else []
+        ran = {test.id for test in self.tests}
+        return any(test_id.startswith(secret.module) and test_id not in ran for test_id in first)
+
+
+def _runs(report: sealed.Report) -> list[_Run]:
+    runs: list[_Run] = []
+    for event in report.events:
+        if isinstance(event, Session):
+            runs.append(_Run(event))
+        if not runs:
+            continue
+        run = runs[-1]
+        match event:
+            case Collected():
+                run.collected.append(event.ids)
+            case Test():
+                run.tests.append(event)
+            case Fixture():
+                run.fixtures.append(event)
+            case Uncollected():
+                run.uncollected.append(event)
+            case Deselected():
+                run.deselected += event.count
+            case Finish():
+                run.finish = event
+    return runs
+
+
+def judge(
+    suite: check.Check, site: check.Site, secret: Secret, result: RoomResult, codes: range
+) -> CheckResult:
+    """Say how a run of the tests ended.
+
+    Args:
+        codes: Exit codes with which a run may end in which a test failed; one always does.
+    """
+    report = sealed.read(result, secret, KINDS)
+    runs = _runs(report)
+    items = tuple(_items(runs, secret))
+    status, reason = _verdict(report, runs, items, secret, result, codes)
+    if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
+        pending = _pending(runs, secret)
+        status = Status.FAILED
+        reason = stopped + (f"; {pending[0]} was running" if pending else "")
+    return CheckResult(
+        name=suite.name,
+        status=status,
+        items=items,
+        exit_code=result.exit_code,
+        seconds=result.seconds,
+        command=suite.command(site),
+        reason=reason,
+        output=output(result),
+    )
+
+
+def collected(result: RoomResult, secret: Secret) -> frozenset[str] | None:
+    """Return the ids that a collecting run found, or None if it did not come to its end."""
+    report = sealed.read(result, secret, KINDS)
+    runs = _runs(report)
+    if not any(run.collected for run in runs):
+        return None
+    return frozenset(name for run, name in _numbered(runs, secret))
+
+
+def _verdict(
+    report: sealed.Report,
+    runs: list[_Run],
+    items: tuple[CheckItem, ...],
+    secret: Secret,
+    result: RoomResult,
+    codes: range,
+) -> tuple[Status, str]:
+    if refused := report.first(sealed.Refused):
+        return Status.UNVERIFIED, refused.text
+    if not runs:
+        if not report.problem:
+            # A red exit without a session claims nothing that would need a proof.
+            status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
+            return status, f"no test was run: {last_words(result)}"
+        return Status.UNVERIFIED, report.problem
+    for run in runs:
+        if problem := _disagreement(run, secret, last_words(result)):
+            return Status.UNVERIFIED, problem
+    if report.problem:
+        return Status.UNVERIFIED, report.problem
+    if result.exit_code not in codes:
+        return Status.UNVERIFIED, (
+            f"a test that must fail did fail, and still the exit code was {result.exit_code}"
+        )
+    if not items:
+        left_out = sum(run.deselected for run in runs)
+        more = f"; {left_out} were deselected" if left_out else ""
+        return Status.FAILED, f"no tests were collected{more}"
+    if any(item.outcome in _FAILING for item in items):
+        return Status.FAILED, ""
+    return Status.PASSED, ""
+
+
+def _disagreement(run: _Run, secret: Secret, words: str) -> str:
+    """Say what does not fit in one run of a suite."""
+    if run.session.collect_only:
+        return "the tests were only collected, not run (--collect-only)"
+    if run.session.setup_only:
+        return "the tests were only set up, not run (--setup-only)"
+    if hidden := [test.id for test in run.tests if test.hidden]:
+        return f"the outcome of {_listed(hidden)} was changed after the test had run"
+    if run.finish is None:
+        return f"the run ended before all tests were over: {words}"
+    if any(ids != run.collected[0] for ids in run.collected):
+        return "the workers did not collect the same tests"
+    if pending := _pending([run], secret):
+        stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
+        return f"{_listed(pending)} never got an outcome{stopped}"
+    if run.lost_proofs(secret):
+        return "a test of ours was not run"
+    for name, wanted in ((secret.must_pass, "passed"), (secret.must_fail, "failed")):
+        became = {test.outcome for test in run.proofs(secret, name)}
+        if became != {wanted}:
+            verb = "pass" if wanted == "passed" else "fail"
+            others = " and ".join(sorted(became - {wanted})) or "not run"
+            return f"a test of ours that must {verb} was {others}"
+    least = sum(test.outcome in _FAILING for test in run.tests)
+    least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
+    if run.finish.failed < least:
+        return f"{least} tests failed, but the runner counted {run.finish.failed}"
+    return ""
+
+
+def _pending(runs: list[_Run], secret: Secret) -> list[str]:
+    """Collected tests without an outcome, in the order in which they were to run."""
+    return [
+        test_id
+        for run in runs
+        for test_id in _without_outcome(run, secret)
+        if not any(_covers(fixture, test_id) for fixture in run.fixtures)
+    ]
+
+
+def _without_outcome(run: _Run, secret: Secret) -> list[str]:
+    done = {test.id for test in run.tests if test.outcome != "unrun"}
+    return [test_id for test_id in run.ids(secret) if test_id not in done]
+
+
+def _covers(fixture: Fixture, test_id: str) -> bool:
+    """Whether `setUpClass (package.module.Class)` stands for a test that never ran."""
+    kind, _, rest = fixture.id.partition(" (")
+    return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
+
+
+def _numbered(runs: list[_Run], secret: Secret) -> Iterator[tuple[_Run, str]]:
+    """Yield run and id, with a number where an earlier run of the script had the same id."""
+    for number, run in enumerate(runs, 1):
+        earlier = {test_id for other in runs[: number - 1] for test_id in other.ids(secret)}
+        for test_id in dict.fromkeys(run.ids(secret)):
+            yield run, f"{test_id} #{number}" if test_id in earlier else test_id
+
+
+def _items(runs: list[_Run], secret: Secret) -> Iterator[CheckItem]:
+    """Yield each test once, with its worst outcome."""
+    seen: set[str] = set()
+    for number, run in enumerate(runs, 1):
+        found = _by_id(run, secret)
+        for test_id, item in found.items():
+            name = f"{test_id} #{number}" if test_id in seen else test_id
+            yield item.model_copy(update={"item_id": name})
+        seen |= found.keys()
+
+
+def _by_id(run: _Run, secret: Secret) -> dict[str, CheckItem]:
+    found: dict[str, CheckItem] = {}
+    for test in run.tests:
+        if test.id.startswith(secret.module) or test.outcome == "unrun":
+            continue
+        _keep_worst(found, _item(_loader_id(test.id), test))
+    for fixture in run.fixtures:
+        covered = [name for name in _without_outcome(run, secret) if _covers(fixture, name)]
+        for test_id in covered or [fixture.id]:
+            _keep_worst(found, _item(test_id, fixture))
+    for module in run.uncollected:
+        _keep_worst(
+            found,
+            CheckItem(item_id=module.id + COLLECTION, outcome="error", text=module.text),
+        )
+    return found
+
+
+def _loader_id(test_id: str) -> str:
+    """Name the module where unittest makes a test of one that cannot be imported."""
+    for prefix in ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure."):
+        if test_id.startswith(prefix):
+            return test_id.removeprefix(prefix) + COLLECTION
+    return test_id
+
+
+def _item(test_id: str, event: Test | Fixture) -> CheckItem:
+    if test_id.endswith(COLLECTION):
+        # unittest's words are a whole traceback; its last line says what is wrong.
+        lines = event.text.strip().splitlines() or [""]
+        return CheckItem(item_id=test_id, outcome="error", text=lines[-1])
+    return CheckItem(item_id=test_id, outcome=event.outcome, text=event.text, place=event.place)
+
+
+def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
+    present = found.get(item.item_id)
+    if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
+        found[item.item_id] = item
+
+
+def _listed(ids: Iterable[str]) -> str:
+    every = list(ids)
+    more = f" and {len(every) - 1} more" if len(every) > 1 else ""
+    return every[0] + more
+
+
+def output(result: RoomResult) -> str:
+    """Head and tail of what was printed."""
+    return shortened(result.output)
+
+
+def shortened(text: str) -> str:
+    """Head and tail of a text, as it is kept in a result."""
+    return cleaning.cut(text, _OUTPUT_LIMIT, where="not kept")
+
+
+def last_words(result: RoomResult) -> str:
+    """The last lines that say anything."""
+    lines = [line.strip() for line in cleaning.terminal(result.output).splitlines()]
+    said = [line for line in lines if line.strip("=-_ ")]
+    return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

@@ -1,0 +1,247 @@
+"""`mergewright env`: build a repository's environment, look at what is stored, clear it away."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent import settings, wiring, worktree
+from agent.cli.progress import Progress
+from agent.domain import Record, Run
+from agent.environments import build as environments
+from agent.environments import prune as pruning
+from agent.errors import AgentError, RunStopped, TransientError
+from agent.services import Services
+from agent.stages import checkout
+
+app = typer.Typer(
+    name="env",
+    help="Environments of repositories: build, show, explain, prune.",
+    no_args_is_help=True,
+)
+
+_Repo = Annotated[
+    Path,
+    typer.Option("--repo", help="The repository.", exists=True, file_okay=False, metavar="DIR"),
+]
+_Base = Annotated[
+    str | None,
+    typer.Option("--base", help="Branch, tag or commit. Default: what is checked out."),
+]
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Use this configuration in place of the repository's own.",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def build(repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False) -> None:
+    """Build the environment that checks of the repository run in, or find it in the store."""
+    with _request(repo, base, config, as_json=as_json) as (request, svc):
+        begun = time.monotonic()
+        environment = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+        seconds = time.monotonic() - begun
+        if as_json:
+            _print_json({**environment.model_dump(mode="json"), "seconds": round(seconds, 3)})
+            return
+        console = Console()
+        console.print(f"[bold green]ready[/] in {seconds:.1f} s")
+        console.print(f"python   {environment.python} ({escape(environment.interpreter)})")
+        console.print(f"from     {escape(', '.join(environment.sources) or 'nothing declared')}")
+        console.print(f"packages {len(environment.packages)}")
+        console.print(f"path     {escape(environment.path)}", soft_wrap=True)
+
+
+@app.command()
+def explain(
+    repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False
+) -> None:
+    """Say what would be installed and why, without building anything."""
+    with _request(repo, base, config, as_json=as_json) as (request, svc):
+        said = environments.explain(request, svc.sandbox, svc.index, svc.settings)
+        if as_json:
+            _print_json(said.model_dump(mode="json"))
+        else:
+            _show_explanation(said, Console())
+
+
+@app.command()
+def show(as_json: _Json = False) -> None:
+    """List the stored environments."""
+    loaded = settings.load()
+    rows = pruning.listing(loaded)
+    if as_json:
+        _print_json({"environments": [row.model_dump(mode="json") for row in rows]})
+        return
+    console = Console()
+    if not rows:
+        console.print(f"no environments below {escape(str(loaded.home))}", soft_wrap=True)
+        return
+    table = Table("key", "python", "packages", "size", "age", "used", "from", show_edge=False)
+    now = time.time()
+    for row in rows:
+        sources = ", ".join(row.sources) or "nothing declared"
+        table.add_row(
+            row.key[:12], row.python, str(row.packages), _megabytes(row.bytes_on_disk),
+            _age(now - row.created), _age(now - row.used), escape(sources),
+        )  # fmt: skip
+    console.print(table)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            "--older-than", help="Remove what was not used for so many days.", min=0, metavar="DAYS"
+        ),
+    ] = None,
+    larger_than: Annotated[
+        float | None,
+        typer.Option(
+            "--keep-mb",
+            help="Remove the least recently used until the rest takes no more than this.",
+            min=0,
+            metavar="MB",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Remove all, with caches, interpreters and tools.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Remove stored environments. One that is in use is never removed."""
+    if older_than is None and larger_than is None and not everything:
+        raise typer.BadParameter("say what to remove: --older-than DAYS, --keep-mb MB or --all")
+    keep_bytes = None if larger_than is None else int(larger_than * 1024**2)
+    loaded = settings.load()
+    done = pruning.prune(
+        loaded, older_than_days=older_than, keep_bytes=keep_bytes, everything=everything
+    )
+    if as_json:
+        _print_json(done.model_dump(mode="json"))
+        return
+    console = Console()
+    console.print(f"removed {len(done.removed)}, freed {_megabytes(done.bytes_freed)}")
+    for key in done.in_use:
+        console.print(f"kept {key[:12]}: it is in use")
+
+
+@contextmanager
+def _request(
+    repo: Path, base: str | None, config: Path | None, *, as_json: bool
+) -> Iterator[tuple[environments.EnvironmentRequest, Services]]:
+    """Check the commit out, read its configuration, and answer for errors of what follows."""
+    loaded = settings.load()
+    started = int(time.time())
+    run = Run(
+        run_id=f"env-{started}-{secrets.token_hex(3)}",
+        repository=str(repo.resolve()),
+        ticket="",
+        base=base,
+        config_text=_config_text(config),
+        started=started,
+    )
+    with Progress(Console(stderr=True, quiet=as_json)) as progress:
+        svc = wiring.local(loaded, progress.said)
+        folder = svc.base_folder(run)
+        try:
+            pinned = checkout.prepare(run, svc)
+            contract = checkout.contract(run, pinned, svc)
+            yield (
+                environments.EnvironmentRequest(
+                    tree=str(folder),
+                    nearest_tag=pinned.nearest_tag,
+                    python=contract.config.python,
+                ),
+                svc,
+            )
+        except (RunStopped, TransientError) as problem:
+            _stop(problem, as_json=as_json)
+        finally:
+            worktree.remove(folder)
+            if folder.parent.is_dir():
+                folder.parent.rmdir()
+
+
+def _config_text(config: Path | None) -> str | None:
+    if config is None:
+        return None
+    try:
+        return config.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise typer.BadParameter(
+            f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
+        ) from problem
+
+
+def _stop(problem: AgentError, *, as_json: bool) -> None:
+    """Say why it was not done, and end with exit code 1."""
+    reason = problem.reason.value if isinstance(problem, RunStopped) else "unavailable"
+    if as_json:
+        _print_json({"outcome": "failed", "reason": reason, "sentence": problem.message})
+    else:
+        Console(stderr=True).print(
+            f"[bold red]not done[/] ({reason})\n{escape(problem.message)}", soft_wrap=True
+        )
+    raise typer.Exit(1) from problem
+
+
+def _show_explanation(said: environments.Explanation, console: Console) -> None:
+    state = "[green]in the store[/]" if said.ready else "[yellow]not built yet[/]"
+    console.print(f"environment {said.key[:12]}, {state}")
+    console.print(f"python  {said.python} ({escape(said.interpreter)})", soft_wrap=True)
+    console.print(f"        because {escape(said.python_because)}", soft_wrap=True)
+    console.print(f"index   {escape(said.index)}", soft_wrap=True)
+    if said.projects:
+        console.print(f"version {said.version}, for backends that read it from tags")
+    for title, mark, taken in (("taken", "+", True), ("left", "-", False)):
+        chosen = [choice for choice in said.choices if choice.taken is taken]
+        if chosen:
+            console.print(f"[bold]{title}[/]")
+        for choice in chosen:
+            console.print(f"  {mark} {escape(choice.what)}: {escape(choice.why)}", soft_wrap=True)
+    for title, lines in (
+        ("the repository's own projects", said.projects),
+        ("requirements", said.requirements),
+        ("constraints", said.constraints),
+        ("notes", said.notes),
+        ("packages", said.environment.packages if said.environment else ()),
+    ):
+        if lines:
+            console.print(f"[bold]{title}[/]")
+        for line in lines:
+            console.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _print_json(value: Record | dict[str, object]) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:.1f} MB"
+
+
+def _age(seconds: float) -> str:
+    days, rest = divmod(max(0, int(seconds)), 86_400)
+    if days:
+        return f"{days} d"
+    hours, rest = divmod(rest, 3_600)
+    return f"{hours} h" if hours else f"{rest // 60} min"

@@ -1,0 +1,59 @@
+"""The `mergewright` command: collects the command groups and turns errors into exit codes.
+
+Exit codes: 0 done, 1 not done (with a reason), 2 usage or settings, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from agent import telemetry
+from agent.cli import config, demo, doctor, env, run, version
+from agent.errors import AgentError
+
+app = typer.Typer(
+    name="mergewright",
+    help="From a written ticket to a branch that passed the project's own checks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(run.run)
+app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.add_typer(config.app, name="config")
+app.add_typer(env.app, name="env")
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Structured events of the service on stderr.")
+    ] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=version.show, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    telemetry.configure(verbose=verbose)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one clear line and an exit code."""
+    try:
+        app()
+    except AgentError as problem:
+        print(f"mergewright: {problem.message}", file=sys.stderr)
+        raise SystemExit(2) from problem
+    except KeyboardInterrupt:
+        print("mergewright: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

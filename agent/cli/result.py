@@ -1,0 +1,97 @@
+"""Show an outcome: for people with tables, for programs as one JSON object."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.domain import Comparison, Outcome, Status
+
+_COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
+_LISTED = 5
+
+
+def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
+    """Build the object that `--json` prints."""
+    return {
+        "outcome": outcome.state.value,
+        "reason": outcome.reason.value,
+        "sentence": outcome.sentence,
+        "branch": outcome.branch,
+        "commit": outcome.commit,
+        "pull_request_text": outcome.pull_request_text,
+        "pull_request_path": outcome.text_path,
+        "log": outcome.log,
+        "checks": [
+            {
+                "name": check.name,
+                "base": _side(check.base, check.base_count, check.base_failures),
+                "head": _side(check.head, check.head_count, check.head_failures),
+                "verdict": check.verdict.value,
+                "reason": check.reason,
+                "new_failures": [item.item_id for item in check.new_failures],
+                "gone": list(check.gone),
+                "unmatched": list(check.unmatched),
+                "added": list(check.added),
+                "seconds": round(check.seconds, 3),
+            }
+            for check in outcome.checks
+        ],
+        "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
+        "cost_usd": outcome.cost_usd,
+        "seconds": seconds,
+    }
+
+
+def _side(status: Status, count: int, failures: int) -> dict[str, object]:
+    return {"status": status.value, "count": count, "failures": failures}
+
+
+def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
+    """Print what a person wants to know first: done or not, the checks, where things are."""
+    if outcome.checks:
+        console.print(check_table(outcome.checks))
+    for check in outcome.checks:
+        for item in check.new_failures[:_LISTED]:
+            console.print(f"  [red]new failure[/] {escape(check.name)}: {escape(item.item_id)}")
+        if len(check.new_failures) > _LISTED:
+            console.print(f"  and {len(check.new_failures) - _LISTED} more")
+    for finding in outcome.findings:
+        place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
+        console.print(
+            f"  {finding.severity.value} {finding.rule} {escape(place)}: {escape(finding.message)}"
+        )
+    mark = "[bold green]done[/]" if outcome.done else "[bold red]not done[/]"
+    console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
+    console.print(escape(outcome.sentence), soft_wrap=True)
+    if outcome.branch:
+        console.print(f"branch  {escape(outcome.branch)}  {outcome.commit}", soft_wrap=True)
+    if outcome.text_path:
+        console.print(f"text    {escape(outcome.text_path)}", soft_wrap=True)
+    if outcome.log:
+        console.print(f"log     {escape(outcome.log)}", soft_wrap=True)
+
+
+def check_table(checks: tuple[Comparison, ...]) -> Table:
+    """Lay the checks out, base against head."""
+    table = Table("check", "base", "head", "new failures", "verdict", "seconds", show_edge=False)
+    for check in checks:
+        colour = _COLOURS.get(check.verdict, "white")
+        table.add_row(
+            escape(check.name),
+            _words(check, check.base, check.base_count, check.base_failures),
+            _words(check, check.head, check.head_count, check.head_failures),
+            str(len(check.new_failures)),
+            f"[{colour}]{check.verdict.value}[/]",
+            f"{check.seconds:.1f}",
+        )
+    return table
+
+
+def _words(check: Comparison, status: Status, count: int, failures: int) -> str:
+    if status in (Status.ABSENT, Status.UNVERIFIED):
+        return status.value
+    if check.counts_tests:
+        return f"{count} tests, {failures} failed" if failures else f"{count} tests passed"
+    return f"{count} findings" if count else "clean"

@@ -1,0 +1,209 @@
+"""Put one environment together: build what must be built, fetch the rest, store it whole.
+
+Owns the order of the phases. What each does is in `wheels` (B), `fetch` (A) and `toolsets`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from agent.domain import Environment, Record
+from agent.environments import (
+    declare,
+    requirement_files,
+    storage,
+    toolsets,
+    uv_program,
+    wheel_files,
+    wheels,
+)
+from agent.environments.bench import Bench
+from agent.environments.declare import Choice, Declaration
+from agent.environments.fetch import Fetcher, Wanted
+from agent.environments.requirement_files import Requirements
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+
+#: Beside the virtual environment in the store.
+RECORD = "environment.json"
+GENERATED = "generated"
+
+
+class Stored(Record):
+    """One environment in the store."""
+
+    environment: Environment
+    choices: tuple[Choice, ...] = ()
+    notes: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+    """What was built from source."""
+    created: float
+    seconds: float
+    """How long the build took."""
+
+
+class Assembly:
+    """One build, from the first fetch to the rename."""
+
+    def __init__(self, tree: Path, version: str, declaration: Declaration, bench: Bench) -> None:
+        self._tree = tree
+        self._version = version
+        self._declaration = declaration
+        self._bench = bench
+        self._choices = list(declaration.choices)
+        self._notes = list(declaration.requirements.notes)
+        self._generated: dict[str, bytes] = {}
+
+    def run(self, key: str) -> None:
+        """Build all of it and store it under the key."""
+        started = time.monotonic()
+        bench = self._bench
+        toolsets.sweep_builders(bench)
+        with (
+            storage.workplace(bench.settings) as workplace,
+            closing(Fetcher(bench, workplace)) as fetcher,
+        ):
+            gate = toolsets.gate(bench, fetcher)
+            workshop = wheels.Workshop(bench, gate, fetcher)
+            found, exact = self._requirements(fetcher)
+            workshop.know((*found.lines, *found.constraints))
+            local = self._local_wheels(found, fetcher, workshop, exact=exact)
+            wanted = Wanted(
+                lines=found.lines,
+                constraints=found.constraints,
+                wheels=local,
+                prereleases=found.prereleases,
+                exact=exact,
+            )
+            bench.say("fetching packages" if found.lines or local else "there is nothing to fetch")
+            venv = fetcher.install("venv", wanted, workshop.supply)
+            goal = storage.ready(bench.settings, key)
+            if goal.exists():
+                # Its record cannot be read, so nobody uses it.
+                storage.remove(goal)
+            with storage.building(bench.settings, goal) as part:
+                venv.rename(part / "venv")
+                bench.say("compiling bytecode")
+                toolsets.compile_all(
+                    bench.sandbox, bench.interpreter, part / "venv", self._notes.append
+                )
+                self._write_generated(part)
+                record = Stored(
+                    environment=self._environment(key, part, gate),
+                    choices=tuple(self._choices),
+                    notes=tuple(self._notes),
+                    built=tuple(workshop.built),
+                    created=time.time(),
+                    seconds=time.monotonic() - started,
+                )
+                storage.write_whole(part / RECORD, record.model_dump_json().encode())
+        storage.trim_cache(bench.settings)
+        packages = len(record.environment.packages)
+        bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
+
+    def run_gate(self) -> None:
+        """Make only our own tools, for an environment that is there already."""
+        with (
+            storage.workplace(self._bench.settings) as workplace,
+            closing(Fetcher(self._bench, workplace)) as fetcher,
+        ):
+            toolsets.gate(self._bench, fetcher)
+
+    def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
+        """All that is to be installed, and whether that is a full resolution already."""
+        declaration = self._declaration
+        lock = declaration.lock
+        if lock is None:
+            return declaration.requirements, False
+        argv = [
+            "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
+            "--no-default-groups", "--python", self._bench.interpreter.path,
+        ]  # fmt: skip
+        argv += [word for name in lock.extras for word in ("--extra", name)]
+        argv += [word for name in lock.groups for word in ("--group", name)]
+        result = fetcher.run_offline(tuple(argv), lock.files)
+        if result.exit_code != 0:
+            raise EnvironmentFailed(
+                f"uv.lock cannot be read:\n{uv_program.essential(result.output)}\n"
+                "Run `uv lock` and commit the result."
+            )
+        locked = requirement_files.parse(TreeFiles(self._tree), result.output, "uv.lock")
+        more = declaration.requirements
+        return locked.plus(more), not (more.lines or more.projects)
+
+    def _local_wheels(
+        self,
+        found: Requirements,
+        fetcher: Fetcher,
+        workshop: wheels.Workshop,
+        *,
+        exact: bool,
+    ) -> tuple[str, ...]:
+        """Build the repository's own projects; name their wheels as requirements."""
+        wanted: dict[str, list[str]] = {}
+        for project in found.projects:
+            wanted.setdefault(project.folder, []).extend(project.extras)
+        named = []
+        for folder, extras in wanted.items():
+            made = workshop.project(self._tree, folder, self._version)
+            self._notes += made.notes
+            self._generated.update(made.generated)
+            if not exact:
+                extras += self._extras(made.metadata, folder, extras)
+            place = Path(fetcher.take_in(Path(made.wheel)))
+            asked = f"[{','.join(sorted(set(extras)))}]" if extras else ""
+            named.append(f"{canonicalize_name(made.metadata.name)}{asked} @ {place.name}")
+        return tuple(named)
+
+    def _extras(self, facts: wheel_files.Metadata, folder: str, asked: list[str]) -> list[str]:
+        known = [str(canonicalize_name(name)) for name in facts.extras]
+        for name in asked:
+            declare.choose_extras(known, (name,), f"{folder or 'the project'}")
+        if folder:
+            return []
+        wanted = self._declaration.extras
+        chosen = declare.choose_extras(known, wanted, "the project")
+        why = "named by python.extras" if wanted is not None else "by its name it is for tests"
+        for name in chosen:
+            self._choices.append(Choice(what=f"extra {name}", why=why))
+        for name in known:
+            if name not in chosen:
+                self._choices.append(
+                    Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
+                )
+        return list(chosen)
+
+    def _write_generated(self, part: Path) -> None:
+        for path, content in self._generated.items():
+            target = part / GENERATED / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        if self._generated:
+            listed = ", ".join(sorted(self._generated)[:5])
+            self._notes.append(f"the build generates files in the tree: {listed}")
+
+    def _environment(self, key: str, part: Path, gate: Path) -> Environment:
+        settings, interpreter = self._bench.settings, self._bench.interpreter
+        return Environment(
+            key=key,
+            path=str(storage.ready(settings, key) / "venv"),
+            gate_path=str(gate),
+            scripts_path=str(storage.scripts(settings)),
+            python=interpreter.version,
+            interpreter_mounts=interpreter.mounts,
+            interpreter=interpreter.path,
+            sources=self._declaration.sources,
+            packages=_packages(part / "venv"),
+        )
+
+
+def _packages(venv: Path) -> tuple[str, ...]:
+    found = set()
+    for place in venv.glob("lib/python3*/site-packages/*.dist-info"):
+        name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
+        found.add(f"{canonicalize_name(name)}=={version}")
+    return tuple(sorted(found))

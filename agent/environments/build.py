@@ -1,0 +1,206 @@
+"""The environment of a repository: from its declarations to a read-only folder, without trust.
+
+This is the module to read first; it holds the order of the work and nothing else:
+
+    declare      what the repository asks for, pure
+    interpreters which Python
+    assembly     the order of the phases:
+      wheels       phase B: what must be built, in rooms without network
+      fetch        phase A: everything else, as wheels, through one narrow way out
+      toolsets     what backends and checks are run with
+    storage      a place under the key of all that was put in
+
+An environment is made once for a key and never changed afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.domain import Environment, Record
+from agent.environments import declare, interpreters, storage, toolsets, uv_program, wheels
+from agent.environments.assembly import RECORD, Assembly, Stored
+from agent.environments.bench import Bench
+from agent.environments.declare import Choice, Declaration
+from agent.environments.requirement_files import LocalProject
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import PackageIndex, Sandbox
+from agent.settings import Settings
+from repo_config.schema import PythonSection
+
+
+class EnvironmentRequest(Record):
+    """What an environment is made from."""
+
+    tree: str
+    """Work tree of the base commit, on the host."""
+    nearest_tag: str | None = None
+    """For builds that read their version from version control, which no room has."""
+    python: PythonSection = PythonSection()
+    """The section of the repository's configuration."""
+
+
+class Explanation(Record):
+    """What would be built, and why; nothing is resolved for it."""
+
+    key: str
+    ready: bool
+    path: str
+    python: str
+    interpreter: str
+    python_because: str
+    version: str
+    """Handed to backends that read theirs from version control."""
+    sources: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    projects: tuple[str, ...]
+    requirements: tuple[str, ...]
+    """Each with the place where it is written."""
+    constraints: tuple[str, ...]
+    notes: tuple[str, ...]
+    index: str
+    environment: Environment | None
+    """What is there already, with its packages."""
+
+
+def ensure(
+    request: EnvironmentRequest,
+    sandbox: Sandbox,
+    index: PackageIndex,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> Environment:
+    """Give the environment of a work tree, building it if it is not there yet.
+
+    It is kept from being pruned for as long as this process lives. May run twice, also at the
+    same time: the second waits for the first and uses what that has made.
+
+    Raises:
+        EnvironmentFailed: It cannot be built; with the resolver's or the backend's own words.
+        IndexUnavailable: The package index did not answer.
+        StorageFull: The disk is full.
+        SandboxMissing: There is no room to build it in.
+    """
+    storage.hold(settings, storage.PARTS)
+    prepared = _prepare(request, sandbox, index, settings, say)
+    bench = prepared.bench
+    assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
+    if (stored := _load(prepared, settings)) is None:
+        with storage.locked(settings, f"build-{prepared.key}"):
+            if (stored := _load(prepared, settings)) is None:
+                storage.sweep(settings)
+                say(f"building the environment for Python {bench.interpreter.version}")
+                assembly.run(prepared.key)
+                stored = _load(prepared, settings)
+    elif not toolsets.gate_place(bench).is_dir():
+        assembly.run_gate()
+    if stored is None:
+        raise EnvironmentFailed("The environment was removed while it was built; run again.")
+    storage.touch(settings, prepared.key)
+    return stored.environment
+
+
+def explain(
+    request: EnvironmentRequest, sandbox: Sandbox, index: PackageIndex, settings: Settings
+) -> Explanation:
+    """Say what would be installed and why, without resolving or building anything."""
+    storage.hold(settings, storage.PARTS)
+    prepared = _prepare(request, sandbox, index, settings, lambda _: None)
+    stored = _load(prepared, settings)
+    declaration, found = prepared.declaration, prepared.declaration.requirements
+    lines = [f"{line.text}  ({line.origin})" for line in found.lines]
+    return Explanation(
+        key=prepared.key,
+        ready=stored is not None,
+        path=str(storage.ready(settings, prepared.key)),
+        python=prepared.bench.interpreter.version,
+        interpreter=prepared.bench.interpreter.path,
+        python_because=prepared.bench.interpreter.why,
+        version=prepared.version,
+        sources=declaration.sources,
+        choices=stored.choices if stored else declaration.choices,
+        projects=tuple(_project_name(project) for project in found.projects),
+        requirements=tuple(lines),
+        constraints=tuple(f"{line.text}  ({line.origin})" for line in found.constraints),
+        notes=(stored.notes if stored else found.notes),
+        index=index.url,
+        environment=stored.environment if stored else None,
+    )
+
+
+def stored(settings: Settings) -> tuple[Stored, ...]:
+    """List the environments of the store, newest first."""
+    found = []
+    for place in storage.ready(settings, "").glob(f"*/{RECORD}"):
+        try:
+            found.append(Stored.model_validate_json(place.read_bytes()))
+        except ValueError:
+            # Of another version of ours; the key differs, so it is only waiting to be pruned.
+            continue
+    return tuple(sorted(found, key=lambda one: one.created, reverse=True))
+
+
+# --- before anything is built ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The request with everything decided that can be decided without running anything."""
+
+    declaration: Declaration
+    bench: Bench
+    version: str
+    key: str
+
+
+def _prepare(
+    request: EnvironmentRequest,
+    sandbox: Sandbox,
+    index: PackageIndex,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> _Prepared:
+    files = TreeFiles(Path(request.tree))
+    declaration = declare.read(files, request.python)
+    interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
+    bench = Bench(sandbox, index, settings, interpreter, say)
+    version = wheels.version_for(request.nearest_tag, files)
+    parts = {
+        "declaration": declaration.digest,
+        "bench": bench.mark,
+        "uv": uv_program.version(),
+        "version": version if declaration.may_build else None,
+        "index": index.url,
+    }
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    return _Prepared(declaration, bench, version, key)
+
+
+def _load(prepared: _Prepared, settings: Settings) -> Stored | None:
+    """What is stored under the key, with the paths that hold today; None if it is not whole."""
+    place = storage.ready(settings, prepared.key)
+    storage.hold(settings, prepared.key)
+    try:
+        known = Stored.model_validate_json((place / RECORD).read_bytes())
+    except (OSError, ValueError):
+        storage.release(prepared.key)
+        return None
+    environment = known.environment.model_copy(
+        update={
+            "path": str(place / "venv"),
+            "gate_path": str(toolsets.gate_place(prepared.bench) / "venv"),
+            "scripts_path": str(storage.scripts(settings)),
+            "interpreter_mounts": prepared.bench.interpreter.mounts,
+        }
+    )
+    return known.model_copy(update={"environment": environment})
+
+
+def _project_name(project: LocalProject) -> str:
+    extras = f"[{','.join(project.extras)}]" if project.extras else ""
+    return f"{project.folder or '.'}{extras}  ({project.origin})"

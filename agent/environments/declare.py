@@ -1,0 +1,512 @@
+"""Find what a repository declares as its environment, and say why each part was taken.
+
+Pure: reads files of the tree, runs nothing, resolves nothing. What only a build backend can say
+(dynamic dependencies, extras of a setup.py) is left to the metadata that `wheels` has made.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import difflib
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from packaging.dependency_groups import DependencyGroupResolver
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from agent.domain import Record
+from agent.environments import poetry, requirement_files
+from agent.environments.requirement_files import Line, LocalProject, Requirements
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from repo_config.schema import PythonSection
+
+#: What extras, groups and files for checks are called.
+TEST_NAMES = frozenset({"test", "tests", "testing", "dev", "develop", "development"})
+_FILE_ROLES = TEST_NAMES | {"local", "ci"}
+_COMMON_ROLES = frozenset({"base", "common", "main", "default", "core", "runtime"})
+_FILLERS = frozenset({"requirements", "requirement", "reqs", "req", "deps", "dependencies"})
+_FOLDERS = (
+    "", "requirements", "reqs", "tests", "test", "tests/requirements", "test/requirements",
+)  # fmt: skip
+#: Backends and hints that compile: then the sources decide what an editable install contains.
+_COMPILES = re.compile(
+    rb"ext_modules|Extension\(|cythonize|maturin|setuptools.rust|scikit.build|meson|cffi_modules"
+)
+_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs")
+
+
+class Choice(Record):
+    """One thing that was taken or left, and why."""
+
+    what: str
+    why: str
+    taken: bool = True
+
+
+class PythonHints(Record):
+    """What the repository says about its Python."""
+
+    version_file: str | None = None
+    """Content of .python-version."""
+    requires: str | None = None
+    requires_origin: str = ""
+    classifiers: tuple[str, ...] = ()
+    """Minor versions named by classifiers."""
+
+
+class Lock(Record):
+    """A uv.lock and what `uv export` needs beside it."""
+
+    files: dict[str, bytes]
+    """By path in the tree."""
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+class Declaration(Record):
+    """What is to be installed, before anything is resolved."""
+
+    requirements: Requirements = Requirements()
+    lock: Lock | None = None
+    extras: tuple[str, ...] | None = None
+    """Extras the configuration asks for; None: those of `TEST_NAMES` that the metadata has."""
+    python: PythonHints = PythonHints()
+    sources: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    digest: str
+    """sha256 over every byte that was read."""
+
+    @property
+    def may_build(self) -> bool:
+        """Whether something of the repository itself may be built."""
+        return self.lock is not None or bool(self.requirements.projects)
+
+
+def read(files: TreeFiles, section: PythonSection) -> Declaration:
+    """Find the declarations of a tree and choose among them.
+
+    Raises:
+        EnvironmentFailed: One cannot be read, or the configuration names what is not there; the
+            message names file and line, or the nearest name.
+    """
+    return _Reader(files, section).read()
+
+
+def choose_extras(
+    available: Sequence[str], wanted: tuple[str, ...] | None, origin: str
+) -> tuple[str, ...]:
+    """Take the extras that are asked for, or those made for tests.
+
+    Raises:
+        EnvironmentFailed: One that is asked for is not there; the message names the nearest.
+    """
+    return _choose(available, wanted, origin, kind="extra", key="python.extras")
+
+
+class _Reader:
+    """Collects in the order in which a person would look."""
+
+    def __init__(self, files: TreeFiles, section: PythonSection) -> None:
+        self.files = files
+        self.section = section
+        self.pyproject = files.toml("pyproject.toml")
+        self.project: dict[str, Any] = _table(self.pyproject, "project")
+        self.poetry: dict[str, Any] = _table(self.pyproject, "tool", "poetry")
+        self.setup_cfg = self._ini("setup.cfg")
+        self.setup_py = files.text("setup.py")
+        self.found = Requirements()
+        self.sources: list[str] = []
+        self.choices: list[Choice] = []
+        self.lock: Lock | None = None
+
+    def read(self) -> Declaration:
+        locked = self.files.read("uv.lock") is not None and bool(self.pyproject)
+        if locked:
+            self._take_lock()
+        else:
+            self._take_project()
+            self._take_groups()
+            self._take_requirement_files()
+        self._take_install()
+        if not locked and not self._has_tests():
+            self._take_tox()
+        return Declaration(
+            requirements=self.found,
+            lock=self.lock,
+            extras=self.section.extras,
+            python=self._python(),
+            sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
+            choices=tuple(self.choices),
+            digest=self._digest(),
+        )
+
+    # --- the sources, in order ---------------------------------------------------------------
+
+    def _take_lock(self) -> None:
+        lock = self.files.toml("uv.lock")
+        extras = tuple(self.project.get("optional-dependencies", {}))
+        groups = tuple(_table(self.pyproject, "dependency-groups"))
+        defaults = _table(self.pyproject, "tool", "uv").get("default-groups", ["dev"])
+        chosen = _choose(
+            groups, self.section.groups, "uv.lock", kind="group", key="python.groups",
+            more=groups if defaults == "all" else tuple(defaults),
+        )  # fmt: skip
+        needed = {"pyproject.toml", "uv.lock"}
+        for package in lock.get("package", []):
+            source = package.get("source", {})
+            where = source.get("editable") or source.get("virtual") or source.get("directory")
+            if where is not None:
+                needed.add(posixpath.normpath(posixpath.join(where, "pyproject.toml")))
+        members = {path: self.files.read(path) for path in needed if not path.startswith("..")}
+        self.lock = Lock(
+            files={path: content for path, content in members.items() if content is not None},
+            extras=_choose(
+                extras, self.section.extras, "pyproject.toml", kind="extra", key="python.extras"
+            ),
+            groups=chosen,
+        )
+        self._took("uv.lock", "a lock file fixes every version")
+        for kind, names in (("extra", self.lock.extras), ("group", self.lock.groups)):
+            for name in names:
+                self._took(f"{kind} {name}", self._why(kind), source=False)
+        for path in _requirement_paths(self.files):
+            self._left(path, "uv.lock is there, and it fixes every version")
+
+    def _take_project(self) -> None:
+        if self._is_package():
+            origin = "pyproject.toml" if self._has_backend() else "setup.py"
+            where = LocalProject(folder="", origin=origin)
+            self.found = self.found.plus(Requirements(projects=(where,)))
+            self._took(origin, "the repository is a package; its backend says what it needs")
+            if "setup.cfg" in self.files.names("") and self.setup_cfg.has_section("metadata"):
+                self._took("setup.cfg", "the package is described there")
+            return
+        if self.project:
+            self._took("pyproject.toml", "[project] lists dependencies; there is nothing to build")
+            self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
+            extras = self.project.get("optional-dependencies", {})
+            for name in choose_extras(tuple(extras), self.section.extras, "pyproject.toml"):
+                self._add_extra(name, extras, seen=())
+        elif self.poetry:
+            self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
+            lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
+            self.found = self.found.plus(Requirements(lines=lines))
+        elif self.section.extras:
+            choose_extras((), self.section.extras, "the repository")
+
+    def _take_groups(self) -> None:
+        table = _table(self.pyproject, "dependency-groups")
+        old = poetry.groups(self.poetry, "pyproject.toml [tool.poetry]") if self.poetry else {}
+        names = tuple(dict.fromkeys([*table, *old]))
+        chosen = _choose(
+            names, self.section.groups, "pyproject.toml", kind="group", key="python.groups"
+        )
+        resolver = self._group_resolver(table)
+        for name in chosen:
+            origin = f"pyproject.toml group {name}"
+            self._took(f"group {name}", self._why("group"), source=False)
+            if resolver is not None and name in {str(canonicalize_name(n)) for n in table}:
+                try:
+                    lines = [str(requirement) for requirement in resolver.resolve(name)]
+                except (ValueError, LookupError, ExceptionGroup) as problem:
+                    raise EnvironmentFailed(f"{origin}: {_words(problem)}") from problem
+                self._add(lines, origin)
+            self.found = self.found.plus(
+                Requirements(lines=next((v for k, v in old.items() if k == name), ()))
+            )
+        if chosen:
+            self.sources.append("pyproject.toml")
+
+    def _take_requirement_files(self) -> None:
+        paths = _requirement_paths(self.files)
+        if named := [entry for entry in self.section.install if entry.startswith("-r")]:
+            for path in paths:
+                self._left(path, f"the configuration names its own: {', '.join(named)}")
+            return
+        for path in paths:
+            if path in self.found.files:
+                continue
+            self.found = self.found.plus(requirement_files.read(self.files, path))
+            role = "for tests and development" if _role(path) == "test" else "for running it"
+            self._took(path, f"by its name it lists what is needed {role}")
+
+    def _take_install(self) -> None:
+        for entry in self.section.install:
+            origin = "python.install"
+            if match := re.match(r"^(?:-r|--requirement)[\s=]*(.+)$", entry.strip()):
+                path = posixpath.normpath(match[1].strip())
+                self.found = self.found.plus(requirement_files.read(self.files, path))
+                self._took(path, "named by python.install")
+            else:
+                self.found = self.found.plus(
+                    requirement_files.requirement(self.files, entry, origin)
+                )
+                self._took(f"{origin}: {entry}", "named by the configuration", source=False)
+                self.sources.append("python.install")
+
+    def _take_tox(self) -> None:
+        tox = self._ini("tox.ini")
+        if not tox.has_option("testenv", "deps"):
+            return
+        plain: list[str] = []
+        for line in tox.get("testenv", "deps").splitlines():
+            text = line.strip()
+            if not text or text.startswith("#"):
+                continue
+            text = text.replace("{toxinidir}/", "").replace("{tox_root}/", "")
+            if "{" in text or re.match(r"^!?[\w.{},!-]+\s*:\s", text):
+                self._left(f"tox.ini [testenv] {text}", "it holds only for some of tox's runs")
+            else:
+                plain.append(text)
+        if not plain:
+            return
+        self.found = self.found.plus(
+            requirement_files.parse(self.files, "\n".join(plain), "tox.ini [testenv] deps")
+        )
+        self._took(
+            "tox.ini", "last resort: nothing else says what the tests need, so deps of [testenv]"
+        )
+
+    # --- what the repository is --------------------------------------------------------------
+
+    def _is_package(self) -> bool:
+        if _table(self.pyproject, "tool", "uv").get("package") is False:
+            return False
+        if self.poetry.get("package-mode") is False:
+            return False
+        return self._has_backend() or self.setup_py is not None
+
+    def _has_backend(self) -> bool:
+        return "build-system" in self.pyproject
+
+    def _has_tests(self) -> bool:
+        """Whether anything so far was taken for the sake of tests."""
+        if any(_role(path) == "test" for path in self.found.files) or self.section.install:
+            return True
+        if any(choice.what.startswith(("group ", "extra ")) for choice in self.choices):
+            return True
+        declared = [*self.project.get("optional-dependencies", {}), *self._old_extras()]
+        return any(str(canonicalize_name(name)) in TEST_NAMES for name in declared)
+
+    def _old_extras(self) -> list[str]:
+        named = _literal_keyword(self.setup_py, "extras_require")
+        extras = list(named) if isinstance(named, dict) else []
+        if self.setup_cfg.has_section("options.extras_require"):
+            extras += self.setup_cfg.options("options.extras_require")
+        return extras
+
+    def _python(self) -> PythonHints:
+        places: list[tuple[object, str]] = [
+            (self.project.get("requires-python"), "pyproject.toml requires-python"),
+            (poetry.python(self.poetry), "pyproject.toml [tool.poetry.dependencies] python"),
+            (self.setup_cfg.get("options", "python_requires", fallback=None), "setup.cfg"),
+            (_literal_keyword(self.setup_py, "python_requires"), "setup.py"),
+        ]
+        requires, origin = next(
+            ((str(value), where) for value, where in places if value), (None, "")
+        )
+        named: list[str] = []
+        cfg = self.setup_cfg.get("metadata", "classifiers", fallback="")
+        listed = _literal_keyword(self.setup_py, "classifiers") or ()
+        for entry in (*self.project.get("classifiers", []), *cfg.splitlines(), *map(str, listed)):
+            if match := re.search(r"Programming Language :: Python :: (\d+\.\d+)$", entry.strip()):
+                named.append(match[1])
+        wanted = self.files.text(".python-version")
+        lines = [line.strip() for line in (wanted or "").splitlines()]
+        return PythonHints(
+            version_file=next((line for line in lines if line and line[0] != "#"), None),
+            requires=requires,
+            requires_origin=origin,
+            classifiers=tuple(dict.fromkeys(named)),
+        )
+
+    def _digest(self) -> str:
+        """Every byte that has a say, so that an equal digest means an equal environment."""
+        paths = {
+            *self.found.files, "pyproject.toml", "setup.py", "setup.cfg", "uv.lock", "tox.ini",
+            "MANIFEST.in", ".python-version",
+        }  # fmt: skip
+        if self.lock is not None:
+            paths.update(self.lock.files)
+        for project in self.found.projects:
+            for name in ("pyproject.toml", "setup.py", "setup.cfg"):
+                paths.add(posixpath.join(project.folder, name))
+        # A setup.py often reads these, whatever they are called.
+        for folder in ("", "requirements"):
+            for name in self.files.names(folder):
+                if "require" in name.lower() or name.endswith(".in"):
+                    paths.add(posixpath.join(folder, name))
+        if self._compiles():
+            paths.update(self._native_sources())
+        total = hashlib.sha256(self.section.model_dump_json().encode())
+        for path in sorted(paths):
+            content = self.files.read(path)
+            if content is not None:
+                total.update(f"\0{path}\0{len(content)}\0".encode())
+                total.update(content)
+        return total.hexdigest()
+
+    def _compiles(self) -> bool:
+        return any(
+            _COMPILES.search(self.files.read(posixpath.join(project.folder, name)) or b"")
+            for project in self.found.projects
+            for name in ("pyproject.toml", "setup.py", "setup.cfg")
+        )
+
+    def _native_sources(self) -> Iterable[str]:
+        for path in self.files.root.rglob("*"):
+            if path.suffix in _SOURCES and path.is_file() and not path.is_symlink():
+                yield path.relative_to(self.files.root).as_posix()
+
+    # --- small parts -------------------------------------------------------------------------
+
+    def _add(self, requirements: object, origin: str) -> None:
+        if not isinstance(requirements, list) or not all(
+            isinstance(entry, str) for entry in requirements
+        ):
+            raise EnvironmentFailed(f"{origin}: dependencies must be a list of strings.")
+        for entry in requirements:
+            one = requirement_files.requirement(self.files, entry, origin)
+            own = str(canonicalize_name(str(self.project.get("name", ""))))
+            if own and any(line.name == own for line in one.lines):
+                # A group that asks for the project itself, with extras: that is the tree.
+                one = self._own(entry, origin)
+            self.found = self.found.plus(one)
+
+    def _own(self, entry: str, origin: str) -> Requirements:
+        extras = tuple(str(canonicalize_name(e)) for e in sorted(Requirement(entry).extras))
+        if self._is_package():
+            project = LocalProject(folder="", extras=extras, origin=origin)
+            return Requirements(projects=(project,))
+        table = self.project.get("optional-dependencies", {})
+        for name in choose_extras(tuple(table), extras, origin):
+            self._add_extra(name, table, seen=(origin,))
+        return Requirements()
+
+    def _add_extra(self, name: str, extras: dict[str, Any], seen: tuple[str, ...]) -> None:
+        if name in seen:
+            return
+        self._took(f"extra {name}", self._why("extra"), source=False)
+        for written, requirements in extras.items():
+            if str(canonicalize_name(written)) == name:
+                self._add(requirements, f"pyproject.toml extra {name}")
+
+    def _group_resolver(self, table: dict[str, Any]) -> DependencyGroupResolver | None:
+        if not table:
+            return None
+        try:
+            return DependencyGroupResolver(table)
+        except (ValueError, ExceptionGroup) as problem:
+            raise EnvironmentFailed(
+                f"pyproject.toml [dependency-groups]: {_words(problem)}"
+            ) from problem
+
+    def _why(self, kind: str) -> str:
+        asked = self.section.extras if kind == "extra" else self.section.groups
+        return f"named by python.{kind}s" if asked is not None else "by its name it is for tests"
+
+    def _took(self, what: str, why: str, *, source: bool = True) -> None:
+        self.choices.append(Choice(what=what, why=why))
+        if source:
+            self.sources.append(what)
+
+    def _left(self, what: str, why: str) -> None:
+        self.choices.append(Choice(what=what, why=why, taken=False))
+
+    def _ini(self, path: str) -> configparser.ConfigParser:
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read_string(self.files.text(path) or "", path)
+        except configparser.Error as problem:
+            raise EnvironmentFailed(f"{path} cannot be read: {problem}") from problem
+        return parser
+
+
+def _requirement_paths(files: TreeFiles) -> tuple[str, ...]:
+    """Requirements files by their names: what runs first, then what tests need."""
+    found: dict[str, list[str]] = {"run": [], "test": []}
+    for folder in _FOLDERS:
+        for name in files.names(folder):
+            path = posixpath.join(folder, name)
+            if name.endswith(".txt") and (role := _role(path)):
+                found[role].append(path)
+    return (*found["run"], *found["test"])
+
+
+def _role(path: str) -> str | None:
+    """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
+    words = set(re.split(r"[-_./]+", path.lower().removesuffix(".txt")))
+    if not words & _FILLERS:
+        return None
+    rest = words - _FILLERS
+    if rest & _FILE_ROLES and not rest - _FILE_ROLES - _COMMON_ROLES:
+        return "test"
+    return "run" if not rest - _COMMON_ROLES else None
+
+
+def _choose(
+    available: Sequence[str],
+    wanted: tuple[str, ...] | None,
+    origin: str,
+    *,
+    kind: str,
+    key: str,
+    more: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    known = [str(canonicalize_name(name)) for name in available]
+    if wanted is None:
+        also = {str(canonicalize_name(name)) for name in more}
+        return tuple(name for name in known if name in TEST_NAMES or name in also)
+    chosen = tuple(str(canonicalize_name(name)) for name in wanted)
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            there = ", ".join(known) or "none"
+            raise EnvironmentFailed(
+                f"{key}: {origin} has no {kind} `{name}`.{hint} It has: {there}."
+            )
+    return chosen
+
+
+def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A nested table; empty where it is missing."""
+    for key in keys:
+        value = document.get(key, {})
+        if not isinstance(value, dict):
+            raise EnvironmentFailed(f"pyproject.toml: [{'.'.join(keys)}] must be a table.")
+        document = value
+    return document
+
+
+def _literal_keyword(source: str | None, keyword: str) -> Any:
+    """The value of a keyword of `setup()` where it is written out; None otherwise."""
+    if source is None:
+        return None
+    try:
+        module = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) \
+                == "setup":  # fmt: skip
+            for given in node.keywords:
+                if given.arg == keyword:
+                    try:
+                        return ast.literal_eval(given.value)
+                    except (ValueError, TypeError, RecursionError):
+                        return None
+    return None
+
+
+def _words(problem: BaseException) -> str:
+    """An error in words, the members of a group one after the other."""
+    if isinstance(problem, BaseExceptionGroup):
+        return "; ".join(_words(part) for part in problem.exceptions)
+    return str(problem)

@@ -1,0 +1,286 @@
+"""Phase A: let uv resolve and install, wheels only, in a room whose only way out is our proxy.
+
+Runs no code of the repository and none of a package: `--no-build` throughout, and a virtual
+environment is filled by one single installation while it is still empty, so that not even a
+`.pth` file of a package is executed next to the network or to uv's shared cache. What exists only
+as source is named to the caller, who supplies a wheel (`wheels`), and the resolution is repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from agent.domain import Record
+from agent.environments import egress, storage, uv_program
+from agent.environments.bench import Bench
+from agent.environments.requirement_files import Line
+from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.ports import (
+    ROOM_OURS,
+    Mount,
+    PackageIndex,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+)
+from agent.settings import Settings
+
+#: Where the shared folder is in the room.
+STORE = "/store"
+_UV = "/uv"
+_RUNNER = f"{ROOM_OURS}/environments/run_in_order.py"
+_MOST_ROUNDS = 60
+_LIMITS = RoomLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
+_NETWORK = re.compile(
+    r"error sending request|Failed to fetch|Request failed after|tunnel error|dns error"
+    r"|Connection re(?:fused|set)|operation timed out|client error \(Connect\)",
+    re.IGNORECASE,
+)
+
+#: Supplies a wheel of a project that exists only as source, given its name and the resolver's
+#: words; each call for one name gives an older version.
+Supply = Callable[[str, str], Path]
+
+
+class Wanted(Record):
+    """What one virtual environment shall hold."""
+
+    lines: tuple[Line, ...]
+    constraints: tuple[Line, ...] = ()
+    wheels: tuple[str, ...] = ()
+    """Requirements on wheels of the wheelhouse, as `name[extras] @ file name`."""
+    prereleases: bool = False
+    exact: bool = False
+    """The lines are a full resolution; nothing is added to them."""
+
+
+class Fetcher:
+    """Fills virtual environments below one working folder."""
+
+    def __init__(self, bench: Bench, workplace: Path) -> None:
+        self._bench = bench
+        self._workplace = workplace
+        self.wheelhouse = workplace / "wheels"
+        self.wheelhouse.mkdir()
+        self._supplied: set[str] = set()
+        self._network = ExitStack()
+        self._proxy: egress.EgressProxy | None = None
+
+    def close(self) -> None:
+        """Shut the way out."""
+        self._network.close()
+
+    def install(self, name: str, wanted: Wanted, supply: Supply) -> Path:
+        """Make the virtual environment `name` below the working folder and fill it.
+
+        Raises:
+            EnvironmentFailed: It cannot be resolved; with the resolver's own words.
+            IndexUnavailable: The index did not answer.
+            StorageFull: The disk is full.
+        """
+        for _ in range(_MOST_ROUNDS):
+            result = self._attempt(name, wanted)
+            if result.exit_code == 0:
+                return self._workplace / name
+            missing = uv_program.needing_wheels(result.output)
+            if not missing or self._failed_to_reach(result):
+                raise self._failure(result, wanted)
+            for project in missing:
+                self._bench.say(
+                    f"{project} exists only as source; its wheel is built without network"
+                )
+                words = uv_program.essential(result.output, self._secrets)
+                self.take_in(supply(project, words))
+                self._supplied.add(project)
+        raise EnvironmentFailed(
+            f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
+        )
+
+    def take_in(self, wheel: Path) -> str:
+        """Lay a wheel where the resolver finds it; return its place in the room."""
+        shutil.copyfile(wheel, self.wheelhouse / wheel.name)
+        return f"{STORE}/{self._workplace.name}/wheels/{wheel.name}"
+
+    def run_offline(self, argv: tuple[str, ...], files: dict[str, bytes]) -> RoomResult:
+        """Run uv on a few files below /work, without network and without the shared cache."""
+        return self._bench.sandbox.run(
+            RoomOrder(
+                argv=(f"{_UV}/uv", *argv),
+                environ={**self._plain_environ(), "UV_NO_CACHE": "1", "UV_OFFLINE": "1"},
+                mounts=self._mounts(shared=False),
+                files=tuple(
+                    RoomFile(path=f"/work/{path}", content=content)
+                    for path, content in files.items()
+                ),
+                limits=RoomLimits(seconds=120, output_bytes=8 * 1024**2),
+            )
+        )
+
+    # --- one attempt -------------------------------------------------------------------------
+
+    def _attempt(self, name: str, wanted: Wanted) -> RoomResult:
+        place = f"{STORE}/{self._workplace.name}"
+        venv = f"{place}/{name}"
+        make = [
+            f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
+            "--python", self._bench.interpreter.path, venv,
+        ]  # fmt: skip
+        install = [
+            f"{_UV}/uv", "pip", "install", "--quiet", "--no-build", "--python",
+            f"{venv}/bin/python", "--find-links", f"{place}/wheels", "-r",
+            "/tmp/requirements.txt", "-c", "/tmp/constraints.txt",
+        ]  # fmt: skip
+        if wanted.prereleases:
+            install += ["--prerelease", "allow"]
+        if wanted.exact:
+            install.append("--no-deps")
+        files = {
+            "/tmp/requirements.txt": self._written(wanted.lines, wanted.wheels),
+            "/tmp/constraints.txt": self._written(wanted.constraints, ()),
+            "/tmp/commands.json": json.dumps([make, install]).encode(),
+        }
+        access = self._bench.index.access()
+        environ = self._plain_environ() | {
+            "UV_CACHE_DIR": f"{STORE}/cache",
+            "UV_LINK_MODE": "hardlink",
+            "UV_DEFAULT_INDEX": access.url,
+            "UV_HTTP_TIMEOUT": "60",
+            "UV_CONCURRENT_DOWNLOADS": "16",
+        }
+        if access.ca_bundle is not None:
+            files["/tmp/certificates.pem"] = Path(access.ca_bundle).read_bytes()
+            environ["SSL_CERT_FILE"] = "/tmp/certificates.pem"
+        order = RoomOrder(
+            argv=(self._bench.interpreter.path, "-I", "-S", _RUNNER, "/tmp/commands.json"),
+            environ=environ,
+            mounts=self._mounts(shared=True),
+            files=tuple(RoomFile(path=path, content=text) for path, text in files.items()),
+            proxy_socket=str(self._way_out()),
+            limits=_LIMITS,
+        )
+        with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
+            return self._bench.sandbox.run(order)
+
+    def _written(self, lines: Iterable[Line], wheels: Iterable[str]) -> bytes:
+        """The lines as uv reads them; a wheel that was built here has hashes of its own."""
+        text = []
+        for line in lines:
+            kept = () if line.name in self._supplied else line.hashes
+            text.append(" ".join([line.text, *(f"--hash={digest}" for digest in kept)]))
+        text += [
+            re.sub(r" @ (.+)$", rf" @ file://{STORE}/{self._workplace.name}/wheels/\1", entry)
+            for entry in wheels
+        ]
+        return "".join(f"{entry}\n" for entry in text).encode()
+
+    def _plain_environ(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "UV_NO_CONFIG": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "NO_COLOR": "1",
+        }
+
+    def _mounts(self, *, shared: bool) -> tuple[Mount, ...]:
+        settings = self._bench.settings
+        mounts = [
+            *self._bench.interpreter.room_mounts(),
+            Mount(source=str(uv_program.program(settings).parent), target=_UV),
+            Mount(source=str(storage.scripts(settings)), target=ROOM_OURS),
+        ]
+        if shared:
+            place = str(storage.shared(settings))
+            mounts.append(Mount(source=place, target=STORE, writable=True))
+        return tuple(mounts)
+
+    # --- the way out -------------------------------------------------------------------------
+
+    def _way_out(self) -> Path:
+        if self._proxy is None:
+            self._proxy = self._network.enter_context(
+                open_proxy(self._bench.index, self._bench.settings)
+            )
+        return self._proxy.socket_path
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return egress.credentials(self._bench.index.access().url)
+
+    # --- when it fails -----------------------------------------------------------------------
+
+    def _failed_to_reach(self, result: RoomResult) -> bool:
+        return _NETWORK.search(result.output) is not None
+
+    def _failure(self, result: RoomResult, wanted: Wanted) -> Exception:
+        words = uv_program.essential(result.output, self._secrets)
+        refused = self._proxy.refused if self._proxy else ()
+        if "No space left on device" in result.output or result.limit == "disk":
+            return StorageFull(
+                "The disk that holds Mergewright's data is full: the packages do not fit. "
+                "Free some with `mergewright env prune --older-than 7`."
+            )
+        if result.limit is not None:
+            return EnvironmentFailed(
+                f"Fetching the packages reached the limit on {result.limit} "
+                f"after {result.seconds:.0f} s. {words}"
+            )
+        if refused and self._failed_to_reach(result):
+            return EnvironmentFailed(
+                f"The packages are kept where nothing may be fetched from: {', '.join(refused)}. "
+                f"An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
+            )
+        if self._failed_to_reach(result):
+            return IndexUnavailable(
+                f"The package index at {self._bench.index.url} did not answer:\n{words}"
+            )
+        origins = _origins(words, (*wanted.lines, *wanted.constraints))
+        return EnvironmentFailed(
+            f"The dependencies cannot be resolved for Python {self._bench.interpreter.version}. "
+            f"The resolver says:\n{words}{origins}\n"
+            "Change the requirement that is named, or choose others with `python.install`, "
+            "`python.extras` or `python.groups` in the configuration."
+        )
+
+
+@contextmanager
+def open_proxy(index: PackageIndex, settings: Settings) -> Iterator[egress.EgressProxy]:
+    """Open the way to the index and to nothing else, for the length of the block."""
+    hosts = [egress.target(host) for host in index.hosts()]
+    named = [egress.target(host) for host in settings.allow_hosts]
+    # An index within a private network has its files there too; one outside never has.
+    inside = [*named, *(hosts if _is_internal(hosts[0]) else ())]
+    with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o711)
+        proxy = egress.EgressProxy(Path(place) / "out.sock", [*hosts, *named], inside=inside)
+        try:
+            yield proxy
+        finally:
+            proxy.close()
+
+
+def _is_internal(host: egress.Target) -> bool:
+    try:
+        found = socket.getaddrinfo(host.host, host.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(egress.is_internal(str(entry[4][0])) for entry in found)
+
+
+def _origins(words: str, lines: Iterable[Line]) -> str:
+    """Where the requirements that the resolver names are written."""
+    said = words.lower()
+    named = [
+        f"  {line.text}  ({line.origin})"
+        for line in lines
+        if re.search(rf"(?<![\w-]){re.escape(line.name)}(?![\w-])", said.replace("_", "-"))
+    ]
+    return "\nThey are written here:\n" + "\n".join(named[:10]) if named else ""

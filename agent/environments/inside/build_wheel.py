@@ -1,0 +1,115 @@
+"""Build one wheel by the PEP 517 hooks of its backend, and report on /out.
+
+Runs in a room without network, under the gate's interpreter (for pyproject_hooks); the backend
+runs under the interpreter of the build environment. The argument names a JSON file:
+
+archive   path of a source archive, unpacked below /work; absent: the tree in /work is built
+folder    of the project, relative to /work
+backend, backend_path, python   the backend and the interpreter that runs it
+provided  requirements that the build environment was made for
+editable  whether the wheel shall point at the tree
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
+
+WORK = "/work"
+OUT = "/out"
+#: What a build leaves behind that nobody needs at run time.
+LEFT_OVER = {"build", "dist", "__pycache__", ".eggs", ".git", ".tox", ".venv", "node_modules"}
+MOST_GENERATED = 300
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        job = json.load(file)
+    folder = unpack(job["archive"]) if job.get("archive") else os.path.join(WORK, job["folder"])
+    os.chdir(folder)
+    before = listing() if job["editable"] else set()
+    caller = BuildBackendHookCaller(
+        folder, job["backend"], backend_path=job["backend_path"], python_executable=job["python"]
+    )
+    try:
+        report = build(caller, job)
+    except subprocess.CalledProcessError as problem:
+        # The backend has printed its own words already.
+        sys.exit(problem.returncode if problem.returncode > 0 else 1)
+    except BackendUnavailable as problem:
+        reason = problem.message or problem.traceback
+        sys.exit("error: the backend %s cannot be imported: %s" % (job["backend"], reason))
+    if job["editable"] and report.get("wheel"):
+        report["generated"] = hand_over(sorted(listing() - before))
+    with open(os.path.join(OUT, "report.json"), "w", encoding="utf-8") as file:
+        json.dump(report, file)
+
+
+def build(caller, job):
+    """Ask what the build needs; build when that is all provided."""
+    wheels = os.path.join(OUT, "wheels")
+    os.makedirs(wheels)
+    if job["editable"]:
+        try:
+            needs = caller.get_requires_for_build_editable()
+            if missing := [need for need in needs if need not in job["provided"]]:
+                return {"needs": missing}
+            return {"wheel": caller.build_editable(wheels), "editable": True}
+        except HookMissing:
+            print("the backend has no build_editable; its build_wheel is used")
+    needs = caller.get_requires_for_build_wheel()
+    if missing := [need for need in needs if need not in job["provided"]]:
+        return {"needs": missing}
+    return {"wheel": caller.build_wheel(wheels), "editable": False}
+
+
+def unpack(archive):
+    """Unpack a source archive and return the one folder in it."""
+    if archive.endswith(".zip"):
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(WORK)
+    else:
+        with tarfile.open(archive) as packed:
+            if hasattr(tarfile, "data_filter"):
+                packed.extractall(WORK, filter="data")
+            else:
+                # The room holds whatever the archive attempts.
+                packed.extractall(WORK)
+    folders = [entry.path for entry in os.scandir(WORK) if entry.is_dir(follow_symlinks=False)]
+    if len(folders) != 1:
+        sys.exit("error: the archive holds %d folders instead of one" % len(folders))
+    return folders[0]
+
+
+def listing():
+    """Regular files of the tree, without what a build leaves behind."""
+    found = set()
+    for current, folders, files in os.walk(WORK):
+        folders[:] = [
+            name for name in folders if name not in LEFT_OVER and not name.endswith(".egg-info")
+        ]
+        for name in files:
+            path = os.path.join(current, name)
+            if not os.path.islink(path):
+                found.add(os.path.relpath(path, WORK))
+    return found
+
+
+def hand_over(paths):
+    """Copy what the build has generated in the tree to where it is collected."""
+    if len(paths) > MOST_GENERATED:
+        sys.exit("error: the build generates %d files in the tree" % len(paths))
+    for path in paths:
+        target = os.path.join(OUT, "generated", path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(os.path.join(WORK, path), target)
+    return paths
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Read dependencies as Poetry's own tables write them. Pure.
+
+Runtime dependencies of a Poetry package come from the metadata its backend makes; what is read
+here is what that metadata lacks: the groups, and everything where nothing is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from agent.environments.requirement_files import Line
+from agent.errors import EnvironmentFailed
+
+
+def runtime(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
+    """The runtime dependencies of `[tool.poetry]`."""
+    return tuple(_lines(table.get("dependencies", {}), f"{origin} dependencies"))
+
+
+def groups(table: dict[str, Any], origin: str) -> dict[str, tuple[Line, ...]]:
+    """The dependency groups of `[tool.poetry]`, the old `dev-dependencies` as group dev."""
+    found: dict[str, tuple[Line, ...]] = {}
+    if old := table.get("dev-dependencies"):
+        found["dev"] = tuple(_lines(old, f"{origin} dev-dependencies"))
+    for name, group in table.get("group", {}).items():
+        place = f"{origin} group.{name}"
+        found[name] = found.get(name, ()) + tuple(_lines(group.get("dependencies", {}), place))
+    return found
+
+
+def python(table: dict[str, Any]) -> str | None:
+    """What Python the project asks for, as PEP 440 writes it."""
+    asked = table.get("dependencies", {}).get("python")
+    return specifier(asked, "python") if isinstance(asked, str) else None
+
+
+def specifier(constraint: str, origin: str) -> str:
+    """Turn Poetry's `^1.2`, `~1.2`, `1.2.*` and `*` into PEP 440.
+
+    Raises:
+        EnvironmentFailed: It uses what PEP 440 cannot say, such as `||`.
+    """
+    if "|" in constraint:
+        raise EnvironmentFailed(
+            f"{origin}: `{constraint}` has alternatives, which requirements cannot express."
+        )
+    return ",".join(
+        part for piece in re.split(r"[,\s]+(?=[\^~<>=!*\d])", constraint.strip())
+        if (part := _one(piece.strip().rstrip(","), origin))
+    )  # fmt: skip
+
+
+def _one(piece: str, origin: str) -> str:
+    if piece in ("*", ""):
+        return ""
+    if match := re.fullmatch(r"(\^|~)\s*(\d+(?:\.\d+)*)(\S*)", piece):
+        sign, release, rest = match.groups()
+        numbers = [int(number) for number in release.split(".")]
+        kept = _caret(numbers) if sign == "^" else numbers[:2]
+        ceiling = ".".join(map(str, [*kept[:-1], kept[-1] + 1]))
+        return f">={release}{rest},<{ceiling}"
+    if re.fullmatch(r"(===|==|!=|<=|>=|~=|<|>)\s*\S+", piece):
+        return piece
+    if re.fullmatch(r"\d\S*", piece):
+        return f"=={piece}"
+    raise EnvironmentFailed(f"{origin}: `{piece}` is not a version constraint.")
+
+
+def _caret(numbers: list[int]) -> list[int]:
+    """The part that must not change: up to the first number that is not zero."""
+    for place, number in enumerate(numbers):
+        if number:
+            return numbers[: place + 1]
+    return numbers
+
+
+def _lines(table: dict[str, Any], origin: str) -> Iterator[Line]:
+    for name, entry in table.items():
+        if name.lower() == "python":
+            continue
+        for one in entry if isinstance(entry, list) else [entry]:
+            asked = one if isinstance(one, dict) else {"version": str(one)}
+            if asked.get("optional"):
+                continue
+            if where := {"git", "path", "url", "file"} & asked.keys():
+                raise EnvironmentFailed(
+                    f"{origin}: `{name}` comes from a {where.pop()} address. Only packages of "
+                    "the index are fetched: name a released version there."
+                )
+            yield Line(text=_requirement(name, asked, origin), origin=origin)
+
+
+def _requirement(name: str, asked: dict[str, Any], origin: str) -> str:
+    extras = f"[{','.join(asked['extras'])}]" if asked.get("extras") else ""
+    conditions = [f"({asked['markers']})"] if asked.get("markers") else []
+    if pythons := asked.get("python"):
+        for part in specifier(str(pythons), origin).split(","):
+            if match := re.fullmatch(r"(\W+)\s*(\S+)", part):
+                conditions.append(f'python_full_version {match[1]} "{match[2]}"')
+    marker = f" ; {' and '.join(conditions)}" if conditions else ""
+    version = specifier(str(asked.get("version", "*")), f"{origin}: {name}")
+    return f"{name}{extras}{version}{marker}"

@@ -1,0 +1,253 @@
+"""Read requirements files as pip writes them: nested, with options, hashes and local paths.
+
+Pure: works on text handed in by a `TreeFiles`. Decides nothing about which files are taken
+(`declare`) and resolves nothing. What cannot be had without trusting somebody (a version control
+address, a direct URL) is refused here, with the line that asks for it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from agent.domain import Record
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+
+_DEEPEST = 20
+
+#: Options that say where packages come from: that is the operator's word, not the repository's.
+_IGNORED = {
+    "-i": 1, "--index-url": 1, "--extra-index-url": 1, "-f": 1, "--find-links": 1,
+    "--trusted-host": 1, "--no-index": 0, "--no-binary": 1, "--only-binary": 1,
+    "--prefer-binary": 0, "--use-feature": 1, "--use-pep517": 0, "--no-build-isolation": 0,
+    "--config-settings": 1, "--global-option": 1, "--require-hashes": 0,
+}  # fmt: skip
+_URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE)
+_LOCAL = re.compile(
+    r"^(?P<path>(?:\.{1,2}(?:/|$|(?=\[))|/|file:)[^\[;]*)(?:\[(?P<extras>[^\]]*)\])?"
+)
+
+
+class Line(Record):
+    """One requirement, and where it is written."""
+
+    text: str
+    """As PEP 508 writes it."""
+    origin: str
+    """`file:line`, or the key of a table."""
+    hashes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The normalised name of the project it asks for."""
+        return str(canonicalize_name(Requirement(self.text).name))
+
+
+class LocalProject(Record):
+    """A project of the repository itself, to be installed from the tree."""
+
+    folder: str
+    """Relative to the root; "" is the root."""
+    extras: tuple[str, ...] = ()
+    origin: str = ""
+
+
+class Requirements(Record):
+    """What requirements files ask for, flat."""
+
+    lines: tuple[Line, ...] = ()
+    constraints: tuple[Line, ...] = ()
+    projects: tuple[LocalProject, ...] = ()
+    files: tuple[str, ...] = ()
+    """Every file that was read."""
+    notes: tuple[str, ...] = ()
+    prereleases: bool = False
+
+    def plus(self, other: Requirements) -> Requirements:
+        """Both together, nothing twice."""
+        return Requirements(
+            lines=_once(self.lines + other.lines),
+            constraints=_once(self.constraints + other.constraints),
+            projects=self.projects + tuple(p for p in other.projects if p not in self.projects),
+            files=tuple(dict.fromkeys(self.files + other.files)),
+            notes=tuple(dict.fromkeys(self.notes + other.notes)),
+            prereleases=self.prereleases or other.prereleases,
+        )
+
+
+def read(files: TreeFiles, path: str) -> Requirements:
+    """Read one requirements file with all that it includes.
+
+    Raises:
+        EnvironmentFailed: A line cannot be read or asks for what is not fetched; the message
+            names file and line.
+    """
+    return _read(files, path, asked_by="", constraint=False, seen=())
+
+
+def parse(
+    files: TreeFiles,
+    text: str,
+    origin: str,
+    *,
+    folder: str = "",
+    constraint: bool = False,
+    seen: tuple[str, ...] = (),
+) -> Requirements:
+    """Read the text of a requirements file, written in `folder`; lines are named by `origin`."""
+    found = Requirements(files=seen[-1:])
+    for number, line in _lines(text):
+        place = f"{origin}:{number}"
+        found = found.plus(_line(files, line, place, folder, constraint=constraint, seen=seen))
+    return found
+
+
+def requirement(files: TreeFiles, text: str, origin: str) -> Requirements:
+    """Read a single requirement, as it stands in a table or in the configuration."""
+    return _line(files, text.strip(), origin, "", constraint=False, seen=())
+
+
+def _read(
+    files: TreeFiles, path: str, *, asked_by: str, constraint: bool, seen: tuple[str, ...]
+) -> Requirements:
+    if path in seen:
+        # pip reads a cycle once and is content; so are we.
+        return Requirements()
+    if len(seen) >= _DEEPEST:
+        raise EnvironmentFailed(f"{asked_by} nests requirements files more than {_DEEPEST} deep.")
+    text = files.text(path)
+    if text is None:
+        by = f", which {asked_by} asks for," if asked_by else ""
+        raise EnvironmentFailed(f"The requirements file {path}{by} is not in the repository.")
+    return parse(
+        files, text, path,
+        folder=posixpath.dirname(path), constraint=constraint, seen=(*seen, path),
+    )  # fmt: skip
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Logical lines without comments, each with the number of its first physical line."""
+    pending, first = "", 0
+    for number, physical in enumerate(text.splitlines(), start=1):
+        if not pending:
+            first = number
+        if physical.endswith("\\") and not physical.lstrip().startswith("#"):
+            pending += physical[:-1] + " "
+            continue
+        logical = re.sub(r"(^|\s)#.*$", "", pending + physical).strip()
+        pending = ""
+        if logical:
+            yield first, logical
+    if pending.strip():
+        yield first, pending.strip()
+
+
+def _line(
+    files: TreeFiles,
+    line: str,
+    place: str,
+    folder: str,
+    *,
+    constraint: bool,
+    seen: tuple[str, ...],
+) -> Requirements:
+    if line.startswith("-"):
+        return _option(files, line, place, folder, constraint=constraint, seen=seen)
+    hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
+    text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
+    if "${" in text:
+        raise EnvironmentFailed(
+            f"{place}: `{text}` takes a value from the environment, which is not known here. "
+            "Write the requirement out."
+        )
+    if _URL.match(text):
+        raise _refused_address(place, text)
+    if local := _LOCAL.match(text):
+        return _local(files, local["path"], local["extras"] or "", place)
+    try:
+        parsed = Requirement(text)
+    except InvalidRequirement as problem:
+        if files.is_project(posixpath.normpath(text)):
+            return _local(files, text, "", place)
+        reason = str(problem).splitlines()[0]
+        raise EnvironmentFailed(f"{place}: `{text}` is not a requirement: {reason}") from problem
+    if parsed.url is not None:
+        if parsed.url.startswith(("file:", ".")):
+            return _local(files, parsed.url, ",".join(sorted(parsed.extras)), place)
+        raise _refused_address(place, text)
+    entry = Line(text=str(parsed), origin=place, hashes=hashes)
+    return Requirements(constraints=(entry,)) if constraint else Requirements(lines=(entry,))
+
+
+def _option(
+    files: TreeFiles,
+    line: str,
+    place: str,
+    folder: str,
+    *,
+    constraint: bool,
+    seen: tuple[str, ...],
+) -> Requirements:
+    try:
+        words = shlex.split(line)
+    except ValueError as problem:
+        raise EnvironmentFailed(f"{place}: `{line}` cannot be read: {problem}") from problem
+    name, _, value = words[0].partition("=")
+    short = re.match(r"^-[recif](?=[^-])", words[0])
+    if short and len(words[0]) > 2:
+        name, value = words[0][:2], words[0][2:]
+    value = value or " ".join(words[1:])
+    if name in ("-r", "--requirement", "-c", "--constraint"):
+        target = _inside(posixpath.join(folder, value), place, value)
+        only = constraint or name in ("-c", "--constraint")
+        return _read(files, target, asked_by=place, constraint=only, seen=seen)
+    if name in ("-e", "--editable"):
+        local = _LOCAL.match(value)
+        if _URL.match(value) or (local is None and "@" in value):
+            raise _refused_address(place, value)
+        path = local["path"] if local else value.partition("[")[0]
+        extras = (local["extras"] if local else value.partition("[")[2].rstrip("]")) or ""
+        return _local(files, path, extras, place)
+    if name == "--pre":
+        return Requirements(prereleases=True)
+    if name in _IGNORED:
+        # The value may carry a password, so it is not repeated.
+        return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
+    raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
+
+
+def _local(files: TreeFiles, path: str, extras: str, place: str) -> Requirements:
+    # pip takes local paths from the working directory, which is the root, not from the file.
+    folder = _inside(path.removeprefix("file://").removeprefix("file:").strip(), place, path)
+    if not files.is_project(folder):
+        raise EnvironmentFailed(
+            f"{place}: `{path}` holds neither pyproject.toml nor setup.py, so it cannot be "
+            "installed."
+        )
+    wanted = tuple(str(canonicalize_name(e.strip())) for e in extras.split(",") if e.strip())
+    return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
+
+
+def _inside(path: str, place: str, written: str) -> str:
+    clean = posixpath.normpath(path)
+    if clean.startswith(("/", "..")):
+        raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
+    return "" if clean == "." else clean
+
+
+def _refused_address(place: str, text: str) -> EnvironmentFailed:
+    shown = re.sub(r"://[^/@\s]*@", "://", text)
+    return EnvironmentFailed(
+        f"{place}: `{shown}` is a direct address. Only packages of the index are fetched: name a "
+        "released version there, or leave the line out with `python.install` in the configuration."
+    )
+
+
+def _once(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    return tuple({(line.text, line.hashes): line for line in reversed(lines)}.values())[::-1]

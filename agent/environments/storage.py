@@ -1,0 +1,287 @@
+"""Where environments and their parts are kept: folders, locks, whole-or-nothing writes.
+
+Everything below `environments/` in the data folder is a cache that can be built again. What is
+being built has a name that nothing looks for; it gets its real name when it is complete, and what
+a killed process left behind is swept.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import IO
+
+from agent.errors import StorageFull
+from agent.settings import Settings
+
+#: Changes when what is stored means something else than before.
+FORMAT = 1
+#: Name of the lock on what environments are made of: tools, interpreters, scripts, caches.
+PARTS = "parts"
+#: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
+FETCH = "fetch"
+_BUILDING = "building"
+_MOST_CACHED_FILES = 60_000
+_SCRIPT_PACKAGES = ("checks", "recipes", "environments")
+
+#: Locks that this process keeps on what it uses, so that nobody prunes it: key to open file.
+_held: dict[str, IO[str]] = {}
+
+
+def folder(settings: Settings) -> Path:
+    """The folder of all environments; a room's user may pass through."""
+    place = settings.home / "environments"
+    if not place.is_dir():
+        with no_space("environments"):
+            place.mkdir(parents=True, exist_ok=True)
+            place.chmod(0o755)
+    return place
+
+
+def ready(settings: Settings, key: str) -> Path:
+    """Where the environment of that key is once it is complete."""
+    return folder(settings) / "ready" / key
+
+
+def shared(settings: Settings) -> Path:
+    """What fetch rooms may write to: uv's cache and what is being built, on one mount.
+
+    One mount, because hard links do not cross from one to another.
+    """
+    place = folder(settings) / "fetch"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@contextmanager
+def building(settings: Settings, goal: Path) -> Iterator[Path]:
+    """Give a new folder that becomes `goal` when the block ends well, and is gone otherwise."""
+    parts = folder(settings) / _BUILDING
+    with no_space(goal.name):
+        parts.mkdir(exist_ok=True)
+        part = parts / f"{os.getpid()}-{secrets.token_hex(6)}"
+        part.mkdir()
+    try:
+        with no_space(goal.name):
+            yield part
+            part.chmod(0o755)
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part, goal)
+    finally:
+        if part.exists():
+            remove(part)
+
+
+@contextmanager
+def workplace(settings: Settings) -> Iterator[Path]:
+    """Give a new folder below `shared`, gone at the end."""
+    with no_space("a build"):
+        place = shared(settings) / f"{os.getpid()}-{secrets.token_hex(6)}"
+        place.mkdir()
+    try:
+        yield place
+    finally:
+        remove(place)
+
+
+@contextmanager
+def locked(settings: Settings, name: str) -> Iterator[None]:
+    """Let one process at a time do the work of that name; the others wait."""
+    with _open_lock(settings, name) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def hold(settings: Settings, key: str) -> None:
+    """Keep an environment from being pruned for as long as this process lives."""
+    if key not in _held:
+        file = _open_lock(settings, key)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        _held[key] = file
+
+
+def release(key: str) -> None:
+    """Let an environment be pruned again."""
+    if file := _held.pop(key, None):
+        file.close()
+
+
+def touch(settings: Settings, key: str) -> None:
+    """Note that an environment was used just now."""
+    os.utime(ready(settings, key))
+
+
+@contextmanager
+def unused(settings: Settings, key: str) -> Iterator[bool]:
+    """Say whether nobody uses or builds what has that key, and keep it so for the block."""
+    with _open_lock(settings, key) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def sweep(settings: Settings) -> None:
+    """Remove what processes that no longer live have left unfinished."""
+    for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
+        for place in parent.glob("*-*"):
+            owner = place.name.partition("-")[0]
+            if owner.isdigit() and not _lives(int(owner)):
+                remove(place)
+
+
+def trim_cache(settings: Settings) -> None:
+    """Empty uv's cache when it has grown too large; environments keep what they share with it.
+
+    The cost of opening a fetch room grows with the number of files in it.
+    """
+    cache = shared(settings) / "cache"
+    with locked(settings, FETCH):
+        if sum(len(names) for _, _, names in os.walk(cache)) > _MOST_CACHED_FILES:
+            remove(cache)
+
+
+def remove(place: Path) -> None:
+    """Remove a folder with all in it, however its permissions are set."""
+
+    def open_up(function: object, path: str, _: object) -> None:
+        parent = os.path.dirname(path)
+        for closed in (parent, path):
+            if not os.path.islink(closed) and os.path.isdir(closed):
+                os.chmod(closed, 0o700)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+    if place.exists():
+        shutil.rmtree(place, onerror=open_up)
+
+
+def write_whole(place: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole, or not at all."""
+    with no_space(place.name):
+        part = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def no_space(what: str) -> Iterator[None]:
+    """Say it in words when the disk is full.
+
+    Raises:
+        StorageFull: Writing failed for lack of room.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"The disk that holds Mergewright's data is full: no room for {what}. "
+                "Free some with `mergewright env prune --older-than 7`."
+            ) from problem
+        raise
+    except shutil.Error as problem:
+        # copytree collects its failures; a full disk is among them as text.
+        if os.strerror(errno.ENOSPC) in str(problem):
+            raise StorageFull(f"The disk is full: no room for {what}.") from problem
+        raise
+
+
+def size(place: Path) -> int:
+    """Bytes on disk below a folder; a file with several names counts once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for current, _, names in os.walk(place):
+        for name in names:
+            facts = os.lstat(os.path.join(current, name))
+            if stat.S_ISREG(facts.st_mode) and (facts.st_dev, facts.st_ino) not in seen:
+                seen.add((facts.st_dev, facts.st_ino))
+                total += facts.st_blocks * 512
+    return total
+
+
+def image_id(settings: Settings) -> str:
+    """What rooms have as their root: the release of the system and its C library."""
+    root = settings.room_root or Path("/")
+    total = hashlib.sha256(str(root).encode())
+    for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
+        try:
+            total.update((root / name).read_bytes())
+        except OSError:
+            continue
+    if settings.room_root is None:
+        total.update((os.confstr("CS_GNU_LIBC_VERSION") or "").encode())
+    else:
+        total.update(str(root.stat().st_mtime_ns).encode())
+    return total.hexdigest()[:16]
+
+
+def scripts(settings: Settings) -> Path:
+    """A copy of the scripts that run in rooms, where a room's user can read them."""
+    content = _script_contents()
+    total = hashlib.sha256()
+    for path, text in content:
+        total.update(f"{path}\0{len(text)}\0".encode())
+        total.update(text)
+    place = folder(settings) / "scripts" / total.hexdigest()[:16]
+    if not place.is_dir():
+        with locked(settings, "scripts"):
+            if not place.is_dir():
+                with building(settings, place) as part:
+                    for path, text in content:
+                        file = part / path
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        file.write_bytes(text)
+                        file.chmod(0o644)
+    return place
+
+
+@cache
+def _script_contents() -> tuple[tuple[str, bytes], ...]:
+    found: list[tuple[str, bytes]] = []
+    for package in _SCRIPT_PACKAGES:
+        inside = resources.files("agent") / package / "inside"
+        if not inside.is_dir():
+            continue
+        for entry in sorted(inside.iterdir(), key=lambda entry: entry.name):
+            if entry.is_file() and entry.name != "__init__.py":
+                found.append((f"{package}/{entry.name}", entry.read_bytes()))
+    return tuple(found)
+
+
+def _open_lock(settings: Settings, name: str) -> IO[str]:
+    locks = folder(settings) / "locks"
+    with no_space("a lock"):
+        locks.mkdir(exist_ok=True)
+        return (locks / f"{name}.lock").open("a")
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,109 @@
+"""Environments of tools: the gate, and those in which build backends run.
+
+Made of wheels by phase A, once for a Python, shared by all builds and never writable again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from agent.environments import requirement_files, storage
+from agent.environments.bench import Bench
+from agent.environments.fetch import Fetcher, Supply, Wanted
+from agent.environments.interpreters import Interpreter
+from agent.environments.requirement_files import Line
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder, Sandbox
+
+#: Backends are named without versions; this long one resolution of such a name is used.
+_BUILDER_SECONDS = 7 * 86_400
+_GATE = "gate.txt"
+
+
+def gate_place(bench: Bench) -> Path:
+    """Where our own tools for this Python are, or will be."""
+    key = hashlib.sha256(bench.mark.encode() + _gate_text().encode()).hexdigest()[:32]
+    return storage.folder(bench.settings) / "gates" / key
+
+
+def gate(bench: Bench, fetcher: Fetcher) -> Path:
+    """Give our own tools for this Python, by pinned versions and hashes.
+
+    Raises:
+        EnvironmentFailed: They do not exist for this Python and platform.
+    """
+    place = gate_place(bench)
+    with storage.locked(bench.settings, f"gate-{place.name}"):
+        if not place.is_dir():
+            bench.say("fetching our own tools for this Python")
+            nowhere = TreeFiles(Path("/nonexistent"))
+            lines = requirement_files.parse(nowhere, _gate_text(), _GATE).lines
+            _make(bench, fetcher, place, Wanted(lines=lines, exact=True), _no_supply)
+    return place / "venv"
+
+
+def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:
+    """Give an environment in which a backend runs."""
+    week = int(time.time() // _BUILDER_SECONDS)
+    asked = "\0".join(sorted({line.text for line in lines}))
+    key = hashlib.sha256(f"{bench.mark}{week}\0{bench.index.url}\0{asked}".encode()).hexdigest()
+    place = storage.folder(bench.settings) / "builders" / f"{week}-{key[:32]}"
+    with storage.locked(bench.settings, f"builder-{place.name}"):
+        if not place.is_dir():
+            _make(bench, fetcher, place, Wanted(lines=lines), supply)
+    return place / "venv"
+
+
+def sweep_builders(bench: Bench) -> None:
+    """Remove builders of earlier weeks; a build that began in the last one may still run."""
+    week = int(time.time() // _BUILDER_SECONDS)
+    for place in (storage.folder(bench.settings) / "builders").glob("*-*"):
+        if int(place.name.partition("-")[0]) < week - 1:
+            storage.remove(place)
+
+
+def compile_all(
+    sandbox: Sandbox, interpreter: Interpreter, venv: Path, note: Callable[[str], None]
+) -> None:
+    """Compile all modules of a virtual environment, for it is read-only later.
+
+    By the base interpreter without `site`: compiling runs no code of a package, and starting the
+    environment's own Python would (its `.pth` files).
+    """
+    argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{ROOM_ENVIRONMENT}/lib")
+    result = sandbox.run(
+        RoomOrder(
+            argv=(interpreter.path, *argv),
+            mounts=(
+                Mount(source=str(venv), target=ROOM_ENVIRONMENT, writable=True),
+                *interpreter.room_mounts(),
+            ),
+            limits=RoomLimits(seconds=600, disk_bytes=24 * 1024**3),
+        )
+    )
+    # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
+    # only a room that ended early is worth a word.
+    if result.limit is not None:
+        note(f"compiling bytecode reached the limit on {result.limit}")
+
+
+def _make(bench: Bench, fetcher: Fetcher, place: Path, wanted: Wanted, supply: Supply) -> None:
+    venv = fetcher.install(f"tools-{place.name}", wanted, supply)
+    with storage.building(bench.settings, place) as part:
+        venv.rename(part / "venv")
+        compile_all(bench.sandbox, bench.interpreter, part / "venv", bench.say)
+
+
+def _gate_text() -> str:
+    return (resources.files("agent.environments") / _GATE).read_text(encoding="utf-8")
+
+
+def _no_supply(project: str, words: str) -> Path:
+    raise EnvironmentFailed(
+        f"Our own tools lack a wheel of {project} for this Python and platform:\n{words}"
+    )

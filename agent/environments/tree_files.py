@@ -1,0 +1,92 @@
+"""Read the few files of a work tree that declare its environment. Pure but for reading."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from agent.errors import EnvironmentFailed
+
+#: No declaration is larger; a bigger file is not one.
+_LARGEST = 8 * 1024**2
+
+
+class TreeFiles:
+    """The files of one tree; nothing outside it is ever read, whatever links say."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.realpath(root))
+
+    def read(self, path: str) -> bytes | None:
+        """Content of a regular file of the tree; None where there is none.
+
+        Raises:
+            EnvironmentFailed: The file is a link that leaves the tree, or is far too large.
+        """
+        place = os.path.realpath(self.root / path)
+        if os.path.commonpath([place, self.root]) != str(self.root):
+            raise EnvironmentFailed(
+                f"{path} points outside the repository, so it is not read. "
+                "Replace the link by a file."
+            )
+        try:
+            facts = os.stat(place)
+            if not stat.S_ISREG(facts.st_mode):
+                return None
+            if facts.st_size > _LARGEST:
+                raise EnvironmentFailed(
+                    f"{path} has {facts.st_size} bytes; a declaration of dependencies may have "
+                    f"{_LARGEST}."
+                )
+            return Path(place).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def text(self, path: str) -> str | None:
+        """Content of a file as text.
+
+        Raises:
+            EnvironmentFailed: It is not UTF-8; the message names the place.
+        """
+        content = self.read(path)
+        if content is None:
+            return None
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as problem:
+            line = content[: problem.start].count(b"\n") + 1
+            raise EnvironmentFailed(
+                f"{path}:{line} is not UTF-8. Save the file as UTF-8."
+            ) from problem
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """A TOML file; empty where there is none.
+
+        Raises:
+            EnvironmentFailed: It is not valid TOML; the message names the place.
+        """
+        text = self.text(path)
+        try:
+            return tomllib.loads(text) if text is not None else {}
+        except tomllib.TOMLDecodeError as problem:
+            raise EnvironmentFailed(f"{path} is not valid TOML: {problem}") from problem
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Sorted names in a folder of the tree; empty where there is none."""
+        place = os.path.realpath(self.root / folder)
+        if os.path.commonpath([place, self.root]) != str(self.root):
+            return ()
+        try:
+            return tuple(sorted(os.listdir(place)))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
+    def is_project(self, folder: str) -> bool:
+        """Whether a folder of the tree holds something that can be built."""
+        return any(
+            self.read(str(Path(folder, name))) is not None
+            for name in ("pyproject.toml", "setup.py")
+        )

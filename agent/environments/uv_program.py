@@ -1,0 +1,94 @@
+"""The `uv` program: where it is, its copy for rooms, and what it says.
+
+Owns nothing of what is installed; `fetch` gives it its orders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import uv as uv_package
+from packaging.utils import canonicalize_name
+
+from agent import cleaning
+from agent.environments import storage
+from agent.settings import Settings
+
+_SECONDS = 30
+_MOST_LINES = 30
+_MOST_CHARACTERS = 3000
+_NEEDS_WHEEL = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
+_NO_WHEELS = re.compile(
+    r"(?:versions of )?([A-Za-z0-9][\w.-]*?)(?:==\S+)? (?:has|have) no (?:usable )?wheels"
+)
+
+
+def version() -> str:
+    """The version of uv that is in use."""
+    return metadata.version("uv")
+
+
+def program(settings: Settings) -> Path:
+    """A copy of uv that the user of a room can reach."""
+    place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
+    if not place.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".uv-{os.getpid()}")
+        shutil.copyfile(uv_package.find_uv_bin(), part)
+        part.chmod(0o755)
+        part.replace(place)
+    return place
+
+
+def installed_pythons() -> list[Path]:
+    """Interpreters that uv knows of on this machine."""
+    try:
+        answer = subprocess.run(
+            [uv_package.find_uv_bin(), "python", "list", "--only-installed", "--no-config",
+             "--offline", "--output-format", "json"],
+            capture_output=True, timeout=_SECONDS, check=True, cwd="/",
+        )  # fmt: skip
+        listed = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+    paths = [Path(entry["path"]) for entry in listed if entry.get("path")]
+    # A pyenv shim starts whatever the folder asks for; the versions themselves are found anyway.
+    return [path for path in paths if "shims" not in path.parts and _runs(path)]
+
+
+def needing_wheels(output: str) -> tuple[str, ...]:
+    """Names of projects that uv refused because they exist only as source."""
+    text = cleaning.terminal(output)
+    named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
+    return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
+
+
+def essential(output: str, secrets: tuple[str, ...] = ()) -> str:
+    """What the resolver has to say to people: no colours, no progress, no secrets, not too long."""
+    lines = [line.rstrip() for line in cleaning.terminal(output).splitlines()]
+    for number, line in enumerate(lines):
+        if re.match(r"\s*(?:error|failed)\b", line, re.IGNORECASE):
+            lines = lines[number:]
+            break
+    kept = [line for line in lines if line.strip() and "with `--no-build`" not in line]
+    if len(kept) > _MOST_LINES:
+        kept = [*kept[: _MOST_LINES - 1], f"… {len(kept) - _MOST_LINES + 1} more lines"]
+    text = "\n".join(kept)
+    for secret in secrets:
+        text = text.replace(secret, "****")
+    text = re.sub(r"://[^/@\s]*@", "://", text)
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _runs(path: Path) -> bool:
+    try:
+        return bool(stat.S_IMODE(path.stat().st_mode) & 0o111)
+    except OSError:
+        return False

@@ -1,0 +1,140 @@
+"""Read wheels and source archives as data: what they say of themselves. Nothing is unpacked."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from agent.domain import Record
+from agent.errors import EnvironmentFailed
+
+_MOST_PYPROJECT = 1024**2
+_MOST_METADATA = 4 * 1024**2
+_DEFAULT_REQUIRES = ("setuptools>=40.8.0", "wheel")
+_DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
+
+
+class Metadata(Record):
+    """What a wheel says of itself."""
+
+    name: str
+    version: str
+    extras: tuple[str, ...]
+    requires: tuple[str, ...]
+
+
+class BuildSystem(Record):
+    """Who builds, and with what."""
+
+    requires: tuple[str, ...] = _DEFAULT_REQUIRES
+    backend: str = _DEFAULT_BACKEND
+    backend_path: tuple[str, ...] | None = None
+
+
+def metadata(wheel: Path) -> Metadata:
+    """Read what a wheel says of itself.
+
+    Raises:
+        EnvironmentFailed: It is no wheel.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as packed:
+            entry = next(
+                entry
+                for entry in packed.infolist()
+                if entry.filename.endswith(".dist-info/METADATA")
+                and entry.filename.count("/") == 1
+                and entry.file_size <= _MOST_METADATA
+            )
+            fields = BytesParser().parsebytes(packed.read(entry), headersonly=True)
+        return Metadata(
+            name=str(fields["Name"]),
+            version=str(fields["Version"]),
+            extras=tuple(map(str, fields.get_all("Provides-Extra", []))),
+            requires=tuple(map(str, fields.get_all("Requires-Dist", []))),
+        )
+    except (StopIteration, zipfile.BadZipFile, OSError, ValueError, zlib.error) as problem:
+        raise EnvironmentFailed(f"{wheel.name} is not a wheel that can be read.") from problem
+
+
+def refuse_addresses(facts: Metadata, label: str) -> None:
+    """Stop at a dependency on a direct address, which is never fetched.
+
+    Raises:
+        EnvironmentFailed: There is one outside of extras; the message names it.
+    """
+    for text in facts.requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as problem:
+            raise EnvironmentFailed(
+                f"The metadata of {label} requires `{text}`, which cannot be read."
+            ) from problem
+        if requirement.url is not None and "extra" not in str(requirement.marker or ""):
+            shown = re.sub(r"://[^/@\s]*@", "://", text)
+            raise EnvironmentFailed(
+                f"The metadata of {label} requires `{shown}`, a direct address. Only packages of "
+                "the index are fetched: name a released version there."
+            )
+
+
+def build_system(pyproject: dict[str, Any], origin: str) -> BuildSystem:
+    """Read who builds a project; setuptools where nobody is named.
+
+    Raises:
+        EnvironmentFailed: The table is not as the standard has it.
+    """
+    table = pyproject.get("build-system")
+    if table is None:
+        return BuildSystem()
+    requires = table.get("requires", []) if isinstance(table, dict) else None
+    if not isinstance(requires, list) or not all(isinstance(entry, str) for entry in requires):
+        raise EnvironmentFailed(f"{origin}: build-system.requires must be a list of strings.")
+    backend, path = table.get("build-backend"), table.get("backend-path")
+    if backend is None:
+        return BuildSystem(requires=(*_DEFAULT_REQUIRES, *requires))
+    return BuildSystem(
+        requires=tuple(requires),
+        backend=str(backend),
+        backend_path=tuple(map(str, path)) if isinstance(path, list) else None,
+    )
+
+
+def pyproject_of(archive: Path) -> dict[str, Any]:
+    """Read the pyproject.toml of a source archive; empty where it has none.
+
+    Raises:
+        EnvironmentFailed: The archive or the file cannot be read.
+    """
+    try:
+        for name, content in _pyprojects(archive):
+            if name.count("/") == 1:
+                return tomllib.loads(content.decode())
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, ValueError, EOFError) as problem:
+        raise EnvironmentFailed(f"{archive.name} cannot be read: {problem}") from problem
+    return {}
+
+
+def _pyprojects(archive: Path) -> Iterator[tuple[str, bytes]]:
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as packed:
+            for entry in packed.infolist():
+                if entry.filename.endswith("/pyproject.toml") and entry.file_size < _MOST_PYPROJECT:
+                    yield entry.filename, packed.read(entry)
+        return
+    with tarfile.open(archive) as unpacked:
+        for member in unpacked:
+            small = member.isreg() and member.size < _MOST_PYPROJECT
+            if small and member.name.endswith("/pyproject.toml"):
+                file = unpacked.extractfile(member)
+                if file is not None:
+                    yield member.name.removeprefix("./"), file.read()

@@ -1,0 +1,367 @@
+"""Phase B: build wheels in rooms without network, of source archives and of the repository.
+
+Foreign build code runs here and nowhere else. It sees a build environment (read-only, made of
+wheels by phase A), its own sources and nothing that is shared: neither uv's cache nor an
+environment of anybody. What comes out is one wheel, read as data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from agent import cleaning
+from agent.domain import Record
+from agent.environments import pointing, requirement_files, storage, toolsets, wheel_files
+from agent.environments.bench import Bench
+from agent.environments.fetch import Fetcher
+from agent.environments.requirement_files import Line
+from agent.environments.tree_files import TreeFiles
+from agent.environments.wheel_files import BuildSystem
+from agent.errors import EnvironmentFailed
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_GATE,
+    ROOM_OURS,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+    SourceArchive,
+)
+
+_SCRIPT = f"{ROOM_OURS}/environments/build_wheel.py"
+_JOB = "/tmp/job.json"
+_ARCHIVES = "/sdist"
+_DEEPEST = 4
+_OLDER_VERSIONS = 6
+_VERSION_START = re.compile(r"(?:(?<![0-9A-Za-z.])|(?<=[vVr]))(?=\d)")
+
+
+class BuiltProject(Record):
+    """A project of the repository, as a wheel that points at its tree."""
+
+    wheel: str
+    metadata: wheel_files.Metadata
+    generated: dict[str, bytes]
+    """Files that the build has made in the tree, which every room's tree then needs."""
+    notes: tuple[str, ...] = ()
+
+
+class Workshop:
+    """Builds wheels for one environment."""
+
+    def __init__(self, bench: Bench, gate: Path, fetcher: Fetcher) -> None:
+        self._bench = bench
+        self._gate = gate
+        self._fetcher = fetcher
+        self._builders: dict[tuple[str, ...], Path] = {}
+        self._offered: dict[str, set[str]] = {}
+        self._known: list[Line] = []
+        self._depth = 0
+        self.built: list[str] = []
+
+    def know(self, lines: tuple[Line, ...]) -> None:
+        """Remember requirements, so that a source version is chosen that satisfies them."""
+        self._known += lines
+
+    # --- source archives ---------------------------------------------------------------------
+
+    def supply(self, project: str, words: str) -> Path:
+        """Build the wheel of a project that exists only as source.
+
+        Asked again for the same project, it takes the next older version.
+
+        Raises:
+            EnvironmentFailed: No version fits, or its backend fails; with its own words.
+        """
+        offered = self._offered.setdefault(project, set())
+        rest = [one for one in self._candidates(project, words) if one.version not in offered]
+        if not rest or len(offered) >= _OLDER_VERSIONS:
+            raise EnvironmentFailed(
+                f"{project} exists only as source, and no version of it can be used with "
+                f"Python {self._bench.interpreter.version}. The resolver says:\n{words}"
+            )
+        archive = rest[0]
+        offered.add(archive.version)
+        mark = f"{self._bench.mark}{archive.sha256}"
+        key = hashlib.sha256(mark.encode()).hexdigest()[:32]
+        goal = storage.folder(self._bench.settings) / "wheels" / key
+        if not goal.is_dir():
+            self._build_archive(archive, goal)
+        self.built.append(f"{archive.name}=={archive.version}")
+        return next(goal.glob("*.whl"))
+
+    def _candidates(self, project: str, words: str) -> list[SourceArchive]:
+        name = str(canonicalize_name(project))
+        allowed = SpecifierSet()
+        for line in self._known:
+            requirement = Requirement(line.text)
+            applies = requirement.marker is None or requirement.marker.evaluate(
+                {"python_full_version": self._bench.interpreter.version,
+                 "python_version": ".".join(self._bench.interpreter.version.split(".")[:2]),
+                 "extra": ""}
+            )  # fmt: skip
+            if line.name == name and applies:
+                allowed &= requirement.specifier
+        found = [
+            archive
+            for archive in self._bench.index.source_archives(name)
+            if allowed.contains(archive.version, prereleases=_prereleases(allowed))
+            and _fits(archive.requires_python, self._bench.interpreter.version)
+        ]
+        asked = _asked_in(words, name)
+        # What the resolver's own words ask for comes first; the rest stays in reserve.
+        return sorted(found, key=lambda a: not asked.contains(a.version, prereleases=True))
+
+    def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
+        with storage.locked(self._bench.settings, f"wheel-{goal.name}"):
+            if goal.is_dir():
+                return
+            self._bench.say(f"building the wheel of {archive.name} {archive.version}")
+            with storage.building(self._bench.settings, goal) as part:
+                path = self._bench.index.download(archive, part)
+                path.chmod(0o644)
+                part.chmod(0o755)
+                system = wheel_files.build_system(
+                    wheel_files.pyproject_of(path), f"{archive.filename} pyproject.toml"
+                )
+                job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
+                label = f"{archive.name} {archive.version}"
+                mounts = (Mount(source=str(part), target=_ARCHIVES),)
+                report, result = self._build(job, system, label, mounts=mounts)
+                path.unlink()
+                _keep_wheel(report, result, part, label, archive.name)
+
+    # --- the repository ----------------------------------------------------------------------
+
+    def project(self, tree: Path, folder: str, version: str) -> BuiltProject:
+        """Build a project of the tree so that it is imported from the tree.
+
+        Args:
+            version: For backends that read it from version control, which the room lacks.
+
+        Raises:
+            EnvironmentFailed: Its backend fails; with its own words.
+        """
+        files = TreeFiles(tree)
+        where = posixpath.join(folder, "pyproject.toml")
+        system = wheel_files.build_system(files.toml(where), where)
+        label = f"the repository ({folder})" if folder else "the repository"
+        self._bench.say(f"building {label} itself, without network")
+        job = {"folder": folder, "editable": True}
+        report, result = self._build(
+            job, system, label, tree=tree, environ=version_environ(version)
+        )
+        place = self._fetcher.wheelhouse.parent / f"project-{len(self.built)}"
+        place.mkdir()
+        wheel = _keep_wheel(report, result, place, label, None)
+        generated = {
+            path.removeprefix("/out/generated/"): content
+            for path, content in result.files.items()
+            if path.startswith("/out/generated/")
+        }
+        notes: list[str] = []
+        if not report.get("editable"):
+            more = pointing.point_at_tree(wheel, files, folder)
+            generated = {**generated, **more}
+            notes.append(
+                f"{label}: its backend has no build_editable, so its wheel was made to point at "
+                "the tree"
+            )
+        facts = wheel_files.metadata(wheel)
+        wheel_files.refuse_addresses(facts, label)
+        self.built.append(f"{facts.name} @ tree")
+        return BuiltProject(
+            wheel=str(wheel), metadata=facts, generated=generated, notes=tuple(notes)
+        )
+
+    # --- one build ---------------------------------------------------------------------------
+
+    def _build(
+        self,
+        job: dict[str, Any],
+        system: BuildSystem,
+        label: str,
+        *,
+        mounts: tuple[Mount, ...] = (),
+        tree: Path | None = None,
+        environ: dict[str, str] | None = None,
+    ) -> tuple[dict[str, Any], RoomResult]:
+        provided = system.requires
+        for _ in range(3):
+            order = self._order(job, system, provided, label, mounts=mounts, tree=tree)
+            order = order.model_copy(update={"environ": {**order.environ, **(environ or {})}})
+            result = self._bench.sandbox.run(order)
+            report = _report(result, label)
+            if not report.get("needs"):
+                return report, result
+            provided = (*provided, *map(str, report["needs"]))
+        raise EnvironmentFailed(f"The build of {label} asks for ever more requirements.")
+
+    def _order(
+        self,
+        job: dict[str, Any],
+        system: BuildSystem,
+        provided: tuple[str, ...],
+        label: str,
+        *,
+        mounts: tuple[Mount, ...],
+        tree: Path | None,
+    ) -> RoomOrder:
+        builder = self._builder(provided, label)
+        told = {
+            **job,
+            "backend": system.backend,
+            "backend_path": system.backend_path,
+            "provided": provided,
+            "python": f"{ROOM_ENVIRONMENT}/bin/python",
+        }
+        return RoomOrder(
+            argv=(f"{ROOM_GATE}/bin/python", "-I", _SCRIPT, _JOB),
+            environ={
+                "PATH": f"{ROOM_ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
+                "PYTHONNOUSERSITE": "1",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "SOURCE_DATE_EPOCH": "315532800",
+            },
+            tree=str(tree) if tree is not None else None,
+            mounts=(
+                Mount(source=str(builder), target=ROOM_ENVIRONMENT),
+                Mount(source=str(self._gate), target=ROOM_GATE),
+                Mount(source=str(storage.scripts(self._bench.settings)), target=ROOM_OURS),
+                *self._bench.interpreter.room_mounts(),
+                *mounts,
+            ),
+            files=(RoomFile(path=_JOB, content=json.dumps(told).encode()),),
+            collect=("/out/report.json", "/out/wheels/*.whl", "/out/generated/**"),
+            limits=RoomLimits(seconds=900, returned_bytes=512 * 1024**2, returned_files=400),
+        )
+
+    def _builder(self, requires: tuple[str, ...], label: str) -> Path:
+        """The environment in which a backend runs; made of wheels, or of wheels built here."""
+        key = tuple(sorted(set(requires)))
+        if key not in self._builders:
+            if self._depth >= _DEEPEST:
+                raise EnvironmentFailed(
+                    f"What {label} needs to be built exists only as source, {_DEEPEST} levels deep."
+                )
+            none = TreeFiles(Path("/nonexistent"))
+            lines: list[Line] = []
+            for text in key:
+                origin = f"build requirement of {label}"
+                lines += requirement_files.requirement(none, text, origin).lines
+            self.know(tuple(lines))
+            self._depth += 1
+            try:
+                made = toolsets.builder(self._bench, self._fetcher, tuple(lines), self.supply)
+            finally:
+                self._depth -= 1
+            self._builders[key] = made
+        return self._builders[key]
+
+
+def version_environ(version: str) -> dict[str, str]:
+    """Hand a version to every backend that would otherwise ask git for it."""
+    return {
+        "SETUPTOOLS_SCM_PRETEND_VERSION": version,
+        "VCS_VERSIONING_PRETEND_VERSION": version,
+        "PDM_BUILD_SCM_VERSION": version,
+        "POETRY_DYNAMIC_VERSIONING_BYPASS": version,
+        "UV_DYNAMIC_VERSIONING_BYPASS": version,
+        "HATCH_VCS_PRETEND_VERSION": version,
+        "PBR_VERSION": version,
+    }
+
+
+def version_for(tag: str | None, files: TreeFiles) -> str:
+    """The version that a tag names, as in `v1.2.3` or `project-1.2.3`.
+
+    Without a tag that of PKG-INFO, where the tree is a released archive; 0.0.0 without either.
+    """
+    named = tag or ""
+    starts = [match.start() for match in _VERSION_START.finditer(named)]
+    for text in (*(named[start:] for start in starts), *re.findall(r"\d+(?:\.\d+)+", named)):
+        try:
+            return str(Version(text))
+        except InvalidVersion:
+            continue
+    said = re.search(r"^Version: *(\S+)", files.text("PKG-INFO") or "", re.MULTILINE)
+    return said[1] if said else "0.0.0"
+
+
+def _report(result: RoomResult, label: str) -> dict[str, Any]:
+    content = result.files.get("/out/report.json")
+    if result.limit is not None:
+        raise EnvironmentFailed(
+            f"The build of {label} reached the limit on {result.limit} after "
+            f"{result.seconds:.0f} s. It printed:\n{_last_words(result.output)}"
+        )
+    if result.exit_code != 0 or content is None:
+        raise EnvironmentFailed(
+            f"The build of {label} failed (it runs without network). Its backend says:\n"
+            f"{_last_words(result.output)}"
+        )
+    try:
+        report = json.loads(content)
+    except ValueError as problem:
+        raise EnvironmentFailed(f"The build of {label} left no readable report.") from problem
+    return report if isinstance(report, dict) else {}
+
+
+def _keep_wheel(
+    report: dict[str, Any], result: RoomResult, place: Path, label: str, name: str | None
+) -> Path:
+    """Write the wheel that was handed back under its own name."""
+    filename = str(report.get("wheel"))
+    content = result.files.get(f"/out/wheels/{filename}")
+    try:
+        project, *_ = parse_wheel_filename(filename)
+    except (InvalidWheelFilename, InvalidVersion) as problem:
+        raise EnvironmentFailed(f"The build of {label} made no wheel: {filename}") from problem
+    if content is None or "/" in filename:
+        refused = "; ".join(result.refused) or "nothing was handed back"
+        raise EnvironmentFailed(f"The wheel of {label} did not come out of the room: {refused}")
+    if name is not None and project != canonicalize_name(name):
+        raise EnvironmentFailed(f"The build of {label} made a wheel of another project: {project}")
+    target = place / filename
+    target.write_bytes(content)
+    target.chmod(0o644)
+    return target
+
+
+def _asked_in(words: str, name: str) -> SpecifierSet:
+    """The versions of a project that the resolver's words speak of."""
+    pattern = rf"(?:require|requires|depends on) {re.escape(name)}((?:[<>=!~]=?=?[\w.*+!]+,?)+)"
+    found = re.findall(pattern, words.lower().replace("_", "-"))
+    try:
+        return SpecifierSet(",".join(part.strip(",") for part in dict.fromkeys(found)))
+    except InvalidSpecifier:
+        return SpecifierSet()
+
+
+def _prereleases(allowed: SpecifierSet) -> bool | None:
+    return True if allowed.prereleases else None
+
+
+def _fits(requires_python: str | None, version: str) -> bool:
+    try:
+        return SpecifierSet(requires_python or "").contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def _last_words(output: str) -> str:
+    """The end of what a backend printed: that is where the reason stands."""
+    lines = [line for line in cleaning.terminal(output).splitlines() if line.strip()]
+    return "\n".join(lines[-25:])[-3000:]

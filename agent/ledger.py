@@ -1,0 +1,59 @@
+"""The ledger: the append-only events of a run, one JSON object per line.
+
+Unique by (run, step, attempt, number). Each line carries the sha256 of the one before, so that a
+changed or missing line shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Ledger:
+    """Events of one run, in a file."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._run_id = run_id
+        self._previous = hashlib.sha256(run_id.encode()).hexdigest()
+
+    def append(self, step: str, attempt: int, number: int, event: str, **facts: object) -> None:
+        """Write one event and wait until it is on disk."""
+        line = json.dumps(
+            {
+                "run": self._run_id,
+                "step": step,
+                "attempt": attempt,
+                "number": number,
+                "event": event,
+                **facts,
+                "previous": self._previous,
+            },
+            sort_keys=True,
+            ensure_ascii=True,
+        )
+        self._previous = hashlib.sha256(line.encode()).hexdigest()
+        with self._path.open("a", encoding="ascii") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def verify(path: Path, run_id: str) -> Iterator[str]:
+    """Yield what is wrong with a ledger: lines that do not follow from the one before."""
+    previous = hashlib.sha256(run_id.encode()).hexdigest()
+    seen: set[tuple[str, int, int]] = set()
+    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
+        event = json.loads(line)
+        if event["previous"] != previous:
+            yield f"line {number} does not follow from line {number - 1}"
+        key = (event["step"], event["attempt"], event["number"])
+        if key in seen:
+            yield f"line {number} repeats {key}"
+        seen.add(key)
+        previous = hashlib.sha256(line.encode()).hexdigest()

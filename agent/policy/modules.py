@@ -1,0 +1,163 @@
+"""Follow names through the modules of the repository to what is outside of it.
+
+`from .net import session` may be an HTTP client under another name. Such a name is followed
+from module to module, each read only when a name leads there and its bytes do not rule it out,
+so that a change in a repository of many thousand files costs little. Nothing is imported.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from agent.domain import Change
+from agent.policy import source
+from agent.policy.names import Reader, Ref, Scope
+from repo_config.detect import Project, Tree
+
+
+class Modules:
+    """The Python modules of the tree with the change applied."""
+
+    def __init__(
+        self, change: Change, project: Project, tree: Tree, known: frozenset[str] = frozenset()
+    ) -> None:
+        """Index the paths; nothing is read yet.
+
+        Args:
+            change: Its new contents win over the tree's.
+            project: Says which folders are on the path.
+            tree: The base.
+            known: Top-level names of libraries. They mean the library unless a module of that
+                name lies right below a root; a mere folder, or a namesake elsewhere, is none.
+        """
+        self._tree = tree
+        self._known = known
+        self._changed = {file.path: file.after for file in change.files}
+        present = set(tree.paths()) - {
+            path for path, content in self._changed.items() if content is None
+        }
+        present |= {path for path, content in self._changed.items() if content is not None}
+        self._paths = frozenset(path for path in present if path.endswith(".py"))
+        python_path = project.django.python_path if project.django else ()
+        self._roots = tuple(dict.fromkeys(("", "src", *python_path)))
+        self._folders = frozenset(_folders(self._paths))
+        self._scopes: dict[str, Scope | None] = {}
+        self._texts: dict[str, bytes] = {}
+        self._led: dict[Ref, tuple[str, ...]] = {}
+
+    def text(self, path: str) -> bytes:
+        """Return the content of a module after the change."""
+        if path not in self._texts:
+            changed = self._changed.get(path)
+            self._texts[path] = self._tree.read(path) if changed is None else changed
+        return self._texts[path]
+
+    def find(self, dotted: str, importer: str) -> Ref | None:
+        """Find what an absolute import names within the tree.
+
+        Args:
+            dotted: As in `import a.b.c`; its last parts may be attributes.
+            importer: Path of the importing module; scripts import from their own folder.
+        """
+        roots = list(self._roots)
+        is_known = dotted.partition(".")[0] in self._known
+        folder = "" if is_known else posixpath.dirname(importer)
+        while folder:
+            # A folder that is a package is imported through its parent.
+            if f"{folder}/__init__.py" not in self._paths:
+                roots.append(folder)
+            folder = posixpath.dirname(folder)
+        parts = dotted.split(".")
+        for root in roots:
+            found = self._below(root, parts)
+            if found and not (is_known and (found.module or "").endswith("/")):
+                return found
+        return None
+
+    def relative(self, level: int, dotted: str, importer: str) -> Ref | None:
+        """Find what `from ..a.b import` names."""
+        folder = importer
+        for _ in range(level):
+            folder = posixpath.dirname(folder)
+        if not dotted:
+            package = posixpath.join(folder, "__init__.py")
+            return Ref(package, "") if package in self._paths else Ref(f"{folder}/", "")
+        return self._below(folder, dotted.split("."))
+
+    def _below(self, folder: str, parts: list[str]) -> Ref | None:
+        """Find the longest run of parts that is a module; the others are attributes."""
+        for length in range(len(parts), 0, -1):
+            stem = posixpath.join(folder, *parts[:length])
+            for path in (f"{stem}/__init__.py", f"{stem}.py"):
+                if path in self._paths:
+                    return Ref(path, ".".join(parts[length:]))
+            if stem in self._folders:
+                return Ref(f"{stem}/", ".".join(parts[length:]))
+        return None
+
+    def leads_to(self, ref: Ref) -> tuple[str, ...]:
+        """Return the names outside the tree that a name leads to."""
+        if ref not in self._led:
+            self._led[ref] = tuple(self._follow(ref, frozenset()))
+        return self._led[ref]
+
+    def _follow(self, ref: Ref, seen: frozenset[Ref]) -> Iterator[str]:
+        if ref.module is None:
+            yield ref.dotted
+            return
+        if not ref.dotted or ref in seen:
+            return
+        seen |= {ref}
+        head, _, rest = ref.dotted.partition(".")
+        if inner := self._submodule(ref.module, head):
+            yield from self._follow(Ref(inner, rest), seen)
+        if ref.module.endswith("/"):
+            return
+        scope = self._exports(ref.module, head)
+        if scope is None:
+            return
+        if head in scope.names:
+            found = scope.names[head]
+        else:
+            found = [star.attribute(head) for star in scope.stars]
+        for one in found:
+            yield from self._follow(one.attribute(rest) if rest else one, seen)
+
+    def _submodule(self, module: str, name: str) -> str | None:
+        if not module.endswith(("/__init__.py", "/")) and module != "__init__.py":
+            return None
+        stem = posixpath.join(posixpath.dirname(module), name)
+        candidates = (f"{stem}/__init__.py", f"{stem}.py")
+        found = next((path for path in candidates if path in self._paths), None)
+        return found or (f"{stem}/" if stem in self._folders else None)
+
+    def _exports(self, path: str, name: str) -> Scope | None:
+        """Return the names of a module, unless a look at its bytes rules this name out."""
+        text = self.text(path)
+        word = name.encode()
+        if word not in text and b"*" not in text:
+            return None
+        if any(start + word in text for start in (b"\nclass ", b"\ndef ", b"\nasync def ")):
+            return None
+        if path not in self._scopes:
+            try:
+                module = source.parse(text)
+            except source.UnreadableError:
+                self._scopes[path] = None
+            else:
+                scope = Scope()
+                Reader(self, path).collect(module.body, scope)
+                self._scopes[path] = scope
+        return self._scopes[path]
+
+
+def _folders(paths: frozenset[str]) -> Iterator[str]:
+    """Yield every folder that holds Python modules, at whatever depth."""
+    seen = {""}
+    for path in paths:
+        folder = posixpath.dirname(path)
+        while folder not in seen:
+            seen.add(folder)
+            yield folder
+            folder = posixpath.dirname(folder)

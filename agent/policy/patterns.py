@@ -1,0 +1,43 @@
+"""Glob patterns of the configuration, read as in a .gitignore file.
+
+`**` crosses folders, `*` does not; a pattern without a slash matches at every depth; one that
+matches a folder covers all that is in it; `!` takes an earlier match back.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import pathspec
+
+
+def folded(path: str) -> str:
+    """Return the form in which two paths are one file on some file system, or look like one."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
+
+
+class Patterns:
+    """A list of patterns of the configuration."""
+
+    def __init__(self, lines: Iterable[str], *, lenient: bool = False) -> None:
+        """Compile the patterns.
+
+        Args:
+            lines: As in the configuration.
+            lenient: Match look-alikes too (other case, other form of the same letters). For
+                lists that forbid: what is equal to a forbidden path on any system is forbidden.
+        """
+        self._lenient = lenient
+        self._lines = tuple(lines)
+        compiled = (folded(line) for line in self._lines) if lenient else self._lines
+        self._spec = pathspec.GitIgnoreSpec.from_lines(compiled)
+
+    def first(self, path: str) -> str | None:
+        """Return the pattern that decides for this path, if it matches."""
+        result = self._spec.check_file(folded(path) if self._lenient else path)
+        if not result.include or result.index is None:
+            return None
+        return self._lines[result.index]

@@ -1,0 +1,88 @@
+"""Python source as the rules read it: which changed files count, parsed, and what was before.
+
+Leaves the judgement to the rules. Nothing is executed, and nothing in a file (a comment that
+switches a tool off, an odd encoding, a nesting meant to exhaust the parser) changes what is read.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+import warnings
+from collections.abc import Iterator
+
+from agent.domain import Change, ChangedFile
+
+#: Larger files are not parsed: the rule `size` holds them back anyway.
+MAX_BYTES = 1_000_000
+
+_SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
+
+
+class UnreadableError(Exception):
+    """A file that the parser does not accept."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def is_python(path: str, content: bytes | None) -> bool:
+    """Whether a file is Python code: by its name, or by the first line of a script."""
+    if path.endswith((".py", ".pyw")):
+        return True
+    bare_name = "." not in posixpath.basename(path)
+    return bare_name and content is not None and _SHEBANG.match(content) is not None
+
+
+def changed(change: Change) -> Iterator[ChangedFile]:
+    """Yield the Python files that the change adds or edits."""
+    for file in change.files:
+        if file.after is not None and is_python(file.path, file.after):
+            yield file
+
+
+def earlier(change: Change, file: ChangedFile) -> bytes | None:
+    """Return what the file was before; for a moved file, what it was at its old place."""
+    if file.before is not None:
+        return file.before
+    gone = [other for other in change.files if other.after is None and other.before is not None]
+    for other in gone:
+        if other.before == file.after:
+            return other.before
+    name = posixpath.basename(file.path)
+    namesakes = [other for other in gone if posixpath.basename(other.path) == name]
+    # Two of one name, as with __init__.py, would be a guess.
+    return namesakes[0].before if len(namesakes) == 1 else None
+
+
+def parse(content: bytes) -> ast.Module:
+    """Parse a file with the grammar of the Python that runs this service.
+
+    Raises:
+        UnreadableError: It does not parse, whatever the reason.
+    """
+    if len(content) > MAX_BYTES:
+        raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(content)
+    except SyntaxError as problem:
+        raise UnreadableError(problem.msg or "invalid syntax", problem.lineno) from problem
+    except ValueError as problem:
+        raise UnreadableError(str(problem)) from problem
+    except (RecursionError, MemoryError) as problem:
+        raise UnreadableError("it is nested too deeply") from problem
+
+
+def text(content: bytes) -> str:
+    """Decode a file that parses, by its own encoding line."""
+    found = re.match(rb"[^\n]*\n?[^\n]*?coding[:=]\s*([-\w.]+)", content[:400])
+    encoding = found.group(1).decode("ascii", "replace") if found else "utf-8-sig"
+    try:
+        return content.decode(encoding, "replace")
+    except LookupError:
+        return content.decode("utf-8", "replace")

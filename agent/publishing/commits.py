@@ -1,0 +1,70 @@
+"""Name branch and commit the way the repository does. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
+_DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")
+_PAST = re.compile(
+    r"^(Added|Fixed|Changed|Removed|Updated|Made|Moved|Used|Replaced|Corrected|Improved|Dropped)\b"
+)
+#: Written by tools and release scripts: says nothing about what people here write.
+_NOT_BY_HAND = re.compile(r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE)
+_SUBJECT_LIMIT = 72
+_SLUG_LIMIT = 40
+
+
+def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticket_id: str) -> str:
+    """Write the commit message in the repository's convention.
+
+    Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
+    Django's "Fixed #N -- …", past tense, lower case, a full stop at the end.
+
+    Args:
+        title: Imperative and capitalised, without a prefix.
+        subjects: Of the latest commits.
+    """
+    own = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
+
+    def usual(pattern: re.Pattern[str]) -> bool:
+        return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
+
+    subject = title
+    if usual(_PAST) or usual(_DJANGO):
+        subject = _past(subject)
+    if usual(_CONVENTIONAL):
+        subject = f"feat: {_lower_first(subject)}"
+    elif usual(_DJANGO) and ticket_id.isdigit():
+        subject = f"Fixed #{ticket_id} -- {subject}"
+    elif usual(re.compile(r"^[a-z]")):
+        subject = _lower_first(subject)
+    if usual(re.compile(r"[a-z]\.$")):
+        subject += "."
+    if len(subject) > _SUBJECT_LIMIT:
+        subject = subject[: _SUBJECT_LIMIT - 1].rstrip() + "…"
+    body = "\n".join(f"- {step}" for step in steps)
+    return f"{subject}\n\n{body}\n" if body else f"{subject}\n"
+
+
+def branch(prefix: str, ticket_id: str, title: str) -> str:
+    """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only."""
+    return f"{prefix}{slug(f'{ticket_id} {title}')}"
+
+
+def slug(text: str) -> str:
+    """Reduce a text to lower-case ASCII words joined by dashes, at most 40 characters."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", ascii_text.lower())
+    return "-".join(words)[:_SLUG_LIMIT].strip("-") or "ticket"
+
+
+def _past(title: str) -> str:
+    verb, _, rest = title.partition(" ")
+    past = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
+    return f"{past} {rest}"
+
+
+def _lower_first(title: str) -> str:
+    return title[:1].lower() + title[1:]

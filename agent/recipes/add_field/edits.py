@@ -1,0 +1,127 @@
+"""Make the edits that settled parameters ask for, each file once; pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from agent.errors import EditFailed
+from agent.recipes.add_field import new_test, placement, rendering
+from agent.recipes.add_field.parameters import Listing, Parameters
+from agent.recipes.add_field.source import SourceFile
+from agent.recipes.recipe import Edits
+from repo_config.detect import Tree
+
+
+@dataclass
+class _Open:
+    """A file while it is edited."""
+
+    source: SourceFile
+    names: rendering.FileNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = rendering.FileNames(self.source)
+
+
+def make(tree: Tree, parameters: Parameters) -> Edits:
+    """Add the field, and put it where else it was asked for.
+
+    Raises:
+        EditFailed: A place is not as it was when the ticket was settled.
+        RequestRefused: A file cannot be read as text or as Python.
+    """
+    files: dict[str, _Open] = {}
+    notes: list[str] = []
+
+    def opened(path: str) -> _Open:
+        if path not in files:
+            files[path] = _Open(SourceFile(path, tree.read(path)))
+        return files[path]
+
+    model = opened(parameters.place.path)
+    like = model.source
+    _add_field(model, parameters)
+    notes.append(
+        f"Added {parameters.field.name} ({parameters.field.type_name}) to "
+        f"{parameters.app_label}.{parameters.model} in {parameters.place.path}."
+    )
+    for listing in parameters.listings:
+        notes.append(_list_field(listing, parameters, opened))
+    made: dict[str, bytes] = {}
+    test = parameters.test
+    if test:
+        existing = opened(test.path).source if test.append else None
+        content = new_test.add(parameters, existing, like)
+        if existing is None:
+            made[test.path] = content
+        notes.append(f"Added a test in {test.path}.")
+    for path, file in files.items():
+        if not (test and test.append and path == test.path):
+            placement.add_imports(file.source, file.names.needed, parameters.width)
+        result = file.source.result()
+        if result != tree.read(path):
+            made[path] = result
+    for path, content in made.items():
+        _parses(path, content)
+    return Edits(files=dict(sorted(made.items())), notes=(*notes, *parameters.remarks))
+
+
+def _parses(path: str, content: bytes) -> None:
+    try:
+        cst.parse_module(content)
+    except (cst.ParserSyntaxError, UnicodeError) as problem:
+        raise EditFailed(f"{path} would not be Python any more: {problem}") from problem
+
+
+def _add_field(file: _Open, parameters: Parameters) -> None:
+    node = placement.class_at(file.source, parameters.place)
+    indent = placement.body_indent(file.source, node)
+    head, arguments = rendering.declaration(parameters.field, file.names, file.source)
+    lines = rendering.wrapped(head, arguments, indent, parameters.width)
+    placement.add_field(file.source, node, lines)
+
+
+def _list_field(
+    listing: Listing, parameters: Parameters, opened: Callable[[str], _Open]
+) -> str:
+    name, place = parameters.field.name, listing.place
+    if listing.action == "nothing":
+        return f"{place.class_name} ({place.path}) needs no change: {listing.why}."
+    source = opened(place.path).source
+    node = placement.class_at(source, place)
+    if listing.kind != "admin":
+        inner = placement.inner_class(node, "Meta")
+        if inner is None:
+            raise EditFailed(f"{place.shown()} has no Meta any more.")
+        node = inner
+    item = rendering.text(name, source)
+    if listing.action == "insert":
+        value, _ = placement.assignment(node, listing.attribute)
+        if not isinstance(value, cst.List | cst.Tuple):
+            raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
+        placement.append_item(source, value, item, parameters.width)
+    else:
+        first = rendering.text("__str__", source)
+        if listing.action == "inherit":
+            first = f"*{listing.parent}"
+        indent = placement.body_indent(source, node)
+        line = f"{indent}{listing.attribute} = ({first}, {item})"
+        placement.add_attribute(source, node, line)
+    return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
+
+
+def shown(parameters: Parameters) -> str:
+    """The field's declaration in plain Python, for people."""
+    options = ", ".join(
+        one.value.shown() if one.name == "to" else f"{one.name}={one.value.shown()}"
+        for one in parameters.field.options
+    )
+    code = f"{parameters.field.name} = {parameters.field.type_name}({options})"
+    try:
+        return ast.unparse(ast.parse(code))
+    except SyntaxError:
+        return code

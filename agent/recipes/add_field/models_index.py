@@ -1,0 +1,416 @@
+"""All Django models of a tree, found in its code without running it.
+
+Owns what is a model, to which app it belongs, and what it inherits. Where a base class comes from
+an installed package its content is unknown here; Django itself tells later, in the room.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from agent.recipes.add_field import modules
+from agent.recipes.add_field.modules import External, FoundClass, Module, Modules
+from repo_config.detect import Tree
+
+_MODEL_ROOTS = frozenset(
+    {
+        "django.db.models.Model",
+        "django.db.models.base.Model",
+        "django.contrib.gis.db.models.Model",
+    }
+)
+_FIELD_CALL = re.compile(r"(?:Field|ForeignKey|ParentalKey|ForeignObject|GenericRelation)$")
+_NOT_MODELS = re.compile(
+    r"(?:Manager|QuerySet|Choices|Form|FormSet|Admin|Inline|Serializer|TestCase|Field|Config|View|"
+    r"Mixin|Lookup|Transform|Func|Aggregate|Filter|FilterSet|Factory|Widget|Migration|Enum)$"
+)
+_CLASS_HEADER = re.compile(rb"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]*)\)", re.MULTILINE)
+_MODEL_FILE = re.compile(r"(?:^|/)(?:\w*models\.py$|models/)")
+_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?)(?:/|\.py$)|(?:^|/)conftest")
+
+
+@dataclass(frozen=True)
+class App:
+    """A Django application."""
+
+    label: str
+    dotted: str
+    folder: str
+    """Relative to the root; "" for the root itself."""
+
+    @property
+    def migrations(self) -> str:
+        """Folder of its migrations."""
+        return f"{self.folder}/migrations" if self.folder else "migrations"
+
+
+@dataclass(frozen=True)
+class ModelField:
+    """A field in a class body."""
+
+    name: str
+    type_name: str
+    line: int
+    call: ast.Call
+
+
+@dataclass(eq=False)
+class Model:
+    """A model class."""
+
+    name: str
+    module: Module
+    node: ast.ClassDef
+    app: App
+    parents: tuple[Model, ...]
+    """Models of the tree it inherits from."""
+    external: tuple[str, ...]
+    """Bases that live outside the tree."""
+    plain: tuple[FoundClass, ...]
+    """Bases of the tree that are not models."""
+    fields: dict[str, ModelField]
+    names: dict[str, int]
+    """Every name of the class body, with its line."""
+    meta: dict[str, ast.expr] = field(default_factory=dict)
+    """Options of its own Meta, and of those that Meta inherits."""
+
+    @property
+    def path(self) -> str:
+        """File it is defined in."""
+        return self.module.path
+
+    @property
+    def line(self) -> int:
+        """Line of the word `class`."""
+        return self.node.lineno
+
+    @property
+    def label(self) -> str:
+        """As in `shop.Customer`."""
+        return f"{self.app.label}.{self.name}"
+
+    @property
+    def where(self) -> str:
+        """As in `shop.Customer (shop/models.py:12)`."""
+        return f"{self.label} ({self.path}:{self.line})"
+
+    @property
+    def test_only(self) -> bool:
+        """Whether it exists for tests."""
+        return _TEST_PATH.search(self.path) is not None
+
+    def meta_flag(self, name: str) -> bool | None:
+        """A boolean option of Meta; None where it is not stated."""
+        value = self.meta.get(name)
+        return value.value if isinstance(value, ast.Constant) and isinstance(
+            value.value, bool
+        ) else None  # fmt: skip
+
+    def meta_text(self, name: str) -> str | None:
+        """A text option of Meta; None where it is not stated as one."""
+        value = self.meta.get(name)
+        return value.value if isinstance(value, ast.Constant) and isinstance(
+            value.value, str
+        ) else None  # fmt: skip
+
+    @property
+    def abstract(self) -> bool:
+        """Whether it has no table of its own and lends its fields to its children."""
+        return self.meta_flag("abstract") is True
+
+    @property
+    def proxy(self) -> bool:
+        """Whether it shares the table of its parent."""
+        return self.meta_flag("proxy") is True
+
+    def ancestors(self) -> tuple[Model, ...]:
+        """Models it inherits from, nearest first, each once."""
+        found: list[Model] = []
+        for parent in self.parents:
+            found += [one for one in (parent, *parent.ancestors()) if one not in found]
+        return tuple(found)
+
+
+def is_field_call(node: ast.expr) -> bool:
+    """Whether an expression makes a model field, by its name."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = modules.name_of(node.func)
+    if called is None or called.startswith(("forms.", "serializers.")):
+        return False
+    return _FIELD_CALL.search(called) is not None
+
+
+def body_of(node: ast.ClassDef) -> tuple[dict[str, ModelField], dict[str, int]]:
+    """The fields and all names of a class body."""
+    fields: dict[str, ModelField] = {}
+    names: dict[str, int] = {}
+    for statement in modules.flat(node.body):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.setdefault(statement.name, statement.lineno)
+            continue
+        if isinstance(statement, ast.Assign):
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets, value = [statement.target], statement.value
+        else:
+            continue
+        for target in targets:
+            if not isinstance(target, ast.Name):
+                continue
+            names.setdefault(target.id, statement.lineno)
+            if is_field_call(value) and isinstance(value, ast.Call):
+                type_name = (modules.name_of(value.func) or "").rpartition(".")[2]
+                fields[target.id] = ModelField(target.id, type_name, statement.lineno, value)
+    return fields, names
+
+
+class ModelsIndex:
+    """The models of a tree; built once per run."""
+
+    def __init__(self, tree: Tree, python_path: tuple[str, ...] = ()) -> None:
+        self.modules = Modules(tree, python_path)
+        self._folders = {os.path.dirname(path) for path in self.modules.paths}
+        self._made: dict[tuple[str, int], Model | None] = {}
+        self.models: list[Model] = []
+        for path in self._candidates():
+            if module := self.modules.parse(path):
+                for node in module.classes.values():
+                    if model := self._model(FoundClass(module, node)):
+                        self.models.append(model)
+        self.models.sort(key=lambda model: (model.path, model.line))
+
+    # --- which files ------------------------------------------------------------------------
+
+    def _candidates(self) -> list[str]:
+        """Files that may hold a model, by their bytes: far fewer than there are."""
+        chosen: set[str] = set()
+        headers: dict[str, set[str]] = {}
+        known: set[str] = set()
+        for path in self.modules.paths:
+            if "/migrations/" in f"/{path}":
+                continue
+            content = self.modules.content(path)
+            if b"class" not in content:
+                continue
+            bases = {
+                base.strip().rpartition(".")[2]
+                for header in _CLASS_HEADER.findall(content)
+                for base in header.decode("utf-8", "replace").split(",")
+            }
+            headers[path] = bases
+            names_model = any("Model" in base for base in bases) and b"models" in content
+            if names_model or (b"class" in content and _MODEL_FILE.search(path)):
+                chosen.add(path)
+        fresh = set(chosen)
+        while fresh:
+            for path in fresh:
+                if module := self.modules.parse(path):
+                    known |= set(module.classes)
+            fresh = {p for p, bases in headers.items() if p not in chosen and bases & known}
+            chosen |= fresh
+        return sorted(chosen)
+
+    # --- what is a model --------------------------------------------------------------------
+
+    def _model(self, found: FoundClass) -> Model | None:
+        key = (found.module.path, found.node.lineno)
+        if key not in self._made:
+            self._made[key] = None  # a class that inherits from itself is no model
+            self._made[key] = self._make(found)
+        return self._made[key]
+
+    def _make(self, found: FoundClass) -> Model | None:
+        module, node = found.module, found.node
+        parents: list[Model] = []
+        external: list[str] = []
+        plain: list[FoundClass] = []
+        for base in node.bases:
+            dotted = modules.name_of(base)
+            target = self.modules.resolve(module, dotted) if dotted else None
+            if isinstance(target, FoundClass):
+                if parent := self._model(target):
+                    parents.append(parent)
+                else:
+                    plain.append(target)
+            elif isinstance(target, External):
+                external.append(target.dotted)
+            elif dotted:
+                external.append(f"?.{dotted}")
+        fields, names = body_of(node)
+        if not parents and not self._rooted(module, node, external, fields):
+            return None
+        meta = self._meta(found, tuple(parents))
+        app = self._app(module, meta, tuple(parents))
+        return Model(
+            node.name, module, node, app, tuple(parents), tuple(external), tuple(plain),
+            fields, names, meta,
+        )  # fmt: skip
+
+    def _rooted(
+        self,
+        module: Module,
+        node: ast.ClassDef,
+        external: list[str],
+        fields: dict[str, ModelField],
+    ) -> bool:
+        if any(dotted in _MODEL_ROOTS for dotted in external):
+            return True
+        foreign = [
+            dotted
+            for dotted in external
+            if not dotted.startswith(("django.db.models.", "django.contrib.gis.db.models."))
+            and not _NOT_MODELS.search(dotted)
+        ]
+        if not foreign:
+            return False
+        from_models = any(re.search(r"\bmodels?\b", dotted) for dotted in foreign)
+        in_models = _MODEL_FILE.search(module.path) is not None
+        has_meta = any(isinstance(one, ast.ClassDef) and one.name == "Meta" for one in node.body)
+        own_fields = any(self._is_django_field(module, one.call) for one in fields.values())
+        if from_models and (in_models or own_fields or has_meta):
+            return True
+        return in_models and own_fields
+
+    def _is_django_field(self, module: Module, call: ast.Call) -> bool:
+        dotted = modules.name_of(call.func)
+        target = self.modules.resolve(module, dotted) if dotted else None
+        return not isinstance(target, External) or not target.dotted.startswith(
+            ("django.forms", "rest_framework", "graphene", "marshmallow", "wtforms")
+        )
+
+    def _meta(self, found: FoundClass, parents: tuple[Model, ...]) -> dict[str, ast.expr]:
+        own = [one for one in found.node.body if isinstance(one, ast.ClassDef)]
+        meta = next((one for one in own if one.name == "Meta"), None)
+        if meta is None:
+            # Django hands down the Meta of an abstract parent, never its `abstract`.
+            for parent in parents:
+                if parent.abstract and parent.meta:
+                    return {k: v for k, v in parent.meta.items() if k != "abstract"}
+            return {}
+        options: dict[str, ast.expr] = {}
+        for base in meta.bases:
+            dotted = modules.name_of(base)
+            if dotted and dotted.endswith(".Meta"):
+                target = self.modules.resolve(found.module, dotted.removesuffix(".Meta"))
+                above = self._model(target) if isinstance(target, FoundClass) else None
+                if above:
+                    inherited = {k: v for k, v in above.meta.items() if k != "abstract"}
+                    options = {**inherited, **options}
+        for statement in modules.flat(meta.body):
+            if isinstance(statement, ast.Assign):
+                for one in statement.targets:
+                    if isinstance(one, ast.Name):
+                        options[one.id] = statement.value
+        return options
+
+    # --- which app --------------------------------------------------------------------------
+
+    @cached_property
+    def apps(self) -> tuple[App, ...]:
+        """Applications that have an AppConfig in the tree."""
+        found: list[App] = []
+        for path in self.modules.paths:
+            if os.path.basename(path) not in ("apps.py", "__init__.py", "config.py", "app.py"):
+                continue
+            if b"AppConfig" not in self.modules.content(path):
+                continue
+            module = self.modules.parse(path)
+            for node in module.classes.values() if module else ():
+                if app := _app_config(path, node):
+                    found.append(app)
+        for app in found:
+            if app.folder and self.modules.dotted(f"{app.folder}/__init__.py") != app.dotted:
+                self.modules.rename_package(app.folder, app.dotted)
+        return tuple(found)
+
+    def _app(self, module: Module, meta: dict[str, ast.expr], parents: tuple[Model, ...]) -> App:
+        configured = [a for a in self.apps if not a.folder or module.path.startswith(a.folder + "/")]
+        nearest = max(configured, key=lambda app: len(app.folder), default=None)
+        folder = self._conventional(module.path)
+        if nearest is None or (len(folder) > len(nearest.folder) and self._is_app(folder)):
+            dotted = self.modules.dotted(f"{folder}/__init__.py" if folder else "__init__.py")
+            label = (dotted or folder).rpartition(".")[2].rpartition("/")[2]
+            nearest = App(label or module.dotted.partition(".")[0], dotted, folder)
+        stated = meta.get("app_label")
+        if isinstance(stated, ast.Constant) and isinstance(stated.value, str):
+            if stated.value == nearest.label:
+                return nearest
+            named = [app for app in self.apps if app.label == stated.value]
+            if named:
+                return named[0]
+            other = self._folder_of(stated.value)
+            return App(stated.value, nearest.dotted, other or nearest.folder)
+        return nearest
+
+    def _conventional(self, path: str) -> str:
+        parts = path.split("/")
+        for number in range(len(parts) - 1, -1, -1):
+            if parts[number] in ("models.py", "models"):
+                return "/".join(parts[:number])
+        folder = os.path.dirname(path)
+        while folder and not self._is_app(folder):
+            folder = os.path.dirname(folder)
+        return folder or os.path.dirname(path)
+
+    def _is_app(self, folder: str) -> bool:
+        return f"{folder}/migrations" in self._folders or f"{folder}/models" in self._folders or (
+            f"{folder}/models.py" in self._path_set
+        )
+
+    @cached_property
+    def _path_set(self) -> frozenset[str]:
+        return frozenset(self.modules.paths)
+
+    def _folder_of(self, label: str) -> str | None:
+        ends = [f for f in self._folders if f.rpartition("/")[2] == label and self._is_app(f)]
+        return min(ends, key=len, default=None)
+
+    # --- questions --------------------------------------------------------------------------
+
+    def model_of(self, module: Module, dotted: str) -> Model | None:
+        """The model that a name stands for in a file."""
+        target = self.modules.resolve(module, dotted)
+        return self._model(target) if isinstance(target, FoundClass) else None
+
+    def children(self, model: Model) -> tuple[Model, ...]:
+        """Models that inherit from this one, directly or not."""
+        return tuple(one for one in self.models if model in one.ancestors())
+
+    def has_migrations(self, app: App) -> bool:
+        """Whether the app has a migrations package with at least one migration."""
+        prefix = f"{app.migrations}/"
+        inside = [path for path in self.modules.paths if path.startswith(prefix)]
+        return f"{prefix}__init__.py" in inside and len(inside) > 1
+
+    def migrations_state(self, app: App) -> str:
+        """What is missing of the app's migrations, in words."""
+        prefix = f"{app.migrations}/"
+        inside = [path for path in self.modules.paths if path.startswith(prefix)]
+        if not inside:
+            return f"there is no {prefix}"
+        if f"{prefix}__init__.py" not in inside:
+            return f"{prefix}__init__.py is missing"
+        return f"{prefix} has no migration"
+
+
+def _app_config(path: str, node: ast.ClassDef) -> App | None:
+    if not any((modules.name_of(base) or "").endswith("AppConfig") for base in node.bases):
+        return None
+    stated: dict[str, str] = {}
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+            for target in statement.targets:
+                if isinstance(target, ast.Name) and isinstance(statement.value.value, str):
+                    stated[target.id] = statement.value.value
+    dotted = stated.get("name")
+    if dotted is None:
+        return None
+    folder = os.path.dirname(path)
+    if folder and not f"/{folder}".endswith("/" + dotted.replace(".", "/")):
+        return None
+    return App(stated.get("label") or dotted.rpartition(".")[2], dotted, folder)

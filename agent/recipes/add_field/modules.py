@@ -1,0 +1,267 @@
+"""Python modules of a tree, and what a name in one of them stands for. Static: no code runs.
+
+Follows imports, aliases, re-exports through packages and star imports. Knows nothing of Django.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from repo_config.detect import Tree
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What an import binds a name to."""
+
+    module: str
+    name: str | None
+    """None: the module itself."""
+
+
+@dataclass(eq=False)
+class Module:
+    """One parsed file."""
+
+    path: str
+    dotted: str
+    node: ast.Module
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    """Names that are bound at module level in any other way."""
+
+    @property
+    def is_package(self) -> bool:
+        """Whether the file is a package's `__init__.py`."""
+        return os.path.basename(self.path) == "__init__.py"
+
+
+@dataclass(frozen=True)
+class FoundClass:
+    """A class of the tree."""
+
+    module: Module
+    node: ast.ClassDef
+
+
+@dataclass(frozen=True)
+class FoundModule:
+    """A module of the tree."""
+
+    module: Module
+
+
+@dataclass(frozen=True)
+class External:
+    """Something that lives outside the tree."""
+
+    dotted: str
+
+
+Found = FoundClass | FoundModule | External
+
+
+class Modules:
+    """All Python files of a tree; each is parsed when it is first needed."""
+
+    def __init__(self, tree: Tree, python_path: Iterable[str] = ()) -> None:
+        self._tree = tree
+        self.paths = tuple(path for path in tree.paths() if path.endswith(".py"))
+        self._packages = {os.path.dirname(p) for p in self.paths if p.endswith("__init__.py")}
+        self._parsed: dict[str, Module | None] = {}
+        self._by_name: dict[str, list[str]] = {}
+        self._renamed: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
+        """Files that could not be parsed, with the reason."""
+        roots = tuple(root.strip("/") for root in python_path)
+        for path in self.paths:
+            names = {self._climbed(path), *(_relative(path, root) for root in ("", *roots))}
+            for dotted in names - {None, ""}:
+                self._by_name.setdefault(str(dotted), []).append(path)
+
+    def content(self, path: str) -> bytes:
+        """The bytes of a file."""
+        return self._tree.read(path)
+
+    def rename_package(self, folder: str, dotted: str) -> None:
+        """Say under which name a folder is imported, where its `__init__.py` files do not."""
+        self._renamed[folder] = dotted
+        for path in self.paths:
+            if path.startswith(f"{folder}/"):
+                name = _dotted(dotted, path[len(folder) + 1 :])
+                known = self._by_name.setdefault(name, [])
+                if path not in known:
+                    known.insert(0, path)
+
+    def _climbed(self, path: str) -> str:
+        folder = os.path.dirname(path)
+        while folder in self._packages and os.path.dirname(folder) != folder:
+            folder = os.path.dirname(folder)
+        return _relative(path, folder) or ""
+
+    def dotted(self, path: str) -> str:
+        """The name under which a file is imported."""
+        above = [f for f in self._renamed if path.startswith(f"{f}/")]
+        if above:
+            folder = max(above, key=len)
+            return _dotted(self._renamed[folder], path[len(folder) + 1 :])
+        return self._climbed(path)
+
+    def parse(self, path: str) -> Module | None:
+        """Parse a file; None where it is not Python that can be read (see `unreadable`)."""
+        if path not in self._parsed:
+            self._parsed[path] = self._read(path)
+        return self._parsed[path]
+
+    def _read(self, path: str) -> Module | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                node = ast.parse(self._tree.read(path), filename=path)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+            self.unreadable[path] = str(problem)
+            return None
+        module = Module(path, self.dotted(path), node)
+        for statement in flat(node.body):
+            _bind(module, statement)
+        return module
+
+    def named(self, dotted: str, near: str = "") -> Module | None:
+        """The module of that name; of several the one nearest to a path."""
+        candidates = self._by_name.get(dotted, [])
+        if not candidates:
+            return None
+        best = max(candidates, key=lambda path: len(os.path.commonprefix([path, near])))
+        return self.parse(best)
+
+    def resolve(self, module: Module, dotted: str) -> Found | None:
+        """Say what a dotted name stands for at the module level of a file."""
+        return self._resolve(module, tuple(dotted.split(".")), set())
+
+    def _resolve(
+        self, module: Module, parts: tuple[str, ...], seen: set[tuple[str, str]]
+    ) -> Found | None:
+        first, rest = parts[0], parts[1:]
+        if (module.path, first) in seen:
+            return None
+        seen.add((module.path, first))
+        if first in module.classes:
+            return _nested(module, module.classes[first], rest)
+        if bound := module.bindings.get(first):
+            if bound.name is None:
+                return self._walk(bound.module, rest, module.path, seen)
+            return self._attribute(bound.module, bound.name, rest, module.path, seen)
+        for star in module.stars:
+            if source := self.named(star, module.path):
+                if found := self._resolve(source, parts, seen):
+                    return found
+            elif first not in module.assigned and star.startswith("django."):
+                return External(".".join((star, *parts)))
+        return None
+
+    def _attribute(
+        self,
+        dotted: str,
+        name: str,
+        rest: tuple[str, ...],
+        near: str,
+        seen: set[tuple[str, str]],
+    ) -> Found | None:
+        source = self.named(dotted, near)
+        if source and (found := self._resolve(source, (name, *rest), seen)):
+            return found
+        if self.named(f"{dotted}.{name}", near):
+            return self._walk(f"{dotted}.{name}", rest, near, seen)
+        return None if source else External(".".join((dotted, name, *rest)))
+
+    def _walk(
+        self, dotted: str, rest: tuple[str, ...], near: str, seen: set[tuple[str, str]]
+    ) -> Found | None:
+        module = self.named(dotted, near)
+        if not rest:
+            return FoundModule(module) if module else External(dotted)
+        return self._attribute(dotted, rest[0], rest[1:], near, seen)
+
+
+def _relative(path: str, root: str) -> str | None:
+    if root and not path.startswith(f"{root}/"):
+        return None
+    return _dotted("", path[len(root) + 1 :] if root else path)
+
+
+def _dotted(prefix: str, path: str) -> str:
+    parts = path.removesuffix(".py").split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join([prefix, *parts] if prefix else parts)
+
+
+def _nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> Found | None:
+    for name in rest:
+        inner = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == name]
+        if not inner:
+            return None
+        node = inner[-1]
+    return FoundClass(module, node)
+
+
+def flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a body and of the ifs, tries and withs in it."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "finalbody"):
+            if isinstance(statement, ast.If | ast.Try | ast.With):
+                yield from flat(getattr(statement, name, []))
+        if isinstance(statement, ast.Try):
+            for handler in statement.handlers:
+                yield from flat(handler.body)
+
+
+def _bind(module: Module, statement: ast.stmt) -> None:
+    if isinstance(statement, ast.ClassDef):
+        module.classes.setdefault(statement.name, statement)
+    elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        module.assigned.add(statement.name)
+    elif isinstance(statement, ast.Import):
+        for alias in statement.names:
+            bound = alias.asname or alias.name.partition(".")[0]
+            module.bindings[bound] = Binding(alias.name if alias.asname else bound, None)
+    elif isinstance(statement, ast.ImportFrom):
+        source = absolute(module, statement)
+        for alias in statement.names:
+            if alias.name == "*":
+                module.stars.append(source)
+            else:
+                module.bindings.setdefault(alias.asname or alias.name, Binding(source, alias.name))
+    elif isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        for target in targets:
+            module.assigned |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+
+
+def absolute(module: Module, statement: ast.ImportFrom) -> str:
+    """The full name of the module that a from-import names."""
+    if not statement.level:
+        return statement.module or ""
+    parts = module.dotted.split(".") if module.dotted else []
+    up = statement.level - (1 if module.is_package else 0)
+    parts = parts[: len(parts) - up] if up else parts
+    return ".".join([*parts, *([statement.module] if statement.module else [])])
+
+
+def name_of(node: ast.expr) -> str | None:
+    """The dotted name that an expression is; None for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        before = name_of(node.value)
+        return f"{before}.{node.attr}" if before else None
+    if isinstance(node, ast.Subscript):  # Generic[...] in bases
+        return name_of(node.value)
+    return None

@@ -1,0 +1,432 @@
+"""The type, the options and the defaults of the new field: read, and held against each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from agent.recipes.add_field import field_types, modules, values
+from agent.recipes.add_field.facts import Facts, Statement
+from agent.recipes.add_field.field_types import FieldType
+from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field.parameters import Option, Value
+
+_USER = Value(kind="symbol", module="django.conf", name="settings.AUTH_USER_MODEL")
+_FOREIGN_TARGETS = {
+    "auth.group": "auth.Group",
+    "auth.permission": "auth.Permission",
+    "contenttypes.contenttype": "contenttypes.ContentType",
+    "sites.site": "sites.Site",
+}
+#: What an option says when it is not stated; stating it changes nothing.
+_UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
+
+
+@dataclass
+class Read:
+    """What the ticket says about type and options, as far as it could be settled."""
+
+    type_name: str | None = None
+    own_type: bool = True
+    options: tuple[Option, ...] = ()
+    existing: Value | None = None
+    target: Model | None = None
+    target_label: str = ""
+    questions: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def read(facts: Facts, model: Model | None, index: ModelsIndex) -> Read:
+    """Settle type, options and defaults; doubts come back as questions."""
+    return _Options(facts, model, index).read()
+
+
+def _listed(statements: list[Statement], shown: list[str]) -> str:
+    pairs = zip(shown, statements, strict=True)
+    return " and ".join(dict.fromkeys(f"{text} ({one.place})" for text, one in pairs))
+
+
+class _Options:
+    def __init__(self, facts: Facts, model: Model | None, index: ModelsIndex) -> None:
+        self._facts = facts
+        self._model = model
+        self._index = index
+        self._out = Read()
+        self._kind: FieldType | None = None
+        self._given: dict[str, Value] = {}
+
+    def _ask(self, question: str) -> None:
+        self._out.questions.append(question)
+
+    def read(self) -> Read:
+        self._type()
+        for name in self._facts.options():
+            self._option(name)
+        self._wishes()
+        existing = self._existing()
+        kind = self._kind
+        if kind is not None:
+            self._required(kind)
+            self._relation(kind)
+            self._together(kind)
+            self._defaults(kind, existing)
+        self._out.options = self._ordered()
+        return self._out
+
+    # --- type -------------------------------------------------------------------------------
+
+    def _type(self) -> None:
+        statements = self._facts.all("type")
+        if not statements:
+            self._ask("Which field type is meant? State it as in `CharField`.")
+            return
+        found = [self._type_name(one.value) for one in statements]
+        if None in found:
+            return
+        if len(set(found)) > 1:
+            listed = _listed(statements, [str(one) for one in found])
+            self._ask(f"The field type is said twice, differently: {listed}. Which one holds?")
+            return
+        self._out.type_name = found[0]
+        self._kind = field_types.BY_NAME.get(str(found[0]))
+        self._out.own_type = self._kind is not None
+
+    def _type_name(self, text: str) -> str | None:
+        if kind := field_types.named(text):
+            return kind.name
+        bare = text.strip("`'\" ").removesuffix("()").rpartition(".")[2]
+        if bare in field_types.UNFIT_TYPES:
+            self._ask(
+                f"A {bare} cannot be added this way: {field_types.UNFIT_TYPES[bare]}. "
+                "Which type is meant?"
+            )
+            return None
+        if self._model and self._in_scope(bare):
+            return bare
+        nearest = " or ".join(field_types.nearest_types(text))
+        self._ask(f"`{text}` is no field type of Django. Is it {nearest}, or which one?")
+        return None
+
+    def _in_scope(self, name: str) -> bool:
+        module = self._model.module if self._model else None
+        if module is None or not re.fullmatch(r"[A-Z]\w*Field", name):
+            return False
+        return name in module.classes or name in module.bindings
+
+    # --- single options ---------------------------------------------------------------------
+
+    def _option(self, name: str) -> None:
+        statements = self._facts.all(f"option {name}")
+        read: list[Value] = []
+        for one in statements:
+            try:
+                read.append(self._value(name, one))
+            except values.Unreadable as problem:
+                self._ask(f"`{name}` ({one.place}): {problem}.")
+                return
+        if len(set(read)) > 1:
+            listed = _listed(statements, [value.shown() for value in read])
+            self._ask(f"`{name}` is said twice, differently: {listed}. Which one holds?")
+            return
+        if self._fits(name, read[0]):
+            self._given[name] = read[0]
+
+    def _value(self, name: str, statement: Statement) -> Value:
+        text = statement.value.strip()
+        if name == "on_delete":
+            return _on_delete(text)
+        if name == "to":
+            return Value(kind="local", text=text.strip("`'\""))
+        if name == "default" and not self._must_be_quoted(statement):
+            return values.from_words(text, self._kind)
+        if statement.code:
+            return values.from_expression(text)
+        if name in field_types.BOOLEAN_OPTIONS:
+            if text.lower() in ("true", "yes"):
+                return values.literal(True)
+            if text.lower() in ("false", "no"):
+                return values.literal(False)
+        if name in field_types.TEXT_OPTIONS:
+            return values.from_words(text, field_types.BY_NAME["TextField"])
+        return values.from_expression(text)
+
+    def _must_be_quoted(self, statement: Statement) -> bool:
+        """In code a text has quotes; numbers, dates and the like read the same either way."""
+        return statement.code and (self._kind is None or self._kind.empty_text)
+
+    def _fits(self, name: str, value: Value) -> bool:
+        kind = self._kind
+        if reason := field_types.NOT_FROM_A_TICKET.get(name):
+            self._ask(f"`{name}` cannot be stated in a ticket: {reason}. Leave it out?")
+            return False
+        if kind is not None and name not in kind.options:
+            article = "An" if kind.name[0] in "AEIO" else "A"
+            near = field_types.nearest(name, tuple(sorted(kind.options)))
+            special = kind.more or {"null", "blank", "default", "unique", "db_index"}
+            hint = f"Nearest: {', '.join(near)}." if near else ""
+            self._ask(
+                f"{article} {kind.name} takes no `{name}`. {hint}{' ' if hint else ''}"
+                f"It takes {', '.join(sorted(special))} and the options of every field. "
+                "What is meant?"
+            )
+            return False
+        if kind is None and self._out.type_name is None and not field_types.known_option(name):
+            self._ask(f"`{name}` is no option of a field. What is meant?")
+            return False
+        if name in ("default", "to", "on_delete"):
+            return True
+        if problem := values.option_misfit(name, value):
+            self._ask(f"{problem}. What is meant?")
+            return False
+        return name != "choices" or value.kind != "local" or self._choices_in_scope(value)
+
+    def _choices_in_scope(self, value: Value) -> bool:
+        root = value.text.partition(".")[0]
+        model = self._model
+        if model is None:
+            return True
+        last_field = max((one.line for one in model.fields.values()), default=model.line)
+        if model.names.get(root, last_field + 1) <= last_field:
+            return True
+        if root in model.module.bindings or root in model.module.classes:
+            return True
+        self._ask(f"`{value.text}`: {model.path} knows no `{root}` there. State the choices.")
+        return False
+
+    # --- wishes in words --------------------------------------------------------------------
+
+    def _wishes(self) -> None:
+        for one in self._facts.all("required"):
+            for name in ("null", "blank"):
+                given = self._given.get(name)
+                if given is not None and given.text == "True":
+                    self._ask(
+                        f"{one.place} says that the field is required, and elsewhere "
+                        f"`{name}=True` is stated. Which one holds?"
+                    )
+        optional = self._facts.all("optional")
+        if optional and not {"null", "blank"} & set(self._given):
+            self._ask(
+                f"{optional[0].place} leaves open what optional means: empty in forms "
+                "(blank=True), NULL in the database (null=True), or both?"
+            )
+
+    # --- options together -------------------------------------------------------------------
+
+    def _required(self, kind: FieldType) -> None:
+        stated = set(self._facts.options())
+        missing = [name for name in kind.required if name not in stated]
+        if "max_length" in missing:
+            self._ask(f"How many characters may it have? A {kind.name} needs max_length.")
+        if {"max_digits", "decimal_places"} & set(missing):
+            listed = " and ".join(missing)
+            self._ask(f"How many digits and decimal places? A {kind.name} needs {listed}.")
+        if "to" in missing:
+            self._ask(f"To which model does the {kind.name} point? State it as in `app.Model`.")
+        if "on_delete" in missing:
+            self._ask(
+                "What happens when the row it points to is deleted? State on_delete: one of "
+                f"{', '.join(field_types.ON_DELETE)}."
+            )
+
+    def _is_on(self, name: str) -> bool:
+        value = self._given.get(name)
+        return value is not None and value.text == "True"
+
+    def _whole(self, name: str) -> int | None:
+        value = self._given.get(name)
+        content = values.plain(value) if value else None
+        return content if isinstance(content, int) else None
+
+    def _together(self, kind: FieldType) -> None:
+        on_delete = self._given.get("on_delete")
+        if on_delete and on_delete.name == "SET_NULL" and not self._is_on("null"):
+            self._ask("on_delete=SET_NULL needs null=True, which is not stated. Which one holds?")
+        if on_delete and on_delete.name == "SET_DEFAULT" and "default" not in self._given:
+            self._ask("on_delete=SET_DEFAULT needs a default, which is not stated. Which one?")
+        timed = [n for n in ("auto_now", "auto_now_add") if self._is_on(n)]
+        if "default" in self._given:
+            timed.append("default")
+        if len(timed) > 1:
+            self._ask(f"{' and '.join(timed)} exclude each other. Which one holds?")
+        digits, places = self._whole("max_digits"), self._whole("decimal_places")
+        if digits is not None and places is not None and places > digits:
+            self._ask(f"decimal_places={places} is more than max_digits={digits}. Which are meant?")
+        if kind.family == "ip" and self._is_on("blank") and not self._is_on("null"):
+            self._ask("Django allows blank=True on a GenericIPAddressField only with null=True.")
+        self._longest_choice()
+
+    def _longest_choice(self) -> None:
+        choices, longest = self._given.get("choices"), self._whole("max_length")
+        if choices is None or longest is None or choices.kind != "literal":
+            return
+        content = values.plain(choices)
+        for pair in content if isinstance(content, list | tuple) else ():
+            if isinstance(pair[0], str) and len(pair[0]) > longest:
+                self._ask(
+                    f"The choice {pair[0]!r} is longer than max_length={longest}. Which is right?"
+                )
+                return
+
+    # --- relation ---------------------------------------------------------------------------
+
+    def _relation(self, kind: FieldType) -> None:
+        if kind.family not in ("relation", "many") or "to" not in self._given:
+            return
+        text = self._given.pop("to").text
+        if text in ("self", "the same model", "itself"):
+            self._out.target = self._model
+            self._out.target_label = self._model.label if self._model else ""
+            self._given["to"] = values.literal("self")
+            return
+        lower = text.lower().removeprefix("models.")
+        found = [one for one in self._index.models if _names(one, text)]
+        found = [one for one in found if not one.test_only] or found
+        if len(found) > 1:
+            listed = ", ".join(sorted(one.where for one in found))
+            self._ask(f"`{text}` may be {listed}. To which model does it point?")
+        elif found:
+            if found[0].abstract:
+                self._ask(f"{found[0].where} is abstract and has no rows to point to. Which model?")
+                return
+            self._out.target = found[0]
+            self._out.target_label = found[0].label
+            self._given["to"] = self._written(found[0])
+        elif lower in ("user", "auth.user", "settings.auth_user_model", "auth_user_model"):
+            self._given["to"] = _USER
+        elif lower in _FOREIGN_TARGETS:
+            self._given["to"] = values.literal(_FOREIGN_TARGETS[lower])
+            self._out.target_label = _FOREIGN_TARGETS[lower]
+        else:
+            real = tuple(one.name for one in self._index.models if not one.test_only)
+            near = field_types.nearest(text.rpartition(".")[2], real)
+            hint = f" Nearest: {', '.join(near)}." if near else ""
+            self._ask(f"There is no model `{text}` to point to in this repository.{hint}")
+
+    def _written(self, target: Model) -> Value:
+        """The target as the file of the model writes its relations."""
+        model = self._model
+        if model is None or model is target:
+            return values.literal("self" if model is target else target.label)
+        relations = [
+            one.call.args[0]
+            for other in self._index.models
+            if other.path == model.path
+            for one in other.fields.values()
+            if one.call.args and one.type_name in ("ForeignKey", "OneToOneField", "ManyToManyField")
+        ]
+        by_name = sum(modules.name_of(one) is not None for one in relations)
+        above = target.path == model.path and target.line < model.line
+        known = model.module.bindings.get(target.name)
+        imported = known is not None and self._index.model_of(model.module, target.name) is target
+        if by_name * 2 > len(relations) and (above or imported):
+            return Value(kind="local", text=target.name)
+        if target.app.label == model.app.label and not model.abstract:
+            return values.literal(target.name)
+        return values.literal(target.label)
+
+    # --- defaults ---------------------------------------------------------------------------
+
+    def _existing(self) -> Value | None:
+        statements = self._facts.all("existing")
+        read: list[Value] = []
+        for one in statements:
+            try:
+                value = (
+                    values.from_expression(one.value)
+                    if self._must_be_quoted(one)
+                    else values.from_words(one.value, self._kind)
+                )
+            except values.Unreadable as problem:
+                self._ask(f"The value for existing rows ({one.place}): {problem}.")
+                return None
+            if value.kind == "call" and not value.text:
+                value = value.model_copy(update={"kind": "symbol"})
+            read.append(value)
+        if len(set(read)) > 1:
+            listed = _listed(statements, [value.shown() for value in read])
+            self._ask(
+                f"The value for existing rows is said twice, differently: {listed}. "
+                "Which one holds?"
+            )
+            return None
+        return read[0] if read else None
+
+    def _defaults(self, kind: FieldType, existing: Value | None) -> None:
+        self._mutable_default(kind)
+        default = self._given.get("default")
+        if default and (problem := values.misfit(default, kind, self._given)):
+            self._ask(f"The default does not fit: {problem}. Which default is meant?")
+        if existing and (problem := values.misfit(existing, kind, self._given)):
+            self._ask(
+                f"The value for existing rows does not fit: {problem}. Which value is meant?"
+            )
+            return
+        null = self._is_on("null")
+        if existing == values.NONE and not ("default" in self._given and null):
+            existing = None
+        if existing is not None and existing == default:
+            existing = None
+        filled = existing is not None or default is not None or "db_default" in self._given
+        by_django = kind.family == "many" or self._is_on("auto_now") or (
+            kind.empty_text and self._is_on("blank")
+        )  # fmt: skip
+        if not (null or filled or by_django) and "default" not in self._facts.options():
+            self._ask(
+                "It is not null and has no default. Which value do existing rows get? State a "
+                "default for existing rows, a default, or null=True."
+            )
+        unique = self._is_on("unique") or kind.name == "OneToOneField"
+        if unique and (filled or not null) and kind.family != "many":
+            self._ask(
+                "A unique field cannot give all existing rows the same value. Is it to be "
+                "null=True without a default, or not unique?"
+            )
+        if by_django and not null and not filled and kind.empty_text:
+            self._out.remarks.append("Existing rows get the empty text.")
+        self._out.existing = existing
+
+    def _mutable_default(self, kind: FieldType) -> None:
+        default = self._given.get("default")
+        if kind.family != "json" or default is None or default.kind != "literal":
+            return
+        content = values.plain(default)
+        if content == {} or content == []:
+            name = "dict" if isinstance(content, dict) else "list"
+            self._given["default"] = Value(kind="symbol", name=name)
+        elif isinstance(content, dict | list):
+            self._ask(
+                f"The default `{default.shown()}` would be shared by all rows; Django wants a "
+                "callable there, which a ticket cannot state. Which default is meant?"
+            )
+
+    def _ordered(self) -> tuple[Option, ...]:
+        first = [name for name in ("to", "on_delete") if name in self._given]
+        first += [name for name in ("max_length", "max_digits", "decimal_places")
+                  if name in self._given]  # fmt: skip
+        rest = [name for name in self._given if name not in first]
+        return tuple(
+            Option(name=name, value=self._given[name])
+            for name in [*first, *rest]
+            if self._given[name].text != _UNSTATED.get(name)
+        )
+
+
+def _names(model: Model, text: str) -> bool:
+    before, _, bare = text.rpartition(".")
+    label = before.rpartition(".")[2] if before.endswith(".models") else before
+    same = not before or label.lower() in (
+        model.app.label.lower(), model.module.dotted.lower(), model.app.dotted.lower(),
+    )  # fmt: skip
+    return same and bare.lower() == model.name.lower()
+
+
+def _on_delete(text: str) -> Value:
+    bare = text.strip("`'\" ").rpartition(".")[2].upper().replace(" ", "_")
+    if bare not in field_types.ON_DELETE:
+        near = field_types.nearest(bare, field_types.ON_DELETE)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise values.Unreadable(
+            f"`{text}` is none of {', '.join(field_types.ON_DELETE)}{hint}"
+        )  # fmt: skip
+    return Value(kind="symbol", module="django.db.models", name=bare)

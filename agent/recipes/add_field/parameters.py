@@ -1,0 +1,136 @@
+"""What is to be done, settled: the recipe's parameters, which travel as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent.domain import Record
+
+
+class Value(Record):
+    """The value of an option or a default, as data: it is written into code, never evaluated."""
+
+    kind: Literal["literal", "symbol", "call", "local"]
+    """literal: a Python literal; symbol: a name of a module; call: a symbol called with literal
+    arguments; local: a name that the file of the model already has."""
+    text: str = ""
+    """The literal, the arguments, or the local name, as Python source."""
+    module: str = ""
+    """Where the symbol lives, as in `django.utils.timezone`; "" for builtins."""
+    name: str = ""
+    """The symbol, dotted within its module, as in `date.today`."""
+
+    def shown(self) -> str:
+        """The value as a person would write it."""
+        if self.kind in ("literal", "local"):
+            return self.text
+        parent = self.module.rpartition(".")[2]
+        dotted = f"{parent}.{self.name}" if parent else self.name
+        return f"{dotted}({self.text})" if self.kind == "call" else dotted
+
+
+class Option(Record):
+    """One keyword argument of the field."""
+
+    name: str
+    value: Value
+
+
+class Field(Record):
+    """The field to add."""
+
+    name: str
+    type_name: str
+    """As in `CharField`."""
+    own_type: bool
+    """Whether Django has this type; else the model's file has it in scope under its name."""
+    options: tuple[Option, ...]
+    """In the order in which they are written; `to` and `on_delete` first."""
+    target: str = ""
+    """Label of the model a relation points to, where it is known: `shop.Shop`."""
+
+    def option(self, name: str) -> Value | None:
+        """The value of that option, if it is stated."""
+        return next((option.value for option in self.options if option.name == name), None)
+
+    def is_on(self, name: str) -> bool:
+        """Whether that option is stated as True."""
+        value = self.option(name)
+        return value is not None and value.text == "True"
+
+
+class Place(Record):
+    """A class in a file."""
+
+    path: str
+    class_name: str
+    line: int
+    """1-based line of the word `class`."""
+
+    def shown(self) -> str:
+        """As in `Customer (shop/models.py:12)`."""
+        return f"{self.class_name} ({self.path}:{self.line})"
+
+
+class Listing(Record):
+    """A tuple or list of field names that the new one joins, or a word on why it need not."""
+
+    kind: Literal["admin", "form", "serializer"]
+    place: Place
+    action: Literal["insert", "inherit", "create", "nothing"]
+    """insert: into the literal that is there; inherit: a new attribute that extends the one of
+    `parent`; create: a new attribute that starts with `__str__`; nothing: it is there by itself."""
+    parent: str = ""
+    """Source of the expression that holds the inherited value, as in `BaseAdmin.list_display`."""
+    why: str = ""
+    """For `nothing`: the reason."""
+
+    @property
+    def attribute(self) -> str:
+        """Name of the attribute that lists the fields."""
+        return "list_display" if self.kind == "admin" else "fields"
+
+
+class Carrier(Record):
+    """A concrete model whose table gets the column."""
+
+    app_label: str
+    model: str
+    migrations: str
+    """Folder of the app's migrations."""
+
+
+class NewTest(Record):
+    """Where and how the test is written."""
+
+    path: str
+    append: bool
+    """Whether the file exists and the test goes to its end."""
+    style: Literal["function", "class"]
+    model: str
+    """The model that is tested: for an abstract one a child."""
+    model_module: str
+    """What the model is imported from."""
+    instance: Literal["none", "unsaved", "saved"]
+    """How far the model can be built from nothing but its defaults."""
+    marker: bool = False
+    """Whether a function that uses the database is marked with `pytest.mark.django_db`."""
+
+
+class Parameters(Record):
+    """Everything `apply`, `produce` and `accept_produced` need."""
+
+    app_label: str
+    model: str
+    place: Place
+    abstract: bool
+    field: Field
+    existing: Value | None
+    """Value for rows that are already there, used once and not kept as the field's default."""
+    carriers: tuple[Carrier, ...]
+    listings: tuple[Listing, ...]
+    test: NewTest | None
+    width: int
+    """Longest line the repository's style allows."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know, for the pull-request text."""

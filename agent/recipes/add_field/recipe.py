@@ -1,0 +1,87 @@
+"""The recipe: add a field to a Django model, with its migration and where else it is asked for.
+
+Ticket text -> `facts` -> `settling` (against `models_index`) -> `edits` -> Django's own migration
+in the room -> `migration.accept`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.domain import Ticket
+from agent.errors import TicketUnclear
+from agent.recipes.add_field import edits, facts, migration, settling
+from agent.recipes.add_field.parameters import Parameters
+from agent.recipes.recipe import Edits, ProducingCommand
+from repo_config.detect import Project, Tree
+from repo_config.schema import RepoConfig
+
+_LONGEST_TITLE = 60
+
+
+class AddDjangoField:
+    """See `agent.recipes.recipe.Recipe`."""
+
+    name = "add-django-field"
+
+    def match(self, ticket: Ticket) -> bool:
+        """Whether the ticket asks for a field on a model, from its text alone."""
+        return facts.looks_like_one(ticket)
+
+    def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
+        """Prove every fact by the code, and try the edit, so that nothing fails half way."""
+        if not ticket.title.strip() and not ticket.body.strip():
+            raise TicketUnclear(("The ticket is empty. Which field goes on which model?",))
+        parameters = settling.settle(facts.read(ticket), tree, project)
+        edits.make(tree, parameters)
+        return parameters.model_dump_json()
+
+    def steps(self, parameters: str) -> tuple[str, ...]:
+        """Say in words what will be done."""
+        settled = Parameters.model_validate_json(parameters)
+        words = [f"Add `{edits.shown(settled)}` to {settled.place.shown()}."]
+        for listing in settled.listings:
+            place = listing.place.shown()
+            words.append(
+                f"{place}: nothing to do, {listing.why}."
+                if listing.action == "nothing"
+                else f"Add {settled.field.name} to {listing.attribute} of {place}."
+            )
+        if settled.test:
+            verb = "Append a test to" if settled.test.append else "Write a test in"
+            words.append(f"{verb} {settled.test.path}.")
+        if settled.carriers:
+            labels = ", ".join(f"{one.app_label}.{one.model}" for one in settled.carriers)
+            words.append(f"Let Django make the migration for {labels}.")
+        if settled.existing:
+            words.append(f"Existing rows get {settled.existing.shown()}.")
+        return tuple(words)
+
+    def touches(self, parameters: str) -> tuple[str, ...]:
+        """Existing paths that will be edited."""
+        settled = Parameters.model_validate_json(parameters)
+        paths = {settled.place.path}
+        paths |= {one.place.path for one in settled.listings if one.action != "nothing"}
+        if settled.test and settled.test.append:
+            paths.add(settled.test.path)
+        return tuple(sorted(paths))
+
+    def apply(self, tree: Tree, parameters: str) -> Edits:
+        """Edit; pure."""
+        return edits.make(tree, Parameters.model_validate_json(parameters))
+
+    def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
+        """Django's own `makemigrations` on the edited tree."""
+        return migration.order(Parameters.model_validate_json(parameters), project)
+
+    def accept_produced(
+        self, parameters: str, report: bytes, files: Mapping[str, bytes]
+    ) -> tuple[str, ...]:
+        """Hold the migrations against what was asked."""
+        return migration.accept(Parameters.model_validate_json(parameters), report, files)
+
+    def title(self, parameters: str) -> str:
+        """As in “Add nickname to Customer”."""
+        settled = Parameters.model_validate_json(parameters)
+        title = f"Add {settled.field.name} to {settled.model}"
+        return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"

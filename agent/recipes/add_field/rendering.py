@@ -1,0 +1,217 @@
+"""Write values, field types and imports the way a certain file writes them."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import libcst as cst
+
+from agent.errors import RequestRefused
+from agent.recipes.add_field.parameters import Field, Option, Value
+from agent.recipes.add_field.source import SourceFile
+
+#: Modules that offer the same field types.
+_MODELS = ("django.db.models", "django.contrib.gis.db.models")
+
+#: How a symbol is imported where the file does not have it yet: statement, code to refer to it.
+_IMPORTS: dict[tuple[str, str], tuple[str, str | None, str]] = {
+    ("django.utils.timezone", "now"): ("django.utils", "timezone", "timezone.now"),
+    ("django.utils.timezone", "localdate"): ("django.utils", "timezone", "timezone.localdate"),
+    ("uuid", "uuid4"): ("uuid", None, "uuid.uuid4"),
+    ("uuid", "UUID"): ("uuid", None, "uuid.UUID"),
+    ("decimal", "Decimal"): ("decimal", "Decimal", "Decimal"),
+    ("django.utils.translation", "gettext_lazy"): (
+        "django.utils.translation", "gettext_lazy", "gettext_lazy",
+    ),
+    ("django.conf", "settings"): ("django.conf", "settings", "settings"),
+}  # fmt: skip
+
+
+class FileNames:
+    """The names that a file's imports bind, and the imports it still needs."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self._source = source
+        self._bound: dict[str, tuple[str, str | None]] = {}
+        self._other: set[str] = set()
+        self.needed: list[tuple[str, str | None]] = []
+        """Imports to add: (module, name or None)."""
+        for statement in top_statements(source.module):
+            self._read(statement)
+
+    def _read(self, statement: cst.BaseSmallStatement | cst.BaseCompoundStatement) -> None:
+        if isinstance(statement, cst.Import):
+            for alias in statement.names:
+                dotted = dotted_name(alias.name)
+                asname = _alias(alias)
+                bound = asname or dotted.partition(".")[0]
+                self._bound[bound] = (dotted if asname else bound, None)
+        elif isinstance(statement, cst.ImportFrom):
+            if isinstance(statement.names, cst.ImportStar) or statement.module is None:
+                return
+            dotted = "." * len(statement.relative) + dotted_name(statement.module)
+            for alias in statement.names:
+                self._bound[_alias(alias) or dotted_name(alias.name)] = (
+                    dotted,
+                    dotted_name(alias.name),
+                )
+        elif isinstance(statement, cst.ClassDef | cst.FunctionDef):
+            self._other.add(statement.name.value)
+        elif isinstance(statement, cst.Assign):
+            for target in statement.targets:
+                if isinstance(target.target, cst.Name):
+                    self._other.add(target.target.value)
+
+    def has(self, name: str) -> bool:
+        """Whether the file has a top-level name."""
+        return name in self._bound or name in self._other
+
+    def reference(self, module: str, name: str) -> str | None:
+        """How the file refers to a module's name with the imports it has."""
+        first, _, rest = name.partition(".")
+        tail = f".{rest}" if rest else ""
+        for bound, origin in self._bound.items():
+            if origin == (module, first):
+                return bound + tail
+        parent, _, last = module.rpartition(".")
+        for bound, origin in self._bound.items():
+            if origin == (module, None) or (parent and origin == (parent, last)):
+                return f"{bound}.{name}"
+        top = module.partition(".")[0]
+        if self._bound.get(top) == (top, None) and "." not in module:
+            return f"{top}.{name}"
+        return None
+
+    def refer(self, module: str, name: str) -> str:
+        """How the file refers to a module's name; notes the import where there is none yet."""
+        if not module:
+            return name
+        if found := self.reference(module, name):
+            return found
+        first = name.partition(".")[0]
+        default = ("datetime", None, f"datetime.{name}") if module == "datetime" else None
+        source, imported, code = _IMPORTS.get((module, name)) or default or (module, first, name)
+        wanted = imported or source
+        if self.has(wanted) and (source, imported) not in self.needed:
+            if self.has(first) or module != "datetime":
+                raise RequestRefused(
+                    f"{self._source.path} already uses the name `{wanted}` for something else, so "
+                    f"`{module}.{name}` cannot be imported under it. Import it there, then ask "
+                    "again."
+                )
+            source, imported, code = module, first, name
+        if (source, imported) not in self.needed:
+            self.needed.append((source, imported))
+        return code
+
+    def refer_module(self, module: str) -> str:
+        """How the file refers to a top-level module; notes the import where there is none yet."""
+        for bound, origin in self._bound.items():
+            if origin == (module, None):
+                return bound
+        if (module, None) not in self.needed:
+            self.needed.append((module, None))
+        return module
+
+    def field_type(self, field: Field) -> str:
+        """How the file refers to a field type."""
+        if not field.own_type:
+            return field.type_name
+        for module in _MODELS:
+            if found := self._as_others_do(module, field.type_name):
+                return found
+        if self.has("models"):
+            return self.refer("django.db.models", field.type_name)
+        self.needed.append(("django.db", "models"))
+        return f"models.{field.type_name}"
+
+    def _as_others_do(self, module: str, name: str) -> str | None:
+        parent, _, last = module.rpartition(".")
+        if found := self.reference(module, name):
+            return found
+        plain = [one for one in self._bound.values() if one[0] == module and one[1]]
+        if plain and not any(one == (parent, last) for one in self._bound.values()):
+            return self.refer(module, name)
+        return None
+
+
+def _alias(alias: cst.ImportAlias) -> str | None:
+    if alias.asname and isinstance(alias.asname.name, cst.Name):
+        return alias.asname.name.value
+    return None
+
+
+def dotted_name(node: cst.BaseExpression) -> str:
+    """The dotted name that a node is."""
+    if isinstance(node, cst.Attribute):
+        return f"{dotted_name(node.value)}.{node.attr.value}"
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def top_statements(
+    module: cst.Module,
+) -> list[cst.BaseSmallStatement | cst.BaseCompoundStatement]:
+    """Statements at the top level of a module, simple lines taken apart."""
+    found: list[cst.BaseSmallStatement | cst.BaseCompoundStatement] = []
+    for statement in module.body:
+        if isinstance(statement, cst.SimpleStatementLine):
+            found += statement.body
+        else:
+            found.append(statement)
+    return found
+
+
+def text(content: str, source: SourceFile) -> str:
+    """A string literal in the file's quotes."""
+    return quoted(repr(content), source)
+
+
+def quoted(code: str, source: SourceFile) -> str:
+    """Give all strings in a piece of code the file's quotes, where that needs no escape."""
+    wanted = source.quote
+    pieces = re.split(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", code)
+    for number in range(1, len(pieces), 2):
+        piece = pieces[number]
+        if not source.can_hold(piece):
+            piece = ascii(ast.literal_eval(piece))
+        if wanted not in piece[1:-1] and "\\" not in piece:
+            piece = wanted + piece[1:-1] + wanted
+        pieces[number] = piece
+    return "".join(pieces)
+
+
+def value(given: Value, names: FileNames, source: SourceFile) -> str:
+    """A value as the file would write it."""
+    if given.kind == "local":
+        return given.text
+    if given.kind == "literal":
+        return quoted(given.text, source)
+    code = names.refer(given.module, given.name)
+    return f"{code}({quoted(given.text, source)})" if given.kind == "call" else code
+
+
+def option(given: Option, names: FileNames, source: SourceFile) -> str:
+    """An option as an argument; `to` stands first and without its name."""
+    code = value(given.value, names, source)
+    return code if given.name == "to" else f"{given.name}={code}"
+
+
+def declaration(field: Field, names: FileNames, source: SourceFile) -> tuple[str, list[str]]:
+    """The field's left side with the type, and its arguments."""
+    arguments = [option(one, names, source) for one in field.options]
+    return f"{field.name} = {names.field_type(field)}", arguments
+
+
+def wrapped(head: str, arguments: list[str], indent: str, width: int) -> list[str]:
+    """A call in one line, or in as many as the width asks for."""
+    tabs = indent.count("\t")
+    room = width - tabs * 3
+    line = f"{indent}{head}({', '.join(arguments)})"
+    if len(line) <= room or not arguments:
+        return [line]
+    step = "\t" if tabs and "    " not in indent else "    "
+    inner = f"{indent}{step}{', '.join(arguments)}"
+    if len(inner) <= room:
+        return [f"{indent}{head}(", inner, f"{indent})"]
+    return [f"{indent}{head}(", *(f"{indent}{step}{one}," for one in arguments), f"{indent})"]

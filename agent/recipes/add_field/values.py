@@ -1,0 +1,461 @@
+"""Read the values a ticket states, as data, and hold them against the field's type.
+
+Nothing is evaluated: literals go through `ast.literal_eval`, and of names and calls only a small
+table is known. Writing values into a file is left to `rendering`.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import decimal
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+
+from agent.recipes.add_field import field_types
+from agent.recipes.add_field.field_types import FieldType
+from agent.recipes.add_field.parameters import Value
+
+NONE = Value(kind="literal", text="None")
+
+_NOW = Value(kind="symbol", module="django.utils.timezone", name="now")
+_TODAY = Value(kind="symbol", module="datetime", name="date.today")
+_SYMBOLS = {
+    "timezone.now": _NOW,
+    "django.utils.timezone.now": _NOW,
+    "now": _NOW,
+    "date.today": _TODAY,
+    "datetime.date.today": _TODAY,
+    "today": _TODAY,
+    "timezone.localdate": Value(kind="symbol", module="django.utils.timezone", name="localdate"),
+    "uuid4": Value(kind="symbol", module="uuid", name="uuid4"),
+    "uuid.uuid4": Value(kind="symbol", module="uuid", name="uuid4"),
+    "dict": Value(kind="symbol", name="dict"),
+    "list": Value(kind="symbol", name="list"),
+}
+_CALLS = {
+    "Decimal": ("decimal", "Decimal"),
+    "date": ("datetime", "date"),
+    "time": ("datetime", "time"),
+    "timedelta": ("datetime", "timedelta"),
+    "UUID": ("uuid", "UUID"),
+}
+_TRANSLATED = frozenset({"_", "gettext_lazy", "gettext", "ugettext_lazy"})
+_FITTING_SYMBOLS = {
+    ("django.utils.timezone", "now"): {"datetime"},
+    ("datetime", "date.today"): {"date"},
+    ("django.utils.timezone", "localdate"): {"date"},
+    ("uuid", "uuid4"): {"uuid"},
+    ("", "dict"): {"json"},
+    ("", "list"): {"json"},
+}
+_FITTING_CALLS = {
+    "Decimal": {"decimal"},
+    "date": {"date"},
+    "time": {"time"},
+    "timedelta": {"duration"},
+    "UUID": {"uuid"},
+    "datetime.fromisoformat": {"datetime"},
+}
+
+
+class Unreadable(ValueError):
+    """The text is not one of the values a ticket may state; the message says what it may be."""
+
+
+def literal(python_value: object) -> Value:
+    """A Python value as a literal."""
+    return Value(kind="literal", text=repr(python_value))
+
+
+def plain(value: Value) -> object:
+    """The Python value of a literal; of anything else its text."""
+    return ast.literal_eval(value.text) if value.kind == "literal" else value.shown()
+
+
+def from_expression(source: str) -> Value:
+    """Read a value written as Python.
+
+    Raises:
+        Unreadable: It is neither a literal nor one of the known names and calls.
+    """
+    try:
+        node = ast.parse(source.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Unreadable(f"`{_short(source)}` is not a Python value; text needs quotes") from None
+    return from_node(node)
+
+
+def from_node(node: ast.expr) -> Value:
+    """Read a value from the syntax tree.
+
+    Raises:
+        Unreadable: It is neither a literal nor one of the known names and calls.
+    """
+    try:
+        return literal(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        pass
+    source = ast.unparse(node)
+    if source in _SYMBOLS:
+        return _SYMBOLS[source]
+    if re.fullmatch(r"[A-Za-z_]\w*\.choices", source):
+        return Value(kind="local", text=source)
+    if isinstance(node, ast.Call):
+        return _call(node, source)
+    raise Unreadable(
+        f"`{_short(source)}` is neither a literal nor one of the values a ticket may name "
+        f"({', '.join(('timezone.now', 'date.today', 'uuid.uuid4', 'dict', 'list'))}); "
+        "text needs quotes"
+    )
+
+
+def _call(node: ast.Call, source: str) -> Value:
+    called = ast.unparse(node.func)
+    if called in _SYMBOLS and not node.args and not node.keywords:
+        return _SYMBOLS[called].model_copy(update={"kind": "call"})
+    literals = all(_is_literal(arg) for arg in node.args) and all(
+        word.arg and _is_literal(word.value) for word in node.keywords
+    )
+    bare = called.rpartition(".")[2]
+    arguments = source[len(called) + 1 : -1]
+    if literals and bare in _CALLS:
+        module, name = _CALLS[bare]
+        return Value(kind="call", module=module, name=name, text=arguments)
+    if literals and bare in _TRANSLATED and len(node.args) == 1:
+        return Value(
+            kind="call", module="django.utils.translation", name="gettext_lazy", text=arguments
+        )
+    raise Unreadable(
+        f"`{_short(source)}` is a call that a ticket cannot state; known are "
+        f"{', '.join((*_CALLS, '_'))} with literal arguments"
+    )
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _short(source: str) -> str:
+    line = " ".join(source.split())
+    return line if len(line) <= 60 else line[:57] + "..."
+
+
+def from_words(text: str, kind: FieldType | None) -> Value:
+    """Read a default as people write it: text without quotes, yes and no, dates, numbers.
+
+    Raises:
+        Unreadable: It is no value of that type.
+    """
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == "`":
+        bare = bare.strip("`").strip()
+    if bare.lower() in ("null", "none"):
+        return NONE
+    if bare.lower() in ("empty string", "the empty string", "an empty string", "empty"):
+        return literal("")
+    family = kind.family if kind else ""
+    reader = _READERS.get(family)
+    unquoted = bare[1:-1] if re.fullmatch(r"'[^']*'|\"[^\"]*\"", bare) else bare
+    if reader and (read := reader(unquoted)):
+        return read
+    try:
+        value = from_expression(bare)
+    except Unreadable:
+        if family == "text" or family == "file":
+            return literal(bare)
+        raise
+    if family in ("text", "file") and not isinstance(plain(value), str):
+        return literal(bare)
+    if family in ("text", "file") and value.kind != "literal":
+        return literal(bare)
+    return value
+
+
+def _read_boolean(text: str) -> Value | None:
+    if text.lower() in ("true", "yes", "on"):
+        return literal(True)
+    if text.lower() in ("false", "no", "off"):
+        return literal(False)
+    return None
+
+
+def _read_decimal(text: str) -> Value | None:
+    try:
+        number = decimal.Decimal(text)
+    except decimal.InvalidOperation:
+        return None
+    if not number.is_finite():
+        return None
+    if number == number.to_integral_value() and re.fullmatch(r"[+-]?\d+", text):
+        return literal(int(number))
+    return Value(kind="call", module="decimal", name="Decimal", text=repr(text))
+
+
+def _read_date(text: str) -> Value | None:
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+    return Value(
+        kind="call", module="datetime", name="date", text=f"{day.year}, {day.month}, {day.day}"
+    )
+
+
+def _read_moment(text: str) -> Value | None:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        raise Unreadable(
+            f"`{text}` leaves the time zone open; state it as in `2024-01-31T10:00:00+00:00`"
+        )
+    return Value(
+        kind="call",
+        module="datetime",
+        name="datetime.fromisoformat",
+        text=repr(moment.isoformat()),
+    )
+
+
+def _read_time(text: str) -> Value | None:
+    try:
+        clock = datetime.time.fromisoformat(text)
+    except ValueError:
+        return None
+    parts = [clock.hour, clock.minute] + ([clock.second] if clock.second else [])
+    return Value(
+        kind="call", module="datetime", name="time", text=", ".join(str(part) for part in parts)
+    )
+
+
+def _read_uuid(text: str) -> Value | None:
+    try:
+        number = uuid.UUID(text)
+    except ValueError:
+        return None
+    return Value(kind="call", module="uuid", name="UUID", text=repr(str(number)))
+
+
+def _read_number(text: str) -> Value | None:
+    plain_text = text.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", text) else text
+    return literal(int(plain_text)) if re.fullmatch(r"[+-]?\d+", plain_text) else None
+
+
+_READERS: dict[str, Callable[[str], Value | None]] = {
+    "boolean": _read_boolean,
+    "decimal": _read_decimal,
+    "date": _read_date,
+    "datetime": _read_moment,
+    "time": _read_time,
+    "uuid": _read_uuid,
+    "integer": _read_number,
+}
+
+
+def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | None:
+    """Say why a default does not fit the field, or nothing."""
+    shown = f"`{value.shown()}`"
+    if kind.family == "many":
+        return "a ManyToManyField takes no default: every row starts with an empty set"
+    if value.kind == "symbol":
+        fitting = _FITTING_SYMBOLS.get((value.module, value.name), set())
+        return None if kind.family in fitting else f"{shown} is no value of a {kind.name}"
+    if value.kind == "call" and (value.module, value.name) in _FITTING_SYMBOLS:
+        return (
+            f"{shown} would be worked out once, when the code is loaded; "
+            f"without the parentheses it is worked out for each row"
+        )
+    if value.kind == "call":
+        fitting = _FITTING_CALLS.get(value.name, set())
+        if kind.family not in fitting:
+            return f"{shown} is no value of a {kind.name}"
+        return _decimal_misfit(value, options) if value.name == "Decimal" else None
+    if value.kind == "local":
+        return f"{shown} is neither a literal nor a known callable"
+    content = plain(value)
+    if content is None:
+        allowed = options.get("null", NONE).text == "True"
+        return None if allowed else f"{shown} does not fit a field that is not null"
+    problem = _CONTENT[kind.family](content, kind, options)
+    if problem is None and isinstance(content, str | int):
+        problem = _outside_choices(content, options)
+    return f"{shown} {problem}" if problem else None
+
+
+def _outside_choices(content: object, options: dict[str, Value]) -> str | None:
+    choices = options.get("choices")
+    if choices is None or choices.kind != "literal" or content == "":
+        return None
+    known: list[object] = []
+    for entry in _entries(plain(choices)):
+        if isinstance(entry, tuple | list) and len(entry) == 2:
+            nested = entry[1]
+            if isinstance(nested, tuple | list):
+                known += [pair[0] for pair in nested if isinstance(pair, tuple | list) and pair]
+            else:
+                known.append(entry[0])
+    listed = ", ".join(repr(one) for one in known)
+    return None if content in known else f"is none of the choices ({listed})"
+
+
+def _entries(choices: object) -> list[object]:
+    if isinstance(choices, dict):
+        return list(choices.items())
+    return list(choices) if isinstance(choices, tuple | list) else []
+
+
+def _number(options: dict[str, Value], name: str) -> int | None:
+    value = options.get(name)
+    content = plain(value) if value is not None else None
+    return content if isinstance(content, int) and not isinstance(content, bool) else None
+
+
+def _text(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    if not isinstance(content, str):
+        return f"is no text, which a {kind.name} holds; write it in quotes"
+    longest = _number(options, "max_length")
+    if longest is not None and len(content) > longest:
+        return f"has {len(content)} characters, more than max_length={longest}"
+    if kind.name == "SlugField" and not re.fullmatch(r"[-\w]*", content):
+        return "is no slug: only letters, numbers, underscores and hyphens"
+    if kind.name == "EmailField" and content and "@" not in content:
+        return "is no e-mail address"
+    if kind.name == "URLField" and content and "://" not in content:
+        return "is no URL"
+    return None
+
+
+def _integer(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    if not isinstance(content, int) or isinstance(content, bool):
+        return f"is no whole number, which a {kind.name} holds"
+    if kind.lowest is not None and content < kind.lowest:
+        return f"is less than a {kind.name} holds ({kind.lowest})"
+    if kind.highest is not None and content > kind.highest:
+        return f"is more than a {kind.name} holds ({kind.highest})"
+    return None
+
+
+def _float(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    fits = isinstance(content, int | float) and not isinstance(content, bool)
+    return None if fits else f"is no number, which a {kind.name} holds"
+
+
+def _decimal(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    if not isinstance(content, int) or isinstance(content, bool):
+        return f'is no exact decimal number; write it as Decimal("{content}")'
+    value = Value(kind="call", module="decimal", name="Decimal", text=repr(str(content)))
+    return _decimal_misfit(value, options)
+
+
+def _decimal_misfit(value: Value, options: dict[str, Value]) -> str | None:
+    digits, places = _number(options, "max_digits"), _number(options, "decimal_places")
+    try:
+        number = decimal.Decimal(str(ast.literal_eval(value.text)))
+    except (decimal.InvalidOperation, ValueError, SyntaxError):
+        return f"`{value.shown()}` is no decimal number"
+    if not number.is_finite():
+        return f"`{value.shown()}` is no finite number"
+    _, figures, exponent = number.as_tuple()
+    fraction = max(-int(exponent), 0)
+    whole = max(len(figures) + min(int(exponent), 0), 0) + max(int(exponent), 0)
+    if number == 0:
+        whole = 0
+    if places is not None and fraction > places:
+        return f"`{value.shown()}` has more than decimal_places={places} places"
+    if digits is not None and whole > digits - (places or 0):
+        return f"`{value.shown()}` has more digits than max_digits={digits} allows"
+    return None
+
+
+def _boolean(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    return None if isinstance(content, bool) else f"is neither True nor False ({kind.name})"
+
+
+def _json(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    return None
+
+
+def _binary(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    return None if isinstance(content, bytes) else f'is no bytes, which a {kind.name} holds: b"..."'
+
+
+def _address(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    try:
+        ipaddress.ip_address(content if isinstance(content, str) else "")
+    except ValueError:
+        return f"is no IP address, which a {kind.name} holds"
+    return None
+
+
+def _key(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    fits = isinstance(content, int | str) and not isinstance(content, bool)
+    return None if fits else f"is no primary key, which a {kind.name} refers to"
+
+
+def _needs(what: str) -> Callable[[object, FieldType, dict[str, Value]], str | None]:
+    def check(content: object, kind: FieldType, options: dict[str, Value]) -> str:
+        return f"is no {what}, which a {kind.name} holds"
+
+    return check
+
+
+_CONTENT: dict[str, Callable[[object, FieldType, dict[str, Value]], str | None]] = {
+    "text": _text,
+    "file": _text,
+    "integer": _integer,
+    "float": _float,
+    "decimal": _decimal,
+    "boolean": _boolean,
+    "json": _json,
+    "binary": _binary,
+    "ip": _address,
+    "relation": _key,
+    "date": _needs("date such as 2024-01-31"),
+    "datetime": _needs("moment such as 2024-01-31T10:00:00+00:00"),
+    "time": _needs("time such as 10:30"),
+    "duration": _needs("duration such as timedelta(days=1)"),
+    "uuid": _needs("UUID"),
+}
+
+
+def option_misfit(name: str, value: Value) -> str | None:
+    """Say why a value does not fit an option other than a default, or nothing."""
+    shown = f"`{name}={value.shown()}`"
+    content = plain(value) if value.kind == "literal" else None
+    literal_given = value.kind == "literal"
+    if name in field_types.BOOLEAN_OPTIONS:
+        fits = literal_given and (isinstance(content, bool) or (name == "symmetrical"))
+        return None if fits else f"{shown}: this option is True or False"
+    if name in field_types.NUMBER_OPTIONS:
+        whole = literal_given and isinstance(content, int) and not isinstance(content, bool)
+        lowest = 0 if name == "decimal_places" else 1
+        if whole and isinstance(content, int) and content >= lowest:
+            return None
+        return f"{shown}: this option is a whole number from {lowest} up"
+    if name in field_types.TEXT_OPTIONS:
+        translated = value.name == "gettext_lazy" and name in ("verbose_name", "help_text")
+        return None if translated or isinstance(content, str) else f"{shown}: this option is a text"
+    if name in field_types.MAPPING_OPTIONS:
+        return None if isinstance(content, dict) else f"{shown}: this option is a dict of literals"
+    if name == "choices":
+        return None if value.kind == "local" or _is_choices(content) else (
+            f"{shown}: choices are a list of (value, label) pairs"
+        )  # fmt: skip
+    if name == "db_default" and not literal_given:
+        return f"{shown}: a database default in a ticket is a literal"
+    return None
+
+
+def _is_choices(content: object) -> bool:
+    entries = _entries(content)
+    return bool(entries) and all(
+        isinstance(entry, tuple | list) and len(entry) == 2 for entry in entries
+    )

@@ -1,0 +1,416 @@
+"""Runs in the room: let Django make the migrations for one added field, and report on them.
+
+Django's own `makemigrations` detects, names and writes. Only two things are steered: questions
+get the one answer the ticket states and no other, and nothing is written for any app but those
+that were named. Needs nothing but the repository's own Django (3.2 or later) and Python 3.9.
+
+Usage: make_migration.py REQUEST        (JSON; see `agent/recipes/add_field/migration.py`)
+The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out).
+Exit code: 0 when Django made migrations or had nothing to do, 1 with `problem` in the report.
+"""
+
+import ast
+import contextlib
+import datetime
+import decimal
+import importlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+import uuid
+
+_CALLS = {
+    ("decimal", "Decimal"): decimal.Decimal,
+    ("datetime", "date"): datetime.date,
+    ("datetime", "time"): datetime.time,
+    ("datetime", "timedelta"): datetime.timedelta,
+    ("datetime", "datetime.fromisoformat"): datetime.datetime.fromisoformat,
+    ("uuid", "UUID"): uuid.UUID,
+}
+_SYMBOLS = {
+    ("django.utils.timezone", "now"),
+    ("django.utils.timezone", "localdate"),
+    ("datetime", "date.today"),
+    ("uuid", "uuid4"),
+}
+_BUILTINS = {"dict": dict, "list": list}
+
+
+class Problem(Exception):
+    """What stands in the way, in words for people."""
+
+
+def main(argv):
+    """Make the migrations; always leave a report."""
+    request = json.loads(argv[1])
+    report = {"problem": None, "migrations": [], "unasked": [], "carriers": []}
+    try:
+        start_django(request["python_path"])
+        make(request, report)
+    except Problem as problem:
+        report["problem"] = str(problem)
+    except SystemExit as stopped:
+        report["problem"] = "the project's code ended the process (exit code %r)" % stopped.code
+    except BaseException as problem:  # settings and models are foreign code
+        traceback.print_exc()
+        report["problem"] = "%s: %s" % (type(problem).__name__, problem)
+    folder = os.environ.get("MERGEWRIGHT_OUT", "/out")
+    with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=1, sort_keys=True)
+    if report["problem"]:
+        print(report["problem"], file=sys.stderr)
+        return 1
+    return 0
+
+
+def start_django(python_path):
+    """Set Django up as `manage.py` would, from the root of the tree."""
+    root = os.getcwd()
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
+    for folder in reversed([root] + [os.path.join(root, entry) for entry in python_path if entry]):
+        if folder in sys.path:
+            sys.path.remove(folder)
+        sys.path.insert(0, folder)
+    try:
+        import django
+    except ImportError:
+        raise Problem("Django is not installed in the repository's environment")
+    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    try:
+        django.setup()
+    except Exception as problem:
+        traceback.print_exc()
+        raise Problem(
+            "Django cannot be started with the settings module %s: %s: %s"
+            % (module, type(problem).__name__, problem)
+        )
+
+
+def make(request, report):
+    """Find the tables that get the column, run makemigrations, report what it made."""
+    carriers = find_carriers(request)
+    report["carriers"] = [model._meta.label for model in carriers]
+    labels = sorted({model._meta.app_label for model in carriers})
+    for label in labels:
+        check_migrations_module(label)
+    for model in carriers:
+        check_name(model, request["field"], request["defined_in"])
+    before = migration_files(labels)
+    with without_gate_tools():
+        run_makemigrations(request, carriers, labels, report)
+    after = migration_files(labels)
+    new = sorted(path for path in after if path not in before)
+    changed = sorted(path for path in before if after.get(path) != before[path])
+    others = changed + [path for path in new if not path.endswith(".py")]
+    if others:
+        raise Problem(
+            "makemigrations also changed %s, which a change of this kind cannot carry; "
+            "make this migration by hand" % ", ".join(shown(path) for path in others)
+        )
+    apply_formatters(request["formatters"], new, before)
+
+
+# --- what gets the column --------------------------------------------------------------------
+
+
+def find_carriers(request):
+    """The models whose tables get the column, as Django sees them."""
+    from django.apps import apps
+
+    found = []
+    for label, name in request["models"]:
+        try:
+            model = apps.get_model(label, name)
+        except LookupError as problem:
+            raise Problem(
+                "%s.%s is not among the installed models (%s). Is its app in INSTALLED_APPS of %s? "
+                "Name other settings in .github/mergewright.yml: `django: {settings: ...}`"
+                % (label, name, problem, os.environ.get("DJANGO_SETTINGS_MODULE"))
+            )
+        if model._meta.swapped:
+            raise Problem("%s is swapped for %s" % (model._meta.label, model._meta.swapped))
+        if not model._meta.managed or model._meta.proxy:
+            raise Problem("%s has no table that migrations change" % model._meta.label)
+        found.append(model)
+    return found
+
+
+def check_migrations_module(label):
+    """The app's migrations must be where the app is, inside the tree."""
+    from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
+
+    name, explicit = MigrationLoader.migrations_module(label)
+    usual = "%s.migrations" % apps.get_app_config(label).name
+    if name is None or (explicit and name != usual):
+        raise Problem(
+            "MIGRATION_MODULES in the settings %s %s. Name settings without it in "
+            ".github/mergewright.yml: `django: {settings: ...}`"
+            % (
+                os.environ.get("DJANGO_SETTINGS_MODULE"),
+                "turns migrations of %s off" % label
+                if name is None
+                else "sends migrations of %s to %s" % (label, name),
+            )
+        )
+    folder = os.path.realpath(os.path.dirname(importlib.import_module(name).__file__ or ""))
+    if not folder.startswith(os.path.realpath(os.getcwd()) + os.sep):
+        raise Problem(
+            "the app %s is loaded from %s, outside the repository; its migrations are not made "
+            "here" % (label, folder)
+        )
+
+
+def check_name(model, name, defined_in):
+    """No base class may have the name already: static reading cannot see installed packages."""
+    below = True
+    for klass in model.__mro__:
+        if below:
+            below = klass.__name__ != defined_in
+            continue
+        inherited = getattr(getattr(klass, "_meta", None), "local_fields", ())
+        if name in vars(klass) or name in [field.name for field in inherited]:
+            raise Problem(
+                "the name %s is taken: %s.%s, which %s inherits from, has it"
+                % (name, klass.__module__, klass.__qualname__, model._meta.label)
+            )
+
+
+# --- makemigrations --------------------------------------------------------------------------
+
+
+def stated_value(given):
+    """The value for existing rows, built from its description."""
+    if given["kind"] == "literal":
+        return ast.literal_eval(given["text"])
+    key = (given["module"], given["name"])
+    if given["kind"] == "symbol" and not given["module"] and given["name"] in _BUILTINS:
+        return _BUILTINS[given["name"]]
+    if given["kind"] == "symbol" and key in _SYMBOLS:
+        value = importlib.import_module(given["module"])
+        for part in given["name"].split("."):
+            value = getattr(value, part)
+        return value
+    if given["kind"] == "call" and key in _CALLS:
+        call = ast.parse("f(%s)" % given["text"], mode="eval").body
+        args = [ast.literal_eval(arg) for arg in call.args]
+        return _CALLS[key](*args, **{w.arg: ast.literal_eval(w.value) for w in call.keywords})
+    raise Problem("the value for existing rows (%s) is not known here" % given["text"])
+
+
+def run_makemigrations(request, carriers, labels, report):
+    """Run Django's command with our questioner and a look at what it detects."""
+    from django.core import management
+    from django.core.management.base import CommandError
+    from django.core.management.commands import makemigrations
+    from django.db.migrations.loader import MigrationLoader
+
+    # A database that happens to be configured has no say in what a migration looks like.
+    MigrationLoader.check_consistent_history = lambda self, connection: None
+    name = management.get_commands()["makemigrations"]
+    command = name
+    if isinstance(name, str):
+        command = management.load_command_class(name, "makemigrations")
+    makemigrations.NonInteractiveMigrationQuestioner = questioner_class(request, carriers)
+    detector = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
+    ours = detector_class(detector, request, carriers, labels, report)
+    makemigrations.MigrationAutodetector = ours
+    if hasattr(command, "autodetector"):
+        command.autodetector = ours
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            management.call_command(
+                command, *labels, interactive=False, verbosity=1, stdout=printed, stderr=printed
+            )
+    except CommandError as problem:
+        raise Problem(str(problem))
+    except SystemExit as stopped:
+        if stopped.code:
+            raise Problem("makemigrations ended with %r: %s" % (stopped.code, printed.getvalue()))
+    finally:
+        print(printed.getvalue())
+
+
+def questioner_class(request, carriers):
+    """A questioner that knows one answer: the value for existing rows of the asked field."""
+    from django.db.migrations.questioner import MigrationQuestioner
+
+    known = {model._meta.model_name for model in carriers}
+    known |= {"historical" + name for name in known}
+
+    class Questioner(MigrationQuestioner):
+        def __init__(self, *args, **kwargs):
+            kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
+            super().__init__(**kwargs)
+
+        def _answer(self, field_name, model_name):
+            if field_name != request["field"] or model_name.lower() not in known:
+                raise Problem(
+                    "Django asks which value existing rows of %s get for the new %s, which is not "
+                    "what the ticket is about. The base branch has model changes without a "
+                    "migration" % (model_name, field_name)
+                )
+            if request["existing"] is None:
+                raise Problem(
+                    "Django asks which value existing rows of %s get for %s, and the ticket does "
+                    "not say" % (model_name, field_name)
+                )
+            return stated_value(request["existing"])
+
+        def ask_not_null_addition(self, field_name, model_name):
+            return self._answer(field_name, model_name)
+
+        def ask_auto_now_add_addition(self, field_name, model_name):
+            return self._answer(field_name, model_name)
+
+        def ask_not_null_alteration(self, field_name, model_name):
+            raise Problem(
+                "Django asks about %s of %s becoming NOT NULL, which is not what the ticket is "
+                "about. The base branch has model changes without a migration"
+                % (field_name, model_name)
+            )
+
+        def ask_unique_callable_default_addition(self, field_name, model_name):
+            raise Problem(
+                "%s of %s is unique, and its default would be the same for all existing rows"
+                % (field_name, model_name)
+            )
+
+        def ask_rename(self, model_name, old_name, new_name, field_instance):
+            return False
+
+        def ask_rename_model(self, old_model_state, new_model_state):
+            return False
+
+        def ask_initial(self, app_label):
+            return False
+
+    return Questioner
+
+
+def detector_class(base, request, carriers, labels, report):
+    """Django's detector; what it finds for other apps is left out, or refused if needed."""
+    asked = {(model._meta.app_label, model._meta.model_name) for model in carriers}
+
+    class Detector(base):
+        def changes(self, *args, **kwargs):
+            found = super().changes(*args, **kwargs)
+            for label in list(found):
+                if label not in labels:
+                    report["unasked"] += [
+                        "%s: %s" % (label, operation.describe())
+                        for migration in found.pop(label)
+                        for operation in migration.operations
+                    ]
+            for label, migrations in found.items():
+                for migration in migrations:
+                    for operation in migration.operations:
+                        fill_existing(request, asked, label, operation)
+                    report["migrations"].append(described(label, migration))
+            return found
+
+    return Detector
+
+
+def fill_existing(request, asked, label, operation):
+    """Give existing rows the stated value where Django would have filled them otherwise."""
+    from django.db.models import NOT_PROVIDED
+
+    if request["existing"] is None or type(operation).__name__ != "AddField":
+        return
+    model = operation.model_name.lower()
+    plain = model[len("historical") :] if model.startswith("historical") else model
+    named = (label, model) in asked or (label, plain) in asked
+    if not named or operation.name != request["field"] or not operation.preserve_default:
+        return
+    value = stated_value(request["existing"])
+    field = operation.field
+    by_itself = field.default if field.default is not NOT_PROVIDED else field.get_default()
+    if type(by_itself) is type(value) and by_itself == value:
+        return
+    field = field.clone()
+    field.default = value
+    operation.field = field
+    operation.preserve_default = False
+
+
+def described(label, migration):
+    """One migration in words."""
+    return {
+        "app": label,
+        "name": migration.name,
+        "operations": [
+            {
+                "class": type(operation).__name__,
+                "model": getattr(operation, "model_name", None),
+                "field": getattr(operation, "name", None),
+                "deconstructed": repr(operation.deconstruct()),
+                "preserve_default": getattr(operation, "preserve_default", None),
+                "text": operation.describe(),
+            }
+            for operation in migration.operations
+        ],
+    }
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def migration_files(labels):
+    """Every file in the migrations folders, with its content."""
+    from django.db.migrations.loader import MigrationLoader
+
+    found = {}
+    for label in labels:
+        module = importlib.import_module(MigrationLoader.migrations_module(label)[0])
+        for folder, folders, names in os.walk(os.path.dirname(module.__file__)):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for name in names:
+                path = os.path.join(folder, name)
+                if not name.endswith(".pyc") and os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        found[path] = file.read()
+    return found
+
+
+def shown(path):
+    return os.path.relpath(path, os.getcwd())
+
+
+@contextlib.contextmanager
+def without_gate_tools():
+    """Django formats with a `black` on PATH: only the repository's own may count."""
+    before = os.environ.get("PATH", "")
+    kept = [entry for entry in before.split(os.pathsep) if not entry.startswith("/gate/")]
+    os.environ["PATH"] = os.pathsep.join(kept)
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def apply_formatters(tools, new, before):
+    """Format new migrations with a tool that leaves all existing ones as they are."""
+    if not new:
+        return
+    commands = {"black": ["black", "-q"], "ruff": ["ruff", "format", "-q", "--force-exclude"]}
+    siblings = [
+        path
+        for path in before
+        if os.path.basename(path)[:1].isdigit() and os.path.dirname(path) == os.path.dirname(new[0])
+    ]
+    for tool in tools:
+        if siblings and shutil.which(tool):
+            command = commands[tool]
+            checked = subprocess.run(command + ["--check"] + siblings, capture_output=True)
+            if checked.returncode == 0:
+                subprocess.run(command + new, capture_output=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,13 @@
+"""All recipes, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from agent.recipes.add_field.recipe import AddDjangoField
+from agent.recipes.recipe import Recipe
+
+RECIPES: tuple[Recipe, ...] = (AddDjangoField(),)
+
+
+def by_name(name: str) -> Recipe:
+    """Return the recipe of that name, as triage chose it."""
+    return next(recipe for recipe in RECIPES if recipe.name == name)

@@ -1,0 +1,187 @@
+"""The structure of a ticket's text: headings, tables, lists and front matter apart from prose.
+
+Owns the forms in which people state facts (`### Heading` blocks of issue forms, `- key: value`
+lists, tables, front matter, code). What the keys mean is left to the recipe that asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: What an issue form leaves behind where nothing was filled in.
+_UNANSWERED = frozenset({"", "_no response_", "no response"})
+
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})")
+_CHECKBOX = re.compile(r"[ \t]*[-*+][ \t]+\[(?P<mark>[ xX])\][ \t]+(?P<text>.*)$")
+_PAIR = re.compile(
+    r"[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?"
+    r"(?P<key>(?:\*\*|__|`)?[A-Za-z][\w .\-/()]*?(?:\*\*|__|`)?)"
+    r"[ \t]*(?:[:=](?:\*\*|__)?)(?P<value>(?:[ \t].*|[^=:/\s].*)?)$"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One fact as stated under a name."""
+
+    key: str
+    """Lower case, single spaces, no markup."""
+    value: str
+    place: str
+    """In words: where it is stated."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A ticket's text, taken apart."""
+
+    entries: tuple[Entry, ...]
+    prose: str
+    """Everything that is not an entry or code, in order."""
+    code: tuple[str, ...]
+    """Contents of fences, and of inline code."""
+
+
+def key_of(text: str) -> str:
+    """A key without markup, case and punctuation."""
+    plain = re.sub(r"[*`_]+", lambda mark: "_" if mark.group() == "_" else "", text)
+    return " ".join(re.sub(r"[?:.]+$", "", plain.strip()).replace("_", " ").split()).lower()
+
+
+def read(body: str, known: Callable[[str], bool]) -> Document:
+    """Take a ticket's text apart; a key counts only if it is `known`."""
+    return _Reader(body, known).read()
+
+
+class _Reader:
+    def __init__(self, body: str, known: Callable[[str], bool]) -> None:
+        self._lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._known = known
+        self._entries: list[Entry] = []
+        self._prose: list[str] = []
+        self._code: list[str] = []
+
+    def read(self) -> Document:
+        position = self._front_matter()
+        while position < len(self._lines):
+            position = self._block(position)
+        prose = "\n".join(self._prose)
+        inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose)
+        return Document(tuple(self._entries), prose, tuple(self._code + inline))
+
+    def _add(self, key: str, value: str, place: str) -> None:
+        if value.strip().lower() not in _UNANSWERED:
+            self._entries.append(Entry(key_of(key), value.strip(), place))
+
+    def _front_matter(self) -> int:
+        lines = self._lines
+        start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+        if lines[start].strip() != "---":
+            return 0
+        end = next((n for n in range(start + 1, len(lines)) if lines[n].strip() == "---"), None)
+        if end is None:
+            return 0
+        key, value = "", ""
+        for line in [*lines[start + 1 : end], "end:"]:
+            pair = re.match(r"(?P<key>[A-Za-z][\w .\-]*?)[ \t]*:(?P<value>[ \t].*)?$", line)
+            if pair is None:
+                value += "\n" + line.strip()
+                continue
+            if key and self._known(key_of(key)):
+                self._add(key, value, f"“{key}” in the front matter")
+            key, value = pair["key"], (pair["value"] or "").strip()
+        return end + 1
+
+    def _block(self, position: int) -> int:
+        line = self._lines[position]
+        if heading := _HEADING.match(line):
+            return self._heading(heading["text"], position + 1)
+        if _FENCE.match(line):
+            content, position = self._fence(position)
+            self._code.append(content)
+            return position
+        if line.lstrip().startswith("|"):
+            return self._table(position)
+        if box := _CHECKBOX.match(line):
+            self._checkbox(box["text"], box["mark"].lower() == "x", line)
+            return position + 1
+        pair = _PAIR.match(line)
+        if pair and self._known(key_of(pair["key"])):
+            key = key_of(pair["key"])
+            self._add(key, pair["value"], f"“{line.strip()[:60]}”")
+            return position + 1
+        self._prose.append(line)
+        return position + 1
+
+    def _fence(self, position: int) -> tuple[str, int]:
+        opened = _FENCE.match(self._lines[position])
+        mark = opened["mark"] if opened else "```"
+        end = position + 1
+        while end < len(self._lines) and not self._lines[end].strip().startswith(mark):
+            end += 1
+        return "\n".join(self._lines[position + 1 : end]), end + 1
+
+    def _heading(self, text: str, position: int) -> int:
+        if not self._known(key_of(text)):
+            self._prose += ["", text, ""]
+            return position
+        while position < len(self._lines) and not self._lines[position].strip():
+            position += 1
+        if position < len(self._lines) and _FENCE.match(self._lines[position]):
+            value, position = self._fence(position)
+            self._add(text, value, f"the heading “{text}”")
+            return position
+        taken: list[str] = []
+        while position < len(self._lines) and self._lines[position].strip():
+            if _HEADING.match(self._lines[position]):
+                break
+            taken.append(self._lines[position])
+            position += 1
+        if taken and all(_CHECKBOX.match(line) for line in taken):
+            for line in taken:
+                box = _CHECKBOX.match(line)
+                if box and self._known(key_of(box["text"])):
+                    self._checkbox(box["text"], box["mark"].lower() == "x", line)
+                elif box and len(taken) == 1:
+                    self._add(text, _answer(box["mark"] in "xX"), f"the heading “{text}”")
+                else:
+                    self._prose.append(line)
+            return position
+        self._add(text, "\n".join(taken), f"the heading “{text}”")
+        return position
+
+    def _checkbox(self, text: str, checked: bool, line: str) -> None:
+        if self._known(key_of(text)):
+            self._add(text, _answer(checked), f"the box “{text}”")
+        elif checked:
+            self._prose.append(text)
+
+    def _table(self, position: int) -> int:
+        rows: list[list[str]] = []
+        while position < len(self._lines) and self._lines[position].lstrip().startswith("|"):
+            row = re.split(r"(?<!\\)\|", self._lines[position].strip().strip("|"))
+            cells = [cell.strip().replace("\\|", "|") for cell in row]
+            if not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
+                rows.append(cells)
+            position += 1
+        header = rows[0] if rows else []
+        across = sum(self._known(key_of(cell)) for cell in header)
+        if len(rows) > 1 and across >= 2:
+            for row in rows[1:]:
+                for key, value in zip(header, row, strict=False):
+                    if self._known(key_of(key)):
+                        self._add(key, value, f"the table column “{key}”")
+            return position
+        for row in rows:
+            if len(row) == 2 and self._known(key_of(row[0])):
+                self._add(row[0], row[1], f"the table row “{row[0]}”")
+            elif row is not header:
+                self._prose.append(" ".join(row))
+        return position
+
+
+def _answer(checked: bool) -> str:
+    return "yes" if checked else "no"

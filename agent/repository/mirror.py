@@ -1,0 +1,142 @@
+"""Our own bare copy of a repository: one per repository, brought up to date by fetching.
+
+Owns the mirror's folder, its lock, and its repair after a git that was cut off: a new mirror
+appears under its name only when it is complete, and one that is damaged is made anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import RepositoryUnfit
+from agent.repository import folders, process
+from agent.repository.process import GitFailed, Place
+
+_FETCH_SECONDS = 3600.0
+_FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
+
+# The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone.
+_ATTRIBUTES = "* -text -ident !eol !crlf !working-tree-encoding !filter\n"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The mirror while it is ours alone."""
+
+    place: Place
+    scratch: Path
+    """Empty, and gone afterwards."""
+
+
+def path(root: Path, mirrors: Path) -> Path:
+    """Name the mirror of the repository at `root`."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower()[:40] or "repository"
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+    return mirrors / f"{slug}-{digest}.git"
+
+
+@contextmanager
+def held(mirror: Path) -> Iterator[Hold]:
+    """Wait until no other run uses the mirror, and keep it for this one."""
+    mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    scratch = mirror.with_suffix(".scratch")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folders.delete(scratch)
+        scratch.mkdir(mode=0o700)
+        try:
+            yield Hold(Place(mirror, lock), scratch)
+        finally:
+            folders.delete(scratch)
+    finally:
+        os.close(lock)
+
+
+def update(hold: Hold, view: Place, commit: str) -> None:
+    """Fetch branches, tags and the commit; nothing half done stays whatever happens.
+
+    Raises:
+        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        GitFailed: The fetch failed otherwise.
+    """
+    mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
+    folders.delete(fresh)
+    if mirror.exists():
+        _sweep(mirror)
+        try:
+            _fetch(hold.place, view, commit)
+        except GitFailed as problem:
+            _sweep(mirror)
+            if process.no_space(problem) or sound(hold.place):
+                raise
+            folders.delete(mirror)
+    if not mirror.exists():
+        try:
+            _make(Place(fresh, hold.place.lock), view, commit)
+            fresh.rename(mirror)
+        finally:
+            folders.delete(fresh)
+
+
+def sound(place: Place) -> bool:
+    """Whether every object that the mirror's refs need is there."""
+    try:
+        process.run(place, "fsck", "--connectivity-only", "--no-dangling")
+    except GitFailed:
+        return False
+    return True
+
+
+def _make(place: Place, view: Place, commit: str) -> None:
+    form = process.run(view, "rev-parse", "--show-object-format").decode().strip()
+    process.run(place, "init", "--quiet", "--bare", "--template=", f"--object-format={form}")
+    place.git_dir.joinpath("info").mkdir()
+    place.git_dir.joinpath("info", "attributes").write_text(_ATTRIBUTES)
+    _fetch(place, view, commit)
+
+
+def _fetch(place: Place, view: Place, commit: str) -> None:
+    try:
+        process.run(
+            place,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--update-shallow",
+            "--",
+            str(view.git_dir),
+            "+refs/heads/*:refs/heads/*",
+            "+refs/tags/*:refs/tags/*",
+            "+refs/remotes/*:refs/remotes/*",
+            f"+{commit}:refs/mergewright/bases/{commit}",
+            seconds=_FETCH_SECONDS,
+        )
+    except GitFailed as problem:
+        if found := _FSCK.search(problem.message):
+            raise RepositoryUnfit(
+                "git refuses an object of this repository as dangerous or damaged: "
+                f"{found['object']}: {found['words']}. "
+                "It has to be removed from the history, for example with git filter-repo"
+            ) from problem
+        raise
+
+
+def _sweep(mirror: Path) -> None:
+    """Remove what an interrupted git leaves behind; the lock is ours, so nobody uses it."""
+    for pattern in ("*.lock", "objects/pack/tmp_*", "objects/*/tmp_obj_*", "objects/tmp_*"):
+        for left in mirror.glob(pattern):
+            left.unlink(missing_ok=True)
+    for left in mirror.joinpath("refs").rglob("*.lock"):
+        left.unlink(missing_ok=True)

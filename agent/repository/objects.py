@@ -1,0 +1,84 @@
+"""Write a Change as git objects, on top of its base commit. No work tree takes part."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.domain import Change
+from agent.errors import EditFailed
+from agent.repository import process
+from agent.repository.mirror import Hold
+from agent.repository.process import Place
+
+REGULAR = frozenset({b"100644", b"100755"})
+"""Modes of the files that are worked on; links and submodules stay as they are."""
+
+
+@contextmanager
+def writing(hold: Hold, *, keep: bool) -> Iterator[Place]:
+    """Work on an index in the scratch folder; new objects go there too unless they are kept."""
+    place = hold.place.using(GIT_INDEX_FILE=hold.scratch / "index")
+    if not keep:
+        objects = hold.scratch / "objects"
+        objects.mkdir()
+        place = place.using(
+            GIT_OBJECT_DIRECTORY=objects,
+            GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
+        )
+    yield place
+
+
+def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
+    """Write the tree of a Change; modes and contents of all other files stay what they are.
+
+    Raises:
+        EditFailed: The Change was made from something else than the commit.
+    """
+    if change.base_commit != commit:
+        raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
+    _require_base(place, commit, change)
+    written = []
+    for number, file in enumerate(change.files):
+        if file.after is not None:
+            content = scratch / f"content-{number}"
+            content.write_bytes(file.after)
+            written.append(content)
+    names = "".join(f"{content}\n" for content in written).encode()
+    args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+    ids = iter(process.run(place, *args, stdin=names).decode().split())
+    gone, present = [], []
+    for file in change.files:
+        if file.after is None:
+            gone.append(f"0 {'0' * len(commit)}\t{file.path}\0")
+        else:
+            mode = "100755" if file.executable else "100644"
+            present.append(f"{mode} {next(ids)}\t{file.path}\0")
+    process.run(place, "read-tree", commit)
+    # What goes comes first: a file may stand where a folder is needed.
+    entries = "".join(gone + present).encode()
+    process.run(place, "update-index", "-z", "--index-info", stdin=entries)
+    return process.run(place, "write-tree").decode().strip()
+
+
+def _require_base(place: Place, commit: str, change: Change) -> None:
+    """Refuse a Change whose `before` is not what the commit has."""
+    algorithm = "sha1" if len(commit) == 40 else "sha256"
+    wanted = {file.path: file.before for file in change.files}
+    found: dict[str, tuple[bytes, str]] = {}
+    for record in process.records(place, "ls-tree", "-r", "-z", commit):
+        about, _, path = record.partition(b"\t")
+        if (known := os.fsdecode(path)) in wanted:
+            mode, _, object_id = about.split()
+            found[known] = mode, object_id.decode()
+    for name, before in wanted.items():
+        expected = None
+        if before is not None:
+            whole = b"blob %d\0" % len(before) + before
+            expected = hashlib.new(algorithm, whole).hexdigest()
+        mode, present = found.get(name, (b"100644", None))
+        if mode not in REGULAR or present != expected:
+            raise EditFailed(f"`{name}` is not in commit {commit[:12]} as the change has it")

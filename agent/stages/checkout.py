@@ -1,0 +1,47 @@
+"""Checkout: fix the base commit, lay out its files, read what the repository demands there."""
+
+from __future__ import annotations
+
+from agent import worktree
+from agent.domain import Checkout, Contract, Run
+from agent.errors import ConfigInvalid
+from agent.services import Services
+from repo_config import detect, load
+
+
+def prepare(run: Run, svc: Services) -> Checkout:
+    """Bring our mirror up to date and pin the commit that the whole run is based on."""
+    settings = svc.settings
+    base = worktree.prepare(
+        run.repository,
+        run.base,
+        settings.home / "mirrors",
+        max_files=settings.max_files_in_tree,
+        max_bytes=settings.max_tree_mb * 1024**2,
+    )
+    branch = f" ({base.base_branch})" if base.base_branch else ""
+    svc.say(f"base commit {base.commit[:12]}{branch}")
+    if base.uncommitted:
+        svc.say(
+            f"{base.uncommitted} file(s) with uncommitted changes in {run.repository}"
+            " take no part; commit them first if the ticket needs them"
+        )
+    return base
+
+
+def contract(run: Run, base: Checkout, svc: Services) -> Contract:
+    """Read the configuration at the base commit and detect what it leaves open.
+
+    Raises:
+        ConfigInvalid: With file, line, column and the fix of every problem.
+    """
+    tree = worktree.lay_out(base, svc.base_folder(run))
+    try:
+        if run.config_text is None:
+            found = load.find(tree)
+            config, source = load.from_tree(tree), found and found.name
+        else:
+            config, source = load.from_text(run.config_text, "--config"), "--config"
+    except load.ConfigProblem as problem:
+        raise ConfigInvalid(str(problem)) from problem
+    return Contract(config=config, project=detect.project(tree, config), source=source)

@@ -1,0 +1,92 @@
+"""Checks: run everything the repository has on the change, and hold it against base.
+
+The files that are checked are laid out anew from the base commit and the Change, so that what
+is judged is what will be committed. What a check writes is thrown away with its room.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent import worktree
+from agent.checks import comparison, gate, measuring, mutes
+from agent.checks.check import TESTS, Site, granted
+from agent.domain import (
+    Change,
+    CheckReport,
+    CheckResult,
+    ClearedChange,
+    Comparison,
+    Prepared,
+    Status,
+)
+from agent.services import Services
+
+
+def run(cleared: ClearedChange, prepared: Prepared, svc: Services) -> CheckReport:
+    """Run all checks on the change.
+
+    Where the change touches what the checks are configured by, they are first run under the
+    base commit's rules and with its tests; these results carry `comparison.BASE_RULES` in their
+    names.
+    """
+    change, project = cleared.change, prepared.contract.project
+    head = svc.head_folder(prepared.run)
+    results: tuple[CheckResult, ...] = ()
+    if rules := gate.rule_files(change, project):
+        svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
+        results = _under_base_rules(change, rules, prepared, svc)
+        svc.say("checks on the whole change")
+    site = _laid_out(change, head, prepared, svc)
+    measured = measuring.measure(site, svc.sandbox, svc.say)
+    return CheckReport(
+        side="head",
+        commit=prepared.checkout.commit,
+        change_digest=change.digest,
+        results=(*results, *(_with_mutes(result, change) for result in measured)),
+    )
+
+
+def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
+    """Hold the two sides against each other, check by check."""
+    return comparison.compare(base, head)
+
+
+def _under_base_rules(
+    change: Change, rules: frozenset[str], prepared: Prepared, svc: Services
+) -> tuple[CheckResult, ...]:
+    """Run the tools without the changes to rules, and the tests also without those to tests."""
+    folder = svc.head_folder(prepared.run).with_name("base-rules")
+    kept = gate.without(change, rules)
+    results = []
+    tests = gate.without(kept, gate.test_files(change))
+    for part, wanted in ((kept, False), (tests, True)):
+        site = _laid_out(part, folder, prepared, svc)
+        results += [
+            result.model_copy(update={"name": result.name + comparison.BASE_RULES})
+            for result in measuring.measure(site, svc.sandbox, svc.say, tests=wanted)
+            if result.status is not Status.ABSENT
+        ]
+    return tuple(results)
+
+
+def _laid_out(change: Change, folder: Path, prepared: Prepared, svc: Services) -> Site:
+    tree = worktree.lay_out(prepared.checkout, folder)
+    tree.replay(change)
+    return Site(
+        tree=folder,
+        environment=prepared.environment,
+        config=prepared.contract.config,
+        project=prepared.contract.project,
+        limits=granted(svc.settings),
+    )
+
+
+def _with_mutes(result: CheckResult, change: Change) -> CheckResult:
+    """Add what the change hides from a tool to what the tool found."""
+    if result.status is Status.ABSENT or result.name == TESTS:
+        return result
+    if hidden := mutes.added(change, result.name):
+        status = Status.FAILED if result.status is Status.PASSED else result.status
+        return result.model_copy(update={"items": (*result.items, *hidden), "status": status})
+    return result

@@ -1,0 +1,216 @@
+"""Decide over all facts: publish, or withhold and say why.
+
+Pure, and no opinion: the first row of `TABLE` that holds decides. The documentation prints the
+same rows. Owns the order of the reasons and the sentence for maintainers; the facts come from
+`checks` and `policy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from agent.domain import (
+    CheckItem,
+    ClearedChange,
+    Comparison,
+    Contract,
+    Reason,
+    Severity,
+    Status,
+    Verdict,
+)
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is decided over."""
+
+    compared: tuple[Comparison, ...]
+    cleared: ClearedChange
+    contract: Contract
+
+    @property
+    def tests(self) -> tuple[Comparison, ...]:
+        """The comparisons that count tests."""
+        return tuple(check for check in self.compared if check.counts_tests)
+
+    @property
+    def tests_are_off(self) -> bool:
+        """Whether the configuration switched the tests off, in so many words."""
+        return self.contract.config.checks.tests.runner == "off"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the decision table."""
+
+    fact: str
+    """When it holds, in words."""
+    publish: bool
+    reason: Reason
+    sentence: Callable[[Facts], str | None]
+    """The sentence for maintainers; None where the row does not hold."""
+
+
+def weigh(
+    compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Contract
+) -> Verdict:
+    """Publish only what is proved to break nothing; otherwise name what is in the way."""
+    facts = Facts(compared, cleared, contract)
+    for row in TABLE:
+        sentence = row.sentence(facts)
+        if sentence is not None:
+            return Verdict(publish=row.publish, reason=row.reason, sentence=sentence)
+    raise AssertionError("the last row of the decision table always holds")
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def _blocked(facts: Facts) -> str | None:
+    for finding in facts.cleared.findings:
+        if finding.severity is Severity.BLOCK:
+            return f"The rule {finding.rule} forbids the change: {finding.path} {finding.message}."
+    return None
+
+
+def _new_failures(facts: Facts) -> str | None:
+    failing = [check for check in facts.compared if check.new_failures]
+    if not failing:
+        return None
+    first = failing[0]
+    count = len(first.new_failures)
+    if first.counts_tests:
+        said = f"{_count(count, 'test')} that did not fail before {'do' if count > 1 else 'does'}"
+    else:
+        said = _count(count, "new finding")
+    others = [check.name for check in failing[1:]]
+    also = f" Also red: {', '.join(others)}." if others else ""
+    return f"{_named(first)}: {said}: {_first(first.new_failures)}.{also}"
+
+
+def _gone(facts: Facts) -> str | None:
+    for check in facts.compared:
+        if check.gone:
+            shown = _listed(check.gone)
+            are = "are" if len(check.gone) > 1 else "is"
+            return (
+                f"{_named(check)}: {_count(len(check.gone), 'test')} of the base commit {are}"
+                f" gone with the change: {shown}."
+            )
+    return None
+
+
+def _failed(facts: Facts) -> str | None:
+    for check in facts.compared:
+        if check.verdict is Status.FAILED:
+            why = check.reason or "it fails with the change and did not before"
+            return f"{_named(check)}: {why.rstrip('.')}."
+    return None
+
+
+def _unverified(facts: Facts) -> str | None:
+    for check in facts.compared:
+        proved = check.verdict is Status.PASSED and Status.UNVERIFIED not in (
+            check.base,
+            check.head,
+        )
+        if not proved:
+            why = check.reason or "its result could not be proved"
+            return f"{_named(check)} proves nothing: {why.rstrip('.')}."
+    return None
+
+
+def _no_tests(facts: Facts) -> str | None:
+    if facts.tests_are_off:
+        return None
+    switch = "To work without tests, set checks.tests.runner to off."
+    if not facts.tests:
+        return f"The repository has no test suite that was found. {switch}"
+    if any(check.head_count == 0 for check in facts.tests):
+        return f"The test suite ran no test at all. {switch}"
+    return None
+
+
+def _ready(facts: Facts) -> str:
+    names = [check.name for check in facts.compared]
+    said = [
+        f"Nothing fails that did not fail before: {', '.join(names)}."
+        if names
+        else "No check runs in this repository."
+    ]
+    said += [_test_counts(check) for check in facts.tests]
+    if facts.tests_are_off:
+        said.append("Tests are switched off in the configuration.")
+    for check in facts.compared:
+        if check.head_failures:
+            word = "failure" if check.counts_tests else "finding"
+            said.append(f"{_named(check)}: {_count(check.head_failures, word)} as on base.")
+    if remarks := [
+        finding for finding in facts.cleared.findings if finding.severity is Severity.REVIEW
+    ]:
+        said.append(f"{_count(len(remarks), 'place')} to look at first, below.")
+    return " ".join(said)
+
+
+#: The decision table: the first row that holds decides.
+TABLE: tuple[Row, ...] = (
+    Row("a rule of the repository forbids the change", False, Reason.POLICY, _blocked),
+    Row(
+        "a test or a finding fails that did not fail on base",
+        False,
+        Reason.NEW_FAILURES,
+        _new_failures,
+    ),
+    Row("a test of base is gone", False, Reason.NEW_FAILURES, _gone),
+    Row("a check fails as a whole, or is gone", False, Reason.NEW_FAILURES, _failed),
+    Row("a check does not prove its result, on either side", False, Reason.UNVERIFIED, _unverified),
+    Row(
+        "there are no tests, or none ran, and they are not switched off",
+        False,
+        Reason.NO_TESTS,
+        _no_tests,
+    ),
+    Row("none of these", True, Reason.READY, _ready),
+)
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def _named(check: Comparison) -> str:
+    return check.name[:1].upper() + check.name[1:]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def _test_counts(check: Comparison) -> str:
+    new = f", {len(check.added):,} new" if check.added else ""
+    return (
+        f"{_named(check)}: {check.base_count:,} on base, {check.head_count:,} with the"
+        f" change{new}."
+    )
+
+
+def _first(items: tuple[CheckItem, ...]) -> str:
+    return _listed([_described(item) for item in items])
+
+
+def _described(item: CheckItem) -> str:
+    first_line = item.text.strip().partition("\n")[0]
+    place = f" at {item.place}" if item.place else ""
+    if item.outcome in {"failed", "error"}:
+        # A test is known by its id; what it printed is in the table below.
+        return item.item_id
+    return f"{first_line or item.item_id}{place}"
+
+
+def _listed(things: Iterable[str]) -> str:
+    several = list(things)
+    more = len(several) - _SHOWN
+    return ", ".join(several[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,81 @@
+"""Edit: carry the plan out on the head tree; what comes out is a Change, nothing else.
+
+The Change is complete before any check runs; what checks write is thrown away with their room.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+
+from agent import worktree
+from agent.domain import Change, Plan, Prepared
+from agent.editing.tree import WorkTree
+from agent.environments import rooms
+from agent.errors import EditFailed
+from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
+from agent.recipes import registry
+from agent.recipes.recipe import ProducingCommand, Recipe
+from agent.services import Services
+
+_PRODUCE_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
+
+
+def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
+    """Let the recipe edit, and produce in a room what only the framework can write.
+
+    Raises:
+        EditFailed: What was produced is not what was asked for, or nothing was changed.
+    """
+    recipe = registry.by_name(plan.recipe)
+    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run))
+    edits = recipe.apply(tree, plan.parameters)
+    for path, content in edits.files.items():
+        tree.write(path, content)
+        svc.say(f"edited {path}")
+    notes = edits.notes
+    if command := recipe.produce(plan.parameters, prepared.contract.project):
+        notes += _produce(command, recipe, plan, tree, prepared, svc)
+    files = tree.changes()
+    if not files:
+        raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
+    return Change(base_commit=prepared.checkout.commit, files=files, notes=notes)
+
+
+def _produce(
+    command: ProducingCommand,
+    recipe: Recipe,
+    plan: Plan,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+) -> tuple[str, ...]:
+    """Run the recipe's one producing command; add the new files it is allowed to make."""
+    report_path = f"{ROOM_OUT}/{command.report}"
+    order = rooms.order(
+        prepared.environment,
+        svc.head_folder(prepared.run),
+        (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
+        environ={**prepared.contract.config.env, **command.environ},
+        limits=_PRODUCE_LIMITS,
+        collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
+    )
+    result = svc.sandbox.run(order)
+    if result.limit or result.exit_code != 0 or report_path not in result.files:
+        ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
+        raise EditFailed(
+            f"{command.script} ended with {ending}; it printed:\n{result.output.strip()[-4000:]}"
+        )
+    produced = {
+        path.removeprefix(f"{ROOM_TREE}/"): content
+        for path, content in result.files.items()
+        if path.startswith(f"{ROOM_TREE}/")
+    }
+    present = set(tree.paths())
+    for path in produced:
+        if path in present or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+            raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
+    notes = recipe.accept_produced(plan.parameters, result.files[report_path], produced)
+    for path, content in sorted(produced.items()):
+        tree.write(path, content)
+        svc.say(f"produced {path}")
+    return notes

@@ -1,0 +1,21 @@
+"""Environment: the repository's own Python and dependencies, built without trusting them."""
+
+from __future__ import annotations
+
+from agent.domain import Checkout, Contract, Environment, Run
+from agent.environments import build as environments
+from agent.services import Services
+
+
+def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
+    """Take the environment from the store, or build it.
+
+    Raises:
+        EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
+    """
+    request = environments.EnvironmentRequest(
+        tree=str(svc.base_folder(run)),
+        nearest_tag=base.nearest_tag,
+        python=contract.config.python,
+    )
+    return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

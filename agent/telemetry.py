@@ -1,0 +1,106 @@
+"""What a run leaves behind while it happens: a log for people and structured events.
+
+`RunLog` is the run's full log, a text file that only grows; `configure` sets up structlog, whose
+events carry the run id.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from functools import singledispatch
+from pathlib import Path
+
+import structlog
+
+from agent import cleaning
+from agent.domain import Change, CheckReport, CheckResult, Comparison, Environment, Finding, Record
+
+
+def configure(*, verbose: bool) -> None:
+    """Send structured events to stderr as JSON lines: warnings only, or all when verbose."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(10 if verbose else 30),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+class RunLog:
+    """The full log of one run; every line is on disk before the next thing happens."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+
+    def line(self, text: str) -> None:
+        """Append one line with the time in UTC."""
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        self._append(f"{stamp} {cleaning.terminal(text)}\n")
+
+    def result(self, name: str, result: object) -> None:
+        """Append what a step gave back, as far as a person wants to read it."""
+        if isinstance(result, Record) and (told := tell(result)):
+            self._append(f"---- {name}\n{told.rstrip()}\n----\n")
+
+    def _append(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+
+
+@singledispatch
+def tell(result: object) -> str:
+    """Say what a step's result means; empty for records that need no words in the log."""
+    return ""
+
+
+@tell.register
+def _(result: Environment) -> str:
+    sources = ", ".join(result.sources) or "nothing declared"
+    packages = "\n".join(f"  {package}" for package in result.packages)
+    return f"Python {result.python}, from {sources}, key {result.key}\n{packages}"
+
+
+@tell.register
+def _(result: Change) -> str:
+    notes = "\n".join(f"  {note}" for note in result.notes)
+    paths = "\n".join(f"  {path}" for path in result.paths)
+    return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
+
+
+@tell.register
+def _(result: CheckReport) -> str:
+    return "\n\n".join(_tell_check(result.side, check) for check in result.results)
+
+
+def _tell_check(side: str, check: CheckResult) -> str:
+    head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
+    if check.reason:
+        head += f" ({check.reason})"
+    lines = [head]
+    if check.command:
+        lines.append("$ " + " ".join(check.command))
+    if check.output:
+        lines.append(cleaning.terminal(check.output).rstrip())
+    return "\n".join(lines)
+
+
+def tell_comparison(comparison: Comparison) -> str:
+    """One line for the end of the log."""
+    text = (
+        f"{comparison.name}: base {comparison.base.value}, head {comparison.head.value},"
+        f" {len(comparison.new_failures)} new"
+    )
+    return f"{text} ({comparison.reason})" if comparison.reason else text
+
+
+def tell_finding(finding: Finding) -> str:
+    """One line for a finding."""
+    place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
+    return f"{finding.severity.value} {finding.rule} {place}: {finding.message}"

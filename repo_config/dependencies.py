@@ -1,0 +1,103 @@
+"""Which packages a project says it needs, and where it says so.
+
+Names only, without versions: enough to recognise frameworks and tools. What is installed is
+decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from packaging.utils import canonicalize_name
+
+from repo_config.project_files import Files, table, texts
+
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+_FACTOR = re.compile(r"\s*[\w,{}!.-]+:\s+")
+_ASIDE = frozenset(
+    {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
+    | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
+)
+_MOST_FILES = 40
+
+
+class Dependency(NamedTuple):
+    """One declared package."""
+
+    name: str
+    """Normalised."""
+    origin: str
+    runtime: bool
+    """Whether the project itself needs it, not only its development."""
+
+
+def declared(files: Files) -> tuple[Dependency, ...]:
+    """All declared packages, in the order in which they were found."""
+    found: list[Dependency] = []
+    for lines, origin, runtime in _lists(files):
+        for line in lines:
+            name = _NAME.match(line)
+            if name and not line.lstrip().startswith("-"):
+                found.append(Dependency(canonicalize_name(name[1]), origin, runtime))
+    return tuple(found)
+
+
+def _lists(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+    yield from _pyproject(files)
+    setup = files.ini("setup.cfg")
+    options = setup.get("options", {})
+    yield options.get("install_requires", "").splitlines(), "setup.cfg: install_requires", True
+    yield options.get("tests_require", "").splitlines(), "setup.cfg: tests_require", False
+    for extra, value in setup.get("options.extras_require", {}).items():
+        yield value.splitlines(), f"setup.cfg: extras_require.{extra}", False
+    call = files.setup_call
+    yield call.get("install_requires", []), "setup.py: install_requires", True
+    for key in ("tests_require", "extras_require"):
+        yield call.get(key, []), f"setup.py: {key}", False
+    pipfile = files.toml("Pipfile")
+    yield list(table(pipfile, "packages")), "Pipfile: packages", True
+    yield list(table(pipfile, "dev-packages")), "Pipfile: dev-packages", False
+    for path in _requirement_files(files):
+        yield (
+            files.text(path).splitlines(),
+            path,
+            not _ASIDE & set(re.split(r"[^a-z]+", path.lower())),
+        )
+    for section, values in files.ini("tox.ini").items():
+        lines = [_FACTOR.sub("", line) for line in values.get("deps", "").splitlines()]
+        yield lines, f"tox.ini: [{section}] deps", False
+
+
+def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+    data, name = files.pyproject, "pyproject.toml"
+    yield texts(table(data, "project").get("dependencies")), f"{name}: project.dependencies", True
+    for place in (("project", "optional-dependencies"), ("dependency-groups",)):
+        for key, value in table(data, *place).items():
+            yield texts(value), f"{name}: {'.'.join(place)}.{key}", False
+    poetry = table(data, "tool", "poetry")
+    yield list(table(poetry, "dependencies")), f"{name}: tool.poetry.dependencies", True
+    yield list(table(poetry, "dev-dependencies")), f"{name}: tool.poetry.dev-dependencies", False
+    for group in table(poetry, "group"):
+        packages = list(table(poetry, "group", group, "dependencies"))
+        yield packages, f"{name}: tool.poetry.group.{group}", False
+    uv = table(data, "tool", "uv").get("dev-dependencies")
+    yield texts(uv), f"{name}: tool.uv.dev-dependencies", False
+    for key, value in table(data, "tool", "pdm", "dev-dependencies").items():
+        yield texts(value), f"{name}: tool.pdm.dev-dependencies.{key}", False
+    for environment in (hatch := table(data, "tool", "hatch", "envs")):
+        for key in ("dependencies", "extra-dependencies"):
+            origin = f"{name}: tool.hatch.envs.{environment}.{key}"
+            yield texts(table(hatch, environment).get(key)), origin, False
+
+
+def _requirement_files(files: Files) -> list[str]:
+    """Requirements files at the root or one folder below, the shortest paths first."""
+    found = []
+    for path in files.paths:
+        if path.endswith((".txt", ".in")) and path.count("/") <= 1:
+            folder, _, name = path.rpartition("/")
+            if "requirements" in name.lower() or folder.lower() in ("requirements", "reqs"):
+                found.append(path)
+    return sorted(found, key=lambda path: (path.count("/"), path))[:_MOST_FILES]

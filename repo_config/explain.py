@@ -1,0 +1,139 @@
+"""Turn what the models say about a configuration into words: what is wrong, where, the way out.
+
+One problem for each value that is wrong. Which values are wrong is decided by `schema`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from repo_config import reference
+from repo_config.located import Located, Path, Problem, dotted, problem_at, resolve, shown
+from repo_config.values import WRONG_FORM
+
+#: What pydantic's location of a wrong key of a mapping ends with.
+_KEY = "[key]"
+
+
+def problems(error: ValidationError, root: Located, name: str) -> list[Problem]:
+    """One problem for each value that is wrong; alternatives of a union count as one."""
+    by_path: dict[tuple[Path, bool], tuple[Located, Any]] = {}
+    for detail in error.errors(include_url=False):
+        path, located = resolve(detail["loc"], root)
+        by_path.setdefault((path, detail["loc"][-1:] == (_KEY,)), (located, detail))
+    above = {path[:depth] for path, _ in by_path for depth in range(len(path))}
+    found = []
+    for (path, _), (located, detail) in by_path.items():
+        if path in above:
+            continue  # the alternative of a union that got further names the place
+        if detail["type"] == "extra_forbidden":
+            found.append(_unknown_key(path, located, name))
+        elif detail["type"] == WRONG_FORM:
+            found.append(_wrong_form(path, located, detail, name))
+        else:
+            found.append(_wrong_value(path, located, name))
+    return found
+
+
+def _unknown_key(path: Path, located: Located, name: str) -> Problem:
+    key, parent = str(path[-1]), path[:-1]
+    known = reference.keys_at(parent)
+    homes = [
+        f"under {dotted(where)}" if where else "at the top level"
+        for where, section in reference.sections()
+        if where != parent and key in section.model_fields
+    ]
+    near = nearest(key, known)
+    if homes and not any(_one_slip(key, candidate) for candidate in near):
+        fix = f"{key} belongs {' or '.join(homes)}"
+    elif near:
+        fix = f"Did you mean {' or '.join(near)}?"
+    else:
+        fix = f"Known keys here: {', '.join(known)}"
+    where = f" in {dotted(parent)}" if parent else ""
+    return problem_at(name, located.key_at, path, f"unknown key {shown(key)}{where}", fix)
+
+
+def nearest(key: str, known: tuple[str, ...]) -> list[str]:
+    """Known keys that were probably meant: those one slip away, else the most similar one."""
+    asked = key.lower().replace("-", "_")
+    slips = [candidate for candidate in known if _one_slip(asked, candidate)]
+    return slips or difflib.get_close_matches(asked, known, 1)
+
+
+def _one_slip(left: str, right: str) -> bool:
+    """Whether one letter was left out, added, replaced, or swapped with the next."""
+    for _ in range(2):  # what both begin with goes, then what both end with
+        same = next(
+            (
+                number
+                for number, (one, other) in enumerate(zip(left, right, strict=False))
+                if one != other
+            ),
+            min(len(left), len(right)),
+        )
+        left, right = left[same:][::-1], right[same:][::-1]
+    return max(len(left), len(right)) <= 1 or (len(left) == 2 and left == right[::-1])
+
+
+def _wrong_form(path: Path, located: Located, detail: Any, name: str) -> Problem:
+    context = detail["ctx"]
+    stands = located.words()
+    at = located.at
+    if detail["loc"][-1:] == (_KEY,):
+        at, stands = located.key_at, shown(str(path[-1]))
+    message = f"{dotted(path)}: {context['message']}: {stands}"
+    return problem_at(name, at, path, message, _sentence(context["fix"]))
+
+
+def _wrong_value(path: Path, located: Located, name: str) -> Problem:
+    form = reference.form_at(path)
+    message = f"{dotted(path)}: expected {reference.words(form)}; found {located.words()}"
+    if isinstance(located.value, float) and str(located.value) != located.written:
+        message += f" (without quotes it is {located.value})"
+    at = located.place if located.value is not None else located.key_at
+    return problem_at(name, at, path, message, _sentence(_way_out(path, form, located)))
+
+
+def _way_out(path: Path, form: Any, located: Located) -> str:
+    takes = reference.takes(form)
+    if located.value is None:
+        return "give a value, or remove the line"
+    if takes == {dict} or isinstance(located.value, list | dict):
+        keys = ", ".join(reference.keys_at(path))
+        return f"write keys below it: {keys}" if keys else f"write {reference.words(form)}"
+    if isinstance(located.value, str):
+        return _for_text(form, located.value)
+    known, quoted = reference.choices(form), _quoted(located.written)
+    if known:
+        return f"write {quoted} in quotes" if located.written in known else _one_of(known)
+    if str in takes:
+        return f"write {quoted} in quotes" if len(quoted) < 80 else "put it in quotes"
+    return f"write a list: [{quoted}]" if list in takes else f"write {reference.words(form)}"
+
+
+def _for_text(form: Any, text: str) -> str:
+    """The way out where a text stands and something else is expected."""
+    takes, known = reference.takes(form), reference.choices(form)
+    if int in takes:
+        return f"write {f'{text} without quotes' if text.isdecimal() else reference.words(form)}"
+    if known:
+        near = difflib.get_close_matches(text.lower(), known, 1)
+        return f"did you mean {near[0]}?" if near else _one_of(known)
+    return f"write a list: [{_quoted(text)}]" if list in takes else f"write {reference.words(form)}"
+
+
+def _one_of(known: tuple[str, ...]) -> str:
+    return f"write one of: {', '.join(known)}" if len(known) > 1 else f"write {known[0]}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else shown(text)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,190 @@
+"""Read the files by which a Python project describes itself, as data and each at most once.
+
+Nothing is imported or run; what cannot be read is noted and counts as absent. What the contents
+mean is left to the modules that ask.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from repo_config import toml_text
+from repo_config.tree import Tree
+
+#: Larger files are not the settings or scripts that are looked for here.
+_MOST_BYTES = 256 * 1024
+
+
+class Found(NamedTuple):
+    """A detected value and where it was taken from."""
+
+    value: str
+    origin: str
+
+
+class Files:
+    """A tree, and the parsed forms of those of its files that were asked for."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        # Names that hold control characters or are not UTF-8 name no part of a project that
+        # anything here looks for, and would be carried into what is printed.
+        self.paths = tuple(path for path in tree.paths() if path.isprintable())
+        self._known = frozenset(self.paths)
+        self._texts: dict[str, str | None] = {}
+        self.unreadable: dict[str, str] = {}
+        """Files that should say something and could not be read, with the reason."""
+
+    def has(self, path: str) -> bool:
+        """Whether the tree has this file."""
+        return path in self._known
+
+    def named(self, *names: str) -> list[str]:
+        """All files of these names, those nearest to the root first."""
+        found = [path for name in names for path in self._by_name.get(name, ())]
+        return sorted(found, key=lambda path: (path.count("/"), path))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all files, without their folders."""
+        return frozenset(self._by_name)
+
+    def text(self, path: str) -> str:
+        """What a file says, undecodable bytes replaced; empty when there is no such file."""
+        if not self.has(path):
+            return ""
+        if path not in self._texts:
+            content = self._tree.read(path)
+            if len(content) > _MOST_BYTES:
+                self.unreadable[path] = f"larger than {_MOST_BYTES // 1024} KiB"
+                content = b""
+            self._texts[path] = content.decode("utf-8-sig", "replace")
+        return self._texts[path] or ""
+
+    def toml(self, path: str) -> dict[str, object]:
+        """A TOML file; empty when there is none."""
+        if path not in self._tomls:
+            try:
+                self._tomls[path] = toml_text.parse(self.text(path))
+            except toml_text.TomlError as error:
+                self.unreadable[path] = f"not read as TOML: line {error.at.line}: {error.message}"
+                self._tomls[path] = {}
+        return self._tomls[path]
+
+    def ini(self, path: str) -> dict[str, dict[str, str]]:
+        """An INI file by section; keys keep their case. Empty when there is none."""
+        if path not in self._inis:
+            parser = configparser.RawConfigParser(
+                strict=False, allow_no_value=True, default_section="\0none"
+            )
+            parser.optionxform = str  # type: ignore[assignment,method-assign]
+            try:
+                parser.read_string(self.text(path), path)
+            except configparser.Error as error:
+                self.unreadable[path] = f"not read as INI: {' '.join(str(error).split())}"
+                parser.clear()
+            self._inis[path] = {
+                section: {key: value or "" for key, value in parser.items(section)}
+                for section in parser.sections()
+            }
+        return self._inis[path]
+
+    def module(self, path: str) -> ast.Module:
+        """The syntax tree of a Python file; empty when there is none."""
+        if path not in self._modules:
+            self._modules[path] = ast.Module([], [])
+            try:
+                with warnings.catch_warnings():
+                    # Doubtful escapes in foreign code are not our concern.
+                    warnings.simplefilter("ignore")
+                    self._modules[path] = ast.parse(self.text(path))
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                self.unreadable[path] = f"not read as Python: {type(error).__name__}: {error}"
+        return self._modules[path]
+
+    @property
+    def pyproject(self) -> dict[str, object]:
+        """The file pyproject.toml."""
+        return self.toml("pyproject.toml")
+
+    @cached_property
+    def setup_call(self) -> dict[str, list[str]]:
+        """What setup.py hands to setup(): for each keyword the texts that stand there literally."""
+        module = self.module("setup.py")
+        constants = {
+            target.id: node.value
+            for node in module.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        found: dict[str, list[str]] = {}
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and _called(node) == "setup":
+                for keyword in node.keywords:
+                    if keyword.arg:
+                        found[keyword.arg] = list(_texts_in(keyword.value, constants))
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        by_name: dict[str, list[str]] = {}
+        for path in self.paths:
+            by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+        return by_name
+
+    @cached_property
+    def _tomls(self) -> dict[str, dict[str, object]]:
+        return {}
+
+    @cached_property
+    def _inis(self) -> dict[str, dict[str, dict[str, str]]]:
+        return {}
+
+    @cached_property
+    def _modules(self) -> dict[str, ast.Module]:
+        return {}
+
+
+def table(data: object, *keys: str) -> dict[str, object]:
+    """The table under these keys, empty where there is none or something else stands there."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def texts(value: object) -> list[str]:
+    """The texts of a value that should be a text or a list of them."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _texts_in(node: ast.expr, constants: dict[str, ast.expr], depth: int = 8) -> Iterator[str]:
+    """Literal texts in an expression of lists, dicts, sums and module constants."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif depth and isinstance(node, ast.Name) and node.id in constants:
+        yield from _texts_in(constants[node.id], constants, depth - 1)
+    elif depth and isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.BinOp):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
+        elif isinstance(node, ast.Dict):
+            parts = node.values
+        else:
+            parts = [item.value if isinstance(item, ast.Starred) else item for item in node.elts]
+        for part in parts:
+            yield from _texts_in(part, constants, depth - 1)

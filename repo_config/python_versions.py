@@ -1,0 +1,108 @@
+"""The lowest minor version of Python that a project says it runs on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from repo_config.project_files import Files, Found, table, texts
+
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
+_PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
+#: Patch releases that a range is probed with; the last stands for "any later one".
+_PATCHES = (*range(30), 999)
+
+
+def lowest(files: Files) -> Found | None:
+    """The lowest declared version, from the first of the places that names one."""
+    for text, origin in _ranges(files):
+        version = lowest_in(text)
+        if version:
+            return Found(version, origin)
+        path = origin.partition(":")[0]
+        files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
+    for path in (".python-version", "runtime.txt"):
+        named = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
+        if versions := [match[1] for match in named if match]:
+            return Found(min(versions, key=_minor), path)
+    for lines, origin in _classifiers(files):
+        named = [_CLASSIFIER.match(line.strip()) for line in lines]
+        if versions := [match[1] for match in named if match]:
+            return Found(min(versions, key=_minor), origin)
+    return None
+
+
+def lowest_in(text: str) -> str | None:
+    """The lowest minor version of Python 3 with a release in a range, as in `>=3.8.1,<4`.
+
+    Poetry's `^3.9`, `~3.9` and `||` are understood as well.
+    """
+    found = []
+    for alternative in text.split("||"):
+        try:
+            allowed = SpecifierSet(_standard(alternative))
+        except InvalidSpecifier:
+            continue
+        versions = (
+            minor
+            for minor in range(100)
+            if any(allowed.contains(f"3.{minor}.{patch}") for patch in _PATCHES)
+        )
+        if (minor := next(versions, None)) is not None:
+            found.append(minor)
+    return f"3.{min(found)}" if found else None
+
+
+def _standard(text: str) -> str:
+    """Write Poetry's forms of a version range as the standard does."""
+    parts = []
+    for part in text.replace(" ", "").split(","):
+        if caret := re.fullmatch(r"\^([0-9]+)((?:\.[0-9]+)*)", part):
+            parts.append(f">={caret[1]}{caret[2]},<{int(caret[1][:9]) + 1}")
+        elif tilde := re.fullmatch(r"~([0-9]+\.[0-9]+)((?:\.[0-9]+)*)", part):
+            parts.append(f">={tilde[1]}{tilde[2]},=={tilde[1]}.*")
+        elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?", part):
+            parts.append(f"=={part.removesuffix('.*')}.*")
+        elif part != "*":
+            parts.append(part)
+    return ",".join(parts)
+
+
+def _ranges(files: Files) -> Iterator[tuple[str, str]]:
+    data = files.pyproject
+    values = (
+        (table(data, "project").get("requires-python"), "pyproject.toml: project.requires-python"),
+        (
+            table(data, "tool", "poetry", "dependencies").get("python"),
+            "pyproject.toml: tool.poetry.dependencies.python",
+        ),
+        (
+            files.ini("setup.cfg").get("options", {}).get("python_requires"),
+            "setup.cfg: python_requires",
+        ),
+        ("".join(files.setup_call.get("python_requires", [])), "setup.py: python_requires"),
+        (
+            table(files.toml("Pipfile"), "requires").get("python_version"),
+            "Pipfile: requires.python_version",
+        ),
+    )
+    for value, origin in values:
+        if isinstance(value, str) and value.strip():
+            yield value, origin
+
+
+def _classifiers(files: Files) -> Iterator[tuple[list[str], str]]:
+    data = files.pyproject
+    yield texts(table(data, "project").get("classifiers")), "pyproject.toml: project.classifiers"
+    poetry = table(data, "tool", "poetry").get("classifiers")
+    yield texts(poetry), "pyproject.toml: tool.poetry.classifiers"
+    metadata = files.ini("setup.cfg").get("metadata", {})
+    for key in ("classifiers", "classifier"):
+        yield metadata.get(key, "").splitlines(), f"setup.cfg: {key}"
+    yield files.setup_call.get("classifiers", []), "setup.py: classifiers"
+
+
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])

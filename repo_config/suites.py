@@ -1,0 +1,132 @@
+"""How a project's tests are started: by pytest, or by Django's runner and which script."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import shlex
+
+from repo_config.dependencies import Dependency
+from repo_config.project_files import Files, Found, table, texts
+
+_TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
+_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+#: Folders whose files are not the project's own tests.
+ASIDE = frozenset(
+    {"doc", "docs", "example", "examples", "demo", "demos", "sandbox", "template", "templates"}
+    | {"project_template", "app_template", "cookiecutter", "vendor", "node_modules"}
+)
+#: Scripts that start Django's runner with settings of their own.
+SCRIPTS = tuple(
+    f"{folder}{name}"
+    for folder in ("", "tests/", "test/", "testproject/", "test_project/")
+    for name in ("runtests.py", "run_tests.py", "quicktest.py", "runtest.py")
+)
+#: What a module of Django settings has, and hardly any other.
+SETTINGS = re.compile(r"^INSTALLED_APPS\b|^from \S+ import \*", re.MULTILINE)
+_COMMAND = re.compile(
+    r"(?:\bpython[0-9.]*|\bcoverage\}? +run)\}?(?: +-[^ \n]+)* +([^\s-]\S*\.py)\b"
+)
+
+
+class PytestSettings:
+    """The section that pytest would take its settings from."""
+
+    def __init__(self, origin: str, values: dict[str, object]) -> None:
+        self.origin, self._values = origin, values
+
+    def text(self, key: str) -> str:
+        """A single value."""
+        value = self._values.get(key)
+        return value.strip() if isinstance(value, str) else ""
+
+    def words(self, key: str) -> list[str]:
+        """A value of many parts, which stand in a list or between blanks."""
+        value = self._values.get(key)
+        if not isinstance(value, str):
+            return texts(value)
+        try:
+            return shlex.split(value)
+        except ValueError:
+            return value.split()
+
+    def lines(self, key: str) -> list[str]:
+        """A value of one part per line, or a list."""
+        value = self._values.get(key)
+        return value.splitlines() if isinstance(value, str) else texts(value)
+
+
+def pytest_settings(files: Files) -> PytestSettings | None:
+    """Find pytest's section in the order in which pytest itself looks for it."""
+    for path in ("pytest.toml", ".pytest.toml"):
+        if files.has(path):
+            return PytestSettings(path, table(files.toml(path), "pytest"))
+    for path in ("pytest.ini", ".pytest.ini"):
+        if files.has(path):
+            return PytestSettings(path, dict(files.ini(path).get("pytest", {})))
+    tool = table(files.pyproject, "tool")
+    if "pytest" in tool:
+        own = table(tool, "pytest")
+        old = "ini_options" in own
+        origin = "tool.pytest.ini_options" if old else "tool.pytest"
+        values = table(own, "ini_options") if old else own
+        return PytestSettings(f"pyproject.toml: {origin}", values)
+    for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+        if section in files.ini(path):
+            return PytestSettings(f"{path}: [{section}]", dict(files.ini(path)[section]))
+    return None
+
+
+def has_tests(files: Files, settings: PytestSettings | None) -> bool:
+    """Whether there is any file that holds tests."""
+    patterns = settings.words("python_files") if settings else []
+    own = [name for pattern in patterns for name in fnmatch.filter(files.names, pattern)]
+    names = set(own) | {name for name in files.names if name.startswith("test") or "_test" in name}
+    unsure = 0
+    for path in files.named(*sorted(names)):
+        *folders, name = path.split("/")
+        if not path.endswith(".py") or ASIDE & set(folders):
+            continue
+        in_test_folder = name.startswith("test") and bool(_TEST_FOLDERS & set(folders))
+        if not (name in own or in_test_folder or _TEST_NAME.match(name)):
+            continue
+        # Settings for tests are no tests; a few are looked into, many are none of these.
+        unsure += 1
+        if "settings" not in name or unsure > 20 or not SETTINGS.search(files.text(path)):
+            return True
+    return False
+
+
+def runner(
+    files: Files,
+    settings: PytestSettings | None,
+    declared: tuple[Dependency, ...],
+    manage: str | None,
+    *,
+    is_django: bool,
+) -> Found | None:
+    """Say which runner the tests are meant for; None without tests."""
+    if not has_tests(files, settings):
+        return None
+    if settings:
+        return Found("pytest", settings.origin)
+    # A Django project may need pytest for something else than its tests; pytest cannot start
+    # Django without its plugin or a conftest.py.
+    names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
+    for dependency in declared:
+        if dependency.name in names:
+            return Found("pytest", f"{dependency.origin}: {dependency.name}")
+    for path in files.named("conftest.py"):
+        if not ASIDE & set(path.split("/")[:-1]):
+            return Found("pytest", path)
+    if is_django:
+        return Found("django", script(files, manage) or "Django, and nothing of pytest")
+    return Found("pytest", "pytest also runs the tests of unittest")
+
+
+def script(files: Files, manage: str | None) -> str | None:
+    """The script that starts Django's runner: one made for tests, else manage.py."""
+    commands = files.ini("tox.ini").get("testenv", {}).get("commands", "")
+    named = (path.removeprefix("{toxinidir}/") for path in _COMMAND.findall(commands))
+    used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
+    return next((path for path in (*SCRIPTS, *used) if files.has(path)), manage)

@@ -1,0 +1,214 @@
+"""The forms that texts in the configuration must have, each with the words for a wrong one.
+
+Pure checks of a single text; which key takes which form is said in `schema`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidName, canonicalize_name
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+#: Type of the pydantic error that carries `message` and `fix` in its context.
+WRONG_FORM = "wrong_form"
+
+_MINOR = r"^3\.(0|[1-9][0-9]?)$"
+_DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a value is called, alone and in a list."""
+
+    one: str
+    many: str
+
+
+def _wrong(message: str, fix: str) -> PydanticCustomError:
+    return PydanticCustomError(WRONG_FORM, "{message}", {"message": message, "fix": fix})
+
+
+def _minor(text: str) -> str:
+    if re.fullmatch(_MINOR, text):
+        return text
+    if patch := re.fullmatch(r"(3\.[0-9]{1,2})[.0-9]+", text):
+        raise _wrong("the version has more than two parts", f'write "{patch[1]}"')
+    if text.startswith("2"):
+        raise _wrong("Python 2 is not supported", 'write a version such as "3.11"')
+    raise _wrong("not a minor version of Python 3", 'write a version such as "3.11"')
+
+
+def requirements_file(text: str) -> str | None:
+    """The path in `-r path`; None for anything else."""
+    for option in ("--requirement", "-r"):
+        rest = text.removeprefix(option)
+        if rest != text and (option == "-r" or rest[:1] in ("", " ", "=")):
+            return rest.lstrip("= ").strip()
+    return None
+
+
+def _requirement(text: str) -> str:
+    if (file := requirements_file(text)) is not None:
+        return f"-r {_path(file)}"
+    if text.lstrip().startswith("-"):
+        raise _wrong(
+            "the only option taken here is -r",
+            "write a requirement such as pytest-xdist>=3, or -r and the path of a file",
+        )
+    try:
+        Requirement(text)
+    except InvalidRequirement as problem:
+        reason = str(problem).splitlines()[0].strip()
+        raise _wrong(
+            f"not a requirement: {reason}", "write a requirement such as pytest-xdist>=3"
+        ) from problem
+    return text
+
+
+def _project_name(text: str) -> str:
+    try:
+        canonicalize_name(text, validate=True)
+    except InvalidName as problem:
+        raise _wrong(
+            "not a name of an extra or a group",
+            "write letters, digits, dots, dashes and underscores only",
+        ) from problem
+    return text
+
+
+def _relative(text: str, what: str) -> str:
+    """Refuse what leads out of the repository or means different things to different tools."""
+    if not text.strip():
+        raise _wrong(f"an empty {what}", "write one, or remove the line")
+    if any(not char.isprintable() for char in text):
+        raise _wrong(f"a {what} with an invisible character", "remove that character")
+    if "\\" in text:
+        raise _wrong(f"a {what} with a backslash", "write forward slashes: / between folders")
+    if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text):
+        raise _wrong(f"an absolute {what}", "write it relative to the root of the repository")
+    if ".." in PurePosixPath(text).parts:
+        raise _wrong(f"a {what} with ..", "write one that stays inside the repository")
+    return text
+
+
+def _path(text: str) -> str:
+    _relative(text, "path")
+    if text.startswith("-"):
+        raise _wrong("a path that begins with a dash", f"write ./{text}")
+    return str(PurePosixPath(text))
+
+
+def _glob(text: str) -> str:
+    """A pattern as in a .gitignore file, relative to the root."""
+    if text.startswith("#"):
+        raise _wrong("a pattern that is read as a comment", "write [#] in place of the #")
+    mark = "!" if text.startswith("!") else ""
+    pattern = _relative(text.removeprefix(mark), "pattern").removeprefix("./")
+    if pattern in ("", "."):
+        raise _wrong("a pattern that matches nothing", 'write "**" for everything')
+    return mark + pattern
+
+
+def _module(text: str) -> str:
+    if re.fullmatch(_DOTTED, text):
+        return text
+    if text.endswith(".py"):
+        dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
+        raise _wrong("a file where a module is named", f'write "{dotted}"')
+    raise _wrong("not a dotted module name", 'write one such as "config.settings.test"')
+
+
+def _variable(text: str) -> str:
+    if re.fullmatch(_VARIABLE, text):
+        return text
+    raise _wrong(
+        "not a name for an environment variable",
+        "write letters, digits and underscores, not beginning with a digit",
+    )
+
+
+def _plain(text: str) -> str:
+    if re.fullmatch(_PLAIN, text):
+        return text
+    raise _wrong("a text with a control character", "remove it; write one line")
+
+
+def _value(text: str) -> str:
+    if "\0" in text:
+        raise _wrong("a text with a NUL character", "no environment variable can hold it")
+    return text
+
+
+def _ref(text: str, what: str) -> str:
+    """Hold a name against the rules of `git check-ref-format`, and refuse invisible characters."""
+    for found, words in (
+        (any(not char.isprintable() or char.isspace() for char in text), "a space or invisible"),
+        (re.search(r"[~^:?*\[\\]", text), "one of ~ ^ : ? * [ \\ or another forbidden"),
+        (".." in text or "@{" in text, ".. or @{, a forbidden"),
+    ):
+        if found:
+            raise _wrong(f"a {what} with {words} character", "git does not take it; leave it out")
+    if text.startswith(("-", "/")) or "//" in text:
+        raise _wrong(f"a {what} with a dash or slash where git takes none", "leave it out")
+    for part in text.split("/"):
+        if part.startswith(".") or part.endswith(".lock"):
+            raise _wrong(
+                f"a {what} with a part that begins with . or ends with .lock",
+                "git does not take it; choose another",
+            )
+    return text
+
+
+def _branch(text: str) -> str:
+    _ref(text, "branch name")
+    if not text or text == "@" or text.endswith(("/", ".")):
+        raise _wrong("not a branch name", 'write one such as "main"')
+    return text
+
+
+def _prefix(text: str) -> str:
+    # Words follow directly, so the prefix may end where a branch name may not.
+    _ref(text, "branch prefix")
+    if text and not re.fullmatch(_PREFIX, text):
+        raise _wrong(
+            "a branch prefix with a character that we do not use",
+            "write letters of ASCII, digits and . _ / + # = -, beginning with a letter or digit",
+        )
+    return text
+
+
+def _json(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+PythonMinor = Annotated[
+    str,
+    AfterValidator(_minor),
+    _json(_MINOR),
+    Words('a minor version such as "3.11"', "minor versions"),
+]
+RequirementLine = Annotated[
+    str, AfterValidator(_requirement), Words("a requirement", "requirements")
+]
+ProjectName = Annotated[str, AfterValidator(_project_name), Words("a name", "names")]
+RelativePath = Annotated[str, AfterValidator(_path), Words("a path in the repository", "paths")]
+Glob = Annotated[str, AfterValidator(_glob), Words("a glob pattern", "glob patterns")]
+ModuleName = Annotated[
+    str, AfterValidator(_module), _json(_DOTTED), Words("a dotted module name", "module names")
+]
+VariableName = Annotated[
+    str, AfterValidator(_variable), _json(_VARIABLE), Words("a variable name", "variable names")
+]
+Plain = Annotated[str, AfterValidator(_plain), Words("text", "texts")]
+VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
+BranchName = Annotated[str, AfterValidator(_branch), Words("a branch name", "branch names")]
+BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]

@@ -1,0 +1,64 @@
+"""Whole runs through the command line's own code: real git, real rooms, real Django."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flow.stories import SAMPLE, Ended, Repository
+
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Path]:
+    """One data folder for all whole runs, so that the sample's environment is built once."""
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-flow-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Repository:
+    """The sample project as a repository of two commits."""
+    shutil.copytree(SAMPLE, tmp_path / "shop", ignore=shutil.ignore_patterns("__pycache__"))
+    repository = Repository(tmp_path / "shop")
+    repository.git("init", "-q", "-b", "main")
+    repository.commit("Add customers and orders")
+    return repository
+
+
+Runner = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(store: Path, tmp_path: Path) -> Runner:
+    """Run `mergewright run --json` as a process of its own."""
+
+    def runner(repository: Path, ticket: str | bytes, *args: str, home: Path = store) -> Ended:
+        path = tmp_path / "ticket.md"
+        path.write_bytes(ticket.encode() if isinstance(ticket, str) else ticket)
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "agent", "run", "--repo", str(repository)),
+                *("--ticket", str(path), "--json", *args),
+            ],
+            env={**os.environ, "MERGEWRIGHT_HOME": str(home)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        return Ended(done.returncode, json.loads(done.stdout), done.stderr)
+
+    return runner

@@ -1,0 +1,80 @@
+"""What stories about whole runs are told with."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLE = Path(__file__).parents[2] / "agent" / "demo" / "sample_project"
+TICKET = SAMPLE.parent / "ticket.md"
+
+
+@dataclass
+class Repository:
+    """A git repository to work on."""
+
+    path: Path
+
+    def git(self, *args: str) -> str:
+        """Run git here."""
+        done = subprocess.run(
+            ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *args],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Write a file."""
+        target = self.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def commit(self, subject: str = "Change") -> str:
+        """Commit everything; return the commit."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", subject)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def state(self) -> dict[str, str]:
+        """Describe everything that a run must leave as it is, besides new branches."""
+        files = {
+            str(path.relative_to(self.path)): path.read_bytes().hex()
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and not path.is_symlink() and ".git" not in path.parts
+        }
+        files["HEAD"] = (self.path / ".git/HEAD").read_text()
+        files["config"] = (self.path / ".git/config").read_text()
+        files["index"] = self.git("ls-files", "--stage")
+        return files
+
+    def branches(self) -> list[str]:
+        """Name all branches."""
+        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+
+
+@dataclass
+class Ended:
+    """What the command line gave back."""
+
+    exit_code: int
+    result: dict
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """The pull-request text."""
+        return self.result["pull_request_text"]
+
+    @property
+    def log(self) -> str:
+        """The whole run log."""
+        return Path(self.result["log"]).read_text()
+
+    def check(self, name: str) -> dict:
+        """One check of the result."""
+        return next(check for check in self.result["checks"] if check["name"] == name)

@@ -1,0 +1,439 @@
+"""The recipe with a real Django: edit, let Django make the migration, accept it, migrate rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uv
+
+from agent.domain import Reason, Ticket
+from agent.errors import EditFailed
+from agent.recipes.add_field.recipe import AddDjangoField
+from repo_config.detect import DjangoProject, Project
+from repo_config.schema import RepoConfig
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "agent" / "recipes" / "inside" / "make_migration.py"
+RECIPE = AddDjangoField()
+
+SETTINGS = """
+SECRET_KEY = "x"
+INSTALLED_APPS = [
+    "django.contrib.contenttypes", "django.contrib.auth", "shop", "crm", "rest_framework",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+"""
+MANAGE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+SHOP_MODELS = """from django.db import models
+
+
+class Stamped(models.Model):
+    class Meta:
+        abstract = True
+
+
+class Customer(Stamped):
+    name = models.CharField(max_length=100)
+
+
+class Place(models.Model):
+    address = models.CharField(max_length=100)
+
+
+class Restaurant(Place):
+    stars = models.IntegerField(default=0)
+"""
+CRM_MODELS = """from shop.models import Stamped
+from django.db import models
+
+
+class Lead(Stamped):
+    source = models.CharField(max_length=10)
+"""
+CRM_PACKAGE = {
+    "crm/models/__init__.py": "from .leads import Lead\n",
+    "crm/models/leads.py": CRM_MODELS,
+}
+
+
+@dataclass
+class Repository:
+    """A Django project on disk, with the interpreter that has Django."""
+
+    root: Path
+    python: Path
+
+    def write(self, files: dict[str, str]) -> None:
+        for path, text in files.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text)
+
+    def paths(self) -> tuple[str, ...]:
+        found = (p for p in self.root.rglob("*") if p.is_file() and p.suffix in (".py", ".toml"))
+        return tuple(sorted(p.relative_to(self.root).as_posix() for p in found))
+
+    def read(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def manage(self, *args: str) -> str:
+        done = subprocess.run(
+            [self.python, "manage.py", *args], cwd=self.root, capture_output=True, text=True,
+            timeout=120, env=self._environ(), check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _environ(self) -> dict[str, str]:
+        path = os.pathsep.join([str(self.python.parent), "/usr/bin", "/bin"])
+        return {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def project(self, settings: str = "config.settings") -> Project:
+        django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
+        return Project(
+            framework="django", python_version="3.11", django=django, test_runner="django",
+            test_script="manage.py", type_tool=None, lint_tools=(),
+        )  # fmt: skip
+
+    def settle_and_apply(self, body: str) -> str:
+        ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
+        parameters = RECIPE.settle(ticket, self, RepoConfig(), self.project())
+        for path, content in RECIPE.apply(self, parameters).files.items():
+            (self.root / path).write_bytes(content)
+        return parameters
+
+    def produce(
+        self, parameters: str, settings: str = "config.settings"
+    ) -> tuple[bytes, dict[str, bytes], int]:
+        command = RECIPE.produce(parameters, self.project(settings))
+        assert command is not None
+        before = {path: self.read(path) for path in self.paths()}
+        out = self.root.parent / "out"
+        out.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [self.python, SCRIPT, *command.args], cwd=self.root, capture_output=True, text=True,
+            timeout=120, check=False,
+            env={**self._environ(), **command.environ, "MERGEWRIGHT_OUT": str(out)},
+        )  # fmt: skip
+        report = (out / command.report).read_bytes()
+        folders = {glob.rpartition("/")[0] for glob in command.globs}
+        new = {
+            path: self.read(path)
+            for path in self.paths()
+            if path not in before and path.rpartition("/")[0] in folders
+        }
+        return report, new, done.returncode
+
+    def add(self, body: str) -> tuple[str, ...]:
+        """Carry a ticket out, up to an accepted migration."""
+        parameters = self.settle_and_apply(body)
+        report, new, code = self.produce(parameters)
+        assert code == 0, report
+        return RECIPE.accept_produced(parameters, report, new)
+
+    def fill(self, *statements: str) -> None:
+        with sqlite3.connect(self.root / "db.sqlite3") as database:
+            for statement in statements:
+                database.execute(statement)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.root / "db.sqlite3") as database:
+            return list(database.execute(query))
+
+
+def environment(folder: Path, *requirements: str) -> Path:
+    """A virtual environment with these packages."""
+    tool = uv.find_uv_bin()
+    python = folder / "bin" / "python"
+    for command in (
+        [tool, "venv", "-q", "--python", sys.executable, str(folder)],
+        [tool, "pip", "install", "-q", "--python", str(python), *requirements],
+    ):
+        subprocess.run(command, check=True, timeout=300, capture_output=True)
+    return python
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with Django; MERGEWRIGHT_TEST_DJANGO_PYTHON names another one."""
+    if given := os.environ.get("MERGEWRIGHT_TEST_DJANGO_PYTHON"):
+        return Path(given)
+    folder = tmp_path_factory.mktemp("django") / "env"
+    return environment(folder, "django>=5.2,<5.3", "djangorestframework", "django-simple-history")
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Repository:
+    """A project whose models and migrations agree, with a migrated database."""
+    repository = Repository(tmp_path_factory.mktemp("project") / "work", python)
+    repository.write(
+        {
+            "manage.py": MANAGE,
+            "config/__init__.py": "",
+            "config/settings.py": SETTINGS,
+            "shop/__init__.py": "",
+            "shop/models.py": SHOP_MODELS,
+            "shop/migrations/__init__.py": "",
+            "crm/__init__.py": "",
+            "crm/migrations/__init__.py": "",
+            **CRM_PACKAGE,
+        }
+    )
+    repository.manage("makemigrations", "shop", "crm")
+    repository.manage("migrate")
+    repository.fill(
+        "INSERT INTO shop_customer (name) VALUES ('Ada')",
+        "INSERT INTO crm_lead (source) VALUES ('web')",
+        "INSERT INTO shop_place (address) VALUES ('here')",
+        "INSERT INTO shop_restaurant (place_ptr_id, stars) VALUES (1, 3)",
+    )
+    return repository
+
+
+@pytest.fixture
+def repository(migrated: Repository, tmp_path: Path) -> Repository:
+    root = tmp_path / "work"
+    subprocess.run(["cp", "-r", str(migrated.root), str(root)], check=True, timeout=60)
+    return Repository(root, migrated.python)
+
+
+def form(model: str, name: str, type_name: str, options: str, existing: str = "") -> str:
+    stated = f"### Default for existing rows\n\n{existing}\n" if existing else ""
+    return (
+        f"### Model\n\n{model}\n\n### Field name\n\n{name}\n\n### Field type\n\n{type_name}\n\n"
+        f"### Options\n\n{options}\n\n{stated}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "existing", "held"),
+    [
+        ("max_length=50, null=True", "", None),
+        ("max_length=50, null=True", "n/a", "n/a"),
+        ("max_length=50, blank=True", '""', ""),
+        ("max_length=50, blank=True", "n/a", "n/a"),
+        ("max_length=50, default='none yet'", "", "none yet"),
+        ("max_length=50, default='new'", "old", "old"),
+        ("max_length=50", "it's \"new\"", "it's \"new\""),
+    ],
+)
+def test_rows_survive_with_the_stated_value(
+    repository: Repository, options: str, existing: str, held: str | None
+) -> None:
+    repository.add(form("shop.Customer", "nickname", "CharField", options, existing))
+    repository.manage("makemigrations", "--check", "--dry-run")
+    repository.manage("migrate")
+    assert repository.rows("SELECT name, nickname FROM shop_customer") == [("Ada", held)]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "options", "existing"),
+    [
+        ("IntegerField", "", "7"),
+        ("BooleanField", "default=True", ""),
+        ("DecimalField", "max_digits=6, decimal_places=2, default=1.50", ""),
+        ("DateField", "", "2024-01-31"),
+        ("DateTimeField", "auto_now_add=True", "timezone.now"),
+        ("DateTimeField", "", "2024-01-31T10:00:00+02:00"),
+        ("DurationField", "", "timedelta(days=1)"),
+        ("UUIDField", "default=uuid.uuid4", ""),
+        ("JSONField", "default=dict", ""),
+        ("EmailField", "blank=True", ""),
+        ("SlugField", "blank=True", ""),
+        ("GenericIPAddressField", "null=True, blank=True", ""),
+        ("FileField", "upload_to='files/', blank=True", ""),
+        ("CharField", 'max_length=1, choices=[("a", "A"), ("b", "B")], default="a"', ""),
+        ("TextField", 'null=True, help_text="What it’s for", verbose_name="note"', ""),
+        ("FloatField", "unique=True, null=True", ""),
+        ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True", ""),
+        ("ForeignKey", "to='self', on_delete=CASCADE, null=True, blank=True", ""),
+        ("ForeignKey", "to=auth.User, on_delete=models.PROTECT, null=True", ""),
+        ("OneToOneField", "to=crm.Lead, on_delete=CASCADE, null=True", ""),
+        ("ManyToManyField", "to=Place, blank=True, related_name='fans'", ""),
+    ],
+)
+def test_every_kind_of_field_gets_the_migration_that_was_asked_for(
+    repository: Repository, type_name: str, options: str, existing: str
+) -> None:
+    notes = repository.add(form("shop.Customer", "extra", type_name, options, existing))
+    assert notes == ("Django made shop/migrations/0002_customer_extra.py.",)
+    repository.manage("makemigrations", "--check", "--dry-run")
+    repository.manage("migrate")
+    assert repository.rows("SELECT name FROM shop_customer") == [("Ada",)]
+
+
+def test_an_abstract_model_gives_each_child_its_column(repository: Repository) -> None:
+    notes = repository.add(form("Stamped", "origin", "CharField", "max_length=9", "old"))
+    assert notes == (
+        "Django made crm/migrations/0002_lead_origin.py.",
+        "Django made shop/migrations/0002_customer_origin.py.",
+    )
+    repository.manage("migrate")
+    assert repository.rows("SELECT origin FROM crm_lead") == [("old",)]
+    assert repository.rows("SELECT origin FROM shop_customer") == [("old",)]
+
+
+def test_a_child_table_of_an_inherited_model_gets_the_column(repository: Repository) -> None:
+    repository.add(form("shop.Restaurant", "chef", "CharField", "max_length=9", "?"))
+    repository.manage("migrate")
+    assert repository.rows("SELECT stars, chef FROM shop_restaurant") == [(3, "?")]
+
+
+def test_a_model_in_a_package_of_models(repository: Repository) -> None:
+    repository.add(form("crm.Lead", "score", "IntegerField", "null=True"))
+    assert b"score = models.IntegerField(null=True)" in repository.read("crm/models/leads.py")
+    repository.manage("makemigrations", "--check", "--dry-run")
+
+
+def test_an_operation_nobody_asked_for_withholds_the_change(repository: Repository) -> None:
+    text = (repository.root / "shop/models.py").read_text()
+    text = text.replace('address = models.CharField(max_length=100)',
+                        'address = models.CharField(max_length=120)')  # fmt: skip
+    repository.write({"shop/models.py": text})
+    parameters = repository.settle_and_apply(
+        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    )
+    report, new, _ = repository.produce(parameters)
+    with pytest.raises(EditFailed) as raised:
+        RECIPE.accept_produced(parameters, report, new)
+    assert raised.value.reason is Reason.UNASKED_OPERATIONS
+    assert "- shop: AlterField address on place" in raised.value.message
+    assert "python manage.py makemigrations shop" in raised.value.message
+
+
+def test_pending_changes_of_other_apps_are_never_written(repository: Repository) -> None:
+    text = (repository.root / "crm/models/leads.py").read_text()
+    repository.write({"crm/models/leads.py": text.replace("max_length=10", "max_length=11")})
+    notes = repository.add(form("shop.Customer", "nickname", "CharField", "max_length=5, null=True"))
+    assert notes == ("Django made shop/migrations/0002_customer_nickname.py.",)
+    assert [p for p in repository.paths() if p.startswith("crm/migrations/0002")] == []
+
+
+def failure(repository: Repository, settings: str = "config.settings", body: str = "") -> str:
+    parameters = repository.settle_and_apply(
+        body or form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    )
+    report, new, code = repository.produce(parameters, settings)
+    assert code == 1
+    assert new == {}
+    with pytest.raises(EditFailed) as raised:
+        RECIPE.accept_produced(parameters, report, new)
+    return raised.value.message
+
+
+def test_redirected_migrations_are_a_clear_failure(repository: Repository) -> None:
+    repository.write(
+        {
+            "config/away.py": 'from .settings import *\nMIGRATION_MODULES = {"shop": "away.shop"}\n',
+            "config/off.py": 'from .settings import *\nMIGRATION_MODULES = {"shop": None}\n',
+            "away/__init__.py": "",
+            "away/shop/__init__.py": "",
+        }
+    )
+    before = {path: repository.read(path) for path in repository.paths()}
+    assert "sends migrations of shop to away.shop" in failure(repository, "config.away")
+    repository.write({"shop/models.py": before["shop/models.py"].decode()})
+    assert "turns migrations of shop off" in failure(repository, "config.off")
+
+
+def test_settings_that_do_not_start_or_lack_the_app_are_named(repository: Repository) -> None:
+    repository.write(
+        {
+            "config/bare.py": "from .settings import *\nINSTALLED_APPS = []\n",
+            "config/broken.py": "import nowhere_to_be_found\n",
+        }
+    )
+    models = repository.read("shop/models.py").decode()
+    assert "Is its app in INSTALLED_APPS of config.bare?" in failure(repository, "config.bare")
+    repository.write({"shop/models.py": models})
+    broken = failure(repository, "config.broken")
+    assert "cannot be started with the settings module config.broken" in broken
+    assert "nowhere_to_be_found" in broken
+
+
+def test_a_name_that_an_installed_base_class_has_is_refused(repository: Repository) -> None:
+    models = repository.read("shop/models.py").decode()
+    repository.write(
+        {
+            "shop/models.py": models.replace(
+                "from django.db import models",
+                "from django.contrib.contenttypes.models import ContentType\n"
+                "from django.db import models",
+            )
+            + "\n\nclass Kind(ContentType):\n    note = models.CharField(max_length=5)\n"
+        }
+    )
+    repository.manage("makemigrations", "shop")
+    body = form("shop.Kind", "app_label", "CharField", "max_length=5, null=True")
+    message = failure(repository, body=body)
+    assert "the name app_label is taken: django.contrib.contenttypes.models.ContentType" in message
+
+
+def test_conflicting_leaves_reach_the_reader(repository: Repository) -> None:
+    text = (
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        '    dependencies = [("shop", "0001_initial")]\n    operations = []\n'
+    )
+    repository.write(
+        {"shop/migrations/0002_one.py": text, "shop/migrations/0002_two.py": text}
+    )
+    assert "Conflicting migrations detected" in failure(repository)
+
+
+def test_an_installed_package_among_the_apps_is_left_alone(repository: Repository) -> None:
+    parameters = repository.settle_and_apply(
+        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    )
+    report, _, _ = repository.produce(parameters)
+    assert json.loads(report)["carriers"] == ["shop.Customer"]
+    assert {one["app"] for one in json.loads(report)["migrations"]} == {"shop"}
+
+
+def test_history_tables_follow_and_are_noted(repository: Repository) -> None:
+    settings = SETTINGS.replace('"rest_framework"', '"rest_framework", "simple_history"')
+    models = repository.read("shop/models.py").decode()
+    tracked = models.replace(
+        "from django.db import models\n",
+        "from django.db import models\nfrom simple_history.models import HistoricalRecords\n",
+    ).replace(
+        "    name = models.CharField(max_length=100)\n",
+        "    name = models.CharField(max_length=100)\n    history = HistoricalRecords()\n",
+    )
+    repository.write({"config/settings.py": settings, "shop/models.py": tracked})
+    repository.manage("makemigrations", "shop")
+    notes = repository.add(form("shop.Customer", "nickname", "CharField", "max_length=5", "x"))
+    assert (
+        "The history table of Customer follows: AddField on historicalcustomer." in notes
+    )
+    repository.manage("migrate")
+    repository.manage("makemigrations", "--check", "--dry-run")
+
+
+def test_the_written_test_fails_before_and_passes_after(repository: Repository) -> None:
+    repository.write(
+        {
+            "shop/tests/__init__.py": "",
+            "shop/tests/test_models.py": "from django.test import TestCase\n\n\n"
+            "class CustomerTests(TestCase):\n    def test_nothing(self):\n        pass\n",
+        }
+    )
+    model = repository.read("shop/models.py")
+    body = form("shop.Customer", "nickname", "CharField", "max_length=50, blank=True")
+    repository.add(body + "\n### Add a test\n\nYes\n")
+    repository.manage("test", "shop")
+    repository.root.joinpath("shop/models.py").write_bytes(model)
+    with pytest.raises(AssertionError, match="Customer has no field named 'nickname'"):
+        repository.manage("test", "shop")

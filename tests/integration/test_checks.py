@@ -1,0 +1,1434 @@
+"""Checks in real rooms: what they find, and that no forgery comes out as passed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import uv
+
+from agent import worktree
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.checks import check, comparison, measuring
+from agent.checks.check import Site
+from agent.domain import (
+    Change,
+    ChangedFile,
+    CheckReport,
+    CheckResult,
+    ClearedChange,
+    Comparison,
+    Contract,
+    Environment,
+    Prepared,
+    Run,
+    Status,
+    Ticket,
+)
+from agent.ports import RoomOrder, RoomResult
+from agent.services import Services
+from agent.settings import Settings
+from agent.stages import baseline
+from agent.stages import checks as checks_stage
+from agent.testing import FakeForge
+from repo_config.detect import DjangoProject, Project
+from repo_config.schema import RepoConfig
+
+Files = Mapping[str, str]
+TOOLS = ("pytest", "pytest-xdist", "mypy", "ruff", "flake8", "black", "django>=5.2,<5.3")
+GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}
+RED = {
+    "test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n\n\ndef test_wrong():\n    assert 1 == 2\n"
+}
+
+
+# --- a workshop: environments that are made once, and what runs in them ----------------------
+
+
+@dataclass
+class Workshop:
+    """Environments, trees and a sandbox below one folder."""
+
+    home: Path
+    settings: Settings
+    sandbox: BubblewrapSandbox
+    said: list[str] = field(default_factory=list)
+
+    def environment(self, *packages: str) -> Environment:
+        """An environment of exactly these packages; the gate has every tool."""
+        path, gate = self._venv(*packages), self._venv(*TOOLS)
+        listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
+        return Environment(
+            key=path.name,
+            path=str(path),
+            gate_path=str(gate),
+            scripts_path=str(self._scripts()),
+            python="3.11.2",
+            interpreter_mounts=(),
+            interpreter="/usr/bin/python3.11",
+            sources=(),
+            packages=tuple(sorted(listed.split())),
+        )
+
+    def _venv(self, *packages: str) -> Path:
+        name = "-".join(packages).replace(">", "").replace("<", "").replace("=", "") or "bare"
+        path = self.home / "environments" / name.replace(",", "")
+        if not path.exists():
+            python = "/usr/bin/python3.11"
+            _uv("venv", "-q", "--relocatable", "--python", python, str(path))
+            if packages:
+                target = ("--python", str(path / "bin" / "python"))
+                _uv("pip", "install", "-q", "--link-mode", "copy", *target, *packages)
+        return path
+
+    def _scripts(self) -> Path:
+        target = self.home / "scripts"
+        if not target.exists():
+            source = Path(str(resources.files("agent.checks"))) / "inside"
+            shutil.copytree(source, target / "checks")
+        return target
+
+    def tree(self, files: Files) -> Path:
+        """A tree of these files."""
+        folder = Path(tempfile.mkdtemp(dir=self.home))
+        folder.chmod(0o755)
+        for path, content in files.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(textwrap.dedent(content).lstrip("\n"))
+        return folder
+
+    def site(
+        self,
+        files: Files,
+        *,
+        packages: tuple[str, ...] = TOOLS,
+        config: Mapping[str, object] | None = None,
+        **detected: object,
+    ) -> Site:
+        """A site of these files."""
+        return Site(
+            tree=self.tree(files),
+            environment=self.environment(*packages),
+            config=RepoConfig.model_validate(config or {}, strict=False),
+            project=project(**detected),
+            limits=check.granted(self.settings),
+        )
+
+    def measure(self, site: Site) -> CheckReport:
+        """All checks of a site."""
+        results = measuring.measure(site, self.sandbox, self.said.append)
+        return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
+
+    def one(self, name: str, files: Files, **more: object) -> CheckResult:
+        """One check of these files."""
+        result = self.measure(self.site(files, **more)).result(name)  # type: ignore[arg-type]
+        assert result is not None
+        return result
+
+    def tests(self, files: Files, **more: object) -> CheckResult:
+        """The tests of these files, by pytest unless said otherwise."""
+        return self.one("tests", files, **{"test_runner": "pytest", **more})
+
+    def compared(self, name: str, before: Files, after: Files, **more: object) -> Comparison:
+        """One check, base against head."""
+        sides = [self.measure(self.site(files, **more)) for files in (before, after)]  # type: ignore[arg-type]
+        return next(found for found in comparison.compare(*sides) if found.name == name)
+
+
+def _uv(*arguments: str) -> str:
+    done = subprocess.run(
+        [uv.find_uv_bin(), *arguments],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def project(**detected: object) -> Project:
+    nothing = {
+        "framework": "none", "python_version": None, "django": None, "test_runner": None,
+        "test_script": None, "type_tool": None, "lint_tools": (),
+    }  # fmt: skip
+    return Project.model_validate(nothing | detected)
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    home = Path(tempfile.mkdtemp(prefix="mergewright-checks-", dir="/tmp"))
+    home.chmod(0o711)
+    os.umask(0o022)
+    settings = Settings(home=home)
+    yield Workshop(home, settings, BubblewrapSandbox(settings))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def outcomes(result: CheckResult) -> dict[str, str]:
+    return {item.item_id: item.outcome for item in result.items}
+
+
+# --- pytest ----------------------------------------------------------------------------------
+
+
+def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: Workshop) -> None:
+    result = workshop.tests({
+        "test_all.py": """
+            import pytest
+
+            def test_passes(): pass
+
+            def test_fails():
+                assert {"a": 1} == {"a": 2}
+
+            @pytest.mark.skip(reason="not today")
+            def test_skipped(): pass
+
+            @pytest.mark.xfail
+            def test_xfails(): assert False
+
+            @pytest.mark.xfail
+            def test_xpasses(): pass
+
+            @pytest.mark.xfail(strict=True)
+            def test_strict(): pass
+
+            @pytest.fixture
+            def broken(): 1 / 0
+
+            @pytest.fixture
+            def breaks_later():
+                yield
+                1 / 0
+
+            def test_setup(broken): pass
+
+            def test_teardown(breaks_later): pass
+        """,
+        "test_gone.py": "import nothing_of_that_name\n",
+    })  # fmt: skip
+    assert result.status is Status.FAILED
+    assert outcomes(result) == {
+        "test_all.py::test_passes": "passed",
+        "test_all.py::test_fails": "failed",
+        "test_all.py::test_skipped": "skipped",
+        "test_all.py::test_xfails": "xfailed",
+        "test_all.py::test_xpasses": "xpassed",
+        "test_all.py::test_strict": "failed",
+        "test_all.py::test_setup": "error",
+        "test_all.py::test_teardown": "error",
+        "test_gone.py (collection)": "error",
+    }
+    items = {item.item_id: item for item in result.items}
+    assert items["test_all.py::test_fails"].place == "test_all.py:6"
+    assert "{'a': 1} == {'a': 2}" in items["test_all.py::test_fails"].text
+    assert "nothing_of_that_name" in items["test_gone.py (collection)"].text
+    assert "mergewright" not in result.output
+    assert result.command == ("python", "-m", "pytest")
+    assert result.reason == ""
+
+
+def test_a_green_suite_passes_although_one_of_our_tests_failed(workshop: Workshop) -> None:
+    result = workshop.tests(GREEN)
+    assert (result.status, result.exit_code) == (Status.PASSED, 1)
+    assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
+    assert "1 passed" in result.output
+
+
+def test_the_gates_pytest_runs_where_the_repository_has_none(workshop: Workshop) -> None:
+    result = workshop.tests(GREEN, packages=())
+    assert result.status is Status.PASSED
+
+
+@pytest.mark.parametrize("version", ["6.2.5", "7.4.4", "8.4.2"])
+def test_older_pytests_say_the_same(workshop: Workshop, version: str) -> None:
+    files = {
+        **RED,
+        "test_cases.py": """
+            import unittest
+
+            class Case(unittest.TestCase):
+                def test_ok(self): pass
+                def test_bad(self): self.fail("bad")
+                @unittest.expectedFailure
+                def test_known(self): self.fail()
+                @unittest.skip("no")
+                def test_not(self): pass
+        """,
+    }
+    result = workshop.tests(files, packages=(f"pytest=={version}",))
+    assert result.status is Status.FAILED
+    assert outcomes(result) == {
+        "test_sums.py::test_sum": "passed",
+        "test_sums.py::test_wrong": "failed",
+        "test_cases.py::Case::test_ok": "passed",
+        "test_cases.py::Case::test_bad": "failed",
+        "test_cases.py::Case::test_known": "xfailed",
+        "test_cases.py::Case::test_not": "skipped",
+    }
+
+
+def test_workers_of_xdist_are_watched_as_well(workshop: Workshop) -> None:
+    files = {
+        "pytest.ini": "[pytest]\naddopts = -n 2 -x\n",
+        "test_many.py": """
+            import pytest
+
+            @pytest.mark.parametrize("number", range(20))
+            def test_number(number):
+                assert number not in {3, 17}
+        """,
+    }
+    result = workshop.tests(files)
+    assert result.status is Status.FAILED
+    assert result.count("passed") == 18
+    assert [item.item_id for item in result.items if item.outcome == "failed"] == [
+        "test_many.py::test_number[3]",
+        "test_many.py::test_number[17]",
+    ] or {item.item_id[-4:] for item in result.items if item.outcome == "failed"} == {"[3]", "[17]"}
+
+
+def test_options_of_the_repository_hold_but_a_first_failure_ends_nothing(
+    workshop: Workshop,
+) -> None:
+    files = {
+        "pytest.ini": "[pytest]\naddopts = -x -q -m 'not slow' -W error\nmarkers =\n    slow: long\n",
+        "test_some.py": """
+            import pytest
+            def test_a(): assert 0
+            def test_b(): pass
+            @pytest.mark.slow
+            def test_c(): assert 0
+        """,
+    }
+    assert outcomes(workshop.tests(files)) == {
+        "test_some.py::test_a": "failed",
+        "test_some.py::test_b": "passed",
+    }
+
+
+def test_a_selection_that_leaves_nothing_is_not_a_success(workshop: Workshop) -> None:
+    result = workshop.tests(GREEN, config={"checks": {"tests": {"args": ["-k", "nothing"]}}})
+    assert result.status is Status.FAILED
+    assert result.reason == "no tests were collected; 1 were deselected"
+
+
+def test_an_empty_suite_is_not_a_success(workshop: Workshop) -> None:
+    result = workshop.tests({"module.py": "value = 1\n"})
+    assert (result.status, result.reason) == (Status.FAILED, "no tests were collected")
+
+
+def test_modules_beside_the_tests_are_importable_as_under_python_m_pytest(
+    workshop: Workshop,
+) -> None:
+    files = {
+        "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
+        "sums.py": "def add(a, b):\n    return a + b\n",
+        "tests/test_sums.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
+    }
+    assert workshop.tests(files).status is Status.PASSED
+
+
+def test_subtests_that_fail_fail_their_test(workshop: Workshop) -> None:
+    files = {
+        "test_case.py": """
+            import unittest
+            class Case(unittest.TestCase):
+                def test_numbers(self):
+                    for number in range(3):
+                        with self.subTest(number=number):
+                            self.assertNotEqual(number, 1)
+        """
+    }
+    result = workshop.tests(files)
+    assert outcomes(result) == {"test_case.py::Case::test_numbers": "failed"}
+
+
+def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Workshop) -> None:
+    site = workshop.site(
+        {**GREEN, "test_z.py": "import time\n\n\ndef test_long():\n    time.sleep(600)\n"},
+        test_runner="pytest",
+    )
+    limits = site.limits.model_copy(update={"seconds": 4.0})
+    site = Site(site.tree, site.environment, site.config, site.project, limits)
+    result = workshop.measure(site).result("tests")
+    assert result is not None
+    assert result.status is Status.FAILED
+    assert result.reason.startswith("the tests were ended after 4 seconds")
+    assert result.seconds < 30
+
+
+def test_ids_that_change_are_found_by_collecting_twice(workshop: Workshop) -> None:
+    files = {
+        "test_ids.py": """
+            import os, pytest
+            @pytest.mark.parametrize("name", [os.urandom(4).hex()])
+            def test_random(name): pass
+            def test_plain(): pass
+        """
+    }
+    site = workshop.site(files, test_runner="pytest")
+    result = workshop.measure(site).result("tests")
+    assert result is not None
+    unstable = measuring.unstable_ids(site, result, workshop.sandbox, workshop.said.append)
+    assert len(unstable) == 1
+    assert unstable[0].startswith("test_ids.py::test_random[")
+
+
+# --- forgeries: each with a failing test beside it, none may come out as passed --------------
+
+FORGERIES = {
+    "the exit code is set to 0": {
+        "conftest.py": """
+            def pytest_sessionfinish(session):
+                session.exitstatus = 0
+        """
+    },
+    "reports are turned green": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if report.failed:
+                    report.outcome = "passed"
+                    report.longrepr = None
+        """
+    },
+    "reports of chosen tests are turned green": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if "test_sums" in report.nodeid:
+                    report.outcome = "passed"
+        """
+    },
+    "reports are replaced": {
+        "conftest.py": """
+            import pytest
+            from _pytest.reports import TestReport
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                old = outcome.get_result()
+                outcome.force_result(TestReport(
+                    nodeid=old.nodeid, location=old.location, keywords=old.keywords,
+                    outcome="passed", longrepr=None, when=old.when))
+        """
+    },
+    "tests are called and what they raise is dropped": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_pyfunc_call(pyfuncitem):
+                return True
+        """
+    },
+    "everything is skipped": {
+        "conftest.py": """
+            import pytest
+            def pytest_runtest_setup(item):
+                pytest.skip("later")
+        """
+    },
+    "everything is expected to fail": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if report.failed:
+                    report.outcome = "skipped"
+                    report.wasxfail = "known"
+        """
+    },
+    "the process ends itself at once": {"conftest.py": "import os\nos._exit(0)\n"},
+    "the process ends itself within a test": {
+        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(0)\n"
+    },
+    "the process ends itself with the code of a failed run": {
+        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(1)\n"
+    },
+    "the process ends itself when all is over": {
+        "conftest.py": """
+            import os
+            def pytest_unconfigure(config):
+                os._exit(0)
+        """
+    },
+    "sys.exit while loading": {"conftest.py": "import sys\nsys.exit(0)\n"},
+    "an option only collects": {"pytest.ini": "[pytest]\naddopts = --co\n"},
+    "an option only sets up": {"pytest.ini": "[pytest]\naddopts = --setup-only\n"},
+    "an option only plans": {"pytest.ini": "[pytest]\naddopts = --setup-plan\n"},
+    "an option only prints": {"pytest.ini": "[pytest]\naddopts = --version --version\n"},
+    "an option switches our plugin off": {
+        "pytest.ini": "[pytest]\naddopts = -p no:mergewright_pytest --co\n"
+    },
+    "a module poses as pytest": {
+        "pytest.py": "print('1 passed')\nraise SystemExit(0)\n",
+        "_pytest.py": "raise SystemExit(0)\n",
+    },
+    "a module poses as our plugin": {
+        "mergewright_pytest.py": "def begin(*a): pass\n",
+        "mergewright_report.py": "def take_order(): raise SystemExit(0)\n",
+    },
+    "a hook runs nothing": {"conftest.py": "def pytest_runtestloop(session):\n    return True\n"},
+    "a hook runs half": {
+        "conftest.py": """
+            def pytest_runtest_protocol(item, nextitem):
+                if "test_sums" in item.nodeid:
+                    return True
+        """
+    },
+    "the report is written beforehand": {
+        "conftest.py": """
+            import glob, json
+            for name in glob.glob("/out/*"):
+                with open(name, "a") as file:
+                    for line in ({"event": "exit", "code": 0}, {"event": "test", "id": "x"}):
+                        file.write("0" * 32 + " " + json.dumps(line) + "\\n")
+        """
+    },
+    "the report is exchanged": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    open(name, "w").write("{}\\n")
+        """
+    },
+    "the report becomes a link": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    os.symlink("/etc/passwd", name)
+        """
+    },
+    "the report becomes a pipe": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    os.mkfifo(name)
+        """
+    },
+    "the report becomes huge": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    with open(name, "ab") as file:
+                        file.truncate(1024 ** 3)
+        """
+    },
+    "the report is deeply nested": {
+        "conftest.py": """
+            import glob
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    with open(name, "a") as file:
+                        file.write("0" * 32 + " " + "[" * 100000 + "\\n")
+        """
+    },
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
+    result = workshop.tests({**RED, **FORGERIES[name]})
+    assert result.status is not Status.PASSED
+    assert result.reason or result.count("failed", "error"), "no word of what is wrong"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the exit code is set to 0",
+        "reports are turned green",
+        "reports of chosen tests are turned green",
+        "tests are called and what they raise is dropped",
+        "everything is skipped",
+        "the process ends itself within a test",
+        "an option only collects",
+        "a hook runs half",
+        "the report becomes a link",
+        "the report becomes a pipe",
+    ],
+)
+def test_a_forged_run_is_unverified_and_says_what_does_not_agree(
+    workshop: Workshop, name: str
+) -> None:
+    result = workshop.tests({**RED, **FORGERIES[name]})
+    assert (result.status, bool(result.reason)) == (Status.UNVERIFIED, True)
+
+
+def test_a_module_that_poses_as_pytest_changes_nothing(workshop: Workshop) -> None:
+    result = workshop.tests({**RED, **FORGERIES["a module poses as pytest"]})
+    assert outcomes(result)["test_sums.py::test_wrong"] == "failed"
+
+
+DELETED = {
+    "a conftest deletes the items": {
+        "conftest.py": """
+            def pytest_collection_modifyitems(items):
+                items[:] = [item for item in items if "wrong" not in item.name]
+        """
+    },
+    "a conftest ignores the module": {"conftest.py": "collect_ignore = ['test_sums.py']\n"},
+    "the module is skipped": {
+        "test_sums.py": """
+            import pytest
+            pytest.skip("later", allow_module_level=True)
+            def test_sum(): pass
+            def test_wrong(): assert 1 == 2
+        """
+    },
+    "the tests are marked": {
+        "test_sums.py": """
+            import pytest
+            pytestmark = pytest.mark.skip
+            def test_sum(): pass
+            def test_wrong(): assert 1 == 2
+        """
+    },
+    "the tests are deleted": {"test_sums.py": "def test_other():\n    pass\n"},
+    "the module cannot be imported": {"test_sums.py": "import no_such_module\n"},
+    "options leave them out": {"pytest.ini": "[pytest]\naddopts = -k sum\n"},
+}
+
+
+@pytest.mark.parametrize("name", DELETED)
+def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> None:
+    was = {"test_sums.py": RED["test_sums.py"].replace("1 == 2", "1 == 1")}
+    more = {"test_more.py": "def test_more():\n    pass\n"}
+    kept = {**more, **was}
+    if name == "options leave them out":
+        kept = {**more, "test_sums.py": kept["test_sums.py"]}
+    found = workshop.compared(
+        "tests", {**more, **was}, {**kept, **DELETED[name]}, test_runner="pytest"
+    )
+    assert found.verdict is Status.FAILED
+    assert found.gone or found.new_failures
+    if found.gone:
+        assert "gone" in found.reason
+
+
+# --- Django's runner and other scripts -------------------------------------------------------
+
+def flat(files: Files) -> dict[str, str]:
+    """Contents without the indentation that they have here."""
+    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
+
+
+DJANGO = flat({
+    "manage.py": """
+        import os, sys
+
+        def main():
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(sys.argv)
+
+        if __name__ == "__main__":
+            main()
+    """,
+    "proj/__init__.py": "",
+    "proj/urls.py": "urlpatterns = []\n",
+    "proj/settings.py": """
+        SECRET_KEY = "x"
+        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+        ROOT_URLCONF = "proj.urls"
+    """,
+    "shop/__init__.py": "",
+    "shop/models.py": """
+        from django.db import models
+
+        class Order(models.Model):
+            name = models.CharField(max_length=10)
+    """,
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_initial.py": """
+        from django.db import migrations, models
+
+        class Migration(migrations.Migration):
+            initial = True
+            dependencies = []
+            operations = [
+                migrations.CreateModel(
+                    name="Order",
+                    fields=[
+                        ("id", models.BigAutoField(
+                            auto_created=True, primary_key=True, serialize=False,
+                            verbose_name="ID")),
+                        ("name", models.CharField(max_length=10)),
+                    ],
+                )
+            ]
+    """,
+    "shop/tests.py": """
+        import unittest
+        from django.test import TestCase
+        from shop.models import Order
+
+        class OrderTests(TestCase):
+            def test_saved(self):
+                Order.objects.create(name="a")
+                self.assertEqual(Order.objects.count(), 1)
+    """,
+})  # fmt: skip
+CASES = """
+    import unittest
+    from django.test import TestCase
+
+    class Cases(TestCase):
+        def test_ok(self): pass
+        def test_bad(self): self.assertEqual(1, 2)
+        def test_raises(self): 1 / 0
+        def test_sub(self):
+            for number in range(3):
+                with self.subTest(number=number):
+                    self.assertNotEqual(number, 1)
+        @unittest.expectedFailure
+        def test_known(self): self.fail()
+        @unittest.expectedFailure
+        def test_unexpected(self): pass
+        @unittest.skip("why")
+        def test_skipped(self): pass
+
+    class Broken(TestCase):
+        @classmethod
+        def setUpTestData(cls): 1 / 0
+        def test_one(self): pass
+        def test_two(self): pass
+"""
+CASE_OUTCOMES = {
+    "shop.tests.OrderTests.test_saved": "passed",
+    "shop.test_cases.Cases.test_ok": "passed",
+    "shop.test_cases.Cases.test_bad": "failed",
+    "shop.test_cases.Cases.test_raises": "failed",
+    "shop.test_cases.Cases.test_sub": "failed",
+    "shop.test_cases.Cases.test_known": "xfailed",
+    "shop.test_cases.Cases.test_unexpected": "failed",
+    "shop.test_cases.Cases.test_skipped": "skipped",
+    "shop.test_cases.Broken.test_one": "error",
+    "shop.test_cases.Broken.test_two": "error",
+    "shop.test_import (collection)": "error",
+}
+WITH_CASES = {
+    **DJANGO, "shop/test_cases.py": CASES, "shop/test_import.py": "import no_such_module\n",
+}  # fmt: skip
+MANAGED = {
+    "framework": "django",
+    "test_runner": "django",
+    "test_script": "manage.py",
+    "django": DjangoProject(settings_module="proj.settings", manage="manage.py", python_path=("",)),
+}
+
+
+@pytest.mark.parametrize("args", [[], ["--failfast"], ["--parallel", "2"], ["-v", "2"]], ids=str)
+def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[str]) -> None:
+    config = {"checks": {"tests": {"args": args}, "makemigrations": "off"}}
+    result = workshop.tests(WITH_CASES, config=config, **MANAGED)
+    assert (result.status, result.reason) == (Status.FAILED, "")
+    assert outcomes(result) == CASE_OUTCOMES
+    items = {item.item_id: item for item in result.items}
+    assert items["shop.test_cases.Cases.test_bad"].place == "shop/test_cases.py:6"
+    assert items["shop.test_cases.Cases.test_sub"].text.startswith("(number=1)")
+    assert result.command == ("python", "manage.py", "test", *args)
+
+
+def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) -> None:
+    site = workshop.site(DJANGO, **MANAGED)
+    report = workshop.measure(site)
+    assert {result.name: result.status for result in report.results} == {
+        "ruff check": Status.ABSENT,
+        "ruff format": Status.ABSENT,
+        "flake8": Status.ABSENT,
+        "black": Status.ABSENT,
+        "django check": Status.PASSED,
+        "makemigrations": Status.PASSED,
+        "mypy": Status.ABSENT,
+        "tests": Status.PASSED,
+    }
+    tests = report.result("tests")
+    assert tests is not None
+    assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
+    assert measuring.unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
+
+
+def test_a_project_in_a_folder_is_started_there(workshop: Workshop) -> None:
+    files = {f"backend/{path}": content for path, content in DJANGO.items()}
+    django = DjangoProject(
+        settings_module="proj.settings", manage="backend/manage.py", python_path=("backend",)
+    )
+    report = workshop.measure(
+        workshop.site(
+            files,
+            framework="django",
+            test_runner="django",
+            test_script="backend/manage.py",
+            django=django,
+        )  # fmt: skip
+    )
+    ran = [result for result in report.results if result.status is not Status.ABSENT]
+    assert [result.status for result in ran] == [Status.PASSED] * 3, ran
+    assert ran[-1].command == ("env", "-C", "backend", "python", "manage.py", "test")
+
+
+RUNTESTS = """
+    import os, sys
+    import django
+    from django.conf import settings
+    from django.test.utils import get_runner
+
+    if __name__ == "__main__":
+        os.environ["DJANGO_SETTINGS_MODULE"] = "proj.settings"
+        sys.path.insert(0, os.getcwd())
+        django.setup()
+        failures = get_runner(settings)().run_tests(["shop"])
+        sys.exit(%s)
+"""
+SCRIPTED = {**MANAGED, "test_script": "tests/runtests.py"}
+
+
+@pytest.mark.parametrize("ending", ["bool(failures)", "failures"])
+def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop, ending: str) -> None:
+    files = {**WITH_CASES, "tests/runtests.py": RUNTESTS % ending}
+    result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
+    assert (result.status, result.reason) == (Status.FAILED, "")
+    assert outcomes(result) == CASE_OUTCOMES
+
+
+def test_a_script_of_plain_unittest_is_recorded_as_well(workshop: Workshop) -> None:
+    files = {
+        "run.py": "import unittest\n\nunittest.main(module=None, argv=['run', 'discover'])\n",
+        "test_it.py": """
+            import unittest
+            class It(unittest.TestCase):
+                def test_a(self): pass
+        """,
+    }
+    result = workshop.tests(files, packages=(), test_runner="django", test_script="run.py")
+    assert result.status is Status.PASSED
+    assert outcomes(result) == {"test_it.It.test_a": "passed"}
+
+
+def test_class_teardown_is_run_once(workshop: Workshop) -> None:
+    files = {
+        "run.py": "import unittest\n\nunittest.main(module=None, argv=['run', 'discover'])\n",
+        "test_it.py": """
+            import unittest
+            class It(unittest.TestCase):
+                times = 0
+                @classmethod
+                def tearDownClass(cls):
+                    cls.times += 1
+                    print("torn down", cls.times)
+                def test_a(self): pass
+        """,
+    }
+    result = workshop.tests(files, packages=(), test_runner="django", test_script="run.py")
+    assert result.output.count("torn down") == 1
+
+
+SCRIPT_FORGERIES = {
+    "the script hides failures": {"tests/runtests.py": RUNTESTS % "0"},
+    "the script runs nothing": {"tests/runtests.py": "print('Ran 10 tests\\n\\nOK')\n"},
+    "the script claims to have failed": {"tests/runtests.py": "import os\nos._exit(1)\n"},
+    "the process ends itself": {
+        "tests/runtests.py": RUNTESTS % "bool(failures)",
+        "shop/test_end.py": "import os\nos._exit(0)\n",
+    },
+    "failures are taken for successes": {
+        "tests/runtests.py": RUNTESTS % "bool(failures)",
+        "shop/__init__.py": """
+            import unittest
+            unittest.TestResult.addFailure = lambda self, test, err: self.addSuccess(test)
+            unittest.TextTestResult.addFailure = lambda self, test, err: self.addSuccess(test)
+            unittest.TestResult.addError = lambda self, test, err: self.addSuccess(test)
+            unittest.TextTestResult.addError = lambda self, test, err: self.addSuccess(test)
+        """,
+    },
+    "tests are not called": {
+        "tests/runtests.py": RUNTESTS % "bool(failures)",
+        "shop/__init__.py": """
+            import unittest
+            unittest.TestCase._callTestMethod = lambda self, method: None
+        """,
+    },
+    "a runner of the project reports no failure": {
+        "tests/runtests.py": RUNTESTS % "bool(failures)",
+        "proj/settings.py": DJANGO["proj/settings.py"] + "TEST_RUNNER = 'proj.run.Green'\n",
+        "proj/run.py": """
+            from django.test.runner import DiscoverRunner
+            class Green(DiscoverRunner):
+                def suite_result(self, suite, result, **kwargs):
+                    return 0
+        """,
+    },
+}
+
+
+@pytest.mark.parametrize("name", SCRIPT_FORGERIES)
+def test_no_forgery_of_a_script_passes(workshop: Workshop, name: str) -> None:
+    files = {**WITH_CASES, **SCRIPT_FORGERIES[name]}
+    result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
+    assert result.status is Status.UNVERIFIED
+    assert result.reason
+
+
+# --- migrations and system check -------------------------------------------------------------
+
+PENDING = {
+    **DJANGO,
+    "shop/models.py": DJANGO["shop/models.py"]
+    + "    note = models.CharField(max_length=20, default='')\n",
+}
+NO_TESTS = {**MANAGED, "test_runner": None}
+
+
+def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> None:
+    result = workshop.one("makemigrations", PENDING, **NO_TESTS)
+    assert result.status is Status.FAILED
+    assert [item.item_id for item in result.items] == [
+        "shop: Add field note to order as models.CharField(default='', max_length=20)"
+    ]
+    assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
+
+
+def test_migrations_without_common_end_are_named(workshop: Workshop) -> None:
+    empty = """
+        from django.db import migrations
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0001_initial")]
+            operations = []
+    """
+    files = {**DJANGO, "shop/migrations/0002_a.py": empty, "shop/migrations/0002_b.py": empty}
+    result = workshop.one("makemigrations", files, **NO_TESTS)
+    assert result.status is Status.FAILED
+    assert [item.item_id for item in result.items] == [
+        "shop: conflicting migrations 0002_a, 0002_b"
+    ]
+
+
+MIGRATION_LIES = {
+    "a command of the project lies": {
+        "shop/management/__init__.py": "",
+        "shop/management/commands/__init__.py": "",
+        "shop/management/commands/makemigrations.py": """
+            from django.core.management.commands.makemigrations import Command as Own
+            class Command(Own):
+                def handle(self, *args, **options):
+                    print("No changes detected")
+        """,
+    },
+    "settings switch migrations off": {
+        "proj/settings.py": DJANGO["proj/settings.py"]
+        + "MIGRATION_MODULES = {'shop': None}\n"
+    },
+    "settings switch all migrations off": {
+        "proj/settings.py": DJANGO["proj/settings.py"]
+        + "class Off:\n    def __contains__(self, item): return True\n"
+        "    def __getitem__(self, item): return None\nMIGRATION_MODULES = Off()\n"
+    },
+    "settings point to an empty place": {
+        "proj/settings.py": DJANGO["proj/settings.py"]
+        + "MIGRATION_MODULES = {'shop': 'proj.nothing'}\n",
+        "proj/nothing/__init__.py": "",
+    },
+    "the autodetector is replaced": {
+        "shop/__init__.py": """
+            from django.db.migrations.autodetector import MigrationAutodetector
+            MigrationAutodetector.changes = lambda self, *args, **kwargs: {}
+        """
+    },
+    "the process ends itself": {"shop/__init__.py": "import os\nos._exit(0)\n"},
+    "the project exits": {"shop/__init__.py": "import sys\nsys.exit(0)\n"},
+    "manage.py does nothing": {"manage.py": "print('No changes detected')\n"},
+    "manage.py exits": {"manage.py": "import sys\nsys.exit(0)\n"},
+    "a module poses as Django": {"django/__init__.py": "import sys\nsys.exit(0)\n"},
+}
+
+
+@pytest.mark.parametrize("name", MIGRATION_LIES)
+def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None:
+    result = workshop.one("makemigrations", {**PENDING, **MIGRATION_LIES[name]}, **NO_TESTS)
+    assert result.status in {Status.FAILED, Status.UNVERIFIED}
+    assert result.items or result.reason
+
+
+@pytest.mark.parametrize(
+    "name", ["a command of the project lies", "settings switch migrations off",
+             "settings switch all migrations off", "settings point to an empty place",
+             "manage.py does nothing"],
+)  # fmt: skip
+def test_a_missing_migration_is_still_found(workshop: Workshop, name: str) -> None:
+    result = workshop.one("makemigrations", {**PENDING, **MIGRATION_LIES[name]}, **NO_TESTS)
+    assert [item.item_id.partition(" as ")[0] for item in result.items] == [
+        "shop: Add field note to order"
+    ]
+
+
+def test_migrations_that_are_kept_elsewhere_are_heeded(workshop: Workshop) -> None:
+    files = {
+        **DJANGO,
+        "proj/settings.py": DJANGO["proj/settings.py"]
+        + "MIGRATION_MODULES = {'shop': 'proj.kept'}\n",
+        "proj/kept/__init__.py": "",
+        "proj/kept/0001_initial.py": DJANGO["shop/migrations/0001_initial.py"],
+    }
+    del files["shop/migrations/0001_initial.py"]
+    assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
+
+
+def test_a_project_that_does_not_start_says_why(workshop: Workshop) -> None:
+    files = {**DJANGO, "shop/models.py": "from nowhere import thing\n"}
+    for name in ("makemigrations", "django check"):
+        result = workshop.one(name, files, **NO_TESTS)
+        assert result.status is Status.FAILED
+        assert "No module named 'nowhere'" in result.reason
+        assert "shop/models.py:1" in result.reason
+
+
+def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop) -> None:
+    files = {
+        **DJANGO,
+        "shop/models.py": """
+            from django.db import models
+
+            class Order(models.Model):
+                name = models.CharField(max_length=10)
+                kind = models.CharField(max_length=-1)
+                flag = models.CharField(max_length=3, null=True, unique_for_date="name")
+        """,
+        "shop/__init__.py": """
+            from django.core import checks
+            @checks.register
+            def slow(app_configs, **kwargs):
+                return [checks.Warning("is slow", id="shop.W001", obj="shop")]
+        """,
+    }
+    result = workshop.one("django check", files, **NO_TESTS)
+    assert result.status is Status.FAILED
+    by_outcome = {item.item_id: item.outcome for item in result.items}
+    assert by_outcome["warning shop.W001: shop: is slow"] == "warning"
+    assert any(
+        outcome == "finding" and "fields.E121" in item for item, outcome in by_outcome.items()
+    )
+
+
+def test_a_check_that_silences_everything_is_unverified(workshop: Workshop) -> None:
+    files = {
+        **DJANGO,
+        "proj/settings.py": DJANGO["proj/settings.py"]
+        + "class All(list):\n    def __contains__(self, item): return True\n"
+        "SILENCED_SYSTEM_CHECKS = All()\n",
+    }
+    result = workshop.one("django check", files, **NO_TESTS)
+    assert result.status is Status.UNVERIFIED
+
+
+# --- types -----------------------------------------------------------------------------------
+
+TYPED = {
+    "mypy.ini": "[mypy]\nstrict = True\n",
+    "shop/__init__.py": "",
+    "shop/sums.py": "def add(a: int, b: int) -> int:\n    return a + b\n",
+}
+MISTYPED = {
+    **TYPED,
+    "shop/sums.py": "def add(a: int, b: int) -> int:\n    return str(a + b)\n",
+}
+MISTAKE = 'shop/sums.py: return-value: Incompatible return value type (got "str", expected "int")'
+
+
+@pytest.mark.parametrize(
+    ("mypy_config", "args"),
+    [
+        ("[mypy]\n", []),
+        ("[mypy]\nfiles = shop\n", []),
+        ("[mypy]\nfiles = shop/*.py\n", []),
+        ("[mypy]\npackages = shop\n", []),
+        ("[mypy]\nmodules = shop.sums\n", []),
+        ("[mypy]\n", ["shop"]),
+        ("[mypy]\n", ["-p", "shop"]),
+        ("[mypy]\nexclude = mergewright\npretty = True\nshow_column_numbers = True\n", []),
+    ],
+    ids=str,
+)
+def test_type_errors_are_found_however_mypy_is_pointed_at_them(
+    workshop: Workshop, mypy_config: str, args: list[str]
+) -> None:
+    config = {"checks": {"types": {"args": args}}}
+    files = {**MISTYPED, "mypy.ini": mypy_config}
+    result = workshop.one("mypy", files, config=config, type_tool="mypy")
+    assert (result.status, result.reason) == (Status.FAILED, "")
+    assert [item.item_id for item in result.items] == [MISTAKE]
+    assert result.items[0].place == "shop/sums.py:2"
+    assert "mergewright" not in result.output
+    clean = workshop.one(
+        "mypy", {**TYPED, "mypy.ini": mypy_config}, config=config, type_tool="mypy"
+    )
+    assert (clean.status, clean.items) == (Status.PASSED, ())
+
+
+@pytest.mark.parametrize("packages", [(), ("mypy==1.4.1",)], ids=["gate", "mypy 1.4"])
+def test_other_mypys_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:
+    result = workshop.one("mypy", MISTYPED, packages=packages, type_tool="mypy")
+    assert [item.item_id for item in result.items] == [MISTAKE]
+
+
+def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop) -> None:
+    files = {
+        "mypy.ini": "[mypy]\n",
+        "a.py": "import iniconfig\n\nvalue: int = iniconfig.IniConfig\n",
+    }
+    result = workshop.one("mypy", files, packages=("iniconfig",), type_tool="mypy")
+    assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
+
+
+def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Workshop) -> None:
+    files = {**TYPED, "mypy.ini": "[mypy]\nplugins = no_such_plugin\n"}
+    result = workshop.one("mypy", files, type_tool="mypy")
+    assert result.status is Status.FAILED
+    assert "no_such_plugin" in result.reason
+
+
+TYPE_FORGERIES = {
+    "errors are ignored": {"mypy.ini": "[mypy]\nignore_errors = True\n"},
+    "the codes are disabled": {
+        "mypy.ini": "[mypy]\ndisable_error_code = return-value, attr-defined\n"
+    },
+    "a plugin ends the process": {
+        "mypy.ini": "[mypy]\nplugins = plug.py\n", "plug.py": "import os\nos._exit(0)\n",
+    },
+    "a plugin drops all messages": {
+        "mypy.ini": "[mypy]\nplugins = plug.py\n",
+        "plug.py": """
+            from mypy.plugin import Plugin
+            import mypy.api, sys
+            class Quiet(Plugin): pass
+            def plugin(version):
+                sys.stdout.write = lambda text: 0
+                return Quiet
+            import atexit, os
+            atexit.register(os._exit, 0)
+        """,
+    },
+    "a module poses as mypy": {
+        "mypy.py": "print('Success')\nraise SystemExit(0)\n",
+        "mypy/__init__.py": "print('Success')\nraise SystemExit(0)\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TYPE_FORGERIES)
+def test_no_forgery_of_a_type_check_passes(workshop: Workshop, name: str) -> None:
+    result = workshop.one("mypy", {**MISTYPED, **TYPE_FORGERIES[name]}, type_tool="mypy")
+    assert result.status is not Status.PASSED
+    assert result.reason or result.items
+
+
+# --- linters and formatters ------------------------------------------------------------------
+
+UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nvalue   = [1,2]\n"}
+TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
+LINTED = {"lint_tools": ("ruff", "flake8", "black")}
+RUFF_FORMATS = {"pyproject.toml": "[tool.ruff.format]\nquote-style = 'double'\n"}
+
+
+@pytest.mark.parametrize("packages", [TOOLS, ()], ids=["own", "gate"])
+def test_linters_and_formatters_find_and_place(
+    workshop: Workshop, packages: tuple[str, ...]
+) -> None:
+    report = workshop.measure(
+        workshop.site({**UNTIDY, **RUFF_FORMATS}, packages=packages, **LINTED)
+    )
+    found = {result.name: result for result in report.results}
+    assert [found[name].status for name in ("ruff check", "ruff format", "flake8", "black")] == [
+        Status.FAILED
+    ] * 4
+    assert "shop/sums.py: F401: `os` imported but unused" in outcomes(found["ruff check"])
+    assert outcomes(found["ruff format"]) == {
+        "shop/sums.py: format: would be reformatted": "finding"
+    }
+    assert "shop/sums.py: F401: 'os' imported but unused" in outcomes(found["flake8"])
+    assert outcomes(found["black"]) == {"shop/sums.py: format: would be reformatted": "finding"}
+    assert found["flake8"].items[0].place.startswith("shop/sums.py:")
+    assert all("mergewright" not in result.output for result in report.results)
+
+
+def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
+    workshop: Workshop,
+) -> None:
+    report = workshop.measure(workshop.site(TIDY, **LINTED))
+    assert {result.name: result.status for result in report.results[:4]} == {
+        "ruff check": Status.PASSED,
+        "ruff format": Status.ABSENT,
+        "flake8": Status.PASSED,
+        "black": Status.PASSED,
+    }
+
+
+def test_older_ruffs_are_read_as_well(workshop: Workshop) -> None:
+    report = workshop.measure(
+        workshop.site({**UNTIDY, **RUFF_FORMATS}, packages=("ruff==0.4.10",), lint_tools=("ruff",))
+    )
+    for name, wanted in (("ruff check", "F401"), ("ruff format", "would be reformatted")):
+        result = report.result(name)
+        assert result is not None
+        assert result.status is Status.FAILED
+        assert wanted in result.items[0].item_id
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"pyproject.toml": "[tool.ruff]\nexclude = ['*']\nforce-exclude = true\n"},
+        {
+            "pyproject.toml": "[tool.ruff]\ninclude = []\nforce-exclude = true\nexclude = ['**/*.py']\n"
+        },
+    ],
+    ids=str,
+)
+def test_a_linter_that_looks_at_nothing_is_unverified(workshop: Workshop, config: Files) -> None:
+    result = workshop.one("ruff check", {**UNTIDY, **config}, lint_tools=("ruff",))
+    assert result.status is Status.UNVERIFIED
+
+
+def test_a_broken_configuration_is_a_failure_with_the_tools_words(workshop: Workshop) -> None:
+    files = {**TIDY, "pyproject.toml": "[tool.ruff]\nno-such-option = 1\n"}
+    result = workshop.one("ruff check", files, lint_tools=("ruff",))
+    assert result.status is Status.FAILED
+    assert "no-such-option" in result.reason
+
+
+# --- the stages ------------------------------------------------------------------------------
+
+
+class CountingSandbox:
+    """The real sandbox, with a count."""
+
+    def __init__(self, sandbox: BubblewrapSandbox) -> None:
+        self._sandbox = sandbox
+        self.measure = sandbox.measure
+        self.count = 0
+
+    def run(self, order: RoomOrder) -> RoomResult:
+        self.count += 1
+        return self._sandbox.run(order)
+
+
+@dataclass
+class Stage:
+    """A repository with a base commit, ready for the stages."""
+
+    prepared: Prepared
+    services: Services
+    sandbox: CountingSandbox
+    files: dict[str, str]
+
+    def cleared(self, **edits: str | None) -> ClearedChange:
+        """A change; keys are paths with `__` for `/` and no suffix `.py`."""
+        changed = []
+        for key, after in sorted(edits.items()):
+            path = key.replace("__", "/").replace("_DOT_", ".")
+            before = self.files.get(path)
+            changed.append(
+                ChangedFile(
+                    path=path,
+                    before=None if before is None else before.encode(),
+                    after=None if after is None else textwrap.dedent(after).lstrip("\n").encode(),
+                )
+            )
+        change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
+        return ClearedChange(change=change, findings=())
+
+    def compared(self, **edits: str | None) -> dict[str, Comparison]:
+        base = baseline.measure(self.prepared, self.services)
+        head = checks_stage.run(self.cleared(**edits), self.prepared, self.services)
+        return {found.name: found for found in checks_stage.compare(base, head)}
+
+
+@pytest.fixture
+def stage(workshop: Workshop, tmp_path: Path) -> Callable[..., Stage]:
+    def make(files: Files, **detected: object) -> Stage:
+        repository = tmp_path / "repository"
+        flat = {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
+        for path, text in flat.items():
+            (repository / path).parent.mkdir(parents=True, exist_ok=True)
+            (repository / path).write_text(text)
+        for arguments in (
+            ("init", "-q", "-b", "main"),
+            ("add", "-A"),
+            ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "Start"),
+        ):
+            subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
+        home = Path(tempfile.mkdtemp(dir=workshop.home))
+        home.chmod(0o711)
+        checkout = worktree.prepare(
+            str(repository), None, home / "mirrors", max_files=1000, max_bytes=10**7
+        )
+        run = Run(
+            run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000
+        )
+        prepared = Prepared(
+            run=run,
+            checkout=checkout,
+            contract=Contract(config=RepoConfig(), project=project(**detected), source=None),
+            environment=workshop.environment(*TOOLS),
+        )
+        sandbox = CountingSandbox(workshop.sandbox)
+        services = Services(
+            settings=Settings(home=home),
+            forge=FakeForge(Ticket(ticket_id="1", title="t", body="", digest="")),
+            sandbox=sandbox,
+            index=None,  # type: ignore[arg-type] # nothing here asks the index
+            say=workshop.said.append,
+        )
+        return Stage(prepared, services, sandbox, flat)
+
+    return make
+
+
+def test_a_second_run_on_the_same_base_does_not_measure_again(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage(RED, test_runner="pytest", lint_tools=("ruff",))
+    first = baseline.measure(made.prepared, made.services)
+    counted = made.sandbox.count
+    assert counted == 3  # ruff, the tests, the second collection
+    assert baseline.measure(made.prepared, made.services) == first
+    assert made.sandbox.count == counted
+    [stored] = (made.services.settings.home / "baselines").iterdir()
+    stored.write_bytes(stored.read_bytes()[:100])
+    again = baseline.measure(made.prepared, made.services)
+    assert made.sandbox.count == 2 * counted
+    assert [result.status for result in again.results] == [
+        result.status for result in first.results
+    ]
+    other = made.prepared.contract.model_copy(
+        update={"config": RepoConfig.model_validate({"env": {"A": "b"}})}
+    )
+    baseline.measure(made.prepared.model_copy(update={"contract": other}), made.services)
+    assert made.sandbox.count == 3 * counted
+
+
+def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:
+    made = stage({**GREEN, "conftest.py": "import os\nos._exit(0)\n"}, test_runner="pytest")
+    report = baseline.measure(made.prepared, made.services)
+    assert report.results[-1].status is Status.UNVERIFIED
+    assert not list((made.services.settings.home / "baselines").glob("*"))
+
+
+def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]) -> None:
+    made = stage(
+        {**RED, "sums.py": "def add(a, b):\n    return a + b\n",
+         "test_add.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n"},
+        test_runner="pytest",
+    )  # fmt: skip
+    same = made.compared(sums_DOT_py="def add(a, b):\n    return b + a\n")
+    assert list(same) == ["tests"]
+    tests = same["tests"]
+    assert (tests.verdict, tests.base_failures, tests.head_failures) == (Status.PASSED, 1, 1)
+    assert (tests.base_count, tests.head_count, tests.counts_tests) == (3, 3, True)
+    worse = made.compared(sums_DOT_py="def add(a, b):\n    return a - b\n")["tests"]
+    assert worse.verdict is Status.FAILED
+    assert [item.item_id for item in worse.new_failures] == ["test_add.py::test_add"]
+
+
+def test_a_change_of_the_test_rules_is_first_held_to_those_of_base(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage(
+        {"sums.py": "def add(a, b):\n    return a + b\n",
+         "test_add.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n"},
+        test_runner="pytest",
+    )  # fmt: skip
+    found = made.compared(
+        sums_DOT_py="def add(a, b):\n    return a - b\n",
+        test_add_DOT_py="def test_add():\n    pass\n",
+        conftest_DOT_py="def pytest_configure(config):\n    pass\n",
+    )
+    assert found["tests"].verdict is Status.PASSED
+    under_base = found["tests" + comparison.BASE_RULES]
+    assert under_base.verdict is Status.FAILED
+    assert [item.item_id for item in under_base.new_failures] == ["test_add.py::test_add"]
+
+
+def test_a_change_of_the_type_rules_is_first_held_to_those_of_base(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage(TYPED, type_tool="mypy")
+    found = made.compared(
+        shop__sums_DOT_py=MISTYPED["shop/sums.py"],
+        mypy_DOT_ini="[mypy]\nstrict = True\n[mypy-shop.*]\nignore_errors = True\n",
+    )
+    assert found["mypy" + comparison.BASE_RULES].verdict is Status.FAILED
+    assert found["mypy" + comparison.BASE_RULES].new_failures[0].item_id == MISTAKE
+
+
+@pytest.mark.parametrize("comment", ["# mypy: ignore-errors", "# type: ignore"])
+def test_a_comment_that_hides_a_file_from_mypy_is_a_new_failure(
+    stage: Callable[..., Stage], comment: str
+) -> None:
+    made = stage(TYPED, type_tool="mypy")
+    found = made.compared(shop__sums_DOT_py=f"{comment}\n{MISTYPED['shop/sums.py']}")["mypy"]
+    assert found.verdict is Status.FAILED
+    assert f"shop/sums.py: muted: {comment}" in {item.item_id for item in found.new_failures}
+
+
+def test_tests_that_the_change_removes_are_gone(stage: Callable[..., Stage]) -> None:
+    made = stage({**GREEN, "test_more.py": "def test_more():\n    pass\n"}, test_runner="pytest")
+    found = made.compared(test_more_DOT_py=None)["tests"]
+    assert found.verdict is Status.FAILED
+    assert found.gone == ("test_more.py::test_more",)
+    assert found.reason == "1 test of base is gone, such as test_more.py::test_more"
+
+
+def test_ids_that_are_not_stable_are_unmatched_and_never_gone(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage(
+        {
+            **GREEN,
+            "test_ids.py": """
+                import os, pytest
+                @pytest.mark.parametrize("name", [os.urandom(4).hex()])
+                def test_random(name): assert name is None
+            """,
+        },
+        test_runner="pytest",
+    )
+    found = made.compared(other_DOT_py="value = 1\n")["tests"]
+    assert (found.verdict, found.gone, found.new_failures) == (Status.PASSED, (), ())
+    assert len(found.unmatched) == 1
+
+
+def test_what_the_checks_write_is_not_in_the_tree_afterwards(stage: Callable[..., Stage]) -> None:
+    made = stage(
+        {"test_w.py": "def test_w():\n    open('written.txt', 'w').write('x')\n"},
+        test_runner="pytest",
+    )
+    made.compared(other_DOT_py="value = 1\n")
+    folder = made.services.head_folder(made.prepared.run)
+    assert sorted(path.name for path in folder.iterdir()) == ["other.py", "test_w.py"]

@@ -1,0 +1,220 @@
+"""The proxy that is a fetch room's only way out: what passes, what does not, what is kept."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
+from agent.environments import egress
+from agent.environments.egress import EgressProxy, Target
+from agent.environments.fetch import open_proxy
+from agent.ports import RoomLimits, RoomOrder
+from agent.settings import Settings
+from tests.unit.environments import local_index
+
+
+@contextmanager
+def echoing() -> Iterator[int]:
+    """A server that answers every line with the same line."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    while data := client.recv(1024):
+                        client.sendall(data)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def proxy(folder: Path, *allowed: Target, inside: tuple[Target, ...] = (), **more: int):
+    made = EgressProxy(folder / "out.sock", allowed, inside=inside, **more)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ask(made: EgressProxy, request: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(made.socket_path))
+        client.sendall(request.encode("latin-1"))
+        return client.recv(4096)
+
+
+def connect(made: EgressProxy, host: str, port: int) -> bytes:
+    return ask(made, f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n")
+
+
+def test_an_allowed_host_is_tunnelled_both_ways(tmp_path):
+    with echoing() as port:
+        here = Target("127.0.0.1", port)
+        with (
+            proxy(tmp_path, here, inside=(here,)) as made,
+            socket.socket(socket.AF_UNIX) as client,
+        ):
+            client.settimeout(10)
+            client.connect(str(made.socket_path))
+            client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\nearly ".encode())
+            answer = b""
+            while b"early" not in answer:
+                answer += client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200")
+            client.sendall(b"later")
+            assert client.recv(4096) == b"later"
+            assert made.refused == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("example.org", 443), ("index.example.org", 80), ("evil.index.example.org", 443)],
+)
+def test_another_host_or_port_is_refused_and_noted(tmp_path, host, port):
+    with proxy(tmp_path, Target("index.example.org")) as made:
+        assert connect(made, host, port).startswith(b"HTTP/1.1 403")
+        assert made.refused == (f"{host}:{port} (not on the list)",)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.0.0.1", "169.254.169.254"])
+def test_an_allowed_name_of_an_internal_address_is_refused(tmp_path, host):
+    with proxy(tmp_path, Target(host)) as made:
+        assert connect(made, host, 443).startswith(b"HTTP/1.1 403")
+        assert "internal address" in made.refused[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "::1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "fe80::1",
+     "fd00::1", "0.0.0.0", "224.0.0.1", "::ffff:127.0.0.1", "100.64.0.1"],
+)  # fmt: skip
+def test_addresses_of_this_machine_and_of_private_networks_are_internal(address):
+    assert egress.is_internal(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111"])
+def test_public_addresses_are_not(address):
+    assert not egress.is_internal(address)
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    ["", "NONSENSE\r\n\r\n", "CONNECT x HTTP/1.1\r\n\r\n", "CONNECT a:b:c HTTP/1.1\r\n\r\n",
+     "GET /simple/ HTTP/1.1\r\n\r\n", "CONNECT x:1\r\nx HTTP/1.1\r\n\r\n"],
+)  # fmt: skip
+def test_what_is_no_request_for_a_proxy_gets_no_tunnel(tmp_path, request_text):
+    with (
+        proxy(tmp_path, Target("index.example.org")) as made,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        client.settimeout(10)
+        client.connect(str(made.socket_path))
+        client.sendall(request_text.encode())
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(4096)
+        assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 403"))
+
+
+def test_a_head_without_end_is_cut_off(tmp_path):
+    with proxy(tmp_path, Target("index.example.org")) as made:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(made.socket_path))
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                for _ in range(100):
+                    client.sendall(b"X" * 4096)
+        assert connect(made, "example.org", 443).startswith(b"HTTP/1.1 403")
+
+
+def test_connections_are_bounded(tmp_path):
+    with proxy(tmp_path, Target("index.example.org"), most_connections=2) as made:
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for client in waiting:
+            client.connect(str(made.socket_path))
+            client.sendall(b"CONNECT ")
+        answer = b""
+        for _ in range(50):
+            answer = connect(made, "example.org", 443)
+            if answer.startswith(b"HTTP/1.1 503"):
+                break
+        for client in waiting:
+            client.close()
+        assert answer.startswith(b"HTTP/1.1 503")
+
+
+def test_plain_http_is_forwarded_to_an_allowed_index_only(tmp_path):
+    with local_index.serving() as served:
+        host = served.url.split("/")[2]
+        here = egress.target(f"http://{host}")
+        with proxy(tmp_path, here, inside=(here,)) as made:
+            answer = ask(
+                made,
+                f"GET {served.url}pip/ HTTP/1.1\r\nHost: elsewhere\r\nProxy-Authorization: x\r\n\r\n",
+            )
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert served.asked == ["/simple/pip/"]
+            refused = ask(made, "GET http://127.0.0.1:1/x HTTP/1.1\r\n\r\n")
+            assert refused.startswith(b"HTTP/1.1 403")
+
+
+def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
+    with proxy(tmp_path, Target("index.example.org")) as made:
+        ask(made, "GET http://user:hunter2@example.org/x HTTP/1.1\r\n\r\n")
+        for number in range(70):
+            connect(made, f"host{number}.example.org", 443)
+        assert len(made.refused) == 50
+        assert not any("hunter2" in note for note in made.refused)
+
+
+def test_closing_ends_every_tunnel_and_removes_the_socket(tmp_path):
+    with echoing() as port:
+        here = Target("127.0.0.1", port)
+        with proxy(tmp_path, here, inside=(here,)) as made:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(10)
+            client.connect(str(made.socket_path))
+            client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        with client:
+            assert client.recv(4096) == b""
+        assert not made.socket_path.exists()
+
+
+def test_from_a_room_only_the_index_is_reached(home):
+    program = (
+        "import os, socket, urllib.request, urllib.error\n"
+        "print('page', len(urllib.request.urlopen(os.environ['INDEX'] + 'pip/').read()) > 0)\n"
+        "try: urllib.request.urlopen('https://example.org/', timeout=5)\n"
+        "except (OSError, urllib.error.URLError) as problem: print('other', '403' in str(problem))\n"
+        "try: socket.create_connection(('203.0.113.1', 443), 3); print('direct', 'open')\n"
+        "except OSError: print('direct', 'shut')\n"
+    )
+    settings = Settings(home=home)
+    with local_index.serving() as served:
+        index = SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
+        with open_proxy(index, settings) as made:
+            result = BubblewrapSandbox(settings).run(
+                RoomOrder(
+                    argv=("/usr/bin/python3", "-c", program),
+                    environ={"INDEX": served.url, "no_proxy": ""},
+                    proxy_socket=str(made.socket_path),
+                    limits=RoomLimits(seconds=60),
+                )
+            )
+            assert result.output.splitlines() == ["page True", "other True", "direct shut"]
+            assert made.refused == ("example.org:443 (not on the list)",)

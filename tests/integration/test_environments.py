@@ -1,0 +1,587 @@
+"""Environments, built for real: small packages, real rooms, the real index and one of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uv
+from typer.testing import CliRunner
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
+from agent.domain import Environment
+from agent.environments import build, prune, rooms, storage
+from agent.environments.build import EnvironmentRequest
+from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.ports import RoomLimits
+from agent.settings import Settings
+from repo_config.schema import PythonSection
+from tests.unit.environments import local_index
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """One data folder for all tests here: our own tools are then fetched once per Python."""
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-environments-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield Settings(home=folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def tree(home):
+    folder = home / "tree"
+    folder.mkdir()
+
+    def write(**files: str) -> Path:
+        for name, text in files.items():
+            path = folder / name.replace("__", "/").replace("_DOT_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return folder
+
+    write.folder = folder  # type: ignore[attr-defined]
+    return write
+
+
+def lay(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def folder(home):
+    place = home / "tree"
+    place.mkdir()
+    return place
+
+
+def ensure(settings, folder, *, tag=None, index=None, said=None, **section) -> Environment:
+    return build.ensure(
+        EnvironmentRequest(tree=str(folder), nearest_tag=tag, python=PythonSection(**section)),
+        BubblewrapSandbox(settings),
+        index or SimpleIndex(settings),
+        settings,
+        (said if said is not None else []).append,
+    )
+
+
+def local(settings, served) -> SimpleIndex:
+    return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
+
+
+def python(settings, environment, folder, program: str) -> str:
+    """Run a program in a check room and return what it prints."""
+    order = rooms.order(
+        environment, folder, (rooms.PYTHON, "-c", program),
+        environ={}, limits=RoomLimits(seconds=60),
+    )  # fmt: skip
+    result = BubblewrapSandbox(settings).run(order)
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
+@pytest.fixture(scope="module")
+def tools(settings) -> Environment:
+    """An empty environment, so that our own tools are there for indexes that lack them."""
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty).chmod(0o755)
+        return ensure(settings, Path(empty))
+
+
+# --- what is declared is there ---------------------------------------------------------------
+
+
+def test_a_requirements_file_becomes_a_read_only_environment(settings, folder):
+    lay(folder, {"requirements.txt": "six==1.17.0\niniconfig\n"})
+    environment = ensure(settings, folder)
+    assert "six==1.17.0" in environment.packages
+    assert environment.sources == ("requirements.txt",)
+    said = python(
+        settings, environment, folder,
+        "import six, sys; print(six.__file__, sys.prefix)\n"
+        "try: open(six.__file__, 'a')\n"
+        "except OSError as problem: print(problem.strerror)\n",
+    )  # fmt: skip
+    assert "/env/lib/python3" in said
+    assert "Read-only file system" in said
+
+
+def test_the_second_time_it_is_there_at_once(settings, folder):
+    lay(folder, {"requirements.txt": "six==1.17.0\niniconfig\n"})
+    first = ensure(settings, folder)
+    said: list[str] = []
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert ensure(settings, folder, said=said) == first
+        took.append(time.perf_counter() - begun)
+    assert said == []
+    assert min(took) < 0.05
+
+
+def test_modules_are_compiled_beforehand(settings, folder):
+    lay(folder, {"requirements.txt": "six==1.17.0\n"})
+    environment = ensure(settings, folder)
+    compiled = list(Path(environment.path).glob("lib/python3*/site-packages/__pycache__/six.*.pyc"))
+    assert len(compiled) == 1
+
+
+def test_our_own_tools_are_there_beside_it(settings, folder, tools):
+    said = python(
+        settings, tools, folder,
+        "import subprocess\n"
+        "for tool in 'pytest', 'mypy', 'ruff', 'flake8', 'black':\n"
+        "    subprocess.run(['/gate/bin/python', '-m', tool, '--version'], check=True)\n",
+    )  # fmt: skip
+    assert "ruff" in said
+
+
+def test_a_package_is_imported_from_the_tree_with_its_test_extra(settings, folder):
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[build-system]\nrequires = ["setuptools>=64"]\n'
+            'build-backend = "setuptools.build_meta"\n'
+            '[project]\nname = "mine"\nversion = "3.2"\ndependencies = ["six"]\n'
+            '[project.optional-dependencies]\ntest = ["iniconfig"]\ndocs = ["sphinx"]\n',
+            "src/mine/__init__.py": "value = 42\n",
+        },
+    )
+    environment = ensure(settings, folder)
+    names = {package.split("==")[0] for package in environment.packages}
+    assert names == {"mine", "six", "iniconfig"}
+    said = python(settings, environment, folder, "import mine; print(mine.__file__, mine.value)")
+    assert said == "/work/src/mine/__init__.py 42"
+    # Nothing of the build stays in the tree that was handed in.
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+        "__init__.py", "pyproject.toml",
+    ]  # fmt: skip
+
+
+def test_the_version_comes_from_the_tag_and_the_generated_module_is_there(settings, folder):
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[build-system]\nrequires = ["hatchling", "hatch-vcs"]\n'
+            'build-backend = "hatchling.build"\n'
+            '[project]\nname = "mine"\ndynamic = ["version"]\n'
+            '[tool.hatch.version]\nsource = "vcs"\n'
+            '[tool.hatch.build.hooks.vcs]\nversion-file = "src/mine/_version.py"\n',
+            "src/mine/__init__.py": "from ._version import __version__\n",
+        },
+    )
+    environment = ensure(settings, folder, tag="v1.4.0")
+    assert "mine==1.4.0" in environment.packages
+    said = python(settings, environment, folder, "import mine; print(mine.__version__)")
+    assert said == "1.4.0"
+
+
+def test_the_version_comes_from_the_tag_with_setuptools_too(settings, folder):
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[build-system]\nrequires = ["setuptools", "setuptools-scm"]\n'
+            'build-backend = "setuptools.build_meta"\n'
+            '[project]\nname = "mine"\ndynamic = ["version"]\n[tool.setuptools_scm]\n',
+            "mine.py": "",
+        },
+    )
+    assert "mine==2.5" in ensure(settings, folder, tag="mine-2.5").packages
+
+
+def test_dependencies_that_only_setup_py_can_tell_are_found(settings, folder):
+    lay(
+        folder,
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(name='mine', version='1', py_modules=['mine'],\n"
+            "      install_requires=open('needs.txt').read().split())\n",
+            "needs.txt": "six\n",
+            "mine.py": "",
+        },
+    )
+    environment = ensure(settings, folder)
+    assert {package.split("==")[0] for package in environment.packages} == {"mine", "six"}
+
+
+def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[project]\nname = "mine"\nversion = "1"\n'
+            'requires-python = ">=3.9"\ndependencies = ["six<1.17"]\n'
+            '[dependency-groups]\ndev = ["iniconfig<2.1"]\nother = ["attrs"]\n',
+        },
+    )
+    subprocess.run(
+        [uv.find_uv_bin(), "lock", "--quiet", "--no-config", "--python", SYSTEM_PYTHON],
+        cwd=folder, check=True, timeout=120,
+    )  # fmt: skip
+    environment = ensure(settings, folder)
+    assert environment.packages == ("iniconfig==2.0.0", "six==1.16.0")
+    assert environment.sources == ("uv.lock",)
+    locked = (folder / "uv.lock").read_text()
+    digests = locked.split('hash = "sha256:')[1:]
+    for digest in digests:
+        locked = locked.replace(digest[:64], "0" * 64)
+    (folder / "uv.lock").write_text(locked)
+    with pytest.raises(EnvironmentFailed, match="[Hh]ash"):
+        ensure(settings, folder)
+
+
+def test_a_package_that_exists_only_as_source_is_built(settings, folder):
+    lay(folder, {"requirements.txt": "docopt==0.6.2\n"})
+    said: list[str] = []
+    environment = ensure(settings, folder, said=said)
+    assert environment.packages == ("docopt==0.6.2",)
+    assert any("docopt exists only as source" in line for line in said)
+    assert python(settings, environment, folder, "import docopt; print(docopt.__version__)")
+
+
+def test_another_python_than_the_systems_own_works_in_the_room(settings, folder):
+    here = prune_free_versions(settings, folder)
+    system = ensure(settings, folder).python.rpartition(".")[0]
+    others = [version for version in here if version != system and version != "3.8"]
+    assert others, f"this machine has no second Python: {here}"
+    lay(folder, {"requirements.txt": "six\n"})
+    environment = ensure(settings, folder, version=others[-1])
+    said = python(settings, environment, folder, "import sys, six, ssl, sqlite3; print(sys.version)")
+    assert said.startswith(others[-1])
+
+
+def prune_free_versions(settings, folder) -> list[str]:
+    """Minor versions on this machine that our tools support."""
+    ensure(settings, folder)
+    known = json.loads((storage.folder(settings) / "interpreters.json").read_text())
+    minors = {tuple(map(int, one["version"].split(".")[:2])) for one in known["found"]}
+    return [f"{major}.{minor}" for major, minor in sorted(minors) if (major, minor) >= (3, 9)]
+
+
+# --- an index of our own ---------------------------------------------------------------------
+
+
+def test_an_older_source_version_is_taken_when_the_newest_does_not_fit(settings, folder, tools):
+    with local_index.serving() as served:
+        served.add(
+            local_index.sdist("onlysource", "2.0", metadata="Requires-Python: >=3.99\n"),
+            local_index.sdist("onlysource", "1.0"),
+            local_index.wheel("user", "1.0", ("onlysource>=0.5",)),
+        )
+        served.requires_python["onlysource-2.0.tar.gz"] = ">=3.99"
+        lay(folder, {"requirements.txt": "user\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("onlysource==1.0", "user==1.0")
+
+
+def test_a_source_version_that_a_dependency_excludes_gives_way(settings, folder, tools):
+    with local_index.serving("html") as served:
+        served.add(
+            local_index.sdist("onlysource", "3.0"), local_index.sdist("onlysource", "1.0"),
+            local_index.wheel("user", "1.0", ("onlysource<2",)),
+        )  # fmt: skip
+        lay(folder, {"requirements.txt": "user\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("onlysource==1.0", "user==1.0")
+
+
+def test_build_requirements_that_exist_only_as_source_are_built_first(settings, folder, tools):
+    pyproject = local_index.PYPROJECT.replace("requires = []", 'requires = ["tool"]')
+    with local_index.serving() as served:
+        served.add(
+            local_index.sdist("tool", "1.0"),
+            local_index.sdist("product", "1.0", build="import tool", extra={"pyproject.toml": pyproject}),
+        )
+        lay(folder, {"requirements.txt": "product\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("product==1.0",)
+
+
+def test_a_source_archive_of_another_content_is_not_built(settings, folder, tools):
+    with local_index.serving() as served:
+        served.add(local_index.sdist("onlysource", "1.0"))
+        served.wrong_digest.add("onlysource-1.0.tar.gz")
+        lay(folder, {"requirements.txt": "onlysource\n"})
+        with pytest.raises(EnvironmentFailed, match="sha256"):
+            ensure(settings, folder, index=local(settings, served))
+
+
+def test_a_backend_that_fails_is_quoted(settings, folder, tools):
+    with local_index.serving() as served:
+        served.add(local_index.sdist("broken", "1.0", build="raise RuntimeError('no compiler')"))
+        lay(folder, {"requirements.txt": "broken\n"})
+        with pytest.raises(EnvironmentFailed) as caught:
+            ensure(settings, folder, index=local(settings, served))
+    assert "broken 1.0" in caught.value.message
+    assert "no compiler" in caught.value.message
+
+
+def test_an_index_that_goes_away_is_not_the_repositorys_fault(settings, folder, tools):
+    with local_index.serving() as served:
+        index = local(settings, served)
+        index.hosts()
+        served.failures = 10_000
+        lay(folder, {"requirements.txt": "user\n"})
+        with pytest.raises(IndexUnavailable):
+            ensure(settings, folder, index=index)
+
+
+# --- what cannot be had ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("six<1.10\nsix>1.16\n", ["six<1.10", "six>1.16", "requirements.txt:1", "python.install"]),
+        ("six==99\n", ["no version of six==99", "requirements.txt:1"]),
+        ("six @ git+https://example.org/six\n", ["requirements.txt:1", "direct address"]),
+    ],
+)
+def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder, text, words):
+    lay(folder, {"requirements.txt": text})
+    with pytest.raises(EnvironmentFailed) as caught:
+        ensure(settings, folder)
+    for word in words:
+        assert word in caught.value.message
+    assert "\x1b" not in caught.value.message
+
+
+def test_an_unknown_extra_of_a_package_names_the_nearest(settings, folder):
+    lay(
+        folder,
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(name='mine', version='1', py_modules=[], extras_require={'testing': ['six']})\n"
+        },
+    )
+    with pytest.raises(EnvironmentFailed, match="Did you mean `testing`"):
+        ensure(settings, folder, extras=("testin",))
+
+
+def test_a_python_that_is_not_to_be_had_says_what_is_there_and_what_would_help(settings, folder):
+    lay(folder, {"requirements.txt": "six\n"})
+    with pytest.raises(EnvironmentFailed) as caught:
+        ensure(settings, folder, version="3.99")
+    for words in ("3.99", "There is: 3.", "uv python install 3.99", "python.version"):
+        assert words in caught.value.message
+
+
+def test_a_failed_build_leaves_nothing_behind(settings, folder):
+    ready = set(storage.ready(settings, "").glob("*"))
+    lay(folder, {"requirements.txt": "six<1.10\nsix>1.16\n"})
+    with pytest.raises(EnvironmentFailed):
+        ensure(settings, folder)
+    assert set(storage.ready(settings, "").glob("*")) == ready
+    assert list((storage.folder(settings) / "fetch").glob("*-*")) == []
+
+
+def test_an_environment_that_is_not_whole_is_made_again(settings, folder):
+    lay(folder, {"requirements.txt": "iniconfig==2.0.0\n"})
+    first = ensure(settings, folder)
+    storage.release(first.key)
+    (Path(first.path).parent / "environment.json").unlink()
+    assert ensure(settings, folder) == first
+    assert python(settings, first, folder, "import iniconfig; print('there')") == "there"
+
+
+def test_two_at_the_same_time_build_once(settings, folder):
+    lay(folder, {"requirements.txt": "iniconfig==2.1.0\n"})
+    said: list[str] = []
+    made: list[Environment] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(ensure(settings, folder, said=said)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert made[0] == made[1]
+    assert sum(line.startswith("building the environment") for line in said) == 1
+
+
+# --- foreign build code ----------------------------------------------------------------------
+
+ATTEMPTS = '''
+import json, os, socket, sys
+def attempt(name, work):
+    try:
+        found[name] = str(work())
+    except BaseException as problem:
+        found[name] = "refused: " + type(problem).__name__
+found = {}
+attempt("network", lambda: socket.create_connection(("%(host)s", %(port)d), 3))
+attempt("name", lambda: socket.getaddrinfo("example.org", 443))
+for path in ("/usr/x", "/env/x", "/gate/x", "/mergewright/x", "%(home)s/x", "/x"):
+    attempt("write " + path, lambda: open(path, "w").write("x"))
+for path in ("%(canary)s", "/root/.ssh", "%(home)s", "/store", "/src/.git/config"):
+    attempt("read " + path, lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
+found["environ"] = dict(os.environ)
+found["uid"] = os.getuid()
+open("/work/found.json", "w").write(json.dumps(found))
+'''  # fmt: skip
+
+
+def test_a_build_backend_reaches_nothing_outside_its_room(settings, folder, home, monkeypatch):
+    monkeypatch.setenv("CANARY_TOKEN", "canary-4711")
+    canary = home / "canary.txt"
+    canary.write_text("canary-4711")
+    listener = socket.create_server(("127.0.0.1", 0))
+    program = ATTEMPTS % {
+        "host": "127.0.0.1",
+        "port": listener.getsockname()[1],
+        "home": settings.home,
+        "canary": canary,
+    }
+    lay(
+        folder,
+        {
+            "pyproject.toml": local_index.PYPROJECT + '[project]\nname = "mine"\nversion = "1"\n',
+            "backend.py": program
+            + local_index.BACKEND.format(name="mine", version="1", build="pass", metadata="")
+            + "\nbuild_editable = build_wheel\n",
+            "mine.py": "value = 1\n",
+        },
+    )
+    with listener:
+        environment = ensure(settings, folder)
+    found = json.loads(python(settings, environment, folder, "print(open('found.json').read())"))
+    environ = found.pop("environ")
+    assert found.pop("uid") != 0
+    assert not {key: said for key, said in found.items() if not said.startswith("refused: ")}
+    assert "canary-4711" not in json.dumps(environ)
+    assert not {key for key in environ if key.startswith(("MERGEWRIGHT", "CANARY", "UV_"))}
+    assert not (folder / "found.json").exists()
+
+
+def test_a_backend_without_editable_wheels_still_points_at_the_tree(settings, folder):
+    lay(
+        folder,
+        {
+            "pyproject.toml": local_index.PYPROJECT,
+            "backend.py": local_index.BACKEND.format(
+                name="mine", version="1", build="pass", metadata=""
+            ),
+            "lib/mine.py": "value = 'tree'\n",
+        },
+    )
+    environment = ensure(settings, folder)
+    said = python(settings, environment, folder, "import mine; print(mine.__file__, mine.value)")
+    assert said == "/work/lib/mine.py tree"
+
+
+def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settings, folder, tools):
+    name, content = local_index.wheel("sneaky", "1.0")
+    trap = "import os; os.path.isdir('/store') and open('/store/caught', 'w')\n"
+    import io  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as packed:
+        packed.writestr("trap.pth", trap)
+        packed.writestr("notes.txt", "x")
+    with local_index.serving() as served:
+        served.add((name, buffer.getvalue()))
+        lay(folder, {"requirements.txt": "sneaky\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert (next(Path(environment.path).glob("lib/*/site-packages")) / "trap.pth").exists()
+    assert not (storage.shared(settings) / "caught").exists()
+
+
+# --- pruning and the command line ------------------------------------------------------------
+
+
+def test_pruning_spares_what_is_in_use_and_removes_what_is_old(settings, folder):
+    lay(folder, {"requirements.txt": "iniconfig==1.1.1\n"})
+    environment = ensure(settings, folder)
+    place = storage.ready(settings, environment.key)
+    os.utime(place, (0, 0))
+    assert environment.key in prune.prune(settings, older_than_days=30).in_use
+    assert place.exists()
+    storage.release(environment.key)
+    done = prune.prune(settings, older_than_days=30)
+    assert environment.key in done.removed
+    assert not place.exists()
+    assert ensure(settings, folder).key == environment.key
+
+
+def test_a_full_disk_is_said_so(settings, folder):
+    with pytest.raises(StorageFull, match="full"), storage.building(
+        settings, storage.ready(settings, "x")
+    ):
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+            full.flush()
+
+
+@pytest.fixture
+def repository(home):
+    place = home / "repository"
+    lay(place, {"requirements.txt": "six==1.17.0\n", "requirements-docs.txt": "sphinx\n"})
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
+        subprocess.run([*git, *command], cwd=place, check=True, timeout=30)
+    return place
+
+
+@pytest.fixture
+def command(settings, monkeypatch):
+    from agent.cli import env  # noqa: PLC0415
+
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
+
+    def run(*words: str):
+        return CliRunner().invoke(env.app, list(words))
+
+    return run
+
+
+def test_the_command_line_builds_explains_shows_and_prunes(command, repository):
+    built = command("build", "--repo", str(repository), "--json")
+    assert built.exit_code == 0, built.output
+    environment = json.loads(built.stdout)
+    assert environment["packages"] == ["six==1.17.0"]
+
+    explained = json.loads(command("explain", "--repo", str(repository), "--json").stdout)
+    assert explained["ready"]
+    assert explained["requirements"] == ["six==1.17.0  (requirements.txt:1)"]
+    assert explained["choices"][0]["what"] == "requirements.txt"
+    assert "six==1.17.0" in command("explain", "--repo", str(repository)).stdout
+
+    rows = json.loads(command("show", "--json").stdout)["environments"]
+    row = next(row for row in rows if row["key"] == environment["key"])
+    assert row["bytes_on_disk"] > 10_000
+    assert environment["key"][:12] in command("show").stdout
+
+    assert "what to remove" in command("prune").output
+    pruned = json.loads(command("prune", "--all", "--json").stdout)
+    assert environment["key"] in pruned["in_use"]
+
+
+def test_the_command_line_says_why_not_and_ends_with_1(command, repository):
+    (repository / "requirements.txt").write_text("six==99\n")
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "x"],
+        cwd=repository, check=True, timeout=30,
+    )  # fmt: skip
+    failed = command("build", "--repo", str(repository), "--json")
+    assert failed.exit_code == 1
+    said = json.loads(failed.stdout)
+    assert said["reason"] == "environment_failed"
+    assert "six==99" in said["sentence"]

@@ -1,0 +1,831 @@
+"""Checkout, work tree, diff, commit and delivery on real repositories."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent import worktree
+from agent.domain import ChangedFile
+from agent.errors import EditFailed, RepositoryUnfit, StorageFull, TransientError
+from tests.integration import git_samples as samples
+from tests.integration.git_samples import git
+
+DATE = 1_700_000_000
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return samples.make(tmp_path / "project")
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "mirrors"
+
+
+# --- the base commit -------------------------------------------------------------------------
+
+
+def test_the_base_is_what_is_checked_out(repository: Path, mirrors: Path) -> None:
+    git(repository, "tag", "v1.0")
+    second = samples.commit_all(repository, "Second: with words")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert checkout.commit == second
+    assert checkout.base_branch == "main"
+    assert checkout.nearest_tag == "v1.0"
+    assert checkout.subjects == ("Second: with words", "First")
+    assert checkout.repository == str(repository)
+    assert Path(checkout.mirror).parent == mirrors
+
+
+def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository: Path, mirrors: Path) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    git(repository, "tag", "-a", "v1", "-m", "annotated")
+    git(repository, "branch", "feature/x")
+    git(repository, "update-ref", "refs/remotes/origin/stable/2", first)
+    samples.commit_all(repository, "Second")
+
+    def found(base: str) -> tuple[str, str | None]:
+        checkout = worktree.prepare(str(repository), base, mirrors)
+        return checkout.commit, checkout.base_branch
+
+    assert found("feature/x") == (first, "feature/x")
+    assert found("refs/heads/feature/x") == (first, "feature/x")
+    assert found("v1") == (first, None)
+    assert found(first) == (first, None)
+    assert found(first[:10]) == (first, None)
+    assert found("origin/stable/2") == (first, "stable/2")
+    assert found("HEAD")[1] == "main"
+
+
+def test_a_detached_head_and_an_unreferenced_commit_are_bases(
+    repository: Path, mirrors: Path
+) -> None:
+    git(repository, "checkout", "--quiet", "--detach")
+    lonely = samples.commit_all(repository, "On no branch")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert (checkout.commit, checkout.base_branch) == (lonely, None)
+    git(repository, "checkout", "--quiet", "main")
+    again = worktree.prepare(str(repository), lonely, mirrors)
+    assert again.commit == lonely
+
+
+def test_a_linked_work_tree_a_submodule_and_a_bare_repository_serve_as_well(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "linked"))
+    linked = samples.commit_all(tmp_path / "linked", "In the linked one")
+    checkout = worktree.prepare(str(tmp_path / "linked"), None, mirrors)
+    assert (checkout.commit, checkout.base_branch) == (linked, "other")
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+    assert git(repository, "rev-parse", "mergewright/x") == commit
+
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
+    assert worktree.prepare(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
+
+    outer = samples.make(tmp_path / "outer")
+    allow = ("-c", "protocol.file.allow=always")
+    git(outer, *allow, "submodule", "--quiet", "add", str(repository), "inner")
+    inner = worktree.prepare(str(outer / "inner"), None, mirrors)
+    assert inner.commit == git(repository, "rev-parse", "main")
+
+
+def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+    second = samples.commit_all(repository, "Second")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
+    checkout = worktree.prepare(str(tmp_path / "shallow"), None, mirrors)
+    assert (checkout.commit, checkout.subjects) == (second, ("Second",))
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    assert tree.read("a.py") == b"x = 1\n"
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.deliver(checkout, commit, "mergewright/x")
+    assert git(tmp_path / "shallow", "log", "--format=%s", "mergewright/x") == "Edit\nSecond"
+
+
+def test_a_repository_of_sha256_serves(mirrors: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    samples.put(folder, {"a.py": "x = 1\n"})
+    head = samples.commit_all(folder, "First")
+    checkout = worktree.prepare(str(folder), None, mirrors)
+    assert checkout.commit == head
+    assert len(head) == 64
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.deliver(checkout, commit, "mergewright/x")
+    assert git(folder, "show", "mergewright/x:a.py") == "x = 1\ny = 2"
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("mian", "Nearest: main"),
+        ("relase/1.2", "Nearest: release/1.2"),
+        ("v9", "There is no branch, tag or commit `v9`"),
+        ("0" * 40, "There is no branch"),
+        ("main~1", "expression"),
+        ("", "cannot be the name"),
+    ],
+)
+def test_an_unknown_base_is_answered_with_the_nearest_names(
+    repository: Path, mirrors: Path, base: str, words: str
+) -> None:
+    git(repository, "branch", "release/1.2")
+    with pytest.raises(RepositoryUnfit, match=words):
+        worktree.prepare(str(repository), base, mirrors)
+
+
+def test_a_tag_of_a_file_is_no_base(repository: Path, mirrors: Path) -> None:
+    git(repository, "tag", "file", git(repository, "rev-parse", "HEAD:a.py"))
+    with pytest.raises(RepositoryUnfit, match="not a commit"):
+        worktree.prepare(str(repository), "file", mirrors)
+
+
+def test_what_is_not_a_repository_is_said(tmp_path: Path, mirrors: Path) -> None:
+    with pytest.raises(RepositoryUnfit, match="not a folder on this machine"):
+        worktree.prepare(str(tmp_path / "nowhere"), None, mirrors)
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(RepositoryUnfit, match="not a git repository.*git init"):
+        worktree.prepare(str(tmp_path / "plain"), None, mirrors)
+    project = samples.make(tmp_path / "project")
+    with pytest.raises(RepositoryUnfit, match=f"lies inside the one at {project}"):
+        worktree.prepare(str(project / "pkg"), None, mirrors)
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    with pytest.raises(RepositoryUnfit):
+        worktree.prepare(str(tmp_path / "empty"), None, mirrors)
+
+
+def test_a_repository_without_commits_is_said(tmp_path: Path, mirrors: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    with pytest.raises(RepositoryUnfit, match="has no commits yet. Make the first one"):
+        worktree.prepare(str(folder), None, mirrors)
+
+
+def test_an_unborn_head_is_said_with_the_branches_there_are(
+    repository: Path, mirrors: Path
+) -> None:
+    git(repository, "checkout", "--quiet", "--orphan", "fresh")
+    with pytest.raises(RepositoryUnfit, match="`fresh` checked out, which has no commit.*main"):
+        worktree.prepare(str(repository), None, mirrors)
+    assert worktree.prepare(str(repository), "main", mirrors).base_branch == "main"
+
+
+def test_a_damaged_repository_is_said_in_gits_words(repository: Path, mirrors: Path) -> None:
+    blob = git(repository, "rev-parse", "HEAD:a.py")
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(RepositoryUnfit, match=f"(?s)git cannot read {repository}.*{blob[:7]}"):
+        worktree.prepare(str(repository), None, mirrors)
+    assert not list(mirrors.glob("*.git"))
+
+
+# --- uncommitted changes ---------------------------------------------------------------------
+
+
+def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors: Path) -> None:
+    samples.put(repository, {".gitignore": "*.log\n"})
+    samples.commit_all(repository, "Ignore logs")
+    (repository / ".git" / "info" / "exclude").write_text("local/\n")
+    samples.put(repository, {"a.py": "dirty\n", "new.py": "", "x.log": "", "local/y": ""})
+    git(repository, "rm", "--quiet", "pkg/b.py")
+    before = samples.state(repository)
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert checkout.uncommitted == 3
+    assert samples.state(repository) == before
+
+
+def test_a_clean_work_tree_counts_nothing(repository: Path, mirrors: Path) -> None:
+    git(repository, "config", "core.autocrlf", "true")
+    samples.put(repository, {"crlf.txt": "one\r\ntwo\r\n"})
+    samples.commit_all(repository, "Windows lines")
+    os.utime(repository / "crlf.txt", (1, 1))  # git has to look at the content again
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted == 0
+
+
+def test_a_split_index_is_read(repository: Path, mirrors: Path) -> None:
+    git(repository, "update-index", "--split-index")
+    samples.put(repository, {"a.py": "dirty\n"})
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted == 1
+
+
+# --- the mirror ------------------------------------------------------------------------------
+
+
+def test_the_mirror_follows_the_repository(repository: Path, mirrors: Path) -> None:
+    git(repository, "branch", "old")
+    git(repository, "tag", "v1")
+    first = worktree.prepare(str(repository), None, mirrors)
+    git(repository, "branch", "-D", "old")
+    git(repository, "branch", "old/below")
+    git(repository, "commit", "--quiet", "--amend", "-m", "Rewritten")
+    git(repository, "tag", "-f", "v1")
+    second = worktree.prepare(str(repository), None, mirrors)
+    assert second.mirror == first.mirror
+    assert second.commit != first.commit
+    refs = git(Path(second.mirror), "for-each-ref", "--format=%(refname)").split()
+    assert refs == [
+        "refs/heads/main",
+        "refs/heads/old/below",
+        *sorted(f"refs/mergewright/bases/{c}" for c in (first.commit, second.commit)),
+        "refs/tags/v1",
+    ]
+    assert git(Path(second.mirror), "rev-parse", "v1") == second.commit
+
+
+def test_repositories_of_one_name_have_mirrors_of_their_own(mirrors: Path, tmp_path: Path) -> None:
+    one = samples.make(tmp_path / "one" / "project", {"a.py": "one\n"})
+    two = samples.make(tmp_path / "two" / "project", {"a.py": "two\n"})
+    first, second = (worktree.prepare(str(path), None, mirrors) for path in (one, two))
+    assert first.mirror != second.mirror
+    assert Path(first.mirror).name.startswith("project-")
+
+
+def test_one_repository_named_in_two_ways_has_one_mirror(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(repository)
+    first = worktree.prepare(str(repository), None, mirrors)
+    assert worktree.prepare(f"{tmp_path}/link/.", None, mirrors) == first
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    def one_run(number: int) -> str:
+        checkout = worktree.prepare(str(repository), None, mirrors)
+        tree = worktree.lay_out(checkout, tmp_path / f"tree{number}")
+        tree.write("a.py", f"x = {number}\n".encode())
+        change = samples.change(checkout, *tree.changes())
+        commit = worktree.commit(checkout, change, f"Run {number}", date=DATE)
+        return worktree.deliver(checkout, commit, "mergewright/same")
+
+    with futures.ThreadPoolExecutor(6) as pool:
+        branches = list(pool.map(one_run, range(6)))
+    wanted = {"mergewright/same", *(f"mergewright/same-{n}" for n in range(2, 7))}
+    assert set(branches) == wanted
+    git(repository, "fsck", "--strict")
+
+
+def test_the_next_run_waits_for_a_git_that_outlived_its_run(
+    repository: Path, mirrors: Path
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    lock = os.open(Path(checkout.mirror).with_suffix(".lock"), os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    outlived = subprocess.Popen(["sleep", "1.5"], pass_fds=(lock,))
+    os.close(lock)
+    start = time.monotonic()
+    worktree.prepare(str(repository), None, mirrors)
+    assert time.monotonic() - start > 1.0
+    outlived.wait()
+
+
+def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    mirror = Path(checkout.mirror)
+    left = [
+        mirror / "refs" / "heads" / "main.lock",
+        mirror / "packed-refs.lock",
+        mirror / "shallow.lock",
+        mirror / "objects" / "pack" / "tmp_pack_a1b2c3",
+        mirror.with_suffix(".new") / "HEAD",
+        mirror.with_suffix(".scratch") / "view" / "HEAD",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    second = samples.commit_all(repository, "Second")
+    assert worktree.prepare(str(repository), None, mirrors).commit == second
+    shutil.rmtree(mirror)
+    assert not left[4].exists()
+    left[4].parent.mkdir()
+    left[4].write_text("half")
+    assert worktree.prepare(str(repository), None, mirrors).commit == second
+    assert not [path for path in left if path.exists()]
+
+
+@pytest.mark.parametrize("damage", ["refs", "pack", "config"])
+def test_a_damaged_mirror_is_made_anew(
+    repository: Path, mirrors: Path, tmp_path: Path, damage: str
+) -> None:
+    mirror = Path(worktree.prepare(str(repository), None, mirrors).mirror)
+    if damage == "refs":
+        (mirror / "refs" / "heads" / "main").write_bytes(b"\0" * 41)
+    elif damage == "pack":
+        shutil.rmtree(mirror / "objects")
+        (mirror / "objects").mkdir()
+    else:
+        (mirror / "config").write_text("[core\n")
+    second = samples.commit_all(repository, "Second")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert checkout.commit == second
+    assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
+
+
+def test_a_mirror_that_lost_a_file_is_found_out_and_the_next_run_works(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    mirror = Path(checkout.mirror)
+    for pack in mirror.glob("objects/pack/pack-*"):
+        pack.rename(tmp_path / pack.name)
+    for pack in tmp_path.glob("*.pack"):
+        git(mirror, "unpack-objects", "-q", stdin=pack.read_bytes())
+    blob = git(repository, "rev-parse", "HEAD:a.py")
+    (mirror / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(TransientError, match="was damaged"):
+        worktree.lay_out(checkout, tmp_path / "tree")
+    assert not (tmp_path / "tree").exists()
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from agent import worktree
+from tests.integration import git_samples as samples
+print("start", flush=True)
+checkout = worktree.prepare(sys.argv[1], None, Path(sys.argv[2]))
+worktree.lay_out(checkout, Path(sys.argv[3]))
+commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=1700000000)
+print(worktree.deliver(checkout, commit, "mergewright/x"))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_an_interruption_anywhere_leaves_nothing_half_done(
+    mirrors: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    chance = random.Random(7)
+    files: dict[str, str | bytes] = {
+        f"pkg{n % 20}/m{n}.py": chance.randbytes(400) for n in range(1500)
+    }
+    repository = samples.make(tmp_path / "project", {"a.py": "x = 1\n", **files})
+    before = {k: v for k, v in samples.state(repository).items() if not k.startswith(".git/")}
+    index = (repository / ".git" / "index").read_bytes()
+    arguments = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(repository),
+        str(mirrors),
+        str(tmp_path / "tree"),
+    ]
+    cut = 0
+    for number in range(10):
+        shutil.rmtree(mirrors, ignore_errors=True)
+        git(repository, "branch", "-D", "mergewright/x", check=False)
+        run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert run.stdout is not None
+        run.stdout.readline()
+        time.sleep(0.05 * number * chance.random())
+        run.send_signal(sign)
+        run.wait(60)
+        run.stdout.close()
+        cut += run.returncode != 0
+        git(repository, "fsck", "--connectivity-only")
+        if sign == signal.SIGINT:  # nobody can tidy up after a kill; the next run does
+            left = [path.name for path in mirrors.glob("*")] if mirrors.exists() else []
+            assert not [name for name in left if name.endswith((".new", ".scratch"))]
+        if git(repository, "branch", "--list", "mergewright/*"):
+            assert git(repository, "log", "-1", "--format=%s", "mergewright/x") == "Edit"
+        after = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+        assert after.stdout == "start\nmergewright/x\n", after.stderr
+        assert git(repository, "rev-parse", "main^{tree}")
+    assert cut, "no run was cut off"
+    assert (repository / ".git" / "index").read_bytes() == index
+    now = {k: v for k, v in samples.state(repository).items() if not k.startswith(".git/")}
+    assert now == before
+
+
+# --- work trees ------------------------------------------------------------------------------
+
+
+def test_a_work_tree_holds_the_files_and_no_git(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    (repository / "run.sh").write_text("#!/bin/sh\n")
+    (repository / "run.sh").chmod(0o755)
+    (repository / "link").symlink_to("pkg/b.py")
+    samples.commit_all(repository, "More")
+    os.umask(0o077)
+    try:
+        tree = worktree.lay_out(
+            worktree.prepare(str(repository), None, mirrors), tmp_path / "trees" / "1" / "base"
+        )
+    finally:
+        os.umask(0o022)
+    assert tree.paths() == ("a.py", "pkg/b.py", "run.sh")
+    assert sorted(path.name for path in tree.folder.iterdir()) == ["a.py", "link", "pkg", "run.sh"]
+    assert (tree.folder / "link").readlink() == Path("pkg/b.py")
+    modes = [
+        tree.folder.joinpath(path).stat().st_mode & 0o777 for path in ("a.py", "run.sh", "pkg")
+    ]
+    assert modes == [0o644, 0o755, 0o755], "rooms run as another user"
+
+
+def test_a_work_tree_is_rebuilt_clean(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    folder = tmp_path / "tree"
+    tree = worktree.lay_out(checkout, folder)
+    stat = (folder / "a.py").stat()
+    (folder / "a.py").write_text("y = 2\n")
+    os.utime(folder / "a.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    (folder / "junk").mkdir(mode=0o500)
+    (folder / "pkg" / "b.py").unlink()
+    tree = worktree.lay_out(checkout, folder)
+    assert tree.read("a.py") == b"x = 1\n"
+    assert tree.paths() == ("a.py", "pkg/b.py")
+    assert not (folder / "junk").exists()
+
+
+def test_a_work_tree_is_opened_again_or_made(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    tree = worktree.open_tree(checkout, tmp_path / "tree")
+    inode = (tree.folder / "a.py").stat().st_ino
+    again = worktree.open_tree(checkout, tmp_path / "tree")
+    assert (again.folder / "a.py").stat().st_ino == inode
+    assert again.paths() == tree.paths()
+    samples.put(repository, {"a.py": "other\n"})
+    samples.commit_all(repository, "Second")
+    newer = worktree.prepare(str(repository), None, mirrors)
+    assert worktree.open_tree(newer, tmp_path / "tree").read("a.py") == b"other\n"
+
+
+def test_a_work_tree_is_removed_with_what_stood_beside_it(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    sentinel = tmp_path / "sentinel"
+    sentinel.write_text("here")
+    tree = worktree.lay_out(checkout, tmp_path / "trees" / "tree")
+    (tree.folder / "out").symlink_to(tmp_path)
+    locked = tree.folder / "locked" / "deep"
+    locked.mkdir(parents=True)
+    (locked / "file").write_text("")
+    if os.geteuid() == 0:
+        os.chown(locked, 12345, 12345)
+        os.chown(locked / "file", 12345, 12345)
+    locked.chmod(0o000)
+    locked.parent.chmod(0o500)
+    worktree.remove(tree.folder)
+    worktree.remove(tree.folder)
+    assert list((tmp_path / "trees").iterdir()) == []
+    assert sentinel.read_text() == "here"
+
+
+# --- diff and commit -------------------------------------------------------------------------
+
+
+def test_a_diff_applies_whatever_the_files_are(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    samples.put(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
+    samples.commit_all(repository, "More")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    tree.write("a.py", b"x = 2\r\nno newline at end")
+    tree.write("bin", b"\0\1\3")
+    tree.write("latin.txt", b"caf\xe9s\n")
+    tree.write('tricky "name"\u00e9 {a,b}[c]*.py', "é = 1\n".encode())
+    tree.write("run.sh", b"#!/bin/sh\n", executable=True)
+    tree.delete("gone")
+    change = samples.change(checkout, *tree.changes())
+    objects = sorted(Path(checkout.mirror, "objects").rglob("*"))
+    text = worktree.diff(checkout, change)
+    assert sorted(Path(checkout.mirror, "objects").rglob("*")) == objects, "only looked at"
+    assert "+é = 1" in text
+    assert "\x1b" not in text
+    git(repository, "apply", "--index", "-", stdin=text.encode())
+    commit = worktree.commit(checkout, change, "All", date=DATE)
+    worktree.deliver(checkout, commit, "mergewright/x")
+    assert git(repository, "write-tree") == git(repository, "rev-parse", "mergewright/x^{tree}")
+
+
+def test_a_commit_is_the_same_for_the_same_input(repository: Path, mirrors: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    change = samples.edit(checkout)
+    commits = {worktree.commit(checkout, change, "Edit\n\nBody", date=DATE) for _ in range(2)}
+    assert len(commits) == 1
+    shown = git(
+        Path(checkout.mirror), "log", "-1", "--format=%an|%ae|%cn|%at|%ct|%P|%B", commits.pop()
+    )
+    author = "Mergewright|noreply@mergewright.invalid|Mergewright"
+    assert shown == f"{author}|{DATE}|{DATE}|{checkout.commit}|Edit\n\nBody"
+
+
+def test_a_commit_leaves_every_other_file_as_it_is(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    (repository / "run.sh").write_text("#!/bin/sh\n")
+    (repository / "run.sh").chmod(0o755)
+    (repository / "link").symlink_to("a.py")
+    samples.put(repository, {".gitattributes": "* text eol=crlf\n", "crlf": "a\r\n"})
+    samples.commit_all(repository, "More")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    tree.write("run.sh", b"#!/bin/bash\n")
+    tree.write("new.txt", b"one\r\ntwo\n")
+    commit = worktree.commit(checkout, samples.change(checkout, *tree.changes()), "X", date=DATE)
+    worktree.deliver(checkout, commit, "mergewright/x")
+    changed = git(repository, "diff-tree", "-r", "--raw", "HEAD", "mergewright/x").splitlines()
+    assert [line.split()[:2] + line.split()[-2:] for line in changed] == [
+        [":000000", "100644", "A", "new.txt"],
+        [":100755", "100755", "M", "run.sh"],
+    ]
+    written = subprocess.run(
+        ["git", "cat-file", "blob", f"{commit}:new.txt"],
+        cwd=repository,
+        capture_output=True,
+        check=True,
+    )
+    assert written.stdout == b"one\r\ntwo\n"
+
+
+def test_a_file_may_become_a_folder(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    tree.delete("a.py")
+    tree.write("a.py/b", b"")
+    tree.delete("pkg/b.py")
+    tree.write("pkg", b"")
+    commit = worktree.commit(checkout, samples.change(checkout, *tree.changes()), "X", date=DATE)
+    assert git(Path(checkout.mirror), "ls-tree", "-r", "--name-only", commit) == "a.py/b\npkg"
+
+
+def test_a_change_that_does_not_fit_the_commit_is_refused(repository: Path, mirrors: Path) -> None:
+    (repository / "link").symlink_to("a.py")
+    samples.commit_all(repository, "Link")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+
+    def refused(file: ChangedFile, words: str) -> None:
+        for act in (worktree.diff, lambda c, f: worktree.commit(c, f, "X", date=DATE)):
+            with pytest.raises(EditFailed, match=words):
+                act(checkout, samples.change(checkout, file))
+
+    refused(ChangedFile(path="a.py", before=b"other", after=b""), "`a.py` is not in commit")
+    refused(ChangedFile(path="a.py", before=None, after=b""), "`a.py` is not in commit")
+    refused(ChangedFile(path="no.py", before=b"", after=None), "`no.py` is not in commit")
+    refused(ChangedFile(path="link", before=b"a.py", after=b""), "`link` is not in commit")
+    other = samples.edit(checkout).model_copy(update={"base_commit": "1" * 40})
+    with pytest.raises(EditFailed, match="made for commit 1111"):
+        worktree.diff(checkout, other)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"message": " \n"},
+        {"message": "nul \0"},
+        {"author": "a <b"},
+        {"author": "a\nb"},
+        {"email": "a@b>"},
+    ],
+)
+def test_words_that_git_does_not_take_are_refused(
+    repository: Path, mirrors: Path, arguments: dict[str, str]
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    given = {"message": "Edit", **arguments}
+    with pytest.raises(EditFailed):
+        worktree.commit(checkout, samples.edit(checkout), date=DATE, **given)
+
+
+# --- delivery --------------------------------------------------------------------------------
+
+
+def test_the_branch_arrives_and_nothing_else_is_touched(repository: Path, mirrors: Path) -> None:
+    samples.put(repository, {"a.py": "dirty\n", "untracked": "mine\n"})
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    before = samples.state(repository)
+    assert worktree.deliver(checkout, commit, "mergewright/1-edit") == "mergewright/1-edit"
+    after = samples.state(repository)
+    new = {path for path in after if path not in before}
+    ref = ".git/refs/heads/mergewright/1-edit"
+    assert ref in new
+    assert all(path == ref or path.startswith(".git/objects/") for path in new)
+    assert {path: after[path] for path in before} == before
+    assert git(repository, "rev-parse", "mergewright/1-edit") == commit
+    assert git(repository, "symbolic-ref", "HEAD") == "refs/heads/main"
+    git(repository, "fsck", "--strict")
+
+
+def test_a_second_delivery_finds_the_first(repository: Path, mirrors: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.deliver(checkout, commit, "mergewright/x")
+    before = samples.state(repository)
+    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+    assert samples.state(repository) == before
+
+
+def test_a_branch_with_other_content_is_left_and_the_next_name_taken(
+    repository: Path, mirrors: Path
+) -> None:
+    theirs = git(repository, "rev-parse", "HEAD")
+    git(repository, "branch", "mergewright/x")
+    git(repository, "branch", "Mergewright/X-2")
+    git(repository, "branch", "mergewright/x-3/below")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    # main is an ancestor of the commit: a fetch would have moved the branch forward.
+    for _ in range(2):
+        assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x-4"
+    assert git(repository, "rev-parse", "mergewright/x") == theirs
+
+
+def test_a_branch_that_a_work_tree_stands_on_unborn_is_not_made(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    git(repository, "worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+    git(tmp_path / "linked", "checkout", "--quiet", "--orphan", "mergewright/x")
+    git(repository, "checkout", "--quiet", "--orphan", "mergewright/x-2")
+    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x-3"
+
+
+def test_a_branch_in_the_way_is_named(repository: Path, mirrors: Path) -> None:
+    git(repository, "branch", "mergewright")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    with pytest.raises(RepositoryUnfit, match=r"there is a branch mergewright\. .*branch_prefix"):
+        worktree.deliver(checkout, commit, "mergewright/x")
+
+
+def test_packed_refs_are_seen_and_left(repository: Path, mirrors: Path) -> None:
+    git(repository, "branch", "mergewright/x")
+    git(repository, "pack-refs", "--all")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    packed = (repository / ".git" / "packed-refs").read_bytes()
+    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x-2"
+    assert (repository / ".git" / "packed-refs").read_bytes() == packed
+
+
+def test_a_base_that_the_user_has_thrown_away_comes_with_the_branch(
+    repository: Path, mirrors: Path
+) -> None:
+    git(repository, "checkout", "--quiet", "-b", "short-lived")
+    samples.put(repository, {"only-there": "1\n"})
+    samples.commit_all(repository, "Gone soon")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    git(repository, "checkout", "--quiet", "main")
+    git(repository, "branch", "-D", "short-lived")
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "gc", "--quiet", "--prune=now")
+    worktree.deliver(checkout, commit, "mergewright/x")
+    git(repository, "fsck", "--strict")
+    assert git(repository, "show", "mergewright/x:only-there") == "1"
+
+
+def test_a_repository_that_may_not_be_written_is_said(home: Path) -> None:
+    repository = samples.make(home / "project")
+    checkout = worktree.prepare(str(repository), None, home / "mirrors")
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    if os.geteuid() == 0:  # root may write everywhere, but writes as the owner
+        samples.give_away(repository)
+    (repository / ".git" / "refs" / "heads").chmod(0o500)
+    with pytest.raises(RepositoryUnfit, match="(?s)Permission denied.*Run as the owner"):
+        worktree.deliver(checkout, commit, "mergewright/x")
+
+
+# --- the sample ------------------------------------------------------------------------------
+
+
+def test_a_folder_becomes_a_repository_once(tmp_path: Path, mirrors: Path) -> None:
+    samples.put(tmp_path / "sample", {"a.py": "x = 1\n"})
+    worktree.start_repository(tmp_path / "sample", "First words")
+    checkout = worktree.prepare(str(tmp_path / "sample"), None, mirrors)
+    assert checkout.subjects == ("First words",)
+    assert checkout.uncommitted == 0
+    shown = worktree.show(tmp_path / "sample", checkout.commit)
+    assert "First words" in shown
+    assert "+x = 1" in shown
+    with pytest.raises(RepositoryUnfit):
+        worktree.show(tmp_path / "sample", "--output=evil")
+
+
+# --- full disks ------------------------------------------------------------------------------
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a file system of a few megabytes; needs root, as in the container tests run in."""
+    folder.mkdir(parents=True)
+    options = f"size={size},mode=0755"
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, timeout=30
+    )
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+
+
+def noise(megabytes: float) -> bytes:
+    return random.Random(1).randbytes(int(megabytes * 1024**2))
+
+
+def enlarge(folder: Path) -> None:
+    grow = ["mount", "-o", "remount,size=64m", str(folder)]
+    subprocess.run(grow, check=True, timeout=30)
+
+
+@needs_root
+def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(tmp_path: Path) -> None:
+    repository = samples.make(tmp_path / "project", {"a.py": "x = 1\n", "big": noise(5)})
+    with small_disk(tmp_path / "small", "2m") as disk:
+        for _ in range(2):
+            with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
+                worktree.prepare(str(repository), None, disk / "mirrors")
+            left = [path.name for path in (disk / "mirrors").iterdir()]
+            assert all(name.endswith(".lock") for name in left), left
+        enlarge(disk)
+        checkout = worktree.prepare(str(repository), None, disk / "mirrors")
+        tree = worktree.lay_out(checkout, tmp_path / "tree")
+        assert len(tree.read("big")) == 5 * 1024**2
+
+
+@needs_root
+def test_a_disk_that_is_full_while_fetching_leaves_the_mirror_as_it_was(tmp_path: Path) -> None:
+    repository = samples.make(tmp_path / "project")
+    with small_disk(tmp_path / "small", "2m") as disk:
+        first = worktree.prepare(str(repository), None, disk)
+        samples.put(repository, {"big": noise(5)})
+        second = samples.commit_all(repository, "Big")
+        with pytest.raises(StorageFull):
+            worktree.prepare(str(repository), None, disk)
+        assert not list(disk.rglob("tmp_*"))
+        assert not list(disk.glob("*.new"))
+        git(Path(first.mirror), "fsck", "--strict")
+        assert git(Path(first.mirror), "rev-parse", "main") == first.commit
+        enlarge(disk)
+        assert worktree.prepare(str(repository), None, disk).commit == second
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "files", [{"big": noise(5)}, {f"d{n}/f{n}": noise(0.01) for n in range(500)}]
+)
+def test_a_disk_that_is_full_while_laying_out_leaves_no_tree(
+    tmp_path: Path, mirrors: Path, files: dict[str, str | bytes]
+) -> None:
+    repository = samples.make(tmp_path / "project", {"a.py": "x = 1\n", **files})
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    with small_disk(tmp_path / "small", "2m") as disk:
+        with pytest.raises(StorageFull, match=f"{disk}/trees is full"):
+            worktree.lay_out(checkout, disk / "trees" / "base")
+        assert list((disk / "trees").iterdir()) == []
+        enlarge(disk)
+        assert set(files) < set(worktree.lay_out(checkout, disk / "trees" / "base").paths())
+
+
+@needs_root
+def test_a_full_disk_of_the_user_leaves_no_branch(tmp_path: Path, mirrors: Path) -> None:
+    with small_disk(tmp_path / "small", "2m") as disk:
+        repository = samples.make(disk / "project")
+        checkout = worktree.prepare(str(repository), None, mirrors)
+        change = samples.change(checkout, ChangedFile(path="big", before=None, after=noise(5)))
+        commit = worktree.commit(checkout, change, "Big", date=DATE)
+        with pytest.raises(StorageFull, match=f"{repository}/.git is full.*no branch was made"):
+            worktree.deliver(checkout, commit, "mergewright/x")
+        assert git(repository, "branch", "--format=%(refname:short)") == "main"
+        git(repository, "fsck", "--connectivity-only")
+        enlarge(disk)
+        assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+
+
+@needs_root
+def test_a_full_disk_while_committing_is_said(tmp_path: Path) -> None:
+    repository = samples.make(tmp_path / "project")
+    with small_disk(tmp_path / "small", "2m") as disk:
+        checkout = worktree.prepare(str(repository), None, disk)
+        change = samples.change(checkout, ChangedFile(path="big", before=None, after=noise(5)))
+        for act in (worktree.diff, lambda c, f: worktree.commit(c, f, "Big", date=DATE)):
+            with pytest.raises(StorageFull, match="Make room"):
+                act(checkout, change)
+        assert not list(disk.rglob("tmp_obj*"))

@@ -1,0 +1,226 @@
+"""The work tree: what is read, written, remembered and refused."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.domain import Change
+from agent.editing.tree import WorkTree
+from agent.errors import AgentError, EditFailed
+
+SECRET = b"outside"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "file").write_bytes(SECRET)
+    return folder
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> WorkTree:
+    folder = tmp_path / "tree"
+    (folder / "pkg").mkdir(parents=True)
+    (folder / "a.py").write_bytes(b"x = 1\r\n")
+    (folder / "pkg" / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (folder / "pkg" / "run.sh").chmod(0o755)
+    return WorkTree(folder, ["pkg/run.sh", "a.py"])
+
+
+def test_paths_are_the_tracked_files_sorted(tree: WorkTree) -> None:
+    (tree.folder / "untracked.py").write_text("")
+    assert tree.paths() == ("a.py", "pkg/run.sh")
+
+
+def test_bytes_come_back_as_they_are(tree: WorkTree) -> None:
+    assert tree.read("a.py") == b"x = 1\r\n"
+    tree.write("new/deep/ä.py", b"\xff\x00")
+    assert tree.read("new/deep/ä.py") == b"\xff\x00"
+    assert "new/deep/ä.py" in tree.paths()
+
+
+def test_changes_are_against_the_original_and_sorted(tree: WorkTree) -> None:
+    tree.write("z.py", b"1")
+    tree.write("a.py", b"2")
+    tree.write("a.py", b"3")
+    tree.delete("pkg/run.sh")
+    changes = [(file.path, file.before, file.after) for file in tree.changes()]
+    assert changes == [
+        ("a.py", b"x = 1\r\n", b"3"),
+        ("pkg/run.sh", b"#!/bin/sh\n", None),
+        ("z.py", None, b"1"),
+    ]
+    assert not (tree.folder / "pkg").exists(), "git knows no empty folders"
+
+
+def test_what_is_undone_is_no_change(tree: WorkTree) -> None:
+    tree.write("a.py", b"2")
+    tree.write("a.py", b"x = 1\r\n")
+    tree.write("new.py", b"1")
+    tree.delete("new.py")
+    tree.delete("pkg/run.sh")
+    tree.write("pkg/run.sh", b"#!/bin/sh\n", executable=True)
+    assert tree.changes() == ()
+
+
+def test_an_edit_keeps_the_executable_bit(tree: WorkTree) -> None:
+    tree.write("pkg/run.sh", b"#!/bin/bash\n")
+    tree.write("a.py", b"2")
+    assert [file.executable for file in tree.changes()] == [False, True]
+    assert os.access(tree.folder / "pkg" / "run.sh", os.X_OK)
+
+
+def test_a_change_of_mode_alone_is_a_change(tree: WorkTree) -> None:
+    tree.write("a.py", b"x = 1\r\n", executable=True)
+    assert [(file.path, file.executable) for file in tree.changes()] == [("a.py", True)]
+
+
+def test_a_change_is_replayed_on_a_fresh_tree(tree: WorkTree, tmp_path: Path) -> None:
+    tree.delete("a.py")
+    tree.write("a.py/inner.py", b"1")
+    change = Change(base_commit="0" * 40, files=tree.changes())
+    fresh = tmp_path / "fresh"
+    (fresh / "pkg").mkdir(parents=True)
+    (fresh / "a.py").write_bytes(b"x = 1\r\n")
+    again = WorkTree(fresh, ["a.py"])
+    again.replay(change)
+    assert again.changes() == change.files
+    with pytest.raises(EditFailed, match="not the file that the change was made from"):
+        again.replay(change)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/etc/passwd",
+        "../outside/file",
+        "pkg/../../outside/file",
+        ".git/config",
+        ".GIT/hooks/pre-commit",
+        "pkg/.git",
+        "a\0b",
+        "a\\b",
+        "-n",
+        "pkg//x",
+        "~/../../x/..",
+        "new\nline",
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_refused(tree: WorkTree, outside: Path, path: str) -> None:
+    before = sorted(tree.folder.rglob("*"))
+    with pytest.raises(EditFailed):
+        tree.write(path, b"bad")
+    with pytest.raises(EditFailed):
+        tree.delete(path)
+    with pytest.raises(EditFailed):
+        tree.read(path)
+    assert sorted(tree.folder.rglob("*")) == before
+    assert (outside / "file").read_bytes() == SECRET
+
+
+def test_the_home_and_the_process_are_not_reached(tree: WorkTree) -> None:
+    for path in ("~/x", "proc/self/environ"):
+        with pytest.raises(EditFailed, match="not a tracked file"):
+            tree.read(path)
+
+
+def test_a_missing_file_is_named(tree: WorkTree) -> None:
+    with pytest.raises(EditFailed, match="`nope.py` is not a tracked file"):
+        tree.read("nope.py")
+    with pytest.raises(EditFailed, match="`nope.py` cannot be deleted: there is no such file"):
+        tree.delete("nope.py")
+
+
+def test_a_file_in_place_of_a_folder_is_refused(tree: WorkTree) -> None:
+    with pytest.raises(EditFailed, match="leads through"):
+        tree.write("a.py/x.py", b"")
+    with pytest.raises(EditFailed, match="not a regular file"):
+        tree.write("pkg", b"")
+
+
+def test_links_are_not_followed(tree: WorkTree, outside: Path) -> None:
+    (tree.folder / "link").symlink_to(outside / "file")
+    (tree.folder / "folder").symlink_to(outside)
+    linked = WorkTree(tree.folder, ["link", "folder/file"])
+    for path in ("link", "folder/file"):
+        with pytest.raises(EditFailed, match="symbolic link"):
+            linked.read(path)
+        with pytest.raises(EditFailed, match="symbolic link"):
+            linked.write(path, b"bad")
+        with pytest.raises(EditFailed, match="symbolic link"):
+            linked.delete(path)
+    for path in ("link", "folder/new"):
+        with pytest.raises(EditFailed, match="symbolic link"):
+            tree.write(path, b"bad")
+    assert sorted(path.name for path in outside.iterdir()) == ["file"]
+    assert (outside / "file").read_bytes() == SECRET
+
+
+def test_a_hard_link_is_not_read_and_not_written_through(tree: WorkTree, outside: Path) -> None:
+    os.link(outside / "file", tree.folder / "hard")
+    with pytest.raises(EditFailed, match="hard link"):
+        WorkTree(tree.folder, ["hard"]).read("hard")
+    tree.write("hard", b"mine")
+    assert (outside / "file").read_bytes() == SECRET
+
+
+def test_a_pipe_or_device_is_refused_without_waiting(tree: WorkTree) -> None:
+    os.mkfifo(tree.folder / "pipe")
+    special = ["pipe"]
+    if os.geteuid() == 0:
+        os.mknod(tree.folder / "device", 0o20666, os.makedev(1, 3))
+        special.append("device")
+    odd = WorkTree(tree.folder, special)
+    for path in special:
+        with pytest.raises(EditFailed):
+            odd.read(path)
+        with pytest.raises(EditFailed):
+            odd.write(path, b"")
+        with pytest.raises(EditFailed):
+            tree.write(path, b"")
+
+
+def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(
+    tree: WorkTree, outside: Path
+) -> None:
+    real, link = os.fsencode(tree.folder / "pkg"), os.fsencode(tree.folder / "link")
+    os.symlink(outside, link)
+    rename = ctypes.CDLL(None, use_errno=True).renameat2
+    stop = threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            assert rename(AT_FDCWD, real, AT_FDCWD, link, RENAME_EXCHANGE) == 0
+
+    swapping = threading.Thread(target=exchange)
+    swapping.start()
+    refused = written = 0
+    try:
+        for number in range(2000):
+            try:
+                tree.write(f"pkg/file{number}", b"bad")
+                written += 1
+            except AgentError:
+                refused += 1
+    finally:
+        stop.set()
+        swapping.join()
+    assert refused, "the exchange never came in between"
+    assert written, "the folder was never there"
+    assert sorted(path.name for path in outside.iterdir()) == ["file"]
+
+
+def test_no_temporary_file_is_left(tree: WorkTree) -> None:
+    tree.write("a.py", b"2")
+    with pytest.raises(EditFailed):
+        tree.write("pkg", b"2")
+    assert not list(tree.folder.rglob("*.tmp"))

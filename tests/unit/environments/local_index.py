@@ -1,0 +1,173 @@
+"""A package index on the loopback interface, with packages made for one test."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+#: A build backend without requirements, to be laid into a project as `backend.py`.
+BACKEND = '''
+import os, zipfile
+
+def _wheel(folder, lines):
+    name, version = "{name}", "{version}"
+    file = f"{{name}}-{{version}}-py3-none-any.whl"
+    info = f"{{name}}-{{version}}.dist-info"
+    with zipfile.ZipFile(os.path.join(folder, file), "w") as packed:
+        for path, text in lines.items():
+            packed.writestr(path, text)
+        packed.writestr(f"{{info}}/METADATA", "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n{metadata}")
+        packed.writestr(f"{{info}}/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        packed.writestr(f"{{info}}/RECORD", "")
+    return file
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    {build}
+    return _wheel(folder, {{"{name}.py": "value = 1\\n"}})
+'''
+PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def wheel(name: str, version: str, requires: tuple[str, ...] = ()) -> tuple[str, bytes]:
+    """Make a wheel with one module."""
+    info = f"{name}-{version}.dist-info"
+    lines = "".join(f"Requires-Dist: {entry}\n" for entry in requires)
+    files = {
+        f"{name}.py": f"version = '{version}'\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = ""
+    for path, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        record += f"{path},sha256={digest.decode()},{len(text)}\n"
+    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for path, text in files.items():
+            packed.writestr(path, text)
+    return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
+
+
+def sdist(
+    name: str, version: str, *, build: str = "pass", metadata: str = "", extra: dict[str, str] = {}
+) -> tuple[str, bytes]:
+    """Make a source archive with a backend of its own; `build` is code that runs in it."""
+    files = {
+        "pyproject.toml": PYPROJECT,
+        "backend.py": BACKEND.format(name=name, version=version, build=build, metadata=metadata),
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
+        **extra,
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        for path, text in files.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(text.encode())
+            packed.addfile(member, io.BytesIO(text.encode()))
+    return f"{name}-{version}.tar.gz", buffer.getvalue()
+
+
+class LocalIndex:
+    """What the index serves, and what was asked of it."""
+
+    def __init__(self, *, form: str) -> None:
+        self.form = form
+        self.files: dict[str, bytes] = {}
+        self.wrong_digest: set[str] = set()
+        self.yanked: set[str] = set()
+        self.requires_python: dict[str, str] = {}
+        self.failures = 0
+        """So many requests are answered with 503 first."""
+        self.asked: list[str] = []
+        self.credentials: list[str | None] = []
+        self.url = ""
+
+    def add(self, *files: tuple[str, bytes]) -> None:
+        """Publish files."""
+        self.files.update(files)
+
+    def page(self, project: str) -> tuple[str, bytes] | None:
+        """The simple page of a project."""
+        names = [n for n in self.files if n.split("-")[0].replace("_", "-").lower() == project]
+        if not names and project != "pip":
+            return None
+        entries = [
+            {
+                "filename": name,
+                "url": f"../../files/{name}",
+                "hashes": {"sha256": self._digest(name)},
+                "yanked": name in self.yanked,
+                **({"requires-python": self.requires_python[name]} if name in self.requires_python else {}),
+            }
+            for name in names
+        ]
+        if self.form == "json":
+            body = {"meta": {"api-version": "1.0"}, "name": project, "files": entries}
+            return "application/vnd.pypi.simple.v1+json", json.dumps(body).encode()
+        links = "".join(
+            f'<a href="{e["url"]}#sha256={e["hashes"]["sha256"]}"'
+            + (f' data-requires-python="{self.requires_python[e["filename"]].replace("<", "&lt;").replace(">", "&gt;")}"'
+               if e["filename"] in self.requires_python else "")
+            + (' data-yanked=""' if e["yanked"] else "")
+            + f'>{e["filename"]}</a>'
+            for e in entries
+        )  # fmt: skip
+        return "text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
+
+    def _digest(self, name: str) -> str:
+        if name in self.wrong_digest:
+            return "0" * 64
+        return hashlib.sha256(self.files[name]).hexdigest()
+
+
+@contextmanager
+def serving(form: str = "json") -> Iterator[LocalIndex]:
+    """Serve an index on the loopback interface for the length of the block."""
+    index = LocalIndex(form=form)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            index.asked.append(self.path)
+            index.credentials.append(self.headers.get("Authorization"))
+            parts = self.path.strip("/").split("/")
+            if index.failures:
+                index.failures -= 1
+                self._answer(503, "text/plain", b"later")
+            elif parts[0] == "files" and parts[-1] in index.files:
+                self._answer(200, "application/octet-stream", index.files[parts[-1]])
+            elif parts[0] == "simple" and (page := index.page(parts[-1])):
+                self._answer(200, *page)
+            else:
+                self._answer(404, "text/plain", b"unknown")
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    index.url = f"http://127.0.0.1:{server.server_port}/simple/"
+    try:
+        yield index
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import declare
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from repo_config.schema import PythonSection
+
+
+@pytest.fixture
+def read(tmp_path):
+    def write_and_read(files: dict[str, str], **section):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return declare.read(TreeFiles(tmp_path), PythonSection(**section))
+
+    return write_and_read
+
+
+def texts(declaration):
+    return [line.text for line in declaration.requirements.lines]
+
+
+def left(declaration):
+    return [choice.what for choice in declaration.choices if not choice.taken]
+
+
+PACKAGE = '[build-system]\nrequires = []\nbuild-backend = "x"\n[project]\nname = "mine"\n'
+
+
+def test_nothing_declared_is_an_empty_environment(read):
+    found = read({"README": ""})
+    assert found.sources == ()
+    assert texts(found) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("requirements.txt", True),
+        ("requirements-dev.txt", True),
+        ("requirements_test.txt", True),
+        ("requirements-testing.txt", True),
+        ("test-requirements.txt", True),
+        ("dev_requirements.txt", True),
+        ("requirements/base.txt", True),
+        ("requirements/tests.txt", True),
+        ("requirements/local.txt", True),
+        ("tests/requirements.txt", True),
+        ("tests/requirements/base.txt", True),
+        ("requirements/production.txt", False),
+        ("requirements-docs.txt", False),
+        ("requirements/test-django42.txt", False),
+        ("notes.txt", False),
+        ("tests/base.txt", False),
+    ],
+)
+def test_requirements_files_are_taken_by_their_names(read, name, taken):
+    found = read({name: "six\n"})
+    assert texts(found) == (["six"] if taken else [])
+    assert found.sources == ((name,) if taken else ())
+
+
+def test_a_package_is_built_and_its_groups_and_test_files_are_added(read):
+    found = read(
+        {
+            "pyproject.toml": PACKAGE
+            + '[dependency-groups]\ntest = ["pytest", {include-group = "types"}]\n'
+            'types = ["mypy"]\ndocs = ["sphinx"]\n',
+            "requirements-dev.txt": "black\n",
+        }
+    )
+    assert [project.folder for project in found.requirements.projects] == [""]
+    assert texts(found) == ["pytest", "mypy", "black"]
+    assert found.sources == ("pyproject.toml", "requirements-dev.txt")
+
+
+def test_a_project_without_backend_is_not_built_and_its_extras_expand(read):
+    found = read(
+        {
+            "pyproject.toml": '[project]\nname = "app"\nversion = "1"\ndependencies = ["django"]\n'
+            '[project.optional-dependencies]\ntest = ["pytest", "app[db]"]\ndb = ["psycopg"]\n'
+            'docs = ["sphinx"]\n'
+        }
+    )
+    assert found.requirements.projects == ()
+    assert texts(found) == ["django", "pytest", "psycopg"]
+
+
+def test_extras_and_groups_of_the_configuration_replace_the_usual_ones(read):
+    found = read(
+        {
+            "pyproject.toml": '[project]\nname = "app"\nversion = "1"\n'
+            '[project.optional-dependencies]\ntest = ["pytest"]\nextra_one = ["six"]\n'
+            '[dependency-groups]\ndev = ["black"]\nlint = ["ruff"]\n'
+        },
+        extras=("extra-one",),
+        groups=("lint",),
+    )
+    assert texts(found) == ["six", "ruff"]
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"extras": ("tset",)}, "python.extras: pyproject.toml has no extra `tset`. "
+         "Did you mean `test`?"),
+        ({"groups": ("deb",)}, "python.groups: pyproject.toml has no group `deb`. "
+         "Did you mean `dev`?"),
+        ({"groups": ("zzz",)}, "It has: dev."),
+    ],
+)  # fmt: skip
+def test_an_unknown_extra_or_group_names_the_nearest(read, section, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        read(
+            {
+                "pyproject.toml": '[project]\nname = "app"\nversion = "1"\n'
+                '[project.optional-dependencies]\ntest = ["pytest"]\n'
+                '[dependency-groups]\ndev = ["black"]\n'
+            },
+            **section,
+        )
+    assert words in caught.value.message
+
+
+def test_a_lock_file_wins_over_everything_and_says_so(read):
+    found = read(
+        {
+            "pyproject.toml": PACKAGE + '[dependency-groups]\ndev = ["black"]\nextra = ["six"]\n'
+            "[tool.uv]\ndefault-groups = ['extra']\n",
+            "uv.lock": "version = 1\n[[package]]\nname = 'mine'\nsource = {editable = '.'}\n",
+            "requirements.txt": "django\n",
+        }
+    )
+    assert found.lock is not None
+    assert set(found.lock.files) == {"pyproject.toml", "uv.lock"}
+    assert found.lock.groups == ("dev", "extra")
+    assert texts(found) == []
+    assert left(found) == ["requirements.txt"]
+
+
+def test_requirements_files_named_by_the_configuration_replace_those_found(read):
+    found = read(
+        {"requirements.txt": "django\n", "checks.in": "six\n"},
+        install=("-r checks.in", "attrs>=23"),
+    )
+    assert texts(found) == ["six", "attrs>=23"]
+    assert left(found) == ["requirements.txt"]
+    assert found.sources == ("checks.in", "python.install")
+
+
+def test_more_to_install_is_added_to_what_is_found(read):
+    found = read({"requirements.txt": "django\n"}, install=("six",))
+    assert texts(found) == ["django", "six"]
+
+
+def test_tox_is_the_last_resort_and_its_conditional_lines_are_left(read):
+    tox = "[testenv]\ndeps =\n    pytest\n    django42: Django>=4.2,<5\n    -r{toxinidir}/more.txt\n"
+    found = read({"tox.ini": tox, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"})
+    assert texts(found) == ["pytest", "six"]
+    assert any("last resort" in choice.why for choice in found.choices)
+    assert any("django42" in what for what in left(found))
+
+
+def test_tox_is_not_asked_when_a_group_lists_test_dependencies(read):
+    found = read(
+        {"tox.ini": "[testenv]\ndeps = six\n",
+         "pyproject.toml": '[dependency-groups]\ntest = ["pytest"]\n'}
+    )  # fmt: skip
+    assert texts(found) == ["pytest"]
+
+
+def test_a_poetry_application_is_read_from_its_tables(read):
+    found = read(
+        {
+            "pyproject.toml": '[tool.poetry]\nname = "app"\npackage-mode = false\n'
+            '[tool.poetry.dependencies]\npython = "^3.9"\ndjango = "^4.2"\n'
+            '[tool.poetry.group.dev.dependencies]\nblack = "*"\n'
+            '[tool.poetry.group.docs.dependencies]\nsphinx = "*"\n'
+            '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+        }
+    )
+    assert found.requirements.projects == ()
+    assert texts(found) == ["django>=4.2,<5", "black"]
+    assert found.python.requires == ">=3.9,<4"
+
+
+@pytest.mark.parametrize(
+    ("files", "requires", "origin"),
+    [
+        ({"pyproject.toml": '[project]\nname="a"\nversion="1"\nrequires-python=">=3.9"\n'},
+         ">=3.9", "pyproject.toml requires-python"),
+        ({"setup.cfg": "[options]\npython_requires = >=3.10\n"}, ">=3.10", "setup.cfg"),
+        ({"setup.py": "import setuptools\nsetuptools.setup(python_requires='~=3.11')\n"},
+         "~=3.11", "setup.py"),
+        ({"setup.py": "def broken(:\n"}, None, ""),
+    ],
+)  # fmt: skip
+def test_what_python_is_asked_for_is_found_without_running_anything(read, files, requires, origin):
+    hints = read(files).python
+    assert (hints.requires, hints.requires_origin) == (requires, origin)
+
+
+def test_classifiers_and_the_version_file_are_hints(read):
+    hints = read(
+        {
+            ".python-version": "# ours\n3.12.4\n",
+            "setup.cfg": "[metadata]\nclassifiers =\n"
+            "    Programming Language :: Python :: 3\n"
+            "    Programming Language :: Python :: 3.10\n"
+            "    Programming Language :: Python :: 3.11\n",
+        }
+    ).python
+    assert hints.version_file == "3.12.4"
+    assert hints.classifiers == ("3.10", "3.11")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("requirements.txt", "six\n", "six>1\n"),
+        ("requirements.in", "six\n", "six>1\n"),
+        ("setup.cfg", "[metadata]\nname = a\n", "[metadata]\nname = b\n"),
+        ("src/mine.c", "int a;", "int b;"),
+    ],
+)
+def test_the_digest_changes_with_everything_that_has_a_say(read, name, before, after):
+    setup = {"setup.py": "from setuptools import setup\nsetup(ext_modules=[])\n"}
+    first = read({**setup, name: before}).digest
+    assert read({**setup, name: before}).digest == first
+    assert read({**setup, name: after}).digest != first
+
+
+def test_the_digest_does_not_change_with_the_code(read):
+    assert read({"setup.py": "", "a.py": "x = 1"}).digest == read({"a.py": "x = 2"}).digest
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"pyproject.toml": "[project\n"}, "pyproject.toml is not valid TOML"),
+        ({"pyproject.toml": "[project]\nname='a'\ndependencies = 'six'\n"}, "must be a list"),
+        ({"pyproject.toml": "project = 1\n"}, "[project] must be a table"),
+        ({"pyproject.toml": "[dependency-groups]\ntest = [{include-group = 'gone'}]\n"}, "gone"),
+        ({"pyproject.toml": "[dependency-groups]\ntest = [{include-group = 'test'}]\n"},
+         "group test"),
+        ({"setup.cfg": "no section\n"}, "setup.cfg cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_declaration_that_cannot_be_read_is_named(read, files, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        read(files)
+    assert words in caught.value.message

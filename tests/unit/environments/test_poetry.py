@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from agent.environments import poetry
+from agent.errors import EnvironmentFailed
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("^1.2.3", ">=1.2.3,<2"),
+        ("^0.2.3", ">=0.2.3,<0.3"),
+        ("^0.0.3", ">=0.0.3,<0.0.4"),
+        ("^0", ">=0,<1"),
+        ("^1", ">=1,<2"),
+        ("~1.2.3", ">=1.2.3,<1.3"),
+        ("~1", ">=1,<2"),
+        ("*", ""),
+        ("1.2.*", "==1.2.*"),
+        ("2.0", "==2.0"),
+        (">=1.0, <2.0", ">=1.0,<2.0"),
+        (">=1.0,<2.0,!=1.5", ">=1.0,<2.0,!=1.5"),
+        ("^3.9 <3.12", ">=3.9,<4,<3.12"),
+    ],
+)
+def test_constraints_mean_the_same_in_pep_440(written, meant):
+    assert SpecifierSet(poetry.specifier(written, "x")) == SpecifierSet(meant)
+
+
+def test_alternatives_are_refused_with_their_place():
+    with pytest.raises(EnvironmentFailed, match="pyproject.toml: django"):
+        poetry.specifier("^3.0 || ^4.0", "pyproject.toml: django")
+
+
+def test_groups_old_and_new_with_extras_and_markers():
+    table = {
+        "dev-dependencies": {"black": "*"},
+        "group": {
+            "test": {
+                "dependencies": {
+                    "pytest": "^8.0",
+                    "uvicorn": {"version": "^0.30", "extras": ["standard"], "python": ">=3.9"},
+                    "colorama": {"version": "*", "markers": "sys_platform == 'win32'"},
+                    "later": {"version": "*", "optional": True},
+                }
+            }
+        },
+    }
+    groups = poetry.groups(table, "pyproject.toml")
+    assert [line.text for line in groups["dev"]] == ["black"]
+    assert [line.text for line in groups["test"]] == [
+        "pytest>=8.0,<9",
+        'uvicorn[standard]>=0.30,<0.31 ; python_full_version >= "3.9"',
+        "colorama ; (sys_platform == 'win32')",
+    ]
+
+
+def test_a_git_dependency_is_refused_by_name():
+    table = {"dependencies": {"mine": {"git": "https://example.org/mine.git"}}}
+    with pytest.raises(EnvironmentFailed, match="`mine` comes from a git address"):
+        poetry.runtime(table, "pyproject.toml")

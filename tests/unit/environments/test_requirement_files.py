@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import requirement_files
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+
+
+@pytest.fixture
+def tree(tmp_path):
+    def write(**files):
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", "/").replace("_txt", ".txt").replace("_toml", ".toml")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return TreeFiles(tmp_path)
+
+    return write
+
+
+def texts(found):
+    return [line.text for line in found.lines]
+
+
+def test_nested_files_are_read_relative_to_the_file_that_names_them(tree):
+    files = tree(
+        requirements__dev_txt="-r base.txt\n--requirement=more.txt\n-cpins.txt\npytest\n",
+        requirements__base_txt="six>=1.16\n",
+        requirements__more_txt="attrs ; python_version < '4'\n",
+        requirements__pins_txt="six==1.17.0\n",
+    )
+    found = requirement_files.read(files, "requirements/dev.txt")
+    assert texts(found) == ["six>=1.16", 'attrs; python_version < "4"', "pytest"]
+    assert [line.text for line in found.constraints] == ["six==1.17.0"]
+    assert found.lines[0].origin == "requirements/base.txt:1"
+    assert found.files == tuple(
+        f"requirements/{name}.txt" for name in ("dev", "base", "more", "pins")
+    )
+
+
+def test_comments_continuations_hashes_and_markers_are_understood(tree):
+    files = tree(
+        a_txt="# all\nsix==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb  # pinned\n\n"
+        "uvicorn[standard]>=0.30 # fast\nname#nocomment-in-a-word\n".replace("name#nocomment-in-a-word\n", "")
+    )
+    found = requirement_files.read(files, "a.txt")
+    assert texts(found) == ["six==1.17.0", "uvicorn[standard]>=0.30"]
+    assert found.lines[0].hashes == ("sha256:aa", "sha256:bb")
+    assert found.lines[1].origin == "a.txt:6"
+
+
+@pytest.mark.parametrize("line", ["-e .", ".", "--editable=.", "-e.", "./", "file:."])
+def test_the_repository_itself_is_a_project_not_a_requirement(tree, line):
+    found = requirement_files.read(tree(a_txt=line, pyproject_toml=""), "a.txt")
+    assert [project.folder for project in found.projects] == [""]
+    assert not found.lines
+
+
+@pytest.mark.parametrize("line", [".[test,Dev_x]", "-e .[test,Dev_x]"])
+def test_extras_of_the_repository_itself_are_kept(tree, line):
+    found = requirement_files.read(tree(a_txt=line, pyproject_toml=""), "a.txt")
+    assert found.projects[0].extras == ("test", "dev-x")
+
+
+def test_a_project_in_a_folder_of_the_repository_is_installed_from_there(tree):
+    files = tree(a_txt="-e ./libs/core\nlibs/core\n", libs__core__pyproject_toml="")
+    assert {p.folder for p in requirement_files.read(files, "a.txt").projects} == {"libs/core"}
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("git+https://example.org/x.git@main", "git+https://example.org/x.git@main"),
+        ("x @ git+ssh://git@example.org/x", "x @ git+ssh://example.org/x"),
+        ("https://user:secret@example.org/x-1.0.whl", "https://example.org/x-1.0.whl"),
+        ("-e git+https://example.org/x#egg=x", "git+https://example.org/x#egg=x"),
+        ("x @ https://example.org/x-1.0.whl", "x @ https://example.org/x-1.0.whl"),
+    ],
+)
+def test_a_direct_address_is_refused_with_its_line_and_without_its_password(tree, line, shown):
+    with pytest.raises(EnvironmentFailed) as caught:
+        requirement_files.read(tree(a_txt=f"six\n{line}\n"), "a.txt")
+    assert "a.txt:2" in caught.value.message
+    assert shown in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-r gone.txt", "gone.txt, which a.txt:1 asks for, is not in the repository"),
+        ("-r ../outside.txt", "a.txt:1: `../outside.txt` is outside the repository"),
+        ("-e ../other", "a.txt:1: `../other` is outside the repository"),
+        ("-e ./empty", "neither pyproject.toml nor setup.py"),
+        ("six==", "a.txt:1: `six==` is not a requirement"),
+        ("--frobnicate x", "a.txt:1: the option `--frobnicate` is not known"),
+        ("x==${VERSION}", "a.txt:1"),
+        ("-r 'unclosed", "a.txt:1"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(tree, text, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        requirement_files.read(tree(a_txt=text), "a.txt")
+    assert words in caught.value.message
+
+
+def test_files_that_include_each_other_are_read_once(tree):
+    files = tree(a_txt="-r b.txt\nsix\n", b_txt="-r a.txt\nattrs\n")
+    assert texts(requirement_files.read(files, "a.txt")) == ["attrs", "six"]
+
+
+def test_another_index_is_not_asked_and_its_password_not_repeated(tree):
+    files = tree(a_txt="--extra-index-url https://u:secret@example.org/simple\n--pre\nsix\n")
+    found = requirement_files.read(files, "a.txt")
+    assert texts(found) == ["six"]
+    assert found.prereleases
+    assert "a.txt:1: `--extra-index-url`" in found.notes[0]
+    assert "secret" not in found.notes[0]
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"six\nna\xefve\n")
+    with pytest.raises(EnvironmentFailed, match=r"a\.txt:2 is not UTF-8"):
+        requirement_files.read(TreeFiles(tmp_path), "a.txt")
+
+
+def test_a_link_out_of_the_tree_is_not_followed(tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("six\n")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "requirements.txt").symlink_to(outside)
+    with pytest.raises(EnvironmentFailed, match="points outside the repository"):
+        requirement_files.read(TreeFiles(tmp_path / "tree"), "requirements.txt")

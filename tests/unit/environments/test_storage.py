@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+
+import pytest
+
+from agent.environments import storage
+from agent.errors import StorageFull
+from agent.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path)
+
+
+def test_what_is_built_appears_only_when_complete(settings):
+    goal = storage.ready(settings, "a")
+    with storage.building(settings, goal) as part:
+        (part / "file").write_text("x")
+        assert not goal.exists()
+    assert (goal / "file").read_text() == "x"
+
+
+def test_an_interrupted_build_leaves_nothing(settings):
+    goal = storage.ready(settings, "a")
+    with pytest.raises(KeyboardInterrupt), storage.building(settings, goal) as part:
+        (part / "file").write_text("x")
+        raise KeyboardInterrupt
+    assert not goal.exists()
+    assert not list((storage.folder(settings) / "building").iterdir())
+
+
+def test_what_a_killed_process_left_is_swept_and_what_lives_stays(settings):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = storage.folder(settings) / "building"
+    left, living = folder / f"{gone.pid}-a", folder / f"{os.getpid()}-b"
+    for place in (left, living):
+        place.mkdir(parents=True)
+    storage.sweep(settings)
+    assert not left.exists()
+    assert living.exists()
+
+
+def test_what_is_held_counts_as_used_until_released(settings):
+    storage.hold(settings, "k")
+    with storage.unused(settings, "k") as free:
+        assert not free
+    storage.release("k")
+    with storage.unused(settings, "k") as free:
+        assert free
+
+
+def test_one_at_a_time(settings):
+    with (
+        storage.locked(settings, "x"),
+        (storage.folder(settings) / "locks" / "x.lock").open("a") as other,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_full_disk_is_said_in_words():
+    with pytest.raises(StorageFull, match="env prune"), storage.no_space("packages"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_other_faults_keep_their_own_words():
+    with pytest.raises(PermissionError), storage.no_space("packages"):
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_folders_that_are_closed_are_removed_all_the_same(tmp_path):
+    closed = tmp_path / "a" / "closed"
+    closed.mkdir(parents=True)
+    (closed / "file").write_text("x")
+    closed.chmod(0o500)
+    storage.remove(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_scripts_are_laid_where_a_room_can_read_them(settings):
+    place = storage.scripts(settings)
+    script = place / "environments" / "build_wheel.py"
+    assert script.stat().st_mode & 0o004
+    assert place.stat().st_mode & 0o005 == 0o005
+    assert storage.scripts(settings) == place

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from agent.environments import uv_program
+
+ONLY_SOURCE = """\x1b[1m\x1b[31merror\x1b[0m: No solution found when resolving dependencies
+  cause: Because all versions of docopt have no usable wheels and you require docopt, we can
+conclude that your requirements are unsatisfiable.
+
+hint: Wheels are required for `Doc_Opt` because building from source is disabled for all packages
+(i.e., with `--no-build`)
+"""
+
+
+def test_projects_that_exist_only_as_source_are_named():
+    assert uv_program.needing_wheels(ONLY_SOURCE) == ("doc-opt",)
+
+
+def test_an_ordinary_conflict_names_none():
+    assert uv_program.needing_wheels("Because you require six<1 and six>2, ...") == ()
+
+
+def test_the_resolvers_words_lose_colours_progress_secrets_and_length():
+    output = (
+        "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed hunter2\n"
+        + "\n".join(f"line {n}" for n in range(100))
+    )
+    said = uv_program.essential(output, ("hunter2",))
+    assert said.startswith("error: https://example.org/simple failed ****")
+    assert "\x1b" not in said
+    assert "Resolving" not in said
+    assert said.endswith("more lines")

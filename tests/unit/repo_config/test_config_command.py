@@ -1,0 +1,186 @@
+"""`mergewright config check` and `schema`, as they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.config import app
+from repo_config import schema
+
+MANAGE = (
+    "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
+)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    write(tmp_path, "manage.py", MANAGE)
+    write(tmp_path, "site/settings.py", "INSTALLED_APPS = []\n")
+    write(tmp_path, "site/tests.py", "")
+    write(tmp_path, "requirements.txt", "django\n")
+    return tmp_path
+
+
+def write(folder: Path, path: str, text: str) -> Path:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def run(*args: object):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_a_repository_without_configuration_is_valid_and_shows_what_is_in_effect(repo):
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == "no configuration: every key has its default"
+    lines = {line.split()[0]: line for line in result.output.splitlines()[2:]}
+    assert lines["framework"].split() == ["framework", "django", "(manage.py)"]
+    assert "site.settings  (manage.py: DJANGO_SETTINGS_MODULE)" in lines["django.settings_module"]
+    assert lines["test_runner"].split() == ["test_runner", "django", "(manage.py)"]
+    assert lines["type_tool"].split() == ["type_tool", "-"]
+
+
+def test_the_current_folder_is_the_default(repo, monkeypatch):
+    monkeypatch.chdir(repo)
+    write(repo, ".github/mergewright.yml", "limits: {minutes: 5}\n")
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.output.startswith(
+        ".github/mergewright.yml: valid\n  limits.minutes = 5\nin effect:\n"
+    )
+
+
+def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
+    write(repo, ".github/mergewright.yml", "verison: 1\ndjango: {manage: mange.py}\n")
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 2
+    assert result.output.splitlines() == [
+        '.github/mergewright.yml:1:1: unknown key "verison". Did you mean version?',
+        (
+            '.github/mergewright.yml:2:18: django.manage: no such file in the repository: "mange.py". '
+            "Did you mean manage.py?"
+        ),
+    ]
+
+
+def test_problems_as_json(repo):
+    write(repo, "pyproject.toml", "[tool.mergewright]\nlimits.minutes = 0\n")
+    result = run("check", "--repo", repo, "--json")
+    assert result.exit_code == 2
+    report = json.loads(result.output)
+    assert report == {
+        "valid": False,
+        "file": "pyproject.toml",
+        "problems": [
+            {
+                "file": "pyproject.toml",
+                "line": 2,
+                "column": 18,
+                "key": "limits.minutes",
+                "message": "limits.minutes: expected a whole number of at least 1; found the number 0",
+                "fix": "Write a whole number of at least 1",
+            }
+        ],
+    }
+
+
+def test_a_valid_configuration_as_json(repo):
+    write(repo, ".github/mergewright.yaml", "framework: none\n")
+    report = json.loads(run("check", "--repo", repo, "--json").output)
+    assert (report["valid"], report["file"]) == (True, ".github/mergewright.yaml")
+    assert report["problems"] == []
+    assert report["config"]["framework"] == "none"
+    assert report["detected"]["framework"] == "none"
+    assert report["detected"]["origins"]["framework"] == "configuration: framework"
+
+
+def test_a_single_file_is_checked_by_itself(tmp_path):
+    file = write(tmp_path, "new.yml", "django: {manage: not/here.py}\n")
+    result = run("check", "--file", file)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [f"{file}: valid", "  django.manage = not/here.py"]
+    assert json.loads(run("check", "--file", file, "--json").output)["detected"] is None
+
+
+def test_a_single_file_is_checked_against_a_repository(repo, tmp_path):
+    file = write(tmp_path, "new.toml", "[tool.mergewright.django]\nmanage = 'not/here.py'\n")
+    result = run("check", "--file", file, "--repo", repo)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"{file}:2:10: django.manage: no such file")
+
+
+def test_a_single_file_takes_the_place_of_the_repositorys_own(repo, tmp_path):
+    write(repo, ".github/mergewright.yml", "broken: [")
+    file = write(tmp_path, "new.yml", "http_client: httpx\n")
+    assert run("check", "--repo", repo, "--file", file).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["large.yml", "large.toml"])
+def test_a_file_that_is_too_large_is_refused(tmp_path, name):
+    file = write(tmp_path, name, "#" * 300_000)
+    result = run("check", "--file", file)
+    assert result.exit_code == 2
+    assert "1:1: the file is larger than" in result.output
+
+
+def test_places_that_are_not_there_are_usage_errors(tmp_path):
+    assert run("check", "--repo", tmp_path / "no").exit_code == 2
+    assert run("check", "--file", tmp_path / "no.yml").exit_code == 2
+    assert run("check", "--file", tmp_path).exit_code == 2
+
+
+def test_links_and_folders_of_tools_are_not_read(repo):
+    outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
+    (repo / ".github").mkdir()
+    (repo / "mypy.ini").symlink_to(outside)
+    (repo / "linked").symlink_to(repo.parent, target_is_directory=True)
+    os.mkfifo(repo / "ruff.toml")
+    write(repo, "venv/pyvenv.cfg", "")
+    write(repo, "venv/lib/conftest.py", "")
+    write(repo, "node_modules/conftest.py", "")
+    report = json.loads(run("check", "--repo", repo, "--json").output)
+    assert report["detected"]["type_tool"] is None
+    assert report["detected"]["lint_tools"] == []
+    assert report["detected"]["test_runner"] == "django"
+
+
+def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
+    outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
+    (repo / ".github").mkdir()
+    (repo / ".github" / "mergewright.yml").symlink_to(outside)
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 2
+    assert result.output == (
+        ".github/mergewright.yml:1:1: the file is a link, and links are not followed. "
+        "Put the file itself there\n"
+    )
+
+
+def test_files_that_cannot_be_read_are_told(repo):
+    write(repo, "tox.ini", "nonsense\n")
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 0
+    assert "  not read: tox.ini: not read as INI:" in result.output
+
+
+def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
+    write(repo, ".github/mergewright.yml", 'env: {A: "\\e[2J"}\n')
+    write(repo, "mypy.ini", "")
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output
+    assert "  env = A=\\x1b[2J" in result.output
+
+
+def test_the_schema_is_printed():
+    result = run("schema")
+    assert result.exit_code == 0
+    assert json.loads(result.output) == schema.json_schema()

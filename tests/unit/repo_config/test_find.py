@@ -1,0 +1,149 @@
+"""The configuration stands in one place, and its bytes are text."""
+
+from __future__ import annotations
+
+import pytest
+
+from repo_config import load
+from repo_config.schema import RepoConfig
+
+TABLE = "[tool.mergewright]\nframework = 'flask'\n"
+
+
+def refusal(files) -> str:
+    with pytest.raises(load.ConfigProblem) as caught:
+        load.from_tree(files)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".github/mergewright.yml", "framework: flask"),
+        (".github/mergewright.yaml", "framework: flask"),
+        ("pyproject.toml", TABLE),
+    ],
+)
+def test_each_place_is_found_and_read(tree, path, text):
+    files = tree({path: text, "README.md": "framework: none"})
+    source = load.find(files)
+    assert source == load.Source(name=path, text=text)
+    assert load.from_tree(files).framework == "flask"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"pyproject.toml": "[project]\nname = 'x'\n"},
+        {"mergewright.yml": "framework: flask", "docs/.github/mergewright.yml": "x: 1"},
+        {"pyproject.toml": "tool = 1"},
+        {"pyproject.toml": "this is no TOML"},
+        {"pyproject.toml": b"name = '\xff'"},
+    ],
+)
+def test_without_a_configuration_everything_has_its_default(tree, files):
+    assert load.find(tree(files)) is None
+    assert load.from_tree(tree(files)) == RepoConfig()
+
+
+def test_two_places_are_refused_and_both_are_named(tree):
+    assert refusal(tree({".github/mergewright.yml": "", "pyproject.toml": TABLE})) == (
+        "pyproject.toml:1:1: the configuration stands in .github/mergewright.yml and "
+        "pyproject.toml [tool.mergewright]; one place is allowed. Keep one of them and remove the other"
+    )
+
+
+def test_both_endings_are_refused_and_all_places_are_named(tree):
+    files = {".github/mergewright.yml": "", ".github/mergewright.yaml": ""}
+    assert ".github/mergewright.yml and .github/mergewright.yaml; one place" in refusal(tree(files))
+    three = refusal(tree({**files, "pyproject.toml": "[tool.mergewright]"}))
+    assert "pyproject.toml [tool.mergewright]" in three
+    assert three.endswith("Keep one of them and remove the others")
+
+
+def test_an_empty_table_counts_as_a_place(tree):
+    files = {".github/mergewright.yml": "version: 1", "pyproject.toml": "tool.mergewright = {}"}
+    assert "one place is allowed" in refusal(tree(files))
+
+
+def test_a_broken_pyproject_that_has_our_table_is_not_passed_over(tree):
+    assert refusal(tree({"pyproject.toml": TABLE + "framework = \n"})) == (
+        "pyproject.toml:3:13: not read as TOML: Invalid value. Correct the file at this place"
+    )
+
+
+def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
+    assert refusal(tree({".github/mergewright.yml": "env:\n  ä: é".encode() + b"\xe9\n"})) == (
+        ".github/mergewright.yml:2:7: not UTF-8: byte 0xe9. Save the file as UTF-8"
+    )
+    assert "pyproject.toml:4:6: not UTF-8: byte 0xff" in refusal(
+        tree({"pyproject.toml": TABLE.encode() + b"\nx = '\xff'"})
+    )
+
+
+def test_a_byte_order_mark_moves_no_column(tree):
+    text = "\ufeffverison: 1"
+    assert ":1:1: unknown key" in refusal(tree({".github/mergewright.yml": text}))
+    assert ":2:1: unknown key" in refusal(
+        tree({"pyproject.toml": "\ufeff[tool.mergewright]\nverison = 1"})
+    )
+
+
+def test_windows_line_ends_move_no_column(tree):
+    assert ":2:10: version: expected 1" in refusal(
+        tree({".github/mergewright.yml": "limits: {}\r\nversion: 2\r\n"})
+    )
+    assert ":2:11: version: expected 1" in refusal(
+        tree({"pyproject.toml": "[tool.mergewright]\r\nversion = 2\r\n"})
+    )
+
+
+def test_a_file_that_is_too_large_is_refused_without_being_decoded(tree):
+    assert "larger than 64 KiB" in refusal(tree({".github/mergewright.yml": b"\xff" * 65_537}))
+
+
+def test_files_that_are_named_must_be_there(tree):
+    text = """\
+python:
+  install: ["-r requirements/tests.txt", "pytest", "-r reqs/dev.txt"]
+django:
+  manage: mange.py
+checks:
+  tests: {script: runtests.py}
+"""
+    files = tree(
+        {
+            ".github/mergewright.yml": text,
+            "manage.py": "",
+            "reqs/dev.txt": "",
+            "backend/runtests.py": "",
+        }
+    )
+    assert refusal(files).splitlines() == [
+        (
+            ".github/mergewright.yml:2:13: python.install[0]: no such file in the repository: "
+            '"requirements/tests.txt". Name a file that is committed'
+        ),
+        (
+            ".github/mergewright.yml:4:11: django.manage: no such file in the repository: "
+            '"mange.py". Did you mean manage.py?'
+        ),
+        (
+            ".github/mergewright.yml:6:19: checks.tests.script: no such file in the repository: "
+            '"runtests.py". Did you mean backend/runtests.py?'
+        ),
+    ]
+
+
+def test_missing_files_are_named_together_with_other_mistakes(tree):
+    files = tree({".github/mergewright.yml": "django: {manage: a.py}\nverison: 1"})
+    assert [line.split(": ")[0] for line in refusal(files).splitlines()] == [
+        ".github/mergewright.yml:1:18",
+        ".github/mergewright.yml:2:1",
+    ]
+
+
+def test_a_path_may_be_written_from_here(tree):
+    files = tree({".github/mergewright.yml": "django: {manage: ./a/manage.py}", "a/manage.py": ""})
+    assert load.from_tree(files).django.manage == "a/manage.py"

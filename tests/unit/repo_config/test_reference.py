@@ -1,0 +1,86 @@
+"""The reference and the schema say what is accepted, because they come from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from repo_config import load, reference, schema
+
+
+def rows() -> dict[str, list[str]]:
+    lines = reference.markdown().splitlines()
+    assert lines[0] == "| key | type | default | meaning |"
+    cells = [line.strip("| ").split(" | ") for line in lines[2:]]
+    return {row[0].strip("`"): row[1:] for row in cells}
+
+
+def test_every_key_has_a_row_with_type_default_and_meaning():
+    table = rows()
+    known = {
+        ".".join((*path, name))
+        for path, section in reference.sections()
+        for name, field in section.model_fields.items()
+        if not reference.is_section(field.annotation)
+    }
+    assert set(table) == known
+    assert all(len(row) == 3 and all(row) for row in table.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "default", "meaning"),
+    [
+        ("version", "1", "`1`", "Of this format."),
+        ("python.version", 'a minor version such as "3.11"', "not set", "Minor version as in"),
+        ("checks.lint", "auto or off, or a list of ruff, flake8 or black", "`auto`", "auto: those"),
+        ("checks.tests.minutes", "a whole number of at least 1", "`10`", "After this long"),
+        ("scope.protect", "a list of glob patterns", '`[".github/**"]`', "Patterns of paths"),
+        ("env", "a mapping of variable names to text", "`{}`", "Environment variables"),
+    ],
+)
+def test_rows_say_what_the_models_say(key, kind, default, meaning):
+    row = rows()[key]
+    assert row[:2] == [kind, default]
+    assert row[2].startswith(meaning)
+
+
+def test_the_module_prints_the_reference():
+    printed = subprocess.run(
+        [sys.executable, "-m", "repo_config"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert printed == reference.markdown() + "\n"
+
+
+def test_every_key_of_the_schema_is_described():
+    described = schema.json_schema()
+    definitions = described["$defs"]
+    assert isinstance(definitions, dict)
+    for section in (described, *definitions.values()):
+        assert section["additionalProperties"] is False
+        for name, key in section["properties"].items():
+            target = key.get("$ref", "").rpartition("/")[2]
+            assert key.get("description") or definitions[target]["description"], name
+
+
+def test_the_schema_names_forms_that_an_editor_can_check():
+    described = schema.json_schema()
+    text = str(described)
+    assert r"^3\\.(0|[1-9][0-9]?)$" in text
+    assert described["properties"]["limits"]["$ref"] == "#/$defs/LimitsSection"
+    assert described["$defs"]["LimitsSection"]["properties"]["minutes"]["minimum"] == 1
+
+
+def test_every_default_in_the_schema_is_accepted():
+    for path, section in reference.sections():
+        for name, field in section.model_fields.items():
+            value = field.default
+            if value is None or reference.is_section(field.annotation):
+                continue
+            nested: object = list(value) if isinstance(value, tuple) else value
+            for step in (name, *reversed(path)):
+                nested = {step: nested}
+            assert load.from_text(json.dumps(nested), "x.yml") == schema.RepoConfig()

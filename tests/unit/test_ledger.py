@@ -1,0 +1,35 @@
+"""The ledger is append-only, and a change in it shows."""
+
+from __future__ import annotations
+
+from agent.ledger import Ledger, verify
+
+
+def filled(path):
+    ledger = Ledger(path, "run-1")
+    ledger.append("triage", 1, 1, "started")
+    ledger.append("triage", 1, 2, "done", seconds=0.1)
+    ledger.append("checkout", 1, 1, "started")
+    return path
+
+
+def test_an_untouched_ledger_verifies(tmp_path):
+    assert list(verify(filled(tmp_path / "ledger.jsonl"), "run-1")) == []
+
+
+def test_a_changed_line_shows(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    path.write_text(path.read_text().replace("0.1", "0.2"))
+    assert list(verify(path, "run-1")) == ["line 3 does not follow from line 2"]
+
+
+def test_a_missing_line_shows(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[2]]) + "\n")
+    assert list(verify(path, "run-1")) == ["line 2 does not follow from line 1"]
+
+
+def test_a_ledger_of_another_run_does_not_verify(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    assert "line 1 does not follow from line 0" in list(verify(path, "run-2"))
