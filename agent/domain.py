@@ -118,6 +118,8 @@ class Run(Record):
     """Branch, tag or commit to start from; None: what the repository has checked out."""
     config_text: str | None = None
     """A configuration file handed in by the caller in place of the repository's own."""
+    config_name: str | None = None
+    """The name of that file; its ending says which format it has."""
     dry_run: bool = False
     """Do everything but create the branch."""
     started: int

@@ -118,7 +118,7 @@ class PolicyRefused(RunStopped):
 def _in_words(finding: Finding) -> str:
     line = f":{finding.line}" if finding.line is not None else ""
     place = f" {finding.path}{line}" if finding.path else ""
-    return f"{finding.rule}:{place} {finding.message}. {finding.fix}"
+    return f"{finding.rule}:{place} {finding.message} {finding.fix}"
 
 
 class TransientError(AgentError):

@@ -74,9 +74,12 @@ def prepare(
         source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
         futures.ThreadPoolExecutor(1) as beside,
     ):
-        uncommitted = beside.submit(source.uncommitted, user, view)
+        limits = Limits(max_files, max_bytes)
         start = base_commit.find(view, user, base)
-        base_commit.require_fit(view, start.commit, Limits(max_files, max_bytes))
+        base_commit.require_fit(view, start.commit, limits)
+        if base is not None:
+            base_commit.require_bearable(view, limits)
+        uncommitted = beside.submit(source.uncommitted, user, view)
         mirror.update(hold, view, start.commit)
         return Checkout(
             repository=str(user.root),

@@ -12,7 +12,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from repo_config.values import (
-    BranchName,
     BranchPrefix,
     Glob,
     ModuleName,
@@ -129,8 +128,6 @@ class LimitsSection(Section):
 class PullRequestSection(Section):
     """How the result is handed over."""
 
-    base: BranchName | None = None
-    """Branch to start from; default: what the repository has checked out."""
     branch_prefix: BranchPrefix = "mergewright/"
     """What branch names begin with."""
 

@@ -168,13 +168,6 @@ def _ref(text: str, what: str) -> str:
     return text
 
 
-def _branch(text: str) -> str:
-    _ref(text, "branch name")
-    if not text or text == "@" or text.endswith(("/", ".")):
-        raise _wrong("not a branch name", 'write one such as "main"')
-    return text
-
-
 def _prefix(text: str) -> str:
     # Words follow directly, so the prefix may end where a branch name may not.
     _ref(text, "branch prefix")
@@ -210,5 +203,4 @@ VariableName = Annotated[
 ]
 Plain = Annotated[str, AfterValidator(_plain), Words("text", "texts")]
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
-BranchName = Annotated[str, AfterValidator(_branch), Words("a branch name", "branch names")]
 BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from importlib import resources
 
-from agent.adapters.bubblewrap import attempts, cgroup, opened, presence, shared, slots, walls
+from agent.adapters.bubblewrap import (
+    attempts,
+    cgroup,
+    opened,
+    presence,
+    shared,
+    slots,
+    strays,
+    walls,
+)
 from agent.ports import Measure, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 
@@ -71,6 +80,7 @@ class BubblewrapSandbox:
         """Remove what killed processes left behind, once per process."""
         if self._swept:
             return
+        strays.end()
         prefix = slots.prefix(self._settings.home)
         for name in cgroup.names(prefix):
             with slots.if_free(self._settings.home, int(name.removeprefix(prefix))) as free:

@@ -52,18 +52,13 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
     if after.status is Status.ABSENT:
         why = f": {after.reason}" if after.reason else ""
         return Status.FAILED, f"the check is there on base and no longer with the change{why}"
+    if _as_a_whole(after) and _as_a_whole(before):
+        return Status.UNVERIFIED, f"on base and with the change: {after.reason}"
     if _as_a_whole(after):
-        if _as_a_whole(before):
-            return Status.UNVERIFIED, f"on base and with the change: {after.reason}"
         return Status.FAILED, after.reason
-    reasons = []
-    if found.gone:
-        reasons.append(_gone_words(found))
     if found.new_failures or found.gone:
-        return Status.FAILED, "; ".join(reasons)
-    if _as_a_whole(before):
-        return Status.PASSED, f"on base: {before.reason}"
-    return Status.PASSED, ""
+        return Status.FAILED, _gone_words(found) if found.gone else ""
+    return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
 
 
 def _as_a_whole(result: CheckResult) -> bool:

@@ -18,7 +18,7 @@ def  f(x,y = 1) :
     return lambda: 0;   
 a=1
 class  c: pass
-"""  # noqa: W191, W291, E101
+"""  # noqa: W291
 
 
 def _is_configured(site: check.Site) -> bool:

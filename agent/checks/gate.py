@@ -25,7 +25,9 @@ _BY_NAME = frozenset(
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 _TEST = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
 # Tables that say what is installed or built; all others may be read by a check.
-_PACKAGING_TABLES = frozenset({"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"})
+_PACKAGING_TABLES = frozenset(
+    {"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"}
+)
 _PACKAGING_SECTIONS = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
 #: A module of one of these names at the root could be taken for the tool.
 _TOOLS = frozenset({"pytest", "_pytest", "mypy", "flake8", "black", "ruff", "unittest", "django"})

@@ -182,13 +182,11 @@ _FLAKE8_LINE = re.compile(r"(?P<path>[^\t]*)\t(?P<line>\d+)\t(?P<code>[^\t]*)\t(
 
 def read_flake8(content: bytes) -> list[Remark] | None:
     """Read lines in the format that is asked for below."""
-    remarks = []
-    for line in _text(content).splitlines():
-        if found := _FLAKE8_LINE.fullmatch(line):
-            remarks.append(
-                Remark(found["path"], found["code"], found["message"], int(found["line"]))
-            )
-    return remarks
+    return [
+        Remark(found["path"], found["code"], found["message"], int(found["line"]))
+        for line in _text(content).splitlines()
+        if (found := _FLAKE8_LINE.fullmatch(line))
+    ]
 
 
 def read_black(content: bytes) -> list[Remark] | None:

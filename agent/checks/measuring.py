@@ -43,8 +43,7 @@ def measure(
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
-    Args:
-        tests: True for the tests alone, False for all but the tests, None for everything.
+    With `tests` the tests alone are run, or all but them; None stands for everything.
     """
     checks: list[Check] = [] if tests else list(_TOOLS)
     if tests is not False:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from agent.checks import check, sealed, suite
@@ -104,7 +105,9 @@ class MypyTypes:
             reason = check.limit_reached(result, site.tool_limits(), "the type check was")
             found = check.unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
-        remarks = [remark for line in said.lines if (remark := _remark(line, json_lines=said.as_json))]
+        remarks = [
+            remark for line in said.lines if (remark := _remark(line, json_lines=said.as_json))
+        ]
         items = tuple(_items(remarks, secret))
         status, reason = _verdict(said, report.problem, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), "the type check was"):
@@ -168,7 +171,7 @@ def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
             place=sealed.clean_text(f"{remark.file}:{remark.line}"),
         )
         for remark in remarks
-        if remark.severity == "error" and not _is_probe(remark, secret)
+        if _is_error(remark) and not _is_probe(remark, secret)
     ]
 
 
@@ -180,20 +183,29 @@ def _verdict(
     if said.code not in {0, 1}:
         first = items[0].item_id if items else said.errors.strip() or "no word of why"
         return Status.FAILED, f"mypy could not check the code: {first}"
+    if problem := next(_problems(said, remarks, secret), ""):
+        return Status.UNVERIFIED, problem
+    return (Status.FAILED if items else Status.PASSED), ""
+
+
+def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
+    """Yield what makes the answer worth nothing."""
     if said.left_out:
-        return Status.UNVERIFIED, f"mypy printed {said.left_out} lines more than are read"
-    probes = [remark for remark in remarks if _is_probe(remark, secret)]
-    wrong = [remark for remark in probes if remark.severity == "error"]
+        yield f"mypy printed {said.left_out} lines more than are read"
+    wrong = [remark for remark in remarks if _is_probe(remark, secret) and _is_error(remark)]
     if not any(remark.line >= _WRONG_FROM for remark in wrong):
-        return Status.UNVERIFIED, (
+        yield (
             "mypy reports nothing about a module with errors in it "
             "(does its configuration ignore errors?)"
         )
     if early := [remark for remark in wrong if remark.line < _WRONG_FROM]:
-        return Status.UNVERIFIED, f"mypy reports an error where there is none: {early[0].message}"
+        yield f"mypy reports an error where there is none: {early[0].message}"
     if said.code != 1:
-        return Status.UNVERIFIED, f"mypy reported errors and still ended with {said.code}"
-    return (Status.FAILED if items else Status.PASSED), ""
+        yield f"mypy reported errors and still ended with {said.code}"
+
+
+def _is_error(remark: Remark) -> bool:
+    return remark.severity == "error"
 
 
 def _shown(said: Mypy, remarks: list[Remark], secret: Secret) -> str:

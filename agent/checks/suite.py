@@ -152,8 +152,7 @@ def judge(
 ) -> CheckResult:
     """Say how a run of the tests ended.
 
-    Args:
-        codes: Exit codes with which a run may end in which a test failed; one always does.
+    `codes` are the exit codes with which a run may end in which a test failed; one always does.
     """
     report = sealed.read(result, secret, KINDS)
     runs = _runs(report)
@@ -162,7 +161,7 @@ def judge(
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
         pending = _pending(runs, secret)
         status = Status.FAILED
-        reason = stopped + (f"; {pending[0]} was running" if pending else "")
+        reason = stopped + (f", at {pending[0]} or shortly after" if pending else "")
     return CheckResult(
         name=suite.name,
         status=status,
@@ -192,60 +191,67 @@ def _verdict(
     result: RoomResult,
     codes: range,
 ) -> tuple[Status, str]:
-    if refused := report.first(sealed.Refused):
-        return Status.UNVERIFIED, refused.text
-    if not runs:
-        if not report.problem:
-            # A red exit without a session claims nothing that would need a proof.
-            status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
-            return status, f"no test was run: {last_words(result)}"
-        return Status.UNVERIFIED, report.problem
-    for run in runs:
-        if problem := _disagreement(run, secret, last_words(result)):
-            return Status.UNVERIFIED, problem
-    if report.problem:
-        return Status.UNVERIFIED, report.problem
-    if result.exit_code not in codes:
-        return Status.UNVERIFIED, (
-            f"a test that must fail did fail, and still the exit code was {result.exit_code}"
-        )
+    if not runs and not report.problem and report.first(sealed.Refused) is None:
+        # A red exit without a session claims nothing that would need a proof.
+        status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
+        return status, f"no test was run: {last_words(result)}"
+    if problem := next(_problems(report, runs, secret, result, codes), ""):
+        return Status.UNVERIFIED, problem
     if not items:
         left_out = sum(run.deselected for run in runs)
         more = f"; {left_out} were deselected" if left_out else ""
         return Status.FAILED, f"no tests were collected{more}"
-    if any(item.outcome in _FAILING for item in items):
-        return Status.FAILED, ""
-    return Status.PASSED, ""
+    failed = any(item.outcome in _FAILING for item in items)
+    return (Status.FAILED if failed else Status.PASSED), ""
 
 
-def _disagreement(run: _Run, secret: Secret, words: str) -> str:
-    """Say what does not fit in one run of a suite."""
+def _problems(
+    report: sealed.Report, runs: list[_Run], secret: Secret, result: RoomResult, codes: range
+) -> Iterator[str]:
+    """Yield what does not agree in the whole of it, what says most first."""
+    for refused in report.of(sealed.Refused):
+        yield refused.text
+    for run in runs:
+        yield from _disagreements(run, secret, last_words(result))
+    if report.problem:
+        yield report.problem
+    if result.exit_code not in codes:
+        yield f"a test that must fail did fail, and still the exit code was {result.exit_code}"
+
+
+def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
+    """Yield what does not agree within one run of a suite."""
     if run.session.collect_only:
-        return "the tests were only collected, not run (--collect-only)"
+        yield "the tests were only collected, not run (--collect-only)"
     if run.session.setup_only:
-        return "the tests were only set up, not run (--setup-only)"
+        yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
-        return f"the outcome of {_listed(hidden)} was changed after the test had run"
+        yield f"the outcome of {_listed(hidden)} was changed after the test had run"
     if run.finish is None:
-        return f"the run ended before all tests were over: {words}"
+        yield f"the run ended before all tests were over: {words}"
+        return
     if any(ids != run.collected[0] for ids in run.collected):
-        return "the workers did not collect the same tests"
+        yield "the workers did not collect the same tests"
     if pending := _pending([run], secret):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
-        return f"{_listed(pending)} never got an outcome{stopped}"
+        yield f"{_listed(pending)} never got an outcome{stopped}"
+    yield from _unproved(run, secret)
+    least = sum(test.outcome in _FAILING for test in run.tests)
+    least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
+    if run.finish.failed < least:
+        yield f"{least} tests failed, but the runner counted {run.finish.failed}"
+
+
+def _unproved(run: _Run, secret: Secret) -> Iterator[str]:
+    """Yield what our own tests did other than they must."""
     if run.lost_proofs(secret):
-        return "a test of ours was not run"
+        yield "a test of ours was not run"
     for name, wanted in ((secret.must_pass, "passed"), (secret.must_fail, "failed")):
         became = {test.outcome for test in run.proofs(secret, name)}
         if became != {wanted}:
             verb = "pass" if wanted == "passed" else "fail"
             others = " and ".join(sorted(became - {wanted})) or "not run"
-            return f"a test of ours that must {verb} was {others}"
-    least = sum(test.outcome in _FAILING for test in run.tests)
-    least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
-    if run.finish.failed < least:
-        return f"{least} tests failed, but the runner counted {run.finish.failed}"
-    return ""
+            yield f"a test of ours that must {verb} was {others}"
 
 
 def _pending(runs: list[_Run], secret: Secret) -> list[str]:

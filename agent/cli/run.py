@@ -90,6 +90,7 @@ def new_run(
         ticket=str(ticket.resolve()),
         base=base,
         config_text=text,
+        config_name=config and str(config),
         dry_run=dry_run,
         started=started,
     )

@@ -131,7 +131,9 @@ class Assembly:
                 f"uv.lock cannot be read:\n{uv_program.essential(result.output)}\n"
                 "Run `uv lock` and commit the result."
             )
-        locked = requirement_files.parse(TreeFiles(self._tree), result.output, "uv.lock")
+        locked = requirement_files.parse(
+            TreeFiles(self._tree), result.output, "uv.lock", numbered=False
+        )
         more = declaration.requirements
         return locked.plus(more), not (more.lines or more.projects)
 
@@ -153,7 +155,7 @@ class Assembly:
             self._notes += made.notes
             self._generated.update(made.generated)
             if not exact:
-                extras += self._extras(made.metadata, folder, extras)
+                extras.extend(self._extras(made.metadata, folder, extras))
             place = Path(fetcher.take_in(Path(made.wheel)))
             asked = f"[{','.join(sorted(set(extras)))}]" if extras else ""
             named.append(f"{canonicalize_name(made.metadata.name)}{asked} @ {place.name}")

@@ -188,7 +188,7 @@ def _load(prepared: _Prepared, settings: Settings) -> Stored | None:
     try:
         known = Stored.model_validate_json((place / RECORD).read_bytes())
     except (OSError, ValueError):
-        storage.release(prepared.key)
+        storage.release(settings, prepared.key)
         return None
     environment = known.environment.model_copy(
         update={

@@ -6,13 +6,11 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-import ast
 import configparser
 import difflib
-import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from packaging.dependency_groups import DependencyGroupResolver
@@ -20,25 +18,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.domain import Record
-from agent.environments import poetry, requirement_files
-from agent.environments.requirement_files import Line, LocalProject, Requirements
+from agent.environments import (
+    fingerprint,
+    poetry,
+    python_hints,
+    requirement_files,
+    requirement_names,
+)
+from agent.environments.python_hints import PythonHints
+from agent.environments.requirement_files import LocalProject, Requirements
+from agent.environments.requirement_names import TEST_NAMES
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
-
-#: What extras, groups and files for checks are called.
-TEST_NAMES = frozenset({"test", "tests", "testing", "dev", "develop", "development"})
-_FILE_ROLES = TEST_NAMES | {"local", "ci"}
-_COMMON_ROLES = frozenset({"base", "common", "main", "default", "core", "runtime"})
-_FILLERS = frozenset({"requirements", "requirement", "reqs", "req", "deps", "dependencies"})
-_FOLDERS = (
-    "", "requirements", "reqs", "tests", "test", "tests/requirements", "test/requirements",
-)  # fmt: skip
-#: Backends and hints that compile: then the sources decide what an editable install contains.
-_COMPILES = re.compile(
-    rb"ext_modules|Extension\(|cythonize|maturin|setuptools.rust|scikit.build|meson|cffi_modules"
-)
-_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs")
 
 
 class Choice(Record):
@@ -47,17 +39,6 @@ class Choice(Record):
     what: str
     why: str
     taken: bool = True
-
-
-class PythonHints(Record):
-    """What the repository says about its Python."""
-
-    version_file: str | None = None
-    """Content of .python-version."""
-    requires: str | None = None
-    requires_origin: str = ""
-    classifiers: tuple[str, ...] = ()
-    """Minor versions named by classifiers."""
 
 
 class Lock(Record):
@@ -140,10 +121,14 @@ class _Reader:
             requirements=self.found,
             lock=self.lock,
             extras=self.section.extras,
-            python=self._python(),
+            python=python_hints.read(
+                self.files, self.project, self.poetry, self.setup_cfg, self.setup_py
+            ),
             sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
             choices=tuple(self.choices),
-            digest=self._digest(),
+            digest=fingerprint.digest(
+                self.files, self.section, self.found, self.lock.files if self.lock else ()
+            ),
         )
 
     # --- the sources, in order ---------------------------------------------------------------
@@ -175,7 +160,7 @@ class _Reader:
         for kind, names in (("extra", self.lock.extras), ("group", self.lock.groups)):
             for name in names:
                 self._took(f"{kind} {name}", self._why(kind), source=False)
-        for path in _requirement_paths(self.files):
+        for path in requirement_names.paths(self.files):
             self._left(path, "uv.lock is there, and it fixes every version")
 
     def _take_project(self) -> None:
@@ -224,7 +209,7 @@ class _Reader:
             self.sources.append("pyproject.toml")
 
     def _take_requirement_files(self) -> None:
-        paths = _requirement_paths(self.files)
+        paths = requirement_names.paths(self.files)
         if named := [entry for entry in self.section.install if entry.startswith("-r")]:
             for path in paths:
                 self._left(path, f"the configuration names its own: {', '.join(named)}")
@@ -233,7 +218,11 @@ class _Reader:
             if path in self.found.files:
                 continue
             self.found = self.found.plus(requirement_files.read(self.files, path))
-            role = "for tests and development" if _role(path) == "test" else "for running it"
+            role = (
+                "for tests and development"
+                if requirement_names.role(path) == "test"
+                else "for running it"
+            )
             self._took(path, f"by its name it lists what is needed {role}")
 
     def _take_install(self) -> None:
@@ -287,7 +276,10 @@ class _Reader:
 
     def _has_tests(self) -> bool:
         """Whether anything so far was taken for the sake of tests."""
-        if any(_role(path) == "test" for path in self.found.files) or self.section.install:
+        if (
+            any(requirement_names.role(path) == "test" for path in self.found.files)
+            or self.section.install
+        ):
             return True
         if any(choice.what.startswith(("group ", "extra ")) for choice in self.choices):
             return True
@@ -295,74 +287,11 @@ class _Reader:
         return any(str(canonicalize_name(name)) in TEST_NAMES for name in declared)
 
     def _old_extras(self) -> list[str]:
-        named = _literal_keyword(self.setup_py, "extras_require")
+        named = python_hints.literal_keyword(self.setup_py, "extras_require")
         extras = list(named) if isinstance(named, dict) else []
         if self.setup_cfg.has_section("options.extras_require"):
             extras += self.setup_cfg.options("options.extras_require")
         return extras
-
-    def _python(self) -> PythonHints:
-        places: list[tuple[object, str]] = [
-            (self.project.get("requires-python"), "pyproject.toml requires-python"),
-            (poetry.python(self.poetry), "pyproject.toml [tool.poetry.dependencies] python"),
-            (self.setup_cfg.get("options", "python_requires", fallback=None), "setup.cfg"),
-            (_literal_keyword(self.setup_py, "python_requires"), "setup.py"),
-        ]
-        requires, origin = next(
-            ((str(value), where) for value, where in places if value), (None, "")
-        )
-        named: list[str] = []
-        cfg = self.setup_cfg.get("metadata", "classifiers", fallback="")
-        listed = _literal_keyword(self.setup_py, "classifiers") or ()
-        for entry in (*self.project.get("classifiers", []), *cfg.splitlines(), *map(str, listed)):
-            if match := re.search(r"Programming Language :: Python :: (\d+\.\d+)$", entry.strip()):
-                named.append(match[1])
-        wanted = self.files.text(".python-version")
-        lines = [line.strip() for line in (wanted or "").splitlines()]
-        return PythonHints(
-            version_file=next((line for line in lines if line and line[0] != "#"), None),
-            requires=requires,
-            requires_origin=origin,
-            classifiers=tuple(dict.fromkeys(named)),
-        )
-
-    def _digest(self) -> str:
-        """Every byte that has a say, so that an equal digest means an equal environment."""
-        paths = {
-            *self.found.files, "pyproject.toml", "setup.py", "setup.cfg", "uv.lock", "tox.ini",
-            "MANIFEST.in", ".python-version",
-        }  # fmt: skip
-        if self.lock is not None:
-            paths.update(self.lock.files)
-        for project in self.found.projects:
-            for name in ("pyproject.toml", "setup.py", "setup.cfg"):
-                paths.add(posixpath.join(project.folder, name))
-        # A setup.py often reads these, whatever they are called.
-        for folder in ("", "requirements"):
-            for name in self.files.names(folder):
-                if "require" in name.lower() or name.endswith(".in"):
-                    paths.add(posixpath.join(folder, name))
-        if self._compiles():
-            paths.update(self._native_sources())
-        total = hashlib.sha256(self.section.model_dump_json().encode())
-        for path in sorted(paths):
-            content = self.files.read(path)
-            if content is not None:
-                total.update(f"\0{path}\0{len(content)}\0".encode())
-                total.update(content)
-        return total.hexdigest()
-
-    def _compiles(self) -> bool:
-        return any(
-            _COMPILES.search(self.files.read(posixpath.join(project.folder, name)) or b"")
-            for project in self.found.projects
-            for name in ("pyproject.toml", "setup.py", "setup.cfg")
-        )
-
-    def _native_sources(self) -> Iterable[str]:
-        for path in self.files.root.rglob("*"):
-            if path.suffix in _SOURCES and path.is_file() and not path.is_symlink():
-                yield path.relative_to(self.files.root).as_posix()
 
     # --- small parts -------------------------------------------------------------------------
 
@@ -371,9 +300,9 @@ class _Reader:
             isinstance(entry, str) for entry in requirements
         ):
             raise EnvironmentFailed(f"{origin}: dependencies must be a list of strings.")
+        own = str(canonicalize_name(str(self.project.get("name", ""))))
         for entry in requirements:
             one = requirement_files.requirement(self.files, entry, origin)
-            own = str(canonicalize_name(str(self.project.get("name", ""))))
             if own and any(line.name == own for line in one.lines):
                 # A group that asks for the project itself, with extras: that is the tree.
                 one = self._own(entry, origin)
@@ -428,28 +357,6 @@ class _Reader:
         return parser
 
 
-def _requirement_paths(files: TreeFiles) -> tuple[str, ...]:
-    """Requirements files by their names: what runs first, then what tests need."""
-    found: dict[str, list[str]] = {"run": [], "test": []}
-    for folder in _FOLDERS:
-        for name in files.names(folder):
-            path = posixpath.join(folder, name)
-            if name.endswith(".txt") and (role := _role(path)):
-                found[role].append(path)
-    return (*found["run"], *found["test"])
-
-
-def _role(path: str) -> str | None:
-    """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
-    words = set(re.split(r"[-_./]+", path.lower().removesuffix(".txt")))
-    if not words & _FILLERS:
-        return None
-    rest = words - _FILLERS
-    if rest & _FILE_ROLES and not rest - _FILE_ROLES - _COMMON_ROLES:
-        return "test"
-    return "run" if not rest - _COMMON_ROLES else None
-
-
 def _choose(
     available: Sequence[str],
     wanted: tuple[str, ...] | None,
@@ -483,26 +390,6 @@ def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
             raise EnvironmentFailed(f"pyproject.toml: [{'.'.join(keys)}] must be a table.")
         document = value
     return document
-
-
-def _literal_keyword(source: str | None, keyword: str) -> Any:
-    """The value of a keyword of `setup()` where it is written out; None otherwise."""
-    if source is None:
-        return None
-    try:
-        module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    for node in ast.walk(module):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) \
-                == "setup":  # fmt: skip
-            for given in node.keywords:
-                if given.arg == keyword:
-                    try:
-                        return ast.literal_eval(given.value)
-                    except (ValueError, TypeError, RecursionError):
-                        return None
-    return None
 
 
 def _words(problem: BaseException) -> str:

@@ -36,6 +36,7 @@ from agent.settings import Settings
 #: Where the shared folder is in the room.
 STORE = "/store"
 _UV = "/uv"
+_TMP = "/tmp"  # noqa: S108 - a room's own
 _RUNNER = f"{ROOM_OURS}/environments/run_in_order.py"
 _MOST_ROUNDS = 60
 _LIMITS = RoomLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
@@ -136,16 +137,16 @@ class Fetcher:
         install = [
             f"{_UV}/uv", "pip", "install", "--quiet", "--no-build", "--python",
             f"{venv}/bin/python", "--find-links", f"{place}/wheels", "-r",
-            "/tmp/requirements.txt", "-c", "/tmp/constraints.txt",
+            f"{_TMP}/requirements.txt", "-c", f"{_TMP}/constraints.txt",
         ]  # fmt: skip
         if wanted.prereleases:
             install += ["--prerelease", "allow"]
         if wanted.exact:
             install.append("--no-deps")
         files = {
-            "/tmp/requirements.txt": self._written(wanted.lines, wanted.wheels),
-            "/tmp/constraints.txt": self._written(wanted.constraints, ()),
-            "/tmp/commands.json": json.dumps([make, install]).encode(),
+            f"{_TMP}/requirements.txt": self._written(wanted.lines, wanted.wheels),
+            f"{_TMP}/constraints.txt": self._written(wanted.constraints, ()),
+            f"{_TMP}/commands.json": json.dumps([make, install]).encode(),
         }
         access = self._bench.index.access()
         environ = self._plain_environ() | {
@@ -156,10 +157,10 @@ class Fetcher:
             "UV_CONCURRENT_DOWNLOADS": "16",
         }
         if access.ca_bundle is not None:
-            files["/tmp/certificates.pem"] = Path(access.ca_bundle).read_bytes()
-            environ["SSL_CERT_FILE"] = "/tmp/certificates.pem"
+            files[f"{_TMP}/certificates.pem"] = Path(access.ca_bundle).read_bytes()
+            environ["SSL_CERT_FILE"] = f"{_TMP}/certificates.pem"
         order = RoomOrder(
-            argv=(self._bench.interpreter.path, "-I", "-S", _RUNNER, "/tmp/commands.json"),
+            argv=(self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json"),
             environ=environ,
             mounts=self._mounts(shared=True),
             files=tuple(RoomFile(path=path, content=text) for path, text in files.items()),

@@ -7,6 +7,7 @@ nevertheless tried out in a room, because that is where it has to work.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from packaging.version import Version
 
 from agent.domain import Record
 from agent.environments import storage, uv_program
-from agent.environments.declare import PythonHints
+from agent.environments.python_hints import PythonHints
 from agent.errors import EnvironmentFailed
 from agent.ports import ROOM_OURS, Mount, RoomLimits, RoomOrder, Sandbox
 from agent.settings import Settings
@@ -68,9 +69,6 @@ def choose(
     asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
     """Choose the interpreter that fits best and works in a room.
-
-    Args:
-        asked: Minor version that the configuration names.
 
     Raises:
         EnvironmentFailed: None fits; the message says what was asked, what is there and what
@@ -156,6 +154,12 @@ def _not_to_be_had(
 # --- discovery -------------------------------------------------------------------------------
 
 
+class _Known(Record):
+    mark: str
+    found: tuple[Found, ...]
+    missing: dict[str, tuple[str, ...] | None]
+
+
 class _Memory:
     """What is known of this machine's interpreters, kept until one of the places changes."""
 
@@ -163,42 +167,39 @@ class _Memory:
         self._settings = settings
         self._place = storage.folder(settings) / "interpreters.json"
         self._mark = self._fingerprint()
-        self._known: dict[str, object] = {}
+        self._found: tuple[Found, ...] | None = None
+        self._missing: dict[str, tuple[str, ...] | None] = {}
         try:
-            known = json.loads(self._place.read_text())
-            if isinstance(known, dict) and known.get("mark") == self._mark:
-                self._known = known
+            known = _Known.model_validate_json(self._place.read_bytes())
         except (OSError, ValueError):
-            pass
+            return
+        if known.mark == self._mark:
+            self._found, self._missing = known.found, dict(known.missing)
 
     def found(self) -> tuple[Found, ...]:
         """All interpreters, in no order."""
-        listed = self._known.get("found")
-        if not isinstance(listed, list):
-            listed = [one.model_dump() for one in _discover(self._settings)]
-            self._known = {"mark": self._mark, "found": listed, "missing": {}}
+        if self._found is None:
+            self._found = tuple(_discover(self._settings))
             self._save()
-        return tuple(Found.model_validate(one) for one in listed)
+        return self._found
 
     def missing(self, one: Found, sandbox: Sandbox) -> tuple[str, ...] | None:
         """Modules of the standard library it lacks in a room; None when it does not run there."""
-        tried = self._known.setdefault("missing", {})
-        assert isinstance(tried, dict)
-        if one.path not in tried:
-            tried[one.path] = _try_in_room(one, sandbox, self._settings)
+        if one.path not in self._missing:
+            self._missing[one.path] = _try_in_room(one, sandbox, self._settings)
             self._save()
-        known = tried[one.path]
-        return None if known is None else tuple(known)
+        return self._missing[one.path]
 
     def _save(self) -> None:
-        storage.write_whole(self._place, json.dumps(self._known, indent=1).encode())
+        known = _Known(mark=self._mark, found=self._found or (), missing=self._missing)
+        storage.write_whole(self._place, known.model_dump_json(indent=1).encode())
 
     def _fingerprint(self) -> str:
         """Changes when an interpreter may have come or gone."""
         total = hashlib.sha256(storage.image_id(self._settings).encode())
         for place in (*_program_folders(self._settings), *_version_folders()):
             try:
-                total.update(f"{place}\0{os.stat(place).st_mtime_ns}\0".encode())
+                total.update(f"{place}\0{place.stat().st_mtime_ns}\0".encode())
             except OSError:
                 continue
         return total.hexdigest()
@@ -235,11 +236,21 @@ def _programs(settings: Settings) -> list[Path]:
     places: list[Path] = []
     if settings.room_root is None:
         for folder in _program_folders(settings):
-            places += sorted(p for p in folder.glob("python3*") if _NAME.fullmatch(p.name))
+            places += [
+                place for place in _matching(folder, "python3*") if _NAME.fullmatch(place.name)
+            ]
     for folder in _version_folders():
-        places += sorted(folder.glob("*/bin/python3"))
+        places += _matching(folder, "*/bin/python3")
     places += uv_program.installed_pythons()
     return list({Path(os.path.realpath(place)): None for place in places})
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Matches in a folder, none where it is closed to us."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def _in_root(root: Path) -> list[Found]:
@@ -248,15 +259,9 @@ def _in_root(root: Path) -> list[Found]:
         for program in sorted((root / folder / "bin").glob("python3.*")):
             if re.fullmatch(r"python3\.\d+", program.name):
                 version = _root_version(root / folder, program.name)
-                where = f"/{folder}"
-                found.append(
-                    Found(
-                        version=version,
-                        prefix=where,
-                        path=f"{where}/bin/{program.name}",
-                        system=True,
-                    )  # fmt: skip
-                )
+                prefix = f"/{folder}"
+                path = f"{prefix}/bin/{program.name}"
+                found.append(Found(version=version, prefix=prefix, path=path, system=True))
     return found
 
 
@@ -294,7 +299,7 @@ def _ask(program: Path, *, foreign_root: bool) -> Found | None:
     return Found(version=version, prefix=prefix, path=str(path), system=system)
 
 
-def _try_in_room(one: Found, sandbox: Sandbox, settings: Settings) -> list[str] | None:
+def _try_in_room(one: Found, sandbox: Sandbox, settings: Settings) -> tuple[str, ...] | None:
     mounts = [Mount(source=host, target=room) for host, room in _mounts(one, settings)]
     mounts.append(Mount(source=str(storage.scripts(settings)), target=ROOM_OURS))
     result = sandbox.run(
@@ -309,7 +314,7 @@ def _try_in_room(one: Found, sandbox: Sandbox, settings: Settings) -> list[str] 
     if result.exit_code != 0 or report is None:
         return None
     said = json.loads(report)
-    return [str(name) for name in said["missing"]]
+    return tuple(str(name) for name in said["missing"])
 
 
 # --- into the room ---------------------------------------------------------------------------
@@ -329,13 +334,13 @@ def _reachable(prefix: Path) -> bool:
     if os.geteuid() != 0:
         return os.access(prefix, os.R_OK | os.X_OK)
     real = Path(os.path.realpath(prefix))
-    mode = stat.S_IMODE(os.stat(real).st_mode)
-    return mode & 0o5 == 0o5 and all(os.stat(above).st_mode & 0o1 for above in real.parents)
+    mode = stat.S_IMODE(real.stat().st_mode)
+    return mode & 0o5 == 0o5 and all(above.stat().st_mode & 0o1 for above in real.parents)
 
 
 def _copied(prefix: Path, version: str, settings: Settings) -> Path:
     """A copy of an installation in our own store, without what was installed into it."""
-    mark = f"{prefix}\0{os.stat(prefix).st_mtime_ns}\0{version}"
+    mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
     name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     place = storage.folder(settings) / "interpreters" / name
     if place.is_dir():
@@ -353,11 +358,10 @@ def _copied(prefix: Path, version: str, settings: Settings) -> Path:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    if stat.S_IMODE(os.stat(source).st_mode) & 0o4:
-        try:
+    mode = stat.S_IMODE(Path(source).stat().st_mode)
+    if mode & 0o4:
+        with contextlib.suppress(OSError):
             os.link(source, target, follow_symlinks=False)
             return
-        except OSError:
-            pass
     shutil.copy2(source, target)
-    os.chmod(target, stat.S_IMODE(os.stat(target).st_mode) | 0o444)
+    Path(target).chmod(mode | 0o444)

@@ -96,9 +96,9 @@ def _requirement(name: str, asked: dict[str, Any], origin: str) -> str:
     extras = f"[{','.join(asked['extras'])}]" if asked.get("extras") else ""
     conditions = [f"({asked['markers']})"] if asked.get("markers") else []
     if pythons := asked.get("python"):
-        for part in specifier(str(pythons), origin).split(","):
-            if match := re.fullmatch(r"(\W+)\s*(\S+)", part):
-                conditions.append(f'python_full_version {match[1]} "{match[2]}"')
+        parts = specifier(str(pythons), origin).split(",")
+        matches = (re.fullmatch(r"(\W+)\s*(\S+)", part) for part in parts)
+        conditions += [f'python_full_version {m[1]} "{m[2]}"' for m in matches if m]
     marker = f" ; {' and '.join(conditions)}" if conditions else ""
     version = specifier(str(asked.get("version", "*")), f"{origin}: {name}")
     return f"{name}{extras}{version}{marker}"

@@ -68,6 +68,7 @@ def prune(
     """Remove environments, never one in use.
 
     Args:
+        settings: Say where they are.
         older_than_days: Remove what was not used for longer.
         keep_bytes: Remove the least recently used until the rest takes no more.
         everything: Remove all, and every part they were made of.

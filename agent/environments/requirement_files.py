@@ -99,11 +99,15 @@ def parse(
     folder: str = "",
     constraint: bool = False,
     seen: tuple[str, ...] = (),
+    numbered: bool = True,
 ) -> Requirements:
-    """Read the text of a requirements file, written in `folder`; lines are named by `origin`."""
+    """Read the text of a requirements file, written in `folder`; lines are named by `origin`.
+
+    Without numbers where the text was made by a tool, so that its lines are nobody's.
+    """
     found = Requirements(files=seen[-1:])
     for number, line in _lines(text):
-        place = f"{origin}:{number}"
+        place = f"{origin}:{number}" if numbered else origin
         found = found.plus(_line(files, line, place, folder, constraint=constraint, seen=seen))
     return found
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import IO
 
 from agent.errors import StorageFull
 from agent.settings import Settings
@@ -31,11 +30,11 @@ PARTS = "parts"
 #: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
 FETCH = "fetch"
 _BUILDING = "building"
-_MOST_CACHED_FILES = 60_000
+_MOST_CACHED_FILES = 40_000
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
-#: Locks that this process keeps on what it uses, so that nobody prunes it: key to open file.
-_held: dict[str, IO[str]] = {}
+#: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
+_held: dict[tuple[Path, str], int] = {}
 
 
 def folder(settings: Settings) -> Path:
@@ -76,7 +75,7 @@ def building(settings: Settings, goal: Path) -> Iterator[Path]:
             yield part
             part.chmod(0o755)
             goal.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part, goal)
+            part.replace(goal)
     finally:
         if part.exists():
             remove(part)
@@ -96,24 +95,28 @@ def workplace(settings: Settings) -> Iterator[Path]:
 
 @contextmanager
 def locked(settings: Settings, name: str) -> Iterator[None]:
-    """Let one process at a time do the work of that name; the others wait."""
-    with _open_lock(settings, name) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Let one at a time do the work of that name; the others wait."""
+    descriptor = _open_lock(settings, name)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def hold(settings: Settings, key: str) -> None:
     """Keep an environment from being pruned for as long as this process lives."""
-    if key not in _held:
-        file = _open_lock(settings, key)
-        fcntl.flock(file, fcntl.LOCK_SH)
-        _held[key] = file
+    if (settings.home, key) not in _held:
+        descriptor = _open_lock(settings, key)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _held[settings.home, key] = descriptor
 
 
-def release(key: str) -> None:
+def release(settings: Settings, key: str) -> None:
     """Let an environment be pruned again."""
-    if file := _held.pop(key, None):
-        file.close()
+    descriptor = _held.pop((settings.home, key), None)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def touch(settings: Settings, key: str) -> None:
@@ -124,13 +127,16 @@ def touch(settings: Settings, key: str) -> None:
 @contextmanager
 def unused(settings: Settings, key: str) -> Iterator[bool]:
     """Say whether nobody uses or builds what has that key, and keep it so for the block."""
-    with _open_lock(settings, key) as file:
+    descriptor = _open_lock(settings, key)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
+    finally:
+        os.close(descriptor)
 
 
 def sweep(settings: Settings) -> None:
@@ -154,20 +160,16 @@ def trim_cache(settings: Settings) -> None:
 
 
 def remove(place: Path) -> None:
-    """Remove a folder with all in it, however its permissions are set."""
-
-    def open_up(function: object, path: str, _: object) -> None:
-        parent = os.path.dirname(path)
-        for closed in (parent, path):
-            if not os.path.islink(closed) and os.path.isdir(closed):
-                os.chmod(closed, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        elif os.path.lexists(path):
-            os.unlink(path)
-
-    if place.exists():
-        shutil.rmtree(place, onerror=open_up)
+    """Remove a folder with all in it, however its permissions are set; links are not followed."""
+    if not place.is_dir():
+        return
+    place.chmod(0o700)
+    for current, folders, _ in os.walk(place):
+        for name in folders:
+            below = Path(current, name)
+            if not below.is_symlink():
+                below.chmod(0o700)
+    shutil.rmtree(place)
 
 
 def write_whole(place: Path, content: bytes) -> None:
@@ -214,7 +216,7 @@ def size(place: Path) -> int:
     total = 0
     for current, _, names in os.walk(place):
         for name in names:
-            facts = os.lstat(os.path.join(current, name))
+            facts = Path(current, name).lstat()
             if stat.S_ISREG(facts.st_mode) and (facts.st_dev, facts.st_ino) not in seen:
                 seen.add((facts.st_dev, facts.st_ino))
                 total += facts.st_blocks * 512
@@ -264,17 +266,20 @@ def _script_contents() -> tuple[tuple[str, bytes], ...]:
         inside = resources.files("agent") / package / "inside"
         if not inside.is_dir():
             continue
-        for entry in sorted(inside.iterdir(), key=lambda entry: entry.name):
-            if entry.is_file() and entry.name != "__init__.py":
-                found.append((f"{package}/{entry.name}", entry.read_bytes()))
+        entries = sorted(inside.iterdir(), key=lambda entry: entry.name)
+        found += [
+            (f"{package}/{entry.name}", entry.read_bytes())
+            for entry in entries
+            if entry.is_file() and entry.name != "__init__.py"
+        ]
     return tuple(found)
 
 
-def _open_lock(settings: Settings, name: str) -> IO[str]:
+def _open_lock(settings: Settings, name: str) -> int:
     locks = folder(settings) / "locks"
     with no_space("a lock"):
         locks.mkdir(exist_ok=True)
-        return (locks / f"{name}.lock").open("a")
+        return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _lives(process: int) -> bool:

@@ -33,7 +33,7 @@ class TreeFiles:
                 "Replace the link by a file."
             )
         try:
-            facts = os.stat(place)
+            facts = Path(place).stat()
             if not stat.S_ISREG(facts.st_mode):
                 return None
             if facts.st_size > _LARGEST:
@@ -80,7 +80,7 @@ class TreeFiles:
         if os.path.commonpath([place, self.root]) != str(self.root):
             return ()
         try:
-            return tuple(sorted(os.listdir(place)))
+            return tuple(sorted(entry.name for entry in Path(place).iterdir()))
         except (FileNotFoundError, NotADirectoryError):
             return ()
 

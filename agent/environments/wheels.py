@@ -41,7 +41,7 @@ from agent.ports import (
 )
 
 _SCRIPT = f"{ROOM_OURS}/environments/build_wheel.py"
-_JOB = "/tmp/job.json"
+_JOB = "/tmp/job.json"  # noqa: S108 - a room's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
 _OLDER_VERSIONS = 6
@@ -148,8 +148,7 @@ class Workshop:
     def project(self, tree: Path, folder: str, version: str) -> BuiltProject:
         """Build a project of the tree so that it is imported from the tree.
 
-        Args:
-            version: For backends that read it from version control, which the room lacks.
+        The version is for backends that read it from version control, which the room lacks.
 
         Raises:
             EnvironmentFailed: Its backend fails; with its own words.

@@ -42,6 +42,13 @@ def check(change: Change, config: RepoConfig, project: Project, tree: Tree) -> I
         if uses:
             before = _uses_before(source.earlier(change, file), file.path, places, allowed)
             yield from _new(file, uses, before, allowed)
+    if places.exhausted:
+        yield findings.review(
+            RULE,
+            "",
+            "Names lead through more modules than were followed",
+            "Check by hand whether a new import leads to another HTTP client.",
+        )
 
 
 # --- findings ---------------------------------------------------------------------------------

@@ -8,12 +8,20 @@ so that a change in a repository of many thousand files costs little. Nothing is
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from agent.domain import Change
 from agent.policy import source
 from agent.policy.names import Reader, Ref, Scope
 from repo_config.detect import Project, Tree
+
+#: How much is parsed in following names, over a whole change: about a second.
+_MOST_MODULES = 300
+_MOST_BYTES = 8_000_000
+#: For one name; what is longer than this leads in a circle.
+_MOST_STEPS = 500
+_MOST_DOTS = 24
 
 
 class Modules:
@@ -44,6 +52,9 @@ class Modules:
         self._folders = frozenset(_folders(self._paths))
         self._scopes: dict[str, Scope | None] = {}
         self._texts: dict[str, bytes] = {}
+        self.exhausted = False
+        """Whether a name was not followed to its end."""
+        self._read_bytes = 0
         self._led: dict[Ref, tuple[str, ...]] = {}
 
     def text(self, path: str) -> bytes:
@@ -97,24 +108,36 @@ class Modules:
         return None
 
     def leads_to(self, ref: Ref) -> tuple[str, ...]:
-        """Return the names outside the tree that a name leads to."""
+        """Return the names outside the tree that a name leads to.
+
+        After 300 modules or 8 MB nothing more is read, and `exhausted` is set.
+        """
         if ref not in self._led:
-            self._led[ref] = tuple(self._follow(ref, frozenset()))
+            self._led[ref] = tuple(self._follow(ref))
         return self._led[ref]
 
-    def _follow(self, ref: Ref, seen: frozenset[Ref]) -> Iterator[str]:
-        if ref.module is None:
-            yield ref.dotted
-            return
-        if not ref.dotted or ref in seen:
-            return
-        seen |= {ref}
-        head, _, rest = ref.dotted.partition(".")
-        if inner := self._submodule(ref.module, head):
-            yield from self._follow(Ref(inner, rest), seen)
-        if ref.module.endswith("/"):
-            return
-        scope = self._exports(ref.module, head)
+    def _follow(self, ref: Ref) -> Iterator[str]:
+        seen: set[Ref] = set()
+        waiting = [ref]
+        while waiting:
+            at = waiting.pop()
+            if at in seen or at.dotted.count(".") > _MOST_DOTS:
+                continue
+            seen.add(at)
+            if len(seen) > _MOST_STEPS:
+                self.exhausted = True
+                return
+            if at.module is None:
+                yield at.dotted
+            elif at.dotted:
+                waiting.extend(self._next(at.module, at.dotted))
+
+    def _next(self, module: str, dotted: str) -> Iterator[Ref]:
+        """Yield what a name in a module stands for, one step further."""
+        head, _, rest = dotted.partition(".")
+        if inner := self._submodule(module, head):
+            yield Ref(inner, rest)
+        scope = None if module.endswith("/") else self._exports(module, head)
         if scope is None:
             return
         if head in scope.names:
@@ -122,7 +145,7 @@ class Modules:
         else:
             found = [star.attribute(head) for star in scope.stars]
         for one in found:
-            yield from self._follow(one.attribute(rest) if rest else one, seen)
+            yield one.attribute(rest) if rest else one
 
     def _submodule(self, module: str, name: str) -> str | None:
         if not module.endswith(("/__init__.py", "/")) and module != "__init__.py":
@@ -133,23 +156,37 @@ class Modules:
         return found or (f"{stem}/" if stem in self._folders else None)
 
     def _exports(self, path: str, name: str) -> Scope | None:
-        """Return the names of a module, unless a look at its bytes rules this name out."""
+        """Return the names of a module, unless a look at its text rules this name out."""
+        if path in self._scopes:
+            return self._scopes[path]
         text = self.text(path)
-        word = name.encode()
-        if word not in text and b"*" not in text:
+        if not _may_bind(text, name.encode()):
             return None
-        if any(start + word in text for start in (b"\nclass ", b"\ndef ", b"\nasync def ")):
+        self._read_bytes += len(text)
+        if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
+            self.exhausted = True
             return None
-        if path not in self._scopes:
-            try:
-                module = source.parse(text)
-            except source.UnreadableError:
-                self._scopes[path] = None
-            else:
-                scope = Scope()
-                Reader(self, path).collect(module.body, scope)
-                self._scopes[path] = scope
+        self._scopes[path] = None
+        try:
+            module = source.parse(text)
+            scope = Scope()
+            Reader(self, path).collect(module.body, scope)
+            self._scopes[path] = scope
+        except (source.UnreadableError, RecursionError):
+            pass
         return self._scopes[path]
+
+
+def _may_bind(text: bytes, name: bytes) -> bool:
+    """Whether a module may bind the name to something from elsewhere; cheap."""
+    if name not in text:
+        return b"*" in text
+    word = re.escape(name) + rb"\b"
+    if not re.search(rb"^(?:class|(?:async )?def) " + word, text, re.MULTILINE):
+        return True
+    # It is defined here. That settles it unless it is assigned or imported as well.
+    again = rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*\b" + word + rb"|^\s+" + word + rb",?$"
+    return re.search(again, text, re.MULTILINE) is not None
 
 
 def _folders(paths: frozenset[str]) -> Iterator[str]:

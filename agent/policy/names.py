@@ -18,6 +18,8 @@ from agent.policy import guards
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)
+_MOST_DOTS = 12
+_MOST_MEANINGS = 16
 #: Functions that turn a text into a module or into something in one.
 _LOADERS = frozenset(
     {
@@ -62,7 +64,10 @@ class Scope:
     def bind(self, name: str, refs: list[Ref]) -> None:
         """Add what a name may stand for; several assignments add up."""
         scope = self.module_scope() if name in self.outer else self
-        scope.names.setdefault(name, []).extend(refs)
+        known = scope.names.setdefault(name, [])
+        # `x = x.y` in a row must not add up for ever.
+        new = [ref for ref in refs if ref not in known and ref.dotted.count(".") < _MOST_DOTS]
+        known.extend(new[: _MOST_MEANINGS - len(known)])
 
     def binds(self, name: str) -> bool:
         """Whether the name is bound here or further out, other than by a star import."""

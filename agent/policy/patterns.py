@@ -6,6 +6,7 @@ matches a folder covers all that is in it; `!` takes an earlier match back.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -29,11 +30,17 @@ class Patterns:
             lines: As in the configuration.
             lenient: Match look-alikes too (other case, other form of the same letters). For
                 lists that forbid: what is equal to a forbidden path on any system is forbidden.
+
+        Raises:
+            ValueError: A pattern cannot be read.
         """
         self._lenient = lenient
         self._lines = tuple(lines)
         compiled = (folded(line) for line in self._lines) if lenient else self._lines
-        self._spec = pathspec.GitIgnoreSpec.from_lines(compiled)
+        try:
+            self._spec = pathspec.GitIgnoreSpec.from_lines(compiled)
+        except re.error as problem:
+            raise ValueError(f"a pattern has an error in its brackets: {problem}") from problem
 
     def first(self, path: str) -> str | None:
         """Return the pattern that decides for this path, if it matches."""

@@ -19,7 +19,7 @@ from repo_config.schema import RepoConfig
 
 RULE = "size"
 
-#: A new or grown file above this is not something a person reads.
+#: A file that grows to this, or by this, is not something a person reads.
 HUGE_BYTES = 1_000_000
 #: How much of comparing line by line is done at most: lines before times lines after, over all
 #: files (0.2 s, 60 MB). Beyond it, all between the first and the last changed line counts.
@@ -71,10 +71,9 @@ def check(
 
 def _oversized(file: ChangedFile) -> Iterator[Finding]:
     """Judge one file by its bytes alone."""
-    if file.after is None:
+    if file.after is None or file.after == file.before:
         return
-    before = file.before or b""
-    size = len(file.after)
+    size, before = len(file.after), len(file.before or b"")
     if b"\0" in file.after:
         yield findings.block(
             RULE,
@@ -82,7 +81,7 @@ def _oversized(file: ChangedFile) -> Iterator[Finding]:
             "has binary content, which nobody can review",
             "Add binary files in a commit of your own.",
         )
-    elif size > HUGE_BYTES and size > len(before):
+    elif size > HUGE_BYTES and (before <= HUGE_BYTES or size - before > HUGE_BYTES):
         yield findings.block(
             RULE,
             file.path,
@@ -110,7 +109,7 @@ def _changed_lines(before: bytes, after: bytes, budget: int) -> tuple[int, int]:
     """Count the lines, and the work that it took."""
     old, new = _middle(before, after)
     removed, added = _line_count(old), _line_count(new)
-    if removed * added > budget:
+    if removed * added > budget or not (removed and added):
         return removed + added, 0
     return removed + added - 2 * _common(_lines(old), _lines(new)), removed * added
 
@@ -178,27 +177,29 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
     if max(len(file.before), len(file.after)) > HUGE_BYTES:
         return
     old, new = _middle(file.before, file.after)
-    removed, added = _squashed(_lines(old)), _squashed(_lines(new))
-    for line in removed & added:
-        kept = min(removed[line], added[line])
-        removed[line] -= kept
-        added[line] -= kept
-    untouched = _squash(old) == _squash(new)
-    real = 0 if untouched else removed.total() + added.total()
-    if real > lines // 2:
-        return
-    share = "all" if untouched else f"about {lines - real:,}"
-    yield findings.review(
-        RULE,
-        file.path,
-        f"is reformatted: {share} of its {lines:,} changed lines differ in layout only",
-        "Look at the diff without white space; ask for the format change on its own.",
-    )
+    if _squash(old) == _squash(new):
+        share = lines
+    else:
+        before, after = Counter(_lines(old)), Counter(_lines(new))
+        # Moved lines are on both sides as they are; what is left only looks alike.
+        share = 2 * (_squashed(before - after) & _squashed(after - before)).total()
+    if share >= _MANY_LINES and share >= lines / 2:
+        about = "all" if share == lines else f"about {share:,}"
+        yield findings.review(
+            RULE,
+            file.path,
+            f"is reformatted: {about} of its {lines:,} changed lines differ in layout only",
+            "Look at the diff without white space; ask for the format change on its own.",
+        )
 
 
 def _squash(content: bytes) -> bytes:
     return _SOFT.sub(b"", content)
 
 
-def _squashed(lines: list[bytes]) -> Counter[bytes]:
-    return Counter(squashed for line in lines if (squashed := _squash(line)))
+def _squashed(lines: Counter[bytes]) -> Counter[bytes]:
+    squashed: Counter[bytes] = Counter()
+    for line, count in lines.items():
+        squashed[_squash(line)] += count
+    del squashed[b""]
+    return squashed

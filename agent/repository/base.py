@@ -129,6 +129,17 @@ def _short(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
+def require_bearable(view: Place, limits: Limits) -> None:
+    """Hold what is checked out against the limits alone, before git compares with it.
+
+    Raises:
+        RepositoryUnfit: Says which limit.
+    """
+    if commit := peeled(view, "HEAD"):
+        for _ in _listed(view, commit, limits):
+            pass
+
+
 def require_fit(view: Place, commit: str, limits: Limits) -> None:
     """Hold every file of a commit against the limits and the rules for names and links.
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -225,12 +226,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):  # git takes its lock files away on the first
-        if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, sign)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE_SECONDS)
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        # On the first one git takes its lock files away; the second is for what it has started.
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # Whoever deletes its files next must not race with a last write.
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 def _failure(command: str, code: int, words: bytes) -> GitFailed:

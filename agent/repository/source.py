@@ -64,7 +64,7 @@ def find(repository: str) -> Source:
     Raises:
         RepositoryUnfit: It is not one, or is put together from places outside of it.
     """
-    if "\0" in repository or not Path(repository).is_dir():
+    if not repository or "\0" in repository or not Path(repository).is_dir():
         raise RepositoryUnfit(
             f"{_shown(repository)} is not a folder on this machine. Name the folder of a git clone"
         )
@@ -239,18 +239,20 @@ def _config(source: Source, lock: int | None) -> dict[str, str]:
     return {key: value if newline else "true" for key, newline, value in pairs}
 
 
-def uncommitted(source: Source, view: Place) -> int:
+def uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
     """Count the files with uncommitted changes, new ones included, on a copy of the index.
 
     Filters, hooks and monitors are not defined in the view; submodules, which would bring their
-    own configuration, are not entered.
+    own configuration, are not entered. What is checked out must be known to be of a bearable
+    size, for it is compared with the index.
     """
     if source.work_tree is None:
         return 0
     index = _copy_index(source, view.git_dir)
     place = view.using(GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=index)
-    args = ("status", "--porcelain=v1", "-z", "--no-renames", "--ignore-submodules=all")
-    return sum(1 for _ in process.records(place, *args, "--untracked-files=normal"))
+    args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
+    args += ("--ignore-submodules=all", "--untracked-files=normal")
+    return sum(1 for _ in process.records(place, *args, seconds=seconds))
 
 
 def _fill(source: Source, config: Mapping[str, str], folder: Path) -> None:

@@ -95,11 +95,11 @@ def _store(stored: Path, report: CheckReport) -> None:
         stored.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=stored.parent)
         try:
-            with open(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(report.model_dump_json().encode())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, stored)
+            Path(name).replace(stored)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

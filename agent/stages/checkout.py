@@ -37,11 +37,16 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
     """
     tree = worktree.lay_out(base, svc.base_folder(run))
     try:
+        for name in (".github", *load.OWN_FILES):
+            if (svc.base_folder(run) / name).is_symlink():
+                # A tree holds regular files only; a linked file would be overlooked in silence.
+                raise ConfigInvalid(f"{name} is a symbolic link. Make it a file of its own.")
         if run.config_text is None:
             found = load.find(tree)
             config, source = load.from_tree(tree), found and found.name
         else:
-            config, source = load.from_text(run.config_text, "--config"), "--config"
+            source = run.config_name or "the configuration handed in"
+            config = load.from_text(run.config_text, source, tree)
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
     return Contract(config=config, project=detect.project(tree, config), source=source)

@@ -49,15 +49,17 @@ class Row:
 
     fact: str
     """When it holds, in words."""
-    publish: bool
     reason: Reason
     sentence: Callable[[Facts], str | None]
     """The sentence for maintainers; None where the row does not hold."""
 
+    @property
+    def publish(self) -> bool:
+        """Whether this row makes a branch."""
+        return self.reason is Reason.READY
 
-def weigh(
-    compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Contract
-) -> Verdict:
+
+def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Contract) -> Verdict:
     """Publish only what is proved to break nothing; otherwise name what is in the way."""
     facts = Facts(compared, cleared, contract)
     for row in TABLE:
@@ -73,7 +75,7 @@ def weigh(
 def _blocked(facts: Facts) -> str | None:
     for finding in facts.cleared.findings:
         if finding.severity is Severity.BLOCK:
-            return f"The rule {finding.rule} forbids the change: {finding.path} {finding.message}."
+            return f"The rule {finding.rule} forbids the change: {finding.path} {finding.message}"
     return None
 
 
@@ -84,12 +86,14 @@ def _new_failures(facts: Facts) -> str | None:
     first = failing[0]
     count = len(first.new_failures)
     if first.counts_tests:
-        said = f"{_count(count, 'test')} that did not fail before {'do' if count > 1 else 'does'}"
+        verb = "fails" if count == 1 else "fail"
+        said = f"{_count(count, 'test')} {verb} with the change and not without it"
     else:
         said = _count(count, "new finding")
+    shown = _listed([_described(item) for item in first.new_failures])
     others = [check.name for check in failing[1:]]
     also = f" Also red: {', '.join(others)}." if others else ""
-    return f"{_named(first)}: {said}: {_first(first.new_failures)}.{also}"
+    return f"{_named(first)}: {said}: {shown}.{also}"
 
 
 def _gone(facts: Facts) -> str | None:
@@ -158,23 +162,21 @@ def _ready(facts: Facts) -> str:
 
 #: The decision table: the first row that holds decides.
 TABLE: tuple[Row, ...] = (
-    Row("a rule of the repository forbids the change", False, Reason.POLICY, _blocked),
+    Row("a rule of the repository forbids the change", Reason.POLICY, _blocked),
     Row(
         "a test or a finding fails that did not fail on base",
-        False,
         Reason.NEW_FAILURES,
         _new_failures,
     ),
-    Row("a test of base is gone", False, Reason.NEW_FAILURES, _gone),
-    Row("a check fails as a whole, or is gone", False, Reason.NEW_FAILURES, _failed),
-    Row("a check does not prove its result, on either side", False, Reason.UNVERIFIED, _unverified),
+    Row("a test of base is gone", Reason.NEW_FAILURES, _gone),
+    Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _failed),
+    Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
     Row(
         "there are no tests, or none ran, and they are not switched off",
-        False,
         Reason.NO_TESTS,
         _no_tests,
     ),
-    Row("none of these", True, Reason.READY, _ready),
+    Row("none of these", Reason.READY, _ready),
 )
 
 
@@ -192,22 +194,18 @@ def _count(number: int, word: str) -> str:
 def _test_counts(check: Comparison) -> str:
     new = f", {len(check.added):,} new" if check.added else ""
     return (
-        f"{_named(check)}: {check.base_count:,} on base, {check.head_count:,} with the"
-        f" change{new}."
+        f"{_named(check)}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
     )
 
 
-def _first(items: tuple[CheckItem, ...]) -> str:
-    return _listed([_described(item) for item in items])
-
-
 def _described(item: CheckItem) -> str:
-    first_line = item.text.strip().partition("\n")[0]
-    place = f" at {item.place}" if item.place else ""
+    """Name a test by its id, a finding by what it says and where."""
     if item.outcome in {"failed", "error"}:
-        # A test is known by its id; what it printed is in the table below.
         return item.item_id
-    return f"{first_line or item.item_id}{place}"
+    if item.outcome in {"skipped", "xfailed"}:
+        return f"{item.item_id} ({item.outcome})"
+    said = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
+    return f"{said} at {item.place}" if item.place else said
 
 
 def _listed(things: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ def test_a_field_is_added_and_the_branch_passes_its_checks(sample, run):
         "M\tshop/admin.py",
         "A\tshop/migrations/0002_customer_nickname.py",
         "M\tshop/models.py",
-        "M\tshop/tests/test_models.py",
+        "A\tshop/tests/test_customer_nickname.py",
     ]
     assert sample.git("rev-list", "--count", f"main..{ended.result['branch']}") == "1\n"
     assert sample.git("log", "-1", "--format=%s", ended.result["branch"]) == (
@@ -34,16 +34,17 @@ def test_a_field_is_added_and_the_branch_passes_its_checks(sample, run):
 
 def test_the_checks_are_shown_base_and_head(sample, run):
     ended = run(sample.path, TICKET.read_text())
-    tests = ended.check("pytest")
+    tests = ended.check("tests")
     assert tests["base"] == {"status": "passed", "count": 4, "failures": 0}
     assert tests["head"]["status"] == "passed"
     assert tests["head"]["count"] == 4 + len(tests["added"])
     assert tests["added"]
     assert {check["name"] for check in ended.result["checks"]} >= {
+        "django check",
         "makemigrations",
         "mypy",
-        "ruff",
-        "pytest",
+        "ruff check",
+        "tests",
     }
     assert all(check["verdict"] == "passed" for check in ended.result["checks"])
     assert all(check["new_failures"] == [] for check in ended.result["checks"])
@@ -54,8 +55,8 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
     for told in ("nickname", "makemigrations", "Python 3.11", "No model was used", "git switch"):
         assert told in ended.text
     assert sample.git("rev-parse", "main").strip() in ended.text
-    assert "[base] pytest: passed" in ended.log
-    assert "[head] pytest: passed" in ended.log
+    assert "[base] tests: passed" in ended.log
+    assert "[head] tests: passed" in ended.log
     folder = Path(ended.result["log"]).parent
     assert list(verify(folder / "ledger.jsonl", folder.name)) == []
     assert (folder / "pull_request.md").read_text() == ended.text
@@ -113,7 +114,7 @@ def test_a_new_failure_withholds_the_branch(sample, run):
     assert ended.exit_code == 1
     assert ended.result["reason"] == "new_failures"
     assert ended.result["branch"] is None
-    assert ended.check("pytest")["new_failures"] == [
+    assert ended.check("tests")["new_failures"] == [
         "shop/tests/test_fields.py::test_fields_are_the_agreed_ones"
     ]
     assert "test_fields_are_the_agreed_ones" in ended.result["sentence"]
@@ -128,7 +129,7 @@ def test_a_failure_that_was_there_before_does_not_withhold(sample, run):
     sample.commit()
     ended = run(sample.path, TICKET.read_text())
     assert ended.exit_code == 0
-    tests = ended.check("pytest")
+    tests = ended.check("tests")
     assert tests["base"]["failures"] == 1
     assert tests["head"]["failures"] == 1
     assert tests["new_failures"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -227,7 +228,7 @@ def form(model: str, name: str, type_name: str, options: str, existing: str = ""
         ("max_length=50, blank=True", "n/a", "n/a"),
         ("max_length=50, default='none yet'", "", "none yet"),
         ("max_length=50, default='new'", "old", "old"),
-        ("max_length=50", "it's \"new\"", "it's \"new\""),
+        ("max_length=50", 'it\'s "new"', 'it\'s "new"'),
     ],
 )
 def test_rows_survive_with_the_stated_value(
@@ -239,40 +240,44 @@ def test_rows_survive_with_the_stated_value(
     assert repository.rows("SELECT name, nickname FROM shop_customer") == [("Ada", held)]
 
 
-@pytest.mark.parametrize(
-    ("type_name", "options", "existing"),
-    [
-        ("IntegerField", "", "7"),
-        ("BooleanField", "default=True", ""),
-        ("DecimalField", "max_digits=6, decimal_places=2, default=1.50", ""),
-        ("DateField", "", "2024-01-31"),
-        ("DateTimeField", "auto_now_add=True", "timezone.now"),
-        ("DateTimeField", "", "2024-01-31T10:00:00+02:00"),
-        ("DurationField", "", "timedelta(days=1)"),
-        ("UUIDField", "default=uuid.uuid4", ""),
-        ("JSONField", "default=dict", ""),
-        ("EmailField", "blank=True", ""),
-        ("SlugField", "blank=True", ""),
-        ("GenericIPAddressField", "null=True, blank=True", ""),
-        ("FileField", "upload_to='files/', blank=True", ""),
-        ("CharField", 'max_length=1, choices=[("a", "A"), ("b", "B")], default="a"', ""),
-        ("TextField", 'null=True, help_text="What it’s for", verbose_name="note"', ""),
-        ("FloatField", "unique=True, null=True", ""),
-        ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True", ""),
-        ("ForeignKey", "to='self', on_delete=CASCADE, null=True, blank=True", ""),
-        ("ForeignKey", "to=auth.User, on_delete=models.PROTECT, null=True", ""),
-        ("OneToOneField", "to=crm.Lead, on_delete=CASCADE, null=True", ""),
-        ("ManyToManyField", "to=Place, blank=True, related_name='fans'", ""),
-    ],
+KINDS = (
+    ("IntegerField", "", "7"),
+    ("BooleanField", "default=True", ""),
+    ("DecimalField", "max_digits=6, decimal_places=2, default=1.50", ""),
+    ("DateField", "", "2024-01-31"),
+    ("DateTimeField", "auto_now_add=True", "timezone.now"),
+    ("DateTimeField", "", "2024-01-31T10:00:00+02:00"),
+    ("DurationField", "", "timedelta(days=1)"),
+    ("UUIDField", "default=uuid.uuid4", ""),
+    ("JSONField", "default=dict", ""),
+    ("EmailField", "blank=True", ""),
+    ("SlugField", "blank=True", ""),
+    ("GenericIPAddressField", "null=True, blank=True", ""),
+    ("FileField", "upload_to='files/', blank=True", ""),
+    ("CharField", 'max_length=1, choices=[("a", "A"), ("b", "B")], default="a"', ""),
+    ("TextField", 'null=True, help_text="What it’s for", verbose_name="note"', ""),
+    ("FloatField", "unique=True, null=True", ""),
+    ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True", ""),
+    ("ForeignKey", "to='self', on_delete=CASCADE, null=True, blank=True", ""),
+    ("ForeignKey", "to=auth.User, on_delete=models.PROTECT, null=True", ""),
+    ("OneToOneField", "to=crm.Lead, on_delete=CASCADE, null=True", ""),
+    ("ManyToManyField", "to=Place, blank=True, related_name='fans'", ""),
 )
-def test_every_kind_of_field_gets_the_migration_that_was_asked_for(
-    repository: Repository, type_name: str, options: str, existing: str
-) -> None:
-    notes = repository.add(form("shop.Customer", "extra", type_name, options, existing))
-    assert notes == ("Django made shop/migrations/0002_customer_extra.py.",)
+
+
+def test_every_kind_of_field_gets_the_migration_that_was_asked_for(repository: Repository) -> None:
+    for number, (type_name, options, existing) in enumerate(KINDS):
+        name = f"extra{number}"
+        notes = repository.add(form("shop.Customer", name, type_name, options, existing))
+        file = f"shop/migrations/{number + 2:04}_customer_{name}.py"
+        assert notes == (f"Django made {file}.",), type_name
+        text = repository.read(file).decode()
+        assert re.findall(r"^ {8}migrations\.(\w+)\($", text, re.M) == ["AddField"], type_name
     repository.manage("makemigrations", "--check", "--dry-run")
     repository.manage("migrate")
-    assert repository.rows("SELECT name FROM shop_customer") == [("Ada",)]
+    assert repository.rows("SELECT name, extra0, extra1, extra2 FROM shop_customer") == [
+        ("Ada", 7, 1, 1.5)
+    ]
 
 
 def test_an_abstract_model_gives_each_child_its_column(repository: Repository) -> None:
@@ -317,7 +322,9 @@ def test_an_operation_nobody_asked_for_withholds_the_change(repository: Reposito
 def test_pending_changes_of_other_apps_are_never_written(repository: Repository) -> None:
     text = (repository.root / "crm/models/leads.py").read_text()
     repository.write({"crm/models/leads.py": text.replace("max_length=10", "max_length=11")})
-    notes = repository.add(form("shop.Customer", "nickname", "CharField", "max_length=5, null=True"))
+    notes = repository.add(
+        form("shop.Customer", "nickname", "CharField", "max_length=5, null=True")
+    )
     assert notes == ("Django made shop/migrations/0002_customer_nickname.py.",)
     assert [p for p in repository.paths() if p.startswith("crm/migrations/0002")] == []
 
@@ -377,9 +384,9 @@ def test_a_name_that_an_installed_base_class_has_is_refused(repository: Reposito
         }
     )
     repository.manage("makemigrations", "shop")
-    body = form("shop.Kind", "app_label", "CharField", "max_length=5, null=True")
+    body = form("shop.Kind", "model_class", "CharField", "max_length=5, null=True")
     message = failure(repository, body=body)
-    assert "the name app_label is taken: django.contrib.contenttypes.models.ContentType" in message
+    assert "the name model_class is taken: django.contrib.contenttypes.models.ContentType" in message
 
 
 def test_conflicting_leaves_reach_the_reader(repository: Repository) -> None:
@@ -387,9 +394,7 @@ def test_conflicting_leaves_reach_the_reader(repository: Repository) -> None:
         "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
         '    dependencies = [("shop", "0001_initial")]\n    operations = []\n'
     )
-    repository.write(
-        {"shop/migrations/0002_one.py": text, "shop/migrations/0002_two.py": text}
-    )
+    repository.write({"shop/migrations/0002_one.py": text, "shop/migrations/0002_two.py": text})
     assert "Conflicting migrations detected" in failure(repository)
 
 
@@ -415,9 +420,7 @@ def test_history_tables_follow_and_are_noted(repository: Repository) -> None:
     repository.write({"config/settings.py": settings, "shop/models.py": tracked})
     repository.manage("makemigrations", "shop")
     notes = repository.add(form("shop.Customer", "nickname", "CharField", "max_length=5", "x"))
-    assert (
-        "The history table of Customer follows: AddField on historicalcustomer." in notes
-    )
+    assert "The history table of Customer follows: AddField on historicalcustomer." in notes
     repository.manage("migrate")
     repository.manage("makemigrations", "--check", "--dry-run")
 

@@ -631,6 +631,7 @@ def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> N
 
 # --- Django's runner and other scripts -------------------------------------------------------
 
+
 def flat(files: Files) -> dict[str, str]:
     """Contents without the indentation that they have here."""
     return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
@@ -942,8 +943,7 @@ MIGRATION_LIES = {
         """,
     },
     "settings switch migrations off": {
-        "proj/settings.py": DJANGO["proj/settings.py"]
-        + "MIGRATION_MODULES = {'shop': None}\n"
+        "proj/settings.py": DJANGO["proj/settings.py"] + "MIGRATION_MODULES = {'shop': None}\n"
     },
     "settings switch all migrations off": {
         "proj/settings.py": DJANGO["proj/settings.py"]

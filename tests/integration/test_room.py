@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.bubblewrap import cgroup, presence, seccomp, shared, slots, walls
+from agent.adapters.bubblewrap import cgroup, opened, presence, seccomp, shared, slots, walls
 from agent.adapters.bubblewrap.channel import Frames
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
@@ -680,9 +680,9 @@ BubblewrapSandbox(Settings(home=Path(sys.argv[1]))).run(order)
 """
 
 
-def _host(home: Path, marker: str) -> subprocess.Popen[bytes]:
+def _host(home: Path, *args: str, text: str = HOST) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", HOST, str(home), marker],
+        [sys.executable, "-c", text, str(home), *args],
         cwd=Path(walls.__file__).parents[3],
         stderr=subprocess.PIPE,
     )
@@ -709,6 +709,65 @@ def test_an_interrupted_host_leaves_no_process_and_no_cgroup(
     sandbox = BubblewrapSandbox(Settings(home=home))
     assert sandbox.run(RoomOrder(argv=("true",), limits=SMALL)).exit_code == 0
     assert cgroup.names(slots.prefix(home)) == set()
+
+
+class Halfway(BubblewrapSandbox):
+    """Stays in the moment in which bubblewrap's child is not yet bound to its parent."""
+
+    marker = ""
+
+    def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
+        return cgroup.Cgroup()
+
+    def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
+        # The answer to the question whether the namespace is ready never comes.
+        args = super()._arguments(order, sheet)
+        args.remove("--disable-userns")  # which cannot be had together with the question
+        fifo = self._settings.home / "never"
+        os.mkfifo(fifo)
+        at, both_ends = sheet(b""), os.open(fifo, os.O_RDWR)
+        os.dup2(both_ends, at)
+        os.close(both_ends)
+        return ["--userns-block-fd", str(at), "--setenv", "MARKER", self.marker, *args]
+
+
+HALFWAY_HOST = """
+import importlib.util, sys
+from pathlib import Path
+from agent.ports import RoomOrder
+from agent.settings import Settings
+spec = importlib.util.spec_from_file_location("room_tests", sys.argv[3])
+tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tests)
+sandbox = tests.Halfway(Settings(home=Path(sys.argv[1])))
+sandbox.marker = sys.argv[2]
+sandbox.run(RoomOrder(argv=("true",)))
+"""
+
+
+def test_a_room_given_up_halfway_leaves_nothing(home: Path) -> None:
+    marker = secrets.token_hex(8)
+    sandbox = Halfway(Settings(home=home))
+    sandbox.marker = marker
+    order = RoomOrder(argv=("true",))
+    with slots.claim(home) as slot, opened.OpenedRoom(order, slot.uid, cgroup.Cgroup()) as room:
+        room.open(sandbox._arguments, "/usr/bin/python3")
+        wait_for(marker, count=2)
+    assert alive(marker) == []
+
+
+def test_a_host_killed_halfway_is_cleaned_up_after_at_the_next_start(home: Path) -> None:
+    marker = secrets.token_hex(8)
+    host = _host(home, marker, __file__, text=HALFWAY_HOST)
+    wait_for(marker, count=3)
+    host.kill()
+    host.communicate(timeout=20)
+    assert BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("true",))).exit_code == 0
+    for _ in range(100):
+        if not alive(marker):
+            break
+        time.sleep(0.05)
+    assert alive(marker) == []
 
 
 def test_a_finished_room_leaves_nothing(sandbox: BubblewrapSandbox, home: Path) -> None:

@@ -271,7 +271,8 @@ class OpenedRoom:
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:
         self._kill()
-        process.kill()
+        # The group also has bubblewrap's child as long as that is not yet bound to its parent.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if self._runner is not None:
             os.close(self._runner)

@@ -171,8 +171,7 @@ def install(order, report, helpers):
         finally:
             depth[0] -= 1
         failed = sum(
-            len(getattr(result, name, ()))
-            for name in ("failures", "errors", "unexpectedSuccesses")
+            len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
         )
         said = "the suite was told to stop" if stopped else ""
         report.add("finish", failed=failed, stopped=said)

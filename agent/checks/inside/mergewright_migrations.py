@@ -248,9 +248,7 @@ def _own_command():
 
     options = {"check_changes": True, "dry_run": True, "interactive": False}
     try:
-        call_command(
-            Command(stdout=io.StringIO(), stderr=sys.stderr), skip_checks=True, **options
-        )
+        call_command(Command(stdout=io.StringIO(), stderr=sys.stderr), skip_checks=True, **options)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except CommandError as problem:

@@ -27,8 +27,12 @@ def main():
     version = tuple(int(part) for part in __version__.split(".")[:2])
     given = sys.argv[1:]
     always = [
-        "--no-pretty", "--hide-error-context", "--show-error-codes", "--no-error-summary",
-        "--no-color-output", "--cache-dir=/tmp/mergewright-mypy",
+        "--no-pretty",
+        "--hide-error-context",
+        "--show-error-codes",
+        "--no-error-summary",
+        "--no-color-output",
+        "--cache-dir=/tmp/mergewright-mypy",
     ]
     if order["python"]:
         always += ["--python-executable", order["python"]]
@@ -68,9 +72,7 @@ def _targets(given, order):
     named, _, said = _understood([*given, "--config-file="])
     if said:
         return [], said
-    by_name = any(
-        argument.startswith(("-p", "-m", "--package", "--module")) for argument in given
-    )
+    by_name = any(argument.startswith(("-p", "-m", "--package", "--module")) for argument in given)
     module, path = order["module"], order["module"] + ".py"
     if named and by_name:
         return ["-m", module], ""

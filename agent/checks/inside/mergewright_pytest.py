@@ -50,6 +50,7 @@ def pytest_configure(config):
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     """Hand the names of the two tests to a worker; it gets no key and writes no report."""
+    _be_quiet(node.config)
     node.workerinput["mergewright"] = {
         name: _order[name] for name in ("module", "must_pass", "must_fail", "tree")
     }
@@ -168,6 +169,22 @@ def pytest_collectreport(report):
 # --- running ---------------------------------------------------------------------------------
 
 
+class _Quiet:
+    """Keeps our tests out of what is printed; they still count for the exit code."""
+
+    @staticmethod
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(report):
+        """Give our tests neither letter nor category."""
+        return ("", "", "") if _is_own(report.nodeid) else None
+
+
+def _be_quiet(config):
+    """Only from when our tests are near: the hook would be called three times for each test."""
+    if not config.pluginmanager.hasplugin("mergewright_quiet"):
+        config.pluginmanager.register(_Quiet(), "mergewright_quiet")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """Run our own tests once, whoever repeats failed ones, and without a line about them."""
@@ -175,6 +192,7 @@ def pytest_runtest_protocol(item, nextitem):
         return None
     from _pytest.runner import runtestprotocol
 
+    _be_quiet(item.config)
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         item.ihook.pytest_runtest_logreport(report=report)
     return True
@@ -187,7 +205,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     raised = call.excinfo
     if raised is None:
-        report.mergewright = {"did": "end"}
+        report.mergewright = _ENDED
     elif isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
         report.mergewright = {"did": "skip"}
     else:
@@ -196,6 +214,9 @@ def pytest_runtest_makereport(item, call):
             "text": mergewright_report.cut(raised.exconly(tryshort=True)),
             "place": mergewright_report.last_place(raised.tb, _order["tree"]),
         }
+
+
+_ENDED = {"did": "end"}
 
 
 class _Attempt:
@@ -254,6 +275,8 @@ def pytest_runtest_logreport(report):
     if _report is None:
         return
     attempt = _attempts.get(report.nodeid)
+    if report.when == "setup" and report.outcome == "passed" and attempt is None:
+        return  # a call follows, or it is missing from the teardown's line
     if attempt is None:
         attempt = _attempts[report.nodeid] = _Attempt()
     attempt.take(report)
@@ -271,14 +294,6 @@ def pytest_runtest_logreport(report):
     if attempt.hidden:
         facts["hidden"] = True
     _report.add("test", **facts)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report):
-    """Keep our two tests out of what is printed; they still count for the exit code."""
-    if _order is not None and _is_own(report.nodeid):
-        return "", "", ""
-    return None
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -13,14 +13,16 @@ import hashlib
 import json
 import os
 import sys
+import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"
 LONGEST_TEXT = 2000
+WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
-_dumps, _blake2b, _lstat = json.dumps, hashlib.blake2b, os.lstat
+_dumps, _blake2b, _lstat, _now = json.dumps, hashlib.blake2b, os.lstat, time.monotonic
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -46,12 +48,11 @@ class Report:
         state = os.fstat(descriptor)
         self._identity = (state.st_dev, state.st_ino)
         _close(descriptor)
+        self._waiting = []
+        self._written = _now()
 
     def add(self, event, **facts):
-        """Append one event.
-
-        Opened for each line, since a test may close descriptors that it does not own.
-        """
+        """Append one event; those about single tests reach the file within a moment."""
         if _getpid() != self._pid:
             return
         line = _dumps(dict(facts, event=event))
@@ -61,12 +62,24 @@ class Report:
         line = line.encode("ascii")
         digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
         self._last = digest.encode("ascii")
+        self._waiting.append(self._last + b" " + line + b"\n")
+        if event != "test" or _now() - self._written > WRITE_SECONDS:
+            self._write()
+
+    def _write(self):
+        """Write what is waiting.
+
+        The file is opened each time, since a test may close descriptors that it does not own.
+        """
+        lines, self._waiting = b"".join(self._waiting), []
+        self._written = _now()
         state = _lstat(self._path)
         if (state.st_dev, state.st_ino) != self._identity:
             return
         descriptor = _open(self._path, _FLAGS)
         try:
-            _write(descriptor, self._last + b" " + line + b"\n")
+            while lines:
+                lines = lines[_write(descriptor, lines) :]
         finally:
             _close(descriptor)
 

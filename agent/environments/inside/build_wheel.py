@@ -10,6 +10,8 @@ provided  requirements that the build environment was made for
 editable  whether the wheel shall point at the tree
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from typing import Any
 
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
@@ -27,7 +30,8 @@ LEFT_OVER = {"build", "dist", "__pycache__", ".eggs", ".git", ".tox", ".venv", "
 MOST_GENERATED = 300
 
 
-def main():
+def main() -> None:
+    """Do the job and report."""
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
     folder = unpack(job["archive"]) if job.get("archive") else os.path.join(WORK, job["folder"])
@@ -50,7 +54,7 @@ def main():
         json.dump(report, file)
 
 
-def build(caller, job):
+def build(caller: BuildBackendHookCaller, job: dict[str, Any]) -> dict[str, Any]:
     """Ask what the build needs; build when that is all provided."""
     wheels = os.path.join(OUT, "wheels")
     os.makedirs(wheels)
@@ -68,25 +72,24 @@ def build(caller, job):
     return {"wheel": caller.build_wheel(wheels), "editable": False}
 
 
-def unpack(archive):
+def unpack(archive: str) -> str:
     """Unpack a source archive and return the one folder in it."""
     if archive.endswith(".zip"):
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(WORK)
+            packed.extractall(WORK)  # noqa: S202 - the room holds whatever the archive attempts
     else:
         with tarfile.open(archive) as packed:
             if hasattr(tarfile, "data_filter"):
                 packed.extractall(WORK, filter="data")
             else:
-                # The room holds whatever the archive attempts.
-                packed.extractall(WORK)
+                packed.extractall(WORK)  # noqa: S202 - as above
     folders = [entry.path for entry in os.scandir(WORK) if entry.is_dir(follow_symlinks=False)]
     if len(folders) != 1:
         sys.exit("error: the archive holds %d folders instead of one" % len(folders))
     return folders[0]
 
 
-def listing():
+def listing() -> set[str]:
     """Regular files of the tree, without what a build leaves behind."""
     found = set()
     for current, folders, files in os.walk(WORK):
@@ -100,7 +103,7 @@ def listing():
     return found
 
 
-def hand_over(paths):
+def hand_over(paths: list[str]) -> list[str]:
     """Copy what the build has generated in the tree to where it is collected."""
     if len(paths) > MOST_GENERATED:
         sys.exit("error: the build generates %d files in the tree" % len(paths))

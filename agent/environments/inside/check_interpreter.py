@@ -8,6 +8,7 @@ NEEDED = ("ssl", "sqlite3", "ctypes", "lzma", "bz2", "zlib", "hashlib", "venv", 
 
 
 def main() -> None:
+    """Try every module that checks and builds rely on."""
     missing = []
     for name in NEEDED:
         try:

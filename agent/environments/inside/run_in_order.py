@@ -9,6 +9,7 @@ import sys
 
 
 def main() -> int:
+    """Run the commands; give the exit code of the first that fails."""
     with open(sys.argv[1], encoding="utf-8") as file:
         commands = json.load(file)
     for command in commands:

@@ -167,10 +167,12 @@ def named(text: str) -> FieldType | None:
     return None
 
 
-def nearest(text: str, names: tuple[str, ...], limit: int = 3) -> tuple[str, ...]:
+def nearest(
+    text: str, names: tuple[str, ...], limit: int = 3, cutoff: float = 0.5
+) -> tuple[str, ...]:
     """The names closest to a text, case aside, best first."""
     lower = {name.lower(): name for name in reversed(names)}
-    found = difflib.get_close_matches(text.lower(), lower, n=limit, cutoff=0.5)
+    found = difflib.get_close_matches(text.lower(), lower, n=limit, cutoff=cutoff)
     return tuple(lower[name] for name in found)
 
 
@@ -191,4 +193,13 @@ def nearest_types(text: str) -> tuple[str, ...]:
     if key in special:
         return special[key]
     names = tuple(BY_NAME)
-    return nearest(plain, names) or nearest(plain + "Field", names) or ("CharField", "TextField")
+    return (
+        nearest(plain, names, cutoff=0.75)
+        or nearest(plain + "Field", names, cutoff=0.7)
+        or ("CharField", "TextField")
+    )
+
+
+def with_article(kind: FieldType) -> str:
+    """As in “an IntegerField”."""
+    return f"{'an' if kind.name[0] in 'EI' else 'a'} {kind.name}"

@@ -77,7 +77,8 @@ def accept(
                 label = by_folder[folder][0].app_label
                 unasked.append(f"{label}: {operation.shown()} ({path})")
                 continue
-            covered |= {done}
+            if operation.kind == "AddField":
+                covered.add(done)
             if note:
                 notes.append(note)
         notes.append(f"Django made {path}.")
@@ -180,7 +181,10 @@ def _judge(
     operation: _Operation, parameters: Parameters, carriers: list[Carrier]
 ) -> tuple[tuple[str, str] | None, str]:
     """The carrier an operation serves, or None for one nobody asked for; and a note."""
-    if operation.kind != "AddField" or operation.word("name") != parameters.field.name:
+    field = parameters.field
+    second = parameters.existing is not None and field.option("default") is not None
+    kinds = ("AddField", "AlterField") if second else ("AddField",)
+    if operation.kind not in kinds or operation.word("name") != field.name:
         return None, ""
     model = operation.word("model_name")
     for carrier in carriers:

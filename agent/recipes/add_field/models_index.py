@@ -23,7 +23,7 @@ _MODEL_ROOTS = frozenset(
         "django.contrib.gis.db.models.Model",
     }
 )
-_FIELD_CALL = re.compile(r"(?:Field|ForeignKey|ParentalKey|ForeignObject|GenericRelation)$")
+_FIELD_CALL = re.compile(r"(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)$")
 _NOT_MODELS = re.compile(
     r"(?:Manager|QuerySet|Choices|Form|FormSet|Admin|Inline|Serializer|TestCase|Field|Config|View|"
     r"Mixin|Lookup|Transform|Func|Aggregate|Filter|FilterSet|Factory|Widget|Migration|Enum)$"
@@ -279,8 +279,8 @@ class ModelsIndex:
     def _is_django_field(self, module: Module, call: ast.Call) -> bool:
         dotted = modules.name_of(call.func)
         target = self.modules.resolve(module, dotted) if dotted else None
-        return not isinstance(target, External) or not target.dotted.startswith(
-            ("django.forms", "rest_framework", "graphene", "marshmallow", "wtforms")
+        return isinstance(target, External) and target.dotted.startswith(
+            ("django.db.models", "django.contrib.gis.db", "django.contrib.postgres")
         )
 
     def _meta(self, found: FoundClass, parents: tuple[Model, ...]) -> dict[str, ast.expr]:

@@ -210,18 +210,18 @@ def reverses(target: Model, index: ModelsIndex) -> list[Reverse]:
     return found
 
 
-def reverse_names(relation: Relation) -> set[str]:
+def reverse_names(relation: Relation) -> tuple[str, ...]:
     """Accessor and query name that a relation puts on its target."""
     stated = relation.related_name or relation.model.meta_text("default_related_name")
     if stated is None and relation.model.abstract:
-        return set()  # each child has its own
+        return ()  # each child has its own
     if stated and stated.endswith("+"):
-        return set()
+        return ()
     lower = relation.model.name.lower()
     if stated:
         filled = stated.replace("%(class)s", lower).replace(
             "%(app_label)s", relation.model.app.label.lower()
         )
-        return {filled, relation.related_query_name or filled}
+        return filled, relation.related_query_name or filled
     accessor = lower if relation.type_name == "OneToOneField" else f"{lower}_set"
-    return {accessor, relation.related_query_name or lower}
+    return accessor, relation.related_query_name or lower

@@ -20,6 +20,7 @@ _FOREIGN_TARGETS = {
 }
 #: What an option says when it is not stated; stating it changes nothing.
 _UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
+_EVERYWHERE = frozenset({"null", "blank", "default", "unique", "db_index"})
 
 
 @dataclass
@@ -160,14 +161,14 @@ class _Options:
             self._ask(f"`{name}` cannot be stated in a ticket: {reason}. Leave it out?")
             return False
         if kind is not None and name not in kind.options:
-            article = "An" if kind.name[0] in "AEIO" else "A"
             near = field_types.nearest(name, tuple(sorted(kind.options)))
-            special = kind.more or {"null", "blank", "default", "unique", "db_index"}
-            hint = f"Nearest: {', '.join(near)}." if near else ""
+            hint = f" Nearest: {', '.join(near)}." if near else ""
+            every = "" if kind.family == "many" else " and the options of every field"
+            special = kind.options if kind.family == "many" else kind.more or _EVERYWHERE
+            article = field_types.with_article(kind)
             self._ask(
-                f"{article} {kind.name} takes no `{name}`. {hint}{' ' if hint else ''}"
-                f"It takes {', '.join(sorted(special))} and the options of every field. "
-                "What is meant?"
+                f"{article[0].upper()}{article[1:]} takes no `{name}`.{hint} "
+                f"It takes {', '.join(sorted(special))}{every}. What is meant?"
             )
             return False
         if kind is None and self._out.type_name is None and not field_types.known_option(name):
@@ -353,6 +354,8 @@ class _Options:
         return read[0] if read else None
 
     def _defaults(self, kind: FieldType, existing: Value | None) -> None:
+        if existing is None and self._facts.all("existing"):
+            return  # asked about already
         self._mutable_default(kind)
         default = self._given.get("default")
         if default and (problem := values.misfit(default, kind, self._given)):
@@ -371,7 +374,8 @@ class _Options:
         by_django = kind.family == "many" or self._is_on("auto_now") or (
             kind.empty_text and self._is_on("blank")
         )  # fmt: skip
-        if not (null or filled or by_django) and "default" not in self._facts.options():
+        open_already = {"default", "null"} & set(self._facts.options()) - set(self._given)
+        if not (null or filled or by_django or open_already):
             self._ask(
                 "It is not null and has no default. Which value do existing rows get? State a "
                 "default for existing rows, a default, or null=True."
@@ -401,9 +405,8 @@ class _Options:
             )
 
     def _ordered(self) -> tuple[Option, ...]:
-        first = [name for name in ("to", "on_delete") if name in self._given]
-        first += [name for name in ("max_length", "max_digits", "decimal_places")
-                  if name in self._given]  # fmt: skip
+        leading = ("to", "on_delete", "max_length", "max_digits", "decimal_places")
+        first = [name for name in leading if name in self._given]
         rest = [name for name in self._given if name not in first]
         return tuple(
             Option(name=name, value=self._given[name])

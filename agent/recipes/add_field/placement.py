@@ -211,8 +211,10 @@ def append_item(
         for element in value.elements
     ]  # fmt: skip
     if not items:
-        inside = source.start(value) + 1
-        source.insert(inside, item if isinstance(value, cst.List) else f"{item},")
+        if isinstance(value, cst.Tuple):
+            source.insert(source.end(value.lpar[0]), f"{item},")
+        else:
+            source.insert(source.end(value.lbracket), item)
         return
     last = items[-1]
     if _is_on_own_line(source, last) and source.line(value) != source.last_line(value):
@@ -273,10 +275,9 @@ def _explode(
     step = "\t" if "\t" in indent else "    "
     opening, closing = ("[", "]") if isinstance(value, cst.List) else ("(", ")")
     inner = "".join(f"\n{indent}{step}{one}," for one in [*items, item])
-    bracketed = isinstance(value, cst.List) or bool(value.lpar)
     start, end = source.start(value), source.end(value)
-    if bracketed and source.text[start] != opening:  # positions leave out a tuple's brackets
-        start, end = source.text.rindex(opening, 0, start), source.text.index(closing, end) + 1
+    if isinstance(value, cst.Tuple) and value.lpar:  # a tuple's position leaves its brackets out
+        start, end = source.start(value.lpar[0]), source.end(value.rpar[-1])
     source.replace(start, end, f"{opening}{inner}\n{indent}{closing}")
 
 

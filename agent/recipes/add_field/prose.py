@@ -47,6 +47,7 @@ _STOP = frozenset(
     "where should must will can some value values more missing optional nullable unique".split()
 )
 _FIELD_WORD = r"(?i:fields?|columns?|attributes?|propert(?:y|ies))"
+_LONGEST_SENTENCE = 1_000
 _NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10,
 }  # fmt: skip
@@ -111,7 +112,13 @@ def sentences(text: str) -> list[str]:
             current.append(line.strip().lstrip("> "))
     blocks.append(" ".join(current))
     ends = r"(?<=[.!?;])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z`\"'“(\[*])"
-    return [part.strip() for block in blocks for part in re.split(ends, block) if part.strip()]
+    parts = [part.strip() for block in blocks for part in re.split(ends, block) if part.strip()]
+    # What has no end for this long is no sentence; in pieces it costs linear time.
+    return [
+        part[start : start + _LONGEST_SENTENCE]
+        for part in parts
+        for start in range(0, len(part), _LONGEST_SENTENCE)
+    ]
 
 
 def asks_to_change(sentence: str) -> bool:

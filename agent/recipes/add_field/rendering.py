@@ -175,7 +175,7 @@ def quoted(code: str, source: SourceFile) -> str:
         piece = pieces[number]
         if not source.can_hold(piece):
             piece = ascii(ast.literal_eval(piece))
-        if wanted not in piece[1:-1] and "\\" not in piece:
+        if wanted not in piece[1:-1] and f"\\{piece[0]}" not in piece:
             piece = wanted + piece[1:-1] + wanted
         pieces[number] = piece
     return "".join(pieces)

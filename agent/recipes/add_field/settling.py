@@ -174,6 +174,7 @@ class _Settling:
         real = [model for model in named if not model.test_only]
         if named:
             return real or named
+        self._refuse_unreadable(text.rpartition(".")[2])
         self._refuse_foreign(text)
         self._ask(f"There is no model `{text}` in this repository.{self._near(text)}")
         return None
@@ -196,6 +197,15 @@ class _Settling:
             return " No model was found in this repository."
         more = f" and {len(real) - 8} more" if len(real) > 8 else ""
         return f" Models here: {', '.join(sorted(real)[:8])}{more}."
+
+    def _refuse_unreadable(self, text: str) -> None:
+        header = re.compile(rf"^[ \t]*class[ \t]+{re.escape(text)}\b".encode(), re.MULTILINE)
+        for path, reason in sorted(self._index.modules.unreadable.items()):
+            if header.search(self._index.modules.content(path)):
+                raise RequestRefused(
+                    f"{path} has a class {text}, but cannot be read as Python: {reason}. "
+                    "Repair the file (its encoding, or its syntax), then ask again."
+                )
 
     def _refuse_foreign(self, text: str) -> None:
         label, _, bare = text.rpartition(".")
@@ -299,7 +309,7 @@ class _Settling:
                 taken.setdefault(own, f"{one.name}.{own} ({one.path}:{line})")
         for one in fill:
             relation = names.Relation(one, name, read.type_name, related, one.line)
-            for reverse in sorted(names.reverse_names(relation)):
+            for reverse in names.reverse_names(relation):
                 if reverse in taken or (target is one and reverse == name):
                     place = taken.get(reverse, f"the field `{name}` itself")
                     self._ask(

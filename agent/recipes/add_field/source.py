@@ -49,7 +49,10 @@ class SourceFile:
                 f"(line {problem.raw_line}). Repair it, then ask again."
             ) from problem
         if module.code != self.text:
-            raise RequestRefused(f"{self.path} cannot be edited without changing other lines.")
+            raise RequestRefused(
+                f"{self.path} cannot be edited without changing other lines: its line ends are "
+                "unusual. Convert them to LF or CRLF, then ask again."
+            )
         return module
 
     @cached_property

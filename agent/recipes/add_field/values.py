@@ -267,7 +267,7 @@ def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | No
         return "a ManyToManyField takes no default: every row starts with an empty set"
     if value.kind == "symbol":
         fitting = _FITTING_SYMBOLS.get((value.module, value.name), set())
-        return None if kind.family in fitting else f"{shown} is no value of a {kind.name}"
+        return None if kind.family in fitting else f"{shown} is no value of {field_types.with_article(kind)}"
     if value.kind == "call" and (value.module, value.name) in _FITTING_SYMBOLS:
         return (
             f"{shown} would be worked out once, when the code is loaded; "
@@ -276,7 +276,7 @@ def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | No
     if value.kind == "call":
         fitting = _FITTING_CALLS.get(value.name, set())
         if kind.family not in fitting:
-            return f"{shown} is no value of a {kind.name}"
+            return f"{shown} is no value of {field_types.with_article(kind)}"
         return _decimal_misfit(value, options) if value.name == "Decimal" else None
     if value.kind == "local":
         return f"{shown} is neither a literal nor a known callable"
@@ -320,7 +320,7 @@ def _number(options: dict[str, Value], name: str) -> int | None:
 
 def _text(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
     if not isinstance(content, str):
-        return f"is no text, which a {kind.name} holds; write it in quotes"
+        return f"is no text, which {field_types.with_article(kind)} holds; write it in quotes"
     longest = _number(options, "max_length")
     if longest is not None and len(content) > longest:
         return f"has {len(content)} characters, more than max_length={longest}"
@@ -335,17 +335,17 @@ def _text(content: object, kind: FieldType, options: dict[str, Value]) -> str | 
 
 def _integer(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
     if not isinstance(content, int) or isinstance(content, bool):
-        return f"is no whole number, which a {kind.name} holds"
+        return f"is no whole number, which {field_types.with_article(kind)} holds"
     if kind.lowest is not None and content < kind.lowest:
-        return f"is less than a {kind.name} holds ({kind.lowest})"
+        return f"is less than {field_types.with_article(kind)} holds ({kind.lowest})"
     if kind.highest is not None and content > kind.highest:
-        return f"is more than a {kind.name} holds ({kind.highest})"
+        return f"is more than {field_types.with_article(kind)} holds ({kind.highest})"
     return None
 
 
 def _float(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
     fits = isinstance(content, int | float) and not isinstance(content, bool)
-    return None if fits else f"is no number, which a {kind.name} holds"
+    return None if fits else f"is no number, which {field_types.with_article(kind)} holds"
 
 
 def _decimal(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
@@ -384,25 +384,25 @@ def _json(content: object, kind: FieldType, options: dict[str, Value]) -> str | 
 
 
 def _binary(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    return None if isinstance(content, bytes) else f'is no bytes, which a {kind.name} holds: b"..."'
+    return None if isinstance(content, bytes) else f'is no bytes, which {field_types.with_article(kind)} holds: b"..."'
 
 
 def _address(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
     try:
         ipaddress.ip_address(content if isinstance(content, str) else "")
     except ValueError:
-        return f"is no IP address, which a {kind.name} holds"
+        return f"is no IP address, which {field_types.with_article(kind)} holds"
     return None
 
 
 def _key(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
     fits = isinstance(content, int | str) and not isinstance(content, bool)
-    return None if fits else f"is no primary key, which a {kind.name} refers to"
+    return None if fits else f"is no primary key, which {field_types.with_article(kind)} refers to"
 
 
 def _needs(what: str) -> Callable[[object, FieldType, dict[str, Value]], str | None]:
     def check(content: object, kind: FieldType, options: dict[str, Value]) -> str:
-        return f"is no {what}, which a {kind.name} holds"
+        return f"is no {what}, which {field_types.with_article(kind)} holds"
 
     return check
 

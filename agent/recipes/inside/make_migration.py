@@ -309,8 +309,11 @@ def detector_class(base, request, carriers, labels, report):
                     ]
             for label, migrations in found.items():
                 for migration in migrations:
-                    for operation in migration.operations:
-                        fill_existing(request, asked, label, operation)
+                    migration.operations = [
+                        step
+                        for operation in migration.operations
+                        for step in fill_existing(request, asked, label, operation)
+                    ]
                     report["migrations"].append(described(label, migration))
             return found
 
@@ -318,25 +321,31 @@ def detector_class(base, request, carriers, labels, report):
 
 
 def fill_existing(request, asked, label, operation):
-    """Give existing rows the stated value where Django would have filled them otherwise."""
+    """Give existing rows the stated value where Django would have filled them otherwise.
+
+    A default for new rows that differs from it is set in a second operation.
+    """
+    from django.db.migrations.operations import AlterField
     from django.db.models import NOT_PROVIDED
 
     if request["existing"] is None or type(operation).__name__ != "AddField":
-        return
+        return [operation]
     model = operation.model_name.lower()
     plain = model[len("historical") :] if model.startswith("historical") else model
     named = (label, model) in asked or (label, plain) in asked
     if not named or operation.name != request["field"] or not operation.preserve_default:
-        return
+        return [operation]
     value = stated_value(request["existing"])
-    field = operation.field
-    by_itself = field.default if field.default is not NOT_PROVIDED else field.get_default()
+    final = operation.field
+    by_itself = final.default if final.default is not NOT_PROVIDED else final.get_default()
     if type(by_itself) is type(value) and by_itself == value:
-        return
-    field = field.clone()
-    field.default = value
-    operation.field = field
+        return [operation]
+    operation.field = final.clone()
+    operation.field.default = value
     operation.preserve_default = False
+    if final.default is NOT_PROVIDED:
+        return [operation]
+    return [operation, AlterField(operation.model_name, operation.name, final)]
 
 
 def described(label, migration):

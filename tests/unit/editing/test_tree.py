@@ -134,9 +134,9 @@ def test_the_home_and_the_process_are_not_reached(tree: WorkTree) -> None:
 
 
 def test_a_missing_file_is_named(tree: WorkTree) -> None:
-    with pytest.raises(EditFailed, match="`nope.py` is not a tracked file"):
+    with pytest.raises(EditFailed, match=r"`nope.py` is not a tracked file"):
         tree.read("nope.py")
-    with pytest.raises(EditFailed, match="`nope.py` cannot be deleted: there is no such file"):
+    with pytest.raises(EditFailed, match=r"`nope.py` cannot be deleted: there is no such file"):
         tree.delete("nope.py")
 
 
@@ -193,7 +193,7 @@ def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(
     tree: WorkTree, outside: Path
 ) -> None:
     real, link = os.fsencode(tree.folder / "pkg"), os.fsencode(tree.folder / "link")
-    os.symlink(outside, link)
+    os.symlink(outside, link)  # noqa: PTH211 - bytes
     rename = ctypes.CDLL(None, use_errno=True).renameat2
     stop = threading.Event()
 

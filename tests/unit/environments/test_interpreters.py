@@ -11,9 +11,7 @@ from agent.errors import EnvironmentFailed
 def found(version: str, *, system: bool = False) -> Found:
     minor = ".".join(version.split(".")[:2])
     prefix = "/usr" if system else f"/opt/{version}"
-    return Found(
-        version=version, prefix=prefix, path=f"{prefix}/bin/python{minor}", system=system
-    )
+    return Found(version=version, prefix=prefix, path=f"{prefix}/bin/python{minor}", system=system)
 
 
 HERE = (
@@ -59,5 +57,5 @@ def test_too_old_is_never_taken():
 
 
 def test_a_constraint_that_is_none_is_named():
-    with pytest.raises(EnvironmentFailed, match="setup.cfg: `banana`"):
+    with pytest.raises(EnvironmentFailed, match=r"setup\.cfg: `banana`"):
         best(requires="banana", requires_origin="setup.cfg")

@@ -30,7 +30,7 @@ def test_constraints_mean_the_same_in_pep_440(written, meant):
 
 
 def test_alternatives_are_refused_with_their_place():
-    with pytest.raises(EnvironmentFailed, match="pyproject.toml: django"):
+    with pytest.raises(EnvironmentFailed, match=r"pyproject\.toml: django"):
         poetry.specifier("^3.0 || ^4.0", "pyproject.toml: django")
 
 

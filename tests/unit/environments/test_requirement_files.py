@@ -11,7 +11,9 @@ from agent.errors import EnvironmentFailed
 def tree(tmp_path):
     def write(**files):
         for name, text in files.items():
-            path = tmp_path / name.replace("__", "/").replace("_txt", ".txt").replace("_toml", ".toml")
+            path = tmp_path / name.replace("__", "/").replace("_txt", ".txt").replace(
+                "_toml", ".toml"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         return TreeFiles(tmp_path)
@@ -42,7 +44,9 @@ def test_nested_files_are_read_relative_to_the_file_that_names_them(tree):
 def test_comments_continuations_hashes_and_markers_are_understood(tree):
     files = tree(
         a_txt="# all\nsix==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb  # pinned\n\n"
-        "uvicorn[standard]>=0.30 # fast\nname#nocomment-in-a-word\n".replace("name#nocomment-in-a-word\n", "")
+        "uvicorn[standard]>=0.30 # fast\nname#nocomment-in-a-word\n".replace(
+            "name#nocomment-in-a-word\n", ""
+        )
     )
     found = requirement_files.read(files, "a.txt")
     assert texts(found) == ["six==1.17.0", "uvicorn[standard]>=0.30"]

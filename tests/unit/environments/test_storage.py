@@ -28,9 +28,14 @@ def test_what_is_built_appears_only_when_complete(settings):
 
 def test_an_interrupted_build_leaves_nothing(settings):
     goal = storage.ready(settings, "a")
-    with pytest.raises(KeyboardInterrupt), storage.building(settings, goal) as part:
-        (part / "file").write_text("x")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with storage.building(settings, goal) as part:
+            (part / "file").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not goal.exists()
     assert not list((storage.folder(settings) / "building").iterdir())
 
@@ -51,7 +56,7 @@ def test_what_is_held_counts_as_used_until_released(settings):
     storage.hold(settings, "k")
     with storage.unused(settings, "k") as free:
         assert not free
-    storage.release("k")
+    storage.release(settings, "k")
     with storage.unused(settings, "k") as free:
         assert free
 

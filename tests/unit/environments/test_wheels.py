@@ -70,9 +70,7 @@ def test_the_build_system_of_an_archive_is_read_without_unpacking(tmp_path):
     name, content = local_index.sdist("mine", "1.0")
     (tmp_path / name).write_bytes(content)
     system = wheel_files.build_system(wheel_files.pyproject_of(tmp_path / name), "x")
-    assert system == wheel_files.BuildSystem(
-        requires=(), backend="backend", backend_path=(".",)
-    )
+    assert system == wheel_files.BuildSystem(requires=(), backend="backend", backend_path=(".",))
 
 
 def test_without_a_build_system_setuptools_builds():

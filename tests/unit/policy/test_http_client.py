@@ -345,3 +345,47 @@ def test_only_modules_that_a_name_leads_to_are_read():
     )
     assert found == []
     assert set(tree.reads) <= {"app/net.py", "app/m7.py", "app/__init__.py"}
+
+
+def test_a_chain_of_modules_is_followed_to_its_end():
+    base = {f"app/m{n}.py": f"from .m{n + 1} import thing\n" for n in range(100)}
+    base["app/m100.py"] = "from requests import get as thing\n"
+    (finding,) = cases.blocking(findings("from .m0 import thing\n", base))
+    assert "requests.get" in finding.message
+
+
+def test_a_chain_without_end_is_left_and_said():
+    base = {f"app/m{n}.py": f"from .m{n + 1} import thing\n" for n in range(1000)}
+    (finding,) = findings("from .m0 import thing\n", base)
+    assert cases.review([finding])
+    assert "more modules than were followed" in finding.message
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "def session(): ...\nimport requests\nsession = requests.Session()\n",
+        "class session: ...\nfrom requests import (\n    Session as session,\n)\n",
+        "class sessions: ...\nfrom requests import session\n",
+    ],
+)
+def test_a_definition_of_that_name_hides_no_client(module):
+    assert len(cases.blocking(findings("from .n import session\n", {"app/n.py": module}))) == 1
+
+
+CIRCLES = {
+    "grows by attributes": {
+        "app/__init__.py": "from app import a\nb = a.b\na = b.a\n",
+        "app/a.py": "import app\nb = app.b.c\n",
+    },
+    "doubles": {"app/net.py": "x = y or z\n" + "x = x or (x or x)\n" * 60},
+    "star of itself": {"app/__init__.py": "from app import *\nfrom . import *\n"},
+    "self": {"app/net.py": "from app.net import x\nx = x.x.x\nfrom .net import *\n"},
+}
+
+
+@pytest.mark.parametrize("base", CIRCLES.values(), ids=CIRCLES)
+def test_names_that_lead_in_circles_end(base):
+    text = "from app import a, b, net\nfrom app.net import x\nimport app\napp.b.c.d()\nnet.x.y()\n"
+    assert cases.blocking(findings(text, base)) == []
+    assert len(cases.blocking(findings(text + "import requests\n", base))) == 1

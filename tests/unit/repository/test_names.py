@@ -52,7 +52,7 @@ def test_ordinary_names_are_accepted(path: str) -> None:
         (".git /x", "`.git`"),
         (".git::$INDEX_ALLOCATION/x", "`.git`"),
         (".g\u200cit/config", "`.git`"),
-        ("．ｇｉｔ/config", "`.git`"),
+        ("\uff0e\uff47\uff49\uff54/config", "`.git`"),
         ("x" * 256, "longer"),
         ("ä" * 128, "longer"),
         ("a/" * 2500 + "a", "longer"),

@@ -1,0 +1,39 @@
+"""Know requirements files, extras and groups by their names: what runs it, what tests need."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from agent.environments.tree_files import TreeFiles
+
+#: What extras, groups and files for checks are called.
+TEST_NAMES = frozenset({"test", "tests", "testing", "dev", "develop", "development"})
+_FILE_ROLES = TEST_NAMES | {"local", "ci"}
+_COMMON_ROLES = frozenset({"base", "common", "main", "default", "core", "runtime"})
+_FILLERS = frozenset({"requirements", "requirement", "reqs", "req", "deps", "dependencies"})
+_FOLDERS = (
+    "", "requirements", "reqs", "tests", "test", "tests/requirements", "test/requirements",
+)  # fmt: skip
+
+
+def paths(files: TreeFiles) -> tuple[str, ...]:
+    """Requirements files by their names: what runs first, then what tests need."""
+    found: dict[str, list[str]] = {"run": [], "test": []}
+    for folder in _FOLDERS:
+        for name in files.names(folder):
+            path = posixpath.join(folder, name)
+            if name.endswith(".txt") and (for_what := role(path)):
+                found[for_what].append(path)
+    return (*found["run"], *found["test"])
+
+
+def role(path: str) -> str | None:
+    """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
+    words = set(re.split(r"[-_./]+", path.lower().removesuffix(".txt")))
+    if not words & _FILLERS:
+        return None
+    rest = words - _FILLERS
+    if rest & _FILE_ROLES and not rest - _FILE_ROLES - _COMMON_ROLES:
+        return "test"
+    return "run" if not rest - _COMMON_ROLES else None

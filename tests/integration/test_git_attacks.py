@@ -1,0 +1,806 @@
+"""GR1 to GR8: hostile repositories, and what must happen.
+
+Each attack that could run something has a canary, and a control that shows the canary works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from agent import worktree
+from agent.domain import Checkout
+from agent.errors import RepositoryUnfit
+from agent.repository import source
+from agent.repository.process import GitFailed
+from tests.integration import git_samples as samples
+from tests.integration.git_samples import git
+
+DATE = 1_700_000_000
+HOOKS = ["applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-applypatch", "post-checkout", "post-commit", "post-index-change", "post-merge", "post-receive", "post-rewrite", "post-update", "pre-applypatch", "pre-auto-gc", "pre-commit", "pre-merge-commit", "pre-push", "pre-rebase", "pre-receive", "prepare-commit-msg", "proc-receive", "push-to-checkout", "reference-transaction", "sendemail-validate", "update"]
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "mirrors"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return samples.make(tmp_path / "project")
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A program that leaves a file with the name it was started for."""
+    (tmp_path / "hits").mkdir()
+    program = tmp_path / "canary"
+    program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/hits/${{0##*/}}-$1"\nexit 0\n')
+    program.chmod(0o755)
+    return program
+
+
+def hits(canary: Path) -> list[str]:
+    return sorted(path.name for path in (canary.parent / "hits").iterdir())
+
+
+def every_step(repository: Path, mirrors: Path, folder: Path) -> tuple[Checkout, str, str]:
+    """Run everything that the host does with git, twice, as a resumed run would."""
+    for _ in range(2):
+        checkout = worktree.prepare(str(repository), None, mirrors)
+        tree = worktree.lay_out(checkout, folder)
+        tree = worktree.open_tree(checkout, folder)
+        tree.write("a.py", b"x = 1\ny = 2\n")
+        change = samples.change(checkout, *tree.changes())
+        worktree.diff(checkout, change)
+        commit = worktree.commit(checkout, change, "Edit", date=DATE)
+        branch = worktree.deliver(checkout, commit, "mergewright/x")
+        worktree.show(repository, commit)
+        worktree.remove(folder)
+    return checkout, commit, branch
+
+
+# --- GR1: option injection -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "--upload-pack={canary} base",
+        "-u{canary}",
+        "--output={canary}",
+        "ext::{canary} base",
+        "main\n--exec={canary}",
+        "main\0",
+        "@{{-1}}",
+        "main@{{upstream}}",
+        ":/First",
+        "main:a.py",
+        "main..other",
+        "^main",
+        "refs/heads/*",
+    ],
+)
+def test_gr1_a_base_that_is_not_a_name_is_refused(
+    repository: Path, mirrors: Path, canary: Path, base: str
+) -> None:
+    with pytest.raises(RepositoryUnfit, match=r"cannot be the name|expression"):
+        worktree.prepare(str(repository), base.format(canary=canary), mirrors)
+    assert not hits(canary)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ext::{canary} repository",
+        "--upload-pack={canary}",
+        "ssh://-oProxyCommand={canary}/x",
+        "file:///nowhere",
+        "host:path",
+        "a\0b",
+        "",
+    ],
+)
+def test_gr1_an_address_is_not_a_folder(mirrors: Path, canary: Path, address: str) -> None:
+    with pytest.raises(RepositoryUnfit, match=r"not a folder on this machine|not a git repository"):
+        worktree.prepare(address.format(canary=canary), None, mirrors)
+    assert not hits(canary)
+
+
+def test_gr1_folders_named_like_options_are_only_folders(
+    mirrors: Path, tmp_path: Path, canary: Path
+) -> None:
+    name = f"--upload-pack={canary.name};x $(touch {canary.parent.name})"
+    repository = samples.make(tmp_path / name / "ext::sh")
+    _, commit, branch = every_step(repository, mirrors, tmp_path / "--tree")
+    assert git(repository, "rev-parse", branch) == commit
+    assert not hits(canary)
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "--force",
+        "-d",
+        "",
+        "a b",
+        "a..b",
+        "a/",
+        "/a",
+        "a//b",
+        "a.lock",
+        "a/.b",
+        "@{-1}",
+        "a@{u}",
+        "a~1",
+        "a\nb",
+        "a:b",
+        "+main",
+        "m\uff41in",
+        "\uff4dain",
+        "ma\u200bin",
+        "m\u0430in",
+        "main\u202e",
+        "x" * 300,
+    ],
+)
+def test_gr1_gr8_a_branch_name_that_is_none_or_looks_like_another_is_refused(
+    repository: Path, mirrors: Path, branch: str
+) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    before = samples.state(repository)
+    with pytest.raises(
+        RepositoryUnfit, match=r"not accepted as the name of a branch.*branch_prefix"
+    ):
+        worktree.deliver(checkout, commit, branch)
+    assert samples.state(repository) == before
+
+
+# --- GR2: poisoned .git ----------------------------------------------------------------------
+
+
+def poison(repository: Path, canary: Path) -> None:
+    """Write every hook, and every key of the configuration known to start a program."""
+    git_dir = repository / ".git"
+    for folder in (git_dir / "hooks", git_dir / "other-hooks"):
+        folder.mkdir(exist_ok=True)
+        for hook in HOOKS:
+            (folder / hook).unlink(missing_ok=True)
+            (folder / hook).symlink_to(canary)
+    keys = {
+        "core.hooksPath": str(git_dir / "other-hooks"),
+        "core.fsmonitor": f"{canary} fsmonitor",
+        "core.sshCommand": f"{canary} ssh",
+        "core.gitProxy": f"{canary} gitproxy",
+        "core.askPass": f"{canary} askpass",
+        "core.editor": f"{canary} editor",
+        "core.pager": f"{canary} pager",
+        "core.alternateRefsCommand": f"{canary} alternate",
+        "core.attributesFile": str(git_dir / "attributes"),
+        "credential.helper": f"!{canary} credential",
+        "diff.external": f"{canary} external",
+        "diff.evil.command": f"{canary} diff",
+        "diff.evil.textconv": f"{canary} textconv",
+        "diff.trustExitCode": "true",
+        "filter.evil.clean": f"{canary} clean",
+        "filter.evil.smudge": f"{canary} smudge",
+        "filter.evil.process": f"{canary} process",
+        "filter.evil.required": "true",
+        "merge.evil.driver": f"{canary} merge",
+        "merge.default": "evil",
+        "gpg.program": f"{canary} gpg",
+        "gpg.ssh.program": f"{canary} gpgssh",
+        "gpg.ssh.defaultKeyCommand": f"{canary} gpgkey",
+        "commit.gpgSign": "true",
+        "log.showSignature": "true",
+        "gc.auto": "1",
+        "gc.recentObjectsHook": f"{canary} recent",
+        "maintenance.auto": "true",
+        "uploadpack.packObjectsHook": f"{canary} pack",
+        "receive.procReceiveRefs": "refs/heads",
+        "pager.status": f"{canary} pager",
+        "pager.show": f"{canary} pager",
+        "trailer.x.command": f"{canary} trailer",
+        "sequence.editor": f"{canary} sequence",
+        "submodule.recurse": "true",
+        "submodule.inner.update": f"!{canary} update",
+        "protocol.allow": "always",
+        "protocol.ext.allow": "always",
+        "remote.origin.url": f"ext::{canary} remote",
+        "remote.origin.uploadpack": f"{canary} uploadpack",
+        "remote.origin.receivepack": f"{canary} receivepack",
+        "remote.origin.vcs": "evil",
+        "alias.status": f"!{canary} alias",
+        "alias.fetch": f"!{canary} alias",
+        "include.path": str(git_dir / "included"),
+        "core.worktree": "/nonexistent-worktree",
+    }
+    (git_dir / "included").write_text(f'[core]\n\tfsmonitor = "{canary} included"\n')
+    (git_dir / "attributes").write_text("* filter=evil diff=evil merge=evil\n")
+    (git_dir / "info").mkdir(exist_ok=True)
+    (git_dir / "info" / "attributes").write_text("* filter=evil diff=evil merge=evil\n")
+    for key, value in keys.items():
+        git(repository, "config", "--file", str(git_dir / "config"), "--add", key, value)
+
+
+def test_gr2_nothing_of_a_poisoned_repository_runs(
+    repository: Path, mirrors: Path, canary: Path, tmp_path: Path
+) -> None:
+    samples.put(repository, {".gitattributes": "* filter=evil diff=evil merge=evil -text\n"})
+    samples.commit_all(repository, "Attributes")
+    samples.make(repository / "nested", {"n": ""})
+    poison(repository / "nested", canary)
+    git(repository, "init", "--quiet", "--bare", "embedded.git")
+    poison(repository, canary)
+    os.utime(repository / "a.py", (1, 1))  # so that status has to look at its content
+
+    _, commit, branch = every_step(repository, mirrors, tmp_path / "tree")
+
+    assert hits(canary) == []
+    assert (repository / ".git" / "refs" / "heads" / branch).read_text().strip() == commit
+    # The control: git as a user runs it falls for it.
+    git(repository, "--work-tree=.", "status", check=False)
+    git(repository, "--work-tree=.", "diff", check=False)
+    git(repository, "update-ref", "refs/heads/control", "HEAD", check=False)
+    ran = hits(canary)
+    assert "canary-fsmonitor" in ran or "canary-included" in ran
+    assert any(name.startswith("reference-transaction-") for name in ran)
+    assert len(ran) >= 3
+
+
+def test_gr2_nothing_of_the_environment_reaches_git(
+    repository: Path, mirrors: Path, canary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "poisoned-home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        f'[core]\n\tfsmonitor = "{canary} home"\n\thooksPath = {home}\n\tpager = {canary} pager\n'
+        f'[diff]\n\texternal = "{canary} external"\n[uploadpack]\n\tpackObjectsHook = {canary} pack\n'
+        f"[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = {canary}\n"
+    )
+    (home / "reference-transaction").symlink_to(canary)
+    trace = tmp_path / "trace"
+    other = samples.make(tmp_path / "other", {"other": ""})
+    for name, value in {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.fsmonitor",
+        "GIT_CONFIG_VALUE_0": f"{canary} count",
+        "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor'='{canary} parameters'",
+        "GIT_EXTERNAL_DIFF": f"{canary} external",
+        "GIT_SSH_COMMAND": f"{canary} ssh",
+        "GIT_PAGER": f"{canary} pager",
+        "GIT_EDITOR": f"{canary} editor",
+        "GIT_TRACE": str(trace),
+        "GIT_TRACE_SETUP": str(trace),
+        "GIT_DIR": str(other / ".git"),
+        "GIT_WORK_TREE": str(other),
+        "GIT_INDEX_FILE": str(other / "index"),
+        "GIT_OBJECT_DIRECTORY": str(other / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other / ".git" / "objects"),
+        "GIT_NAMESPACE": "evil",
+        "GIT_TEMPLATE_DIR": str(home),
+        "GIT_PROXY_COMMAND": f"{canary} proxy",
+        "GIT_ALLOW_PROTOCOL": "ext:file",
+    }.items():
+        monkeypatch.setenv(name, value)
+    before = samples.state(other)
+    checkout, commit, branch = every_step(repository, mirrors, tmp_path / "tree")
+    assert hits(canary) == []
+    assert samples.state(other) == before
+    assert not list(Path(checkout.mirror).glob("hooks*"))
+    assert git(repository, "rev-parse", branch) == commit
+
+
+# --- GR3: redirection ------------------------------------------------------------------------
+
+
+def test_gr3_rewritten_addresses_lead_nowhere(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    samples.make(tmp_path / "evil")
+    git(tmp_path, "init", "--quiet", "--bare", "evil.git")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        port = listener.getsockname()[1]
+        included = tmp_path / "included"
+        included.write_text(f'[url "{tmp_path}/evil/.git"]\n\tinsteadOf = {mirrors}\n')
+        for key, value in {
+            f"url.{tmp_path}/evil/.git.insteadOf": "/",
+            f"url.{tmp_path}/evil.git.pushInsteadOf": "/",
+            "remote.pushDefault": "evil",
+            "remote.origin.pushurl": f"http://127.0.0.1:{port}/evil.git",
+            "remote.origin.url": f"http://127.0.0.1:{port}/evil.git",
+            "http.proxy": f"http://127.0.0.1:{port}",
+            "http.extraHeader": "Authorization: canary",
+            "include.path": str(included),
+        }.items():
+            git(repository, "config", key, value)
+        checkout, commit, branch = every_step(repository, mirrors, tmp_path / "tree")
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert git(tmp_path / "evil.git", "for-each-ref") == ""
+    assert git(tmp_path / "evil", "branch", "--format=%(refname:short)") == "main"
+    assert git(repository, "rev-parse", branch) == commit
+    assert git(repository, "rev-parse", f"{branch}~1") == checkout.commit
+
+
+# --- GR4: another repository in its place ----------------------------------------------------
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """Somebody else's repository, whose content must not travel."""
+    return samples.make(tmp_path / "private", {"secret.txt": "s3cret\n"})
+
+
+def refuse(repository: Path, mirrors: Path, words: str) -> None:
+    with pytest.raises(RepositoryUnfit, match=words):
+        worktree.prepare(str(repository), None, mirrors)
+    assert not list(mirrors.glob("*.git"))
+
+
+def test_gr4_a_gitfile_to_another_repository_is_refused(
+    repository: Path, private: Path, mirrors: Path
+) -> None:
+    (repository / ".git").rename(repository / "was.git")
+    (repository / ".git").write_text(f"gitdir: {private}/.git\n")
+    refuse(repository, mirrors, "does not lead back")
+    (repository / ".git").write_text("gitdir: /nonexistent\n")
+    refuse(repository, mirrors, "is not there")
+    (repository / ".git").write_bytes(b"\0" * 3_000_000)
+    refuse(repository, mirrors, "larger than|neither")
+    (repository / ".git").unlink()
+    (repository / ".git").symlink_to(private / ".git")
+    refuse(repository, mirrors, "symbolic link")
+
+
+def test_gr4_a_linked_work_tree_that_lies_about_its_home_is_refused(
+    repository: Path, private: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    fake = tmp_path / "fake"
+    fake.mkdir()
+    (fake / "gitdir").write_text(f"{repository}/.git\n")
+    (fake / "commondir").write_text(f"{private}/.git\n")
+    (fake / "HEAD").write_text("ref: refs/heads/main\n")
+    (repository / ".git").rename(repository / "was.git")
+    (repository / ".git").write_text(f"gitdir: {fake}\n")
+    refuse(repository, mirrors, "does not lead back")
+
+
+def test_gr4_a_commondir_elsewhere_is_refused(
+    repository: Path, private: Path, mirrors: Path
+) -> None:
+    (repository / ".git" / "commondir").write_text(f"{private}/.git\n")
+    refuse(repository, mirrors, "another repository's folder")
+
+
+def test_gr4_objects_from_elsewhere_are_refused(
+    repository: Path, private: Path, mirrors: Path
+) -> None:
+    alternates = repository / ".git" / "objects" / "info" / "alternates"
+    alternates.parent.mkdir(exist_ok=True)
+    alternates.write_text(f"{private}/.git/objects\n")
+    secret = git(private, "rev-parse", "HEAD")
+    git(repository, "update-ref", "refs/heads/stolen", secret)
+    refuse(repository, mirrors, "takes objects from another place.*repack")
+    alternates.unlink()
+    objects = repository / ".git" / "objects"
+    (objects / secret[:2]).mkdir(exist_ok=True)
+    for link, target in (
+        (objects / secret[:2] / secret[2:], private / ".git" / "objects" / secret[:2] / secret[2:]),
+        (objects / "pack" / "pack-1.pack", private / ".git" / "objects" / secret[:2] / secret[2:]),
+        (repository / ".git" / "refs" / "tags" / "t", private / ".git" / "refs" / "heads" / "main"),
+        (repository / ".git" / "packed-refs", private / ".git" / "HEAD"),
+        (repository / ".git" / "refs" / "remotes", private / ".git" / "refs"),
+    ):
+        link.symlink_to(target)
+        refuse(repository, mirrors, "is not a regular file")
+        link.unlink()
+    objects.rename(repository / "moved")
+    objects.symlink_to(private / ".git" / "objects")
+    refuse(repository, mirrors, "not a folder of the repository itself")
+
+
+def test_gr4_a_partial_clone_is_refused_and_fetches_nothing(
+    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
+) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    git(
+        tmp_path,
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--filter=blob:none",
+        f"file://{repository}",
+        "part",
+    )
+    git(tmp_path / "part", "config", "remote.origin.uploadpack", f"{canary} lazy")
+    refuse(tmp_path / "part", mirrors, "partial clone.*--refetch")
+    assert not hits(canary)
+
+
+def test_gr4_a_repository_inside_the_tree_is_only_files(
+    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
+) -> None:
+    embedded = repository / "embedded"
+    for name in ("objects/x", "refs/x", "hooks/x"):
+        samples.put(embedded, {name: ""})
+    samples.put(
+        embedded, {"HEAD": "ref: refs/heads/main\n", "config": f"[core]\n\tfsmonitor = {canary}\n"}
+    )
+    samples.commit_all(repository, "A bare repository as files")
+    every_step(repository, mirrors, tmp_path / "tree")
+    assert hits(canary) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+def test_gr4_a_clone_of_another_user_is_used_and_stays_theirs(home: Path, canary: Path) -> None:
+    repository = samples.make(home / "project")
+    poison(repository, canary)
+    samples.give_away(repository)
+    owners = {entry[1] for entry in samples.state(repository).values()}
+    assert owners == {samples.OTHER_USER}
+    _, commit, branch = every_step(repository, home / "mirrors", home / "tree")
+    assert hits(canary) == []
+    for path in (repository, *repository.rglob("*")):
+        assert path.lstat().st_uid == samples.OTHER_USER, path
+    assert (repository / ".git" / "refs" / "heads" / branch).read_text().strip() == commit
+    assert not list(Path("/tmp").glob("mergewright-view-*"))
+
+
+def test_gr4_only_the_new_objects_travel(
+    repository: Path, mirrors: Path, private: Path, tmp_path: Path
+) -> None:
+    def objects() -> set[str]:
+        return {
+            str(path) for path in (repository / ".git" / "objects").rglob("*") if path.is_file()
+        }
+
+    before = objects()
+    every_step(repository, mirrors, tmp_path / "tree")
+    new = objects() - before
+    assert len(new) == 3, "a commit, a tree and a blob"
+    assert not (repository / ".git" / "FETCH_HEAD").exists()
+    assert private.exists()
+
+
+# --- GR5: submodules -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("modules", "rule"),
+    [
+        ('[submodule "x"]\n\tpath = x\n\turl = -u./payload\n', "gitmodulesUrl"),
+        ('[submodule "x"]\n\tpath = -x\n\turl = http://127.0.0.1/x\n', "gitmodulesPath"),
+        ('[submodule "../../x"]\n\tpath = x\n\turl = http://127.0.0.1/x\n', "gitmodulesName"),
+        ('[submodule "x"]\n\tpath = x\n\turl = x\n\tupdate = !touch evil\n', "gitmodulesUpdate"),
+    ],
+)
+def test_gr5_dangerous_gitmodules_are_refused_by_name(
+    repository: Path, mirrors: Path, modules: str, rule: str
+) -> None:
+    samples.put(repository, {".gitmodules": modules})
+    samples.commit_all(repository, "Submodule")
+    refuse(repository, mirrors, f"refuses an object.*{rule}")
+
+
+def test_gr5_a_linked_gitmodules_is_refused(repository: Path, mirrors: Path) -> None:
+    samples.commit_tree(repository, link_tree(repository, ".gitmodules", "a.py"))
+    refuse(repository, mirrors, "refuses an object.*gitmodulesSymlink")
+
+
+def test_gr5_a_link_and_a_submodule_that_share_a_name_are_refused(
+    repository: Path, mirrors: Path
+) -> None:
+    link = samples.blob(repository, b".git")
+    hook = samples.tree(
+        repository, ("100755", samples.blob(repository, b"#!/bin/sh\n"), "post-checkout")
+    )
+    modules = samples.blob(repository, b'[submodule "x"]\n\tpath = A/modules/x\n\turl = x\n')
+    inner = samples.tree(repository, ("040000", hook, "hooks"))
+    root = samples.tree(
+        repository,
+        ("100644", modules, ".gitmodules"),
+        ("040000", samples.tree(repository, ("040000", inner, "modules")), "A"),
+        ("120000", link, "a"),
+    )
+    samples.commit_tree(repository, root)
+    refuse(repository, mirrors, "differ only in case.*\n.*`a` and `A`")
+
+
+def test_gr5_submodules_are_not_entered(
+    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
+) -> None:
+    inner = samples.make(tmp_path / "inner")
+    head = git(inner, "rev-parse", "HEAD")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        # The name ends in a carriage return, which older git loses between reading and writing.
+        modules = f'[submodule "x"]\n\tpath = "sub\r"\n\turl = {url}\n[submodule "y"]\n\tpath = sub\n\turl = {url}\n'
+        samples.put(repository, {".gitmodules": modules})
+        git(repository, "clone", "--quiet", str(inner), "sub")
+        git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},sub")
+        git(repository, "add", ".gitmodules")
+        git(repository, "commit", "--quiet", "-m", "Submodule")
+        poison(repository / "sub", canary)
+        checkout, _, _ = every_step(repository, mirrors, tmp_path / "tree")
+        tree = worktree.lay_out(checkout, tmp_path / "tree")
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert list((tmp_path / "tree" / "sub").iterdir()) == []
+    assert "sub" not in tree.paths()
+    assert hits(canary) == []
+
+
+# --- GR6: attributes -------------------------------------------------------------------------
+
+
+def test_gr6_attributes_change_no_byte(
+    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
+) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:%b\nsize 53687091200\n" % (
+        hashlib.sha256(b"").hexdigest().encode()
+    )
+    contents = {
+        "crlf.txt": b"one\ntwo\n",
+        "auto.txt": b"one\r\ntwo\n",
+        "ident.py": b"# $Id$\n",
+        "utf16.txt": "größe\n".encode(),
+        "big.bin": pointer,
+        "a.py": b"x = 1\n",
+    }
+    attributes = (
+        "crlf.txt text eol=crlf\nauto.txt text=auto\nident.py ident\n"
+        "utf16.txt working-tree-encoding=UTF-16LE\n*.bin filter=lfs diff=lfs merge=lfs -text\n"
+        "a.py filter=evil diff=evil merge=evil\n"
+    )
+    entries = [
+        ("100644", samples.blob(repository, content), name) for name, content in contents.items()
+    ]
+    entries.append(("100644", samples.blob(repository, attributes.encode()), ".gitattributes"))
+    samples.commit_tree(repository, samples.tree(repository, *entries))
+    git(repository, "config", "filter.lfs.smudge", f"{canary} lfs")
+    git(repository, "config", "filter.lfs.clean", f"{canary} lfs")
+    git(repository, "config", "diff.evil.textconv", f"{canary} textconv")
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    assert {path: tree.read(path) for path in contents} == contents
+
+    for path, content in contents.items():
+        tree.write(path, content + b"more\n")
+    change = samples.change(checkout, *tree.changes())
+    worktree.diff(checkout, change)
+    branch = worktree.deliver(
+        checkout, worktree.commit(checkout, change, "Edit", date=DATE), "mergewright/x"
+    )
+    for path, content in contents.items():
+        shown = subprocess.run(
+            ["git", "cat-file", "blob", f"{branch}:{path}"],
+            cwd=repository,
+            capture_output=True,
+            check=True,
+        )
+        assert shown.stdout == content + b"more\n"
+    assert hits(canary) == []
+
+
+# --- GR7: links and odd files ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("link", "/etc/passwd"),
+        ("link", "../outside"),
+        ("pkg/link", "../../outside"),
+        ("link", "pkg/../../outside"),
+        ("link", "x" * 5000),
+    ],
+)
+def test_gr7_a_symlink_out_of_the_tree_is_refused(
+    repository: Path, mirrors: Path, name: str, target: str
+) -> None:
+    samples.commit_tree(repository, link_tree(repository, name, target))
+    refuse(repository, mirrors, f"symlink out of the tree:\n- `{name}` -> ")
+
+
+def link_tree(repository: Path, name: str, target: str) -> str:
+    entry = ("120000", samples.blob(repository, target.encode()), name.rpartition("/")[2])
+    for folder in name.split("/")[-2::-1] if "/" in name else []:
+        entry = ("040000", samples.tree(repository, entry), folder)
+    return samples.tree(repository, entry)
+
+
+def test_gr7_every_link_out_of_the_tree_is_listed(repository: Path, mirrors: Path) -> None:
+    for number in range(12):
+        (repository / f"link{number:02}").symlink_to("/etc/passwd")
+    samples.commit_all(repository, "Links")
+    with pytest.raises(RepositoryUnfit, match=r"link00(?s:.)*link09(?s:.)*and 2 more"):
+        worktree.prepare(str(repository), None, mirrors)
+
+
+def test_gr7_links_inside_the_tree_are_kept(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    for name, target in {
+        "pkg/up": "..",
+        "round": "round",
+        "gone": "nowhere",
+        "b": "pkg/up/a.py",
+    }.items():
+        (repository / name).symlink_to(target)
+    samples.commit_all(repository, "Links")
+    tree = worktree.lay_out(worktree.prepare(str(repository), None, mirrors), tmp_path / "tree")
+    assert (tree.folder / "b").read_text() == "x = 1\n"
+    assert tree.paths() == ("a.py", "pkg/b.py")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".git/HEAD",
+        ".git/config",
+        ".git/packed-refs",
+        ".git/shallow",
+        ".git/refs/heads/pipe",
+        ".git/objects/pack/x.idx",
+        ".git/index",
+    ],
+)
+def test_gr7_a_pipe_in_the_git_directory_does_not_hang(
+    repository: Path, mirrors: Path, place: str
+) -> None:
+    (repository / place).unlink(missing_ok=True)
+    os.mkfifo(repository / place)
+    start = time.monotonic()
+    refuse(repository, mirrors, "is not a regular file")
+    assert time.monotonic() - start < 5
+
+
+def test_gr7_odd_files_in_the_work_tree_do_not_hang(
+    repository: Path, mirrors: Path, tmp_path: Path
+) -> None:
+    (repository / "a.py").unlink()
+    os.mkfifo(repository / "a.py")
+    os.mkfifo(repository / "untracked")
+    start = time.monotonic()
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    assert checkout.uncommitted >= 1
+    assert time.monotonic() - start < 10
+    assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
+    assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
+
+
+def test_gr7_a_pipe_that_git_waits_for_is_given_up(repository: Path, tmp_path: Path) -> None:
+    os.mkfifo(repository / ".gitignore")
+    start = time.monotonic()
+    user = source.find(str(repository))
+    with source.viewed(user, tmp_path / "view", None) as view:  # noqa: SIM117
+        with pytest.raises(GitFailed, match="git status took longer than 1 seconds"):
+            source.uncommitted(user, view, seconds=1)
+    assert time.monotonic() - start < 10
+    assert not (tmp_path / "view").exists()
+
+
+# --- GR8: bombs and names --------------------------------------------------------------------
+
+
+def refused_soon(
+    repository: Path, mirrors: Path, words: str, base: str | None = None, **limits: int
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(RepositoryUnfit, match=words):
+        worktree.prepare(str(repository), base, mirrors, **limits)
+    assert time.monotonic() - start < 5
+    assert not list(mirrors.glob("*.git")), "refused before anything is copied"
+
+
+def test_gr8_ten_billion_paths_are_refused_at_once(repository: Path, mirrors: Path) -> None:
+    below = ("100644", samples.blob(repository, b"boom\n"))
+    for _ in range(10):
+        made = samples.tree(repository, *((*below, f"d{number}") for number in range(10)))
+        below = ("040000", made)
+    samples.commit_tree(repository, made)
+    refused_soon(repository, mirrors, "more than 100,000 files")
+
+
+def test_gr8_a_bomb_beside_the_base_is_refused_at_once(repository: Path, mirrors: Path) -> None:
+    git(repository, "branch", "small")
+    below = ("100644", samples.blob(repository, b"boom\n"))
+    for _ in range(10):
+        made = samples.tree(repository, *((*below, f"d{number}") for number in range(10)))
+        below = ("040000", made)
+    samples.commit_tree(repository, made)
+    refused_soon(repository, mirrors, "more than 100,000 files", base="small")
+
+
+def test_gr8_endless_folders_without_a_file_are_refused_at_once(
+    repository: Path, mirrors: Path
+) -> None:
+    made = git(repository, "hash-object", "-w", "-t", "tree", "--stdin", stdin=b"")
+    for _ in range(30):
+        made = samples.tree(repository, *(("040000", made, name) for name in "ab"))
+    samples.commit_tree(repository, made)
+    refused_soon(repository, mirrors, "more than 100,000 files or folders")
+
+
+def test_gr8_a_huge_file_is_refused_before_it_is_copied(repository: Path, mirrors: Path) -> None:
+    samples.put(repository, {"huge": b"\0" * 30_000_000, "large": b"\1" * 30_000_000})
+    samples.commit_all(repository, "Huge")
+    refused_soon(repository, mirrors, "larger than 50 MB.*MAX_TREE_MB", max_bytes=50 * 1024**2)
+    assert worktree.prepare(str(repository), None, mirrors).base_branch == "main"
+
+
+def test_gr8_a_million_refs_are_refused(repository: Path, mirrors: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    lines = "".join(f"{head} refs/tags/t{number:07}\n" for number in range(1_000_000))
+    (repository / ".git" / "packed-refs").write_text(
+        f"# pack-refs with: peeled fully-peeled sorted \n{head} refs/heads/main\n{lines}"
+    )
+    refused_soon(repository, mirrors, "more than 100,000 branches and tags.*--single-branch")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "new\nline",
+        "tab\t",
+        "esc\x1b[2J",
+        "\u202egpj.exe",
+        "-rf",
+        "back\\slash",
+        "bad\udcff",
+        "x" * 300,
+    ],
+)
+def test_gr8_names_that_cannot_be_worked_with_are_refused(
+    repository: Path, mirrors: Path, name: str
+) -> None:
+    content = samples.blob(repository, b"")
+    samples.commit_tree(repository, samples.tree(repository, ("100644", content, name)))
+    with pytest.raises(RepositoryUnfit, match="names that cannot be worked with:\n- ") as refusal:
+        worktree.prepare(str(repository), None, mirrors)
+    message = refusal.value.message
+    assert all(c == "\n" or c.isprintable() for c in message), "shown inert"
+    message.encode()
+
+
+@pytest.mark.parametrize(
+    "name", [".git", ".GIT", "git~1", ".git ", ".g\u200cit", "\uff0egit", ".git::$DATA", ".."]
+)
+def test_gr8_look_alikes_of_the_git_folder_are_refused(
+    repository: Path, mirrors: Path, name: str
+) -> None:
+    inner = samples.tree(repository, ("100755", samples.blob(repository, b"#!/bin/sh\n"), "x"))
+    samples.commit_tree(repository, samples.tree(repository, ("040000", inner, name)))
+    refuse(repository, mirrors, "names that cannot be worked with")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("README", "readme"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("a.py", "a\u200b.py"),
+        ("main", "\uff4dain"),
+    ],
+)
+def test_gr8_names_that_look_the_same_are_refused(
+    repository: Path, mirrors: Path, one: str, other: str
+) -> None:
+    content = samples.blob(repository, b"")
+    made = samples.tree(repository, ("100644", content, one), ("100644", content, other))
+    samples.commit_tree(repository, made)
+    refuse(repository, mirrors, "differ only in case, or in how they are encoded")

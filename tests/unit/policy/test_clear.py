@@ -1,0 +1,267 @@
+"""`policy.clear`: the one way from Change to ClearedChange."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import agent
+import repo_config
+from agent import testing
+from agent.domain import (
+    Change,
+    ChangedFile,
+    Environment,
+    Prepared,
+    Reason,
+    Run,
+    Severity,
+    Ticket,
+)
+from agent.errors import PolicyRefused, RunStopped
+from agent.policy import registry
+from agent.ports import RoomResult
+from agent.services import Services
+from agent.settings import Settings
+from agent.stages import checkout, policy
+from tests.unit.policy import cases
+
+MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
+
+
+def judge(after, base=None, **keys):
+    made, tree = cases.change(after, base or {"app/models.py": MODELS})
+    return policy.judge(made, cases.config(**keys), cases.project("3.9"), tree)
+
+
+def test_an_ordinary_change_is_cleared_without_remarks():
+    cleared = judge({"app/models.py": MODELS + "\n\nclass Item:\n    pass\n"})
+    assert cleared.findings == ()
+    assert cleared.change.paths == ("app/models.py",)
+
+
+def test_remarks_go_with_the_cleared_change():
+    cleared = judge({"conftest.py": "import pytest\n"})
+    assert [finding.severity for finding in cleared.findings] == [Severity.REVIEW]
+
+
+def test_a_refusal_names_every_finding_of_every_rule_with_its_place_and_the_way_out():
+    with pytest.raises(PolicyRefused) as refused:
+        judge(
+            {
+                ".github/workflows/x.yml": "a\n",
+                "app/a.py": "x = 1\nimport tomllib\n",
+                "app/b.py": "\n\n\nimport requests\n",
+                "conftest.py": "x = 1\n",
+                "lib.so": b"\x7fELF\0",
+            },
+            http_client="httpx",
+            scope={"max_files": 4},
+        )
+    error = refused.value
+    lines = error.message.splitlines()[1:]
+    assert len(lines) == 5
+    assert any("paths: .github/workflows/x.yml is added, but it is protected" in x for x in lines)
+    assert any("python-syntax: app/a.py:2 uses `tomllib`" in x for x in lines)
+    assert any("http-client: app/b.py:4 brings in requests" in x for x in lines)
+    assert any("size: lib.so has binary content" in x for x in lines)
+    assert any("size: The change touches 5 files" in x for x in lines)
+    assert all(line.endswith(".") for line in lines)
+    for finding in error.findings:
+        if finding.severity is Severity.BLOCK:
+            assert finding.fix in error.message
+    assert any(finding.rule == "gate-files" for finding in error.findings)
+
+
+def test_a_refusal_is_an_expected_end_and_survives_pickling():
+    with pytest.raises(PolicyRefused) as refused:
+        judge({".git/config": "x\n"})
+    error = refused.value
+    assert isinstance(error, RunStopped)
+    assert error.reason is Reason.POLICY
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is PolicyRefused
+    assert copy.findings == error.findings
+    assert copy.message == error.message
+
+
+def test_the_rules_have_distinct_names_and_say_why_they_exist():
+    names = [rule.RULE for rule in registry.RULES]
+    assert names == ["paths", "size", "gate-files", "python-syntax", "http-client"]
+    assert len(set(names)) == len(names)
+    assert all(len((rule.__doc__ or "").splitlines()) > 3 for rule in registry.RULES)
+
+
+def test_every_module_with_a_rule_is_registered():
+    folder = Path(agent.__file__).parent / "policy"
+    with_rule = {
+        path.stem for path in folder.glob("*.py") if "\nRULE = " in path.read_text("utf-8")
+    }
+    registered = {getattr(rule, "__name__", "").rpartition(".")[2] for rule in registry.RULES}
+    assert with_rule == registered
+
+
+def _makes_cleared_change(node: ast.AST) -> bool:
+    """Whether a node calls ClearedChange, or one of its makers such as model_construct."""
+    if not isinstance(node, ast.Call):
+        return False
+    return any(
+        "ClearedChange" in {getattr(part, "id", None), getattr(part, "attr", None)}
+        for part in ast.walk(node.func)
+    )
+
+
+def test_nothing_else_in_the_code_makes_a_cleared_change():
+    makers = set()
+    modules = [
+        path
+        for package in (agent, repo_config)
+        for path in Path(package.__file__).parent.rglob("*.py")
+    ]
+    assert len(modules) > 30
+    for path in modules:
+        tree = ast.parse(path.read_bytes())
+        if any(_makes_cleared_change(node) for node in ast.walk(tree)):
+            makers.add(path.relative_to(Path(agent.__file__).parent).as_posix())
+    assert makers == {"stages/policy.py"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ClearedChange(change=c, findings=())",
+        "domain.ClearedChange(change=c, findings=())",
+        "ClearedChange.model_construct(change=c)",
+        "domain.ClearedChange.model_validate_json(text)",
+    ],
+)
+def test_the_search_for_makers_finds_each_way(text):
+    assert any(_makes_cleared_change(node) for node in ast.walk(ast.parse(text)))
+
+
+def _large_repository() -> dict[str, str | bytes]:
+    """5,000 modules of 40 classes, each importing from ten others."""
+    base: dict[str, str | bytes] = {}
+    for package in range(50):
+        base[f"app{package}/__init__.py"] = ""
+        for number in range(99):
+            others = [((package + step) % 50, (number + step) % 99) for step in range(1, 11)]
+            imports = "".join(f"from app{p}.m{n} import P{p}M{n}C1\n" for p, n in others)
+            body = "".join(
+                f"\n\nclass P{package}M{number}C{n}:\n    def run(self, a, b=None):\n"
+                f"        return self.other(a) + {n}\n"
+                for n in range(40)
+            )
+            base[f"app{package}/m{number}.py"] = f"import requests\n{imports}{body}"
+    return base
+
+
+def test_twenty_files_in_a_repository_of_five_thousand_take_less_than_two_seconds():
+    base = _large_repository()
+    assert len(base) >= 5000
+    after: dict[str, str | bytes | None] = {}
+    for package in range(20):
+        path = f"app{package}/m{package}.py"
+        more = "\n\ndef added():\n    from app1.m1 import P1M1C2\n    return P1M1C2().run(1)\n"
+        after[path] = cases.as_bytes(base[path]).decode() + more
+    made, tree = cases.change(dict(after), base)
+    config = cases.config(http_client="httpx")
+    # The processor's time, since other tests may run beside this one.
+    begun = time.process_time()
+    cleared = policy.judge(made, config, cases.project("3.9"), tree)
+    seconds = time.process_time() - begun
+    assert cleared.findings == ()
+    assert seconds < 2, seconds
+    assert len(tree.reads) < 250
+
+
+def test_a_change_that_lies_about_its_base_is_refused():
+    tree = cases.DictTree({"a.py": b"x = 1\n"})
+    made = Change(
+        base_commit="0" * 40, files=(ChangedFile(path="b.py", before=b"y\n", after=b"z\n"),)
+    )
+    with pytest.raises(PolicyRefused, match="no regular file in the base commit"):
+        policy.judge(made, cases.config(), cases.project(), tree)
+
+
+def _git(folder: Path, *args: str) -> None:
+    subprocess.run(
+        ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *args],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+
+
+def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[str]]:
+    """Check a real repository out, as a run does."""
+    said: list[str] = []
+    ticket = Ticket(ticket_id="1", title="t", body="b", digest="d")
+    sandbox = testing.FakeSandbox(
+        lambda order: RoomResult(exit_code=0, output="", output_bytes=0, seconds=0)
+    )
+    svc = Services(
+        settings=Settings(home=home),
+        forge=testing.FakeForge(ticket),
+        sandbox=sandbox,
+        index=None,  # type: ignore[arg-type] # nothing here asks the index
+        say=said.append,
+    )
+    run = Run(run_id="r1", repository=str(repository), ticket="t.md", started=0)
+    base = checkout.prepare(run, svc)
+    contract = checkout.contract(run, base, svc)
+    environment = Environment(
+        key="k",
+        path="/e",
+        gate_path="/g",
+        scripts_path="/s",
+        python="3.11.7",
+        interpreter_mounts=(),
+        interpreter="/p",
+        sources=(),
+        packages=(),
+    )
+    prepared = Prepared(run=run, checkout=base, contract=contract, environment=environment)
+    return prepared, svc, said
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github/mergewright.yml").write_text("version: 1\nhttp_client: httpx\n")
+    (tmp_path / "net.py").write_text("import requests\n")
+    (tmp_path / "link.py").symlink_to("net.py")
+    _git(tmp_path, "init", "-q", "-b", "main")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_base(repository, home):
+    prepared, svc, said = _prepared(repository, home)
+    # The user's own files and our copy may change in the meantime: the base commit counts.
+    (repository / ".github/mergewright.yml").write_text("version: 1\nhttp_client: any\n")
+    commit = prepared.checkout.commit
+    file = ChangedFile(path="a.py", before=None, after=b"from net import requests\n")
+    with pytest.raises(PolicyRefused, match=r"http-client: a.py:1 .* through another module"):
+        policy.clear(Change(base_commit=commit, files=(file,)), prepared, svc)
+    cleared = policy.clear(
+        Change(base_commit=commit, files=(file.model_copy(update={"after": b"import httpx\n"}),)),
+        prepared,
+        svc,
+    )
+    assert cleared.findings == ()
+    assert "5 rules allow the change" in said[-1]
+
+
+def test_clear_refuses_to_edit_a_link_of_the_base(repository, home):
+    prepared, svc, _ = _prepared(repository, home)
+    file = ChangedFile(path="link.py", before=b"net.py", after=b"x = 1\n")
+    with pytest.raises(PolicyRefused, match="a link"):
+        policy.clear(Change(base_commit=prepared.checkout.commit, files=(file,)), prepared, svc)

@@ -1,0 +1,239 @@
+"""The admin list, forms and serializers: the right list is found, and only it changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.recipes.trees import SHOP, edited, form, questions, settle
+
+ADMIN = "from django.contrib import admin\n\nfrom .models import Customer, Shop\n\n\n"
+REGISTERED = ADMIN + "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
+
+
+def listed(before: str, path: str = "shop/admin.py", wish: str = "show_in_admin_list") -> str:
+    """The file after the edit."""
+    after = edited(form(**{wish: "Yes"}), SHOP | {path: before})
+    return after.get(path, before.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('("name", "email")', '("name", "email", "nickname")'),
+        ('("name",)', '("name", "nickname")'),
+        ('["name", "email"]', '["name", "email", "nickname"]'),
+        ("['name', 'email',]", "['name', 'email', 'nickname',]"),
+        ("()", "('nickname',)"),
+        ("[]", "['nickname']"),
+        ('"name", "email"', '"name", "email", "nickname"'),
+        ('(\n        "name",\n        "email",\n    )',
+         '(\n        "name",\n        "email",\n        "nickname",\n    )'),
+        ('[\n        "name",  # who\n        "email"  # where\n    ]',
+         '[\n        "name",  # who\n        "email",  # where\n        "nickname"\n    ]'),
+        ('("name",\n                    "email")',
+         '("name",\n                    "email",\n                    "nickname")'),
+        ('[\n        "name", "email",\n    ]', '[\n        "name", "email", "nickname",\n    ]'),
+        ('("name", *MORE)', '("name", *MORE, "nickname")'),
+        ('["name", linked]', '["name", linked, "nickname"]'),
+        ('("a_rather_long_name", "another_rather_long_name", "and_yet_one_more_of_them")',
+         '(\n        "a_rather_long_name",\n        "another_rather_long_name",\n'
+         '        "and_yet_one_more_of_them",\n        "nickname",\n    )'),
+        ('("name", "nickname")', '("name", "nickname")'),
+    ],
+)  # fmt: skip
+def test_the_list_keeps_its_shape(before: str, after: str) -> None:
+    quoted = after.replace("'nickname'", '"nickname"') if "'name'" not in after else after
+    tail = "\n    search_fields = ['name']\n" if "'name'" in after else "\n"
+    head = REGISTERED + "    list_display = "
+    assert listed(head + before + tail) == head + quoted + tail
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        ("    pass\n", '    list_display = ("__str__", "nickname")\n'),
+        ("    search_fields = []\n",
+         '    list_display = ("__str__", "nickname")\n    search_fields = []\n'),
+        ('    """Doc."""\n\n    search_fields = []\n',
+         '    """Doc."""\n\n    list_display = ("__str__", "nickname")\n    search_fields = []\n'),
+    ],
+)  # fmt: skip
+def test_without_a_list_one_is_added(body: str, after: str) -> None:
+    assert listed(REGISTERED + body) == REGISTERED + after
+
+
+@pytest.mark.parametrize(
+    "registration",
+    [
+        "admin.site.register(Customer, CustomerAdmin)\n",
+        "admin.site.register([Shop, Customer], CustomerAdmin)\n",
+        "admin.site.register(Customer, admin_class=CustomerAdmin)\n",
+        "if True:\n    admin.site.register(Customer, CustomerAdmin)\n",
+    ],
+)
+def test_registrations_by_call_are_found(registration: str) -> None:
+    head = ADMIN + "class CustomerAdmin(admin.ModelAdmin):\n    list_display = "
+    assert listed(f'{head}("name",)\n\n\n{registration}') == (
+        f'{head}("name", "nickname")\n\n\n{registration}'
+    )
+
+
+def test_registrations_by_decorator_with_aliases_are_found() -> None:
+    head = (
+        "from django.contrib.admin import ModelAdmin, register\nfrom shop import models as m\n\n\n"
+        "@register(m.Shop, m.Customer)\nclass Both(ModelAdmin):\n    list_display = "
+    )
+    assert listed(head + '["name"]\n') == head + '["name", "nickname"]\n'
+
+
+def test_an_inherited_list_is_extended_not_changed() -> None:
+    base = ADMIN + "class Base(admin.ModelAdmin):\n    list_display = ('name',)\n\n\n"
+    own = "@admin.register(Customer)\nclass CustomerAdmin(Base):\n"
+    assert listed(base + own + "    pass\n") == (
+        base + own + "    list_display = (*Base.list_display, 'nickname')\n"
+    )
+
+
+def test_a_list_of_an_installed_admin_is_extended() -> None:
+    head = "from django.contrib.auth.admin import UserAdmin\n" + ADMIN
+    own = "@admin.register(Customer)\nclass CustomerAdmin(UserAdmin):\n"
+    assert listed(head + own + "    pass\n") == (
+        head + own + '    list_display = (*UserAdmin.list_display, "nickname")\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("x = 1\n",
+         "No ModelAdmin for shop.Customer was found. Which class is to list `nickname`? If there "
+         "is none yet, it is a ticket of its own."),
+        (ADMIN + "admin.site.register(Customer)\n",
+         "shop.Customer is registered without a ModelAdmin class (shop/admin.py:6), so there is no "
+         "list_display to add `nickname` to. Give it a ModelAdmin class first, or leave the admin "
+         "list out."),
+        (REGISTERED + "    list_display = columns()\n",
+         "CustomerAdmin (shop/admin.py:7) works its list_display out (`columns()`); only a literal "
+         "tuple or list can be extended safely. How is `nickname` to get into it?"),
+        (REGISTERED + '    list_display = ("a",) + MORE\n',
+         "CustomerAdmin (shop/admin.py:7) works its list_display out (`('a',) + MORE`); only a "
+         "literal tuple or list can be extended safely. How is `nickname` to get into it?"),
+        (REGISTERED + "    list_display = ()\n    list_display = ('a',)\n",
+         "CustomerAdmin (shop/admin.py:7) sets list_display 2 times. Which one is to get "
+         "`nickname`?"),
+        (REGISTERED + "    def get_list_display(self, request):\n        return ()\n",
+         "CustomerAdmin (shop/admin.py:7) works its list out in get_list_display() "
+         "(shop/admin.py:7). How is `nickname` to get into the list?"),
+        (REGISTERED + "    pass\n\n\nclass Other(admin.ModelAdmin):\n    pass\n\n\n"
+         "site.register(Customer, Other)\n",
+         "shop.Customer has several ModelAdmin classes: CustomerAdmin (shop/admin.py:7), Other "
+         "(shop/admin.py:11). Which one is to list `nickname`?"),
+    ],
+)  # fmt: skip
+def test_what_the_admin_leaves_open_is_asked(text: str, question: str) -> None:
+    assert questions(form(show_in_admin_list="Yes"), SHOP | {"shop/admin.py": text}) == (question,)
+
+
+def test_a_named_admin_settles_which() -> None:
+    text = REGISTERED + "    pass\n\n\nclass Other(admin.ModelAdmin):\n    list_display = ()\n\n\n"
+    text += "site.register(Customer, Other)\n"
+    files = SHOP | {"shop/admin.py": text}
+    listing = settle(form(show_in_admin_list="Other"), files).listings[0]
+    assert listing.place.class_name == "Other"
+    assert questions(form(show_in_admin_list="Third"), files) == (
+        "There is no ModelAdmin `Third` for shop.Customer. Known are CustomerAdmin "
+        "(shop/admin.py:7), Other (shop/admin.py:11). Which one is meant?",
+    )
+
+
+def test_yes_and_no_is_a_contradiction() -> None:
+    body = form(show_in_admin_list="Yes") + "\n\nDon't show it in the admin.\n"
+    assert questions(body, SHOP | {"shop/admin.py": REGISTERED + "    pass\n"}) == (
+        "The ticket says both yes and no to the admin: yes (the heading “Show in admin list”), no "
+        "(“Don't show it in the admin.”). Which holds?",
+    )
+
+
+def test_relations_to_many_are_not_shown_in_a_list() -> None:
+    body = form(show_in_admin_list="Yes", field_type="ManyToManyField", options="to=Shop")
+    assert questions(body, SHOP | {"shop/admin.py": REGISTERED + "    pass\n"}) == (
+        "Django cannot show a ManyToManyField in list_display. Leave the admin list out, or ask "
+        "for a method that shows it in a ticket of its own.",
+    )
+
+
+FORM = "from django import forms\nfrom shop.models import Customer\n\n\n"
+SERIALIZER = "from rest_framework import serializers as s\nfrom shop import models\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "base", "wish"),
+    [
+        (FORM, "forms.ModelForm", "add_to_form"),
+        (SERIALIZER, "s.ModelSerializer", "add_to_serializer"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("fields", "after"),
+    [
+        ('fields = ("name",)', 'fields = ("name", "nickname")'),
+        ('fields = [\n            "name",\n        ]',
+         'fields = [\n            "name",\n            "nickname",\n        ]'),
+        ('fields = "__all__"', 'fields = "__all__"'),
+        ('exclude = ("email",)', 'exclude = ("email",)'),
+    ],
+)  # fmt: skip
+def test_forms_and_serializers(head: str, base: str, wish: str, fields: str, after: str) -> None:
+    model = "Customer" if "forms" in base else "models.Customer"
+    text = f"{head}class Thing({base}):\n    class Meta:\n        model = {model}\n        "
+    assert listed(f"{text}{fields}\n", "shop/things.py", wish) == f"{text}{after}\n"
+
+
+def test_inherited_fields_of_a_form_are_extended() -> None:
+    head = (
+        FORM + "class Base(forms.ModelForm):\n    class Meta:\n        model = Customer\n"
+        '        fields = ["name"]\n\n\nclass Long(Base):\n    class Meta(Base.Meta):\n'
+    )
+    body = form(add_to_form="Long")
+    after = edited(body, SHOP | {"shop/forms.py": head + "        labels = {}\n"})
+    assert after["shop/forms.py"].decode() == (
+        head + '        fields = (*Base.Meta.fields, "nickname")\n        labels = {}\n'
+    )
+
+
+def test_forms_are_told_from_filters_and_tests() -> None:
+    files = SHOP | {
+        "shop/forms.py": FORM + "class A(forms.ModelForm):\n    class Meta:\n"
+        "        model = Customer\n        fields = []\n",
+        "shop/filters.py": "import django_filters\nfrom .forms import forms\nfrom .models import "
+        "Customer\n\n\nclass AFilterForm(django_filters.FilterSet):\n    class Meta:\n"
+        "        model = Customer\n        fields = []\n",
+        "shop/tests/test_forms.py": FORM + "class B(forms.ModelForm):\n    class Meta:\n"
+        "        model = Customer\n        fields = []\n",
+    }
+    assert [one.place.class_name for one in settle(form(add_to_form="yes"), files).listings] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "question"),
+    [
+        ('exclude = ["nickname"]',
+         "A (shop/forms.py:5) excludes `nickname`. Is it to be shown or not?"),
+        ("fields = NAMES", "A (shop/forms.py:5) works its fields out (`NAMES`); only a literal "
+         "tuple or list can be extended safely. How is `nickname` to get into it?"),
+        ("labels = {}", "A (shop/forms.py:5) has neither `fields` nor `exclude` that can be read. "
+         "Where is `nickname` to be listed?"),
+    ],
+)  # fmt: skip
+def test_what_a_form_leaves_open_is_asked(meta: str, question: str) -> None:
+    text = f"{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n"
+    files = SHOP | {"shop/forms.py": f"{text}        {meta}\n"}
+    assert questions(form(add_to_form="yes"), files) == (question,)
+
+
+def test_what_needs_no_change_is_said() -> None:
+    text = f'{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n'
+    files = SHOP | {"shop/forms.py": text + '        fields = "__all__"\n'}
+    listing = settle(form(add_to_form="yes"), files).listings[0]
+    assert (listing.action, listing.why) == ("nothing", "it shows all fields")
+    assert set(edited(form(add_to_form="yes"), files)) == {"shop/models.py"}

@@ -1,0 +1,158 @@
+"""Models are found in code as Django would find them: apps, packages, aliases, inheritance."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agent.recipes.add_field.models_index import ModelsIndex
+from tests.unit.recipes.trees import SHOP, DictTree, app, edited, form, models_file, project, settle
+
+MODELS = "from django.db import models\n\n\n"
+BODY = "    a = models.TextField()\n"
+
+
+def labels(files: dict[str, str], *python_path: str) -> list[str]:
+    return [model.label for model in ModelsIndex(DictTree(files), python_path).models]
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ("from django.db import models as m\n", "m.Model"),
+        ("from django.db.models import *\n", "Model"),
+        ("from django.db.models.base import Model as Row\n", "Row"),
+        ("import django.db.models\n", "django.db.models.Model"),
+        ("from django.contrib.gis.db import models\n", "models.Model"),
+        ("from shop.basis import Basis\n", "Basis"),
+        ("from . import basis\n", "basis.Basis"),
+        ("from .reexport import *\n", "Basis"),
+        ("from polymorphic.models import PolymorphicModel\n", "PolymorphicModel"),
+        ("from wagtail.models import Page\n", "Page"),
+        ("try:\n    from fast import Model\nexcept ImportError:\n    from django.db.models import "
+         "Model\n", "Model"),
+    ],
+)  # fmt: skip
+def test_bases_are_followed_through_imports(head: str, base: str) -> None:
+    files = app("shop", f"{head}\n\nclass Customer({base}):\n    class Meta:\n        pass\n") | {
+        "shop/basis.py": MODELS + "class Basis(models.Model):\n    class Meta:\n"
+        "        abstract = True\n",
+        "shop/reexport.py": "from shop.basis import Basis\n",
+    }
+    if "try:" in head:
+        files["shop/models.py"] = files["shop/models.py"].replace(
+            "    class Meta:\n        pass", "    a = models.TextField()"
+        ).replace("try:", "from django.db import models\ntry:")  # fmt: skip
+    assert "shop.Customer" in labels(files)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODELS + "class Manager(models.Manager):\n    pass\n",
+        MODELS + "class Kind(models.TextChoices):\n    A = 'a'\n",
+        "from django import forms\n\n\nclass Thing(forms.ModelForm):\n    a = forms.CharField()\n",
+        "from pydantic import BaseModel\n\n\nclass Thing(BaseModel):\n    a: int = Field()\n",
+        "from rest_framework import serializers\n\n\nclass Thing(serializers.ModelSerializer):\n"
+        "    a = serializers.CharField()\n",
+        "class Mixin:\n    a = models.TextField()\n",
+        "class Loop(Loop):\n    a = models.TextField()\n",
+    ],
+)
+def test_what_is_no_model_is_not_taken_for_one(text: str) -> None:
+    assert labels(app("shop", text)) == []
+
+
+def test_apps_by_folder_config_and_meta() -> None:
+    model = MODELS + "class {}(models.Model):\n" + BODY
+    files = (
+        app("project/apps/shop", model.format("A"))
+        | app("billing", model.format("B"))
+        | {
+            "billing/apps.py": "from django.apps import AppConfig\n\n\nclass C(AppConfig):\n"
+            "    name = 'billing'\n    label = 'money'\n",
+            "billing/models.py": model.format("B")
+            + "\n    class Meta:\n        app_label = 'project_shop'\n",
+            "billing/more/__init__.py": "",
+            "billing/more/rows.py": model.format("C"),
+            "project/apps/shop/apps.py": "from django.apps import AppConfig\n\n\n"
+            "class C(AppConfig):\n    name = 'project.apps.shop'\n    label = 'project_shop'\n",
+        }
+    )
+    assert labels(files) == ["project_shop.B", "money.C", "project_shop.A"]
+
+
+def test_packages_of_models_and_sub_folders() -> None:
+    files = app("src/shop", "") | {
+        "src/shop/models/__init__.py": "from .people import Customer\n",
+        "src/shop/models/people.py": MODELS + "class Customer(models.Model):\n" + BODY,
+    }
+    del files["src/shop/models.py"]
+    assert labels(files, "src") == ["shop.Customer"]
+    body = form(add_a_test="yes")
+    files["src/shop/tests/test_x.py"] = "def test_x():\n    pass\n"
+    settled = settle(body, files, detected=project(python_path=("", "src")))
+    assert settled.place.path == "src/shop/models/people.py"
+    assert settled.carriers[0].migrations == "src/shop/migrations"
+    assert settled.test is not None
+    assert settled.test.model_module == "shop.models"
+
+
+def test_an_app_config_says_under_which_name_a_folder_is_imported() -> None:
+    files = {
+        path.replace("shop/", "apps/shop/"): text
+        for path, text in SHOP.items()
+    } | {
+        "apps/shop/apps.py": "from django.apps import AppConfig\n\n\nclass C(AppConfig):\n"
+        "    name = 'apps.shop'\n",
+        "apps/shop/test_x.py": "def test_x():\n    pass\n",
+    }  # fmt: skip
+    settled = settle(form(add_a_test="yes"), files)
+    assert settled.test is not None
+    assert settled.test.model_module == "apps.shop.models"
+
+
+def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
+    files = models_file(
+        "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\n"
+        "class Middle(Base):\n    class Meta:\n        abstract = True\n\n\n"
+        "class Customer(Middle):\n" + BODY + "\n\nclass Gold(Customer):\n    pass\n"
+    ) | app("crm", "from shop.models import Base\n\n\nclass Lead(Base):\n    pass\n")
+    settled = settle(form(model="shop.Base"), files)
+    assert settled.abstract
+    assert [(one.app_label, one.model) for one in settled.carriers] == [
+        ("crm", "Lead"), ("shop", "Customer"),
+    ]  # fmt: skip
+    assert settled.remarks[-1] == (
+        "shop.Base is abstract: its concrete children get the column (crm.Lead, shop.Customer)."
+    )
+    after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()
+    assert "class Base(models.Model):\n    nickname = models.CharField" in after
+
+
+def test_an_abstract_model_without_children_needs_no_migration() -> None:
+    from tests.unit.recipes.trees import RECIPE
+
+    files = models_file("class Base(models.Model):\n    class Meta:\n        abstract = True\n")
+    settled = settle(form(model="shop.Base"), files)
+    assert settled.carriers == ()
+    assert RECIPE.produce(settled.model_dump_json(), project()) is None
+
+
+def test_a_custom_field_type_of_the_file_may_be_used() -> None:
+    files = models_file(
+        "class Customer(models.Model):\n" + BODY,
+        "from django.db import models\nfrom phonenumber_field.modelfields import PhoneNumberField\n",
+    )
+    body = form(field_type="PhoneNumberField", options="null=True, region='DE'")
+    after = edited(body, files)["shop/models.py"].decode()
+    assert '    nickname = PhoneNumberField(null=True, region="DE")\n' in after
+
+
+def test_ten_thousand_files_are_indexed_in_seconds() -> None:
+    filler = "import os\n\n\nclass Thing(Base):\n    def run(self):\n        return 1\n" * 5
+    files = SHOP | {f"lib/part{n // 100}/mod{n}.py": filler for n in range(10_000)}
+    start = time.perf_counter()
+    assert labels(files) == ["shop.Shop", "shop.Customer"]
+    assert time.perf_counter() - start < 5

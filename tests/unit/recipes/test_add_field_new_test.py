@@ -1,0 +1,147 @@
+"""The test that is written: in the repository's style, in its place, and with meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.recipes.trees import SHOP, edited, form, project, questions, settle
+
+FUNCTIONS = "import pytest\n\n\n@pytest.mark.django_db\ndef test_one():\n    assert True\n"
+CLASSES = "from django.test import TestCase\n\n\nclass OneTests(TestCase):\n    pass\n"
+SIMPLE = SHOP | {
+    "shop/models.py": "from django.db import models\n\n\nclass Customer(models.Model):\n"
+    "    name = models.CharField(max_length=100)\n"
+}
+
+
+def written(path: str, files: dict[str, str], runner: str = "pytest", **facts: str) -> str:
+    after = edited(form(add_a_test="yes", **facts), files, detected=project(runner))
+    return after[path].decode()
+
+
+def test_functions_where_the_app_has_functions() -> None:
+    files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": FUNCTIONS}
+    assert written("shop/tests/test_customer_nickname.py", files) == (
+        "import pytest\nfrom django.db import models\n\nfrom shop.models import Customer\n\n\n"
+        "def test_customer_has_nickname():\n"
+        '    field = Customer._meta.get_field("nickname")\n\n'
+        "    assert isinstance(field, models.CharField)\n"
+        "    assert field.max_length == 50\n"
+        "    assert field.blank is True\n"
+        "    assert field.null is False\n\n\n"
+        "@pytest.mark.django_db\n"
+        "def test_nickname_of_a_new_customer():\n"
+        "    customer = Customer()\n"
+        "    customer.save()\n"
+        "    customer.refresh_from_db()\n\n"
+        '    assert customer.nickname == ""\n'
+    )
+
+
+def test_classes_where_the_app_has_classes() -> None:
+    files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": CLASSES}
+    assert written("shop/tests/test_customer_nickname.py", files) == (
+        "from django.db import models\nfrom django.test import TestCase\n\n"
+        "from shop.models import Customer\n\n\n"
+        "class CustomerNicknameTests(TestCase):\n"
+        "    def test_customer_has_nickname(self):\n"
+        '        field = Customer._meta.get_field("nickname")\n\n'
+        "        self.assertIsInstance(field, models.CharField)\n"
+        "        self.assertEqual(field.max_length, 50)\n"
+        "        self.assertTrue(field.blank)\n"
+        "        self.assertFalse(field.null)\n\n"
+        "    def test_nickname_of_a_new_customer(self):\n"
+        "        customer = Customer()\n"
+        "        customer.save()\n"
+        "        customer.refresh_from_db()\n\n"
+        '        self.assertEqual(customer.nickname, "")\n'
+    )
+
+
+def test_a_single_module_of_tests_is_appended_to() -> None:
+    before = "from django.test import TestCase\n\nfrom .models import Shop\n\n\nclass A(TestCase):\n"
+    before += "    def test_a(self):\n        self.assertTrue(Shop)\n"
+    files = SHOP | {"shop/tests.py": before}
+    settled = settle(form(add_a_test="yes"), files, detected=project("django"))
+    assert settled.test is not None and settled.test.append
+    after = written("shop/tests.py", files, "django")
+    assert after.startswith(
+        "from django.db import models\nfrom django.test import TestCase\n\n"
+        "from .models import Customer, Shop\n\n\nclass A(TestCase):\n    def test_a(self):\n"
+        "        self.assertTrue(Shop)\n\n\nclass CustomerNicknameTests(TestCase):\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("siblings", "path"),
+    [
+        ({"shop/tests/test_a.py": FUNCTIONS}, "shop/tests/test_customer_nickname.py"),
+        ({"shop/test_a.py": FUNCTIONS}, "shop/test_customer_nickname.py"),
+        ({"shop/tests/a_test.py": FUNCTIONS}, "shop/tests/customer_nickname_test.py"),
+        ({"tests/shop/test_a.py": FUNCTIONS, "tests/crm/test_b.py": FUNCTIONS},
+         "tests/shop/test_customer_nickname.py"),
+        ({"tests/unit/test_a.py": "from shop.models import Shop\n" + FUNCTIONS,
+          "tests/web/test_b.py": FUNCTIONS}, "tests/unit/test_customer_nickname.py"),
+        ({"tests/test_b.py": FUNCTIONS}, "tests/test_customer_nickname.py"),
+        ({"tests/test_b.py": FUNCTIONS, "tests/test_c.py": FUNCTIONS,
+          "crm/test_customer_nickname.py": FUNCTIONS},
+         "tests/test_customer_nickname_field.py"),
+    ],
+)  # fmt: skip
+def test_the_file_goes_beside_its_like(siblings: dict[str, str], path: str) -> None:
+    assert path in edited(form(add_a_test="yes"), SHOP | siblings)
+
+
+def test_djangos_runner_gets_a_class_whatever_the_neighbours_are() -> None:
+    files = SHOP | {"shop/tests/test_a.py": FUNCTIONS * 3}
+    assert "(TestCase):" in written("shop/tests/test_customer_nickname.py", files, "django")
+
+
+@pytest.mark.parametrize(
+    ("change", "instance"),
+    [
+        ("", "saved"),
+        ("    age = models.IntegerField()\n", "unsaved"),
+        ("    age = models.IntegerField(null=True)\n", "saved"),
+        ("    def save(self):\n        pass\n", "unsaved"),
+        ("    def __init__(self, x):\n        pass\n", "none"),
+    ],
+)
+def test_no_instance_is_built_from_guesses(change: str, instance: str) -> None:
+    files = SIMPLE | {"shop/models.py": SIMPLE["shop/models.py"] + change}
+    files |= {"shop/test_a.py": FUNCTIONS}
+    settled = settle(form(add_a_test="yes"), files)
+    assert settled.test is not None
+    assert settled.test.instance == instance
+
+
+def test_without_a_fixed_default_only_the_field_is_tested() -> None:
+    files = SIMPLE | {"shop/test_a.py": FUNCTIONS}
+    facts = {"field_type": "IntegerField", "options": "none", "default_for_existing_rows": "3"}
+    text = written("shop/test_customer_nickname.py", files, **facts)
+    assert text.count("def test_") == 1
+    assert "assert isinstance(field, models.IntegerField)" in text
+    assert "pytest" not in text
+
+
+def test_options_are_checked_one_by_one() -> None:
+    files = SIMPLE | {"shop/test_a.py": FUNCTIONS}
+    options = "max_length=1, choices=[('a', 'A')], default='a', unique=False, help_text='x'"
+    text = written("shop/test_customer_nickname.py", files, options=options)
+    assert '    assert field.choices == [("a", "A")]\n' in text
+    assert '    assert field.help_text == "x"\n' in text
+    assert '    assert customer.nickname == "a"\n' in text
+    relation = written(
+        "shop/test_customer_nickname.py", files, field_type="ForeignKey",
+        options="to=Customer, on_delete=CASCADE, null=True, related_name='friends'",
+    )  # fmt: skip
+    assert '    assert field.remote_field.model._meta.label == "shop.Customer"\n' in relation
+    assert "    assert field.remote_field.on_delete is models.CASCADE\n" in relation
+    assert '    assert field.remote_field.related_name == "friends"\n' in relation
+
+
+def test_a_repository_without_tests_is_asked_about() -> None:
+    assert questions(form(add_a_test="yes"), SHOP) == (
+        "The ticket asks for a test, but the repository has none whose style a new one could "
+        "follow. Leave the test out, or add a first test file.",
+    )

@@ -1,0 +1,278 @@
+"""Golden tests of the edit of a model: one region is added, all else stays to the byte."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agent.errors import RequestRefused
+from tests.unit.recipes.trees import SHOP, edited, form, models_file, project
+
+NEW = "    nickname = models.CharField(max_length=50, blank=True)\n"
+
+
+def model(files: dict[str, str] | dict[str, bytes], **facts: str) -> str:
+    return edited(form(**facts), files)["shop/models.py"].decode()  # type: ignore[arg-type]
+
+
+def inserted(before: str, after: str) -> str:
+    """The one region that was added; fails when anything else differs."""
+    start = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
+                 len(before))  # fmt: skip
+    added = len(after) - len(before)
+    assert added > 0
+    while start and before[start - 1] not in "\r\n" and after[:start] == before[:start]:
+        start -= 1
+    for begin in range(start, -1, -1):
+        if after[:begin] + after[begin + added :] == before:
+            return after[begin : begin + added]
+    raise AssertionError(after)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N",
+                     id="after the last field"),
+        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N\n"
+                     "    class Meta:\n        pass\n", id="before Meta"),
+        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N"
+                     "    objects = Manager()\n    def b(self): pass\n",
+                     id="before managers and methods"),
+        pytest.param("class Customer(models.Model):\n    a = models.TextField(\n"
+                     "        null=True,\n    )  # why\n@N    # next\n    KINDS = 1\n",
+                     id="after a field of several lines"),
+        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n\n"
+                     "    b = models.TextField()\n\n    c = models.TextField()\n\n@N"
+                     "\n    d = 1\n", id="fields with blank lines between"),
+        pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N', id="docstring only"),
+        pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N\n'
+                     "    class Meta:\n        pass\n", id="docstring and Meta"),
+        pytest.param("class Customer(models.Model):\n@N\n    # why\n    def a(self):\n"
+                     "        pass\n", id="only a method"),
+        pytest.param("class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
+                     "\tdef b(self):\n\t\tpass\n", id="tabs"),
+        pytest.param("if True:\n  class Customer(models.Model):\n    a = models.TextField()\n@N",
+                     id="inside an if"),
+    ],
+)  # fmt: skip
+def test_the_field_goes_where_a_person_would_put_it(body: str) -> None:
+    """`@N` marks the place; a blank line before or after it is part of what is added."""
+    tabbed = "\t" + NEW.lstrip()
+    after = body.replace("@N", NEW).replace("@T", tabbed)
+    before = re.sub(r'("""|\))\n\n@N', r"\1\n", body)
+    before = re.sub(r"@N\n(?=    # why)", "", before).replace("@N", "").replace("@T", "")
+    head = "from django.db import models\n\n\n"
+    assert model(models_file(before)) == head + after
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        ("class Customer(models.Model):\n    pass\n", "class Customer(models.Model):\n" + NEW),
+        ("class Customer(models.Model): pass\n", "class Customer(models.Model):\n" + NEW),
+        ("class Customer(models.Model): ...  # later\n",
+         "class Customer(models.Model):\n" + NEW.rstrip() + "  # later\n"),
+        ('class Customer(models.Model):\n    """Doc."""\n    pass\n',
+         'class Customer(models.Model):\n    """Doc."""\n' + NEW),
+        ("class Customer(models.Model): a = models.TextField()\n",
+         "class Customer(models.Model):\n    a = models.TextField()\n" + NEW),
+    ],
+)  # fmt: skip
+def test_a_body_without_content_is_filled(body: str, after: str) -> None:
+    head = "from django.db import models\n\n\n"
+    assert model(models_file(body)) == head + after
+
+
+def test_no_final_newline_stays_none() -> None:
+    files = models_file("class Customer(models.Model):\n    a = models.TextField()")
+    assert model(files) == files["shop/models.py"] + "\n" + NEW.rstrip("\n")
+
+
+def test_line_ends_are_those_of_the_file() -> None:
+    text = SHOP["shop/models.py"].replace("\n", "\r\n")
+    after = edited(form(), SHOP | {"shop/models.py": text.encode()})["shop/models.py"].decode()
+    assert inserted(text, after) == NEW.replace("\n", "\r\n")
+
+
+def test_line_ends_that_cannot_be_kept_are_refused() -> None:
+    text = SHOP["shop/models.py"].replace("\n", "\r").encode()
+    with pytest.raises(RequestRefused, match="shop/models.py .* its line ends are unusual"):
+        edited(form(), SHOP | {"shop/models.py": text})
+
+
+def test_a_byte_order_mark_stays() -> None:
+    text = b"\xef\xbb\xbf" + SHOP["shop/models.py"].encode()
+    after = edited(form(), SHOP | {"shop/models.py": text})["shop/models.py"]
+    assert after == text.replace(b"# the login\n", b"# the login\n" + NEW.encode())
+
+
+def test_a_coding_cookie_is_obeyed() -> None:
+    text = ("# -*- coding: latin-1 -*-\n" + SHOP["shop/models.py"]).replace("buys", "käuft")
+    body = form(options='max_length=50, help_text="für 5 €"')
+    body += "\n\n### Default for existing rows\n\nx"
+    after = edited(body, SHOP | {"shop/models.py": text.encode("latin-1")})["shop/models.py"]
+    assert inserted(text, after.decode("latin-1")) == (
+        '    nickname = models.CharField(max_length=50, help_text="f\\xfcr 5 \\u20ac")\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"# coding: nonsense\n" + SHOP["shop/models.py"].encode(),
+        SHOP["shop/models.py"].replace("buys", "käuft").encode("latin-1"),
+        SHOP["shop/models.py"].encode() + b"def (:\n",
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_name(broken: bytes) -> None:
+    with pytest.raises(
+        RequestRefused,
+        match="^shop/models.py has a class Customer, but cannot be read as Python: .*"
+        "Repair the file",
+    ):
+        edited(form(), SHOP | {"shop/models.py": broken})
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("from django.db import models\n", "models.CharField(max_length=50, blank=True)"),
+        ("from django.db import models as m\n", "m.CharField(max_length=50, blank=True)"),
+        ("import django.db.models as dm\n", "dm.CharField(max_length=50, blank=True)"),
+        ("from django.db.models import CharField, Model, TextField\n",
+         "CharField(max_length=50, blank=True)"),
+        ("from django.contrib.gis.db import models\n",
+         "models.CharField(max_length=50, blank=True)"),
+    ],
+)  # fmt: skip
+def test_the_type_is_imported_as_the_file_does(head: str, line: str) -> None:
+    base = {"m": "m.Model", "dm": "dm.Model", "Mo": "Model"}.get(
+        "m" if " as m" in head else "dm" if " as dm" in head else "Mo" if "TextField" in head else "",
+        "models.Model",
+    )
+    text = base.removesuffix("Model") + "TextField"
+    files = models_file(f"class Customer({base}):\n    a = {text}()\n", head)
+    assert inserted(files["shop/models.py"], model(files)) == f"    nickname = {line}\n"
+
+
+def test_a_missing_type_joins_the_import_in_order() -> None:
+    files = models_file(
+        "class Customer(Model):\n    a = TextField()\n",
+        "from django.db.models import Model, TextField\n",
+    )
+    assert model(files) == (
+        "from django.db.models import CharField, Model, TextField\n"
+        "class Customer(Model):\n    a = TextField()\n"
+        "    nickname = CharField(max_length=50, blank=True)\n"
+    )
+
+
+def test_a_missing_type_joins_an_import_of_several_lines() -> None:
+    files = models_file(
+        "class Customer(Model):\n    a = TextField()\n",
+        "from django.db.models import (\n    Model,\n    TextField,\n)\n",
+    )
+    assert model(files).startswith(
+        "from django.db.models import (\n    CharField,\n    Model,\n    TextField,\n)\n"
+    )
+    assert model(files, field_type="URLField", options="blank=True").startswith(
+        "from django.db.models import (\n    Model,\n    TextField,\n    URLField,\n)\n"
+    )
+
+
+def test_quotes_are_those_of_the_file() -> None:
+    options = 'max_length=50, default="it", help_text="say \'it\'"'
+    single = models_file("class Customer(models.Model):\n    a = models.TextField('x', help_text='y')\n")
+    assert "default='it', help_text=\"say 'it'\")" in model(single, options=options)
+    double = models_file('class Customer(models.Model):\n    a = models.TextField("x")\n')
+    assert 'default="it", help_text="say \'it\'")' in model(double, options=options)
+
+
+def test_long_lines_are_wrapped_at_the_configured_width() -> None:
+    options = 'max_length=50, blank=True, help_text="What to call them", verbose_name="nick"'
+    one = model(SHOP, options=options)
+    assert (
+        "    nickname = models.CharField(\n"
+        '        max_length=50, blank=True, help_text="What to call them", verbose_name="nick"\n'
+        "    )\n"
+    ) in one
+    narrow = SHOP | {"pyproject.toml": "[tool.black]\nline-length = 60\n"}
+    assert (
+        "    nickname = models.CharField(\n"
+        "        max_length=50,\n"
+        "        blank=True,\n"
+        '        help_text="What to call them",\n'
+        '        verbose_name="nick",\n'
+        "    )\n"
+    ) in model(narrow, options=options)
+    wide = SHOP | {"setup.cfg": "[flake8]\nmax-line-length = 120\n"}
+    assert '    nickname = models.CharField(max_length=50, blank=True, help_text="What' in model(
+        wide, options=options
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        ("from django.db import models\n", "from django.db import models\nfrom django.utils import "
+         "timezone\n"),
+        ("from django.db import models\nfrom django.utils.text import slugify\n",
+         "from django.db import models\nfrom django.utils import timezone\n"
+         "from django.utils.text import slugify\n"),
+        ("from django.db import models\nfrom django.utils import text\n",
+         "from django.db import models\nfrom django.utils import text, timezone\n"),
+        ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
+    ],
+)  # fmt: skip
+def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
+    files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
+    text = model(files, field_type="DateTimeField", options="default=timezone.now")
+    name = "tz" if after is None else "timezone"
+    assert text == (
+        (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
+        f"    nickname = models.DateTimeField(default={name}.now)\n"
+    )
+
+
+def test_a_standard_library_import_gets_its_own_block() -> None:
+    text = model(SHOP, field_type="UUIDField", options="default=uuid.uuid4")
+    assert text.startswith("import uuid\n\nfrom django.db import models\n\n\n")
+    docstring = models_file(
+        "class Customer(models.Model):\n    a = models.TextField()\n",
+        '"""Doc."""\n\nimport os\nimport zlib\n\nfrom django.db import models\n\n',
+    )
+    text = model(docstring, field_type="UUIDField", options="default=uuid.uuid4")
+    assert text.startswith('"""Doc."""\n\nimport os\nimport uuid\nimport zlib\n\nfrom django')
+
+
+def test_a_name_that_means_something_else_is_not_imported_over() -> None:
+    files = models_file(
+        "class Customer(models.Model):\n    a = models.TextField()\n",
+        "from datetime import datetime\nfrom django.db import models\n",
+    )
+    text = model(files, field_type="DateField", options="default=date.today")
+    assert "from datetime import date, datetime\n" in text
+    assert "nickname = models.DateField(default=date.today)\n" in text
+
+
+def test_a_relation_is_written_as_the_file_writes_them() -> None:
+    by_name = models_file(
+        "class Shop(models.Model):\n    a = models.TextField()\n\n\nclass Town(models.Model):\n"
+        "    shop = models.ForeignKey(Shop, on_delete=models.CASCADE)\n\n\n"
+        "class Customer(models.Model):\n    b = models.TextField()\n"
+    )
+    facts = {"field_type": "ForeignKey", "options": "to=Shop, on_delete=PROTECT, null=True"}
+    wanted = "nickname = models.ForeignKey({}, on_delete=models.PROTECT, null=True)\n"
+    wide = {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
+    assert wanted.format("Shop") in model(by_name, **facts)
+    assert wanted.format('"Shop"') in model(SHOP, **facts)
+    facts["options"] = "to=auth.User, on_delete=PROTECT, null=True"
+    text = model(SHOP | wide, **facts)
+    assert wanted.format("settings.AUTH_USER_MODEL") in text
+    assert text.startswith("from django.conf import settings\nfrom django.db import models\n")
+
+
+def test_nothing_but_the_asked_files_is_touched() -> None:
+    assert set(edited(form(), detected=project(lint=("ruff",)))) == {"shop/models.py"}

@@ -1,0 +1,147 @@
+"""Small trees and tickets for tests of recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.domain import Ticket
+from agent.errors import TicketUnclear
+from agent.recipes.add_field.parameters import Parameters
+from agent.recipes.add_field.recipe import AddDjangoField
+from repo_config.detect import DjangoProject, Project
+from repo_config.schema import RepoConfig
+
+RECIPE = AddDjangoField()
+
+
+class DictTree:
+    """A tree of files held in memory."""
+
+    def __init__(self, files: Mapping[str, str | bytes]) -> None:
+        self._files = {
+            path: content.encode() if isinstance(content, str) else content
+            for path, content in files.items()
+        }
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(sorted(self._files))
+
+    def read(self, path: str) -> bytes:
+        return self._files[path]
+
+
+SHOP = {
+    "config/__init__.py": "",
+    "config/settings.py": "",
+    "shop/__init__.py": "",
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_initial.py": "",
+    "shop/models.py": '''from django.db import models
+
+
+class Shop(models.Model):
+    title = models.CharField(max_length=30)
+
+
+class Customer(models.Model):
+    """Someone who buys."""
+
+    name = models.CharField(max_length=100)
+    email = models.EmailField(unique=True)  # the login
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+''',
+}
+
+
+def app(name: str, models: str) -> dict[str, str]:
+    """An app with migrations and a module of models."""
+    return {
+        f"{name}/__init__.py": "",
+        f"{name}/migrations/__init__.py": "",
+        f"{name}/migrations/0001_initial.py": "",
+        f"{name}/models.py": models,
+    }
+
+
+def project(
+    runner: str | None = "pytest",
+    *,
+    settings: str | None = "config.settings",
+    lint: tuple[str, ...] = (),
+    python_path: tuple[str, ...] = ("",),
+) -> Project:
+    django = DjangoProject(settings_module=settings, manage="manage.py", python_path=python_path)
+    return Project(
+        framework="django",
+        python_version="3.11",
+        django=django,
+        test_runner=runner,
+        test_script=None,
+        type_tool=None,
+        lint_tools=lint,
+    )
+
+
+def ticket(body: str, title: str = "A field") -> Ticket:
+    return Ticket(ticket_id="1", title=title, body=body, digest="")
+
+
+def form(**facts: str) -> str:
+    """An issue form; `field_type="CharField"` becomes its heading and answer."""
+    stated = {
+        "model": "shop.Customer",
+        "field_name": "nickname",
+        "field_type": "CharField",
+        "options": "max_length=50, blank=True",
+    } | facts
+    return "\n\n".join(
+        f"### {key.replace('_', ' ').capitalize()}\n\n{value}" for key, value in stated.items()
+    )
+
+
+def settle(
+    body: str,
+    files: Mapping[str, str | bytes] = SHOP,
+    title: str = "A field",
+    detected: Project | None = None,
+) -> Parameters:
+    settled = RECIPE.settle(
+        ticket(body, title), DictTree(files), RepoConfig(), detected or project()
+    )
+    return Parameters.model_validate_json(settled)
+
+
+def edited(
+    body: str,
+    files: Mapping[str, str | bytes] = SHOP,
+    title: str = "A field",
+    detected: Project | None = None,
+) -> dict[str, bytes]:
+    """The edited files, by path."""
+    tree = DictTree(files)
+    settled = RECIPE.settle(ticket(body, title), tree, RepoConfig(), detected or project())
+    return RECIPE.apply(tree, settled).files
+
+
+def questions(
+    body: str,
+    files: Mapping[str, str | bytes] = SHOP,
+    title: str = "A field",
+    detected: Project | None = None,
+) -> tuple[str, ...]:
+    """What is asked; fails when nothing is."""
+    try:
+        settle(body, files, title, detected)
+    except TicketUnclear as unclear:
+        return unclear.questions
+    raise AssertionError("nothing was asked")
+
+
+def models_file(body: str, head: str = "from django.db import models\n\n\n") -> dict[str, str]:
+    """The shop with another module of models."""
+    return SHOP | {"shop/models.py": head + body}

@@ -1,0 +1,235 @@
+"""The decision table: what is published, what is withheld, and the sentence for maintainers."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import (
+    Change,
+    CheckItem,
+    ClearedChange,
+    Comparison,
+    Contract,
+    Finding,
+    Reason,
+    Severity,
+    Status,
+    Verdict,
+)
+from agent.stages import decide
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
+PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
+
+
+def suite(**facts: object) -> Comparison:
+    values: dict[str, object] = {
+        "name": "tests",
+        "base": PASSED,
+        "head": PASSED,
+        "verdict": PASSED,
+        "counts_tests": True,
+        "base_count": 12,
+        "head_count": 13,
+        "added": ("t::new",),
+    }
+    return Comparison.model_validate(values | facts)
+
+
+def tool(name: str, **facts: object) -> Comparison:
+    values: dict[str, object] = {"name": name, "base": PASSED, "head": PASSED, "verdict": PASSED}
+    return Comparison.model_validate(values | facts)
+
+
+def failing(*ids: str, outcome: str = "failed") -> tuple[CheckItem, ...]:
+    return tuple(CheckItem(item_id=item_id, outcome=outcome) for item_id in ids)
+
+
+def weigh(
+    *compared: Comparison, findings: tuple[Finding, ...] = (), runner: str = "auto"
+) -> Verdict:
+    cleared = ClearedChange(change=Change(base_commit="0" * 40, files=()), findings=findings)
+    project = Project(
+        framework="none",
+        python_version=None,
+        django=None,
+        test_runner=None,
+        test_script=None,
+        type_tool=None,
+        lint_tools=(),
+    )
+    config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
+    return decide.weigh(compared, cleared, Contract(config=config, project=project, source=None))
+
+
+def finding(severity: Severity) -> Finding:
+    return Finding(rule="paths", severity=severity, path="a", line=None, message="is.", fix="Do.")
+
+
+def test_green_on_both_sides_is_published_with_the_counts():
+    verdict = weigh(tool("makemigrations"), suite())
+    assert verdict.publish
+    assert verdict.reason is Reason.READY
+    assert verdict.sentence == (
+        "Nothing fails that did not fail before: makemigrations, tests."
+        " Tests: 12 on base, 13 with the change, 1 new."
+    )
+
+
+def test_what_failed_before_does_not_withhold_and_is_said():
+    verdict = weigh(
+        suite(base=FAILED, head=FAILED, base_failures=2, head_failures=2),
+        tool("mypy", base=FAILED, head=FAILED, base_failures=1, head_failures=1),
+    )
+    assert verdict.publish
+    assert "Tests: 2 failures as on base." in verdict.sentence
+    assert "Mypy: 1 finding as on base." in verdict.sentence
+
+
+def test_remarks_for_the_reviewer_are_counted():
+    verdict = weigh(suite(), findings=(finding(Severity.REVIEW), finding(Severity.INFO)))
+    assert verdict.publish
+    assert "1 place to look at first" in verdict.sentence
+
+
+def test_a_new_failing_test_withholds_and_is_named():
+    verdict = weigh(suite(head=FAILED, verdict=FAILED, new_failures=failing("t.py::test_a")))
+    assert not verdict.publish
+    assert verdict.reason is Reason.NEW_FAILURES
+    assert verdict.sentence == (
+        "Tests: 1 test fails with the change and not without it: t.py::test_a."
+    )
+
+
+def test_of_many_new_failures_the_first_are_named_and_all_are_counted():
+    ids = [f"t.py::test_{number}" for number in range(1, 8)]
+    verdict = weigh(
+        suite(verdict=FAILED, new_failures=failing(*ids)),
+        tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding")),
+    )
+    assert verdict.sentence == (
+        "Tests: 7 tests fail with the change and not without it: t.py::test_1, t.py::test_2,"
+        " t.py::test_3 and 4 more. Also red: mypy."
+    )
+
+
+def test_a_test_that_no_longer_runs_is_named_with_what_became_of_it():
+    item = CheckItem(item_id="t::a", outcome="skipped", text="passes on base and is skipped")
+    verdict = weigh(suite(verdict=FAILED, new_failures=(item,)))
+    assert "t::a (skipped)" in verdict.sentence
+
+
+def test_a_new_finding_of_a_tool_is_told_by_its_words_and_place():
+    item = CheckItem(
+        item_id="a.py: E: no",
+        outcome="finding",
+        text="Name x is not defined.\nmore",
+        place="a.py:3",
+    )
+    verdict = weigh(suite(), tool("mypy", verdict=FAILED, new_failures=(item,)))
+    assert verdict.reason is Reason.NEW_FAILURES
+    assert verdict.sentence == "Mypy: 1 new finding: Name x is not defined at a.py:3."
+
+
+def test_gone_tests_withhold():
+    verdict = weigh(suite(verdict=FAILED, gone=("t::a", "t::b")))
+    assert verdict.reason is Reason.NEW_FAILURES
+    assert verdict.sentence == (
+        "Tests: 2 tests of the base commit are gone with the change: t::a, t::b."
+    )
+
+
+def test_tests_that_are_only_unmatched_do_not_withhold():
+    assert weigh(suite(unmatched=("t::a[0x7f]",))).publish
+
+
+def test_a_check_that_fails_as_a_whole_or_is_gone_withholds_with_its_reason():
+    verdict = weigh(
+        suite(), tool("django check", verdict=FAILED, reason="the settings do not load.")
+    )
+    assert verdict.reason is Reason.NEW_FAILURES
+    assert verdict.sentence == "Django check: the settings do not load."
+    gone = tool("mypy", head=Status.ABSENT, verdict=FAILED, reason="it is no longer there")
+    assert not weigh(suite(), gone).publish
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"verdict": UNVERIFIED, "reason": "the report and the exit code do not agree"},
+        {"verdict": UNVERIFIED, "base": UNVERIFIED, "reason": "the report and the exit code x"},
+        {"head": UNVERIFIED, "reason": "the report and the exit code do not agree"},
+        {"base": UNVERIFIED, "reason": "the report and the exit code do not agree"},
+        {"verdict": Status.ABSENT, "reason": "the report and the exit code do not agree"},
+    ],
+)
+def test_what_is_not_proved_withholds(facts):
+    verdict = weigh(suite(), tool("makemigrations", **facts))
+    assert not verdict.publish
+    assert verdict.reason is Reason.UNVERIFIED
+    assert "Makemigrations proves nothing: the report and the exit code" in verdict.sentence
+
+
+def test_an_unproved_result_without_a_reason_still_has_a_sentence():
+    verdict = weigh(suite(verdict=UNVERIFIED))
+    assert verdict.sentence == "Tests proves nothing: its result could not be proved."
+
+
+def test_no_test_suite_withholds():
+    verdict = weigh(tool("mypy"))
+    assert verdict.reason is Reason.NO_TESTS
+    assert "checks.tests.runner" in verdict.sentence
+    assert weigh().reason is Reason.NO_TESTS
+
+
+def test_a_suite_that_ran_no_test_withholds():
+    verdict = weigh(suite(base_count=0, head_count=0, added=()))
+    assert verdict.reason is Reason.NO_TESTS
+    assert "ran no test" in verdict.sentence
+
+
+def test_a_suite_that_ran_none_under_the_base_s_rules_withholds():
+    under = suite(name="tests, base rules", head_count=0)
+    assert weigh(under, suite()).reason is Reason.NO_TESTS
+
+
+def test_tests_that_are_switched_off_do_not_withhold_and_it_is_said():
+    verdict = weigh(tool("mypy"), runner="off")
+    assert verdict.publish
+    assert "Tests are switched off in the configuration." in verdict.sentence
+    assert weigh(runner="off").sentence.startswith("No check runs in this repository.")
+
+
+def test_switched_off_tests_do_not_excuse_other_failures():
+    verdict = weigh(
+        tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding")), runner="off"
+    )
+    assert verdict.reason is Reason.NEW_FAILURES
+
+
+def test_a_blocking_finding_withholds_even_if_it_got_this_far():
+    verdict = weigh(suite(), findings=(finding(Severity.BLOCK),))
+    assert verdict.reason is Reason.POLICY
+
+
+def test_the_worst_reason_comes_first():
+    red = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))
+    unproved = tool("lint", verdict=UNVERIFIED, reason="a")
+    assert weigh(unproved, red).reason is Reason.NEW_FAILURES
+    assert weigh(unproved).reason is Reason.UNVERIFIED
+
+
+def test_exactly_one_row_publishes_and_it_is_the_last():
+    assert [row.publish for row in decide.TABLE] == [False] * (len(decide.TABLE) - 1) + [True]
+    assert len({row.fact for row in decide.TABLE}) == len(decide.TABLE)
+    assert all(row.fact for row in decide.TABLE)
+
+
+@pytest.mark.parametrize("verdict", list(Status))
+@pytest.mark.parametrize("head", list(Status))
+@pytest.mark.parametrize("base", list(Status))
+def test_only_proved_combinations_are_published(base, head, verdict):
+    found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
+    proved = verdict is PASSED and UNVERIFIED not in (base, head)
+    assert found.publish is proved
