@@ -18,4 +18,5 @@ BLACK = lint.LintCheck(
     read=lint.read_black,
     configured=_is_configured,
     prints_report=True,
+    unreadable_code=123,
 )

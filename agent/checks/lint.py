@@ -17,6 +17,8 @@ from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
 from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
 
+#: What a shell, or a room, says when there is no such program.
+_NO_PROGRAM = 127
 #: Puts all that a tool prints into the report file, whole.
 _INTO_FILE = 'exec "$@" >"$0" 2>&1'
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
@@ -54,6 +56,8 @@ class LintCheck:
     configured: Callable[[check.Site], bool]
     prints_report: bool = False
     """Whether the report is what the tool prints, for tools that write none."""
+    unreadable_code: int = 1
+    """Exit code when files could not be parsed, and all others were still looked at."""
 
     def absent(self, site: check.Site) -> str:
         """Say why the tool is not run."""
@@ -110,21 +114,26 @@ class LintCheck:
     ) -> tuple[Status, str]:
         if content is None and result.refused:
             return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
-        if result.exit_code not in {0, 1}:
+        seen = any(_is_probe(remark, secret) for remark in remarks or [])
+        done = {0, 1, self.unreadable_code} if seen else {0, 1}
+        if result.exit_code not in done:
             said = _text(content or b"") if self.prints_report else ""
             words = suite.last_words(result.model_copy(update={"output": said + result.output}))
-            status = Status.UNVERIFIED if result.exit_code == 127 else Status.FAILED
+            status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
+        if problem := self._problem(result, remarks, seen=seen):
+            return Status.UNVERIFIED, problem
+        return (Status.FAILED if items else Status.PASSED), ""
+
+    def _problem(self, result: RoomResult, remarks: list[Remark] | None, *, seen: bool) -> str:
         if remarks is None:
             words = suite.last_words(result)
-            return Status.UNVERIFIED, f"{self.name} left no report that can be read: {words}"
-        if not any(_is_probe(remark, secret) for remark in remarks):
-            return Status.UNVERIFIED, (
-                f"{self.name} reports nothing about a file that it must object to"
-            )
-        if result.exit_code != 1:
-            return Status.UNVERIFIED, f"{self.name} found something and still ended with 0"
-        return (Status.FAILED if items else Status.PASSED), ""
+            return f"{self.name} left no report that can be read: {words}"
+        if not seen:
+            return f"{self.name} reports nothing about a file that it must object to"
+        if result.exit_code == 0:
+            return f"{self.name} found something and still ended with 0"
+        return ""
 
 
 def _is_probe(remark: Remark, secret: Secret) -> bool:
@@ -189,14 +198,30 @@ def read_flake8(content: bytes) -> list[Remark] | None:
     ]
 
 
+_BLACK = re.compile(
+    r"^(?:would reformat (?P<path>.+)"
+    r"|error: cannot format (?P<broken>.+?): (?P<why>.*))$",
+    re.MULTILINE,
+)
+
+
 def read_black(content: bytes) -> list[Remark] | None:
-    """Read lines like `would reformat path`."""
-    return [_unformatted(path) for path in re.findall(r"(?m)^would reformat (.+)$", _text(content))]
+    """Read what `black --check` prints."""
+    return [
+        _unformatted(found["path"])
+        if found["path"]
+        else Remark(found["broken"], "unreadable", found["why"])
+        for found in _BLACK.finditer(_text(content))
+    ]
 
 
-#: ruff up to 0.14, and later.
+_PLACE = r"\n\s*--> (?P<{}>.+?)(?::\d+:\d+)?"
+#: Each form first as it was up to ruff 0.14, then as it is later.
 _RUFF_FORMAT = re.compile(
-    r"^(?:Would reformat: (?P<path>.+)|unformatted: .*\n\s*--> (?P<place>.+?)(?::\d+:\d+)?)$",
+    r"^(?:Would reformat: (?P<path>.+)"
+    rf"|unformatted: .*{_PLACE.format('place')}"
+    r"|error: Failed to parse (?P<broken>.+?):\d+:\d+: (?P<why>.*)"
+    rf"|invalid-syntax: (?P<reason>.*){_PLACE.format('unread')})$",
     re.MULTILINE,
 )
 
@@ -205,6 +230,10 @@ def read_ruff_format(content: bytes) -> list[Remark] | None:
     """Read what `ruff format --check` prints for people; it has no other form that is stable."""
     return [
         _unformatted(found["path"] or found["place"])
+        if found["path"] or found["place"]
+        else Remark(
+            found["broken"] or found["unread"], "unreadable", found["why"] or found["reason"]
+        )
         for found in _RUFF_FORMAT.finditer(_text(content))
     ]
 

@@ -45,7 +45,8 @@ class Mypy(Event):
     event: Literal["mypy"]
     version: Text
     as_json: bool
-    targets: list[Text]
+    chosen: list[Text]
+    """What was checked since neither arguments nor configuration name anything."""
     lines: list[str]
     left_out: int
     errors: Text
@@ -118,7 +119,7 @@ class MypyTypes:
             items=items,
             exit_code=result.exit_code,
             seconds=result.seconds,
-            command=(*self.command(site), *_default_target(said)),
+            command=(*self.command(site), *said.chosen),
             reason=reason,
             output=_shown(said, remarks, secret),
         )
@@ -132,16 +133,13 @@ def _environ(site: check.Site) -> dict[str, str]:
     return environ
 
 
-def _default_target(said: Mypy) -> tuple[str, ...]:
-    return (".",) if said.targets[:1] == ["."] else ()
-
-
 def _remark(line: str, *, json_lines: bool) -> Remark | None:
-    if json_lines and line.startswith("{"):
+    if json_lines:
         try:
             facts = json.loads(line)
             return Remark.model_validate({name: facts.get(name) for name in Remark.model_fields})
         except (ValueError, AttributeError, RecursionError):
+            # Plugins print what they like; what mypy says itself is an object for each line.
             return None
     found = _TEXT_LINE.fullmatch(line)
     if found is None:
@@ -190,6 +188,9 @@ def _verdict(
 
 def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
     """Yield what makes the answer worth nothing."""
+    unread = sum(line.startswith('{"file":') for line in said.lines) - len(remarks)
+    if said.as_json and unread > 0:
+        yield f"{unread} lines of mypy's answer cannot be read"
     if said.left_out:
         yield f"mypy printed {said.left_out} lines more than are read"
     wrong = [remark for remark in remarks if _is_probe(remark, secret) and _is_error(remark)]

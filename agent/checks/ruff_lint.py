@@ -63,4 +63,5 @@ RUFF_FORMAT = lint.LintCheck(
     read=lint.read_ruff_format,
     configured=_is_formatter,
     prints_report=True,
+    unreadable_code=2,
 )

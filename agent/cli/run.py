@@ -90,7 +90,7 @@ def new_run(
         ticket=str(ticket.resolve()),
         base=base,
         config_text=text,
-        config_name=config and str(config),
+        config_name=str(config) if config else None,
         dry_run=dry_run,
         started=started,
     )

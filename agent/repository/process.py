@@ -156,8 +156,9 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
     started = _start(place, args)
     process = started.proc
     clock = threading.Timer(seconds, _kill, (process,))
-    clock.start()
+    clock.daemon = True  # an interruption in this very moment must not leave the program waiting
     try:
+        clock.start()
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):

@@ -39,7 +39,7 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
 
 
 def _measured(prepared: Prepared, svc: Services) -> CheckReport:
-    worktree.lay_out(prepared.checkout, svc.base_folder(prepared.run))
+    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     site = Site(
         tree=svc.base_folder(prepared.run),
         environment=prepared.environment,

@@ -43,7 +43,7 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
                 raise ConfigInvalid(f"{name} is a symbolic link. Make it a file of its own.")
         if run.config_text is None:
             found = load.find(tree)
-            config, source = load.from_tree(tree), found and found.name
+            config, source = load.from_tree(tree), found.name if found else None
         else:
             source = run.config_name or "the configuration handed in"
             config = load.from_text(run.config_text, source, tree)

@@ -92,9 +92,14 @@ class Repository:
 
     def manage(self, *args: str) -> str:
         done = subprocess.run(
-            [self.python, "manage.py", *args], cwd=self.root, capture_output=True, text=True,
-            timeout=120, env=self._environ(), check=False,
-        )  # fmt: skip
+            [self.python, "manage.py", *args],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=self._environ(),
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -105,9 +110,14 @@ class Repository:
     def project(self, settings: str = "config.settings") -> Project:
         django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
         return Project(
-            framework="django", python_version="3.11", django=django, test_runner="django",
-            test_script="manage.py", type_tool=None, lint_tools=(),
-        )  # fmt: skip
+            framework="django",
+            python_version="3.11",
+            django=django,
+            test_runner="django",
+            test_script="manage.py",
+            type_tool=None,
+            lint_tools=(),
+        )
 
     def settle_and_apply(self, body: str) -> str:
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
@@ -125,10 +135,14 @@ class Repository:
         out = self.root.parent / "out"
         out.mkdir(exist_ok=True)
         done = subprocess.run(
-            [self.python, SCRIPT, *command.args], cwd=self.root, capture_output=True, text=True,
-            timeout=120, check=False,
+            [self.python, SCRIPT, *command.args],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
             env={**self._environ(), **command.environ, "MERGEWRIGHT_OUT": str(out)},
-        )  # fmt: skip
+        )
         report = (out / command.report).read_bytes()
         folders = {glob.rpartition("/")[0] for glob in command.globs}
         new = {
@@ -272,7 +286,9 @@ def test_every_kind_of_field_gets_the_migration_that_was_asked_for(repository: R
         file = f"shop/migrations/{number + 2:04}_customer_{name}.py"
         assert notes == (f"Django made {file}.",), type_name
         text = repository.read(file).decode()
-        assert re.findall(r"^ {8}migrations\.(\w+)\($", text, re.M) == ["AddField"], type_name
+        assert re.findall(r"^ {8}migrations\.(\w+)\($", text, re.MULTILINE) == ["AddField"], (
+            type_name
+        )
     repository.manage("makemigrations", "--check", "--dry-run")
     repository.manage("migrate")
     assert repository.rows("SELECT name, extra0, extra1, extra2 FROM shop_customer") == [
@@ -305,8 +321,9 @@ def test_a_model_in_a_package_of_models(repository: Repository) -> None:
 
 def test_an_operation_nobody_asked_for_withholds_the_change(repository: Repository) -> None:
     text = (repository.root / "shop/models.py").read_text()
-    text = text.replace('address = models.CharField(max_length=100)',
-                        'address = models.CharField(max_length=120)')  # fmt: skip
+    text = text.replace(
+        "address = models.CharField(max_length=100)", "address = models.CharField(max_length=120)"
+    )
     repository.write({"shop/models.py": text})
     parameters = repository.settle_and_apply(
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
@@ -334,7 +351,7 @@ def failure(repository: Repository, settings: str = "config.settings", body: str
         body or form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, new, code = repository.produce(parameters, settings)
-    assert code == 1
+    assert code == 0
     assert new == {}
     with pytest.raises(EditFailed) as raised:
         RECIPE.accept_produced(parameters, report, new)
@@ -345,15 +362,39 @@ def test_redirected_migrations_are_a_clear_failure(repository: Repository) -> No
     repository.write(
         {
             "config/away.py": 'from .settings import *\nMIGRATION_MODULES = {"shop": "away.shop"}\n',
-            "config/off.py": 'from .settings import *\nMIGRATION_MODULES = {"shop": None}\n',
             "away/__init__.py": "",
             "away/shop/__init__.py": "",
         }
     )
-    before = {path: repository.read(path) for path in repository.paths()}
     assert "sends migrations of shop to away.shop" in failure(repository, "config.away")
-    repository.write({"shop/models.py": before["shop/models.py"].decode()})
-    assert "turns migrations of shop off" in failure(repository, "config.off")
+
+
+def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Repository) -> None:
+    off = (
+        "from .settings import *\n\n\nclass Off:\n    def __contains__(self, item):\n"
+        "        return True\n\n    def __getitem__(self, item):\n        return None\n\n\n"
+        "MIGRATION_MODULES = Off()\n"
+    )
+    repository.write({"config/off.py": off})
+    parameters = repository.settle_and_apply(
+        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    )
+    report, new, _ = repository.produce(parameters, "config.off")
+    assert RECIPE.accept_produced(parameters, report, new) == (
+        "The settings switch migrations of shop off; they were switched on to make this one.",
+        "Django made shop/migrations/0002_customer_nickname.py.",
+    )
+
+
+def test_the_project_is_entered_by_its_own_manage_py(repository: Repository) -> None:
+    settings = (repository.root / "config/settings.py").read_text()
+    repository.write(
+        {
+            "manage.py": "import os\nos.environ['SHOP_KEY'] = 'x'\n" + MANAGE,
+            "config/settings.py": "import os\nKEY = os.environ['SHOP_KEY']\n" + settings,
+        }
+    )
+    repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
 
 
 def test_settings_that_do_not_start_or_lack_the_app_are_named(repository: Repository) -> None:
@@ -386,7 +427,9 @@ def test_a_name_that_an_installed_base_class_has_is_refused(repository: Reposito
     repository.manage("makemigrations", "shop")
     body = form("shop.Kind", "model_class", "CharField", "max_length=5, null=True")
     message = failure(repository, body=body)
-    assert "the name model_class is taken: django.contrib.contenttypes.models.ContentType" in message
+    assert (
+        "the name model_class is taken: django.contrib.contenttypes.models.ContentType" in message
+    )
 
 
 def test_conflicting_leaves_reach_the_reader(repository: Repository) -> None:

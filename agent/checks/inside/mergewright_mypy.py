@@ -38,7 +38,7 @@ def main():
         always += ["--python-executable", order["python"]]
     if version >= (1, 11):
         always += ["--output", "json"]
-    targets, said = _targets(given, order)
+    targets, chosen, said = _targets(given, order)
     if said:
         out, err, code = "", said, 2
     else:
@@ -48,7 +48,7 @@ def main():
         "mypy",
         version=__version__,
         as_json=version >= (1, 11),
-        targets=targets,
+        chosen=chosen,
         lines=lines[:50000],
         left_out=max(0, len(lines) - 50000),
         errors=mergewright_report.cut(err),
@@ -67,30 +67,45 @@ def _targets(given, order):
     when there are none among the arguments. It is asked itself what it makes of both.
 
     Returns:
-        The arguments, and mypy's complaint where there is one.
+        The arguments; those of them that we chose since nothing names any; mypy's complaint
+        where there is one.
     """
-    named, _, said = _understood([*given, "--config-file="])
-    if said:
-        return [], said
-    by_name = any(argument.startswith(("-p", "-m", "--package", "--module")) for argument in given)
     module, path = order["module"], order["module"] + ".py"
-    if named and by_name:
-        return ["-m", module], ""
-    if named:
-        return _besides(named, path), ""
-    _, options, said = _understood(given)
-    if said:
-        return [], said
+    named, _, said = _understood([*given, "--config-file="])
+    if named and not said:
+        by_name = any(part.startswith(("-p", "-m", "--package", "--module")) for part in given)
+        return (["-m", module] if by_name else _besides(named, path)), [], ""
+    _, options, more_said = _understood(given)
+    if said or more_said:
+        return [], [], said or more_said
     packages = list(getattr(options, "packages", None) or [])
     modules = list(getattr(options, "modules", None) or [])
     files = list(getattr(options, "files", None) or [])
     if packages or modules:
         chosen = [part for name in packages for part in ("-p", name)]
         chosen += [part for name in modules for part in ("-m", name)]
-        return [*chosen, "-m", module, *files], ""
-    chosen = files or ["."]
+        return [*chosen, "-m", module, *files], [], ""
+    shown = [] if files else _packages()
+    chosen = files or shown
     sources, _, said = _understood([*given, *chosen])
-    return ([], said) if said else ([*chosen, *_besides(sources, path)], "")
+    return ([], shown, said) if said else ([*chosen, *_besides(sources, path)], shown, "")
+
+
+def _packages():
+    """Say what is checked where nothing says so: the packages, without their tests.
+
+    The whole folder would do, but for the modules of equal names in it (conftest, setup), which
+    mypy refuses.
+    """
+    if os.path.isdir("src"):
+        return ["src"]
+    left_out = {"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"}
+    found = sorted(
+        name
+        for name in os.listdir(".")
+        if name not in left_out and os.path.isfile(os.path.join(name, "__init__.py"))
+    )
+    return found or ["."]
 
 
 def _besides(sources, path):
@@ -102,8 +117,8 @@ def _besides(sources, path):
 
 def _understood(arguments):
     """Return the sources and options that mypy reads from arguments, or its complaint."""
-    import io
     import contextlib
+    import io
 
     from mypy.main import process_options
 

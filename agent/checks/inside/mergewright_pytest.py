@@ -68,7 +68,7 @@ class _OwnModule(pytest.Module):
 
         def fails():
             """Fail."""
-            pytest.fail(MUST_FAIL, pytrace=False)
+            raise AssertionError(MUST_FAIL)
 
         module = types.ModuleType(_order["module"])
         setattr(module, _order["must_pass"], passes)

@@ -64,9 +64,11 @@ def find(
             f"{shown} has several {_WORDS[kind]} classes: {_places(real)}. "
             f"Which one is to list `{field}`?"
         )
-    return _admin_listing(real[0], field, index) if kind == "admin" else _fields_listing(
-        kind, real[0], field, index
-    )  # fmt: skip
+    return (
+        _admin_listing(real[0], field, index)
+        if kind == "admin"
+        else _fields_listing(kind, real[0], field, index)
+    )
 
 
 def _places(found: Iterable[FoundClass]) -> str:
@@ -74,9 +76,7 @@ def _places(found: Iterable[FoundClass]) -> str:
 
 
 def _place(found: FoundClass) -> Place:
-    return Place(
-        path=found.module.path, class_name=found.node.name, line=found.node.lineno
-    )  # fmt: skip
+    return Place(path=found.module.path, class_name=found.node.name, line=found.node.lineno)
 
 
 def _in_tests(found: FoundClass) -> bool:
@@ -213,9 +213,11 @@ def _admin_listing(found: FoundClass, field: str, index: ModelsIndex) -> Listing
                     if any(field in _strings(value) for value in above):
                         return _nothing("admin", place, f"{one.node.name} lists it already")
                     return Listing(
-                        kind="admin", place=place, action="inherit",
+                        kind="admin",
+                        place=place,
+                        action="inherit",
                         parent=f"{source}.list_display",
-                    )  # fmt: skip
+                    )
             plain = plain and _ends_in_model_admin(base, index)
         elif base.rpartition(".")[2] not in _PLAIN_ADMINS and not base.endswith("Mixin"):
             if not base.endswith("Admin"):
@@ -280,9 +282,7 @@ def _cut(text: str) -> str:
 # --- forms and serializers -------------------------------------------------------------------
 
 
-def _lists(
-    kind: Kind, models: tuple[Model, ...], index: ModelsIndex
-) -> Iterator[FoundClass]:
+def _lists(kind: Kind, models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
     word = b"Form" if kind == "form" else b"Serializer"
     for module in _files(index, models, b"Meta", word):
         for node in module.classes.values():

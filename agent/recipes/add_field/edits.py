@@ -85,9 +85,7 @@ def _add_field(file: _Open, parameters: Parameters) -> None:
     placement.add_field(file.source, node, lines)
 
 
-def _list_field(
-    listing: Listing, parameters: Parameters, opened: Callable[[str], _Open]
-) -> str:
+def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str], _Open]) -> str:
     name, place = parameters.field.name, listing.place
     if listing.action == "nothing":
         return f"{place.class_name} ({place.path}) needs no change: {listing.why}."

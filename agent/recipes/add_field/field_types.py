@@ -9,29 +9,99 @@ import difflib
 from dataclasses import dataclass, field
 
 _COMMON = frozenset(
-    "verbose_name null blank unique db_index default editable choices help_text db_column "
-    "db_tablespace db_comment db_default error_messages "
-    "unique_for_date unique_for_month unique_for_year".split()
+    [
+        "verbose_name",
+        "null",
+        "blank",
+        "unique",
+        "db_index",
+        "default",
+        "editable",
+        "choices",
+        "help_text",
+        "db_column",
+        "db_tablespace",
+        "db_comment",
+        "db_default",
+        "error_messages",
+        "unique_for_date",
+        "unique_for_month",
+        "unique_for_year",
+    ]
 )
 _RELATION = frozenset(
-    "to on_delete related_name related_query_name limit_choices_to to_field db_constraint".split()
+    [
+        "to",
+        "on_delete",
+        "related_name",
+        "related_query_name",
+        "limit_choices_to",
+        "to_field",
+        "db_constraint",
+    ]
 )
 _MANY = frozenset(
-    "to verbose_name blank editable help_text related_name related_query_name limit_choices_to "
-    "symmetrical through through_fields db_table db_constraint".split()
+    [
+        "to",
+        "verbose_name",
+        "blank",
+        "editable",
+        "help_text",
+        "related_name",
+        "related_query_name",
+        "limit_choices_to",
+        "symmetrical",
+        "through",
+        "through_fields",
+        "db_table",
+        "db_constraint",
+    ]
 )
 
 BOOLEAN_OPTIONS = frozenset(
-    "null blank unique db_index editable auto_now auto_now_add allow_unicode unpack_ipv4 recursive "
-    "allow_files allow_folders db_constraint symmetrical".split()
+    [
+        "null",
+        "blank",
+        "unique",
+        "db_index",
+        "editable",
+        "auto_now",
+        "auto_now_add",
+        "allow_unicode",
+        "unpack_ipv4",
+        "recursive",
+        "allow_files",
+        "allow_folders",
+        "db_constraint",
+        "symmetrical",
+    ]
 )
-NUMBER_OPTIONS = frozenset("max_length max_digits decimal_places".split())
+NUMBER_OPTIONS = frozenset(["max_length", "max_digits", "decimal_places"])
 TEXT_OPTIONS = frozenset(
-    "verbose_name help_text db_column db_tablespace db_comment db_collation related_name "
-    "related_query_name upload_to protocol path match to_field unique_for_date unique_for_month "
-    "unique_for_year width_field height_field db_table through".split()
+    [
+        "verbose_name",
+        "help_text",
+        "db_column",
+        "db_tablespace",
+        "db_comment",
+        "db_collation",
+        "related_name",
+        "related_query_name",
+        "upload_to",
+        "protocol",
+        "path",
+        "match",
+        "to_field",
+        "unique_for_date",
+        "unique_for_month",
+        "unique_for_year",
+        "width_field",
+        "height_field",
+        "db_table",
+        "through",
+    ]
 )
-MAPPING_OPTIONS = frozenset("error_messages limit_choices_to".split())
+MAPPING_OPTIONS = frozenset(["error_messages", "limit_choices_to"])
 
 #: Options that a ticket cannot state, with the reason.
 NOT_FROM_A_TICKET = {
@@ -83,52 +153,112 @@ _DATES = _more("auto_now auto_now_add")
 _SMALL, _MEDIUM, _BIG = 2**15 - 1, 2**31 - 1, 2**63 - 1
 
 _TYPES = (
-    FieldType("CharField", "text", _more("max_length db_collation"), ("max_length",),
-              words=("char field", "character field")),
+    FieldType(
+        "CharField",
+        "text",
+        _more("max_length db_collation"),
+        ("max_length",),
+        words=("char field", "character field"),
+    ),
     FieldType("TextField", "text", _more("max_length db_collation"), words=("text field",)),
-    FieldType("EmailField", "text", _more("max_length db_collation"),
-              implied=_more("max_length"), words=("email field", "e-mail field")),
+    FieldType(
+        "EmailField",
+        "text",
+        _more("max_length db_collation"),
+        implied=_more("max_length"),
+        words=("email field", "e-mail field"),
+    ),
     FieldType("URLField", "text", _more("max_length db_collation"), words=("url field",)),
-    FieldType("SlugField", "text", _more("max_length db_collation allow_unicode"),
-              words=("slug field",)),
-    FieldType("FilePathField", "text",
-              _more("path match recursive allow_files allow_folders max_length")),
+    FieldType(
+        "SlugField", "text", _more("max_length db_collation allow_unicode"), words=("slug field",)
+    ),
+    FieldType(
+        "FilePathField", "text", _more("path match recursive allow_files allow_folders max_length")
+    ),
     FieldType("FileField", "file", _more("upload_to max_length"), words=("file field",)),
-    FieldType("ImageField", "file", _more("upload_to max_length width_field height_field"),
-              words=("image field",)),
-    FieldType("IntegerField", "integer", lowest=-_MEDIUM - 1, highest=_MEDIUM,
-              words=("integer field", "int field", "integer column")),
-    FieldType("BigIntegerField", "integer", lowest=-_BIG - 1, highest=_BIG,
-              words=("big integer field",)),
-    FieldType("SmallIntegerField", "integer", lowest=-_SMALL - 1, highest=_SMALL,
-              words=("small integer field",)),
-    FieldType("PositiveIntegerField", "integer", lowest=0, highest=_MEDIUM,
-              words=("positive integer field",)),
+    FieldType(
+        "ImageField",
+        "file",
+        _more("upload_to max_length width_field height_field"),
+        words=("image field",),
+    ),
+    FieldType(
+        "IntegerField",
+        "integer",
+        lowest=-_MEDIUM - 1,
+        highest=_MEDIUM,
+        words=("integer field", "int field", "integer column"),
+    ),
+    FieldType(
+        "BigIntegerField", "integer", lowest=-_BIG - 1, highest=_BIG, words=("big integer field",)
+    ),
+    FieldType(
+        "SmallIntegerField",
+        "integer",
+        lowest=-_SMALL - 1,
+        highest=_SMALL,
+        words=("small integer field",),
+    ),
+    FieldType(
+        "PositiveIntegerField",
+        "integer",
+        lowest=0,
+        highest=_MEDIUM,
+        words=("positive integer field",),
+    ),
     FieldType("PositiveBigIntegerField", "integer", lowest=0, highest=_BIG),
-    FieldType("PositiveSmallIntegerField", "integer", lowest=0, highest=_SMALL,
-              words=("positive small integer field",)),
+    FieldType(
+        "PositiveSmallIntegerField",
+        "integer",
+        lowest=0,
+        highest=_SMALL,
+        words=("positive small integer field",),
+    ),
     FieldType("FloatField", "float", words=("float field",)),
-    FieldType("DecimalField", "decimal", _more("max_digits decimal_places"),
-              ("max_digits", "decimal_places"), words=("decimal field",)),
-    FieldType("BooleanField", "boolean", words=("boolean field", "bool field", "boolean flag",
-                                                "boolean column")),
+    FieldType(
+        "DecimalField",
+        "decimal",
+        _more("max_digits decimal_places"),
+        ("max_digits", "decimal_places"),
+        words=("decimal field",),
+    ),
+    FieldType(
+        "BooleanField",
+        "boolean",
+        words=("boolean field", "bool field", "boolean flag", "boolean column"),
+    ),
     FieldType("DateField", "date", _DATES, words=("date field",)),
-    FieldType("DateTimeField", "datetime", _DATES,
-              words=("datetime field", "date time field", "timestamp field")),
+    FieldType(
+        "DateTimeField",
+        "datetime",
+        _DATES,
+        words=("datetime field", "date time field", "timestamp field"),
+    ),
     FieldType("TimeField", "time", _DATES, words=("time field",)),
     FieldType("DurationField", "duration", words=("duration field",)),
     FieldType("UUIDField", "uuid", words=("uuid field",)),
     FieldType("JSONField", "json", words=("json field",)),
     FieldType("BinaryField", "binary", _more("max_length"), words=("binary field",)),
-    FieldType("GenericIPAddressField", "ip", _more("protocol unpack_ipv4"),
-              words=("ip address field",)),
-    FieldType("ForeignKey", "relation", _RELATION, ("to", "on_delete"),
-              words=("foreign key", "fk")),
-    FieldType("OneToOneField", "relation", _RELATION, ("to", "on_delete"),
-              words=("one to one field", "one-to-one field", "one-to-one relation")),
-    FieldType("ManyToManyField", "many", required=("to",),
-              words=("many to many field", "many-to-many field", "many-to-many relation")),
-)  # fmt: skip
+    FieldType(
+        "GenericIPAddressField", "ip", _more("protocol unpack_ipv4"), words=("ip address field",)
+    ),
+    FieldType(
+        "ForeignKey", "relation", _RELATION, ("to", "on_delete"), words=("foreign key", "fk")
+    ),
+    FieldType(
+        "OneToOneField",
+        "relation",
+        _RELATION,
+        ("to", "on_delete"),
+        words=("one to one field", "one-to-one field", "one-to-one relation"),
+    ),
+    FieldType(
+        "ManyToManyField",
+        "many",
+        required=("to",),
+        words=("many to many field", "many-to-many field", "many-to-many relation"),
+    ),
+)
 
 BY_NAME = {kind.name: kind for kind in _TYPES}
 

@@ -38,6 +38,7 @@ def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
         "models": [[carrier.app_label, carrier.model] for carrier in parameters.carriers],
         "defined_in": parameters.model,
         "existing": existing.model_dump() if existing else None,
+        "manage": django.manage,
         "python_path": list(django.python_path),
         "formatters": [tool for tool in project.lint_tools if tool in ("black", "ruff")],
     }
@@ -50,9 +51,7 @@ def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
     )
 
 
-def accept(
-    parameters: Parameters, report: bytes, files: Mapping[str, bytes]
-) -> tuple[str, ...]:
+def accept(parameters: Parameters, report: bytes, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Accept exactly the asked column for every carrier; anything else withholds the change.
 
     Raises:
@@ -61,7 +60,10 @@ def accept(
     said = _report(report)
     if problem := said.get("problem"):
         raise EditFailed(f"Django could not make the migration: {problem}")
-    notes: list[str] = []
+    notes: list[str] = [
+        f"The settings switch migrations of {label} off; they were switched on to make this one."
+        for label in _texts(said.get("switched_off"))
+    ]
     unasked: list[str] = [str(line) for line in _texts(said.get("unasked"))]
     covered: set[tuple[str, str]] = set()
     by_folder: dict[str, list[Carrier]] = {}
@@ -142,9 +144,9 @@ class _Operation:
 
     def word(self, name: str) -> str:
         value = self.words.get(name)
-        return value.value if isinstance(value, ast.Constant) and isinstance(
-            value.value, str
-        ) else ""  # fmt: skip
+        return (
+            value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+        )
 
     def shown(self) -> str:
         model, name = self.word("model_name"), self.word("name")
@@ -294,10 +296,34 @@ def _listed(value: object) -> object:
 
 #: Options that Django leaves out of a migration where they say what holds anyway.
 _DROPPED_WHEN_DEFAULT = frozenset(
-    "blank editable max_length db_index null unique upload_to allow_unicode protocol path match "
-    "recursive allow_files allow_folders unpack_ipv4 db_constraint symmetrical help_text "
-    "related_query_name db_tablespace limit_choices_to to_field auto_now auto_now_add "
-    "through db_table".split()
+    [
+        "blank",
+        "editable",
+        "max_length",
+        "db_index",
+        "null",
+        "unique",
+        "upload_to",
+        "allow_unicode",
+        "protocol",
+        "path",
+        "match",
+        "recursive",
+        "allow_files",
+        "allow_folders",
+        "unpack_ipv4",
+        "db_constraint",
+        "symmetrical",
+        "help_text",
+        "related_query_name",
+        "db_tablespace",
+        "limit_choices_to",
+        "to_field",
+        "auto_now",
+        "auto_now_add",
+        "through",
+        "db_table",
+    ]
 )
 
 

@@ -106,16 +106,20 @@ class Model:
     def meta_flag(self, name: str) -> bool | None:
         """A boolean option of Meta; None where it is not stated."""
         value = self.meta.get(name)
-        return value.value if isinstance(value, ast.Constant) and isinstance(
-            value.value, bool
-        ) else None  # fmt: skip
+        return (
+            value.value
+            if isinstance(value, ast.Constant) and isinstance(value.value, bool)
+            else None
+        )
 
     def meta_text(self, name: str) -> str | None:
         """A text option of Meta; None where it is not stated as one."""
         value = self.meta.get(name)
-        return value.value if isinstance(value, ast.Constant) and isinstance(
-            value.value, str
-        ) else None  # fmt: skip
+        return (
+            value.value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str)
+            else None
+        )
 
     @property
     def abstract(self) -> bool:
@@ -247,9 +251,17 @@ class ModelsIndex:
         meta = self._meta(found, tuple(parents))
         app = self._app(module, meta, tuple(parents))
         return Model(
-            node.name, module, node, app, tuple(parents), tuple(external), tuple(plain),
-            fields, names, meta,
-        )  # fmt: skip
+            node.name,
+            module,
+            node,
+            app,
+            tuple(parents),
+            tuple(external),
+            tuple(plain),
+            fields,
+            names,
+            meta,
+        )
 
     def _rooted(
         self,
@@ -329,7 +341,9 @@ class ModelsIndex:
         return tuple(found)
 
     def _app(self, module: Module, meta: dict[str, ast.expr], parents: tuple[Model, ...]) -> App:
-        configured = [a for a in self.apps if not a.folder or module.path.startswith(a.folder + "/")]
+        configured = [
+            a for a in self.apps if not a.folder or module.path.startswith(a.folder + "/")
+        ]
         nearest = max(configured, key=lambda app: len(app.folder), default=None)
         folder = self._conventional(module.path)
         if nearest is None or (len(folder) > len(nearest.folder) and self._is_app(folder)):
@@ -358,8 +372,10 @@ class ModelsIndex:
         return folder or os.path.dirname(path)
 
     def _is_app(self, folder: str) -> bool:
-        return f"{folder}/migrations" in self._folders or f"{folder}/models" in self._folders or (
-            f"{folder}/models.py" in self._path_set
+        return (
+            f"{folder}/migrations" in self._folders
+            or f"{folder}/models" in self._folders
+            or (f"{folder}/models.py" in self._path_set)
         )
 
     @cached_property

@@ -11,10 +11,34 @@ from agent.recipes.add_field.models_index import Model, ModelsIndex
 
 #: What every Django model has by itself.
 _OF_EVERY_MODEL = frozenset(
-    "DoesNotExist MultipleObjectsReturned NotUpdated Meta adelete arefresh_from_db asave check "
-    "clean clean_fields date_error_message delete from_db full_clean get_constraints "
-    "get_deferred_fields objects pk prepare_database_save refresh_from_db save save_base "
-    "serializable_value unique_error_message validate_constraints validate_unique".split()
+    [
+        "DoesNotExist",
+        "MultipleObjectsReturned",
+        "NotUpdated",
+        "Meta",
+        "adelete",
+        "arefresh_from_db",
+        "asave",
+        "check",
+        "clean",
+        "clean_fields",
+        "date_error_message",
+        "delete",
+        "from_db",
+        "full_clean",
+        "get_constraints",
+        "get_deferred_fields",
+        "objects",
+        "pk",
+        "prepare_database_save",
+        "refresh_from_db",
+        "save",
+        "save_base",
+        "serializable_value",
+        "unique_error_message",
+        "validate_constraints",
+        "validate_unique",
+    ]
 )
 
 #: Fields and attributes of Django's own base models.
@@ -166,10 +190,13 @@ def relations_to(target: Model, index: ModelsIndex) -> list[Relation]:
             if node is not None and target_of(model, node, index) is target:
                 found.append(
                     Relation(
-                        model, one.name, one.type_name,
-                        _text(words.get("related_name")), one.line,
+                        model,
+                        one.name,
+                        one.type_name,
+                        _text(words.get("related_name")),
+                        one.line,
                         _text(words.get("related_query_name")),
-                    )  # fmt: skip
+                    )
                 )
     return found
 

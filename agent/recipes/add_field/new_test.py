@@ -49,8 +49,11 @@ def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> Ne
     if project.test_runner != "django" and functions > classes:
         style = "function"
     path, append = _path(model, field, nearby, index)
-    marked = any(b"django_db" in index.modules.content(one) for one in index.modules.paths
-                 if _TEST_FILE.search(one) or one.endswith("conftest.py"))  # fmt: skip
+    marked = any(
+        b"django_db" in index.modules.content(one)
+        for one in index.modules.paths
+        if _TEST_FILE.search(one) or one.endswith("conftest.py")
+    )
     instance = _instance(model, field, index)
     if instance == "saved" and style == "function" and not marked:
         instance = "unsaved"
@@ -74,17 +77,19 @@ def _nearby(model: Model, index: ModelsIndex) -> list[str]:
     label = model.app.label
     if mirrored := [path for path in files if re.search(rf"(?:^|/)tests?/{label}/", path)]:
         return mirrored
-    pattern = re.compile(rf"^\s*(?:from|import) {re.escape(model.app.dotted)}\b".encode(), re.M)
+    pattern = re.compile(
+        rf"^\s*(?:from|import) {re.escape(model.app.dotted)}\b".encode(), re.MULTILINE
+    )
     importing = [path for path in files if pattern.search(index.modules.content(path))]
     return importing or files
 
 
-def _path(
-    model: Model, field: Field, nearby: list[str], index: ModelsIndex
-) -> tuple[str, bool]:
+def _path(model: Model, field: Field, nearby: list[str], index: ModelsIndex) -> tuple[str, bool]:
     folders = Counter(os.path.dirname(path) for path in nearby)
     most = max(folders.values())
-    folder = min((one for one, count in folders.items() if count == most), key=lambda f: (len(f), f))
+    folder = min(
+        (one for one, count in folders.items() if count == most), key=lambda f: (len(f), f)
+    )
     siblings = [os.path.basename(path) for path in nearby if os.path.dirname(path) == folder]
     if siblings == ["tests.py"]:
         return f"{folder}/tests.py" if folder else "tests.py", True
@@ -132,9 +137,7 @@ def _instance(
         for mixin in one.plain:
             if {"__init__", "__new__"} & {getattr(n, "name", "") for n in mixin.node.body}:
                 return "none"
-    hooked = any(
-        _HOOKS & set(one.names) or one.plain or "constraints" in one.meta for one in line
-    )
+    hooked = any(_HOOKS & set(one.names) or one.plain or "constraints" in one.meta for one in line)
     if hooked or not all(_fills_itself(one, index) for one in line) or _has_signals(index):
         return "unsaved"
     return "saved"
@@ -190,11 +193,11 @@ def _facts(field: Field, parameters: Parameters) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for option in field.options:
         literal = option.value.kind == "literal"
-        if option.name in field_types.NUMBER_OPTIONS | {"help_text", "db_column"} and literal:
-            found.append((option.name, option.value.text))
-        elif option.name in ("null", "blank", "unique", "editable", "auto_now", "auto_now_add"):
-            found.append((option.name, option.value.text))
-        elif option.name == "upload_to" and literal:
+        if (
+            (option.name in field_types.NUMBER_OPTIONS | {"help_text", "db_column"} and literal)
+            or option.name in ("null", "blank", "unique", "editable", "auto_now", "auto_now_add")
+            or (option.name == "upload_to" and literal)
+        ):
             found.append((option.name, option.value.text))
         elif option.name == "related_name" and "%" not in option.value.text:
             found.append(("remote_field.related_name", option.value.text))
@@ -335,9 +338,7 @@ class _Writer:
             if literal in ("True", "False"):
                 return [f"self.assert{literal}({what})"]
             method = "assertIs" if single else "assertEqual"
-            lines = rendering.wrapped(
-                f"self.{method}", [what, wanted], "", room
-            )  # fmt: skip
+            lines = rendering.wrapped(f"self.{method}", [what, wanted], "", room)
             return lines
         line = f"assert {what} {'is' if single else '=='} {wanted}"
         return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
@@ -348,8 +349,9 @@ class _Writer:
         lines: list[str] = []
         if self._in_class:
             base = names.refer("django.test", "TestCase")
-            title = "".join(part[:1].upper() + part[1:] for part in
-                            self._parameters.field.name.split("_"))  # fmt: skip
+            title = "".join(
+                part[:1].upper() + part[1:] for part in self._parameters.field.name.split("_")
+            )
             lines.append(f"class {self._test.model}{title}Tests({base}):")
         for number, (name, steps, saved) in enumerate(tests):
             if number:

@@ -361,9 +361,7 @@ class _Options:
         if default and (problem := values.misfit(default, kind, self._given)):
             self._ask(f"The default does not fit: {problem}. Which default is meant?")
         if existing and (problem := values.misfit(existing, kind, self._given)):
-            self._ask(
-                f"The value for existing rows does not fit: {problem}. Which value is meant?"
-            )
+            self._ask(f"The value for existing rows does not fit: {problem}. Which value is meant?")
             return
         null = self._is_on("null")
         if existing == values.NONE and not ("default" in self._given and null):
@@ -371,9 +369,11 @@ class _Options:
         if existing is not None and existing == default:
             existing = None
         filled = existing is not None or default is not None or "db_default" in self._given
-        by_django = kind.family == "many" or self._is_on("auto_now") or (
-            kind.empty_text and self._is_on("blank")
-        )  # fmt: skip
+        by_django = (
+            kind.family == "many"
+            or self._is_on("auto_now")
+            or (kind.empty_text and self._is_on("blank"))
+        )
         open_already = {"default", "null"} & set(self._facts.options()) - set(self._given)
         if not (null or filled or by_django or open_already):
             self._ask(
@@ -395,7 +395,7 @@ class _Options:
         if kind.family != "json" or default is None or default.kind != "literal":
             return
         content = values.plain(default)
-        if content == {} or content == []:
+        if content in ({}, []):
             name = "dict" if isinstance(content, dict) else "list"
             self._given["default"] = Value(kind="symbol", name=name)
         elif isinstance(content, dict | list):
@@ -419,8 +419,10 @@ def _names(model: Model, text: str) -> bool:
     before, _, bare = text.rpartition(".")
     label = before.rpartition(".")[2] if before.endswith(".models") else before
     same = not before or label.lower() in (
-        model.app.label.lower(), model.module.dotted.lower(), model.app.dotted.lower(),
-    )  # fmt: skip
+        model.app.label.lower(),
+        model.module.dotted.lower(),
+        model.app.dotted.lower(),
+    )
     return same and bare.lower() == model.name.lower()
 
 
@@ -429,7 +431,5 @@ def _on_delete(text: str) -> Value:
     if bare not in field_types.ON_DELETE:
         near = field_types.nearest(bare, field_types.ON_DELETE)
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise values.Unreadable(
-            f"`{text}` is none of {', '.join(field_types.ON_DELETE)}{hint}"
-        )  # fmt: skip
+        raise values.Unreadable(f"`{text}` is none of {', '.join(field_types.ON_DELETE)}{hint}")
     return Value(kind="symbol", module="django.db.models", name=bare)

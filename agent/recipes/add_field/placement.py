@@ -202,14 +202,9 @@ def strings_in(value: cst.BaseExpression) -> tuple[str, ...]:
     return tuple(found)
 
 
-def append_item(
-    source: SourceFile, value: cst.List | cst.Tuple, item: str, width: int
-) -> None:
+def append_item(source: SourceFile, value: cst.List | cst.Tuple, item: str, width: int) -> None:
     """Put an item at the end of a literal tuple or list, in the shape the literal has."""
-    items = [
-        _item(source, element.value, element.comma)
-        for element in value.elements
-    ]  # fmt: skip
+    items = [_item(source, element.value, element.comma) for element in value.elements]
     if not items:
         if isinstance(value, cst.Tuple):
             source.insert(source.end(value.lpar[0]), f"{item},")
@@ -227,9 +222,7 @@ def append_item(
     _explode(source, value, [source.text[one.start : one.end] for one in items], item)
 
 
-def _item(
-    source: SourceFile, node: cst.CSTNode, comma: cst.Comma | cst.MaybeSentinel
-) -> _Item:
+def _item(source: SourceFile, node: cst.CSTNode, comma: cst.Comma | cst.MaybeSentinel) -> _Item:
     after = None
     if isinstance(comma, cst.Comma):
         after = source.text.index(",", source.end(node)) + 1
@@ -256,9 +249,7 @@ def _append_line(source: SourceFile, last: _Item, item: str) -> None:
     source.insert_lines(source.next_line(last.end), [f"{indent}{item}{comma}"])
 
 
-def _append_inline(
-    source: SourceFile, last: _Item, item: str, fits: bool, *, single: bool
-) -> None:
+def _append_inline(source: SourceFile, last: _Item, item: str, fits: bool, *, single: bool) -> None:
     gap = " " if fits else "\n" + source.indent_at(last.start)
     if last.after_comma is None:
         source.insert(last.end, f",{gap}{item}")
@@ -268,9 +259,7 @@ def _append_inline(
         source.insert(last.after_comma, f"{gap}{item},")
 
 
-def _explode(
-    source: SourceFile, value: cst.List | cst.Tuple, items: list[str], item: str
-) -> None:
+def _explode(source: SourceFile, value: cst.List | cst.Tuple, items: list[str], item: str) -> None:
     indent = source.indent_at(source.start(value))
     step = "\t" if "\t" in indent else "    "
     opening, closing = ("[", "]") if isinstance(value, cst.List) else ("(", ")")
@@ -334,9 +323,7 @@ def add_imports(source: SourceFile, needed: list[tuple[str, str | None]], width:
         _new_import(source, module, name)
 
 
-def imports_from(
-    small: cst.BaseSmallStatement | cst.BaseCompoundStatement, module: str
-) -> bool:
+def imports_from(small: cst.BaseSmallStatement | cst.BaseCompoundStatement, module: str) -> bool:
     """Whether a statement imports names from a module."""
     return (
         isinstance(small, cst.ImportFrom)

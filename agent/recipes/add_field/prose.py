@@ -42,15 +42,70 @@ _QE = r"[`'\"”’]"
 _QUOTED = rf"(?:\*\*)?{_Q}(?P<quoted>[A-Za-z_][\w.\- ]*?){_QE}(?:\*\*)?"
 _BARE = r"(?P<bare>[a-z_][a-z0-9_]*)"
 _STOP = frozenset(
-    "a an the to on in of for it this that new one field column attribute with and or is be as "
-    "called named name model which whose type support option flag test tests some another "
-    "where should must will can some value values more missing optional nullable unique".split()
+    [
+        "a",
+        "an",
+        "the",
+        "to",
+        "on",
+        "in",
+        "of",
+        "for",
+        "it",
+        "this",
+        "that",
+        "new",
+        "one",
+        "field",
+        "column",
+        "attribute",
+        "with",
+        "and",
+        "or",
+        "is",
+        "be",
+        "as",
+        "called",
+        "named",
+        "name",
+        "model",
+        "which",
+        "whose",
+        "type",
+        "support",
+        "option",
+        "flag",
+        "test",
+        "tests",
+        "some",
+        "another",
+        "where",
+        "should",
+        "must",
+        "will",
+        "can",
+        "some",
+        "value",
+        "values",
+        "more",
+        "missing",
+        "optional",
+        "nullable",
+        "unique",
+    ]
 )
 _FIELD_WORD = r"(?i:fields?|columns?|attributes?|propert(?:y|ies))"
 _LONGEST_SENTENCE = 1_000
 _NUMBER_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10,
-}  # fmt: skip
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "eight": 8,
+    "ten": 10,
+}
 _VERBS = (
     "add|remove|delete|rename|drop|change|refactor|replace|migrate|convert|deprecate|move|fix|send|"
     "expose|update|make|use|show|hide|validate|compute|calculate|fill|populate|set|write|create|"
@@ -73,7 +128,9 @@ _GENERIC = re.compile(
     r"(?:\s+to\s+(?:the|our|a|this)\s+(?:models?|database|table|code))?\W*$",
     re.IGNORECASE,
 )
-_NEGATED = re.compile(r"\b(?:no|not|don['’]?t|doesn['’]?t|without|never|nor|neither)\b", re.I)
+_NEGATED = re.compile(
+    r"\b(?:no|not|don['’]?t|doesn['’]?t|without|never|nor|neither)\b", re.IGNORECASE
+)
 
 
 def read(text: str, *, options_only: bool = False) -> tuple[list[Mention], list[str]]:
@@ -169,16 +226,16 @@ class _Sentence:
         self.rest = sentence
         self.found: list[Mention] = []
 
-    def _say(
-        self, fact: str, value: str, *, code: bool = False, strong: bool = True
-    ) -> None:
+    def _say(self, fact: str, value: str, *, code: bool = False, strong: bool = True) -> None:
         self.found.append(Mention(fact, value, _cut(self.sentence), code, strong))
 
     def _use(self, match: re.Match[str]) -> None:
         self.rest = _without(self.rest, *match.span())
 
     def _negated(self, position: int) -> bool:
-        clause = re.split(r"[,;:(]|\bbut\b|\band\b", self.sentence[:position], flags=re.I)[-1]
+        clause = re.split(r"[,;:(]|\bbut\b|\band\b", self.sentence[:position], flags=re.IGNORECASE)[
+            -1
+        ]
         return _NEGATED.search(clause) is not None
 
     def asks_for_more(self) -> bool:
@@ -228,8 +285,10 @@ class _Sentence:
         )
         for pattern in (
             rf"{rows}{gets}{_VALUE}",
-            rf"{_VALUE}(?i:\s+(?:for|in|on|as\s+(?:the\s+)?(?:value|default)\s+(?:for|in|of))\s+"
-            rf"(?:all\s+)?(?:the\s+)?){rows}",
+            (
+                rf"{_VALUE}(?i:\s+(?:for|in|on|as\s+(?:the\s+)?(?:value|default)\s+(?:for|in|of))\s+"
+                rf"(?:all\s+)?(?:the\s+)?){rows}"
+            ),
         ):
             if match := re.search(pattern, self.rest):
                 self._say("existing", _value_of(match), code=_is_code(match))
@@ -251,14 +310,24 @@ class _Sentence:
         for name, pattern in (
             ("max_length", rf"(?i:\bmax(?:imum|imal)?\.?[ _-]length\s*(?:of|is|:|=)?\s*{length})"),
             ("max_length", rf"(?i:\blength\s+(?:of\s+)?(?:at\s+most\s+|up\s+to\s+)?{length})"),
-            ("max_length", rf"(?i:\b(?:max(?:imum|\.)?|at\s+most|up\s+to|no\s+more\s+than)\s+"
-                           rf"{length}\s+(?:characters?|chars?|letters)\b)"),
+            (
+                "max_length",
+                (
+                    rf"(?i:\b(?:max(?:imum|\.)?|at\s+most|up\s+to|no\s+more\s+than)\s+"
+                    rf"{length}\s+(?:characters?|chars?|letters)\b)"
+                ),
+            ),
             ("max_digits", rf"(?i:\bmax(?:imum)?[ _-]digits\s*(?:of|is|:|=)?\s*{length})"),
             ("decimal_places", rf"(?i:\bdecimal[ _-]places\s*(?:of|is|:|=)\s*{length})"),
-            ("decimal_places", r"(?i:\b(?P<n>\d+|one|two|three|four|five|six|eight|ten)\s+"
-                               r"(?:decimal\s+places|decimals|places)\b)"),
+            (
+                "decimal_places",
+                (
+                    r"(?i:\b(?P<n>\d+|one|two|three|four|five|six|eight|ten)\s+"
+                    r"(?:decimal\s+places|decimals|places)\b)"
+                ),
+            ),
             ("max_digits", rf"(?i:\b{length}\s+digits\b)"),
-        ):  # fmt: skip
+        ):
             if match := re.search(pattern, self.rest):
                 number = match["n"].lower()
                 self._say(f"option {name}", str(_NUMBER_WORDS.get(number, number)), code=True)
@@ -266,21 +335,45 @@ class _Sentence:
 
     def _flags(self) -> None:
         for name, said, pattern in (
-            ("null", "False", r"(?i:\b(?:not|non|never|in)[ -]?null(?:able)?\b|"
-                              r"\b(?:cannot|can\s?not|must\s+not|may\s+not|mustn['’]t|can['’]t)"
-                              r"\s+be\s+null\b|\bno\s+nulls?\b)"),
-            ("null", "True", r"(?i:\bnullable\b|\b(?:may|can|could|might)\s+be\s+null\b|"
-                             r"\ballow(?:s|ing)?\s+null(?:s)?\b|\bnulls?\s+(?:is\s+|are\s+)?"
-                             r"allowed\b)"),
-            ("blank", "False", r"(?i:\b(?:not|non)[ -]blank\b|\b(?:cannot|must\s+not|may\s+not)"
-                               r"\s+be\s+(?:left\s+)?blank\b)"),
-            ("blank", "True", r"(?i:\b(?:may|can|could|might)\s+be\s+(?:left\s+)?blank\b|"
-                              r"\ballow(?:s|ing)?\s+blanks?\b|\bblank\s+(?:is\s+)?allowed\b|"
-                              r"\bblankable\b)"),
+            (
+                "null",
+                "False",
+                (
+                    r"(?i:\b(?:not|non|never|in)[ -]?null(?:able)?\b|"
+                    r"\b(?:cannot|can\s?not|must\s+not|may\s+not|mustn['’]t|can['’]t)"
+                    r"\s+be\s+null\b|\bno\s+nulls?\b)"
+                ),
+            ),
+            (
+                "null",
+                "True",
+                (
+                    r"(?i:\bnullable\b|\b(?:may|can|could|might)\s+be\s+null\b|"
+                    r"\ballow(?:s|ing)?\s+null(?:s)?\b|\bnulls?\s+(?:is\s+|are\s+)?"
+                    r"allowed\b)"
+                ),
+            ),
+            (
+                "blank",
+                "False",
+                (
+                    r"(?i:\b(?:not|non)[ -]blank\b|\b(?:cannot|must\s+not|may\s+not)"
+                    r"\s+be\s+(?:left\s+)?blank\b)"
+                ),
+            ),
+            (
+                "blank",
+                "True",
+                (
+                    r"(?i:\b(?:may|can|could|might)\s+be\s+(?:left\s+)?blank\b|"
+                    r"\ballow(?:s|ing)?\s+blanks?\b|\bblank\s+(?:is\s+)?allowed\b|"
+                    r"\bblankable\b)"
+                ),
+            ),
             ("unique", "False", r"(?i:\b(?:not|non)[ -](?:need\s+to\s+be\s+)?unique\b)"),
             ("unique", "True", r"(?i:\bunique\b)"),
             ("db_index", "True", r"(?i:\b(?:indexed|with\s+(?:an|a\s+database)\s+index)\b)"),
-        ):  # fmt: skip
+        ):
             while match := re.search(pattern, self.rest):
                 self._say(f"option {name}", said, code=True)
                 self._use(match)
@@ -323,8 +416,10 @@ class _Sentence:
             self.rest = _without(self.rest, target.start("to"), target.end())
         actions = "|".join(one.replace("_", "[_ ]") for one in field_types.ON_DELETE)
         for pattern in (
-            rf"(?i:\bon[_ -]?delete\b\s*(?:is|should\s+be|of|:|=)?\s*`?(?:models\.)?"
-            rf"(?P<do>{actions})\b`?)",
+            (
+                rf"(?i:\bon[_ -]?delete\b\s*(?:is|should\s+be|of|:|=)?\s*`?(?:models\.)?"
+                rf"(?P<do>{actions})\b`?)"
+            ),
             rf"(?i:\b`?(?:models\.)?(?P<do>{actions})`?\s+on\s+delet(?:e|ion)\b)",
         ):
             if match := re.search(pattern, self.rest):
@@ -352,14 +447,24 @@ class _Sentence:
     def places(self) -> None:
         """Where the field is to be shown, and whether a test is asked for."""
         for fact, pattern in (
-            ("admin", r"\b(?:(?P<named>[A-Z]\w*Admin)|(?i:admin(?!istrat)\w*|list_display|"
-                      r"change\s?list))\b"),
+            (
+                "admin",
+                (
+                    r"\b(?:(?P<named>[A-Z]\w*Admin)|(?i:admin(?!istrat)\w*|list_display|"
+                    r"change\s?list))\b"
+                ),
+            ),
             ("form", r"\b(?:(?P<named>[A-Z]\w*Form)|(?i:model\s?forms?|forms?))\b"),
             ("serializer", r"\b(?:(?P<named>[A-Z]\w*Serializer)|(?i:serializers?|api))\b"),
-            ("test", r"(?i:\b(?:with|include|including|add|write|plus|and|cover\w*|has|have|need)"
-                     r"\s+(?:an?\s+|some\s+|by\s+)?(?:unit\s+|regression\s+)?"
-                     r"(?P<named>)tests?\b)"),
-        ):  # fmt: skip
+            (
+                "test",
+                (
+                    r"(?i:\b(?:with|include|including|add|write|plus|and|cover\w*|has|have|need)"
+                    r"\s+(?:an?\s+|some\s+|by\s+)?(?:unit\s+|regression\s+)?"
+                    r"(?P<named>)tests?\b)"
+                ),
+            ),
+        ):
             match = re.search(pattern, self.rest)
             if match is None or (fact != "test" and not self._wishes(fact, match)):
                 continue
@@ -375,7 +480,9 @@ class _Sentence:
             self._say("test", "no")
 
     def _wishes(self, fact: str, match: re.Match[str]) -> bool:
-        other = r"(?i:\b(?:filters?|filterable|search\w*|fieldsets?|read-?only|inlines?|list_filter)\b)"
+        other = (
+            r"(?i:\b(?:filters?|filterable|search\w*|fieldsets?|read-?only|inlines?|list_filter)\b)"
+        )
         if fact == "admin" and re.search(other, self.rest):
             return False
         shows = (

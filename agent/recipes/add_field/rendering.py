@@ -22,10 +22,12 @@ _IMPORTS: dict[tuple[str, str], tuple[str, str | None, str]] = {
     ("uuid", "UUID"): ("uuid", None, "uuid.UUID"),
     ("decimal", "Decimal"): ("decimal", "Decimal", "Decimal"),
     ("django.utils.translation", "gettext_lazy"): (
-        "django.utils.translation", "gettext_lazy", "gettext_lazy",
+        "django.utils.translation",
+        "gettext_lazy",
+        "gettext_lazy",
     ),
     ("django.conf", "settings"): ("django.conf", "settings", "settings"),
-}  # fmt: skip
+}
 
 
 class FileNames:

@@ -210,12 +210,18 @@ class _Settling:
     def _refuse_foreign(self, text: str) -> None:
         label, _, bare = text.rpartition(".")
         contrib = _OF_DJANGO.get(bare.lower())
-        if contrib and label.lower() in ("", contrib.partition(".")[0], "django.contrib.auth.models"):
+        if contrib and label.lower() in (
+            "",
+            contrib.partition(".")[0],
+            "django.contrib.auth.models",
+        ):
             raise RequestRefused(
                 f"{contrib} belongs to Django, not to this repository; its table cannot be changed "
                 "from here. Add the field to a model of your own that refers to it."
             )
-        pattern = re.compile(rf"\bimport\b[^#\n]*\b{re.escape(bare)}\b|\b{re.escape(bare)},".encode())
+        pattern = re.compile(
+            rf"\bimport\b[^#\n]*\b{re.escape(bare)}\b|\b{re.escape(bare)},".encode()
+        )
         for path in self._index.modules.paths:
             if not pattern.search(self._index.modules.content(path)):
                 continue
@@ -293,9 +299,11 @@ class _Settling:
             return
         stated = next((one.value for one in read.options if one.name == "related_name"), None)
         related = stated.text.strip("'\"") if stated else None
-        fill = [model] if not model.abstract else [
-            one for one in self._index.children(model) if not one.abstract and not one.proxy
-        ]  # fmt: skip
+        fill = (
+            [model]
+            if not model.abstract
+            else [one for one in self._index.children(model) if not one.abstract and not one.proxy]
+        )
         if related and model.abstract and len(fill) > 1 and "%(class)s" not in related:
             if not related.endswith("+"):
                 self._ask(
@@ -328,11 +336,13 @@ class _Settling:
         children = [
             child
             for child in self._index.children(model)
-            if not child.abstract and not child.proxy and child.meta_flag("managed") is not False
+            if not child.abstract
+            and not child.proxy
+            and child.meta_flag("managed") is not False
             and not any(
                 not above.abstract and model in above.ancestors() for above in child.ancestors()
             )
-        ]  # fmt: skip
+        ]
         kept = [child for child in children if self._index.has_migrations(child.app)]
         bare = [child for child in children if child not in kept]
         for child in bare:
@@ -413,22 +423,23 @@ def _means(model: Model, text: str) -> bool:
         return True
     full = model.module.dotted.lower()
     wanted = before.lower()
-    return wanted == model.app.label.lower() or wanted in (full, model.app.dotted.lower()) or (
-        full.endswith("." + wanted) or wanted == f"{model.app.dotted}.models".lower()
-        or wanted == f"{model.app.label}.models".lower()
-    )  # fmt: skip
+    return (
+        wanted == model.app.label.lower()
+        or wanted in (full, model.app.dotted.lower())
+        or (
+            full.endswith("." + wanted)
+            or wanted == f"{model.app.dotted}.models".lower()
+            or wanted == f"{model.app.label}.models".lower()
+        )
+    )
 
 
 def _listed(statements: list[Statement]) -> str:
-    return ", ".join(
-        dict.fromkeys(f"{one.value} ({one.place})" for one in statements)
-    )  # fmt: skip
+    return ", ".join(dict.fromkeys(f"{one.value} ({one.place})" for one in statements))
 
 
 def _carrier(model: Model) -> Carrier:
-    return Carrier(
-        app_label=model.app.label, model=model.name, migrations=model.app.migrations
-    )  # fmt: skip
+    return Carrier(app_label=model.app.label, model=model.name, migrations=model.app.migrations)
 
 
 def _no_migrations(app: App, index: ModelsIndex) -> str:
@@ -448,9 +459,11 @@ def _unshowable(kind: str, field: Field | None) -> str | None:
             "ask for a method that shows it in a ticket of its own."
         )
     editable = field.option("editable")
-    hidden = (editable and editable.text == "False") or field.is_on("auto_now") or (
-        field.is_on("auto_now_add")
-    )  # fmt: skip
+    hidden = (
+        (editable and editable.text == "False")
+        or field.is_on("auto_now")
+        or (field.is_on("auto_now_add"))
+    )
     if kind == "form" and hidden:
         return (
             f"`{field.name}` is not editable, so Django refuses it in a form. "

@@ -168,7 +168,7 @@ def from_words(text: str, kind: FieldType | None) -> Value:
     try:
         value = from_expression(bare)
     except Unreadable:
-        if family == "text" or family == "file":
+        if family in {"text", "file"}:
             return literal(bare)
         raise
     if family in ("text", "file") and not isinstance(plain(value), str):
@@ -267,7 +267,11 @@ def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | No
         return "a ManyToManyField takes no default: every row starts with an empty set"
     if value.kind == "symbol":
         fitting = _FITTING_SYMBOLS.get((value.module, value.name), set())
-        return None if kind.family in fitting else f"{shown} is no value of {field_types.with_article(kind)}"
+        return (
+            None
+            if kind.family in fitting
+            else f"{shown} is no value of {field_types.with_article(kind)}"
+        )
     if value.kind == "call" and (value.module, value.name) in _FITTING_SYMBOLS:
         return (
             f"{shown} would be worked out once, when the code is loaded; "
@@ -384,7 +388,11 @@ def _json(content: object, kind: FieldType, options: dict[str, Value]) -> str | 
 
 
 def _binary(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    return None if isinstance(content, bytes) else f'is no bytes, which {field_types.with_article(kind)} holds: b"..."'
+    return (
+        None
+        if isinstance(content, bytes)
+        else f'is no bytes, which {field_types.with_article(kind)} holds: b"..."'
+    )
 
 
 def _address(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
@@ -446,9 +454,11 @@ def option_misfit(name: str, value: Value) -> str | None:
     if name in field_types.MAPPING_OPTIONS:
         return None if isinstance(content, dict) else f"{shown}: this option is a dict of literals"
     if name == "choices":
-        return None if value.kind == "local" or _is_choices(content) else (
-            f"{shown}: choices are a list of (value, label) pairs"
-        )  # fmt: skip
+        return (
+            None
+            if value.kind == "local" or _is_choices(content)
+            else (f"{shown}: choices are a list of (value, label) pairs")
+        )
     if name == "db_default" and not literal_given:
         return f"{shown}: a database default in a ticket is a literal"
     return None

@@ -5,9 +5,12 @@ get the one answer the ticket states and no other, and nothing is written for an
 that were named. Needs nothing but the repository's own Django (3.2 or later) and Python 3.9.
 
 Usage: make_migration.py REQUEST        (JSON; see `agent/recipes/add_field/migration.py`)
-The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out).
-Exit code: 0 when Django made migrations or had nothing to do, 1 with `problem` in the report.
+The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What stands in the way is
+its `problem`; the exit code says only whether there is a report.
 """
+
+# Django is imported when the project has been entered, and its `_meta` is its documented way in.
+# ruff: noqa: ANN, ARG, PLC0415, SLF001, ICN001, N818
 
 import ast
 import contextlib
@@ -17,6 +20,7 @@ import importlib
 import io
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -47,10 +51,9 @@ class Problem(Exception):
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "migrations": [], "unasked": [], "carriers": []}
+    report = {"problem": None, "migrations": [], "unasked": [], "carriers": [], "switched_off": []}
     try:
-        start_django(request["python_path"])
-        make(request, report)
+        enter(request, report)
     except Problem as problem:
         report["problem"] = str(problem)
     except SystemExit as stopped:
@@ -63,40 +66,63 @@ def main(argv):
         json.dump(report, file, indent=1, sort_keys=True)
     if report["problem"]:
         print(report["problem"], file=sys.stderr)
-        return 1
-    return 0
 
 
-def start_django(python_path):
-    """Set Django up as `manage.py` would, from the root of the tree."""
+def enter(request, report):
+    """Start Django by the project's own manage.py where there is one, then do the work."""
     root = os.getcwd()
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
-    for folder in reversed([root] + [os.path.join(root, entry) for entry in python_path if entry]):
-        if folder in sys.path:
-            sys.path.remove(folder)
-        sys.path.insert(0, folder)
+    for folder in reversed(
+        [root] + [os.path.join(root, entry) for entry in request["python_path"]]
+    ):
+        if folder not in sys.path:
+            sys.path.insert(0, folder.rstrip("/"))
+    settings = os.environ["DJANGO_SETTINGS_MODULE"]
+    try:
+        from django.core import management
+    except ImportError as problem:
+        raise Problem("Django is not installed in the repository's environment") from problem
+    done = []
+
+    def work(argv=None):
+        if not done:
+            done.append(True)
+            os.environ["DJANGO_SETTINGS_MODULE"] = settings
+            start_django(settings)
+            make(request, report, root)
+
+    if request["manage"]:
+        manage = os.path.join(root, request["manage"])
+        os.chdir(os.path.dirname(manage))
+        sys.path.insert(0, os.path.dirname(manage))
+        sys.argv[:] = [manage, "makemigrations"]
+        management.execute_from_command_line = work
+        runpy.run_path(manage, run_name="__main__")
+    work()
+
+
+def start_django(settings):
+    """Set Django up with the settings in use."""
     try:
         import django
-    except ImportError:
-        raise Problem("Django is not installed in the repository's environment")
-    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    try:
+
         django.setup()
     except Exception as problem:
         traceback.print_exc()
         raise Problem(
             "Django cannot be started with the settings module %s: %s: %s"
-            % (module, type(problem).__name__, problem)
-        )
+            % (settings, type(problem).__name__, problem)
+        ) from problem
 
 
-def make(request, report):
+def make(request, report, root):
     """Find the tables that get the column, run makemigrations, report what it made."""
     carriers = find_carriers(request)
     report["carriers"] = [model._meta.label for model in carriers]
     labels = sorted({model._meta.app_label for model in carriers})
+    report["switched_off"] = switch_migrations_on(labels)
     for label in labels:
-        check_migrations_module(label)
+        check_migrations_module(label, root)
     for model in carriers:
         check_name(model, request["field"], request["defined_in"])
     before = migration_files(labels)
@@ -109,7 +135,8 @@ def make(request, report):
     if others:
         raise Problem(
             "makemigrations also changed %s, which a change of this kind cannot carry; "
-            "make this migration by hand" % ", ".join(shown(path) for path in others)
+            "make this migration by hand"
+            % ", ".join(os.path.relpath(path, root) for path in others)
         )
     apply_formatters(request["formatters"], new, before)
 
@@ -129,8 +156,8 @@ def find_carriers(request):
             raise Problem(
                 "%s.%s is not among the installed models (%s). Is its app in INSTALLED_APPS of %s? "
                 "Name other settings in .github/mergewright.yml: `django: {settings: ...}`"
-                % (label, name, problem, os.environ.get("DJANGO_SETTINGS_MODULE"))
-            )
+                % (label, name, problem, os.environ["DJANGO_SETTINGS_MODULE"])
+            ) from problem
         if model._meta.swapped:
             raise Problem("%s is swapped for %s" % (model._meta.label, model._meta.swapped))
         if not model._meta.managed or model._meta.proxy:
@@ -139,26 +166,36 @@ def find_carriers(request):
     return found
 
 
-def check_migrations_module(label):
+def switch_migrations_on(labels):
+    """Undo MIGRATION_MODULES where it only says that there are none: test settings often do."""
+    from django.apps import apps
+    from django.conf import settings
+
+    given = settings.MIGRATION_MODULES
+    stated = {}
+    for config in apps.get_app_configs():
+        if config.label in given:
+            stated[config.label] = given[config.label]
+    off = [label for label in labels if label in stated and stated[label] is None]
+    if off:
+        settings.MIGRATION_MODULES = {k: v for k, v in stated.items() if k not in off}
+    return off
+
+
+def check_migrations_module(label, root):
     """The app's migrations must be where the app is, inside the tree."""
     from django.apps import apps
     from django.db.migrations.loader import MigrationLoader
 
     name, explicit = MigrationLoader.migrations_module(label)
-    usual = "%s.migrations" % apps.get_app_config(label).name
-    if name is None or (explicit and name != usual):
+    if explicit and name != "%s.migrations" % apps.get_app_config(label).name:
         raise Problem(
-            "MIGRATION_MODULES in the settings %s %s. Name settings without it in "
-            ".github/mergewright.yml: `django: {settings: ...}`"
-            % (
-                os.environ.get("DJANGO_SETTINGS_MODULE"),
-                "turns migrations of %s off" % label
-                if name is None
-                else "sends migrations of %s to %s" % (label, name),
-            )
+            "MIGRATION_MODULES in the settings %s sends migrations of %s to %s. Name settings "
+            "without it in .github/mergewright.yml: `django: {settings: ...}`"
+            % (os.environ["DJANGO_SETTINGS_MODULE"], label, name)
         )
     folder = os.path.realpath(os.path.dirname(importlib.import_module(name).__file__ or ""))
-    if not folder.startswith(os.path.realpath(os.getcwd()) + os.sep):
+    if not folder.startswith(os.path.realpath(root) + os.sep):
         raise Problem(
             "the app %s is loaded from %s, outside the repository; its migrations are not made "
             "here" % (label, folder)
@@ -228,10 +265,11 @@ def run_makemigrations(request, carriers, labels, report):
                 command, *labels, interactive=False, verbosity=1, stdout=printed, stderr=printed
             )
     except CommandError as problem:
-        raise Problem(str(problem))
+        raise Problem(str(problem)) from problem
     except SystemExit as stopped:
         if stopped.code:
-            raise Problem("makemigrations ended with %r: %s" % (stopped.code, printed.getvalue()))
+            text = "makemigrations ended with %r: %s" % (stopped.code, printed.getvalue())
+            raise Problem(text) from stopped
     finally:
         print(printed.getvalue())
 
@@ -331,7 +369,7 @@ def fill_existing(request, asked, label, operation):
     if request["existing"] is None or type(operation).__name__ != "AddField":
         return [operation]
     model = operation.model_name.lower()
-    plain = model[len("historical") :] if model.startswith("historical") else model
+    plain = model.removeprefix("historical")
     named = (label, model) in asked or (label, plain) in asked
     if not named or operation.name != request["field"] or not operation.preserve_default:
         return [operation]
@@ -387,10 +425,6 @@ def migration_files(labels):
     return found
 
 
-def shown(path):
-    return os.path.relpath(path, os.getcwd())
-
-
 @contextlib.contextmanager
 def without_gate_tools():
     """Django formats with a `black` on PATH: only the repository's own may count."""
@@ -416,10 +450,12 @@ def apply_formatters(tools, new, before):
     for tool in tools:
         if siblings and shutil.which(tool):
             command = commands[tool]
-            checked = subprocess.run(command + ["--check"] + siblings, capture_output=True)
+            checked = subprocess.run(
+                [*command, "--check", *siblings], capture_output=True, check=False
+            )
             if checked.returncode == 0:
-                subprocess.run(command + new, capture_output=True)
+                subprocess.run(command + new, capture_output=True, check=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(sys.argv)

@@ -26,21 +26,31 @@ def listed(before: str, path: str = "shop/admin.py", wish: str = "show_in_admin_
         ("()", "('nickname',)"),
         ("[]", "['nickname']"),
         ('"name", "email"', '"name", "email", "nickname"'),
-        ('(\n        "name",\n        "email",\n    )',
-         '(\n        "name",\n        "email",\n        "nickname",\n    )'),
-        ('[\n        "name",  # who\n        "email"  # where\n    ]',
-         '[\n        "name",  # who\n        "email",  # where\n        "nickname"\n    ]'),
-        ('("name",\n                    "email")',
-         '("name",\n                    "email",\n                    "nickname")'),
+        (
+            '(\n        "name",\n        "email",\n    )',
+            '(\n        "name",\n        "email",\n        "nickname",\n    )',
+        ),
+        (
+            '[\n        "name",  # who\n        "email"  # where\n    ]',
+            '[\n        "name",  # who\n        "email",  # where\n        "nickname"\n    ]',
+        ),
+        (
+            '("name",\n                    "email")',
+            '("name",\n                    "email",\n                    "nickname")',
+        ),
         ('[\n        "name", "email",\n    ]', '[\n        "name", "email", "nickname",\n    ]'),
         ('("name", *MORE)', '("name", *MORE, "nickname")'),
         ('["name", linked]', '["name", linked, "nickname"]'),
-        ('("a_rather_long_name", "another_rather_long_name", "and_yet_one_more_of_them")',
-         '(\n        "a_rather_long_name",\n        "another_rather_long_name",\n'
-         '        "and_yet_one_more_of_them",\n        "nickname",\n    )'),
+        (
+            '("a_rather_long_name", "another_rather_long_name", "and_yet_one_more_of_them")',
+            (
+                '(\n        "a_rather_long_name",\n        "another_rather_long_name",\n'
+                '        "and_yet_one_more_of_them",\n        "nickname",\n    )'
+            ),
+        ),
         ('("name", "nickname")', '("name", "nickname")'),
     ],
-)  # fmt: skip
+)
 def test_the_list_keeps_its_shape(before: str, after: str) -> None:
     quoted = after.replace("'nickname'", '"nickname"') if "'name'" not in after else after
     tail = "\n    search_fields = ['name']\n" if "'name'" in after else "\n"
@@ -52,12 +62,16 @@ def test_the_list_keeps_its_shape(before: str, after: str) -> None:
     ("body", "after"),
     [
         ("    pass\n", '    list_display = ("__str__", "nickname")\n'),
-        ("    search_fields = []\n",
-         '    list_display = ("__str__", "nickname")\n    search_fields = []\n'),
-        ('    """Doc."""\n\n    search_fields = []\n',
-         '    """Doc."""\n\n    list_display = ("__str__", "nickname")\n    search_fields = []\n'),
+        (
+            "    search_fields = []\n",
+            '    list_display = ("__str__", "nickname")\n    search_fields = []\n',
+        ),
+        (
+            '    """Doc."""\n\n    search_fields = []\n',
+            '    """Doc."""\n\n    list_display = ("__str__", "nickname")\n    search_fields = []\n',
+        ),
     ],
-)  # fmt: skip
+)
 def test_without_a_list_one_is_added(body: str, after: str) -> None:
     assert listed(REGISTERED + body) == REGISTERED + after
 
@@ -105,31 +119,59 @@ def test_a_list_of_an_installed_admin_is_extended() -> None:
 @pytest.mark.parametrize(
     ("text", "question"),
     [
-        ("x = 1\n",
-         "No ModelAdmin for shop.Customer was found. Which class is to list `nickname`? If there "
-         "is none yet, it is a ticket of its own."),
-        (ADMIN + "admin.site.register(Customer)\n",
-         "shop.Customer is registered without a ModelAdmin class (shop/admin.py:6), so there is no "
-         "list_display to add `nickname` to. Give it a ModelAdmin class first, or leave the admin "
-         "list out."),
-        (REGISTERED + "    list_display = columns()\n",
-         "CustomerAdmin (shop/admin.py:7) works its list_display out (`columns()`); only a literal "
-         "tuple or list can be extended safely. How is `nickname` to get into it?"),
-        (REGISTERED + '    list_display = ("a",) + MORE\n',
-         "CustomerAdmin (shop/admin.py:7) works its list_display out (`('a',) + MORE`); only a "
-         "literal tuple or list can be extended safely. How is `nickname` to get into it?"),
-        (REGISTERED + "    list_display = ()\n    list_display = ('a',)\n",
-         "CustomerAdmin (shop/admin.py:7) sets list_display 2 times. Which one is to get "
-         "`nickname`?"),
-        (REGISTERED + "    def get_list_display(self, request):\n        return ()\n",
-         "CustomerAdmin (shop/admin.py:7) works its list out in get_list_display() "
-         "(shop/admin.py:7). How is `nickname` to get into the list?"),
-        (REGISTERED + "    pass\n\n\nclass Other(admin.ModelAdmin):\n    pass\n\n\n"
-         "site.register(Customer, Other)\n",
-         "shop.Customer has several ModelAdmin classes: CustomerAdmin (shop/admin.py:7), Other "
-         "(shop/admin.py:11). Which one is to list `nickname`?"),
+        (
+            "x = 1\n",
+            (
+                "No ModelAdmin for shop.Customer was found. Which class is to list `nickname`? If there "
+                "is none yet, it is a ticket of its own."
+            ),
+        ),
+        (
+            ADMIN + "admin.site.register(Customer)\n",
+            (
+                "shop.Customer is registered without a ModelAdmin class (shop/admin.py:6), so there is no "
+                "list_display to add `nickname` to. Give it a ModelAdmin class first, or leave the admin "
+                "list out."
+            ),
+        ),
+        (
+            REGISTERED + "    list_display = columns()\n",
+            (
+                "CustomerAdmin (shop/admin.py:7) works its list_display out (`columns()`); only a literal "
+                "tuple or list can be extended safely. How is `nickname` to get into it?"
+            ),
+        ),
+        (
+            REGISTERED + '    list_display = ("a",) + MORE\n',
+            (
+                "CustomerAdmin (shop/admin.py:7) works its list_display out (`('a',) + MORE`); only a "
+                "literal tuple or list can be extended safely. How is `nickname` to get into it?"
+            ),
+        ),
+        (
+            REGISTERED + "    list_display = ()\n    list_display = ('a',)\n",
+            (
+                "CustomerAdmin (shop/admin.py:7) sets list_display 2 times. Which one is to get "
+                "`nickname`?"
+            ),
+        ),
+        (
+            REGISTERED + "    def get_list_display(self, request):\n        return ()\n",
+            (
+                "CustomerAdmin (shop/admin.py:7) works its list out in get_list_display() "
+                "(shop/admin.py:7). How is `nickname` to get into the list?"
+            ),
+        ),
+        (
+            REGISTERED + "    pass\n\n\nclass Other(admin.ModelAdmin):\n    pass\n\n\n"
+            "site.register(Customer, Other)\n",
+            (
+                "shop.Customer has several ModelAdmin classes: CustomerAdmin (shop/admin.py:7), Other "
+                "(shop/admin.py:11). Which one is to list `nickname`?"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_admin_leaves_open_is_asked(text: str, question: str) -> None:
     assert questions(form(show_in_admin_list="Yes"), SHOP | {"shop/admin.py": text}) == (question,)
 
@@ -141,24 +183,30 @@ def test_a_named_admin_settles_which() -> None:
     listing = settle(form(show_in_admin_list="Other"), files).listings[0]
     assert listing.place.class_name == "Other"
     assert questions(form(show_in_admin_list="Third"), files) == (
-        "There is no ModelAdmin `Third` for shop.Customer. Known are CustomerAdmin "
-        "(shop/admin.py:7), Other (shop/admin.py:11). Which one is meant?",
+        (
+            "There is no ModelAdmin `Third` for shop.Customer. Known are CustomerAdmin "
+            "(shop/admin.py:7), Other (shop/admin.py:11). Which one is meant?"
+        ),
     )
 
 
 def test_yes_and_no_is_a_contradiction() -> None:
     body = form(show_in_admin_list="Yes") + "\n\nDon't show it in the admin.\n"
     assert questions(body, SHOP | {"shop/admin.py": REGISTERED + "    pass\n"}) == (
-        "The ticket says both yes and no to the admin: yes (the heading “Show in admin list”), no "
-        "(“Don't show it in the admin.”). Which holds?",
+        (
+            "The ticket says both yes and no to the admin: yes (the heading “Show in admin list”), no "
+            "(“Don't show it in the admin.”). Which holds?"
+        ),
     )
 
 
 def test_relations_to_many_are_not_shown_in_a_list() -> None:
     body = form(show_in_admin_list="Yes", field_type="ManyToManyField", options="to=Shop")
     assert questions(body, SHOP | {"shop/admin.py": REGISTERED + "    pass\n"}) == (
-        "Django cannot show a ManyToManyField in list_display. Leave the admin list out, or ask "
-        "for a method that shows it in a ticket of its own.",
+        (
+            "Django cannot show a ManyToManyField in list_display. Leave the admin list out, or ask "
+            "for a method that shows it in a ticket of its own."
+        ),
     )
 
 
@@ -177,12 +225,14 @@ SERIALIZER = "from rest_framework import serializers as s\nfrom shop import mode
     ("fields", "after"),
     [
         ('fields = ("name",)', 'fields = ("name", "nickname")'),
-        ('fields = [\n            "name",\n        ]',
-         'fields = [\n            "name",\n            "nickname",\n        ]'),
+        (
+            'fields = [\n            "name",\n        ]',
+            'fields = [\n            "name",\n            "nickname",\n        ]',
+        ),
         ('fields = "__all__"', 'fields = "__all__"'),
         ('exclude = ("email",)', 'exclude = ("email",)'),
     ],
-)  # fmt: skip
+)
 def test_forms_and_serializers(head: str, base: str, wish: str, fields: str, after: str) -> None:
     model = "Customer" if "forms" in base else "models.Customer"
     text = f"{head}class Thing({base}):\n    class Meta:\n        model = {model}\n        "
@@ -211,20 +261,34 @@ def test_forms_are_told_from_filters_and_tests() -> None:
         "shop/tests/test_forms.py": FORM + "class B(forms.ModelForm):\n    class Meta:\n"
         "        model = Customer\n        fields = []\n",
     }
-    assert [one.place.class_name for one in settle(form(add_to_form="yes"), files).listings] == ["A"]
+    assert [one.place.class_name for one in settle(form(add_to_form="yes"), files).listings] == [
+        "A"
+    ]
 
 
 @pytest.mark.parametrize(
     ("meta", "question"),
     [
-        ('exclude = ["nickname"]',
-         "A (shop/forms.py:5) excludes `nickname`. Is it to be shown or not?"),
-        ("fields = NAMES", "A (shop/forms.py:5) works its fields out (`NAMES`); only a literal "
-         "tuple or list can be extended safely. How is `nickname` to get into it?"),
-        ("labels = {}", "A (shop/forms.py:5) has neither `fields` nor `exclude` that can be read. "
-         "Where is `nickname` to be listed?"),
+        (
+            'exclude = ["nickname"]',
+            "A (shop/forms.py:5) excludes `nickname`. Is it to be shown or not?",
+        ),
+        (
+            "fields = NAMES",
+            (
+                "A (shop/forms.py:5) works its fields out (`NAMES`); only a literal "
+                "tuple or list can be extended safely. How is `nickname` to get into it?"
+            ),
+        ),
+        (
+            "labels = {}",
+            (
+                "A (shop/forms.py:5) has neither `fields` nor `exclude` that can be read. "
+                "Where is `nickname` to be listed?"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_form_leaves_open_is_asked(meta: str, question: str) -> None:
     text = f"{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n"
     files = SHOP | {"shop/forms.py": f"{text}        {meta}\n"}
@@ -232,7 +296,7 @@ def test_what_a_form_leaves_open_is_asked(meta: str, question: str) -> None:
 
 
 def test_what_needs_no_change_is_said() -> None:
-    text = f'{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n'
+    text = f"{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n"
     files = SHOP | {"shop/forms.py": text + '        fields = "__all__"\n'}
     listing = settle(form(add_to_form="yes"), files).listings[0]
     assert (listing.action, listing.why) == ("nothing", "it shows all fields")

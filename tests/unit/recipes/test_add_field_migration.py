@@ -72,14 +72,18 @@ def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> 
     [
         ("models.TextField(blank=True)", "adds a TextField, but a CharField was asked for"),
         ("models.CharField(blank=True, max_length=60)", "`max_length` is 60, not 50"),
-        ("models.CharField(blank=True, max_length=50, null=True)",
-         "gives the field null, which nobody asked for"),
-        ("models.CharField(blank=True, max_length=50, default=shop.models.evil())",
-         "gives the field default, which nobody asked for"),
+        (
+            "models.CharField(blank=True, max_length=50, null=True)",
+            "gives the field null, which nobody asked for",
+        ),
+        (
+            "models.CharField(blank=True, max_length=50, default=shop.models.evil())",
+            "gives the field default, which nobody asked for",
+        ),
         ("models.CharField(blank=1, max_length=50)", "`blank` is 1, not True"),
         ("'x'", "the field that is added cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_another_field_than_asked_is_refused(field: str, problem: str) -> None:
     assert problem in refused({FILE: migration(ADD.format(field))}).message
 
@@ -87,15 +91,19 @@ def test_another_field_than_asked_is_refused(field: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("operation", "shown"),
     [
-        ("migrations.AlterField(model_name='customer', name='id', field=models.BigAutoField()),",
-         "AlterField id on customer"),
+        (
+            "migrations.AlterField(model_name='customer', name='id', field=models.BigAutoField()),",
+            "AlterField id on customer",
+        ),
         ("migrations.DeleteModel(name='Shop'),", "DeleteModel Shop"),
         ("migrations.RunPython(shop.models.evil),", "migrations.RunPython(shop.models.evil)"),
-        ("migrations.AddField(model_name='shop', name='nickname', field=models.TextField()),",
-         "AddField nickname on shop"),
+        (
+            "migrations.AddField(model_name='shop', name='nickname', field=models.TextField()),",
+            "AddField nickname on shop",
+        ),
         ("evil(),", "evil()"),
     ],
-)  # fmt: skip
+)
 def test_operations_nobody_asked_for_withhold_the_change(operation: str, shown: str) -> None:
     failure = refused({FILE: migration(ADD.format(FIELD), operation)})
     assert failure.reason is Reason.UNASKED_OPERATIONS
@@ -131,9 +139,7 @@ def test_too_little_is_refused() -> None:
 
 def test_what_the_report_says_reaches_the_reader() -> None:
     report = json.dumps({"problem": "the app is away"}).encode()
-    assert refused({}, report).message == (
-        "Django could not make the migration: the app is away"
-    )
+    assert refused({}, report).message == ("Django could not make the migration: the app is away")
     report = json.dumps({"unasked": ["crm: Create model Lead"]}).encode()
     failure = refused({FILE: migration(ADD.format(FIELD))}, report)
     assert "- crm: Create model Lead" in failure.message
@@ -160,6 +166,7 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
         "existing": {"kind": "literal", "text": "'n/a'", "module": "", "name": ""},
         "field": "nickname",
         "formatters": ["ruff"],
+        "manage": "manage.py",
         "models": [["shop", "Customer"]],
         "python_path": [""],
     }

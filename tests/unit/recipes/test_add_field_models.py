@@ -30,10 +30,15 @@ def labels(files: dict[str, str], *python_path: str) -> list[str]:
         ("from .reexport import *\n", "Basis"),
         ("from polymorphic.models import PolymorphicModel\n", "PolymorphicModel"),
         ("from wagtail.models import Page\n", "Page"),
-        ("try:\n    from fast import Model\nexcept ImportError:\n    from django.db.models import "
-         "Model\n", "Model"),
+        (
+            (
+                "try:\n    from fast import Model\nexcept ImportError:\n    from django.db.models import "
+                "Model\n"
+            ),
+            "Model",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bases_are_followed_through_imports(head: str, base: str) -> None:
     files = app("shop", f"{head}\n\nclass Customer({base}):\n    class Meta:\n        pass\n") | {
         "shop/basis.py": MODELS + "class Basis(models.Model):\n    class Meta:\n"
@@ -41,9 +46,11 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
         "shop/reexport.py": "from shop.basis import Basis\n",
     }
     if "try:" in head:
-        files["shop/models.py"] = files["shop/models.py"].replace(
-            "    class Meta:\n        pass", "    a = models.TextField()"
-        ).replace("try:", "from django.db import models\ntry:")  # fmt: skip
+        files["shop/models.py"] = (
+            files["shop/models.py"]
+            .replace("    class Meta:\n        pass", "    a = models.TextField()")
+            .replace("try:", "from django.db import models\ntry:")
+        )
     assert "shop.Customer" in labels(files)
 
 
@@ -54,8 +61,10 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
         MODELS + "class Kind(models.TextChoices):\n    A = 'a'\n",
         "from django import forms\n\n\nclass Thing(forms.ModelForm):\n    a = forms.CharField()\n",
         "from pydantic import BaseModel\n\n\nclass Thing(BaseModel):\n    a: int = Field()\n",
-        "from rest_framework import serializers\n\n\nclass Thing(serializers.ModelSerializer):\n"
-        "    a = serializers.CharField()\n",
+        (
+            "from rest_framework import serializers\n\n\nclass Thing(serializers.ModelSerializer):\n"
+            "    a = serializers.CharField()\n"
+        ),
         "class Mixin:\n    a = models.TextField()\n",
         "class Loop(Loop):\n    a = models.TextField()\n",
     ],
@@ -100,14 +109,11 @@ def test_packages_of_models_and_sub_folders() -> None:
 
 
 def test_an_app_config_says_under_which_name_a_folder_is_imported() -> None:
-    files = {
-        path.replace("shop/", "apps/shop/"): text
-        for path, text in SHOP.items()
-    } | {
+    files = {path.replace("shop/", "apps/shop/"): text for path, text in SHOP.items()} | {
         "apps/shop/apps.py": "from django.apps import AppConfig\n\n\nclass C(AppConfig):\n"
         "    name = 'apps.shop'\n",
         "apps/shop/test_x.py": "def test_x():\n    pass\n",
-    }  # fmt: skip
+    }
     settled = settle(form(add_a_test="yes"), files)
     assert settled.test is not None
     assert settled.test.model_module == "apps.shop.models"
@@ -122,8 +128,9 @@ def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
     settled = settle(form(model="shop.Base"), files)
     assert settled.abstract
     assert [(one.app_label, one.model) for one in settled.carriers] == [
-        ("crm", "Lead"), ("shop", "Customer"),
-    ]  # fmt: skip
+        ("crm", "Lead"),
+        ("shop", "Customer"),
+    ]
     assert settled.remarks[-1] == (
         "shop.Base is abstract: its concrete children get the column (crm.Lead, shop.Customer)."
     )

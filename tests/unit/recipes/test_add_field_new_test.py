@@ -59,11 +59,14 @@ def test_classes_where_the_app_has_classes() -> None:
 
 
 def test_a_single_module_of_tests_is_appended_to() -> None:
-    before = "from django.test import TestCase\n\nfrom .models import Shop\n\n\nclass A(TestCase):\n"
+    before = (
+        "from django.test import TestCase\n\nfrom .models import Shop\n\n\nclass A(TestCase):\n"
+    )
     before += "    def test_a(self):\n        self.assertTrue(Shop)\n"
     files = SHOP | {"shop/tests.py": before}
     settled = settle(form(add_a_test="yes"), files, detected=project("django"))
-    assert settled.test is not None and settled.test.append
+    assert settled.test is not None
+    assert settled.test.append
     after = written("shop/tests.py", files, "django")
     assert after.startswith(
         "from django.db import models\nfrom django.test import TestCase\n\n"
@@ -78,16 +81,28 @@ def test_a_single_module_of_tests_is_appended_to() -> None:
         ({"shop/tests/test_a.py": FUNCTIONS}, "shop/tests/test_customer_nickname.py"),
         ({"shop/test_a.py": FUNCTIONS}, "shop/test_customer_nickname.py"),
         ({"shop/tests/a_test.py": FUNCTIONS}, "shop/tests/customer_nickname_test.py"),
-        ({"tests/shop/test_a.py": FUNCTIONS, "tests/crm/test_b.py": FUNCTIONS},
-         "tests/shop/test_customer_nickname.py"),
-        ({"tests/unit/test_a.py": "from shop.models import Shop\n" + FUNCTIONS,
-          "tests/web/test_b.py": FUNCTIONS}, "tests/unit/test_customer_nickname.py"),
+        (
+            {"tests/shop/test_a.py": FUNCTIONS, "tests/crm/test_b.py": FUNCTIONS},
+            "tests/shop/test_customer_nickname.py",
+        ),
+        (
+            {
+                "tests/unit/test_a.py": "from shop.models import Shop\n" + FUNCTIONS,
+                "tests/web/test_b.py": FUNCTIONS,
+            },
+            "tests/unit/test_customer_nickname.py",
+        ),
         ({"tests/test_b.py": FUNCTIONS}, "tests/test_customer_nickname.py"),
-        ({"tests/test_b.py": FUNCTIONS, "tests/test_c.py": FUNCTIONS,
-          "crm/test_customer_nickname.py": FUNCTIONS},
-         "tests/test_customer_nickname_field.py"),
+        (
+            {
+                "tests/test_b.py": FUNCTIONS,
+                "tests/test_c.py": FUNCTIONS,
+                "crm/test_customer_nickname.py": FUNCTIONS,
+            },
+            "tests/test_customer_nickname_field.py",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_file_goes_beside_its_like(siblings: dict[str, str], path: str) -> None:
     assert path in edited(form(add_a_test="yes"), SHOP | siblings)
 
@@ -132,9 +147,11 @@ def test_options_are_checked_one_by_one() -> None:
     assert '    assert field.help_text == "x"\n' in text
     assert '    assert customer.nickname == "a"\n' in text
     relation = written(
-        "shop/test_customer_nickname.py", files, field_type="ForeignKey",
+        "shop/test_customer_nickname.py",
+        files,
+        field_type="ForeignKey",
         options="to=Customer, on_delete=CASCADE, null=True, related_name='friends'",
-    )  # fmt: skip
+    )
     assert '    assert field.remote_field.model._meta.label == "shop.Customer"\n' in relation
     assert "    assert field.remote_field.on_delete is models.CASCADE\n" in relation
     assert '    assert field.remote_field.related_name == "friends"\n' in relation
@@ -142,6 +159,8 @@ def test_options_are_checked_one_by_one() -> None:
 
 def test_a_repository_without_tests_is_asked_about() -> None:
     assert questions(form(add_a_test="yes"), SHOP) == (
-        "The ticket asks for a test, but the repository has none whose style a new one could "
-        "follow. Leave the test out, or add a first test file.",
+        (
+            "The ticket asks for a test, but the repository has none whose style a new one could "
+            "follow. Leave the test out, or add a first test file."
+        ),
     )

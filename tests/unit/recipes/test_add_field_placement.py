@@ -18,8 +18,9 @@ def model(files: dict[str, str] | dict[str, bytes], **facts: str) -> str:
 
 def inserted(before: str, after: str) -> str:
     """The one region that was added; fails when anything else differs."""
-    start = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b),
-                 len(before))  # fmt: skip
+    start = next(
+        (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before)
+    )
     added = len(after) - len(before)
     assert added > 0
     while start and before[start - 1] not in "\r\n" and after[:start] == before[:start]:
@@ -33,30 +34,51 @@ def inserted(before: str, after: str) -> str:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N",
-                     id="after the last field"),
-        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N\n"
-                     "    class Meta:\n        pass\n", id="before Meta"),
-        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n@N"
-                     "    objects = Manager()\n    def b(self): pass\n",
-                     id="before managers and methods"),
-        pytest.param("class Customer(models.Model):\n    a = models.TextField(\n"
-                     "        null=True,\n    )  # why\n@N    # next\n    KINDS = 1\n",
-                     id="after a field of several lines"),
-        pytest.param("class Customer(models.Model):\n    a = models.TextField()\n\n"
-                     "    b = models.TextField()\n\n    c = models.TextField()\n\n@N"
-                     "\n    d = 1\n", id="fields with blank lines between"),
+        pytest.param(
+            "class Customer(models.Model):\n    a = models.TextField()\n@N",
+            id="after the last field",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n    a = models.TextField()\n@N\n"
+            "    class Meta:\n        pass\n",
+            id="before Meta",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n    a = models.TextField()\n@N"
+            "    objects = Manager()\n    def b(self): pass\n",
+            id="before managers and methods",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n    a = models.TextField(\n"
+            "        null=True,\n    )  # why\n@N    # next\n    KINDS = 1\n",
+            id="after a field of several lines",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n    a = models.TextField()\n\n"
+            "    b = models.TextField()\n\n    c = models.TextField()\n\n@N"
+            "\n    d = 1\n",
+            id="fields with blank lines between",
+        ),
         pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N', id="docstring only"),
-        pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N\n'
-                     "    class Meta:\n        pass\n", id="docstring and Meta"),
-        pytest.param("class Customer(models.Model):\n@N\n    # why\n    def a(self):\n"
-                     "        pass\n", id="only a method"),
-        pytest.param("class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
-                     "\tdef b(self):\n\t\tpass\n", id="tabs"),
-        pytest.param("if True:\n  class Customer(models.Model):\n    a = models.TextField()\n@N",
-                     id="inside an if"),
+        pytest.param(
+            'class Customer(models.Model):\n    """Doc."""\n\n@N\n    class Meta:\n        pass\n',
+            id="docstring and Meta",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n@N\n    # why\n    def a(self):\n        pass\n",
+            id="only a method",
+        ),
+        pytest.param(
+            "class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
+            "\tdef b(self):\n\t\tpass\n",
+            id="tabs",
+        ),
+        pytest.param(
+            "if True:\n  class Customer(models.Model):\n    a = models.TextField()\n@N",
+            id="inside an if",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_field_goes_where_a_person_would_put_it(body: str) -> None:
     """`@N` marks the place; a blank line before or after it is part of what is added."""
     tabbed = "\t" + NEW.lstrip()
@@ -72,14 +94,20 @@ def test_the_field_goes_where_a_person_would_put_it(body: str) -> None:
     [
         ("class Customer(models.Model):\n    pass\n", "class Customer(models.Model):\n" + NEW),
         ("class Customer(models.Model): pass\n", "class Customer(models.Model):\n" + NEW),
-        ("class Customer(models.Model): ...  # later\n",
-         "class Customer(models.Model):\n" + NEW.rstrip() + "  # later\n"),
-        ('class Customer(models.Model):\n    """Doc."""\n    pass\n',
-         'class Customer(models.Model):\n    """Doc."""\n' + NEW),
-        ("class Customer(models.Model): a = models.TextField()\n",
-         "class Customer(models.Model):\n    a = models.TextField()\n" + NEW),
+        (
+            "class Customer(models.Model): ...  # later\n",
+            "class Customer(models.Model):\n" + NEW.rstrip() + "  # later\n",
+        ),
+        (
+            'class Customer(models.Model):\n    """Doc."""\n    pass\n',
+            'class Customer(models.Model):\n    """Doc."""\n' + NEW,
+        ),
+        (
+            "class Customer(models.Model): a = models.TextField()\n",
+            "class Customer(models.Model):\n    a = models.TextField()\n" + NEW,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_body_without_content_is_filled(body: str, after: str) -> None:
     head = "from django.db import models\n\n\n"
     assert model(models_file(body)) == head + after
@@ -141,15 +169,25 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(broken: bytes) -> None:
         ("from django.db import models\n", "models.CharField(max_length=50, blank=True)"),
         ("from django.db import models as m\n", "m.CharField(max_length=50, blank=True)"),
         ("import django.db.models as dm\n", "dm.CharField(max_length=50, blank=True)"),
-        ("from django.db.models import CharField, Model, TextField\n",
-         "CharField(max_length=50, blank=True)"),
-        ("from django.contrib.gis.db import models\n",
-         "models.CharField(max_length=50, blank=True)"),
+        (
+            "from django.db.models import CharField, Model, TextField\n",
+            "CharField(max_length=50, blank=True)",
+        ),
+        (
+            "from django.contrib.gis.db import models\n",
+            "models.CharField(max_length=50, blank=True)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_type_is_imported_as_the_file_does(head: str, line: str) -> None:
     base = {"m": "m.Model", "dm": "dm.Model", "Mo": "Model"}.get(
-        "m" if " as m" in head else "dm" if " as dm" in head else "Mo" if "TextField" in head else "",
+        "m"
+        if " as m" in head
+        else "dm"
+        if " as dm" in head
+        else "Mo"
+        if "TextField" in head
+        else "",
         "models.Model",
     )
     text = base.removesuffix("Model") + "TextField"
@@ -184,7 +222,9 @@ def test_a_missing_type_joins_an_import_of_several_lines() -> None:
 
 def test_quotes_are_those_of_the_file() -> None:
     options = 'max_length=50, default="it", help_text="say \'it\'"'
-    single = models_file("class Customer(models.Model):\n    a = models.TextField('x', help_text='y')\n")
+    single = models_file(
+        "class Customer(models.Model):\n    a = models.TextField('x', help_text='y')\n"
+    )
     assert "default='it', help_text=\"say 'it'\")" in model(single, options=options)
     double = models_file('class Customer(models.Model):\n    a = models.TextField("x")\n')
     assert 'default="it", help_text="say \'it\'")' in model(double, options=options)
@@ -216,16 +256,24 @@ def test_long_lines_are_wrapped_at_the_configured_width() -> None:
 @pytest.mark.parametrize(
     ("head", "after"),
     [
-        ("from django.db import models\n", "from django.db import models\nfrom django.utils import "
-         "timezone\n"),
-        ("from django.db import models\nfrom django.utils.text import slugify\n",
-         "from django.db import models\nfrom django.utils import timezone\n"
-         "from django.utils.text import slugify\n"),
-        ("from django.db import models\nfrom django.utils import text\n",
-         "from django.db import models\nfrom django.utils import text, timezone\n"),
+        (
+            "from django.db import models\n",
+            "from django.db import models\nfrom django.utils import timezone\n",
+        ),
+        (
+            "from django.db import models\nfrom django.utils.text import slugify\n",
+            (
+                "from django.db import models\nfrom django.utils import timezone\n"
+                "from django.utils.text import slugify\n"
+            ),
+        ),
+        (
+            "from django.db import models\nfrom django.utils import text\n",
+            "from django.db import models\nfrom django.utils import text, timezone\n",
+        ),
         ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
     ],
-)  # fmt: skip
+)
 def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
     files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
     text = model(files, field_type="DateTimeField", options="default=timezone.now")

@@ -20,25 +20,41 @@ def settled(body: str, title: str = "A field") -> dict[str, str]:
     ("body", "wanted"),
     [
         (
-            "Add a nullable CharField `nickname` with max length 50 to the `Customer` model. "
-            "Existing rows should get 'n/a'.",
-            {"": "Customer.nickname: CharField", "null": "True", "max_length": "50",
-             "existing": "'n/a'"},
+            (
+                "Add a nullable CharField `nickname` with max length 50 to the `Customer` model. "
+                "Existing rows should get 'n/a'."
+            ),
+            {
+                "": "Customer.nickname: CharField",
+                "null": "True",
+                "max_length": "50",
+                "existing": "'n/a'",
+            },
         ),
         (
             "We need a new boolean field called `vip` on the Customer model, defaulting to False.",
             {"": "Customer.vip: BooleanField", "default": "False"},
         ),
         (
-            "Please add `price` (DecimalField, 8 digits, two decimal places, default 1.50) to the "
-            "Customer model.",
-            {"": "Customer.price: DecimalField", "max_digits": "8", "decimal_places": "2",
-             "default": "decimal.Decimal('1.50')"},
+            (
+                "Please add `price` (DecimalField, 8 digits, two decimal places, default 1.50) to the "
+                "Customer model."
+            ),
+            {
+                "": "Customer.price: DecimalField",
+                "max_digits": "8",
+                "decimal_places": "2",
+                "default": "decimal.Decimal('1.50')",
+            },
         ),
         (
             "Add a ForeignKey `shop` to Shop on model shop.Customer, nullable, on delete set null.",
-            {"": "Customer.shop: ForeignKey", "to": "'Shop'",
-             "on_delete": "models.SET_NULL", "null": "True"},
+            {
+                "": "Customer.shop: ForeignKey",
+                "to": "'Shop'",
+                "on_delete": "models.SET_NULL",
+                "null": "True",
+            },
         ),
         (
             "Add a field `age` to `shop.Customer`. It is an IntegerField. null=True, blank=True.",
@@ -49,26 +65,33 @@ def settled(body: str, title: str = "A field") -> dict[str, str]:
             {"": "Customer.notes: TextField", "blank": "True"},
         ),
         (
-            "Add `nickname = models.CharField(max_length=50, default=\"\")` to shop.Customer.",
+            'Add `nickname = models.CharField(max_length=50, default="")` to shop.Customer.',
             {"": "Customer.nickname: CharField", "max_length": "50", "default": "''"},
         ),
         (
-            "Please add this field.\n\n```python\nclass Customer(models.Model):\n"
-            "    seen = models.DateTimeField(null=True)\n```\n",
+            (
+                "Please add this field.\n\n```python\nclass Customer(models.Model):\n"
+                "    seen = models.DateTimeField(null=True)\n```\n"
+            ),
             {"": "Customer.seen: DateTimeField", "null": "True"},
         ),
         (
-            "Add a DateTimeField `joined` to the Customer model with auto_now_add=True. "
-            "Use now for existing rows.",
-            {"": "Customer.joined: DateTimeField", "auto_now_add": "True",
-             "existing": "timezone.now"},
+            (
+                "Add a DateTimeField `joined` to the Customer model with auto_now_add=True. "
+                "Use now for existing rows."
+            ),
+            {
+                "": "Customer.joined: DateTimeField",
+                "auto_now_add": "True",
+                "existing": "timezone.now",
+            },
         ),
         (
             "Add an EmailField `second_email`, unique and nullable, to Customer.",
             {"": "Customer.second_email: EmailField", "unique": "True", "null": "True"},
         ),
     ],
-)  # fmt: skip
+)
 def test_sentences_are_read_as_facts(body: str, wanted: dict[str, str]) -> None:
     assert settled(body) == wanted
     assert RECIPE.match(ticket(body))
@@ -77,8 +100,10 @@ def test_sentences_are_read_as_facts(body: str, wanted: dict[str, str]) -> None:
 def test_the_title_may_state_what_the_text_does_not() -> None:
     body = "A CharField, at most 30 characters, nullable."
     assert settled(f"Type: CharField\n\n{body}", "Add nickname to the Customer model") == {
-        "": "Customer.nickname: CharField", "max_length": "30", "null": "True",
-    }  # fmt: skip
+        "": "Customer.nickname: CharField",
+        "max_length": "30",
+        "null": "True",
+    }
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,9 @@ def test_only_tickets_of_this_shape_match(title: str, body: str, matches: bool) 
 
 
 def test_a_ticket_as_long_as_github_allows_is_read() -> None:
-    body = form() + "\n\n### Why\n\n" + "Customers ask `this` of the model, a lot, and so on. " * 1250
+    body = (
+        form() + "\n\n### Why\n\n" + "Customers ask `this` of the model, a lot, and so on. " * 1250
+    )
     assert settled(body[:65_536])[""] == "Customer.nickname: CharField"
     for noise in ("a" * 65_536, "add " * 16_000, "`" * 65_536, "| a " * 16_000, "(" * 65_536):
         RECIPE.match(ticket(noise))

@@ -51,8 +51,9 @@ def test_options_may_take_several_lines() -> None:
 
 
 def test_unknown_keys_and_headings_stay_prose() -> None:
-    document = tickets.read("# Why\n\nnote: customers ask\n\n`x = 1` and\n\n```\ncode\n```\n",
-                            KNOWN.__contains__)  # fmt: skip
+    document = tickets.read(
+        "# Why\n\nnote: customers ask\n\n`x = 1` and\n\n```\ncode\n```\n", KNOWN.__contains__
+    )
     assert document.entries == ()
     assert "note: customers ask" in document.prose
     assert document.code == ("code", "x = 1")
@@ -61,8 +62,10 @@ def test_unknown_keys_and_headings_stay_prose() -> None:
 def test_every_entry_knows_its_place() -> None:
     document = tickets.read("### Model\nA\n\n- type: B\n\n| Options | C |\n", KNOWN.__contains__)
     assert [entry.place for entry in document.entries] == [
-        "the heading “Model”", "“- type: B”", "the table row “Options”",
-    ]  # fmt: skip
+        "the heading “Model”",
+        "“- type: B”",
+        "the table row “Options”",
+    ]
 
 
 def test_a_fence_that_never_ends_and_an_endless_table_row_are_read() -> None:
