@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import Any
 
 from repo_config.located import (
     DEEPEST,
@@ -42,14 +43,14 @@ class TomlError(ValueError):
         return type(self), (self.message, self.at)
 
 
-def parse(text: str) -> dict[str, object]:
+def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
     """Parse a document that may be hostile.
 
     Raises:
         TomlError: With the place where the parser knows it.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise TomlError(f"larger than {MOST_CHARACTERS // 1024} KiB")
+    if len(text) > most_characters:
+        raise TomlError(f"larger than {most_characters // 1024} KiB")
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if line.count(".") > _MOST_DOTS:

@@ -19,3 +19,10 @@ def home() -> Iterator[Path]:
     os.umask(0o022)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Open the way to the package index for the tests that are about installing."""
+    for item in items:
+        if item.get_closest_marker("index") or item.get_closest_marker("thirdparty"):
+            item.add_marker(pytest.mark.enable_socket)

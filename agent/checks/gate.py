@@ -10,9 +10,9 @@ from __future__ import annotations
 import configparser
 import posixpath
 import re
-import tomllib
 
 from agent.domain import Change, ChangedFile
+from repo_config import toml_text
 from repo_config.detect import Project
 
 _BY_NAME = frozenset(
@@ -90,8 +90,8 @@ def _is_test(path: str) -> bool:
 def _tool_tables(content: bytes | None) -> object:
     """The tables that checks read; the bare content where it does not parse."""
     try:
-        tables = tomllib.loads((content or b"").decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        tables = toml_text.parse((content or b"").decode())
+    except (UnicodeDecodeError, toml_text.TomlError):
         return content
     tools = tables.get("tool", {})
     if not isinstance(tools, dict):

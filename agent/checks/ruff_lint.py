@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 
 from agent.checks import check, lint
+from repo_config import toml_text
 
 #: A syntax error, which no selection of rules leaves out.
 _BROKEN = "def broken(:\n"
@@ -26,8 +26,8 @@ def _is_formatter(site: check.Site) -> bool:
 
 def _has_table(site: check.Site, name: str, keys: tuple[str, ...]) -> bool:
     try:
-        found: object = tomllib.loads(_content(site, name).decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        found: object = toml_text.parse(_content(site, name).decode())
+    except (UnicodeDecodeError, toml_text.TomlError):
         return False
     for key in keys:
         if not isinstance(found, dict) or key not in found:

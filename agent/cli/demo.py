@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from importlib import resources
@@ -56,10 +57,17 @@ def _play(folder: Path, *, as_json: bool) -> bool:
     if outcome.branch and outcome.commit:
         out.print(Rule(f"branch {outcome.branch}"))
         shown = worktree.show(repository, outcome.commit)
-        out.print(Syntax(cleaning.terminal(shown), "diff", background_color="default"))
+        out.print(Syntax(cleaning.terminal(shown), "diff", background_color="default", word_wrap=True))
     if outcome.pull_request_text:
         out.print(Rule("pull-request text"))
-        out.print(Markdown(outcome.pull_request_text))
+        out.print(Markdown(_folded(outcome.pull_request_text)))
     out.print(Rule("result"))
     result.show(outcome, seconds, out)
     return outcome.done
+
+
+def _folded(text: str) -> str:
+    """Show collapsed parts the way a page would: by their title."""
+    return re.sub(
+        r"<details><summary>(.*?)</summary>.*?\n</details>", r"*(folded: \1)*", text, flags=re.DOTALL
+    )

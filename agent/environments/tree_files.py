@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from agent.errors import EnvironmentFailed
+from repo_config import toml_text
 
 #: No declaration is larger; a bigger file is not one.
 _LARGEST = 8 * 1024**2
@@ -70,9 +70,10 @@ class TreeFiles:
         """
         text = self.text(path)
         try:
-            return tomllib.loads(text) if text is not None else {}
-        except tomllib.TOMLDecodeError as problem:
-            raise EnvironmentFailed(f"{path} is not valid TOML: {problem}") from problem
+            return toml_text.parse(text, _LARGEST) if text is not None else {}
+        except toml_text.TomlError as problem:
+            place = f"{path}:{problem.at.line}:{problem.at.column}"
+            raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""

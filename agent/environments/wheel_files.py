@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tarfile
-import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from agent.domain import Record
 from agent.errors import EnvironmentFailed
+from repo_config import toml_text
 
 _MOST_PYPROJECT = 1024**2
 _MOST_METADATA = 4 * 1024**2
@@ -118,7 +118,7 @@ def pyproject_of(archive: Path) -> dict[str, Any]:
     try:
         for name, content in _pyprojects(archive):
             if name.count("/") == 1:
-                return tomllib.loads(content.decode())
+                return toml_text.parse(content.decode())
     except (OSError, tarfile.TarError, zipfile.BadZipFile, ValueError, EOFError) as problem:
         raise EnvironmentFailed(f"{archive.name} cannot be read: {problem}") from problem
     return {}

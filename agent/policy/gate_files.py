@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator
 
 from agent.domain import Change, ChangedFile, Finding
 from agent.policy import findings
+from repo_config import toml_text
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -142,8 +142,8 @@ def _read(content: bytes | None) -> dict[str, object] | None:
     if content is None:
         return {}
     try:
-        tables = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        tables = toml_text.parse(content.decode("utf-8"))
+    except (toml_text.TomlError, UnicodeDecodeError):
         return None
     tools = tables.pop("tool", {})
     if not isinstance(tools, dict):

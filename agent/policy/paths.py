@@ -11,7 +11,6 @@ Whether a file decides about the checks is the matter of `gate_files`.
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator
 
@@ -19,6 +18,7 @@ from agent.domain import Change, ChangedFile, Finding
 from agent.policy import findings
 from agent.policy.patterns import Patterns, folded
 from agent.repository import names
+from repo_config import toml_text
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -136,8 +136,8 @@ def _own_table(content: bytes | None) -> object | None:
     if content is None:
         return ()
     try:
-        tool = tomllib.loads(content.decode("utf-8")).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        tool = toml_text.parse(content.decode("utf-8")).get("tool", {})
+    except (toml_text.TomlError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
 

@@ -17,6 +17,7 @@ import contextlib
 import datetime
 import decimal
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -176,10 +177,18 @@ def switch_migrations_on(labels):
     for config in apps.get_app_configs():
         if config.label in given:
             stated[config.label] = given[config.label]
-    off = [label for label in labels if label in stated and stated[label] is None]
+    off = [label for label in labels if label in stated and not is_there(stated[label])]
     if off:
         settings.MIGRATION_MODULES = {k: v for k, v in stated.items() if k not in off}
     return off
+
+
+def is_there(module):
+    """Whether a module named in MIGRATION_MODULES exists."""
+    try:
+        return module is not None and importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def check_migrations_module(label, root):

@@ -243,7 +243,7 @@ def test_the_digest_does_not_change_with_the_code(read):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"pyproject.toml": "[project\n"}, "pyproject.toml is not valid TOML"),
+        ({"pyproject.toml": "[project\n"}, "pyproject.toml:1:9 is not valid TOML"),
         ({"pyproject.toml": "[project]\nname='a'\ndependencies = 'six'\n"}, "must be a list"),
         ({"pyproject.toml": "project = 1\n"}, "[project] must be a table"),
         ({"pyproject.toml": "[dependency-groups]\ntest = [{include-group = 'gone'}]\n"}, "gone"),
