@@ -161,7 +161,7 @@ def judge(
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
         pending = _pending(runs, secret)
         status = Status.FAILED
-        reason = stopped + (f", at {pending[0]} or shortly after" if pending else "")
+        reason = stopped + (f"; {pending[0]} was running" if pending else "")
     return CheckResult(
         name=suite.name,
         status=status,

@@ -106,7 +106,7 @@ class _Reader:
         if line.lstrip().startswith("|"):
             return self._table(position)
         if box := _CHECKBOX.match(line):
-            self._checkbox(box["text"], box["mark"].lower() == "x", line)
+            self._checkbox(box["text"], box["mark"])
             return position + 1
         pair = _PAIR.match(line)
         if pair and self._known(key_of(pair["key"])):
@@ -144,19 +144,19 @@ class _Reader:
             for line in taken:
                 box = _CHECKBOX.match(line)
                 if box and self._known(key_of(box["text"])):
-                    self._checkbox(box["text"], box["mark"].lower() == "x", line)
+                    self._checkbox(box["text"], box["mark"])
                 elif box and len(taken) == 1:
-                    self._add(text, _answer(box["mark"] in "xX"), f"the heading “{text}”")
+                    self._add(text, _answer(box["mark"]), f"the heading “{text}”")
                 else:
                     self._prose.append(line)
             return position
         self._add(text, "\n".join(taken), f"the heading “{text}”")
         return position
 
-    def _checkbox(self, text: str, checked: bool, line: str) -> None:
+    def _checkbox(self, text: str, mark: str) -> None:
         if self._known(key_of(text)):
-            self._add(text, _answer(checked), f"the box “{text}”")
-        elif checked:
+            self._add(text, _answer(mark), f"the box “{text}”")
+        elif mark in "xX":
             self._prose.append(text)
 
     def _table(self, position: int) -> int:
@@ -183,5 +183,5 @@ class _Reader:
         return position
 
 
-def _answer(checked: bool) -> str:
-    return "yes" if checked else "no"
+def _answer(mark: str) -> str:
+    return "yes" if mark in "xX" else "no"

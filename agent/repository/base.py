@@ -68,8 +68,9 @@ def find(view: Place, source: Source, base: str | None) -> Start:
 
 
 def _at_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
-    head = process.run(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).decode().strip()
-    if commit := peeled(view, "HEAD"):
+    head = os.fsdecode(process.run(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
+    tip = refs.get(head) if head.startswith("refs/heads/") else None
+    if commit := tip or peeled(view, "HEAD"):
         return Start(commit, _branch_of(head))
     if not refs:
         raise RepositoryUnfit(

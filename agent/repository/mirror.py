@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,10 @@ from agent.repository.process import GitFailed, Place
 
 _FETCH_SECONDS = 3600.0
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
+
+# When git itself would tidy up: so many packs, or so many loose objects in one folder of 256.
+_MAX_PACKS = 50
+_MAX_LOOSE = 27
 
 # The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone.
 _ATTRIBUTES = "* -text -ident !eol !crlf !working-tree-encoding !filter\n"
@@ -84,6 +88,15 @@ def update(hold: Hold, view: Place, commit: str) -> None:
             fresh.rename(mirror)
         finally:
             folders.delete(fresh)
+    if _untidy(mirror):
+        with suppress(GitFailed):  # what is not tidied now is tidied by a later run
+            process.run(hold.place, "gc", "--quiet", seconds=_FETCH_SECONDS)
+
+
+def _untidy(mirror: Path) -> bool:
+    packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
+    loose = sum(1 for _ in mirror.glob("objects/17/*"))
+    return packs > _MAX_PACKS or loose > _MAX_LOOSE
 
 
 def sound(place: Place) -> bool:

@@ -26,7 +26,7 @@ _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
 
 
-def name_problem(path: str) -> str | None:  # noqa: C901, PLR0911 - one line for each rule
+def name_problem(path: str) -> str | None:  # noqa: C901 - one line for each rule
     """Say why a path inside a tree is not accepted, or None when it is."""
     if len(path) <= _MAX_NAME_BYTES and _ORDINARY.fullmatch(path):
         return None

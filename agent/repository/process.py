@@ -101,7 +101,7 @@ _NO_SPACE = re.compile(r"(?i)no space left on device|disk quota exceeded|out of 
 _LITTLE_SPACE = 1 << 16
 
 
-class GitFailed(AgentError):  # noqa: N818 - named like its siblings in agent.errors
+class GitFailed(AgentError):
     """Git ended with an error, in its own words; callers say what that means."""
 
 

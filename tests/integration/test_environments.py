@@ -31,6 +31,8 @@ from agent.settings import Settings
 from repo_config.schema import PythonSection
 from tests.unit.environments import local_index
 
+pytestmark = pytest.mark.index
+
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 

@@ -319,6 +319,29 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors:
     assert not [path for path in left if path.exists()]
 
 
+def test_a_mirror_of_many_packs_is_tidied(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+    checkout = worktree.prepare(str(repository), None, mirrors)
+    mirror = Path(checkout.mirror)
+    for number in range(55):
+        made = samples.blob(mirror, f"{number}\n".encode())
+        git(mirror, "update-ref", f"refs/mergewright/kept/{number}", made)
+        git(mirror, "pack-objects", "--quiet", "objects/pack/pack", stdin=f"{made}\n".encode())
+    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.prepare(str(repository), None, mirrors)
+    assert len(list(mirror.glob("objects/pack/*.pack"))) < 5
+    assert worktree.lay_out(checkout, tmp_path / "tree").paths() == ("a.py", "pkg/b.py")
+    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+
+
+def test_a_sparse_checkout_is_counted_as_the_user_sees_it(repository: Path, mirrors: Path) -> None:
+    git(repository, "sparse-checkout", "init", "--cone", "--sparse-index")
+    git(repository, "sparse-checkout", "set", "elsewhere")
+    assert not (repository / "pkg").exists()
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted == 0
+    samples.put(repository, {"a.py": "dirty\n"})
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted == 1
+
+
 @pytest.mark.parametrize("damage", ["refs", "pack", "config"])
 def test_a_damaged_mirror_is_made_anew(
     repository: Path, mirrors: Path, tmp_path: Path, damage: str

@@ -9,20 +9,20 @@ report only as a whole.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import sys
-import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"
 LONGEST_TEXT = 2000
-WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
-_dumps, _blake2b, _lstat, _now = json.dumps, hashlib.blake2b, os.lstat, time.monotonic
+_dumps, _blake2b, _fstat = json.dumps, hashlib.blake2b, os.fstat
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -47,12 +47,10 @@ class Report:
         descriptor = _open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         state = os.fstat(descriptor)
         self._identity = (state.st_dev, state.st_ino)
-        _close(descriptor)
-        self._waiting = []
-        self._written = _now()
+        self._descriptor = _out_of_the_way(descriptor)
 
     def add(self, event, **facts):
-        """Append one event; those about single tests reach the file within a moment."""
+        """Append one event; it is in the file when this returns."""
         if _getpid() != self._pid:
             return
         line = _dumps(dict(facts, event=event))
@@ -62,26 +60,34 @@ class Report:
         line = line.encode("ascii")
         digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
         self._last = digest.encode("ascii")
-        self._waiting.append(self._last + b" " + line + b"\n")
-        if event != "test" or _now() - self._written > WRITE_SECONDS:
-            self._write()
+        self._append(self._last + b" " + line + b"\n")
 
-    def _write(self):
-        """Write what is waiting.
+    def _append(self, content):
+        while content:
+            try:
+                content = content[_write(self._descriptor, content) :]
+            except OSError as problem:
+                # A test closed what it did not open.
+                if problem.errno != errno.EBADF:
+                    raise
+                self._reopen()
 
-        The file is opened each time, since a test may close descriptors that it does not own.
-        """
-        lines, self._waiting = b"".join(self._waiting), []
-        self._written = _now()
-        state = _lstat(self._path)
-        if (state.st_dev, state.st_ino) != self._identity:
-            return
+    def _reopen(self):
         descriptor = _open(self._path, _FLAGS)
-        try:
-            while lines:
-                lines = lines[_write(descriptor, lines) :]
-        finally:
-            _close(descriptor)
+        state = _fstat(descriptor)
+        if (state.st_dev, state.st_ino) != self._identity:
+            raise OSError(errno.ESTALE, "the report was exchanged", self._path)
+        self._descriptor = _out_of_the_way(descriptor)
+
+
+def _out_of_the_way(descriptor):
+    """Give a descriptor a number that no test gets by opening a file after closing many."""
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 800)
+    except OSError:
+        return descriptor
+    _close(descriptor)
+    return moved
 
 
 def _whole(value):

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from agent.recipes.add_field import modules
-from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field.model_classes import Model
+from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.modules import External, FoundClass, Module
 from agent.recipes.add_field.parameters import Listing, Place
 
@@ -20,7 +21,7 @@ _WORDS = {"admin": "ModelAdmin", "form": "ModelForm", "serializer": "ModelSerial
 _PLAIN_ADMINS = frozenset({"ModelAdmin", "GISModelAdmin", "OSMGeoAdmin", "GeoModelAdmin"})
 
 
-class Unsettled(ValueError):
+class UnsettledError(ValueError):
     """It cannot be said from the code; the message is the question to ask."""
 
 
@@ -34,7 +35,7 @@ def find(
         wanted: Name of the class, where the ticket names one.
 
     Raises:
-        Unsettled: None, several, or one that cannot be edited safely.
+        UnsettledError: None, several, or one that cannot be edited safely.
     """
     found = _unique(_admins(models, index) if kind == "admin" else _lists(kind, models, index))
     shown = " or ".join(model.label for model in models) or "the model"
@@ -42,7 +43,7 @@ def find(
         named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
         if not named:
             known = f" Known are {_places(found)}." if found else ""
-            raise Unsettled(
+            raise UnsettledError(
                 f"There is no {_WORDS[kind]} `{wanted}` for {shown}.{known} Which one is meant?"
             )
         found = named
@@ -50,17 +51,17 @@ def find(
     if not real:
         without = _registered_alone(models, index) if kind == "admin" else None
         if without:
-            raise Unsettled(
+            raise UnsettledError(
                 f"{shown} is registered without a ModelAdmin class ({without}), so there is no "
                 f"list_display to add `{field}` to. Give it a ModelAdmin class first, or leave "
                 "the admin list out."
             )
-        raise Unsettled(
+        raise UnsettledError(
             f"No {_WORDS[kind]} for {shown} was found. Which class is to list `{field}`? "
             "If there is none yet, it is a ticket of its own."
         )
     if len(real) > 1:
-        raise Unsettled(
+        raise UnsettledError(
             f"{shown} has several {_WORDS[kind]} classes: {_places(real)}. "
             f"Which one is to list `{field}`?"
         )
@@ -198,7 +199,7 @@ def _admin_listing(found: FoundClass, field: str, index: ModelsIndex) -> Listing
     place = _place(found)
     for one in _line_of(found, index, "list_display"):
         if _defines(one.node, "get_list_display"):
-            raise Unsettled(
+            raise UnsettledError(
                 f"{place.shown()} works its list out in get_list_display() "
                 f"({one.module.path}:{one.node.lineno}). How is `{field}` to get into the list?"
             )
@@ -227,7 +228,7 @@ def _admin_listing(found: FoundClass, field: str, index: ModelsIndex) -> Listing
                 kind="admin", place=place, action="inherit", parent=f"{source}.list_display"
             )
     if not plain:
-        raise Unsettled(
+        raise UnsettledError(
             f"{place.shown()} has no list_display of its own, and its bases are not known here. "
             f"Which list is `{field}` to join?"
         )
@@ -261,12 +262,12 @@ def _literal_listing(
     kind: Kind, place: Place, values: list[ast.expr], name: str, field: str
 ) -> Listing:
     if len(values) > 1:
-        raise Unsettled(
+        raise UnsettledError(
             f"{place.shown()} sets {name} {len(values)} times. Which one is to get `{field}`?"
         )
     value = values[0]
     if not isinstance(value, ast.List | ast.Tuple):
-        raise Unsettled(
+        raise UnsettledError(
             f"{place.shown()} works its {name} out (`{_cut(ast.unparse(value))}`); only a literal "
             f"tuple or list can be extended safely. How is `{field}` to get into it?"
         )
@@ -340,13 +341,13 @@ def _fields_listing(kind: Kind, found: FoundClass, field: str, index: ModelsInde
     place = _place(found)
     meta = _meta_of(found.node)
     if meta is None:
-        raise Unsettled(f"{place.shown()} has no Meta. Where is `{field}` to be listed?")
+        raise UnsettledError(f"{place.shown()} has no Meta. Where is `{field}` to be listed?")
     own = _values(meta, "fields")
     if own:
         return _everything(kind, place, own) or _literal_listing(kind, place, own, "fields", field)
     if excluded := _values(meta, "exclude"):
         if any(field in _strings(value) for value in excluded):
-            raise Unsettled(f"{place.shown()} excludes `{field}`. Is it to be shown or not?")
+            raise UnsettledError(f"{place.shown()} excludes `{field}`. Is it to be shown or not?")
         if all(isinstance(value, ast.List | ast.Tuple) for value in excluded):
             return _nothing(kind, place, "it shows all fields but those it excludes")
     for above, inner in _metas_above(found, meta, index):
@@ -359,7 +360,7 @@ def _fields_listing(kind: Kind, found: FoundClass, field: str, index: ModelsInde
             return _nothing(kind, place, f"{above.node.name} lists it already")
         source = ast.unparse(meta.bases[0])
         return Listing(kind=kind, place=place, action="inherit", parent=f"{source}.fields")
-    raise Unsettled(
+    raise UnsettledError(
         f"{place.shown()} has neither `fields` nor `exclude` that can be read. "
         f"Where is `{field}` to be listed?"
     )

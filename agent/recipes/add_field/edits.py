@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from agent.errors import EditFailed
-from agent.recipes.add_field import new_test, placement, rendering
+from agent.recipes.add_field import imports, items, new_test, placement, rendering
 from agent.recipes.add_field.parameters import Listing, Parameters
 from agent.recipes.add_field.source import SourceFile
 from agent.recipes.recipe import Edits
@@ -61,7 +61,7 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
         notes.append(f"Added a test in {test.path}.")
     for path, file in files.items():
         if not (test and test.append and path == test.path):
-            placement.add_imports(file.source, file.names.needed, parameters.width)
+            imports.add_imports(file.source, file.names.needed, parameters.width)
         result = file.source.result()
         if result != tree.read(path):
             made[path] = result
@@ -101,7 +101,7 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
         value, _ = placement.assignment(node, listing.attribute)
         if not isinstance(value, cst.List | cst.Tuple):
             raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
-        placement.append_item(source, value, item, parameters.width)
+        items.append_item(source, value, item, parameters.width)
     else:
         first = rendering.text("__str__", source)
         if listing.action == "inherit":

@@ -8,98 +8,35 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 
-_COMMON = frozenset(
-    [
-        "verbose_name",
-        "null",
-        "blank",
-        "unique",
-        "db_index",
-        "default",
-        "editable",
-        "choices",
-        "help_text",
-        "db_column",
-        "db_tablespace",
-        "db_comment",
-        "db_default",
-        "error_messages",
-        "unique_for_date",
-        "unique_for_month",
-        "unique_for_year",
-    ]
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
+_COMMON = words(
+    "verbose_name null blank unique db_index default editable choices help_text "
+    "db_column db_tablespace db_comment db_default error_messages unique_for_date "
+    "unique_for_month unique_for_year"
 )
-_RELATION = frozenset(
-    [
-        "to",
-        "on_delete",
-        "related_name",
-        "related_query_name",
-        "limit_choices_to",
-        "to_field",
-        "db_constraint",
-    ]
+_RELATION = words(
+    "to on_delete related_name related_query_name limit_choices_to to_field db_constraint"
 )
-_MANY = frozenset(
-    [
-        "to",
-        "verbose_name",
-        "blank",
-        "editable",
-        "help_text",
-        "related_name",
-        "related_query_name",
-        "limit_choices_to",
-        "symmetrical",
-        "through",
-        "through_fields",
-        "db_table",
-        "db_constraint",
-    ]
+_MANY = words(
+    "to verbose_name blank editable help_text related_name related_query_name "
+    "limit_choices_to symmetrical through through_fields db_table db_constraint"
 )
 
-BOOLEAN_OPTIONS = frozenset(
-    [
-        "null",
-        "blank",
-        "unique",
-        "db_index",
-        "editable",
-        "auto_now",
-        "auto_now_add",
-        "allow_unicode",
-        "unpack_ipv4",
-        "recursive",
-        "allow_files",
-        "allow_folders",
-        "db_constraint",
-        "symmetrical",
-    ]
+BOOLEAN_OPTIONS = words(
+    "null blank unique db_index editable auto_now auto_now_add allow_unicode "
+    "unpack_ipv4 recursive allow_files allow_folders db_constraint symmetrical"
 )
 NUMBER_OPTIONS = frozenset(["max_length", "max_digits", "decimal_places"])
-TEXT_OPTIONS = frozenset(
-    [
-        "verbose_name",
-        "help_text",
-        "db_column",
-        "db_tablespace",
-        "db_comment",
-        "db_collation",
-        "related_name",
-        "related_query_name",
-        "upload_to",
-        "protocol",
-        "path",
-        "match",
-        "to_field",
-        "unique_for_date",
-        "unique_for_month",
-        "unique_for_year",
-        "width_field",
-        "height_field",
-        "db_table",
-        "through",
-    ]
+TEXT_OPTIONS = words(
+    "verbose_name help_text db_column db_tablespace db_comment db_collation "
+    "related_name related_query_name upload_to protocol path match to_field "
+    "unique_for_date unique_for_month unique_for_year width_field height_field db_table "
+    "through"
 )
 MAPPING_OPTIONS = frozenset(["error_messages", "limit_choices_to"])
 
@@ -145,41 +82,37 @@ class FieldType:
         return self.family in ("text", "file")
 
 
-def _more(names: str) -> frozenset[str]:
-    return frozenset(names.split())
-
-
-_DATES = _more("auto_now auto_now_add")
+_DATES = words("auto_now auto_now_add")
 _SMALL, _MEDIUM, _BIG = 2**15 - 1, 2**31 - 1, 2**63 - 1
 
 _TYPES = (
     FieldType(
         "CharField",
         "text",
-        _more("max_length db_collation"),
+        words("max_length db_collation"),
         ("max_length",),
         words=("char field", "character field"),
     ),
-    FieldType("TextField", "text", _more("max_length db_collation"), words=("text field",)),
+    FieldType("TextField", "text", words("max_length db_collation"), words=("text field",)),
     FieldType(
         "EmailField",
         "text",
-        _more("max_length db_collation"),
-        implied=_more("max_length"),
+        words("max_length db_collation"),
+        implied=words("max_length"),
         words=("email field", "e-mail field"),
     ),
-    FieldType("URLField", "text", _more("max_length db_collation"), words=("url field",)),
+    FieldType("URLField", "text", words("max_length db_collation"), words=("url field",)),
     FieldType(
-        "SlugField", "text", _more("max_length db_collation allow_unicode"), words=("slug field",)
+        "SlugField", "text", words("max_length db_collation allow_unicode"), words=("slug field",)
     ),
     FieldType(
-        "FilePathField", "text", _more("path match recursive allow_files allow_folders max_length")
+        "FilePathField", "text", words("path match recursive allow_files allow_folders max_length")
     ),
-    FieldType("FileField", "file", _more("upload_to max_length"), words=("file field",)),
+    FieldType("FileField", "file", words("upload_to max_length"), words=("file field",)),
     FieldType(
         "ImageField",
         "file",
-        _more("upload_to max_length width_field height_field"),
+        words("upload_to max_length width_field height_field"),
         words=("image field",),
     ),
     FieldType(
@@ -218,7 +151,7 @@ _TYPES = (
     FieldType(
         "DecimalField",
         "decimal",
-        _more("max_digits decimal_places"),
+        words("max_digits decimal_places"),
         ("max_digits", "decimal_places"),
         words=("decimal field",),
     ),
@@ -238,9 +171,9 @@ _TYPES = (
     FieldType("DurationField", "duration", words=("duration field",)),
     FieldType("UUIDField", "uuid", words=("uuid field",)),
     FieldType("JSONField", "json", words=("json field",)),
-    FieldType("BinaryField", "binary", _more("max_length"), words=("binary field",)),
+    FieldType("BinaryField", "binary", words("max_length"), words=("binary field",)),
     FieldType(
-        "GenericIPAddressField", "ip", _more("protocol unpack_ipv4"), words=("ip address field",)
+        "GenericIPAddressField", "ip", words("protocol unpack_ipv4"), words=("ip address field",)
     ),
     FieldType(
         "ForeignKey", "relation", _RELATION, ("to", "on_delete"), words=("foreign key", "fk")

@@ -295,35 +295,11 @@ def _listed(value: object) -> object:
 
 
 #: Options that Django leaves out of a migration where they say what holds anyway.
-_DROPPED_WHEN_DEFAULT = frozenset(
-    [
-        "blank",
-        "editable",
-        "max_length",
-        "db_index",
-        "null",
-        "unique",
-        "upload_to",
-        "allow_unicode",
-        "protocol",
-        "path",
-        "match",
-        "recursive",
-        "allow_files",
-        "allow_folders",
-        "unpack_ipv4",
-        "db_constraint",
-        "symmetrical",
-        "help_text",
-        "related_query_name",
-        "db_tablespace",
-        "limit_choices_to",
-        "to_field",
-        "auto_now",
-        "auto_now_add",
-        "through",
-        "db_table",
-    ]
+_DROPPED_WHEN_DEFAULT = field_types.words(
+    "blank editable max_length db_index null unique upload_to allow_unicode protocol "
+    "path match recursive allow_files allow_folders unpack_ipv4 db_constraint "
+    "symmetrical help_text related_query_name db_tablespace limit_choices_to to_field "
+    "auto_now auto_now_add through db_table"
 )
 
 

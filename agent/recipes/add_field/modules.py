@@ -6,6 +6,7 @@ Follows imports, aliases, re-exports through packages and star imports. Knows no
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -137,8 +138,15 @@ class Modules:
         candidates = self._by_name.get(dotted, [])
         if not candidates:
             return None
-        best = max(candidates, key=lambda path: len(os.path.commonprefix([path, near])))
-        return self.parse(best)
+        folders = near.split("/")
+
+        def shared(path: str) -> int:
+            pairs = itertools.takewhile(
+                lambda one: one[0] == one[1], zip(path.split("/"), folders, strict=False)
+            )
+            return sum(1 for _ in pairs)
+
+        return self.parse(max(candidates, key=shared))
 
     def resolve(self, module: Module, dotted: str) -> Found | None:
         """Say what a dotted name stands for at the module level of a file."""

@@ -6,39 +6,17 @@ import ast
 import keyword
 from dataclasses import dataclass
 
-from agent.recipes.add_field import modules
-from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field import field_types, modules
+from agent.recipes.add_field.model_classes import Model
+from agent.recipes.add_field.models_index import ModelsIndex
 
 #: What every Django model has by itself.
-_OF_EVERY_MODEL = frozenset(
-    [
-        "DoesNotExist",
-        "MultipleObjectsReturned",
-        "NotUpdated",
-        "Meta",
-        "adelete",
-        "arefresh_from_db",
-        "asave",
-        "check",
-        "clean",
-        "clean_fields",
-        "date_error_message",
-        "delete",
-        "from_db",
-        "full_clean",
-        "get_constraints",
-        "get_deferred_fields",
-        "objects",
-        "pk",
-        "prepare_database_save",
-        "refresh_from_db",
-        "save",
-        "save_base",
-        "serializable_value",
-        "unique_error_message",
-        "validate_constraints",
-        "validate_unique",
-    ]
+_OF_EVERY_MODEL = field_types.words(
+    "DoesNotExist MultipleObjectsReturned NotUpdated Meta adelete arefresh_from_db "
+    "asave check clean clean_fields date_error_message delete from_db full_clean "
+    "get_constraints get_deferred_fields objects pk prepare_database_save "
+    "refresh_from_db save save_base serializable_value unique_error_message "
+    "validate_constraints validate_unique"
 )
 
 #: Fields and attributes of Django's own base models.
@@ -85,16 +63,8 @@ class Reverse:
 def clash(model: Model, name: str, index: ModelsIndex) -> str | None:
     """Say what on the model, above or below it already has this name, or nothing."""
     for one in (model, *model.ancestors()):
-        if found := _in_body(one, name):
-            inherited = "" if one is model else f", which {model.name} inherits from"
-            return f"{found} of {one.name} ({one.path}:{_line(one, name)}){inherited}"
-        for base in one.external:
-            words = _OF_BASES.get(base.rpartition(".")[2], "")
-            if name in words.split():
-                return f"a part of {base}, which {one.name} inherits from"
-        for mixin in one.plain:
-            if line := _class_names(mixin.node).get(name):
-                return f"an attribute of {mixin.node.name} ({mixin.module.path}:{line})"
+        if found := _taken_above(one, model, name):
+            return found
     for child in index.children(model):
         if found := _in_body(child, name):
             return (
@@ -108,6 +78,19 @@ def clash(model: Model, name: str, index: ModelsIndex) -> str | None:
     for reverse in reverses(model, index):
         if reverse.name == name:
             return f"the reverse name that {reverse.place} puts on {model.name}"
+    return None
+
+
+def _taken_above(one: Model, model: Model, name: str) -> str | None:
+    if found := _in_body(one, name):
+        inherited = "" if one is model else f", which {model.name} inherits from"
+        return f"{found} of {one.name} ({one.path}:{_line(one, name)}){inherited}"
+    for base in one.external:
+        if name in _OF_BASES.get(base.rpartition(".")[2], "").split():
+            return f"a part of {base}, which {one.name} inherits from"
+    for mixin in one.plain:
+        if line := _class_names(mixin.node).get(name):
+            return f"an attribute of {mixin.node.name} ({mixin.module.path}:{line})"
     return None
 
 

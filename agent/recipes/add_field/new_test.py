@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from typing import Literal
 
-from agent.recipes.add_field import field_types, modules, placement, rendering, values
-from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field import field_types, imports, modules, rendering, values
+from agent.recipes.add_field.model_classes import Model
+from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.modules import External, FoundClass
 from agent.recipes.add_field.parameters import Field, NewTest, Parameters, Value
 from agent.recipes.add_field.source import SourceFile
@@ -21,12 +22,14 @@ from repo_config.detect import Project
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")
 _CLASS = re.compile(rb"^class \w+\([^)]*TestCase\b", re.MULTILINE)
 _FUNCTION = re.compile(rb"^(?:async )?def test_", re.MULTILINE)
+_PLAIN = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\):", re.MULTILINE)
+_ANNOTATED = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\) -> None:", re.MULTILINE)
 _FILLED_BY_DJANGO = frozenset({"auto_now", "auto_now_add", "default", "db_default"})
 _HOOKS = frozenset({"save", "save_base", "full_clean", "clean", "clean_fields"})
 _KNOWN_ROOTS = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
 
 
-class NoPlace(ValueError):
+class NoPlaceError(ValueError):
     """There is no test whose style a new one could follow."""
 
 
@@ -37,17 +40,19 @@ def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> Ne
     """Settle where the test goes, in which style, and how much of the model it may build.
 
     Raises:
-        NoPlace: The repository has no tests.
+        NoPlaceError: The repository has no tests.
     """
     nearby = _nearby(model, index)
     if not nearby:
-        raise NoPlace
+        raise NoPlaceError
     sources = [index.modules.content(path) for path in nearby]
     classes = sum(len(_CLASS.findall(content)) for content in sources)
     functions = sum(len(_FUNCTION.findall(content)) for content in sources)
     style: Literal["function", "class"] = "class"
     if project.test_runner != "django" and functions > classes:
         style = "function"
+    annotated = sum(len(_ANNOTATED.findall(content)) for content in sources)
+    plain = sum(len(_PLAIN.findall(content)) for content in sources)
     path, append = _path(model, field, nearby, index)
     marked = any(
         b"django_db" in index.modules.content(one)
@@ -65,6 +70,7 @@ def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> Ne
         model_module=_module_of(model, index),
         instance=instance,
         marker=instance == "saved" and style == "function",
+        annotated=annotated > plain,
     )
 
 
@@ -231,7 +237,8 @@ def add(parameters: Parameters, existing: SourceFile | None, like: SourceFile) -
         like: A file of the repository whose quotes and line ends a new file takes over.
     """
     test = parameters.test
-    assert test is not None
+    if test is None:
+        raise ValueError("no test was asked for")
     if existing is None:
         code = _new_file(parameters, test, like)
         return code.replace("\n", like.newline).encode()
@@ -239,7 +246,7 @@ def add(parameters: Parameters, existing: SourceFile | None, like: SourceFile) -
     model = _model_reference(existing, names, test.model_module, test.model)
     lines = _body(parameters, test, model, existing, names)
     existing.insert_lines(len(existing.text), ["", "", *lines])
-    placement.add_imports(existing, names.needed, parameters.width)
+    imports.add_imports(existing, names.needed, parameters.width)
     return existing.result()
 
 
@@ -251,8 +258,7 @@ def _model_reference(
             if found := names.reference(spelled, model):
                 return found
     relative = any(
-        placement.imports_from(small, ".models")
-        for small in rendering.top_statements(source.module)
+        imports.imports_from(small, ".models") for small in rendering.top_statements(source.module)
     )
     return names.refer(".models" if relative and module.endswith(".models") else module, model)
 
@@ -293,9 +299,9 @@ def _body(
     if field.target:
         checks += writer.equal("field.remote_field.model._meta.label", repr(field.target))
     for name, wanted in _facts(field, parameters):
-        if name == "remote_field.on_delete":
-            wanted = f"{names.refer('django.db', 'models')}.{wanted}"
-        checks += writer.equal(f"field.{name}", wanted)
+        of_models = name == "remote_field.on_delete"
+        prefix = f"{names.refer('django.db', 'models')}." if of_models else ""
+        checks += writer.equal(f"field.{name}", f"{prefix}{wanted}")
     tests = [(f"test_{snake(test.model)}_has_{field.name}", checks, False)]
     wanted_value = expected(field)
     if test.instance != "none" and wanted_value is not None:
@@ -338,8 +344,7 @@ class _Writer:
             if literal in ("True", "False"):
                 return [f"self.assert{literal}({what})"]
             method = "assertIs" if single else "assertEqual"
-            lines = rendering.wrapped(f"self.{method}", [what, wanted], "", room)
-            return lines
+            return rendering.wrapped(f"self.{method}", [what, wanted], "", room)
         line = f"assert {what} {'is' if single else '=='} {wanted}"
         return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
 
@@ -347,6 +352,7 @@ class _Writer:
         self, tests: list[tuple[str, list[str], bool]], names: rendering.FileNames
     ) -> list[str]:
         lines: list[str] = []
+        arrow = " -> None" if self._test.annotated else ""
         if self._in_class:
             base = names.refer("django.test", "TestCase")
             title = "".join(
@@ -357,11 +363,11 @@ class _Writer:
             if number:
                 lines += [""] if self._in_class else ["", ""]
             if self._in_class:
-                lines.append(f"    def {name}(self):")
+                lines.append(f"    def {name}(self){arrow}:")
             else:
                 if saved and self._test.marker:
                     pytest = names.refer_module("pytest")
                     lines.append(f"@{pytest}.mark.django_db")
-                lines.append(f"def {name}():")
+                lines.append(f"def {name}(){arrow}:")
             lines += [f"{self._indent}{step}" if step else "" for step in steps]
         return lines

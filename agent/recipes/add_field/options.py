@@ -5,19 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from agent.recipes.add_field import field_types, modules, values
+from agent.recipes.add_field import field_types, fitting, relation_target, values
 from agent.recipes.add_field.facts import Facts, Statement
 from agent.recipes.add_field.field_types import FieldType
-from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field.model_classes import Model
+from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Option, Value
 
-_USER = Value(kind="symbol", module="django.conf", name="settings.AUTH_USER_MODEL")
-_FOREIGN_TARGETS = {
-    "auth.group": "auth.Group",
-    "auth.permission": "auth.Permission",
-    "contenttypes.contenttype": "contenttypes.ContentType",
-    "sites.site": "sites.Site",
-}
 #: What an option says when it is not stated; stating it changes nothing.
 _UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
 _EVERYWHERE = frozenset({"null", "blank", "default", "unique", "db_index"})
@@ -122,7 +116,7 @@ class _Options:
         for one in statements:
             try:
                 read.append(self._value(name, one))
-            except values.Unreadable as problem:
+            except values.UnreadableError as problem:
                 self._ask(f"`{name}` ({one.place}): {problem}.")
                 return
         if len(set(read)) > 1:
@@ -144,9 +138,9 @@ class _Options:
             return values.from_expression(text)
         if name in field_types.BOOLEAN_OPTIONS:
             if text.lower() in ("true", "yes"):
-                return values.literal(True)
+                return values.TRUE
             if text.lower() in ("false", "no"):
-                return values.literal(False)
+                return values.FALSE
         if name in field_types.TEXT_OPTIONS:
             return values.from_words(text, field_types.BY_NAME["TextField"])
         return values.from_expression(text)
@@ -176,7 +170,7 @@ class _Options:
             return False
         if name in ("default", "to", "on_delete"):
             return True
-        if problem := values.option_misfit(name, value):
+        if problem := fitting.option_misfit(name, value):
             self._ask(f"{problem}. What is meant?")
             return False
         return name != "choices" or value.kind != "local" or self._choices_in_scope(value)
@@ -274,57 +268,13 @@ class _Options:
     def _relation(self, kind: FieldType) -> None:
         if kind.family not in ("relation", "many") or "to" not in self._given:
             return
-        text = self._given.pop("to").text
-        if text in ("self", "the same model", "itself"):
-            self._out.target = self._model
-            self._out.target_label = self._model.label if self._model else ""
-            self._given["to"] = values.literal("self")
+        try:
+            target = relation_target.find(self._given.pop("to").text, self._model, self._index)
+        except relation_target.UnknownError as question:
+            self._ask(str(question))
             return
-        lower = text.lower().removeprefix("models.")
-        found = [one for one in self._index.models if _names(one, text)]
-        found = [one for one in found if not one.test_only] or found
-        if len(found) > 1:
-            listed = ", ".join(sorted(one.where for one in found))
-            self._ask(f"`{text}` may be {listed}. To which model does it point?")
-        elif found:
-            if found[0].abstract:
-                self._ask(f"{found[0].where} is abstract and has no rows to point to. Which model?")
-                return
-            self._out.target = found[0]
-            self._out.target_label = found[0].label
-            self._given["to"] = self._written(found[0])
-        elif lower in ("user", "auth.user", "settings.auth_user_model", "auth_user_model"):
-            self._given["to"] = _USER
-        elif lower in _FOREIGN_TARGETS:
-            self._given["to"] = values.literal(_FOREIGN_TARGETS[lower])
-            self._out.target_label = _FOREIGN_TARGETS[lower]
-        else:
-            real = tuple(one.name for one in self._index.models if not one.test_only)
-            near = field_types.nearest(text.rpartition(".")[2], real)
-            hint = f" Nearest: {', '.join(near)}." if near else ""
-            self._ask(f"There is no model `{text}` to point to in this repository.{hint}")
-
-    def _written(self, target: Model) -> Value:
-        """The target as the file of the model writes its relations."""
-        model = self._model
-        if model is None or model is target:
-            return values.literal("self" if model is target else target.label)
-        relations = [
-            one.call.args[0]
-            for other in self._index.models
-            if other.path == model.path
-            for one in other.fields.values()
-            if one.call.args and one.type_name in ("ForeignKey", "OneToOneField", "ManyToManyField")
-        ]
-        by_name = sum(modules.name_of(one) is not None for one in relations)
-        above = target.path == model.path and target.line < model.line
-        known = model.module.bindings.get(target.name)
-        imported = known is not None and self._index.model_of(model.module, target.name) is target
-        if by_name * 2 > len(relations) and (above or imported):
-            return Value(kind="local", text=target.name)
-        if target.app.label == model.app.label and not model.abstract:
-            return values.literal(target.name)
-        return values.literal(target.label)
+        self._given["to"] = target.written
+        self._out.target, self._out.target_label = target.model, target.label
 
     # --- defaults ---------------------------------------------------------------------------
 
@@ -338,7 +288,7 @@ class _Options:
                     if self._must_be_quoted(one)
                     else values.from_words(one.value, self._kind)
                 )
-            except values.Unreadable as problem:
+            except values.UnreadableError as problem:
                 self._ask(f"The value for existing rows ({one.place}): {problem}.")
                 return None
             if value.kind == "call" and not value.text:
@@ -358,9 +308,9 @@ class _Options:
             return  # asked about already
         self._mutable_default(kind)
         default = self._given.get("default")
-        if default and (problem := values.misfit(default, kind, self._given)):
+        if default and (problem := fitting.misfit(default, kind, self._given)):
             self._ask(f"The default does not fit: {problem}. Which default is meant?")
-        if existing and (problem := values.misfit(existing, kind, self._given)):
+        if existing and (problem := fitting.misfit(existing, kind, self._given)):
             self._ask(f"The value for existing rows does not fit: {problem}. Which value is meant?")
             return
         null = self._is_on("null")
@@ -415,21 +365,12 @@ class _Options:
         )
 
 
-def _names(model: Model, text: str) -> bool:
-    before, _, bare = text.rpartition(".")
-    label = before.rpartition(".")[2] if before.endswith(".models") else before
-    same = not before or label.lower() in (
-        model.app.label.lower(),
-        model.module.dotted.lower(),
-        model.app.dotted.lower(),
-    )
-    return same and bare.lower() == model.name.lower()
-
-
 def _on_delete(text: str) -> Value:
     bare = text.strip("`'\" ").rpartition(".")[2].upper().replace(" ", "_")
     if bare not in field_types.ON_DELETE:
         near = field_types.nearest(bare, field_types.ON_DELETE)
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise values.Unreadable(f"`{text}` is none of {', '.join(field_types.ON_DELETE)}{hint}")
+        raise values.UnreadableError(
+            f"`{text}` is none of {', '.join(field_types.ON_DELETE)}{hint}"
+        )
     return Value(kind="symbol", module="django.db.models", name=bare)

@@ -115,6 +115,8 @@ class NewTest(Record):
     """How far the model can be built from nothing but its defaults."""
     marker: bool = False
     """Whether a function that uses the database is marked with `pytest.mark.django_db`."""
+    annotated: bool = False
+    """Whether tests here say `-> None`."""
 
 
 class Parameters(Record):

@@ -7,15 +7,15 @@ import re
 from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes.add_field import (
     companions,
-    field_types,
     names,
     new_test,
     options,
     style,
+    which_model,
 )
-from agent.recipes.add_field.facts import Facts, Statement
-from agent.recipes.add_field.models_index import App, Model, ModelsIndex
-from agent.recipes.add_field.modules import External
+from agent.recipes.add_field.facts import Facts
+from agent.recipes.add_field.model_classes import App, Model
+from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import (
     Carrier,
     Field,
@@ -23,22 +23,8 @@ from agent.recipes.add_field.parameters import (
     NewTest,
     Parameters,
     Place,
-    Value,
 )
 from repo_config.detect import Project, Tree
-
-#: Models that come with Django, by name.
-_OF_DJANGO = {
-    "user": "auth.User",
-    "group": "auth.Group",
-    "permission": "auth.Permission",
-    "contenttype": "contenttypes.ContentType",
-    "session": "sessions.Session",
-    "site": "sites.Site",
-    "logentry": "admin.LogEntry",
-    "flatpage": "flatpages.FlatPage",
-    "redirect": "redirects.Redirect",
-}
 
 
 def settle(facts: Facts, tree: Tree, project: Project) -> Parameters:
@@ -84,7 +70,8 @@ class _Settling:
                 f"“{sentence}” asks for more than adding one field. "
                 "Is it a ticket of its own, or what does it mean here?"
             )
-        model = self._model()
+        settings = self._project.django.settings_module if self._project.django else None
+        model = which_model.WhichModel(self._facts, self._index, settings, self._ask).find()
         name = self._name(model)
         read = options.read(self._facts, model, self._index)
         for question in read.questions:
@@ -103,7 +90,7 @@ class _Settling:
             )
         listings = self._listings(model, field, name)
         carriers = self._carriers(model) if model else ()
-        test = self._test(model, field, read.existing)
+        test = self._test(model, field)
         if self._questions or model is None or field is None:
             raise TicketUnclear(tuple(self._questions))
         return Parameters(
@@ -119,150 +106,6 @@ class _Settling:
             width=style.line_width(self._tree, self._project.lint_tools),
             remarks=tuple(self._remarks),
         )
-
-    # --- model ------------------------------------------------------------------------------
-
-    def _model(self) -> Model | None:
-        statements = self._facts.all("model")
-        if not statements:
-            known = self._some_models()
-            self._ask(f"Which model gets the field? State it as in `app.Model`.{known}")
-            return None
-        apps = {one.value.lower() for one in self._facts.all("app")}
-        found: dict[int, Model] = {}
-        unsettled = False
-        for statement in statements:
-            candidates = self._candidates(statement, apps)
-            if candidates is None:
-                unsettled = True
-            for one in candidates or ():
-                found[id(one)] = one
-        said = {one.value for one in statements}
-        exact = [m for m in found.values() if all(_means(m, text) for text in said)]
-        models = exact or list(found.values())
-        if unsettled or not models:
-            return None
-        if len(models) > 1:
-            places = ", ".join(sorted(model.where for model in models))
-            if exact or len(said) == 1:
-                self._ask(f"`{sorted(said)[0]}` may be {places}. Which model gets the field?")
-            else:
-                self._ask(
-                    "The ticket names more than one model: "
-                    f"{_listed(statements)}. Which one gets the field?"
-                )
-            return None
-        return self._fit(models[0])
-
-    def _candidates(self, statement: Statement, apps: set[str]) -> list[Model] | None:
-        """Models a statement may mean; None after a question or where it is not one here."""
-        text = statement.value.strip()
-        if not re.fullmatch(r"[A-Za-z_][\w.]*", text):
-            self._ask(f"`{text}` is no name of a model. State it as in `app.Model`.")
-            return None
-        named = [model for model in self._index.models if _means(model, text)]
-        exact = [model for model in named if model.name == text.rpartition(".")[2]]
-        named = exact or named
-        if apps and (chosen := [model for model in named if model.app.label.lower() in apps]):
-            named = chosen
-        elif apps and named:
-            self._ask(
-                f"The ticket says app {', '.join(sorted(apps))}, but `{text}` is in "
-                f"{', '.join(sorted(model.where for model in named))}. Which is right?"
-            )
-            return None
-        real = [model for model in named if not model.test_only]
-        if named:
-            return real or named
-        self._refuse_unreadable(text.rpartition(".")[2])
-        self._refuse_foreign(text)
-        self._ask(f"There is no model `{text}` in this repository.{self._near(text)}")
-        return None
-
-    def _near(self, text: str) -> str:
-        bare = text.rpartition(".")[2]
-        real = [model for model in self._index.models if not model.test_only]
-        labels = {model.name: model.label for model in real or self._index.models}
-        near = field_types.nearest(bare, tuple(labels))
-        shown = [labels[name] for name in near]
-        broken = sorted(self._index.modules.unreadable)[:3]
-        hint = f" ({', '.join(broken)} could not be read as Python.)" if broken else ""
-        if shown:
-            return f" Nearest: {', '.join(shown)}. Which one is meant?{hint}"
-        return f"{self._some_models()}{hint}" or " Which one is meant?"
-
-    def _some_models(self) -> str:
-        real = [model.label for model in self._index.models if not model.test_only]
-        if not real:
-            return " No model was found in this repository."
-        more = f" and {len(real) - 8} more" if len(real) > 8 else ""
-        return f" Models here: {', '.join(sorted(real)[:8])}{more}."
-
-    def _refuse_unreadable(self, text: str) -> None:
-        header = re.compile(rf"^[ \t]*class[ \t]+{re.escape(text)}\b".encode(), re.MULTILINE)
-        for path, reason in sorted(self._index.modules.unreadable.items()):
-            if header.search(self._index.modules.content(path)):
-                raise RequestRefused(
-                    f"{path} has a class {text}, but cannot be read as Python: {reason}. "
-                    "Repair the file (its encoding, or its syntax), then ask again."
-                )
-
-    def _refuse_foreign(self, text: str) -> None:
-        label, _, bare = text.rpartition(".")
-        contrib = _OF_DJANGO.get(bare.lower())
-        if contrib and label.lower() in (
-            "",
-            contrib.partition(".")[0],
-            "django.contrib.auth.models",
-        ):
-            raise RequestRefused(
-                f"{contrib} belongs to Django, not to this repository; its table cannot be changed "
-                "from here. Add the field to a model of your own that refers to it."
-            )
-        pattern = re.compile(
-            rf"\bimport\b[^#\n]*\b{re.escape(bare)}\b|\b{re.escape(bare)},".encode()
-        )
-        for path in self._index.modules.paths:
-            if not pattern.search(self._index.modules.content(path)):
-                continue
-            module = self._index.modules.parse(path)
-            target = self._index.modules.resolve(module, bare) if module else None
-            if isinstance(target, External) and ".models" in target.dotted:
-                raise RequestRefused(
-                    f"{bare} comes from the installed package {target.dotted.partition('.')[0]} "
-                    f"({target.dotted}, imported in {path}); its table cannot be changed from "
-                    "here. Add the field to a model of your own that refers to it."
-                )
-
-    def _fit(self, model: Model) -> Model:
-        if model.proxy:
-            parents = " or ".join(one.label for one in model.parents) or "its parent"
-            raise RequestRefused(
-                f"{model.where} is a proxy model: it has no table of its own. "
-                f"Ask for the field on {parents}."
-            )
-        if model.meta_flag("managed") is False:
-            raise RequestRefused(
-                f"{model.where} is unmanaged (`managed = False`): Django does not change its "
-                "table, so no migration can add the column. Change the table where it is managed."
-            )
-        setting = model.meta_text("swappable")
-        if setting and (other := self._swapped(setting, model)):
-            raise RequestRefused(
-                f"{model.where} is swapped for {other} by the setting {setting}, so it has no "
-                f"table here. Ask for the field on {other}."
-            )
-        return model
-
-    def _swapped(self, setting: str, model: Model) -> str | None:
-        module_name = self._project.django.settings_module if self._project.django else None
-        module = self._index.modules.named(module_name) if module_name else None
-        pattern = re.compile(rf"^{re.escape(setting)}\s*=\s*['\"]([\w.]+)['\"]", re.MULTILINE)
-        if module is None:
-            return None
-        text = self._index.modules.content(module.path).decode("utf-8", "replace")
-        found = pattern.search(text)
-        return found[1] if found and found[1].lower() != model.label.lower() else None
 
     # --- name -------------------------------------------------------------------------------
 
@@ -370,7 +213,7 @@ class _Settling:
             if "no" in said and len(said) > 1:
                 self._ask(
                     f"The ticket says both yes and no to the {kind}: "
-                    f"{_listed(self._facts.all(kind))}. Which holds?"
+                    f"{which_model.listed(self._facts.all(kind))}. Which holds?"
                 )
                 continue
             if not said or said == {"no"} or model is None or name is None:
@@ -386,18 +229,16 @@ class _Settling:
             for one in choices:
                 try:
                     found.append(companions.find(kind, models, one, name, self._index))
-                except companions.Unsettled as open_question:
+                except companions.UnsettledError as open_question:
                     self._ask(str(open_question))
         return tuple(found)
 
-    def _test(
-        self, model: Model | None, field: Field | None, existing: Value | None
-    ) -> NewTest | None:
+    def _test(self, model: Model | None, field: Field | None) -> NewTest | None:
         said = {one.value for one in self._facts.all("test")}
         if len(said) > 1:
             self._ask(
-                f"The ticket says both yes and no to a test: {_listed(self._facts.all('test'))}. "
-                "Which holds?"
+                "The ticket says both yes and no to a test: "
+                f"{which_model.listed(self._facts.all('test'))}. Which holds?"
             )
         if said != {"yes"} or model is None or field is None:
             return None
@@ -407,35 +248,12 @@ class _Settling:
             tested = min(children, key=lambda m: (m.test_only, m.path, m.line), default=model)
         try:
             return new_test.plan(tested, field, self._index, self._project)
-        except new_test.NoPlace:
+        except new_test.NoPlaceError:
             self._ask(
                 "The ticket asks for a test, but the repository has none whose style a new one "
                 "could follow. Leave the test out, or add a first test file."
             )
         return None
-
-
-def _means(model: Model, text: str) -> bool:
-    before, _, bare = text.rpartition(".")
-    if bare.lower() != model.name.lower():
-        return False
-    if not before:
-        return True
-    full = model.module.dotted.lower()
-    wanted = before.lower()
-    return (
-        wanted == model.app.label.lower()
-        or wanted in (full, model.app.dotted.lower())
-        or (
-            full.endswith("." + wanted)
-            or wanted == f"{model.app.dotted}.models".lower()
-            or wanted == f"{model.app.label}.models".lower()
-        )
-    )
-
-
-def _listed(statements: list[Statement]) -> str:
-    return ", ".join(dict.fromkeys(f"{one.value} ({one.place})" for one in statements))
 
 
 def _carrier(model: Model) -> Carrier:

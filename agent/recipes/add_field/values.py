@@ -1,24 +1,25 @@
-"""Read the values a ticket states, as data, and hold them against the field's type.
+"""Read the values a ticket states, as data.
 
 Nothing is evaluated: literals go through `ast.literal_eval`, and of names and calls only a small
-table is known. Writing values into a file is left to `rendering`.
+table is known. Whether a value fits its field is left to `fitting`, writing it into a file to
+`rendering`.
 """
 
 from __future__ import annotations
 
 import ast
-import datetime
+import datetime as dt
 import decimal
-import ipaddress
 import re
 import uuid
 from collections.abc import Callable
 
-from agent.recipes.add_field import field_types
 from agent.recipes.add_field.field_types import FieldType
 from agent.recipes.add_field.parameters import Value
 
 NONE = Value(kind="literal", text="None")
+TRUE = Value(kind="literal", text="True")
+FALSE = Value(kind="literal", text="False")
 
 _NOW = Value(kind="symbol", module="django.utils.timezone", name="now")
 _TODAY = Value(kind="symbol", module="datetime", name="date.today")
@@ -43,25 +44,9 @@ _CALLS = {
     "UUID": ("uuid", "UUID"),
 }
 _TRANSLATED = frozenset({"_", "gettext_lazy", "gettext", "ugettext_lazy"})
-_FITTING_SYMBOLS = {
-    ("django.utils.timezone", "now"): {"datetime"},
-    ("datetime", "date.today"): {"date"},
-    ("django.utils.timezone", "localdate"): {"date"},
-    ("uuid", "uuid4"): {"uuid"},
-    ("", "dict"): {"json"},
-    ("", "list"): {"json"},
-}
-_FITTING_CALLS = {
-    "Decimal": {"decimal"},
-    "date": {"date"},
-    "time": {"time"},
-    "timedelta": {"duration"},
-    "UUID": {"uuid"},
-    "datetime.fromisoformat": {"datetime"},
-}
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The text is not one of the values a ticket may state; the message says what it may be."""
 
 
@@ -79,12 +64,14 @@ def from_expression(source: str) -> Value:
     """Read a value written as Python.
 
     Raises:
-        Unreadable: It is neither a literal nor one of the known names and calls.
+        UnreadableError: It is neither a literal nor one of the known names and calls.
     """
     try:
         node = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Unreadable(f"`{_short(source)}` is not a Python value; text needs quotes") from None
+        raise UnreadableError(
+            f"`{_short(source)}` is not a Python value; text needs quotes"
+        ) from None
     return from_node(node)
 
 
@@ -92,7 +79,7 @@ def from_node(node: ast.expr) -> Value:
     """Read a value from the syntax tree.
 
     Raises:
-        Unreadable: It is neither a literal nor one of the known names and calls.
+        UnreadableError: It is neither a literal nor one of the known names and calls.
     """
     try:
         return literal(ast.literal_eval(node))
@@ -105,9 +92,9 @@ def from_node(node: ast.expr) -> Value:
         return Value(kind="local", text=source)
     if isinstance(node, ast.Call):
         return _call(node, source)
-    raise Unreadable(
+    raise UnreadableError(
         f"`{_short(source)}` is neither a literal nor one of the values a ticket may name "
-        f"({', '.join(('timezone.now', 'date.today', 'uuid.uuid4', 'dict', 'list'))}); "
+        "(timezone.now, date.today, uuid.uuid4, dict, list); "
         "text needs quotes"
     )
 
@@ -128,7 +115,7 @@ def _call(node: ast.Call, source: str) -> Value:
         return Value(
             kind="call", module="django.utils.translation", name="gettext_lazy", text=arguments
         )
-    raise Unreadable(
+    raise UnreadableError(
         f"`{_short(source)}` is a call that a ticket cannot state; known are "
         f"{', '.join((*_CALLS, '_'))} with literal arguments"
     )
@@ -151,7 +138,7 @@ def from_words(text: str, kind: FieldType | None) -> Value:
     """Read a default as people write it: text without quotes, yes and no, dates, numbers.
 
     Raises:
-        Unreadable: It is no value of that type.
+        UnreadableError: It is no value of that type.
     """
     bare = text.strip()
     if len(bare) > 1 and bare[0] == bare[-1] == "`":
@@ -167,7 +154,7 @@ def from_words(text: str, kind: FieldType | None) -> Value:
         return read
     try:
         value = from_expression(bare)
-    except Unreadable:
+    except UnreadableError:
         if family in {"text", "file"}:
             return literal(bare)
         raise
@@ -180,9 +167,9 @@ def from_words(text: str, kind: FieldType | None) -> Value:
 
 def _read_boolean(text: str) -> Value | None:
     if text.lower() in ("true", "yes", "on"):
-        return literal(True)
+        return TRUE
     if text.lower() in ("false", "no", "off"):
-        return literal(False)
+        return FALSE
     return None
 
 
@@ -200,7 +187,7 @@ def _read_decimal(text: str) -> Value | None:
 
 def _read_date(text: str) -> Value | None:
     try:
-        day = datetime.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         return None
     return Value(
@@ -210,11 +197,11 @@ def _read_date(text: str) -> Value | None:
 
 def _read_moment(text: str) -> Value | None:
     try:
-        moment = datetime.datetime.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
     except ValueError:
         return None
     if moment.tzinfo is None:
-        raise Unreadable(
+        raise UnreadableError(
             f"`{text}` leaves the time zone open; state it as in `2024-01-31T10:00:00+00:00`"
         )
     return Value(
@@ -227,7 +214,7 @@ def _read_moment(text: str) -> Value | None:
 
 def _read_time(text: str) -> Value | None:
     try:
-        clock = datetime.time.fromisoformat(text)
+        clock = dt.time.fromisoformat(text)
     except ValueError:
         return None
     parts = [clock.hour, clock.minute] + ([clock.second] if clock.second else [])
@@ -258,214 +245,3 @@ _READERS: dict[str, Callable[[str], Value | None]] = {
     "uuid": _read_uuid,
     "integer": _read_number,
 }
-
-
-def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | None:
-    """Say why a default does not fit the field, or nothing."""
-    shown = f"`{value.shown()}`"
-    if kind.family == "many":
-        return "a ManyToManyField takes no default: every row starts with an empty set"
-    if value.kind == "symbol":
-        fitting = _FITTING_SYMBOLS.get((value.module, value.name), set())
-        return (
-            None
-            if kind.family in fitting
-            else f"{shown} is no value of {field_types.with_article(kind)}"
-        )
-    if value.kind == "call" and (value.module, value.name) in _FITTING_SYMBOLS:
-        return (
-            f"{shown} would be worked out once, when the code is loaded; "
-            f"without the parentheses it is worked out for each row"
-        )
-    if value.kind == "call":
-        fitting = _FITTING_CALLS.get(value.name, set())
-        if kind.family not in fitting:
-            return f"{shown} is no value of {field_types.with_article(kind)}"
-        return _decimal_misfit(value, options) if value.name == "Decimal" else None
-    if value.kind == "local":
-        return f"{shown} is neither a literal nor a known callable"
-    content = plain(value)
-    if content is None:
-        allowed = options.get("null", NONE).text == "True"
-        return None if allowed else f"{shown} does not fit a field that is not null"
-    problem = _CONTENT[kind.family](content, kind, options)
-    if problem is None and isinstance(content, str | int):
-        problem = _outside_choices(content, options)
-    return f"{shown} {problem}" if problem else None
-
-
-def _outside_choices(content: object, options: dict[str, Value]) -> str | None:
-    choices = options.get("choices")
-    if choices is None or choices.kind != "literal" or content == "":
-        return None
-    known: list[object] = []
-    for entry in _entries(plain(choices)):
-        if isinstance(entry, tuple | list) and len(entry) == 2:
-            nested = entry[1]
-            if isinstance(nested, tuple | list):
-                known += [pair[0] for pair in nested if isinstance(pair, tuple | list) and pair]
-            else:
-                known.append(entry[0])
-    listed = ", ".join(repr(one) for one in known)
-    return None if content in known else f"is none of the choices ({listed})"
-
-
-def _entries(choices: object) -> list[object]:
-    if isinstance(choices, dict):
-        return list(choices.items())
-    return list(choices) if isinstance(choices, tuple | list) else []
-
-
-def _number(options: dict[str, Value], name: str) -> int | None:
-    value = options.get(name)
-    content = plain(value) if value is not None else None
-    return content if isinstance(content, int) and not isinstance(content, bool) else None
-
-
-def _text(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    if not isinstance(content, str):
-        return f"is no text, which {field_types.with_article(kind)} holds; write it in quotes"
-    longest = _number(options, "max_length")
-    if longest is not None and len(content) > longest:
-        return f"has {len(content)} characters, more than max_length={longest}"
-    if kind.name == "SlugField" and not re.fullmatch(r"[-\w]*", content):
-        return "is no slug: only letters, numbers, underscores and hyphens"
-    if kind.name == "EmailField" and content and "@" not in content:
-        return "is no e-mail address"
-    if kind.name == "URLField" and content and "://" not in content:
-        return "is no URL"
-    return None
-
-
-def _integer(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    if not isinstance(content, int) or isinstance(content, bool):
-        return f"is no whole number, which {field_types.with_article(kind)} holds"
-    if kind.lowest is not None and content < kind.lowest:
-        return f"is less than {field_types.with_article(kind)} holds ({kind.lowest})"
-    if kind.highest is not None and content > kind.highest:
-        return f"is more than {field_types.with_article(kind)} holds ({kind.highest})"
-    return None
-
-
-def _float(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    fits = isinstance(content, int | float) and not isinstance(content, bool)
-    return None if fits else f"is no number, which {field_types.with_article(kind)} holds"
-
-
-def _decimal(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    if not isinstance(content, int) or isinstance(content, bool):
-        return f'is no exact decimal number; write it as Decimal("{content}")'
-    value = Value(kind="call", module="decimal", name="Decimal", text=repr(str(content)))
-    return _decimal_misfit(value, options)
-
-
-def _decimal_misfit(value: Value, options: dict[str, Value]) -> str | None:
-    digits, places = _number(options, "max_digits"), _number(options, "decimal_places")
-    try:
-        number = decimal.Decimal(str(ast.literal_eval(value.text)))
-    except (decimal.InvalidOperation, ValueError, SyntaxError):
-        return f"`{value.shown()}` is no decimal number"
-    if not number.is_finite():
-        return f"`{value.shown()}` is no finite number"
-    _, figures, exponent = number.as_tuple()
-    fraction = max(-int(exponent), 0)
-    whole = max(len(figures) + min(int(exponent), 0), 0) + max(int(exponent), 0)
-    if number == 0:
-        whole = 0
-    if places is not None and fraction > places:
-        return f"`{value.shown()}` has more than decimal_places={places} places"
-    if digits is not None and whole > digits - (places or 0):
-        return f"`{value.shown()}` has more digits than max_digits={digits} allows"
-    return None
-
-
-def _boolean(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    return None if isinstance(content, bool) else f"is neither True nor False ({kind.name})"
-
-
-def _json(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    return None
-
-
-def _binary(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    return (
-        None
-        if isinstance(content, bytes)
-        else f'is no bytes, which {field_types.with_article(kind)} holds: b"..."'
-    )
-
-
-def _address(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    try:
-        ipaddress.ip_address(content if isinstance(content, str) else "")
-    except ValueError:
-        return f"is no IP address, which {field_types.with_article(kind)} holds"
-    return None
-
-
-def _key(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
-    fits = isinstance(content, int | str) and not isinstance(content, bool)
-    return None if fits else f"is no primary key, which {field_types.with_article(kind)} refers to"
-
-
-def _needs(what: str) -> Callable[[object, FieldType, dict[str, Value]], str | None]:
-    def check(content: object, kind: FieldType, options: dict[str, Value]) -> str:
-        return f"is no {what}, which {field_types.with_article(kind)} holds"
-
-    return check
-
-
-_CONTENT: dict[str, Callable[[object, FieldType, dict[str, Value]], str | None]] = {
-    "text": _text,
-    "file": _text,
-    "integer": _integer,
-    "float": _float,
-    "decimal": _decimal,
-    "boolean": _boolean,
-    "json": _json,
-    "binary": _binary,
-    "ip": _address,
-    "relation": _key,
-    "date": _needs("date such as 2024-01-31"),
-    "datetime": _needs("moment such as 2024-01-31T10:00:00+00:00"),
-    "time": _needs("time such as 10:30"),
-    "duration": _needs("duration such as timedelta(days=1)"),
-    "uuid": _needs("UUID"),
-}
-
-
-def option_misfit(name: str, value: Value) -> str | None:
-    """Say why a value does not fit an option other than a default, or nothing."""
-    shown = f"`{name}={value.shown()}`"
-    content = plain(value) if value.kind == "literal" else None
-    literal_given = value.kind == "literal"
-    if name in field_types.BOOLEAN_OPTIONS:
-        fits = literal_given and (isinstance(content, bool) or (name == "symmetrical"))
-        return None if fits else f"{shown}: this option is True or False"
-    if name in field_types.NUMBER_OPTIONS:
-        whole = literal_given and isinstance(content, int) and not isinstance(content, bool)
-        lowest = 0 if name == "decimal_places" else 1
-        if whole and isinstance(content, int) and content >= lowest:
-            return None
-        return f"{shown}: this option is a whole number from {lowest} up"
-    if name in field_types.TEXT_OPTIONS:
-        translated = value.name == "gettext_lazy" and name in ("verbose_name", "help_text")
-        return None if translated or isinstance(content, str) else f"{shown}: this option is a text"
-    if name in field_types.MAPPING_OPTIONS:
-        return None if isinstance(content, dict) else f"{shown}: this option is a dict of literals"
-    if name == "choices":
-        return (
-            None
-            if value.kind == "local" or _is_choices(content)
-            else (f"{shown}: choices are a list of (value, label) pairs")
-        )
-    if name == "db_default" and not literal_given:
-        return f"{shown}: a database default in a ticket is a literal"
-    return None
-
-
-def _is_choices(content: object) -> bool:
-    entries = _entries(content)
-    return bool(entries) and all(
-        isinstance(entry, tuple | list) and len(entry) == 2 for entry in entries
-    )

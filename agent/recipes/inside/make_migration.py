@@ -9,12 +9,9 @@ The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What sta
 its `problem`; the exit code says only whether there is a report.
 """
 
-# Django is imported when the project has been entered, and its `_meta` is its documented way in.
-# ruff: noqa: ANN, ARG, PLC0415, SLF001, ICN001, N818
-
 import ast
 import contextlib
-import datetime
+import datetime as dt
 import decimal
 import importlib
 import importlib.util
@@ -30,10 +27,10 @@ import uuid
 
 _CALLS = {
     ("decimal", "Decimal"): decimal.Decimal,
-    ("datetime", "date"): datetime.date,
-    ("datetime", "time"): datetime.time,
-    ("datetime", "timedelta"): datetime.timedelta,
-    ("datetime", "datetime.fromisoformat"): datetime.datetime.fromisoformat,
+    ("datetime", "date"): dt.date,
+    ("datetime", "time"): dt.time,
+    ("datetime", "timedelta"): dt.timedelta,
+    ("datetime", "datetime.fromisoformat"): dt.datetime.fromisoformat,
     ("uuid", "UUID"): uuid.UUID,
 }
 _SYMBOLS = {

@@ -193,7 +193,7 @@ def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(
     tree: WorkTree, outside: Path
 ) -> None:
     real, link = os.fsencode(tree.folder / "pkg"), os.fsencode(tree.folder / "link")
-    os.symlink(outside, link)  # noqa: PTH211 - bytes
+    os.symlink(outside, link)
     rename = ctypes.CDLL(None, use_errno=True).renameat2
     stop = threading.Event()
 

@@ -107,6 +107,16 @@ def test_the_file_goes_beside_its_like(siblings: dict[str, str], path: str) -> N
     assert path in edited(form(add_a_test="yes"), SHOP | siblings)
 
 
+def test_annotations_are_written_where_the_neighbours_have_them() -> None:
+    files = SIMPLE | {"shop/tests/test_a.py": FUNCTIONS.replace("():", "() -> None:")}
+    text = written("shop/tests/test_customer_nickname.py", files)
+    assert text.count("() -> None:\n") == text.count("def test_") == 2
+    files = SIMPLE | {"shop/tests/test_a.py": CLASSES + "\n    def test_a(self) -> None:\n"}
+    assert "    def test_customer_has_nickname(self) -> None:\n" in (
+        written("shop/tests/test_customer_nickname.py", files)
+    )
+
+
 def test_djangos_runner_gets_a_class_whatever_the_neighbours_are() -> None:
     files = SHOP | {"shop/tests/test_a.py": FUNCTIONS * 3}
     assert "(TestCase):" in written("shop/tests/test_customer_nickname.py", files, "django")

@@ -1,0 +1,261 @@
+"""Options and defaults in words: "at most 50 characters", "nullable", "existing rows get 0"."""
+
+from __future__ import annotations
+
+import re
+
+from agent.recipes.add_field import field_types, subject_phrases, values
+from agent.recipes.add_field.sentence import ADD, CLOSE, OPEN, Sentence, without
+
+_NUMBER_WORDS = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "eight": 8,
+    "ten": 10,
+}
+_VALUE = (
+    r"(?:`(?P<ticked>[^`]+)`|(?P<text>\"[^\"]*\"|'[^']*'|\u201c[^\u201d]*\u201d)|"
+    r"(?P<word>(?i:true|false|none|null|empty|blank|today|now)\b|[+-]?\d[\d.:T+-]*\d|\d|"
+    r"(?:timezone\.now|uuid\.uuid4|uuid4|date\.today|dict|list)\b))"
+)
+
+_LENGTH = r"(?P<n>\d+)"
+_SIZES = (
+    ("max_length", rf"(?i:\bmax(?:imum|imal)?\.?[ _-]length\s*(?:of|is|:|=)?\s*{_LENGTH})"),
+    ("max_length", rf"(?i:\blength\s+(?:of\s+)?(?:at\s+most\s+|up\s+to\s+)?{_LENGTH})"),
+    (
+        "max_length",
+        (
+            rf"(?i:\b(?:max(?:imum|\.)?|at\s+most|up\s+to|no\s+more\s+than)\s+"
+            rf"{_LENGTH}\s+(?:characters?|chars?|letters)\b)"
+        ),
+    ),
+    ("max_digits", rf"(?i:\bmax(?:imum)?[ _-]digits\s*(?:of|is|:|=)?\s*{_LENGTH})"),
+    ("decimal_places", rf"(?i:\bdecimal[ _-]places\s*(?:of|is|:|=)\s*{_LENGTH})"),
+    (
+        "decimal_places",
+        (
+            r"(?i:\b(?P<n>\d+|one|two|three|four|five|six|eight|ten)\s+"
+            r"(?:decimal\s+places|decimals|places)\b)"
+        ),
+    ),
+    ("max_digits", rf"(?i:\b{_LENGTH}\s+digits\b)"),
+)
+_FLAGS = (
+    (
+        "null",
+        "False",
+        (
+            r"(?i:\b(?:not|non|never|in)[ -]?null(?:able)?\b|"
+            r"\b(?:cannot|can\s?not|must\s+not|may\s+not|mustn['\u2019]t|can['\u2019]t)"
+            r"\s+be\s+null\b|\bno\s+nulls?\b)"
+        ),
+    ),
+    (
+        "null",
+        "True",
+        (
+            r"(?i:\bnullable\b|\b(?:may|can|could|might)\s+be\s+null\b|"
+            r"\ballow(?:s|ing)?\s+null(?:s)?\b|\bnulls?\s+(?:is\s+|are\s+)?"
+            r"allowed\b)"
+        ),
+    ),
+    (
+        "blank",
+        "False",
+        (
+            r"(?i:\b(?:not|non)[ -]blank\b|\b(?:cannot|must\s+not|may\s+not)"
+            r"\s+be\s+(?:left\s+)?blank\b)"
+        ),
+    ),
+    (
+        "blank",
+        "True",
+        (
+            r"(?i:\b(?:may|can|could|might)\s+be\s+(?:left\s+)?blank\b|"
+            r"\ballow(?:s|ing)?\s+blanks?\b|\bblank\s+(?:is\s+)?allowed\b|"
+            r"\bblankable\b)"
+        ),
+    ),
+    ("unique", "False", r"(?i:\b(?:not|non)[ -](?:need\s+to\s+be\s+)?unique\b)"),
+    ("unique", "True", r"(?i:\bunique\b)"),
+    ("db_index", "True", r"(?i:\b(?:indexed|with\s+(?:an|a\s+database)\s+index)\b)"),
+)
+
+
+def read(sentence: Sentence) -> None:
+    """Options: as `name=value`, and in words."""
+    _relation(sentence)
+    _relation_options(sentence)
+    _assignments(sentence)
+    _existing_rows(sentence)
+    _default(sentence)
+    _sizes(sentence)
+    _flags(sentence)
+    _texts(sentence)
+
+
+def _assignments(sentence: Sentence) -> None:
+    for match in list(re.finditer(r"(?<![\w.])(?P<name>[a-z_]+)\s*=\s*(?=\S)", sentence.rest)):
+        name = match["name"]
+        if not field_types.known_option(name) or name == "name":
+            continue
+        source = _longest_value(sentence.rest[match.end() :])
+        if source is not None:
+            sentence.say(f"option {name}", source, code=True)
+            sentence.rest = without(sentence.rest, match.start(), match.end() + len(source))
+
+
+def _existing_rows(sentence: Sentence) -> None:
+    rows = (
+        r"(?i:(?:existing|present|current|old)\s+"
+        r"(?:rows?|records?|entries|objects|instances|data|values|`?\w+?s`?))"
+    )
+    gets = (
+        r"(?i:(?:\s+(?:should|must|shall|will|can|may|to|all|in|the|database|table))*\s*"
+        r"(?:gets?|receives?|have|has|be\s+(?:set|filled|given)(?:\s+to|\s+with)?|be|"
+        r"are\s+set\s+to|"
+        r"defaults?\s+to|takes?|use|uses|stay|stays|remain|remains|become|:|=|->)"
+        r"(?:\s+(?:the|a|an|value|default|text|to|with|as|of))*)\s*"
+    )
+    for pattern in (
+        rf"{rows}{gets}{_VALUE}",
+        (
+            rf"{_VALUE}(?i:\s+(?:for|in|on|as\s+(?:the\s+)?(?:value|default)\s+(?:for|in|of))\s+"
+            rf"(?:all\s+)?(?:the\s+)?){rows}"
+        ),
+    ):
+        if match := re.search(pattern, sentence.rest):
+            sentence.say("existing", _value_of(match), code=_is_code(match))
+            sentence.use(match)
+            return
+
+
+def _default(sentence: Sentence) -> None:
+    match = re.search(
+        r"(?i:\bdefault(?:s|ing)?(?:\s+value)?(?:\s+(?:to|of|is|should\s+be|being|as|set\s+to)|"
+        rf"\s*[:=])?\s+){_VALUE}",
+        sentence.rest,
+    )
+    if match and not sentence.negated(match.start()):
+        sentence.say("option default", _value_of(match), code=_is_code(match))
+        sentence.use(match)
+
+
+def _sizes(sentence: Sentence) -> None:
+    for name, pattern in _SIZES:
+        if match := re.search(pattern, sentence.rest):
+            number = match["n"].lower()
+            sentence.say(f"option {name}", str(_NUMBER_WORDS.get(number, number)), code=True)
+            sentence.use(match)
+
+
+def _flags(sentence: Sentence) -> None:
+    for name, said, pattern in _FLAGS:
+        while match := re.search(pattern, sentence.rest):
+            sentence.say(f"option {name}", said, code=True)
+            sentence.use(match)
+    if match := re.search(r"(?i:\b(?:not\s+)?required\b|\bmandatory\b)", sentence.rest):
+        optional = match[0].lower().startswith("not")
+        sentence.say("optional" if optional else "required", "yes")
+        sentence.use(match)
+    if match := re.search(
+        r"(?i:\boptional\b|\b(?:may|can)\s+be\s+(?:left\s+)?empty\b)", sentence.rest
+    ):
+        sentence.say("optional", "yes")
+        sentence.use(match)
+
+
+def _texts(sentence: Sentence) -> None:
+    for name, words in (("help_text", "help[ _]text"), ("verbose_name", "verbose[ _]name")):
+        quoted = r"(?P<text>\"[^\"]+\"|'[^']+'|\u201c[^\u201d]+\u201d)"
+        pattern = rf"(?i:\b{words}\s*(?:of|is|:|=)?\s*){quoted}"
+        if match := re.search(pattern, sentence.rest):
+            sentence.say(f"option {name}", repr(match["text"][1:-1]), code=True)
+            sentence.use(match)
+
+
+def _relation(sentence: Sentence) -> None:
+    target = re.search(
+        r"(?i:(?:foreign\s*key|fk|one[- ]to[- ]one(?:\s*field)?|many[- ]to[- ]many(?:\s*field)?"
+        r"|relation|OneToOneField|ManyToManyField|ForeignKey)`?\s+"
+        r"(?:`?\w+`?\s+)?(?:pointing\s+)?(?:to|on|with|into|references|referencing)\s+"
+        rf"(?:the\s+|our\s+|a\s+)?){OPEN}?(?P<to>[A-Z][\w]*|[a-z_]\w*\.[A-Za-z]\w*){CLOSE}?"
+        r"(?P<again>(?i:\s+model)?)",
+        sentence.rest,
+    )
+    pointing = re.search(
+        r"(?i:\b(?:pointing\s+to|points\s+to|refer(?:s|ring)\s+to|link(?:s|ing)\s+to|"
+        rf"referenc(?:es|ing))\s+(?:the\s+|our\s+|a\s+)?){OPEN}?"
+        rf"(?P<to>[A-Z]\w*|[a-z_]\w*\.[A-Za-z]\w*){CLOSE}?(?P<again>(?i:\s+model)?)",
+        sentence.rest,
+    )
+    if pointing:
+        target = pointing
+    if target and (pointing or _names_another_model(sentence, target)):
+        sentence.say("option to", target["to"])
+        sentence.rest = without(sentence.rest, target.start("to"), target.end())
+
+
+def _relation_options(sentence: Sentence) -> None:
+    actions = "|".join(one.replace("_", "[_ ]") for one in field_types.ON_DELETE)
+    for pattern in (
+        (
+            rf"(?i:\bon[_ -]?delete\b\s*(?:is|should\s+be|of|:|=)?\s*`?(?:models\.)?"
+            rf"(?P<do>{actions})\b`?)"
+        ),
+        rf"(?i:\b`?(?:models\.)?(?P<do>{actions})`?\s+on\s+delet(?:e|ion)\b)",
+    ):
+        if match := re.search(pattern, sentence.rest):
+            sentence.say("option on_delete", match["do"].upper().replace(" ", "_"), code=True)
+            sentence.use(match)
+    if match := re.search(
+        rf"(?i:\brelated[_ ]name\s*(?:of|is|:|=)?\s*){OPEN}?(?P<name>[A-Za-z_%][\w%()+]*){CLOSE}?",
+        sentence.rest,
+    ):
+        sentence.say("option related_name", repr(match["name"]), code=True)
+        sentence.use(match)
+
+
+def _names_another_model(sentence: Sentence, target: re.Match[str]) -> bool:
+    """“Add a ForeignKey `shop` to Customer”: a lone `to` says where the field goes."""
+    if re.search(ADD, sentence.text[: target.start()]) is None:
+        return True
+    if not re.search(r"\s`?\w+`?\s+to\s", target[0][: target.start("to") - target.start()]):
+        return True
+    other = Sentence(without(sentence.rest, target.start("to"), target.end()))
+    subject_phrases.read_model(other)
+    return any(one.fact == "model" for one in other.found)
+
+
+def _value_of(match: re.Match[str]) -> str:
+    if match["ticked"] is not None:
+        return match["ticked"]
+    if match["text"] is not None:
+        return repr(match["text"][1:-1])
+    word = match["word"].rstrip(".,")
+    return {"blank": "empty"}.get(word.lower(), word)
+
+
+def _is_code(match: re.Match[str]) -> bool:
+    return match["text"] is not None
+
+
+def _longest_value(text: str) -> str | None:
+    """The longest start of a text that reads as a value."""
+    ends = [match.start() for match in re.finditer(r"[,;`\s]|\.(?=\s|$)|\)(?=\W|$)|$", text)]
+    for end in sorted(set(ends), reverse=True):
+        source = text[:end]
+        try:
+            values.from_expression(source)
+        except values.UnreadableError:
+            if not re.fullmatch(r"(?:models\.)?[A-Z_]+|[A-Z]\w+|settings\.AUTH_USER_MODEL", source):
+                continue
+        if "," in source and source[0] not in "([{\"'_dDUt":
+            continue
+        return source
+    return None

@@ -1,0 +1,91 @@
+"""`python -m tests.bench [SECTION …] [--rounds N] [--json FILE]`: how fast it is, in ratios.
+
+Speed is shown here and nowhere asserted: the exit code is 0 unless something could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from agent.errors import AgentError
+from tests.bench import bare, checkout, contained, ticket, timing
+
+Say = Callable[[str], None]
+
+
+def _checkout(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
+    del rounds  # it has a number of its own
+    say(f"checkout: {checkout.FILES:,} files, {checkout.ROUNDS} rounds")
+    ours, bare_seconds = checkout.measure(scratch)
+    row = timing.Row("look, fetch one commit, lay out", ours, bare_seconds, checkout.BAR)
+    title = f"Second checkout of {checkout.FILES:,} files"
+    return [timing.Section("checkout", title, "git read-tree -u", [row])]
+
+
+_SECTIONS = {"ticket": ticket.measure, "contained": contained.measure, "checkout": _checkout}
+
+
+def main() -> int:
+    """Measure what is asked for, show it, and write it down where that is asked for."""
+    asked = _arguments()
+    told = Console(stderr=True)
+
+    def say(line: str) -> None:
+        told.print(f"[dim]{line}[/]", highlight=False)
+
+    begun = time.monotonic()
+    measured: list[timing.Section] = []
+    for name in asked.sections or list(_SECTIONS):
+        # Rooms run as another user, who must be able to pass.
+        scratch = Path(tempfile.mkdtemp(prefix="mergewright-bench-"))
+        scratch.chmod(0o711)
+        try:
+            found = _SECTIONS[name](scratch, asked.rounds, say)
+        except (AgentError, bare.BareFailed) as problem:
+            told.print(f"{name} could not be measured: {problem}", markup=False, highlight=False)
+            return 1
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        measured += found
+    shown = Console(width=max(Console().width, 110))
+    shown.print()
+    for section in measured:
+        section.show(shown)
+    load, processors = os.getloadavg(), os.cpu_count()
+    shown.print(
+        f"Python {platform.python_version()}, {processors} processors, load now {load[0]:.1f}"
+        f" (5 min {load[1]:.1f}), {time.monotonic() - begun:.0f} s in all",
+        highlight=False,
+    )
+    if asked.json is not None:
+        facts = {section.name: section.as_json() for section in measured}
+        asked.json.write_text(json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(_SECTIONS))
+    parser.add_argument("--rounds", type=int, default=timing.ROUNDS, help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every single duration")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.sections if name not in _SECTIONS]:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(_SECTIONS)}")
+    if asked.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The other side: the same Python and the same packages, without anything of ours around them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import uv
+
+from agent.adapters.package_index import SimpleIndex
+from agent.domain import Environment
+from agent.settings import Settings
+
+_SECONDS = 600
+
+
+class BareFailed(Exception):
+    """A command of the other side failed, so there is nothing to compare with."""
+
+
+def requirements(environment: Environment, file: Path) -> Path:
+    """Write down the packages of an environment as they are pinned there."""
+    file.write_text("".join(f"{package}\n" for package in environment.packages))
+    return file
+
+
+def environ(scratch: Path, settings: Settings) -> dict[str, str]:
+    """Give the environment variables of a plain shell, with our package index for uv."""
+    home = scratch / "bare-home"
+    home.mkdir(exist_ok=True)
+    access = SimpleIndex(settings).access()
+    given = {
+        "PATH": f"{Path(uv.find_uv_bin()).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "UV_DEFAULT_INDEX": access.url,
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "GIT_AUTHOR_NAME": "Bench",
+        "GIT_AUTHOR_EMAIL": "bench@example.org",
+        "GIT_COMMITTER_NAME": "Bench",
+        "GIT_COMMITTER_EMAIL": "bench@example.org",
+    }
+    passed_on = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+    given |= {name: os.environ[name] for name in passed_on if name in os.environ}
+    if access.ca_bundle is not None:
+        given["SSL_CERT_FILE"] = access.ca_bundle
+    return given
+
+
+def make_venv(environment: Environment, scratch: Path, settings: Settings) -> Path:
+    """Make a plain virtual environment with the packages of ours, compiled as ours are."""
+    venv, shell = scratch / "bare-venv", environ(scratch, settings)
+    listed = requirements(environment, scratch / "requirements.txt")
+    tool = uv.find_uv_bin()
+    run([tool, "venv", "--quiet", "--python", environment.interpreter, str(venv)], scratch, shell)
+    install = [tool, "pip", "install", "--quiet", "--compile-bytecode", "-r", str(listed)]
+    run(install, scratch, shell | {"VIRTUAL_ENV": str(venv)})
+    return venv
+
+
+def run(argv: list[str], folder: Path, shell: dict[str, str]) -> str:
+    """Run a command to its end and return what it printed.
+
+    Raises:
+        BareFailed: It ended with an error; its last lines are in the message.
+    """
+    ended = subprocess.run(
+        argv, cwd=folder, env=shell, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=_SECONDS, check=False,
+    )  # fmt: skip
+    if ended.returncode != 0:
+        last = "\n".join(ended.stdout.splitlines()[-20:])
+        raise BareFailed(f"`{' '.join(argv)}` ended with {ended.returncode}:\n{last}")
+    return ended.stdout
