@@ -70,7 +70,7 @@ def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
         (rooms.PYTHON, check.script("mergewright_django.py"), *arguments),
         environ=environ,
         limits=site.test_limits(),
-        files=(secret.order_file(collect=collect),),
-        collect=(secret.report,),
+        files=(secret.order_file(collect=collect, seconds=site.test_limits().seconds),),
+        collect=suite.returned(secret),
     )
     return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})

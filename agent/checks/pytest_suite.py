@@ -55,9 +55,10 @@ def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOr
         files=(
             secret.order_file(
                 options=options,
+                seconds=site.test_limits().seconds,
                 gate="" if own else site.packages_of(ROOM_GATE),
                 tools=[f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
             ),
         ),
-        collect=(secret.report,),
+        collect=suite.returned(secret),
     )

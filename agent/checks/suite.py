@@ -7,6 +7,7 @@ what the runner counted and returned fits all that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +16,7 @@ from agent import cleaning
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
-from agent.ports import RoomResult
+from agent.ports import ROOM_TREE, RoomResult
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
 COLLECTION = " (collection)"
@@ -159,9 +160,8 @@ def judge(
     items = tuple(_items(runs, secret))
     status, reason = _verdict(report, runs, items, secret, result, codes)
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
-        pending = _pending(runs, secret)
-        status = Status.FAILED
-        reason = stopped + (f"; {pending[0]} was running" if pending else "")
+        where = _where(result, secret)
+        status, reason = Status.FAILED, stopped + (f"; it was {where}" if where else "")
     return CheckResult(
         name=suite.name,
         status=status,
@@ -172,6 +172,23 @@ def judge(
         reason=reason,
         output=output(result),
     )
+
+
+def returned(secret: Secret) -> tuple[str, ...]:
+    """Say which files a run of tests hands back."""
+    return secret.report, f"{secret.report}.where"
+
+
+_FRAME = re.compile(rf'  File "{ROOM_TREE}/(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
+
+
+def _where(result: RoomResult, secret: Secret) -> str:
+    """Name the innermost place in the repository where the process was when time was up."""
+    content = result.files.get(f"{secret.report}.where", b"")
+    found = _FRAME.search(content.decode("utf-8", "replace"))
+    if result.limit != "time" or found is None:
+        return ""
+    return sealed.clean_text(f"in {found['name']} at {found['path']}:{found['line']}")
 
 
 def collected(result: RoomResult, secret: Secret) -> frozenset[str] | None:

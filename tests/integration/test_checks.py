@@ -370,7 +370,9 @@ def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Worksh
     result = workshop.measure(site).result("tests")
     assert result is not None
     assert result.status is Status.FAILED
-    assert result.reason.startswith("the tests were ended after 4 seconds; test_z.py::test_long was")
+    assert result.reason == (
+        "the tests were ended after 4 seconds; it was in test_long at test_z.py:5"
+    )
     assert result.seconds < 30
 
 
@@ -577,6 +579,7 @@ HONEST_RED = {
     "sys.exit while loading",
     "a module poses as pytest",
     "a module poses as our plugin",
+    "the report becomes huge",  # and the room ends at its limit for returned files
 }
 
 

@@ -201,6 +201,7 @@ def main():
 
     order = mergewright_report.take_order()
     report = mergewright_report.Report(order)
+    report.watch(order["seconds"])
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # Modules that a file of the same name beside the script must not replace.
     import unittest.case

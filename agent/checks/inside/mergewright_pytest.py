@@ -37,6 +37,7 @@ def pytest_configure(config):
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         _order = workerinput["mergewright"]
+        config.pluginmanager.register(_NotesOfWorker(), "mergewright_notes")
         return
     option = config.option
     _report.add(
@@ -198,25 +199,35 @@ def pytest_runtest_protocol(item, nextitem):
     return True
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item, call):
-    """Note beside each report what its phase really did."""
-    outcome = yield
-    report = outcome.get_result()
-    raised = call.excinfo
-    if raised is None:
-        report.mergewright = _ENDED
-    elif isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
-        report.mergewright = {"did": "skip"}
-    else:
-        report.mergewright = {
-            "did": "raise",
-            "text": mergewright_report.cut(raised.exconly(tryshort=True)),
-            "place": mergewright_report.last_place(raised.tb, _order["tree"]),
-        }
+    """Note what a phase really did, before a report is made of it."""
+    _notes[item.nodeid, call.when] = _note(call) if call.excinfo else _ENDED
 
 
+class _NotesOfWorker:
+    """Sends the notes along with the reports, in a worker of pytest-xdist."""
+
+    @staticmethod
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(item, call):
+        """Hang the note on the report."""
+        outcome = yield
+        outcome.get_result().mergewright = _notes.pop((item.nodeid, call.when), None)
+
+
+_notes = {}
 _ENDED = {"did": "end"}
+
+
+def _note(call):
+    raised = call.excinfo
+    if isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
+        return {"did": "skip"}
+    return {
+        "did": "raise",
+        "text": mergewright_report.cut(raised.exconly(tryshort=True)),
+        "place": mergewright_report.last_place(raised.tb, _order["tree"]),
+    }
 
 
 class _Attempt:
@@ -229,9 +240,8 @@ class _Attempt:
         self.hidden = False
         self.repeated = False
 
-    def take(self, report):
+    def take(self, report, noted):
         """Join one phase."""
-        noted = getattr(report, "mergewright", None) or {}
         marked = hasattr(report, "wasxfail")
         subtest = type(report).__name__ in _SUBTESTS
         if report.outcome == "rerun":
@@ -274,12 +284,13 @@ def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
     if _report is None:
         return
+    noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
     attempt = _attempts.get(report.nodeid)
-    if report.when == "setup" and report.outcome == "passed" and attempt is None:
-        return  # a call follows, or it is missing from the teardown's line
     if attempt is None:
+        if report.when == "setup" and report.outcome == "passed" and noted is _ENDED:
+            return  # a call follows, or its absence shows in the teardown's line
         attempt = _attempts[report.nodeid] = _Attempt()
-    attempt.take(report)
+    attempt.take(report, noted)
     # "???" is the phase of a report that stands in for a worker that crashed.
     if report.when not in ("teardown", "???"):
         return

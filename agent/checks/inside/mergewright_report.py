@@ -10,19 +10,22 @@ report only as a whole.
 from __future__ import annotations
 
 import errno
+import faulthandler
 import fcntl
 import hashlib
 import json
 import os
 import sys
+import time
 import traceback
 
 ORDER_PATH = "/tmp/mergewright-order.json"
 LONGEST_TEXT = 2000
+WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
-_dumps, _blake2b, _fstat = json.dumps, hashlib.blake2b, os.fstat
+_dumps, _blake2b, _fstat, _now = json.dumps, hashlib.blake2b, os.fstat, time.monotonic
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -48,9 +51,11 @@ class Report:
         state = os.fstat(descriptor)
         self._identity = (state.st_dev, state.st_ino)
         self._descriptor = _out_of_the_way(descriptor)
+        self._waiting = []
+        self._written = _now()
 
     def add(self, event, **facts):
-        """Append one event; it is in the file when this returns."""
+        """Append one event; those about single tests reach the file within a moment."""
         if _getpid() != self._pid:
             return
         line = _dumps(dict(facts, event=event))
@@ -60,9 +65,14 @@ class Report:
         line = line.encode("ascii")
         digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
         self._last = digest.encode("ascii")
-        self._append(self._last + b" " + line + b"\n")
+        self._waiting.append(self._last + b" " + line + b"\n")
+        if event != "test" or _now() - self._written > WRITE_SECONDS:
+            self._write()
 
-    def _append(self, content):
+    def _write(self):
+        content = b"".join(self._waiting)
+        self._waiting.clear()
+        self._written = _now()
         while content:
             try:
                 content = content[_write(self._descriptor, content) :]
@@ -78,6 +88,15 @@ class Report:
         if (state.st_dev, state.st_ino) != self._identity:
             raise OSError(errno.ESTALE, "the report was exchanged", self._path)
         self._descriptor = _out_of_the_way(descriptor)
+
+    def watch(self, seconds):
+        """Shortly before the room is ended, write down where this process is.
+
+        By the interpreter's own watchdog: a thread of ours would be seen by the tests.
+        """
+        file = open(self._path + ".where", "wb", buffering=0)  # noqa: SIM115 - stays open
+        faulthandler.dump_traceback_later(max(seconds - 3.0, seconds / 2), file=file)
+        self._where = file
 
 
 def _out_of_the_way(descriptor):

@@ -22,6 +22,7 @@ def main():
 
     order = mergewright_report.take_order()
     report = mergewright_report.Report(order)
+    report.watch(order["seconds"])
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     if order["gate"]:
         sys.path.append(order["gate"])

@@ -1,0 +1,73 @@
+"""The documents say what is true of the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from agent.domain import ENDS, MOVES, RunState
+from repo_config import load
+
+ROOT = Path(__file__).parents[2]
+STOPS = {RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_state_diagram_is_the_table_of_moves():
+    drawn = re.findall(r"^    (\w+) --> (\w+)$", read("ARCHITECTURE.md"), re.MULTILINE)
+    legal = {
+        (state.value, move.value)
+        for state, moves in MOVES.items()
+        for move in moves - STOPS
+    }
+    assert set(drawn) == legal
+    assert len(drawn) == len(legal)
+
+
+def test_every_state_that_is_no_end_may_stop():
+    assert all(STOPS <= moves for state, moves in MOVES.items() if state not in ENDS)
+
+
+def test_every_dependency_has_its_reason():
+    declared = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    names = {re.split(r"[<>=]", line)[0] for line in declared}
+    table = read("ARCHITECTURE.md").partition("## Dependencies")[2].lower()
+    listed = set(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE))
+    listed = {name.strip() for row in listed for name in row.split(",")} - {"package", "---"}
+    assert listed == names
+
+
+def test_the_readme_is_short_and_its_example_is_valid():
+    text = read("README.md")
+    assert len(text.splitlines()) < 150
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    config = load.from_text(example, "README.md")
+    assert config.http_client == "httpx"
+
+
+def test_every_file_the_documents_name_is_there():
+    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"):
+        for path in re.findall(
+            r"`((?:agent|repo_config|tests|deploy|sandbox_images)/[\w./-]+)`", read(document)
+        ):
+            assert (ROOT / path).exists(), f"{document} names {path}"
+
+
+def test_the_make_targets_that_the_documents_name_exist():
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        named = set(re.findall(r"`?make ([a-z]+)", read(document)))
+        assert named - {"it", "sure", "the"} <= targets, document
+
+
+def test_the_lock_file_names_no_index_and_has_every_dependency():
+    lock = read("requirements.lock")
+    assert "://" not in lock
+    pinned = set(re.findall(r"^([a-z0-9.-]+)==", lock, re.MULTILINE))
+    project = tomllib.loads(read("pyproject.toml"))
+    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    assert {re.split(r"[<>=\[]", line)[0].replace(".", "-") for line in wanted} <= pinned
