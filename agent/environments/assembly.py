@@ -88,9 +88,7 @@ class Assembly:
             with storage.building(bench.settings, goal) as part:
                 venv.rename(part / "venv")
                 bench.say("compiling bytecode")
-                toolsets.compile_all(
-                    bench.sandbox, bench.interpreter, part / "venv", self._notes.append
-                )
+                toolsets.compile_all(bench, part / "venv", self._notes.append)
                 self._write_generated(part)
                 record = Stored(
                     environment=self._environment(key, part, gate),

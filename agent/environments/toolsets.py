@@ -14,11 +14,10 @@ from pathlib import Path
 from agent.environments import requirement_files, storage
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher, Supply, Wanted
-from agent.environments.interpreters import Interpreter
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder, Sandbox
+from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
 
 #: Backends are named without versions; this long one resolution of such a name is used.
 _BUILDER_SECONDS = 7 * 86_400
@@ -67,25 +66,25 @@ def sweep_builders(bench: Bench) -> None:
             storage.remove(place)
 
 
-def compile_all(
-    sandbox: Sandbox, interpreter: Interpreter, venv: Path, note: Callable[[str], None]
-) -> None:
+def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
     """Compile all modules of a virtual environment, for it is read-only later.
 
     By the base interpreter without `site`: compiling runs no code of a package, and starting the
     environment's own Python would (its `.pth` files).
     """
     argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{ROOM_ENVIRONMENT}/lib")
-    result = sandbox.run(
-        RoomOrder(
-            argv=(interpreter.path, *argv),
-            mounts=(
-                Mount(source=str(venv), target=ROOM_ENVIRONMENT, writable=True),
-                *interpreter.room_mounts(),
-            ),
-            limits=RoomLimits(seconds=600, disk_bytes=24 * 1024**3),
-        )
+    order = RoomOrder(
+        argv=(bench.interpreter.path, *argv),
+        mounts=(
+            Mount(source=str(venv), target=ROOM_ENVIRONMENT, writable=True),
+            *bench.interpreter.room_mounts(),
+        ),
+        limits=RoomLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
+    # The files are hard links into the cache: handed to this room's user, they could not be
+    # linked by that of a fetch room which is open at the same time.
+    with storage.locked(bench.settings, storage.FETCH):
+        result = bench.sandbox.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a room that ended early is worth a word.
     if result.limit is not None:
@@ -96,7 +95,7 @@ def _make(bench: Bench, fetcher: Fetcher, place: Path, wanted: Wanted, supply: S
     venv = fetcher.install(f"tools-{place.name}", wanted, supply)
     with storage.building(bench.settings, place) as part:
         venv.rename(part / "venv")
-        compile_all(bench.sandbox, bench.interpreter, part / "venv", bench.say)
+        compile_all(bench, part / "venv", bench.say)
 
 
 def _gate_text() -> str:

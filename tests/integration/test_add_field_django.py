@@ -41,6 +41,8 @@ execute_from_command_line(sys.argv)
 """
 SHOP_MODELS = """from django.db import models
 
+pytestmark = pytest.mark.index
+
 
 class Stamped(models.Model):
     class Meta:

@@ -21,7 +21,6 @@ def main():
     ]
     # The plugins that a configuration names are in the repository's environment.
     sys.path += order["plugins"]
-    from mypy import api
     from mypy.version import __version__
 
     version = tuple(int(part) for part in __version__.split(".")[:2])
@@ -39,25 +38,60 @@ def main():
     if version >= (1, 11):
         always += ["--output", "json"]
     targets, chosen, said = _targets(given, order)
+    facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
+
+    def leave(out, err, code):
+        _leave(report, facts, out, err, code)
+
     if said:
-        out, err, code = "", said, 2
-    else:
-        out, err, code = api.run([*always, *given, *targets])
+        leave("", said, 2)
+    leave(*_run([*always, *given, *targets], version, leave))
+
+
+_exit = os._exit
+
+
+def _run(arguments, version, leave):
+    """Run mypy as its own program does; return what it printed and its code, or leave with them.
+
+    mypy that is done ends the process at once, since to free what it has built takes longer than
+    many a type check. What it said is taken at that moment.
+    """
+    if version < (1, 0):
+        from mypy import api
+
+        return api.run(arguments)
+    import io
+
+    from mypy.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    os._exit = lambda code: leave(out.getvalue(), err.getvalue(), code)
+    code = 0
+    try:
+        main(args=arguments, stdout=out, stderr=err)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 2
+    return out.getvalue(), err.getvalue(), code
+
+
+def _leave(report, facts, out, err, code):
+    """Write the report and end the process."""
     lines = out.splitlines()
     report.add(
         "mypy",
-        version=__version__,
-        as_json=version >= (1, 11),
-        chosen=chosen,
         lines=lines[:50000],
         left_out=max(0, len(lines) - 50000),
         errors=mergewright_report.cut(err),
         code=code,
+        **facts,
     )
     report.add("exit", code=code)
     sys.stdout.write(out)
     sys.stderr.write(err)
-    sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _exit(code)
 
 
 def _targets(given, order):
