@@ -31,14 +31,16 @@ def incoming(text: str) -> tuple[str, tuple[str, ...]]:
     """Reduce a ticket's text to what a person sees of it.
 
     Returns:
-        The visible text with "\\n" line ends, and what was removed, in words.
+        The visible text, lines ended by newlines, and what was removed, in words.
     """
     removed = []
     visible, comments = _COMMENT.subn("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if comments:
         removed.append(f"{comments} hidden HTML comment{'s' * (comments > 1)}")
     kept = "".join(
-        letter for letter in visible if letter in "\n\t" or unicodedata.category(letter) not in _HIDDEN
+        letter
+        for letter in visible
+        if letter in "\n\t" or unicodedata.category(letter) not in _HIDDEN
     )
     if len(kept) < len(visible):
         count = len(visible) - len(kept)

@@ -60,9 +60,7 @@ ENDS = frozenset(
     }
 )
 
-_STOPS = frozenset(
-    {RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED}
-)
+_STOPS = frozenset({RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED})
 
 #: The legal moves; the diagram in ARCHITECTURE.md is tested against this table.
 MOVES: dict[RunState, frozenset[RunState]] = {
@@ -75,8 +73,7 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
     RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
     RunState.PUBLISHING: frozenset({RunState.OPEN}) | _STOPS,
-    RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED})
-    | _STOPS,
+    RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED}) | _STOPS,
     RunState.FOLLOWING_UP: frozenset({RunState.OPEN, RunState.EDITING}) | _STOPS,
 } | {end: frozenset() for end in ENDS}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Protocol, TypeVar
 
 from agent.domain import Outcome, Record, Run, Ticket
@@ -120,12 +121,18 @@ class Measure(Record):
 class Sandbox(Protocol):
     """Opens sealed rooms. Raises SandboxMissing when there is no way to open one."""
 
-    def run(self, order: RoomOrder) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
+
+        Several threads may do so at a time.
+
+        Args:
+            order: What to run, and with what.
+            cancelled: Once it is set, the room is taken down within half a second.
 
         Raises:
             SandboxMissing: No room can be opened here; the message says what to install.
-            SandboxLost: The room ended without proof that the command started.
+            SandboxLost: The room ended without proof that the command started, or was cancelled.
         """
         ...
 
@@ -171,6 +178,11 @@ class IndexAccess(Record):
 
 class PackageIndex(Protocol):
     """The package index, as far as the fetch phase needs it from outside a room."""
+
+    @property
+    def mark(self) -> str:
+        """Which index this is, for keys; needs no more than the settings."""
+        ...
 
     @property
     def url(self) -> str:

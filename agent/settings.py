@@ -23,6 +23,7 @@ class Settings(Record):
     room_root: Path | None = None
     """Root file system of rooms, made by `sandbox_images/make_root.sh`; None: the host's /usr."""
     room_memory_mb: int = 4096
+    """Of one room; checks have two rooms open at a time where there are two processors."""
     room_processes: int = 256
     room_disk_mb: int = 2048
     index_url: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import TypeVar
 
 from agent.domain import Outcome, Run, Ticket
@@ -35,7 +36,7 @@ class FakeSandbox:
         self._answer = answer
         self.orders: list[RoomOrder] = []
 
-    def run(self, order: RoomOrder) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
         """Answer without a room."""
         self.orders.append(order)
         return self._answer(order)

@@ -107,7 +107,9 @@ def carry(run: Run, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
             outcome = workflow.resolve_ticket(run, step, svc)
         except KeyboardInterrupt:
             outcome = _stopped(
-                run, Reason.INTERRUPTED, "Interrupted. Nothing was changed; the next run starts anew."
+                run,
+                Reason.INTERRUPTED,
+                "Interrupted; nothing was changed. Run again to start anew.",
             )
         except RunStopped as stop:
             outcome = _stopped(run, stop.reason, stop.message)
@@ -131,7 +133,7 @@ def carry(run: Run, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
                     f"The disk of {svc.settings.home} is full. Free space there, for example with"
                     " `mergewright env prune --all`, and run again.",
                 )
-        except Exception as problem:  # the last line of defence: a run never ends without a word
+        except Exception as problem:  # noqa: BLE001  a run never ends without a word
             outcome = _unexpected(run, problem, log)
         finally:
             worktree.remove(svc.base_folder(run).parent)
@@ -154,9 +156,7 @@ def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:
     )
 
 
-def _with_text(
-    run: Run, outcome: Outcome, step: DirectStep, svc: Services, log: RunLog
-) -> Outcome:
+def _with_text(run: Run, outcome: Outcome, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
     """Give a run that stopped its text, and close the log."""
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     if outcome.pull_request_text is not None:

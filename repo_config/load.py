@@ -38,7 +38,7 @@ _OUR_TABLE = re.compile(
 )
 
 
-class ConfigProblem(ValueError):  # noqa: N818 - named for what it is, as in `agent.errors`
+class ConfigProblem(ValueError):
     """A configuration cannot be used; `problems` holds all that is wrong, in file order."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

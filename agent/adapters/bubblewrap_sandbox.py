@@ -7,6 +7,7 @@ what comes out of it in `bubblewrap.channel`, what happens inside in `inside/roo
 from __future__ import annotations
 
 from importlib import resources
+from threading import Event, Lock
 
 from agent.adapters.bubblewrap import (
     attempts,
@@ -30,16 +31,18 @@ class BubblewrapSandbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._swept = False
+        self._sweeping = Lock()
 
-    def run(self, order: RoomOrder) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
 
         Raises:
             SandboxMissing: No room can be opened here; the message says what to install.
-            SandboxLost: The room ended without proof that the command started.
+            SandboxLost: The room ended without proof that the command started, or was cancelled.
         """
         presence.check()
-        self._sweep()
+        with self._sweeping:
+            self._sweep()
         order = order.model_copy(update={"limits": self._bounded(order.limits)})
         with slots.claim(self._settings.home) as slot:
             walls.check_reachable(order, self._settings.room_root, slot.uid)
@@ -50,7 +53,7 @@ class BubblewrapSandbox:
                 opened.OpenedRoom(order, slot.uid, group) as room,
             ):
                 room.open(self._arguments, python)
-                return room.attend()
+                return room.attend(cancelled)
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""

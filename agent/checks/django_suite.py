@@ -49,14 +49,17 @@ class DjangoSuite:
 def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and the script with its arguments.
 
-    manage.py looks for tests in the folder it is started in, which is its own.
+    manage.py looks for tests in the folder it is started in: its own, unless it has none there.
     """
     path = site.project.test_script or ""
     folder, name = posixpath.split(path)
     given = site.config.checks.tests.args
-    if name == "manage.py":
+    if name != "manage.py":
+        return "", (path, *given)
+    # What Django's runner looks for; a project around a package has its tests at the root.
+    if any((site.tree / folder).rglob("test*.py")):
         return folder, (name, "test", *given)
-    return "", (path, *given)
+    return "", (path, "test", *given)
 
 
 def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:

@@ -1,11 +1,14 @@
-"""Run every check of a repository on one side, cheap ones first, each in its own fresh room."""
+"""Run every check of a repository on one side, each in its own fresh room."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from importlib.resources.abc import Traversable
+from threading import Event
 
 from agent.checks import suite
 from agent.checks.black_format import BLACK
@@ -22,7 +25,10 @@ from agent.ports import Sandbox
 
 Say = Callable[[str], None]
 
-#: In the order in which they run; the tests come last.
+#: Each room may use all the memory that the operator grants one, so there are never more.
+_AT_ONCE = 2
+#: In the order in which results are listed; the tests come last. Each usually takes longer than
+#: those before it.
 _TOOLS: tuple[Check, ...] = (
     RUFF_CHECK,
     RUFF_FORMAT,
@@ -43,12 +49,24 @@ def measure(
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
+    Two at a time, the longest first, where there are two processors for them.
     With `tests` the tests alone are run, or all but them; None stands for everything.
     """
     checks: list[Check] = [] if tests else list(_TOOLS)
     if tests is not False:
         checks.append(_SUITES.get(site.project.test_runner or "") or _NoSuite())
-    return tuple(_run(check, site, sandbox, say) for check in checks)
+    cancelled = Event()
+    with ThreadPoolExecutor(min(_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
+        running = [pool.submit(_run, check, site, sandbox, cancelled) for check in checks[::-1]]
+        try:
+            for one in as_completed(running):
+                _tell(one.result(), say)
+        except BaseException:
+            # An interruption, or a room that is not to be had: nobody waits for the others.
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tuple(one.result() for one in running[::-1])
 
 
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
@@ -87,15 +105,19 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _run(check: Check, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
     secret = Secret()
-    result = sandbox.run(check.order(site, secret))
-    judged = check.judge(site, secret, result)
-    counts = f", {len(judged.items)} items" if judged.items else ""
-    say(f"{judged.name}: {judged.status.value}{counts} in {judged.seconds:.1f} s")
-    return judged
+    result = sandbox.run(check.order(site, secret), cancelled)
+    return check.judge(site, secret, result)
+
+
+def _tell(result: CheckResult, say: Say) -> None:
+    if result.status is Status.ABSENT:
+        return
+    counts = f", {len(result.items)} items" if result.items else ""
+    say(f"{result.name}: {result.status.value}{counts} in {result.seconds:.1f} s")
 
 
 class _NoSuite(PytestSuite):

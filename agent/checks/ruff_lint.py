@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from agent.checks import check, lint
 from repo_config import toml_text
 

@@ -12,9 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.rule import Rule
-from rich.syntax import Syntax
 
 from agent import cleaning, worktree
 from agent.cli import result, run
@@ -37,6 +35,9 @@ def demo(
 
 
 def _play(folder: Path, *, as_json: bool) -> bool:
+    from rich.markdown import Markdown
+    from rich.syntax import Syntax
+
     sample = resources.files("agent.demo")
     repository, ticket = folder / "corner-shop", folder / "ticket.md"
     with resources.as_file(sample) as files:
@@ -57,7 +58,9 @@ def _play(folder: Path, *, as_json: bool) -> bool:
     if outcome.branch and outcome.commit:
         out.print(Rule(f"branch {outcome.branch}"))
         shown = worktree.show(repository, outcome.commit)
-        out.print(Syntax(cleaning.terminal(shown), "diff", background_color="default", word_wrap=True))
+        out.print(
+            Syntax(cleaning.terminal(shown), "diff", background_color="default", word_wrap=True)
+        )
     if outcome.pull_request_text:
         out.print(Rule("pull-request text"))
         out.print(Markdown(_folded(outcome.pull_request_text)))
@@ -69,5 +72,8 @@ def _play(folder: Path, *, as_json: bool) -> bool:
 def _folded(text: str) -> str:
     """Show collapsed parts the way a page would: by their title."""
     return re.sub(
-        r"<details><summary>(.*?)</summary>.*?\n</details>", r"*(folded: \1)*", text, flags=re.DOTALL
+        r"<details><summary>(.*?)</summary>.*?\n</details>",
+        r"*(folded: \1)*",
+        text,
+        flags=re.DOTALL,
     )

@@ -84,7 +84,7 @@ def _bundled_uv() -> str | None:
     """Find the uv that is installed as a package beside us, when it is not on PATH."""
     if importlib.util.find_spec("uv") is None:
         return None
-    import uv  # noqa: PLC0415 - only there when the package is
+    import uv
 
     try:
         return str(uv.find_uv_bin())

@@ -32,7 +32,10 @@ class Progress:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live = Live(
-                console=self._console, refresh_per_second=8, transient=True, get_renderable=self._now
+                console=self._console,
+                refresh_per_second=8,
+                transient=True,
+                get_renderable=self._now,
             )
             self._live.start()
         return self
@@ -61,7 +64,9 @@ class Progress:
         if seconds >= _QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
             told = f"  [dim]{escape(self._line)}[/]" if self._line and self._live else ""
-            self._console.print(f"{mark}  {escape(step):<14} {seconds:7.1f} s{told}", highlight=False)
+            self._console.print(
+                f"{mark}  {escape(step):<14} {seconds:7.1f} s{told}", highlight=False
+            )
         self._step = ""
 
     def _now(self) -> Table | Text:

@@ -175,7 +175,7 @@ def _prepare(
         "bench": bench.mark,
         "uv": uv_program.version(),
         "version": version if declaration.may_build else None,
-        "index": index.url,
+        "index": index.mark,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     return _Prepared(declaration, bench, version, key)

@@ -50,7 +50,7 @@ def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Sup
     """Give an environment in which a backend runs."""
     week = int(time.time() // _BUILDER_SECONDS)
     asked = "\0".join(sorted({line.text for line in lines}))
-    key = hashlib.sha256(f"{bench.mark}{week}\0{bench.index.url}\0{asked}".encode()).hexdigest()
+    key = hashlib.sha256(f"{bench.mark}{week}\0{bench.index.mark}\0{asked}".encode()).hexdigest()
     place = storage.folder(bench.settings) / "builders" / f"{week}-{key[:32]}"
     with storage.locked(bench.settings, f"builder-{place.name}"):
         if not place.is_dir():

@@ -69,9 +69,9 @@ _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 def check(
     change: Change,
-    config: RepoConfig,  # noqa: ARG001 - all rules are called alike
+    config: RepoConfig,
     project: Project,
-    tree: Tree,  # noqa: ARG001 - all rules are called alike
+    tree: Tree,
 ) -> Iterator[Finding]:
     """Yield a `review` finding for every changed file that decides about the checks."""
     settings = _settings_files(project)

@@ -100,7 +100,7 @@ class _Pruner(ast.NodeTransformer):
             # A check of the version that cannot be worked out is a check all the same.
             return False if mentions else None
 
-    def _value(self, node: ast.expr) -> object:  # noqa: PLR0911 - one return per kind of node
+    def _value(self, node: ast.expr) -> object:
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, (ast.Name, ast.Attribute)):
@@ -121,7 +121,7 @@ class _Pruner(ast.NodeTransformer):
             return False  # what is asked for may be missing: that is what the code provides for
         raise _UnknownError
 
-    def _named(self, node: ast.Name | ast.Attribute) -> object:  # noqa: PLR0911 - as above
+    def _named(self, node: ast.Name | ast.Attribute) -> object:
         name = _last_name(node)
         info = (*self._version, 0, "final", 0)
         if name == "version_info":

@@ -33,7 +33,7 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNO
 def check(
     change: Change,
     config: RepoConfig,
-    project: Project,  # noqa: ARG001 - all rules are called alike
+    project: Project,
     tree: Tree,
 ) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""

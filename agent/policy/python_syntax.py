@@ -28,9 +28,9 @@ _HOST = f"Python {_HOST_VERSION[0]}.{_HOST_VERSION[1]}"
 
 def check(
     change: Change,
-    config: RepoConfig,  # noqa: ARG001 - all rules are called alike
+    config: RepoConfig,
     project: Project,
-    tree: Tree,  # noqa: ARG001 - all rules are called alike
+    tree: Tree,
 ) -> Iterator[Finding]:
     """Yield a finding for everything that the oldest supported Python cannot run."""
     target = _target(project.python_version)

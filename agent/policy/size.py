@@ -33,8 +33,8 @@ _SOFT = re.compile(rb"[\s'\",();]+")
 def check(
     change: Change,
     config: RepoConfig,
-    project: Project,  # noqa: ARG001 - all rules are called alike
-    tree: Tree,  # noqa: ARG001 - all rules are called alike
+    project: Project,
+    tree: Tree,
 ) -> Iterator[Finding]:
     """Yield a finding for every way in which the change is too large or cannot be read."""
     scope = config.scope

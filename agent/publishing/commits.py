@@ -11,7 +11,9 @@ _PAST = re.compile(
     r"^(Added|Fixed|Changed|Removed|Updated|Made|Moved|Used|Replaced|Corrected|Improved|Dropped)\b"
 )
 #: Written by tools and release scripts: says nothing about what people here write.
-_NOT_BY_HAND = re.compile(r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE)
+_NOT_BY_HAND = re.compile(
+    r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
+)
 _SUBJECT_LIMIT = 72
 _SLUG_LIMIT = 40
 

@@ -79,7 +79,9 @@ def _render(name: str, evidence: Evidence) -> str:
                 listed=_LISTED,
                 total_seconds=sum(result.seconds for result in evidence.after.results),
                 commands=[
-                    shlex.join(result.command) for result in evidence.after.results if result.command
+                    shlex.join(result.command)
+                    for result in evidence.after.results
+                    if result.command
                 ],
             )
         )

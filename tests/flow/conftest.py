@@ -16,7 +16,6 @@ import pytest
 from tests.flow.stories import SAMPLE, Ended, Repository
 
 
-
 @pytest.fixture(scope="session")
 def store() -> Iterator[Path]:
     """One data folder for all whole runs, so that the sample's environment is built once."""

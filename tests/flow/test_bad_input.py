@@ -176,7 +176,10 @@ def test_a_ticket_that_no_recipe_fits(sample, run):
 @pytest.mark.parametrize(
     ("ticket", "told"),
     [
-        ("Add a CharField `name` with max_length=5, blank=True to Customer.", ["name", "models.py"]),
+        (
+            "Add a CharField `name` with max_length=5, blank=True to Customer.",
+            ["name", "models.py"],
+        ),
         ("Add a CharField `nick` with max_length=5, blank=True to Custmer.", ["Customer"]),
         ("Add a CharField `class` with max_length=5, blank=True to Customer.", ["class"]),
         ("Add a CharField `total` with max_length=5, blank=True to Customer.", ["total"]),
@@ -190,7 +193,10 @@ def test_what_is_missing_or_wrong_is_asked_in_one_list(sample, run, ticket, told
 
 def test_an_ambiguous_model_is_asked_for(sample, run):
     sample.write("crm/__init__.py", "")
-    sample.write("crm/models.py", "from django.db import models\n\n\nclass Customer(models.Model):\n    x = models.IntegerField()\n")
+    sample.write(
+        "crm/models.py",
+        "from django.db import models\n\n\nclass Customer(models.Model):\n    x = models.IntegerField()\n",
+    )
     sample.commit()
     refused(sample, run(sample.path, PROSE), "unclear", "crm.Customer", "shop.Customer")
 

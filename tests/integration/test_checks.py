@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from threading import Event
 
 import pytest
 import uv
@@ -1273,9 +1274,9 @@ class CountingSandbox:
         self.measure = sandbox.measure
         self.count = 0
 
-    def run(self, order: RoomOrder) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
         self.count += 1
-        return self._sandbox.run(order)
+        return self._sandbox.run(order, cancelled)
 
 
 @dataclass

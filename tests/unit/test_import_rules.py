@@ -28,14 +28,18 @@ BREAKS = {
 def copy(tmp_path):
     for name in ("agent", "repo_config"):
         shutil.copytree(
-            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "sample_project")
+            ROOT / name,
+            tmp_path / name,
+            ignore=shutil.ignore_patterns("__pycache__", "sample_project"),
         )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from importlinter.cli import lint_imports_command as c; c(['--no-cache'])"
+    program = (
+        "import sys; from importlinter.cli import lint_imports_command as c; c(['--no-cache'])"
+    )
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,

@@ -23,7 +23,9 @@ def test_values_come_from_the_environment(tmp_path):
 
 
 def test_an_unknown_setting_is_named():
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_HOEM is not a setting. Known: MERGEWRIGHT_HOME"):
+    with pytest.raises(
+        SettingsInvalid, match="MERGEWRIGHT_HOEM is not a setting. Known: MERGEWRIGHT_HOME"
+    ):
         settings.load({"MERGEWRIGHT_HOEM": "/x"})
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from io import FileIO
+from threading import Event
 from typing import Self
 
 from agent.adapters.bubblewrap import presence, shared, walls
@@ -123,12 +124,13 @@ class OpenedRoom:
             self._files["status"].fileno(): self._learn_pid,
         }
 
-    def attend(self) -> RoomResult:
+    def attend(self, cancelled: Event | None = None) -> RoomResult:
         """Read until the room has said all, reached a limit, or died; then judge.
 
         Raises:
             SandboxMissing: bubblewrap could not make the room on this machine.
-            SandboxLost: The room ended without proof that the command started or ended.
+            SandboxLost: The room ended without proof that the command started or ended, or
+                nobody wants to know any more.
         """
         channel = self._files["channel"].fileno()
         look = 0.0
@@ -137,6 +139,8 @@ class OpenedRoom:
             if time.monotonic() < look:
                 continue
             look = time.monotonic() + _TICK_SECONDS
+            if cancelled is not None and cancelled.is_set():
+                raise SandboxLost("The room was taken down before its command had ended.")
             self._limit = self._limit or self._group.hit() or self._host_limit()
             if self._limit is not None and self._frames.ended is None:
                 break

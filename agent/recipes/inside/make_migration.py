@@ -447,20 +447,24 @@ def apply_formatters(tools, new, before):
     """Format new migrations with a tool that leaves all existing ones as they are."""
     if not new:
         return
-    commands = {"black": ["black", "-q"], "ruff": ["ruff", "format", "-q", "--force-exclude"]}
+    sort = ["ruff", "check", "-q", "--force-exclude"]
+    shape = ["ruff", "format", "-q", "--force-exclude"]
+    # How a tool looks, and how it repairs what the repository's own rules ask for.
+    commands = {
+        "black": [(["black", "-q", "--check"], ["black", "-q"])],
+        "ruff": [(sort, [*sort, "--fix"]), ([*shape, "--check"], shape)],
+    }
     siblings = [
         path
         for path in before
         if os.path.basename(path)[:1].isdigit() and os.path.dirname(path) == os.path.dirname(new[0])
     ]
     for tool in tools:
-        if siblings and shutil.which(tool):
-            command = commands[tool]
-            checked = subprocess.run(
-                [*command, "--check", *siblings], capture_output=True, check=False
-            )
-            if checked.returncode == 0:
-                subprocess.run(command + new, capture_output=True, check=False)
+        if not siblings or not shutil.which(tool):
+            continue
+        for look, repair in commands[tool]:
+            if subprocess.run(look + siblings, capture_output=True, check=False).returncode == 0:
+                subprocess.run(repair + new, capture_output=True, check=False)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,20 @@ TITLE = "Add nickname to Customer"
     [
         ((), "Add nickname to Customer"),
         (("Add a thing", "Fix another"), "Add nickname to Customer"),
-        (("feat: a thing", "fix(shop)!: another", "Merge branch 'x'"), "feat: add nickname to Customer"),
+        (
+            ("feat: a thing", "fix(shop)!: another", "Merge branch 'x'"),
+            "feat: add nickname to Customer",
+        ),
         (("add a thing", "fix another"), "add nickname to Customer"),
         (("Added a thing.", "Fixed another."), "Added nickname to Customer."),
-        (("Fixed #123 -- Added x.", "Refs #7 -- Made y faster."), "Fixed #42 -- Added nickname to Customer."),
-        (("Bump x from 1 to 2", "Release 1.2", "1.2.3", "[pre-commit.ci] auto", "chore: a"), "feat: add nickname to Customer"),
+        (
+            ("Fixed #123 -- Added x.", "Refs #7 -- Made y faster."),
+            "Fixed #42 -- Added nickname to Customer.",
+        ),
+        (
+            ("Bump x from 1 to 2", "Release 1.2", "1.2.3", "[pre-commit.ci] auto", "chore: a"),
+            "feat: add nickname to Customer",
+        ),
     ],
 )
 def test_the_subject_follows_the_repository(subjects, subject):

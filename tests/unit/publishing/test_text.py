@@ -8,8 +8,8 @@ import pytest
 
 from agent import cleaning
 from agent.domain import (
-    Checkout,
     CheckItem,
+    Checkout,
     CheckReport,
     CheckResult,
     Comparison,

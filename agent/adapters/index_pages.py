@@ -1,0 +1,209 @@
+"""What a simple package index says: its pages and files, over HTTP.
+
+Every request that the host itself sends to an index is here. Which index that is and what is
+taken from it is left to `package_index`, which loads this module, and with it four libraries,
+only once something is asked; a run whose environment is there asks nothing.
+Reads are idempotent and are retried here; nothing else retries them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import ssl
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from pypi_simple import (
+    ACCEPT_JSON_PREFERRED,
+    PYPI_SIMPLE_ENDPOINT,
+    DistributionPackage,
+    ProjectPage,
+)
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.ports import IndexAccess, SourceArchive
+
+#: The public index.
+DEFAULT = PYPI_SIMPLE_ENDPOINT
+_MOST_PAGE_BYTES = 64 * 1024**2
+_MOST_ARCHIVE_BYTES = 512 * 1024**2
+_ATTEMPTS = 4
+
+
+class IndexPages:
+    """One index, as it answers; every page is asked for once."""
+
+    def __init__(self, access: IndexAccess, shown: str) -> None:
+        """Take the way to the index, and its address as people may see it."""
+        self._access = access
+        self._shown = shown
+        self._base = access.url.rstrip("/") + "/"
+        self._pages: dict[str, ProjectPage | None] = {}
+
+    def file_addresses(self, project: str) -> Iterator[str]:
+        """Yield where the files of a project are."""
+        page = self._page(project)
+        for package in page.packages if page else ():
+            yield package.url
+
+    def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
+        """Source distributions with a sha256 that were not yanked, newest version first."""
+        page = self._page(str(canonicalize_name(name)))
+        found: list[tuple[Version, SourceArchive]] = []
+        for package in page.packages if page else ():
+            archive = _archive(name, package)
+            if archive is not None:
+                found.append((Version(archive.version), archive))
+        # Of one version, the tar comes before the zip: newer tools make only that.
+        found.sort(key=lambda entry: (entry[0], entry[1].filename.endswith(".gz")), reverse=True)
+        newest: dict[Version, SourceArchive] = {}
+        for version, archive in found:
+            newest.setdefault(version, archive)
+        return tuple(newest.values())
+
+    def download(self, archive: SourceArchive, folder: Path) -> Path:
+        """Fetch one archive into the folder and hold it against its sha256.
+
+        Raises:
+            IndexUnavailable: The index did not answer, after bounded retries.
+            EnvironmentFailed: What came is not what the index has announced.
+        """
+        name = Path(archive.filename).name
+        place = folder / name
+        part = folder / f".{name}.part"
+        try:
+            for attempt in _retrying():
+                with attempt:
+                    total = self._stream(archive, part)
+            if total != archive.sha256.lower():
+                raise EnvironmentFailed(
+                    f"{archive.filename} does not have the sha256 that the index announces; "
+                    "it was not used."
+                )
+            part.replace(place)
+        except httpx.HTTPError as problem:
+            raise self._unavailable(archive.filename, problem) from problem
+        except OSError as problem:
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"No room on the disk for {archive.filename}.") from problem
+            raise
+        finally:
+            part.unlink(missing_ok=True)
+        return place
+
+    # --- requests ----------------------------------------------------------------------------
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext | bool:
+        if self._access.ca_bundle is None:
+            return True
+        return ssl.create_default_context(cafile=self._access.ca_bundle)
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            follow_redirects=True,
+            timeout=httpx.Timeout(30.0, connect=15.0),
+            verify=self._trusted,
+            headers={"User-Agent": "mergewright"},
+        )
+
+    def _page(self, name: str) -> ProjectPage | None:
+        """The index's page of one project; None where it does not know it."""
+        if name not in self._pages:
+            self._pages[name] = self._fetch_page(name)
+        return self._pages[name]
+
+    def _fetch_page(self, name: str) -> ProjectPage | None:
+        address = f"{self._base}{name}/"
+        try:
+            for attempt in _retrying():
+                with attempt, self._client() as client:
+                    response = client.get(address, headers={"Accept": ACCEPT_JSON_PREFERRED})
+                    if response.status_code == httpx.codes.NOT_FOUND:
+                        return None
+                    response.raise_for_status()
+        except httpx.HTTPError as problem:
+            raise self._unavailable(name, problem) from problem
+        if len(response.content) > _MOST_PAGE_BYTES:
+            raise IndexUnavailable(f"The index answers with an unreasonable page for {name}.")
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            if kind.endswith("json"):
+                return ProjectPage.from_json_data(response.json(), str(response.url))
+            return ProjectPage.from_html(name, response.text, str(response.url))
+        except (ValueError, KeyError, TypeError) as problem:
+            raise IndexUnavailable(
+                f"The index at {self._shown} answers for {name} with what is no simple index page."
+            ) from problem
+
+    def _stream(self, archive: SourceArchive, place: Path) -> str:
+        digest = hashlib.sha256()
+        size = 0
+        with (
+            self._client() as client,
+            client.stream("GET", archive.url) as response,
+            place.open("wb") as file,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                size += len(chunk)
+                if size > _MOST_ARCHIVE_BYTES:
+                    raise EnvironmentFailed(
+                        f"{archive.filename} is larger than {_MOST_ARCHIVE_BYTES} bytes."
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+        return digest.hexdigest()
+
+    def _unavailable(self, what: str, problem: httpx.HTTPError) -> IndexUnavailable:
+        if isinstance(problem, httpx.HTTPStatusError):
+            said = f"HTTP {problem.response.status_code}"
+        else:
+            said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
+        return IndexUnavailable(
+            f"The package index at {self._shown} did not give {what}: {said}. "
+            "Check the network and the index settings (MERGEWRIGHT_INDEX_URL), then run again."
+        )
+
+
+def _archive(name: str, package: DistributionPackage) -> SourceArchive | None:
+    digest = package.digests.get("sha256")
+    if package.package_type != "sdist" or package.is_yanked or not digest or not package.version:
+        return None
+    if not re.fullmatch(r"[\w.+-]+\.(?:tar\.gz|zip)", package.filename):
+        return None
+    try:
+        Version(package.version)
+    except InvalidVersion:
+        return None
+    return SourceArchive(
+        name=str(canonicalize_name(name)),
+        version=package.version,
+        filename=package.filename,
+        url=package.url,
+        sha256=digest,
+        requires_python=package.requires_python,
+    )
+
+
+def _retrying() -> Retrying:
+    return Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2),
+        retry=retry_if_exception(_passing),
+        reraise=True,
+    )
+
+
+def _passing(problem: BaseException) -> bool:
+    """Whether a fault may be gone at the next attempt."""
+    if isinstance(problem, httpx.HTTPStatusError):
+        return problem.response.status_code in (408, 425, 429) or problem.response.is_server_error
+    return isinstance(problem, httpx.TransportError)

@@ -1,0 +1,142 @@
+"""The released projects that whole runs are made on, and what a person knows about each.
+
+`config` is what a maintainer would write into `.github/mergewright.yml`; each key has its reason.
+Everything else here serves the bare runs alone, which know nothing of what the product detects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.thirdparty.sources import Source
+
+
+@dataclass(frozen=True)
+class Known:
+    """What has to be known to run a project's tests by hand."""
+
+    source: Source
+    suite: tuple[str, ...]
+    """Arguments for `python` that run all tests, from the root of the tree."""
+    config: str | None = None
+    environ: dict[str, str] = field(default_factory=dict)
+    changing: dict[str, str] = field(default_factory=dict)
+    """Ids of tests whose outcome changes from run to run by themselves, each with its reason."""
+
+
+@dataclass(frozen=True)
+class KnownDjango(Known):
+    """A project with models and migrations of its own."""
+
+    packages: tuple[str, ...] = ()
+    """Import names of what is shipped; models of examples and tests do not count."""
+    settings: str = ""
+    python_path: tuple[str, ...] = ("",)
+    """Relative to the tree."""
+
+
+# setup.py with a version from tags, models that inherit from an abstract one, pytest, mypy.
+AXES = KnownDjango(
+    source=Source(
+        "django-axes", "8.3.1", "d57e923c0ba33cf45275253dd1313c3a3ff04bec686b38d677beb2b3d43c7bcd"
+    ),
+    # --no-cov: how much of the code is covered is no result of a test, and costs as much again.
+    config="checks: {tests: {args: [--no-cov]}}\n",
+    suite=("-m", "pytest", "--no-cov"),
+    packages=("axes",),
+    settings="tests.settings",
+)
+
+# Django's own runner in a manage.py that is not at the root; pyproject with a version from tags.
+NEWSLETTER = KnownDjango(
+    source=Source(
+        "django-newsletter",
+        "1.2.1",
+        "4a9294e5e29a27413b871955aa1ec91683072c09107afbf9093be09e8bdee32d",
+    ),
+    # extras: "test" has python-ldap, whose C code needs headers that few machines have.
+    # install: the rest of "test", what tox installs besides, and six, which card-me forgets.
+    config=(
+        "python:\n"
+        "  extras: []\n"
+        "  install: [unicodecsv, python-card-me, django-tinymce, django-imperavi, django-webtest,"
+        " pytz, six]\n"
+    ),
+    suite=("test_project/manage.py", "test"),
+    packages=("newsletter",),
+    settings="test_project.settings",
+    python_path=("test_project", ""),
+)
+
+# setup.py and pyproject, a version from tags, tests in a project folder, flake8, one red test.
+SILK = KnownDjango(
+    source=Source(
+        "django-silk", "5.6.0", "bb741fb8af45eba663e8ed832207d16ecd731496313311f6dfae5fe776bed38e"
+    ),
+    # env: the settings are for PostgreSQL unless these say otherwise, as tox.ini does.
+    # project: pytest-django looks for manage.py there. --no-cov: as above.
+    config=(
+        'env: {DB_ENGINE: sqlite3, DB_NAME: ":memory:"}\n'
+        "checks: {tests: {args: [--no-cov, project]}}\n"
+    ),
+    suite=("-m", "pytest", "--no-cov", "project"),
+    environ={"DB_ENGINE": "sqlite3", "DB_NAME": ":memory:"},
+    packages=("silk",),
+    settings="project.settings",
+    python_path=("project", ""),
+)
+
+# setup.py alone, with pytest configured in setup.cfg.
+THUMBNAILS = KnownDjango(
+    source=Source(
+        "easy-thumbnails",
+        "2.10.1",
+        "a50aa5f99387546c35ab5ba1ea9b3cbbc5658e65601cd34949f62137c32c222e",
+    ),
+    # extras: two test modules import what "svg" brings. install: declared nowhere.
+    config="python: {extras: [svg], install: [pytest, pytest-django]}\n",
+    suite=("-m", "pytest"),
+    packages=("easy_thumbnails",),
+    settings="easy_thumbnails.tests.settings",
+)
+
+# A version from tags, ruff with rules of its own for imports, both red on base.
+CONSTANCE = KnownDjango(
+    source=Source(
+        "django-constance",
+        "4.4.0",
+        "fc0b012b493590946142172ca38e0b43149c422f8dc8976045a01313e6f4f487",
+    ),
+    # install: tox names these for its runs with pytest alone, and Django for no run of all.
+    # settings: stand in tox's variables, which pytest does not see.
+    config=(
+        "python: {install: [django, pytest, pytest-cov, pytest-django]}\n"
+        "django: {settings: tests.settings}\n"
+    ),
+    suite=("-m", "pytest"),
+    environ={"DJANGO_SETTINGS_MODULE": "tests.settings"},
+    packages=("constance",),
+    settings="tests.settings",
+)
+
+DJANGO = (AXES, NEWSLETTER, SILK, THUMBNAILS, CONSTANCE)
+
+# No Django, no framework; pytest and mypy.
+SLUGIFY = Known(
+    source=Source(
+        "python-slugify",
+        "9.1.3",
+        "90e997f2e0987239ce95e12f700086eb18e1d1d3ee22624fbbdbd095afca42b6",
+    ),
+    suite=("-m", "pytest"),
+)
+
+# A package whose tests are run by a script that calls Django's runner twice.
+HISTORY = Known(
+    source=Source(
+        "django-simple-history",
+        "3.13.0",
+        "ca3c1e4ccd5f16f45fbbef6015ee2a246465fd9bd924100df8e9dfb368c4f26c",
+    ),
+    suite=("runtests.py",),
+)

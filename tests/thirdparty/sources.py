@@ -1,0 +1,64 @@
+"""Released source distributions: fetched at test time, held against a pin, made a repository.
+
+Nothing of them is ever committed here. An archive is data until it is unpacked, and unpacking
+makes only plain files below the given folder.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from agent.adapters.package_index import SimpleIndex
+from tests.flow.stories import Repository
+
+_MOST_BYTES = 64 * 1024**2
+
+
+@dataclass(frozen=True)
+class Source:
+    """One released archive, pinned."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+def repository(source: Source, index: SimpleIndex, folder: Path) -> Repository:
+    """Fetch the archive and make a repository of one commit from what is in it."""
+    archives = [one for one in index.source_archives(source.name) if one.version == source.version]
+    assert archives, f"the index has no source archive of {source.name} {source.version}"
+    assert archives[0].sha256 == source.sha256, f"{archives[0].filename} is not what was pinned"
+    downloads = folder / "downloads"
+    downloads.mkdir()
+    tree = folder / source.name
+    _unpack(index.download(archives[0], downloads), tree)
+    made = Repository(tree)
+    made.git("init", "-q", "-b", "main")
+    # Release archives hold files that their own .gitignore names; a project's tests may need them.
+    made.git("add", "-A", "-f")
+    made.git("commit", "-q", "-m", f"Import {source.name} {source.version}")
+    return made
+
+
+def _unpack(archive: Path, tree: Path) -> None:
+    """Write the plain files of an archive, without its one top folder, and nothing else."""
+    left = _MOST_BYTES
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            if member.isdir():
+                continue
+            assert member.isfile(), f"{archive.name}: {member.name} is no plain file"
+            parts = PurePosixPath(member.name).parts[1:]
+            assert parts, f"{archive.name}: {member.name} is in no folder"
+            unsafe = {"..", "/", ".git"} & {part.lower() for part in parts}
+            assert not unsafe, f"{archive.name}: {member.name} leads elsewhere"
+            left -= member.size
+            assert left >= 0, f"{archive.name} is larger than {_MOST_BYTES} bytes"
+            target = tree.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = opened.extractfile(member)
+            assert content is not None
+            target.write_bytes(content.read())
+            target.chmod(0o755 if member.mode & 0o100 else 0o644)
