@@ -198,9 +198,9 @@ def read_flake8(content: bytes) -> list[Remark] | None:
     ]
 
 
+# It does not say alike in all versions why it cannot read a file, and names lines that move.
 _BLACK = re.compile(
-    r"^(?:would reformat (?P<path>.+)"
-    r"|error: cannot format (?P<broken>.+?): (?P<why>.*))$",
+    r"^(?:would reformat (?P<path>.+)|error: cannot (?:format|parse):? (?P<broken>[^:\n]+).*)$",
     re.MULTILINE,
 )
 
@@ -210,7 +210,7 @@ def read_black(content: bytes) -> list[Remark] | None:
     return [
         _unformatted(found["path"])
         if found["path"]
-        else Remark(found["broken"], "unreadable", found["why"])
+        else Remark(found["broken"], "unreadable", "cannot be parsed")
         for found in _BLACK.finditer(_text(content))
     ]
 

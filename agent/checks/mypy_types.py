@@ -107,7 +107,7 @@ class MypyTypes:
             found = check.unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         remarks = [
-            remark for line in said.lines if (remark := _remark(line, json_lines=said.as_json))
+            remark for line in said.lines if (remark := read_line(line, json_lines=said.as_json))
         ]
         items = tuple(_items(remarks, secret))
         status, reason = _verdict(said, report.problem, remarks, items, secret)
@@ -133,7 +133,8 @@ def _environ(site: check.Site) -> dict[str, str]:
     return environ
 
 
-def _remark(line: str, *, json_lines: bool) -> Remark | None:
+def read_line(line: str, *, json_lines: bool) -> Remark | None:
+    """Read one line of mypy's output; None: it says nothing about a place."""
     if json_lines:
         try:
             facts = json.loads(line)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from threading import Event
 
 import pytest
@@ -129,20 +130,20 @@ class Workshop:
         results = measuring.measure(site, self.sandbox, self.said.append)
         return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
 
-    def one(self, name: str, files: Files, **more: object) -> CheckResult:
+    def one(self, name: str, files: Files, **more: Any) -> CheckResult:
         """One check of these files."""
-        site = self.site(files, **more)  # type: ignore[arg-type]
+        site = self.site(files, **more)
         tests = name == check.TESTS
         results = measuring.measure(site, self.sandbox, self.said.append, tests=tests)
         return next(result for result in results if result.name == name)
 
-    def tests(self, files: Files, **more: object) -> CheckResult:
+    def tests(self, files: Files, **more: Any) -> CheckResult:
         """The tests of these files, by pytest unless said otherwise."""
         return self.one("tests", files, **{"test_runner": "pytest", **more})
 
-    def compared(self, name: str, before: Files, after: Files, **more: object) -> Comparison:
+    def compared(self, name: str, before: Files, after: Files, **more: Any) -> Comparison:
         """One check, base against head."""
-        sides = [self.measure(self.site(files, **more)) for files in (before, after)]  # type: ignore[arg-type]
+        sides = [self.measure(self.site(files, **more)) for files in (before, after)]
         return next(found for found in comparison.compare(*sides) if found.name == name)
 
 
@@ -752,7 +753,7 @@ CASE_OUTCOMES = {
 WITH_CASES = {
     **DJANGO, "shop/test_cases.py": CASES, "shop/test_import.py": "import no_such_module\n",
 }  # fmt: skip
-MANAGED = {
+MANAGED: dict[str, Any] = {
     "framework": "django",
     "test_runner": "django",
     "test_script": "manage.py",
@@ -823,7 +824,7 @@ RUNTESTS = """
         failures = get_runner(settings)().run_tests(["shop"])
         sys.exit(%s)
 """
-SCRIPTED = {**MANAGED, "test_script": "tests/runtests.py"}
+SCRIPTED: dict[str, Any] = {**MANAGED, "test_script": "tests/runtests.py"}
 
 
 @pytest.mark.parametrize("ending", ["bool(failures)", "failures"])
@@ -919,7 +920,7 @@ PENDING = {
     "shop/models.py": DJANGO["shop/models.py"]
     + "    note = models.CharField(max_length=20, default='')\n",
 }
-NO_TESTS = {**MANAGED, "test_runner": None}
+NO_TESTS: dict[str, Any] = {**MANAGED, "test_runner": None}
 
 
 def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> None:
@@ -1181,7 +1182,7 @@ def test_no_forgery_of_a_type_check_passes(workshop: Workshop, name: str) -> Non
 
 UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nvalue   = [1,2]\n"}
 TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
-LINTED = {"lint_tools": ("ruff", "flake8", "black")}
+LINTED: dict[str, Any] = {"lint_tools": ("ruff", "flake8", "black")}
 RUFF_FORMATS = {"pyproject.toml": "[tool.ruff.format]\nquote-style = 'double'\n"}
 
 

@@ -30,6 +30,8 @@ class KnownDjango(Known):
 
     packages: tuple[str, ...] = ()
     """Import names of what is shipped; models of examples and tests do not count."""
+    models: int = 0
+    """How many concrete models these have."""
     settings: str = ""
     python_path: tuple[str, ...] = ("",)
     """Relative to the tree."""
@@ -44,6 +46,7 @@ AXES = KnownDjango(
     config="checks: {tests: {args: [--no-cov]}}\n",
     suite=("-m", "pytest", "--no-cov"),
     packages=("axes",),
+    models=4,
     settings="tests.settings",
 )
 
@@ -64,6 +67,7 @@ NEWSLETTER = KnownDjango(
     ),
     suite=("test_project/manage.py", "test"),
     packages=("newsletter",),
+    models=6,
     settings="test_project.settings",
     python_path=("test_project", ""),
 )
@@ -82,6 +86,7 @@ SILK = KnownDjango(
     suite=("-m", "pytest", "--no-cov", "project"),
     environ={"DB_ENGINE": "sqlite3", "DB_NAME": ":memory:"},
     packages=("silk",),
+    models=4,
     settings="project.settings",
     python_path=("project", ""),
 )
@@ -94,9 +99,10 @@ THUMBNAILS = KnownDjango(
         "a50aa5f99387546c35ab5ba1ea9b3cbbc5658e65601cd34949f62137c32c222e",
     ),
     # extras: two test modules import what "svg" brings. install: declared nowhere.
-    config="python: {extras: [svg], install: [pytest, pytest-django]}\n",
+    config="python: {extras: [svg], install: [pytest, pytest-django, testfixtures]}\n",
     suite=("-m", "pytest"),
     packages=("easy_thumbnails",),
+    models=3,
     settings="easy_thumbnails.tests.settings",
 )
 
@@ -107,15 +113,17 @@ CONSTANCE = KnownDjango(
         "4.4.0",
         "fc0b012b493590946142172ca38e0b43149c422f8dc8976045a01313e6f4f487",
     ),
-    # install: tox names these for its runs with pytest alone, and Django for no run of all.
+    # install: tox names these for its runs with pytest alone, and Django for none;
+    # redis it installs for all, but what is named here takes the place of what tox.ini says.
     # settings: stand in tox's variables, which pytest does not see.
     config=(
-        "python: {install: [django, pytest, pytest-cov, pytest-django]}\n"
+        "python: {install: [django, pytest, pytest-cov, pytest-django, redis]}\n"
         "django: {settings: tests.settings}\n"
     ),
     suite=("-m", "pytest"),
     environ={"DJANGO_SETTINGS_MODULE": "tests.settings"},
     packages=("constance",),
+    models=1,
     settings="tests.settings",
 )
 

@@ -1,0 +1,236 @@
+"""Tickets carried out on a real project: everything that tests ask about, gathered once.
+
+Two runs at a time, as on any machine where two people work. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.domain import CheckReport, Environment
+from agent.ports import IndexAccess
+from tests.flow.stories import Ended, Repository
+from tests.thirdparty import bare
+from tests.thirdparty.bare import Bare, Outcomes
+from tests.thirdparty.fields import Wish
+from tests.thirdparty.projects import KnownDjango
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where runs are made, and with what."""
+
+    home: Path
+    access: IndexAccess
+
+    def environment(self, repository: Repository, config: Path) -> Environment:
+        """Build the repository's environment by the command line."""
+        done = self.command(
+            "-m", "agent", "env", "build", "--json",
+            "--repo", str(repository.path), "--config", str(config),
+        )  # fmt: skip
+        said = json.loads(done.stdout)
+        assert done.returncode == 0, said
+        said.pop("seconds")
+        return Environment.model_validate(said)
+
+    def carry(
+        self, repository: Repository, ticket: Path, config: Path
+    ) -> tuple[Ended, list[CheckReport]]:
+        """Run `mergewright run --json`; return what it printed and what the checks reported."""
+        reports = ticket.with_suffix(".reports")
+        done = self.command(
+            "-m", "tests.thirdparty.recorded_run", str(reports), "run", "--json",
+            "--repo", str(repository.path), "--ticket", str(ticket), "--config", str(config),
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        lines = reports.read_text().splitlines() if reports.exists() else []
+        return (
+            Ended(done.returncode, json.loads(done.stdout), done.stderr),
+            [CheckReport.model_validate_json(line) for line in lines],
+        )
+
+    def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run Python with a module of this repository."""
+        return subprocess.run(
+            [sys.executable, *argv],
+            env={**os.environ, "MERGEWRIGHT_HOME": str(self.home)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """One file on the branch and before."""
+
+    status: str
+    """As git names it: A, M, D."""
+    before: bytes
+    after: bytes
+    same_mode: bool
+
+    @property
+    def lines_replaced(self) -> int:
+        """Lines of before that are no longer there as they were."""
+        matcher = difflib.SequenceMatcher(
+            None, self.before.splitlines(True), self.after.splitlines(True), autojunk=False
+        )
+        return sum(end - start for tag, start, end, *_ in matcher.get_opcodes() if tag != "equal")
+
+    @property
+    def only_inserted(self) -> bool:
+        """Whether every byte of before is still there, in the same order."""
+        rest = iter(self.after)
+        return all(byte in rest for byte in self.before)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One ticket on one model."""
+
+    facts: dict[str, Any]
+    """What Django says about the model on base."""
+    wish: Wish
+    admin: bool
+    """Whether the ticket asked for the admin list."""
+    ended: Ended
+    reports: dict[str, CheckReport]
+    """By side."""
+    files: dict[str, ChangedFile]
+    judged: dict[str, Any]
+    """What Django says about the migration, in the branch's checkout, bare."""
+
+    @property
+    def label(self) -> str:
+        """As in `app.Model`."""
+        return f"{self.facts['app']}.{self.facts['name']}"
+
+    @property
+    def told(self) -> str:
+        """What the run said, for a failing test to show."""
+        return f"{self.label}.{self.wish.name}: {self.ended.result['sentence']}"
+
+
+@dataclass
+class Project:
+    """A whole project with all its runs."""
+
+    known: KnownDjango
+    bare: Bare
+    outcomes: Outcomes
+    """Of the bare run on base."""
+    carried: list[Carried]
+    seconds: float
+    durations: dict[str, float] = field(default_factory=dict)
+
+
+def project(
+    known: KnownDjango,
+    repository: Repository,
+    folder: Path,
+    bench: Bench,
+    next_wish: Callable[[], Wish],
+) -> Project:
+    """Carry one ticket for every concrete model, and do by hand what there is to compare with."""
+    began = time.monotonic()
+    durations: dict[str, float] = {}
+    config = folder / "mergewright.yml"
+    config.write_text(f"version: 1\n{known.config or ''}")
+    built = bench.environment(repository, config)
+    durations["environment"] = time.monotonic() - began
+    copy = folder / "bare" / "tree"
+    copy.parent.mkdir()
+    repository.git("clone", "-q", str(repository.path), str(copy))
+    by_hand = bare.build(known, copy, built, bench.access)
+    models = by_hand.ask_django("models", packages=known.packages)
+    durations["by hand"] = time.monotonic() - began - durations["environment"]
+
+    def carry(facts: dict[str, Any], wish: Wish) -> Carried:
+        place = folder / f"{facts['app']}-{facts['name']}"
+        place.mkdir()
+        return _carry(facts, wish, repository, config, place, bench, by_hand)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = pool.submit(by_hand.outcomes)
+        wishes = [next_wish() for _ in models]
+        # The first one measures the base commit for all.
+        runs: list[Future[Carried]] = [pool.submit(carry, models[0], wishes[0])]
+        runs[0].result()
+        runs += map(pool.submit, [carry] * len(models), models[1:], wishes[1:])
+        carried = [run.result() for run in runs]
+        return Project(
+            known, by_hand, outcomes.result(), carried, time.monotonic() - began, durations
+        )
+
+
+def _carry(
+    facts: dict[str, Any],
+    wish: Wish,
+    repository: Repository,
+    config: Path,
+    place: Path,
+    bench: Bench,
+    by_hand: Bare,
+) -> Carried:
+    admin = wish.admin and facts["admin_file"] is not None
+    ticket = place / f"{facts['name']}.md".lower()
+    ticket.write_text(wish.ticket(f"{facts['app']}.{facts['name']}", admin=admin))
+    ended, reports = bench.carry(repository, ticket, config)
+    files: dict[str, ChangedFile] = {}
+    judged: dict[str, Any] = {}
+    if branch := ended.result["branch"]:
+        checkout = place / "checkout"
+        repository.git("clone", "-q", "--branch", branch, str(repository.path), str(checkout))
+        files = _changed(Repository(checkout))
+        judged = by_hand.ask_django(
+            "migration",
+            checkout,
+            app=facts["app"],
+            model=facts["name"],
+            previous=facts["latest"],
+            field=wish.name,
+            options=list(wish.options),
+        )
+    return Carried(
+        facts, wish, admin, ended, {one.side: one for one in reports}, files, judged
+    )
+
+
+def _changed(checkout: Repository) -> dict[str, ChangedFile]:
+    found = {}
+    for line in checkout.git("diff", "--raw", "--abbrev=40", "HEAD~1..HEAD").splitlines():
+        meta, path = line.removeprefix(":").split("\t")
+        mode_before, mode_after, blob_before, blob_after, status = meta.split()
+        found[path] = ChangedFile(
+            status=status,
+            before=_blob(checkout, blob_before),
+            after=_blob(checkout, blob_after),
+            same_mode=status == "A" or mode_before == mode_after,
+        )
+    return found
+
+
+def _blob(checkout: Repository, name: str) -> bytes:
+    if set(name) == {"0"}:
+        return b""
+    done = subprocess.run(
+        ["git", "cat-file", "blob", name],
+        cwd=checkout.path, capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout

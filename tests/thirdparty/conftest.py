@@ -1,0 +1,84 @@
+"""Whole runs on released projects: one data folder, so that all is built and measured once."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.package_index import SimpleIndex
+from agent.settings import Settings
+from tests.thirdparty import carried, sources
+from tests.thirdparty.carried import Bench, Project
+from tests.thirdparty.fields import WISHES, Wish
+from tests.thirdparty.projects import DJANGO, Known, KnownDjango
+
+_SUMMARY = pytest.StashKey[list[tuple[str, int, int, float]]]()
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """Where everything lies, within reach of the rooms' own user."""
+    place = Path(tempfile.mkdtemp(prefix="mergewright-thirdparty-", dir="/tmp"))
+    place.chmod(0o711)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def index(folder: Path) -> SimpleIndex:
+    """The package index that this machine is set up for."""
+    return SimpleIndex(Settings(home=folder / "home"))
+
+
+@pytest.fixture(scope="session")
+def bench(folder: Path, index: SimpleIndex) -> Bench:
+    """The command line with a data folder of its own."""
+    return Bench(folder / "home", index.access())
+
+
+@pytest.fixture(scope="session")
+def next_wish() -> Callable[[], Wish]:
+    """Another field and another form of ticket each time, over all projects."""
+    return itertools.cycle(WISHES).__next__
+
+
+@pytest.fixture(scope="session", params=DJANGO, ids=lambda known: known.source.name)
+def project(
+    request: pytest.FixtureRequest,
+    folder: Path,
+    index: SimpleIndex,
+    bench: Bench,
+    next_wish: Callable[[], Wish],
+) -> Project:
+    """One Django project with a ticket carried out for each of its models."""
+    known: KnownDjango = request.param
+    place = folder / known.source.name
+    place.mkdir()
+    repository = sources.repository(known.source, index, place)
+    done = carried.project(known, repository, place, bench, next_wish)
+    note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
+    return done
+
+
+def note(config: pytest.Config, known: Known, models: int, tests: int, seconds: float) -> None:
+    """Add a line to the table at the end."""
+    name = f"{known.source.name} {known.source.version}"
+    config.stash.setdefault(_SUMMARY, []).append((name, models, tests, seconds))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what was worked on."""
+    rows = config.stash.get(_SUMMARY, [])
+    if not rows:
+        return
+    terminalreporter.section("released projects")
+    terminalreporter.write_line(f"{'project':32}{'models':>8}{'tests':>8}{'seconds':>10}")
+    for name, models, tests, seconds in rows:
+        terminalreporter.write_line(f"{name:32}{models:8}{tests:8}{seconds:10.1f}")

@@ -1,0 +1,188 @@
+"""Tickets that ask for a field, in the words that people use, and what must come of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One field, asked for in one way."""
+
+    name: str
+    type_name: str
+    options: dict[str, str]
+    """What Django's field object must say, as `repr`."""
+    value: str
+    """What a row that was there before must have, as `str`."""
+    words: Callable[[str], str]
+    """The ticket for a model's label."""
+    target: str | None = None
+    on_delete: str | None = None
+    admin: bool = False
+    """Asked for in the admin list, where the model has an admin class."""
+    test: bool = False
+    """A test is asked for."""
+
+    def ticket(self, label: str, *, admin: bool) -> str:
+        """The whole ticket, as Markdown."""
+        text = self.words(label)
+        if text.startswith("### "):
+            text += _answers(admin=admin, test=self.test)
+        else:
+            text += "\nShow it in the admin list." * admin + "\nAdd a test." * self.test
+        return f"{text}\n"
+
+
+def _form(name: str, type_name: str, options: str, existing: str = "_No response_") -> Callable:
+    """What GitHub makes of an issue form."""
+
+    def words(label: str) -> str:
+        app, _, model = label.partition(".")
+        return (
+            f"### App\n\n{app}\n\n### Model\n\n{model}\n\n### Field name\n\n{name}\n\n"
+            f"### Field type\n\n{type_name}\n\n### Options\n\n{options}\n\n"
+            f"### Default for existing rows\n\n{existing}\n"
+        )
+
+    return words
+
+
+def _answers(*, admin: bool, test: bool) -> str:
+    def box(checked: bool) -> str:
+        return "Yes" if checked else "_No response_"
+
+    return f"\n### Show in admin list\n\n{box(admin)}\n\n### Add a test\n\n{box(test)}\n"
+
+
+def _prose(title: str, sentence: str) -> Callable:
+    return lambda label: f"# {title}\n\n{sentence.replace('MODEL', label)}"
+
+
+WISHES = (
+    Wish(
+        "handling_note",
+        "CharField",
+        {"max_length": "80", "blank": "True", "null": "False", "default": "''"},
+        "",
+        _prose(
+            "Room for a note",
+            'Add a CharField `handling_note` with max_length=80, blank=True, default="" to the '
+            "model `MODEL`.",
+        ),
+        test=True,
+    ),
+    Wish(
+        "handling_rank",
+        "IntegerField",
+        {"null": "True", "blank": "True"},
+        "None",
+        _form("handling_rank", "IntegerField", "null=True, blank=True"),
+        admin=True,
+    ),
+    Wish(
+        "handled_by_hand",
+        "BooleanField",
+        {"null": "False", "default": "False"},
+        "False",
+        _prose(
+            "Tell what was done by hand",
+            "Please add a boolean field `handled_by_hand` to the `MODEL` model. "
+            "It defaults to False.",
+        ),
+        admin=True,
+        test=True,
+    ),
+    Wish(
+        "handling_fee",
+        "DecimalField",
+        {"max_digits": "8", "decimal_places": "2", "null": "False"},
+        "1.50",
+        _form("handling_fee", "DecimalField", "max_digits=8, decimal_places=2", "1.50"),
+    ),
+    Wish(
+        "handled_by",
+        "ForeignKey",
+        {"null": "True", "blank": "True"},
+        "None",
+        _prose(
+            "Who did it",
+            "Add a ForeignKey `handled_by` to the model `MODEL`, pointing to "
+            "`settings.AUTH_USER_MODEL`: null=True, blank=True, on_delete=models.SET_NULL, "
+            'related_name="+".',
+        ),
+        target="auth.User",
+        on_delete="SET_NULL",
+        admin=True,
+    ),
+    Wish(
+        "handled_at",
+        "DateTimeField",
+        {"null": "True", "db_index": "True"},
+        "None",
+        _form("handled_at", "DateTimeField", "- null=True\n- blank=True\n- db_index=True"),
+        admin=True,
+        test=True,
+    ),
+    Wish(
+        "handling_data",
+        "JSONField",
+        {"null": "False", "default": "<class 'dict'>"},
+        "{}",
+        lambda label: (
+            f"# Room for structured data\n\nAdd this field to the model `{label}`:\n\n"
+            "```python\nhandling_data = models.JSONField(default=dict, blank=True)\n```\n"
+        ),
+    ),
+    Wish(
+        "handling_story",
+        "TextField",
+        {"null": "False", "blank": "False"},
+        "not told",
+        _prose(
+            "The whole story",
+            "Add a TextField `handling_story` to the model `MODEL`. "
+            'Existing rows get "not told".',
+        ),
+    ),
+    Wish(
+        "handling_page",
+        "URLField",
+        {"max_length": "300", "blank": "True", "null": "False"},
+        "",
+        _form("handling_page", "URLField", "max_length=300, blank=True"),
+        admin=True,
+    ),
+    Wish(
+        "handling_token",
+        "UUIDField",
+        {"null": "True", "unique": "True"},
+        "None",
+        _prose(
+            "A token for outside",
+            "The model `MODEL` needs a nullable, unique UUIDField called `handling_token`.",
+        ),
+        test=True,
+    ),
+    Wish(
+        "handling_tries",
+        "PositiveSmallIntegerField",
+        {"null": "False", "default": "3"},
+        "3",
+        _form("handling_tries", "PositiveSmallIntegerField", "default=3"),
+        admin=True,
+        test=True,
+    ),
+    Wish(
+        "handling_time",
+        "DurationField",
+        {"null": "True", "blank": "True"},
+        "None",
+        lambda label: (
+            "# How long it took\n\n"
+            f"- model: {label}\n- field name: handling_time\n- type: DurationField\n"
+            "- nullable: yes\n- blank: yes\n"
+        ),
+    ),
+)

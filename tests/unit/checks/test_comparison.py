@@ -1,0 +1,149 @@
+"""Base against head."""
+
+from __future__ import annotations
+
+from agent.checks import comparison
+from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Status
+
+
+def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
+    """A test run from words like `a=failed`; a bare id passed."""
+    items = []
+    for text in ids:
+        name, _, outcome = text.partition("=")
+        items.append(CheckItem(item_id=name, outcome=outcome or "passed"))
+    failed = any(item.outcome in {"failed", "error"} for item in items)
+    status = Status.FAILED if failed else Status.PASSED
+    facts = {"name": "tests", "status": status, "items": tuple(items), "unstable": unstable}
+    return CheckResult.model_validate(facts | more)
+
+
+def lint(*ids: str, outcome: str = "finding", **more: object) -> CheckResult:
+    items = tuple(CheckItem(item_id=name, outcome=outcome) for name in ids)
+    status = Status.FAILED if ids else Status.PASSED
+    return CheckResult.model_validate({"name": "mypy", "status": status, "items": items} | more)
+
+
+def report(side: str, *results: CheckResult) -> CheckReport:
+    return CheckReport(side=side, commit="0" * 40, change_digest=None, results=results)
+
+
+def compare(before: CheckResult, after: CheckResult) -> Comparison:
+    [found] = comparison.compare(report("base", before), report("head", after))
+    return found
+
+
+def new(found: Comparison) -> list[str]:
+    return [item.item_id for item in found.new_failures]
+
+
+def test_all_green_passes_with_counts() -> None:
+    found = compare(suite_of("a", "b"), suite_of("a", "b", "c"))
+    assert (found.verdict, found.reason) == (Status.PASSED, "")
+    assert (found.base_count, found.head_count, found.added) == (2, 3, ("c",))
+    assert found.counts_tests
+
+
+def test_what_base_fails_as_well_is_not_new() -> None:
+    found = compare(suite_of("a=failed", "b=error"), suite_of("a=error", "b=failed"))
+    assert (found.verdict, found.base_failures, found.head_failures) == (Status.PASSED, 2, 2)
+
+
+def test_a_failure_that_only_head_has_is_new_also_in_a_new_test() -> None:
+    found = compare(suite_of("a"), suite_of("a=failed", "b=error"))
+    assert (found.verdict, new(found)) == (Status.FAILED, ["a", "b"])
+
+
+def test_a_test_that_no_longer_runs_counts_like_one_that_fails() -> None:
+    found = compare(suite_of("a", "b", "c=skipped"), suite_of("a=skipped", "b=xfailed", "c"))
+    assert (found.verdict, new(found)) == (Status.FAILED, ["a", "b"])
+    assert found.new_failures[0].text == "passes on base and is skipped with the change"
+
+
+def test_a_red_test_may_become_green_or_be_skipped() -> None:
+    found = compare(suite_of("a=failed", "b=failed"), suite_of("a", "b=skipped"))
+    assert found.verdict is Status.PASSED
+
+
+def test_a_test_that_is_gone_fails_and_is_named() -> None:
+    found = compare(suite_of("a", "b", "c"), suite_of("a"))
+    assert (found.verdict, found.gone) == (Status.FAILED, ("b", "c"))
+    assert found.reason == "2 tests of base are gone, such as b"
+
+
+def test_tests_hidden_by_an_import_error_are_explained_by_it() -> None:
+    found = compare(suite_of("t.py::a", "u.py::b"), suite_of("u.py::b", "t.py (collection)=error"))
+    assert found.verdict is Status.FAILED
+    assert found.reason == "1 test of base is gone; could not be collected: t.py"
+    assert found.head_count == 1
+
+
+def test_a_module_that_can_be_collected_again_is_not_gone() -> None:
+    found = compare(suite_of("t.py (collection)=error"), suite_of("t.py::a"))
+    assert (found.verdict, found.gone, found.added) == (Status.PASSED, (), ("t.py::a",))
+
+
+def test_unstable_ids_are_unmatched_and_not_added() -> None:
+    found = compare(suite_of("a[1]", "b", unstable=("a[1]",)), suite_of("a[2]", "b"))
+    assert found.verdict is Status.PASSED
+    assert (found.gone, found.unmatched, found.added) == ((), ("a[1]",), ())
+
+
+def test_a_failure_under_an_unstable_id_is_new_only_beyond_those_of_base() -> None:
+    before = suite_of("a[1]=failed", "a[2]", unstable=("a[1]", "a[2]"))
+    assert compare(before, suite_of("a[3]=failed", "a[4]")).verdict is Status.PASSED
+    worse = compare(before, suite_of("a[3]=failed", "a[4]=failed"))
+    assert (worse.verdict, len(worse.new_failures)) == (Status.FAILED, 1)
+    other = compare(before, suite_of("a[3]=failed", "b=failed"))
+    assert new(other) == ["b"]
+
+
+def test_findings_are_counted_not_only_named() -> None:
+    found = compare(lint("x", "x", "y"), lint("x", "x", "x", "z"))
+    assert (found.verdict, new(found)) == (Status.FAILED, ["x", "z"])
+    assert (found.base_count, found.head_count, found.counts_tests) == (3, 4, False)
+    assert compare(lint("x", "x", "y"), lint("x")).verdict is Status.PASSED
+
+
+def test_warnings_are_no_failures() -> None:
+    after = lint("w", outcome="warning", status=Status.PASSED)
+    assert compare(lint(), after).verdict is Status.PASSED
+
+
+def test_what_proves_nothing_on_either_side_is_unverified() -> None:
+    nothing = suite_of(status=Status.UNVERIFIED, reason="no report")
+    found = compare(suite_of("a"), nothing)
+    assert (found.verdict, found.reason) == (Status.UNVERIFIED, "on the change: no report")
+    found = compare(nothing, suite_of("a"))
+    assert (found.verdict, found.reason) == (Status.UNVERIFIED, "on base: no report")
+
+
+def test_a_check_that_fails_as_a_whole_says_why() -> None:
+    whole = suite_of(status=Status.FAILED, reason="no tests were collected")
+    found = compare(suite_of("a"), whole)
+    assert (found.verdict, found.reason) == (Status.FAILED, "no tests were collected")
+    found = compare(whole, whole)
+    assert found.verdict is Status.UNVERIFIED
+    found = compare(whole, suite_of("a"))
+    assert (found.verdict, found.reason) == (Status.PASSED, "on base: no tests were collected")
+
+
+def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
+    absent = suite_of(status=Status.ABSENT, reason="none")
+    assert comparison.compare(report("base", absent), report("head", absent)) == ()
+    assert comparison.compare(report("base"), report("head", absent)) == ()
+    assert compare(suite_of("a"), absent).verdict is Status.FAILED
+    [found] = comparison.compare(report("base", lint()), report("head"))
+    assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
+
+
+def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
+    under_base = suite_of("a=failed", name="tests" + comparison.BASE_RULES)
+    found = comparison.compare(
+        report("base", suite_of("a")), report("head", under_base, suite_of("a"))
+    )
+    assert [(one.name, one.verdict) for one in found] == [
+        ("tests, base rules", Status.FAILED),
+        ("tests", Status.PASSED),
+    ]
+    assert found[0].counts_tests

@@ -1,0 +1,71 @@
+"""Comments by which a change hides a file from a check."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.checks import mutes
+from agent.domain import Change, ChangedFile
+
+
+def added(tool: str, after: str, before: str | None = None, path: str = "a.py") -> list[str]:
+    file = ChangedFile(
+        path=path, before=None if before is None else before.encode(), after=after.encode()
+    )
+    change = Change(base_commit="0" * 40, files=(file,))
+    return [item.item_id for item in mutes.added(change, tool)]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# mypy: ignore-errors",
+        "#mypy: ignore_errors=True",
+        "# mypy: disable-error-code=assignment",
+        "# mypy: disallow-untyped-defs=False",
+        "# mypy: warn-return-any, ignore-errors",
+        "# mypy: allow-untyped-defs",
+        "# type: ignore",
+        "# type: ignore[attr-defined]",
+    ],
+)
+def test_comments_that_hide_a_file_from_mypy(comment: str) -> None:
+    text = " ".join(comment.split())
+    assert added("mypy", f'"""Words."""\n{comment}\nvalue = 1\n') == [f"a.py: muted: {text}"]
+    assert added("mypy", f"{comment}\nvalue = 1\n", before=f"{comment}\n") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# mypy: disallow-untyped-defs\n",
+        "# mypy: strict, ignore-errors=False\n",
+        "value = 1  # type: ignore\n",
+        "value = 1\n# type: ignore\n",
+        "text = '# mypy: ignore-errors'\n",
+        '"""\n# mypy: ignore-errors\n"""\n',
+    ],
+)
+def test_comments_that_do_not(source: str) -> None:
+    assert added("mypy", source) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "comment", "hides"),
+    [
+        ("ruff check", "# ruff: noqa", True),
+        ("ruff check", "# ruff: noqa: F401", True),
+        ("ruff check", "# flake8: noqa", True),
+        ("flake8", "# flake8: noqa", True),
+        ("flake8", "# ruff: noqa", False),
+        ("ruff check", "import os  # noqa", False),
+        ("black", "# flake8: noqa", False),
+    ],
+)
+def test_each_linter_has_its_own(tool: str, comment: str, hides: bool) -> None:
+    assert bool(added(tool, f"{comment}\n")) is hides
+
+
+def test_other_files_and_files_that_do_not_parse_are_left_alone() -> None:
+    assert added("mypy", "# mypy: ignore-errors\n", path="notes.md") == []
+    assert added("mypy", "\0\0") == []

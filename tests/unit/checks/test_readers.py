@@ -1,0 +1,187 @@
+"""Reading what tools say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.checks import lint, mypy_types
+from agent.checks.black_format import BLACK
+from agent.checks.check import Site, limit_reached
+from agent.checks.flake8_lint import FLAKE8
+from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
+from agent.checks.sealed import Secret
+from agent.domain import CheckResult, Environment, Status
+from agent.ports import RoomLimits, RoomResult
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(
+        tree=tmp_path,
+        environment=Environment(
+            key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
+            interpreter_mounts=(), interpreter="/usr/bin/python3.12", sources=(),
+            packages=("Django==5.2", "ruff==0.9", "typing_extensions==4.1"),
+        ),
+        config=RepoConfig(),
+        project=Project(
+            framework="none", python_version=None, django=None, test_runner=None,
+            test_script=None, type_tool=None, lint_tools=("ruff", "black", "flake8"),
+        ),
+        limits=RoomLimits(),
+    )  # fmt: skip
+
+
+def judged(
+    tool: lint.LintCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
+    output: str = "",
+) -> CheckResult:  # fmt: skip
+    files = {} if report is None else {secret.report: report.encode()}
+    result = RoomResult(
+        exit_code=exit_code, output=output, output_bytes=0, seconds=0.1, files=files
+    )
+    return tool.judge(site, secret, result)
+
+
+def ruff(secret: Secret, *more: object) -> str:
+    probe = {
+        "filename": f"/work/{secret.module}.py", "code": None, "message": "broken",
+        "location": {"row": 1, "column": 1},
+    }  # fmt: skip
+    return json.dumps([probe, *more])
+
+
+FINDING = {
+    "filename": "/work/a/b.py", "code": "F811", "location": {"row": 7, "column": 1},
+    "message": "Redefinition of unused `x` from line 3",
+}  # fmt: skip
+
+
+def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
+    secret = Secret()
+    result = judged(RUFF_CHECK, site, secret, ruff(secret, FINDING))
+    [item] = result.items
+    assert item.item_id == "a/b.py: F811: Redefinition of unused `x` from line N"
+    assert (item.place, result.status) == ("a/b.py:7", Status.FAILED)
+
+
+def test_only_the_probe_objected_to_is_a_pass(site: Site) -> None:
+    secret = Secret()
+    assert judged(RUFF_CHECK, site, secret, ruff(secret)).status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("report", "exit_code", "status", "word"),
+    [
+        ("[]", 0, Status.UNVERIFIED, "must object"),
+        ("[]", 1, Status.UNVERIFIED, "must object"),
+        (None, 0, Status.UNVERIFIED, "no report"),
+        ("not json", 1, Status.UNVERIFIED, "no report that can be read"),
+        ("{}", 1, Status.UNVERIFIED, "must object"),
+        ("[1]", 1, Status.UNVERIFIED, "no report that can be read"),
+        ("[" * 100_000, 1, Status.UNVERIFIED, "no report that can be read"),
+        (None, 2, Status.FAILED, "could not run (exit code 2)"),
+        (None, 127, Status.UNVERIFIED, "could not run (exit code 127)"),
+    ],
+)
+def test_anything_else_is_not(
+    site: Site, report: str | None, exit_code: int, status: Status, word: str
+) -> None:
+    result = judged(RUFF_CHECK, site, Secret(), report, exit_code, "bad option")
+    assert result.status is status
+    assert word in result.reason
+
+
+def test_an_exit_code_of_success_beside_findings_is_unverified(site: Site) -> None:
+    secret = Secret()
+    assert judged(RUFF_CHECK, site, secret, ruff(secret), 0).status is Status.UNVERIFIED
+
+
+def test_a_limit_is_named_and_fails(site: Site) -> None:
+    secret = Secret()
+    result = RoomResult(
+        exit_code=None, output="", output_bytes=0, seconds=600, limit="time",
+        files={secret.report: ruff(secret).encode()},
+    )  # fmt: skip
+    found = RUFF_CHECK.judge(site, secret, result)
+    assert (found.status, found.reason) == (
+        Status.FAILED, "ruff check was ended after 10 minutes",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("time", "the tests were ended after 90 seconds"),
+        ("memory", "the tests were ended at the limit of 4096 MB of memory"),
+        ("processes", "the tests were ended at the limit of 256 processes"),
+        ("disk", "the tests were ended at the limit of 2048 MB of disk"),
+        ("returned", "the tests were ended because more was written to be handed back than may be"),
+    ],
+)
+def test_each_limit_has_its_words(limit: str, words: str) -> None:
+    result = RoomResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
+    assert limit_reached(result, RoomLimits(seconds=90), "the tests were") == words
+
+
+def test_formatters_name_files_in_every_version(site: Site) -> None:
+    secret = Secret()
+    probe = f"{secret.module}.py"
+    old = f"Would reformat: {probe}\nWould reformat: a/b.py\n2 files would be reformatted\n"
+    new = (
+        f"unformatted: File would be reformatted\n --> {probe}:1:1\n  |\n1 | x\n\n"
+        "unformatted: File would be reformatted\n --> a/b.py:3:7\n  |\n"
+        "  - unformatted: no\n   --> c.py:1:1\n"
+    )
+    black = f"would reformat /work/a/b.py\nwould reformat {probe}\n\nOh no!\n"
+    for tool, said in ((RUFF_FORMAT, old), (RUFF_FORMAT, new), (BLACK, black)):
+        result = judged(tool, site, secret, said)
+        assert [item.item_id for item in result.items] == ["a/b.py: format: would be reformatted"]
+
+
+def test_flake8_lines_are_read(site: Site) -> None:
+    secret = Secret()
+    said = f"./{secret.module}.py\t1\tE401\tx\n./a.py\t9\tC901\t'f' is too complex (12)\nnoise\n"
+    [item] = judged(FLAKE8, site, secret, said).items
+    assert (item.item_id, item.place) == ("a.py: C901: 'f' is too complex (N)", "a.py:9")
+
+
+def test_tools_are_taken_from_the_repository_before_the_gate(site: Site) -> None:
+    assert site.program("ruff") == "/env/bin/ruff"
+    assert site.program("black") == "/gate/bin/black"
+    assert site.has("Typing-Extensions")
+    assert site.packages_of("/gate") == "/gate/lib/python3.12/site-packages"
+
+
+def test_the_formatter_of_ruff_runs_where_the_repository_says_so(site: Site) -> None:
+    assert RUFF_FORMAT.absent(site)
+    for name, text in (
+        ("pyproject.toml", "[tool.ruff.format]\nquote-style = 'single'\n"),
+        ("ruff.toml", "[format]\n"),
+        (".pre-commit-config.yaml", "repos:\n- hooks:\n  - id: ruff-format\n"),
+    ):
+        (site.tree / name).write_text(text)
+        assert RUFF_FORMAT.absent(site) == ""
+        (site.tree / name).unlink()
+    (site.tree / "pyproject.toml").write_text("[tool.ruff]\nline-length = 1\n")
+    assert RUFF_FORMAT.absent(site)
+    (site.tree / "pyproject.toml").write_text("not toml [")
+    assert RUFF_FORMAT.absent(site)
+
+
+def test_lines_of_mypy_are_read_in_both_forms() -> None:
+    facts = {
+        "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
+        "code": "misc", "severity": "error",
+    }  # fmt: skip
+    wanted = mypy_types.Remark(file="a.py", line=3, severity="error", message="bad", code="misc")
+    assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
+    for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
+        assert mypy_types.read_line(line, json_lines=False) == wanted
+    for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
+        assert mypy_types.read_line(line, json_lines=True) is None

@@ -1,0 +1,136 @@
+"""Reading a sealed report on the host: whatever is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from agent.checks import sealed, suite
+from agent.checks.sealed import Secret
+from agent.ports import RoomResult
+
+
+def written(secret: Secret, *events: Mapping[str, object]) -> bytes:
+    """Lines as our script in the room writes them."""
+    last, lines = b"", []
+    for event in events:
+        body = json.dumps(event).encode()
+        key = bytes.fromhex(secret.key)
+        last = hashlib.blake2b(last + body, key=key, digest_size=16).hexdigest().encode()
+        lines.append(last + b" " + body + b"\n")
+    return b"".join(lines)
+
+
+def came_back(
+    secret: Secret, content: bytes | None, *, exit_code: int = 1, refused: tuple[str, ...] = ()
+) -> RoomResult:
+    files = {} if content is None else {secret.report: content}
+    return RoomResult(
+        exit_code=exit_code, output="", output_bytes=0, seconds=1.0, files=files, refused=refused
+    )
+
+
+def read(secret: Secret, content: bytes | None, **more: object) -> sealed.Report:
+    return sealed.read(came_back(secret, content, **more), secret, suite.KINDS)  # type: ignore[arg-type]
+
+
+TEST = {"event": "test", "id": "a::b", "outcome": "passed"}
+EXIT = {"event": "exit", "code": 1}
+
+
+def test_a_whole_report_has_no_problem() -> None:
+    secret = Secret()
+    report = read(secret, written(secret, TEST, EXIT))
+    assert report.problem == ""
+    assert [type(event).__name__ for event in report.events] == ["Test", "Exit"]
+
+
+def test_no_report_and_a_refused_one_are_told_apart() -> None:
+    secret = Secret()
+    assert read(secret, None).problem == "the run left no report and ended with exit code 1"
+    refused = read(secret, None, refused=(f"{secret.report}: a symbolic link",))
+    assert refused.problem == f"the report was not accepted: {secret.report}: a symbolic link"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\0" * 100, b"\n", b"[" * 100_000, b"{}\n", b"x y\n" * 3,
+        b"0" * 32 + b' {"event": "exit", "code": 1}\n', b"\xff\xfe\n",
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_is_not_ours_is_never_read_as_a_report(content: bytes) -> None:
+    report = read(Secret(), content)
+    assert report.problem
+    assert report.events == ()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "test", "id": "a", "outcome": "splendid"},
+        {"event": "test", "id": 1, "outcome": "passed"},
+        {"event": "test", "id": "a", "outcome": "passed", "more": 1},
+        {"event": "unknown"},
+        {"event": ["test"]},
+        {},
+        [],
+        {"event": "exit", "code": "0"},
+        {"event": "exit", "code": True},
+    ],
+    ids=str,
+)
+def test_an_event_of_another_form_breaks_the_report(event: Mapping[str, object]) -> None:
+    secret = Secret()
+    report = read(secret, written(secret, TEST, event, EXIT))
+    assert report.problem == "line 2 of the report cannot be read"
+    assert len(report.events) == 1
+
+
+def test_a_line_that_is_changed_dropped_or_moved_breaks_the_seal() -> None:
+    secret = Secret()
+    lines = written(secret, TEST, {**TEST, "id": "c"}, EXIT).splitlines(keepends=True)
+    for forged in (
+        [lines[0].replace(b"passed", b"failed"), *lines[1:]],
+        [lines[0], lines[2]],
+        [lines[1], lines[0], lines[2]],
+        [lines[0], *lines],
+    ):
+        assert "is not ours" in read(secret, b"".join(forged)).problem
+
+
+def test_a_report_of_another_room_is_not_taken() -> None:
+    secret = Secret()
+    assert "is not ours" in read(secret, written(Secret(), TEST, EXIT)).problem
+
+
+def test_a_report_that_breaks_off_says_so() -> None:
+    secret = Secret()
+    whole = written(secret, TEST, EXIT)
+    assert read(secret, whole[:-3]).problem == "the last line of the report is torn off"
+    cut_off = read(secret, written(secret, TEST), exit_code=0)
+    assert cut_off.problem == "the report breaks off, with exit code 0"
+
+
+def test_an_exit_code_that_the_room_did_not_see_is_a_problem() -> None:
+    secret = Secret()
+    report = read(secret, written(secret, TEST, EXIT), exit_code=0)
+    assert report.problem == "the report says exit code 1, but it was 0"
+
+
+def test_ids_are_made_printable_and_long_ones_stay_apart() -> None:
+    assert sealed.clean_id("a\nb\x1b[31mc") == "a bc"
+    first, second = (sealed.clean_id("x" * 5000 + end) for end in "ab")
+    assert first != second
+    assert len(first) < 1100
+
+
+def test_names_and_keys_differ_from_room_to_room() -> None:
+    first, second = Secret(), Secret()
+    assert {first.key, first.report, first.module, first.must_pass, first.must_fail}.isdisjoint(
+        {second.key, second.report, second.module, second.must_pass, second.must_fail}
+    )
