@@ -97,9 +97,29 @@ class Reason(StrEnum):
     NO_TESTS = "no_tests"
     NO_ROOM = "no_room"
     STORAGE_FULL = "storage_full"
+    TIME_SPENT = "time_spent"
     INTERRUPTED = "interrupted"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal_error"
+
+
+#: Where a run ends, by reason; every reason that is not here ends as `failed`.
+_END_STATES = {
+    Reason.READY: RunState.OPEN,
+    Reason.DRY_RUN: RunState.OPEN,
+    Reason.UNCLEAR: RunState.NEEDS_HUMAN,
+    Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
+    Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
+    Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
+    Reason.REFUSED: RunState.DECLINED,
+    Reason.POLICY: RunState.DECLINED,
+    Reason.INTERRUPTED: RunState.CANCELLED,
+}
+
+
+def end_state(reason: Reason) -> RunState:
+    """Return the state in which a run with this reason ends."""
+    return _END_STATES.get(reason, RunState.FAILED)
 
 
 class Run(Record):
@@ -241,8 +261,6 @@ class Plan(Record):
     """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     """In words, in order."""
-    paths: tuple[str, ...]
-    """Existing files the recipe means to edit; new files come on top."""
 
 
 class Contract(Record):

@@ -9,6 +9,7 @@ AgentError
       ConfigInvalid     its configuration file has an error
     EnvironmentFailed its Python or its dependencies cannot be had
     EditFailed        the edit could not be made as asked
+    TimeSpent         the run has used the minutes it was given
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
   TransientError    try the step again later
     SandboxLost       the room ended without a word of its own
@@ -119,6 +120,12 @@ def _in_words(finding: Finding) -> str:
     line = f":{finding.line}" if finding.line is not None else ""
     place = f" {finding.path}{line}" if finding.path else ""
     return f"{finding.rule}:{place} {finding.message} {finding.fix}"
+
+
+class TimeSpent(RunStopped):
+    """The run has used the minutes it was given."""
+
+    reason = Reason.TIME_SPENT
 
 
 class TransientError(AgentError):

@@ -11,13 +11,13 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 class Ledger:
     """Events of one run, in a file."""
 
     def __init__(self, path: Path, run_id: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._run_id = run_id
         self._previous = hashlib.sha256(run_id.encode()).hexdigest()
@@ -45,11 +45,16 @@ class Ledger:
 
 
 def verify(path: Path, run_id: str) -> Iterator[str]:
-    """Yield what is wrong with a ledger: lines that do not follow from the one before."""
+    """Yield what is wrong with a ledger: lines changed, missing, repeated, or cut off its end."""
     previous = hashlib.sha256(run_id.encode()).hexdigest()
     seen: set[tuple[str, int, int]] = set()
+    event: dict[str, Any] = {}
     for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
-        event = json.loads(line)
+        try:
+            event = json.loads(line)
+        except ValueError:
+            yield f"line {number} is not JSON"
+            return
         if event["previous"] != previous:
             yield f"line {number} does not follow from line {number - 1}"
         key = (event["step"], event["attempt"], event["number"])
@@ -57,3 +62,5 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
             yield f"line {number} repeats {key}"
         seen.add(key)
         previous = hashlib.sha256(line.encode()).hexdigest()
+    if event.get("event") != "ended":
+        yield "the end of the run is missing"

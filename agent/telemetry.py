@@ -7,6 +7,7 @@ events carry the run id.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import singledispatch
 from pathlib import Path
@@ -33,10 +34,13 @@ def configure(*, verbose: bool) -> None:
 
 
 class RunLog:
-    """The full log of one run; every line is on disk before the next thing happens."""
+    """The full log of one run, written as things happen.
+
+    A log that cannot be written (the disk is full) does not end the run by itself; the ledger,
+    which must be whole, does.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
 
     def line(self, text: str) -> None:
@@ -50,7 +54,10 @@ class RunLog:
             self._append(f"---- {name}\n{told.rstrip()}\n----\n")
 
     def _append(self, text: str) -> None:
-        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        with (
+            suppress(OSError),
+            self.path.open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             file.write(text)
 
 

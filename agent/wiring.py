@@ -8,6 +8,7 @@ from collections.abc import Callable
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.local_forge import LocalForge
 from agent.adapters.package_index import SimpleIndex
+from agent.errors import SettingsInvalid
 from agent.services import Services
 from agent.settings import Settings
 
@@ -22,7 +23,13 @@ def local(settings: Settings, say: Callable[[str], None]) -> Services:
     # Rooms run as another user: what is laid out for them must be readable, whatever the shell's
     # umask was.
     os.umask(0o022)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_HOME: {settings.home} cannot be made ({problem.strerror}). Name a folder"
+            " that you may write to."
+        ) from problem
     return Services(
         settings=settings,
         forge=LocalForge(settings.home / "runs"),

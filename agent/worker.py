@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Protocol, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
 
-from agent import workflow, worktree
-from agent.domain import Outcome, Reason, Run, RunState, Ticket
+from agent import telemetry, workflow, worktree
+from agent.domain import Contract, Outcome, Reason, Run, Ticket, end_state
 from agent.errors import (
     AgentError,
-    PermanentError,
     PolicyRefused,
     RunStopped,
     SandboxMissing,
+    SettingsInvalid,
     StorageFull,
+    TimeSpent,
 )
 from agent.ledger import Ledger
 from agent.publishing import text
@@ -35,16 +40,10 @@ T = TypeVar("T")
 
 _log = structlog.get_logger()
 
-#: Where a run ends, by reason; everything else is `failed`.
-_END_STATES = {
-    Reason.UNCLEAR: RunState.NEEDS_HUMAN,
-    Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
-    Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
-    Reason.POLICY: RunState.NEEDS_HUMAN,
-    Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
-    Reason.REFUSED: RunState.DECLINED,
-    Reason.INTERRUPTED: RunState.CANCELLED,
-}
+#: Steps whose effect others can see: once begun they are brought to their end.
+_FINISHED = frozenset({"publish"})
+#: Larger results stand in the ledger by their digest alone.
+_LEDGER_BYTES = 64 * 1024
 
 
 class Watcher(Protocol):
@@ -60,22 +59,35 @@ class Watcher(Protocol):
 
 
 class DirectStep:
-    """The `step` port without an engine: a plain call, timed and recorded."""
+    """The `step` port without an engine: a plain call, timed, bounded and recorded."""
 
-    def __init__(self, run: Run, ledger: Ledger, log: RunLog, watcher: Watcher) -> None:
-        self._run = run
+    def __init__(
+        self, run: Run, ledger: Ledger, log: RunLog, watcher: Watcher, *, max_minutes: int
+    ) -> None:
         self._ledger = ledger
         self._log = log
         self._watcher = watcher
+        self._most_minutes = max_minutes
+        self._minutes = max_minutes
+        self._begun = time.monotonic()
         self.seconds: dict[str, float] = {}
         """Duration of each step so far, by name, in order."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
-        """Do the work now; a name may occur only once in a run."""
+        """Do the work now; a name may occur only once in a run.
+
+        Raises:
+            TimeSpent: The run has used its minutes, and this step would cost more.
+        """
         if name in self.seconds:
             raise AssertionError(f"step name used twice: {name}")
+        if name not in _FINISHED and time.monotonic() - self._begun > self._minutes * 60:
+            raise TimeSpent(
+                f"The run has used its {self._minutes} minutes (limits.minutes) before the step"
+                f" {name!r}. Allow more, or make the checks quicker."
+            )
         self.seconds[name] = 0.0
         self._ledger.append(name, 1, 1, "started", at=round(time.time(), 3))
         self._log.line(f"[{name}]")
@@ -83,25 +95,50 @@ class DirectStep:
         begun = time.monotonic()
         ok = False
         try:
-            result = work(*args)
+            with _uninterrupted() if name in _FINISHED else nullcontext():
+                result = work(*args)
             ok = True
         finally:
             self.seconds[name] = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, self.seconds[name], ok=ok)
             if not ok:
                 self._ledger.append(name, 1, 2, "failed", seconds=self.seconds[name])
+        self._record(name, result)
+        return result
+
+    def _record(self, name: str, result: object) -> None:
         # What a step returns must survive a process: it is JSON, and its digest is on record.
         as_json = TypeAdapter(type(result)).dump_json(result) if result is not None else b"null"
-        digest = hashlib.sha256(as_json).hexdigest()
-        self._ledger.append(name, 1, 2, "done", seconds=self.seconds[name], result_sha256=digest)
+        facts: dict[str, object] = {"result_sha256": hashlib.sha256(as_json).hexdigest()}
+        if len(as_json) <= _LEDGER_BYTES:
+            facts["result"] = json.loads(as_json)
+        self._ledger.append(name, 1, 2, "done", seconds=self.seconds[name], **facts)
         self._log.result(name, result)
         if isinstance(result, Ticket):
             self.ticket = result
-        return result
+        if isinstance(result, Contract):
+            self._minutes = min(result.config.limits.minutes, self._most_minutes)
 
 
-def carry(run: Run, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
-    """Run the workflow and give every ending a reason, a sentence and a text."""
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C come too late: what is being handed over is handed over whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog) -> Outcome:
+    """Run the workflow and give every ending a reason, a sentence and a text.
+
+    Raises:
+        SettingsInvalid: The operator's settings are wrong; the run says nothing of the ticket.
+    """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         try:
             outcome = workflow.resolve_ticket(run, step, svc)
@@ -115,34 +152,39 @@ def carry(run: Run, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
             outcome = _stopped(run, stop.reason, stop.message)
             if isinstance(stop, PolicyRefused):
                 outcome = outcome.model_copy(update={"findings": stop.findings})
+        except SettingsInvalid:
+            raise
         except SandboxMissing as problem:
             outcome = _stopped(run, Reason.NO_ROOM, problem.message)
         except StorageFull as problem:
             outcome = _stopped(run, Reason.STORAGE_FULL, problem.message)
-        except PermanentError:
-            raise
         except AgentError as problem:
             outcome = _stopped(run, Reason.UNAVAILABLE, problem.message)
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 outcome = _unexpected(run, problem, log)
             else:
-                outcome = _stopped(
-                    run,
-                    Reason.STORAGE_FULL,
-                    f"The disk of {svc.settings.home} is full. Free space there, for example with"
-                    " `mergewright env prune --all`, and run again.",
-                )
+                outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc))
         except Exception as problem:  # noqa: BLE001  a run never ends without a word
             outcome = _unexpected(run, problem, log)
         finally:
             worktree.remove(svc.base_folder(run).parent)
-    return _with_text(run, outcome, step, svc, log)
+    outcome = _with_text(run, outcome, step, svc, log)
+    _close(outcome, ledger, log)
+    return outcome
+
+
+def full_disk(svc: Services) -> str:
+    """Say what to do about a full disk."""
+    home = svc.settings.home
+    return (
+        f"The disk of {home} is full. Free space there: `mergewright env prune --all` removes"
+        f" environments; {home / 'mirrors'} and {home / 'baselines'} are caches as well."
+    )
 
 
 def _stopped(run: Run, reason: Reason, sentence: str) -> Outcome:
-    state = _END_STATES.get(reason, RunState.FAILED)
-    return Outcome(run_id=run.run_id, state=state, reason=reason, sentence=sentence)
+    return Outcome(run_id=run.run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
 
 def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:
@@ -157,15 +199,27 @@ def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:
 
 
 def _with_text(run: Run, outcome: Outcome, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
-    """Give a run that stopped its text, and close the log."""
-    log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+    """Give a run that stopped its text."""
     if outcome.pull_request_text is not None:
         return outcome
     words = text.stopped(outcome, step.ticket, str(log.path))
     outcome = outcome.model_copy(update={"pull_request_text": words, "log": str(log.path)})
     try:
         return svc.forge.deliver(run, outcome)
-    except OSError as problem:
+    except OSError:
         # A full disk may have been the reason; the words still reach the caller.
-        log_path = f"{log.path} (the text could not be written: {problem.strerror})"
-        return outcome.model_copy(update={"log": log_path})
+        return outcome
+
+
+def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
+    """Write the end into log and ledger; a ledger without it was cut short."""
+    for comparison in outcome.checks:
+        log.line(telemetry.tell_comparison(comparison))
+    for finding in outcome.findings:
+        log.line(telemetry.tell_finding(finding))
+    log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+    facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
+    try:
+        ledger.append("run", 1, 1, "ended", outcome=facts)
+    except OSError as problem:
+        _log.warning("the ledger has no end", error=repr(problem))

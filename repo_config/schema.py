@@ -122,7 +122,8 @@ class LimitsSection(Section):
     """What a run may use."""
 
     minutes: int = Field(default=30, ge=1)
-    """From start to decision."""
+    """From start to decision. Looked at between the steps of a run; a step that has begun is
+    bounded by limits of its own, such as checks.tests.minutes."""
 
 
 class PullRequestSection(Section):

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.domain import Comparison, Outcome, Status
+from agent.domain import Comparison, Outcome, Reason, Status
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
 _LISTED = 5
@@ -15,7 +15,8 @@ _LISTED = 5
 def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
     """Build the object that `--json` prints."""
     return {
-        "outcome": outcome.state.value,
+        # A dry run opens nothing, so it must not be taken for one that did.
+        "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
         "reason": outcome.reason.value,
         "sentence": outcome.sentence,
         "branch": outcome.branch,

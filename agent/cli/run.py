@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
 import time
@@ -16,6 +17,7 @@ from agent import settings, telemetry, wiring, worker
 from agent.cli import result
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Reason, Run
+from agent.errors import SettingsInvalid, StorageFull
 from agent.ledger import Ledger
 
 
@@ -99,8 +101,7 @@ def new_run(
 def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return its outcome and the seconds by step."""
     loaded = settings.load()
-    folder = loaded.home / "runs" / request.run_id
-    log = telemetry.RunLog(folder / "run.log")
+    log = telemetry.RunLog(loaded.home / "runs" / request.run_id / "run.log")
     with Progress(console) as progress:
 
         def say(line: str) -> None:
@@ -108,6 +109,15 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
             progress.said(line)
 
         services = wiring.local(loaded, say)
-        ledger = Ledger(folder / "ledger.jsonl", request.run_id)
-        step = worker.DirectStep(request, ledger, log, progress)
-        return worker.carry(request, step, services, log), step.seconds
+        try:
+            log.path.parent.mkdir(parents=True)
+        except OSError as problem:
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(worker.full_disk(services)) from problem
+            raise SettingsInvalid(
+                f"MERGEWRIGHT_HOME: {log.path.parent} cannot be made ({problem.strerror}). Name a"
+                " folder that you may write to."
+            ) from problem
+        ledger = Ledger(log.path.with_name("ledger.jsonl"), request.run_id)
+        step = worker.DirectStep(request, ledger, log, progress, max_minutes=loaded.max_minutes)
+        return worker.carry(request, step, services, ledger, log), step.seconds

@@ -72,13 +72,6 @@ def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Co
 # --- rows -------------------------------------------------------------------------------------
 
 
-def _blocked(facts: Facts) -> str | None:
-    for finding in facts.cleared.findings:
-        if finding.severity is Severity.BLOCK:
-            return f"The rule {finding.rule} forbids the change: {finding.path} {finding.message}"
-    return None
-
-
 def _new_failures(facts: Facts) -> str | None:
     failing = [check for check in facts.compared if check.new_failures]
     if not failing:
@@ -162,7 +155,6 @@ def _ready(facts: Facts) -> str:
 
 #: The decision table: the first row that holds decides.
 TABLE: tuple[Row, ...] = (
-    Row("a rule of the repository forbids the change", Reason.POLICY, _blocked),
     Row(
         "a test or a finding fails that did not fail on base",
         Reason.NEW_FAILURES,

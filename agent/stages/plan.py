@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from agent import worktree
-from agent.domain import Checkout, Contract, Decision, Plan, Run, Ticket
+from agent.domain import (
+    Change,
+    ChangedFile,
+    Checkout,
+    Contract,
+    Decision,
+    Plan,
+    Run,
+    Severity,
+    Ticket,
+)
+from agent.editing.tree import WorkTree
+from agent.errors import PolicyRefused
+from agent.policy import paths
 from agent.recipes import registry
 from agent.services import Services
 
@@ -21,10 +34,30 @@ def settle(
     Raises:
         TicketUnclear: Facts are missing or wrong; every question at once.
         RequestRefused: The ticket asks for what cannot be done.
+        PolicyRefused: It needs a file that only people change.
     """
     tree = worktree.open_tree(base, svc.base_folder(run))
     recipe = registry.by_name(decision.recipe)
-    return recipe.settle(ticket, tree, contract.config, contract.project)
+    parameters = recipe.settle(ticket, tree, contract.config, contract.project)
+    _require_open(recipe.touches(parameters), tree, base, contract)
+    return parameters
+
+
+def _require_open(
+    touched: tuple[str, ...], tree: WorkTree, base: Checkout, contract: Contract
+) -> None:
+    """Hold the files that will be edited against the scope, before anything costly is started."""
+    contents = {path: tree.read(path) for path in touched}
+    planned = Change(
+        base_commit=base.commit,
+        files=tuple(
+            ChangedFile(path=path, before=content, after=content)
+            for path, content in contents.items()
+        ),
+    )
+    found = tuple(paths.check(planned, contract.config, contract.project, tree))
+    if any(finding.severity is Severity.BLOCK for finding in found):
+        raise PolicyRefused(found)
 
 
 def draft(decision: Decision, parameters: str) -> Plan:
@@ -35,5 +68,4 @@ def draft(decision: Decision, parameters: str) -> Plan:
         title=recipe.title(parameters),
         parameters=parameters,
         steps=recipe.steps(parameters),
-        paths=recipe.touches(parameters),
     )

@@ -17,9 +17,9 @@ from agent.domain import (
     Reason,
     Record,
     ReviewNotes,
-    RunState,
     Ticket,
     Verdict,
+    end_state,
 )
 from agent.publishing import commits, text
 from agent.services import Services
@@ -41,19 +41,18 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     """Make the branch if the verdict allows it, and hand the text over either way."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     branch = commit = None
-    if decided.verdict.publish:
+    if decided.verdict.publish and not run.dry_run:
         message = commits.message(
             decided.plan.title, decided.plan.steps, base.subjects, decided.ticket.ticket_id
         )
         commit = worktree.commit(base, change, message, date=run.started)
-        if not run.dry_run:
-            wanted = commits.branch(
-                prepared.contract.config.pull_request.branch_prefix,
-                decided.ticket.ticket_id,
-                decided.plan.title,
-            )
-            branch = worktree.deliver(base, commit, wanted)
-            svc.say(f"branch {branch} at {commit[:12]}")
+        wanted = commits.branch(
+            prepared.contract.config.pull_request.branch_prefix,
+            decided.ticket.ticket_id,
+            decided.plan.title,
+        )
+        branch = worktree.deliver(base, commit, wanted)
+        svc.say(f"branch {branch} at {commit[:12]}")
     log_path = svc.run_folder(run) / "run.log"
     evidence = text.Evidence(
         prepared=prepared,
@@ -73,12 +72,13 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         log_path=str(log_path),
     )
     words = text.pull_request(evidence) if decided.verdict.publish else text.withheld(evidence)
+    reason = decided.verdict.reason
+    if decided.verdict.publish and run.dry_run:
+        reason = Reason.DRY_RUN
     outcome = Outcome(
         run_id=run.run_id,
-        state=RunState.OPEN if decided.verdict.publish else RunState.FAILED,
-        reason=Reason.DRY_RUN
-        if decided.verdict.publish and run.dry_run
-        else decided.verdict.reason,
+        state=end_state(reason),
+        reason=reason,
         sentence=decided.verdict.sentence,
         branch=branch,
         commit=commit,

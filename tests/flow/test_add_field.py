@@ -57,6 +57,7 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
     assert sample.git("rev-parse", "main").strip() in ended.text
     assert "[base] tests: passed" in ended.log
     assert "[head] tests: passed" in ended.log
+    assert "tests: base passed, head passed, 0 new" in ended.log
     folder = Path(ended.result["log"]).parent
     assert list(verify(folder / "ledger.jsonl", folder.name)) == []
     assert (folder / "pull_request.md").read_text() == ended.text
@@ -83,8 +84,11 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
 def test_a_dry_run_makes_no_branch(sample, run):
     ended = run(sample.path, TICKET.read_text(), "--dry-run")
     assert ended.exit_code == 0
+    assert ended.result["outcome"] == "dry_run"
     assert ended.result["reason"] == "dry_run"
     assert ended.result["branch"] is None
+    assert ended.result["commit"] is None
+    assert "git apply change.diff" in ended.text
     assert sample.branches() == ["main"]
 
 

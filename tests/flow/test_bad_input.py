@@ -314,6 +314,50 @@ def test_no_room_is_refused_with_the_command_that_installs_one(sample, store, tm
     assert sample.branches() == ["main"]
 
 
+def test_files_for_people_are_declined_before_anything_is_built(sample, run):
+    sample.write(".github/mergewright.yml", 'scope: {human_only: ["shop/models.py"]}\n')
+    sample.commit()
+    ended = run(sample.path, PROSE)
+    refused(sample, ended, "policy", "shop/models.py", "human_only")
+    assert ended.result["outcome"] == "declined"
+    assert "environment" not in ended.result["seconds"]
+
+
+def test_a_umask_that_shuts_others_out_does_no_harm(sample, home, tmp_path):
+    path = tmp_path / "ticket.md"
+    path.write_text(TICKET.read_text())
+    done = subprocess.run(
+        [
+            *("sh", "-c", 'umask 077; exec "$@"', "sh", sys.executable, "-m", "agent", "run"),
+            *("--repo", str(sample.path), "--ticket", str(path), "--dry-run"),
+        ],
+        env={**os.environ, "MERGEWRIGHT_HOME": str(home / "made" / "here")},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_clear_line(sample, tmp_path):
+    path = tmp_path / "ticket.md"
+    path.write_text(TICKET.read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "run", "--repo", str(sample.path), "--ticket", str(path)],
+        env={**os.environ, "MERGEWRIGHT_HOME": "/proc/nope"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("mergewright: MERGEWRIGHT_HOME: /proc/nope cannot be made")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("stage", ["environment", "baseline", "checks 1"])
 def test_an_interrupt_leaves_nothing_half_done(sample, run, store, tmp_path, stage):
     misbehaving(sample, "import time\n\n\ndef test_slow():\n    time.sleep(2)\n")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from threading import Event
+from typing import Any
 
 import pytest
 import uv
@@ -797,15 +797,8 @@ def test_a_project_in_a_folder_is_started_there(workshop: Workshop) -> None:
     django = DjangoProject(
         settings_module="proj.settings", manage="backend/manage.py", python_path=("backend",)
     )
-    report = workshop.measure(
-        workshop.site(
-            files,
-            framework="django",
-            test_runner="django",
-            test_script="backend/manage.py",
-            django=django,
-        )  # fmt: skip
-    )
+    detected = {**MANAGED, "test_script": "backend/manage.py", "django": django}
+    report = workshop.measure(workshop.site(files, **detected))
     ran = [result for result in report.results if result.status is not Status.ABSENT]
     assert [result.status for result in ran] == [Status.PASSED] * 3, ran
     assert ran[-1].command == ("env", "-C", "backend", "python", "manage.py", "test")

@@ -86,18 +86,23 @@ class ChangedFile:
     same_mode: bool
 
     @property
-    def lines_replaced(self) -> int:
-        """Lines of before that are no longer there as they were."""
+    def replaced(self) -> list[bytes]:
+        """Lines of before that are no longer there as they were; `pass` gives way to a field."""
         matcher = difflib.SequenceMatcher(
             None, self.before.splitlines(True), self.after.splitlines(True), autojunk=False
         )
-        return sum(end - start for tag, start, end, *_ in matcher.get_opcodes() if tag != "equal")
+        return [
+            line
+            for tag, start, end, *_ in matcher.get_opcodes()
+            for line in matcher.a[start:end]
+            if tag != "equal" and line.strip() != b"pass"
+        ]
 
     @property
-    def only_inserted(self) -> bool:
-        """Whether every byte of before is still there, in the same order."""
+    def only_longer(self) -> bool:
+        """Whether all bytes of the lines that are not as before are still there, in order."""
         rest = iter(self.after)
-        return all(byte in rest for byte in self.before)
+        return all(byte in rest for byte in b"".join(self.replaced))
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ WISHES = (
         "DecimalField",
         {"max_digits": "8", "decimal_places": "2", "null": "False"},
         "1.50",
-        _form("handling_fee", "DecimalField", "max_digits=8, decimal_places=2", "1.50"),
+        _form("handling_fee", "DecimalField", "max_digits=8, decimal_places=2, default=1.50"),
     ),
     Wish(
         "handled_by",

@@ -9,7 +9,7 @@ def filled(path):
     ledger = Ledger(path, "run-1")
     ledger.append("triage", 1, 1, "started")
     ledger.append("triage", 1, 2, "done", seconds=0.1)
-    ledger.append("checkout", 1, 1, "started")
+    ledger.append("run", 1, 1, "ended")
     return path
 
 
@@ -28,6 +28,18 @@ def test_a_missing_line_shows(tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[2]]) + "\n")
     assert list(verify(path, "run-1")) == ["line 2 does not follow from line 1"]
+
+
+def test_a_missing_end_shows(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    assert list(verify(path, "run-1")) == ["the end of the run is missing"]
+
+
+def test_a_line_cut_short_shows(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    path.write_text(path.read_text()[:-20])
+    assert list(verify(path, "run-1")) == ["line 3 is not JSON"]
 
 
 def test_a_ledger_of_another_run_does_not_verify(tmp_path):

@@ -107,7 +107,7 @@ def copy_tree(source: str, target: str) -> None:
     """Copy the work tree with modes, times and links."""
     copier = next((path for path in ("/usr/bin/cp", "/bin/cp") if os.path.exists(path)), None)
     if copier is None:
-        import shutil  # noqa: PLC0415 - a room opens in 40 ms; most have cp
+        import shutil
 
         try:
             shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
@@ -325,7 +325,7 @@ def lay_out(order: Order) -> dict[str, str]:
             raise SetupError(text) from problem
     environ = dict(order["environ"])
     if order["proxy"] is not None:
-        import relay  # noqa: PLC0415 - only fetch rooms have one
+        import relay
 
         address = "http://127.0.0.1:%d" % relay.start(order["proxy"], keep_only)
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

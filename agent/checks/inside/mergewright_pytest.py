@@ -13,9 +13,8 @@ import os
 import types
 import unittest
 
-import pytest
-
 import mergewright_report
+import pytest
 
 _order = None
 _report = None
@@ -33,7 +32,7 @@ def begin(order, report):
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Say how this run was asked for; in a worker, take the order from its controller."""
-    global _order
+    global _order  # noqa: PLW0603 - a plugin is a module
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         _order = workerinput["mergewright"]

@@ -208,11 +208,6 @@ def test_switched_off_tests_do_not_excuse_other_failures():
     assert verdict.reason is Reason.NEW_FAILURES
 
 
-def test_a_blocking_finding_withholds_even_if_it_got_this_far():
-    verdict = weigh(suite(), findings=(finding(Severity.BLOCK),))
-    assert verdict.reason is Reason.POLICY
-
-
 def test_the_worst_reason_comes_first():
     red = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))
     unproved = tool("lint", verdict=UNVERIFIED, reason="a")
