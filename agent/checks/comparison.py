@@ -41,19 +41,37 @@ def _absent(name: str) -> CheckResult:
 def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     is_tests = name.removesuffix(BASE_RULES) == check.TESTS
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
+    if unproved := _unproved(before, after):
+        # Neither what is new nor what is gone can be told from a side that says nothing.
+        nothing = {"new_failures": (), "gone": (), "unmatched": (), "added": ()}
+        return found.model_copy(
+            update={"verdict": Status.UNVERIFIED, "reason": unproved, **nothing}
+        )
+    if _as_a_whole(after):
+        # Tests that were not reached are not gone.
+        found = found.model_copy(update={"gone": (), "unmatched": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
 
 
-def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tuple[Status, str]:
+def _unproved(before: CheckResult, after: CheckResult) -> str:
+    """Say which side proves nothing, and why."""
     for side, result in (("base", before), ("the change", after)):
         if result.status is Status.UNVERIFIED:
-            return Status.UNVERIFIED, f"on {side}: {result.reason}"
+            return f"on {side}: {result.reason}"
+    if _as_a_whole(before) and _as_a_whole(after):
+        return f"on base and with the change: {after.reason}"
+    if _as_a_whole(before) and after.status is Status.FAILED:
+        return (
+            f"it fails with the change, and on base it could not be held against: {before.reason}"
+        )
+    return ""
+
+
+def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tuple[Status, str]:
     if after.status is Status.ABSENT:
         why = f": {after.reason}" if after.reason else ""
         return Status.FAILED, f"the check is there on base and no longer with the change{why}"
-    if _as_a_whole(after) and _as_a_whole(before):
-        return Status.UNVERIFIED, f"on base and with the change: {after.reason}"
     if _as_a_whole(after):
         return Status.FAILED, after.reason
     if found.new_failures or found.gone:

@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.rule import Rule
 
-from agent import cleaning, worktree
+from agent import cleaning
 from agent.cli import result, run
+from agent.domain import Reason
 
 
 def demo(
@@ -25,18 +26,20 @@ def demo(
     """Run the ticket "add a field" on a sample Django project: branch, diff, checks, text."""
     folder = Path(tempfile.mkdtemp(prefix="mergewright-demo-"))
     try:
-        outcome = _play(folder, as_json=as_json)
+        exit_code = _play(folder, as_json=as_json)
     finally:
         if keep:
             Console(stderr=True).print(f"kept: {folder}", soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    raise typer.Exit(0 if outcome else 1)
+    raise typer.Exit(exit_code)
 
 
-def _play(folder: Path, *, as_json: bool) -> bool:
+def _play(folder: Path, *, as_json: bool) -> int:
     from rich.markdown import Markdown
     from rich.syntax import Syntax
+
+    from agent import worktree
 
     sample = resources.files("agent.demo")
     repository, ticket = folder / "corner-shop", folder / "ticket.md"
@@ -54,19 +57,19 @@ def _play(folder: Path, *, as_json: bool) -> bool:
     outcome, seconds = run.carry(request, Console(stderr=True, quiet=as_json))
     if as_json:
         print(json.dumps(result.as_json(outcome, seconds), indent=2))
-        return outcome.done
+        return result.exit_code(outcome)
     if outcome.branch and outcome.commit:
         out.print(Rule(f"branch {outcome.branch}"))
         shown = worktree.show(repository, outcome.commit)
         out.print(
             Syntax(cleaning.terminal(shown), "diff", background_color="default", word_wrap=True)
         )
-    if outcome.pull_request_text:
+    if outcome.pull_request_text and outcome.reason is not Reason.INTERRUPTED:
         out.print(Rule("pull-request text"))
         out.print(Markdown(_folded(outcome.pull_request_text)))
     out.print(Rule("result"))
     result.show(outcome, seconds, out)
-    return outcome.done
+    return result.exit_code(outcome)
 
 
 def _folded(text: str) -> str:

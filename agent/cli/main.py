@@ -53,7 +53,3 @@ def main() -> None:
     except KeyboardInterrupt:
         print("mergewright: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -12,6 +12,13 @@ _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "ye
 _LISTED = 5
 
 
+def exit_code(outcome: Outcome) -> int:
+    """Return what the process ends with: 0 done, 1 not done, 130 interrupted."""
+    if outcome.reason is Reason.INTERRUPTED:
+        return 130
+    return 0 if outcome.done else 1
+
+
 def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
     """Build the object that `--json` prints."""
     return {
@@ -76,7 +83,9 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
 
 def check_table(checks: tuple[Comparison, ...]) -> Table:
     """Lay the checks out, base against head."""
-    table = Table("check", "base", "head", "new failures", "verdict", "seconds", show_edge=False)
+    table = Table(show_edge=False)
+    for heading in ("check", "base", "with the change", "new failures", "verdict"):
+        table.add_column(heading, no_wrap=heading == "check")
     for check in checks:
         colour = _COLOURS.get(check.verdict, "white")
         table.add_row(
@@ -85,7 +94,6 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
             _words(check, check.head, check.head_count, check.head_failures),
             str(len(check.new_failures)),
             f"[{colour}]{check.verdict.value}[/]",
-            f"{check.seconds:.1f}",
         )
     return table
 

@@ -13,19 +13,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent import settings, telemetry, wiring, worker
+from agent import settings, telemetry
 from agent.cli import result
 from agent.cli.progress import Progress
-from agent.domain import Outcome, Reason, Run
+from agent.domain import Outcome, Run
 from agent.errors import SettingsInvalid, StorageFull
 from agent.ledger import Ledger
 
 
 def run(
-    repo: Annotated[
-        Path,
-        typer.Option("--repo", help="The repository.", exists=True, file_okay=False, metavar="DIR"),
-    ],
     ticket: Annotated[
         Path,
         typer.Option(
@@ -37,6 +33,10 @@ def run(
             metavar="FILE",
         ),
     ],
+    repo: Annotated[
+        Path,
+        typer.Option("--repo", help="The repository.", exists=True, file_okay=False, metavar="DIR"),
+    ] = Path(),
     config: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +67,7 @@ def run(
         print(json.dumps(result.as_json(outcome, seconds), indent=2))
     else:
         result.show(outcome, seconds, Console())
-    if outcome.reason is Reason.INTERRUPTED:
-        raise typer.Exit(130)
-    raise typer.Exit(0 if outcome.done else 1)
+    raise typer.Exit(result.exit_code(outcome))
 
 
 def new_run(
@@ -100,6 +98,9 @@ def new_run(
 
 def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return its outcome and the seconds by step."""
+    # Only a run needs the stages and all that they stand on; other commands start without.
+    from agent import wiring, worker
+
     loaded = settings.load()
     log = telemetry.RunLog(loaded.home / "runs" / request.run_id / "run.log")
     with Progress(console) as progress:
@@ -110,7 +111,9 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
 
         services = wiring.local(loaded, say)
         try:
-            log.path.parent.mkdir(parents=True)
+            # Tickets, diffs and logs of private code are nobody else's business.
+            log.path.parent.parent.mkdir(exist_ok=True, mode=0o700)
+            log.path.parent.mkdir(mode=0o700)
         except OSError as problem:
             if problem.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull(worker.full_disk(services)) from problem

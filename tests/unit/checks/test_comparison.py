@@ -128,6 +128,28 @@ def test_a_check_that_fails_as_a_whole_says_why() -> None:
     assert (found.verdict, found.reason) == (Status.PASSED, "on base: no tests were collected")
 
 
+def test_what_a_side_that_proves_nothing_lacks_is_neither_new_nor_gone() -> None:
+    nothing = suite_of(status=Status.UNVERIFIED, reason="no report")
+    for before, after in ((nothing, suite_of("a=failed")), (suite_of("a"), nothing)):
+        found = compare(before, after)
+        assert (found.verdict, found.new_failures, found.gone) == (Status.UNVERIFIED, (), ())
+
+
+def test_tests_that_a_limit_kept_from_running_are_not_gone() -> None:
+    ended = suite_of("a", status=Status.FAILED, reason="ended after 10 minutes")
+    found = compare(suite_of("a", "b"), ended)
+    assert (found.verdict, found.reason, found.gone) == (
+        Status.FAILED, "ended after 10 minutes", (),
+    )  # fmt: skip
+
+
+def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
+    ended = suite_of(status=Status.FAILED, reason="ended after 10 minutes")
+    found = compare(ended, suite_of("a=failed"))
+    assert (found.verdict, found.new_failures) == (Status.UNVERIFIED, ())
+    assert found.reason.endswith("ended after 10 minutes")
+
+
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
     assert comparison.compare(report("base", absent), report("head", absent)) == ()
