@@ -325,7 +325,8 @@ class CheckItem(Record):
     item_id: str
     """Stable between base and head: no line numbers."""
     outcome: str
-    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`."""
+    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, for a
+    system check below error `warning`, for a comment that hides findings `muted`."""
     text: str = ""
     """What went wrong, cut to the essential."""
     place: str = ""
