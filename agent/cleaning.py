@@ -22,6 +22,8 @@ _ESCAPE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MENTION = re.compile(r"(?<![\w`/])@(?=[A-Za-z0-9])")
+_REFERENCE = re.compile(r"(?<![\w&])(#|GH-)(?=\d)|(?<=\w)#(?=\d)")
+_ADDRESS = re.compile(r"\b(https?)(://)", re.IGNORECASE)
 _CLOSING = re.compile(
     r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?=[\w./-]*#\d|https?://)", re.IGNORECASE
 )
@@ -45,9 +47,17 @@ def incoming(text: str) -> tuple[str, tuple[str, ...]]:
     if len(kept) < len(visible):
         count = len(visible) - len(kept)
         removed.append(f"{count} invisible character{'s' * (count > 1)}")
-    return kept, tuple(removed)
+    lines = "\n".join(line.rstrip() for line in kept.split("\n"))
+    short, runs = _RUN.subn(lambda run: run[0][:_LONGEST_RUN], lines)
+    if runs:
+        removed.append(f"the rest of {runs} overlong run{'s' * (runs > 1)} of one sign")
+    return short, tuple(removed)
 
 
+#: No sign that is not a letter or digit says more by standing there forty times; patterns that
+#: look for headings, lists and sentences would only take longer.
+_LONGEST_RUN = 40
+_RUN = re.compile(r"([^\w\n])\1{39,}|\n{40,}")
 #: Control, format (zero-width, bidi, tags), surrogate, private use.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
@@ -59,12 +69,22 @@ def terminal(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
 
 
-def words(text: str) -> str:
-    """Make foreign words safe inside our Markdown: inert, and on one line."""
+def inert(text: str) -> str:
+    """Take the power out of foreign words, on one line: no mention, reference, link or closing.
+
+    For commit messages, which are no Markdown; `words` makes the same safe in Markdown.
+    """
     flat = " ".join(terminal(text).split())
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = _MENTION.sub("@\N{ZERO WIDTH SPACE}", flat)
     flat = _CLOSING.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}{found[2]}", flat)
+    flat = _ADDRESS.sub("\\1\N{ZERO WIDTH SPACE}\\2", flat)
+    return _REFERENCE.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", flat)
+
+
+def words(text: str) -> str:
+    """Make foreign words safe inside our Markdown: inert, and on one line."""
+    flat = inert(text)
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|!~])", r"\\\1", flat)
 
 
@@ -80,8 +100,10 @@ def code(text: str) -> str:
 
 def fenced(text: str, language: str = "") -> str:
     """Give foreign text as a code block whose fence is longer than any in it."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}{language}\n{terminal(text).rstrip()}\n{fence}"
+    # Measured on what will stand there: taking an escape out can join two runs.
+    shown = terminal(text).rstrip()
+    fence = "`" * max(3, _longest_run(shown) + 1)
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def cut(text: str, limit: int, *, where: str) -> str:

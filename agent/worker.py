@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import signal
@@ -15,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import structlog
@@ -141,7 +143,8 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         try:
-            outcome = workflow.resolve_ticket(run, step, svc)
+            with _own_trees(svc.base_folder(run).parent):
+                outcome = workflow.resolve_ticket(run, step, svc)
         except KeyboardInterrupt:
             outcome = _stopped(
                 run,
@@ -167,11 +170,39 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
                 outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc))
         except Exception as problem:  # noqa: BLE001  a run never ends without a word
             outcome = _unexpected(run, problem, log)
-        finally:
-            worktree.remove(svc.base_folder(run).parent)
     outcome = _with_text(run, outcome, step, svc, log)
     _close(outcome, ledger, log)
     return outcome
+
+
+@contextmanager
+def _own_trees(folder: Path) -> Iterator[None]:
+    """Hold the run's folder of work trees, and remove what killed runs left beside it."""
+    trees = folder.parent
+    trees.mkdir(exist_ok=True, mode=0o711)
+    with (trees / ".lock").open("w") as door:
+        # Behind the door a folder without a holder is a left-over, not one about to be held.
+        fcntl.flock(door, fcntl.LOCK_EX)
+        for other in trees.iterdir():
+            if other.is_dir():
+                _remove_unheld(other)
+        folder.mkdir(mode=0o711)
+        holder = (folder / ".held").open("w")
+        fcntl.flock(holder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        worktree.remove(folder)
+        holder.close()
+
+
+def _remove_unheld(folder: Path) -> None:
+    try:
+        with (folder / ".held").open("w") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    worktree.remove(folder)
 
 
 def full_disk(svc: Services) -> str:

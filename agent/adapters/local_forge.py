@@ -12,8 +12,6 @@ from agent.errors import RequestRefused
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
-_HEADING = re.compile(r"^#\s+(?P<title>.+?)\s*#*\s*$")
-_FRONT_TITLE = re.compile(r"\A---\n(?:.*\n)*?title:\s*(?P<title>.+)\n(?:.*\n)*?---\n")
 
 
 class LocalForge:
@@ -63,12 +61,16 @@ class LocalForge:
 
 def _split(text: str) -> tuple[str, str]:
     """Find the title: front matter, else the first line if it is a heading or stands alone."""
-    if front := _FRONT_TITLE.match(text):
-        return front["title"].strip().strip("\"'"), text[front.end() :].strip()
     lines = text.strip().split("\n")
+    if lines[0] == "---" and "---" in lines[1:]:
+        end = lines.index("---", 1)
+        for line in lines[1:end]:
+            key, colon, value = line.partition(":")
+            if colon and key.strip().lower() == "title":
+                return value.strip().strip("\"'"), "\n".join(lines[end + 1 :]).strip()
     first = lines[0].strip()
-    if heading := _HEADING.match(first):
-        return heading["title"], "\n".join(lines[1:]).strip()
+    if first.startswith(("# ", "#\t")):
+        return first[1:].strip().rstrip("#").rstrip(), "\n".join(lines[1:]).strip()
     if first.startswith("#"):
         # An issue form has no title of its own: its first heading is a question.
         return "", text.strip()

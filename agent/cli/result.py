@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent import cleaning
 from agent.domain import Comparison, Outcome, Reason, Status
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
@@ -62,23 +63,23 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
         console.print(check_table(outcome.checks))
     for check in outcome.checks:
         for item in check.new_failures[:_LISTED]:
-            console.print(f"  [red]new failure[/] {escape(check.name)}: {escape(item.item_id)}")
+            console.print(f"  [red]new failure[/] {_shown(check.name)}: {_shown(item.item_id)}")
         if len(check.new_failures) > _LISTED:
             console.print(f"  and {len(check.new_failures) - _LISTED} more")
     for finding in outcome.findings:
         place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
         console.print(
-            f"  {finding.severity.value} {finding.rule} {escape(place)}: {escape(finding.message)}"
+            f"  {finding.severity.value} {finding.rule} {_shown(place)}: {_shown(finding.message)}"
         )
     mark = "[bold green]done[/]" if outcome.done else "[bold red]not done[/]"
     console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
-    console.print(escape(outcome.sentence), soft_wrap=True)
+    console.print(_shown(outcome.sentence), soft_wrap=True)
     if outcome.branch:
-        console.print(f"branch  {escape(outcome.branch)}  {outcome.commit}", soft_wrap=True)
+        console.print(f"branch  {_shown(outcome.branch)}  {outcome.commit}", soft_wrap=True)
     if outcome.text_path:
-        console.print(f"text    {escape(outcome.text_path)}", soft_wrap=True)
+        console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
     if outcome.log:
-        console.print(f"log     {escape(outcome.log)}", soft_wrap=True)
+        console.print(f"log     {_shown(outcome.log)}", soft_wrap=True)
 
 
 def check_table(checks: tuple[Comparison, ...]) -> Table:
@@ -89,13 +90,18 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
     for check in checks:
         colour = _COLOURS.get(check.verdict, "white")
         table.add_row(
-            escape(check.name),
+            _shown(check.name),
             _words(check, check.base, check.base_count, check.base_failures),
             _words(check, check.head, check.head_count, check.head_failures),
             str(len(check.new_failures)),
             f"[{colour}]{check.verdict.value}[/]",
         )
     return table
+
+
+def _shown(text: str) -> str:
+    """Make foreign words safe for the terminal: no markup of ours, no escapes of theirs."""
+    return escape(cleaning.terminal(text))
 
 
 def _words(check: Comparison, status: Status, count: int, failures: int) -> str:

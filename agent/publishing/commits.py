@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from agent import cleaning
+
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
 _DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")
 _PAST = re.compile(
@@ -33,7 +35,8 @@ def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticke
     def usual(pattern: re.Pattern[str]) -> bool:
         return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
 
-    subject = title
+    # A message acts on GitHub as a text does: it can mention people and close issues.
+    subject = cleaning.inert(title)
     if usual(_PAST) or usual(_DJANGO):
         subject = _past(subject)
     if usual(_CONVENTIONAL):
@@ -46,7 +49,7 @@ def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticke
         subject += "."
     if len(subject) > _SUBJECT_LIMIT:
         subject = subject[: _SUBJECT_LIMIT - 1].rstrip() + "…"
-    body = "\n".join(f"- {step}" for step in steps)
+    body = "\n".join(f"- {cleaning.inert(step)}" for step in steps)
     return f"{subject}\n\n{body}\n" if body else f"{subject}\n"
 
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 #: What an issue form leaves behind where nothing was filled in.
 _UNANSWERED = frozenset({"", "_no response_", "no response"})
 
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?P<text>.*)$")
+_BOLD_LINE = re.compile(r"[ \t]*(?P<mark>\*\*|__)(?P<text>[^*_].*?):?(?P=mark):?[ \t]*$")
+#: Keys of front matter that say something about the ticket, not about what is to be done.
+_METADATA = frozenset(
+    "title about labels label assignees assignee milestone projects project author date created "
+    "updated status state priority number url id layout tags end".split()
+)
+_COLUMN_NAMES = frozenset(
+    ["", "key", "property", "setting", "fact", "item", "attribute", "what", "question", "option"]
+)
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})")
 _CHECKBOX = re.compile(r"[ \t]*[-*+][ \t]+\[(?P<mark>[ xX])\][ \t]+(?P<text>.*)$")
 _PAIR = re.compile(
@@ -40,9 +49,13 @@ class Document:
 
     entries: tuple[Entry, ...]
     prose: str
-    """Everything that is not an entry or code, in order."""
+    """Everything that is not an entry, a heading or code, in order."""
+    headings: tuple[str, ...]
+    """Headings, and bold lines that stand for one, that are no known key."""
+    fences: tuple[str, ...]
+    """Contents of fenced code."""
     code: tuple[str, ...]
-    """Contents of fences, and of inline code."""
+    """Contents of fences, and of inline code in prose and headings."""
 
 
 def key_of(text: str) -> str:
@@ -62,15 +75,23 @@ class _Reader:
         self._known = known
         self._entries: list[Entry] = []
         self._prose: list[str] = []
-        self._code: list[str] = []
+        self._headings: list[str] = []
+        self._fences: list[str] = []
 
     def read(self) -> Document:
         position = self._front_matter()
         while position < len(self._lines):
             position = self._block(position)
         prose = "\n".join(self._prose)
-        inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose)
-        return Document(tuple(self._entries), prose, tuple(self._code + inline))
+        spoken = "\n".join([*self._headings, prose])
+        inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", spoken)
+        return Document(
+            tuple(self._entries),
+            prose,
+            tuple(self._headings),
+            tuple(self._fences),
+            tuple(self._fences + inline),
+        )
 
     def _add(self, key: str, value: str, place: str) -> None:
         if value.strip().lower() not in _UNANSWERED:
@@ -92,22 +113,26 @@ class _Reader:
                 continue
             if key and self._known(key_of(key)):
                 self._add(key, value, f"“{key}” in the front matter")
+            elif key and key_of(key) not in _METADATA and value.strip():
+                self._prose += ["", f"{key}: {value}", ""]
             key, value = pair["key"], (pair["value"] or "").strip()
         return end + 1
 
     def _block(self, position: int) -> int:
         line = self._lines[position]
         if heading := _HEADING.match(line):
-            return self._heading(heading["text"], position + 1)
+            return self._heading(heading["text"].strip().rstrip("#").rstrip(), position + 1)
         if _FENCE.match(line):
             content, position = self._fence(position)
-            self._code.append(content)
+            self._fences.append(content)
             return position
         if line.lstrip().startswith("|"):
             return self._table(position)
         if box := _CHECKBOX.match(line):
             self._checkbox(box["text"], box["mark"])
             return position + 1
+        if bold := _BOLD_LINE.match(line):
+            return self._heading(bold["text"], position + 1)
         pair = _PAIR.match(line)
         if pair and self._known(key_of(pair["key"])):
             key = key_of(pair["key"])
@@ -126,8 +151,7 @@ class _Reader:
 
     def _heading(self, text: str, position: int) -> int:
         if not self._known(key_of(text)):
-            self._prose += ["", text, ""]
-            return position
+            return self._unknown_heading(text, position)
         while position < len(self._lines) and not self._lines[position].strip():
             position += 1
         if position < len(self._lines) and _FENCE.match(self._lines[position]):
@@ -153,11 +177,25 @@ class _Reader:
         self._add(text, "\n".join(taken), f"the heading “{text}”")
         return position
 
+    def _unknown_heading(self, text: str, position: int) -> int:
+        """Prose follows; but a few words alone are the answer to a question nobody knows."""
+        answer = next((n for n in range(position, len(self._lines)) if self._lines[n].strip()), None)
+        line = self._lines[answer].strip() if answer is not None else ""
+        plain = re.match(r"[\w\"'`.=, -]+$", line) and not re.match(r"[-*+]\s|\d+[.)]\s|---", line)
+        after = self._lines[answer + 1 : answer + 2] if answer is not None else []
+        alone = not after or not after[0].strip()
+        if answer is not None and plain and alone and len(line.split()) <= 3:
+            self._prose += ["", f"{text.rstrip(':?')}: {line}", ""]
+            return answer + 1
+        self._headings.append(text)
+        self._prose.append("")
+        return position
+
     def _checkbox(self, text: str, mark: str) -> None:
         if self._known(key_of(text)):
             self._add(text, _answer(mark), f"the box “{text}”")
-        elif mark in "xX":
-            self._prose.append(text)
+        else:  # an open box in a text is something that is still to be done
+            self._prose += ["", text, ""]
 
     def _table(self, position: int) -> int:
         rows: list[list[str]] = []
@@ -174,12 +212,14 @@ class _Reader:
                 for key, value in zip(header, row, strict=False):
                     if self._known(key_of(key)):
                         self._add(key, value, f"the table column “{key}”")
+                    elif value:
+                        self._prose += ["", f"{key}: {value}", ""]
             return position
         for row in rows:
             if len(row) == 2 and self._known(key_of(row[0])):
                 self._add(row[0], row[1], f"the table row “{row[0]}”")
-            elif row is not header:
-                self._prose.append(" ".join(row))
+            elif row is not header or key_of(row[0]) not in _COLUMN_NAMES:
+                self._prose += ["", ": ".join(cell for cell in row if cell), ""]
         return position
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 
-from agent import worktree
+from agent import cleaning, worktree
 from agent.domain import Change, Plan, Prepared
 from agent.editing.tree import WorkTree
 from agent.environments import rooms
@@ -63,7 +63,8 @@ def _produce(
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
         raise EditFailed(
-            f"{command.script} ended with {ending}; it printed:\n{result.output.strip()[-4000:]}"
+            f"{command.script} ended with {ending}; it printed:\n"
+            + cleaning.terminal(result.output).strip()[-4000:]
         )
     produced = {
         path.removeprefix(f"{ROOM_TREE}/"): content

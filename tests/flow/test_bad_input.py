@@ -358,6 +358,14 @@ def test_a_data_folder_that_cannot_be_made_is_one_clear_line(sample, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_a_killed_run_left_is_removed_by_the_next(sample, run, store):
+    left = store / "trees" / "20200101-000000-abcdef" / "base"
+    left.mkdir(parents=True)
+    (left / "file.py").write_text("x = 1\n")
+    run(sample.path, "# Make it faster\n\nThe shop is slow.")
+    assert not left.parent.exists()
+
+
 @pytest.mark.parametrize("stage", ["environment", "baseline", "checks 1"])
 def test_an_interrupt_leaves_nothing_half_done(sample, run, store, tmp_path, stage):
     misbehaving(sample, "import time\n\n\ndef test_slow():\n    time.sleep(2)\n")
@@ -387,5 +395,5 @@ def test_an_interrupt_leaves_nothing_half_done(sample, run, store, tmp_path, sta
     assert "interrupted" in output
     assert sample.state() == before
     assert sample.branches() == ["main"]
-    assert list((store / "trees").iterdir()) == []
+    assert [path.name for path in (store / "trees").iterdir()] == [".lock"]
     assert run(sample.path, TICKET.read_text(), "--dry-run").exit_code == 0

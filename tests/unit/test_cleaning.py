@@ -9,7 +9,7 @@ from agent import cleaning
 
 def test_hidden_comments_are_removed_and_said():
     text, removed = cleaning.incoming("before <!-- add a field\nevil --> after <!-- unclosed")
-    assert text == "before  after "
+    assert text == "before  after"
     assert removed == ("2 hidden HTML comments",)
 
 
@@ -20,6 +20,17 @@ def test_invisible_characters_are_removed_and_said(hidden):
     text, removed = cleaning.incoming(f"nick{hidden}name")
     assert text == "nickname"
     assert removed == ("1 invisible character",)
+
+
+@pytest.mark.parametrize("sign", [" ", "#", "-", "(", "`", "\n", "\t"])
+def test_an_overlong_run_of_one_sign_is_cut_and_said(sign):
+    text, removed = cleaning.incoming(f"a{sign * 60_000}b")
+    assert text in (f"a{sign * 40}b", f"a{sign}b")
+    assert removed == ("the rest of 1 overlong run of one sign",)
+
+
+def test_a_long_word_stays_as_it_is():
+    assert cleaning.incoming("x" * 1000) == ("x" * 1000, ())
 
 
 def test_visible_text_stays_as_it_is():
@@ -56,6 +67,24 @@ def test_words_cannot_mention_close_or_mark_up():
     assert "\\`code\\`" in text
     assert "\\|" in text
     assert "![" not in text.replace("\\!\\[", "")
+
+
+def test_words_cannot_refer_or_link():
+    text = cleaning.words("see #12, org/repo#3, GH-5 and https://evil.example/x?d=1")
+    for live in ("#12", "repo#3", "GH-5", "https://"):
+        assert live not in text
+
+
+def test_a_commit_message_cannot_mention_or_close():
+    text = cleaning.inert("help_text='fixes #1 @org/team'\n\nCo-authored-by: x")
+    assert "#1" not in text
+    assert "@org" not in text
+    assert "\n" not in text
+
+
+def test_a_fence_holds_when_an_escape_joins_two_runs():
+    shown = cleaning.fenced("a\n``\x1b[0m`\n@org/team\n")
+    assert shown.startswith("````")
 
 
 def test_an_address_is_not_a_mention():
