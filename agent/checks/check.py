@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult, Environment, Status
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_OURS, RoomLimits, RoomOrder, RoomResult
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
@@ -96,11 +96,6 @@ def granted(settings: Settings) -> RoomLimits:
         processes=settings.room_processes,
         disk_bytes=settings.room_disk_mb * 1024**2,
     )
-
-
-def script(name: str) -> str:
-    """Path in the room of one of our scripts."""
-    return f"{ROOM_OURS}/checks/{name}"
 
 
 def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:

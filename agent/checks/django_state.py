@@ -9,10 +9,9 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, sealed, suite
+from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
-from agent.environments import rooms
 from agent.ports import ROOM_TREE, RoomOrder, RoomResult
 
 
@@ -74,21 +73,18 @@ class _DjangoState:
         if django is None:
             raise ValueError("not a Django project")
         folder = posixpath.dirname(django.manage) if django.manage else ""
-        order = rooms.order(
-            site.environment,
-            site.tree,
-            (rooms.PYTHON, check.script("mergewright_migrations.py"), self.job),
-            environ=site.config.env,
+        order = scripts.order(
+            site,
+            secret,
+            ("mergewright_migrations.py", self.job),
             limits=site.tool_limits(),
-            files=(
-                secret.order_file(
-                    manage=posixpath.basename(django.manage) if django.manage else "",
-                    settings=django.settings_module or "",
-                    python_path=[
-                        posixpath.join(ROOM_TREE, path).rstrip("/") for path in django.python_path
-                    ],
-                ),
-            ),
+            told={
+                "manage": posixpath.basename(django.manage) if django.manage else "",
+                "settings": django.settings_module or "",
+                "python_path": [
+                    posixpath.join(ROOM_TREE, path).rstrip("/") for path in django.python_path
+                ],
+            },
             collect=(secret.report,),
         )
         return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
-from agent.checks import check, suite
+from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult
-from agent.environments import rooms
 from agent.ports import ROOM_TREE, RoomOrder, RoomResult
 
 #: Scripts end with 1, or with the number of failures.
@@ -64,16 +63,12 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
 
 def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
     folder, arguments = _call(site)
-    environ = dict(site.config.env)
-    if site.config.django.settings:
-        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
-    order = rooms.order(
-        site.environment,
-        site.tree,
-        (rooms.PYTHON, check.script("mergewright_django.py"), *arguments),
-        environ=environ,
+    order = scripts.order(
+        site,
+        secret,
+        ("mergewright_django.py", *arguments),
         limits=site.test_limits(),
-        files=(secret.order_file(collect=collect, seconds=site.test_limits().seconds),),
+        told={"collect": collect, "seconds": site.test_limits().seconds},
         collect=suite.returned(secret),
     )
     return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from agent.checks import check, sealed, suite
+from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Event, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
@@ -82,19 +82,17 @@ class MypyTypes:
         """Run mypy by a script of ours, beside a module that must have errors."""
         own = site.has("mypy")
         python = rooms.PYTHON if own else f"{ROOM_GATE}/bin/python"
-        return rooms.order(
-            site.environment,
-            site.tree,
-            (python, check.script("mergewright_mypy.py"), *site.config.checks.types.args),
-            environ=_environ(site),
+        return scripts.order(
+            site,
+            secret,
+            ("mergewright_mypy.py", *site.config.checks.types.args),
+            python=python,
             limits=site.tool_limits(),
-            files=(
-                secret.order_file(
-                    python="" if own else rooms.PYTHON,
-                    plugins=[] if own else [site.packages_of(ROOM_ENVIRONMENT)],
-                ),
-                RoomFile(path=f"{ROOM_TREE}/{secret.module}.py", content=_PROBE.encode()),
-            ),
+            told={
+                "python": "" if own else rooms.PYTHON,
+                "plugins": [] if own else [site.packages_of(ROOM_ENVIRONMENT)],
+            },
+            files=(RoomFile(path=f"{ROOM_TREE}/{secret.module}.py", content=_PROBE.encode()),),
             collect=(secret.report,),
         )
 
@@ -123,14 +121,6 @@ class MypyTypes:
             reason=reason,
             output=_shown(said, remarks, secret),
         )
-
-
-def _environ(site: check.Site) -> dict[str, str]:
-    """The settings module is for mypy's Django plugin, which starts the project."""
-    environ = dict(site.config.env)
-    if site.config.django.settings:
-        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
-    return environ
 
 
 def read_line(line: str, *, json_lines: bool) -> Remark | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from agent.checks import check, suite
+from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult
-from agent.environments import rooms
 from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomOrder, RoomResult
 
 #: pytest's word for "some tests failed".
@@ -43,22 +42,16 @@ class PytestSuite:
 
 def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOrder:
     own = site.has("pytest")
-    environ = dict(site.config.env)
-    if site.config.django.settings:
-        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
-    return rooms.order(
-        site.environment,
-        site.tree,
-        (rooms.PYTHON, check.script("run_pytest.py"), *site.config.checks.tests.args),
-        environ=environ,
+    return scripts.order(
+        site,
+        secret,
+        ("run_pytest.py", *site.config.checks.tests.args),
         limits=site.test_limits(),
-        files=(
-            secret.order_file(
-                options=options,
-                seconds=site.test_limits().seconds,
-                gate="" if own else site.packages_of(ROOM_GATE),
-                tools=[f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
-            ),
-        ),
+        told={
+            "options": options,
+            "seconds": site.test_limits().seconds,
+            "gate": "" if own else site.packages_of(ROOM_GATE),
+            "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
+        },
         collect=suite.returned(secret),
     )

@@ -26,8 +26,21 @@ _LONGEST_TEXT = 2100
 _E = TypeVar("_E", bound="Event")
 
 
-def _random(prefix: str) -> str:
-    return f"{prefix}{secrets.token_hex(8)}"
+_WORDS = (
+    "account", "address", "amount", "archive", "basket", "batch", "billing", "booking",
+    "branch", "bundle", "cache", "card", "catalog", "channel", "charge", "client", "column",
+    "comment", "company", "contact", "count", "country", "coupon", "customer", "date",
+    "delivery", "detail", "device", "discount", "display", "draft", "event", "export", "factor",
+    "filter", "folder", "form", "group", "header", "image", "import", "index", "invoice",
+    "item", "label", "layout", "ledger", "letter", "limit", "line", "list", "locale", "member",
+    "message", "method", "model", "month", "name", "note", "notice", "number", "object",
+    "offer", "option", "order",
+)  # fmt: skip
+
+
+def _random(start: str = "") -> str:
+    """Make up a name as people give, so that no pattern tells ours from theirs."""
+    return start + "_".join(secrets.choice(_WORDS) for _ in range(5))
 
 
 @dataclass(frozen=True)
@@ -35,8 +48,8 @@ class Secret:
     """Names and a key for one room: known to nobody before, of no use afterwards."""
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))
-    report: str = field(default_factory=lambda: _random(f"{ROOM_OUT}/report-"))
-    module: str = field(default_factory=lambda: _random("mergewright_"))
+    report: str = field(default_factory=lambda: f"{ROOM_OUT}/{secrets.token_hex(16)}")
+    module: str = field(default_factory=_random)
     must_pass: str = field(default_factory=lambda: _random("test_"))
     must_fail: str = field(default_factory=lambda: _random("test_"))
 

@@ -16,6 +16,9 @@ import sys
 import unittest
 import unittest.suite
 
+import mergewright_entry
+import mergewright_report
+
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
 
@@ -193,15 +196,9 @@ def _leave_out_databases():
 
 def main():
     """Run the script as `python script` does."""
-    ours = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != ours]
-    whole_path = list(sys.path)
-    sys.path.append(ours)
-    import mergewright_report
-
-    order = mergewright_report.take_order()
-    report = mergewright_report.Report(order)
+    order, report = mergewright_entry.begin()
     report.watch(order["seconds"])
+    whole_path = list(sys.path)
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # Modules that a file of the same name beside the script must not replace.
     import unittest.case

@@ -17,6 +17,7 @@ import runpy
 import sys
 import traceback
 
+import mergewright_entry
 import mergewright_report
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -25,9 +26,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 def main():
     """Enter the project, look, report."""
     job = sys.argv[1]
-    order = mergewright_report.take_order()
-    report = mergewright_report.Report(order)
-    whole_path = [entry for entry in sys.path if entry != os.path.dirname(__file__)]
+    order, report = mergewright_entry.begin()
+    whole_path = list(sys.path)
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     try:
         from django.core import management
@@ -265,10 +265,11 @@ def system_check(order, report):
     from django.core import checks
 
     asked = []
+    message_id = order["module"] + "." + order["must_fail"]
 
     def fails(app_configs=None, **kwargs):
         asked.append("fails")
-        return [checks.Error("must be seen", id="mergewright." + order["must_fail"])]
+        return [checks.Error("must be seen", id=message_id)]
 
     def passes(app_configs=None, **kwargs):
         asked.append("passes")
@@ -280,7 +281,7 @@ def system_check(order, report):
     items, seen = [], False
     for message in messages:
         silenced = message.is_silenced()
-        if message.id == "mergewright." + order["must_fail"]:
+        if message.id == message_id:
             seen = not silenced and message.level >= checks.ERROR
         elif not silenced:
             items.append(_message_item(message, checks.ERROR))

@@ -8,17 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
+import mergewright_entry
 import mergewright_report
 
 
 def main():
     """Run mypy in this process and leave what it said in the report."""
-    ours = os.path.dirname(os.path.abspath(__file__))
-    order = mergewright_report.take_order()
-    report = mergewright_report.Report(order)
-    sys.path[:] = [
-        entry for entry in mergewright_report.own_tools_only(order["tree"]) if entry != ours
-    ]
+    order, report = mergewright_entry.begin()
+    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # The plugins that a configuration names are in the repository's environment.
     sys.path += order["plugins"]
     from mypy.version import __version__

@@ -32,10 +32,9 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXE
 
 def take_order():
     """Read the order and delete it; nothing that runs later finds it."""
-    path = os.environ.pop("MERGEWRIGHT_ORDER", ORDER_PATH)
-    with open(path, encoding="utf-8") as file:
+    with open(ORDER_PATH, encoding="utf-8") as file:
         order = json.load(file)
-    os.unlink(path)
+    os.unlink(ORDER_PATH)
     return order
 
 
@@ -44,7 +43,8 @@ class Report:
 
     def __init__(self, order):
         self._path = order["report"]
-        self._key = bytes.fromhex(order["key"])
+        # Out of the order, which the scripts hand around.
+        self._key = bytes.fromhex(order.pop("key"))
         self._last = b""
         self._pid = _getpid()
         # O_EXCL: whatever has this name already is not ours.

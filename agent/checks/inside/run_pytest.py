@@ -11,19 +11,17 @@ Arguments: those of pytest.
 import os
 import sys
 
+import mergewright_entry
+import mergewright_report
+
 
 def main():
     """Run pytest and leave a sealed report about it."""
-    ours = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != ours]
-    whole_path = list(sys.path)
-    sys.path.append(ours)
-    import mergewright_report
-
-    order = mergewright_report.take_order()
-    report = mergewright_report.Report(order)
+    order, report = mergewright_entry.begin()
     report.watch(order["seconds"])
-    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
+    whole_path = list(sys.path)
+    ours = mergewright_entry.OURS
+    sys.path[:] = [*mergewright_report.own_tools_only(order["tree"]), ours]
     if order["gate"]:
         sys.path.append(order["gate"])
     import mergewright_pytest

@@ -1,0 +1,77 @@
+"""How every script here begins: the order is taken while no foreign code can have run.
+
+The scripts are started with `-S`, so that no `.pth` file and no `sitecustomize` runs before the
+order is read and deleted, and without the repository's own variables, by which an interpreter or
+its loader could be given other code. Both are made up for afterwards: what the repository's code
+then sees is an interpreter that was started as usual, and so do the processes that it starts.
+
+Runs on any Python from 3.9. Imports nothing but the standard library, from the interpreter's own
+place: neither the working directory nor the environment is on the path yet.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import warnings
+
+import mergewright_report
+
+OURS = os.path.dirname(os.path.abspath(__file__))
+
+
+def begin():
+    """Take the order, open the report, become an ordinary interpreter; return both.
+
+    Afterwards our own folder is not on `sys.path`.
+    """
+    if not sys.flags.no_site:
+        raise SystemExit("%s must be started with -S" % sys.argv[0])
+    order = mergewright_report.take_order()
+    report = mergewright_report.Report(order)
+    environ = order.pop("environ")
+    os.environ.update(environ)
+    _find_modules(environ)
+    # Who starts further interpreters with the flags of this one looks here.
+    sys.flags = _Flags(sys.flags)
+    site.main()
+    _filter_warnings(environ)
+    return order, report
+
+
+def _find_modules(environ):
+    """Give `sys.path` what the repository's variables say, and take our folder away."""
+    own = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
+    given = environ.get("PYTHONPATH", "")
+    sys.path[:] = [*(given.split(os.pathsep) if given else ()), *own]
+    if environ.get("PYTHONPYCACHEPREFIX"):
+        sys.pycache_prefix = environ["PYTHONPYCACHEPREFIX"]
+
+
+def _filter_warnings(environ):
+    """Do what PYTHONWARNINGS says; its categories may be in the environment's packages."""
+    given = environ.get("PYTHONWARNINGS", "")
+    if given:
+        sys.warnoptions.extend(given.split(","))
+        warnings._processoptions(given.split(","))
+
+
+class _Flags(tuple):  # noqa: SLOT001 - it keeps the original
+    """The interpreter's flags as they are without `-S`."""
+
+    no_site = 0
+
+    def __new__(cls, started):
+        """Copy all flags but the one, which is the seventh in every version."""
+        flags = super().__new__(cls, (*started[:6], 0, *started[7:]))
+        flags._started = started
+        return flags
+
+    def __getattr__(self, name):
+        """Look up any other flag."""
+        return getattr(self._started, name)
+
+    def __repr__(self):
+        """Show them as the interpreter does."""
+        return repr(self._started).replace("no_site=1", "no_site=0")

@@ -1,0 +1,59 @@
+"""Compose the order for one of our scripts in the repository's environment.
+
+Owns how a script is started, so that nothing of the repository or its packages runs before the
+script has read and deleted what it is told. The other half is `inside/mergewright_entry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.checks.check import Site
+from agent.checks.sealed import Secret
+from agent.environments import rooms
+from agent.ports import ROOM_OURS, RoomFile, RoomLimits, RoomOrder
+
+#: What an interpreter reads when it starts and at no other time, and that names no code.
+_AT_START = frozenset({
+    "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED",
+    "PYTHONINTMAXSTRDIGITS", "PYTHONIOENCODING", "PYTHONMALLOC", "PYTHONNODEBUGRANGES",
+    "PYTHONOPTIMIZE", "PYTHONTRACEMALLOC", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONVERBOSE",
+    "PYTHONWARNDEFAULTENCODING", "PYTHON_GIL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
+})  # fmt: skip
+
+
+def order(
+    site: Site,
+    secret: Secret,
+    script: tuple[str, ...],
+    *,
+    limits: RoomLimits,
+    told: Mapping[str, object],
+    collect: tuple[str, ...],
+    python: str = rooms.PYTHON,
+    files: tuple[RoomFile, ...] = (),
+) -> RoomOrder:
+    """Say how one of our scripts runs.
+
+    The repository's variables reach its code as they are, but most of them only after the script
+    has taken its order: PYTHONPATH, LD_PRELOAD and kin bring code into a starting interpreter.
+
+    Args:
+        script: Its name and its arguments.
+        told: What the script needs to know beside the names and the key.
+    """
+    environ = dict(site.config.env)
+    if site.config.django.settings:
+        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    late = {name: value for name, value in environ.items() if name not in _AT_START}
+    name, *arguments = script
+    return rooms.order(
+        site.environment,
+        site.tree,
+        # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
+        (python, "-S", f"{ROOM_OURS}/checks/{name}", *arguments),
+        environ={name: value for name, value in environ.items() if name in _AT_START},
+        limits=limits,
+        files=(secret.order_file(environ=late, **told), *files),
+        collect=collect,
+    )
