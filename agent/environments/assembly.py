@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from agent.domain import Environment, Record
 from agent.environments import (
     declare,
+    generated,
     requirement_files,
     storage,
     toolsets,
@@ -31,6 +32,7 @@ from agent.errors import EnvironmentFailed
 #: Beside the virtual environment in the store.
 RECORD = "environment.json"
 GENERATED = "generated"
+_VENV = "venv"
 
 
 class Stored(Record):
@@ -80,7 +82,7 @@ class Assembly:
                 exact=exact,
             )
             bench.say("fetching packages" if found.lines or local else "there is nothing to fetch")
-            venv = fetcher.install("venv", wanted, workshop.supply)
+            venv = fetcher.install(_VENV, wanted, workshop.supply)
             goal = storage.ready(bench.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
@@ -133,6 +135,9 @@ class Assembly:
             TreeFiles(self._tree), result.output, "uv.lock", numbered=False
         )
         more = declaration.requirements
+        if locked.projects and not declaration.may_build:
+            # Then the key would not cover the code that runs in the build.
+            raise EnvironmentFailed("uv.lock names projects of the tree in a way not known here.")
         return locked.plus(more), not (more.lines or more.projects)
 
     def _local_wheels(
@@ -151,10 +156,10 @@ class Assembly:
         for folder, extras in wanted.items():
             made = workshop.project(self._tree, folder, self._version)
             self._notes += made.notes
-            self._generated.update(made.generated)
+            self._take_generated(made.generated)
             if not exact:
                 extras.extend(self._extras(made.metadata, folder, extras))
-            place = Path(fetcher.take_in(Path(made.wheel)))
+            place = Path(fetcher.take_in(_VENV, Path(made.wheel)))
             asked = f"[{','.join(sorted(set(extras)))}]" if extras else ""
             named.append(f"{canonicalize_name(made.metadata.name)}{asked} @ {place.name}")
         return tuple(named)
@@ -177,12 +182,18 @@ class Assembly:
                 )
         return list(chosen)
 
+    def _take_generated(self, found: dict[str, bytes]) -> None:
+        taken, left = generated.choose({**self._generated, **found}, TreeFiles(self._tree))
+        self._generated = taken
+        if left:
+            self._notes.append(
+                f"files that the build made in the tree are left out: {'; '.join(left[:5])}"
+                + (f"; and {len(left) - 5} more" if len(left) > 5 else "")
+            )
+
     def _write_generated(self, part: Path) -> None:
-        for path, content in self._generated.items():
-            target = part / GENERATED / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
         if self._generated:
+            generated.write(part / GENERATED, self._generated)
             listed = ", ".join(sorted(self._generated)[:5])
             self._notes.append(f"the build generates files in the tree: {listed}")
 

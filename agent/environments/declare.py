@@ -32,6 +32,9 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
+#: Of packages in a uv.lock: nothing of the tree is built for these.
+_HARMLESS_SOURCES = frozenset({"registry", "virtual"})
+
 
 class Choice(Record):
     """One thing that was taken or left, and why."""
@@ -48,6 +51,8 @@ class Lock(Record):
     """By path in the tree."""
     extras: tuple[str, ...]
     groups: tuple[str, ...]
+    builds: bool
+    """Whether it names projects of the tree that are built."""
 
 
 class Declaration(Record):
@@ -61,12 +66,16 @@ class Declaration(Record):
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     digest: str
-    """sha256 over every byte that was read."""
+    """sha256 over every byte that has a say; where something is built, over the whole tree."""
 
     @property
     def may_build(self) -> bool:
         """Whether something of the repository itself may be built."""
-        return self.lock is not None or bool(self.requirements.projects)
+        return _may_build(self.lock, self.requirements)
+
+
+def _may_build(lock: Lock | None, found: Requirements) -> bool:
+    return (lock is not None and lock.builds) or bool(found.projects)
 
 
 def read(files: TreeFiles, section: PythonSection) -> Declaration:
@@ -127,7 +136,11 @@ class _Reader:
             sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
             choices=tuple(self.choices),
             digest=fingerprint.digest(
-                self.files, self.section, self.found, self.lock.files if self.lock else ()
+                self.files,
+                self.section,
+                self.found,
+                self.lock.files if self.lock else (),
+                builds=_may_build(self.lock, self.found),
             ),
         )
 
@@ -143,8 +156,10 @@ class _Reader:
             more=groups if defaults == "all" else tuple(defaults),
         )  # fmt: skip
         needed = {"pyproject.toml", "uv.lock"}
+        builds = False
         for package in lock.get("package", []):
             source = package.get("source", {})
+            builds = builds or not _HARMLESS_SOURCES.issuperset(source)
             where = source.get("editable") or source.get("virtual") or source.get("directory")
             if where is not None:
                 needed.add(posixpath.normpath(posixpath.join(where, "pyproject.toml")))
@@ -155,6 +170,7 @@ class _Reader:
                 extras, self.section.extras, "pyproject.toml", kind="extra", key="python.extras"
             ),
             groups=chosen,
+            builds=builds,
         )
         self._took("uv.lock", "a lock file fixes every version")
         for kind, names in (("extra", self.lock.extras), ("group", self.lock.groups)):

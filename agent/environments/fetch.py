@@ -8,6 +8,7 @@ as source is named to the caller, who supplies a wheel (`wheels`), and the resol
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -36,6 +37,7 @@ from agent.settings import Settings
 #: Where the shared folder is in the room.
 STORE = "/store"
 _UV = "/uv"
+_WHEELS = "wheels"
 _TMP = "/tmp"  # noqa: S108 - a room's own
 _RUNNER = f"{ROOM_OURS}/environments/run_in_order.py"
 _MOST_ROUNDS = 60
@@ -68,10 +70,8 @@ class Fetcher:
 
     def __init__(self, bench: Bench, workplace: Path) -> None:
         self._bench = bench
-        self._workplace = workplace
-        self.wheelhouse = workplace / "wheels"
-        self.wheelhouse.mkdir()
-        self._supplied: set[str] = set()
+        self.workplace = workplace
+        (workplace / _WHEELS).mkdir()
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
 
@@ -87,10 +87,11 @@ class Fetcher:
             IndexUnavailable: The index did not answer.
             StorageFull: The disk is full.
         """
+        supplied: set[str] = set()
         for _ in range(_MOST_ROUNDS):
-            result = self._attempt(name, wanted)
+            result = self._attempt(name, wanted, supplied)
             if result.exit_code == 0:
-                return self._workplace / name
+                return self.workplace / name
             missing = uv_program.needing_wheels(result.output)
             if not missing or self._failed_to_reach(result):
                 raise self._failure(result, wanted)
@@ -99,16 +100,35 @@ class Fetcher:
                     f"{project} exists only as source; its wheel is built without network"
                 )
                 words = uv_program.essential(result.output, self._secrets)
-                self.take_in(supply(project, words))
-                self._supplied.add(project)
+                self.take_in(name, supply(project, words))
+                supplied.add(project)
         raise EnvironmentFailed(
             f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
         )
 
-    def take_in(self, wheel: Path) -> str:
-        """Lay a wheel where the resolver finds it; return its place in the room."""
-        shutil.copyfile(wheel, self.wheelhouse / wheel.name)
-        return f"{STORE}/{self._workplace.name}/wheels/{wheel.name}"
+    def take_in(self, name: str, wheel: Path) -> str:
+        """Lay a wheel where the resolver finds it for that one virtual environment.
+
+        What the repository builds must not be found when an environment is made that others use.
+
+        Returns:
+            Its place in the room.
+        """
+        house = self._wheelhouse(name)
+        shutil.copyfile(wheel, house / wheel.name)
+        return f"{STORE}/{house.relative_to(self.workplace.parent)}/{wheel.name}"
+
+    def supplied(self, name: str) -> tuple[str, ...]:
+        """Digests of the wheels that a virtual environment was offered beside the index."""
+        return tuple(
+            hashlib.sha256(wheel.read_bytes()).hexdigest()
+            for wheel in sorted(self._wheelhouse(name).iterdir())
+        )
+
+    def _wheelhouse(self, name: str) -> Path:
+        house = self.workplace / _WHEELS / name
+        house.mkdir(exist_ok=True)
+        return house
 
     def run_offline(self, argv: tuple[str, ...], files: dict[str, bytes]) -> RoomResult:
         """Run uv on a few files below /work, without network and without the shared cache."""
@@ -127,16 +147,16 @@ class Fetcher:
 
     # --- one attempt -------------------------------------------------------------------------
 
-    def _attempt(self, name: str, wanted: Wanted) -> RoomResult:
-        place = f"{STORE}/{self._workplace.name}"
-        venv = f"{place}/{name}"
+    def _attempt(self, name: str, wanted: Wanted, supplied: set[str]) -> RoomResult:
+        venv = f"{STORE}/{self.workplace.name}/{name}"
+        house = f"{STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
             f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
             "--python", self._bench.interpreter.path, venv,
         ]  # fmt: skip
         install = [
             f"{_UV}/uv", "pip", "install", "--quiet", "--no-build", "--python",
-            f"{venv}/bin/python", "--find-links", f"{place}/wheels", "-r",
+            f"{venv}/bin/python", "--find-links", house, "-r",
             f"{_TMP}/requirements.txt", "-c", f"{_TMP}/constraints.txt",
         ]  # fmt: skip
         if wanted.prereleases:
@@ -144,8 +164,8 @@ class Fetcher:
         if wanted.exact:
             install.append("--no-deps")
         files = {
-            f"{_TMP}/requirements.txt": self._written(wanted.lines, wanted.wheels),
-            f"{_TMP}/constraints.txt": self._written(wanted.constraints, ()),
+            f"{_TMP}/requirements.txt": self._written(wanted.lines, wanted.wheels, house, supplied),
+            f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
             f"{_TMP}/commands.json": json.dumps([make, install]).encode(),
         }
         access = self._bench.index.access()
@@ -170,16 +190,15 @@ class Fetcher:
         with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
             return self._bench.sandbox.run(order)
 
-    def _written(self, lines: Iterable[Line], wheels: Iterable[str]) -> bytes:
+    def _written(
+        self, lines: Iterable[Line], wheels: Iterable[str], house: str, supplied: set[str]
+    ) -> bytes:
         """The lines as uv reads them; a wheel that was built here has hashes of its own."""
         text = []
         for line in lines:
-            kept = () if line.name in self._supplied else line.hashes
+            kept = () if line.name in supplied else line.hashes
             text.append(" ".join([line.text, *(f"--hash={digest}" for digest in kept)]))
-        text += [
-            re.sub(r" @ (.+)$", rf" @ file://{STORE}/{self._workplace.name}/wheels/\1", entry)
-            for entry in wheels
-        ]
+        text += [re.sub(r" @ (.+)$", rf" @ file://{house}/\1", entry) for entry in wheels]
         return "".join(f"{entry}\n" for entry in text).encode()
 
     def _plain_environ(self) -> dict[str, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
-import re
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
 _ALWAYS = (
@@ -22,15 +25,16 @@ _ALWAYS = (
     ".python-version",
 )
 _OF_PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg")
-#: Backends and hints that compile: then the sources decide what an editable install contains.
-_COMPILES = re.compile(
-    rb"ext_modules|Extension\(|cythonize|maturin|setuptools.rust|scikit.build|meson|cffi_modules"
-)
-_SOURCES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs")
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def digest(
-    files: TreeFiles, section: PythonSection, found: Requirements, more: Iterable[str]
+    files: TreeFiles,
+    section: PythonSection,
+    found: Requirements,
+    more: Iterable[str],
+    *,
+    builds: bool,
 ) -> str:
     """Sum up the declarations: an equal digest means an equal environment.
 
@@ -39,6 +43,10 @@ def digest(
         section: Of the configuration.
         found: What was read; its files count, and those of the projects it names.
         more: Further paths that count.
+        builds: Something of the tree is built, so that all of it counts: its code has a say.
+
+    Raises:
+        EnvironmentFailed: The tree cannot be read.
     """
     paths = {*_ALWAYS, *found.files, *more}
     for project in found.projects:
@@ -48,24 +56,47 @@ def digest(
         for name in files.names(folder):
             if "require" in name.lower() or name.endswith(".in"):
                 paths.add(posixpath.join(folder, name))
-    if any(_compiles(files, project.folder) for project in found.projects):
-        paths.update(_native_sources(files))
     total = hashlib.sha256(section.model_dump_json().encode())
     for path in sorted(paths):
         content = files.read(path)
         if content is not None:
             total.update(f"\0{path}\0{len(content)}\0".encode())
             total.update(content)
+    if builds:
+        try:
+            total.update(b"\0tree\0" + _contents(files.root))
+        except OSError as problem:
+            raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
     return total.hexdigest()
 
 
-def _compiles(files: TreeFiles, folder: str) -> bool:
-    return any(
-        _COMPILES.search(files.read(posixpath.join(folder, name)) or b"") for name in _OF_PROJECTS
-    )
+def _contents(root: Path) -> bytes:
+    """Sum up all that a build can see: a setup.py may import whatever is in the tree."""
+    total = hashlib.sha256()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(root / folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            path = posixpath.join(folder, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+                kind, content = "folder", b""
+            else:
+                kind, content = _content(entry)
+            total.update(f"{kind}\0{len(content)}\0".encode() + os.fsencode(path) + b"\0")
+            total.update(content)
+    return total.digest()
 
 
-def _native_sources(files: TreeFiles) -> Iterable[str]:
-    for path in files.root.rglob("*"):
-        if path.suffix in _SOURCES and path.is_file() and not path.is_symlink():
-            yield path.relative_to(files.root).as_posix()
+def _content(entry: os.DirEntry[str]) -> tuple[str, bytes]:
+    """What a file or link is, and a digest of what it holds."""
+    facts = entry.stat(follow_symlinks=False)
+    if stat.S_ISLNK(facts.st_mode):
+        return "link", os.fsencode(Path(entry.path).readlink())
+    if not stat.S_ISREG(facts.st_mode):
+        return f"special {facts.st_mode}", b""
+    with os.fdopen(os.open(entry.path, _READ), "rb", buffering=0) as file:
+        content = hashlib.file_digest(file, "sha256").digest()
+    return ("program" if facts.st_mode & stat.S_IXUSR else "file"), content

@@ -13,31 +13,64 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+from agent.environments import archives, generated
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.ports import ROOM_TREE
+
+#: What the wheel unpacks to, all together.
+_MOST_UNPACKED = 64 * 1024**2
 
 
 def point_at_tree(wheel: Path, files: TreeFiles, folder: str) -> dict[str, bytes]:
     """Rewrite the wheel; return files it holds that the tree lacks, by their place in the tree.
 
     Raises:
-        EnvironmentFailed: Its code is not to be found in the tree.
+        EnvironmentFailed: It is no sound wheel, or its code is not to be found in the tree.
     """
-    with zipfile.ZipFile(wheel) as packed:
-        content = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
-    info = next(name.partition("/")[0] for name in content if ".dist-info/" in name)
-    code = [name for name in content if not name.startswith((f"{info}/", info[:-10] + ".data/"))]
+    content = _content(wheel)
+    infos = {name.partition("/")[0] for name in content if "/" in name}
+    infos = {name for name in infos if name.endswith(".dist-info")}
+    if len(infos) != 1:
+        raise EnvironmentFailed(f"The wheel {wheel.name} must have one folder `….dist-info`.")
+    info = infos.pop()
+    code = [
+        name
+        for name in content
+        if not name.startswith((f"{info}/", info.removesuffix(".dist-info") + ".data/"))
+    ]
     root = _code_root(code, files, folder)
     lacking = {
         path: content[name]
         for name in code
         if not (files.root / (path := posixpath.join(root, name))).exists()
     }
-    kept = {name: data for name, data in content.items() if name not in code}
+    kept = {name: data for name, data in content.items() if name not in set(code)}
     kept[f"_{info.partition('-')[0]}_tree.pth"] = f"{posixpath.join(ROOM_TREE, root)}\n".encode()
     _write(wheel, kept, info)
     return lacking
+
+
+def _content(wheel: Path) -> dict[str, bytes]:
+    """All files of a wheel; no name leads out of it, and no size is believed."""
+    content: dict[str, bytes] = {}
+    left = _MOST_UNPACKED
+    try:
+        with archives.open_zip(wheel) as packed:
+            entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
+            if sum(entry.file_size for entry in entries) > _MOST_UNPACKED:
+                raise EnvironmentFailed(
+                    f"The wheel {wheel.name} unpacks to more than {_MOST_UNPACKED} bytes. Use a "
+                    "backend with build_editable, whose wheels hold no copy of the code."
+                )
+            for entry in entries:
+                # zipfile cuts a name at a NUL; what was written is what counts.
+                generated.refuse_name(entry.orig_filename, f"The wheel {wheel.name} holds")
+                content[entry.filename] = archives.read_entry(packed, entry, left)
+                left -= len(content[entry.filename])
+    except archives.PROBLEMS as problem:
+        raise EnvironmentFailed(f"The wheel {wheel.name} cannot be read: {problem}") from problem
+    return content
 
 
 def _code_root(code: list[str], files: TreeFiles, folder: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.domain import Environment
+from agent.environments import generated
+from agent.environments.tree_files import TreeFiles
 from agent.ports import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
@@ -65,13 +67,16 @@ def order(
 def _generated(environment: Environment, tree: Path) -> tuple[RoomFile, ...]:
     """Files that the build of the repository has made in its tree, such as a version module.
 
-    An editable install needs them there. What the tree has of its own is never replaced.
+    An editable install needs them there. What the tree has of its own is never replaced, nor
+    hidden by a file that is imported instead: this tree may have more than the one that was built.
     """
     place = Path(environment.path).parent / "generated"
     if not place.is_dir():
         return ()
+    files = TreeFiles(tree)
     return tuple(
         RoomFile(path=f"{ROOM_TREE}/{path}", content=file.read_bytes())
         for file in sorted(place.rglob("*"))
-        if file.is_file() and not (tree / (path := file.relative_to(place).as_posix())).exists()
+        if file.is_file()
+        and generated.problem(path := file.relative_to(place).as_posix(), files) is None
     )

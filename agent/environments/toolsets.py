@@ -47,14 +47,25 @@ def gate(bench: Bench, fetcher: Fetcher) -> Path:
 
 
 def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:
-    """Give an environment in which a backend runs."""
+    """Give an environment in which a backend runs.
+
+    It is shared with other repositories, so only the index and the requirements have a say in it.
+    """
     week = int(time.time() // _BUILDER_SECONDS)
     asked = "\0".join(sorted({line.text for line in lines}))
     key = hashlib.sha256(f"{bench.mark}{week}\0{bench.index.mark}\0{asked}".encode()).hexdigest()
     place = storage.folder(bench.settings) / "builders" / f"{week}-{key[:32]}"
+    name = f"tools-{place.name}"
+    if place.is_dir():
+        return place / "venv"
+    venv = fetcher.install(name, Wanted(lines=lines), supply)
+    # Wheels from the index are the same for everybody; those that were built here need not be.
+    if supplied := fetcher.supplied(name):
+        key = hashlib.sha256("\0".join([key, *supplied]).encode()).hexdigest()
+        place = place.with_name(f"{week}-{key[:32]}")
     with storage.locked(bench.settings, f"builder-{place.name}"):
         if not place.is_dir():
-            _make(bench, fetcher, place, Wanted(lines=lines), supply)
+            _store(bench, place, venv)
     return place / "venv"
 
 
@@ -92,7 +103,10 @@ def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
 
 
 def _make(bench: Bench, fetcher: Fetcher, place: Path, wanted: Wanted, supply: Supply) -> None:
-    venv = fetcher.install(f"tools-{place.name}", wanted, supply)
+    _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, supply))
+
+
+def _store(bench: Bench, place: Path, venv: Path) -> None:
     with storage.building(bench.settings, place) as part:
         venv.rename(part / "venv")
         compile_all(bench, part / "venv", bench.say)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from agent.domain import Record
+from agent.environments import archives
 from agent.errors import EnvironmentFailed
 from repo_config import toml_text
 
@@ -47,22 +44,21 @@ def metadata(wheel: Path) -> Metadata:
         EnvironmentFailed: It is no wheel.
     """
     try:
-        with zipfile.ZipFile(wheel) as packed:
+        with archives.open_zip(wheel) as packed:
             entry = next(
                 entry
                 for entry in packed.infolist()
-                if entry.filename.endswith(".dist-info/METADATA")
-                and entry.filename.count("/") == 1
-                and entry.file_size <= _MOST_METADATA
+                if entry.filename.endswith(".dist-info/METADATA") and entry.filename.count("/") == 1
             )
-            fields = BytesParser().parsebytes(packed.read(entry), headersonly=True)
+            content = archives.read_entry(packed, entry, _MOST_METADATA)
+        fields = BytesParser().parsebytes(content, headersonly=True)
         return Metadata(
             name=str(fields["Name"]),
             version=str(fields["Version"]),
             extras=tuple(map(str, fields.get_all("Provides-Extra", []))),
             requires=tuple(map(str, fields.get_all("Requires-Dist", []))),
         )
-    except (StopIteration, zipfile.BadZipFile, OSError, ValueError, zlib.error) as problem:
+    except (StopIteration, *archives.PROBLEMS) as problem:
         raise EnvironmentFailed(f"{wheel.name} is not a wheel that can be read.") from problem
 
 
@@ -116,25 +112,9 @@ def pyproject_of(archive: Path) -> dict[str, Any]:
         EnvironmentFailed: The archive or the file cannot be read.
     """
     try:
-        for name, content in _pyprojects(archive):
+        for name, content in archives.files_of(archive, "pyproject.toml", _MOST_PYPROJECT):
             if name.count("/") == 1:
                 return toml_text.parse(content.decode())
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, ValueError, EOFError) as problem:
+    except archives.PROBLEMS as problem:
         raise EnvironmentFailed(f"{archive.name} cannot be read: {problem}") from problem
     return {}
-
-
-def _pyprojects(archive: Path) -> Iterator[tuple[str, bytes]]:
-    if archive.suffix == ".zip":
-        with zipfile.ZipFile(archive) as packed:
-            for entry in packed.infolist():
-                if entry.filename.endswith("/pyproject.toml") and entry.file_size < _MOST_PYPROJECT:
-                    yield entry.filename, packed.read(entry)
-        return
-    with tarfile.open(archive) as unpacked:
-        for member in unpacked:
-            small = member.isreg() and member.size < _MOST_PYPROJECT
-            if small and member.name.endswith("/pyproject.toml"):
-                file = unpacked.extractfile(member)
-                if file is not None:
-                    yield member.name.removeprefix("./"), file.read()

@@ -7,10 +7,12 @@ environment of anybody. What comes out is one wheel, read as data.
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import json
 import posixpath
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,14 @@ from packaging.version import InvalidVersion, Version
 
 from agent import cleaning
 from agent.domain import Record
-from agent.environments import pointing, requirement_files, storage, toolsets, wheel_files
+from agent.environments import (
+    pointing,
+    python_hints,
+    requirement_files,
+    storage,
+    toolsets,
+    wheel_files,
+)
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher
 from agent.environments.requirement_files import Line
@@ -45,6 +54,9 @@ _JOB = "/tmp/job.json"  # noqa: S108 - a room's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
 _OLDER_VERSIONS = 6
+_MOST_OF_ARCHIVE = 512 * 1024**2
+#: Of the tree come a wheel that points at it and a few generated files.
+_MOST_OF_TREE = 64 * 1024**2
 _VERSION_START = re.compile(r"(?:(?<![0-9A-Za-z.])|(?<=[vVr]))(?=\d)")
 
 
@@ -69,6 +81,7 @@ class Workshop:
         self._offered: dict[str, set[str]] = {}
         self._known: list[Line] = []
         self._depth = 0
+        self._under_way: set[Path] = set()
         self.built: list[str] = []
 
     def know(self, lines: tuple[Line, ...]) -> None:
@@ -94,7 +107,7 @@ class Workshop:
             )
         archive = rest[0]
         offered.add(archive.version)
-        mark = f"{self._bench.mark}{archive.sha256}"
+        mark = f"{self._bench.mark}{self._bench.index.mark}\0{archive.sha256}"
         key = hashlib.sha256(mark.encode()).hexdigest()[:32]
         goal = storage.folder(self._bench.settings) / "wheels" / key
         if not goal.is_dir():
@@ -125,6 +138,17 @@ class Workshop:
         return sorted(found, key=lambda a: not asked.contains(a.version, prereleases=True))
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
+        if goal in self._under_way:
+            raise EnvironmentFailed(
+                f"{archive.name} exists only as source and needs itself to be built."
+            )
+        self._under_way.add(goal)
+        try:
+            self._build_archive_once(archive, goal)
+        finally:
+            self._under_way.remove(goal)
+
+    def _build_archive_once(self, archive: SourceArchive, goal: Path) -> None:
         with storage.locked(self._bench.settings, f"wheel-{goal.name}"):
             if goal.is_dir():
                 return
@@ -141,7 +165,7 @@ class Workshop:
                 mounts = (Mount(source=str(part), target=_ARCHIVES),)
                 report, result = self._build(job, system, label, mounts=mounts)
                 path.unlink()
-                _keep_wheel(report, result, part, label, archive.name)
+                _keep_wheel(report, result, part, label, (archive.name,))
 
     # --- the repository ----------------------------------------------------------------------
 
@@ -162,9 +186,9 @@ class Workshop:
         report, result = self._build(
             job, system, label, tree=tree, environ=version_environ(version)
         )
-        place = self._fetcher.wheelhouse.parent / f"project-{len(self.built)}"
+        place = self._fetcher.workplace / f"project-{len(self.built)}"
         place.mkdir()
-        wheel = _keep_wheel(report, result, place, label, None)
+        wheel = _keep_wheel(report, result, place, label, _declared_names(files, folder))
         generated = {
             path.removeprefix("/out/generated/"): content
             for path, content in result.files.items()
@@ -244,7 +268,11 @@ class Workshop:
             ),
             files=(RoomFile(path=_JOB, content=json.dumps(told).encode()),),
             collect=("/out/report.json", "/out/wheels/*.whl", "/out/generated/**"),
-            limits=RoomLimits(seconds=900, returned_bytes=512 * 1024**2, returned_files=400),
+            limits=RoomLimits(
+                seconds=900,
+                returned_bytes=_MOST_OF_ARCHIVE if tree is None else _MOST_OF_TREE,
+                returned_files=400,
+            ),
         )
 
     def _builder(self, requires: tuple[str, ...], label: str) -> Path:
@@ -260,12 +288,16 @@ class Workshop:
             for text in key:
                 origin = f"build requirement of {label}"
                 lines += requirement_files.requirement(none, text, origin).lines
-            self.know(tuple(lines))
+            # The builder is shared, so which versions it gets must not depend on what this
+            # repository asks for, or has been offered already.
+            mine = self._known, self._offered
+            self._known, self._offered = lines, {}
             self._depth += 1
             try:
                 made = toolsets.builder(self._bench, self._fetcher, tuple(lines), self.supply)
             finally:
                 self._depth -= 1
+                self._known, self._offered = mine
             self._builders[key] = made
         return self._builders[key]
 
@@ -319,7 +351,11 @@ def _report(result: RoomResult, label: str) -> dict[str, Any]:
 
 
 def _keep_wheel(
-    report: dict[str, Any], result: RoomResult, place: Path, label: str, name: str | None
+    report: dict[str, Any],
+    result: RoomResult,
+    place: Path,
+    label: str,
+    names: tuple[str, ...],
 ) -> Path:
     """Write the wheel that was handed back under its own name."""
     filename = str(report.get("wheel"))
@@ -331,12 +367,35 @@ def _keep_wheel(
     if content is None or "/" in filename:
         refused = "; ".join(result.refused) or "nothing was handed back"
         raise EnvironmentFailed(f"The wheel of {label} did not come out of the room: {refused}")
-    if name is not None and project != canonicalize_name(name):
-        raise EnvironmentFailed(f"The build of {label} made a wheel of another project: {project}")
+    if names and project not in map(canonicalize_name, names):
+        raise EnvironmentFailed(
+            f"The build of {label} made a wheel of another project: {project}, not "
+            f"{' or '.join(names)}"
+        )
     target = place / filename
     target.write_bytes(content)
     target.chmod(0o644)
+    if canonicalize_name(inside := wheel_files.metadata(target).name) != project:
+        raise EnvironmentFailed(f"The wheel of {label} is called {filename}, but is of {inside}.")
     return target
+
+
+def _declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
+    """What a project of the tree calls itself; empty where only its backend knows."""
+    pyproject = files.toml(posixpath.join(folder, "pyproject.toml"))
+    for keys in (("project",), ("tool", "poetry")):
+        table: Any = pyproject
+        for key in keys:
+            table = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(table.get("name"), str):
+            return (table["name"],)
+    setup_py = files.text(posixpath.join(folder, "setup.py"))
+    found = [python_hints.literal_keyword(setup_py, "name")]
+    setup_cfg = configparser.ConfigParser(interpolation=None, strict=False)
+    with suppress(configparser.Error):
+        setup_cfg.read_string(files.text(posixpath.join(folder, "setup.cfg")) or "")
+        found.append(setup_cfg.get("metadata", "name", fallback=None))
+    return tuple(name for name in found if isinstance(name, str))
 
 
 def _asked_in(words: str, name: str) -> SpecifierSet:

@@ -236,8 +236,39 @@ def test_the_digest_changes_with_everything_that_has_a_say(read, name, before, a
     assert read({**setup, name: after}).digest != first
 
 
-def test_the_digest_does_not_change_with_the_code(read):
-    assert read({"setup.py": "", "a.py": "x = 1"}).digest == read({"a.py": "x = 2"}).digest
+def test_the_digest_does_not_change_with_the_code_while_nothing_is_built(read):
+    first = read({"requirements.txt": "six", "a.py": "x = 1"}).digest
+    assert read({"a.py": "x = 2"}).digest == first
+
+
+@pytest.mark.parametrize("changed", ["_ver.py", "deep/er/data.txt"])
+def test_the_digest_changes_with_any_file_once_something_is_built(read, changed):
+    first = read({"setup.py": "import _ver", "_ver.py": "", "deep/er/data.txt": ""}).digest
+    assert read({changed: "x"}).digest != first
+
+
+def test_the_digest_tells_names_links_and_modes_apart(read, tmp_path):
+    seen = [read({"setup.py": "", "a": "b"}).digest]
+    (tmp_path / "a").rename(tmp_path / "c")
+    seen.append(read({}).digest)
+    (tmp_path / "c").chmod(0o755)
+    seen.append(read({}).digest)
+    (tmp_path / "c").unlink()
+    (tmp_path / "c").symlink_to("b")
+    seen.append(read({}).digest)
+    (tmp_path / "empty").mkdir()
+    seen.append(read({}).digest)
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_lock_file_counts_the_tree_only_where_it_builds_something_of_it(read):
+    lock = 'version = 1\n[[package]]\nname = "mine"\nversion = "1"\nsource = {{ {} = "." }}\n'
+    found = read(
+        {"pyproject.toml": '[project]\nname = "mine"\n', "uv.lock": lock.format("virtual")}
+    )
+    assert not found.may_build
+    assert read({"uv.lock": lock.format("editable")}).may_build
+
 
 
 @pytest.mark.parametrize(

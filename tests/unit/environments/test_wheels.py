@@ -104,3 +104,41 @@ def test_a_wheel_whose_code_is_nowhere_in_the_tree_is_refused(tmp_path):
     wheel.write_bytes(local_index.wheel("mine", "1.0")[1])
     with pytest.raises(EnvironmentFailed, match="build_editable"):
         pointing.point_at_tree(wheel, TreeFiles(tmp_path / "tree"), "")
+
+
+@pytest.mark.parametrize(
+    "name", ["/tmp/absolute.py", "../../outside.py", "mine/../../x.py", "mine//x.py", "a\\b.py"]
+)
+def test_a_wheel_with_a_name_that_leads_out_is_refused(tmp_path, name):
+    (tmp_path / "tree" / "mine").mkdir(parents=True)
+    (tmp_path / "tree" / "mine" / "__init__.py").write_text("")
+    wheel = tmp_path / "mine-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("mine/__init__.py", "")
+        packed.writestr(name, "x")
+        packed.writestr("mine-1.0.dist-info/METADATA", "Name: mine\nVersion: 1.0\n")
+    with pytest.raises(EnvironmentFailed, match="mine-1.0-py3-none-any.whl holds"):
+        pointing.point_at_tree(wheel, TreeFiles(tmp_path / "tree"), "")
+
+
+def test_a_wheel_without_metadata_is_refused(tmp_path):
+    wheel = tmp_path / "mine-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("mine/__init__.py", "")
+    with pytest.raises(EnvironmentFailed, match="dist-info"):
+        pointing.point_at_tree(wheel, TreeFiles(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"pyproject.toml": '[project]\nname = "a"\n', "setup.py": "setup(name='b')"}, ("a",)),
+        ({"pyproject.toml": '[tool.poetry]\nname = "a"\n'}, ("a",)),
+        ({"setup.py": "setup(name='b')", "setup.cfg": "[metadata]\nname = c\n"}, ("b", "c")),
+        ({"setup.py": "setup(name=NAME)"}, ()),
+    ],
+)
+def test_the_name_a_project_declares_is_found(tmp_path, files, names):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert wheels._declared_names(TreeFiles(tmp_path), "") == names

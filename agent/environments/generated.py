@@ -1,0 +1,125 @@
+"""Which files a build may add to the repository's tree, and where they are kept.
+
+A build runs code of the repository, so what it hands over is held against a short list: inside
+a package that the tree has, extension modules, and modules or stubs whose name is private
+(`_build.py`), speaks of a version, or is protobuf's (`x_pb2.py`). Whatever could decide what a
+check sees, or stand in for code of the tree, stays out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.repository import names
+
+MOST_BYTES = 16 * 1024**2
+"""All files of one environment together: every room gets a copy of them."""
+_NAME = re.compile(r"(?P<module>[A-Za-z_]\w*)(?P<ending>\.pyi?|(?:\.[\w-]+)?\.so)", re.ASCII)
+#: Names of written modules: private ones, versions and what protobuf's compiler makes.
+_WRITTEN = re.compile(r"_\w+|\w*version\w*|\w+_pb2(?:_grpc)?", re.IGNORECASE)
+#: They are found by name: by test runners, by the interpreter's start, by Django.
+_STEERING = re.compile(
+    r"conftest|sitecustomize|usercustomize|tests?|test_\w*|\w*_tests?|testing|__(?:init|main)__"
+    r"|\w*settings\w*|manage|management|migrations|templatetags|apps|admin|models|urls|setup"
+)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, bytes], list[str]]:
+    """Take what a build may add to the tree; name the rest, each with the reason.
+
+    Args:
+        found: By path in the tree.
+        files: The tree.
+
+    Raises:
+        EnvironmentFailed: A name leads elsewhere, or all together are too large.
+    """
+    taken: dict[str, bytes] = {}
+    left: list[str] = []
+    for path, content in found.items():
+        refuse_name(path, "The build of the repository generates")
+        reason = problem(path, files)
+        if reason is None:
+            taken[path] = content
+        else:
+            left.append(f"{path} ({reason})")
+    if (total := sum(map(len, taken.values()))) > MOST_BYTES:
+        raise EnvironmentFailed(
+            f"The build of the repository generates {total} bytes of files in its tree; "
+            f"{MOST_BYTES} are allowed."
+        )
+    return taken, left
+
+
+def refuse_name(path: str, who: str) -> None:
+    """Stop at a name that is no plain path below the tree.
+
+    Raises:
+        EnvironmentFailed: With the name and what is wrong with it.
+    """
+    if reason := names.name_problem(path):
+        raise EnvironmentFailed(f"{who} `{ascii(path)[1:-1]}`: {reason}.")
+
+
+def problem(path: str, files: TreeFiles) -> str | None:
+    """Say why a generated file is not laid into that tree, or None when it is."""
+    folder, _, name = path.rpartition("/")
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return "only Python modules, stubs and extension modules are taken"
+    if any(_STEERING.fullmatch(part.lower()) for part in (*folder.split("/"), match["module"])):
+        return "it could steer the checks"
+    if not match["ending"].endswith(".so") and not _WRITTEN.fullmatch(match["module"]):
+        return "its name is none that builds give to a module they write"
+    if not folder or not _is_file(files, f"{folder}/__init__.py"):
+        return "it is not inside a package that the tree has"
+    if any(_clashes(match, entry) for entry in files.names(folder)):
+        return "the tree has a module of that name"
+    return None
+
+
+def _clashes(match: re.Match[str], entry: str) -> bool:
+    """Whether the file would be imported, or read by type checkers, instead of the tree's own."""
+    module, _, ending = entry.partition(".")
+    # Sources and stubs of an extension module bear its name too; they are no clash.
+    return entry == match[0] or (
+        module == match["module"] and (ending in ("", "py") or ending.endswith("so"))
+    )
+
+
+def _is_file(files: TreeFiles, path: str) -> bool:
+    place = files.root / path
+    return os.path.realpath(place) == str(place) and place.is_file()
+
+
+def write(folder: Path, found: Mapping[str, bytes]) -> None:
+    """Write the files below a new folder; no link is followed and nothing is replaced.
+
+    Raises:
+        EnvironmentFailed: A name leads elsewhere.
+    """
+    for path in found:
+        refuse_name(path, "The build of the repository generates")
+    folder.mkdir(exist_ok=True)
+    for path, content in found.items():
+        *parents, name = path.split("/")
+        here = os.open(folder, _FOLDER)
+        try:
+            for parent in parents:
+                with suppress(FileExistsError):
+                    os.mkdir(parent, 0o755, dir_fd=here)
+                below = os.open(parent, _FOLDER, dir_fd=here)
+                os.close(here)
+                here = below
+            with os.fdopen(os.open(name, _NEW, 0o644, dir_fd=here), "wb") as file:
+                file.write(content)
+        finally:
+            os.close(here)

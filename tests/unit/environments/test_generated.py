@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import generated
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+
+SHARED_OBJECT = ".cpython-311-x86_64-linux-gnu.so"
+
+
+@pytest.fixture
+def files(tmp_path):
+    tree = tmp_path / "tree"
+    for path in (
+        "src/mine/__init__.py", "src/mine/models2.py", "src/mine/fast.pyx", "src/mine/fast.pyi",
+        "src/mine/sub/__init__.py", "src/mine/tests/__init__.py", "src/mine/migrations/__init__.py",
+        "src/mine/management/__init__.py", "docs/index.md",
+    ):  # fmt: skip
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text("")
+    (tree / "linked").symlink_to("src/mine")
+    return TreeFiles(tree)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/mine/_version.py",
+        "src/mine/version.py",
+        "src/mine/__version__.py",
+        "src/mine/orders_pb2.py",
+        "src/mine/_native.pyi",
+        f"src/mine/fast{SHARED_OBJECT}",
+        "src/mine/sub/core.abi3.so",
+    ],
+)
+def test_what_builds_do_generate_is_taken(files, path):
+    assert generated.choose({path: b"x"}, files) == ({path: b"x"}, [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "conftest.py", "src/mine/conftest.py", "sitecustomize.py", "src/mine/usercustomize.py",
+        "evil.pth", "pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "mypy.ini", "ruff.toml",
+        ".ruff.toml", ".flake8", "manage.py", "src/mine/manage.py", "src/mine/tests/_version.py",
+        "src/mine/tests/test_more.py", "src/mine/test_version.py", "src/mine/version_test.py",
+        "src/mine/migrations/_version.py", "src/mine/management/_version.py",
+        "src/mine/admin.py", "src/mine/anything.py", f"src/mine/conftest{SHARED_OBJECT}",
+        f"src/mine/admin{SHARED_OBJECT}", "_version.py", "docs/_version.py", "new/_version.py",
+        "src/mine/new/_version.py", "linked/_version.py", "src/mine/_version.py.txt",
+        "src/mine/.so", "src/mine/local_settings_version.py",
+    ],
+)  # fmt: skip
+def test_what_could_steer_checks_is_left_out_with_the_reason(files, path):
+    taken, left = generated.choose({path: b"x"}, files)
+    assert taken == {}
+    assert len(left) == 1
+    assert left[0].startswith(f"{path} (")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"src/mine/models2{SHARED_OBJECT}",
+        f"src/mine/sub{SHARED_OBJECT}",
+        "src/mine/__init__.py",
+    ],
+)
+def test_code_of_the_tree_is_neither_replaced_nor_hidden(files, path):
+    assert generated.problem(path, files) is not None
+
+
+def test_a_stub_cannot_hide_a_module_of_the_tree(files):
+    (files.root / "src/mine/_core.py").write_text("")
+    assert generated.problem("src/mine/_core.pyi", files) == "the tree has a module of that name"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/x_version.py", "../_version.py", "a/../../_version.py", "a//b.py", "a\\b.py", "a\0.py",
+     "", "a/.git/_version.py", "./_version.py"],
+)  # fmt: skip
+def test_a_name_that_leads_elsewhere_ends_the_build(files, tmp_path, path):
+    with pytest.raises(EnvironmentFailed):
+        generated.choose({path: b"x"}, files)
+    with pytest.raises(EnvironmentFailed):
+        generated.write(tmp_path / "kept", {"a.py": b"", path: b"x"})
+    assert not (tmp_path / "kept").exists()
+
+
+def test_files_are_written_without_following_links(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    kept = tmp_path / "kept"
+    generated.write(kept, {"a/b/_version.py": b"1", "a/_c.py": b"2"})
+    assert (kept / "a/b/_version.py").read_bytes() == b"1"
+    (kept / "link").symlink_to(outside)
+    with pytest.raises(OSError, match="link"):
+        generated.write(kept, {"link/_version.py": b"x"})
+    (kept / "_file.py").symlink_to(outside / "_file.py")
+    with pytest.raises(FileExistsError):
+        generated.write(kept, {"_file.py": b"x"})
+    assert list(outside.iterdir()) == []
+
+
+def test_too_much_is_refused(files, monkeypatch):
+    monkeypatch.setattr(generated, "MOST_BYTES", 3)
+    with pytest.raises(EnvironmentFailed, match="4 bytes"):
+        generated.choose({"src/mine/_a.py": b"12", "src/mine/_b.py": b"34"}, files)
