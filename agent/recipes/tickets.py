@@ -16,10 +16,11 @@ _UNANSWERED = frozenset({"", "_no response_", "no response"})
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?P<text>.*)$")
 _BOLD_LINE = re.compile(r"[ \t]*(?P<mark>\*\*|__)(?P<text>[^*_].*?):?(?P=mark):?[ \t]*$")
 #: Keys of front matter that say something about the ticket, not about what is to be done.
-_METADATA = frozenset(
-    "title about labels label assignees assignee milestone projects project author date created "
-    "updated status state priority number url id layout tags end".split()
+_METADATA = re.compile(
+    "title|about|labels?|assignees?|milestone|projects?|author|date|created|updated|status|state|"
+    "priority|number|url|id|layout|tags"
 )
+_FEW_WORDS = re.compile(r"(?!---|[-*+]\s|\d+[.)]\s)[\w\"'`.=,-]+(?:\s+[\w\"'`.=,-]+){0,2}")
 _COLUMN_NAMES = frozenset(
     ["", "key", "property", "setting", "fact", "item", "attribute", "what", "question", "option"]
 )
@@ -113,7 +114,7 @@ class _Reader:
                 continue
             if key and self._known(key_of(key)):
                 self._add(key, value, f"“{key}” in the front matter")
-            elif key and key_of(key) not in _METADATA and value.strip():
+            elif key and not _METADATA.fullmatch(key_of(key)) and value.strip():
                 self._prose += ["", f"{key}: {value}", ""]
             key, value = pair["key"], (pair["value"] or "").strip()
         return end + 1
@@ -179,14 +180,13 @@ class _Reader:
 
     def _unknown_heading(self, text: str, position: int) -> int:
         """Prose follows; but a few words alone are the answer to a question nobody knows."""
-        answer = next((n for n in range(position, len(self._lines)) if self._lines[n].strip()), None)
-        line = self._lines[answer].strip() if answer is not None else ""
-        plain = re.match(r"[\w\"'`.=, -]+$", line) and not re.match(r"[-*+]\s|\d+[.)]\s|---", line)
-        after = self._lines[answer + 1 : answer + 2] if answer is not None else []
-        alone = not after or not after[0].strip()
-        if answer is not None and plain and alone and len(line.split()) <= 3:
+        place = position
+        while place < len(self._lines) and not self._lines[place].strip():
+            place += 1
+        line, after = ([line.strip() for line in self._lines[place : place + 2]] + ["", ""])[:2]
+        if _FEW_WORDS.fullmatch(line) and not after:
             self._prose += ["", f"{text.rstrip(':?')}: {line}", ""]
-            return answer + 1
+            return place + 1
         self._headings.append(text)
         self._prose.append("")
         return position

@@ -20,6 +20,8 @@ from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 
+pytestmark = pytest.mark.index
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "agent" / "recipes" / "inside" / "make_migration.py"
 RECIPE = AddDjangoField()
@@ -40,8 +42,6 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 """
 SHOP_MODELS = """from django.db import models
-
-pytestmark = pytest.mark.index
 
 
 class Stamped(models.Model):
@@ -109,7 +109,7 @@ class Repository:
         path = os.pathsep.join([str(self.python.parent), "/usr/bin", "/bin"])
         return {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def project(self, settings: str = "config.settings") -> Project:
+    def project(self, settings: str = "config.settings", lint: tuple[str, ...] = ()) -> Project:
         django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
         return Project(
             framework="django",
@@ -118,12 +118,12 @@ class Repository:
             test_runner="django",
             test_script="manage.py",
             type_tool=None,
-            lint_tools=(),
+            lint_tools=lint,
         )
 
-    def settle_and_apply(self, body: str) -> str:
+    def settle_and_apply(self, body: str, lint: tuple[str, ...] = ()) -> str:
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
-        parameters = RECIPE.settle(ticket, self, RepoConfig(), self.project())
+        parameters = RECIPE.settle(ticket, self, RepoConfig(), self.project(lint=lint))
         for path, content in RECIPE.apply(self, parameters).files.items():
             (self.root / path).write_bytes(content)
         return parameters
@@ -448,8 +448,7 @@ def test_an_installed_package_among_the_apps_is_left_alone(repository: Repositor
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, _, _ = repository.produce(parameters)
-    assert json.loads(report)["carriers"] == ["shop.Customer"]
-    assert {one["app"] for one in json.loads(report)["migrations"]} == {"shop"}
+    assert json.loads(report) == {"problem": None, "switched_off": [], "unasked": []}
 
 
 def test_history_tables_follow_and_are_noted(repository: Repository) -> None:
@@ -485,3 +484,116 @@ def test_the_written_test_fails_before_and_passes_after(repository: Repository) 
     repository.root.joinpath("shop/models.py").write_bytes(model)
     with pytest.raises(AssertionError, match="Customer has no field named 'nickname'"):
         repository.manage("test", "shop")
+
+
+# --- formatters --------------------------------------------------------------------------------
+
+UNFORMATTED = """from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [('shop', '0001_initial')]
+    operations = [ ]
+"""
+TOOLS = {
+    "black": ("[tool.black]\nline-length = 88\n", ("black",), [["black", "--check", "."]]),
+    "black, short lines": (
+        '[tool.black]\nline-length = 60\nextend-exclude = "/crm/"\n',
+        ("black",),
+        [["black", "--check", "."]],
+    ),
+    "ruff": (
+        "[tool.ruff]\nline-length=70\n[tool.ruff.lint]\nselect=['F', 'I']\n[tool.ruff.format]\n",
+        ("ruff",),
+        [["ruff", "check", "."], ["ruff", "format", "--check", "."]],
+    ),
+}
+SHOP_ADMIN = """from django.contrib import admin
+
+from shop.models import Customer
+
+
+@admin.register(Customer)
+class CustomerAdmin(admin.ModelAdmin):
+    list_display = ("name", "pk")
+"""
+FUNCTIONS = "from shop.models import Customer\n\n\ndef test_name():\n    Customer()\n"
+FORMATTED_TICKETS = (
+    ("CharField", "max_length=50, blank=True"),
+    (
+        "CharField",
+        (
+            "max_length=9, help_text='A rather long text that says what it is there for', "
+            "choices=[('first', 'The first of all'), ('second', 'The second one'), ('c', 'C')], "
+            "default='first'"
+        ),
+    ),
+    ("DecimalField", "max_digits=12, decimal_places=2, default=1.50, verbose_name='fee due'"),
+    ("DateTimeField", "default=timezone.now, help_text='When it was seen for the last time ever'"),
+    ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True, related_name='all_customers'"),
+)
+
+
+@pytest.fixture(scope="session")
+def shaping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with Django, black and ruff."""
+    folder = tmp_path_factory.mktemp("shaping") / "env"
+    return environment(folder, "django>=5.2,<5.3", "djangorestframework", "black", "ruff")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(("type_name", "options"), FORMATTED_TICKETS)
+def test_new_and_edited_files_pass_the_formatter_that_old_migrations_fail(
+    repository: Repository, shaping: Path, tool: str, type_name: str, options: str
+) -> None:
+    config, lint, commands = TOOLS[tool]
+    shaped = Repository(repository.root, shaping)
+    shaped.write(
+        {
+            "pyproject.toml": config,
+            "shop/admin.py": SHOP_ADMIN,
+            "shop/tests/__init__.py": "",
+            "shop/tests/test_models.py": FUNCTIONS,
+            "shop/migrations/0002_by_hand.py": UNFORMATTED,
+        }
+    )
+    run = {"cwd": shaped.root, "capture_output": True, "text": True, "timeout": 120}
+    tools = shaping.parent
+    old = ["shop/migrations/0001_initial.py", "shop/migrations/0002_by_hand.py"]
+    for command in (["ruff", "check", "--fix"], ["ruff", "format"], ["black"]):
+        if command[0] in lint:
+            edited = ["shop/models.py", "shop/admin.py", "shop/tests"]
+            subprocess.run([tools / command[0], *command[1:], *edited], check=False, **run)
+    body = form("shop.Customer", "nickname_of_the_customer", type_name, options)
+    body += "\n### Admin list\n\nYes\n\n### Add a test\n\nYes\n"
+    parameters = shaped.settle_and_apply(body, lint)
+    report, new, _ = shaped.produce(parameters)
+    RECIPE.accept_produced(parameters, report, new)
+    told = ""
+    for command in commands:
+        done = subprocess.run([tools / command[0], *command[1:]], check=False, **run)
+        told += done.stdout + done.stderr
+    touched = {*RECIPE.touches(parameters), *new, *(p for p in shaped.paths() if "test_cust" in p)}
+    assert len(touched) == 4
+    assert [path for path in sorted(touched) if path in told] == []
+    assert [path for path in old if path in told] == ["shop/migrations/0002_by_hand.py"] or (
+        old[0] in told
+    )
+
+
+def test_a_folder_that_the_formatter_excludes_is_left_alone(
+    repository: Repository, shaping: Path
+) -> None:
+    shaped = Repository(repository.root, shaping)
+    body = form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
+    written = []
+    for exclude in ("", "extend-exclude = ['migrations']\n"):
+        config = f"[tool.ruff]\n{exclude}[tool.ruff.format]\nquote-style = 'single'\n"
+        shaped.write({"pyproject.toml": config, "shop/models.py": SHOP_MODELS})
+        parameters = shaped.settle_and_apply(body, ("ruff",))
+        report, new, _ = shaped.produce(parameters)
+        RECIPE.accept_produced(parameters, report, new)
+        ((path, content),) = new.items()
+        written.append(b"'nickname'" in content)
+        (shaped.root / path).unlink()
+    assert written == [True, False]

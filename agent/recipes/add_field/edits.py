@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from agent.errors import EditFailed
+from agent.errors import EditFailed, RequestRefused
 from agent.recipes.add_field import imports, items, new_test, placement, rendering
 from agent.recipes.add_field.parameters import Listing, Parameters
 from agent.recipes.add_field.source import SourceFile
@@ -72,8 +72,8 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
 
 def _parses(path: str, content: bytes) -> None:
     try:
-        cst.parse_module(content)
-    except (cst.ParserSyntaxError, UnicodeError) as problem:
+        _ = SourceFile(path, content).module
+    except RequestRefused as problem:
         raise EditFailed(f"{path} would not be Python any more: {problem}") from problem
 
 
@@ -81,7 +81,9 @@ def _add_field(file: _Open, parameters: Parameters) -> None:
     node = placement.class_at(file.source, parameters.place)
     indent = placement.body_indent(file.source, node)
     head, arguments = rendering.declaration(parameters.field, file.names, file.source)
-    lines = rendering.wrapped(head, arguments, indent, parameters.width)
+    lines = rendering.wrapped(
+        head, arguments, indent, parameters.width, one_per_line=parameters.one_per_line
+    )
     placement.add_field(file.source, node, lines)
 
 
@@ -107,8 +109,9 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
         if listing.action == "inherit":
             first = f"*{listing.parent}"
         indent = placement.body_indent(source, node)
-        line = f"{indent}{listing.attribute} = ({first}, {item})"
-        placement.add_attribute(source, node, line)
+        head = f"{listing.attribute} = "
+        lines = rendering.wrapped(head, [first, item], indent, parameters.width)
+        placement.add_attribute(source, node, "\n".join(lines))
     return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from agent.domain import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import field_types, prose
+from agent.recipes.add_field.doubts import Doubt
+from agent.recipes.add_field.sentence import ADD
 
 _NAMES = {
     "model": "model; model name; django model; target model; class; model class",
@@ -57,6 +59,8 @@ class Statement:
     """Whether the value is Python source; else it is written as people write."""
     strong: bool = True
     """Whether the words leave no doubt that this fact is meant."""
+    doubtful: bool = False
+    """Whether the sentence is asked about as a whole; what it says only spares other questions."""
 
 
 @dataclass
@@ -67,6 +71,9 @@ class Facts:
     questions: list[str] = field(default_factory=list)
     beyond: list[str] = field(default_factory=list)
     """Sentences that ask for something else."""
+    doubts: list[Doubt] = field(default_factory=list)
+    background: list[tuple[str, str]] = field(default_factory=list)
+    """Sentences that say why, and the part of each that does."""
 
     def add(self, fact: str, statement: Statement) -> None:
         """Note a statement."""
@@ -75,7 +82,12 @@ class Facts:
     def all(self, fact: str) -> list[Statement]:
         """The statements of a fact; weak ones only where there is no strong one."""
         statements = self.said.get(fact, [])
-        return [one for one in statements if one.strong] or statements
+        firm = [one for one in statements if not one.doubtful]
+        return [one for one in firm if one.strong] or firm or statements
+
+    def weak(self, fact: str) -> list[Statement]:
+        """The statements that stand back behind stronger ones, and yet should not differ."""
+        return [one for one in self.said.get(fact, []) if not (one.strong or one.doubtful)]
 
     def options(self) -> list[str]:
         """Names of the options that are stated."""
@@ -96,27 +108,48 @@ def read(ticket: Ticket) -> Facts:
     facts = Facts()
     for entry in document.entries:
         _take_entry(facts, entry)
-    declared = [one for source in document.code for one in declarations(source)]
-    for declaration in declared:
-        _take_declaration(facts, declaration)
-    structured = bool(facts.said)
     prose_text = document.prose
     for source in document.code:
-        if declarations(source):
+        if _take_declarations(facts, source):
             prose_text = prose_text.replace(f"`{source}`", "this field")
-    for text, is_title in ((ticket.title, True), (prose_text, False)):
-        found, beyond = prose.read(text)
-        for mention in found:
-            statement = Statement(
-                mention.value,
-                f"“{mention.sentence}”",
-                code=mention.code,
-                strong=mention.strong and not (structured and is_title),
-            )
-            facts.add(mention.fact, statement)
-        # A title sums up; what it asks for is what the text then states.
-        facts.beyond += [one for one in beyond if not is_title or prose.asks_to_change(one)]
+        elif source in document.fences and source.strip():
+            facts.beyond.append(_cut(source))
+    structured = bool(facts.said)
+    title = prose.read_summaries([ticket.title], headings=False)
+    # In a file of plain prose the first line is the title, and is read where it stands.
+    if not document.prose.lstrip().startswith(ticket.title.strip() or "\0"):
+        _take_reading(facts, title, strong=not structured)
+    _take_reading(facts, prose.read_summaries(document.headings, headings=True))
+    _take_reading(facts, prose.read(prose_text))
+    facts.beyond = [one for one in facts.beyond if not _is_known(facts, one)]
     return facts
+
+
+def _take_reading(facts: Facts, reading: prose.Reading, *, strong: bool = True) -> None:
+    for mention in reading.found:
+        place = f"“{mention.sentence}”"
+        firm = mention.strong and strong
+        facts.add(mention.fact, Statement(mention.value, place, code=mention.code, strong=firm))
+    for doubt in reading.doubts:
+        for mention in doubt.said:
+            place = f"“{mention.sentence}”"
+            said = Statement(mention.value, place, mention.code, strong=False, doubtful=True)
+            facts.add(mention.fact, said)
+    facts.doubts += reading.doubts
+    facts.beyond += reading.beyond
+    facts.background += reading.background
+
+
+def _is_known(facts: Facts, text: str) -> bool:
+    """Whether a title names nothing but the field by its path, as in `Customer.nickname`."""
+    models = {one.value.rpartition(".")[2].lower() for one in facts.all("model")}
+    names = {one.value.lower() for one in facts.all("name")}
+    plain = re.sub(rf"(?i)[`\"']|{ADD}|\bfield\b", " ", text).strip().lower()
+    return any(
+        re.fullmatch(rf"(?:(?:\w+\.)?{re.escape(model)}\.)?{re.escape(name)}", plain)
+        for model in models
+        for name in names
+    )
 
 
 def looks_like_one(ticket: Ticket) -> bool:
@@ -125,17 +158,16 @@ def looks_like_one(ticket: Ticket) -> bool:
     keys = {fact_of(entry.key) for entry in document.entries}
     if len(keys & {"model", "name", "type"}) >= 2:
         return True
-    if any(declarations(source) for source in document.code):
-        return prose.asks_for_addition(f"{ticket.title}\n{document.prose}")
-    return prose.asks_for_field(f"{ticket.title}\n{document.prose}")
+    text = "\n".join([ticket.title, *document.headings, document.prose])
+    if any(declarations(source)[0] for source in document.code):
+        return prose.asks_for_addition(text)
+    return prose.asks_for_field(text)
 
 
 def _take_entry(facts: Facts, entry: tickets.Entry) -> None:
     fact = fact_of(entry.key) or ""
     value, place = entry.value, entry.place
-    if found := declarations(value.strip("`")):
-        for declaration in found:
-            _take_declaration(facts, declaration)
+    if _take_declarations(facts, value.strip("`")):
         return
     if fact == "options":
         if value.lower() not in _NOTHING:
@@ -228,8 +260,7 @@ def _take_part(facts: Facts, part: str, place: str) -> None:
         name = _option_name(pair[1])
         facts.add(f"option {name}", Statement(pair[2].strip("` "), place))
         return
-    mentions, _ = prose.read(part + ".", options_only=True)
-    if mentions:
+    if mentions := prose.read_options(part):
         for mention in mentions:
             facts.add(mention.fact, Statement(mention.value, place, code=mention.code))
         return
@@ -261,8 +292,26 @@ def _take_keywords(facts: Facts, keywords: list[ast.keyword], place: str) -> Non
         if keyword.arg is None:
             facts.questions.append(f"What does `**` stand for in {place}? State each option.")
         else:
-            source = ast.unparse(keyword.value)
-            facts.add(f"option {keyword.arg}", Statement(source, place, code=True))
+            _take_argument(facts, keyword.arg, keyword.value, place)
+
+
+def _take_argument(facts: Facts, name: str, value: ast.expr, place: str) -> None:
+    source = _written(value)
+    if source:
+        facts.add(f"option {name}", Statement(source, place, code=True))
+    else:
+        facts.questions.append(
+            f"`{name}` ({place}): the value is too large or nested too deeply to be a value that a "
+            "ticket may state."
+        )
+
+
+def _written(node: ast.AST) -> str:
+    """Code as text; empty where Python itself cannot write it."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError, MemoryError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -275,18 +324,38 @@ class Declaration:
     class_name: str | None
 
 
-def declarations(source: str) -> list[Declaration]:
-    """Field declarations in a piece of Python, at top level or in a class body."""
+def declarations(source: str) -> tuple[list[Declaration], list[ast.stmt]]:
+    """Field declarations in a piece of Python, and what else it would do."""
     try:
         body = ast.parse(_dedent(source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return [], []
     found: list[Declaration] = []
+    others: list[ast.stmt] = []
     for statement in body:
         inner = statement.body if isinstance(statement, ast.ClassDef) else [statement]
         owner = statement.name if isinstance(statement, ast.ClassDef) else None
-        found += [one for line in inner if (one := _declaration(line, owner))]
-    return found
+        for line in inner:
+            if one := _declaration(line, owner):
+                found.append(one)
+            elif not _does_nothing(line):
+                others.append(line)
+    return found, others
+
+
+def _does_nothing(line: ast.stmt) -> bool:
+    filler = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+    return filler or isinstance(line, ast.Pass | ast.Import | ast.ImportFrom)
+
+
+def _take_declarations(facts: Facts, source: str) -> bool:
+    """Take the declared fields out of code; whether there are any."""
+    found, others = declarations(source)
+    for declaration in found:
+        _take_declaration(facts, declaration)
+    if found:
+        facts.beyond += [_cut(_written(line)) or "code" for line in others]
+    return bool(found)
 
 
 def _dedent(source: str) -> str:
@@ -305,7 +374,7 @@ def _declaration(line: ast.stmt, owner: str | None) -> Declaration | None:
         return None
     if not isinstance(target, ast.Name) or not isinstance(value, ast.Call):
         return None
-    called = ast.unparse(value.func)
+    called = _written(value.func)
     bare = called.rpartition(".")[2]
     if not re.search(r"(Field|ForeignKey)$", bare):
         return None
@@ -313,7 +382,7 @@ def _declaration(line: ast.stmt, owner: str | None) -> Declaration | None:
 
 
 def _take_declaration(facts: Facts, declaration: Declaration) -> None:
-    place = f"`{_cut(declaration.name + ' = ' + ast.unparse(declaration.call))}`"
+    place = f"`{_cut(declaration.name + ' = ' + (_written(declaration.call) or '...'))}`"
     facts.add("name", Statement(declaration.name, place))
     facts.add("type", Statement(declaration.type_name, place))
     if declaration.class_name:
@@ -322,7 +391,7 @@ def _take_declaration(facts: Facts, declaration: Declaration) -> None:
     relation = kind is not None and kind.family in ("relation", "many")
     names = ("to", "on_delete") if relation else ("verbose_name",)
     for name, argument in zip(names, declaration.call.args, strict=False):
-        facts.add(f"option {name}", Statement(ast.unparse(argument), place, code=True))
+        _take_argument(facts, name, argument, place)
     if len(declaration.call.args) > len(names):
         facts.questions.append(
             f"{place}: which options are the positional arguments? Write them with names."

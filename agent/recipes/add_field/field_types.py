@@ -216,6 +216,11 @@ def known_option(name: str) -> bool:
     return name in _OPTIONS
 
 
+def all_options() -> tuple[str, ...]:
+    """Every option that one of Django's field types takes."""
+    return tuple(sorted(_OPTIONS))
+
+
 def named(text: str) -> FieldType | None:
     """The field type that a text names: exactly, without `models.`, or in words."""
     bare = text.strip().strip("`'\"").removesuffix("()").rpartition(".")[2]

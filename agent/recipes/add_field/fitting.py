@@ -32,7 +32,7 @@ _FITTING_CALLS = {
 
 def misfit(value: Value, kind: FieldType, options: dict[str, Value]) -> str | None:
     """Say why a default does not fit the field, or nothing."""
-    shown = f"`{value.shown()}`"
+    shown = f"`{value.said()}`"
     if kind.family == "many":
         return "a ManyToManyField takes no default: every row starts with an empty set"
     if value.kind == "symbol":

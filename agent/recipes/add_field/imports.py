@@ -49,14 +49,19 @@ def _extend_import(source: SourceFile, node: cst.ImportFrom, name: str, width: i
             break
     else:
         place = len(names)
+    too_long = items.line_length(source, known[-1].end) + len(name) + 2 > width
+    if not node.lpar and too_long:
+        written = [source.text[one.start : one.end] for one in known]
+        written.insert(place, name)
+        step = "    "
+        inner = "".join(f"\n{step}{one}," for one in written)
+        source.replace(known[0].start, known[-1].end, f"({inner}\n)")
+        return
     if place == len(known):
         if items.is_on_own_line(source, known[-1]):
             items.append_line(source, known[-1], name)
         else:
-            fits = (
-                items.line_length(source, known[-1].end) + len(name) + 2 <= width or not node.lpar
-            )
-            items.append_inline(source, known[-1], name, fits=fits, single=False)
+            items.append_inline(source, known[-1], name, fits=not too_long, single=False)
         return
     following = known[place]
     if items.is_on_own_line(source, following):

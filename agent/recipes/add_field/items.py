@@ -33,7 +33,9 @@ def append_item(source: SourceFile, value: cst.List | cst.Tuple, item: str, widt
         append_line(source, last, item)
         return
     fits = line_length(source, last.end) + len(item) + 2 <= width
-    if fits or source.line(value) != source.last_line(value):
+    start, end = source.start(value), source.end(value)
+    commented = "#" in source.text[start:end]
+    if fits or commented:
         append_inline(source, last, item, fits=fits, single=len(items) == 1)
         return
     _explode(source, value, [source.text[one.start : one.end] for one in items], item)

@@ -142,7 +142,7 @@ class ModelsIndex:
         if not parents and not self._rooted(module, node, external, fields):
             return None
         meta = self._meta(found, tuple(parents))
-        app = self._app(module, meta, tuple(parents))
+        app = self._app(module, meta)
         return Model(
             node.name,
             module,
@@ -233,7 +233,7 @@ class ModelsIndex:
                 self.modules.rename_package(app.folder, app.dotted)
         return tuple(found)
 
-    def _app(self, module: Module, meta: dict[str, ast.expr], parents: tuple[Model, ...]) -> App:
+    def _app(self, module: Module, meta: dict[str, ast.expr]) -> App:
         configured = [
             a for a in self.apps if not a.folder or module.path.startswith(a.folder + "/")
         ]

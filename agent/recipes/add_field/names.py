@@ -52,6 +52,14 @@ def unfit(name: str) -> str | None:
     return None
 
 
+def alike(loose: str, name: str) -> bool:
+    """Whether a word of a title may stand for a field's name: “rank” for `handling_rank`."""
+    parts = {part.rstrip("s") for part in name.lower().split("_")}
+    return loose.lower() in name.lower() or any(
+        part.rstrip("s") in parts for part in loose.lower().split("_")
+    )
+
+
 @dataclass(frozen=True)
 class Reverse:
     """A name that a relation of another model puts on this one."""

@@ -290,7 +290,8 @@ def _body(
     variable = snake(test.model)
     if variable in ("models", "field", "pytest", "self") or not variable.isidentifier():
         variable = "instance"
-    checks = [f"field = {model}._meta.get_field({writer.text(field.name)})", ""]
+    getter = writer.call(f"field = {model}._meta.get_field", [writer.text(field.name)])
+    checks = [*getter, ""]
     if field.own_type:
         models = names.refer("django.db", "models")
         checks += writer.is_instance("field", f"{models}.{field.type_name}")
@@ -330,9 +331,14 @@ class _Writer:
         return rendering.quoted(literal, self._source)
 
     def is_instance(self, what: str, kind: str) -> list[str]:
-        if self._in_class:
-            return [f"self.assertIsInstance({what}, {kind})"]
-        return [f"assert isinstance({what}, {kind})"]
+        head = "self.assertIsInstance" if self._in_class else "assert isinstance"
+        return self.call(head, [what, kind])
+
+    def call(self, head: str, arguments: list[str]) -> list[str]:
+        """A call, broken where the width asks for it; lines are indented later."""
+        room = self._parameters.width - len(self._indent)
+        one_per_line = self._parameters.one_per_line
+        return rendering.wrapped(head, arguments, "", room, one_per_line=one_per_line)
 
     def equal(self, what: str, literal: str) -> list[str]:
         wanted = self._code(literal)
@@ -344,8 +350,10 @@ class _Writer:
             if literal in ("True", "False"):
                 return [f"self.assert{literal}({what})"]
             method = "assertIs" if single else "assertEqual"
-            return rendering.wrapped(f"self.{method}", [what, wanted], "", room)
+            return self.call(f"self.{method}", [what, wanted])
         line = f"assert {what} {'is' if single else '=='} {wanted}"
+        if len(line) > room and (opened := rendering.opened(f"assert {what} == ", wanted)):
+            return opened
         return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
 
     def tests(
@@ -363,7 +371,9 @@ class _Writer:
             if number:
                 lines += [""] if self._in_class else ["", ""]
             if self._in_class:
-                lines.append(f"    def {name}(self){arrow}:")
+                whole = f"    def {name}(self){arrow}:"
+                broken = [f"    def {name}(", "        self,", f"    ){arrow}:"]
+                lines += [whole] if len(whole) <= self._parameters.width else broken
             else:
                 if saved and self._test.marker:
                     pytest = names.refer_module("pytest")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from agent.recipes.add_field import field_types, subject_phrases, values
 from agent.recipes.add_field.sentence import ADD, CLOSE, OPEN, Sentence, without
 
+_MOST_OPTIONS = 30
 _NUMBER_WORDS = {
     "one": 1,
     "two": 2,
@@ -20,22 +22,40 @@ _NUMBER_WORDS = {
 _VALUE = (
     r"(?:`(?P<ticked>[^`]+)`|(?P<text>\"[^\"]*\"|'[^']*'|\u201c[^\u201d]*\u201d)|"
     r"(?P<word>(?i:true|false|none|null|empty|blank|today|now)\b|[+-]?\d[\d.:T+-]*\d|\d|"
+    r"(?:decimal\.)?Decimal\(['\"][\d.+-]+['\"]\)|"
     r"(?:timezone\.now|uuid\.uuid4|uuid4|date\.today|dict|list)\b))"
 )
 
+_ROWS = (
+    r"(?i:\b(?:existing|present|current|old)\s+"
+    r"(?:rows?|records?|entries|objects|instances|data|values|`?\w+?s`?))"
+)
+_FILLED = r"(?i:\b(?:back)?fill(?:ed)?\b|\bpopulated?\b|\binitiali[sz]ed?\b|\bdefault\w*\b)"
+#: Words that say that a value comes from elsewhere.
+COMPUTED = (
+    r"(?i:\bfrom\b|\bvalues?\s+of\b|\bcop(?:y|ied|ies)\b|\bsame\s+as\b|\bderived?\b|"
+    r"\bcomputed?\b|\bcalculated?\b|\bbased\s+on\b|\baccording\s+to\b)"
+)
+
+_QUOTED_TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|\u201c[^\u201d]*\u201d")
+_BE = r"(?:should\s+be|must\s+be|shall\s+be|is|of|to|:|=)"
 _LENGTH = r"(?P<n>\d+)"
 _SIZES = (
-    ("max_length", rf"(?i:\bmax(?:imum|imal)?\.?[ _-]length\s*(?:of|is|:|=)?\s*{_LENGTH})"),
-    ("max_length", rf"(?i:\blength\s+(?:of\s+)?(?:at\s+most\s+|up\s+to\s+)?{_LENGTH})"),
+    ("max_length", rf"(?i:\bmax(?:imum|imal)?\.?[ _-]length\s*{_BE}?\s*{_LENGTH})"),
+    ("max_length", rf"(?i:\blength\s*{_BE}?\s*(?:at\s+most\s+|up\s+to\s+)?{_LENGTH})"),
     (
         "max_length",
         (
             rf"(?i:\b(?:max(?:imum|\.)?|at\s+most|up\s+to|no\s+more\s+than)\s+"
-            rf"{_LENGTH}\s+(?:characters?|chars?|letters)\b)"
+            rf"{_LENGTH}\s+(?:characters?|chars?|letters)\b(?:\s+long\b)?)"
         ),
     ),
-    ("max_digits", rf"(?i:\bmax(?:imum)?[ _-]digits\s*(?:of|is|:|=)?\s*{_LENGTH})"),
-    ("decimal_places", rf"(?i:\bdecimal[ _-]places\s*(?:of|is|:|=)\s*{_LENGTH})"),
+    (
+        "max_length",
+        rf"(?i:\b{_LENGTH}\s+(?:characters?|chars?|letters)\s+(?:max(?:imum)?|at\s+most)\b)",
+    ),
+    ("max_digits", rf"(?i:\bmax(?:imum)?[ _-]digits\s*{_BE}?\s*{_LENGTH})"),
+    ("decimal_places", rf"(?i:\bdecimal[ _-]places\s*{_BE}\s*{_LENGTH})"),
     (
         "decimal_places",
         (
@@ -92,6 +112,7 @@ def read(sentence: Sentence) -> None:
     _relation(sentence)
     _relation_options(sentence)
     _assignments(sentence)
+    _computed(sentence)
     _existing_rows(sentence)
     _default(sentence)
     _sizes(sentence)
@@ -100,21 +121,27 @@ def read(sentence: Sentence) -> None:
 
 
 def _assignments(sentence: Sentence) -> None:
-    for match in list(re.finditer(r"(?<![\w.])(?P<name>[a-z_]+)\s*=\s*(?=\S)", sentence.rest)):
+    found = re.finditer(r"(?<![\w.])(?P<name>[a-z_]+)\s*=\s*(?=\S)", sentence.rest)
+    # No field has more options; what is not read here is asked about.
+    for match in list(itertools.islice(found, _MOST_OPTIONS)):
         name = match["name"]
-        if not field_types.known_option(name) or name == "name":
-            continue
         source = _longest_value(sentence.rest[match.end() :])
         if source is not None:
             sentence.say(f"option {name}", source, code=True)
-            sentence.rest = without(sentence.rest, match.start(), match.end() + len(source))
+            sentence.take(match.start(), match.end() + len(source))
+
+
+def _computed(sentence: Sentence) -> None:
+    """Values that are to be worked out from other data, which no fixed value can be."""
+    plain = _QUOTED_TEXT.sub(lambda text: " " * len(text[0]), sentence.rest)
+    filled = re.search(rf"{_ROWS}|{_FILLED}", plain)
+    source = re.search(COMPUTED, plain)
+    if filled and source:
+        sentence.say("computed", "yes")
+        sentence.take(min(filled.start(), source.start()), len(sentence.text))
 
 
 def _existing_rows(sentence: Sentence) -> None:
-    rows = (
-        r"(?i:(?:existing|present|current|old)\s+"
-        r"(?:rows?|records?|entries|objects|instances|data|values|`?\w+?s`?))"
-    )
     gets = (
         r"(?i:(?:\s+(?:should|must|shall|will|can|may|to|all|in|the|database|table))*\s*"
         r"(?:gets?|receives?|have|has|be\s+(?:set|filled|given)(?:\s+to|\s+with)?|be|"
@@ -123,10 +150,10 @@ def _existing_rows(sentence: Sentence) -> None:
         r"(?:\s+(?:the|a|an|value|default|text|to|with|as|of))*)\s*"
     )
     for pattern in (
-        rf"{rows}{gets}{_VALUE}",
+        rf"{_ROWS}{gets}{_VALUE}",
         (
             rf"{_VALUE}(?i:\s+(?:for|in|on|as\s+(?:the\s+)?(?:value|default)\s+(?:for|in|of))\s+"
-            rf"(?:all\s+)?(?:the\s+)?){rows}"
+            rf"(?:all\s+)?(?:the\s+)?){_ROWS}"
         ),
     ):
         if match := re.search(pattern, sentence.rest):
@@ -136,12 +163,16 @@ def _existing_rows(sentence: Sentence) -> None:
 
 
 def _default(sentence: Sentence) -> None:
+    none = r"(?i:\b(?:no|without(?:\s+an?)?)\s+default(?:\s+value)?\b)"
+    if match := re.search(none, sentence.rest):
+        sentence.say("no default", "yes")
+        sentence.use(match)
     match = re.search(
         r"(?i:\bdefault(?:s|ing)?(?:\s+value)?(?:\s+(?:to|of|is|should\s+be|being|as|set\s+to)|"
         rf"\s*[:=])?\s+){_VALUE}",
         sentence.rest,
     )
-    if match and not sentence.negated(match.start()):
+    if match and not sentence.negation(match.start()):
         sentence.say("option default", _value_of(match), code=_is_code(match))
         sentence.use(match)
 
@@ -198,7 +229,9 @@ def _relation(sentence: Sentence) -> None:
         target = pointing
     if target and (pointing or _names_another_model(sentence, target)):
         sentence.say("option to", target["to"])
-        sentence.rest = without(sentence.rest, target.start("to"), target.end())
+        sentence.take(target.start("to") - 1, target.end())
+        if pointing:
+            sentence.account(*target.span())
 
 
 def _relation_options(sentence: Sentence) -> None:
@@ -250,6 +283,8 @@ def _longest_value(text: str) -> str | None:
     ends = [match.start() for match in re.finditer(r"[,;`\s]|\.(?=\s|$)|\)(?=\W|$)|$", text)]
     for end in sorted(set(ends), reverse=True):
         source = text[:end]
+        if source.endswith((",", ".")):
+            continue
         try:
             values.from_expression(source)
         except values.UnreadableError:

@@ -84,7 +84,16 @@ class _Options:
             return
         self._out.type_name = found[0]
         self._kind = field_types.BY_NAME.get(str(found[0]))
+        self._hold_against_weak(statements[0])
         self._out.own_type = self._kind is not None
+
+    def _hold_against_weak(self, stated: Statement) -> None:
+        """“A date field” in a title contradicts an IntegerField in the text."""
+        for one in self._facts.weak("type"):
+            loose = field_types.named(one.value)
+            if loose and self._kind and loose.family != self._kind.family:
+                listed = _listed([stated, one], [self._kind.name, loose.name])
+                self._ask(f"The field type is said twice, differently: {listed}. Which one holds?")
 
     def _type_name(self, text: str) -> str | None:
         if kind := field_types.named(text):
@@ -119,8 +128,8 @@ class _Options:
             except values.UnreadableError as problem:
                 self._ask(f"`{name}` ({one.place}): {problem}.")
                 return
-        if len(set(read)) > 1:
-            listed = _listed(statements, [value.shown() for value in read])
+        if len({values.meaning(value) for value in read}) > 1:
+            listed = _listed(statements, [value.said() for value in read])
             self._ask(f"`{name}` is said twice, differently: {listed}. Which one holds?")
             return
         if self._fits(name, read[0]):
@@ -133,6 +142,7 @@ class _Options:
         if name == "to":
             return Value(kind="local", text=text.strip("`'\""))
         if name == "default" and not self._must_be_quoted(statement):
+            self._must_be_a_value(statement)
             return values.from_words(text, self._kind)
         if statement.code:
             return values.from_expression(text)
@@ -148,6 +158,25 @@ class _Options:
     def _must_be_quoted(self, statement: Statement) -> bool:
         """In code a text has quotes; numbers, dates and the like read the same either way."""
         return statement.code and (self._kind is None or self._kind.empty_text)
+
+    def _must_be_a_value(self, statement: Statement) -> None:
+        """Without quotes, a field's name or an instruction must not become a text."""
+        bare = statement.value.strip().strip("`").strip()
+        first, _, last = bare.rpartition(".")
+        line = (self._model, *self._model.ancestors()) if self._model else ()
+        of_row = not first or first.lower() in {"self", "obj", "row", "instance"} | {
+            one.name.lower() for one in line
+        }
+        if of_row and any(last in one.fields for one in line):
+            raise values.UnreadableError(
+                f"`{bare}` is a field of {line[0].label}, and this recipe gives all rows one fixed "
+                "value; copying is a ticket of its own. If the text itself is meant, quote it"
+            )
+        if not statement.code and values.is_instruction(bare):
+            raise values.UnreadableError(
+                f"“{bare}” reads as an instruction, and this recipe gives all rows one fixed "
+                "value; state it. If the text itself is meant, quote it"
+            )
 
     def _fits(self, name: str, value: Value) -> bool:
         kind = self._kind
@@ -166,7 +195,9 @@ class _Options:
             )
             return False
         if kind is None and self._out.type_name is None and not field_types.known_option(name):
-            self._ask(f"`{name}` is no option of a field. What is meant?")
+            near = field_types.nearest(name, field_types.all_options())
+            hint = f" Nearest: {', '.join(near)}." if near else ""
+            self._ask(f"`{name}` is no option of a field.{hint} What is meant?")
             return False
         if name in ("default", "to", "on_delete"):
             return True
@@ -199,6 +230,12 @@ class _Options:
                         f"{one.place} says that the field is required, and elsewhere "
                         f"`{name}=True` is stated. Which one holds?"
                     )
+        for one in self._facts.all("no default"):
+            if "default" in self._given:
+                self._ask(
+                    f"{one.place} says that there is no default, and elsewhere "
+                    f"`default={self._given['default'].said()}` is stated. Which one holds?"
+                )
         optional = self._facts.all("optional")
         if optional and not {"null", "blank"} & set(self._given):
             self._ask(
@@ -283,19 +320,19 @@ class _Options:
         read: list[Value] = []
         for one in statements:
             try:
-                value = (
-                    values.from_expression(one.value)
-                    if self._must_be_quoted(one)
-                    else values.from_words(one.value, self._kind)
-                )
+                if self._must_be_quoted(one):
+                    value = values.from_expression(one.value)
+                else:
+                    self._must_be_a_value(one)
+                    value = values.from_words(one.value, self._kind)
             except values.UnreadableError as problem:
                 self._ask(f"The value for existing rows ({one.place}): {problem}.")
                 return None
             if value.kind == "call" and not value.text:
                 value = value.model_copy(update={"kind": "symbol"})
             read.append(value)
-        if len(set(read)) > 1:
-            listed = _listed(statements, [value.shown() for value in read])
+        if len({values.meaning(value) for value in read}) > 1:
+            listed = _listed(statements, [value.said() for value in read])
             self._ask(
                 f"The value for existing rows is said twice, differently: {listed}. "
                 "Which one holds?"
@@ -316,7 +353,7 @@ class _Options:
         null = self._is_on("null")
         if existing == values.NONE and not ("default" in self._given and null):
             existing = None
-        if existing is not None and existing == default:
+        if existing and default and values.meaning(existing) == values.meaning(default):
             existing = None
         filled = existing is not None or default is not None or "db_default" in self._given
         by_django = (
@@ -324,7 +361,8 @@ class _Options:
             or self._is_on("auto_now")
             or (kind.empty_text and self._is_on("blank"))
         )
-        open_already = {"default", "null"} & set(self._facts.options()) - set(self._given)
+        unreadable = {"default", "null"} & set(self._facts.options()) - set(self._given)
+        open_already = unreadable or self._facts.all("computed")
         if not (null or filled or by_django or open_already):
             self._ask(
                 "It is not null and has no default. Which value do existing rows get? State a "

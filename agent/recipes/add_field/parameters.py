@@ -28,6 +28,19 @@ class Value(Record):
         dotted = f"{parent}.{self.name}" if parent else self.name
         return f"{dotted}({self.text})" if self.kind == "call" else dotted
 
+    def said(self) -> str:
+        """The value in words, without the call that only code needs."""
+        if self.kind == "call" and self.name in _BARE_CALLS:
+            return self.text.strip("'\"")
+        if self.kind == "call" and self.name == "date":
+            year, month, day = (int(part) for part in self.text.split(","))
+            return f"{year:04}-{month:02}-{day:02}"
+        return self.shown()
+
+
+#: Calls that wrap what people write as it is.
+_BARE_CALLS = frozenset({"Decimal", "UUID", "datetime.fromisoformat"})
+
 
 class Option(Record):
     """One keyword argument of the field."""
@@ -134,5 +147,9 @@ class Parameters(Record):
     test: NewTest | None
     width: int
     """Longest line the repository's style allows."""
+    formatters: tuple[str, ...] = ()
+    """Tools that shape new files: `ruff check`, `ruff format`, `black`."""
+    one_per_line: bool = False
+    """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     remarks: tuple[str, ...] = ()
     """What a reader should know, for the pull-request text."""

@@ -1,61 +1,99 @@
 """Facts in sentences: "Add a nullable CharField `nickname` to the `Customer` model".
 
-Generous in wording, strict in meaning: a fact is taken only from a phrase that states it, and a
-sentence that asks for something else is handed back as such.
+Generous in wording, strict in meaning: a fact is taken only from a phrase that states it, and
+every sentence must be used up. What is doubtful, or asks for more, is handed back as such.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from agent.recipes.add_field import option_phrases, subject_phrases
+from agent.recipes.add_field import doubts, leftover, option_phrases, subject_phrases
 from agent.recipes.add_field.sentence import ADD, EXACT, FIELD_WORD, TYPE, Mention, Sentence, cut
 
 _LONGEST_SENTENCE = 1_000
-_VERBS = (
-    "add|remove|delete|rename|drop|change|refactor|replace|migrate|convert|deprecate|move|fix|send|"
-    "expose|update|make|use|show|hide|validate|compute|calculate|fill|populate|set|write|create|"
-    "index|sort|filter|search|export|import|translate|document|log|copy|split|merge|bump|upgrade|"
-    "allow|ensure|display|include|extend|backfill|link|call|notify|limit|restrict|let|do"
+_LABEL = re.compile(
+    r"(?i)^\s*(?:\[[\w -]+\]\s*|(?:feat(?:ure)?(?: request)?|chore|fix|task)(?:\([^)]*\))?:\s*)+"
 )
-_CHANGING = "remove|delete|rename|drop|refactor|replace|migrate|convert|deprecate|move|fix|copy"
-_REQUEST = re.compile(
-    rf"^\W*(?:(?:please|also|then|and|finally|additionally|furthermore|next)\b,?\s+)*"
-    rf"(?:{_VERBS})\b|\b(?:it|this|they|that|the (?:field|column|form|api|admin|model))\s+"
-    rf"(?:should|must|shall|needs? to|has to|have to)\b",
-    re.IGNORECASE,
+#: Points that end no sentence.
+_ABBREVIATED = "".join(
+    rf"(?<!\b{short}\.)"
+    for short in (r"e\.g", r"i\.e", "etc", "max", "min", "approx", "vs", "resp", "incl", "cf")
 )
-_AND_ALSO = re.compile(
-    rf"(?:\band\b|\bthen\b|\balso\b|,)\s+(?:also\s+|then\s+)?(?P<verb>{_CHANGING})\b", re.IGNORECASE
-)
-_GENERIC = re.compile(
-    r"^\W*(?:please\s+)?(?:add|create|introduce)\s+(?:(?:this|the|these|an?|new|following|another|"
-    r"one|django|model|db|database)\s+)*(?:it|them|fields?|columns?|attributes?)"
-    r"(?:\s+to\s+(?:the|our|a|this)\s+(?:models?|database|table|code))?\W*$",
-    re.IGNORECASE,
-)
+_ENDS = re.compile(rf"(?i)(?<=[.!?;]){_ABBREVIATED}\s+|(?<=\S)\s+(?=\[[ x]\]\s)")
 
 
-def read(text: str, *, options_only: bool = False) -> tuple[list[Mention], list[str]]:
-    """Take the facts out of a text.
+@dataclass
+class Reading:
+    """What a text says, and what of it could not be taken for a fact."""
 
-    Args:
-        options_only: The text is one phrase out of a list of options.
+    found: list[Mention] = field(default_factory=list)
+    doubts: list[doubts.Doubt] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
+    """Sentences that ask for something of which no fact was taken."""
+    background: list[tuple[str, str]] = field(default_factory=list)
+    """Sentences that say why, and the part of each that does."""
 
-    Returns:
-        The facts, and the sentences that ask for something that is none of them.
-    """
-    found: list[Mention] = []
-    beyond: list[str] = []
-    for sentence in sentences(text):
-        reading = Sentence(sentence)
-        option_phrases.read(reading)
-        if not options_only:
-            subject_phrases.read(reading)
-            if _asks_for_more(reading):
-                beyond.append(cut(sentence))
-        found += reading.found
-    return found, beyond
+
+def read(text: str) -> Reading:
+    """Take the facts out of a text."""
+    reading = Reading()
+    for sentence in dict.fromkeys(sentences(text)):
+        _read_sentence(reading, sentence)
+    return reading
+
+
+def read_summaries(lines: Iterable[str], *, headings: bool) -> Reading:
+    """Take the facts out of titles or headings, which sum up more loosely than sentences."""
+    reading = Reading()
+    for line in lines:
+        text = _LABEL.sub("", line)
+        asks = re.search(ADD, text) is not None
+        for part in dict.fromkeys(sentences(text)):
+            sentence = _facts_of(part)
+            doubt = doubts.of(sentence, leftover.without_reason(sentence.left), heading=headings)
+            if doubt:
+                reading.doubts.append(doubt)
+                continue
+            reading.beyond += sentence.foreign
+            if not leftover.is_summary(sentence.left, asks=asks):
+                reading.beyond.append(cut(part))
+            if asks or not headings:
+                reading.found += sentence.found
+    return reading
+
+
+def read_options(phrase: str) -> list[Mention] | None:
+    """Take the facts out of one phrase of a list of options; None: it says more than those."""
+    sentence = Sentence(phrase)
+    option_phrases.read(sentence)
+    return None if leftover.words(sentence.left) or not sentence.found else sentence.found
+
+
+def _facts_of(text: str) -> Sentence:
+    sentence = Sentence(doubts.polite(text))
+    option_phrases.read(sentence)
+    subject_phrases.read(sentence)
+    return sentence
+
+
+def _read_sentence(reading: Reading, text: str) -> None:
+    sentence = _facts_of(text)
+    left = leftover.without_reason(sentence.left) if sentence.found else sentence.left
+    if doubt := doubts.of(sentence, left):
+        reading.doubts.append(doubt)
+        return
+    reading.found += sentence.found
+    reading.beyond += sentence.foreign
+    if sentence.found or sentence.foreign or not leftover.words(left):
+        reading.beyond += [cut(part) for part in leftover.parts(sentence.text, left)]
+        reading.background.append((cut(text), sentence.left))
+    elif leftover.is_background(sentence.left):
+        reading.background.append((cut(text), sentence.left))
+    else:
+        reading.beyond.append(cut(text))
 
 
 def sentences(text: str) -> list[str]:
@@ -70,21 +108,13 @@ def sentences(text: str) -> list[str]:
         else:
             current.append(line.strip().lstrip("> "))
     blocks.append(" ".join(current))
-    ends = r"(?<=[.!?;])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z`\"'“(\[*])"
-    parts = [part.strip() for block in blocks for part in re.split(ends, block) if part.strip()]
+    parts = [part.strip() for block in blocks for part in _ENDS.split(block) if part.strip()]
     # What has no end for this long is no sentence; in pieces it costs linear time.
     return [
         part[start : start + _LONGEST_SENTENCE]
         for part in parts
         for start in range(0, len(part), _LONGEST_SENTENCE)
     ]
-
-
-def asks_to_change(sentence: str) -> bool:
-    """Whether a sentence asks for something that is there to be changed or removed."""
-    return re.search(rf"(?i)^\W*(?:{_CHANGING})\b", sentence) is not None or (
-        _AND_ALSO.search(sentence) is not None
-    )
 
 
 def asks_for_addition(text: str) -> bool:
@@ -109,18 +139,3 @@ def asks_for_field(text: str) -> bool:
         if re.search(rf"\b{FIELD_WORD}\b.*\b(?i:to|on)\s+`?[a-z_]+\.[A-Z]\w+`?", sentence):
             return True
     return False
-
-
-def _asks_for_more(sentence: Sentence) -> bool:
-    """Whether the sentence asks for something of which no fact was taken."""
-    if any(
-        not _inside_quotes(sentence, more.start()) for more in _AND_ALSO.finditer(sentence.text)
-    ):
-        return True
-    if sentence.found or _GENERIC.match(sentence.text):
-        return False
-    return _REQUEST.search(sentence.text) is not None
-
-
-def _inside_quotes(sentence: Sentence, position: int) -> bool:
-    return sentence.text[:position].count("`") % 2 == 1

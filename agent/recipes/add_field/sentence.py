@@ -1,4 +1,8 @@
-"""One sentence while it is read: what a phrase has used is not read again as something else."""
+"""One sentence while it is read: what a phrase has used is not read again as something else.
+
+Two views of the text are kept: `rest` is what phrases may still read, `left` is what no phrase
+has accounted for. Whether what is left matters is `leftover`'s to say.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ from dataclasses import dataclass
 
 from agent.recipes.add_field import field_types
 
-ADD = r"(?i:\b(?:add|adding|create|introduce|include|insert|needs?|wants?|new|give|extend)\b)"
+ADD = (
+    r"(?i:\b(?:add|adding|create|introduce|include|insert|needs?|wants?|new|give|"
+    r"extend|"
+    r"would\s+like|should\s+have|should\s+get)\b|['\u2019]d\s+like\b)"
+)
 _WORDS = sorted(
     (phrase for kind in field_types.BY_NAME.values() for phrase in kind.words),
     key=len,
@@ -21,9 +29,18 @@ TYPE = (
 OPEN = "[`'\"\u201c\u2018]"
 CLOSE = "[`'\"\u201d\u2019]"
 FIELD_WORD = r"(?i:fields?|columns?|attributes?|propert(?:y|ies))"
-_NEGATED = re.compile(
-    r"\b(?:no|not|don['\u2019]?t|doesn['\u2019]?t|without|never|nor|neither)\b", re.IGNORECASE
+NEGATION = re.compile(
+    r"(?i)\b(?:no|not|never|nor|neither|none|without|cannot|dont|\w+n['\u2019]t)\b"
 )
+#: What verbs of the model's own code do to things that are there.
+CHANGING = "remove|delete|rename|drop|refactor|replace|migrate|convert|deprecate|move|fix|copy"
+_FOREIGN_CLAUSE = re.compile(
+    r"(?i)(?:^\W*|(?:\band\b|\bthen\b|\balso\b|,|;|:)\s+)(?:(?:please|also|then)\s+)*"
+    rf"(?:{CHANGING})\b.*?"
+    r"(?=(?:,|\band\b|\bthen\b|\balso\b)\s+(?:(?:please|also|then|and)\s+)*"
+    r"(?:add|create|introduce|show|expose|include)\b|$)"
+)
+_ADDRESS = re.compile(r"(?<![\"'`=])https?://[^\s)>\]]+|(?<=\])\([^)\s]*\)")
 
 
 @dataclass(frozen=True)
@@ -53,8 +70,22 @@ class Sentence:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.rest = text
+        self.spoken = _ADDRESS.sub(lambda address: " " * len(address[0]), text)
+        """The sentence without addresses, which say nothing themselves."""
+        self.rest = self.spoken
+        self.left = self.spoken
         self.found: list[Mention] = []
+        self.foreign: list[str] = []
+        """Clauses that ask for something that is there to be changed or removed."""
+        self._set_foreign_clauses_aside()
+
+    def _set_foreign_clauses_aside(self) -> None:
+        """“Rename `email` to `mail` and add …”: no word of the first clause is about the field."""
+        for clause in _FOREIGN_CLAUSE.finditer(self.text):
+            if self.text[: clause.start()].count("`") % 2 == 0:
+                self.foreign.append(cut(clause[0].strip(" ,;")))
+                self.rest = without(self.rest, *clause.span())
+                self.left = without(self.left, *clause.span())
 
     def say(self, fact: str, value: str, *, code: bool = False, strong: bool = True) -> None:
         """Note a fact."""
@@ -62,9 +93,21 @@ class Sentence:
 
     def use(self, match: re.Match[str]) -> None:
         """Take a phrase out of what is left to read."""
-        self.rest = without(self.rest, *match.span())
+        self.take(*match.span())
 
-    def negated(self, position: int) -> bool:
-        """Whether the clause before a position denies what follows."""
-        clauses = re.split(r"(?i)[,;:(]|\bbut\b|\band\b", self.text[:position])
-        return _NEGATED.search(clauses[-1]) is not None
+    def take(self, start: int, end: int) -> None:
+        """Take a part of the text out of what is left to read."""
+        self.rest = without(self.rest, start, end)
+        self.account(start, end)
+
+    def account(self, start: int, end: int) -> None:
+        """Note that a part of the text is understood; other phrases may still lean on it."""
+        self.left = without(self.left, start, end)
+
+    def negation(self, position: int) -> re.Match[str] | None:
+        """The word that denies what follows a position, in the clause before it."""
+        ends = [0, *(end.end() for end in _CLAUSE_END.finditer(self.text[:position]))]
+        return NEGATION.search(self.text, ends[-1], position)
+
+
+_CLAUSE_END = re.compile(r"(?i)[,;:(]|\bbut\b|\band\b")

@@ -10,6 +10,7 @@ from agent.recipes.add_field import (
     names,
     new_test,
     options,
+    questions,
     style,
     which_model,
 )
@@ -65,13 +66,12 @@ class _Settling:
 
     def parameters(self) -> Parameters:
         """Settle everything; raise all questions together."""
-        for sentence in self._facts.beyond:
-            self._ask(
-                f"“{sentence}” asks for more than adding one field. "
-                "Is it a ticket of its own, or what does it mean here?"
-            )
+        for question in questions.about_sentences(self._facts):
+            self._ask(question)
         settings = self._project.django.settings_module if self._project.django else None
         model = which_model.WhichModel(self._facts, self._index, settings, self._ask).find()
+        if model and (other := questions.other_model(self._facts, model.name, self._index)):
+            self._ask(other)
         name = self._name(model)
         read = options.read(self._facts, model, self._index)
         for question in read.questions:
@@ -93,6 +93,7 @@ class _Settling:
         test = self._test(model, field)
         if self._questions or model is None or field is None:
             raise TicketUnclear(tuple(self._questions))
+        shape = style.of(self._tree, self._project.lint_tools)
         return Parameters(
             app_label=model.app.label,
             model=model.name,
@@ -103,7 +104,9 @@ class _Settling:
             carriers=carriers,
             listings=listings,
             test=test,
-            width=style.line_width(self._tree, self._project.lint_tools),
+            width=shape.width,
+            formatters=shape.formatters,
+            one_per_line=shape.one_per_line,
             remarks=tuple(self._remarks),
         )
 
@@ -112,6 +115,11 @@ class _Settling:
     def _name(self, model: Model | None) -> str | None:
         statements = self._facts.all("name")
         said = list(dict.fromkeys(one.value for one in statements))
+        said += [
+            one.value
+            for one in self._facts.weak("name")
+            if said and one.value not in said and not names.alike(one.value, said[0])
+        ]
         if not said:
             self._ask("What is the field called?")
             return None
@@ -123,6 +131,8 @@ class _Settling:
             )
             return None
         name = said[0]
+        if all(one.doubtful for one in statements):
+            return name  # the sentence is asked about
         if problem := names.unfit(name):
             self._ask(problem)
             return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+import warnings
 from functools import cached_property
+from typing import NoReturn
 
 import libcst as cst
 from libcst import metadata
@@ -13,6 +16,154 @@ from libcst import metadata
 from agent.errors import RequestRefused
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+
+#: What LibCST is given at most. It recurses on the machine's own stack, so that deep nesting ends
+#: the whole process, and it takes some 50 microseconds and 2 kB for a token.
+MAX_BYTES = 1 << 20
+MAX_TOKENS = 150_000
+MAX_TOKENS_OF_A_LINE = 20_000
+MAX_NESTING = 150
+
+#: Levels of LibCST's tree that one node of Python's own takes up, where they are not one.
+_LEVELS: dict[type[ast.AST], int] = {
+    ast.Call: 2,
+    ast.Subscript: 3,
+    ast.List: 2,
+    ast.Tuple: 2,
+    ast.Set: 2,
+    ast.Dict: 2,
+}
+_NO_TOKENS = frozenset(
+    (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+)
+
+
+def parse(path: str, text: str) -> cst.Module:
+    """Parse Python with LibCST, after a look at whether it can bear it.
+
+    Raises:
+        RequestRefused: It is not Python, or too large or too deeply nested to be parsed.
+    """
+    _hold_bounds(path, text)
+    try:
+        module = cst.parse_module(text)
+        same = module.code == text
+    except cst.ParserSyntaxError as problem:
+        raise RequestRefused(
+            f"{path} is not Python that can be read: {problem.message} "
+            f"(line {problem.raw_line}). Repair it, then ask again."
+        ) from problem
+    except RecursionError as problem:
+        raise RequestRefused(
+            f"{path} is nested too deeply to be edited. Split its longest expressions, "
+            "then ask again."
+        ) from problem
+    if not same:
+        raise RequestRefused(
+            f"{path} cannot be edited without changing other lines: its line ends are "
+            "unusual. Convert them to LF or CRLF, then ask again."
+        )
+    return module
+
+
+def _hold_bounds(path: str, text: str) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        raise RequestRefused(
+            f"{path} has {size:,} bytes; files of up to {MAX_BYTES:,} bytes can be edited. "
+            "Split the file, then ask again."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except SyntaxError as problem:
+        raise RequestRefused(
+            f"{path} is not Python that can be read: {problem.msg} "
+            f"(line {problem.lineno or 1}). Repair it, then ask again."
+        ) from problem
+    except (RecursionError, MemoryError) as problem:
+        raise RequestRefused(
+            f"{path} is nested too deeply to be read. Split its longest expressions, then ask "
+            "again."
+        ) from problem
+    except ValueError as problem:
+        raise RequestRefused(
+            f"{path} is not Python that can be read: {problem}. Repair it, then ask again."
+        ) from problem
+    _hold_nesting(path, tree)
+    _hold_tokens(path, text)
+
+
+def _hold_nesting(path: str, tree: ast.Module) -> None:
+    """Refuse what LibCST would nest too deeply; without recursion of its own."""
+    waiting: list[tuple[ast.AST, int, int, bool]] = [(tree, 0, 1, False)]
+    while waiting:
+        node, depth, line, is_elif = waiting.pop()
+        line = getattr(node, "lineno", line)
+        depth += 1 if is_elif else _levels(node)
+        if depth > MAX_NESTING:
+            _too_deep(path, line)
+        chained = node.orelse if isinstance(node, ast.If) and len(node.orelse) == 1 else []
+        waiting += [
+            (child, depth, line, child in chained and isinstance(child, ast.If))
+            for child in ast.iter_child_nodes(node)
+        ]
+
+
+def _levels(node: ast.AST) -> int:
+    """Levels of LibCST's tree for a node; what Python holds as a flat list may be a chain there."""
+    if isinstance(node, ast.BoolOp):
+        return len(node.values)
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+        return 1 + len(node.generators)
+    if isinstance(node, ast.alias):
+        return 1 + node.name.count(".")
+    if isinstance(node, ast.ImportFrom):
+        return 1 + (node.module or "").count(".")
+    if isinstance(node, ast.stmt) and hasattr(node, "body"):
+        return 2
+    return _LEVELS.get(type(node), 1 if isinstance(node, ast.expr | ast.stmt) else 0)
+
+
+def _hold_tokens(path: str, text: str) -> None:
+    """Bound the number of tokens, and what only they show: brackets, strings side by side."""
+    lines = io.StringIO(_LINE_END.sub("\n", text))
+    total = of_line = brackets = strings = 0
+    try:
+        for token in tokenize.generate_tokens(lines.readline):
+            line = token.start[0]
+            if token.type == tokenize.NEWLINE:
+                of_line = strings = 0
+            if token.type in _NO_TOKENS:
+                continue
+            total, of_line = total + 1, of_line + 1
+            strings = strings + 1 if token.type == tokenize.STRING else 0
+            if token.type == tokenize.OP:
+                brackets += (token.string in "([{") - (token.string in ")]}")
+            if max(brackets, strings) > MAX_NESTING:
+                _too_deep(path, line)
+            if of_line > MAX_TOKENS_OF_A_LINE:
+                raise RequestRefused(
+                    f"{path}:{line}: this statement has more than {MAX_TOKENS_OF_A_LINE:,} "
+                    "parts. Split it, or move its data to a file of its own, then ask again."
+                )
+            if total > MAX_TOKENS:
+                raise RequestRefused(
+                    f"{path}:{line}: the file has more than {MAX_TOKENS:,} parts, too many to be "
+                    "edited safely. Split the file, then ask again."
+                )
+    except (tokenize.TokenError, SyntaxError) as problem:
+        raise RequestRefused(
+            f"{path} is not Python that can be read: {problem}. Repair it, then ask again."
+        ) from problem
+
+
+def _too_deep(path: str, line: int) -> NoReturn:
+    raise RequestRefused(
+        f"{path}:{line}: this is nested or chained more than {MAX_NESTING} levels deep, too deep "
+        "to be edited safely. Split this line, then ask again."
+    )
 
 
 class SourceFile:
@@ -41,19 +192,7 @@ class SourceFile:
     @cached_property
     def module(self) -> cst.Module:
         """The syntax tree."""
-        try:
-            module = cst.parse_module(self.text)
-        except cst.ParserSyntaxError as problem:
-            raise RequestRefused(
-                f"{self.path} is not Python that can be read: {problem.message} "
-                f"(line {problem.raw_line}). Repair it, then ask again."
-            ) from problem
-        if module.code != self.text:
-            raise RequestRefused(
-                f"{self.path} cannot be edited without changing other lines: its line ends are "
-                "unusual. Convert them to LF or CRLF, then ask again."
-            )
-        return module
+        return parse(self.path, self.text)
 
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, metadata.CodeRange]:
@@ -123,10 +262,6 @@ class SourceFile:
         start = self.line_start(offset)
         found = re.match(r"[ \t]*", self.text[start:])
         return found[0] if found else ""
-
-    def has_end_of_line(self, offset: int) -> bool:
-        """Whether the line of an offset ends with a line end."""
-        return _LINE_END.search(self.text, offset) is not None
 
     def insert(self, offset: int, text: str) -> None:
         """Note text to be put in at an offset of the original."""

@@ -4,28 +4,67 @@ from __future__ import annotations
 
 import configparser
 import re
-import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from repo_config import toml_text
 from repo_config.detect import Tree
 
 #: black's and ruff's own default.
 _DEFAULT = 88
 
 
-def line_width(tree: Tree, lint_tools: tuple[str, ...]) -> int:
-    """The shortest of the configured line lengths, else what the tools in use default to."""
+@dataclass(frozen=True)
+class Style:
+    """What a repository's tools demand of new lines."""
+
+    width: int
+    formatters: tuple[str, ...]
+    """Of `ruff check`, `ruff format` and `black` those that will look at the change."""
+    one_per_line: bool
+    """Whether the formatter allows longer lines than the linter, and would join broken ones."""
+
+
+def of(tree: Tree, lint_tools: tuple[str, ...]) -> Style:
+    """Read the style from the configuration of formatters and linters."""
     paths = frozenset(tree.paths())
 
     def text(path: str) -> str:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
+    formatters = _formatters(text, lint_tools)
     formatted, linted = _from_toml(text), _from_ini(text)
     if not formatted and {"black", "ruff"} & set(lint_tools):
         formatted = [_DEFAULT]
     if not linted and "flake8" in lint_tools:
         linted = [79]
-    return max(min([*formatted, *linted], default=_DEFAULT), 40)
+    width = max(min([*formatted, *linted], default=_DEFAULT), 40)
+    shaped = bool({"black", "ruff format"} & set(formatters))
+    return Style(width, formatters, shaped and max(formatted, default=_DEFAULT) > width)
+
+
+def _formatters(text: Callable[[str], str], lint_tools: tuple[str, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    if "ruff" in lint_tools:
+        found.append("ruff check")
+        tables = [_table(text("pyproject.toml"), "tool", "ruff", "format")]
+        tables += [_table(text(name), "format") for name in ("ruff.toml", ".ruff.toml")]
+        if "id: ruff-format" in text(".pre-commit-config.yaml") or any(
+            table is not None for table in tables
+        ):
+            found.append("ruff format")
+    return (*found, "black") if "black" in lint_tools else tuple(found)
+
+
+def _table(content: str, *keys: str) -> dict[str, object] | None:
+    """A table of a TOML file, if it has it."""
+    try:
+        found: object = toml_text.parse(content)
+    except toml_text.TomlError:
+        return None
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _from_toml(text: Callable[[str], str]) -> list[int]:
@@ -35,15 +74,9 @@ def _from_toml(text: Callable[[str], str]) -> list[int]:
         ("ruff.toml", ((),)),
         (".ruff.toml", ((),)),
     ):
-        try:
-            content: object = tomllib.loads(text(path))
-        except tomllib.TOMLDecodeError:
-            continue
         for place in places:
-            section = content
-            for key in place:
-                section = section.get(key, {}) if isinstance(section, dict) else {}
-            if isinstance(section, dict):
+            section = _table(text(path), *place)
+            if section is not None:
                 for key in ("line-length", "max-line-length", "max_line_length"):
                     length = section.get(key)
                     found += [length] if isinstance(length, int) else []

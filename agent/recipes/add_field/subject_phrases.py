@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.recipes.add_field import field_types
+from agent.recipes.add_field import field_types, leftover
 from agent.recipes.add_field.sentence import ADD, CLOSE, FIELD_WORD, OPEN, TYPE, Sentence
 
 _SHORT_TYPES = (
@@ -12,11 +12,52 @@ _SHORT_TYPES = (
 )
 _QUOTED = rf"(?:\*\*)?{OPEN}(?P<quoted>[A-Za-z_][\w.\- ]*?){CLOSE}(?:\*\*)?"
 _BARE = r"(?P<bare>[a-z_][a-z0-9_]*)"
+_NEXT_MODEL = re.compile(
+    r"\s*(?:,\s*(?:(?i:and|or)\s+)?|(?i:and|or)\s+|&\s*|/\s*)"
+    r"(?:(?i:to|on|the|also|model)\s+)*"
+    rf"(?:{OPEN}(?P<quoted>(?:[A-Za-z_]\w*\.)*[A-Z]\w*){CLOSE}|"
+    r"(?P<model>(?:[a-z_]\w*\.)*[A-Z][a-z]\w*))(?i:\s+models?\b)?"
+    r"(?!\s*(?:\(|=|Field))"
+)
+#: “Sorry, I meant Order.”
+_CORRECTED_MODEL = (
+    r"(?i:\bI\s+mean[t]?\s+(?:on\s+|to\s+)?(?:the\s+)?|\b(?:to|on|for)\s+(?:the\s+)?(?=.*instead))"
+    rf"{OPEN}?(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*){CLOSE}?"
+)
 _STOP = field_types.words(
     "a an the to on in of for it this that new one field column attribute with and or "
     "is be as called named name model which whose type support option flag test tests "
     "some another where should must will can some value values more missing optional "
     "nullable unique"
+)
+
+
+_SHOWS = (
+    r"(?i:\b(?:show\w*|display\w*|list\w*|visible|appear\w*|expos\w*|put|available|part|"
+    r"contains?)\b)"
+)
+_NEEDED = r"(?i:\b(?:write|plus|cover\w*|needed|necessary|wanted|required)\b)"
+_NO_TEST = r"(?i:\bno\s+(?:unit\s+)?tests?\b|\bwithout\s+(?:a\s+|any\s+)?tests?\b)"
+_PLACES = (
+    (
+        "admin",
+        (
+            r"\b(?:(?P<named>[A-Z]\w*Admin)|(?i:(?:django\s+)?admin(?!istrat)\w*"
+            r"(?:['\u2019]s)?(?:\s+(?:site|interface|panel|area|backend))?"
+            r"(?:\s+list(?:\s+(?:view|display|page))?|\s+overview|\s+change\s?list)?|"
+            r"list_display|change\s?list))\b"
+        ),
+    ),
+    ("form", r"\b(?:(?P<named>[A-Z]\w*Form)|(?i:model\s?forms?|forms?))\b"),
+    ("serializer", r"\b(?:(?P<named>[A-Z]\w*Serializer)|(?i:(?:drf\s+)?serializers?|api))\b"),
+    (
+        "test",
+        (
+            r"(?i:\b(?:with|include|including|add|write|plus|and|cover\w*|has|have|need)"
+            r"\s+(?:an?\s+|some\s+|by\s+)?(?:unit\s+|regression\s+)?"
+            r"(?P<named>)tests?\b)"
+        ),
+    ),
 )
 
 
@@ -28,65 +69,48 @@ def read(sentence: Sentence) -> None:
 
 def _places(sentence: Sentence) -> None:
     """Where the field is to be shown, and whether a test is asked for."""
-    for fact, pattern in (
-        (
-            "admin",
-            (
-                r"\b(?:(?P<named>[A-Z]\w*Admin)|(?i:admin(?!istrat)\w*|list_display|"
-                r"change\s?list))\b"
-            ),
-        ),
-        ("form", r"\b(?:(?P<named>[A-Z]\w*Form)|(?i:model\s?forms?|forms?))\b"),
-        ("serializer", r"\b(?:(?P<named>[A-Z]\w*Serializer)|(?i:serializers?|api))\b"),
-        (
-            "test",
-            (
-                r"(?i:\b(?:with|include|including|add|write|plus|and|cover\w*|has|have|need)"
-                r"\s+(?:an?\s+|some\s+|by\s+)?(?:unit\s+|regression\s+)?"
-                r"(?P<named>)tests?\b)"
-            ),
-        ),
-    ):
-        match = re.search(pattern, sentence.rest)
-        if match is None or (fact != "test" and not _wishes(sentence, fact)):
+    for fact, pattern in _PLACES:
+        matches = list(re.finditer(pattern, sentence.rest))
+        if not matches or (fact != "test" and not _wishes(sentence, fact)):
             continue
-        if sentence.negated(match.start()) or re.search(
-            r"(?i)\b(?:no|without|don['\u2019]?t\s+\w+)\s+(?:an?\s+|any\s+)?$",
-            sentence.text[: match.start()],
-        ):
+        named = [match["named"] for match in matches if match["named"]]
+        denials = [sentence.negation(match.start()) for match in matches]
+        if any(denials):
             sentence.say(fact, "no")
-        else:
-            sentence.say(fact, match["named"] or "yes")
-    if re.search(r"(?i:\bno\s+tests?\b|\bwithout\s+(?:a\s+)?tests?\b)", sentence.rest):
+        if not all(denials):
+            for name in named or ["yes"]:
+                sentence.say(fact, name)
+        for match, denial in zip(matches, denials, strict=True):
+            for span in (match.span(), *([denial.span()] if denial else [])):
+                sentence.account(*span)
+        for shown in re.finditer(_NEEDED if fact == "test" else _SHOWS, sentence.text):
+            sentence.account(*shown.span())
+    if no_test := re.search(_NO_TEST, sentence.rest):
         sentence.found = [one for one in sentence.found if one.fact != "test"]
         sentence.say("test", "no")
+        for word in (no_test, *re.finditer(_NEEDED, sentence.text)):
+            sentence.account(*word.span())
 
 
 def _wishes(sentence: Sentence, fact: str) -> bool:
     other = r"(?i:\b(?:filters?|filterable|search\w*|fieldsets?|read-?only|inlines?|list_filter)\b)"
     if fact == "admin" and re.search(other, sentence.rest):
         return False
-    shows = (
-        r"(?i:\b(?:show\w*|display\w*|list\w*|visible|appear\w*|add\w*|includ\w*|expos\w*|"
-        r"put|available|part|in)\b)"
-    )
-    return re.search(shows, sentence.rest) is not None
+    return re.search(rf"{_SHOWS}|(?i:\b(?:in|add\w*|includ\w*)\b)", sentence.rest) is not None
 
 
 def _subject(sentence: Sentence) -> None:
-    """Model, name and type, in sentences that ask for a field."""
-    asks = re.search(ADD, sentence.text) is not None
-    about = re.search(
-        r"(?i:^\W*(?:it|the\s+(?:new\s+)?(?:field|column)|this|type|its\s+type)\b)|\bof\s+type\b",
-        sentence.text,
-    )
-    if asks or about:
-        _type(sentence)
-    if asks:
+    """Model, name and type; the first two only where a sentence asks for a field."""
+    _type(sentence)
+    if re.search(ADD, sentence.rest):
         read_model(sentence)
         _name(sentence)
-    elif match := re.search(rf"(?i:\b(?:called|named)\s+){_QUOTED}", sentence.rest):
+        return
+    if match := re.search(rf"(?i:\b(?:called|named)\s+){_QUOTED}", sentence.rest):
         _name_found(sentence, match)
+    for match in re.finditer(_CORRECTED_MODEL, sentence.rest):
+        sentence.say("model", match["model"], strong=False)
+        sentence.use(match)
 
 
 def _type(sentence: Sentence) -> None:
@@ -94,12 +118,17 @@ def _type(sentence: Sentence) -> None:
         text = match[0].strip("`").removesuffix("()")
         exact = re.fullmatch(r"(?:models\.)?\w+", text) is not None
         sentence.say("type", text, strong=exact)
+        sentence.account(*match.span())
+    asks = re.search(ADD, sentence.rest) is not None
     if not any(one.fact == "type" for one in sentence.found):
         short = re.search(
-            rf"(?i:\b(?:an?|new|of\s+type)\s+(?:new\s+)?(?P<type>{_SHORT_TYPES})\b)", sentence.rest
+            rf"(?i:\b(?:{'an?|new|' if asks else ''}of\s+type|type:?)\s+(?:is\s+)?(?:new\s+)?"
+            rf"(?P<type>{_SHORT_TYPES})\b)",
+            sentence.rest,
         )
         if short:
             sentence.say("type", short["type"], strong=False)
+            sentence.account(*short.span())
 
 
 def read_model(sentence: Sentence) -> None:
@@ -115,6 +144,13 @@ def read_model(sentence: Sentence) -> None:
         (r"(?i:\b(?:to|on|in|into)\s+)(?P<model>(?:[a-z_]\w*\.)+[A-Z]\w*)", True),
         (r"(?i:\b(?:to|on|in|into)\s+(?:the\s+|our\s+)?)(?P<model>[A-Z]\w*)\b", False),
         (r"(?i:\b(?:the|our)\s+)(?P<model>[a-z]\w*)(?i:\s+model\b)", False),
+        (
+            (
+                r"^\W*(?!(?:It|This|That|We|They|There|You|I)\b)(?:The\s+)?"
+                r"(?P<model>[A-Z]\w*)(?=\s+(?:should|must|needs?)\b)"
+            ),
+            False,
+        ),
     )
     for pattern, strong in patterns:
         for match in list(re.finditer(pattern, sentence.rest)):
@@ -125,8 +161,17 @@ def read_model(sentence: Sentence) -> None:
                 continue
             sentence.say("model", name, strong=strong)
             sentence.use(match)
+            _further_models(sentence, match.end(), strong=strong)
         if any(one.fact == "model" for one in sentence.found):
             return
+
+
+def _further_models(sentence: Sentence, position: int, *, strong: bool) -> None:
+    """“to Customer and Order”: the models that are listed after the first one."""
+    while more := _NEXT_MODEL.match(sentence.rest, position):
+        sentence.say("model", more["quoted"] or more["model"], strong=strong)
+        sentence.use(more)
+        position = more.end()
 
 
 def _name(sentence: Sentence) -> None:
@@ -147,14 +192,19 @@ def _name(sentence: Sentence) -> None:
         rf"{ADD}\s+{article}{_BARE}\s+(?:(?i:{FIELD_WORD})\s+)?(?i:to|on)\b",
         rf"{ADD}\s+{article}{_BARE}\s+(?i:{FIELD_WORD})\b",
     ):
-        match = re.search(pattern, sentence.rest)
-        if match and match["bare"] not in _STOP:
+        # A model that was read is out of the way, but what stands before it still shows its place.
+        match = re.search(pattern, sentence.spoken)
+        if match and not sentence.rest[slice(*match.span("bare"))].strip():
+            continue
+        if match and match["bare"] not in _STOP | leftover.FILLER | set(_SHORT_TYPES.split("|")):
             sentence.say("name", match["bare"], strong=False)
+            sentence.account(*match.span("bare"))
             return
 
 
 def _name_found(sentence: Sentence, match: re.Match[str]) -> None:
     sentence.say("name", match["quoted"])
+    sentence.account(match.start("quoted") - 1, match.end("quoted") + 1)
     position = match.end("quoted") + 1
     following = re.compile(
         rf"\s*(?:,|(?i:and)|,\s*(?i:and))\s+(?i:(?:an?|the|another)\s+)?"
@@ -163,4 +213,5 @@ def _name_found(sentence: Sentence, match: re.Match[str]) -> None:
     tail = sentence.rest
     while more := following.match(tail, position):
         sentence.say("name", more["quoted"])
+        sentence.account(*more.span())
         position = more.end("quoted") + 1

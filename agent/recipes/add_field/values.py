@@ -11,6 +11,7 @@ import ast
 import datetime as dt
 import decimal
 import re
+import sys
 import uuid
 from collections.abc import Callable
 
@@ -51,13 +52,40 @@ class UnreadableError(ValueError):
 
 
 def literal(python_value: object) -> Value:
-    """A Python value as a literal."""
-    return Value(kind="literal", text=repr(python_value))
+    """A Python value as a literal.
+
+    Raises:
+        UnreadableError: It cannot be written down so that it is read back as it was.
+    """
+    try:
+        text = repr(python_value)
+        same = ast.literal_eval(text) == python_value
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        same = False
+    if not same:
+        raise UnreadableError(
+            "the value is no number or text that can be written into code: it is infinite, or "
+            f"has more than {sys.get_int_max_str_digits():,} digits, or is nested too deeply"
+        )
+    return Value(kind="literal", text=text)
 
 
 def plain(value: Value) -> object:
     """The Python value of a literal; of anything else its text."""
     return ast.literal_eval(value.text) if value.kind == "literal" else value.shown()
+
+
+def meaning(value: Value) -> object:
+    """What two values have in common that say the same: 0, 0.00 and Decimal('0')."""
+    if value.kind == "call" and value.name == "Decimal":
+        try:
+            return decimal.Decimal(ast.literal_eval(value.text))
+        except (ArithmeticError, TypeError, ValueError, SyntaxError):
+            return value
+    content = plain(value)
+    if isinstance(content, int) and not isinstance(content, bool):
+        return decimal.Decimal(content)
+    return value
 
 
 def from_expression(source: str) -> Value:
@@ -81,11 +109,14 @@ def from_node(node: ast.expr) -> Value:
     Raises:
         UnreadableError: It is neither a literal nor one of the known names and calls.
     """
-    try:
+    if _is_literal(node):
         return literal(ast.literal_eval(node))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        pass
-    source = ast.unparse(node)
+    try:
+        source = ast.unparse(node)
+    except (ValueError, RecursionError, MemoryError):
+        raise UnreadableError(
+            "the value is too large or nested too deeply to be a value that a ticket may state"
+        ) from None
     if source in _SYMBOLS:
         return _SYMBOLS[source]
     if re.fullmatch(r"[A-Za-z_]\w*\.choices", source):
@@ -109,8 +140,7 @@ def _call(node: ast.Call, source: str) -> Value:
     bare = called.rpartition(".")[2]
     arguments = source[len(called) + 1 : -1]
     if literals and bare in _CALLS:
-        module, name = _CALLS[bare]
-        return Value(kind="call", module=module, name=name, text=arguments)
+        return _made(node, source, bare, arguments)
     if literals and bare in _TRANSLATED and len(node.args) == 1:
         return Value(
             kind="call", module="django.utils.translation", name="gettext_lazy", text=arguments
@@ -119,6 +149,32 @@ def _call(node: ast.Call, source: str) -> Value:
         f"`{_short(source)}` is a call that a ticket cannot state; known are "
         f"{', '.join((*_CALLS, '_'))} with literal arguments"
     )
+
+
+def _made(node: ast.Call, source: str, bare: str, arguments: str) -> Value:
+    """Read one of the known calls, after making the value: its arguments may be wrong."""
+    module, name = _CALLS[bare]
+    try:
+        made = _MAKERS[bare](
+            *(ast.literal_eval(one) for one in node.args),
+            **{word.arg or "": ast.literal_eval(word.value) for word in node.keywords},
+        )
+    except (ValueError, TypeError, ArithmeticError, AttributeError) as problem:
+        raise UnreadableError(
+            f"`{_short(source)}` cannot be made: {_short(str(problem)) or type(problem).__name__}"
+        ) from None
+    if isinstance(made, dt.date):
+        arguments = f"{made.year}, {made.month}, {made.day}"
+    return Value(kind="call", module=module, name=name, text=arguments)
+
+
+_MAKERS: dict[str, Callable[..., object]] = {
+    "Decimal": decimal.Decimal,
+    "date": dt.date,
+    "time": dt.time,
+    "timedelta": dt.timedelta,
+    "UUID": uuid.UUID,
+}
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -158,11 +214,33 @@ def from_words(text: str, kind: FieldType | None) -> Value:
         if family in {"text", "file"}:
             return literal(bare)
         raise
+    if family == "decimal" and value.name == "Decimal":
+        return _read_decimal(value.text.strip("'\"")) or value
     if family in ("text", "file") and not isinstance(plain(value), str):
         return literal(bare)
     if family in ("text", "file") and value.kind != "literal":
         return literal(bare)
     return value
+
+
+_INSTRUCTION = re.compile(
+    r"(?i)\b(?:from|copy|copied|values?\s+of|same\s+as|derived?|computed?|calculated?|based\s+on|"
+    r"according\s+to|depend(?:s|ing)|leave|keep|whatever|should|must)\b|^(?:tbd|todo|unchanged)$|"
+    r"^\?{2,}$|\w\?$|^\w+\([^)]*\)$"
+)
+
+
+def is_instruction(text: str) -> bool:
+    """Whether unquoted words say where a value comes from, instead of being one."""
+    quoted = re.fullmatch(r"'[^']*'|\"[^\"]*\"", text) is not None
+    return not quoted and _INSTRUCTION.search(text) is not None and not _is_call(text)
+
+
+def _is_call(text: str) -> bool:
+    try:
+        return from_expression(text).kind in ("call", "symbol")
+    except UnreadableError:
+        return False
 
 
 def _read_boolean(text: str) -> Value | None:
@@ -181,7 +259,7 @@ def _read_decimal(text: str) -> Value | None:
     if not number.is_finite():
         return None
     if number == number.to_integral_value() and re.fullmatch(r"[+-]?\d+", text):
-        return literal(int(number))
+        return _whole(text)
     return Value(kind="call", module="decimal", name="Decimal", text=repr(text))
 
 
@@ -233,7 +311,16 @@ def _read_uuid(text: str) -> Value | None:
 
 def _read_number(text: str) -> Value | None:
     plain_text = text.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", text) else text
-    return literal(int(plain_text)) if re.fullmatch(r"[+-]?\d+", plain_text) else None
+    return _whole(plain_text) if re.fullmatch(r"[+-]?\d+", plain_text) else None
+
+
+def _whole(digits: str) -> Value:
+    try:
+        return literal(int(digits))
+    except ValueError:
+        raise UnreadableError(
+            f"`{_short(digits)}` has too many digits for a number that a ticket may state"
+        ) from None
 
 
 _READERS: dict[str, Callable[[str], Value | None]] = {

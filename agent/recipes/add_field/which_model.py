@@ -72,7 +72,22 @@ class WhichModel:
                     f"{listed(statements)}. Which one gets the field?"
                 )
             return None
+        self._hold_against_weak(models[0], statements)
         return self._fit(models[0])
+
+    def _hold_against_weak(self, model: Model, statements: list[Statement]) -> None:
+        """A title that names another model of the repository contradicts the text."""
+        others = [
+            one
+            for one in self._facts.weak("model")
+            if not _means(model, one.value)
+            and any(_means(other, one.value) for other in self._index.models)
+        ]
+        if others:
+            self._ask(
+                "The ticket names more than one model: "
+                f"{listed([*statements, *others])}. Which one gets the field?"
+            )
 
     def _candidates(self, statement: Statement, apps: set[str]) -> list[Model] | None:
         """Models a statement may mean; None after a question or where it is not one here."""

@@ -18,6 +18,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ class Problem(Exception):
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "migrations": [], "unasked": [], "carriers": [], "switched_off": []}
+    report = {"problem": None, "unasked": [], "switched_off": []}
     try:
         enter(request, report)
     except Problem as problem:
@@ -116,7 +117,6 @@ def start_django(settings):
 def make(request, report, root):
     """Find the tables that get the column, run makemigrations, report what it made."""
     carriers = find_carriers(request)
-    report["carriers"] = [model._meta.label for model in carriers]
     labels = sorted({model._meta.app_label for model in carriers})
     report["switched_off"] = switch_migrations_on(labels)
     for label in labels:
@@ -136,7 +136,7 @@ def make(request, report, root):
             "make this migration by hand"
             % ", ".join(os.path.relpath(path, root) for path in others)
         )
-    apply_formatters(request["formatters"], new, before)
+    format_files(request["formatters"], [os.path.relpath(path, root) for path in new], root)
 
 
 # --- what gets the column --------------------------------------------------------------------
@@ -358,7 +358,6 @@ def detector_class(base, request, carriers, labels, report):
                         for operation in migration.operations
                         for step in fill_existing(request, asked, label, operation)
                     ]
-                    report["migrations"].append(described(label, migration))
             return found
 
     return Detector
@@ -390,25 +389,6 @@ def fill_existing(request, asked, label, operation):
     if final.default is NOT_PROVIDED:
         return [operation]
     return [operation, AlterField(operation.model_name, operation.name, final)]
-
-
-def described(label, migration):
-    """One migration in words."""
-    return {
-        "app": label,
-        "name": migration.name,
-        "operations": [
-            {
-                "class": type(operation).__name__,
-                "model": getattr(operation, "model_name", None),
-                "field": getattr(operation, "name", None),
-                "deconstructed": repr(operation.deconstruct()),
-                "preserve_default": getattr(operation, "preserve_default", None),
-                "text": operation.describe(),
-            }
-            for operation in migration.operations
-        ],
-    }
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -443,28 +423,25 @@ def without_gate_tools():
         os.environ["PATH"] = before
 
 
-def apply_formatters(tools, new, before):
-    """Format new migrations with a tool that leaves all existing ones as they are."""
-    if not new:
+def format_files(formatters, paths, root):
+    """Give new files the shape that the repository's own checks will ask for.
+
+    The tools are called so that the repository's exclusions hold, as they do in those checks.
+    """
+    if not paths:
         return
-    sort = ["ruff", "check", "-q", "--force-exclude"]
-    shape = ["ruff", "format", "-q", "--force-exclude"]
-    # How a tool looks, and how it repairs what the repository's own rules ask for.
+    # black applies exclusions only to what it finds by itself.
+    only = "|".join("^/%s$" % re.escape(path) for path in paths)
     commands = {
-        "black": [(["black", "-q", "--check"], ["black", "-q"])],
-        "ruff": [(sort, [*sort, "--fix"]), ([*shape, "--check"], shape)],
+        "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
+        "ruff format": ["ruff", "format", "-q", "--no-cache", "--force-exclude", *paths],
+        "black": ["black", "-q", "--include", only, "."],
     }
-    siblings = [
-        path
-        for path in before
-        if os.path.basename(path)[:1].isdigit() and os.path.dirname(path) == os.path.dirname(new[0])
-    ]
-    for tool in tools:
-        if not siblings or not shutil.which(tool):
-            continue
-        for look, repair in commands[tool]:
-            if subprocess.run(look + siblings, capture_output=True, check=False).returncode == 0:
-                subprocess.run(repair + new, capture_output=True, check=False)
+    for formatter in formatters:
+        command = commands[formatter]
+        if shutil.which(command[0]):
+            # What goes wrong here is seen by the check, which then withholds the change.
+            subprocess.run(command, cwd=root, capture_output=True, check=False)
 
 
 if __name__ == "__main__":

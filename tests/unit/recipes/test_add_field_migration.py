@@ -155,8 +155,9 @@ def test_history_tables_are_noted() -> None:
 
 
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
-    settled = settle(form(default_for_existing_rows="n/a"))
-    command = RECIPE.produce(settled.model_dump_json(), project(lint=("ruff", "flake8")))
+    linted = project(lint=("ruff", "flake8"))
+    settled = settle(form(default_for_existing_rows="n/a"), detected=linted)
+    command = RECIPE.produce(settled.model_dump_json(), linted)
     assert command is not None
     assert command.script == "make_migration.py"
     assert command.globs == ("shop/migrations/*.py",)
@@ -165,7 +166,7 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
         "defined_in": "Customer",
         "existing": {"kind": "literal", "text": "'n/a'", "module": "", "name": ""},
         "field": "nickname",
-        "formatters": ["ruff"],
+        "formatters": ["ruff check"],
         "manage": "manage.py",
         "models": [["shop", "Customer"]],
         "python_path": [""],

@@ -128,19 +128,22 @@ def test_wishes_in_words(sentence: str, fact: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "beyond"),
     [
-        ("Support keeps asking how to address people.", False),
-        ("Customers told us in March.", False),
-        ("Remove the old `name` field.", True),
-        ("Also rename email to mail.", True),
-        ("The field should be validated against the phone book.", True),
-        ("Send a mail when it changes.", True),
-        ("Add it to the form and remove `name`.", True),
-        ("Make it searchable in the admin.", True),
+        ("Support keeps asking how to address people.", ""),
+        ("Customers told us in March.", ""),
+        ("Remove the old `name` field.", "Remove the old `name` field."),
+        ("Also rename email to mail.", "Also rename email to mail."),
+        (
+            "The field should be validated against the phone book.",
+            "The field should be validated against the phone book.",
+        ),
+        ("Send a mail when it changes.", "Send a mail when it changes."),
+        ("Add it to the form and remove `name`.", "and remove `name`."),
+        ("Make it searchable in the admin.", "Make it searchable in the admin."),
     ],
 )
-def test_requests_for_something_else_are_not_lost(sentence: str, beyond: bool) -> None:
+def test_requests_for_something_else_are_not_lost(sentence: str, beyond: str) -> None:
     found = facts.read(ticket(f"Add a TextField `notes` to `Customer`. {sentence}"))
-    assert found.beyond == ([sentence] if beyond else [])
+    assert found.beyond == ([beyond] if beyond else [])
 
 
 @pytest.mark.parametrize(
@@ -162,9 +165,7 @@ def test_only_tickets_of_this_shape_match(title: str, body: str, matches: bool) 
 
 
 def test_a_ticket_as_long_as_github_allows_is_read() -> None:
-    body = (
-        form() + "\n\n### Why\n\n" + "Customers ask `this` of the model, a lot, and so on. " * 1250
-    )
+    body = form() + "\n\n### Why\n\n" + "Customers ask this of the model, a lot, and so on. " * 1250
     assert settled(body[:65_536])[""] == "Customer.nickname: CharField"
     for noise in ("a" * 65_536, "add " * 16_000, "`" * 65_536, "| a " * 16_000, "(" * 65_536):
         RECIPE.match(ticket(noise))

@@ -584,8 +584,8 @@ def test_several_fields_are_several_tickets() -> None:
 def test_a_request_for_more_is_asked_about() -> None:
     assert questions(form() + "\n\nAlso remove the old `name` field.\n") == (
         (
-            "“Also remove the old `name` field.” asks for more than adding one field. Is it a ticket "
-            "of its own, or what does it mean here?"
+            "The ticket also says: “Also remove the old `name` field”. This recipe adds one field "
+            "and does nothing else; remove it or file it as a ticket of its own."
         ),
     )
 

@@ -1,0 +1,233 @@
+"""What of a sentence no phrase has understood, and whether it may be passed over.
+
+A ticket is carried out whole or not at all, so a sentence must be used up: what remains besides
+words that carry nothing is asked about. Only what plainly gives a reason or tells a story may
+stay, and the rule for that errs on the side of asking.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.recipes.add_field import field_types
+from agent.recipes.add_field.sentence import CHANGING, TYPE
+
+#: Words that say nothing of their own in a sentence that states facts.
+FILLER = field_types.words(
+    "a an the this that these it its they them their there here which who whose we i our us my "
+    "you your new additional extra another further more one single both all "
+    "to on in of by with as at into and plus & also too well then finally so therefore now below "
+    "following is are be being will shall should must may can has have having want wants need "
+    "needs needed like would we'd i'd we\u2019d i\u2019d let's let\u2019s lets let get gets "
+    "give gives "
+    "please kindly hi hello hey team folks all everyone thanks thank "
+    "add adds adding added addition create creates creating introduce introducing include includes "
+    "including insert extend make makes making use uses using set sets put "
+    "field fields column columns attribute attributes property properties model models class table "
+    "database db django app application named called name type typed kind value values option "
+    "options argument arguments parameters keyword just simply simple plain pointing points "
+    "feature request migration"
+)
+_DOING = (
+    "add|create|introduce|include|insert|extend|send|expose|update|make|use|show|hide|validate|"
+    "compute|calculate|fill|populate|set|write|index|sort|filter|search|export|import|translate|"
+    "document|log|split|merge|bump|upgrade|allow|ensure|display|backfill|link|call|notify|limit|"
+    "restrict|let|do|put|place|position|order|encrypt|hash|obfuscate|mask|store|keep|track|generate|"
+    "derive|bind|wire|hook|register|trigger|clean|strip|trim|normali[sz]e|round|forbid|prevent|"
+    "reject|accept|require|check|verify|test|run|deploy|release|apply|revert|undo|skip|ignore|"
+    "forget|wait|hold|remember|consider|try|start|stop|avoid|handle|name|rename|turn|switch|leave|"
+    "give|adapt|adjust|implement|provide|enable|disable|return|raise|load|save|read|review|discuss|"
+    "define|declare|mark|group|join|pass|process|address|cache|sync|seed|list|open|close|get|ask|"
+    f"build|print|render|alter|modify|edit|redo|rewrite|reuse|serialize|assert|cover|{CHANGING}"
+)
+#: Traits and deeds that a field does not get by being added, in whatever form they are named.
+_DEEDS = re.compile(
+    r"(?i)\b(?:(?:un)?encrypt|hash|obfuscat|anonymi[sz]|redact|search|sortabl|sorted|filter|validat|"
+    r"comput|calculat|copy|copie|backfill|populat|renam|remov|delet|dropp|refactor|replac|deprecat|"
+    r"migrat|convert|read-?only|translat|locali[sz]|export|import|cach|sync|trimm|normali[sz]|lower-?"
+    r"cas|upper-?cas|capitali[sz]|saniti[sz]|permission|trigger|signal|webhook|notif|autocomplet|"
+    r"auto-?generat|generat|constraint|serializ|endpoint|templat|fixture|factor(?:y|ies)\b|"
+    r"changelog|documentation\b|readme)\w*"
+)
+_OPTION_WORDS = re.compile(
+    r"(?i)\b(?:null\w*|blank\w*|unique\w*|index\w*|defaults?|length|characters?|chars|choices?|"
+    r"digits?|decimals?|primary key|foreign key|on[ _]delete|cascad\w*|validators?|help[ _]text|"
+    r"verbose[ _]name|verbose|required|mandatory|optional|(?:existing|old|present|current)\s+"
+    r"(?:rows?|records?|entries|objects|data)|list_display|serializers?|api|tests?|"
+    r"(?:right|directly|just|immediately)\s+(?:after|before|above|below|behind)|next to|beside)\b"
+    r"|\w\s*=\s*\S|[<>]=?"
+)
+#: How people describe what a field does, without any word of command.
+_DESCRIBES = re.compile(
+    r"(?i)\b(?:fields?|columns?|values?|labels?|forms?|ordering|widgets?|templates?|views?|pages?|"
+    r"staff|upper|lower|always|never|initial(?:ly)?|immutable|editable|by default|may|"
+    r"cannot|can not|"
+    r"can['\u2019]t|gets|receives?|becomes?|starts? (?:as|with|at|out)|begins?|sits|follows|reads|"
+    r"means|stays?|remains?|everyone (?:is|gets|has)|everybody (?:is|gets|has)|"
+    r"(?:existing|old|current|new|all|other) \w+s (?:are|get|have|start|keep|see))\b"
+)
+_SCOPE = re.compile(
+    r"(?i)\b(?:only|except|unless|if|when|whenever|but|instead|rather|each|every|per|also|too|first|"
+    r"last|before|after|above|below|never|not|without|no|until|likewise|same)\b"
+)
+_MODAL = re.compile(
+    r"(?i)\b(?:should|must|shall|ought|supposed)\b|\b(?:it|this|they|that|these|we|you|"
+    r"(?:fields?|columns?|values?|forms?|api|admin|models?|rows?|names?))\s+(?:\w+ly\s+)?"
+    r"(?:needs?|has|have)\s+to\b"
+    r"|\b(?:it|this|(?:field|column|value))\s+(?:is|are|may|can|will)\s+(?:be\s+|to\s+be\s+)"
+)
+_WISH = re.compile(
+    r"(?i)\b(?:we|i)(?:\s+\w+ly)?(?:\s+|['\u2019]d\s+)(?:would\s+)?(?:need|want|require|wish|expect|"
+    r"like)\b(?!\s+(?:it|this|that|to\s+(?:be|know|see|greet|tell))\b)"
+    r"|\b(?:needs?|wants?)\b.*\b(?:too|also|as\s+well)\b"
+)
+_IDENTIFIER = re.compile(
+    r"`[^`]*`|[\"\u201c']\w+[\"\u201d']|\"\"|''|\b\w+_\w+\b|\b[a-z]\w*\.[A-Za-z_]\w*\b|"
+    r"\b[A-Z][a-z0-9]+[A-Z]\w*\b|\w\(\)"
+)
+_STARTERS = field_types.words(
+    "a an the this that these those it its they them their there here we i our us my you your he "
+    "she his her some many most few several all both each every no any one two three other others "
+    "in on at of by with as for from to since because so but and or if when while after before "
+    "during until though although however still today yesterday currently now recently sometimes "
+    "often usually always never not very too only just even what who why where which how whether "
+    "see cf thanks thank hi hello hey cheers regards best context background motivation note fyi "
+    "related part according reported requested asked e.g i.e etc great good nice less more better "
+    "because people customer support marketing yes ok okay right later that's it's there's we're "
+    "without within between about like unlike such same new none nothing everyone everybody"
+)
+_FINITE = field_types.words(
+    "is are was were has have had do does did can could will would may might keeps keep wants want "
+    "needs need asks asked told said says thinks think likes gets got knows knew used saw calls "
+    "called complain complains complained requested requests reported finds found feels felt "
+    "misses missed prefers prefer cares insists insist relies rely expects expect loves love "
+    "greets wrote "
+    "writes came comes went goes seems seem lacks looks"
+)
+_OBJECTS = field_types.words(
+    "it its them this that these those the a an all every each our my your"
+)
+_REASON = re.compile(
+    r"(?i)\b(?:(?P<why>because|since)|so\s+that|so|in\s+order\s+to|for|to|as(?=\s+(?:we|they|our|"
+    r"people|customers)\b)|(?:that|which)\s+(?:holds?|stores?|keeps?|contains?|tells?|says?|records?|"
+    r"remembers?)|holding|storing|keeping)\b"
+)
+_JOINT = re.compile(r"(?i)[,;:()]|\s[-\u2013\u2014]\s|\b(?:and|also|then|but|plus)\b")
+_PAIR = re.compile(r"\W*(?P<key>[\w][\w /-]{0,40}?)\s*:\s*\S+(?:\s+\S+){0,3}\W*")
+#: What may be said of a ticket without saying anything of the field.
+_ABOUT_THE_TICKET = field_types.words(
+    "priority severity area component team reporter requester requested by reported by author "
+    "owner contact why motivation background context note notes reason environment version due "
+    "deadline "
+    "sprint epic estimate related see thanks cc ticket issue link source date effort size fyi"
+)
+_PLACE = re.compile(
+    r"(?i)\W*(?:right|directly|just)?\s*(?:after|before|above|below|behind|under|between|first|last|"
+    r"at\s+the\s+(?:top|end|bottom|start|beginning))\b(?:\s+\S+){0,3}\W*"
+)
+_POLITE = re.compile(r"(?i)^\W*(?:(?:please|also|then|and|finally|next|so|but|just|plus)\b\W*)+")
+_SEE = re.compile(r"(?i)^\W*(?:please\s+)?(?:see|cf\.?|refer|note|find|compare|read)\b")
+_NUMBERED = re.compile(r"(?i)(?:\b(?:gh-|issue |pr |ticket )|#)\d+")
+
+
+def words(text: str) -> list[str]:
+    """The words of what is left that carry something."""
+    plain = _NUMBERED.sub(" ", text)
+    found = re.findall(r"[^\W_][\w'\u2019-]*|_\w+|[=<>%&]|\"\"|''|``", plain)
+    return [one for one in found if one.lower().rstrip("'\u2019-") not in FILLER]
+
+
+def parts(sentence: str, left: str) -> list[str]:
+    """The parts of a sentence in which something is left that carries something."""
+    runs = re.finditer(r"\S+(?:\s{1,2}\S+)*", left)
+    return [sentence[run.start() : run.end()].strip(" ,;.") for run in runs if words(run[0])]
+
+
+def without_reason(left: str) -> str:
+    """What is left without a closing clause that says why or what for."""
+    for match in _REASON.finditer(left):
+        clause = left[match.end() :]
+        if words(clause) and _is_reason(clause, why=match["why"] is not None):
+            return left[: match.start()]
+    return left
+
+
+def _is_reason(clause: str, *, why: bool) -> bool:
+    if re.search(r"\d", clause) or _speaks_of_fields(clause) or _MODAL.search(clause):
+        return False
+    if not why and _SCOPE.search(clause):
+        return False
+    return not any(_commands(part) for part in _JOINT.split(clause)[1:])
+
+
+def is_background(text: str) -> bool:
+    """Whether a sentence without facts asks for nothing: a reason, a reference, a greeting."""
+    plain = _NUMBERED.sub(" ", text)
+    if re.fullmatch(r"(?i)\W*(?:yes|no|true|false|\d+)\W*", plain):
+        return False
+    pair = _PAIR.fullmatch(plain)
+    if (pair and pair["key"].lower() not in _ABOUT_THE_TICKET) or _PLACE.fullmatch(plain):
+        return False
+    if _speaks_of_fields(plain) or any(
+        pattern.search(plain) for pattern in (_MODAL, _WISH, _DESCRIBES)
+    ):
+        return False
+    if re.search(r"\d", plain) and (
+        len(plain.split()) <= 3
+        or re.match(r"(?i)\W*(?:it|its|this|the\s+(?:field|value))\b", plain)
+    ):
+        return False
+    if re.search(r"(?i)\bplease\b", plain) and not _SEE.match(plain) and words(plain):
+        return False
+    first, *others = _JOINT.split(_POLITE.sub("", plain))
+    return not (_starts_as_command(first) or any(_commands(part) for part in others))
+
+
+def is_summary(left: str, *, asks: bool) -> bool:
+    """Whether what is left of a title or a heading only sums up.
+
+    Args:
+        asks: The title asks for the field itself; what it joins to that is asked for as well.
+    """
+    if _speaks_of_fields(left) or re.search(r"\d", _NUMBERED.sub(" ", left)):
+        return False
+    if re.match(rf"(?i)\W*(?:{CHANGING})\b", left):
+        return False
+    joined = re.search(r"(?i)(?:\b(?:and|also|then|plus)\b|[,&+])(?P<more>.*)", left)
+    return not (asks and joined and words(without_reason(joined["more"])))
+
+
+def _speaks_of_fields(text: str) -> bool:
+    """Whether code, an option, a type or a deed is named."""
+    return any(re.search(pattern, text) for pattern in (_IDENTIFIER, _OPTION_WORDS, _DEEDS, TYPE))
+
+
+def _commands(part: str) -> bool:
+    """Whether a joined clause is a request."""
+    found = re.findall(r"[^\W\d_][\w'\u2019-]*", _POLITE.sub("", part))
+    if not found:
+        return False
+    first = found[0].lower()
+    if len(found) > 1 and first not in _STARTERS | _FINITE:
+        if re.fullmatch(_DOING, first) or found[1].lower() in _OBJECTS:
+            return True
+    return False
+
+
+def _starts_as_command(text: str) -> bool:
+    """Whether a sentence starts with what may be the verb of a command.
+
+    Unless something shows that its first word is none, it is taken for one.
+    """
+    if _SEE.match(text):
+        return False
+    found = re.findall(r"[^\W\d_][\w'\u2019-]*", text)
+    if not found:
+        return False
+    first = found[0].lower()
+    if re.fullmatch(_DOING, first) and not (len(found) > 1 and found[1].lower() in _FINITE):
+        return True
+    if first in _STARTERS or len(found) == 1 or found[1].lower() in _FINITE:
+        return False
+    plural = first.endswith("s") and not first.endswith(("ss", "us", "is"))
+    return not (plural or first.endswith(("ing", "ly")))
