@@ -210,6 +210,13 @@ def _texts(sentence: Sentence) -> None:
             sentence.use(match)
 
 
+#: A bare “to” before what can be a model.
+_TO_MODEL = (
+    rf"(?i:\bto\s+(?:the\s+|our\s+|a\s+)?(?:model\s+)?){OPEN}?"
+    rf"(?:[A-Z]\w*|[a-z_]\w*\.[A-Z]\w*|settings\.AUTH_USER_MODEL){CLOSE}?"
+)
+
+
 def _relation(sentence: Sentence) -> None:
     target = re.search(
         r"(?i:(?:foreign\s*key|fk|one[- ]to[- ]one(?:\s*field)?|many[- ]to[- ]many(?:\s*field)?"
@@ -260,6 +267,10 @@ def _names_another_model(sentence: Sentence, target: re.Match[str]) -> bool:
         return True
     if not re.search(r"\s`?\w+`?\s+to\s", target[0][: target.start("to") - target.start()]):
         return True
+    if len(re.findall(_TO_MODEL, sentence.rest)) > 1:
+        # “ForeignKey `a` to Book to Author”: nothing says which is the owner, so both are named
+        # as models, and that is asked about.
+        return False
     other = Sentence(without(sentence.rest, target.start("to"), target.end()))
     subject_phrases.read_model(other)
     return any(one.fact == "model" for one in other.found)

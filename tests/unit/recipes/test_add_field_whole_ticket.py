@@ -375,3 +375,12 @@ def test_reasons_and_politeness_do_not_stand_in_the_way(body: str, field: str | 
 )
 def test_a_title_may_sum_up_but_not_contradict(title: str, asked: str | None) -> None:
     assert outcome(form(), title) == ((asked,) if asked else FORM)
+
+
+def test_a_relation_between_two_models_that_does_not_say_which_owns_it_is_asked_about():
+    text = "Add a ForeignKey `friend` to `Order` to `Customer`, null=True, on_delete=SET_NULL."
+    with pytest.raises(TicketUnclear) as unclear:
+        settle(text, FILES)
+    (first, *_) = unclear.value.questions
+    assert first.startswith("The ticket names more than one model: Order (")
+    assert "Customer (" in first
