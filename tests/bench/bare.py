@@ -50,8 +50,10 @@ def environ(scratch: Path, settings: Settings) -> dict[str, str]:
 
 
 def make_venv(environment: Environment, scratch: Path, settings: Settings) -> Path:
-    """Make a plain virtual environment with the packages of ours, compiled as ours are."""
-    venv, shell = scratch / "bare-venv", environ(scratch, settings)
+    """Make a plain virtual environment with the packages of ours, compiled as ours are; once."""
+    venv, shell = scratch / f"bare-{environment.key}", environ(scratch, settings)
+    if venv.is_dir():
+        return venv
     listed = requirements(environment, scratch / "requirements.txt")
     tool = uv.find_uv_bin()
     run([tool, "venv", "--quiet", "--python", environment.interpreter, str(venv)], scratch, shell)

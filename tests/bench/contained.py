@@ -18,9 +18,9 @@ from agent.checks.django_state import Makemigrations
 from agent.checks.mypy_types import MypyTypes
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
-from agent.domain import Status
-from agent.environments import build
+from agent.domain import CheckResult, Status
 from agent.editing.tree import WorkTree
+from agent.environments import build
 from agent.ports import Sandbox
 from agent.services import Services
 from agent.settings import Settings
@@ -30,6 +30,9 @@ from tests.bench import bare, sample_suites, timing
 
 BAR = 1.05
 MANY, FEW = 2_000, 50
+_NOTE = """\
+Both sides: the same Python and packages, compiled; no bytecode, mypy or pytest cache of the
+project. Ours includes the room, the copy of the tree, and the reading of the report."""
 
 Say = Callable[[str], None]
 
@@ -61,7 +64,7 @@ _CASES = (
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     """Time each check in a room and bare, in turn."""
-    settings = Settings(home=scratch / "home")
+    settings = Settings(home=scratch / "home")  # also that of `ticket`, and the same packages
     services = wiring.local(settings, lambda _: None)
     sites = {count: _site(scratch, count, services, say) for count in (FEW, MANY)}
     venv = bare.make_venv(sites[FEW].environment, scratch, settings)
@@ -73,30 +76,30 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     shell["PATH"] = f"{venv}/bin:{shell['PATH']}"
     rows = []
     for case in _CASES:
+        say(f"contained: {case.what}, {rounds} rounds")
         row = timing.Row(case.what, [], [], case.bar)
         for number in range(-1, rounds):
-            say(f"contained: {case.what}, round {number + 1} of {rounds}")
-            ours, _ = timing.taken(lambda: _in_room(case, sites[case.tests], services.sandbox))
+            ours = _in_room(case, sites[case.tests], services.sandbox)
             other = _bare(case, sites[case.tests], scratch, shell)
             if number >= 0:  # the first one warms the machine's file cache
                 row.ours.append(ours)
                 row.bare.append(other)
         rows.append(row)
-    note = (
-        "Both sides: the same Python and packages, compiled; no bytecode, mypy or pytest cache of "
-        "the project. Ours includes the room, the copy of the tree and the reading of the report."
-    )
-    return [timing.Section("contained", "Checks contained and bare", "bare", rows, (note,))]
+    return [timing.Section("contained", "Checks contained and bare", "bare", rows, _NOTE)]
 
 
-def _in_room(case: _Case, site: Site, sandbox: Sandbox) -> None:
-    secret = Secret()
-    judged = case.check.judge(site, secret, sandbox.run(case.check.order(site, secret)))
+def _in_room(case: _Case, site: Site, sandbox: Sandbox) -> float:
+    def work() -> CheckResult:
+        secret = Secret()
+        return case.check.judge(site, secret, sandbox.run(case.check.order(site, secret)))
+
+    seconds, judged = timing.taken(work)
     expected = case.tests if judged.name == check.TESTS else 0
     if judged.status is not Status.PASSED or len(judged.items) != expected:
         raise bare.BareFailed(
             f"{case.what}: {judged.status}, {len(judged.items)} items: {judged.reason}\n{judged.output}"
         )
+    return seconds
 
 
 def _bare(case: _Case, site: Site, scratch: Path, shell: dict[str, str]) -> float:
@@ -121,9 +124,7 @@ def _site(scratch: Path, tests: int, services: Services, say: Say) -> Site:
     paths = [path.relative_to(folder).as_posix() for path in files]
     return Site(
         tree=folder,
-        environment=build.ensure(
-            request, services.sandbox, services.index, settings, services.say
-        ),
+        environment=build.ensure(request, services.sandbox, services.index, settings, services.say),
         config=config,
         project=detect.project(WorkTree(folder, paths), config),
         limits=check.granted(settings),

@@ -22,15 +22,15 @@ import pytest
 from shop.models import Customer, Order
 
 '''
-_WITH_DATABASE = '''
+_WITH_DATABASE = """
 @pytest.mark.django_db
 def test_orders_of_customer_{number}_add_up():
     customer = Customer.objects.create(name="Ada {number}", email="ada{number}@example.org")
     Order.objects.create(customer=customer, amount=Decimal("{number}.50"))
     assert customer.total() == Decimal("{number}.50")
 
-'''
-_WITHOUT = '''
+"""
+_WITHOUT = """
 def test_receipt_{number}_survives_being_written_down():
     lines = [{{"article": f"A-{{n}}", "price": f"{{n}}.25", "count": n % 7}} for n in range(120)]
     read = json.loads(json.dumps({{"receipt": {number}, "lines": lines}}, indent=1))
@@ -38,7 +38,7 @@ def test_receipt_{number}_survives_being_written_down():
     assert total == sum((n + Decimal("0.25")) * (n % 7) for n in range(120))
     assert all(re.fullmatch(r"A-\\d+", line["article"]) for line in read["lines"])
 
-'''
+"""
 
 
 def make(folder: Path, count: int) -> None:

@@ -6,6 +6,7 @@ there is no policy, no room and no text, and everything is done with the same pa
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from agent import worktree
 from agent.environments import build
@@ -26,6 +28,17 @@ _SECONDS = 900
 _SCRIPT = Path(__file__).with_name("by_hand.sh")
 #: What of ours stands beside one or several commands by hand.
 _CHECKS = ("ruff check", "django check", "makemigrations", "mypy", "tests")
+
+_NOTES = {
+    "warm": """\
+Environment, mirror and the measurement of the base commit are there; by hand the virtual
+environment is there, and nobody runs the checks on the base commit. Both sides start in a fresh
+work tree, so mypy, ruff and pytest have no cache. By hand one check follows the other; ours has
+two rooms open at a time where there are two processors, so one check alone may take longer.""",
+    "cold": """\
+Nothing is there. Ours makes environment and tools from wheels, compiles both and measures the
+base commit, its tests collected twice; by hand: uv with an empty cache, no checks on the base.""",
+}
 
 Say = Callable[[str], None]
 Seconds = dict[str, float]
@@ -65,27 +78,17 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     return sections
 
 
-def _section(name: str, ours: list[Seconds], hand: list[Seconds], bar: float | None) -> timing.Section:
+def _section(
+    name: str, ours: list[Seconds], hand: list[Seconds], bar: float | None
+) -> timing.Section:
     rows = [_row("total", ours, hand, bar)]
     for stage in ours[0]:
         if stage != "total" and not stage.startswith("  ") and _matters(stage, ours, hand):
             rows.append(_row(stage, ours, hand, None))
             if stage.startswith("checks"):
                 rows += [_row(f"  {check}", ours, hand, None) for check in _CHECKS]
-    notes = {
-        "warm": (
-            "Warm: environment, mirror and the measurement of the base commit are there; by hand "
-            "the virtual environment is there, and nobody runs the checks on the base commit.",
-            "Both sides start in a fresh work tree, so mypy, ruff and pytest have no cache.",
-        ),
-        "cold": (
-            "Cold: nothing is there. Ours makes environment and tools from wheels, and measures "
-            "the base commit, tests collected twice; by hand: uv with an empty cache, no checks "
-            "on the base commit.",
-        ),
-    }
     return timing.Section(
-        f"ticket {name}", f"The demo's ticket, {name}", "by hand", rows, notes[name]
+        f"ticket {name}", f"The demo's ticket, {name}", "by hand", rows, _NOTES[name]
     )
 
 
@@ -133,7 +136,7 @@ def _ours(stand: _Stand, home: Path) -> Seconds:
     return {"total": total, **started, **stages, **checks}
 
 
-def _run(repository: Path, ticket: Path, home: Path) -> dict:
+def _run(repository: Path, ticket: Path, home: Path) -> dict[str, Any]:
     program = Path(sys.executable).with_name("mergewright")
     # A person's shell does not forbid bytecode; a tool that starts this bench may.
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -143,8 +146,10 @@ def _run(repository: Path, ticket: Path, home: Path) -> dict:
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
     )  # fmt: skip
     if ended.returncode != 0:
-        raise bare.BareFailed(f"mergewright run ended with {ended.returncode}:\n{ended.stderr}{ended.stdout}")
-    return json.loads(ended.stdout)
+        words = ended.stderr + ended.stdout
+        raise bare.BareFailed(f"mergewright run ended with {ended.returncode}:\n{words}")
+    told: dict[str, Any] = json.loads(ended.stdout)
+    return told
 
 
 def _by_hand(stand: _Stand, venv: Path, shell: dict[str, str]) -> Seconds:
@@ -176,8 +181,10 @@ def _by_hand(stand: _Stand, venv: Path, shell: dict[str, str]) -> Seconds:
 
 def _between(marks: str) -> Seconds:
     """Turn points of time into durations, each under the name of its end."""
-    points = [(float(line.partition(" ")[0]), line.partition(" ")[2]) for line in marks.splitlines()]
-    return {name: now - before for (before, _), (now, name) in zip(points, points[1:], strict=False)}
+    points = [line.split(" ", 1) for line in marks.splitlines()]
+    return {
+        name: float(now) - float(before) for (before, _), (now, name) in itertools.pairwise(points)
+    }
 
 
 # --- what they start from --------------------------------------------------------------------
@@ -185,7 +192,7 @@ def _between(marks: str) -> Seconds:
 
 def _set_up(scratch: Path, say: Say) -> _Stand:
     repository, ticket, home = scratch / "corner-shop", scratch / "ticket.md", scratch / "home"
-    home.mkdir(mode=0o711)
+    home.mkdir(mode=0o711, exist_ok=True)
     with resources.as_file(resources.files("agent.demo")) as files:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(files / "sample_project", repository, ignore=ignored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Section:
     other: str
     """What the other side is called."""
     rows: list[Row]
-    notes: tuple[str, ...] = ()
+    note: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Everything, with each single duration."""
@@ -69,7 +70,7 @@ class Section:
             }
             for row in self.rows
         ]
-        return {"title": self.title, "other": self.other, "notes": self.notes, "rows": rows}
+        return {"title": self.title, "other": self.other, "note": self.note, "rows": rows}
 
     def show(self, console: Console) -> None:
         """Print the table and what has to be known to read it."""
@@ -91,8 +92,8 @@ class Section:
                 {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[row.met],
             )
         console.print(table)
-        for note in self.notes:
-            console.print(f"  {note}", style="dim", highlight=False)
+        if self.note:
+            console.print(textwrap.indent(self.note, "  "), style="dim", highlight=False)
         console.print()
 
 

@@ -555,8 +555,7 @@ def test_a_repository_cannot_plant_a_backend_that_builds_others(settings, home, 
     attacker = {
         # It declares no name, so that the wheel may have any.
         "pyproject.toml": local_index.PYPROJECT,
-        "backend.py": in_tree_backend("tool", "99.0", planted)
-        + "build_editable = build_wheel\n",
+        "backend.py": in_tree_backend("tool", "99.0", planted) + "build_editable = build_wheel\n",
         "requirements.txt": "-e ./sub\n",
         **{f"sub/{path}": text for path, text in victim.items()},
     }
@@ -565,7 +564,9 @@ def test_a_repository_cannot_plant_a_backend_that_builds_others(settings, home, 
         index = local(settings, served)
         hostile = ensure(settings, lay(home / "hostile", attacker), index=index)
         assert "tool==99.0" in hostile.packages
-        assert ensure(settings, lay(home / "victim", victim), index=index).packages == ("victim==1",)
+        assert ensure(settings, lay(home / "victim", victim), index=index).packages == (
+            "victim==1",
+        )
     assert not list(storage.folder(settings).glob("builders/*/venv/lib/*/site-packages/tool-99*"))
 
 
@@ -583,7 +584,9 @@ def test_what_a_repository_asks_for_does_not_choose_a_shared_builders_versions(
         index = local(settings, served)
         lay(home / "first", {**product, "requirements.txt": "chosen<2\n"})
         assert "chosen==1.0" in ensure(settings, home / "first", index=index).packages
-    builders = storage.folder(settings).glob("builders/*/venv/lib/*/site-packages/chosen-*.dist-info")
+    builders = storage.folder(settings).glob(
+        "builders/*/venv/lib/*/site-packages/chosen-*.dist-info"
+    )
     assert {place.name for place in builders} == {"chosen-2.0.dist-info"}
 
 
@@ -606,9 +609,7 @@ def test_code_that_takes_part_in_the_build_has_an_environment_of_its_own(setting
         "mine/__init__.py": "",
     }
     clean = ensure(settings, lay(folder, files))
-    hostile = (
-        "VERSION = '1.0'\nopen('mine/_planted.py', 'w').write('')\n"
-    )
+    hostile = "VERSION = '1.0'\nopen('mine/_planted.py', 'w').write('')\n"
     planted = ensure(settings, lay(folder, {"_ver.py": hostile}))
     assert planted.key != clean.key
     assert "_planted" in " ".join(map(str, Path(planted.path).parent.rglob("generated/**/*")))

@@ -36,7 +36,7 @@ from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 SAMPLES = {
     "BooleanField": True,
     "DateField": dt.date(2020, 2, 29),
-    "DateTimeField": dt.datetime(2020, 2, 29, tzinfo=dt.timezone.utc),
+    "DateTimeField": dt.datetime(2020, 2, 29, tzinfo=dt.UTC if settings.USE_TZ else None),
     "TimeField": dt.time(1, 2),
     "DurationField": dt.timedelta(1),
     "UUIDField": uuid.UUID(int=1),
@@ -110,9 +110,7 @@ def migration():
     answer["column"] = real.column
     answer["target"] = real.related_model and real.related_model._meta.label
     answer["on_delete"] = real.remote_field and real.remote_field.on_delete.__name__
-    answer["options"] = {
-        option: repr(getattr(real, option)) for option in request["options"]
-    }
+    answer["options"] = {option: repr(getattr(real, option)) for option in request["options"]}
     registered = admin.site._registry.get(model)
     answer["list_display"] = [str(one) for one in registered.list_display] if registered else []
     try:
@@ -146,12 +144,17 @@ def filled(model, state, above=()):
     """Put one row into a table, and into those that it cannot do without; return its key."""
     values = {}
     for field in model._meta.concrete_fields:
-        if field.has_default() or field.null or getattr(field, "auto_created", False):
+        if field.null or getattr(field, "auto_created", False):
+            continue
+        # A default of a relation looks for a row that may not be there.
+        if field.has_default() and not field.is_relation:
             continue
         if field.is_relation:
             target = field.related_model
             assert target not in above, f"{target} needs itself"
-            values[field.attname] = filled(target, state, (*above, model))
+            present = target._base_manager.first()
+            key = present.pk if present else filled(target, state, (*above, model))
+            values[field.attname] = key
         elif field.get_internal_type() not in ("AutoField", "BigAutoField", "SmallAutoField"):
             values[field.attname] = sample(field)
     return model._base_manager.create(**values).pk

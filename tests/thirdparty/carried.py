@@ -1,6 +1,6 @@
 """Tickets carried out on a real project: everything that tests ask about, gathered once.
 
-Two runs at a time, as on any machine where two people work. Nothing is judged here.
+Several at a time, as on any machine where several people work. Nothing is judged here.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.adapters.package_index import SimpleIndex
 from agent.domain import CheckReport, Environment
 from agent.ports import IndexAccess
 from tests.flow.stories import Ended, Repository
-from tests.thirdparty import bare
+from tests.thirdparty import bare, recorded_run, sources
 from tests.thirdparty.bare import Bare, Outcomes
 from tests.thirdparty.fields import Wish
 from tests.thirdparty.projects import KnownDjango
@@ -35,12 +36,12 @@ class Bench:
     home: Path
     access: IndexAccess
 
-    def environment(self, repository: Repository, config: Path) -> Environment:
+    def environment(self, repository: Repository, config: Path | None = None) -> Environment:
         """Build the repository's environment by the command line."""
+        given = () if config is None else ("--config", str(config))
         done = self.command(
-            "-m", "agent", "env", "build", "--json",
-            "--repo", str(repository.path), "--config", str(config),
-        )  # fmt: skip
+            "-m", "agent", "env", "build", "--json", "--repo", str(repository.path), *given
+        )
         said = json.loads(done.stdout)
         assert done.returncode == 0, said
         said.pop("seconds")
@@ -48,7 +49,7 @@ class Bench:
 
     def carry(
         self, repository: Repository, ticket: Path, config: Path
-    ) -> tuple[Ended, list[CheckReport]]:
+    ) -> tuple[Ended, dict[str, CheckReport]]:
         """Run `mergewright run --json`; return what it printed and what the checks reported."""
         reports = ticket.with_suffix(".reports")
         done = self.command(
@@ -56,23 +57,23 @@ class Bench:
             "--repo", str(repository.path), "--ticket", str(ticket), "--config", str(config),
         )  # fmt: skip
         assert done.stdout, done.stderr
-        lines = reports.read_text().splitlines() if reports.exists() else []
         return (
             Ended(done.returncode, json.loads(done.stdout), done.stderr),
-            [CheckReport.model_validate_json(line) for line in lines],
+            recorded_run.read(reports),
         )
 
     def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run Python with a module of this repository."""
-        return subprocess.run(
-            [sys.executable, *argv],
-            env={**os.environ, "MERGEWRIGHT_HOME": str(self.home)},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        with bare.TURNS:
+            return subprocess.run(
+                [sys.executable, *argv],
+                env={**os.environ, "MERGEWRIGHT_HOME": str(self.home)},
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=900,
+                check=False,
+            )
 
 
 @dataclass(frozen=True)
@@ -137,51 +138,49 @@ class Project:
     """A whole project with all its runs."""
 
     known: KnownDjango
-    bare: Bare
+    repository: Repository
+    config: Path
     outcomes: Outcomes
     """Of the bare run on base."""
     carried: list[Carried]
     seconds: float
-    durations: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def branches(self) -> list[Carried]:
+        """What ended with a branch; that all did is one test of its own."""
+        found = [one for one in self.carried if one.judged]
+        assert found, "no run ended with a branch"
+        return found
 
 
 def project(
-    known: KnownDjango,
-    repository: Repository,
-    folder: Path,
-    bench: Bench,
-    next_wish: Callable[[], Wish],
+    known: KnownDjango, folder: Path, index: SimpleIndex, bench: Bench, wishes: Sequence[Wish]
 ) -> Project:
     """Carry one ticket for every concrete model, and do by hand what there is to compare with."""
     began = time.monotonic()
-    durations: dict[str, float] = {}
+    folder.mkdir()
+    repository = sources.repository(known.source, index, folder)
     config = folder / "mergewright.yml"
     config.write_text(f"version: 1\n{known.config or ''}")
     built = bench.environment(repository, config)
-    durations["environment"] = time.monotonic() - began
     copy = folder / "bare" / "tree"
     copy.parent.mkdir()
     repository.git("clone", "-q", str(repository.path), str(copy))
     by_hand = bare.build(known, copy, built, bench.access)
     models = by_hand.ask_django("models", packages=known.packages)
-    durations["by hand"] = time.monotonic() - began - durations["environment"]
 
     def carry(facts: dict[str, Any], wish: Wish) -> Carried:
         place = folder / f"{facts['app']}-{facts['name']}"
         place.mkdir()
         return _carry(facts, wish, repository, config, place, bench, by_hand)
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(4) as pool:
+        # The first run measures the base commit for all.
+        first = pool.submit(carry, models[0], wishes[0])
         outcomes = pool.submit(by_hand.outcomes)
-        wishes = [next_wish() for _ in models]
-        # The first one measures the base commit for all.
-        runs: list[Future[Carried]] = [pool.submit(carry, models[0], wishes[0])]
-        runs[0].result()
-        runs += map(pool.submit, [carry] * len(models), models[1:], wishes[1:])
-        carried = [run.result() for run in runs]
-        return Project(
-            known, by_hand, outcomes.result(), carried, time.monotonic() - began, durations
-        )
+        carried = [first.result(), *pool.map(carry, models[1:], wishes[1:])]
+        seconds = time.monotonic() - began
+        return Project(known, repository, config, outcomes.result(), carried, seconds)
 
 
 def _carry(
@@ -212,9 +211,7 @@ def _carry(
             field=wish.name,
             options=list(wish.options),
         )
-    return Carried(
-        facts, wish, admin, ended, {one.side: one for one in reports}, files, judged
-    )
+    return Carried(facts, wish, admin, ended, reports, files, judged)
 
 
 def _changed(checkout: Repository) -> dict[str, ChangedFile]:

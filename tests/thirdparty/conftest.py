@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
-from tests.thirdparty import carried, sources
+from tests.thirdparty import carried
 from tests.thirdparty.carried import Bench, Project
-from tests.thirdparty.fields import WISHES, Wish
+from tests.thirdparty.fields import WISHES
 from tests.thirdparty.projects import DJANGO, Known, KnownDjango
 
-_SUMMARY = pytest.StashKey[list[tuple[str, int, int, float]]]()
+_SUMMARY = pytest.StashKey[dict[str, tuple[int, int, float]]]()
 
 
 @pytest.fixture(scope="session")
@@ -42,25 +43,32 @@ def bench(folder: Path, index: SimpleIndex) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def next_wish() -> Callable[[], Wish]:
-    """Another field and another form of ticket each time, over all projects."""
-    return itertools.cycle(WISHES).__next__
+def projects(
+    request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
+) -> Iterator[dict[str, Future[Project]]]:
+    """All projects that are asked for, under way at the same time."""
+    asked = {
+        item.callspec.params["project"].source.name
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "project" in item.fixturenames
+    }
+    begun: dict[str, Future[Project]] = {}
+    wishes = itertools.cycle(WISHES)
+    with ThreadPoolExecutor(len(DJANGO)) as pool:
+        for known in DJANGO:
+            # Another field and another form of ticket each time, over all projects.
+            mine = list(itertools.islice(wishes, known.models))
+            name = known.source.name
+            if name in asked:
+                begun[name] = pool.submit(carried.project, known, folder / name, index, bench, mine)
+        yield begun
 
 
 @pytest.fixture(scope="session", params=DJANGO, ids=lambda known: known.source.name)
-def project(
-    request: pytest.FixtureRequest,
-    folder: Path,
-    index: SimpleIndex,
-    bench: Bench,
-    next_wish: Callable[[], Wish],
-) -> Project:
+def project(request: pytest.FixtureRequest, projects: dict[str, Future[Project]]) -> Project:
     """One Django project with a ticket carried out for each of its models."""
     known: KnownDjango = request.param
-    place = folder / known.source.name
-    place.mkdir()
-    repository = sources.repository(known.source, index, place)
-    done = carried.project(known, repository, place, bench, next_wish)
+    done = projects[known.source.name].result()
     note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
     return done
 
@@ -68,17 +76,17 @@ def project(
 def note(config: pytest.Config, known: Known, models: int, tests: int, seconds: float) -> None:
     """Add a line to the table at the end."""
     name = f"{known.source.name} {known.source.version}"
-    config.stash.setdefault(_SUMMARY, []).append((name, models, tests, seconds))
+    config.stash.setdefault(_SUMMARY, {})[name] = (models, tests, seconds)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show what was worked on."""
-    rows = config.stash.get(_SUMMARY, [])
+    rows = config.stash.get(_SUMMARY, {})
     if not rows:
         return
     terminalreporter.section("released projects")
     terminalreporter.write_line(f"{'project':32}{'models':>8}{'tests':>8}{'seconds':>10}")
-    for name, models, tests, seconds in rows:
+    for name, (models, tests, seconds) in rows.items():
         terminalreporter.write_line(f"{name:32}{models:8}{tests:8}{seconds:10.1f}")

@@ -57,7 +57,7 @@ def _answers(*, admin: bool, test: bool) -> str:
 
 
 def _prose(title: str, sentence: str) -> Callable:
-    return lambda label: f"# {title}\n\n{sentence.replace('MODEL', label)}"
+    return lambda label: f"# {title}\n\n{sentence.format(model=label)}"
 
 
 WISHES = (
@@ -69,7 +69,7 @@ WISHES = (
         _prose(
             "Room for a note",
             'Add a CharField `handling_note` with max_length=80, blank=True, default="" to the '
-            "model `MODEL`.",
+            "model `{model}`.",
         ),
         test=True,
     ),
@@ -88,7 +88,7 @@ WISHES = (
         "False",
         _prose(
             "Tell what was done by hand",
-            "Please add a boolean field `handled_by_hand` to the `MODEL` model. "
+            "Please add a boolean field `handled_by_hand` to the `{model}` model. "
             "It defaults to False.",
         ),
         admin=True,
@@ -108,7 +108,7 @@ WISHES = (
         "None",
         _prose(
             "Who did it",
-            "Add a ForeignKey `handled_by` to the model `MODEL`, pointing to "
+            "Add a ForeignKey `handled_by` to the model `{model}`, pointing to "
             "`settings.AUTH_USER_MODEL`: null=True, blank=True, on_delete=models.SET_NULL, "
             'related_name="+".',
         ),
@@ -142,7 +142,7 @@ WISHES = (
         "not told",
         _prose(
             "The whole story",
-            "Add a TextField `handling_story` to the model `MODEL`. "
+            "Add a TextField `handling_story` to the model `{model}`. "
             'Existing rows get "not told".',
         ),
     ),
@@ -161,7 +161,7 @@ WISHES = (
         "None",
         _prose(
             "A token for outside",
-            "The model `MODEL` needs a nullable, unique UUIDField called `handling_token`.",
+            "The model `{model}` needs a nullable, unique UUIDField called `handling_token`.",
         ),
         test=True,
     ),

@@ -16,18 +16,29 @@ from agent.cli import main
 from agent.domain import CheckReport
 
 T = TypeVar("T")
-_PLACE = Path(sys.argv.pop(1))
 
 
-class _RecordedStep(worker.DirectStep):
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
-        result = super().__call__(name, work, *args)
-        if isinstance(result, CheckReport):
-            with _PLACE.open("a", encoding="utf-8") as file:
-                file.write(result.model_dump_json() + "\n")
-        return result
+def recording(place: Path) -> type[worker.DirectStep]:
+    """Give the step that works as ever and writes reports down in passing."""
+
+    class RecordedStep(worker.DirectStep):
+        def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+            result = super().__call__(name, work, *args)
+            if isinstance(result, CheckReport):
+                with place.open("a", encoding="utf-8") as file:
+                    file.write(result.model_dump_json() + "\n")
+            return result
+
+    return RecordedStep
+
+
+def read(place: Path) -> dict[str, CheckReport]:
+    """Read what was written down, by side."""
+    lines = place.read_text(encoding="utf-8").splitlines() if place.exists() else []
+    reports = [CheckReport.model_validate_json(line) for line in lines]
+    return {report.side: report for report in reports}
 
 
 if __name__ == "__main__":
-    worker.DirectStep = _RecordedStep  # type: ignore[misc]
+    worker.DirectStep = recording(Path(sys.argv.pop(1)))  # type: ignore[misc]
     main.main()

@@ -5,14 +5,15 @@ what the same packages and Django itself do without us.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.thirdparty import bare
-from tests.thirdparty.carried import Project
-from tests.thirdparty.projects import DJANGO, KnownDjango
+from tests.thirdparty.carried import Bench, Project
+from tests.thirdparty.projects import CONSTANCE, DJANGO
 
-pytestmark = pytest.mark.thirdparty
+pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
 _LEAST_MODELS = 12
 _GREEN = {"status": "passed", "count": 0, "failures": 0}
@@ -33,14 +34,14 @@ def test_every_model_gets_a_branch(project: Project) -> None:
 
 
 def test_no_migration_is_missing(project: Project) -> None:
-    for one in project.carried:
+    for one in project.branches:
         check = one.ended.check("makemigrations")
         assert (check["base"], check["head"]) == (_GREEN, _GREEN), one.told
         assert one.judged["pending"] is False, one.told
 
 
 def test_migrations_apply_to_filled_tables_and_back(project: Project) -> None:
-    for one in project.carried:
+    for one in project.branches:
         judged = one.judged
         assert judged["column"] not in judged["columns_before"], one.told
         assert sorted(judged["columns_after"]) == sorted(
@@ -51,7 +52,7 @@ def test_migrations_apply_to_filled_tables_and_back(project: Project) -> None:
 
 
 def test_fields_are_what_was_asked_for(project: Project) -> None:
-    for one in project.carried:
+    for one in project.branches:
         judged, wish = one.judged, one.wish
         assert judged["type"] == wish.type_name, one.told
         assert judged["options"] == wish.options, one.told
@@ -60,13 +61,13 @@ def test_fields_are_what_was_asked_for(project: Project) -> None:
 
 
 def test_other_tests_end_as_in_a_bare_run(project: Project) -> None:
-    expected = _without(project.outcomes, project.known)
+    expected = bare.comparable(project.outcomes, project.known)
     assert "passed" in expected.values()
-    for one in project.carried:
+    for one in project.branches:
         base, head = (bare.by_product(one.reports[side]) for side in ("base", "head"))
-        assert _without(base, project.known) == expected, one.told
+        assert bare.comparable(base, project.known) == expected, one.told
         others = {name: how for name, how in head.items() if name in project.outcomes}
-        assert _without(others, project.known) == expected, one.told
+        assert bare.comparable(others, project.known) == expected, one.told
         more = {name: how for name, how in head.items() if name not in project.outcomes}
         assert set(more.values()) <= {"passed"}, one.told
         assert bool(more) == one.wish.test, one.told
@@ -77,7 +78,7 @@ def test_other_tests_end_as_in_a_bare_run(project: Project) -> None:
 
 
 def test_diffs_touch_exactly_the_expected_files(project: Project) -> None:
-    for one in project.carried:
+    for one in project.branches:
         facts = one.facts
         edited = {facts["file"]}
         if one.admin:
@@ -95,7 +96,7 @@ def test_diffs_touch_exactly_the_expected_files(project: Project) -> None:
 
 
 def test_untouched_lines_stay_as_they_are(project: Project) -> None:
-    for one in project.carried:
+    for one in project.branches:
         for path, file in one.files.items():
             assert file.same_mode, (one.told, path)
             # A line is touched where an import, or a list in one line, gets longer.
@@ -104,8 +105,33 @@ def test_untouched_lines_stay_as_they_are(project: Project) -> None:
         assert one.files[one.facts["file"]].replaced == [], one.told
 
 
-def _without(outcomes: bare.Outcomes, known: KnownDjango) -> bare.Outcomes:
-    return {name: how for name, how in outcomes.items() if name not in known.changing}
+@pytest.mark.parametrize("project", [CONSTANCE], indirect=True, ids=["django-constance"])
+def test_a_column_that_the_code_cannot_fill_is_withheld(
+    project: Project, bench: Bench, tmp_path: Path
+) -> None:
+    ticket = tmp_path / "fee.md"
+    ticket.write_text(
+        "# A fee\n\nAdd a DecimalField `fee` with max_digits=8 and decimal_places=2 to the model "
+        "`constance.Constance`. Existing rows get 0.\n"
+    )
+    branches = project.repository.branches()
+    ended, reports = bench.carry(project.repository, ticket, project.config)
+    assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
+    assert (ended.result["branch"], ended.result["commit"]) == (None, None)
+    assert project.repository.branches() == branches
+    for name in ("django check", "makemigrations", "ruff check", "ruff format"):
+        assert ended.check(name)["verdict"] == "passed", name
+
+    # What creates a row without a fee fails, and nothing else.
+    head = bare.by_product(reports["head"])
+    assert head.keys() == project.outcomes.keys()
+    broken = {name for name, how in project.outcomes.items() if how != head[name]}
+    assert broken
+    assert broken == {bare.dotted(one) for one in ended.check("tests")["new_failures"]}
+    for one in ended.check("tests")["new_failures"][:3]:
+        assert one in ended.result["sentence"], ended.result["sentence"]
+        assert one.rpartition("::")[2] in ended.log
+    assert "NOT NULL constraint failed: constance_constance.fee" in ended.log
 
 
 def _number(migration: str) -> int:

@@ -270,7 +270,6 @@ def test_a_lock_file_counts_the_tree_only_where_it_builds_something_of_it(read):
     assert read({"uv.lock": lock.format("editable")}).may_build
 
 
-
 @pytest.mark.parametrize(
     ("files", "words"),
     [
