@@ -89,13 +89,12 @@ class ChangedFile:
     @property
     def replaced(self) -> list[bytes]:
         """Lines of before that are no longer there as they were; `pass` gives way to a field."""
-        matcher = difflib.SequenceMatcher(
-            None, self.before.splitlines(True), self.after.splitlines(True), autojunk=False
-        )
+        before, after = self.before.splitlines(True), self.after.splitlines(True)
+        matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
         return [
             line
             for tag, start, end, *_ in matcher.get_opcodes()
-            for line in matcher.a[start:end]
+            for line in before[start:end]
             if tag != "equal" and line.strip() != b"pass"
         ]
 

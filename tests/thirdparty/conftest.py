@@ -13,12 +13,10 @@ import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
-from tests.thirdparty import carried
+from tests.thirdparty import carried, summary
 from tests.thirdparty.carried import Bench, Project
 from tests.thirdparty.fields import WISHES
-from tests.thirdparty.projects import DJANGO, Known, KnownDjango
-
-_SUMMARY = pytest.StashKey[dict[str, tuple[int, int, float]]]()
+from tests.thirdparty.projects import DJANGO, KnownDjango
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +45,12 @@ def projects(
     request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
 ) -> Iterator[dict[str, Future[Project]]]:
     """All projects that are asked for, under way at the same time."""
-    asked = {
-        item.callspec.params["project"].source.name
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and "project" in item.fixturenames
-    }
+    asked = set()
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and "project" in item.fixturenames:
+            known = item.callspec.params["project"]
+            assert isinstance(known, KnownDjango)
+            asked.add(known.source.name)
     begun: dict[str, Future[Project]] = {}
     wishes = itertools.cycle(WISHES)
     with ThreadPoolExecutor(len(DJANGO)) as pool:
@@ -69,24 +68,15 @@ def project(request: pytest.FixtureRequest, projects: dict[str, Future[Project]]
     """One Django project with a ticket carried out for each of its models."""
     known: KnownDjango = request.param
     done = projects[known.source.name].result()
-    note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
+    summary.note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
     return done
-
-
-def note(config: pytest.Config, known: Known, models: int, tests: int, seconds: float) -> None:
-    """Add a line to the table at the end."""
-    name = f"{known.source.name} {known.source.version}"
-    config.stash.setdefault(_SUMMARY, {})[name] = (models, tests, seconds)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show what was worked on."""
-    rows = config.stash.get(_SUMMARY, {})
-    if not rows:
-        return
-    terminalreporter.section("released projects")
-    terminalreporter.write_line(f"{'project':32}{'models':>8}{'tests':>8}{'seconds':>10}")
-    for name, (models, tests, seconds) in rows.items():
-        terminalreporter.write_line(f"{name:32}{models:8}{tests:8}{seconds:10.1f}")
+    if lines := summary.lines(config):
+        terminalreporter.section("released projects")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -35,7 +35,9 @@ class Wish:
         return f"{text}\n"
 
 
-def _form(name: str, type_name: str, options: str, existing: str = "_No response_") -> Callable:
+def _form(
+    name: str, type_name: str, options: str, existing: str = "_No response_"
+) -> Callable[[str], str]:
     """What GitHub makes of an issue form."""
 
     def words(label: str) -> str:
@@ -56,7 +58,7 @@ def _answers(*, admin: bool, test: bool) -> str:
     return f"\n### Show in admin list\n\n{box(admin)}\n\n### Add a test\n\n{box(test)}\n"
 
 
-def _prose(title: str, sentence: str) -> Callable:
+def _prose(title: str, sentence: str) -> Callable[[str], str]:
     return lambda label: f"# {title}\n\n{sentence.format(model=label)}"
 
 

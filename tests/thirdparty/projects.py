@@ -144,13 +144,3 @@ SLUGIFY = Known(
         )
     },
 )
-
-# A package whose tests are run by a script that calls Django's runner twice.
-HISTORY = Known(
-    source=Source(
-        "django-simple-history",
-        "3.13.0",
-        "ca3c1e4ccd5f16f45fbbef6015ee2a246465fd9bd924100df8e9dfb368c4f26c",
-    ),
-    suite=("runtests.py",),
-)

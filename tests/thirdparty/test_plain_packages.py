@@ -19,10 +19,9 @@ from agent.recipes.recipe import Edits, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 from tests.flow.stories import Repository
-from tests.thirdparty import bare, recorded_run, sources
+from tests.thirdparty import bare, recorded_run, sources, summary
 from tests.thirdparty.bare import Bare, Outcomes
 from tests.thirdparty.carried import Bench
-from tests.thirdparty.conftest import note
 from tests.thirdparty.fields import WISHES
 from tests.thirdparty.projects import SLUGIFY
 
@@ -92,7 +91,7 @@ def slugify(folder: Path, index: SimpleIndex, bench: Bench, pytestconfig: pytest
     repository.git("clone", "-q", str(repository.path), str(copy))
     by_hand = bare.build(SLUGIFY, copy, built, bench.access)
     outcomes = by_hand.outcomes()
-    note(pytestconfig, SLUGIFY, 0, len(outcomes), time.monotonic() - began)
+    summary.note(pytestconfig, SLUGIFY, 0, len(outcomes), time.monotonic() - began)
     return Slugify(repository, place, by_hand, outcomes)
 
 
