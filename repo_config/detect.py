@@ -32,6 +32,24 @@ class DjangoProject(BaseModel):
     """Path of manage.py."""
     python_path: tuple[str, ...]
     """Folders that belong on sys.path, relative to the root; "" is the root."""
+    configured_by: str | None = None
+    """A manage.py that configures the settings itself, in place of a settings module."""
+    told_to_pytest: bool = True
+    """Whether pytest learns of the settings by itself: of its own configuration, a conftest.py or
+    a configured variable. Otherwise its environment has to name the module."""
+    found_instead: str = ""
+    """Without a settings module: what was found in its place, in words."""
+
+    @property
+    def missing(self) -> str:
+        """Why Django cannot be started, and the way out; empty where it can be."""
+        if self.settings_module is not None or self.configured_by is not None:
+            return ""
+        why = f": {self.found_instead}" if self.found_instead else ""
+        return (
+            f"No settings module was found, so Django cannot be started{why}. Name one in "
+            ".github/mergewright.yml, as in `django: {settings: tests.settings}`."
+        )
 
 
 class Project(BaseModel):
@@ -81,6 +99,10 @@ def project(tree: Tree, config: RepoConfig) -> Project:
         origins["test_script"] = (
             _from("checks.tests.script") if config.checks.tests.script else script
         )
+    elif runner == "django" and django and django.settings_module:
+        origins["test_script"] = "none is needed: python -m django test"
+    if django and runner == "pytest" and not _pytest_knows(files, config, pytest):
+        django = django.model_copy(update={"told_to_pytest": False})
     lint = _lint(files, config)
     if lint:
         origins["lint_tools"] = ", ".join(f"{found.value}: {found.origin}" for found in lint)
@@ -130,7 +152,20 @@ def _django(
         origins["django.settings_module"] = settings.origin
     if manage:
         origins["django.manage"] = _from("django.manage") if config.django.manage else manage
-    return DjangoProject(settings_module=module, manage=manage, python_path=path)
+    by_manage = module is None and django_projects.configures(files, manage)
+    return DjangoProject(
+        settings_module=module,
+        manage=manage,
+        python_path=path,
+        configured_by=manage if by_manage else None,
+        found_instead="" if module or by_manage else django_projects.unsettled(files),
+    )
+
+
+def _pytest_knows(files: Files, config: RepoConfig, pytest: PytestSettings | None) -> bool:
+    """Whether pytest learns which settings there are without being told in its environment."""
+    configured = config.django.settings or config.env.get(django_projects.VARIABLE)
+    return bool(configured) or django_projects.is_told_to_pytest(files, pytest)
 
 
 def _runner(

@@ -8,14 +8,28 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from repo_config import suites
+from repo_config.located import inert
 from repo_config.project_files import Files, Found, table, texts
 from repo_config.suites import ASIDE, PytestSettings
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
-_IN_COMMAND = re.compile(rf"(?:--settings[= ]|\b{VARIABLE}\s*[=:]\s*)[\"']?([A-Za-z_][\w.]*)")
-_COMMAND_FILES = ("tox.ini", "Makefile", "noxfile.py", "justfile")
+#: In commands and their variables, and in what plugins of mypy and pylint are told.
+_IN_COMMAND = re.compile(
+    rf"(?:--settings[= ]|\b{VARIABLE}[\"']?\s*[=:,]\s*)[\"']?([A-Za-z_][\w.]*)", re.IGNORECASE
+)
+_COMMAND_FILES = (
+    "tox.ini", "Makefile", "noxfile.py", "justfile", "hatch.toml", "pyproject.toml", "setup.cfg",
+    "Taskfile.yml", "package.json", ".travis.yml", "mypy.ini", "CONTRIBUTING.rst",
+    "CONTRIBUTING.md",
+)  # fmt: skip
+#: Scripts and CI that start tests, besides.
+_COMMAND_SCRIPT = re.compile(
+    r"(?:(?:bin|scripts|tests)/)?[^/]+\.sh|(?:bin|scripts)/[^/]*test[^/]*"
+    r"|\.github/workflows/[^/]+\.ya?ml"
+)
+_CONFIGURES = "settings.configure("
 _TESTISH = re.compile(r"(?:^|[_./])tests?(?:ing|project|app|s)?(?:[_./]|$)|testproject")
 _SETTINGS_NAMES = ("settings.py", "test_settings.py", "tests_settings.py", "testsettings.py")
 _MOST_GUESSES = 20
@@ -45,6 +59,50 @@ def settings_module(
     places = (_of_pytest(pytest), _of_script(files, manage), _of_test_script(files))
     found = next((place for place in places if place), None)
     return found or _of_commands(files) or _of_conftest(files) or _of_file_name(files)
+
+
+def has_module(files: Files, module: str) -> bool:
+    """Whether a module is anywhere in the repository."""
+    return _home_of(files, module, ()) is not None
+
+
+def settings_names(files: Files, python_path: Iterable[str]) -> tuple[str, ...]:
+    """Dotted names of what looks like settings modules by name, as seen from sys.path."""
+    found: list[str] = []
+    folders = sorted(python_path, key=len, reverse=True)
+    for path in files.paths:
+        *parents, name = path.split("/")
+        if not name.endswith(".py") or not ("settings" in name or "settings" in parents):
+            continue
+        home = next((one for one in folders if not one or path.startswith(f"{one}/")), "")
+        inner = path[len(home) :].strip("/").removesuffix(".py").removesuffix("/__init__")
+        found.append(inner.replace("/", "."))
+    return tuple(name for name in dict.fromkeys(found) if _MODULE.match(name))
+
+
+def configures(files: Files, path: str | None) -> bool:
+    """Whether a script gives Django its settings itself, without any module."""
+    return path is not None and _CONFIGURES in files.text(path)
+
+
+def is_told_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
+    """Whether what pytest reads by itself says which settings there are."""
+    paths = (path for path in files.named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
+    return _of_pytest(pytest) is not None or any(
+        configures(files, path) or VARIABLE in files.text(path) for path in paths
+    )
+
+
+def unsettled(files: Files) -> str:
+    """Say what stands in the place of a settings module that can be told."""
+    scripts = [path for path in suites.SCRIPTS if files.has(path)]
+    for path in (*scripts, *files.named("conftest.py")[:5]):
+        if not is_aside(path) and configures(files, path):
+            return f"{inert(path)} configures the settings itself, for its own run alone"
+    if modules := [_module_name(files, path) for path in _settings_files(files)]:
+        named = ", ".join(inert(module) for module in modules[:4])
+        return f"nothing says which settings module is the one for tests, of {named}"
+    return ""
 
 
 def settings_for_tests(files: Files, pytest: PytestSettings | None) -> Found | None:
@@ -166,10 +224,11 @@ def _assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _of_commands(files: Files) -> Found | None:
-    for path in _COMMAND_FILES:
+    scripts = sorted(path for path in files.paths if _COMMAND_SCRIPT.fullmatch(path))
+    for path in (*_COMMAND_FILES, *scripts[:_MOST_GUESSES]):
         modules = [name.rstrip(".") for name in _IN_COMMAND.findall(files.text(path))]
         modules.sort(key=lambda module: not _TESTISH.search(module))
-        for module in modules:
+        for module in list(dict.fromkeys(modules))[:_MOST_GUESSES]:
             if _home_of(files, module, ()) is not None:
                 return Found(module, f"{path}: settings in a command")
     return None
@@ -182,17 +241,22 @@ def _of_file_name(files: Files) -> Found | None:
     """
     scripts = [path for path in suites.SCRIPTS if files.has(path)]
     own = [path for path in (*scripts, *files.named("conftest.py")[:5]) if not is_aside(path)]
-    if any("settings.configure(" in files.text(path) for path in own):
+    if any(configures(files, path) for path in own):
         return None
-    in_folder = [path for path in files.named("test.py", "tests.py") if "/settings/" in f"/{path}"]
-    paths = [*files.named(*_SETTINGS_NAMES), *in_folder][:_MOST_GUESSES]
-    real = [path for path in paths if not is_aside(path) and _has_apps(files, path)]
+    real = _settings_files(files)
     chosen = next((path for path in real if _TESTISH.search(path)), None)
     if chosen is None and len(real) == 1:
         chosen = real[0]
     if chosen is None:
         return None
     return Found(_module_name(files, chosen), chosen)
+
+
+def _settings_files(files: Files) -> list[str]:
+    """Files that look like Django settings, by name and by content."""
+    in_folder = [path for path in files.named("test.py", "tests.py") if "/settings/" in f"/{path}"]
+    paths = [*files.named(*_SETTINGS_NAMES), *in_folder][:_MOST_GUESSES]
+    return [path for path in paths if not is_aside(path) and _has_apps(files, path)]
 
 
 def _has_apps(files: Files, path: str) -> bool:

@@ -9,7 +9,7 @@ import difflib
 import json
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from repo_config import reference
 from repo_config.located import Located, Path, Problem, dotted, problem_at, resolve, shown
@@ -112,8 +112,20 @@ def _way_out(path: Path, form: Any, located: Located) -> str:
     if known:
         return f"write {quoted} in quotes" if located.written in known else _one_of(known)
     if str in takes:
+        if better := _wrong_as_text(form, located.written):
+            return better
         return f"write {quoted} in quotes" if len(quoted) < 80 else "put it in quotes"
     return f"write a list: [{quoted}]" if list in takes else f"write {reference.words(form)}"
+
+
+def _wrong_as_text(form: Any, written: str) -> str:
+    """The way out where quotes alone would not make a value right; empty where they would."""
+    try:
+        TypeAdapter(form).validate_python(written)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        return next((one["ctx"]["fix"] for one in details if one["type"] == WRONG_FORM), "")
+    return ""
 
 
 def _for_text(form: Any, text: str) -> str:

@@ -14,12 +14,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from repo_config.values import (
     BranchPrefix,
     Glob,
+    Label,
     ModuleName,
     Plain,
     ProjectName,
     PythonMinor,
     RelativePath,
     RequirementLine,
+    Reviewer,
     VariableName,
     VariableValue,
 )
@@ -131,6 +133,16 @@ class PullRequestSection(Section):
 
     branch_prefix: BranchPrefix = "mergewright/"
     """What branch names begin with."""
+    draft: bool = False
+    """On GitHub: open pull requests as drafts, where the repository's plan has them."""
+    reviewers: tuple[Reviewer, ...] = ()
+    """On GitHub: who is asked for a review; logins, or org/team."""
+    labels: tuple[Label, ...] = ()
+    """On GitHub: labels of the pull request."""
+    changelog: Literal["auto", "off"] = "auto"
+    """auto: on GitHub, a news fragment or a line in the changelog where there is one."""
+    sign_off: Literal["auto", "always", "off"] = "auto"
+    """A Signed-off-by line in the commit; auto: where most of the latest commits have one."""
 
 
 class RepoConfig(Section):
@@ -138,6 +150,8 @@ class RepoConfig(Section):
 
     version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
     """Of this format."""
+    label: Label | None = None
+    """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}
@@ -146,6 +160,8 @@ class RepoConfig(Section):
     """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
     """The only HTTP client that changed code may import."""
+    logging: Literal["structlog", "logging", "any"] = "any"
+    """What new loggers are made with; any: what the package uses. A logger that is there stays."""
     django: DjangoSection = DjangoSection()
     """Where Django is started."""
     checks: ChecksSection = ChecksSection()

@@ -18,10 +18,14 @@ from pydantic_core import PydanticCustomError
 #: Type of the pydantic error that carries `message` and `fix` in its context.
 WRONG_FORM = "wrong_form"
 
-_MINOR = r"^3\.(0|[1-9][0-9]?)$"
+#: Nobody has Python 3.0 to 3.2 any more; a 3.1 was 3.10 before it lost its quotes.
+_MINOR = r"^3\.([3-9]|[1-9][0-9])$"
+_NEAR_MINOR = re.compile(r"(?<![0-9.])3\.?([0-9]{1,2})(?![0-9])")
 _DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
+_LABEL_LENGTH = 50
+_REVIEWER = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -40,11 +44,20 @@ def _wrong(message: str, fix: str) -> PydanticCustomError:
 def _minor(text: str) -> str:
     if re.fullmatch(_MINOR, text):
         return text
-    if patch := re.fullmatch(r"(3\.[0-9]{1,2})[.0-9]+", text):
+    if patch := re.fullmatch(r"(3\.(?:[3-9]|[1-9][0-9]))(?:\.[0-9]+)+", text):
         raise _wrong("the version has more than two parts", f'write "{patch[1]}"')
     if text.startswith("2"):
         raise _wrong("Python 2 is not supported", 'write a version such as "3.11"')
-    raise _wrong("not a minor version of Python 3", 'write a version such as "3.11"')
+    near = _NEAR_MINOR.search(text)
+    if re.fullmatch(r"3\.[0-2]", text) and near:
+        raise _wrong(f"Python {text} is not supported", f'write "{_meant(near[1])}"')
+    fix = f'write "{_meant(near[1])}"' if near else 'write a version such as "3.11"'
+    raise _wrong("not a minor version of Python 3", fix)
+
+
+def _meant(minor: str) -> str:
+    """The version that was probably meant: of 3.10 a number keeps only 3.1."""
+    return f"3.{minor}" if int(minor) > 2 else f"3.1{int(minor) if int(minor) != 1 else 0}"
 
 
 def requirements_file(text: str) -> str | None:
@@ -179,6 +192,22 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _label(text: str) -> str:
+    if not text.strip() or text != text.strip():
+        raise _wrong("a label that is empty, or begins or ends with a space", "write its name")
+    if len(text) > _LABEL_LENGTH:
+        raise _wrong(f"a label of more than {_LABEL_LENGTH} characters", "GitHub takes no longer")
+    if "," in text or any(not char.isprintable() for char in text):
+        raise _wrong("a label with a comma or an invisible character", "leave it out")
+    return text
+
+
+def _reviewer(text: str) -> str:
+    if re.fullmatch(_REVIEWER, text.removeprefix("@")):
+        return text.removeprefix("@")
+    raise _wrong("not a login and not a team", "write octocat, or my-org/my-team")
+
+
 def _json(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -204,3 +233,7 @@ VariableName = Annotated[
 Plain = Annotated[str, AfterValidator(_plain), Words("text", "texts")]
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
 BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]
+Label = Annotated[str, AfterValidator(_label), Words("a label", "labels")]
+Reviewer = Annotated[
+    str, AfterValidator(_reviewer), Words("a login or org/team", "logins or teams")
+]

@@ -6,6 +6,7 @@ Owns what every check is told (`Site`) and how a tool is found. Running checks i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -91,7 +92,7 @@ class Check(Protocol):
 def granted(settings: Settings) -> RoomLimits:
     """What the operator lets a check use."""
     return RoomLimits(
-        seconds=settings.max_minutes * 60.0,
+        seconds=min(settings.max_minutes * 60.0, settings.room_seconds or math.inf),
         memory_bytes=settings.room_memory_mb * 1024**2,
         processes=settings.room_processes,
         disk_bytes=settings.room_disk_mb * 1024**2,

@@ -34,6 +34,23 @@ def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     return tuple(compared)
 
 
+def hangs_on_ids(base: CheckReport, head: CheckReport) -> bool:
+    """Say whether a second collection of head could change what is new and what is gone.
+
+    It could where a test's parameters differ from base to head.
+    """
+    for found in compare(base, head):
+        before, after = base.result(found.name.removesuffix(BASE_RULES)), head.result(found.name)
+        if not found.counts_tests or before is None or after is None:
+            continue
+        old = {item.item_id for item in before.items}
+        left = {_family(item_id) for item_id in old - {item.item_id for item in after.items}}
+        came = {_family(item.item_id) for item in after.items if item.item_id not in old}
+        if left & came:
+            return True
+    return False
+
+
 def _absent(name: str) -> CheckResult:
     return CheckResult(name=name, status=Status.ABSENT)
 
@@ -105,7 +122,9 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     new = {item.item_id: item for item in after.items}
     unstable = set(before.unstable) | set(after.unstable)
     families = {_family(item_id) for item_id in unstable}
+    unsure = [item_id for item_id in new if item_id in after.unstable and item_id not in old]
     missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
+    unmatched = dict.fromkeys(_unmatched(missing, unstable, unsure))
     failures = [item for item in new.values() if _is_worse(old.get(item.item_id), item)]
     return Comparison(
         name=name,
@@ -118,8 +137,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base_failures=before.count(*_FAILING),
         head_failures=after.count(*_FAILING),
         new_failures=tuple(_without_renamed(failures, old, new, families)),
-        gone=tuple(item_id for item_id in missing if item_id not in unstable),
-        unmatched=tuple(item_id for item_id in missing if item_id in unstable),
+        gone=tuple(item_id for item_id in missing if item_id not in unmatched),
+        unmatched=(*unmatched, *unsure),
         added=tuple(
             item_id
             for item_id in new
@@ -146,6 +165,20 @@ def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
 def _family(item_id: str) -> str:
     """An id without its parameters, which are what is not stable."""
     return item_id.partition("[")[0]
+
+
+def _unmatched(missing: list[str], unstable: set[str], unsure: list[str]) -> Iterator[str]:
+    """Ids of base that may be there on head, under an id that is not stable.
+
+    Where head alone is not stable, no more of a test's ids than it has new ones.
+    """
+    allowance = Counter(_family(item_id) for item_id in unsure)
+    for item_id in missing:
+        if item_id in unstable:
+            yield item_id
+        elif allowance[_family(item_id)] > 0:
+            allowance[_family(item_id)] -= 1
+            yield item_id
 
 
 def _without_renamed(

@@ -63,9 +63,7 @@ class _DjangoState:
             return "checks.makemigrations is off"
         if site.project.django is None:
             return "not a Django project"
-        if site.project.django.settings_module is None:
-            return "no settings module was found; name it in django.settings"
-        return ""
+        return site.project.django.missing.rstrip(".")
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Enter the project by its manage.py, or by its settings alone."""

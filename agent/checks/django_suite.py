@@ -1,4 +1,7 @@
-"""The tests, run by the repository's own script: manage.py, runtests.py and kin."""
+"""The tests, run by the repository's own script: manage.py, runtests.py and kin.
+
+Where there is none, and the settings are known, by `python -m django test`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,23 @@ import posixpath
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult
-from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
 
 #: Scripts end with 1, or with the number of failures.
 _CODES = range(1, 256)
+#: Stands in the place of a script where the repository has none.
+_ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the room, whose /tmp is its own
+_ENTER = """\
+import sys
+
+sys.path[:1] = {!r}
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    sys.argv[0] = "django"
+    execute_from_command_line(sys.argv)
+"""
 
 
 class DjangoSuite:
@@ -22,12 +38,20 @@ class DjangoSuite:
         """Say why there is no script to run."""
         if site.project.test_runner != "django":
             return "the repository's tests are not run by a script"
-        if site.project.test_script is None:
-            return "no script that runs the tests was found; name it in checks.tests.script"
+        if site.project.test_script is None and _settings(site) is None:
+            return (
+                "no script that runs the tests and no settings module was found; name one in "
+                ".github/mergewright.yml, as in `django: {settings: tests.settings}` or "
+                "`checks: {tests: {script: runtests.py}}`"
+            )
         return ""
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
+        if site.project.test_script is None:
+            folders = ":".join(folder or "." for folder in _python_path(site))
+            path = ("env", f"PYTHONPATH={folders}") if folders not in {"", "."} else ()
+            return (*path, "python", "-m", "django", *_django_arguments(site))
         folder, arguments = _call(site)
         start = ("env", "-C", folder) if folder else ()
         return (*start, "python", *arguments)
@@ -61,8 +85,31 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     return "", (path, "test", *given)
 
 
+def _settings(site: check.Site) -> str | None:
+    return site.project.django.settings_module if site.project.django else None
+
+
+def _python_path(site: check.Site) -> tuple[str, ...]:
+    return site.project.django.python_path if site.project.django else ()
+
+
+def _django_arguments(site: check.Site) -> tuple[str, ...]:
+    return "test", f"--settings={_settings(site)}", *site.config.checks.tests.args
+
+
+def _entry(site: check.Site) -> RoomFile:
+    """A script that does what `python -m django` does in the root of the repository."""
+    folders = [posixpath.join(ROOM_TREE, folder).rstrip("/") for folder in _python_path(site)]
+    return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [ROOM_TREE]).encode())
+
+
 def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
-    folder, arguments = _call(site)
+    files: list[RoomFile] = []
+    if site.project.test_script is None:
+        folder, arguments = "", (_ENTRY, *_django_arguments(site))
+        files = [_entry(site)]
+    else:
+        folder, arguments = _call(site)
     order = scripts.order(
         site,
         secret,
@@ -70,5 +117,6 @@ def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
         limits=site.test_limits(),
         told={"collect": collect, "seconds": site.test_limits().seconds},
         collect=suite.returned(secret),
+        files=tuple(files),
     )
     return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})

@@ -12,25 +12,16 @@ import posixpath
 import re
 
 from agent.domain import Change, ChangedFile
+from repo_config import rule_files as known
 from repo_config import toml_text
 from repo_config.detect import Project
 
-_BY_NAME = frozenset(
-    {
-        "conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini",
-        "tox.toml", "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc",
-        "manage.py", "runtests.py", "sitecustomize.py", "usercustomize.py",
-    }
-)  # fmt: skip
-_SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 _TEST = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
 # Tables that say what is installed or built; all others may be read by a check.
 _PACKAGING_TABLES = frozenset(
     {"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"}
 )
 _PACKAGING_SECTIONS = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
-#: A module of one of these names at the root could be taken for the tool.
-_TOOLS = frozenset({"pytest", "_pytest", "mypy", "flake8", "black", "ruff", "unittest", "django"})
 
 
 def rule_files(change: Change, project: Project) -> frozenset[str]:
@@ -55,27 +46,7 @@ def _is_rule(file: ChangedFile, project: Project) -> bool:
         return _tool_tables(file.before) != _tool_tables(file.after)
     if name == "setup.cfg":
         return _tool_sections(file.before) != _tool_sections(file.after)
-    parts = file.path.lower().split("/")
-    return (
-        name in _BY_NAME
-        or name.endswith(".pth")
-        or file.path in {project.test_script, project.django.manage if project.django else None}
-        or parts[0].removesuffix(".py") in _TOOLS
-        or file.path in _settings_files(project)
-        or (project.django is not None and _looks_like_settings(parts))
-    )
-
-
-def _looks_like_settings(parts: list[str]) -> bool:
-    return _SETTINGS.fullmatch(parts[-1]) is not None or "settings" in parts[:-1]
-
-
-def _settings_files(project: Project) -> frozenset[str]:
-    if project.django is None or project.django.settings_module is None:
-        return frozenset()
-    inner = project.django.settings_module.replace(".", "/")
-    stems = {posixpath.join(folder, inner) for folder in {"", *project.django.python_path}}
-    return frozenset(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))
+    return known.reason(file.path, project) is not None
 
 
 def _is_test(path: str) -> bool:

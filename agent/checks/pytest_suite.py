@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+from dataclasses import replace
+
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomOrder, RoomResult
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
 
 #: pytest's word for "some tests failed".
 _CODES = range(1, 2)
@@ -24,7 +27,9 @@ class PytestSuite:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return ("python", "-m", "pytest", *site.config.checks.tests.args)
+        named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
+        start = ("env", *named) if named else ()
+        return (*start, "python", "-m", "pytest", *site.config.checks.tests.args)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run all tests, past the first failure and past modules that cannot be collected."""
@@ -40,10 +45,29 @@ class PytestSuite:
         return suite.judge(self, site, secret, result, _CODES)
 
 
+def _environ(site: check.Site, tree: str) -> dict[str, str]:
+    """Variables without which pytest-django would not know the settings.
+
+    The module is known from elsewhere then, such as from the commands of tox.ini.
+    """
+    django = site.project.django
+    if django is None or django.settings_module is None or django.told_to_pytest:
+        return {}
+    if not site.has("pytest-django"):
+        return {}
+    environ = {"DJANGO_SETTINGS_MODULE": django.settings_module}
+    # Under `python -m pytest` the root itself is on the path already.
+    if folders := [posixpath.join(tree, folder) for folder in django.python_path if folder]:
+        environ["PYTHONPATH"] = ":".join(folders)
+    return environ
+
+
 def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOrder:
     own = site.has("pytest")
+    # What the configuration says wins.
+    env = {**_environ(site, ROOM_TREE), **site.config.env}
     return scripts.order(
-        site,
+        replace(site, config=site.config.model_copy(update={"env": env})),
         secret,
         ("run_pytest.py", *site.config.checks.tests.args),
         limits=site.test_limits(),

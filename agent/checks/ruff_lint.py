@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import check, lint
-from repo_config import toml_text
+from repo_config import formatters
 
 #: A syntax error, which no selection of rules leaves out.
 _BROKEN = "def broken(:\n"
@@ -16,29 +16,14 @@ def _is_linter(site: check.Site) -> bool:
 
 def _is_formatter(site: check.Site) -> bool:
     """Whether the repository says that ruff formats it."""
-    return _is_linter(site) and (
-        _has_table(site, "pyproject.toml", ("tool", "ruff", "format"))
-        or any(_has_table(site, name, ("format",)) for name in ("ruff.toml", ".ruff.toml"))
-        or b"id: ruff-format" in _content(site, ".pre-commit-config.yaml")
-    )
 
+    def text(name: str) -> str:
+        path = site.tree / name
+        # A link could lead anywhere on this machine.
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        return content.decode("utf-8", "replace")
 
-def _has_table(site: check.Site, name: str, keys: tuple[str, ...]) -> bool:
-    try:
-        found: object = toml_text.parse(_content(site, name).decode())
-    except (UnicodeDecodeError, toml_text.TomlError):
-        return False
-    for key in keys:
-        if not isinstance(found, dict) or key not in found:
-            return False
-        found = found[key]
-    return True
-
-
-def _content(site: check.Site, name: str) -> bytes:
-    path = site.tree / name
-    # A link could lead anywhere on this machine.
-    return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    return _is_linter(site) and formatters.ruff_formats(text)
 
 
 RUFF_CHECK = lint.LintCheck(

@@ -69,6 +69,8 @@ class Secret:
 
 def clean_id(text: str) -> str:
     """Make an id printable, on one line and bounded, without two long ones becoming equal."""
+    if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
+        return text  # as nearly all are, and large suites have many
     shown = cleaning.terminal(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown

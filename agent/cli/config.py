@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.editing.tree import WorkTree
-from repo_config import detect, load, reference, schema
+from repo_config import detect, doubts, load, reference, schema
 from repo_config.located import START, inert, problem_at
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -56,18 +56,21 @@ def check(
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    tree = _tree(repo or Path()) if repo or not file else None
+    root = _root(repo or Path()) if repo or not file else Path()
+    tree = _tree(root) if repo or not file else None
     try:
-        name, config = _read(file, repo or Path(), tree)
+        name, config = _read(file, root, tree)
     except load.ConfigProblem as problem:
         _refuse(problem, as_json=as_json)
         raise typer.Exit(_INVALID) from problem
     project = detect.project(tree, config) if tree else None
+    warnings = doubts.of(tree, project) if tree and project else ()
     if as_json:
         report: dict[str, object] = {
             "valid": True,
             "file": name,
             "problems": [],
+            "warnings": list(warnings),
             "config": config.model_dump(mode="json"),
             "detected": project.model_dump(mode="json") if project else None,
         }
@@ -78,12 +81,27 @@ def check(
         print(f"  {key} = {_text(value)}")
     if project:
         _show(project)
+    for warning in warnings:
+        print(f"warning: {warning}")
 
 
 @app.command("schema")
 def show_schema() -> None:
     """Print the JSON schema of `.github/mergewright.yml`, for editors."""
     print(json.dumps(schema.json_schema(), indent=2))
+
+
+def _root(folder: Path) -> Path:
+    """The root of the repository that a folder is in."""
+    here = folder.resolve()
+    for place in (here, *here.parents):
+        if (place / ".git").exists():
+            return place
+    raise typer.BadParameter(
+        f"{here} is not in a git repository. Go into one, name one with --repo DIR, or a "
+        "configuration alone with --file FILE.",
+        param_hint="--repo",
+    )
 
 
 def _read(file: Path | None, repo: Path, tree: Tree | None) -> tuple[str | None, RepoConfig]:

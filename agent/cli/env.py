@@ -123,11 +123,15 @@ def prune(
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Remove all, with caches, interpreters and tools.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Remove all, with caches, interpreters, tools, mirrors and measured base commits.",
+        ),
     ] = False,
     as_json: _Json = False,
 ) -> None:
-    """Remove stored environments. One that is in use is never removed."""
+    """Remove stored environments and other caches. What is in use is never removed."""
     if older_than is None and larger_than is None and not everything:
         raise typer.BadParameter("say what to remove: --older-than DAYS, --keep-mb MB or --all")
     keep_bytes = None if larger_than is None else int(larger_than * 1024**2)
@@ -140,6 +144,12 @@ def prune(
         return
     console = Console()
     console.print(f"removed {len(done.removed)}, freed {_megabytes(done.bytes_freed)}")
+    for what, size in done.freed.items():
+        console.print(f"  {what:<12} {_megabytes(size)}")
+    if done.commits:
+        console.print(f"let go of {done.commits} commits that no run keeps")
+    for name in done.mirrors_in_use:
+        console.print(f"kept the mirror {escape(name)}: a run is under way")
     for key in done.in_use:
         console.print(f"kept {key[:12]}: it is in use")
 

@@ -30,7 +30,7 @@ class Progress:
         self._begun = 0.0
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if _is_lively(self._console):
             self._live = Live(
                 console=self._console,
                 refresh_per_second=8,
@@ -76,3 +76,12 @@ class Progress:
         elapsed = time.monotonic() - self._begun
         row.add_row(Spinner("dots"), f"{self._step} {elapsed:.0f} s", Text(self._line, style="dim"))
         return row
+
+
+def _is_lively(console: Console) -> bool:
+    """Whether somebody looks who wants motion: FORCE_COLOR asks for colours in a file, no more.
+
+    Who sets NO_COLOR, or has a terminal that cannot move its cursor, reads lines.
+    """
+    plain = console.no_color or console.is_dumb_terminal or console.quiet
+    return console.file.isatty() and not plain

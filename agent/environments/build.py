@@ -22,7 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain import Environment, Record
-from agent.environments import declare, interpreters, storage, toolsets, uv_program, wheels
+from agent.environments import (
+    declare,
+    interpreters,
+    source_versions,
+    storage,
+    toolsets,
+    uv_program,
+)
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.bench import Bench
 from agent.environments.declare import Choice, Declaration
@@ -169,7 +176,7 @@ def _prepare(
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     bench = Bench(sandbox, index, settings, interpreter, say)
-    version = wheels.version_for(request.nearest_tag, files)
+    version = source_versions.version_for(request.nearest_tag, files)
     parts = {
         "declaration": declaration.digest,
         "bench": bench.mark,

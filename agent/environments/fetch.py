@@ -264,10 +264,10 @@ class Fetcher:
             )
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
         return EnvironmentFailed(
-            f"The dependencies cannot be resolved for Python {self._bench.interpreter.version}. "
-            f"The resolver says:\n{words}{origins}\n"
+            f"{words}{origins}\n"
+            f"This is the resolver's answer for Python {self._bench.interpreter.version}. "
             "Change the requirement that is named, or choose others with `python.install`, "
-            "`python.extras` or `python.groups` in the configuration."
+            "`python.extras` or `python.groups` in .github/mergewright.yml."
         )
 
 

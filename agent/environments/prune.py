@@ -1,17 +1,34 @@
-"""List what the store of environments holds, and remove what is not needed any more."""
+"""List what the store of environments holds, and remove what is not needed any more.
+
+Environments, and the other caches below the data folder: mirrors, measured base commits. What a
+run leaves for people (its text, log and ledger) is never touched.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.domain import Record
 from agent.environments import build, storage
+from agent.repository import stored
+from agent.repository.process import Place
 from agent.settings import Settings
 
 _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
 _PARTS = ("gates", "builders", "wheels", "interpreters", "scripts", "tools", "fetch/cache")
+
+
+#: A commit of ours that no kept run knows of stays pinned for so long.
+COMMIT_DAYS = 14.0
+_COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
+#: A work tree that nobody holds may still be about to be held.
+_BEGINNING_SECONDS = 3600.0
 
 
 class Kept(Record):
@@ -36,6 +53,12 @@ class Pruned(Record):
     in_use: tuple[str, ...]
     """Keys that should have gone, but somebody works with them."""
     bytes_freed: int
+    freed: dict[str, int] = {}
+    """Bytes by what they were: environments, tools, mirrors, baselines."""
+    commits: int = 0
+    """Commits of ours that mirrors no longer keep."""
+    mirrors_in_use: tuple[str, ...] = ()
+    """Names of mirrors that should have gone, but a run works with them."""
 
 
 def listing(settings: Settings) -> tuple[Kept, ...]:
@@ -69,9 +92,10 @@ def prune(
 
     Args:
         settings: Say where they are.
-        older_than_days: Remove what was not used for longer.
+        older_than_days: Remove what was not used for longer, and base commits that were measured
+            before that.
         keep_bytes: Remove the least recently used until the rest takes no more.
-        everything: Remove all, and every part they were made of.
+        everything: Remove all, every part they were made of, mirrors and measured base commits.
     """
     storage.sweep(settings)
     removed: list[str] = []
@@ -95,10 +119,50 @@ def prune(
             else:
                 in_use.append(place.name)
                 taken += size
+    amounts = {"environments": freed}
     if everything and not in_use:
         with storage.unused(settings, storage.PARTS) as free:
-            freed += _remove_parts(settings) if free else 0
-    return Pruned(removed=tuple(removed), in_use=tuple(in_use), bytes_freed=freed)
+            amounts["tools"] = _remove_parts(settings) if free else 0
+    mirrors_in_use: tuple[str, ...] = ()
+    if everything:
+        amounts["mirrors"], mirrors_in_use = _remove_mirrors(settings)
+    if everything or older_than_days is not None:
+        age = 0.0 if everything or older_than_days is None else older_than_days
+        amounts["baselines"] = _remove_baselines(settings, now - age * _DAY)
+    days = COMMIT_DAYS if older_than_days is None else max(older_than_days, 1.0)
+    return Pruned(
+        removed=tuple(removed),
+        in_use=tuple(in_use),
+        bytes_freed=sum(amounts.values()),
+        freed=amounts,
+        commits=let_go_commits(settings, days),
+        mirrors_in_use=mirrors_in_use,
+    )
+
+
+def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
+    """Unpin commits of ours that are older and that no kept run knows of; return how many."""
+    known: set[str] = set()
+    gone = 0
+    for mirror in stored.every(settings.home / "mirrors"):
+        if not (mirror / stored.PINS).is_dir() and not (mirror / "packed-refs").exists():
+            continue
+        known = known or _commits_of_runs(settings)
+        with stored.unused(mirror) as lock:
+            if lock is not None:
+                before = time.time() - days * _DAY
+                gone += len(stored.let_go(Place(mirror, lock), before, known.__contains__))
+    return gone
+
+
+def _commits_of_runs(settings: Settings) -> set[str]:
+    """Every commit that the ledger of a kept run names."""
+    found: set[str] = set()
+    for ledger in (settings.home / "runs").glob("*/ledger.jsonl"):
+        with suppress(OSError), ledger.open("rb") as lines:
+            for line in lines:
+                found |= {commit.decode() for commit in _COMMIT.findall(line)}
+    return found
 
 
 def _by_use(settings: Settings) -> list[Path]:
@@ -115,4 +179,55 @@ def _remove_parts(settings: Settings) -> int:
             freed += storage.size(place)
             storage.remove(place)
     (storage.folder(settings) / "interpreters.json").unlink(missing_ok=True)
+    return freed
+
+
+def _remove_mirrors(settings: Settings) -> tuple[int, tuple[str, ...]]:
+    """Remove the mirrors, or name them where a run may still need one."""
+    mirrors = stored.every(settings.home / "mirrors")
+    freed, kept = 0, []
+    with _no_new_runs(settings) as is_alone:
+        for mirror in mirrors:
+            with stored.unused(mirror) as lock:
+                if lock is None or not is_alone:
+                    kept.append(mirror.name)
+                    continue
+                freed += storage.size(mirror)
+                stored.remove(mirror)
+    return freed, tuple(kept)
+
+
+@contextmanager
+def _no_new_runs(settings: Settings) -> Iterator[bool]:
+    """Keep runs from starting, and say whether none is under way."""
+    trees = settings.home / "trees"
+    if not trees.is_dir():
+        yield True
+        return
+    with (trees / ".lock").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield not any(_is_at_work(folder) for folder in trees.iterdir() if folder.is_dir())
+
+
+def _is_at_work(folder: Path) -> bool:
+    """Whether a run holds its folder of work trees, or made it just now."""
+    try:
+        with (folder / ".held").open() as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return time.time() - folder.stat().st_mtime < _BEGINNING_SECONDS
+    return False
+
+
+def _remove_baselines(settings: Settings, before: float) -> int:
+    """Remove what was measured on base commits before a moment; it is measured again."""
+    freed = 0
+    for place in (settings.home / "baselines").glob("*"):
+        with suppress(FileNotFoundError):
+            state = place.lstat()
+            if state.st_mtime <= before:
+                place.unlink()
+                freed += state.st_blocks * 512
     return freed

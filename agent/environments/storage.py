@@ -20,6 +20,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from agent.environments import bytecode
 from agent.errors import StorageFull
 from agent.settings import Settings
 
@@ -240,9 +241,9 @@ def image_id(settings: Settings) -> str:
 
 
 def scripts(settings: Settings) -> Path:
-    """A copy of the scripts that run in rooms, where a room's user can read them."""
+    """A copy of the scripts that run in rooms, where a room's user can read them; compiled."""
     content = _script_contents()
-    total = hashlib.sha256()
+    total = hashlib.sha256(bytecode.MARK)
     for path, text in content:
         total.update(f"{path}\0{len(text)}\0".encode())
         total.update(text)
@@ -252,10 +253,11 @@ def scripts(settings: Settings) -> Path:
             if not place.is_dir():
                 with building(settings, place) as part:
                     for path, text in content:
-                        file = part / path
-                        file.parent.mkdir(parents=True, exist_ok=True)
-                        file.write_bytes(text)
-                        file.chmod(0o644)
+                        for name, written in ((path, text), bytecode.of(path, text)):
+                            file = part / name
+                            file.parent.mkdir(parents=True, exist_ok=True)
+                            file.write_bytes(written)
+                            file.chmod(0o644)
     return place
 
 

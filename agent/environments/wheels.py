@@ -11,15 +11,12 @@ import configparser
 import hashlib
 import json
 import posixpath
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from agent import cleaning
 from agent.domain import Record
@@ -27,6 +24,7 @@ from agent.environments import (
     pointing,
     python_hints,
     requirement_files,
+    source_versions,
     storage,
     toolsets,
     wheel_files,
@@ -57,7 +55,6 @@ _OLDER_VERSIONS = 6
 _MOST_OF_ARCHIVE = 512 * 1024**2
 #: Of the tree come a wheel that points at it and a few generated files.
 _MOST_OF_TREE = 64 * 1024**2
-_VERSION_START = re.compile(r"(?:(?<![0-9A-Za-z.])|(?<=[vVr]))(?=\d)")
 
 
 class BuiltProject(Record):
@@ -117,25 +114,9 @@ class Workshop:
 
     def _candidates(self, project: str, words: str) -> list[SourceArchive]:
         name = str(canonicalize_name(project))
-        allowed = SpecifierSet()
-        for line in self._known:
-            requirement = Requirement(line.text)
-            applies = requirement.marker is None or requirement.marker.evaluate(
-                {"python_full_version": self._bench.interpreter.version,
-                 "python_version": ".".join(self._bench.interpreter.version.split(".")[:2]),
-                 "extra": ""}
-            )  # fmt: skip
-            if line.name == name and applies:
-                allowed &= requirement.specifier
-        found = [
-            archive
-            for archive in self._bench.index.source_archives(name)
-            if allowed.contains(archive.version, prereleases=_prereleases(allowed))
-            and _fits(archive.requires_python, self._bench.interpreter.version)
-        ]
-        asked = _asked_in(words, name)
-        # What the resolver's own words ask for comes first; the rest stays in reserve.
-        return sorted(found, key=lambda a: not asked.contains(a.version, prereleases=True))
+        archives = self._bench.index.source_archives(name)
+        version = self._bench.interpreter.version
+        return source_versions.candidates(name, archives, self._known, words, version)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
         if goal in self._under_way:
@@ -184,7 +165,7 @@ class Workshop:
         self._bench.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
         report, result = self._build(
-            job, system, label, tree=tree, environ=version_environ(version)
+            job, system, label, tree=tree, environ=source_versions.version_environ(version)
         )
         place = self._fetcher.workplace / f"project-{len(self.built)}"
         place.mkdir()
@@ -302,35 +283,6 @@ class Workshop:
         return self._builders[key]
 
 
-def version_environ(version: str) -> dict[str, str]:
-    """Hand a version to every backend that would otherwise ask git for it."""
-    return {
-        "SETUPTOOLS_SCM_PRETEND_VERSION": version,
-        "VCS_VERSIONING_PRETEND_VERSION": version,
-        "PDM_BUILD_SCM_VERSION": version,
-        "POETRY_DYNAMIC_VERSIONING_BYPASS": version,
-        "UV_DYNAMIC_VERSIONING_BYPASS": version,
-        "HATCH_VCS_PRETEND_VERSION": version,
-        "PBR_VERSION": version,
-    }
-
-
-def version_for(tag: str | None, files: TreeFiles) -> str:
-    """The version that a tag names, as in `v1.2.3` or `project-1.2.3`.
-
-    Without a tag that of PKG-INFO, where the tree is a released archive; 0.0.0 without either.
-    """
-    named = tag or ""
-    starts = [match.start() for match in _VERSION_START.finditer(named)]
-    for text in (*(named[start:] for start in starts), *re.findall(r"\d+(?:\.\d+)+", named)):
-        try:
-            return str(Version(text))
-        except InvalidVersion:
-            continue
-    said = re.search(r"^Version: *(\S+)", files.text("PKG-INFO") or "", re.MULTILINE)
-    return said[1] if said else "0.0.0"
-
-
 def _report(result: RoomResult, label: str) -> dict[str, Any]:
     content = result.files.get("/out/report.json")
     if result.limit is not None:
@@ -396,27 +348,6 @@ def _declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
         setup_cfg.read_string(files.text(posixpath.join(folder, "setup.cfg")) or "")
         found.append(setup_cfg.get("metadata", "name", fallback=None))
     return tuple(name for name in found if isinstance(name, str))
-
-
-def _asked_in(words: str, name: str) -> SpecifierSet:
-    """The versions of a project that the resolver's words speak of."""
-    pattern = rf"(?:require|requires|depends on) {re.escape(name)}((?:[<>=!~]=?=?[\w.*+!]+,?)+)"
-    found = re.findall(pattern, words.lower().replace("_", "-"))
-    try:
-        return SpecifierSet(",".join(part.strip(",") for part in dict.fromkeys(found)))
-    except InvalidSpecifier:
-        return SpecifierSet()
-
-
-def _prereleases(allowed: SpecifierSet) -> bool | None:
-    return True if allowed.prereleases else None
-
-
-def _fits(requires_python: str | None, version: str) -> bool:
-    try:
-        return SpecifierSet(requires_python or "").contains(version, prereleases=True)
-    except InvalidSpecifier:
-        return True
 
 
 def _last_words(output: str) -> str:

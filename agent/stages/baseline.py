@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import worktree
-from agent.checks import check, measuring
+from agent.checks import check, measuring, reports
 from agent.checks.check import Site
 from agent.domain import CheckReport, CheckResult, Prepared, Status
 from agent.errors import StorageFull
@@ -31,10 +31,11 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
     stored = svc.settings.home / "baselines" / f"{_key(prepared, svc)}.json"
     if report := _load(stored):
         svc.say("the base commit was measured before; that result is used")
-        return report
-    report = _measured(prepared, svc)
-    if all(_is_lasting(result) for result in report.results):
-        _store(stored, report)
+    else:
+        report = _measured(prepared, svc)
+        if all(_is_lasting(result) for result in report.results):
+            _store(stored, report)
+    reports.keep(svc.run_folder(prepared.run), report)
     return report
 
 

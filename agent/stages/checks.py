@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent import worktree
-from agent.checks import comparison, gate, measuring, mutes
+from agent.checks import comparison, gate, measuring, mutes, reports
 from agent.checks.check import TESTS, Site, granted
 from agent.domain import (
     Change,
@@ -23,7 +23,9 @@ from agent.domain import (
 from agent.services import Services
 
 
-def run(cleared: ClearedChange, prepared: Prepared, svc: Services) -> CheckReport:
+def run(
+    cleared: ClearedChange, before: CheckReport, prepared: Prepared, svc: Services
+) -> CheckReport:
     """Run all checks on the change.
 
     Where the change touches what the checks are configured by, they are first run under the
@@ -39,11 +41,31 @@ def run(cleared: ClearedChange, prepared: Prepared, svc: Services) -> CheckRepor
         svc.say("checks on the whole change")
     site = _laid_out(change, head, prepared, svc)
     measured = measuring.measure(site, svc.sandbox, svc.say)
-    return CheckReport(
+    report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
         results=(*results, *(_with_mutes(result, change) for result in measured)),
+    )
+    if comparison.hangs_on_ids(before, report):
+        report = _with_unstable_ids(report, site, svc)
+    reports.keep(svc.run_folder(prepared.run), report)
+    return report
+
+
+def _with_unstable_ids(report: CheckReport, site: Site, svc: Services) -> CheckReport:
+    """Collect the tests of head a second time, as was done with those of base."""
+    return report.model_copy(
+        update={
+            "results": tuple(
+                result.model_copy(
+                    update={"unstable": measuring.unstable_ids(site, result, svc.sandbox, svc.say)}
+                )
+                if result.name == TESTS
+                else result
+                for result in report.results
+            )
+        }
     )
 
 

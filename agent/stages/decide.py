@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from agent.checks import new_tests
 from agent.domain import (
     CheckItem,
     ClearedChange,
     Comparison,
     Contract,
+    Finding,
     Reason,
     Severity,
     Status,
@@ -42,6 +44,11 @@ class Facts:
         """Whether the configuration switched the tests off, in so many words."""
         return self.contract.config.checks.tests.runner == "off"
 
+    @property
+    def uncollected(self) -> tuple[Finding, ...]:
+        """Tests that the change adds and that were not run; of use where all else is proved."""
+        return new_tests.uncollected(self.cleared, self.compared)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -65,7 +72,10 @@ def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Co
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
-            return Verdict(publish=row.publish, reason=row.reason, sentence=sentence)
+            findings = facts.uncollected if row.sentence is _uncollected else ()
+            return Verdict(
+                publish=row.publish, reason=row.reason, sentence=sentence, findings=findings
+            )
     raise AssertionError("the last row of the decision table always holds")
 
 
@@ -121,6 +131,14 @@ def _unverified(facts: Facts) -> str | None:
     return None
 
 
+def _uncollected(facts: Facts) -> str | None:
+    found = facts.uncollected
+    if not found:
+        return None
+    said = "; ".join(finding.message for finding in found[:_SHOWN])
+    return f"Tests prove nothing about the change: {said}."
+
+
 def _no_tests(facts: Facts) -> str | None:
     if facts.tests_are_off:
         return None
@@ -163,6 +181,7 @@ TABLE: tuple[Row, ...] = (
     Row("a test of base is gone", Reason.NEW_FAILURES, _gone),
     Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _failed),
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
+    Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
     Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,

@@ -19,7 +19,7 @@ import uv
 
 from agent import worktree
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.checks import check, comparison, measuring
+from agent.checks import check, comparison, measuring, new_tests
 from agent.checks.check import Site
 from agent.domain import (
     Change,
@@ -842,6 +842,114 @@ def test_a_script_of_plain_unittest_is_recorded_as_well(workshop: Workshop) -> N
     assert outcomes(result) == {"test_it.It.test_a": "passed"}
 
 
+REUSABLE = {
+    "src/shop/" + path.removeprefix("shop/") if path.startswith("shop/") else path: content
+    for path, content in WITH_CASES.items()
+    if path != "manage.py"
+}
+
+
+def test_without_any_script_the_tests_are_run_by_django_with_the_known_settings(
+    workshop: Workshop,
+) -> None:
+    django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("", "src"))
+    detected = {**MANAGED, "test_script": None, "django": django}
+    config = {"checks": {"tests": {"args": ["shop"]}, "makemigrations": "off"}}
+    site = workshop.site(REUSABLE, config=config, **detected)
+    tests = workshop.measure(site).result("tests")
+    assert tests is not None
+    assert (tests.status, tests.reason) == (Status.FAILED, "")
+    assert outcomes(tests) == CASE_OUTCOMES
+    assert tests.command == (
+        "env", "PYTHONPATH=.:src", "python", "-m", "django", "test", "--settings=proj.settings",
+        "shop",
+    )  # fmt: skip
+    assert measuring.unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
+
+
+def test_the_command_for_people_runs_the_same_tests_by_python_m_django(
+    workshop: Workshop,
+) -> None:
+    django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("", "src"))
+    files = {path: text for path, text in REUSABLE.items() if "test_" not in path}
+    config = {"checks": {"tests": {"args": ["shop"]}}}
+    detected = {**MANAGED, "test_script": None, "django": django}
+    site = workshop.site(files, config=config, **detected)
+    tests = workshop.measure(site).result("tests")
+    assert tests is not None
+    assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
+    done = subprocess.run(
+        tests.command, cwd=site.tree, capture_output=True, text=True, timeout=60, check=False,
+        env={"PATH": f"{site.environment.path}/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Ran 1 test" in done.stderr
+
+
+def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop) -> None:
+    django = DjangoProject(settings_module=None, manage=None, python_path=("",))
+    detected = {**MANAGED, "test_script": None, "django": django}
+    results = workshop.measure(workshop.site(DJANGO, **detected)).results
+    said = {result.name: result.reason for result in results}
+    assert "`django: {settings: tests.settings}` or `checks: {tests: {script:" in said["tests"]
+    assert "as in `django: {settings: tests.settings}`" in said["makemigrations"]
+    assert {result.status for result in results} == {Status.ABSENT}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_pytest_django_is_handed_settings_that_only_other_tools_name(
+    workshop: Workshop, told: bool
+) -> None:
+    django = DjangoProject(
+        settings_module="proj.settings", manage=None, python_path=("", "src"), told_to_pytest=told
+    )
+    files = {
+        path: text
+        for path, text in REUSABLE.items()
+        if path not in {"src/shop/test_cases.py", "src/shop/test_import.py"}
+    }
+    result = workshop.tests(
+        files,
+        packages=(*TOOLS, "pytest-django"),
+        config={"checks": {"tests": {"args": ["src/shop/tests.py"]}}},
+        framework="django",
+        django=django,
+    )
+    if told:
+        assert result.status is not Status.PASSED
+        assert result.command[:1] == ("python",)
+        return
+    assert (result.status, result.reason) == (Status.PASSED, "")
+    assert set(outcomes(result).values()) == {"passed"}
+    assert result.command[:3] == (
+        "env", "DJANGO_SETTINGS_MODULE=proj.settings", "PYTHONPATH=src",
+    )  # fmt: skip
+
+
+def test_a_manage_py_that_configures_the_settings_itself_is_entered(workshop: Workshop) -> None:
+    manage = """
+        import sys
+        from django.conf import settings
+
+        apps = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+        settings.configure(
+            INSTALLED_APPS=apps, SECRET_KEY="x", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        )
+        if __name__ == "__main__":
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(sys.argv)
+    """
+    django = DjangoProject(
+        settings_module=None, manage="manage.py", python_path=("",), configured_by="manage.py"
+    )
+    files = {**PENDING, "manage.py": manage}
+    result = workshop.one("makemigrations", files, framework="django", django=django)
+    assert [item.item_id.partition(" as ")[0] for item in result.items] == [
+        "shop: Add field note to order"
+    ]
+
+
 def test_class_teardown_is_run_once(workshop: Workshop) -> None:
     files = {
         "run.py": "import unittest\n\nunittest.main(module=None, argv=['run', 'discover'])\n",
@@ -1634,6 +1742,54 @@ def test_ids_that_are_not_stable_are_unmatched_and_never_gone(
     found = made.compared(other_DOT_py="value = 1\n")["tests"]
     assert (found.verdict, found.gone, found.new_failures) == (Status.PASSED, (), ())
     assert len(found.unmatched) == 1
+
+
+def test_ids_that_only_the_change_makes_unstable_are_unmatched_as_well(
+    stage: Callable[..., Stage],
+) -> None:
+    code = """
+        import os, pytest
+        @pytest.mark.parametrize("name", [%s])
+        def test_random(name): assert name
+    """
+    made = stage({**GREEN, "test_ids.py": code % "'a'"}, test_runner="pytest")
+    base = baseline.measure(made.prepared, made.services)
+    cleared = made.cleared(test_ids_DOT_py=code % "os.urandom(4).hex()")
+    head = checks_stage.run(cleared, made.prepared, made.services)
+    assert comparison.hangs_on_ids(base, head)
+    tests = head.result("tests")
+    assert tests is not None
+    site = Site(
+        tree=made.services.head_folder(made.prepared.run),
+        environment=made.prepared.environment,
+        config=made.prepared.contract.config,
+        project=made.prepared.contract.project,
+        limits=check.granted(made.services.settings),
+    )
+    unstable = measuring.unstable_ids(site, tests, made.sandbox, made.services.say)
+    assert len(unstable) == 1
+    again = head.model_copy(
+        update={"results": (*(one for one in head.results if one.name != "tests"),
+                            tests.model_copy(update={"unstable": unstable}))}
+    )  # fmt: skip
+    [found] = [one for one in checks_stage.compare(base, again) if one.name == "tests"]
+    assert (found.verdict, found.gone, found.new_failures) == (Status.PASSED, (), ())
+    assert set(found.unmatched) == {"test_ids.py::test_random[a]", *unstable}
+
+
+def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Stage]) -> None:
+    made = stage(
+        {
+            "pytest.ini": "[pytest]\ntestpaths = tests\n",
+            "tests/test_sums.py": GREEN["test_sums.py"],
+        },
+        test_runner="pytest",
+    )
+    new = "def test_new():\n    pass\n"
+    edits = {"tests__test_in_DOT_py": new, "other__test_out_DOT_py": new}
+    compared = tuple(made.compared(**edits).values())
+    [found] = new_tests.uncollected(made.cleared(**edits), compared)
+    assert found.message == "the new test in other/test_out.py was not collected: test_new"
 
 
 def test_what_the_checks_write_is_not_in_the_tree_afterwards(stage: Callable[..., Stage]) -> None:

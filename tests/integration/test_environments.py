@@ -346,6 +346,21 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder,
     assert "\x1b" not in caught.value.message
 
 
+def test_the_resolvers_own_words_come_first_and_then_what_to_do(settings, folder):
+    lay(folder, {"requirements.txt": "six==99\n"})
+    with pytest.raises(EnvironmentFailed) as caught:
+        ensure(settings, folder)
+    said = caught.value.message
+    assert "six==99" in said.splitlines()[0] or "No solution found" in said.splitlines()[0]
+    parts = [
+        "no version of six==99",
+        "requirements.txt:1",
+        "Change the requirement",
+        "python.groups",
+    ]
+    assert sorted(parts, key=said.index) == parts
+
+
 def test_an_unknown_extra_of_a_package_names_the_nearest(settings, folder):
     lay(
         folder,

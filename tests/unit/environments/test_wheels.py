@@ -5,7 +5,7 @@ import zipfile
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from agent.environments import pointing, wheel_files, wheels
+from agent.environments import pointing, source_versions, wheel_files, wheels
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from tests.unit.environments import local_index
@@ -25,18 +25,18 @@ from tests.unit.environments import local_index
     ],
 )
 def test_a_tag_gives_the_version(tag, version, tmp_path):
-    assert wheels.version_for(tag, TreeFiles(tmp_path)) == version
+    assert source_versions.version_for(tag, TreeFiles(tmp_path)) == version
 
 
 def test_a_released_archive_keeps_its_version(tmp_path):
     (tmp_path / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: a\nVersion: 7.1\n")
-    assert wheels.version_for(None, TreeFiles(tmp_path)) == "7.1"
+    assert source_versions.version_for(None, TreeFiles(tmp_path)) == "7.1"
 
 
 def test_the_resolvers_words_say_which_versions_are_wanted():
     words = "Because foo==1 depends on docopt>=0.5,<0.6.2 and you require foo"
-    assert wheels._asked_in(words, "docopt") == SpecifierSet(">=0.5,<0.6.2")
-    assert wheels._asked_in("nothing of it", "docopt") == SpecifierSet()
+    assert source_versions.asked_in(words, "docopt") == SpecifierSet(">=0.5,<0.6.2")
+    assert source_versions.asked_in("nothing of it", "docopt") == SpecifierSet()
 
 
 def test_metadata_is_read_as_data(tmp_path):

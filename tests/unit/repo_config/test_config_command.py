@@ -19,6 +19,7 @@ MANAGE = (
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
+    (tmp_path / ".git").mkdir()
     write(tmp_path, "manage.py", MANAGE)
     write(tmp_path, "site/settings.py", "INSTALLED_APPS = []\n")
     write(tmp_path, "site/tests.py", "")
@@ -129,6 +130,47 @@ def test_a_file_that_is_too_large_is_refused(tmp_path, name):
     result = run("check", "--file", file)
     assert result.exit_code == 2
     assert "1:1: the file is larger than" in result.output
+
+
+def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
+    write(repo, ".github/mergewright.yml", "limits: {minutes: 5}\n")
+    monkeypatch.chdir(repo / "site")
+    assert run("check").output.startswith(".github/mergewright.yml: valid\n")
+    assert run("check", "--repo", repo / "site").output == run("check").output
+
+
+def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for result in (run("check"), run("check", "--repo", tmp_path)):
+        assert result.exit_code == 2
+        said = " ".join(result.output.replace("│", " ").split())
+        assert "is not in a git repository. Go into one, name one with --repo DIR" in said
+    alone = write(tmp_path, "mergewright.yml", "limits: {minutes: 5}\n")
+    assert run("check", "--file", alone).exit_code == 0
+
+
+@pytest.mark.parametrize("key", ["django: {settings: %s}", "env: {DJANGO_SETTINGS_MODULE: %s}"])
+def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo, key):
+    write(repo, "site/conf/settings/test.py", "")
+    for named, nearest in (
+        ("site.setings", "site.settings"),
+        ("site.conf.test", "site.conf.settings.test"),
+    ):
+        write(repo, ".github/mergewright.yml", key % named + "\n")
+        result = run("check", "--repo", repo)
+        assert result.exit_code == 0
+        [line] = [line for line in result.output.splitlines() if line.startswith("warning: ")]
+        assert f"the settings module {named} (configuration: " in line
+        assert nearest in line.partition("Did you mean ")[2]
+        report = json.loads(run("check", "--repo", repo, "--json").output)
+        assert report["warnings"] == [line.removeprefix("warning: ")]
+
+
+def test_settings_that_are_there_are_no_warning(repo):
+    write(repo, "src/own/settings/__init__.py", "")
+    for named in ("site.settings", "own.settings"):
+        write(repo, ".github/mergewright.yml", f"django: {{settings: {named}}}\n")
+        assert "warning" not in run("check", "--repo", repo).output
 
 
 def test_places_that_are_not_there_are_usage_errors(tmp_path):

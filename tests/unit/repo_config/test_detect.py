@@ -378,6 +378,7 @@ def test_django_without_any_script_has_a_runner_but_no_script(tree):
     assert project.django is not None
     assert project.django.settings_module == "tests.settings"
     assert project.origins["django.settings_module"] == "tox.ini: settings in a command"
+    assert project.origins["test_script"] == "none is needed: python -m django test"
 
 
 # --- Django ------------------------------------------------------------------------------------
@@ -393,6 +394,11 @@ def test_django_without_any_script_has_a_runner_but_no_script(tree):
         ({"conftest.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a.b')\n"}, "a.b", "conftest.py: DJANGO_SETTINGS_MODULE"),
         ({"Makefile": "test:\n\tDJANGO_SETTINGS_MODULE=a.b python -m django test\n", "a/b.py": ""}, "a.b", "Makefile: settings in a command"),
         ({"tests/settings.py": APPS, "demo/settings.py": APPS}, "tests.settings", "tests/settings.py"),
+        ({"noxfile.py": 'session.run("pytest", env={"DJANGO_SETTINGS_MODULE": "a.b"})\n', "a/b.py": ""}, "a.b", "noxfile.py: settings in a command"),
+        ({"pyproject.toml": '[tool.django-stubs]\ndjango_settings_module = "a.b"\n', "a/b.py": ""}, "a.b", "pyproject.toml: settings in a command"),
+        ({"run.sh": 'export DJANGO_SETTINGS_MODULE="a_settings"\ndjango-admin test waffle\n', "a_settings.py": ""}, "a_settings", "run.sh: settings in a command"),
+        ({".github/workflows/ci.yml": "env:\n  DJANGO_SETTINGS_MODULE: a.b\n", "a/b.py": ""}, "a.b", ".github/workflows/ci.yml: settings in a command"),
+        ({"CONTRIBUTING.md": "Run `python -m django test --settings=a.b`.\n", "a/b.py": ""}, "a.b", "CONTRIBUTING.md: settings in a command"),
         ({"proj/settings.py": APPS}, "proj.settings", "proj/settings.py"),
         ({"src/proj/__init__.py": "", "src/proj/settings.py": APPS}, "proj.settings", "src/proj/settings.py"),
         ({"config/settings/__init__.py": "", "config/settings/test.py": "from .base import *\n"}, "config.settings.test", "config/settings/test.py"),
@@ -418,6 +424,59 @@ def test_settings_are_not_guessed(tree, files):
     project = detected(tree(files), "framework: django")
     assert project.django is not None
     assert project.django.settings_module is None
+
+
+def test_a_manage_py_that_configures_the_settings_itself_starts_django(tree):
+    manage = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=['a'])\n"
+    project = detected(tree({"manage.py": manage, "a/tests.py": TESTS}))
+    assert project.django is not None
+    assert project.django.settings_module is None
+    assert project.django.configured_by == "manage.py"
+    assert project.django.missing == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, ""),
+        ({"a/settings.py": APPS, "b/settings.py": APPS}, ": nothing says which settings module is the one for tests, of a.settings, b.settings"),
+        ({"runtests.py": "settings.configure()\n", "tests/settings.py": APPS}, ": runtests.py configures the settings itself, for its own run alone"),
+        ({"conftest.py": "settings.configure()\n"}, ": conftest.py configures the settings itself, for its own run alone"),
+    ],
+)  # fmt: skip
+def test_where_no_settings_are_found_it_is_said_how_to_name_them(tree, files, found):
+    django = detected(tree(files), "framework: django").django
+    assert django is not None
+    assert django.missing == (
+        f"No settings module was found, so Django cannot be started{found}. Name one in "
+        ".github/mergewright.yml, as in `django: {settings: tests.settings}`."
+    )
+
+
+TOX = "[testenv]\nsetenv =\n  DJANGO_SETTINGS_MODULE = tests.settings\n"
+RUN_BY_PYTEST = "{tests: {runner: pytest}}"
+PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "told"),
+    [
+        ({}, "", False),
+        ({"tests/conftest.py": "import pytest\n"}, "", False),
+        ({"conftest.py": "settings.configure()\n"}, "", True),
+        ({"conftest.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'x')\n"}, "", True),
+        ({"pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\n"}, "", True),
+        ({}, "env: {DJANGO_SETTINGS_MODULE: tests.settings}\n", True),
+        ({}, "django: {settings: tests.settings}\n", True),
+    ],
+)
+def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more, text, told):
+    project = detected(tree(PLAIN | more), f"framework: django\nchecks: {RUN_BY_PYTEST}\n{text}")
+    django = project.django
+    assert django is not None
+    if "conftest.py" not in more:
+        assert django.settings_module == "tests.settings"
+    assert django.told_to_pytest is told
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):

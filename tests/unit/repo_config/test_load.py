@@ -198,6 +198,19 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_yaml_makes_of_it
     assert only("python: {version: 3.11}").endswith('found the number 3.11. Write "3.11" in quotes')
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("3.1", '"3.10"'), ('"3.1"', '"3.10"'), ('"3.0"', '"3.10"'), ('"3.2"', '"3.12"'),
+        ('"py310"', '"3.10"'), ("310", '"3.10"'), ('"3.10+"', '"3.10"'), ('"~=3.9"', '"3.9"'),
+        ('"3.1O"', '"3.10"'), ('"3.100"', 'a version such as "3.11"'),
+        ("3", 'a version such as "3.11"'), ('"four"', 'a version such as "3.11"'),
+    ],
+)  # fmt: skip
+def test_the_version_that_was_meant_is_named(written, meant):
+    assert only(f"python: {{version: {written}}}").endswith(f". Write {meant}")
+
+
 def test_an_unquoted_version_in_pyproject_is_told_the_same():
     assert only("[tool.mergewright]\npython.version = 3.10\n", "pyproject.toml") == (
         '2:18: python.version: expected a minor version such as "3.11"; '
@@ -329,8 +342,8 @@ def test_a_wrong_value_is_answered_with_what_is_expected_and_what_stands_there(t
     [
         ('python: {version: "3.10.1"}', '1:19: python.version: the version has more than two parts: "3.10.1". Write "3.10"'),
         ('python: {version: "2.7"}', '1:19: python.version: Python 2 is not supported: "2.7". Write a version such as "3.11"'),
-        ('python: {version: ">=3.9"}', '1:19: python.version: not a minor version of Python 3: ">=3.9". Write a version such as "3.11"'),
-        ('python: {version: "3.11\\n"}', '1:19: python.version: not a minor version of Python 3: "3.11\\n". Write a version such as "3.11"'),
+        ('python: {version: ">=3.9"}', '1:19: python.version: not a minor version of Python 3: ">=3.9". Write "3.9"'),
+        ('python: {version: "3.11\\n"}', '1:19: python.version: not a minor version of Python 3: "3.11\\n". Write "3.11"'),
         ("python: {install: [-e .]}", '1:20: python.install[0]: the only option taken here is -r: "-e .". Write a requirement such as pytest-xdist>=3, or -r and the path of a file'),
         ("python: {install: [a b]}", None),
         ("python: {install: [-r ../x.txt]}", '1:20: python.install[0]: a path with ..: "-r ../x.txt". Write one that stays inside the repository'),
@@ -437,7 +450,7 @@ def test_a_refusal_survives_pickling():
         (": 1", "1:1: the key before the colon is not text. Write a word before the colon"),
         ("env: &e {A: b}", "1:6: an anchor (&e). Remove it; anchors and aliases are not taken"),
         ("env: *e", "1:6: an alias (*e). Write the value out"),
-        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, python, env, framework, http_client, django, checks, scope, limits, pull_request'),
+        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, label, python, env, framework, http_client, logging, django, checks, scope, limits, pull_request'),
         ('env: {A: "\\ud800"}', "1:10: an escape of half a character (\\ud800 to \\udfff). Write the character itself"),
     ],
 )  # fmt: skip

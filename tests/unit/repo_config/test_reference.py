@@ -38,6 +38,7 @@ def test_every_key_has_a_row_with_type_default_and_meaning():
         ("checks.lint", "auto or off, or a list of ruff, flake8 or black", "`auto`", "auto: those"),
         ("checks.tests.minutes", "a whole number of at least 1", "`10`", "After this long"),
         ("scope.protect", "a list of glob patterns", '`[".github/**"]`', "Patterns of paths"),
+        ("logging", "structlog, logging or any", "`any`", "What new loggers are made with"),
         ("env", "a mapping of variable names to text", "`{}`", "Environment variables"),
     ],
 )
@@ -69,7 +70,7 @@ def test_every_key_of_the_schema_is_described():
 def test_the_schema_names_forms_that_an_editor_can_check():
     described = schema.json_schema()
     text = str(described)
-    assert r"^3\\.(0|[1-9][0-9]?)$" in text
+    assert r"^3\\.([3-9]|[1-9][0-9])$" in text
     assert described["properties"]["limits"]["$ref"] == "#/$defs/LimitsSection"
     assert described["$defs"]["LimitsSection"]["properties"]["minutes"]["minimum"] == 1
 

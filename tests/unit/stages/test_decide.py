@@ -6,6 +6,7 @@ import pytest
 
 from agent.domain import (
     Change,
+    ChangedFile,
     CheckItem,
     ClearedChange,
     Comparison,
@@ -47,9 +48,12 @@ def failing(*ids: str, outcome: str = "failed") -> tuple[CheckItem, ...]:
 
 
 def weigh(
-    *compared: Comparison, findings: tuple[Finding, ...] = (), runner: str = "auto"
+    *compared: Comparison,
+    findings: tuple[Finding, ...] = (),
+    runner: str = "auto",
+    files: tuple[ChangedFile, ...] = (),
 ) -> Verdict:
-    cleared = ClearedChange(change=Change(base_commit="0" * 40, files=()), findings=findings)
+    cleared = ClearedChange(change=Change(base_commit="0" * 40, files=files), findings=findings)
     project = Project(
         framework="none",
         python_version=None,
@@ -213,6 +217,34 @@ def test_the_worst_reason_comes_first():
     unproved = tool("lint", verdict=UNVERIFIED, reason="a")
     assert weigh(unproved, red).reason is Reason.NEW_FAILURES
     assert weigh(unproved).reason is Reason.UNVERIFIED
+
+
+NEW_TEST = ChangedFile(path="tests/test_new.py", before=None, after=b"def test_new():\n    pass\n")
+
+
+def test_a_new_test_that_was_not_collected_withholds_as_a_finding_that_blocks():
+    verdict = weigh(suite(added=("tests/test_other.py::test_new",)), files=(NEW_TEST,))
+    assert not verdict.publish
+    assert verdict.reason is Reason.UNVERIFIED
+    assert verdict.sentence == (
+        "Tests prove nothing about the change: the new test in tests/test_new.py was not "
+        "collected: test_new."
+    )
+    [found] = verdict.findings
+    assert (found.severity, found.path, found.line) == (Severity.BLOCK, "tests/test_new.py", 1)
+
+
+def test_a_new_test_that_was_collected_withholds_nothing():
+    verdict = weigh(suite(added=("tests/test_new.py::test_new",)), files=(NEW_TEST,))
+    assert verdict.publish
+    assert verdict.findings == ()
+
+
+def test_new_tests_are_not_looked_for_where_none_are_run_or_the_run_proves_nothing():
+    assert weigh(tool("mypy"), runner="off", files=(NEW_TEST,)).publish
+    unproved = weigh(suite(verdict=UNVERIFIED, added=()), files=(NEW_TEST,))
+    assert "proves nothing" in unproved.sentence
+    assert unproved.findings == ()
 
 
 def test_exactly_one_row_publishes_and_it_is_the_last():

@@ -1,0 +1,42 @@
+"""Keep what the checks of a run said, whole and as data, in the run's folder.
+
+The texts for people are cut to the essential; these files hold every test and every finding.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from agent.domain import CheckReport
+from agent.errors import StorageFull
+
+
+def keep(folder: Path, report: CheckReport) -> Path:
+    """Write `checks-base.json` or `checks-head.json`, whole or not at all; may run twice.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
+    goal = folder / f"checks-{report.side}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(report.model_dump_json(indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(goal)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise StorageFull(f"{folder} cannot be written: {problem.strerror}") from problem
+    return goal
+
+
+def load(folder: Path, side: str) -> CheckReport:
+    """Read what `keep` wrote."""
+    return CheckReport.model_validate_json((folder / f"checks-{side}.json").read_bytes())

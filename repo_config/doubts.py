@@ -1,0 +1,32 @@
+"""Say what is in effect although the repository does not have it, and that may still be right.
+
+Such as a settings module that only an installed package, or an uncommitted file, would provide.
+What is wrong in any case is refused by `load`.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from repo_config import django_projects
+from repo_config.detect import Project
+from repo_config.located import inert
+from repo_config.project_files import Files
+from repo_config.tree import Tree
+
+
+def of(tree: Tree, project: Project) -> tuple[str, ...]:
+    """Name each doubt in a sentence, with the nearest that is there."""
+    django = project.django
+    if django is None or django.settings_module is None:
+        return ()
+    module = django.settings_module
+    files = Files(tree)
+    if django_projects.has_module(files, module):
+        return ()
+    origin = project.origins.get("django.settings_module", "")
+    known = django_projects.settings_names(files, django.python_path)
+    near = difflib.get_close_matches(module, known, 3, cutoff=0.5) or list(known[:3])
+    fix = f"Did you mean {' or '.join(near)}?" if near else "Is its file committed?"
+    said = f"no file in the repository is the settings module {inert(module)} ({origin})"
+    return (f"{said}. {inert(fix)}",)

@@ -1,0 +1,66 @@
+"""How long a check may take: what the repository asks for, held to what the operator allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.checks import check
+from agent.checks.check import Site
+from agent.domain import Environment
+from agent.settings import Settings
+from repo_config.detect import Project
+from repo_config.schema import ChecksSection, RepoConfig, TestsSection
+
+PROJECT = Project(
+    framework="none",
+    python_version=None,
+    django=None,
+    test_runner="pytest",
+    test_script=None,
+    type_tool=None,
+    lint_tools=(),
+)
+ENVIRONMENT = Environment(
+    key="k",
+    path="/e",
+    gate_path="/g",
+    scripts_path="/s",
+    python="3.11.2",
+    interpreter_mounts=(),
+    interpreter="/env/bin/python",
+    sources=(),
+    packages=(),
+)
+
+
+def site(minutes: int, **settings: int) -> Site:
+    wanted = RepoConfig(checks=ChecksSection(tests=TestsSection(minutes=minutes)))
+    return Site(
+        tree=Path("/t"),
+        environment=ENVIRONMENT,
+        config=wanted,
+        project=PROJECT,
+        limits=check.granted(Settings(home=Path("/h"), **settings)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "settings", "tests", "tools"),
+    [
+        (1, {}, 60, 600),
+        (10, {}, 600, 600),
+        (90, {}, 3600, 600),
+        (90, {"max_minutes": 120}, 5400, 600),
+        (10, {"max_minutes": 2}, 120, 120),
+        (10, {"room_seconds": 20}, 20, 20),
+        (1, {"room_seconds": 90}, 60, 90),
+    ],
+)
+def test_the_shortest_of_all_limits_holds(
+    minutes: int, settings: dict[str, int], tests: float, tools: float
+) -> None:
+    limited = site(minutes, **settings)
+    assert limited.test_limits().seconds == tests
+    assert limited.tool_limits().seconds == tools

@@ -1,0 +1,41 @@
+"""What is kept of the checks of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from agent.checks import reports
+from agent.domain import CheckItem, CheckReport, CheckResult, Status
+from agent.errors import StorageFull
+
+
+def report(side: str, text: str = "") -> CheckReport:
+    item = CheckItem(item_id="t.py::test_a", outcome="failed", text=text, place="t.py:3")
+    result = CheckResult(name="tests", status=Status.FAILED, items=(item,), exit_code=1)
+    return CheckReport(side=side, commit="0" * 40, change_digest=None, results=(result,))
+
+
+def test_both_sides_are_kept_as_data_and_read_back_equal(tmp_path):
+    for side in ("base", "head"):
+        kept = reports.keep(tmp_path / "run", report(side, text="ünïcode \ud800"[:-1]))
+        assert kept == tmp_path / "run" / f"checks-{side}.json"
+        assert reports.load(tmp_path / "run", side) == report(side, text="ünïcode ")
+    said = json.loads((tmp_path / "run" / "checks-head.json").read_text())
+    assert said["results"][0]["items"][0]["item_id"] == "t.py::test_a"
+
+
+def test_a_repeated_step_replaces_the_file_and_leaves_no_other(tmp_path):
+    reports.keep(tmp_path, report("base", text="first"))
+    reports.keep(tmp_path, report("base", text="second"))
+    assert reports.load(tmp_path, "base").results[0].items[0].text == "second"
+    assert os.listdir(tmp_path) == ["checks-base.json"]
+    assert (tmp_path / "checks-base.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with pytest.raises(StorageFull, match="run cannot be written"):
+        reports.keep(tmp_path / "run", report("base"))

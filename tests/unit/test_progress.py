@@ -1,0 +1,63 @@
+"""Progress on a terminal, in a pipe, and where somebody wants it plain."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+SHOW = """
+import time
+from rich.console import Console
+from agent.cli.progress import Progress
+
+with Progress(Console(stderr=True)) as progress:
+    progress.started("environment")
+    progress.said("fetching")
+    time.sleep(0.3)
+    progress.ended("environment", 0.3, ok=True)
+"""
+CURSOR = "\x1b[?25l"
+
+
+def shown(*, terminal: bool, **environ: str) -> str:
+    """What a person would get on stderr."""
+    env = {"PATH": os.environ["PATH"], "TERM": "xterm", **environ}
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    process = subprocess.Popen([sys.executable, "-c", SHOW], stderr=writer, env=env)
+    os.close(writer)
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(reader, 65536)
+        except OSError:  # the end of a terminal
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(reader)
+    assert process.wait(30) == 0
+    return b"".join(chunks).decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_shows_the_present_step_alive():
+    assert CURSOR in shown(terminal=True)
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone(environ):
+    text = shown(terminal=True, **environ)
+    assert "\x1b" not in text
+    assert text == "      fetching\nok    environment        0.3 s\n"
+
+
+@pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=str)
+def test_a_pipe_never_gets_what_moves_a_cursor(environ):
+    text = shown(terminal=False, **environ)
+    assert CURSOR not in text
+    assert "\r" not in text
+    assert "fetching" in text
+    assert ("\x1b" in text) is ("FORCE_COLOR" in environ)
