@@ -129,9 +129,8 @@ class _Reader:
             return position
         if line.lstrip().startswith("|"):
             return self._table(position)
-        if box := _CHECKBOX.match(line):
-            self._checkbox(box["text"], box["mark"])
-            return position + 1
+        if _CHECKBOX.match(line):
+            return self._boxes(position)
         if bold := _BOLD_LINE.match(line):
             return self._heading(bold["text"], position + 1)
         pair = _PAIR.match(line)
@@ -189,6 +188,21 @@ class _Reader:
             return place + 1
         self._headings.append(text)
         self._prose.append("")
+        return position
+
+    def _boxes(self, position: int) -> int:
+        """A list of boxes: choices, or, where all are open and some are no key, things to do."""
+        boxes: list[re.Match[str]] = []
+        while position < len(self._lines) and (box := _CHECKBOX.match(self._lines[position])):
+            boxes.append(box)
+            position += 1
+        known = [self._known(key_of(box["text"])) for box in boxes]
+        to_do = not all(known) and all(box["mark"] == " " for box in boxes)
+        for box in boxes:
+            if to_do:
+                self._prose += ["", box["text"], ""]
+            else:
+                self._checkbox(box["text"], box["mark"])
         return position
 
     def _checkbox(self, text: str, mark: str) -> None:

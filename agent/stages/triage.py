@@ -20,12 +20,17 @@ def decide(ticket: Ticket) -> Decision:
     fitting = [recipe.name for recipe in registry.RECIPES if recipe.match(ticket)]
     if len(fitting) > 1:
         raise TicketUnclear(
-            (f"The ticket asks for several things ({', '.join(fitting)}). Which one first?",)
+            (
+                (
+                    f"Several recipes fit this ticket ({', '.join(fitting)}), and a run carries "
+                    "out one. Which one is it? Leave the rest to a ticket of its own."
+                ),
+            )
         )
     if not fitting:
         known = ", ".join(recipe.name for recipe in registry.RECIPES)
         raise NoRecipe(
-            f"No recipe fits this ticket (there are: {known}) and no model is configured,"
-            " so a person has to do it."
+            f"No recipe fits this ticket. Known: {known}. No language model is configured, so a "
+            "person has to do it."
         )
     return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}")

@@ -55,7 +55,7 @@ _HEDGE = re.compile(
 )
 _HEDGE_IN_FACTS = re.compile(
     r"(?i)\b(?:might|could|probably|ideally|i\s+think|i\s+guess|i\s+wonder|thinking|considering|"
-    r"would\s+be\s+(?:nice|good|great|cool|helpful)|nice\s+to\s+have|either|or|about|around|"
+    r"would\s+be\s+(?:nice|good|great|cool|helpful)|nice\s+to\s+have|either(?!\W*$)|or|about|around|"
     r"approximately|roughly|some\s?day|at\s+some\s+point|eventually|later|optionally)\b"
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.domain import Ticket
 from agent.recipes import tickets
-from agent.recipes.add_field import field_types, prose
+from agent.recipes.add_field import asking, declared, field_types, leftover, prose
 from agent.recipes.add_field.doubts import Doubt
 from agent.recipes.add_field.sentence import ADD
 
@@ -42,6 +42,8 @@ _NAMES = {
     "foreign key to; points to; related to",
 }
 _FACT_OF = {key: fact for fact, keys in _NAMES.items() for key in keys.split("; ")}
+_LONGEST_VALUE = 2_000
+_LONGEST_OPTIONS = 10_000
 _NOTHING = frozenset({"-", "–", "—", "none", "n/a", "na", "no default", "nothing"})
 
 _YES = frozenset({"yes", "y", "true", "on", "x", "1", "please", "yes please", "list_display"})
@@ -74,6 +76,8 @@ class Facts:
     doubts: list[Doubt] = field(default_factory=list)
     background: list[tuple[str, str]] = field(default_factory=list)
     """Sentences that say why, and the part of each that does."""
+    passed: list[str] = field(default_factory=list)
+    """Sentences that ask for nothing, as far as can be told."""
 
     def add(self, fact: str, statement: Statement) -> None:
         """Note a statement."""
@@ -119,10 +123,40 @@ def read(ticket: Ticket) -> Facts:
     # In a file of plain prose the first line is the title, and is read where it stands.
     if not document.prose.lstrip().startswith(ticket.title.strip() or "\0"):
         _take_reading(facts, title, strong=not structured)
-    _take_reading(facts, prose.read_summaries(document.headings, headings=True))
-    _take_reading(facts, prose.read(prose_text))
+    headings = prose.read_summaries(document.headings, headings=True)
+    spoken = prose.read(prose_text)
+    _take_reading(facts, headings)
+    _take_reading(facts, spoken)
     facts.beyond = [one for one in facts.beyond if not _is_known(facts, one)]
+    for reading in (title, headings):
+        _explain(facts, reading)
     return facts
+
+
+#: Words for options, which a title may use when the option is stated.
+_SPOKEN_OPTIONS = {
+    "db_index": r"index(?:ed)?",
+    "unique": r"unique",
+    "choices": r"choices?",
+    "default": r"defaults?",
+    "null": r"null(?:able)?|optional",
+    "blank": r"blank|optional",
+    "help_text": r"help[ _]text",
+    "max_length": r"length",
+}
+
+
+def _explain(facts: Facts, reading: prose.Reading) -> None:
+    """Take back titles that sounded like a request only for the field's name or an option."""
+    stated = [pattern for name, pattern in _SPOKEN_OPTIONS.items() if name in facts.options()]
+    names = [re.escape(one.value).replace("_", "[ _-]") for one in facts.all("name")]
+    words = "|".join([*names, *stated])
+    for title, left in reading.titles.items() if words else ():
+        plain = re.sub(rf"(?i)\b(?:{words})(?:s|es)?\b", " ", left)
+        if plain != left and leftover.is_summary(plain, asks=False):
+            facts.beyond = [one for one in facts.beyond if one != title]
+            facts.background.append((title, plain))
+            facts.passed.append(title)
 
 
 def _take_reading(facts: Facts, reading: prose.Reading, *, strong: bool = True) -> None:
@@ -138,6 +172,7 @@ def _take_reading(facts: Facts, reading: prose.Reading, *, strong: bool = True) 
     facts.doubts += reading.doubts
     facts.beyond += reading.beyond
     facts.background += reading.background
+    facts.passed += reading.passed
 
 
 def _is_known(facts: Facts, text: str) -> bool:
@@ -152,21 +187,30 @@ def _is_known(facts: Facts, text: str) -> bool:
     )
 
 
-def looks_like_one(ticket: Ticket) -> bool:
-    """Whether a ticket's text asks for a field to be added to a model."""
+def strength(ticket: Ticket) -> asking.Strength | None:
+    """How surely a ticket's text asks for a field to be added to a model; None: it does not."""
     document = tickets.read(ticket.body, lambda key: fact_of(key) is not None)
-    keys = {fact_of(entry.key) for entry in document.entries}
-    if len(keys & {"model", "name", "type"}) >= 2:
-        return True
-    text = "\n".join([ticket.title, *document.headings, document.prose])
-    if any(declarations(source)[0] for source in document.code):
-        return prose.asks_for_addition(text)
-    return prose.asks_for_field(text)
+    keys = {fact_of(entry.key) for entry in document.entries} & {"model", "name", "type"}
+    text = "\n\n".join([ticket.title, *document.headings, document.prose])
+    if len(keys) == 3 and not asking.removes(ticket.title):
+        return "plainly"  # an issue form; its title may be about anything
+    if len(keys) == 2 and not asking.changes(ticket.title):
+        return "plainly"
+    if asking.adds(text) and any(declared.fields(source)[0] for source in document.code):
+        return "plainly"
+    return asking.strength(text)
 
 
 def _take_entry(facts: Facts, entry: tickets.Entry) -> None:
     fact = fact_of(entry.key) or ""
     value, place = entry.value, entry.place
+    longest = _LONGEST_OPTIONS if fact == "options" else _LONGEST_VALUE
+    if len(value) > longest:
+        facts.questions.append(
+            f"{place} holds {len(value):,} characters, more than the {longest:,} that are read "
+            "there. State it in short."
+        )
+        return
     if _take_declarations(facts, value.strip("`")):
         return
     if fact == "options":
@@ -255,6 +299,9 @@ def _parts(text: str) -> Iterable[str]:
 def _take_part(facts: Facts, part: str, place: str) -> None:
     if not part:
         return
+    if len(part) > _LONGEST_VALUE:
+        facts.questions.append(f"I cannot read “{_cut(part)}” among the options ({place}).")
+        return
     pair = re.fullmatch(r"([A-Za-z_][\w -]*?)[ \t]*[:=][ \t]*(.+)", part)
     if pair:
         name = _option_name(pair[1])
@@ -296,7 +343,7 @@ def _take_keywords(facts: Facts, keywords: list[ast.keyword], place: str) -> Non
 
 
 def _take_argument(facts: Facts, name: str, value: ast.expr, place: str) -> None:
-    source = _written(value)
+    source = declared.written(value)
     if source:
         facts.add(f"option {name}", Statement(source, place, code=True))
     else:
@@ -306,83 +353,18 @@ def _take_argument(facts: Facts, name: str, value: ast.expr, place: str) -> None
         )
 
 
-def _written(node: ast.AST) -> str:
-    """Code as text; empty where Python itself cannot write it."""
-    try:
-        return ast.unparse(node)
-    except (ValueError, RecursionError, MemoryError):
-        return ""
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """`name = models.CharField(...)`, as found in code."""
-
-    name: str
-    type_name: str
-    call: ast.Call
-    class_name: str | None
-
-
-def declarations(source: str) -> tuple[list[Declaration], list[ast.stmt]]:
-    """Field declarations in a piece of Python, and what else it would do."""
-    try:
-        body = ast.parse(_dedent(source)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return [], []
-    found: list[Declaration] = []
-    others: list[ast.stmt] = []
-    for statement in body:
-        inner = statement.body if isinstance(statement, ast.ClassDef) else [statement]
-        owner = statement.name if isinstance(statement, ast.ClassDef) else None
-        for line in inner:
-            if one := _declaration(line, owner):
-                found.append(one)
-            elif not _does_nothing(line):
-                others.append(line)
-    return found, others
-
-
-def _does_nothing(line: ast.stmt) -> bool:
-    filler = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-    return filler or isinstance(line, ast.Pass | ast.Import | ast.ImportFrom)
-
-
 def _take_declarations(facts: Facts, source: str) -> bool:
     """Take the declared fields out of code; whether there are any."""
-    found, others = declarations(source)
+    found, others = declared.fields(source)
     for declaration in found:
         _take_declaration(facts, declaration)
     if found:
-        facts.beyond += [_cut(_written(line)) or "code" for line in others]
+        facts.beyond += [_cut(declared.written(line)) or "code" for line in others]
     return bool(found)
 
 
-def _dedent(source: str) -> str:
-    lines = [line for line in source.splitlines() if line.strip()]
-    margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    return "\n".join(line[margin:] for line in source.splitlines())
-
-
-def _declaration(line: ast.stmt, owner: str | None) -> Declaration | None:
-    if isinstance(line, ast.Assign) and len(line.targets) == 1:
-        target: ast.expr = line.targets[0]
-        value: ast.expr | None = line.value
-    elif isinstance(line, ast.AnnAssign):
-        target, value = line.target, line.value
-    else:
-        return None
-    if not isinstance(target, ast.Name) or not isinstance(value, ast.Call):
-        return None
-    called = _written(value.func)
-    bare = called.rpartition(".")[2]
-    if not re.search(r"(Field|ForeignKey)$", bare):
-        return None
-    return Declaration(target.id, bare, value, owner)
-
-
-def _take_declaration(facts: Facts, declaration: Declaration) -> None:
-    place = f"`{_cut(declaration.name + ' = ' + (_written(declaration.call) or '...'))}`"
+def _take_declaration(facts: Facts, declaration: declared.Declaration) -> None:
+    place = f"`{_cut(declaration.name + ' = ' + (declared.written(declaration.call) or '...'))}`"
     facts.add("name", Statement(declaration.name, place))
     facts.add("type", Statement(declaration.type_name, place))
     if declaration.class_name:

@@ -102,9 +102,15 @@ def _text(content: object, kind: FieldType, options: dict[str, Value]) -> str | 
         return "is no slug: only letters, numbers, underscores and hyphens"
     if kind.name == "EmailField" and content and "@" not in content:
         return "is no e-mail address"
-    if kind.name == "URLField" and content and "://" not in content:
-        return "is no URL"
+    if kind.name == "URLField" and content and not _WEB_ADDRESS.match(content):
+        return "is no URL that begins with http, https, ftp or ftps"
     return None
+
+
+def _file(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
+    if problem := _text(content, kind, options):
+        return problem
+    return _leaves_its_folder(str(content))
 
 
 def _integer(content: object, kind: FieldType, options: dict[str, Value]) -> str | None:
@@ -187,7 +193,7 @@ def _needs(what: str) -> Callable[[object, FieldType, dict[str, Value]], str | N
 
 _CONTENT: dict[str, Callable[[object, FieldType, dict[str, Value]], str | None]] = {
     "text": _text,
-    "file": _text,
+    "file": _file,
     "integer": _integer,
     "float": _float,
     "decimal": _decimal,
@@ -202,6 +208,68 @@ _CONTENT: dict[str, Callable[[object, FieldType, dict[str, Value]], str | None]]
     "duration": _needs("duration such as timedelta(days=1)"),
     "uuid": _needs("UUID"),
 }
+
+
+_WEB_ADDRESS = re.compile(r"(?i)(?:https?|ftps?)://")
+#: Names that Django hands to the database; in quotes they would reach it as they are.
+_DATABASE_NAMES = frozenset({"db_column", "db_table", "db_tablespace", "db_collation"})
+_LONGEST_PATTERN = 200
+
+
+def _harm(name: str, text: str) -> str | None:
+    """Say what a text would do besides being one, or nothing."""
+    if name == "upload_to":
+        return _leaves_its_folder(text)
+    if name == "path":
+        return _leaves_its_folder(text) and (
+            "is a folder outside the project, whose files would be listed to whoever sees the "
+            "form; state one below the project"
+        )
+    if name in _DATABASE_NAMES and not re.fullmatch(r"\w[\w$.@ -]{0,62}", text, re.ASCII):
+        return "is no plain name for a database: letters, digits and _ $ . @ - are"
+    if name == "help_text" and re.search(r"<[A-Za-z/!?]|&\w+;|&#", text):
+        return "holds markup, which Django shows in forms unescaped; state it as plain text"
+    if name == "match":
+        return _no_pattern(text)
+    if name == "through" and not re.fullmatch(r"(?:[a-z_]\w*\.)?[A-Za-z_]\w*", text, re.ASCII):
+        return "names no model; state it as in `app.Model`"
+    if name in _OF_FIELDS and not re.fullmatch(r"[a-z_]\w*", text, re.ASCII):
+        return "names no field"
+    if name in ("related_name", "related_query_name") and not _REVERSE_NAME.fullmatch(text):
+        return "is no name that Python code could use"
+    if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
+        return "holds control characters"
+    return None
+
+
+_OF_FIELDS = field_types.words(
+    "to_field unique_for_date unique_for_month unique_for_year width_field height_field"
+)
+_REVERSE_NAME = re.compile(
+    r"\+|[A-Za-z_](?:\w|%\((?:class|app_label|model_name)\)s)*\+?|"
+    r"(?:\w|%\((?:class|app_label|model_name)\)s)+\+?",
+    re.ASCII,
+)
+
+
+def _leaves_its_folder(path: str) -> str | None:
+    """Say why a path does not stay below the folder it starts in, or nothing."""
+    steps = re.split(r"[/\\\\]", path)
+    if ".." in (step.strip() for step in steps) or re.match(r"[/\\\\~]|[A-Za-z]:", path.strip()):
+        return "leaves the folder of uploads; state a path below it, without `..`"
+    if any(ord(letter) < 32 for letter in path):
+        return "holds control characters"
+    return None
+
+
+def _no_pattern(text: str) -> str | None:
+    if len(text) > _LONGEST_PATTERN or re.search(r"[+*}]\)[+*{]", text):
+        return "is a pattern that can take very long to match; state a simpler one"
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return "is no regular expression"
+    return None
 
 
 def option_misfit(name: str, value: Value) -> str | None:
@@ -219,8 +287,12 @@ def option_misfit(name: str, value: Value) -> str | None:
             return None
         return f"{shown}: this option is a whole number from {lowest} up"
     if name in field_types.TEXT_OPTIONS:
-        translated = value.name == "gettext_lazy" and name in ("verbose_name", "help_text")
-        return None if translated or isinstance(content, str) else f"{shown}: this option is a text"
+        if value.name == "gettext_lazy" and name in ("verbose_name", "help_text"):
+            content = ast.literal_eval(value.text)
+        if not isinstance(content, str):
+            return f"{shown}: this option is a text"
+        problem = _harm(name, content)
+        return f"{shown} {problem}" if problem else None
     if name in field_types.MAPPING_OPTIONS:
         return None if isinstance(content, dict) else f"{shown}: this option is a dict of literals"
     if name == "choices":

@@ -26,7 +26,7 @@ FILLER = field_types.words(
     "field fields column columns attribute attributes property properties model models class table "
     "database db django app application named called name type typed kind value values option "
     "options argument arguments parameters keyword just simply simple plain pointing points "
-    "feature request migration"
+    "feature request migration do does either missing lacks lack"
 )
 _DOING = (
     "add|create|introduce|include|insert|extend|send|expose|update|make|use|show|hide|validate|"
@@ -44,11 +44,13 @@ _DOING = (
 _DEEDS = re.compile(
     r"(?i)\b(?:(?:un)?encrypt|hash|obfuscat|anonymi[sz]|redact|search|sortabl|sorted|filter|validat|"
     r"comput|calculat|copy|copie|backfill|populat|renam|remov|delet|dropp|refactor|replac|deprecat|"
-    r"migrat|convert|read-?only|translat|locali[sz]|export|import|cach|sync|trimm|normali[sz]|lower-?"
+    r"migrat|convert|read-?only|translat(?!ors?\b)|locali[sz]|export|import|cach|sync|trimm|normali[sz]|lower-?"
     r"cas|upper-?cas|capitali[sz]|saniti[sz]|permission|trigger|signal|webhook|notif|autocomplet|"
     r"auto-?generat|generat|constraint|serializ|endpoint|templat|fixture|factor(?:y|ies)\b|"
     r"changelog|documentation\b|readme)\w*"
 )
+#: Deeds as a property of the field itself.
+_TRAITS = re.compile(r"(?i)\b(?:\w+(?:ed|able|ible)|read-?only|\w+-only)\b")
 _OPTION_WORDS = re.compile(
     r"(?i)\b(?:null\w*|blank\w*|unique\w*|index\w*|defaults?|length|characters?|chars|choices?|"
     r"digits?|decimals?|primary key|foreign key|on[ _]delete|cascad\w*|validators?|help[ _]text|"
@@ -160,9 +162,18 @@ def _is_reason(clause: str, *, why: bool) -> bool:
     return not any(_commands(part) for part in _JOINT.split(clause)[1:])
 
 
+#: “As a librarian I want to …, so that …”: what the ticket is for.
+_STORY = re.compile(
+    r"(?i)\W*as\s+an?\s+[\w -]+?,?\s+(?:i|we)\s+(?:want|need|would\s+like|can)\b[^,;:]*,?"
+    r"\s+so\s+that\b[^,;:]*$"
+)
+
+
 def is_background(text: str) -> bool:
     """Whether a sentence without facts asks for nothing: a reason, a reference, a greeting."""
     plain = _NUMBERED.sub(" ", text)
+    if _STORY.match(plain) and not (_speaks_of_fields(plain) or re.search(r"\d", plain)):
+        return True
     if re.fullmatch(r"(?i)\W*(?:yes|no|true|false|\d+)\W*", plain):
         return False
     pair = _PAIR.fullmatch(plain)
@@ -189,7 +200,12 @@ def is_summary(left: str, *, asks: bool) -> bool:
     Args:
         asks: The title asks for the field itself; what it joins to that is asked for as well.
     """
-    if _speaks_of_fields(left) or re.search(r"\d", _NUMBERED.sub(" ", left)):
+    if _names_options(left) or re.search(r"\d", _NUMBERED.sub(" ", left)):
+        return False
+    # “Soft delete for shops” is a name for the whole; “Encrypted nickname” asks for more.
+    bare = _POLITE.sub("", left).strip()
+    commands = _DEEDS.match(bare) or re.match(rf"(?i)(?:{_DOING})\b", bare)
+    if _DEEDS.search(left) and (asks or _TRAITS.search(left) or commands):
         return False
     if re.match(rf"(?i)\W*(?:{CHANGING})\b", left):
         return False
@@ -197,9 +213,18 @@ def is_summary(left: str, *, asks: bool) -> bool:
     return not (asks and joined and words(without_reason(joined["more"])))
 
 
+def speaks_of_deeds(text: str) -> bool:
+    """Whether a trait or a deed is named that a field does not get by being added."""
+    return _DEEDS.search(text) is not None
+
+
 def _speaks_of_fields(text: str) -> bool:
     """Whether code, an option, a type or a deed is named."""
-    return any(re.search(pattern, text) for pattern in (_IDENTIFIER, _OPTION_WORDS, _DEEDS, TYPE))
+    return _names_options(text) or _DEEDS.search(text) is not None
+
+
+def _names_options(text: str) -> bool:
+    return any(re.search(pattern, text) for pattern in (_IDENTIFIER, _OPTION_WORDS, TYPE))
 
 
 def _commands(part: str) -> bool:

@@ -118,6 +118,29 @@ def read(sentence: Sentence) -> None:
     _sizes(sentence)
     _flags(sentence)
     _texts(sentence)
+    _choices(sentence)
+
+
+_CHOICE = r"(?:\w[\w-]*|\"[^\"]*\"|'[^']*')"
+_CHOICES = re.compile(
+    rf"(?i:\bchoices?\s*(?:are|of|is|:|=|-|\()?\s*)"
+    rf"(?:(?P<list>\[(?:[^\[\]]|\[[^\[\]]*\])*\])|"
+    rf"(?P<words>{_CHOICE}(?:\s*(?:/|,\s*(?:or|and)\b|,|\bor\b|\band\b)\s*"
+    rf"(?!(?:default|max_length|null|blank|show|add|and|or|with|a|an)\b){_CHOICE})+))\)?"
+)
+
+
+def _choices(sentence: Sentence) -> None:
+    """“choices a, b or c” names the values, but not what people are to read."""
+    match = _CHOICES.search(sentence.rest)
+    if match is None:
+        return
+    if match["list"] and (source := _longest_value(match["list"])):
+        sentence.say("option choices", source, code=True)
+        sentence.use(match)
+    elif match["words"]:
+        sentence.say("choices in words", match["words"])
+        sentence.use(match)
 
 
 def _assignments(sentence: Sentence) -> None:
@@ -126,6 +149,10 @@ def _assignments(sentence: Sentence) -> None:
     for match in list(itertools.islice(found, _MOST_OPTIONS)):
         name = match["name"]
         source = _longest_value(sentence.rest[match.end() :])
+        if source is None and name in ("default", "choices"):
+            # As it stands it is no value; asked about by its name, not as an unknown phrase.
+            bare = re.match(r"[\w./:-]*\w(?=[\s,;.)]|$)", sentence.rest[match.end() :])
+            source = bare[0] if bare and name == "default" else None
         if source is not None:
             sentence.say(f"option {name}", source, code=True)
             sentence.take(match.start(), match.end() + len(source))
@@ -217,7 +244,28 @@ _TO_MODEL = (
 )
 
 
+#: “to itself”, “to "self"”, “self-referential”.
+_TO_ITSELF = re.compile(
+    r"(?i:\b(?:(?:pointing|points|refers?|referring|linked|links)\s+)?(?:to|on|with|referencing|"
+    rf"references)\s+){OPEN}?(?P<to>(?i:self|itself|the\s+same\s+model))\b{CLOSE}?"
+    r"|\b(?i:self)[- ](?i:referential|referencing)\b"
+)
+
+
+def _to_itself(sentence: Sentence) -> bool:
+    """Take a relation of a model to itself out of a sentence that speaks of a relation."""
+    found = _TO_ITSELF.search(sentence.rest)
+    spoken = r"(?i:foreign\s*key|\bfk\b|one[- ]?to[- ]?one|many[- ]?to[- ]?many|\brelation)"
+    if found is None or re.search(spoken, sentence.text) is None:
+        return False
+    sentence.say("option to", "self")
+    sentence.use(found)
+    return True
+
+
 def _relation(sentence: Sentence) -> None:
+    if _to_itself(sentence):
+        return
     target = re.search(
         r"(?i:(?:foreign\s*key|fk|one[- ]to[- ]one(?:\s*field)?|many[- ]to[- ]many(?:\s*field)?"
         r"|relation|OneToOneField|ManyToManyField|ForeignKey)`?\s+"
@@ -228,7 +276,8 @@ def _relation(sentence: Sentence) -> None:
     )
     pointing = re.search(
         r"(?i:\b(?:pointing\s+to|points\s+to|refer(?:s|ring)\s+to|link(?:s|ing)\s+to|"
-        rf"referenc(?:es|ing))\s+(?:the\s+|our\s+|a\s+)?){OPEN}?"
+        rf"referenc(?:es|ing))\s+(?:the\s+|our\s+|an?\s+)?(?:(?:new|existing)\s+)?(?:model\s+)?)"
+        rf"{OPEN}?"
         rf"(?P<to>[A-Z]\w*|[a-z_]\w*\.[A-Za-z]\w*){CLOSE}?(?P<again>(?i:\s+model)?)",
         sentence.rest,
     )
@@ -293,7 +342,7 @@ def _longest_value(text: str) -> str | None:
     """The longest start of a text that reads as a value."""
     ends = [match.start() for match in re.finditer(r"[,;`\s]|\.(?=\s|$)|\)(?=\W|$)|$", text)]
     for end in sorted(set(ends), reverse=True):
-        source = text[:end]
+        source = text[:end].rstrip()
         if source.endswith((",", ".")):
             continue
         try:

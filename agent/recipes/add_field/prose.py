@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.recipes.add_field import doubts, leftover, option_phrases, subject_phrases
-from agent.recipes.add_field.sentence import ADD, EXACT, FIELD_WORD, TYPE, Mention, Sentence, cut
+from agent.recipes.add_field import chatter, doubts, leftover, option_phrases, subject_phrases
+from agent.recipes.add_field.sentence import ADD, Mention, Sentence, cut
 
 _LONGEST_SENTENCE = 1_000
 _LABEL = re.compile(
@@ -35,13 +35,20 @@ class Reading:
     """Sentences that ask for something of which no fact was taken."""
     background: list[tuple[str, str]] = field(default_factory=list)
     """Sentences that say why, and the part of each that does."""
+    passed: list[str] = field(default_factory=list)
+    """Sentences that ask for nothing, as far as can be told."""
+    titles: dict[str, str] = field(default_factory=dict)
+    """Of those beyond, the titles and headings, with what is left of them."""
 
 
 def read(text: str) -> Reading:
     """Take the facts out of a text."""
     reading = Reading()
     for sentence in dict.fromkeys(sentences(text)):
-        _read_sentence(reading, sentence)
+        if chatter.is_chatter(sentence):
+            reading.background.append((cut(sentence), ""))
+        else:
+            _read_sentence(reading, sentence)
     return reading
 
 
@@ -60,6 +67,11 @@ def read_summaries(lines: Iterable[str], *, headings: bool) -> Reading:
             reading.beyond += sentence.foreign
             if not leftover.is_summary(sentence.left, asks=asks):
                 reading.beyond.append(cut(part))
+                if not asks:
+                    reading.titles[cut(part)] = sentence.left
+            elif leftover.speaks_of_deeds(sentence.left):
+                reading.background.append((cut(part), sentence.left))
+                reading.passed.append(cut(part))
             if asks or not headings:
                 reading.found += sentence.found
     return reading
@@ -92,6 +104,7 @@ def _read_sentence(reading: Reading, text: str) -> None:
         reading.background.append((cut(text), sentence.left))
     elif leftover.is_background(sentence.left):
         reading.background.append((cut(text), sentence.left))
+        reading.passed.append(cut(text))
     else:
         reading.beyond.append(cut(text))
 
@@ -115,27 +128,3 @@ def sentences(text: str) -> list[str]:
         for part in parts
         for start in range(0, len(part), _LONGEST_SENTENCE)
     ]
-
-
-def asks_for_addition(text: str) -> bool:
-    """Whether a text asks for something to be added."""
-    return re.search(ADD, text) is not None
-
-
-def asks_for_field(text: str) -> bool:
-    """Whether a sentence asks for a field to be added to a model."""
-    modelled = re.search(r"(?i:\bmodels?\b)", text) is not None
-    for sentence in sentences(text):
-        if not re.search(ADD, sentence):
-            continue
-        if re.search(rf"\b(?:models\.)?(?:{EXACT})\b", sentence):
-            return True
-        if modelled and re.search(rf"\b{FIELD_WORD}\b|{TYPE}", sentence):
-            return True
-        if re.search(
-            rf"(?:{TYPE}).*\b(?i:to|on)\s+(?:`[A-Z]\w*`|[A-Z]\w*(?=[.,;]|\s*$))", sentence
-        ):
-            return True
-        if re.search(rf"\b{FIELD_WORD}\b.*\b(?i:to|on)\s+`?[a-z_]+\.[A-Z]\w+`?", sentence):
-            return True
-    return False

@@ -8,6 +8,8 @@ from agent.recipes.add_field.doubts import Doubt
 from agent.recipes.add_field.facts import Facts
 from agent.recipes.add_field.models_index import ModelsIndex
 
+_NAMED = 3
+
 
 def about_sentences(facts: Facts) -> list[str]:
     """Ask about every sentence that is not taken as it stands."""
@@ -24,6 +26,16 @@ def about_sentences(facts: Facts) -> list[str]:
             "remove it or file it as a ticket of its own."
         )
     return asked
+
+
+def about_background(facts: Facts) -> str:
+    """Name the sentences for which nothing is done; empty where there are none."""
+    passed = list(dict.fromkeys(facts.passed))
+    if not passed:
+        return ""
+    said = ", ".join(f"“{_unended(sentence)}”" for sentence in passed[:_NAMED])
+    more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
+    return f"Read as background, nothing is done for it: {said}{more}."
 
 
 def other_model(facts: Facts, name: str, index: ModelsIndex) -> str | None:

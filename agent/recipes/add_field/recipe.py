@@ -12,7 +12,7 @@ from agent.domain import Ticket
 from agent.errors import TicketUnclear
 from agent.recipes.add_field import edits, facts, migration, settling
 from agent.recipes.add_field.parameters import Parameters
-from agent.recipes.recipe import Edits, ProducingCommand
+from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -23,16 +23,17 @@ class AddDjangoField:
     """See `agent.recipes.recipe.Recipe`."""
 
     name = "add-django-field"
+    kind: Kind = "feature"
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for a field on a model, from its text alone."""
-        return facts.looks_like_one(ticket)
+        return facts.strength(ticket) is not None
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""
         if not ticket.title.strip() and not ticket.body.strip():
             raise TicketUnclear(("The ticket is empty. Which field goes on which model?",))
-        parameters = settling.settle(facts.read(ticket), tree, project)
+        parameters = settling.settle(ticket, tree, project)
         edits.make(tree, parameters)
         return parameters.model_dump_json()
 

@@ -13,7 +13,7 @@ from agent.recipes.add_field import field_types
 
 ADD = (
     r"(?i:\b(?:add|adding|create|introduce|include|insert|needs?|wants?|new|give|"
-    r"extend|"
+    r"extend|lacks?|is\s+missing|(?:can|could)\s+we\s+(?:get|have)|"
     r"would\s+like|should\s+have|should\s+get)\b|['\u2019]d\s+like\b)"
 )
 _WORDS = sorted(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
-from agent.errors import RequestRefused, TicketUnclear
+from agent.domain import Ticket
+from agent.errors import NoRecipe, RequestRefused, TicketUnclear
 from agent.recipes.add_field import (
     companions,
+    facts,
     names,
-    new_test,
+    new_test_place,
     options,
     questions,
     style,
+    understanding,
     which_model,
 )
 from agent.recipes.add_field.facts import Facts
@@ -28,11 +31,12 @@ from agent.recipes.add_field.parameters import (
 from repo_config.detect import Project, Tree
 
 
-def settle(facts: Facts, tree: Tree, project: Project) -> Parameters:
+def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
     """Settle every fact, or ask for all that is open in one list.
 
     Raises:
         TicketUnclear: With every question.
+        NoRecipe: Nothing says that a field is meant, and the model it names is none.
         RequestRefused: The ticket asks for what cannot be done.
     """
     if project.django is None:
@@ -40,13 +44,43 @@ def settle(facts: Facts, tree: Tree, project: Project) -> Parameters:
             "This repository is not a Django project, so there is no model to add a field to. "
             "If it is one, say so with `framework: django` in .github/mergewright.yml."
         )
-    if project.django.settings_module is None:
-        raise RequestRefused(
-            "No settings module was found, so Django cannot be started to make the migration. "
-            "Name one in .github/mergewright.yml: `django: {settings: package.settings}`."
-        )
+    if project.django.missing:
+        raise RequestRefused(project.django.missing)
     index = ModelsIndex(tree, project.django.python_path)
-    return _Settling(facts, tree, project, index).parameters()
+    stated = facts.read(ticket)
+    if facts.strength(ticket) == "loosely" and not which_model.names_one(stated, index):
+        raise NoRecipe(
+            "No recipe fits this ticket: it names no model of this repository to which a field "
+            "could be added. Without a language model, a person has to do it."
+        )
+    settling = _Settling(stated, tree, project, index)
+    parameters = settling.parameters()
+    if parameters is None:
+        raise TicketUnclear(
+            settling.questions,
+            understood=understanding.so_far(settling.settled, stated),
+            answer=_answer(settling, ticket),
+        )
+    return parameters
+
+
+def _answer(settling: _Settling, ticket: Ticket) -> str:
+    """A sentence that settles the ticket, tried out; empty where none was found."""
+    example = understanding.example(settling.settled, settling.facts, settling.index)
+    if example is None:
+        return ""
+    said = settling.facts
+    tried = [
+        ("added to the ticket", ticket.title, f"{ticket.body}\n\n{example.sentence}"),
+        ("in place of the ticket's text", ticket.title, example.sentence),
+        ("in place of the ticket's title and text", "", example.sentence),
+    ]
+    # What is asked about as a sentence stays open, whatever is added.
+    for where, title, body in tried[1:] if said.doubts or said.beyond else tried:
+        whole = Ticket(ticket_id="", title=title, body=body, digest="")
+        if settling.again(facts.read(whole)):
+            return example.shown(where)
+    return ""
 
 
 class _Settling:
@@ -57,15 +91,39 @@ class _Settling:
         self._tree = tree
         self._project = project
         self._index = index
+        self.settled = understanding.Settled()
         self._remarks: list[str] = []
         self._questions: list[str] = list(facts.questions)
+
+    @property
+    def facts(self) -> Facts:
+        """What the ticket says."""
+        return self._facts
+
+    @property
+    def index(self) -> ModelsIndex:
+        """The models of the tree."""
+        return self._index
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Everything that is open."""
+        return tuple(self._questions)
+
+    def again(self, stated: Facts) -> bool:
+        """Whether other facts would be settled on the same tree."""
+        other = _Settling(stated, self._tree, self._project, self._index)
+        try:
+            return other.parameters() is not None
+        except RequestRefused:
+            return False
 
     def _ask(self, question: str) -> None:
         if question not in self._questions:
             self._questions.append(question)
 
-    def parameters(self) -> Parameters:
-        """Settle everything; raise all questions together."""
+    def parameters(self) -> Parameters | None:
+        """Settle everything; None where there are questions."""
         for question in questions.about_sentences(self._facts):
             self._ask(question)
         settings = self._project.django.settings_module if self._project.django else None
@@ -75,6 +133,8 @@ class _Settling:
         name = self._name(model)
         read = options.read(self._facts, model, self._index)
         for question in read.questions:
+            self._ask(question)
+        if question := understanding.choices_question(self._facts):
             self._ask(question)
         self._remarks += read.remarks
         if model and name and read.target:
@@ -91,8 +151,11 @@ class _Settling:
         listings = self._listings(model, field, name)
         carriers = self._carriers(model) if model else ()
         test = self._test(model, field)
+        self.settled = understanding.Settled(model, name, read, listings, test is not None)
         if self._questions or model is None or field is None:
-            raise TicketUnclear(tuple(self._questions))
+            return None
+        if passed := questions.about_background(self._facts):
+            self._remarks.append(passed)
         shape = style.of(self._tree, self._project.lint_tools)
         return Parameters(
             app_label=model.app.label,
@@ -121,7 +184,9 @@ class _Settling:
             if said and one.value not in said and not names.alike(one.value, said[0])
         ]
         if not said:
-            self._ask("What is the field called?")
+            suggested = understanding.suggested_name(self._facts)
+            hint = f" Would `{suggested}` do?" if suggested else ""
+            self._ask(f"What is the field called?{hint}")
             return None
         if len(said) > 1 or re.search(r"[,;]|\band\b", said[0]):
             several = ", ".join(f"`{one}`" for one in said)
@@ -257,8 +322,8 @@ class _Settling:
             children = [m for m in self._index.children(model) if not m.abstract and not m.proxy]
             tested = min(children, key=lambda m: (m.test_only, m.path, m.line), default=model)
         try:
-            return new_test.plan(tested, field, self._index, self._project)
-        except new_test.NoPlaceError:
+            return new_test_place.plan(tested, field, self._index, self._project)
+        except new_test_place.NoPlaceError:
             self._ask(
                 "The ticket asks for a test, but the repository has none whose style a new one "
                 "could follow. Leave the test out, or add a first test file."

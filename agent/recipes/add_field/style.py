@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from repo_config import toml_text
+from repo_config import formatters, toml_text
 from repo_config.detect import Tree
 
 #: black's and ruff's own default.
@@ -32,26 +32,22 @@ def of(tree: Tree, lint_tools: tuple[str, ...]) -> Style:
     def text(path: str) -> str:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
-    formatters = _formatters(text, lint_tools)
+    looking = _formatters(text, lint_tools)
     formatted, linted = _from_toml(text), _from_ini(text)
     if not formatted and {"black", "ruff"} & set(lint_tools):
         formatted = [_DEFAULT]
     if not linted and "flake8" in lint_tools:
         linted = [79]
     width = max(min([*formatted, *linted], default=_DEFAULT), 40)
-    shaped = bool({"black", "ruff format"} & set(formatters))
-    return Style(width, formatters, shaped and max(formatted, default=_DEFAULT) > width)
+    shaped = bool({"black", "ruff format"} & set(looking))
+    return Style(width, looking, shaped and max(formatted, default=_DEFAULT) > width)
 
 
 def _formatters(text: Callable[[str], str], lint_tools: tuple[str, ...]) -> tuple[str, ...]:
     found: list[str] = []
     if "ruff" in lint_tools:
         found.append("ruff check")
-        tables = [_table(text("pyproject.toml"), "tool", "ruff", "format")]
-        tables += [_table(text(name), "format") for name in ("ruff.toml", ".ruff.toml")]
-        if "id: ruff-format" in text(".pre-commit-config.yaml") or any(
-            table is not None for table in tables
-        ):
+        if formatters.ruff_formats(text):
             found.append("ruff format")
     return (*found, "black") if "black" in lint_tools else tuple(found)
 

@@ -37,6 +37,11 @@ _SHOWS = (
     r"contains?)\b)"
 )
 _NEEDED = r"(?i:\b(?:write|plus|cover\w*|needed|necessary|wanted|required)\b)"
+#: “Test it.”, “tests please”: a wish of its own.
+_TEST_ALONE = re.compile(
+    r"(?i)\W*(?:please\s+|and\s+|also\s+)*(?:unit\s+|regression\s+)?(?<!\w)tests?"
+    r"(?:\s+(?:it|this|that|please|too|needed|wanted|required|would\s+be\s+(?:nice|good|great)))*\W*$"
+)
 _NO_TEST = r"(?i:\bno\s+(?:unit\s+)?tests?\b|\bwithout\s+(?:a\s+|any\s+)?tests?\b)"
 _PLACES = (
     (
@@ -48,7 +53,7 @@ _PLACES = (
             r"list_display|change\s?list))\b"
         ),
     ),
-    ("form", r"\b(?:(?P<named>[A-Z]\w*Form)|(?i:model\s?forms?|forms?))\b"),
+    ("form", r"\b(?:(?P<named>[A-Z]\w*Form)|(?i:(?:public\s+)?(?:model\s?forms?|forms?)))\b"),
     ("serializer", r"\b(?:(?P<named>[A-Z]\w*Serializer)|(?i:(?:drf\s+)?serializers?|api))\b"),
     (
         "test",
@@ -59,6 +64,40 @@ _PLACES = (
         ),
     ),
 )
+
+
+#: “on Loan” as a line of its own.
+_ON_MODEL = re.compile(
+    rf"\W*(?i:(?:to|on|for)\s+(?:the\s+|our\s+)?(?:model\s+)?){OPEN}?"
+    rf"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*){CLOSE}?(?i:\s+model)?\W*$"
+)
+_ADJECTIVES = (
+    r"(?i:(?:an?|the|another|one|our|new|also|please|optional|nullable|required|mandatory|unique|"
+    r"simple|plain|short|long|additional|extra|separate|own)\s+)*"
+)
+#: “a phone number”: what is wanted, in words that are no name yet.
+_THING = re.compile(
+    rf"{ADD}\s+(?:(?i:to\s+have|to\s+add|to\s+store)\s+)?{_ADJECTIVES}"
+    rf"(?P<thing>[a-z]\w*(?:[ -](?!(?:and|or|to|on|for|in|with)\b)[a-z]\w*){{0,3}}?)"
+    rf"(?=\s+(?i:to|on|for|in|with|so|because)\b|\s+{FIELD_WORD}|\s*[.,;:(]|\s*$)"
+)
+
+
+def _thing(sentence: Sentence) -> None:
+    """What the field holds, where nothing names the field."""
+    said = {one.fact for one in sentence.found}
+    if "name" in said or "model" not in said:
+        return
+    match = _THING.search(sentence.spoken)
+    if match is None or sentence.rest[slice(*match.span("thing"))].strip() != match["thing"]:
+        return
+    if match["thing"].split()[-1] in _STOP | leftover.FILLER or leftover.speaks_of_deeds(
+        match["thing"]
+    ):
+        return
+    single = re.fullmatch(r"[a-z]\w*", match["thing"]) is not None
+    sentence.say("name" if single else "thing", match["thing"], strong=False)
+    sentence.account(*match.span("thing"))
 
 
 def read(sentence: Sentence) -> None:
@@ -85,6 +124,9 @@ def _places(sentence: Sentence) -> None:
                 sentence.account(*span)
         for shown in re.finditer(_NEEDED if fact == "test" else _SHOWS, sentence.text):
             sentence.account(*shown.span())
+    if alone := _TEST_ALONE.match(sentence.rest):
+        sentence.say("test", "yes")
+        sentence.account(*alone.span())
     if no_test := re.search(_NO_TEST, sentence.rest):
         sentence.found = [one for one in sentence.found if one.fact != "test"]
         sentence.say("test", "no")
@@ -105,6 +147,16 @@ def _subject(sentence: Sentence) -> None:
     if re.search(ADD, sentence.rest):
         read_model(sentence)
         _name(sentence)
+        _thing(sentence)
+        return
+    if match := _ON_MODEL.match(sentence.rest):
+        sentence.say("model", match["model"])
+        sentence.use(match)
+        return
+    if match := re.match(
+        rf"\W*{_ADJECTIVES}(?:{TYPE})\s+(?i:(?:called|named)\s+)?{_QUOTED}", sentence.rest
+    ):
+        _name_found(sentence, match)
         return
     if match := re.search(rf"(?i:\b(?:called|named)\s+){_QUOTED}", sentence.rest):
         _name_found(sentence, match)
@@ -131,6 +183,10 @@ def _type(sentence: Sentence) -> None:
             sentence.account(*short.span())
 
 
+_WANTED = r"(?:also\s+)?(?:to\s+)?(?:have|get|receive|carry|contain|an?|the|one|another|some|new|`)"
+_LACKS = r"needs?|wants?|requires?|lacks?|is\s+missing"
+
+
 def read_model(sentence: Sentence) -> None:
     """Say which models the sentence names as the place of the field."""
     dotted = r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*"
@@ -147,7 +203,7 @@ def read_model(sentence: Sentence) -> None:
         (
             (
                 r"^\W*(?!(?:It|This|That|We|They|There|You|I)\b)(?:The\s+)?"
-                r"(?P<model>[A-Z]\w*)(?=\s+(?:should|must|needs?)\b)"
+                rf"(?P<model>[A-Z]\w*)(?=\s+(?:should|must|{_LACKS})\s+{_WANTED})"
             ),
             False,
         ),

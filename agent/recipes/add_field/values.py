@@ -141,7 +141,8 @@ def _call(node: ast.Call, source: str) -> Value:
     arguments = source[len(called) + 1 : -1]
     if literals and bare in _CALLS:
         return _made(node, source, bare, arguments)
-    if literals and bare in _TRANSLATED and len(node.args) == 1:
+    translated = literals and bare in _TRANSLATED and len(node.args) == 1 and not node.keywords
+    if translated and isinstance(ast.literal_eval(node.args[0]), str):
         return Value(
             kind="call", module="django.utils.translation", name="gettext_lazy", text=arguments
         )

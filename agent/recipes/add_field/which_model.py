@@ -219,6 +219,16 @@ def _means(model: Model, text: str) -> bool:
     )
 
 
+def names_one(facts: Facts, index: ModelsIndex) -> bool:
+    """Whether what the ticket calls a model is one here, be it misspelt or in the plural."""
+    near = tuple(model.name for model in index.models)
+    return any(
+        any(_means(model, one.value) for model in index.models)
+        or field_types.nearest(one.value.rpartition(".")[2], near, cutoff=0.8)
+        for one in facts.said.get("model", [])
+    )
+
+
 def listed(statements: list[Statement]) -> str:
     """Values with the places where they are said."""
     return ", ".join(dict.fromkeys(f"{one.value} ({one.place})" for one in statements))

@@ -76,18 +76,22 @@ def enter(request, report):
     ):
         if folder not in sys.path:
             sys.path.insert(0, folder.rstrip("/"))
-    settings = os.environ["DJANGO_SETTINGS_MODULE"]
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "")
     try:
         from django.core import management
     except ImportError as problem:
-        raise Problem("Django is not installed in the repository's environment") from problem
+        raise Problem(
+            "Django is not in the repository's environment: nothing that it declares asks "
+            "for it. Name it in .github/mergewright.yml: `python: {install: [django]}`"
+        ) from problem
     done = []
 
     def work(argv=None):
         if not done:
             done.append(True)
-            os.environ["DJANGO_SETTINGS_MODULE"] = settings
-            start_django(settings)
+            if settings:
+                os.environ["DJANGO_SETTINGS_MODULE"] = settings
+            start_django(settings_named())
             make(request, report, root)
 
     if request["manage"]:
@@ -100,6 +104,12 @@ def enter(request, report):
     work()
 
 
+def settings_named():
+    """The settings in use, for people."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    return "the settings module %s" % module if module else "the settings of manage.py"
+
+
 def start_django(settings):
     """Set Django up with the settings in use."""
     try:
@@ -109,8 +119,7 @@ def start_django(settings):
     except Exception as problem:
         traceback.print_exc()
         raise Problem(
-            "Django cannot be started with the settings module %s: %s: %s"
-            % (settings, type(problem).__name__, problem)
+            "Django cannot be started with %s: %s: %s" % (settings, type(problem).__name__, problem)
         ) from problem
 
 
@@ -154,7 +163,7 @@ def find_carriers(request):
             raise Problem(
                 "%s.%s is not among the installed models (%s). Is its app in INSTALLED_APPS of %s? "
                 "Name other settings in .github/mergewright.yml: `django: {settings: ...}`"
-                % (label, name, problem, os.environ["DJANGO_SETTINGS_MODULE"])
+                % (label, name, problem, settings_named())
             ) from problem
         if model._meta.swapped:
             raise Problem("%s is swapped for %s" % (model._meta.label, model._meta.swapped))
@@ -196,9 +205,9 @@ def check_migrations_module(label, root):
     name, explicit = MigrationLoader.migrations_module(label)
     if explicit and name != "%s.migrations" % apps.get_app_config(label).name:
         raise Problem(
-            "MIGRATION_MODULES in the settings %s sends migrations of %s to %s. Name settings "
+            "MIGRATION_MODULES in %s sends migrations of %s to %s. Name settings "
             "without it in .github/mergewright.yml: `django: {settings: ...}`"
-            % (os.environ["DJANGO_SETTINGS_MODULE"], label, name)
+            % (settings_named(), label, name)
         )
     folder = os.path.realpath(os.path.dirname(importlib.import_module(name).__file__ or ""))
     if not folder.startswith(os.path.realpath(root) + os.sep):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.unit.recipes.trees import SHOP, edited, form, project, questions, settle
@@ -165,6 +167,75 @@ def test_options_are_checked_one_by_one() -> None:
     assert '    assert field.remote_field.model._meta.label == "shop.Customer"\n' in relation
     assert "    assert field.remote_field.on_delete is models.CASCADE\n" in relation
     assert '    assert field.remote_field.related_name == "friends"\n' in relation
+
+
+@pytest.mark.parametrize(
+    ("taken", "chosen"),
+    [
+        (["shop/tests/test_customer_nickname.py"], "shop/tests/test_customer_nickname_field.py"),
+        (["elsewhere/Test_Customer_Nickname.py"], "shop/tests/test_customer_nickname_field.py"),
+        (
+            ["shop/tests/test_customer_nickname.py", "shop/tests/test_customer_nickname_field.py"],
+            "shop/tests/test_shop_customer_nickname_field.py",
+        ),
+        (
+            [
+                "a/test_customer_nickname.py", "a/test_customer_nickname_field.py",
+                "a/test_shop_customer_nickname_field.py", "a/test_customer_nickname_field_2.py",
+            ],
+            "shop/tests/test_customer_nickname_field_3.py",
+        ),
+    ],
+)  # fmt: skip
+def test_where_the_name_of_the_file_is_taken_another_is_chosen(taken, chosen) -> None:
+    files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": FUNCTIONS}
+    files |= dict.fromkeys(taken, FUNCTIONS)
+    after = edited(form(add_a_test="yes"), files, detected=project("pytest"))
+    assert b"def test_customer_has_nickname():" in after[chosen]
+    assert not set(taken) & set(after)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Customer = load_model('shop', 'Customer')",
+        "from elsewhere import Customer",
+        "from unittest import TestCase",
+        "from unittest import (",
+    ],
+)
+@pytest.mark.parametrize("folder", ["shop", "shop/tests"])
+def test_a_file_that_uses_a_needed_name_for_something_else_gets_a_new_one_beside_it(
+    folder, line
+) -> None:
+    files = SIMPLE | {f"{folder}/tests.py": f"{line}\n\n\nclass OneTests(object):\n    pass\n"}
+    after = edited(form(add_a_test="yes"), files, detected=project("django"))
+    assert f"{folder}/tests.py" not in after
+    text = after[f"{folder}/test_customer_nickname.py"].decode()
+    assert "from shop.models import Customer\n" in text
+    assert "class CustomerNicknameTests(TestCase):" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "names"),
+    [
+        (
+            CLASSES + "\n\nclass CustomerNicknameTests(TestCase):\n    pass\n",
+            ["class CustomerNicknameFieldTests(TestCase):"],
+        ),
+        (
+            FUNCTIONS + "\n\ndef test_customer_has_nickname():\n    pass\n",
+            ["def test_customer_has_nickname_field():", "def test_nickname_of_a_new_customer():"],
+        ),
+    ],
+)
+def test_a_test_never_takes_a_name_that_the_file_has(before, names) -> None:
+    text = written("shop/tests.py", SIMPLE | {"shop/tests.py": before})
+    assert before.rpartition("\n\n\n")[2] in text
+    for name in names:
+        assert text.count(name) == 1
+    defined = re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE)
+    assert len(defined) == len(set(defined))
 
 
 def test_a_repository_without_tests_is_asked_about() -> None:
