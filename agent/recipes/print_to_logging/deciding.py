@@ -1,0 +1,360 @@
+"""Decide for every print of a file: which level, which logger, or why it stays."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from dataclasses import dataclass
+
+import libcst as cst
+
+from agent.recipes.add_field.modules import Module, Modules
+from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes.add_field.source import SourceFile
+from agent.recipes.print_to_logging import (
+    calls,
+    captures,
+    levels,
+    loggers,
+    printed,
+    programs,
+    purposes,
+    scoping,
+)
+from agent.recipes.print_to_logging.calls import Call, Context
+from agent.recipes.print_to_logging.loggers import Logger
+from agent.recipes.print_to_logging.parameters import (
+    Conversion,
+    FileWork,
+    Left,
+    Level,
+    Library,
+    NewLogger,
+)
+from agent.recipes.print_to_logging.pieces import Taker, Text, Value
+from agent.recipes.print_to_logging.printed import Printed
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How the messages are to be logged, as far as ticket and configuration say."""
+
+    library: str = "any"
+    level: Level | None = None
+
+
+class Decisions:
+    """The decisions for one file."""
+
+    def __init__(
+        self,
+        source: SourceFile,
+        found: calls.Found,
+        module: Module,
+        known: Modules,
+        entries: frozenset[tuple[str, str]],
+        readers: captures.Captures,
+        wish: Wish,
+    ) -> None:
+        self._source = source
+        self._found = found
+        self._module = module
+        self._readers = readers
+        self._wish = wish
+        self._own = scoping.bound(module.node)
+        self._taker = Taker(source, self._own)
+        names = {module.dotted, module.dotted.removeprefix("src.")}
+        own_entries = frozenset(function for one, function in entries if one in names)
+        self._programs = programs.Programs(found, own_entries)
+        self._available = loggers.of_module(module, known)
+        self._of_classes = [] if self._available else loggers.of_classes(module)
+        self._flask = None if self._available else loggers.of_flask(module)
+        self._known = known
+        self._new: NewLogger | None = None
+        self._left: list[Left] = []
+        self._conversions: dict[cst.Call, Conversion] = {}
+
+    def made(self) -> tuple[FileWork | None, list[Left]]:
+        """Decide for every call."""
+        for name in self._found.passed:
+            self._leave(name, "`print` is passed on as a value")
+        self._mention_docstrings()
+        for call in self._found.calls:
+            reason = self._decide(call)
+            if reason:
+                self._leave(call.node, reason)
+        ordered = sorted(self._conversions.values(), key=lambda one: (one.line, one.column))
+        left = sorted(self._left, key=lambda one: one.line)
+        if not ordered:
+            return None, left
+        work = FileWork(
+            path=self._source.path,
+            conversions=tuple(ordered),
+            new_logger=self._new if self._needs_new(ordered) else None,
+        )
+        return work, left
+
+    def _needs_new(self, ordered: list[Conversion]) -> bool:
+        name = self._new.name if self._new else ""
+        return any(one.logger == name for one in ordered if one.action == "log")
+
+    def _leave(self, node: cst.CSTNode, reason: str) -> None:
+        line = self._source.line(node)
+        self._left.append(Left(path=self._source.path, line=line, reason=reason))
+
+    def _mention_docstrings(self) -> None:
+        for node in self._found.docstrings:
+            code = self._source.module.code_for_node(node)
+            if "print(" in code:
+                line = self._source.line(node) + code[: code.index("print(")].count("\n")
+                reason = "it is in a docstring or doctest"
+                self._left.append(Left(path=self._source.path, line=line, reason=reason))
+
+    # --- one call -----------------------------------------------------------------------------
+
+    def _decide(self, call: Call) -> str | None:
+        """Take a call up; or say why not."""
+        if call.kind == "print" and self._found.shadow is not None:
+            return (
+                f"`print` is another function here (line {self._source.line(self._found.shadow)})"
+            )
+        if reason := purposes.of_call(call, self._found, self._programs):
+            return reason
+        if call.kind == "traceback":
+            return self._decide_traceback(call)
+        try:
+            said = printed.read(call.node, self._taker, self._own)
+        except printed.Unfit as unfit:
+            return str(unfit)
+        if reason := self._read_by_tests(call, said):
+            return reason
+        if said.empty:
+            self._add(call, Conversion(line=0, column=0, action="remove"))
+            return None
+        logger = self._logger(call)
+        if isinstance(logger, str):
+            return logger
+        level = self._level(call, said)
+        self._add(
+            call,
+            Conversion(
+                line=0,
+                column=0,
+                action="log",
+                level=level,
+                logger=logger.expression,
+                library=logger.library,
+            ),
+        )
+        return None
+
+    def _level(self, call: Call, said: Printed) -> Level:
+        if self._wish.level:
+            return self._wish.level
+        return levels.choose(
+            said.text,
+            _spoken(said),
+            call.context,
+            to_stderr=said.to_stderr,
+            prints_exception=prints_exception(call, said),
+        )
+
+    def _decide_traceback(self, call: Call) -> str | None:
+        if call.context.handler is None:
+            return "it is in no `except`, so there is no traceback that a logger would find"
+        if any(not (arg.keyword and _to_terminal(arg)) for arg in call.node.args):
+            return "it writes to a file or stream of its own, or only a part of the traceback"
+        logger = self._logger(call)
+        if isinstance(logger, str):
+            return logger
+        # `exception` is `error` with the traceback.
+        level = None if self._wish.level == "error" else self._wish.level
+        before = self._converted_before(call)
+        if before is not None:
+            changes: dict[str, object] = {"traceback": True} if level else {"level": "exception"}
+            self._conversions[before] = self._conversions[before].model_copy(update=changes)
+            self._add(call, Conversion(line=0, column=0, action="remove", traceback=True))
+            return None
+        self._add(
+            call,
+            Conversion(
+                line=0,
+                column=0,
+                action="log",
+                level=level or "exception",
+                logger=logger.expression,
+                library=logger.library,
+                message=f"Exception in {call.context.described()}",
+                traceback=level is not None,
+            ),
+        )
+        return None
+
+    def _converted_before(self, call: Call) -> cst.Call | None:
+        """The print on the line before, whose message goes with the traceback."""
+        for statement in reversed(
+            list(itertools.takewhile(lambda one: one is not call.statement, call.block))
+        ):
+            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+                return None
+            small = statement.body[0]
+            node = small.value if isinstance(small, cst.Expr) else None
+            done = self._conversions.get(node) if isinstance(node, cst.Call) else None
+            if done is None or not isinstance(node, cst.Call):
+                return None
+            if done.action == "log":
+                return node
+        return None
+
+    def _add(self, call: Call, conversion: Conversion) -> None:
+        start = self._source.start(call.node)
+        place = {
+            "line": self._source.line(call.node),
+            "column": start - self._source.line_start(start),
+        }
+        self._conversions[call.node] = conversion.model_copy(update=place)
+
+    def _read_by_tests(self, call: Call, said: Printed) -> str | None:
+        function = call.context.function
+        names: tuple[str, ...] = ()
+        if function is not None:
+            names = tuple(one.name.value for one in call.context.functions)
+            if names[0].startswith("__") and call.context.classes:
+                names = (call.context.classes[-1].name.value,)
+        texts = tuple(text for text in (*_long_parts(said), said.text) if text.strip())
+        reader = self._readers.of(self._module.dotted, names, texts)
+        if reader:
+            return f"a test reads it: {reader.shown()}"
+        for node in self._found.docstrings:
+            code = self._source.module.code_for_node(node)
+            for line in captures.doctest_outputs(code) if ">>>" in code else ():
+                if any(text.strip() and text.strip() in line for text in _long_parts(said)):
+                    return f"a doctest shows it (line {self._source.line(node)})"
+        return None
+
+    # --- the logger ---------------------------------------------------------------------------
+
+    def _logger(self, call: Call) -> Logger | str:
+        """The logger for a call; or why there is none."""
+        line = self._source.line(call.node)
+        local = scoping.of_functions(call.context, self._module.node)
+        if found := self._local_logger(call, local):
+            return found
+        for one in self._usable(call):
+            head = one.expression.partition(".")[0]
+            if head in local and head != "self":
+                return f"`{head}` is something else in this function"
+            if not call.context.functions and line <= one.line:
+                return f"it runs before `{one.expression}` is there"
+            return one
+        if self._new is None:
+            used = frozenset(scoping.in_text(self._source.text))
+            self._new = loggers.new(self._module, self._known, self._wish.library, used)
+        if not call.context.functions and line <= scoping.import_end(self._module.node):
+            return "it runs before the imports are through"
+        return Logger(self._new.name, self._new.library, 0)
+
+    def _usable(self, call: Call) -> list[Logger]:
+        context = call.context
+        found = list(self._available)
+        if not found and self._flask:
+            app = self._flask.expression == "app.logger"
+            if app or _uses(context, self._source, "current_app.logger"):
+                found.append(self._flask)
+        if not found and context.classes and context.functions:
+            first = context.functions[0].params.params[:1]
+            if first and first[0].name.value == "self":
+                found = [
+                    one
+                    for one in self._of_classes
+                    if one.of_class == context.classes[0].name.value
+                    and (
+                        context.functions[0].name.value != "__init__"
+                        or "." not in one.expression
+                        or self._source.line(call.node) > one.line
+                    )
+                ]
+        return found
+
+    def _local_logger(self, call: Call, local: frozenset[str]) -> Logger | None:
+        """A logger that the function itself makes before."""
+        function = call.context.function
+        if function is None:
+            return None
+        line = self._source.line(call.node)
+        body = function.body.body
+        for statement in body:
+            if not isinstance(statement, cst.SimpleStatementLine):
+                continue
+            for small in statement.body:
+                if (
+                    isinstance(small, cst.Assign)
+                    and isinstance(small.targets[0].target, cst.Name)
+                    and isinstance(small.value, cst.Call)
+                    and self._source.line(statement) < line
+                ):
+                    name = small.targets[0].target.value
+                    dotted = dotted_name(small.value.func)
+                    if name in local and dotted in ("logging.getLogger", "structlog.get_logger"):
+                        library: Library = "structlog" if "structlog" in dotted else "logging"
+                        return Logger(name, library, line)
+        return None
+
+
+def prints_exception(call: Call, said: Printed) -> bool:
+    """Whether the exception that is handled, or its traceback, is part of the message."""
+    handler = call.context.handler
+    if handler is None:
+        return False
+    name = ""
+    if handler.name is not None and isinstance(handler.name.name, cst.Name):
+        name = handler.name.name.value
+    for value in (one for one in said.pieces if isinstance(one, Value)):
+        if any(mark in value.code for mark in ("format_exc(", "exc_info(")):
+            return True
+        try:
+            node = ast.parse(value.code.strip(), mode="eval")
+        except SyntaxError:
+            continue
+        # A part of it, such as its code, is a fact like any other.
+        wanted = {name, f"str({name})", f"repr({name})", f"type({name})", f"type({name}).__name__"}
+        wanted |= {
+            f"{name}.message",
+            f"{name}.args",
+            f"{name}.__class__.__name__",
+            f"{name}.reason",
+        }
+        if name and ast.unparse(node) in wanted:
+            return True
+    return False
+
+
+def _spoken(said: Printed) -> str:
+    """What the message says, with the sentences that stand within its values."""
+    found = [said.text]
+    for value in (one for one in said.pieces if isinstance(one, Value)):
+        try:
+            node = ast.parse(f"({value.code})", mode="eval")
+        except SyntaxError:
+            continue
+        found += [
+            one.value
+            for one in ast.walk(node)
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and " " in one.value
+        ]
+    return " ".join(found)
+
+
+def _to_terminal(arg: cst.Arg) -> bool:
+    keyword = arg.keyword.value if arg.keyword else ""
+    return keyword == "file" and dotted_name(arg.value) in ("sys.stdout", "sys.stderr", "None")
+
+
+def _long_parts(said: Printed) -> list[str]:
+    return [one.value for one in said.pieces if isinstance(one, Text)]
+
+
+def _uses(context: Context, source: SourceFile, expression: str) -> bool:
+    return any(
+        expression in source.module.code_for_node(function) for function in context.functions
+    )

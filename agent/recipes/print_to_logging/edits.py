@@ -1,0 +1,348 @@
+"""Make the edits that settled parameters ask for; pure. Untouched lines stay, to the byte."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import libcst as cst
+
+from agent.errors import EditFailed
+from agent.recipes.add_field import imports
+from agent.recipes.add_field.source import SourceFile
+from agent.recipes.print_to_logging import calls, notes, pieces, printed, scoping, wording
+from agent.recipes.print_to_logging.calls import Call
+from agent.recipes.print_to_logging.parameters import Conversion, FileWork, NewLogger, Parameters
+from agent.recipes.print_to_logging.pieces import Piece, Taker, Text, Value
+from agent.recipes.recipe import Edits
+from repo_config.tree import Tree
+
+
+def make(tree: Tree, parameters: Parameters) -> Edits:
+    """Edit every file that was settled on.
+
+    Raises:
+        EditFailed: A call is not where it was when the ticket was settled.
+    """
+    files: dict[str, bytes] = {}
+    for work in parameters.files:
+        files[work.path] = _File(work, tree.read(work.path), parameters).result()
+    return Edits(files=dict(sorted(files.items())), notes=notes.written(parameters))
+
+
+class _File:
+    """One file while it is edited."""
+
+    def __init__(self, work: FileWork, content: bytes, parameters: Parameters) -> None:
+        self._work = work
+        self._parameters = parameters
+        self._source = SourceFile(work.path, content)
+        self._tree = ast.parse(content)
+        self._own = scoping.bound(self._tree)
+        self._taker = Taker(self._source, self._own)
+        self._calls = {self._place(call): call for call in calls.find(self._source).calls}
+
+    def _place(self, call: Call) -> tuple[int, int]:
+        start = self._source.start(call.node)
+        return self._source.line(call.node), start - self._source.line_start(start)
+
+    def result(self) -> bytes:
+        """The file with all edits made."""
+        emptied = self._emptied()
+        if self._work.new_logger:
+            # Before the calls: of edits at one place the first one noted comes first.
+            self._add_logger(self._work.new_logger)
+        for conversion in self._work.conversions:
+            call = self._calls.get((conversion.line, conversion.column))
+            if call is None:
+                raise EditFailed(
+                    f"{self._work.path}:{conversion.line}: there is no call to edit any more."
+                )
+            if conversion.action == "remove":
+                self._remove(call, emptied)
+            else:
+                self._log(call, conversion)
+        made = self._without_unused(self._source.result())
+        try:
+            ast.parse(made)
+        except SyntaxError as problem:
+            raise EditFailed(
+                f"{self._work.path}:{problem.lineno} would not be Python any more: {problem.msg}"
+            ) from problem
+        return made
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def _log(self, call: Call, conversion: Conversion) -> None:
+        node, source = call.node, self._source
+        head = f"{conversion.logger}.{conversion.level}"
+        start, end = source.start(node), source.end(node)
+        if conversion.message:
+            said: tuple[Piece, ...] = (Text(conversion.message),)
+            whole = None
+        else:
+            found = printed.read(node, self._taker, self._own)
+            said, whole = found.pieces, found.whole
+        if whole is not None and not conversion.traceback and len(node.args) == 1:
+            if self._fits(call, head):
+                source.replace(start, source.end(node.func), head)
+                return
+        if conversion.level == "exception" or conversion.traceback:
+            said = _without_traceback(said)
+        if not any(isinstance(one, Value) or one != Text("") for one in said):
+            said = (Text(f"Exception in {call.context.described()}"),)
+        message, rest = wording.arguments(said, conversion.library, source)
+        if conversion.traceback:
+            rest.append("exc_info=True")
+        indent = source.indent_at(start)
+        if source.text[source.line_start(start) : start].strip():
+            indent += "    "
+        code = wording.wrapped(
+            head,
+            message,
+            rest,
+            indent=indent,
+            width=self._width(start, end),
+            one_per_line=self._parameters.one_per_line,
+        )
+        source.replace(start, end, code)
+
+    def _fits(self, call: Call, head: str) -> bool:
+        """Whether the first line is not too long with another name before the bracket."""
+        source, node = self._source, call.node
+        start = source.start(node)
+        longer = len(head) - len("print")
+        first = source.line_start(start), source.line_end(start)
+        length = len(source.text[slice(*first)])
+        return length + longer <= self._width(start, source.end(node))
+
+    def _width(self, start: int, end: int) -> int:
+        """How long a line may be; lines that were too long before may stay so."""
+        source = self._source
+        text = source.text[source.line_start(start) : source.line_end(end)]
+        longest = max((len(line) for line in text.splitlines()), default=0)
+        width = self._parameters.width
+        return width if longest <= width else 10_000
+
+    def _remove(self, call: Call, emptied: set[int]) -> None:
+        """Take a statement out; where a block would be empty without it, `pass` stands in."""
+        source = self._source
+        start, end = source.start(call.node), source.end(call.node)
+        line_start, line_end = source.line_start(start), source.line_end(end)
+        before, after = source.text[line_start:start], source.text[end:line_end]
+        alone = not before.strip() and not after.strip()
+        if not alone or id(call.block) in emptied:
+            source.replace(start, end, "pass")
+        else:
+            source.replace(line_start, source.next_line(end), "")
+
+    def _emptied(self) -> set[int]:
+        """Blocks of which nothing would be left, by identity."""
+        removed: dict[int, int] = {}
+        sizes: dict[int, int] = {}
+        for conversion in self._work.conversions:
+            call = self._calls.get((conversion.line, conversion.column))
+            if call is not None and conversion.action == "remove":
+                removed[id(call.block)] = removed.get(id(call.block), 0) + 1
+                sizes[id(call.block)] = len(call.block)
+        return {block for block, count in removed.items() if count >= sizes[block]}
+
+    # --- logger and imports -------------------------------------------------------------------
+
+    def _add_logger(self, new: NewLogger) -> None:
+        source = self._source
+        if new.module:
+            self._import_logger(new)
+            return
+        library = new.library
+        bound = _imported_as(self._tree, library)
+        name = bound or library
+        if not bound and library in self._own:
+            name = f"_{library}"
+        making = "getLogger" if library == "logging" else "get_logger"
+        line = f"{new.name} = {name}.{making}(__name__)"
+        end = scoping.import_end(self._tree)
+        if end == 0:
+            self._first_lines([] if bound else [_import_line(library, name)], line)
+            return
+        if not bound:
+            if name == library:
+                imports.add_imports(source, [(library, None)], self._parameters.width)
+            else:
+                at = self._line_offset(end)
+                source.insert_lines(at, [_import_line(library, name)])
+        at = self._line_offset(end)
+        source.insert_lines(at, ["", line, *self._blank_after(at)])
+
+    def _line_offset(self, line: int) -> int:
+        """Where the line after a line begins."""
+        offset = 0
+        for _ in range(line):
+            offset = self._source.next_line(offset)
+        return offset
+
+    def _blank_after(self, offset: int) -> list[str]:
+        """Blank lines to be put in so that what follows stands apart."""
+        text = self._source.text[offset:]
+        first = text.split("\n", 1)[0].strip()
+        if not text.strip() or not first:
+            return []
+        return ["", ""] if re.match(r"(?:async\s+def|def|class|@)\b|@", first) else [""]
+
+    def _first_lines(self, imported: list[str], line: str) -> None:
+        """Import and logger in a file that imports nothing at its head."""
+        source = self._source
+        body = list(source.module.body)
+        first = body[0] if body else None
+        docstring = (
+            isinstance(first, cst.SimpleStatementLine)
+            and isinstance(first.body[0], cst.Expr)
+            and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
+        )
+        lines = [*imported, *([""] if imported else []), line]
+        if docstring and first is not None:
+            at = source.next_line(source.end(first))
+            source.insert_lines(at, ["", *lines, *self._blank_after(at)])
+        elif first is not None:
+            start = source.start(first)
+            for leading in reversed(getattr(first, "leading_lines", ())):
+                if leading.comment is None:
+                    break
+                start = source.line_start(source.line_start(start) - 1)
+            at = source.line_start(start)
+            source.insert_lines(at, [*lines, *self._blank_after(at)])
+
+    def _import_logger(self, new: NewLogger) -> None:
+        """The import of the package's logger, after the last import of its kind."""
+        source = self._source
+        line = f"from {new.module} import {new.name}"
+        end = scoping.import_end(self._tree)
+        if end == 0:
+            self._first_lines([], line)
+            return
+        if not new.module.startswith("."):
+            imports.add_imports(source, [(new.module, new.name)], self._parameters.width)
+            return
+        lines = [
+            node.end_lineno or node.lineno
+            for node in self._tree.body
+            if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= end
+        ]
+        at = self._line_offset(max(lines, default=end))
+        blank = [] if lines else [""]
+        source.insert_lines(at, [*blank, line, *([] if lines else self._blank_after(at))])
+
+    def _without_unused(self, made: bytes) -> bytes:
+        """Without imports of `sys` and `traceback` that nothing needs any more."""
+        after = SourceFile(self._work.path, made)
+        changed = False
+        for module in ("sys", "traceback"):
+            if _mentions(self._tree, module) and not _mentions(ast.parse(made), module):
+                changed |= _drop_import(after, module)
+        for name in ("print_exc", "format_exc", "stderr", "stdout"):
+            if _mentions(self._tree, name) and not _mentions(ast.parse(made), name):
+                changed |= _drop_from(after, name)
+        return after.result() if changed else made
+
+
+def _without_traceback(said: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Without a traceback as text: the logger writes it by itself."""
+    kept = [
+        one
+        for one in said
+        if not (isinstance(one, Value) and re.fullmatch(r"(?:\w+\.)?format_exc\(\)", one.code))
+    ]
+    if len(kept) == len(said):
+        return said
+    while kept and isinstance(kept[-1], Text | pieces.Break):
+        last = kept[-1]
+        text = last.value.rstrip(" \t\n:-\u2013\u2014") if isinstance(last, Text) else ""
+        if isinstance(last, Text) and text:
+            same = last.source == last.value
+            kept[-1] = Text(text, text if same else None, last.quote if same else "")
+            break
+        kept.pop()
+    return tuple(kept)
+
+
+def _imported_as(module: ast.Module, library: str) -> str | None:
+    """The name under which a module is imported at the head of a file."""
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == library or (
+                    alias.name.startswith(f"{library}.") and not alias.asname
+                ):
+                    return alias.asname or library
+    return None
+
+
+def _import_line(library: str, name: str) -> str:
+    return f"import {library}" if name == library else f"import {library} as {name}"
+
+
+def _mentions(module: ast.Module, name: str) -> bool:
+    """Whether code uses a name, or offers it to others in `__all__`."""
+    return any(
+        (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Constant) and node.value == name)
+        for node in ast.walk(module)
+    )
+
+
+def _drop_import(source: SourceFile, name: str) -> bool:
+    for statement in source.module.body:
+        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
+            continue
+        small = statement.body[0]
+        if isinstance(small, cst.Import):
+            aliases = [
+                one
+                for one in small.names
+                if isinstance(one.name, cst.Name) and one.name.value == name and not one.asname
+            ]
+            if aliases:
+                return _drop(source, statement, small, list(small.names), aliases[0])
+    return False
+
+
+def _drop_from(source: SourceFile, name: str) -> bool:
+    for statement in source.module.body:
+        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
+            continue
+        small = statement.body[0]
+        if (
+            isinstance(small, cst.ImportFrom)
+            and isinstance(small.module, cst.Name)
+            and small.module.value in ("traceback", "sys")
+            and not isinstance(small.names, cst.ImportStar)
+        ):
+            aliases = [
+                one
+                for one in small.names
+                if isinstance(one.name, cst.Name) and one.name.value == name and not one.asname
+            ]
+            if aliases:
+                return _drop(source, statement, small, list(small.names), aliases[0])
+    return False
+
+
+def _drop(
+    source: SourceFile,
+    statement: cst.SimpleStatementLine,
+    small: cst.Import | cst.ImportFrom,
+    names: list[cst.ImportAlias],
+    alias: cst.ImportAlias,
+) -> bool:
+    if statement.trailing_whitespace.comment is not None:
+        return False  # the comment may say why it is there
+    if len(names) == 1:
+        start = source.line_start(source.start(statement))
+        source.replace(start, source.next_line(source.end(statement)), "")
+        return True
+    place = names.index(alias)
+    if place + 1 < len(names):
+        source.replace(source.start(alias), source.start(names[place + 1]), "")
+    else:
+        source.replace(source.end(names[place - 1].name), source.end(alias.name), "")
+    return True

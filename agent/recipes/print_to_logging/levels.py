@@ -1,0 +1,88 @@
+"""Choose the level of a message by what it says and where it stands."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes.print_to_logging.calls import Context
+from agent.recipes.print_to_logging.parameters import Level
+
+_PREFIX = re.compile(
+    r"\s*[\[(<*#-]*\s*(?P<level>debug|trace|info|warn|warning|error|critical|fatal)\s*[\])>*]*\s*"
+    r"(?:[:!|\u2013\u2014-]|(?<=[\])>*])\s|$)",
+    re.IGNORECASE,
+)
+_NAMES: dict[str, Level] = {
+    "debug": "debug",
+    "trace": "debug",
+    "info": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+    "critical": "critical",
+    "fatal": "critical",
+}
+#: "0 errors" and "no warnings" are good news.
+_NONE = r"(?<!\bno )(?<!\b0 )(?<!\bzero )(?<!\bwithout )(?<!\bnot )"
+_WARNING = re.compile(rf"(?i){_NONE}\b(?:warn(?:s|ed|ings?)?|deprecat(?:ed|ion|ions|es?))\b")
+_ERROR = re.compile(
+    rf"(?i){_NONE}\b(?:errors?|fail(?:s|ed|ure|ures|ing)?|fatal|could ?n(?:o|['\u2019])t|"
+    r"can(?:no|['\u2019])t|unable to|traceback|uncaught|unhandled)\b"
+)
+_DEBUG = re.compile(r"(?i)\bdebug(?:ging)?\b")
+_GUARD = re.compile(r"(?i)(?:^|_)(?:debug|verbose|verbosity|trace|dbg)(?:$|_)")
+
+
+def explicit(text: str) -> Level | None:
+    """The level that a message begins with, as in `[WARNING] …`."""
+    found = _PREFIX.match(text)
+    return _NAMES[found["level"].lower()] if found else None
+
+
+def choose(
+    start: str, text: str, context: Context, *, to_stderr: bool, prints_exception: bool
+) -> Level:
+    """Choose the level of a message.
+
+    Args:
+        start: The text that it has of its own.
+        text: That, and the sentences that stand within its values.
+        context: What is around it.
+        to_stderr: Whether it was printed to stderr.
+        prints_exception: Whether the exception that is handled is a part of it.
+    """
+    if level := explicit(start):
+        return level
+    if prints_exception:
+        return "exception"
+    if _WARNING.search(text):
+        return "warning"
+    if _ERROR.search(text):
+        return "error"
+    if _DEBUG.search(text) or any(is_guard(test) for test in context.tests):
+        return "debug"
+    return "warning" if to_stderr or context.handler else "info"
+
+
+def is_guard(test: cst.BaseExpression) -> bool:
+    """Whether a condition asks if details are wanted: `debug`, `self.verbose`, `verbosity > 1`."""
+    if isinstance(test, cst.BooleanOperation):
+        sides = (is_guard(test.left), is_guard(test.right))
+        return any(sides) if isinstance(test.operator, cst.And) else all(sides)
+    if isinstance(test, cst.Comparison):
+        compared = test.comparisons[0]
+        asks = isinstance(
+            compared.operator, cst.GreaterThan | cst.GreaterThanEqual | cst.Is | cst.Equal
+        )
+        nothing = dotted_name(compared.comparator) in ("False", "None") or (
+            isinstance(compared.comparator, cst.Integer)
+            and compared.comparator.value == "0"
+            and isinstance(compared.operator, cst.Equal)
+        )
+        return asks and not nothing and is_guard(test.left)
+    if isinstance(test, cst.Call) and not test.args:
+        return is_guard(test.func)
+    return _GUARD.search(dotted_name(test).rpartition(".")[2]) is not None

@@ -1,0 +1,76 @@
+"""What was done and what was left, in words for the pull request."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from agent.recipes.print_to_logging.parameters import LEVELS, FileWork, Left, Level, Parameters
+
+#: So many places are listed one by one; a reader of more would look at none.
+_SHOWN = 60
+_PLACES = 12
+
+
+def written(parameters: Parameters) -> tuple[str, ...]:
+    """The notes: counts by file and level, the loggers, what stays and why."""
+    found = [_of_file(work) for work in parameters.files]
+    levels = Counter(
+        one.level for work in parameters.files for one in work.conversions if one.action == "log"
+    )
+    if len(parameters.files) > 1:
+        found.append(f"In all: {_by_level(levels)}.")
+    if levels["info"] or levels["debug"]:
+        found.append(
+            "Messages of level info and debug show only where the program that uses this code "
+            "configures logging; prints showed always."
+        )
+    return (*found, *left(parameters.left))
+
+
+def _of_file(work: FileWork) -> str:
+    levels = Counter(one.level for one in work.conversions if one.action == "log")
+    said = [f"{work.path}: {_by_level(levels)}" if levels else f"{work.path}:"]
+    removed = [one for one in work.conversions if one.action == "remove"]
+    lines = sum(not one.traceback for one in removed)
+    if lines:
+        said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
+    if merged := len(removed) - lines:
+        said.append(f"{merged} traceback{'s' * (merged != 1)} logged with the message before")
+    new = work.new_logger
+    if new:
+        origin = f"imported from {new.module}" if new.module else f"made with {new.library}"
+        said.append(f"`{new.name}` is {origin}")
+    else:
+        used = sorted({one.logger for one in work.conversions if one.logger})
+        if used:
+            said.append(
+                "logged with " + ", ".join(f"`{name}`" for name in used) + ", as it was there"
+            )
+    return "; ".join(said) + "."
+
+
+def _by_level(levels: Counter[Level]) -> str:
+    counted = [f"{levels[level]} {level}" for level in LEVELS if levels[level]]
+    total = sum(levels[level] for level in LEVELS)
+    return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"
+
+
+def left(stays: tuple[Left, ...]) -> tuple[str, ...]:
+    """What stays, by reason and file; every place is named, up to a number that can be read."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for one in stays:
+        groups.setdefault((one.path, one.reason), []).append(one.line)
+    found: list[str] = []
+    for (path, reason), every in groups.items():
+        lines = list(dict.fromkeys(every))
+        places = f"{path}:{lines[0]}" if lines[0] else path
+        more = [str(line) for line in lines[1:]]
+        if more:
+            shown = ", ".join(more[:_PLACES])
+            rest = len(more) - _PLACES
+            places += f", {shown}" + (f" and {rest} more" if rest > 0 else "")
+        found.append(f"Left alone, {places}: {reason}.")
+    if len(found) > _SHOWN:
+        rest = sum(len(lines) for lines in list(groups.values())[_SHOWN:])
+        found = [*found[:_SHOWN], f"Left alone as well: {rest} more prints of the same kinds."]
+    return tuple(found)

@@ -1,0 +1,388 @@
+"""Take the arguments of a `print` apart: text that is always the same, and values within it.
+
+Knows f-strings, `%`, `.format` and `+`. What has no equivalent that means the same stays whole,
+as one value. The order in which calls are evaluated never changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from agent.recipes.add_field import rendering
+from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes.add_field.source import SourceFile
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text that is always the same."""
+
+    value: str
+    source: str | None = None
+    """As it stands between its quotes, where that can be used again."""
+    quote: str = ""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value within the message."""
+
+    code: str
+    conversion: str = "s"
+    """For `%`: what stands after the percent sign."""
+    name: str = ""
+    """The last part of its name, where it is nothing but a name."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where one string ended and another one began on the next line."""
+
+
+Piece = Text | Value | Break
+
+_PERCENT = re.compile(
+    r"%(?P<key>\([^)]*\))?(?P<spec>[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?)[hlL]?(?P<type>.)",
+    re.DOTALL,
+)
+_NUMBER = re.compile(
+    r"(?P<sign>[+ ]?)(?P<zero>0?)(?P<width>\d*)(?P<precision>\.\d+)?(?P<type>[dxXoeEfFgG])"
+)
+_TEXT = re.compile(r"(?P<align>[<>]?)(?P<width>\d*)(?P<precision>\.\d+)?s?")
+_REUSABLE = frozenset({"", "u", "U", "f", "F"})
+
+
+class Taker:
+    """Takes the arguments of one file's calls apart."""
+
+    def __init__(self, source: SourceFile, own_names: frozenset[str]) -> None:
+        """Look at one file.
+
+        Args:
+            source: The file.
+            own_names: What the file itself gives a meaning to, so that `format` may be another.
+        """
+        self._source = source
+        self._module = source.module
+        self._own = own_names
+        # "%.2f" would turn a Decimal into a float first.
+        self._floats = "Decimal" not in source.text
+
+    def code(self, node: cst.BaseExpression) -> str:
+        """A value's code, as it stands, fit to be an argument among others."""
+        code = self._module.code_for_node(node)
+        bare = isinstance(node, cst.GeneratorExp) and not node.lpar
+        return f"({code.strip()})" if bare else code.strip()
+
+    def value(self, node: cst.BaseExpression, conversion: str = "s") -> Value:
+        """A value as a whole."""
+        name = dotted_name(node).rpartition(".")[2] if not getattr(node, "lpar", ()) else ""
+        return Value(self.code(node), conversion, name)
+
+    def take(self, node: cst.BaseExpression) -> list[Piece]:
+        """Take one argument apart."""
+        if isinstance(node, cst.SimpleString | cst.FormattedString | cst.ConcatenatedString):
+            return self._string(node)
+        if isinstance(node, cst.BinaryOperation):
+            if isinstance(node.operator, cst.Modulo):
+                return self._percent(node)
+            if isinstance(node.operator, cst.Add):
+                return self._sum(node)
+        if isinstance(node, cst.Call):
+            return self._call(node)
+        return [self.value(node)]
+
+    # --- strings ------------------------------------------------------------------------------
+
+    def _string(self, node: cst.BaseExpression) -> list[Piece]:
+        if isinstance(node, cst.ConcatenatedString):
+            if isinstance(node.evaluated_value, bytes):
+                return [self.value(node)]
+            gap = self._module.code_for_node(node.whitespace_between)
+            between: list[Piece] = [Break()] if "\n" in gap or "\r" in gap else []
+            return [*self._string(node.left), *between, *self._string(node.right)]
+        if isinstance(node, cst.SimpleString):
+            text = _plain(node)
+            return [self.value(node)] if text is None else [text]
+        if isinstance(node, cst.FormattedString):
+            return self._formatted(node)
+        return [self.value(node)]
+
+    def _formatted(self, node: cst.FormattedString) -> list[Piece]:
+        found: list[Piece] = []
+        prefix = node.prefix
+        for part in node.parts:
+            if isinstance(part, cst.FormattedStringText):
+                text = _decoded(part.value, prefix, node.quote)
+                if text is None:
+                    return [self.value(node)]
+                found.append(text)
+            elif isinstance(part, cst.FormattedStringExpression):
+                pieces = self._expression(part)
+                if pieces is None:
+                    return [self.value(node)]
+                found += pieces
+        return found
+
+    def _expression(self, part: cst.FormattedStringExpression) -> list[Piece] | None:
+        before: list[Piece] = []
+        conversion = part.conversion
+        if part.equal:
+            code = self._module.code_for_node
+            written = (
+                code(part.whitespace_before_expression)
+                + code(part.expression)
+                + code(part.equal.whitespace_before)
+                + "="
+                + code(part.equal.whitespace_after)
+            )
+            before.append(Text(written))
+            if conversion is None and part.format_spec is None:
+                conversion = "r"
+        spec = ""
+        for one in part.format_spec or ():
+            if not isinstance(one, cst.FormattedStringText) or "\\" in one.value:
+                return None
+            spec += one.value
+        inner = self.value(part.expression)
+        if "'''" not in inner.code and '"""' not in inner.code:
+            # Inside the f-string they had to be other quotes than those of the file.
+            inner = replace(inner, code=rendering.quoted(inner.code, self._source))
+        value = self._with_spec(inner, conversion, spec)
+        return None if value is None else [*before, value]
+
+    def _with_spec(self, value: Value, conversion: str | None, spec: str) -> Value | None:
+        """A value with its format; None where nothing but the string as it is says the same."""
+        if not spec:
+            return Value(value.code, conversion or "s", value.name)
+        if conversion:
+            found = _TEXT.fullmatch(spec)
+            if found:
+                # As texts are: to the left, unless it says otherwise.
+                minus = "-" if found["width"] and found["align"] != ">" else ""
+                if not (found["width"].startswith("0") and found["width"]):
+                    layout = f"{minus}{found['width']}{found['precision'] or ''}"
+                    return Value(value.code, f"{layout}{conversion}")
+            return None
+        number = _NUMBER.fullmatch(spec)
+        if number and (self._floats or number["type"] in "dxXo"):
+            whole = number["type"] in "dxXo"
+            if not (whole and number["precision"]):
+                return Value(value.code, spec)
+        if "format" in self._own or '"' in spec or "'" in spec or "{" in spec:
+            return None
+        return Value(f"format({value.code}, {self._source.quote}{spec}{self._source.quote})")
+
+    # --- operators ----------------------------------------------------------------------------
+
+    def _sum(self, node: cst.BinaryOperation) -> list[Piece]:
+        parts = _addends(node)
+        if not any(_is_text(part) for part in parts):
+            return [self.value(node)]
+        found: list[Piece] = []
+        for part in parts:
+            found += self.take(part)
+        return found
+
+    def _call(self, node: cst.Call) -> list[Piece]:
+        """`str(x)` and `repr(x)` are the value itself; `"…".format(…)` is taken apart."""
+        plain = len(node.args) == 1 and not node.args[0].keyword and not node.args[0].star
+        name = node.func.value if isinstance(node.func, cst.Name) else ""
+        if plain and name in ("str", "repr") and name not in self._own:
+            inner = node.args[0].value
+            if not isinstance(inner, cst.GeneratorExp):
+                return [self.value(inner, "s" if name == "str" else "r")]
+        if (
+            isinstance(node.func, cst.Attribute)
+            and node.func.attr.value == "format"
+            and (taken := self._format(node.func.value, node)) is not None
+        ):
+            return taken
+        return [self.value(node)]
+
+    def _percent(self, node: cst.BinaryOperation) -> list[Piece]:
+        pieces = self._string(node.left) if _is_text(node.left) else []
+        if not pieces or not all(isinstance(one, Text | Break) for one in pieces):
+            return [self.value(node)]
+        right = node.right
+        given: list[cst.BaseExpression] = [right]
+        if isinstance(right, cst.Tuple):
+            if any(isinstance(one, cst.StarredElement) for one in right.elements):
+                return [self.value(node)]
+            given = [one.value for one in right.elements]
+        elif isinstance(right, cst.Dict | cst.DictComp):
+            return [self.value(node)]
+        found: list[Piece] = []
+        rest = list(given)
+        for piece in pieces:
+            if not isinstance(piece, Text):
+                found.append(piece)
+                continue
+            taken = self._percent_text(piece, rest)
+            if taken is None:
+                return [self.value(node)]
+            found += taken
+        return [self.value(node)] if rest else found
+
+    def _percent_text(self, piece: Text, rest: list[cst.BaseExpression]) -> list[Piece] | None:
+        found: list[Piece] = []
+        at = 0
+        text = piece.value
+        same = piece.source == text
+        while True:
+            place = text.find("%", at)
+            if place < 0:
+                found += _cut(piece, text[at:], same=same)
+                return found
+            spec = _PERCENT.match(text, place)
+            if spec is None or spec["key"] is not None or "*" in spec["spec"]:
+                return None
+            found += _cut(piece, text[at:place], same=same)
+            at = spec.end()
+            if spec["type"] == "%":
+                if spec[0] != "%%":
+                    return None
+                found.append(Text("%"))
+                continue
+            if not rest or spec["type"] not in "diouxXeEfFgGcrsa":
+                return None
+            conversion = spec["spec"] + spec["type"]
+            found.append(self.value(rest.pop(0), conversion))
+
+    def _format(self, template: cst.BaseExpression, call: cst.Call) -> list[Piece] | None:
+        pieces = self._string(template) if _is_text(template) else []
+        if not pieces or not all(isinstance(one, Text | Break) for one in pieces):
+            return None
+        if any(arg.star for arg in call.args):
+            return None
+        given: dict[str, cst.BaseExpression] = {}
+        for number, arg in enumerate(call.args):
+            given[arg.keyword.value if arg.keyword else str(number)] = arg.value
+        used: list[str] = []
+        found: list[Piece] = []
+        for piece in pieces:
+            if isinstance(piece, Text):
+                taken = self._format_text(piece, given, used)
+                if taken is None:
+                    return None
+                found += taken
+            else:
+                found.append(piece)
+        return found if self._same_order(given, used) else None
+
+    def _format_text(
+        self, piece: Text, given: dict[str, cst.BaseExpression], used: list[str]
+    ) -> list[Piece] | None:
+        found: list[Piece] = []
+        same = piece.source == piece.value
+        try:
+            fields = list(string.Formatter().parse(piece.value))
+        except ValueError:
+            return None
+        for text, name, spec, conversion in fields:
+            found += _cut(piece, text, same=same)
+            if name is None:
+                continue
+            head = re.match(r"\w*", name)
+            key = head[0] if head else ""
+            key = key or str(sum(one.isdigit() for one in used))
+            if key not in given or "{" in (spec or ""):
+                return None
+            used.append(key)
+            node = given[key]
+            value = self.value(node)
+            path = name[len(head[0]) if head else 0 :]
+            if path:
+                reached = _reached(value.code, path) if dotted_name(node) else None
+                if reached is None:
+                    return None
+                value = Value(reached)
+            formatted = self._with_spec(value, conversion, spec or "")
+            if formatted is None:
+                return None
+            found.append(formatted)
+        return found
+
+    def _same_order(self, given: dict[str, cst.BaseExpression], used: list[str]) -> bool:
+        """Whether every argument is evaluated once, in its turn; names may come as they like."""
+        if all(_is_still(node) for node in given.values()):
+            return True
+        return used == list(given)
+
+
+def _plain(node: cst.SimpleString) -> Text | None:
+    """The text of a string; None for bytes."""
+    value = node.evaluated_value
+    if not isinstance(value, str):
+        return None
+    # Of three quotes or raw, it would not stand in another string as it is.
+    reusable = node.prefix in _REUSABLE and len(node.quote) == 1
+    return Text(value, node.raw_value if reusable else None, node.quote if reusable else "")
+
+
+def _decoded(source: str, prefix: str, quote: str) -> Text | None:
+    """The text of a part of an f-string."""
+    single = source.replace("{{", "{").replace("}}", "}")
+    marks = "".join(letter for letter in prefix.lower() if letter == "r")
+    try:
+        value = ast.literal_eval(f"{marks}{quote}{single}{quote}")
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(value, str):
+        return None
+    reusable = not marks and len(quote) == 1
+    return Text(value, single if reusable else None, quote if reusable else "")
+
+
+def _cut(piece: Text, text: str, *, same: bool) -> list[Piece]:
+    """A part of a text."""
+    if not text:
+        return []
+    whole = text == piece.value
+    if whole:
+        return [piece]
+    return [Text(text, text if same else None, piece.quote if same else "")]
+
+
+def _is_text(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.BinaryOperation):
+        return isinstance(node.operator, cst.Modulo) and _is_text(node.left)
+    if isinstance(node, cst.SimpleString):
+        return isinstance(node.evaluated_value, str)
+    return isinstance(node, cst.FormattedString) or (
+        isinstance(node, cst.ConcatenatedString) and not isinstance(node.evaluated_value, bytes)
+    )
+
+
+def _addends(node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """The parts of `a + b + c`."""
+    found: list[cst.BaseExpression] = []
+    while isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add):
+        found.append(node.right)
+        node = node.left
+    return [node, *reversed(found)]
+
+
+def _is_still(node: cst.BaseExpression) -> bool:
+    """Whether it does not matter when a value is evaluated, or how often."""
+    return bool(dotted_name(node)) or isinstance(node, cst.SimpleString | cst.Integer | cst.Float)
+
+
+def _reached(code: str, path: str) -> str | None:
+    """`.attribute` and `[key]` of a format field as Python."""
+    for found in re.finditer(
+        r"\.(?P<attribute>[A-Za-z_]\w*)|\[(?P<key>[^\]]+)\]|(?P<rest>.)", path
+    ):
+        if found["rest"]:
+            return None
+        if found["attribute"]:
+            code += found[0]
+        else:
+            key = found["key"]
+            code += f"[{key}]" if key.isdigit() else f"[{key!r}]"
+    return code

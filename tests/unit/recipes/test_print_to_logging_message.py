@@ -1,0 +1,264 @@
+"""What is printed and what is logged say the same; the arguments are lazy."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import logging
+from contextlib import redirect_stdout
+from decimal import Decimal
+
+import pytest
+
+from repo_config.schema import RepoConfig
+from tests.unit.recipes.print_trees import HEAD, edited, function, line, lines, module, settle
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('print("plain")', 'logger.info("plain")'),
+        ("print('100% sure')", "logger.info('100% sure')"),
+        ('print(f"x is {x}")', 'logger.info("x is %s", x)'),
+        ('print(f"{x}% of {y!r}, {{kept}}")', 'logger.info("%s%% of %r, {kept}", x, y)'),
+        ('print(f"{x=}")', 'logger.info("x=%r", x)'),
+        ('print(f"{x = !s}")', 'logger.info("x = %s", x)'),
+        ('print(f"{x!a}")', 'logger.info("%a", x)'),
+        ('print(f"{x:.2f} {y:05d} {y:x}")', 'logger.info("%.2f %05d %x", x, y, y)'),
+        ('print(f"{x:>10}")', 'logger.info("%s", format(x, ">10"))'),
+        ('print(f"{x!s:>10} {x!r:<5} {x!s:5.3}")', 'logger.info("%10s %-5r %-5.3s", x, x, x)'),
+        ('print(f"{x:,} {y:%H:%M}")', 'logger.info("%s %s", format(x, ","), format(y, "%H:%M"))'),
+        ('print(f"{x:{y}}")', 'logger.info("%s", f"{x:{y}}")'),
+        ("print(f\"{x['a']}\")", 'logger.info("%s", x["a"])'),
+        ('print("a", x, "b", y)', 'logger.info("a %s b %s", x, y)'),
+        ('print("a", x, sep="")', 'logger.info("a%s", x)'),
+        ('print("a", x, sep=": ", end="!\\n")', 'logger.info("a: %s!", x)'),
+        ('print("a %s of %5.1f%%" % (x, y))', 'logger.info("a %s of %5.1f%%", x, y)'),
+        ('print("a %s" % x)', 'logger.info("a %s", x)'),
+        ('print("%(a)s" % x)', 'logger.info("%s", "%(a)s" % x)'),
+        ('print("%s %s" % x)', 'logger.info("%s", "%s %s" % x)'),
+        ('print("%*d" % (x, y))', 'logger.info("%s", "%*d" % (x, y))'),
+        ('print("{} of {!r}".format(x, y))', 'logger.info("%s of %r", x, y)'),
+        ('print("{1} {0} {1}".format(x, y))', 'logger.info("%s %s %s", y, x, y)'),
+        ('print("{a.b} {0[k]}".format(x, a=y))', "logger.info(\"%s %s\", y.b, x['k'])"),
+        ('print("{}".format(*x))', 'logger.info("%s", "{}".format(*x))'),
+        ('print("{1} {0}".format(x(), y()))', 'logger.info("%s", "{1} {0}".format(x(), y()))'),
+        ('print("a" + str(x) + "b" + y)', 'logger.info("a%sb%s", x, y)'),
+        ("print(x + y)", 'logger.info("%s", x + y)'),
+        ("print(x)", 'logger.info("%s", x)'),
+        ("print(repr(x))", 'logger.info("%r", x)'),
+        ("print(*x)", 'logger.info("%s", " ".join(map(str, x)))'),
+        ('print("all", *x, sep="\\n")', 'logger.info("all\\n%s", "\\n".join(map(str, x)))'),
+        ("print(one for one in x)", 'logger.info("%s", (one for one in x))'),
+        ('print("\\n\\nspaced\\n")', 'logger.info("spaced")'),
+        ("print(b'raw', r'\\d', x)", "logger.info('%s \\\\d %s', b'raw', x)"),
+        ("print('\\u2713 done', x)", "logger.info('\\u2713 done %s', x)"),
+        ('print("loaded", flush=True)', 'logger.info("loaded")'),
+        ('print("a", file=None)', 'logger.info("a")'),
+        ('print("a"); x = 1', 'logger.info("a"); x = 1'),
+        ('print("a", x)  # why', 'logger.info("a %s", x)  # why'),
+        ("print((yield))", 'logger.info("%s", (yield))'),
+        ("print(x := y)", 'logger.info("%s", x := y)'),
+    ],
+)
+def test_the_message_is_lazy(before, after):
+    assert line(before) == after
+
+
+SAMPLES = [
+    'print("plain")',
+    'print("100% sure")',
+    'print(f"{x} {x!r} {x=} 5% {{}}")',
+    'print("a", x, y, sep="%s")',
+    'print("%s and %d%%" % (x, y))',
+    'print("%5.1f|%-8s|%x" % (y, x, y))',
+    'print("{0} {1!r} {0:>8}".format(x, y))',
+    'print("{} {{}} 7%".format(x), y)',
+    'print("a" + x + "%d")',
+    'print(f"{y:08.3f} {y:,} {x:^9} {x!r:>9} {x!s:.2} {y:e}")',
+    'print(f"{when:%Y-%m-%d 100%%}", when)',
+    'print(f"{price:.2f} {price}")',
+    'print("a\\tb\\\\c \\x41 \\N{BULLET}", x)',
+    'print("quote \\"d\\" and \'s\'", x, \'other "d"\')',
+    "print(f'{names[0]} {names[-1]!r}', *names)",
+    'print(*names, sep="-")',
+    'print("one", "two %s", "three", sep=", ")',
+    'print(f"""three\n{x} lines\n5%""")',
+]
+
+
+@pytest.mark.parametrize("code", SAMPLES)
+def test_what_is_logged_is_what_was_printed(code, caplog):
+    values = {
+        "x": "word",
+        "y": 1234,
+        "when": dt.datetime(2024, 2, 29, 12, 30),
+        "price": Decimal("2.675"),
+        "names": ["Ada", "Grace"],
+    }
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(code, dict(values))
+    source = f"from decimal import Decimal\n\n\ndef count(x, y, when, price, names):\n    {code}\n"
+    made = edited(module(source))["shop/stock.py"].decode()
+    space: dict = {"__name__": "shop.stock"}
+    exec(made, space)
+    with caplog.at_level(logging.DEBUG):
+        space["count"](**values)
+    assert [record.getMessage() for record in caplog.records] == [printed.getvalue()[:-1]]
+
+
+def test_a_float_format_of_what_may_be_decimal_is_not_left_to_percent():
+    made = edited(module("from decimal import Decimal\n\n\ndef f(x):\n    print(f'{x:.2f}')\n"))
+    assert b"logger.info('%s', format(x, '.2f'))" in made["shop/stock.py"]
+
+
+def test_an_own_format_is_not_taken_for_pythons():
+    code = "def format(x):\n    return 1\n\n\ndef f(x):\n    print(f'{x:>10}')\n"
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert "logger.info('%s', f'{x:>10}')" in made
+
+
+def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
+    code = """def f(seen):
+    def note(x):
+        seen.append(x)
+        return x
+
+    print("a", note(1), f"{note(2)} {note(3):>4}", "%s" % note(4), "{} {}".format(note(5), note(6)))
+"""
+    space: dict = {"__name__": "shop.stock"}
+    exec(edited(module(code))["shop/stock.py"], space)
+    seen: list[int] = []
+    logging.getLogger("shop.stock").setLevel(logging.CRITICAL)
+    try:
+        space["f"](seen)
+    finally:
+        logging.getLogger("shop.stock").setLevel(logging.NOTSET)
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+# --- layout -----------------------------------------------------------------------------------
+
+
+def test_a_message_that_is_too_long_is_broken_as_black_would():
+    name = "a_rather_long_name_of_a_variable"
+    other = "another_name_that_is_long"
+    assert lines(f'print("loaded everything from", {name}, "to", x.somewhere)') == [
+        "logger.info(",
+        f'    "loaded everything from %s to %s", {name}, x.somewhere',
+        ")",
+    ]
+    code = ["print(", f'    "loaded", {name}, "from",', f'    {other}, "at", x.some_time', ")"]
+    assert lines(*code) == [
+        "logger.info(",
+        '    "loaded %s from %s at %s",',
+        f"    {name},",
+        f"    {other},",
+        "    x.some_time,",
+        ")",
+    ]
+
+
+def test_a_text_that_was_written_in_parts_stays_in_parts():
+    first = "the first part of a message that is as long as a line of this file may be"
+    made = lines("print(", f'    "{first} "', '    f"second {x}"', ")")
+    assert made == ["logger.info(", f'    "{first} "', '    "second %s",', "    x,", ")"]
+
+
+def test_a_call_over_several_lines_that_fits_is_joined():
+    assert lines(
+        "print(", '    "loaded",', "    max(", "        x,", "        y,", "    ),", ")"
+    ) == ['logger.info("loaded %s", max(x, y))']
+
+
+def test_a_literal_over_several_lines_keeps_its_lines():
+    code = 'def f():\n    print("""one\ntwo""")\n'
+    assert edited(module(code))["shop/stock.py"].decode() == HEAD + code.replace(
+        "print", "logger.info"
+    )
+
+
+def test_a_line_that_was_too_long_may_stay_so():
+    text = "x" * 120
+    assert line(f'print("{text}", x)') == f'logger.info("{text} %s", x)'
+
+
+def test_comments_between_arguments_are_not_lost():
+    settled = settle(function("print('kept', x)", "print('a',  # why", "    x)"))
+    assert [one.reason for one in settled.left] == ["comments stand between its arguments"]
+
+
+# --- other lines ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "\n"])
+@pytest.mark.parametrize("indent", ["  ", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_other_bytes_stay_as_they_are(end, last, indent, encoding):
+    before = [
+        "# -*- coding: latin-1 -*-" if encoding == "latin-1" else "# other",
+        '"""Ström."""',
+        "import os",
+        "",
+        "x = [ 1,2 ]   ",
+        "def f( x ):",
+        f'{indent}print("größe", x)',
+        f"{indent}return os . sep",
+    ]
+    after = [
+        *before[:2],
+        "import logging",
+        before[2],
+        "",
+        "logger = logging.getLogger(__name__)",
+        *before[3:6],
+        f'{indent}logger.info("größe %s", x)',
+        before[7],
+    ]
+    content = (end.join(before) + last.replace("\n", end)).encode(encoding)
+    made = edited(module(content))["shop/stock.py"]
+    assert made == (end.join(after) + last.replace("\n", end)).encode(encoding)
+
+
+def test_what_is_said_in_a_text_of_another_encoding_is_escaped():
+    code = "# coding: ascii\ndef f(x):\n    print('\\u2713', x, \"it's\")\n"
+    made = edited(module(code.encode()))["shop/stock.py"]
+    assert b"logger.info('\\u2713 %s it\\'s', x)" in made
+
+
+# --- structlog and loguru ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('print("plain")', 'logger.info("plain")'),
+        ('print(f"loaded: {x}")', 'logger.info("loaded", x=x)'),
+        ('print("rows", x, y)', 'logger.info("rows", x=x, y=y)'),
+        ('print(f"done, x={x}, size={y.size}")', 'logger.info("done", x=x, size=y.size)'),
+        ('print(f"done, y={y.size} x")', 'logger.info("done, y=%s x", y.size)'),
+        ('print(f"{x} of {y} rows")', 'logger.info("%s of %s rows", x, y)'),
+        ('print(f"took {x:.1f}")', 'logger.info("took %.1f", x)'),
+        ('print("sum", x + y)', 'logger.info("sum %s", x + y)'),
+        ('print("event", y.event)', 'logger.info("event %s", y.event)'),
+    ],
+)
+def test_structlog_gets_an_event_with_names_where_that_is_sensible(before, after):
+    assert line(before, RepoConfig(logging="structlog")) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("print('{}')", "logger.info('{}')"),
+        ("print('{}', x)", "logger.info('{{}} {}', x)"),
+        ("print(f'{x!r} 5%')", "logger.info('{!r} 5%', x)"),
+        ("print(f'{x:.1f}')", "logger.info(\"{}\", '%.1f' % (x,))"),
+    ],
+)
+def test_loguru_gets_braces(before, after):
+    code = f"from loguru import logger\n\n\ndef f(x):\n    {before}\n"
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert made.splitlines()[-1].strip() == after

@@ -1,0 +1,803 @@
+"""Levels by context, the logger that is used, what stays, and what is asked."""
+
+from __future__ import annotations
+
+import ast
+import time
+
+import pytest
+
+from agent.recipes import registry
+from agent.recipes.print_to_logging import request
+from repo_config.schema import RepoConfig
+from tests.unit.recipes.print_trees import (
+    ASKS,
+    HEAD,
+    RECIPE,
+    edited,
+    function,
+    left,
+    levels,
+    module,
+    questions,
+    refused,
+    settle,
+    ticket,
+)
+from tests.unit.recipes.trees import DictTree
+
+# --- levels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [
+        ('print("loaded", x)', "info"),
+        ('print("Error: no such row", x)', "error"),
+        ('print(f"failed to load {x}")', "error"),
+        ('print("could not load", x)', "error"),
+        ('print("0 errors, no warnings")', "info"),
+        ('print("finished without errors")', "info"),
+        ('print("terror of the mirrors")', "info"),
+        ('print("Warning: low stock")', "warning"),
+        ('print("this is deprecated")', "warning"),
+        ('print("[DEBUG] x", x)', "debug"),
+        ('print("INFO: failed 0 times")', "info"),
+        ('print("CRITICAL - out of stock")', "critical"),
+        ('print("debugging", x)', "debug"),
+        ('import sys; print("x", file=sys.stderr)', "warning"),
+        ('import sys; print("error", file=sys.stderr)', "error"),
+    ],
+)
+def test_the_level_follows_what_is_said(code, level):
+    assert levels(function(code)) == [level]
+
+
+@pytest.mark.parametrize(
+    ("guard", "level"),
+    [
+        ("if debug:", "debug"),
+        ("if self.verbose:", "debug"),
+        ("if x and settings.DEBUG:", "debug"),
+        ("if verbosity > 1:", "debug"),
+        ("if is_verbose():", "debug"),
+        ("if debug or x:", "info"),
+        ("if not debug:", "info"),
+        ("if verbosity < 1:", "info"),
+        ("if verbose == 0:", "info"),
+        ("if debugger_is_here:", "info"),
+        ("if x:", "info"),
+    ],
+)
+def test_what_only_shows_on_demand_is_debug(guard, level):
+    assert levels(function(guard, '    print("x is", x)')) == [level]
+
+
+def test_the_other_branch_of_a_guard_is_not_on_demand():
+    assert levels(function("if debug:", "    x = 1", "else:", "    print(x)")) == ["info"]
+
+
+HANDLERS = """import traceback
+
+
+def f(x):
+    try:
+        x()
+    except KeyError as e:
+        print("no such key", e)
+    except OSError as e:
+        print(f"cannot read {x}: {e!r}")
+    except ValueError as e:
+        print("using the default")
+    except TypeError as e:
+        print("error", e.code)
+    except IndexError:
+        print("Warning: short")
+        traceback.print_exc()
+    except AttributeError:
+        traceback.print_exc()
+    except NameError:
+        print("in f:", traceback.format_exc())
+    except RuntimeError:
+        print("-" * 60)
+        print("gave up on", x)
+        print("-" * 60)
+        traceback.print_exc()
+        print("-" * 60)
+    except LookupError as e:
+        def later():
+            print("later", e)
+        later()
+"""
+
+
+def test_in_a_handler_the_traceback_goes_where_it_was_printed():
+    made = edited(module(HANDLERS))["shop/stock.py"].decode()
+    assert (
+        made
+        == """import logging
+
+logger = logging.getLogger(__name__)
+
+
+def f(x):
+    try:
+        x()
+    except KeyError as e:
+        logger.exception("no such key %s", e)
+    except OSError as e:
+        logger.exception("cannot read %s: %r", x, e)
+    except ValueError as e:
+        logger.warning("using the default")
+    except TypeError as e:
+        logger.error("error %s", e.code)
+    except IndexError:
+        logger.exception("Warning: short")
+    except AttributeError:
+        logger.exception("Exception in f")
+    except NameError:
+        logger.exception("in f")
+    except RuntimeError:
+        logger.exception("gave up on %s", x)
+    except LookupError as e:
+        def later():
+            logger.info("later %s", e)
+        later()
+"""
+    )
+
+
+def test_the_level_of_the_ticket_holds_for_all():
+    made = edited(module(HANDLERS), f"{ASKS} Use level debug.")["shop/stock.py"].decode()
+    assert 'logger.debug("Warning: short", exc_info=True)' in made
+    assert 'logger.debug("Exception in f", exc_info=True)' in made
+    assert 'logger.debug("in f: %s", traceback.format_exc())' in made
+    assert "logger.exception" not in made
+    assert "import traceback" in made
+
+
+def test_at_level_error_a_traceback_is_what_exception_is_for():
+    made = edited(module(HANDLERS), f"{ASKS} Use level error.")["shop/stock.py"].decode()
+    assert 'logger.exception("Warning: short")' in made
+    assert 'logger.exception("Exception in f")' in made
+    assert 'logger.error("no such key %s", e)' in made
+    assert "exc_info" not in made
+
+
+def test_a_traceback_outside_of_a_handler_stays():
+    code = "import traceback\n\n\ndef f():\n    traceback.print_exc()\n"
+    assert left(module(code)) == {
+        "shop/stock.py:5": "it is in no `except`, so there is no traceback that a logger would find"
+    }
+
+
+# --- the logger -------------------------------------------------------------------------------
+
+USE = "\n\ndef f(x):\n    print('hi', x)\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "others", "call", "added"),
+    [
+        ("import logging\n\nLOG = logging.getLogger(__name__)\n", {}, "LOG.info", ""),
+        ("import logging\n\n_log: logging.Logger = logging.getLogger('x')\n", {}, "_log.info", ""),
+        ("from logging import getLogger\n\nlog = getLogger()\n", {}, "log.info", ""),
+        ("import structlog\n\nlog = structlog.get_logger()\n", {}, "log.info", ""),
+        (
+            "from .log import logger\n",
+            {"log": "import logging\n\nlogger = logging.getLogger('shop')\n"},
+            "logger.info",
+            "",
+        ),
+        (
+            "from shop.log import LOG as log\n",
+            {"log": "import logging\n\nLOG = logging.getLogger('shop')\n"},
+            "log.info",
+            "",
+        ),
+        (
+            "from math import log\n",
+            {},
+            "logger.info",
+            "import logging\n---\nlogger = logging.getLogger(__name__)\n",
+        ),
+        (
+            "import os\n",
+            {
+                "log": "import logging\n\nlogger = logging.getLogger('shop')\n",
+                "cart": "from .log import logger\n",
+            },
+            "logger.info",
+            "from .log import logger\n",
+        ),
+        (
+            "import os\n",
+            {
+                "log": "import logging\nfrom . import stock\n\nlogger = logging.getLogger('shop')\n",
+                "cart": "from .log import logger\n",
+            },
+            "logger.info",
+            "logger = logging.getLogger(__name__)\n",
+        ),
+        (
+            "import os\n",
+            {"cart": "import logging\n\n_LOG = logging.getLogger(__name__)\n"},
+            "_LOG.info",
+            "_LOG = logging.getLogger(__name__)\n",
+        ),
+        (
+            "import os\n",
+            {"cart": "import structlog\n\nlog = structlog.get_logger()\n"},
+            "log.info",
+            "log = structlog.get_logger(__name__)\n",
+        ),
+        ("logger = 1\n", {}, "log.info", "log = logging.getLogger(__name__)\n"),
+        ("logging = 1\n", {}, "logger.info", "import logging as _logging\n"),
+        ("import logging as lg\n", {}, "logger.info", "logger = lg.getLogger(__name__)\n"),
+        (
+            "from flask import Flask\n\napp = Flask(__name__)\napp.logger.debug('up')\n",
+            {},
+            "app.logger.info",
+            "",
+        ),
+    ],
+)
+def test_the_logger_that_is_there_is_used_else_the_kind_the_package_has(head, others, call, added):
+    made = edited(module(head + USE, **others))
+    assert list(made) == ["shop/stock.py"]
+    text = made["shop/stock.py"].decode()
+    assert f"    {call}(" in text
+    for part in added.split("---\n"):
+        assert part in text
+    if not added:
+        assert text == (head + USE).replace("print('hi', x)", text.splitlines()[-1].strip())
+    ast.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"), [("", "_logger"), ("__all__ = ['f']\n", "logger"), ("_logger = 1\n", "_log")]
+)
+def test_a_logger_does_not_turn_up_where_all_names_are_imported(head, name):
+    files = {**module(head + USE), "shop/__init__.py": "from .stock import *\n"}
+    assert f"    {name}.info(" in edited(files)["shop/stock.py"].decode()
+
+
+def test_a_folder_of_tools_that_can_be_imported_is_library_code():
+    code = "def f():\n    print('x')\n"
+    inside = {"shop/__init__.py": "", "shop/tools/a.py": code}
+    assert left(inside) == {"shop/tools/a.py:2": "it is a script (folder tools/)"}
+    assert list(edited({**inside, "shop/tools/__init__.py": ""})) == ["shop/tools/a.py"]
+
+
+def test_a_configured_library_is_for_new_loggers_only():
+    config = RepoConfig(logging="structlog")
+    made = edited(
+        module(
+            USE.lstrip(),
+            cart="import logging\nlog = logging.getLogger()\n\ndef g():\n    print(1)\n",
+        ),
+        config=config,
+    )
+    assert b"import structlog\n\nlog = structlog.get_logger(__name__)\n" in made["shop/stock.py"]
+    assert made["shop/cart.py"].endswith(b'def g():\n    log.info("%s", 1)\n')
+
+
+def test_a_class_uses_its_own_logger():
+    code = """import logging
+
+
+class A:
+    log = logging.getLogger("a")
+
+    def f(self, x):
+        print("hi", x)
+
+
+class B:
+    def __init__(self, x):
+        print("before", x)
+        self._log = logging.getLogger("b")
+        print("after", x)
+
+    def f(self):
+        print("b")
+
+
+def g():
+    print("no class")
+"""
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert 'self.log.info("hi %s", x)' in made
+    assert 'logger.info("before %s", x)' in made
+    assert 'self._log.info("after %s", x)' in made
+    assert 'self._log.info("b")' in made
+    assert '    logger.info("no class")' in made
+    assert "import logging\n\nlogger = logging.getLogger(__name__)\n\n\nclass A" in made
+
+
+def test_a_logger_of_the_request_is_used_where_the_function_uses_it():
+    code = (
+        "from flask import current_app\n\n\ndef f():\n    current_app.logger.info('x')\n"
+        "    print('hi')\n\n\ndef g():\n    print('ho')\n"
+    )
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert "    current_app.logger.info('hi')" in made
+    assert "    log.info('ho')" in made
+
+
+def test_a_name_that_is_something_else_in_a_function_is_not_used_there():
+    code = "import logging\n\nlogger = logging.getLogger()\n\n\ndef f(logger):\n    print('a')\n"
+    assert left(module(code)) == {"shop/stock.py:7": "`logger` is something else in this function"}
+
+
+def test_a_logger_of_the_function_is_used():
+    code = "import logging\n\n\ndef f(x):\n    log = logging.getLogger(x)\n    print('a', x)\n"
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert made == code.replace("print('a', x)", "log.info('a %s', x)")
+
+
+def test_what_runs_before_the_logger_stays():
+    code = (
+        "import os\n\ntry:\n    import json\nexcept ImportError:\n    print('no json')\n\n"
+        "print('ready')\n"
+    )
+    settled = settle(module(code))
+    assert [(one.line, one.reason) for one in settled.left] == [
+        (6, "it runs before the imports are through")
+    ]
+    assert edited(module(code))["shop/stock.py"].decode().endswith("\n\nlogger.info('ready')\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        ("", HEAD),
+        ('"""Stock."""\n\n\n', '"""Stock."""\n\n' + HEAD),
+        ("# Copyright\n\n", "# Copyright\n\n" + HEAD),
+        (
+            "from __future__ import annotations\n\n\n",
+            "from __future__ import annotations\n\n" + HEAD,
+        ),
+        ("import os\n\n\n", HEAD.replace("logging\n\n", "logging\nimport os\n\n", 1)),
+        (
+            "from __future__ import annotations\n\nimport sys\nfrom os import path\n\n\n",
+            (
+                "from __future__ import annotations\n\nimport logging\nimport sys\nfrom os import path\n\n"
+                "logger = logging.getLogger(__name__)\n\n\n"
+            ),
+        ),
+        (
+            "import sys\n\nimport click_plugins\n\nfrom . import x\n\n\n",
+            (
+                "import logging\nimport sys\n\nimport click_plugins\n\nfrom . import x\n\n"
+                "logger = logging.getLogger(__name__)\n\n\n"
+            ),
+        ),
+    ],
+)
+def test_a_new_logger_stands_after_the_imports(head, after):
+    code = "def f():\n    print('x')\n"
+    made = edited(module(head + code))["shop/stock.py"].decode()
+    assert made == after + "def f():\n    logger.info('x')\n"
+
+
+def test_imports_that_nothing_needs_any_more_go_and_others_stay():
+    code = (
+        "import os, sys\nimport traceback\nfrom sys import stderr  # kept\n\n\ndef f():\n"
+        "    print('x', file=sys.stderr)\n"
+    )
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert "import os\n" in made
+    assert "import traceback\n" in made
+    assert "from sys import stderr  # kept\n" in made
+    assert "import sys" not in made
+    exported = code.replace("import os, sys\n", "import os, sys\n__all__ = ['sys']\n")
+    assert b"import os, sys\n" in edited(module(exported))["shop/stock.py"]
+
+
+# --- what stays -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("def main():\n    print('x')\n\n\nif __name__ == '__main__':\n    main()\n", "`main` is the program"),
+        ("if __name__ == '__main__':\n    print('x')\n", "below `if __name__"),
+        ("import click\n\n@click.command()\ndef go():\n    print('x')\n", "`go` is a command"),
+        ("import typer\napp = typer.Typer()\n\n@app.command()\ndef go():\n    print('x')\n", "`go` is a command"),
+        ("import argparse\ndef go():\n    argparse.ArgumentParser()\n    print('x')\n", "`go` parses the command line"),
+        ("import argparse\ndef go(args: argparse.Namespace):\n    print('x')\n", "`go` gets parsed arguments"),
+        ("def go(a):\n    print('x')\n\ndef build(p):\n    p.set_defaults(func=go)\n", "argument parser"),
+        ("import click\n@click.group()\ndef go():\n    _help_go()\ndef _help_go():\n    print('x')\n", "called by `go` alone"),
+        ("import argparse, json\ndef go(x):\n    print(json.dumps(x))\n", "another program may read"),
+        ("import cmd\nclass Shell(cmd.Cmd):\n    def do_x(self, line):\n        print('x')\n", "interactive shell"),
+        ("def go():\n    print('name?')\n    return input()\n", "talks with someone"),
+        ("def print_table(x):\n    print(x)\n", "to print is what `print_table` is for"),
+        ("class T:\n    def prettyPrint(self):\n        print(self)\n", "to print is what `prettyPrint` is for"),
+        ("def go():\n    print('Usage: go')\n", "how the program is used"),
+        ("def go(fh):\n    print('x', file=fh)\n", "file or stream of its own"),
+        ("def go():\n    print('.', end='')\n", "part of a line"),
+        ("def go():\n    print('\\r50%', flush=True)\n", "steers the terminal"),
+        ("def go(**k):\n    print('x', **k)\n", "not to be seen"),
+        ("def go(x, fh):\n    if fh:\n        fh.write(x)\n    else:\n        print(x)\n", "goes to a file otherwise"),
+        ("def go(x):\n    print('x', sep=x)\n", "sep= is no literal"),
+        ("def go(x):\n    return print(x)\n", "its value is used"),
+        ("def go(x):\n    x(print)\n", "passed on as a value"),
+        ("from rich import print\ndef go(x):\n    print(x)\n", "another function here (line 1)"),
+        ("def go(x, print):\n    print(x)\n", "another function here"),
+        ("def go(style):\n    print(style.ERROR('x'))\n", "coloured for a terminal"),
+        ("# Generated by protoc. DO NOT EDIT\ndef go():\n    print('x')\n", "generated"),
+        ("class T:\n    def print(self):\n        print(self)\n", "to print is what `print` is for"),
+    ],
+)  # fmt: skip
+def test_what_is_printed_on_purpose_stays(code, reason):
+    (found,) = set(left(module(code)).values())
+    assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("shop/tests/test_a.py", "test code"),
+        ("shop/test_a.py", "test code"),
+        ("shop/conftest.py", "test code"),
+        ("shop/setup.py", "install the project"),
+        ("shop/examples/a.py", "an example (folder examples/)"),
+        ("shop/scripts/a.py", "a script (folder scripts/)"),
+        ("shop/docs/a.py", "documentation"),
+        ("shop/_vendor/a.py", "code of others"),
+        ("shop/__main__.py", "the program that `python -m` starts"),
+        ("shop/migrations/0001_a.py", "a migration"),
+        ("shop/management/commands/a.py", "management command"),
+        ("shop/bench/a.py", "a benchmark"),
+        ("shop/run-it.py", "nothing can import a file of this name"),
+        ("shop/a_pb2.py", "generated"),
+        ("shop/tool.d/a.py", ""),
+    ],
+)
+def test_files_that_are_no_part_of_the_library_stay(path, reason):
+    found = left({path: "def f():\n    print('x')\n"})
+    assert bool(found) == bool(reason)
+    if reason:
+        assert list(found) == [f"{path}:2"]
+        assert reason in found[f"{path}:2"]
+
+
+@pytest.mark.parametrize("place", ["examples/", "`examples/a.py`", "the folder `examples`"])
+def test_they_are_edited_when_they_are_named(place):
+    files = {"shop/__init__.py": "", "examples/a.py": "def f():\n    print('x')\n"}
+    assert list(edited(files, f"Replace print with logging in {place}.")) == ["examples/a.py"]
+
+
+def test_a_package_does_not_name_its_tests():
+    code = "def f():\n    print('x')\n"
+    files = {"shop/__init__.py": "", "shop/a.py": code, "shop/tests/test_a.py": code}
+    assert list(edited(files)) == ["shop/a.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[project]\nname='s'\nscripts={shop='shop.stock:run'}\n"),
+        ("pyproject.toml", "[tool.poetry.scripts]\nshop = 'shop.stock:run'\n"),
+        ("setup.cfg", "[options.entry_points]\nconsole_scripts =\n    shop = shop.stock:run\n"),
+        ("setup.py", "setup(entry_points={'console_scripts': ['shop=shop.stock:run']})\n"),
+    ],
+)
+def test_a_console_script_keeps_its_output_and_so_does_what_only_it_calls(name, text):
+    code = (
+        "def run():\n    print('x')\n    _report()\n    shared()\n\n\ndef _report():\n    print('y')\n\n\n"
+        "def shared():\n    print('z')\n\n\ndef other():\n    shared()\n"
+    )
+    made = edited({**module(code), name: text})["shop/stock.py"].decode()
+    assert [line.strip() for line in made.splitlines() if "print(" in line] == [
+        "print('x')",
+        "print('y')",
+    ]
+    assert "logger.info('z')" in made
+
+
+def test_docstrings_and_doctests_stay():
+    code = 'def f():\n    """Do.\n\n    >>> print(f())\n    hello there\n    """\n    print("hello there")\n'
+    assert left(module(code)) == {
+        "shop/stock.py:4": "it is in a docstring or doctest",
+        "shop/stock.py:7": "a doctest shows it (line 2)",
+    }
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "from shop.stock import f\n\ndef test_f(capsys):\n    f()\n    assert capsys.readouterr().out\n",
+        "def test_f(capfd):\n    go()\n    assert 'all is told' in capfd.readouterr().out\n",
+        "import shop.stock\nfrom unittest import mock\n\ndef test_f():\n    with mock.patch('builtins.print') as p:\n        shop.stock.f()\n    p.assert_called()\n",
+        "import io\nfrom contextlib import redirect_stdout\nfrom shop import stock\n\ndef test_f():\n    with redirect_stdout(io.StringIO()):\n        stock.f()\n",
+        "import io, sys\nfrom shop.stock import f\n\ndef test_f():\n    sys.stdout = io.StringIO()\n    f()\n",
+    ],
+)
+def test_what_a_test_reads_stays(test):
+    code = "def f():\n    print('all is told')\n\n\ndef g():\n    print('other')\n"
+    files = {**module(code), "tests/test_stock.py": test}
+    settled = settle(files)
+    told = {one.line: one.reason for one in settled.left}
+    number = test[: test.index("def test_f")].count("\n") + 1
+    assert told[2] == f"a test reads it: tests/test_stock.py:{number} (test_f)"
+    assert b"logger.info('other')" in edited(files)["shop/stock.py"]
+
+
+def test_a_module_whose_print_a_test_replaces_stays():
+    code = "def f():\n    print('a')\n\n\ndef g():\n    print('b')\n"
+    test = "from unittest import mock\n\n\ndef test_f():\n    mock.patch('shop.stock.print')\n"
+    told = refused({**module(code), "tests/test_stock.py": test})
+    assert "shop/stock.py:2, 6: a test reads it: tests/test_stock.py:4 (test_f)." in told
+
+
+def test_a_test_that_reads_other_output_holds_nothing_back():
+    code = "def f():\n    print('all is told')\n"
+    test = "from other import f\n\ndef test_f(capsys):\n    f()\n    assert 'x' in capsys.readouterr().out\n"
+    assert list(edited({**module(code), "tests/test_stock.py": test})) == ["shop/stock.py"]
+
+
+def test_an_empty_block_keeps_a_statement():
+    made = edited(function("if x:", "    print()", "print()", 'print("a"); print()'))
+    assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
+        '    if x:\n        pass\n    logger.info("a"); pass\n'
+    )
+
+
+def test_python_2_is_refused_by_name():
+    old = "def f():\n    print 'x'\n"
+    assert refused(module(old), "Replace print with logging in `shop/stock.py`.") == (
+        "shop/stock.py:2: this is Python 2 (print as a statement). Convert it to Python 3, then ask "
+        "again."
+    )
+    assert left(module(old)) == {"shop/stock.py:2": "it is Python 2, which cannot be read"}
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name_and_else_said():
+    broken = "def f(:\n    x('print')\n"
+    told = refused(module(broken), "Replace print with logging in `shop/stock.py`.")
+    assert told.startswith("shop/stock.py is not Python that can be read")
+    (reason,) = left(module(broken)).values()
+    assert "is not Python that can be read" in reason
+
+
+def test_when_nothing_can_be_done_every_place_is_named():
+    told = refused(function("print('.', end='')", "return print"))
+    assert told.startswith("No print in shop can become a log message.")
+    assert "- Left alone, shop/stock.py:2: it is part of a line that others go on with" in told
+    assert "- Left alone, shop/stock.py:3: `print` is passed on as a value." in told
+    assert refused(module("x = 1\n")) == (
+        "There is no print in shop, so there is nothing to turn into log messages."
+    )
+
+
+def test_what_the_configuration_closes_stays_unless_it_is_named():
+    config = RepoConfig.model_validate({"scope": {"human_only": ("shop/pay.py",)}})
+    code = "def f():\n    print('x')\n"
+    settled = settle(module(code, pay=code), config=config)
+    assert [work.path for work in settled.files] == ["shop/stock.py"]
+    assert [one.shown() for one in settled.left] == ["shop/pay.py"]
+    assert "scope.human_only" in settled.left[0].reason
+    named = settle(module(code, pay=code), "Replace print with logging in `shop/pay.py`.", config)
+    assert [work.path for work in named.files] == ["shop/pay.py"]
+
+
+# --- tickets ----------------------------------------------------------------------------------
+
+FILES = {
+    "shop/__init__.py": "",
+    "shop/stock.py": "def f():\n    print('x')\n",
+    "shop/cart.py": "def f():\n    print('x')\n",
+    "shop/api/__init__.py": "",
+    "shop/api/stock.py": "def f():\n    print('x')\n",
+    "src/mail/__init__.py": "",
+    "src/mail/send.py": "def f():\n    print('x')\n",
+}
+ALL = ["shop/api/stock.py", "shop/cart.py", "shop/stock.py", "src/mail/send.py"]
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "paths"),
+    [
+        ("Replace print with logging in `shop/cart.py`", "", ["shop/cart.py"]),
+        ("Use logging instead of print in the package `shop.api`", "", ["shop/api/stock.py"]),
+        ("Use logging instead of print in shop", "", ALL[:3]),
+        ("Convert all prints to the logger", "", ALL),
+        ("print -> logging in mail", "", ["src/mail/send.py"]),
+        ("cart: use the logger rather than print", "", ["shop/cart.py"]),
+        ("Prints", "Convert print statements to logger calls in shop.api.stock.", ["shop/api/stock.py"]),
+        ("Replace print() with logging everywhere except `shop/api`", "", ALL[1:]),
+        ("Prints", "`shop/cart.py` prints to stdout. It should use logging instead of print.", ["shop/cart.py"]),
+        ("Replace print by logging in the shop package", "Do not touch `shop/api`.", ALL[1:3]),
+        ("Replace print by logging in `mail`", "The prints of `shop` stay as they are.", ["src/mail/send.py"]),
+        ("Replace print with logging", "- `shop/cart.py`\n- `mail`\n", ["shop/cart.py", "src/mail/send.py"]),
+        ("Replace print with logging in the whole repository", "Leave command line output and tests alone. Use the module's own logger and lazy arguments.", ALL),
+        ("Prints", "### Where prints become log messages\n\nshop/cart.py\nmail\n\n### Leave alone\n\n_No response_\n\n### Level\n\nBy context\n", ["shop/cart.py", "src/mail/send.py"]),
+        ("Prints", "### Where prints become log messages\n\nthe whole repository\n\n### Leave alone\n\n`shop`\n", ["src/mail/send.py"]),
+        ("Get rid of print in favour of logging in `mail`", "Nobody sees them, because gunicorn swallows stdout.", ["src/mail/send.py"]),
+    ],
+)  # fmt: skip
+def test_a_ticket_says_where(title, body, paths):
+    assert RECIPE.match(ticket(body, title))
+    assert [one.name for one in registry.RECIPES if one.match(ticket(body, title))] == [RECIPE.name]
+    assert [work.path for work in settle(FILES, body, title=title).files] == paths
+
+
+@pytest.mark.parametrize(
+    ("title", "body"),
+    [
+        ("Print the log", ""),
+        ("Log users out", "when a print job fails"),
+        ("Add a field", "Add a CharField `nickname` to the model `shop.Customer`."),
+        ("Remove all print statements", ""),
+        ("Don't replace print with logging", ""),
+        ("Pretty-print the invoice", "and log it"),
+    ],
+)
+def test_other_tickets_are_not_taken(title, body):
+    assert not RECIPE.match(ticket(body, title))
+
+
+WHERE = (
+    "Where are prints to become log messages? Name files, folders or packages, or say “the whole "
+    "repository”."
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "asked"),
+    [
+        ("Replace print with logging", "", [WHERE]),
+        (
+            "Replace print with logging in `shop/cartt.py`",
+            "",
+            ["There is no file, folder, package or module `shop/cartt.py` in this repository. Is it `shop/cart.py`?"],
+        ),
+        (
+            "Replace print with logging in shopp",
+            "",
+            ["There is no file, folder, package or module `shopp` in this repository. Is it `shop/`?"],
+        ),
+        (
+            "Replace print with logging in `stock.py`",
+            "",
+            ["There are several `stock.py`: `shop/api/stock.py` and `shop/stock.py`. Which one is meant?"],
+        ),
+        (
+            "Replace print with logging everywhere",
+            "Use logging instead of print in `shop/cart.py`.",
+            ["The ticket says “Replace print with logging everywhere” and names `shop/cart.py`. Which holds: the whole repository, or only these?"],
+        ),
+        (
+            "Replace print with logging in `mail`",
+            "Also add a file handler. Messages should be JSON.",
+            ["The ticket also says: “Also add a file handler”, “Messages should be JSON”. This recipe turns prints into log messages and does nothing else; remove it or file it as a ticket of its own."],
+        ),
+        (
+            "Replace print with logging in `mail` and rename the module",
+            "",
+            ["The ticket also says: “rename the module”. This recipe turns prints into log messages and does nothing else; remove it or file it as a ticket of its own."],
+        ),
+        (
+            "Replace print with logging in `mail`",
+            "Use level debug. Errors at level error.",
+            ["The ticket names several levels: debug, error. Name one for all messages, or none: then each gets its level by what it says and where it stands."],
+        ),
+        (
+            "Should we replace print with logging in `mail`?",
+            "",
+            ["“Should we replace print with logging in `mail`?” is a question. What is to be done? State it."],
+        ),
+        (
+            "Replace print with loguru loggers in `mail`",
+            "",
+            ["New loggers are made with logging or structlog; loguru is used only where a file has it already. Which of the two is it?"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_open_is_asked_in_one_list(title, body, asked):
+    files = {**FILES, "README.md": "x"}
+    assert list(questions(files, body, title=title)) == asked
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "change print with ",
+        "print(",
+        "in the the ",
+        "`a` ",
+        "a/",
+        "package package ",
+        "level ",
+        "x",
+    ],
+)
+def test_a_ticket_made_to_be_slow_is_read_quickly(unit):
+    long = ticket(unit * (65_000 // len(unit)), "Replace print with logging in `mail`")
+    began = time.monotonic()
+    assert RECIPE.match(long)
+    request.read(long)
+    assert time.monotonic() - began < 5
+
+
+def test_deep_code_is_edited_or_left_with_a_word():
+    deep = "def f(x):\n    if x == 0:\n        print(0)\n" + "".join(
+        f"    elif x == {n}:\n        print({n})\n" for n in range(1, 120)
+    )
+    assert edited(module(deep))["shop/stock.py"].count(b"logger.info(") == 120
+    (reason,) = left(
+        module(deep + deep.replace("def f", "def g") * 2 + "x = " + "(" * 400 + ")" * 400)
+    ).values()
+    assert reason.startswith("the file ")
+
+
+def test_all_questions_come_together():
+    body = "### Where prints become log messages\n\nmaill\nREADME.md\n\n### Level\n\nloud\n"
+    asked = questions({**FILES, "README.md": "x"}, body)
+    assert [one.split("?")[0].split(":")[0][:30] for one in asked] == [
+        "the heading “Level”",
+        "There is no file, folder, pack",
+        "`README.md` is no Python file.",
+    ]
+
+
+def test_a_library_that_the_configuration_rules_out_is_asked_about():
+    config = RepoConfig(logging="logging")
+    asked = questions(FILES, "Use structlog instead of print in `mail`.", config)
+    assert asked == (
+        (
+            "The ticket asks for structlog, and `logging: logging` in the configuration says otherwise. "
+            "Which one holds?"
+        ),
+    )
+
+
+def test_more_files_than_a_change_may_touch_are_asked_about():
+    config = RepoConfig.model_validate({"scope": {"max_files": 3}})
+    (asked,) = questions(FILES, "Convert all prints to the logger.", config)
+    assert "In the whole repository 4 files have prints to convert" in asked
+    assert "scope.max_files allows 3" in asked
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def test_the_notes_count_by_file_and_level_and_name_what_stays():
+    files = module(
+        "def f(x):\n    print('a')\n    print('error', x)\n    print()\n    print('.', end='')\n",
+        cart="import logging\nlog = logging.getLogger()\n\n\ndef g():\n    print('b')\n",
+    )
+    settled = settle(files)
+    made = RECIPE.apply(DictTree(files), settled.model_dump_json())
+    assert made.notes == (
+        "shop/cart.py: 1 message (1 info); logged with `log`, as it was there.",
+        (
+            "shop/stock.py: 2 messages (1 info, 1 error); 1 print of a blank or separating line "
+            "removed; `log` is made with logging."
+        ),
+        "In all: 3 messages (2 info, 1 error).",
+        (
+            "Messages of level info and debug show only where the program that uses this code configures "
+            "logging; prints showed always."
+        ),
+        "Left alone, shop/stock.py:5: it is part of a line that others go on with (end='').",
+    )
+    text = settled.model_dump_json()
+    assert RECIPE.title(text) == "Log instead of printing in shop"
+    assert RECIPE.touches(text) == ("shop/cart.py", "shop/stock.py")
+    assert RECIPE.steps(text) == (
+        "Turn prints of shop/cart.py into log messages (1 info).",
+        "Turn prints of shop/stock.py into log messages (1 info, 1 error).",
+        "Leave 1 other print as before.",
+    )
+
+
+def test_a_long_title_counts_files():
+    names = ["a_rather_long_name_of_a_file.py", "another_rather_long_name.py"]
+    files = dict.fromkeys(names, "def f():\n    print('x')\n")
+    body = "Replace print with logging in " + " and ".join(f"`{name}`" for name in names)
+    assert (
+        RECIPE.title(settle(files, body).model_dump_json()) == "Log instead of printing in 2 files"
+    )
