@@ -6,23 +6,18 @@ what comes out of it in `bubblewrap.channel`, what happens inside in `inside/roo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from threading import Event, Lock
 
-from agent.adapters.bubblewrap import (
-    attempts,
-    cgroup,
-    opened,
-    presence,
-    shared,
-    slots,
-    strays,
-    walls,
-)
+from agent.adapters.bubblewrap import cgroup, opened, presence, shared, slots, strays, walls
+from agent.environments import bytecode
 from agent.ports import Measure, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 
-_RUNNER = ("room.py", "collection.py", "relay.py")
+_START = "start.py"
+_MODULES = ("room.py", "collection.py", "relay.py")
 
 
 class BubblewrapSandbox:
@@ -57,12 +52,12 @@ class BubblewrapSandbox:
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
+        from agent.adapters.bubblewrap import attempts
+
         return attempts.measure(self, self._settings)
 
     def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-        inside = resources.files("agent.adapters").joinpath("inside")
-        runner = {name: inside.joinpath(name).read_bytes() for name in _RUNNER}
-        return walls.arguments(order, self._settings.room_root, sheet, runner)
+        return walls.arguments(order, self._settings.room_root, sheet, _runner())
 
     def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + opened.own_tasks(order)
@@ -90,3 +85,15 @@ class BubblewrapSandbox:
                 if free:
                     cgroup.remove_stale(name)
         self._swept = True
+
+
+@cache
+def _runner() -> Mapping[str, bytes]:
+    """Read the program that runs first in every room, its modules with their bytecode."""
+    inside = resources.files("agent.adapters").joinpath("inside")
+    files = {_START: inside.joinpath(_START).read_bytes()}
+    for name in _MODULES:
+        source = inside.joinpath(name).read_bytes()
+        compiled, content = bytecode.of(name, source)
+        files |= {name: source, compiled: content}
+    return files

@@ -29,9 +29,14 @@ def environ(scratch: Path, settings: Settings) -> dict[str, str]:
     """Give the environment variables of a plain shell, with our package index for uv."""
     home = scratch / "bare-home"
     home.mkdir(exist_ok=True)
+    # Of our own tools uv alone: with black on its path Django would format migrations.
+    tools = home / "bin"
+    tools.mkdir(exist_ok=True)
+    (tools / "uv").unlink(missing_ok=True)
+    (tools / "uv").symlink_to(uv.find_uv_bin())
     access = SimpleIndex(settings).access()
     given = {
-        "PATH": f"{Path(uv.find_uv_bin()).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "UV_DEFAULT_INDEX": access.url,

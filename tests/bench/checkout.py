@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent import worktree
+from tests.bench import timing
 
 FILES = 10_000
-ROUNDS = 7
 BAR = 1.2
 
 
@@ -28,25 +28,25 @@ def main() -> int:
     """Print minimum and median of both sides and their ratio; 1 when the bar is missed."""
     scratch = Path(tempfile.mkdtemp(prefix="mergewright-bench-"))
     try:
-        ours, bare = measure(scratch)
+        ours, bare = measure(scratch, timing.ROUNDS)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     ratio = statistics.median(ours) / statistics.median(bare)
-    print(f"second checkout of {FILES:,} files, {ROUNDS} rounds, alternating")
+    print(f"second checkout of {FILES:,} files, {timing.ROUNDS} rounds, alternating")
     for name, seconds in (("incremental fetch + lay_out", ours), ("bare git read-tree -u", bare)):
         print(f"  {name:28} min {min(seconds):.3f} s   median {statistics.median(seconds):.3f} s")
     print(f"  ratio of medians {ratio:.3f}, of minima {min(ours) / min(bare):.3f} (bar {BAR})")
     return 0 if ratio <= BAR else 1
 
 
-def measure(scratch: Path) -> tuple[list[float], list[float]]:
+def measure(scratch: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Time both sides in turn, each round with one new commit and into a new folder."""
     repository, mirrors = scratch / "repository", scratch / "mirrors"
     _make_repository(repository)
     worktree.prepare(str(repository), None, mirrors)
     ours: list[float] = []
     bare: list[float] = []
-    for number in range(-1, ROUNDS):
+    for number in range(-1, rounds):
         (repository / "changed.py").write_text(f"NUMBER = {number}\n")
         _git(repository, "add", "changed.py")
         _git(repository, "commit", "--quiet", "-m", f"Change {number}")

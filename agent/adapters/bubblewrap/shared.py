@@ -77,15 +77,17 @@ def entries_for(most_bytes: int) -> int:
 
 
 def _give(folder: Path, uid: int, gid: int) -> None:
+    """Set owner and mode; a cache has many files, most of which need no second call."""
     # By descriptor and without following links: the content was made by foreign code.
     for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, 0o755)
         for name in (*folders, *files):
             state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            if stat.S_ISLNK(state.st_mode):
+            is_file = stat.S_ISREG(state.st_mode)
+            other = (state.st_uid, state.st_gid) != (uid, gid)
+            if other and (is_file or stat.S_ISLNK(state.st_mode)):
                 os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
-            elif stat.S_ISREG(state.st_mode):
-                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
-                plain = 0o755 if state.st_mode & 0o111 else 0o644
+            plain = 0o755 if state.st_mode & 0o111 else 0o644
+            if is_file and stat.S_IMODE(state.st_mode) != plain:
                 os.chmod(name, plain, dir_fd=descriptor)

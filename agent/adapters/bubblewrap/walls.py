@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent.adapters.bubblewrap import seccomp
@@ -19,7 +19,7 @@ from agent.ports import ROOM_OUT, ROOM_TREE, Mount, RoomOrder
 SOURCE = "/src"
 """The work tree as it was handed in, read-only."""
 ROOM = "/room"
-RUNNER = f"{ROOM}/room.py"
+RUNNER = f"{ROOM}/start.py"
 PROXY = f"{ROOM}/proxy.sock"
 CERTIFICATES = f"{ROOM}/certificates.pem"
 TEMPORARY = "/tmp"  # noqa: S108 - the room's own, not the host's
@@ -63,7 +63,7 @@ _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
 def arguments(
-    order: RoomOrder, root: Path | None, sheet: Sheet, runner: dict[str, bytes]
+    order: RoomOrder, root: Path | None, sheet: Sheet, runner: Mapping[str, bytes]
 ) -> list[str]:
     """List bubblewrap's arguments up to, but not with, the program.
 
@@ -71,7 +71,7 @@ def arguments(
         order: What is to be shown, and its sizes.
         root: Root file system of the room; None for the host's /usr.
         sheet: See `Sheet`.
-        runner: Sources of the program that runs first, by file name.
+        runner: Files of the program that runs first, by name.
     """
     args = [f"--unshare-{name}" for name in _NAMESPACES]
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID), "--hostname", "room"]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
     from io import BufferedReader
+    from typing import Any
 
 MOST_ENTRIES = 500_000
 MOST_REFUSALS = 100
