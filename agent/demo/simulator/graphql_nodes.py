@@ -1,0 +1,384 @@
+"""What the fields of GraphQL hold: nodes made from records, and connections to page through."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from agent.demo.simulator import access, git_store
+from agent.demo.simulator.call import Call
+from agent.demo.simulator.records import (
+    Issue,
+    Pull,
+    Repository,
+    Review,
+    ReviewComment,
+    Thread,
+    User,
+)
+from agent.demo.simulator.shapes import issues, people, pulls, repositories
+from agent.demo.simulator.shapes.people import moment, moment_or_none, node_id
+
+Node = dict[str, Any]
+T = TypeVar("T")
+_PAGE_MAX = 100
+
+
+class Refused(Exception):
+    """An error of one field, with the type that GitHub gives it."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def unknown_node(given: str) -> Refused:
+    """Refuse an id that leads nowhere, or where the caller may not look."""
+    return Refused("NOT_FOUND", f"Could not resolve to a node with the global id of '{given}'")
+
+
+def queries(call: Call) -> Node:
+    """Give the fields of the query root."""
+    return {
+        "viewer": lambda: {**actor(call, call.caller.user), "__typename": "User"},
+        "rateLimit": lambda dryRun=False: _rate_limit(call),  # noqa: N803 GitHub's name
+        "repository": lambda owner, name, followRenames=True: _repository(call, owner, name),  # noqa: N803
+        "node": lambda id: _node(call, id),  # noqa: A006 GitHub's name
+    }
+
+
+def _rate_limit(call: Call) -> Node:
+    window = call.world.limits.window(call.caller.identity)
+    return {
+        "cost": 1,
+        "limit": window.limit,
+        "nodeCount": 1,
+        "remaining": window.remaining,
+        "resetAt": moment(window.reset),
+        "used": window.used,
+    }
+
+
+def find_repository(call: Call, full_name: str) -> Repository:
+    """Give a repository that the caller can see."""
+    found = call.world.find_repository(full_name) or call.world.moved_repository(full_name)
+    if found is None or not access.visible(call.world, call.caller, found):
+        raise Refused(
+            "NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'."
+        )
+    return found
+
+
+def _repository(call: Call, owner: str, name: str) -> Node:
+    return repository(call, find_repository(call, f"{owner}/{name}"))
+
+
+def _node(call: Call, given: str) -> Node:
+    for one in call.world.repositories.values():
+        if not access.visible(call.world, call.caller, one):
+            continue
+        if node_id("R", one.id) == given:
+            return repository(call, one)
+        for issue in one.pulls():
+            if issue.pull and node_id("PR", issue.pull.id) == given:
+                return pull_request(call, one, issue, issue.pull)
+            for thread_ in issue.pull.threads if issue.pull else []:
+                if issue.pull and node_id("PRRT", thread_.id) == given:
+                    return thread(call, one, issue, issue.pull, thread_)
+    raise unknown_node(given)
+
+
+def find_pull(call: Call, given: str) -> tuple[Repository, Issue, Pull]:
+    """Give the pull request of an id, if the caller can see it."""
+    for repository_ in call.world.repositories.values():
+        for issue in repository_.pulls():
+            if issue.pull and node_id("PR", issue.pull.id) == given:
+                if access.visible(call.world, call.caller, repository_):
+                    return repository_, issue, issue.pull
+    raise unknown_node(given)
+
+
+def find_thread(call: Call, given: str) -> tuple[Repository, Issue, Pull, Thread]:
+    """Give the review thread of an id, if the caller can see it."""
+    for repository_ in call.world.repositories.values():
+        for issue in repository_.pulls():
+            for thread_ in issue.pull.threads if issue.pull else []:
+                if issue.pull and node_id("PRRT", thread_.id) == given:
+                    if access.visible(call.world, call.caller, repository_):
+                        return repository_, issue, issue.pull, thread_
+    raise unknown_node(given)
+
+
+# nodes
+
+
+def actor(call: Call, user: User) -> Node:
+    """Give an account; bots go without the suffix that REST gives them, as at GitHub."""
+    shaped = people.user(call.world, user)
+    return {
+        "__typename": user.kind,
+        "id": shaped["node_id"],
+        "databaseId": user.id,
+        "login": user.login.removesuffix("[bot]"),
+        "name": user.name,
+        "avatarUrl": lambda size=None: shaped["avatar_url"],
+        "resourcePath": shaped["html_url"].removeprefix(call.world.base_url),
+        "url": shaped["html_url"],
+    }
+
+
+def repository(call: Call, one: Repository) -> Node:
+    """Give a repository."""
+    return {
+        "__typename": "Repository",
+        "id": node_id("R", one.id),
+        "databaseId": one.id,
+        "name": one.name,
+        "nameWithOwner": one.full_name,
+        "isArchived": one.archived,
+        "isPrivate": one.private,
+        "url": repositories.page(call.world, one),
+        "defaultBranchRef": lambda: ref(call, one, f"refs/heads/{one.default_branch}"),
+        "ref": lambda qualifiedName: ref(call, one, _qualified(qualifiedName)),  # noqa: N803
+        "pullRequest": lambda number: _numbered(call, one, number),
+    }
+
+
+def _qualified(name: str) -> str:
+    return name if name.startswith("refs/") else f"refs/heads/{name}"
+
+
+def _numbered(call: Call, one: Repository, number: int) -> Node:
+    access.require(call.world, call.caller, one, ("pull_requests",), "read", "read")
+    issue = one.issues.get(number)
+    if issue is None or issue.pull is None:
+        raise Refused(
+            "NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}."
+        )
+    return pull_request(call, one, issue, issue.pull)
+
+
+def ref(call: Call, one: Repository, name: str) -> Node | None:
+    """Give a reference; None if it does not exist."""
+    sha = git_store.reference(one.git_dir, name)
+    if sha is None:
+        return None
+    prefix = "/".join(name.split("/", 2)[:2]) + "/"
+    return {
+        "__typename": "Ref",
+        "id": ref_id(one, name),
+        "name": name.removeprefix(prefix),
+        "prefix": prefix,
+        "repository": lambda: repository(call, one),
+        "target": lambda: commit(call, one, sha),
+    }
+
+
+def ref_id(one: Repository, name: str) -> str:
+    """Give the id of a reference."""
+    return f"REF_{base64.urlsafe_b64encode(f'{one.id}:{name}'.encode()).decode()}"
+
+
+def commit(call: Call, one: Repository, sha: str) -> Node:
+    """Give a commit."""
+    read = git_store.read_commit(one.git_dir, sha)
+    headline, _, body = read.message.partition("\n")
+    state = "VALID" if read.verified else "UNKNOWN_KEY"
+    signature = {
+        "isValid": read.verified,
+        "state": state,
+        "wasSignedByGitHub": read.verified,
+    }
+    return {
+        "__typename": "Commit",
+        "id": f"C_{base64.urlsafe_b64encode(bytes.fromhex(sha)).decode().rstrip('=')}",
+        "oid": sha,
+        "message": read.message,
+        "messageHeadline": headline,
+        "messageBody": body.strip(),
+        "committedDate": moment(read.committer.when),
+        "signature": signature if read.signature else None,
+        "url": f"{repositories.page(call.world, one)}/commit/{sha}",
+    }
+
+
+def pull_request(call: Call, on: Repository, issue: Issue, pull: Pull) -> Node:
+    """Give a pull request."""
+    state = "MERGED" if pull.merged else issue.state.upper()
+    return {
+        "__typename": "PullRequest",
+        "id": node_id("PR", pull.id),
+        "databaseId": pull.id,
+        "fullDatabaseId": str(pull.id),
+        "number": issue.number,
+        "title": issue.title,
+        "body": issue.body or "",
+        "author": actor(call, issue.author),
+        "isDraft": pull.draft,
+        "locked": issue.locked,
+        "state": state,
+        "closed": issue.state == "closed",
+        "merged": pull.merged is not None,
+        "mergeable": lambda: "MERGEABLE" if pulls.is_mergeable(on, pull) else "CONFLICTING",
+        "headRefName": pull.head_ref,
+        "headRefOid": pull.head_sha,
+        "baseRefName": pull.base_ref,
+        "baseRefOid": pull.base_sha,
+        "createdAt": moment(issue.created),
+        "updatedAt": moment(issue.updated),
+        "url": issues.page(call.world, on, issue),
+        "repository": lambda: repository(call, on),
+        "reviewDecision": _decision(pull),
+        "reviewThreads": lambda **asked: connection(
+            "reviewThreads", pull.threads, lambda one: thread(call, on, issue, pull, one), **asked
+        ),
+    }
+
+
+def _decision(pull: Pull) -> str | None:
+    latest = {one.author.login: one.state for one in pull.reviews if one.state != "COMMENTED"}
+    if "CHANGES_REQUESTED" in latest.values():
+        return "CHANGES_REQUESTED"
+    return "APPROVED" if "APPROVED" in latest.values() else None
+
+
+def thread(call: Call, on: Repository, issue: Issue, pull: Pull, one: Thread) -> Node:
+    """Give a review thread."""
+    first = one.comments[0]
+    resolved = one.resolved_by is not None
+    token = call.caller.token
+    is_app = token is not None and token.installation is not None
+    may = is_app or access.at_least(call.world.role(on, call.caller.user), "write")
+    return {
+        "__typename": "PullRequestReviewThread",
+        "id": node_id("PRRT", one.id),
+        "isResolved": resolved,
+        "isCollapsed": resolved,
+        "isOutdated": first.line is None,
+        "path": first.path,
+        "line": first.line,
+        "originalLine": first.original_line,
+        "startLine": first.start_line,
+        "originalStartLine": first.start_line,
+        "diffSide": first.side,
+        "startDiffSide": first.start_side,
+        "subjectType": first.subject_type.upper(),
+        "resolvedBy": actor(call, one.resolved_by) if one.resolved_by else None,
+        "viewerCanReply": True,
+        "viewerCanResolve": may and not resolved,
+        "viewerCanUnresolve": may and resolved,
+        "pullRequest": lambda: pull_request(call, on, issue, pull),
+        "repository": lambda: repository(call, on),
+        "comments": lambda skip=None, **asked: connection(
+            "comments",
+            one.comments,
+            lambda each: review_comment(call, on, issue, pull, each),
+            **asked,
+        ),
+    }
+
+
+def review_comment(
+    call: Call, on: Repository, issue: Issue, pull: Pull, one: ReviewComment
+) -> Node:
+    """Give a comment on a line."""
+    by_id = {each.id: each for each in pull.review_comments()}
+    replied = by_id.get(one.in_reply_to or 0)
+    review = next((each for each in pull.reviews if each.id == one.review_id), None)
+    page = issues.page(call.world, on, issue)
+    return {
+        "__typename": "PullRequestReviewComment",
+        "id": node_id("PRRC", one.id),
+        "databaseId": one.id,
+        "fullDatabaseId": str(one.id),
+        "author": actor(call, one.author),
+        "authorAssociation": people.association(call.world, on, one.author),
+        "body": one.body,
+        "createdAt": moment(one.created),
+        "updatedAt": moment(one.updated),
+        "diffHunk": one.diff_hunk,
+        "path": one.path,
+        "line": one.line,
+        "originalLine": one.original_line,
+        "startLine": one.start_line,
+        "outdated": one.line is None,
+        "url": f"{page}#discussion_r{one.id}",
+        "commit": lambda: commit(call, on, one.commit_id),
+        "originalCommit": lambda: commit(call, on, one.original_commit_id),
+        "pullRequest": lambda: pull_request(call, on, issue, pull),
+        "pullRequestReview": lambda: _review(call, page, review) if review else None,
+        "replyTo": lambda: review_comment(call, on, issue, pull, replied) if replied else None,
+    }
+
+
+def _review(call: Call, page: str, one: Review) -> Node:
+    return {
+        "__typename": "PullRequestReview",
+        "id": node_id("PRR", one.id),
+        "databaseId": one.id,
+        "fullDatabaseId": str(one.id),
+        "author": actor(call, one.author),
+        "body": one.body,
+        "state": one.state,
+        "submittedAt": moment_or_none(one.submitted),
+        "url": f"{page}#pullrequestreview-{one.id}",
+    }
+
+
+# connections
+
+
+def connection(
+    name: str,
+    items: Sequence[T],
+    shape: Callable[[T], Node],
+    first: int | None = None,
+    last: int | None = None,
+    after: str | None = None,
+    before: str | None = None,
+) -> Node:
+    """Give a page of things, bounded as GitHub demands."""
+    if first is None and last is None:
+        raise Refused(
+            "MISSING_PAGINATION_BOUNDARIES",
+            f"You must provide a `first` or `last` value to properly paginate the `{name}` "
+            "connection.",
+        )
+    size = first if first is not None else (last or 0)
+    if not 0 <= size <= _PAGE_MAX:
+        raise Refused(
+            "EXCESSIVE_PAGINATION",
+            f"Requesting {size} records on the `{name}` connection exceeds the `first` limit of "
+            f"{_PAGE_MAX} records.",
+        )
+    start = _position(after) if after else 0
+    end = _position(before) - 1 if before else len(items)
+    if first is not None:
+        end = min(end, start + first)
+    else:
+        start = max(start, end - size)
+    chosen = [(index + 1, shape(items[index])) for index in range(start, max(start, end))]
+    return {
+        "nodes": [node for _, node in chosen],
+        "edges": [{"cursor": _cursor(index), "node": node} for index, node in chosen],
+        "totalCount": len(items),
+        "pageInfo": {
+            "hasNextPage": end < len(items),
+            "hasPreviousPage": start > 0,
+            "startCursor": _cursor(chosen[0][0]) if chosen else None,
+            "endCursor": _cursor(chosen[-1][0]) if chosen else None,
+        },
+    }
+
+
+def _cursor(position: int) -> str:
+    return base64.b64encode(f"cursor:v2:{position}".encode()).decode()
+
+
+def _position(cursor: str) -> int:
+    try:
+        return int(base64.b64decode(cursor).decode().rsplit(":", 1)[1])
+    except (ValueError, IndexError) as problem:
+        words = f"`{cursor}` does not appear to be a valid cursor."
+        raise Refused("INVALID_CURSOR_ARGUMENTS", words) from problem

@@ -1,0 +1,400 @@
+"""What the simulated GitHub remembers. Plain mutable records; `world.World` owns and guards them.
+
+Pages and routes read these under `world.lock`. Issues and pull requests of a repository share one
+numbering and one mapping (`Repository.issues`); a pull request is an `Issue` with `pull` set.
+Everything that happened to an issue or pull request is told by `Issue.happenings` (newest last).
+Times are seconds since the epoch, read from `World.now`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
+ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
+"""From least to most."""
+
+Permissions = dict[str, str]
+"""Area ("contents", "pull_requests" ...) to "read", "write" or "admin"."""
+
+RuleKind = Literal[
+    "pull_request", "required_signatures", "creation", "update", "deletion", "non_fast_forward"
+]
+
+
+@dataclass(eq=False)
+class User:
+    """An account: a person, an organisation, or the bot of an App."""
+
+    id: int
+    login: str
+    kind: Literal["User", "Bot", "Organization"]
+    name: str
+    created: float
+    email: str | None = None
+    app_id: int | None = None
+    """Set on the bot of an App."""
+
+
+@dataclass(eq=False)
+class Label:
+    """A label of one repository."""
+
+    id: int
+    name: str
+    color: str
+    description: str | None
+    default: bool = False
+
+
+@dataclass(eq=False)
+class Reaction:
+    """One reaction of one account."""
+
+    id: int
+    user: User
+    content: str
+    created: float
+
+
+@dataclass(eq=False)
+class Comment:
+    """A comment in the conversation of an issue or pull request."""
+
+    id: int
+    body: str
+    author: User
+    created: float
+    updated: float
+    app_id: int | None = None
+    reactions: list[Reaction] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class ReviewComment:
+    """A comment on a line of a pull request's diff."""
+
+    id: int
+    review_id: int
+    thread_id: int
+    body: str
+    author: User
+    path: str
+    diff_hunk: str
+    commit_id: str
+    original_commit_id: str
+    created: float
+    updated: float
+    line: int | None
+    original_line: int
+    side: str = "RIGHT"
+    start_line: int | None = None
+    start_side: str | None = None
+    position: int | None = None
+    in_reply_to: int | None = None
+    subject_type: str = "line"
+    reactions: list[Reaction] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Thread:
+    """Review comments that answer each other."""
+
+    id: int
+    comments: list[ReviewComment] = field(default_factory=list)
+    resolved_by: User | None = None
+
+
+@dataclass(eq=False)
+class Review:
+    """One review of a pull request."""
+
+    id: int
+    author: User
+    body: str
+    state: str
+    """APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING."""
+    commit_id: str
+    submitted: float | None
+
+
+@dataclass(eq=False)
+class Pull:
+    """What a pull request has beyond an issue."""
+
+    id: int
+    head_ref: str
+    head_sha: str
+    base_ref: str
+    base_sha: str
+    draft: bool
+    maintainer_can_modify: bool = True
+    merged: float | None = None
+    merged_by: User | None = None
+    merge_sha: str | None = None
+    requested: list[User] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+
+    def review_comments(self) -> list[ReviewComment]:
+        """Give the comments of all threads, oldest first."""
+        found = [comment for thread in self.threads for comment in thread.comments]
+        return sorted(found, key=lambda comment: comment.id)
+
+
+@dataclass(eq=False)
+class Happening:
+    """One entry of an issue's time line besides its comments and reviews."""
+
+    id: int
+    event: str
+    """labeled, unlabeled, closed, reopened, renamed, locked, head_ref_force_pushed ..."""
+    actor: User
+    created: float
+    label: Label | None = None
+    commit: str | None = None
+    note: str = ""
+    app_id: int | None = None
+
+
+@dataclass(eq=False)
+class Issue:
+    """An issue, or a pull request where `pull` is set."""
+
+    id: int
+    number: int
+    title: str
+    body: str | None
+    author: User
+    created: float
+    updated: float
+    app_id: int | None = None
+    state: Literal["open", "closed"] = "open"
+    state_reason: str | None = None
+    closed: float | None = None
+    closed_by: User | None = None
+    locked: bool = False
+    lock_reason: str | None = None
+    labels: list[Label] = field(default_factory=list)
+    assignees: list[User] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
+    happenings: list[Happening] = field(default_factory=list)
+    pull: Pull | None = None
+
+
+@dataclass(eq=False)
+class Annotation:
+    """A remark of a check run on lines of a file."""
+
+    path: str
+    start_line: int
+    end_line: int
+    level: str
+    message: str
+    title: str | None = None
+    raw_details: str | None = None
+    start_column: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(eq=False)
+class CheckRun:
+    """A check run of an App on a commit."""
+
+    id: int
+    suite_id: int
+    app_id: int
+    name: str
+    head_sha: str
+    status: str
+    started: float
+    conclusion: str | None = None
+    completed: float | None = None
+    external_id: str | None = None
+    details_url: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[Annotation] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Status:
+    """A commit status."""
+
+    id: int
+    sha: str
+    state: str
+    context: str
+    description: str | None
+    target_url: str | None
+    creator: User
+    created: float
+
+
+def pattern_covers(pattern: str, branch: str) -> bool:
+    """Tell whether GitHub's pattern meets a branch: `*` stops at a slash, `**/` does not."""
+    if pattern == "~ALL":
+        return True
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return (
+        re.fullmatch("".join(wild.get(one) or re.escape(one) for one in parts), branch) is not None
+    )
+
+
+@dataclass(eq=False)
+class Rule:
+    """What is forbidden on branches that match a pattern, to everybody."""
+
+    id: int
+    pattern: str
+    kinds: tuple[RuleKind, ...]
+    """pull_request: no direct push. creation, update, deletion: not at all. required_signatures:
+    every new commit verified. non_fast_forward: no force-push."""
+    classic: bool = False
+    """True: branch protection (words of GH006, `protected` in the branch); else a ruleset."""
+
+    def covers(self, branch: str) -> bool:
+        """Tell whether the rule holds on a branch."""
+        return pattern_covers(self.pattern, branch)
+
+
+@dataclass(eq=False)
+class Hook:
+    """Where deliveries go: of an App, or of one repository."""
+
+    id: int
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    """Names, or "*"."""
+    target: Literal["integration", "repository"]
+    target_id: int
+    active: bool = True
+
+    def wants(self, event: str) -> bool:
+        """Tell whether an event is delivered here."""
+        always = self.target == "integration" and event.startswith("installation")
+        subscribed = event in self.events or "*" in self.events
+        return self.active and bool(self.url) and (always or subscribed)
+
+
+@dataclass(eq=False)
+class Repository:
+    """A repository: its settings, people, issues, and the bare git repository on disk."""
+
+    id: int
+    owner: User
+    name: str
+    git_dir: Path
+    created: float
+    updated: float
+    pushed: float
+    private: bool = False
+    archived: bool = False
+    drafts: bool = True
+    """Whether draft pull requests are to be had (not in private repositories of free plans)."""
+    issues_enabled: bool = True
+    description: str | None = None
+    default_branch: str = "main"
+    roles: dict[str, Role] = field(default_factory=dict)
+    """Login in lower case to role; the owner is admin without an entry."""
+    labels: dict[str, Label] = field(default_factory=dict)
+    """By name in lower case."""
+    issues: dict[int, Issue] = field(default_factory=dict)
+    moved: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Transferred issues: old number to (repository id, new number)."""
+    last_number: int = 0
+    check_runs: dict[int, CheckRun] = field(default_factory=dict)
+    statuses: list[Status] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
+
+    @property
+    def full_name(self) -> str:
+        """Give OWNER/NAME."""
+        return f"{self.owner.login}/{self.name}"
+
+    def pulls(self) -> list[Issue]:
+        """Give the pull requests, oldest first."""
+        return [issue for issue in self.issues.values() if issue.pull]
+
+
+@dataclass(eq=False)
+class App:
+    """A GitHub App."""
+
+    id: int
+    slug: str
+    name: str
+    owner: User
+    bot: User
+    private_key: str
+    """PEM; handed out by set-up, never by the API."""
+    public_key: str
+    permissions: Permissions
+    hook: Hook
+    created: float
+
+
+@dataclass(eq=False)
+class Installation:
+    """An App on an account, for all of its repositories or some."""
+
+    id: int
+    app: App
+    account: User
+    permissions: Permissions
+    repository_ids: set[int] | None
+    """None: all of the account."""
+    created: float
+    suspended: float | None = None
+
+    def covers(self, repository: Repository) -> bool:
+        """Tell whether the installation reaches a repository."""
+        if repository.owner is not self.account:
+            return False
+        return self.repository_ids is None or repository.id in self.repository_ids
+
+
+@dataclass(eq=False)
+class Token:
+    """What a client shows: a personal token, or one of an installation."""
+
+    value: str
+    expires: float | None
+    user: User
+    """The person, or the App's bot."""
+    installation: Installation | None = None
+    permissions: Permissions = field(default_factory=dict)
+    repository_ids: set[int] | None = None
+    scopes: tuple[str, ...] = ("repo", "workflow")
+
+
+@dataclass(eq=False)
+class Delivery:
+    """One webhook delivery, or one more attempt of it."""
+
+    id: int
+    guid: str
+    hook: Hook
+    event: str
+    action: str | None
+    body: bytes
+    created: float
+    installation_id: int | None
+    repository_id: int | None
+    redelivery: bool = False
+    state: Literal["waiting", "sent", "lost", "failed"] = "waiting"
+    headers: dict[str, str] = field(default_factory=dict)
+    delivered: float | None = None
+    duration: float = 0.0
+    status: str = "pending"
+    status_code: int = 0
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer: str = ""

@@ -1,0 +1,1 @@
+"""What the pages show: the state, arranged for a reader. Called under `world.lock`."""

@@ -1,0 +1,141 @@
+"""One simulated GitHub with people, an App and a repository, and a judged client to talk to it."""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from agent.demo.simulator.records import App, Installation, Repository
+from agent.demo.simulator.world import World
+from tests.contract.recording import JudgedClient
+
+REPOSITORY = "octo/shop"
+API = f"/repos/{REPOSITORY}"
+PATH = "shop/prices.py"
+"""The file that every branch changes."""
+FILES = {
+    "README.md": "# Shop\n",
+    "shop/models.py": "class Product:\n    name = 'x'\n    price = 1\n",
+    ".github/mergewright.yml": "version: 1\n",
+}
+
+
+@dataclass
+class Hub:
+    """What the scripted sessions share."""
+
+    world: World
+    repository: Repository
+    app: App
+    installation: Installation
+    client: JudgedClient
+    owner: str
+    """Token of the owner; the other tokens are of people with less and less to say."""
+    writer: str
+    triager: str
+    stranger: str
+    acting: str
+    """Token of the installation, with all of its permissions."""
+
+    @property
+    def app_token(self) -> str:
+        """A fresh JWT of the App."""
+        now = int(self.world.now())
+        claims = {"iat": now - 60, "exp": now + 500, "iss": str(self.app.id)}
+        return jwt.encode(claims, self.app.private_key, algorithm="RS256")
+
+    def ask(self, method: str, path: str, token: str = "", **more: Any) -> Any:
+        """Send a request as the owner, unless told otherwise; give the JSON of the answer."""
+        answer = self.client.ask(method, path, token or self.owner, **more)
+        return answer.json() if answer.content else None
+
+    def query(self, query: str, token: str = "", **variables: Any) -> dict[str, Any]:
+        """Ask GraphQL; an answer always has data or errors with words, and status 200."""
+        answer = self.client.post_graphql(
+            {"query": query, "variables": variables}, token or self.acting
+        )
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        assert told.keys() <= {"data", "errors"}
+        assert "data" in told or all(each["message"] for each in told["errors"])
+        return told
+
+    def issue(self, title: str = "Add a field", **more: Any) -> int:
+        """Open an issue and give its number."""
+        found = self.ask("POST", f"{API}/issues", json={"title": title, **more}, expect=201)
+        return int(found["number"])
+
+    def tip(self, branch: str = "main") -> str:
+        """Give the newest commit of a branch."""
+        return str(self.ask("GET", f"{API}/git/ref/heads/{branch}")["object"]["sha"])
+
+    def branch(self, name: str) -> str:
+        """Make a branch with one commit on PATH through the API, and give the commit."""
+        base = self.tip()
+        encoded = base64.b64encode(f"branch = {name!r}\n".encode()).decode()
+        blob = self.ask(
+            "POST", f"{API}/git/blobs", self.acting, expect=201,
+            json={"content": encoded, "encoding": "base64"},
+        )  # fmt: skip
+        parent = self.ask("GET", f"{API}/git/commits/{base}", self.acting)
+        entry = {"path": PATH, "mode": "100644", "type": "blob", "sha": blob["sha"]}
+        tree = self.ask(
+            "POST", f"{API}/git/trees", self.acting, expect=201,
+            json={"base_tree": parent["tree"]["sha"], "tree": [entry]},
+        )  # fmt: skip
+        commit = self.ask(
+            "POST", f"{API}/git/commits", self.acting, expect=201,
+            json={"message": f"Change for {name}", "tree": tree["sha"], "parents": [base]},
+        )  # fmt: skip
+        made = {"ref": f"refs/heads/{name}", "sha": commit["sha"]}
+        self.ask("POST", f"{API}/git/refs", self.acting, json=made, expect=201)
+        return str(commit["sha"])
+
+    def pull(self, branch: str, **more: Any) -> int:
+        """Open a pull request from a new branch and give its number."""
+        self.branch(branch)
+        wanted = {"title": f"Change of {branch}", "head": branch, "base": "main", **more}
+        found = self.ask("POST", f"{API}/pulls", self.acting, json=wanted, expect=201)
+        return int(found["number"])
+
+    def settled_delivery(self) -> int:
+        """Wait for a delivery that has been tried, and give its number."""
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            done = [one for one in self.world.hooks.log if one.state != "waiting"]
+            if done:
+                return done[0].id
+            time.sleep(0.02)
+        raise AssertionError("no hook was delivered")
+
+
+def build(world: World, folder: Path, client: JudgedClient, hook_url: str) -> Hub:
+    """Fill a world, and mint the installation's token through the API."""
+    for path, content in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content)
+    for login in ("octo", "wanda", "tria", "strange"):
+        world.add_user(login)
+    repository = world.add_repository(REPOSITORY, folder)
+    world.grant(repository, "wanda", "write")
+    world.grant(repository, "tria", "triage")
+    permissions = {
+        "metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write",
+        "checks": "write", "statuses": "write", "administration": "read",
+    }  # fmt: skip
+    events = ("*",)
+    app = world.add_app("mergewright", "octo", permissions, events, hook_url, "secret")
+    installation = world.install(app, "octo")
+    hub = Hub(
+        world, repository, app, installation, client,
+        owner=world.token_for("octo"), writer=world.token_for("wanda"),
+        triager=world.token_for("tria"), stranger=world.token_for("strange"), acting="",
+    )  # fmt: skip
+    path = f"/app/installations/{installation.id}/access_tokens"
+    hub.acting = hub.ask("POST", path, hub.app_token, json={"permissions": {}}, expect=201)["token"]
+    return hub

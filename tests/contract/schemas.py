@@ -1,0 +1,386 @@
+"""Judge requests, responses and hooks by GitHub's own description of its API.
+
+Owns the validators (one per schema, made when first needed, from the closure of that schema
+alone) and the way from a concrete path to its operation. Left to others: driving the simulator
+(`recording.py`), making the slice (`make_slice.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+HERE = Path(__file__).parent
+# These parameters hold names with slashes; every other one is a single segment of the path.
+WITH_SLASHES = frozenset({"ref", "path", "branch", "basehead", "name"})
+# Keys of OpenAPI 3.0 that JSON Schema does not have, and that are no part of a judgement.
+NO_KEYWORDS = frozenset({"nullable", "example", "discriminator", "xml", "readOnly", "writeOnly"})
+# What GitHub takes besides what it describes: PyGithub sends label names as a bare list.
+TAKEN_TOO: dict[str, dict[str, Any]] = {
+    f"{method} /repos/{{owner}}/{{repo}}/issues/{{issue_number}}/labels": {
+        "type": "array",
+        "items": {"type": "string"},
+    }
+    for method in ("POST", "PUT")
+}
+MOST_FAULTS = 12
+# Where the description contradicts itself, so that GitHub's own example fails too.
+CORRECTED: dict[tuple[str, str], dict[str, Any]] = {
+    # Written out, its account has to be a person and an enterprise at once.
+    ("GET /app/installations", "200"): {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/installation"},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method on one path template, as GitHub describes it."""
+
+    method: str
+    template: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.template}"
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What the description says of it."""
+        found: dict[str, Any] = description()["paths"][self.template][self.method.lower()]
+        return found
+
+    def matches(self, path: str) -> bool:
+        """Tell whether a concrete path fits the template."""
+        return _pattern(self.template).fullmatch(path) is not None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One answer that GitHub shows in its description."""
+
+    operation: Operation
+    name: str
+    status: int
+    value: Any
+
+
+@functools.cache
+def description() -> dict[str, Any]:
+    """Load the vendored slice."""
+    loaded: dict[str, Any] = _load("github_openapi_slice.json.gz")
+    return loaded
+
+
+@functools.cache
+def webhook_examples() -> dict[str, list[dict[str, Any]]]:
+    """Load GitHub's published payloads by event name."""
+    loaded: dict[str, list[dict[str, Any]]] = _load("webhook_examples.json.gz")
+    return loaded
+
+
+@functools.cache
+def operations() -> tuple[Operation, ...]:
+    """List the described operations, the most literal template first."""
+    found = [
+        Operation(method.upper(), template)
+        for template, methods in description()["paths"].items()
+        for method in methods
+    ]
+    return tuple(
+        sorted(found, key=lambda each: (each.template.count("{"), -len(each.template), str(each)))
+    )
+
+
+def described(name: str) -> Operation:
+    """Give the operation of a name such as `GET /user`.
+
+    Raises:
+        KeyError: It is not in the slice.
+    """
+    found = next((each for each in operations() if str(each) == name), None)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def operation_of(method: str, path: str) -> Operation | None:
+    """Find the operation that a request means, or None where GitHub describes none of ours."""
+    wanted = method.upper()
+    return next(
+        (each for each in operations() if each.method == wanted and each.matches(path)), None
+    )
+
+
+def response_faults(
+    operation: Operation, status: int, content_type: str, body: bytes
+) -> tuple[str, ...]:
+    """Hold one response against the description; an empty result is a pass."""
+    described = operation.described["responses"].get(str(status))
+    if described is None and status < 400 and status != 304:
+        return (f"{operation}: GitHub never answers {status} here",)
+    described = _resolved(described) if described is not None else {}
+    if not described.get("content") and (status < 400 or not body):
+        return (f"{operation}: {status} has no body in GitHub's answer",) if body else ()
+    schema = _schema_of(operation, status, described)
+    if "json" not in content_type:
+        return (f"{operation}: {status} is JSON at GitHub, not {content_type or 'untyped'}",)
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        return (f"{operation}: the body of {status} is not JSON: {error}",)
+    if schema is None or status >= 400:
+        return _error_faults(value, f"{operation} {status}", schema)
+    return faults_of(value, schema, f"{operation} {status}")
+
+
+def request_faults(operation: Operation, body: bytes) -> tuple[str, ...]:
+    """Hold what a client sends against what GitHub takes."""
+    taken = _resolved(operation.described.get("requestBody", {}))
+    schema = _json_schema_of(taken.get("content", {}))
+    if not body:
+        return (f"{operation}: a body is required",) if taken.get("required") and schema else ()
+    if schema is None:
+        return (f"{operation}: GitHub takes no body here",) if body.strip() != b"{}" else ()
+    if str(operation) in TAKEN_TOO:
+        schema = {"anyOf": [schema, TAKEN_TOO[str(operation)]]}
+    return faults_of(json.loads(body), schema, f"request {operation}")
+
+
+def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
+    """Hold a hook's payload against the schema for its event and action."""
+    value = json.loads(body)
+    name = _hook_name(event, value)
+    schema = description()["x-webhooks"].get(name)
+    if schema is None:
+        return (f"hook {name}: not in the vendored slice; add it to operations.HOOKS",)
+    return faults_of(value, schema, f"hook {name}")
+
+
+def faults_of(
+    value: Any, schema: dict[str, Any], subject: str, *, closed: bool = False
+) -> tuple[str, ...]:
+    """Validate one value; each fault names the place and what is wrong there.
+
+    Args:
+        closed: Fields that the description does not know are faults too.
+    """
+    validator = _validator(json.dumps(schema, sort_keys=True), closed=closed)
+    faults = [
+        f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {_words(error)}"
+        for each in validator.iter_errors(value)
+        for error in _closest(each)
+    ]
+    if len(faults) > MOST_FAULTS:
+        faults[MOST_FAULTS:] = [f"{subject}: and {len(faults) - MOST_FAULTS} more"]
+    return tuple(faults)
+
+
+def _closest(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
+    """Tell what is wrong with the alternative that comes closest, not that none fits."""
+    branches = getattr(error.kind, "context", None)
+    if not branches or not all(branches):
+        return [error]
+    nearest = [[inner for each in branch for inner in _closest(each)] for branch in branches]
+    return max(nearest, key=lambda each: (not _wrong_type(each), -len(each)))
+
+
+def _wrong_type(errors: list[jsonschema_rs.ValidationError]) -> bool:
+    """Tell whether an alternative is of another kind altogether, such as null."""
+    return len(errors) == 1 and " is not of type " in errors[0].message
+
+
+def _words(error: jsonschema_rs.ValidationError) -> str:
+    said = error.message
+    return said if len(said) < 300 else f"{said[:120]} ... {said[-160:]}"
+
+
+def examples_of(operation: Operation) -> tuple[Example, ...]:
+    """List the answers that GitHub shows for an operation, each as the client would get it."""
+    found = []
+    for status, response in operation.described["responses"].items():
+        content = _resolved(response).get("content", {}).get("application/json", {})
+        for name, example in content.get("examples", {}).items():
+            value = _resolved(example).get("value")
+            if isinstance(value, dict) and value.keys() == {"$ref"}:
+                # The description puts the reference one level too deep in places.
+                value = _resolved(value)["value"]
+            if value is not None:
+                found.append(Example(operation, name, int(status), value))
+    return tuple(found)
+
+
+def invented_fields(operation: Operation, status: int, body: bytes) -> tuple[str, ...]:
+    """Name the fields of a successful answer that GitHub's description does not know.
+
+    The description leaves objects open, so such a field breaks no schema; but a client that came to
+    rely on it would fail at GitHub.
+    """
+    described = _resolved(operation.described["responses"].get(str(status), {}))
+    schema = _schema_of(operation, status, described)
+    if schema is None or status >= 400:
+        return ()
+    return _only_invented(faults_of(json.loads(body), schema, f"{operation} {status}", closed=True))
+
+
+def invented_in_hook(event: str, body: bytes) -> tuple[str, ...]:
+    """Name the fields of a hook's payload that GitHub's description does not know."""
+    value = json.loads(body)
+    schema = description()["x-webhooks"].get(_hook_name(event, value))
+    if schema is None:
+        return ()
+    return _only_invented(faults_of(value, schema, f"hook {event}", closed=True))
+
+
+def _only_invented(faults: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in faults if "Additional properties are not allowed" in each)
+
+
+def json_schema(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
+    """Turn an OpenAPI 3.0 schema into a JSON Schema that carries the closure of its parts.
+
+    Args:
+        closed: Objects take no other fields than those named.
+    """
+    parts: dict[str, Any] = {}
+    joined: dict[str, Any] = {}
+    waiting = list(_references(schema))
+    while waiting:
+        name = waiting.pop().rsplit("/", 1)[1]
+        if name not in parts:
+            part = description()["components"]["schemas"][name]
+            parts[name] = _converted(part, closed=closed)
+            joined[name] = _converted(part, joined=True)
+            waiting += _references(part)
+    components = {"schemas": parts, "joined": joined} if closed else {"schemas": parts}
+    return {**_converted(schema, closed=closed), "components": components}
+
+
+@functools.cache
+def _validator(schema: str, *, closed: bool = False) -> jsonschema_rs.Draft202012Validator:
+    converted = json_schema(json.loads(schema), closed=closed)
+    return jsonschema_rs.Draft202012Validator(
+        converted, validate_formats=True, formats={"email": _is_address}
+    )
+
+
+def _is_address(text: str) -> bool:
+    # GitHub's own addresses of bots, `1+name[bot]@...`, are none by the book.
+    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None
+
+
+def _converted(
+    node: Any, *, names: bool = False, closed: bool = False, joined: bool = False
+) -> Any:
+    """Convert one node.
+
+    Args:
+        node: A part of an OpenAPI schema.
+        names: The node maps names to schemas.
+        closed: Its objects take no other fields.
+        joined: It is part of an `allOf`: other members have fields too, so it stays open, and so
+            does what it refers to.
+    """
+    if isinstance(node, list):
+        return [_converted(each, closed=closed, joined=joined) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if names:
+        return {name: _converted(each, closed=closed) for name, each in node.items()}
+    kept: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "$ref" and joined:
+            kept[key] = value.replace("/schemas/", "/joined/")
+        elif key in {"enum", "default", "required"}:
+            kept[key] = value
+        elif key not in NO_KEYWORDS:
+            inner = {"closed": closed and key != "allOf", "joined": closed and key == "allOf"}
+            kept[key] = _converted(value, names=key in {"properties", "patternProperties"}, **inner)
+    if closed and "properties" in kept:
+        kept.setdefault("additionalProperties", False)
+    return _with_null(kept) if node.get("nullable") is True else kept
+
+
+def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(schema.get("enum"), list) and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    if isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _error_faults(value: Any, subject: str, schema: dict[str, Any] | None) -> tuple[str, ...]:
+    """Hold a refusal against its own schema, or the common one where none is listed."""
+    if not isinstance(value, dict):
+        return (f"{subject}: a refusal is an object",)
+    missing = [
+        key for key in ("message", "documentation_url") if not isinstance(value.get(key), str)
+    ]
+    if missing:
+        return (f"{subject}: a refusal without {' and '.join(missing)}",)
+    if schema is None:
+        name = "validation-error" if "errors" in value else "basic-error"
+        schema = {"$ref": f"#/components/schemas/{name}"}
+    return faults_of(value, schema, subject)
+
+
+def _hook_name(event: str, value: Any) -> str:
+    action = value.get("action") if isinstance(value, dict) else None
+    return "-".join(filter(None, (event, action))).replace("_", "-")
+
+
+def _schema_of(
+    operation: Operation, status: int, described: dict[str, Any]
+) -> dict[str, Any] | None:
+    corrected = CORRECTED.get((str(operation), str(status)))
+    return corrected or _json_schema_of(described.get("content", {}))
+
+
+def _json_schema_of(content: dict[str, Any]) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = next(
+        (each.get("schema") for kind, each in content.items() if "json" in kind), None
+    )
+    return found
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    kind, name = reference.removeprefix("#/components/").split("/", 1)
+    found: dict[str, Any] = description()["components"][kind][name]
+    return found
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _references(each)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for each in node.values():
+            yield from _references(each)
+
+
+@functools.cache
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", template)
+    pattern = "".join(
+        re.escape(part) if number % 2 == 0 else (".+" if part in WITH_SLASHES else "[^/]+")
+        for number, part in enumerate(parts)
+    )
+    return re.compile(pattern)
+
+
+def _load(name: str) -> Any:
+    return json.loads(gzip.decompress((HERE / name).read_bytes()))

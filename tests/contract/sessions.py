@@ -1,0 +1,354 @@
+"""What a client may ask of GitHub, area by area: successes, refusals, and odd cases.
+
+Each function drives the routes of one area through the judged client, which raises at the first
+answer that GitHub would not give. Together they visit every route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.contract.hub import API, PATH, Hub
+
+LONG = 65_537
+ABSENT = "0" * 40
+
+
+def apps(hub: Hub) -> None:
+    app, world = hub.app_token, hub.world
+    assert hub.ask("GET", "/app", app)["slug"] == "mergewright"
+    hub.ask("GET", "/app", hub.owner, expect=401)
+    hub.ask("GET", "/app", "a.b.c", expect=401)
+    assert len(hub.ask("GET", "/app/installations", app)) == 1
+    one = f"/app/installations/{hub.installation.id}"
+    hub.ask("GET", one, app)
+    hub.ask("GET", "/app/installations/999999", app, expect=404)
+    assert hub.ask("GET", f"{API}/installation", app)["id"] == hub.installation.id
+    hub.ask("GET", "/repos/octo/nothing/installation", app, expect=404)
+    narrowed = {"repositories": ["shop"], "permissions": {"contents": "read"}}
+    made = hub.ask("POST", f"{one}/access_tokens", app, json=narrowed, expect=201)
+    assert made["permissions"] == {"metadata": "read", "contents": "read"}
+    assert hub.ask("GET", "/installation/repositories", made["token"])["total_count"] == 1
+    hub.ask("GET", "/installation/repositories", hub.stranger, expect=403)
+    refused = {"permissions": {"members": "write"}}
+    hub.ask("POST", f"{one}/access_tokens", app, json=refused, expect=422)
+    hub.ask("POST", f"{one}/access_tokens", app, json={"repositories": ["no"]}, expect=422)
+    hub.ask("POST", f"{API}/git/blobs", made["token"], json={"content": "x"}, expect=403)
+    world.expire_tokens(installation=hub.installation)
+    hub.ask("GET", "/installation/repositories", made["token"], expect=401)
+    hub.acting = hub.ask("POST", f"{one}/access_tokens", app, expect=201)["token"]
+
+
+def hook(hub: Hub) -> None:
+    app = hub.app_token
+    config = hub.ask("GET", "/app/hook/config", app)
+    changed = hub.ask("PATCH", "/app/hook/config", app, json={"url": config["url"]})
+    assert changed["url"] == config["url"]
+    hub.issue("Something to deliver")
+    number = hub.settled_delivery()
+    listed = hub.ask("GET", "/app/hook/deliveries?per_page=2", app)
+    assert 1 <= len(listed) <= 2
+    hub.ask("GET", "/app/hook/deliveries?status=failure", app)
+    shown = hub.ask("GET", f"/app/hook/deliveries/{number}", app)
+    hub.ask("POST", f"/app/hook/deliveries/{number}/attempts", app, expect=202)
+    hub.ask("GET", "/app/hook/deliveries/1", app, expect=404)
+    assert shown["request"]["headers"]["X-GitHub-Delivery"] == shown["guid"]
+
+
+def people(hub: Hub) -> None:
+    assert hub.ask("GET", "/user", hub.writer)["login"] == "wanda"
+    hub.ask("GET", "/user", hub.acting, expect=403)
+    hub.ask("GET", "/user", "ghp_unknown", expect=401)
+    assert hub.ask("GET", "/users/mergewright[bot]")["type"] == "Bot"
+    hub.ask("GET", "/users/nobody", expect=404)
+    hub.ask("GET", "/rate_limit")
+    hub.ask("GET", "/meta")
+    hub.ask("GET", "/nothing/here", expect=404)
+
+
+def repository(hub: Hub) -> None:
+    shown = hub.client.ask("GET", API, hub.acting)
+    tag = {"If-None-Match": shown.headers["etag"]}
+    hub.client.ask("GET", API, hub.acting, headers=tag, expect=304)
+    hub.ask("GET", "/repos/octo/nothing", expect=404)
+    for login, role in (("octo", "admin"), ("wanda", "write"), ("tria", "triage")):
+        found = hub.ask("GET", f"{API}/collaborators/{login}/permission", hub.acting)
+        assert found["role_name"] == role
+    found = hub.ask("GET", f"{API}/collaborators/strange/permission", hub.acting)
+    assert found["permission"] == "read"
+    hub.ask("GET", f"{API}/collaborators/nobody/permission", hub.acting, expect=404)
+    hub.ask("GET", f"{API}/collaborators/octo/permission", hub.stranger, expect=403)
+    hub.ask("GET", f"{API}/collaborators/wanda", expect=204)
+    hub.ask("GET", f"{API}/collaborators/strange", expect=404)
+    hub.ask("GET", f"{API}/contents/README.md")
+    assert isinstance(hub.ask("GET", f"{API}/contents/shop"), list)
+    hub.ask("GET", f"{API}/contents/.github/mergewright.yml?ref=main")
+    hub.ask("GET", f"{API}/contents/nothing", expect=404)
+    hub.ask("GET", f"{API}/contents/README.md?ref=nothing", expect=404)
+
+
+def branches(hub: Hub) -> None:
+    hub.branch("feature/one")
+    hub.world.add_rule(hub.repository, "guarded/*", ["pull_request", "required_signatures"])
+    hub.world.add_rule(hub.repository, "classic", ["deletion"], classic=True)
+    hub.branch("classic")
+    assert {one["name"] for one in hub.ask("GET", f"{API}/branches")} >= {"main", "feature/one"}
+    hub.ask("GET", f"{API}/branches?protected=true")
+    assert hub.ask("GET", f"{API}/branches/feature/one")["name"] == "feature/one"
+    assert hub.ask("GET", f"{API}/branches/classic")["protected"] is True
+    hub.ask("GET", f"{API}/branches/nothing", expect=404)
+    assert hub.ask("GET", f"{API}/rules/branches/guarded/x")
+    assert hub.ask("GET", f"{API}/rules/branches/main") == []
+
+
+def issues(hub: Hub) -> None:
+    number = hub.issue("Title ☃ שלום", body="Body", labels=["bug"], assignees=["wanda"])
+    one = f"{API}/issues/{number}"
+    hub.ask("POST", f"{API}/issues", json={"title": ""}, expect=422)
+    hub.ask("POST", f"{API}/issues", json={"title": "x" * 300}, expect=422)
+    hub.ask("POST", f"{API}/issues", json={"title": 5}, expect=422)
+    hub.ask("POST", f"{API}/issues", json={"title": "x", "body": "x" * LONG}, expect=422)
+    hub.ask("GET", one)
+    assert number in [each["number"] for each in hub.ask("GET", f"{API}/issues?state=all")]
+    hub.ask("GET", f"{API}/issues?labels=bug&per_page=1")
+    hub.ask("GET", f"{API}/issues/99999", expect=404)
+    hub.ask("PATCH", one, json={"title": "Another", "body": None})
+    hub.ask("PATCH", one, json={"state": "closed", "state_reason": "not_planned"})
+    assert hub.ask("GET", one)["closed_by"]["login"] == "octo"
+    hub.ask("PATCH", one, json={"state": "open"})
+    hub.ask("PATCH", one, hub.stranger, json={"title": "Mine"}, expect=403)
+    hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
+    hub.ask("POST", f"{one}/assignees", json={"assignees": ["tria"]}, expect=201)
+    hub.ask("PUT", f"{one}/lock", json={"lock_reason": "resolved"}, expect=204)
+    assert hub.ask("GET", one)["active_lock_reason"] == "resolved"
+    hub.ask("POST", f"{one}/comments", hub.stranger, json={"body": "x"}, expect=403)
+    hub.ask("DELETE", f"{one}/lock", expect=204)
+    assert {each["event"] for each in hub.ask("GET", f"{one}/events")} >= {
+        "labeled", "renamed", "closed", "reopened", "locked", "unlocked",
+    }  # fmt: skip
+
+
+def labels(hub: Hub) -> None:
+    number = hub.issue("To be labelled")
+    on = f"{API}/issues/{number}/labels"
+    made = {"name": "state: working", "color": "fbca04", "description": "Under way"}
+    hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=201)
+    hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=422)
+    hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "x" * 51}, expect=422)
+    hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "y", "color": "red"}, expect=422)
+    hub.ask("POST", f"{API}/labels", hub.stranger, json={"name": "z"}, expect=403)
+    hub.ask("GET", f"{API}/labels?per_page=3&page=2")
+    hub.ask("GET", f"{API}/labels/state: working")
+    hub.ask("GET", f"{API}/labels/nothing", expect=404)
+    assert len(hub.ask("POST", on, hub.acting, json={"labels": ["state: working", "bug"]})) == 2
+    assert len(hub.ask("POST", on, hub.triager, json=["enhancement"])) == 3
+    hub.ask("POST", on, hub.stranger, json={"labels": ["bug"]}, expect=403)
+    assert len(hub.ask("GET", on)) == 3
+    hub.ask("DELETE", f"{on}/enhancement")
+    hub.ask("DELETE", f"{on}/enhancement", expect=404)
+    assert len(hub.ask("PUT", on, json={"labels": ["bug"]})) == 1
+    hub.ask("DELETE", f"{API}/labels/state: working", expect=204)
+
+
+def comments(hub: Hub) -> None:
+    number = hub.issue("To be talked about")
+    on = f"{API}/issues/{number}"
+    made = hub.ask("POST", f"{on}/comments", hub.acting, json={"body": "Working"}, expect=201)
+    assert made["performed_via_github_app"]["slug"] == "mergewright"
+    hub.ask("POST", f"{on}/comments", json={"body": " "}, expect=422)
+    hub.ask("POST", f"{on}/comments", json={"body": "x" * LONG}, expect=422)
+    hub.ask("POST", f"{on}/comments", hub.stranger, json={"body": "Hello"}, expect=201)
+    assert len(hub.ask("GET", f"{on}/comments")) == 2
+    one = f"{API}/issues/comments/{made['id']}"
+    hub.ask("GET", one)
+    assert hub.ask("PATCH", one, hub.acting, json={"body": "Done"})["body"] == "Done"
+    hub.ask("PATCH", one, hub.stranger, json={"body": "Mine"}, expect=403)
+    hub.ask("GET", f"{API}/issues/comments/1", expect=404)
+    hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"}, expect=201)
+    hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"})
+    hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "odd"}, expect=422)
+    assert len(hub.ask("GET", f"{on}/reactions")) == 1
+    hub.ask("POST", f"{one}/reactions", json={"content": "rocket"}, expect=201)
+    hub.ask("POST", f"{one}/reactions", json={"content": "rocket"})
+    assert len(hub.ask("GET", f"{one}/reactions?content=rocket")) == 1
+    hub.ask("DELETE", one, hub.acting, expect=204)
+    hub.ask("GET", one, expect=404)
+
+
+def git_objects(hub: Hub) -> None:
+    sha = hub.branch("objects")
+    commit = hub.ask("GET", f"{API}/git/commits/{sha}")
+    assert commit["verification"]["verified"] is True
+    hub.ask("GET", f"{API}/git/commits/{ABSENT}", expect=404)
+    tree = hub.ask("GET", f"{API}/git/trees/{commit['tree']['sha']}?recursive=1")
+    blob = next(each for each in tree["tree"] if each["path"] == PATH)
+    hub.ask("GET", f"{API}/git/blobs/{blob['sha']}")
+    hub.ask("GET", f"{API}/git/ref/heads/objects")
+    hub.ask("GET", f"{API}/git/ref/heads/nothing", expect=404)
+    assert hub.ask("GET", f"{API}/git/matching-refs/heads/obj")
+    taken = {"ref": "refs/heads/objects", "sha": sha}
+    hub.ask("POST", f"{API}/git/refs", hub.acting, json=taken, expect=422)
+    base = hub.tip()
+    back = {"sha": base, "force": True}
+    assert hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json=back)["object"]
+    hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json={"sha": sha})
+    hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json={"sha": base}, expect=422)
+    hub.ask("DELETE", f"{API}/git/refs/heads/objects", hub.acting, expect=204)
+    hub.ask("DELETE", f"{API}/git/refs/heads/objects", hub.acting, expect=422)
+
+
+def commits(hub: Hub) -> None:
+    sha = hub.branch("compared")
+    hub.ask("GET", f"{API}/commits?sha=compared&per_page=1")
+    assert hub.ask("GET", f"{API}/commits/compared")["sha"] == sha
+    hub.ask("GET", f"{API}/commits/{ABSENT}", expect=422)
+    compared = hub.ask("GET", f"{API}/compare/main...compared")
+    assert compared["status"] == "ahead"
+    assert compared["files"]
+    hub.ask("GET", f"{API}/compare/main...nothing", expect=404)
+
+
+def checks(hub: Hub) -> None:
+    sha = hub.branch("checked")
+    annotation = {
+        "path": PATH, "start_line": 1, "end_line": 1,
+        "annotation_level": "warning", "message": "A remark",
+    }  # fmt: skip
+    output = {"title": "Checks", "summary": "All green", "annotations": [annotation]}
+    started = {"name": "mergewright", "head_sha": sha, "status": "in_progress", "output": output}
+    made = hub.ask("POST", f"{API}/check-runs", hub.acting, json=started, expect=201)
+    hub.ask("POST", f"{API}/check-runs", hub.owner, json=started, expect=403)
+    many = {**started, "output": {**output, "annotations": [annotation] * 51}}
+    hub.ask("POST", f"{API}/check-runs", hub.acting, json=many, expect=422)
+    one = f"{API}/check-runs/{made['id']}"
+    hub.ask("GET", one)
+    done = {"status": "completed", "conclusion": "success"}
+    assert hub.ask("PATCH", one, hub.acting, json=done)["completed_at"]
+    assert len(hub.ask("GET", f"{one}/annotations")) == 1
+    hub.ask("POST", f"{one}/rerequest", expect=201)
+    assert hub.ask("GET", f"{API}/commits/{sha}/check-runs")["total_count"] == 1
+    status = {"state": "success", "context": "mergewright", "description": "Fine"}
+    hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json=status, expect=201)
+    hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json={"state": "odd"}, expect=422)
+    hub.ask("POST", f"{API}/statuses/{sha}", hub.stranger, json=status, expect=404)
+    assert hub.ask("GET", f"{API}/commits/{sha}/status")["state"] == "success"
+    assert hub.ask("GET", f"{API}/commits/{sha}/statuses")
+
+
+def pulls(hub: Hub) -> None:
+    number = hub.pull("topic", body="Closes #1", draft=True)
+    one = f"{API}/pulls/{number}"
+    again = {"title": "Again", "head": "topic", "base": "main"}
+    hub.ask("POST", f"{API}/pulls", hub.acting, json=again, expect=422)
+    hub.ask("POST", f"{API}/pulls", hub.acting, json={**again, "head": "absent"}, expect=422)
+    hub.ask("POST", f"{API}/pulls", hub.acting, json={**again, "head": "main"}, expect=422)
+    assert hub.ask("GET", one)["draft"] is True
+    hub.ask("GET", f"{API}/pulls/99999", expect=404)
+    assert hub.ask("GET", f"{API}/pulls?head=octo:topic&state=all")[0]["number"] == number
+    hub.ask("PATCH", one, hub.acting, json={"title": "Better", "body": "New"})
+    hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
+    assert len(hub.ask("GET", f"{one}/files")) == 1
+    assert len(hub.ask("GET", f"{one}/commits")) == 1
+    asked = {"reviewers": ["wanda"]}
+    hub.ask("POST", f"{one}/requested_reviewers", hub.acting, json=asked, expect=201)
+    asked = {"reviewers": ["strange"]}
+    hub.ask("POST", f"{one}/requested_reviewers", hub.acting, json=asked, expect=422)
+    hub.ask("PUT", f"{one}/merge", hub.owner, expect=405)
+    hub.ask("PATCH", one, json={"state": "closed"})
+    other = f"{API}/pulls/{hub.pull('topic-two')}"
+    hub.ask("PUT", f"{other}/merge", hub.owner, json={"sha": ABSENT}, expect=409)
+    hub.ask("PUT", f"{other}/merge", hub.owner, json={"merge_method": "squash"})
+    assert hub.ask("GET", other)["merged_by"]["login"] == "octo"
+
+
+def reviews(hub: Hub) -> None:
+    one = f"{API}/pulls/{hub.pull('reviewed')}"
+    line = {"path": PATH, "line": 1, "body": "Why?"}
+    wanted = {"event": "REQUEST_CHANGES", "body": "Please", "comments": [line]}
+    hub.ask("POST", f"{one}/reviews", hub.writer, json=wanted)
+    hub.ask("POST", f"{one}/reviews", hub.writer, json={"event": "APPROVE"})
+    hub.ask("POST", f"{one}/reviews", hub.writer, json={"event": "COMMENT"}, expect=422)
+    assert len(hub.ask("GET", f"{one}/reviews")) == 2
+    head = hub.ask("GET", one)["head"]["sha"]
+    made = hub.ask(
+        "POST", f"{one}/comments", hub.writer, json={**line, "commit_id": head}, expect=201
+    )
+    hub.ask(
+        "POST", f"{one}/comments", hub.writer, expect=422,
+        json={**line, "commit_id": head, "line": 99},
+    )  # fmt: skip
+    assert len(hub.ask("GET", f"{one}/comments")) == 2
+    hub.ask("GET", f"{API}/pulls/comments/{made['id']}")
+    odd = {**wanted, "comments": [{**line, "path": "not/changed.py"}]}
+    hub.ask("POST", f"{one}/reviews", hub.writer, json=odd, expect=422)
+    answer = {"body": "Because"}
+    hub.ask("POST", f"{one}/comments/{made['id']}/replies", hub.acting, json=answer, expect=201)
+    hub.ask("POST", f"{one}/comments/1/replies", hub.acting, json=answer, expect=404)
+
+
+_PULL = """query ($number: Int!) { repository(owner: "octo", name: "shop") {
+  pullRequest(number: $number) { id isDraft headRefOid reviewThreads(first: 10) {
+    nodes { id isResolved comments(first: 5) { nodes { body author { login } } } } } } } }"""
+_READY = """mutation ($input: MarkPullRequestReadyForReviewInput!) {
+  markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } } }"""
+_DRAFT = """mutation ($input: ConvertPullRequestToDraftInput!) {
+  convertPullRequestToDraft(input: $input) { pullRequest { isDraft } } }"""
+_RESOLVE = """mutation ($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } } }"""
+_COMMIT = """mutation ($input: CreateCommitOnBranchInput!) {
+  createCommitOnBranch(input: $input) { commit { oid signature { isValid } } } }"""
+
+
+def graphql(hub: Hub) -> None:
+    number = hub.pull("drafted", draft=True)
+    line = {"path": PATH, "line": 1, "body": "Why?"}
+    review = {"event": "COMMENT", "body": "Look", "comments": [line]}
+    hub.ask("POST", f"{API}/pulls/{number}/reviews", hub.writer, json=review)
+    pull = hub.query(_PULL, number=number)["data"]["repository"]["pullRequest"]
+    (thread,) = pull["reviewThreads"]["nodes"]
+    ready = hub.query(_READY, input={"pullRequestId": pull["id"]})["data"]
+    assert ready["markPullRequestReadyForReview"]["pullRequest"]["isDraft"] is False
+    assert hub.query(_DRAFT, input={"pullRequestId": pull["id"]})["data"]
+    solved = hub.query(_RESOLVE, input={"threadId": thread["id"]})["data"]
+    assert solved["resolveReviewThread"]["thread"]["isResolved"] is True
+    wanted = {
+        "branch": {"repositoryNameWithOwner": "octo/shop", "branchName": "drafted"},
+        "message": {"headline": "One more"},
+        "expectedHeadOid": pull["headRefOid"],
+        "fileChanges": {"additions": [{"path": "more.py", "contents": "eCA9IDEK"}]},
+    }
+    made = hub.query(_COMMIT, input=wanted)["data"]["createCommitOnBranch"]["commit"]
+    assert made["signature"]["isValid"] is True
+    assert hub.ask("GET", f"{API}/pulls/{number}")["head"]["sha"] == made["oid"]
+    assert hub.query(_COMMIT, input=wanted)["errors"]
+    assert hub.query("{ viewer { celebrated } }")["errors"]
+    assert hub.query(_READY, hub.stranger, input={"pullRequestId": pull["id"]})["errors"]
+
+
+def set_up(hub: Hub) -> None:
+    """What no client asks for but what is delivered: pings, installations, transfers."""
+    world = hub.world
+    other = world.add_repository("octo/other")
+    number = hub.issue("To be moved")
+    world.transfer(hub.repository, number, other, world.user("octo"))
+    hub.ask("GET", f"{API}/issues/{number}", expect=301)
+    url = f"{world.base_url}/nowhere"
+    hub.client.set_up("POST", "/_simulator/repositories/octo/other/hooks", json={"url": url})
+    world.narrow(hub.installation, [hub.repository])
+    world.narrow(hub.installation, [hub.repository, other])
+    second = world.install(world.add_app("another", "octo", hook_url=url), "octo")
+    of_second = f"/_simulator/installations/{second.id}"
+    hub.client.set_up("PATCH", of_second, json={"suspended": True})
+    hub.client.set_up("PATCH", of_second, json={"suspended": False})
+    hub.client.set_up("DELETE", of_second)
+    world.rename(other, "renamed")
+    hub.ask("GET", "/repos/octo/other", expect=301)
+
+
+AREAS: dict[str, Callable[[Hub], None]] = {
+    area.__name__: area
+    for area in (
+        apps, hook, people, repository, branches, issues, labels, comments, git_objects, commits,
+        checks, pulls, reviews, graphql, set_up,
+    )
+}  # fmt: skip

@@ -1,0 +1,82 @@
+"""The simulator's GraphQL schema says nothing that GitHub's own does not say."""
+
+from __future__ import annotations
+
+import gzip
+from importlib import resources
+from typing import Any
+
+import pytest
+from graphql import parse, print_ast
+from graphql.language import ast
+
+from tests.contract import make_slice, operations
+
+# An interface at GitHub, for signatures of several kinds; a client sees the same fields.
+PLAINER_HERE = frozenset({"GitSignature"})
+
+
+def definitions(text: str) -> dict[str, Any]:
+    found: tuple[Any, ...] = tuple(parse(text, no_location=True).definitions)
+    return {each.name.value: each for each in found if getattr(each, "name", None)}
+
+
+OURS = definitions(
+    resources.files("agent.demo.simulator").joinpath("schema.graphql").read_text("utf-8")
+)
+THEIRS = definitions(gzip.decompress(make_slice.GRAPHQL.read_bytes()).decode())
+
+
+def foreign_words(ours, theirs) -> list[str]:
+    """Name what a type of ours has and GitHub's has not, or has otherwise."""
+    found = []
+    for kind in ("values", "types"):
+        known = {each.name.value for each in getattr(theirs, kind, None) or ()}
+        found += [
+            e.name.value for e in getattr(ours, kind, None) or () if e.name.value not in known
+        ]
+    fields = {each.name.value: each for each in getattr(theirs, "fields", None) or ()}
+    for field in getattr(ours, "fields", None) or ():
+        known_field = fields.get(field.name.value)
+        if known_field is None or print_ast(known_field.type) != print_ast(field.type):
+            found.append(f"{field.name.value}: {print_ast(field.type)}")
+            continue
+        taken = {each.name.value: print_ast(each.type) for each in arguments(known_field)}
+        for each in arguments(field):
+            if taken.get(each.name.value) != print_ast(each.type):
+                found.append(f"{field.name.value}({each.name.value}: {print_ast(each.type)})")
+    return found
+
+
+def arguments(field):
+    return getattr(field, "arguments", None) or ()
+
+
+def test_the_slice_holds_the_simulators_types():
+    assert set(OURS) == set(operations.GRAPHQL_TYPES) == set(THEIRS)
+
+
+@pytest.mark.parametrize("name", sorted(operations.GRAPHQL_TYPES))
+def test_a_type_is_part_of_githubs(name):
+    if name not in PLAINER_HERE:
+        assert type(OURS[name]) is type(THEIRS[name])
+    assert foreign_words(OURS[name], THEIRS[name]) == []
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, one in OURS.items() if isinstance(one, ast.InputObjectTypeDefinitionNode)]
+)
+def test_an_input_demands_whatever_github_demands(name):
+    demanded = {
+        each.name.value
+        for each in THEIRS[name].fields
+        if isinstance(each.type, ast.NonNullTypeNode) and each.default_value is None
+    }
+    assert demanded <= {each.name.value for each in OURS[name].fields}
+
+
+def test_the_comparison_bites():
+    theirs = definitions("type T { a(x: Int!): Int! b: String } enum E { A }")
+    ours = definitions("type T { a(x: Int): Int! b: String! c: Int } enum E { A B }")
+    assert foreign_words(ours["T"], theirs["T"]) == ["a(x: Int)", "b: String!", "c: Int"]
+    assert foreign_words(ours["E"], theirs["E"]) == ["B"]

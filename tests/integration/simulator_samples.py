@@ -1,0 +1,245 @@
+"""A small simulated GitHub: a repository, people of every role, an App, and clients."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import github
+import httpx
+import jwt
+
+from agent.demo.simulator import serving
+from agent.demo.simulator.records import App, Installation, Repository, Token
+from agent.demo.simulator.world import World
+
+FILES = {
+    "README.md": "# Shop\n",
+    "shop/models.py": "class Customer:\n    name = 1\n    age = 2\n",
+    "docs/üñí.txt": "ü\n",
+}
+SECRET = "a hook secret"
+EVENTS = (
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "check_run",
+    "push",
+)
+
+
+@dataclass
+class Place:
+    """A running simulator and what stands in it."""
+
+    world: World
+    url: str
+    repository: Repository
+    app: App
+    installation: Installation
+    client: httpx.Client
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v3"
+
+    @property
+    def repo(self) -> str:
+        return f"/repos/{self.repository.full_name}"
+
+    def person(self, login: str) -> str:
+        return self.world.token_for(login)
+
+    def bot(self, **permissions: str) -> str:
+        return self.token(**permissions).value
+
+    def token(self, **permissions: str) -> Token:
+        return self.world.issue_token(self.installation, permissions or None)
+
+    def app_jwt(self, key: str | None = None, algorithm: str = "RS256", **claims: Any) -> str:
+        now = int(self.world.now())
+        said = {"iat": now - 60, "exp": now + 540, "iss": str(self.app.id), **claims}
+        kept = {name: value for name, value in said.items() if value is not None}
+        return jwt.encode(kept, key or self.app.private_key, algorithm=algorithm)
+
+    def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
+        headers = {**({"Authorization": f"token {token}"} if token else {})}
+        headers |= more.pop("headers", {})
+        return self.client.request(method, self.api + path, headers=headers, **more)
+
+    def done(self, method: str, path: str, token: str | None = None, **more: Any) -> Any:
+        answer = self.ask(method, path, token, **more)
+        assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def refused(
+        self, status: int, method: str, path: str, token: str | None = None, **more: Any
+    ) -> Any:
+        """Ask, and hold the refusal to the shape that GitHub's have."""
+        answer = self.ask(method, path, token, **more)
+        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
+        said = answer.json()
+        assert said["message"]
+        assert said["status"] == str(status)
+        assert said["documentation_url"].startswith("https://docs.github.com/")
+        return said
+
+    def graphql(self, token: str, query: str, **variables: Any) -> Any:
+        sent = {"query": query, "variables": variables}
+        headers = {"Authorization": f"bearer {token}"}
+        answer = self.client.post(f"{self.url}/api/graphql", json=sent, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def control(self, method: str, path: str, **more: Any) -> Any:
+        answer = self.client.request(method, f"{self.url}/_simulator{path}", **more)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    def pygithub(self, token: str) -> github.Github:
+        return github.Github(
+            base_url=self.api,
+            auth=github.Auth.Token(token),
+            retry=None,
+            timeout=10,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+        )
+
+    def issue(self, **more: Any) -> int:
+        made = self.done(
+            "POST", f"{self.repo}/issues", self.person("ada"), json={"title": "A title", **more}
+        )
+        return int(made["number"])
+
+    def tip(self, branch: str = "main") -> str:
+        found = self.done("GET", f"{self.repo}/git/ref/heads/{branch}", self.person("ada"))
+        return str(found["object"]["sha"])
+
+    def commit(
+        self, parent: str, content: str, token: str | None = None, path: str = "shop/models.py"
+    ) -> str:
+        """Make a commit on no branch, through the API."""
+        token = token or self.bot()
+        entry = {"path": path, "mode": "100644", "content": content}
+        tree = self.done(
+            "POST", f"{self.repo}/git/trees", token, json={"base_tree": parent, "tree": [entry]}
+        )
+        sent = {"message": "A change", "tree": tree["sha"], "parents": [parent]}
+        return str(self.done("POST", f"{self.repo}/git/commits", token, json=sent)["sha"])
+
+    def branch(
+        self, name: str, content: str = "class Customer:\n    name = 3\n    age = 2\n"
+    ) -> str:
+        sha = self.commit(self.tip(), content)
+        sent = {"ref": f"refs/heads/{name}", "sha": sha}
+        self.done("POST", f"{self.repo}/git/refs", self.bot(), json=sent)
+        return sha
+
+    def pull(self, branch: str = "work", **more: Any) -> Any:
+        if self.ask("GET", f"{self.repo}/git/ref/heads/{branch}").status_code == 404:
+            self.branch(branch)
+        sent = {"title": "A pull request", "head": branch, "base": "main", **more}
+        return self.done("POST", f"{self.repo}/pulls", self.bot(), json=sent)
+
+    def git_url(self, token: str | None) -> str:
+        user = f"x-access-token:{token}@" if token else ""
+        return f"{self.url.replace('://', '://' + user)}/{self.repository.full_name}.git"
+
+
+@contextmanager
+def place(folder: Path, hook_url: str = "", *, private: bool = False) -> Iterator[Place]:
+    """Serve acme/shop: ada admin, mia maintain, will write, tri triage, rea read, max nothing."""
+    source = folder / "source"
+    for path, content in FILES.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(content)
+    world = World(folder / "git")
+    world.add_user("acme", "Organization")
+    repository = world.add_repository("acme/shop", source, private=private)
+    for login, role in (
+        ("ada", "admin"),
+        ("mia", "maintain"),
+        ("will", "write"),
+        ("tri", "triage"),
+        ("rea", "read"),
+        ("max", "none"),
+    ):
+        world.add_user(login)
+        world.grant(repository, login, role)
+    app = world.add_app("mergewright", "ada", events=EVENTS, hook_url=hook_url, hook_secret=SECRET)
+    installation = world.install(app, "acme", [repository])
+    world.hooks.log.clear()
+    with serving.running(world) as url, httpx.Client(timeout=15) as client:
+        yield Place(world, url, repository, app, installation, client)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One delivery, as the receiver got it."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@contextmanager
+def receiver(status: int = 202, seconds: float = 0.0) -> Iterator[tuple[str, list[Received]]]:
+    """Take deliveries; gives the address and what came, in order."""
+    came: list[Received] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            came.append(Received(dict(self.headers), body))
+            time.sleep(seconds)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", came
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def git(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """Run real git as a client; give what it prints, of the errors where it has to fail."""
+    who = {"NAME": "Ada", "EMAIL": "ada@example.com"}
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            **{
+                f"GIT_{role}_{key}": value
+                for role in ("AUTHOR", "COMMITTER")
+                for key, value in who.items()
+            },
+        },
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stderr if fails else done.stdout
