@@ -99,6 +99,8 @@ class Reason(StrEnum):
     STORAGE_FULL = "storage_full"
     TIME_SPENT = "time_spent"
     INTERRUPTED = "interrupted"
+    SUPERSEDED = "superseded"
+    ACCESS_LOST = "access_lost"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal_error"
 
@@ -114,6 +116,8 @@ _END_STATES = {
     Reason.REFUSED: RunState.DECLINED,
     Reason.POLICY: RunState.DECLINED,
     Reason.INTERRUPTED: RunState.CANCELLED,
+    Reason.SUPERSEDED: RunState.CANCELLED,
+    Reason.ACCESS_LOST: RunState.FAILED,
 }
 
 
@@ -122,17 +126,84 @@ def end_state(reason: Reason) -> RunState:
     return _END_STATES.get(reason, RunState.FAILED)
 
 
+class Delivery(Record):
+    """One webhook as it arrived, its signature verified."""
+
+    delivery_id: str
+    """The sender's GUID; a redelivery carries the same one."""
+    event: str
+    action: str | None
+    """What happened, where the event's kind has such a word."""
+    content_key: str
+    """Equal for deliveries that say the same of the same version of an object; empty where the
+    content does not matter."""
+    received_at: float
+    """Seconds since the epoch."""
+    body: bytes
+    """What the intake reads, an `agent.intake.Request` as JSON; empty where nobody will."""
+    ignored: str = ""
+    """Why nobody has to act on it, in words; empty: it is for the intake."""
+
+
+class IssueRef(Record):
+    """One issue on a forge; the numeric ids stay when names change."""
+
+    repository: str
+    """`owner/name` when the label was set."""
+    repository_id: int
+    number: int
+    issue_id: int
+    installation_id: int | None = None
+    """Of the App in this repository; None in token mode."""
+
+
+class Snapshot(Record):
+    """An issue as it stood when somebody with write permission labelled it."""
+
+    issue: IssueRef
+    url: str
+    """Page of the issue."""
+    title: str
+    body: str
+    """As it arrived; what a reader does not see is taken out when it becomes a Ticket."""
+    labels: tuple[str, ...]
+    author: str
+    """Login of who opened the issue."""
+    actor: str
+    """Login of who set the label, which approves this text."""
+    actor_id: int
+    approved_at: str
+    """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
+    by_label: bool = True
+    """False: started by a command of the operator, without a label."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over title and body, told apart."""
+        return text_digest(self.title, self.body)
+
+
+def text_digest(title: str, body: str) -> str:
+    """Return the sha256 of an issue's title and body, so that a later edit shows."""
+    return hashlib.sha256(f"{len(title)}\0{title}\0{body}".encode()).hexdigest()
+
+
 class Run(Record):
     """One attempt to carry out one ticket on one repository."""
 
     run_id: str
     """Time-ordered and unique; also names the run's folder."""
     repository: str
-    """Absolute path of the user's repository (a clone address once GitHub is served)."""
+    """Absolute path of the user's repository, or a clone address without credentials."""
     ticket: str
-    """Where the ticket is read from: a path."""
+    """Where the ticket is read from: a path, or `#` and the number of an issue."""
+    snapshot: Snapshot | None = None
+    """What was approved on the forge; None for a run on this machine."""
+    attempt: int = 1
+    """Counts the runs of one issue."""
     base: str | None = None
-    """Branch, tag or commit to start from; None: what the repository has checked out."""
+    """Branch, tag or commit to start from; None: what the repository has checked out, on a
+    forge its default branch."""
     config_text: str | None = None
     """A configuration file handed in by the caller in place of the repository's own."""
     config_name: str | None = None
@@ -182,6 +253,8 @@ class Checkout(Record):
     """Newest tag reachable from the commit, for builds that read their version from it."""
     subjects: tuple[str, ...] = ()
     """Subjects of the latest commits (newest first, at most 50): the commit convention."""
+    signs_off: bool = False
+    """Whether most of those commits carry a Signed-off-by line."""
     uncommitted: int = 0
     """Files with uncommitted changes in the user's work tree; never part of a run."""
 
@@ -410,6 +483,19 @@ class Verdict(Record):
     publish: bool
     reason: Reason
     sentence: str
+    findings: tuple[Finding, ...] = ()
+    """What is in the way, where it has a place in a file."""
+
+
+class PullRequest(Record):
+    """A pull request that is there."""
+
+    number: int
+    url: str
+    """Its page."""
+    draft: bool = False
+    notes: tuple[str, ...] = ()
+    """What was asked for and could not be had, in words: draft, a reviewer, a label."""
 
 
 class Outcome(Record):
@@ -421,6 +507,8 @@ class Outcome(Record):
     sentence: str
     branch: str | None = None
     commit: str | None = None
+    pull_request: PullRequest | None = None
+    """Where it was opened, on a forge."""
     pull_request_text: str | None = None
     """The text itself."""
     text_path: str | None = None
@@ -435,3 +523,18 @@ class Outcome(Record):
     def done(self) -> bool:
         """Whether the ticket was carried out."""
         return self.state is RunState.OPEN
+
+
+class StoredRun(Record):
+    """A run and where it stands; times are seconds since the epoch."""
+
+    run: Run
+    state: RunState
+    active: bool
+    """Whether it is not over: it waits, or a worker is at it."""
+    not_before: float
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    outcome: Outcome | None
+    """Without its text."""

@@ -11,13 +11,21 @@ AgentError
     EditFailed        the edit could not be made as asked
     TimeSpent         the run has used the minutes it was given
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
+    Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
+    AccessLost        the forge no longer lets us do what this run needs
+  ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
     SandboxLost       the room ended without a word of its own
     IndexUnavailable  the package index did not answer
+    ForgeUnavailable  the forge did not answer, or not sensibly
+      ForgeLimited      it asks us to wait; `until` says how long
+    InboxUnavailable  the inbox could not be read or written just now
+    StoreUnavailable  the database of the runs is locked or gone
   PermanentError    an operator must act; a retry will not help
     SandboxMissing    no room can be opened on this machine
     SettingsInvalid   an operator's setting is wrong
     StorageFull       the disk of the service is full
+    InboxUnusable     the file of the inbox is not one we can use
 
 `RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
 (`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
@@ -51,13 +59,22 @@ class TicketUnclear(RunStopped):
 
     reason = Reason.UNCLEAR
 
-    def __init__(self, questions: tuple[str, ...]) -> None:
-        listed = "\n".join(f"- {question}" for question in questions)
-        super().__init__(f"The ticket leaves open:\n{listed}")
-        self.questions = questions
+    def __init__(self, questions: tuple[str, ...], understood: str = "", answer: str = "") -> None:
+        """Put all questions at once.
 
-    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...]]]:
-        return type(self), (self.questions,)
+        Args:
+            understood: What was understood, as a sentence.
+            answer: Words that would settle the ticket, and where they go.
+        """
+        listed = "\n".join(f"- {question}" for question in questions)
+        parts = (understood, f"The ticket leaves open:\n{listed}", answer)
+        super().__init__("\n".join(part for part in parts if part))
+        self.questions = questions
+        self.understood = understood
+        self.answer = answer
+
+    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...], str, str]]:
+        return type(self), (self.questions, self.understood, self.answer)
 
 
 class NoRecipe(RunStopped):
@@ -128,6 +145,29 @@ class TimeSpent(RunStopped):
     reason = Reason.TIME_SPENT
 
 
+class Superseded(RunStopped):
+    """The issue is no longer what was approved: closed, transferred, locked or unlabelled."""
+
+    reason = Reason.SUPERSEDED
+
+
+class AccessLost(RunStopped):
+    """The forge no longer lets us do what this run needs; the message names the permission."""
+
+    reason = Reason.ACCESS_LOST
+
+
+class ActiveRun(AgentError):
+    """The issue has a run that is not over; `run_id` names it."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} of this issue is not over")
+        self.run_id = run_id
+
+    def __reduce__(self) -> tuple[type[ActiveRun], tuple[str]]:
+        return type(self), (self.run_id,)
+
+
 class TransientError(AgentError):
     """Try again later."""
 
@@ -138,6 +178,34 @@ class SandboxLost(TransientError):
 
 class IndexUnavailable(TransientError):
     """The package index did not answer."""
+
+
+class ForgeUnavailable(TransientError):
+    """The forge did not answer, or not with anything that makes sense."""
+
+
+class ForgeLimited(ForgeUnavailable):
+    """The forge asks us to wait longer than a run can stand still."""
+
+    def __init__(self, message: str, until: float) -> None:
+        """Say when it may be tried again.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        super().__init__(message)
+        self.until = until
+
+    def __reduce__(self) -> tuple[type[ForgeLimited], tuple[str, float]]:
+        return type(self), (self.message, self.until)
+
+
+class InboxUnavailable(TransientError):
+    """The inbox could not be read or written just now."""
+
+
+class StoreUnavailable(TransientError):
+    """The database of the runs cannot be used just now."""
 
 
 class PermanentError(AgentError):
@@ -154,3 +222,7 @@ class SettingsInvalid(PermanentError):
 
 class StorageFull(PermanentError):
     """The disk that holds Mergewright's own data is full."""
+
+
+class InboxUnusable(PermanentError):
+    """The file of the inbox is damaged, replaced, or of a newer version."""

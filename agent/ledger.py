@@ -1,7 +1,7 @@
 """The ledger: the append-only events of a run, one JSON object per line.
 
-Unique by (run, step, attempt, number). Each line carries the sha256 of the one before, so that a
-changed or missing line shows.
+Unique by (run, step, attempt, number); an attempt is one process that carried the run. Each line
+carries the sha256 of the one before, so that a changed or missing line shows.
 """
 
 from __future__ import annotations
@@ -9,39 +9,56 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 
 class Ledger:
-    """Events of one run, in a file."""
+    """Events of one run, in a file; a run that begins anew goes on in the same one."""
 
     def __init__(self, path: Path, run_id: str) -> None:
         self._path = path
         self._run_id = run_id
+        self._lock = threading.Lock()
         self._previous = hashlib.sha256(run_id.encode()).hexdigest()
+        self._attempt = 1
+        self._resume()
 
-    def append(self, step: str, attempt: int, number: int, event: str, **facts: object) -> None:
+    def _resume(self) -> None:
+        if not self._path.exists():
+            return
+        whole, _, cut = self._path.read_bytes().rpartition(b"\n")
+        if cut:
+            # Written half when the process was killed, so nobody was ever told of it.
+            os.truncate(self._path, len(whole) + bool(whole))
+        if whole:
+            last = whole.rpartition(b"\n")[2]
+            self._previous = hashlib.sha256(last).hexdigest()
+            self._attempt = max(json.loads(line)["attempt"] for line in whole.splitlines()) + 1
+
+    def append(self, step: str, number: int, event: str, **facts: object) -> None:
         """Write one event and wait until it is on disk."""
-        line = json.dumps(
-            {
-                "run": self._run_id,
-                "step": step,
-                "attempt": attempt,
-                "number": number,
-                "event": event,
-                **facts,
-                "previous": self._previous,
-            },
-            sort_keys=True,
-            ensure_ascii=True,
-        )
-        self._previous = hashlib.sha256(line.encode()).hexdigest()
-        with self._path.open("a", encoding="ascii") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with self._lock:
+            line = json.dumps(
+                {
+                    "run": self._run_id,
+                    "step": step,
+                    "attempt": self._attempt,
+                    "number": number,
+                    "event": event,
+                    **facts,
+                    "previous": self._previous,
+                },
+                sort_keys=True,
+                ensure_ascii=True,
+            )
+            with self._path.open("a", encoding="ascii") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self._previous = hashlib.sha256(line.encode()).hexdigest()
 
 
 def verify(path: Path, run_id: str) -> Iterator[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
-from agent.domain import Outcome, Record, Run, Ticket
+from agent.domain import Change, Finding, IssueRef, Outcome, PullRequest, Record, Run, Ticket
 
 T = TypeVar("T")
 
@@ -141,18 +141,166 @@ class Sandbox(Protocol):
         ...
 
 
+class Remote(Record):
+    """A repository that git reaches over the network."""
+
+    name: str
+    """`owner/name`, as the forge calls it now."""
+    url: str
+    """Address for git, without credentials."""
+    default_branch: str
+    author: str
+    """Under which name our commits are made."""
+    email: str
+
+
+class BranchRules(Record):
+    """What a forge demands of a branch that is to be made."""
+
+    refused: str | None = None
+    """Why it may not be made or pushed to by us, in words; None: it may."""
+    signed: bool = False
+    """Whether every commit must carry a verified signature."""
+
+
+class Proposal(Record):
+    """A pull request to be opened, or brought up to date."""
+
+    branch: str
+    commit: str
+    base_branch: str
+    title: str
+    body: str
+    draft: bool = False
+    reviewers: tuple[str, ...] = ()
+    """Logins, or `org/team`."""
+    labels: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """Shown at their lines, as far as the forge can."""
+    summary: str = ""
+    """Markdown for the check that is reported on the commit."""
+
+
+class StageMark(Record):
+    """How far one stage of a run is, for whoever watches the issue."""
+
+    stage: str
+    """In words for people."""
+    state: Literal["waiting", "running", "done", "failed"]
+    detail: str = ""
+
+
 class Forge(Protocol):
-    """Where tickets come from and results go."""
+    """Where tickets come from and results go.
+
+    Everything that writes may run twice: it looks for its own earlier effect first, by the run's
+    id. A forge on this machine has neither remote nor pull requests.
+    """
 
     def ticket(self, run: Run) -> Ticket:
-        """Read the ticket as data."""
+        """Read the ticket as data.
+
+        Raises:
+            Superseded: The issue is no longer to be worked on.
+        """
+        ...
+
+    def begin(self, run: Run) -> None:
+        """Let people see that the run has started: reaction, status comment, state label."""
+        ...
+
+    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+        """Bring the status comment up to date; a failure is logged, never raised."""
+        ...
+
+    def remote(self, run: Run) -> Remote | None:
+        """Say where git finds the repository now; None: it is a folder on this machine."""
+        ...
+
+    def credential(self, run: Run, *, write: bool) -> str:
+        """Hand out a token for git, for this repository alone; never to be stored or shown."""
+        ...
+
+    def rules(self, run: Run, branch: str) -> BranchRules:
+        """Ask what is demanded of a branch of that name."""
+        ...
+
+    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Make branch and commit through the forge, which signs it; return its object id.
+
+        The branch starts at the Change's base commit. A branch of this name that already ends
+        in this very change is taken for our own.
+        """
+        ...
+
+    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+        """Open the pull request, or bring the one of this branch up to date; report the check."""
         ...
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
-        """Hand the text to the reader; return the outcome with its place filled in.
+        """Tell the reader how the run ended; return the outcome with its places filled in.
 
-        May run twice: the same run overwrites its own earlier delivery.
+        On a forge: the status comment's last state and the state label; on this machine a file.
         """
+        ...
+
+
+class RunStore(Protocol):
+    """Where runs are kept. Raises StoreUnavailable, StorageFull."""
+
+    def add(self, run: Run, now: float) -> None:
+        """Queue a run of an issue.
+
+        Raises:
+            ActiveRun: The issue has one that is not over.
+        """
+        ...
+
+    def attempts(self, repository_id: int, number: int) -> int:
+        """Count the runs that an issue has had."""
+        ...
+
+
+class LiveIssue(Record):
+    """An issue as it stands now."""
+
+    issue: IssueRef
+    state: Literal["open", "closed"]
+    locked: bool
+    labels: tuple[str, ...]
+    title: str
+    body: str
+    author: str
+    updated_at: str
+    url: str
+    is_pull_request: bool = False
+
+
+class Gatekeeper(Protocol):
+    """What intake asks the forge before a run is made. Raises ForgeUnavailable, ForgeLimited."""
+
+    def permission(self, issue: IssueRef, login: str) -> str:
+        """Return a person's permission right now: admin, maintain, write, triage, read, none."""
+        ...
+
+    def label(self, issue: IssueRef) -> str:
+        """Return the label that starts a run in this repository: its configuration's, or ours."""
+        ...
+
+    def live(self, issue: IssueRef) -> LiveIssue | None:
+        """Read the issue now; None: it is not there any more, or in another repository."""
+        ...
+
+    def find(self, repository: str, number: int) -> LiveIssue | None:
+        """Look an issue up by `owner/name` and number alone; None: it is not there."""
+        ...
+
+    def own_logins(self) -> frozenset[str]:
+        """Logins under which our own writes show up."""
+        ...
+
+    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+        """Leave one comment for a refused start; the same key never makes a second one."""
         ...
 
 

@@ -26,6 +26,8 @@ from agent import telemetry, workflow, worktree
 from agent.domain import Contract, Outcome, Reason, Run, Ticket, end_state
 from agent.errors import (
     AgentError,
+    ForgeLimited,
+    ForgeUnavailable,
     PolicyRefused,
     RunStopped,
     SandboxMissing,
@@ -46,6 +48,9 @@ _log = structlog.get_logger()
 _FINISHED = frozenset({"publish"})
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
+#: For a forge that does not answer: a run begins anew for so long, and waits so long between.
+_PATIENCE_SECONDS = 6 * 3600.0
+_SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 
 
 class Watcher(Protocol):
@@ -58,6 +63,20 @@ class Watcher(Protocol):
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """A step is over."""
         ...
+
+
+class Postponed(Exception):
+    """The run cannot go on before a time, and begins anew then; nothing of it is lost."""
+
+    def __init__(self, message: str, until: float) -> None:
+        """Say when.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        super().__init__(message)
+        self.message = message
+        self.until = until
 
 
 class DirectStep:
@@ -91,7 +110,7 @@ class DirectStep:
                 f" {name!r}. Allow more, or make the checks quicker."
             )
         self.seconds[name] = 0.0
-        self._ledger.append(name, 1, 1, "started", at=round(time.time(), 3))
+        self._ledger.append(name, 1, "started", at=round(time.time(), 3))
         self._log.line(f"[{name}]")
         self._watcher.started(name)
         begun = time.monotonic()
@@ -104,7 +123,7 @@ class DirectStep:
             self.seconds[name] = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, self.seconds[name], ok=ok)
             if not ok:
-                self._ledger.append(name, 1, 2, "failed", seconds=self.seconds[name])
+                self._ledger.append(name, 2, "failed", seconds=self.seconds[name])
         self._record(name, result)
         return result
 
@@ -114,7 +133,7 @@ class DirectStep:
         facts: dict[str, object] = {"result_sha256": hashlib.sha256(as_json).hexdigest()}
         if len(as_json) <= _LEDGER_BYTES:
             facts["result"] = json.loads(as_json)
-        self._ledger.append(name, 1, 2, "done", seconds=self.seconds[name], **facts)
+        self._ledger.append(name, 2, "done", seconds=self.seconds[name], **facts)
         self._log.result(name, result)
         if isinstance(result, Ticket):
             self.ticket = result
@@ -140,6 +159,7 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
 
     Raises:
         SettingsInvalid: The operator's settings are wrong; the run says nothing of the ticket.
+        Postponed: The forge asks us to wait for longer than a run stands still, or is silent.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         try:
@@ -162,6 +182,7 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
         except StorageFull as problem:
             outcome = _stopped(run, Reason.STORAGE_FULL, problem.message)
         except AgentError as problem:
+            _postpone(run, problem, log)
             outcome = _stopped(run, Reason.UNAVAILABLE, problem.message)
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -233,13 +254,35 @@ def _with_text(run: Run, outcome: Outcome, step: DirectStep, svc: Services, log:
     """Give a run that stopped its text."""
     if outcome.pull_request_text is not None:
         return outcome
-    words = text.stopped(outcome, step.ticket, str(log.path))
+    words = text.stopped(outcome, step.ticket, svc.log_place(run), run=run, redactor=svc.redactor)
     outcome = outcome.model_copy(update={"pull_request_text": words, "log": str(log.path)})
     try:
         return svc.forge.deliver(run, outcome)
-    except OSError:
-        # A full disk may have been the reason; the words still reach the caller.
+    except (OSError, AgentError) as problem:
+        _postpone(run, problem, log)
+        # A full disk or a silent forge may have been the reason; the words reach the caller.
+        log.line(f"the text could not be delivered: {problem}")
         return outcome
+
+
+def _postpone(run: Run, problem: OSError | AgentError, log: RunLog) -> None:
+    """Give up for now where it is the forge that holds a run up; it begins anew later.
+
+    A forge that says when is believed. One that is silent is asked again ever less often: after
+    half of the run's age, and not for ever.
+
+    Raises:
+        Postponed: The run has not waited for long enough yet.
+    """
+    now = time.time()
+    if isinstance(problem, ForgeLimited):
+        until = problem.until
+    elif isinstance(problem, ForgeUnavailable) and now - run.started < _PATIENCE_SECONDS:
+        until = now + min(max((now - run.started) / 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+    else:
+        return
+    log.line(problem.message)
+    raise Postponed(problem.message, until) from problem
 
 
 def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
@@ -251,6 +294,6 @@ def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
     try:
-        ledger.append("run", 1, 1, "ended", outcome=facts)
+        ledger.append("run", 1, "ended", outcome=facts)
     except OSError as problem:
         _log.warning("the ledger has no end", error=repr(problem))

@@ -40,6 +40,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
         RunStopped: The run ends without a branch; the error says why.
     """
     ticket = step("read ticket", svc.forge.ticket, run)
+    step("announce", svc.forge.begin, run)
     decision = step("triage", triage.decide, ticket)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
@@ -72,7 +73,7 @@ def _until_green(
     attempt = 1
     while True:
         cleared = step(f"policy {attempt}", policy.clear, change, prepared, svc)
-        after = step(f"checks {attempt}", checks.run, cleared, prepared, svc)
+        after = step(f"checks {attempt}", checks.run, cleared, before, prepared, svc)
         revised = step(f"repair {attempt}", repair.revise, cleared, before, after)
         if revised is None:
             return cleared, after

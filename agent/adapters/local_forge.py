@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from agent import cleaning
-from agent.domain import Outcome, Run, Ticket
-from agent.errors import RequestRefused
+from agent.domain import Change, Outcome, PullRequest, Run, Ticket
+from agent.errors import PermanentError, RequestRefused
+from agent.ports import BranchRules, Proposal, StageMark
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
@@ -49,6 +50,31 @@ class LocalForge:
             removed=removed,
         )
 
+    def begin(self, run: Run) -> None:
+        """Do nothing: whoever started the run watches it."""
+
+    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+        """Do nothing: as above."""
+
+    def remote(self, run: Run) -> None:
+        """There is none: the repository is a folder."""
+
+    def credential(self, run: Run, *, write: bool) -> str:
+        """Refuse: a folder needs no token."""
+        raise _no_remote()
+
+    def rules(self, run: Run, branch: str) -> BranchRules:
+        """Refuse: a folder has no rules for branches."""
+        raise _no_remote()
+
+    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Refuse: commits of a folder are made by git."""
+        raise _no_remote()
+
+    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+        """Refuse: a folder has no pull requests."""
+        raise _no_remote()
+
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Write the text beside the run's log."""
         if outcome.pull_request_text is None:
@@ -57,6 +83,10 @@ class LocalForge:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(outcome.pull_request_text, encoding="utf-8")
         return outcome.model_copy(update={"text_path": str(path)})
+
+
+def _no_remote() -> PermanentError:
+    return PermanentError("A repository on this machine has no forge behind it")
 
 
 def _split(text: str) -> tuple[str, str]:

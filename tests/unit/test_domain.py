@@ -66,8 +66,13 @@ def leaves():
 
 @pytest.mark.parametrize("error", leaves())
 def test_errors_survive_pickling(error):
-    parameters = list(inspect.signature(error.__init__).parameters)
-    problem = error(()) if parameters[1] != "message" else error("why it is so")
+    values = {"message": "why it is so", "until": 1.5, "run_id": "r1"}
+    wanted = [
+        one.name
+        for one in list(inspect.signature(error.__init__).parameters.values())[1:]
+        if one.default is inspect.Parameter.empty or one.name == "message"
+    ]
+    problem = error(*(values.get(name, ()) for name in wanted))
     again = pickle.loads(pickle.dumps(problem))
     assert type(again) is error
     assert again.message == problem.message

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from agent.ledger import Ledger, verify
 
 
 def filled(path):
     ledger = Ledger(path, "run-1")
-    ledger.append("triage", 1, 1, "started")
-    ledger.append("triage", 1, 2, "done", seconds=0.1)
-    ledger.append("run", 1, 1, "ended")
+    ledger.append("triage", 1, "started")
+    ledger.append("triage", 2, "done", seconds=0.1)
+    ledger.append("run", 1, "ended")
     return path
 
 
@@ -45,3 +47,20 @@ def test_a_line_cut_short_shows(tmp_path):
 def test_a_ledger_of_another_run_does_not_verify(tmp_path):
     path = filled(tmp_path / "ledger.jsonl")
     assert "line 1 does not follow from line 0" in list(verify(path, "run-2"))
+
+
+def test_a_run_that_begins_anew_goes_on_in_the_same_ledger(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    again = Ledger(path, "run-1")
+    again.append("triage", 1, "started")
+    again.append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []
+    assert [json.loads(line)["attempt"] for line in path.read_text().splitlines()] == [1, 1, 1, 2, 2]
+
+
+def test_a_line_cut_short_by_a_kill_is_taken_back_by_the_next_attempt(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    path.write_text(path.read_text()[:-20])
+    Ledger(path, "run-1").append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []
+    assert len(path.read_text().splitlines()) == 3

@@ -1,0 +1,154 @@
+"""Milestones: how far a run is, as people follow it on the issue and on the run's page.
+
+Two watchers of steps (`agent.worker.Watcher`). One folds the many steps into six stages and hands
+them to the forge when one of them changes; the other keeps the facts of the page.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from agent.domain import Outcome, Run, RunState
+from agent.ports import Forge, StageMark
+
+_STAGES = (
+    "Read the issue and the repository",
+    "Build the environment",
+    "Run the checks without the change",
+    "Make the change",
+    "Run the checks with the change",
+    "Publish",
+)
+#: Which stage a step belongs to, by the first word of its name; the others are too short to tell.
+_STAGE_OF = {
+    "checkout": 0,
+    "clarify": 0,
+    "environment": 1,
+    "baseline": 2,
+    "edit": 3,
+    "policy": 3,
+    "checks": 4,
+    "publish": 5,
+}
+#: Which state of a run a step belongs to, by the first word of its name.
+_STATE_OF = {
+    "read": RunState.TRIAGING,
+    "announce": RunState.TRIAGING,
+    "triage": RunState.TRIAGING,
+    "checkout": RunState.PREPARING,
+    "clarify": RunState.PREPARING,
+    "environment": RunState.PREPARING,
+    "baseline": RunState.PREPARING,
+    "plan": RunState.PLANNING,
+    "edit": RunState.EDITING,
+    "policy": RunState.EDITING,
+    "repair": RunState.EDITING,
+    "checks": RunState.CHECKING,
+    "review": RunState.REVIEWING,
+    "compare": RunState.REVIEWING,
+    "decide": RunState.REVIEWING,
+    "publish": RunState.PUBLISHING,
+}
+#: Steps after which the person who waits knows more than before.
+_TOLD_AT_START = frozenset({"checkout", "environment", "baseline", "edit", "checks", "publish"})
+
+
+def state_during(step: str) -> RunState:
+    """Return the state of a run while it is at a step."""
+    return _STATE_OF.get(step.split(maxsplit=1)[0], RunState.RECEIVED)
+
+
+class Milestones:
+    """Keeps the status comment of one run up to date."""
+
+    def __init__(self, run: Run, forge: Forge) -> None:
+        self._run = run
+        self._forge = forge
+        self._seconds = [0.0] * len(_STAGES)
+        self._at = -1
+        self._failed = False
+
+    def started(self, step: str) -> None:
+        """Mark the step's stage as running, and all before it as done."""
+        stage = _STAGE_OF.get(step.split(maxsplit=1)[0])
+        if stage is None:
+            return
+        moved = stage > self._at
+        self._at = max(self._at, stage)
+        if moved and step.split(maxsplit=1)[0] in _TOLD_AT_START:
+            self._forge.mark(self._run, self.marks())
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Count the step's time; a failed one is told by the text that ends the run."""
+        stage = _STAGE_OF.get(step.split(maxsplit=1)[0])
+        if stage is not None:
+            self._seconds[stage] += seconds
+        self._failed = self._failed or not ok
+
+    def marks(self) -> tuple[StageMark, ...]:
+        """How far each stage is."""
+        return tuple(
+            StageMark(stage=name, state=self._state(number), detail=self._detail(number))
+            for number, name in enumerate(_STAGES)
+        )
+
+    def _state(self, number: int) -> Literal["waiting", "running", "done", "failed"]:
+        if number < self._at:
+            return "done"
+        if number > self._at:
+            return "waiting"
+        return "failed" if self._failed else "running"
+
+    def _detail(self, number: int) -> str:
+        seconds = self._seconds[number]
+        return f"{seconds:.1f} s" if number < self._at and seconds >= 0.1 else ""
+
+
+class RunPage:
+    """Keeps `run.json`, from which the listener makes the run's page."""
+
+    def __init__(self, path: Path, run: Run) -> None:
+        self._path = path
+        snapshot = run.snapshot
+        self._facts: dict[str, object] = {
+            "run_id": run.run_id,
+            "repository": snapshot.issue.repository if snapshot else run.repository,
+            "issue_url": snapshot.url if snapshot else None,
+            "title": snapshot.title if snapshot else run.ticket,
+            "state": RunState.RECEIVED.value,
+            "started": run.started,
+        }
+        self._seconds: dict[str, float] = {}
+        self._write()
+
+    def started(self, step: str) -> None:
+        """Show which step is under way."""
+        self._facts["state"] = state_during(step).value
+        self._write()
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Show how long a step took."""
+        self._seconds[step] = seconds
+
+    def end(self, outcome: Outcome) -> None:
+        """Show how the run ended."""
+        pull_request = outcome.pull_request
+        self._facts |= {
+            "state": outcome.state.value,
+            "reason": outcome.reason.value,
+            "sentence": outcome.sentence,
+            "branch": outcome.branch,
+            "pull_request_url": pull_request.url if pull_request else None,
+            "ended": round(time.time(), 3),
+        }
+        self._write()
+
+    def _write(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        with suppress(OSError):  # a page is no reason to end a run
+            fresh.write_text(json.dumps({**self._facts, "seconds": self._seconds}))
+            fresh.replace(self._path)
