@@ -17,18 +17,27 @@ import tempfile
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from agent.domain import Change, Checkout
 from agent.editing.tree import WorkTree
-from agent.errors import EditFailed, PermanentError, RepositoryUnfit, TransientError
+from agent.errors import (
+    EditFailed,
+    ForgeUnavailable,
+    PermanentError,
+    RepositoryUnfit,
+    TransientError,
+)
 from agent.repository import base as base_commit
-from agent.repository import folders, mirror, objects, process, source
+from agent.repository import folders, mirror, objects, process, remote, source
 from agent.repository.base import Limits
 from agent.repository.process import GitFailed, Place
 
 AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
+IDENTITY = (AUTHOR, AUTHOR_EMAIL)
+"""Who makes a commit on this machine; on a forge it is the account that opens the pull request."""
 
 _SUBJECTS = 50
 _DIFF_TREE = (
@@ -88,7 +97,49 @@ def prepare(
             base_branch=start.branch,
             nearest_tag=_nearest_tag(hold.place, start.commit),
             subjects=_subjects(hold.place, start.commit),
+            signs_off=_signs_off(hold.place, start.commit),
             uncommitted=uncommitted.result(),
+        )
+
+
+def prepare_remote(
+    url: str,
+    token: str,
+    branch: str,
+    mirrors: Path,
+    *,
+    max_files: int = 100_000,
+    max_bytes: int = 2048 * 1024**2,
+) -> Checkout:
+    """Fix the base commit of a repository behind an address, and bring our mirror up to date.
+
+    May run twice, also at once. The token goes to this address only and is written nowhere.
+
+    Args:
+        url: For git, without credentials.
+        branch: Short name of the branch to start from.
+
+    Raises:
+        RepositoryUnfit: The branch is not there, or the repository cannot be worked on.
+        AccessLost: The token does not let us read it.
+        ForgeUnavailable: The forge did not answer.
+        StorageFull: There is no room for the mirror; none is left half done.
+    """
+    _require_branch_name(branch)
+    copy = remote.path(url, mirrors.absolute())
+    with process.storage(mirrors, _ADVICE), mirror.held(copy) as hold:
+        commit = remote.update(hold, url, token, branch)
+        base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
+        # Held by a ref: the branch may have moved on before the run is done with it.
+        process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
+        return Checkout(
+            repository=url,
+            mirror=str(copy),
+            commit=commit,
+            base_branch=branch,
+            nearest_tag=_nearest_tag(hold.place, commit),
+            subjects=_subjects(hold.place, commit),
+            signs_off=_signs_off(hold.place, commit),
         )
 
 
@@ -101,6 +152,15 @@ def _subjects(place: Place, commit: str) -> tuple[str, ...]:
     args = ("log", f"--max-count={_SUBJECTS}", "--format=%s", "-z", "--no-show-signature", commit)
     listed = process.run(place, *args, "--").decode(errors="replace")
     return tuple(subject for subject in listed.split("\0") if subject)
+
+
+def _signs_off(place: Place, commit: str) -> bool:
+    """Whether most of the latest commits carry a Signed-off-by line; merges do not count."""
+    form = "--format=%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
+    args = ("log", f"--max-count={_SUBJECTS}", "--no-merges", form, "-z", "--no-show-signature")
+    listed = process.run(place, *args, commit, "--").decode(errors="replace").split("\0")
+    commits = listed[:-1] if listed[-1:] == [""] else listed
+    return 2 * sum(bool(line.strip()) for line in commits) > len(commits)
 
 
 # --- work trees ------------------------------------------------------------------------------
@@ -119,7 +179,7 @@ def lay_out(checkout: Checkout, folder: Path) -> WorkTree:
     remove(folder)
     place = _mirror_of(checkout).using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
     with _whole(checkout), futures.ThreadPoolExecutor(1) as beside:
-        paths = beside.submit(_regular_files, checkout)
+        paths = beside.submit(_regular_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.storage(folder.parent, _ADVICE):
@@ -141,13 +201,14 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
     with _whole(checkout):
-        return WorkTree(folder, _regular_files(checkout))
+        return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
 
 
-def _regular_files(checkout: Checkout) -> list[str]:
-    listed = process.records(_mirror_of(checkout), "ls-tree", "-r", "-z", checkout.commit)
+@lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
+def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
+    listed = process.records(Place(Path(mirror_path)), "ls-tree", "-r", "-z", commit)
     entries = (record.partition(b"\t") for record in listed)
-    return [os.fsdecode(path) for about, _, path in entries if about[:6] in objects.REGULAR]
+    return tuple(os.fsdecode(path) for about, _, path in entries if about[:6] in objects.REGULAR)
 
 
 def remove(folder: Path) -> None:
@@ -291,6 +352,72 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
     ):
         _send(hold.place, view, checkout.commit, commit)
         return _point(view, user, commit, branch)
+
+
+def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
+    """Find the branch, by this name or a numbered one, that holds the same change already.
+
+    The same change is one commit on the same base with the same files, whenever it was made.
+
+    Returns:
+        The branch and its commit; None where there is none.
+    """
+    _require_branch_name(branch)
+    user = source.find(checkout.repository)
+    folder = Path(checkout.mirror)
+    with (
+        process.reading(user.root),
+        mirror.held(folder) as hold,
+        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+    ):
+        wanted = _tree_and_parents(hold.place, commit)
+        refs = base_commit.list_refs(view, "refs/heads")
+        for name in [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]:
+            found = refs.get(f"refs/heads/{name}")
+            if found is None:
+                return None
+            if _tree_and_parents(view, found) == wanted:
+                return name, found
+    return None
+
+
+def _tree_and_parents(place: Place, commit: str) -> str:
+    """What a commit holds and what it stands on, whoever made it and when."""
+    args = ("log", "-1", "--no-show-signature", "--format=%T %P", "--end-of-options", commit)
+    return process.run(place, *args).decode().strip()
+
+
+def push(checkout: Checkout, commit: str, branch: str, url: str, token: str) -> str:
+    """Push the commit to a new branch of the repository at the address; return its name.
+
+    A branch that is there is never moved: at the same commit it is taken for our own earlier
+    push, else the next free name is used (`-2`, `-3`, …). May run twice.
+
+    Raises:
+        RepositoryUnfit: The name is not accepted, or there are too many like it.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+    """
+    _require_branch_name(branch)
+    folder = Path(checkout.mirror)
+    with process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
+        for name in [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]:
+            at = remote.head(hold, url, token, name)
+            if at == commit:
+                return name
+            if at is not None:
+                continue
+            try:
+                remote.push(hold, url, token, commit, name, expected=None)
+            except (remote.LeaseLost, ForgeUnavailable):
+                # Somebody was quicker, or the answer was lost on its way: what is there tells.
+                at = remote.head(hold, url, token, name)
+                if at is None:
+                    raise
+                if at != commit:
+                    continue
+            return name
+    raise RepositoryUnfit(f"The repository has {_MAX_NAMES - 1} branches named like {branch}")
 
 
 def _require_branch_name(branch: str) -> None:

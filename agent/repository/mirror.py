@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from agent.errors import RepositoryUnfit
 from agent.repository import folders, process
 from agent.repository.process import GitFailed, Place
 
-_FETCH_SECONDS = 3600.0
+FETCH_SECONDS = 3600.0
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
 # When git itself would tidy up: so many packs, or so many loose objects in one folder of 256.
@@ -65,7 +65,32 @@ def held(mirror: Path) -> Iterator[Hold]:
 
 
 def update(hold: Hold, view: Place, commit: str) -> None:
-    """Fetch branches, tags and the commit; nothing half done stays whatever happens.
+    """Fetch branches, tags and the commit from a view of the user's repository.
+
+    Raises:
+        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        GitFailed: The fetch failed otherwise.
+    """
+    wanted = (
+        "+refs/heads/*:refs/heads/*",
+        "+refs/tags/*:refs/tags/*",
+        "+refs/remotes/*:refs/remotes/*",
+        f"+{commit}:refs/mergewright/bases/{commit}",
+    )
+
+    def from_view(place: Place) -> None:
+        fetch(place, str(view.git_dir), *wanted)
+
+    form = process.run(view, "rev-parse", "--show-object-format").decode().strip()
+    renew(hold, from_view, form)
+
+
+def renew(hold: Hold, fetched: Callable[[Place], None], object_format: str = "sha1") -> None:
+    """Have the mirror fetched into, or made anew; nothing half done stays whatever happens.
+
+    Args:
+        fetched: Fetches into the mirror it is given; called again with a new one when the old
+            one turns out to be damaged.
 
     Raises:
         RepositoryUnfit: Git's own examination refuses an object of the repository.
@@ -76,7 +101,7 @@ def update(hold: Hold, view: Place, commit: str) -> None:
     if mirror.exists():
         _sweep(mirror)
         try:
-            _fetch(hold.place, view, commit)
+            fetched(hold.place)
         except GitFailed as problem:
             _sweep(mirror)
             if process.no_space(problem) or sound(hold.place):
@@ -84,13 +109,14 @@ def update(hold: Hold, view: Place, commit: str) -> None:
             folders.delete(mirror)
     if not mirror.exists():
         try:
-            _make(Place(fresh, hold.place.lock), view, commit)
+            _make(Place(fresh, hold.place.lock), object_format)
+            fetched(Place(fresh, hold.place.lock))
             fresh.rename(mirror)
         finally:
             folders.delete(fresh)
     if _untidy(mirror):
         with suppress(GitFailed):  # what is not tidied now is tidied by a later run
-            process.run(hold.place, "gc", "--quiet", seconds=_FETCH_SECONDS)
+            process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
 
 
 def _untidy(mirror: Path) -> bool:
@@ -108,15 +134,21 @@ def sound(place: Place) -> bool:
     return True
 
 
-def _make(place: Place, view: Place, commit: str) -> None:
-    form = process.run(view, "rev-parse", "--show-object-format").decode().strip()
-    process.run(place, "init", "--quiet", "--bare", "--template=", f"--object-format={form}")
+def _make(place: Place, object_format: str) -> None:
+    process.run(
+        place, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}"
+    )
     place.git_dir.joinpath("info").mkdir()
     place.git_dir.joinpath("info", "attributes").write_text(_ATTRIBUTES)
-    _fetch(place, view, commit)
 
 
-def _fetch(place: Place, view: Place, commit: str) -> None:
+def fetch(place: Place, address: str, *wanted: str) -> None:
+    """Fetch the wanted references (`+from:to`) and nothing beside them.
+
+    Raises:
+        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        GitFailed: The fetch failed otherwise.
+    """
     try:
         process.run(
             place,
@@ -129,12 +161,9 @@ def _fetch(place: Place, view: Place, commit: str) -> None:
             "--no-recurse-submodules",
             "--update-shallow",
             "--",
-            str(view.git_dir),
-            "+refs/heads/*:refs/heads/*",
-            "+refs/tags/*:refs/tags/*",
-            "+refs/remotes/*:refs/remotes/*",
-            f"+{commit}:refs/mergewright/bases/{commit}",
-            seconds=_FETCH_SECONDS,
+            address,
+            *wanted,
+            seconds=FETCH_SECONDS,
         )
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):

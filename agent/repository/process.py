@@ -65,6 +65,8 @@ _CONFIG = {
     "submodule.recurse": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
+    "credential.helper": "",
+    "http.followRedirects": "false",
     "protocol.allow": "never",
     "protocol.file.allow": "always",
     "safe.bareRepository": "explicit",
@@ -115,6 +117,8 @@ class Place:
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
     """User and group to become; None: who we are."""
+    inherited: tuple[int, ...] = ()
+    """Further descriptors that git and what it starts may use."""
 
     def using(self, **environ: str | Path) -> Place:
         """The same place with more in git's environment."""
@@ -136,12 +140,11 @@ def run(
     """
     started = _start(place, args)
     process = started.proc
-    try:
-        out, err = process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired as late:
-        raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds") from late
-    finally:
-        _end(process)
+    with _bounded(process, seconds) as late:
+        # Without a time of its own: given one, Popen looks for the end only every other moment.
+        out, err = process.communicate(stdin)
+    if late.is_set():
+        raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds")
     if process.returncode not in ok:
         raise _failure(args[0], process.returncode, err)
     return bytes(out)
@@ -155,20 +158,34 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
     """
     started = _start(place, args)
     process = started.proc
-    clock = threading.Timer(seconds, _kill, (process,))
-    clock.daemon = True  # an interruption in this very moment must not leave the program waiting
-    try:
-        clock.start()
+    with _bounded(process, seconds) as late:
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):
             *whole, rest = (rest + block).split(b"\0")
             yield from whole
         words = process.stderr.read()
-        if process.wait() < 0:
-            raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds, or was killed")
-        if process.returncode:
-            raise _failure(args[0], process.returncode, words)
+        process.wait()
+    if late.is_set():
+        raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds")
+    if process.returncode:
+        raise _failure(args[0], process.returncode, words)
+
+
+@contextmanager
+def _bounded(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """End git once it is late, and say so by the event; leaving the block ends it as well."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        _kill(process)
+
+    clock = threading.Timer(seconds, end)
+    clock.daemon = True  # an interruption in this very moment must not leave the program waiting
+    try:
+        clock.start()
+        yield late
     finally:
         clock.cancel()
         _end(process)
@@ -195,7 +212,7 @@ def _start(place: Place, args: Sequence[str]) -> Any:
         as_process=True,
         start_new_session=True,
         umask=0o022,
-        pass_fds=() if place.lock is None else (place.lock,),
+        pass_fds=(*place.inherited, *(() if place.lock is None else (place.lock,))),
         **identity,
     )
 

@@ -12,13 +12,25 @@ from repo_config import detect, load
 def prepare(run: Run, svc: Services) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     settings = svc.settings
-    base = worktree.prepare(
-        run.repository,
-        run.base,
-        settings.home / "mirrors",
-        max_files=settings.max_files_in_tree,
-        max_bytes=settings.max_tree_mb * 1024**2,
-    )
+    mirrors, max_bytes = settings.home / "mirrors", settings.max_tree_mb * 1024**2
+    remote = svc.forge.remote(run)
+    if remote is None:
+        base = worktree.prepare(
+            run.repository,
+            run.base,
+            mirrors,
+            max_files=settings.max_files_in_tree,
+            max_bytes=max_bytes,
+        )
+    else:
+        base = worktree.prepare_remote(
+            remote.url,
+            svc.forge.credential(run, write=False),
+            run.base or remote.default_branch,
+            mirrors,
+            max_files=settings.max_files_in_tree,
+            max_bytes=max_bytes,
+        )
     branch = f" ({base.base_branch})" if base.base_branch else ""
     svc.say(f"base commit {base.commit[:12]}{branch}")
     if base.uncommitted:

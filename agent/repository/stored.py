@@ -1,0 +1,68 @@
+"""What the mirrors keep on disk: whether one is in use, its removal, and commits nobody needs.
+
+A mirror is a cache: a run makes it anew. A commit of ours is pinned in it until it is delivered;
+one whose run nobody keeps any more is let go. Fetching is left to `mirror`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from agent.repository import folders, process
+from agent.repository.process import GitFailed, Place
+
+#: Where `worktree.commit` pins what it makes.
+PINS = "refs/mergewright/commits/"
+
+
+def every(mirrors: Path) -> tuple[Path, ...]:
+    """All mirrors below a folder, in order."""
+    return tuple(sorted(place for place in mirrors.glob("*.git") if place.is_dir()))
+
+
+@contextmanager
+def unused(mirror: Path) -> Iterator[int | None]:
+    """Hold a mirror that nobody works with, for the block; None where somebody does.
+
+    Gives the descriptor of its lock. The lock itself is never removed: who waits for it holds it.
+    """
+    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lock
+    finally:
+        os.close(lock)
+
+
+def remove(mirror: Path) -> None:
+    """Remove a mirror that is held, and what was begun beside it."""
+    for place in (mirror, mirror.with_suffix(".new"), mirror.with_suffix(".scratch")):
+        folders.delete(place)
+
+
+def let_go(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:
+    """Unpin commits of a mirror that is held; git removes them when it next tidies up.
+
+    Args:
+        before: Seconds since the epoch; younger commits stay.
+        is_kept: Whether somebody still has a use for a commit.
+    """
+    fields = "%(refname) %(objectname) %(committerdate:unix)"
+    gone: list[str] = []
+    # A mirror that is damaged is made anew when it is next fetched into.
+    with suppress(GitFailed):
+        said = process.run(place, "for-each-ref", f"--format={fields}", PINS).decode()
+        for line in said.splitlines():
+            name, commit, made = line.split(" ")
+            if float(made) < before and not is_kept(commit):
+                process.run(place, "update-ref", "-d", name, commit)
+                gone.append(commit)
+    return tuple(gone)

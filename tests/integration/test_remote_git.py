@@ -1,0 +1,163 @@
+"""Git over HTTP with a token: fetch, push with lease, lost replies, and where the token is seen."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent import worktree
+from agent.domain import Change, ChangedFile
+from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from tests.integration.github_samples import scene
+
+
+@pytest.fixture
+def github(tmp_path):
+    with scene(tmp_path) as there:
+        # Git sends a token only where it is asked for one.
+        there.repository.private = True
+        yield there
+
+
+def prepared(github, home, branch="main"):
+    remote = github.forge.remote(github.run)
+    token = github.forge.credential(github.run, write=False)
+    return remote, worktree.prepare_remote(remote.url, token, branch, home / "mirrors")
+
+
+def changed(checkout, content=b"print('hi')\n"):
+    file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=content)
+    return worktree.commit(
+        checkout, Change(base_commit=checkout.commit, files=(file,)), "Say hi", date=1_700_000_000
+    )
+
+
+def branches(github):
+    listed = subprocess.run(
+        ["git", "--git-dir", str(github.repository.git_dir), "for-each-ref", "--format",
+         "%(refname:short) %(objectname)", "refs/heads"],
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    return dict(line.split() for line in listed.stdout.splitlines())
+
+
+def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home):
+    _, first = prepared(github, home)
+    assert first.commit == branches(github)["main"]
+    assert first.base_branch == "main"
+    tree = worktree.lay_out(first, home / "tree")
+    assert tree.read("shop.py") == b"print('hello')\n"
+    remote, token = github.forge.remote(github.run), github.forge.credential(github.run, write=True)
+    worktree.push(first, changed(first), "mergewright/x", remote.url, token)
+    _, again = prepared(github, home, "mergewright/x")
+    assert again.commit == branches(github)["mergewright/x"] != first.commit
+    assert again.mirror == first.mirror
+
+
+def test_a_missing_branch_is_named(github, home):
+    with pytest.raises(RepositoryUnfit, match="no branch develop"):
+        prepared(github, home, "develop")
+
+
+def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
+    remote = github.forge.remote(github.run)
+    with pytest.raises(AccessLost) as lost:
+        worktree.prepare_remote(remote.url, "ghs_wrongwrongwrong", "main", home / "mirrors")
+    assert "contents: read" in lost.value.message
+    assert "ghs_wrong" not in lost.value.message
+
+
+def test_a_token_to_read_cannot_push(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=False)
+    with pytest.raises(AccessLost):
+        worktree.push(base, changed(base), "mergewright/x", remote.url, token)
+    assert set(branches(github)) == {"main"}
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc", "git@h:a"])
+def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
+    with pytest.raises(PermanentError, match="no token"):
+        worktree.prepare_remote(url, "ghs_x", "main", home / "mirrors")
+
+
+def test_a_push_makes_the_branch_and_a_second_one_finds_it(github, home):
+    remote, base = prepared(github, home)
+    commit, token = changed(base), github.forge.credential(github.run, write=True)
+    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert branches(github)["mergewright/x"] == commit
+
+
+def test_GH5_a_strangers_branch_is_left_alone(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    strange, ours = changed(base, b"strange\n"), changed(base)
+    worktree.push(base, strange, "mergewright/x", remote.url, token)
+    assert worktree.push(base, ours, "mergewright/x", remote.url, token) == "mergewright/x-2"
+    assert branches(github)["mergewright/x"] == strange
+    assert branches(github)["mergewright/x-2"] == ours
+
+
+@pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
+def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home, kind):
+    remote, base = prepared(github, home)
+    commit, token = changed(base), github.forge.credential(github.run, write=True)
+    github.fault(kind, "POST", "/*/git-receive-pack", count=1)
+    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert branches(github) == {"main": base.commit, "mergewright/x": commit}
+
+
+def test_a_push_that_did_not_arrive_is_said_to_be_unavailable(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    github.fault("drop", "POST", "/*/git-receive-pack", count=None)
+    with pytest.raises(ForgeUnavailable):
+        worktree.push(base, changed(base), "mergewright/x", remote.url, token)
+    assert set(branches(github)) == {"main"}
+
+
+def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
+    asked = github.world.requests
+    remote = github.forge.remote(github.run)
+    token = github.forge.credential(github.run, write=False)
+    github.fault("redirect", "GET", "/shop/store.git/*", status=302,
+                 location=f"{github.world.base_url}/other/place.git/info/refs", count=None)  # fmt: skip
+    with pytest.raises((ForgeUnavailable, AccessLost)):
+        worktree.prepare_remote(remote.url, token, "main", home / "mirrors")
+    assert not asked.find("/other/*")
+
+
+def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
+    remote = github.forge.remote(github.run)
+    token = github.forge.credential(github.run, write=False)
+    github.fault("delay", "GET", "/shop/store.git/*", seconds=1.5, count=1)
+    seen: list[str] = []
+    looked = 0
+
+    def fetch():
+        worktree.prepare_remote(remote.url, token, "main", home / "mirrors")
+
+    thread = threading.Thread(target=fetch)
+    thread.start()
+    while thread.is_alive():
+        for process in Path("/proc").glob("[0-9]*"):
+            for name in ("cmdline", "environ"):
+                try:
+                    text = (process / name).read_bytes()
+                except OSError:
+                    continue
+                looked += b"git" in text
+                if token.encode() in text:
+                    seen.append(f"{process}/{name}")
+        time.sleep(0.05)
+    thread.join()
+    assert looked > 0
+    assert seen == []
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if token.encode() in path.read_bytes()] == []
