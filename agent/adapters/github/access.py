@@ -1,0 +1,342 @@
+"""The way to GitHub of one process: who we are there, and tokens for each run.
+
+In App mode every run gets tokens of its own: for its one repository, for one scope each, minted
+when first needed and renewed before they end. Nothing of it is ever stored or shown. The operator's
+side is left to `credentials`, what one run does with its tokens to `session`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Event, RLock
+from urllib.parse import quote, urlsplit
+
+from github.Requester import Requester
+from pydantic import SecretStr
+
+from agent.adapters.github import answers, credentials
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.connection import Facts, Notice, Record, Renewable, Watched
+from agent.adapters.github.credentials import App, Person
+from agent.adapters.github.retrying import IMPATIENT, Asking, Pacing
+from agent.adapters.github.session import SPARE_SECONDS, Minted, Scope, Session
+from agent.domain import IssueRef
+from agent.errors import AccessLost, SettingsInvalid
+from agent.settings import Settings
+
+_SESSIONS = 200
+_SECRETS = 500
+_HIDDEN = "(secret removed)"
+_ANY = ("read", "write", "admin")
+
+_PERMISSIONS: dict[Scope, dict[str, str]] = {
+    Scope.READ: {"metadata": "read", "contents": "read", "issues": "read"},
+    Scope.TALK: {"metadata": "read", "issues": "write"},
+    Scope.PUSH: {"metadata": "read", "contents": "write"},
+    Scope.PUBLISH: {
+        "metadata": "read",
+        "contents": "write",
+        "pull_requests": "write",
+        "checks": "write",
+    },
+}
+#: Without these a run still reaches its end, and says what could not be had.
+_DISPENSABLE = frozenset({"checks"})
+
+
+def connect(
+    settings: Settings,
+    *,
+    record: Record | None = None,
+    pacing: Pacing | None = None,
+    stopping: Event | None = None,
+) -> Access:
+    """Make the way to GitHub that the operator's settings describe; asks GitHub nothing yet.
+
+    Args:
+        record: Is told of every write that goes out: its kind and facts, the run among them.
+        pacing: How patient to be.
+        stopping: Once set, waits for GitHub end at once.
+
+    Raises:
+        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    """
+    who, given = credentials.of(settings), record or _unrecorded
+    return Access(settings.github_url, who, given, pacing or Pacing(), stopping, Known())
+
+
+@dataclass
+class Known:
+    """What every run of a process may share: it belongs to us, or to a repository."""
+
+    secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
+    """Every token that we hold, so that none is shown."""
+    installations: dict[str, int] = field(default_factory=dict)
+    described: set[tuple[int, str]] = field(default_factory=set)
+    """State labels that are known to be there, by repository."""
+    labels: dict[int, tuple[float, str]] = field(default_factory=dict)
+    """The label that starts a run, by repository, and when that was asked for."""
+    login: str | None = None
+    address: str | None = None
+    lock: RLock = field(default_factory=RLock)
+    """Held while login or address are asked for."""
+
+
+def _unrecorded(kind: str, facts: Facts) -> None:
+    pass
+
+
+class Access:
+    """The way to GitHub of one process."""
+
+    def __init__(
+        self,
+        base_url: str,
+        who: App | Person,
+        record: Record,
+        pacing: Pacing,
+        stopping: Event | None,
+        known: Known,
+    ) -> None:
+        """Use `connect`."""
+        self.base_url = base_url.rstrip("/")
+        self.pacing = pacing
+        self.known = known
+        self._who = who
+        self._record = record
+        self._stopping = stopping
+        self._lock = RLock()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        if isinstance(who, Person):
+            self.known.secrets.append(who.token)
+
+    def recording(self, record: Record) -> Access:
+        """Give the same way to GitHub, whose writes are recorded elsewhere."""
+        return Access(self.base_url, self._who, record, self.pacing, self._stopping, self.known)
+
+    @property
+    def app_id(self) -> int | None:
+        """Number of our App; None in token mode."""
+        return self._who.app_id if isinstance(self._who, App) else None
+
+    def hide(self, text: str) -> str:
+        """Take every token that we hold out of a text."""
+        for secret in tuple(self.known.secrets):
+            text = text.replace(secret.get_secret_value(), _HIDDEN)
+        return text
+
+    def login(self) -> str:
+        """The login under which our writes show up; asked once."""
+        with self.known.lock:
+            if self.known.login is None:
+                self.known.login = self._login()
+            return self.known.login
+
+    def own_logins(self) -> frozenset[str]:
+        """The same in lower case, to compare with."""
+        return frozenset({self.login().lower()})
+
+    def address(self, session: Session) -> str:
+        """The mail address by which GitHub knows our commits; asked once."""
+        with self.known.lock:
+            if self.known.address is None:
+                login, host = self.login(), urlsplit(self.base_url).hostname or ""
+                number = session.ask(
+                    Scope.READ,
+                    lambda repository: _account_number(repository.requester, login),
+                    doing=f"look {login} up",
+                )
+                known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
+                self.known.address = f"{number}+{login}@users.noreply.{known}"
+            return self.known.address
+
+    def session(self, issue: IssueRef, purpose: str) -> Session:
+        """Hand out what one run, or the intake of one repository, works with.
+
+        Args:
+            purpose: The run's id; equal purposes share tokens and counters.
+        """
+        with self._lock:
+            if purpose not in self._sessions:
+                self._sessions[purpose] = Session(self, issue, purpose)
+            self._sessions.move_to_end(purpose)
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+            return self._sessions[purpose]
+
+    def installation(self, issue: IssueRef) -> int | None:
+        """Number of our App's installation in a repository; None in token mode.
+
+        Raises:
+            AccessLost: The App is not installed there.
+        """
+        notice = self.notice("installation")
+        app = self.as_app(notice)
+        if app is None:
+            return None
+        try:
+            return self.asking().ask(
+                lambda: self._installation(app, issue), doing="look up our installation"
+            )
+        except Refused as problem:
+            raise self._unminted(problem, issue) from problem
+
+    def calls(self, run_id: str) -> int:
+        """How many requests a run has made so far, tokens included."""
+        with self._lock:
+            session = self._sessions.get(run_id)
+            return session.notice.calls if session else 0
+
+    def notice(self, purpose: str) -> Notice:
+        """Start to count the requests of one purpose."""
+        return Notice(purpose, self._record, self.hide)
+
+    def asking(self, *, patient: bool = True) -> Asking:
+        """Give the way of asking again; not patient: one attempt, no wait."""
+        return Asking(self.pacing if patient else IMPATIENT, self._stopping)
+
+    def as_app(self, notice: Notice) -> Watched | None:
+        """Requests as the App itself, which only tokens are asked with; None in token mode."""
+        if isinstance(self._who, Person):
+            return None
+        return Watched(self._who.auth, self.base_url, self._unpaced, notice, "app")
+
+    def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+        """Get a token for one repository and one scope.
+
+        Raises:
+            AccessLost: The App is not, or no longer, installed there, or lacks a permission.
+            SettingsInvalid: GitHub does not know our App by this key.
+        """
+        app = self.as_app(notice)
+        if app is None:
+            return Minted(self._person.token, float("inf"))
+        try:
+            return self._as_far_as_granted(app, issue, _PERMISSIONS[scope], notice)
+        except Refused as problem:
+            self.known.installations.pop(issue.repository, None)
+            if problem.status != 404 or issue.installation_id is None:
+                raise self._unminted(problem, issue) from problem
+        # It may have been removed and installed again, which gives it another number.
+        anew = issue.model_copy(update={"installation_id": None})
+        return self.mint(anew, scope, notice)
+
+    def _as_far_as_granted(
+        self, app: Watched, issue: IssueRef, wanted: dict[str, str], notice: Notice
+    ) -> Minted:
+        try:
+            return self._ask_for_token(app, issue, wanted)
+        except Refused as problem:
+            if problem.status != 422 or problem.says("repositor"):
+                raise
+        return self._ask_for_token(app, issue, self._granted(app, issue, wanted, notice))
+
+    def _ask_for_token(self, app: Watched, issue: IssueRef, wanted: dict[str, str]) -> Minted:
+        which = self._installation(app, issue)
+        body: dict[str, object] = {"permissions": wanted}
+        if issue.repository_id:
+            body["repository_ids"] = [issue.repository_id]
+        else:
+            body["repositories"] = [issue.repository.partition("/")[2]]
+        headers, data = app.requestJsonAndCheck(
+            "POST", f"/app/installations/{which}/access_tokens", input=body
+        )
+        token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
+        self.known.secrets.append(token)
+        lasts = ends.timestamp() - answers.server_time(headers)
+        # A token that lasts less than our reserve, as an odd server may give, is used at once.
+        return Minted(token, time.monotonic() + max(lasts, SPARE_SECONDS + 1.0))
+
+    def _installation(self, app: Watched, issue: IssueRef) -> int:
+        if issue.installation_id is not None:
+            return issue.installation_id
+        if issue.repository not in self.known.installations:
+            _, data = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
+            self.known.installations[issue.repository] = int(data["id"])
+        return self.known.installations[issue.repository]
+
+    def _granted(
+        self, app: Watched, issue: IssueRef, wanted: dict[str, str], notice: Notice
+    ) -> dict[str, str]:
+        """Leave out what the installation may not do, if the run can do without it."""
+        which = self._installation(app, issue)
+        _, data = app.requestJsonAndCheck("GET", f"/app/installations/{which}")
+        has = data["permissions"]
+        missing = {
+            name: level
+            for name, level in wanted.items()
+            if has.get(name) not in ((level, "admin") if level == "write" else _ANY)
+        }
+        if not missing.keys() <= _DISPENSABLE:
+            named = ", ".join(f"{name}: {level}" for name, level in missing.items())
+            raise AccessLost(
+                f"Our GitHub App needs the permission {named} in {issue.repository}; an owner has"
+                " to accept it on the page of the installation."
+            )
+        notice.missing = frozenset(missing)
+        return {name: level for name, level in wanted.items() if name not in missing}
+
+    def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:
+        if problem.status == 401:
+            return SettingsInvalid(
+                f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
+                " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
+                " clock of this machine is right."
+            )
+        if problem.says("suspended"):
+            return AccessLost(
+                f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
+            )
+        return AccessLost(
+            f"Our GitHub App has no access to {issue.repository} ({problem.words}); it was removed"
+            " there, or the repository is gone. Install it and set the label again."
+        )
+
+    def _login(self) -> str:
+        notice = self.notice("self")
+        app = self.as_app(notice)
+        asking = self.asking()
+        try:
+            if app is None:
+                auth = Renewable(self._person.token.get_secret_value, lambda: False)
+                person = Watched(auth, self.base_url, self._unpaced, notice, "self")
+                found = asking.ask(
+                    lambda: str(person.requestJsonAndCheck("GET", "/user")[1]["login"]),
+                    doing="name the owner of our token",
+                )
+            else:
+                slug = asking.ask(
+                    lambda: str(app.requestJsonAndCheck("GET", "/app")[1]["slug"]),
+                    doing="name our App",
+                )
+                found = f"{slug}[bot]"
+        except Refused as problem:
+            if problem.status == 401 and app is not None:
+                raise SettingsInvalid(
+                    f"GitHub does not accept the key of App {self.app_id} ({problem.words})."
+                    " Check MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE."
+                ) from problem
+            if problem.status == 401:
+                raise SettingsInvalid(
+                    f"GitHub does not accept our token ({problem.words}). Put a new one into"
+                    " MERGEWRIGHT_GITHUB_TOKEN_FILE."
+                ) from problem
+            raise problem.explained() from problem
+        return found
+
+    @property
+    def _person(self) -> Person:
+        assert isinstance(self._who, Person)  # noqa: S101 - asked only in token mode
+        return self._who
+
+    @property
+    def _unpaced(self) -> Pacing:
+        return replace(self.pacing, seconds_between_writes=0.0)
+
+
+def _account_number(requester: Requester, login: str) -> int:
+    _, data = requester.requestJsonAndCheck("GET", f"/users/{quote(login, safe='')}")
+    return int(data["id"])

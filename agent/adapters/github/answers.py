@@ -1,0 +1,207 @@
+"""What an answer of GitHub means for whoever asked. Pure.
+
+Owns the three ways in which a request can fail (`Refused`, `Unsure`, `Limited`) and the words for
+them. Asking again is left to `retrying`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from agent.errors import (
+    AccessLost,
+    AgentError,
+    ForgeLimited,
+    ForgeUnavailable,
+    RequestRefused,
+    Superseded,
+)
+
+#: GitHub's advice where it limits us without saying for how long.
+_UNNAMED_WAIT = 60.0
+_LIMIT_WORDS = re.compile(
+    r"(?i)rate limit|abuse detection|please wait a few minutes|retry your request again later"
+)
+_WORDS_LIMIT = 300
+
+
+class Refused(Exception):
+    """GitHub understood the request and said no; asking again will not change that."""
+
+    def __init__(self, status: int, data: object, headers: Mapping[str, Any]) -> None:
+        """Keep what says why.
+
+        Args:
+            data: The answer's JSON, whatever it is.
+            headers: With names in lower case.
+        """
+        self.status = status
+        self.words = _message(data)
+        self.problems = _problems(data)
+        self.accepted = str(headers.get("x-accepted-github-permissions") or "")
+        self.doing = "this"
+        self.needs = ""
+        super().__init__(status, self.words)
+
+    def says(self, *parts: str) -> bool:
+        """Whether one of these, in lower case, is in what GitHub says."""
+        said = " ".join((self.words, *self.problems)).lower()
+        return any(part in said for part in parts)
+
+    def explained(self) -> AgentError:
+        """Turn it into an error of ours, in words for people."""
+        said = "; ".join(dict.fromkeys((self.words, *self.problems))).rstrip(".")
+        if self.says("archived"):
+            return AccessLost(
+                "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
+                " it and set the label again."
+            )
+        if self.says("is locked"):
+            return Superseded("The issue is locked; unlock it and set the label again.")
+        if self.status == 401:
+            return AccessLost(
+                f"GitHub did not accept our token to {self.doing} ({said}). It may be expired or"
+                " revoked; renew it in the operator's settings."
+            )
+        if self.status in (403, 404, 410):
+            return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._missing()}")
+        return RequestRefused(f"GitHub refused to {self.doing} ({self.status}: {said}).")
+
+    def _missing(self) -> str:
+        # The header lists alternatives as `issues=write; pull_requests=write`.
+        named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
+        permission = " ".join(named.split()) or self.needs
+        if not permission:
+            return "Check what our App or token may do in this repository."
+        return (
+            f"Our App or token needs the permission {permission} in this repository; grant it and"
+            " set the label again."
+        )
+
+
+class Unsure(Exception):
+    """No reply, a failing server, or a reply without sense: it may have been done or not."""
+
+
+class Limited(Exception):
+    """GitHub did nothing and asks us to wait."""
+
+    def __init__(self, words: str, wait: float) -> None:
+        """Say for how long.
+
+        Args:
+            wait: Seconds from now.
+        """
+        super().__init__(words)
+        self.wait = max(0.0, wait)
+
+    def explained(self, doing: str) -> ForgeLimited:
+        """Turn it into an error of ours that says when to come back."""
+        return ForgeLimited(
+            f"GitHub asks us to wait {round(self.wait)} s before we {doing} ({self}).",
+            until=time.time() + self.wait,
+        )
+
+
+def unavailable(doing: str, problem: BaseException) -> ForgeUnavailable:
+    """Put into words that GitHub gave no usable reply, after all attempts."""
+    return ForgeUnavailable(f"GitHub could not be asked to {doing}: {problem}")
+
+
+def judge(status: int, headers: Mapping[str, Any], data: object) -> None:
+    """Raise what an answer of 300 and more means; return on success.
+
+    Args:
+        headers: With names in lower case.
+        data: The answer's JSON; a text where it was none.
+
+    Raises:
+        Limited: We are to wait.
+        Unsure: The server failed, or sent us elsewhere.
+        Refused: It said no.
+    """
+    if status < 300:
+        return
+    if status < 400:
+        raise Unsure(f"it answered {status} and sent us to another place")
+    if status == 429 or (status == 403 and _limited(headers, data)):
+        raise Limited(_message(data) or "rate limit", _wait(headers))
+    if status >= 500 or status in (408, 425):
+        raise Unsure(f"it answered {status}")
+    raise Refused(status, data, headers)
+
+
+def judge_query(headers: Mapping[str, Any], data: object) -> None:
+    """Raise what the errors of a GraphQL answer mean, which comes with status 200."""
+    errors = data.get("errors") if isinstance(data, dict) else None
+    if not errors:
+        return
+    kinds = {str(error.get("type")) for error in errors if isinstance(error, dict)}
+    told = {"message": "; ".join(_texts(errors))}
+    if "RATE_LIMITED" in kinds:
+        raise Limited(_message(told), _wait(headers))
+    status = 403 if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} else 422
+    raise Refused(404 if "NOT_FOUND" in kinds else status, told, headers)
+
+
+def _limited(headers: Mapping[str, Any], data: object) -> bool:
+    return (
+        "retry-after" in headers
+        or str(headers.get("x-ratelimit-remaining")) == "0"
+        or bool(_LIMIT_WORDS.search(_message(data)))
+    )
+
+
+def _wait(headers: Mapping[str, Any]) -> float:
+    """Seconds to wait, by the server's clock, which ours may not agree with."""
+    now = server_time(headers)
+    if after := str(headers.get("retry-after") or "").strip():
+        if after.isdigit():
+            return float(after)
+        if (date := _date(after)) is not None:
+            return date - now
+    reset = str(headers.get("x-ratelimit-reset") or "")
+    if str(headers.get("x-ratelimit-remaining")) == "0" and reset.isdigit():
+        # It is not said when within that second.
+        return float(reset) - now + 1.0
+    return _UNNAMED_WAIT
+
+
+def server_time(headers: Mapping[str, Any]) -> float:
+    """Seconds since the epoch as the server counts them; ours where it does not say."""
+    date = _date(str(headers.get("date") or ""))
+    return time.time() if date is None else date
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, IndexError):
+        return None
+
+
+def _message(data: object) -> str:
+    message = data.get("message") if isinstance(data, dict) else None
+    return " ".join(str(message or "").split())[:_WORDS_LIMIT]
+
+
+def _problems(data: object) -> tuple[str, ...]:
+    errors = data.get("errors") if isinstance(data, dict) else None
+    return tuple(_texts(errors)) if isinstance(errors, list) else ()
+
+
+def _texts(errors: list[object]) -> list[str]:
+    """Each error in words: its message, or resource, field and code."""
+    said = []
+    for error in errors[:10]:
+        if isinstance(error, dict):
+            parts = (error.get(name) for name in ("resource", "field", "code"))
+            text = error.get("message") or " ".join(str(part) for part in parts if part)
+        else:
+            text = error
+        said.append(" ".join(str(text).split())[:_WORDS_LIMIT])
+    return said

@@ -1,0 +1,121 @@
+"""What a repository demands of a branch that we are about to make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from github.Repository import Repository
+
+from agent.adapters.github.answers import Refused, Unsure
+from agent.adapters.github.session import Scope, Session
+from agent.ports import BranchRules
+
+#: Rules that stand in the way of a branch that is made by a push, in words.
+_IN_THE_WAY = {
+    "creation": "does not let us create branches of this name",
+    "update": "does not let us push to branches of this name",
+    "pull_request": "lets nobody push to branches of this name without a pull request",
+    "required_status_checks": "wants checks to pass before a branch of this name is pushed",
+    "required_deployments": "wants deployments before a branch of this name is pushed",
+    "workflows": "wants workflows to pass before a branch of this name is pushed",
+    "merge_queue": "lets branches of this name change through a merge queue only",
+}
+_BYPASSED = frozenset({"always", "exempt"})
+_WAY_OUT = (
+    "Exempt our App there, or set pull_request.branch_prefix in the repository's configuration to"
+    " a name that is free."
+)
+
+
+def read(session: Session, branch: str) -> BranchRules:
+    """Ask for the rulesets that cover a branch name, and whether such a branch is protected."""
+
+    def work(repository: Repository) -> list[Mapping[str, Any]]:
+        _, rules = repository.requester.requestJsonAndCheck(
+            "GET", f"{repository.url}/rules/branches/{quote(branch, safe='')}"
+        )
+        if not isinstance(rules, list):
+            raise Unsure("its answer is no list of rules")
+        return [{**rule, "type": str(rule["type"])} for rule in rules]
+
+    try:
+        rules = session.ask(Scope.READ, work, doing="read the branch rules", needs="metadata: read")
+    except Refused as problem:
+        # An older Enterprise server, or a plan without rulesets.
+        if problem.status != 404:
+            raise
+        rules = []
+    signed = any(rule["type"] == "required_signatures" for rule in rules)
+    for rule in rules:
+        if (words := _objection(rule, branch)) and not _bypassed(session, rule):
+            origin = str(rule.get("ruleset_source") or session.name)
+            return BranchRules(
+                refused=f"A ruleset of {origin} {words} ({branch}). {_WAY_OUT}", signed=signed
+            )
+    if _protected(session, branch):
+        return BranchRules(
+            refused=f"The branch {branch} is there already and is protected. {_WAY_OUT}",
+            signed=signed,
+        )
+    return BranchRules(signed=signed)
+
+
+def _objection(rule: Mapping[str, Any], branch: str) -> str | None:
+    """Say what a rule has against making this branch; None: nothing that can be told now."""
+    kind, parameters = rule["type"], rule.get("parameters") or {}
+    if kind == "required_status_checks" and parameters.get("do_not_enforce_on_create"):
+        return None
+    if kind == "branch_name_pattern":
+        if _matches(parameters, branch):
+            return None
+        pattern = str(parameters.get("name") or parameters.get("pattern") or "")
+        return f"does not allow this branch name ({pattern})"
+    return _IN_THE_WAY.get(kind)
+
+
+def _matches(parameters: Mapping[str, Any], branch: str) -> bool:
+    """Whether a name meets a name rule; one that we cannot judge is left to GitHub."""
+    pattern = str(parameters.get("pattern") or "")
+    operator = parameters.get("operator")
+    # A foreign regular expression could run for ever, and has another dialect than ours.
+    meets = {
+        "starts_with": branch.startswith(pattern),
+        "ends_with": branch.endswith(pattern),
+        "contains": pattern in branch,
+    }.get(str(operator))
+    return True if meets is None else meets is not bool(parameters.get("negate"))
+
+
+def _bypassed(session: Session, rule: Mapping[str, Any]) -> bool:
+    """Whether the ruleset of a rule lets us through."""
+    number, source = rule.get("ruleset_id"), rule.get("ruleset_source_type")
+    if not isinstance(number, int) or source not in (None, "Repository"):
+        return False
+
+    def work(repository: Repository) -> str:
+        _, found = repository.requester.requestJsonAndCheck(
+            "GET", f"{repository.url}/rulesets/{number}"
+        )
+        return str(found.get("current_user_can_bypass") or "never")
+
+    try:
+        return session.ask(Scope.READ, work, doing="read a ruleset") in _BYPASSED
+    except Refused:
+        return False
+
+
+def _protected(session: Session, branch: str) -> bool:
+    """Whether the branch exists and is protected; protection by pattern is not shown to us."""
+    try:
+        return session.ask(
+            Scope.READ,
+            lambda repository: bool(repository.get_branch(branch).raw_data["protected"]),
+            doing=f"read the branch {branch}",
+            needs="contents: read",
+        )
+    except Refused as problem:
+        if problem.status != 404:
+            raise
+        return False

@@ -1,0 +1,214 @@
+"""GitHub as the place where tickets come from and results go: implements `ports.Forge`.
+
+Owns the order of what is asked and told in each part of a run. How each thing is done once, and
+found again, is left to the modules beside this one; when it is asked again, to `retrying`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+
+import structlog
+
+from agent import cleaning
+from agent.adapters.github import (
+    branch_rules,
+    checks_report,
+    live_issue,
+    pull_requests,
+    signed_commit,
+    state_labels,
+    status_comment,
+)
+from agent.adapters.github.access import Access
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.gatekeeper import GithubGatekeeper
+from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.state_labels import StateLabel
+from agent.adapters.github.status_comment import StatusComment
+from agent.domain import (
+    Change,
+    Outcome,
+    PullRequest,
+    Reason,
+    Run,
+    Snapshot,
+    Ticket,
+    text_digest,
+)
+from agent.errors import RequestRefused, RunStopped, Superseded
+from agent.ports import BranchRules, LiveIssue, Proposal, Remote, StageMark
+from agent.settings import Settings
+
+_log = structlog.get_logger()
+
+_STATUSES = 200
+#: By the label that intake has found, the run goes on.
+_LABEL_SECONDS = 3600.0
+_EDITED = "an edit made after the label was set (the approved text counts)"
+
+
+class GithubForge:
+    """Tickets from issues, results as pull requests."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Take the way to GitHub and the operator's settings; asks nothing yet."""
+        self._access = access
+        self._gatekeeper = GithubGatekeeper(access, settings)
+        self._public_url = settings.public_url
+        self._statuses: OrderedDict[str, StatusComment] = OrderedDict()
+        self._marks: dict[str, tuple[StageMark, ...]] = {}
+        self._lock = Lock()
+
+    @in_our_words
+    def ticket(self, run: Run) -> Ticket:
+        """Make a ticket of the approved snapshot, if the issue still stands.
+
+        Raises:
+            Superseded: It is closed, locked, gone, moved, or its label was taken away.
+        """
+        snapshot = _snapshot(run)
+        live = live_issue.read(self._session(run), Scope.TALK)
+        self._still_wanted(snapshot, live)
+        title, removed_title = cleaning.incoming(snapshot.title)
+        body, removed = cleaning.incoming(snapshot.body)
+        edited = live is not None and text_digest(live.title, live.body) != snapshot.digest
+        return Ticket(
+            ticket_id=str(snapshot.issue.number),
+            title=" ".join(title.split()),
+            body=body.strip(),
+            digest=snapshot.digest,
+            removed=(
+                *(f"{what} (title)" for what in removed_title),
+                *removed,
+                *((_EDITED,) if edited else ()),
+            ),
+        )
+
+    @in_our_words
+    def begin(self, run: Run) -> None:
+        """Show that the run has started: reaction, status comment, state label."""
+        session = self._session(run)
+        state_labels.react(session)
+        marks = self._marks.get(run.run_id, ())
+        self._status(run).begin(status_comment.progress(run, marks, self._page(run)))
+        state_labels.show(session, StateLabel.WORKING)
+
+    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+        """Bring the status comment up to date, at most every few seconds; never raises."""
+        self._marks[run.run_id] = marks
+        self._status(run).update(status_comment.progress(run, marks, self._page(run)))
+
+    @in_our_words
+    def remote(self, run: Run) -> Remote | None:
+        """Say where git finds the repository now.
+
+        Raises:
+            AccessLost: It is gone, archived, disabled or out of our reach.
+            RepositoryUnfit: Its default branch is gone.
+        """
+        return live_issue.remote(self._session(run))
+
+    @in_our_words
+    def credential(self, run: Run, *, write: bool) -> str:
+        """Hand out a token for git, for this repository alone; never to be stored or shown."""
+        session, scope = self._session(run), Scope.PUSH if write else Scope.READ
+        return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
+
+    @in_our_words
+    def rules(self, run: Run, branch: str) -> BranchRules:
+        """Ask what is demanded of a branch of that name."""
+        return branch_rules.read(self._session(run), branch)
+
+    @in_our_words
+    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Make branch and commit through GitHub, which signs it; return its object id."""
+        return signed_commit.make(self._session(run), branch, message, change)
+
+    @in_our_words
+    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+        """Open the pull request, or bring ours up to date; report the check on its commit."""
+        session = self._session(run)
+        page = self._page(run)
+        pull, new = pull_requests.open_or_update(session, proposal, page)
+        try:
+            missing = checks_report.report(session, proposal, page, anew=new)
+        except Refused as problem:
+            # The pull request is there, and its body says the same.
+            missing = f"the check could not be reported: {problem.explained().message}"
+        if missing is None:
+            return pull
+        return pull.model_copy(update={"notes": (*pull.notes, missing)})
+
+    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
+
+        Raises:
+            ForgeUnavailable: GitHub did not answer; delivering again does no harm.
+        """
+        session = self._session(run)
+        marks = self._marks.get(run.run_id, ())
+        text = status_comment.ended(run, outcome, marks, self._page(run))
+        moot = outcome.reason is Reason.SUPERSEDED
+        try:
+            self._status(run).finish(text, make=not moot)
+            if moot:
+                state_labels.clear(session)
+            else:
+                state_labels.show(session, state_labels.of(outcome))
+        except (Refused, RunStopped) as problem:
+            told = problem.explained().message if isinstance(problem, Refused) else str(problem)
+            _log.warning("outcome not shown on the issue", run=run.run_id, reason=told)
+        self._marks.pop(run.run_id, None)
+        session.notice.remembered.clear()
+        return outcome
+
+    def calls(self, run: Run) -> int:
+        """How many requests the run has made so far, tokens included, intake not."""
+        return self._access.calls(run.run_id)
+
+    # --- within a run --------------------------------------------------------------------------
+
+    def _session(self, run: Run) -> Session:
+        return self._access.session(_snapshot(run).issue, run.run_id)
+
+    def _status(self, run: Run) -> StatusComment:
+        with self._lock:
+            if run.run_id not in self._statuses:
+                self._statuses[run.run_id] = StatusComment(self._session(run), run)
+            while len(self._statuses) > _STATUSES:
+                self._statuses.popitem(last=False)
+            return self._statuses[run.run_id]
+
+    def _page(self, run: Run) -> str | None:
+        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else None
+
+    def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
+        number = snapshot.issue.number
+        if live is None:
+            raise Superseded(f"Issue #{number} was deleted or transferred; nothing was done.")
+        if live.is_pull_request:
+            raise Superseded(f"#{number} is a pull request, not an issue; nothing was done.")
+        if live.state == "closed":
+            raise Superseded(f"Issue #{number} was closed; nothing was done.")
+        if live.locked:
+            raise Superseded(f"Issue #{number} was locked; nothing was done.")
+        if not snapshot.by_label:
+            return
+        present = {name.lower() for name in live.labels}
+        if present >= {name.lower() for name in snapshot.labels}:
+            # Whichever label it was, it is there.
+            return
+        label = self._gatekeeper.known_label(snapshot.issue, seconds=_LABEL_SECONDS)
+        if label.lower() not in present:
+            raise Superseded(
+                f"The label {label} was taken away from issue #{number}; nothing was done."
+            )
+
+
+def _snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+    return run.snapshot

@@ -1,0 +1,142 @@
+"""What intake asks GitHub before a run is made: implements `ports.Gatekeeper`."""
+
+from __future__ import annotations
+
+import re
+import time
+from urllib.parse import quote
+
+from github.Repository import Repository
+
+from agent import cleaning
+from agent.adapters.github import live_issue, status_comment
+from agent.adapters.github.access import Access
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.spoken import in_our_words
+from agent.domain import IssueRef
+from agent.ports import LiveIssue
+from agent.settings import Settings
+from repo_config import load
+from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
+
+_KNOWN = ("admin", "maintain", "write", "triage", "read", "none")
+_BUILT_ON = {"maintain": "write", "triage": "read"}
+#: Labels come in bursts; a label that was configured just now counts after this long.
+_LABEL_SECONDS = 20.0
+_KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
+
+
+class GithubGatekeeper:
+    """Asks GitHub about people, labels and issues; everything as it is now."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Take the way to GitHub, and the operator's label."""
+        self._access = access
+        self._label = settings.label
+
+    @in_our_words
+    def permission(self, issue: IssueRef, login: str) -> str:
+        """Return a person's permission right now: admin, maintain, write, triage, read, none."""
+
+        def work(repository: Repository) -> str:
+            # PyGithub has either field of the answer, at the price of a request each.
+            _, found = repository.requester.requestJsonAndCheck(
+                "GET", f"{repository.url}/collaborators/{quote(login, safe='')}/permission"
+            )
+            role, level = str(found.get("role_name") or ""), str(found["permission"])
+            # A role of the organisation's own making counts as what it is built on.
+            return role if _BUILT_ON.get(role, role) == level else level
+
+        try:
+            found = self._session(issue).ask(
+                Scope.READ, work, doing=f"look up what {login} may do", needs="metadata: read"
+            )
+        except Refused as problem:
+            if problem.status not in (403, 404):
+                raise
+            return "none"
+        return found if found in _KNOWN else "none"
+
+    @in_our_words
+    def label(self, issue: IssueRef) -> str:
+        """Return the label that starts a run in this repository: its configuration's, or ours.
+
+        A configuration that cannot be read counts as none; the run will name what is wrong.
+        """
+        return self.known_label(issue, seconds=_LABEL_SECONDS)
+
+    @in_our_words
+    def known_label(self, issue: IssueRef, *, seconds: float) -> str:
+        """Return the same, as it was asked for at most so many seconds ago."""
+        known = self._access.known.labels.get(issue.repository_id)
+        if known and time.monotonic() - known[0] < seconds:
+            return known[1]
+        found = self._configured(self._session(issue)) or self._label
+        self._access.known.labels[issue.repository_id] = (time.monotonic(), found)
+        return found
+
+    @in_our_words
+    def live(self, issue: IssueRef) -> LiveIssue | None:
+        """Read the issue now; None: it is not there any more, or in another repository."""
+        return live_issue.read(self._session(issue), Scope.READ)
+
+    def own_logins(self) -> frozenset[str]:
+        """Logins under which our own writes show up, in lower case."""
+        return self._access.own_logins()
+
+    @in_our_words
+    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+        """Leave one comment for a refused start; the same key never makes a second one."""
+        session = self._session(issue)
+        mark = status_comment.marker("answer", f"key={_KEY.sub('-', key)}")
+        if status_comment.find(session, mark, None) is None:
+            text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
+            status_comment.create(session, mark, f"{mark}\n{text}")
+
+    @in_our_words
+    def find(self, repository: str, number: int) -> LiveIssue | None:
+        """Look an issue up by name and number alone, for a run that no webhook has started.
+
+        Args:
+            repository: `owner/name`.
+        """
+        unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
+        session = self._access.session(unknown, f"find {repository}#{number}")
+        facts = live_issue.repository_facts(session, Scope.READ)
+        found = live_issue.read(session, Scope.READ)
+        if found is None:
+            return None
+        ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
+        ids["installation_id"] = self._access.installation(unknown)
+        return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
+
+    def _session(self, issue: IssueRef) -> Session:
+        return self._access.session(issue, f"intake {issue.repository_id}#{issue.number}")
+
+    def _configured(self, session: Session) -> str | None:
+        """The label that the repository's configuration on its default branch names."""
+        for name in (*OWN_FILES, PYPROJECT):
+            text = self._file(session, name)
+            if text is None:
+                continue
+            try:
+                label = load.from_text(text, name).label
+            except ConfigProblem:
+                return None
+            return label
+        return None
+
+    def _file(self, session: Session, path: str) -> str | None:
+        def work(repository: Repository) -> str | None:
+            found = repository.get_contents(path)
+            if isinstance(found, list) or found.encoding != "base64":
+                return None
+            return found.decoded_content.decode("utf-8-sig", "replace")
+
+        try:
+            return session.ask(Scope.READ, work, doing=f"read {path}", needs="contents: read")
+        except Refused as problem:
+            if problem.status != 404:
+                raise
+            return None

@@ -1,0 +1,185 @@
+"""The issue and the repository as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from github.Repository import Repository
+
+from agent.adapters.github.answers import Refused, Unsure
+from agent.adapters.github.session import Scope, Session
+from agent.domain import IssueRef
+from agent.errors import AccessLost, RepositoryUnfit
+from agent.ports import LiveIssue, Remote
+
+_GONE = (404, 410)
+
+
+def read(session: Session, scope: Scope) -> LiveIssue | None:
+    """Read the issue; None: it was deleted, transferred, or another one has its number."""
+    found = _read(session, scope)
+    if found is None and _renamed(session, scope):
+        found = _read(session, scope)
+    if found is not None and session.issue.issue_id:
+        # It is the issue with that number, so the repository is the right one.
+        session.rename(session.name)
+    return found
+
+
+def _read(session: Session, scope: Scope) -> LiveIssue | None:
+    number = session.issue.number
+    try:
+        return session.ask(
+            scope,
+            lambda repository: _live(
+                session.issue, repository.get_issue(number).complete().raw_data
+            ),
+            doing=f"read issue #{number}",
+            needs="issues: read",
+        )
+    except Refused as problem:
+        if problem.status not in _GONE:
+            raise
+        return None
+
+
+def _live(wanted: IssueRef, raw: Mapping[str, Any]) -> LiveIssue | None:
+    """Make our record of the answer; None: it is another issue than the one wanted."""
+    if not isinstance(raw["id"], int):
+        raise Unsure("its answer names no issue")
+    if wanted.issue_id and raw["id"] != wanted.issue_id:
+        return None
+    name = "/".join(str(raw["repository_url"]).split("/")[-2:])
+    return LiveIssue(
+        issue=wanted.model_copy(update={"repository": name, "issue_id": raw["id"]}),
+        state=raw["state"],
+        locked=raw["locked"],
+        labels=tuple(str(label["name"]) for label in raw["labels"]),
+        title=raw["title"],
+        body=raw["body"] or "",
+        # The account may have been deleted.
+        author=raw["user"]["login"] if raw["user"] else "ghost",
+        updated_at=raw["updated_at"],
+        url=raw["html_url"],
+        is_pull_request=raw.get("pull_request") is not None,
+    )
+
+
+def _renamed(session: Session, scope: Scope) -> bool:
+    """Whether the repository has another name than we thought; from here on we use that."""
+    before = session.name
+    try:
+        repository_facts(session, scope)
+    except AccessLost:
+        return False
+    return session.name != before
+
+
+def repository_facts(session: Session, scope: Scope) -> Mapping[str, Any]:
+    """Read the repository under its present name.
+
+    Raises:
+        AccessLost: It is gone, or out of our reach.
+    """
+
+    def by_name(repository: Repository) -> dict[str, Any]:
+        repository.complete()
+        return _whole(repository.raw_data)
+
+    def by_number(repository: Repository) -> dict[str, Any]:
+        _, data = repository.requester.requestJsonAndCheck(
+            "GET", f"/repositories/{session.issue.repository_id}"
+        )
+        return _whole(data)
+
+    number = session.issue.repository_id
+    try:
+        facts = session.ask(scope, by_name, doing="read the repository", needs="metadata: read")
+    except Refused as problem:
+        if problem.status not in _GONE:
+            raise
+        facts = {"id": None}
+    if number and facts["id"] != number:
+        # Another repository may have taken the name of ours.
+        try:
+            facts = session.ask(scope, by_number, doing="read the repository")
+        except Refused as problem:
+            if problem.status not in _GONE:
+                raise
+            facts = {"id": None}
+    if facts["id"] is None:
+        raise AccessLost(
+            f"{session.issue.repository} is not there for us any more: it was deleted or made"
+            " private, or our App was removed from it."
+        )
+    session.rename(facts["full_name"])
+    return facts
+
+
+def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Hold the answer against what we use of it."""
+    wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
+    for name, kind in wanted.items():
+        if not isinstance(raw.get(name), kind):
+            raise Unsure(f"its answer has no {name}")
+    return dict(raw)
+
+
+def remote(session: Session) -> Remote:
+    """Say where git finds the repository.
+
+    Raises:
+        AccessLost: It is gone, archived, disabled or out of our reach.
+        RepositoryUnfit: It has no commits, or its default branch is gone.
+    """
+    facts = repository_facts(session, Scope.READ)
+    name = str(facts["full_name"])
+    if facts["archived"]:
+        raise AccessLost(
+            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it and set"
+            " the label again."
+        )
+    if facts.get("disabled"):
+        raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
+    branch = str(facts["default_branch"])
+    if branch not in session.branches:
+        _see_branch(session, name, branch)
+    return Remote(
+        name=name,
+        url=_clone_address(session, str(facts["clone_url"])),
+        default_branch=branch,
+        author=session.access.login(),
+        email=session.access.address(session),
+    )
+
+
+def _see_branch(session: Session, name: str, branch: str) -> None:
+    try:
+        session.ask(
+            Scope.READ,
+            lambda repository: repository.get_branch(branch).name,
+            doing=f"read the branch {branch}",
+            needs="contents: read",
+        )
+    except Refused as problem:
+        if problem.status not in _GONE:
+            raise
+        raise RepositoryUnfit(
+            f"The default branch {branch} of {name} does not exist; choose one in the repository's"
+            " settings, or push a first commit."
+        ) from problem
+    session.branches.add(branch)
+
+
+def _clone_address(session: Session, named: str) -> str:
+    """Take the address for git only where it is on the server that we talk to."""
+    api, git = urlsplit(session.access.base_url), urlsplit(named)
+    known = (api.hostname or "").removeprefix("api.")
+    if (git.hostname or "") != known or git.scheme != api.scheme or git.username:
+        raise AccessLost(
+            f"GitHub names {git.scheme}://{git.hostname} as the place to clone from, which is not"
+            f" the server {api.hostname} of MERGEWRIGHT_GITHUB_URL; no token is sent there."
+        )
+    return named

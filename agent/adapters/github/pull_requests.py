@@ -1,0 +1,264 @@
+"""Open a pull request once, and bring our own up to date; never touch another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from github.PullRequest import PullRequest as GithubPull
+from github.Repository import Repository
+
+from agent import cleaning
+from agent.adapters.github.answers import Refused, Unsure
+from agent.adapters.github.session import Scope, Session
+from agent.domain import PullRequest, Record
+from agent.errors import AccessLost, RepositoryUnfit, Superseded
+from agent.ports import Proposal
+
+_TITLE_LIMIT = 256
+_SEARCHED = 100
+_REVIEWERS = 15
+_NEEDS = "pull_requests: write"
+
+
+class Pull(Record):
+    """A pull request as GitHub describes it, as far as we look at it."""
+
+    number: int
+    url: str
+    open: bool
+    merged: bool
+    draft: bool
+    author: str
+    title: str
+    body: str
+    reviewers: frozenset[str]
+    """Logins and team names, in lower case."""
+    labels: frozenset[str]
+
+
+def open_or_update(
+    session: Session, proposal: Proposal, page: str | None = None
+) -> tuple[PullRequest, bool]:
+    """Open the pull request of a branch, or bring ours up to date; say whether it is new.
+
+    Args:
+        page: Where people read the run.
+
+    Raises:
+        AccessLost: We may not, or the branch's pull request is somebody else's.
+        Superseded: A person has closed it.
+        RepositoryUnfit: Its base branch is gone, or nothing differs from it.
+    """
+    title = one_line(session.access.hide(proposal.title))
+    body = cleaning.cut(
+        session.access.hide(proposal.body),
+        cleaning.TEXT_LIMIT,
+        where=page or "the log of the run",
+    )
+    notes: list[str] = []
+    pull = _find(session, proposal.branch)
+    new = pull is None
+    if pull is None:
+        pull = _create(session, proposal, title, body, notes)
+    elif pull.merged:
+        return _told(pull, ["it is merged already"]), False
+    elif not pull.open:
+        raise Superseded(
+            f"Pull request #{pull.number} of this run was closed; set the label again for a new"
+            " run."
+        )
+    if not new and (pull.title, pull.body.replace("\r\n", "\n")) != (title, body):
+        pull = _edit(session, pull.number, title, body)
+    notes += _request_reviews(session, pull, proposal.reviewers)
+    notes += _set_labels(session, pull, proposal.labels)
+    return _told(pull, notes), new
+
+
+def one_line(text: str) -> str:
+    """Make a title of a text: one line without control characters, cut where GitHub would refuse.
+
+    The cut is said by an ellipsis; the whole title is in the body.
+    """
+    flat = " ".join(cleaning.terminal(text).split())
+    return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
+
+
+def _told(pull: Pull, notes: list[str]) -> PullRequest:
+    return PullRequest(number=pull.number, url=pull.url, draft=pull.draft, notes=tuple(notes))
+
+
+def _find(session: Session, branch: str) -> Pull | None:
+    """Look for the pull request of a branch of ours: the open one, else the newest.
+
+    Raises:
+        AccessLost: The open one is somebody else's.
+    """
+    head = f"{session.name.partition('/')[0]}:{branch}"
+
+    def work(repository: Repository) -> list[Pull]:
+        pulls = repository.get_pulls(state="all", head=head)
+        return [
+            _pull(pull)
+            for pull in islice(pulls, _SEARCHED)
+            # An odd server may take no notice of the filter.
+            if pull.head.ref == branch
+        ]
+
+    pulls = session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
+    own = session.access.own_logins()
+    for pull in pulls:
+        if pull.open and pull.author.lower() not in own:
+            raise AccessLost(
+                f"Pull request #{pull.number} of the branch {branch} was opened by"
+                f" {cleaning.code(pull.author)}, not by us; close it and set the label again."
+            )
+    ours = [pull for pull in pulls if pull.author.lower() in own]
+    return max(ours, key=lambda pull: (pull.open, pull.number), default=None)
+
+
+def _pull(found: GithubPull) -> Pull:
+    teams = (team.slug for team in found.requested_teams or ())
+    people = (person.login for person in found.requested_reviewers or ())
+    return Pull(
+        number=found.number,
+        url=found.html_url,
+        open=found.state == "open",
+        merged=found.merged_at is not None,
+        draft=found.draft or False,
+        author=found.user.login if found.user else "",
+        title=found.title,
+        body=found.body or "",
+        reviewers=frozenset(name.lower() for name in (*teams, *people)),
+        labels=frozenset(label.name.lower() for label in found.labels or ()),
+    )
+
+
+def _create(session: Session, proposal: Proposal, title: str, body: str, notes: list[str]) -> Pull:
+    def create(*, draft: bool) -> Pull:
+        def work(repository: Repository) -> Pull:
+            try:
+                made = repository.create_pull(
+                    proposal.base_branch, proposal.branch, title=title, body=body, draft=draft
+                )
+            except Refused as problem:
+                if problem.status == 422 and problem.says("head invalid", "head sha can't"):
+                    raise Unsure("it does not see the branch yet") from problem
+                raise
+            return _pull(made)
+
+        return session.tell(
+            Scope.PUBLISH,
+            work,
+            found=lambda: _find(session, proposal.branch),
+            doing="open the pull request",
+            needs=_NEEDS,
+        )
+
+    try:
+        try:
+            return create(draft=proposal.draft)
+        except Refused as problem:
+            if not (proposal.draft and problem.status == 422 and problem.says("draft")):
+                raise
+        notes.append("it is no draft, since drafts are not available in this repository")
+        return create(draft=False)
+    except Refused as problem:
+        if problem.status != 422:
+            raise
+        if problem.says("already exists") and (pull := _find(session, proposal.branch)):
+            return pull
+        raise _unfit(problem, proposal) or problem from problem
+
+
+def _unfit(problem: Refused, proposal: Proposal) -> RepositoryUnfit | None:
+    if problem.says("no commits between"):
+        return RepositoryUnfit(
+            f"GitHub sees no difference between {proposal.base_branch} and {proposal.branch}; the"
+            " change is already there."
+        )
+    if problem.says("base invalid", "base sha can't"):
+        return RepositoryUnfit(
+            f"The branch {proposal.base_branch}, which the pull request goes to, does not exist on"
+            " GitHub."
+        )
+    return None
+
+
+def _edit(session: Session, number: int, title: str, body: str) -> Pull:
+    def work(repository: Repository) -> Pull:
+        pull = repository.get_pull(number)
+        pull.edit(title=title, body=body)
+        return _pull(pull)
+
+    return session.ask(
+        Scope.PUBLISH, work, doing=f"bring pull request #{number} up to date", needs=_NEEDS
+    )
+
+
+# --- reviewers and labels ----------------------------------------------------------------------
+
+
+def _request_reviews(session: Session, pull: Pull, wanted: tuple[str, ...]) -> list[str]:
+    """Ask for reviews; return who could not be asked, in words."""
+    own = session.access.own_logins()
+    owner = session.name.partition("/")[0].lower()
+    missing = [
+        name
+        for name in dict.fromkeys(wanted)
+        if name.lower().rpartition("/")[2] not in pull.reviewers and name.lower() not in own
+    ]
+    notes = []
+    for name in [name for name in missing if "/" in name]:
+        if name.lower().partition("/")[0] != owner:
+            missing.remove(name)
+            notes.append(f"{name} was not asked to review: no team of this repository's owner")
+    for name in missing[_REVIEWERS:]:
+        notes.append(f"{name} was not asked to review: GitHub allows {_REVIEWERS} reviewers")
+
+    def request(names: list[str]) -> None:
+        people = [name for name in names if "/" not in name]
+        teams = [name.partition("/")[2] for name in names if "/" in name]
+        session.ask(
+            Scope.PUBLISH,
+            lambda repository: repository.get_pull(pull.number).create_review_request(
+                people, teams
+            ),
+            doing="ask for a review",
+            needs=_NEEDS,
+        )
+
+    return notes + _as_far_as_possible(request, missing[:_REVIEWERS], "was not asked to review")
+
+
+def _set_labels(session: Session, pull: Pull, wanted: tuple[str, ...]) -> list[str]:
+    """Label the pull request; return which labels could not be set, in words."""
+    missing = [name for name in dict.fromkeys(wanted) if name.lower() not in pull.labels]
+
+    def label(names: list[str]) -> None:
+        session.ask(
+            Scope.PUBLISH,
+            lambda repository: repository.get_issue(pull.number).add_to_labels(*names),
+            doing="label the pull request",
+            needs=_NEEDS,
+        )
+
+    return _as_far_as_possible(label, missing, "was not set as label")
+
+
+def _as_far_as_possible(
+    request: Callable[[list[str]], None], names: list[str], not_done: str
+) -> list[str]:
+    """Ask for all at once; GitHub refuses all for one, so then each by itself."""
+    if not names:
+        return []
+    try:
+        request(names)
+    except Refused as problem:
+        if problem.status not in (403, 404, 422):
+            raise
+        if len(names) == 1:
+            said = "; ".join(dict.fromkeys((problem.words, *problem.problems)))
+            return [f"{names[0]} {not_done}: {said}"]
+        return [note for name in names for note in _as_far_as_possible(request, [name], not_done)]
+    return []

@@ -1,0 +1,177 @@
+"""A branch with one commit, made through the API so that GitHub signs it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from github.Repository import Repository
+
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.connection import Watched
+from agent.adapters.github.session import Scope, Session
+from agent.domain import Change, ChangedFile
+from agent.errors import RepositoryUnfit
+
+_NEEDS = "contents: write"
+_MUTATION = """
+mutation Commit($input: CreateCommitOnBranchInput!) {
+  createCommitOnBranch(input: $input) { commit { oid } }
+}
+"""
+#: More than that, GitHub's comparison does not list.
+_MOST_FILES = 300
+
+
+def make(session: Session, branch: str, message: str, change: Change) -> str:
+    """Make the branch at the Change's base commit and the commit on it; return its object id.
+
+    Raises:
+        RepositoryUnfit: The branch is there with other content, or the Change has a file that
+            cannot be committed this way.
+    """
+    _refuse_modes(change)
+    head = _head(session, branch)
+    if head is None:
+        head = _create_branch(session, branch, change.base_commit)
+    if head != change.base_commit:
+        return _taken(session, branch, head, message, change)
+    return _commit(session, branch, message, change)
+
+
+def _refuse_modes(change: Change) -> None:
+    named = [
+        file.path
+        for file in change.files
+        if file.after is not None and (file.executable or file.was_executable)
+    ]
+    if named:
+        raise RepositoryUnfit(
+            "The repository wants signed commits, and GitHub's API, which signs them, cannot"
+            f" commit executable files: {', '.join(named)}. A person has to make this change."
+        )
+    if len(change.files) > _MOST_FILES:
+        raise RepositoryUnfit(
+            f"The repository wants signed commits, and {len(change.files)} files are too many for"
+            " one that GitHub's API can make and compare."
+        )
+
+
+def _head(session: Session, branch: str) -> str | None:
+    """Commit at which the branch is now; None: there is no such branch."""
+    try:
+        return session.ask(
+            Scope.PUBLISH,
+            lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
+            doing=f"read the branch {branch}",
+            needs=_NEEDS,
+        )
+    except Refused as problem:
+        if problem.status != 404:
+            raise
+        return None
+
+
+def _create_branch(session: Session, branch: str, start: str) -> str:
+    """Make the branch; return where it is, which is elsewhere if somebody was quicker."""
+    try:
+        return session.tell(
+            Scope.PUBLISH,
+            lambda repository: repository.create_git_ref(f"refs/heads/{branch}", start).object.sha,
+            found=lambda: _head(session, branch),
+            doing=f"create the branch {branch}",
+            needs=_NEEDS,
+        )
+    except Refused as problem:
+        if problem.says("already exists") and (head := _head(session, branch)):
+            return head
+        if problem.status != 422:
+            raise
+        raise RepositoryUnfit(
+            f"GitHub does not let us create the branch {branch} ({problem.words})."
+        ) from problem
+
+
+def _commit(session: Session, branch: str, message: str, change: Change) -> str:
+    headline, _, body = message.strip().partition("\n")
+    wanted: dict[str, Any] = {
+        "branch": {"repositoryNameWithOwner": session.name, "branchName": branch},
+        "message": {"headline": headline, "body": body.strip()},
+        "expectedHeadOid": change.base_commit,
+        "fileChanges": {
+            "additions": [
+                {"path": file.path, "contents": base64.b64encode(file.after).decode()}
+                for file in change.files
+                if file.after is not None
+            ],
+            "deletions": [{"path": file.path} for file in change.files if file.after is None],
+        },
+        "clientMutationId": session.notice.run_id,
+    }
+
+    def work(repository: Repository) -> str:
+        requester = repository.requester
+        assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
+        return str(
+            requester.query(_MUTATION, {"input": wanted})["createCommitOnBranch"]["commit"]["oid"]
+        )
+
+    def found() -> str | None:
+        head = _head(session, branch)
+        if head is None or head == change.base_commit:
+            return None
+        return _taken(session, branch, head, message, change)
+
+    try:
+        return session.tell(
+            Scope.PUBLISH, work, found=found, doing="make the signed commit", needs=_NEEDS
+        )
+    except Refused as problem:
+        # The branch moved between our look and the commit.
+        if problem.status == 422 and (hit := found()):
+            return hit
+        raise
+
+
+def _taken(session: Session, branch: str, head: str, message: str, change: Change) -> str:
+    """Take the branch for ours if it ends in this very change; return its commit.
+
+    Raises:
+        RepositoryUnfit: It does not.
+    """
+    if not _is_this_change(session, head, message, change):
+        raise RepositoryUnfit(
+            f"The branch {branch} is there already, with other content; delete it and set the label"
+            " again."
+        )
+    return head
+
+
+def _is_this_change(session: Session, head: str, message: str, change: Change) -> bool:
+    """Whether a commit is the one we would make: on the base, same message, same files."""
+
+    def work(repository: Repository) -> tuple[list[str], str, dict[str, tuple[str, str]]]:
+        commit = repository.get_commit(head)
+        files = {file.filename: (file.status, file.sha) for file in commit.files}
+        return [parent.sha for parent in commit.parents], commit.commit.message, files
+
+    parents, said, files = session.ask(
+        Scope.PUBLISH, work, doing="compare the branch with our change", needs=_NEEDS
+    )
+    if parents != [change.base_commit] or said.split() != message.split():
+        return False
+    return files.keys() == set(change.paths) and all(
+        _same(file, *files[file.path]) for file in change.files
+    )
+
+
+def _same(file: ChangedFile, status: str, blob: str) -> bool:
+    if file.after is None:
+        return status == "removed"
+    # As git names a content.
+    head = f"blob {len(file.after)}\0".encode()
+    return status != "removed" and blob in (
+        hashlib.sha1(head + file.after, usedforsecurity=False).hexdigest(),
+        hashlib.sha256(head + file.after).hexdigest(),
+    )

@@ -1,0 +1,118 @@
+"""What an issue's labels say about its run, and the reaction at the start."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from github.Repository import Repository
+
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.session import Scope, Session
+from agent.domain import Outcome, RunState
+
+_NEEDS = "issues: write"
+
+
+class _Look(NamedTuple):
+    name: str
+    colour: str
+    description: str
+
+
+class StateLabel(Enum):
+    """One label at a time says how far a run is."""
+
+    WORKING = _Look("mergewright: working", "fbca04", "Mergewright is working on this issue")
+    READY = _Look("mergewright: ready", "0e8a16", "A checked pull request waits for review")
+    NEEDS_HUMAN = _Look("mergewright: needs human", "d93f0b", "A person has to decide or answer")
+    FAILED = _Look("mergewright: failed", "b60205", "The run ended without a result")
+
+
+_OURS = frozenset(state.value.name for state in StateLabel)
+
+
+def of(outcome: Outcome) -> StateLabel:
+    """Choose the label of a run that has ended."""
+    if outcome.done:
+        return StateLabel.READY
+    if outcome.state in (RunState.NEEDS_HUMAN, RunState.DECLINED):
+        return StateLabel.NEEDS_HUMAN
+    return StateLabel.FAILED
+
+
+def react(session: Session) -> None:
+    """Show with a pair of eyes that the label was seen; GitHub keeps one per account."""
+    number = session.issue.number
+    session.ask(
+        Scope.TALK,
+        lambda repository: repository.get_issue(number).create_reaction("eyes"),
+        doing=f"react to issue #{number}",
+        needs=_NEEDS,
+    )
+
+
+def show(session: Session, state: StateLabel) -> None:
+    """Set the label of a state and take those of the other states away."""
+    _describe(session, state)
+    present = _add(session, state)
+    for name in sorted(_OURS & present - {state.value.name}):
+        _remove(session, name)
+
+
+def clear(session: Session) -> None:
+    """Take away the label that says we are at work."""
+    _remove(session, StateLabel.WORKING.value.name)
+
+
+def _describe(session: Session, state: StateLabel) -> None:
+    """Make the label one of the repository's, with colour and words, once per process.
+
+    A label that is set without this, since it was deleted meanwhile, GitHub makes by itself.
+    """
+    look = state.value
+    known = (session.issue.repository_id, look.name)
+    if known in session.access.known.described:
+        return
+    try:
+        # To make it and be told that it is there takes one request less than to look first.
+        session.ask(
+            Scope.TALK,
+            lambda repository: repository.create_label(*look).name,
+            doing=f"create the label {look.name}",
+            needs=_NEEDS,
+        )
+    except Refused as problem:
+        if not problem.says("already_exists", "already exists"):
+            raise
+    session.access.known.described.add(known)
+
+
+def _add(session: Session, state: StateLabel) -> set[str]:
+    """Set the label; return the names of all that the issue has."""
+    number, name = session.issue.number, state.value.name
+
+    def work(repository: Repository) -> set[str]:
+        # PyGithub's add_to_labels keeps the answer to itself, which names all labels.
+        _, labels = repository.requester.requestJsonAndCheck(
+            "POST", f"{repository.url}/issues/{number}/labels", input=[name]
+        )
+        return {str(one["name"]) for one in labels}
+
+    return session.ask(Scope.TALK, work, doing=f"label issue #{number}", needs=_NEEDS)
+
+
+def _remove(session: Session, name: str) -> None:
+    number = session.issue.number
+
+    try:
+        session.ask(
+            Scope.TALK,
+            lambda repository: repository.get_issue(number).remove_from_labels(name),
+            doing=f"unlabel issue #{number}",
+            needs=_NEEDS,
+        )
+    except Refused as problem:
+        # Somebody may have taken it away before us.
+        if problem.status != 404:
+            raise

@@ -1,0 +1,682 @@
+"""What GitHub does to us: lost replies, limits, garbage, access taken away; no secret shows."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from pydantic import SecretStr
+
+from agent.adapters.github.forge import GithubForge
+from agent.adapters.github.gatekeeper import GithubGatekeeper
+from agent.demo.simulator import actions
+from agent.demo.simulator.faults import Kind
+from agent.demo.simulator.world import APP_PERMISSIONS, World
+from agent.domain import (
+    Change,
+    ChangedFile,
+    Finding,
+    Outcome,
+    PullRequest,
+    Reason,
+    Severity,
+    end_state,
+)
+from agent.errors import (
+    AccessLost,
+    AgentError,
+    ForgeLimited,
+    ForgeUnavailable,
+    SettingsInvalid,
+    Superseded,
+)
+from agent.ports import Proposal, StageMark
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path)
+
+
+@pytest.fixture
+def token_scene(world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path, app=False)
+
+
+def proposal(commit: str, **more: object) -> Proposal:
+    given = {
+        "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
+        "body": "All checks passed.",
+    }  # fmt: skip
+    return Proposal.model_validate({**given, **more})
+
+
+def outcome(reason: Reason = Reason.NEW_FAILURES, text: str = "red") -> Outcome:
+    return Outcome(
+        run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="It ended.",
+        pull_request_text=text,
+    )  # fmt: skip
+
+
+def propose(scene: Scene, **more: object) -> PullRequest:
+    commit = samples.push_branch(scene.repository)
+    return scene.forge.propose(scene.run, proposal(commit, **more))
+
+
+def commit(scene: Scene) -> str:
+    change = Change(
+        base_commit=samples.head(scene.repository, "main"),
+        files=(ChangedFile(path="new.py", before=None, after=b"x = 1\n"),),
+    )
+    return scene.forge.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
+
+
+FINDINGS = tuple(
+    Finding(rule="r", severity=Severity.INFO, path="new.py", line=number, message="m", fix="f")
+    for number in range(1, 81)
+)
+
+
+# --- GH1: a reply is lost on each kind of write ------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Write:
+    """One kind of write: how it is reached, and what shows that it was done once."""
+
+    method: str
+    path: str
+    act: Callable[[Scene], object]
+    effects: Callable[[Scene], object]
+    expected: object
+    before: Callable[[Scene], object] = lambda scene: None
+    app: bool = True
+
+
+def _begin(scene: Scene) -> None:
+    scene.forge.begin(scene.run)
+
+
+def _edit(scene: Scene) -> None:
+    scene.forge.deliver(scene.run, outcome(text="the end"))
+
+
+def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
+    return len(scene.own_comments()), words in scene.own_comments()[0].body
+
+
+def _change_proposal(scene: Scene) -> None:
+    scene.forge.propose(
+        scene.run, proposal(samples.head(scene.repository, BRANCH), title="Add two")
+    )
+
+
+def _explain(scene: Scene) -> None:
+    scene.gatekeeper.explain(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+
+
+def _history(scene: Scene) -> int:
+    listed = subprocess.run(
+        ["git", "--git-dir", str(scene.repository.git_dir), "rev-list", BRANCH],
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    return len(listed.stdout.split())
+
+
+WRITES = {
+    "reaction": Write(
+        "POST", "issues/1/reactions", _begin,
+        lambda scene: [one.content for one in scene.issue.reactions], ["eyes"],
+    ),
+    "comment created": Write(
+        "POST", "issues/1/comments", _begin, lambda scene: len(scene.own_comments()), 1,
+    ),
+    "comment edited": Write(
+        "PATCH", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "label made": Write(
+        "POST", "labels", _begin,
+        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
+    ),
+    "label set": Write(
+        "POST", "issues/1/labels", _begin,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: working"],
+    ),
+    "label taken away": Write(
+        "DELETE", "issues/1/labels/*", _edit,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: failed"], before=_begin,
+    ),
+    "pull request opened": Write(
+        "POST", "pulls", propose,
+        lambda scene: (len(scene.repository.pulls()), len(scene.repository.check_runs)), (1, 1),
+    ),
+    "pull request edited": Write(
+        "PATCH", "pulls/*", _change_proposal,
+        lambda scene: [one.title for one in scene.repository.pulls()], ["Add two"],
+        before=propose,
+    ),
+    "review asked for": Write(
+        "POST", "pulls/*/requested_reviewers", lambda scene: propose(scene, reviewers=("ann",)),
+        lambda scene: [one.login for one in scene.repository.pulls()[0].pull.requested], ["ann"],
+    ),
+    "pull request labelled": Write(
+        "POST", "issues/2/labels", lambda scene: propose(scene, labels=("bug",)),
+        lambda scene: [one.name for one in scene.repository.pulls()[0].labels], ["bug"],
+    ),
+    "check reported": Write(
+        "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
+    ),
+    "findings reported": Write(
+        "PATCH", "check-runs/*", lambda scene: propose(scene, findings=FINDINGS),
+        lambda scene: [
+            [note.start_line for note in one.annotations]
+            for one in scene.repository.check_runs.values()
+        ],
+        [list(range(1, 81))],
+    ),
+    "status reported": Write(
+        "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
+    ),
+    "branch made": Write(
+        "POST", "git/refs", commit, _history, 2,
+    ),
+    "signed commit made": Write(
+        "POST", "/api/graphql", commit, _history, 2,
+    ),
+    "refusal explained": Write(
+        "POST", "issues/1/comments", _explain, lambda scene: len(scene.own_comments()), 1,
+    ),
+}  # fmt: skip
+
+
+LOST: tuple[Kind, ...] = ("perform_refuse", "perform_drop", "cut", "truncate")
+
+
+@pytest.mark.parametrize("kind", LOST)
+@pytest.mark.parametrize("name", WRITES)
+def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind):
+    write = WRITES[name]
+    scene = samples.scene(world, tmp_path, app=write.app)
+    write.before(scene)
+    fault = scene.fault(kind, write.method, write.path)
+    write.act(scene)
+    assert fault.hits == 1
+    assert write.effects(scene) == write.expected
+
+
+@pytest.mark.parametrize("name", ["comment created", "pull request opened", "signed commit made"])
+def test_gh1_two_lost_replies_in_a_row_leave_one_effect(scene, name):
+    write = WRITES[name]
+    scene.fault("perform_refuse", write.method, write.path, count=2)
+    write.act(scene)
+    assert write.effects(scene) == write.expected
+
+
+def test_gh1_the_lost_comment_is_looked_for_by_githubs_clock_not_ours(scene):
+    scene.fault("perform_refuse", "POST", "issues/1/comments")
+    scene.forge.begin(scene.run)
+    approved = datetime.fromisoformat(scene.run.snapshot.approved_at)
+    for one in scene.requests("GET", "*/comments"):
+        since = parse_qs(one.query)["since"][0]
+        assert datetime.fromisoformat(since) == approved - timedelta(minutes=2)
+    assert len(scene.own_comments()) == 1
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_gh1_a_request_that_never_arrived_is_sent_again(world, tmp_path, name):
+    write = WRITES[name]
+    scene = samples.scene(world, tmp_path, app=write.app)
+    write.before(scene)
+    scene.fault("drop", write.method, write.path)
+    write.act(scene)
+    assert write.effects(scene) == write.expected
+
+
+def test_gh1_a_token_request_whose_reply_is_lost_is_made_again(scene):
+    scene.fault("perform_refuse", "POST", "/api/v3/app/installations/*/access_tokens")
+    assert scene.forge.ticket(scene.run).ticket_id == "1"
+
+
+# --- GH2: limits -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "seconds", "waits"),
+    [
+        ("primary", 403, 3000, 3000),
+        ("primary", 429, 3000, 3000),
+        ("secondary", 403, 3000, 3000),
+        ("secondary", 429, 3000, 3000),
+        ("secondary", 403, None, 60),
+        ("secondary", 429, None, 60),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(
+    scene, method, kind, status, seconds, waits
+):
+    scene.access.own_logins()
+    fault = scene.fault(kind, method, "issues/1*", status=status, seconds=seconds, count=None)
+    act = scene.forge.ticket if method == "GET" else scene.forge.begin
+    begun = time.monotonic()
+    with pytest.raises(ForgeLimited) as caught:
+        act(scene.run)
+    assert time.monotonic() - begun < 5
+    assert caught.value.until == pytest.approx(time.time() + waits, abs=5)
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_gh2_a_near_limit_is_waited_for(scene, method):
+    fault = scene.fault("secondary", method, "issues/1*", seconds=1)
+    begun = time.monotonic()
+    scene.forge.begin(scene.run)
+    assert fault.hits == 1
+    assert time.monotonic() - begun >= 1
+    assert len(scene.own_comments()) == 1
+    assert len(scene.issue.reactions) == 1
+
+
+def test_gh2_a_limit_on_tokens_is_told_like_any_other(scene):
+    scene.fault("primary", "POST", "/api/v3/app/installations/*", seconds=3000, count=None)
+    with pytest.raises(ForgeLimited):
+        scene.forge.credential(scene.run, write=False)
+
+
+def test_gh2_a_limit_that_is_spent_on_real_counters_is_told(scene):
+    scene.forge.ticket(scene.run)
+    before, scene.world.limits.core = scene.world.limits.core, 1
+    try:
+        with pytest.raises(ForgeLimited) as caught:
+            for _ in range(5):
+                scene.forge.remote(scene.run)
+    finally:
+        scene.world.limits.core = before
+    assert caught.value.until > time.time() + 60
+
+
+def test_gh2_marks_never_wait_for_a_limit(scene):
+    scene.forge.begin(scene.run)
+    scene.fault("secondary", "PATCH", "issues/comments/*", seconds=1, count=None)
+    begun = time.monotonic()
+    scene.forge.mark(scene.run, (StageMark(stage="checks", state="running"),))
+    assert time.monotonic() - begun < 0.9
+
+
+def test_what_is_asked_again_is_asked_conditionally(scene):
+    issue = scene.run.snapshot.issue
+    first = scene.gatekeeper.live(issue)
+    assert scene.gatekeeper.live(issue) == first
+    asked = [one.status for one in scene.requests("GET", "*/issues/1")]
+    assert asked == [200, 304]
+    scene.issue.title = "Another"
+    assert scene.gatekeeper.live(issue).title == "Another"
+
+
+# --- GH3: garbage ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("refuse", {"status": 500}),
+        ("refuse", {"status": 503, "body": "<html>"}),
+        ("html", {}),
+        ("html", {"status": 502}),
+        ("cut", {}),
+        ("truncate", {}),
+        ("drop", {}),
+        ("redirect", {"status": 301, "location": "{self}"}),
+        ("redirect", {"status": 302, "location": "http://127.0.0.1:9/elsewhere"}),
+        ("redirect", {"status": 307, "location": "{self}"}),
+        ("refuse", {"status": 202, "body": {}}),
+        ("refuse", {"status": 200, "body": {"id": "seven"}}),
+        ("refuse", {"status": 200, "body": [1, 2]}),
+        ("refuse", {"status": 200, "body": "null"}),
+    ],
+)
+def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
+    if "location" in more:
+        own = f"/api/v3/repos/{scene.name}/issues/1"
+        more = {**more, "location": more["location"].replace("{self}", own)}
+    fault = scene.fault(kind, "GET", "issues/1", count=None, **more)
+    begun = time.monotonic()
+    with pytest.raises(ForgeUnavailable, match="could not be asked to read issue #1") as caught:
+        scene.forge.ticket(scene.run)
+    assert not isinstance(caught.value, ForgeLimited)
+    assert 2 <= fault.hits <= 8
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("kind", ["refuse", "html", "cut", "truncate", "drop"])
+def test_gh3_garbage_that_passes_is_recovered_from(scene, kind):
+    scene.fault(kind, "GET", "issues/1", count=2)
+    assert scene.forge.ticket(scene.run).ticket_id == "1"
+
+
+def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
+    scene.fault(
+        "redirect",
+        "GET",
+        "issues/1",
+        count=None,
+        status=302,
+        location=f"{scene.world.base_url}/api/v3/stolen",
+    )
+    with pytest.raises(ForgeUnavailable):
+        scene.forge.ticket(scene.run)
+    assert scene.asked("*", "/api/v3/stolen") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://mergewright.invalid/api/v3", "no reply"),
+        ("http://127.0.0.1:9/api/v3", "no reply"),
+        ("https://{here}/api/v3", "no reply"),
+    ],
+    ids=["dns", "refused", "tls"],
+)
+def test_gh3_a_server_that_cannot_be_reached_is_told(scene, address, words):
+    here = scene.world.base_url.removeprefix("http://")
+    settings = scene.settings.model_copy(update={"github_url": address.format(here=here)})
+    forge = GithubForge(samples.connect(settings, pacing=samples.QUICK), settings)
+    with pytest.raises(ForgeUnavailable, match=words):
+        forge.ticket(scene.run)
+
+
+# --- GH4: access lost --------------------------------------------------------------------------
+
+
+def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
+    scene.forge.ticket(scene.run)
+    scene.world.expire_tokens(installation=scene.installation)
+    scene.forge.begin(scene.run)
+    assert len(scene.own_comments()) == 1
+
+
+def test_gh4_a_token_near_its_end_is_renewed_before_it_is_used(scene):
+    scene.forge.credential(scene.run, write=True)
+    session = scene.forge._session(scene.run)
+    (minted,) = session._tokens.values()
+    minted.ends = time.monotonic() + 500
+    fresh = scene.forge.credential(scene.run, write=True)
+    assert fresh != minted.token.get_secret_value()
+
+
+def test_gh4_an_app_removed_from_the_account_is_told(scene):
+    scene.forge.ticket(scene.run)
+    scene.world.uninstall(scene.installation)
+    with pytest.raises(AccessLost, match="no access to .+/store"):
+        scene.forge.begin(scene.run)
+    assert scene.own_comments() == []
+
+
+def test_gh4_an_app_removed_from_the_repository_is_told(scene):
+    other = scene.world.add_repository(f"{scene.owner}/other")
+    scene.world.narrow(scene.installation, [other])
+    with pytest.raises(AccessLost, match="no access to .+/store"):
+        scene.forge.begin(scene.run)
+
+
+def test_gh4_an_app_installed_again_meanwhile_goes_on(scene):
+    scene.world.uninstall(scene.installation)
+    scene.world.install(scene.app, scene.owner, [scene.repository])
+    scene.forge.begin(scene.run)
+    assert len(scene.own_comments()) == 1
+
+
+def test_gh4_a_suspended_app_is_told(scene):
+    scene.installation.suspended = time.time()
+    with pytest.raises(AccessLost, match="suspended"):
+        scene.forge.begin(scene.run)
+
+
+def test_gh4_a_deleted_repository_is_told(scene):
+    scene.forge.ticket(scene.run)
+    scene.world.remove_repository(scene.repository)
+    with pytest.raises(AgentError, match="/store"):
+        scene.forge.remote(scene.run)
+
+
+def test_gh4_an_archived_repository_is_told_before_any_work(scene):
+    scene.repository.archived = True
+    with pytest.raises(AccessLost, match="archived on GitHub"):
+        scene.forge.remote(scene.run)
+    with pytest.raises(AccessLost, match="archived on GitHub"):
+        scene.forge.begin(scene.run)
+
+
+@pytest.mark.parametrize(
+    ("missing", "act"),
+    [
+        ("issues", lambda scene: scene.forge.begin(scene.run)),
+        ("contents", lambda scene: scene.forge.credential(scene.run, write=True)),
+        ("pull_requests", propose),
+    ],
+)
+def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
+    scene.installation.permissions = {
+        name: level for name, level in APP_PERMISSIONS.items() if name != missing
+    }
+    with pytest.raises(AccessLost, match=f"permission {missing}: write") as caught:
+        act(scene)
+    assert scene.name in caught.value.message
+
+
+def test_without_the_right_to_report_checks_the_pull_request_says_so(scene):
+    scene.installation.permissions = {
+        name: level for name, level in APP_PERMISSIONS.items() if name != "checks"
+    }
+    pull = propose(scene)
+    assert pull.notes == (
+        "the check could not be reported: our GitHub App lacks the permission checks: write",
+    )
+    assert len(scene.repository.pulls()) == 1
+
+
+def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
+    other = scene.world.add_app("another", scene.owner)
+    scene.settings.github_private_key_file.write_text(other.private_key)
+    forge = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    with pytest.raises(SettingsInvalid, match="does not accept the key of App") as caught:
+        forge.begin(scene.run)
+    assert "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE" in caught.value.message
+    with pytest.raises(SettingsInvalid, match="does not accept the key"):
+        samples.connect(scene.settings, pacing=samples.QUICK).own_logins()
+
+
+def test_an_unknown_app_is_told_as_the_operators_mistake(scene):
+    settings = scene.settings.model_copy(update={"github_app_id": 999_999})
+    forge = GithubForge(samples.connect(settings, pacing=samples.QUICK), settings)
+    with pytest.raises(SettingsInvalid, match="App 999999"):
+        forge.begin(scene.run)
+
+
+def test_a_revoked_personal_token_is_told(token_scene):
+    scene = token_scene
+    scene.world.expire_tokens()
+    with pytest.raises(AccessLost, match="expired or revoked"):
+        scene.forge.ticket(scene.run)
+    with pytest.raises(SettingsInvalid, match="does not accept our token"):
+        scene.gatekeeper.own_logins()
+
+
+def test_a_person_who_may_only_read_is_told_what_is_needed(token_scene):
+    scene = token_scene
+    scene.world.grant(scene.repository, "robot", "read")
+    with pytest.raises(AccessLost, match="issues: write"):
+        scene.forge.begin(scene.run)
+
+
+def test_a_comment_on_an_issue_that_was_locked_meanwhile_ends_the_run(scene):
+    scene.issue.locked = True
+    with pytest.raises(Superseded, match="locked"):
+        scene.forge.begin(scene.run)
+
+
+def test_gh7_an_issue_transferred_meanwhile_gets_no_further_write(scene):
+    scene.forge.begin(scene.run)
+    other = scene.world.add_repository(f"{scene.owner}/archive")
+    ann = scene.world.user("ann")
+    actions.transfer(scene.world, scene.repository, scene.issue, other, ann)
+    before = [comment.body for comment in scene.issue.comments]
+    scene.forge.deliver(scene.run, outcome())
+    assert [comment.body for comment in scene.issue.comments] == before
+
+
+# --- intake's questions ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "answer"),
+    [
+        ("admin", "admin"),
+        ("maintain", "maintain"),
+        ("write", "write"),
+        ("triage", "triage"),
+        ("read", "read"),
+    ],
+)
+def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role, answer):
+    issue = scene.run.snapshot.issue
+    assert scene.gatekeeper.permission(issue, "ann") == "write"
+    scene.world.grant(scene.repository, "ann", role)
+    assert scene.gatekeeper.permission(issue, "ann") == answer
+
+
+def test_somebody_unknown_has_no_permission(scene):
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "nobody/../ann") == "none"
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "nobody") == "none"
+
+
+def test_a_stranger_can_at_most_read(scene):
+    scene.world.add_user("eve")
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "eve") in ("read", "none")
+
+
+def test_the_operators_label_counts_where_the_configuration_names_none(scene):
+    assert scene.gatekeeper.label(scene.run.snapshot.issue) == "mergewright"
+
+
+def test_own_logins_are_those_of_our_writes(scene):
+    scene.forge.begin(scene.run)
+    assert scene.gatekeeper.own_logins() == {scene.own_comments()[0].author.login.lower()}
+
+
+def test_a_refused_start_is_explained_once(scene):
+    _explain(scene)
+    _explain(scene)
+    again = GithubGatekeeper(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again.explain(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+    (comment,) = scene.own_comments()
+    assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
+
+
+def test_a_refused_start_is_explained_once_among_many_comments(scene):
+    _explain(scene)
+    ann = scene.world.user("ann")
+    for count in range(250):
+        actions.comment(scene.world, scene.repository, scene.issue, ann, f"comment {count}")
+    _explain(scene)
+    assert len(scene.own_comments()) == 1
+    assert scene.asked("GET", "*/comments") <= 6
+
+
+def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
+    for app in (True, False):
+        folder = tmp_path / str(app)
+        folder.mkdir()
+        scene = samples.scene(world, folder, app=app)
+        live = scene.gatekeeper.find(scene.name, 1)
+        assert live.issue == scene.run.snapshot.issue
+        assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
+        assert scene.gatekeeper.find(scene.name, 99) is None
+
+
+def test_an_issue_that_is_gone_is_none(scene):
+    del scene.repository.issues[1]
+    assert scene.gatekeeper.live(scene.run.snapshot.issue) is None
+
+
+# --- UI6: nothing shows a secret ---------------------------------------------------------------
+
+
+def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    forge, run = scene.forge, scene.run
+    forge.ticket(run)
+    forge.begin(run)
+    token = forge.credential(run, write=True)
+    propose(scene, body=f"The token is {token}.", title=f"Use {token}", summary=token)
+    forge.deliver(run, outcome(text=f"https://x-access-token:{token}@host"))
+    key = scene.settings.github_private_key_file.read_text()
+    secrets = [*scene.world.tokens, key.splitlines()[5]]
+    assert len(secrets) >= 5
+    shown = [
+        caplog.text,
+        repr(scene.writes),
+        *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
+        *(comment.body for comment in scene.issue.comments),
+        repr((forge, vars(forge), vars(scene.access), vars(forge._session(run)))),
+    ]
+    assert "api/v3" in caplog.text
+    for secret in secrets:
+        for text in shown:
+            assert secret not in text
+    (opened,) = scene.repository.pulls()
+    assert opened.body == "The token is (secret removed)."
+
+
+@pytest.mark.parametrize("kind", ["drop", "html", "redirect", "secondary"])
+def test_ui6_no_token_in_an_error_or_its_traceback(scene, kind):
+    scene.forge.ticket(scene.run)
+    scene.fault(kind, "*", "*", count=None, location="/api/v3/x")
+    with pytest.raises(AgentError) as caught:
+        scene.forge.begin(scene.run)
+    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    for secret in scene.world.tokens:
+        assert secret not in told
+
+
+def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
+    scene = token_scene
+    token = scene.settings.github_token.get_secret_value()
+    scene.fault("refuse", "GET", "issues/1", status=403, body={"message": f"bad {token}"})
+    with pytest.raises(AccessLost) as caught:
+        scene.forge.ticket(scene.run)
+    told = "".join(traceback.format_exception(caught.value))
+    assert token not in told
+    assert "(secret removed)" in caught.value.message
+
+
+def test_a_token_of_another_person_is_one_of_the_settings(scene):
+    settings = scene.settings.model_copy(update={"github_token": SecretStr("ghp_x")})
+    with pytest.raises(SettingsInvalid, match="Keep one of them"):
+        samples.connect(settings)
+
+
+def test_waits_of_production_are_longer_than_those_of_tests():
+    production = replace(samples.Pacing())
+    assert production.seconds_between_writes > 0
+    assert production.mark_seconds >= 2
+    assert production.longest_limit <= 30

@@ -1,0 +1,92 @@
+"""The operator's credentials."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from agent.adapters.github import access
+from agent.errors import SettingsInvalid
+from agent.settings import Settings
+
+TOKEN = "ghp_" + "x" * 36
+
+
+@pytest.fixture(scope="module")
+def pem() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def test_without_credentials_the_settings_to_make_are_named(tmp_path):
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_APP_ID and"):
+        access.connect(Settings(home=tmp_path))
+
+
+def test_app_and_token_together_are_refused(tmp_path):
+    settings = Settings(home=tmp_path, github_app_id=1, github_token=SecretStr(TOKEN))
+    with pytest.raises(SettingsInvalid, match="Keep one of them"):
+        access.connect(settings)
+
+
+def test_an_app_without_its_key_is_refused(tmp_path):
+    with pytest.raises(SettingsInvalid, match="GITHUB_PRIVATE_KEY_FILE"):
+        access.connect(Settings(home=tmp_path, github_app_id=1))
+
+
+def test_a_key_without_its_app_is_refused(tmp_path, pem):
+    (tmp_path / "key.pem").write_text(pem)
+    settings = Settings(home=tmp_path, github_private_key_file=tmp_path / "key.pem")
+    with pytest.raises(SettingsInvalid, match="GITHUB_APP_ID"):
+        access.connect(settings)
+
+
+@pytest.mark.parametrize(
+    "text", ["no key", "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----"]
+)
+def test_a_file_that_is_no_key_is_refused_without_showing_it(tmp_path, text):
+    (tmp_path / "key.pem").write_text(text)
+    settings = Settings(
+        home=tmp_path, github_app_id=1, github_private_key_file=tmp_path / "key.pem"
+    )
+    with pytest.raises(SettingsInvalid, match="PEM") as caught:
+        access.connect(settings)
+    assert text not in caught.value.message
+    assert caught.value.__cause__ is None
+
+
+def test_a_right_key_asks_github_nothing_yet(tmp_path, pem):
+    (tmp_path / "key.pem").write_text(pem)
+    settings = Settings(
+        home=tmp_path,
+        github_app_id=1,
+        github_private_key_file=tmp_path / "key.pem",
+        github_url="http://127.0.0.1:9",
+    )
+    assert access.connect(settings).app_id == 1
+
+
+def test_the_token_shows_in_no_representation(tmp_path):
+    settings = Settings(home=tmp_path, github_token=SecretStr(TOKEN))
+    made = access.connect(settings)
+    for thing in (made, made._who, vars(made), settings):
+        assert TOKEN not in repr(thing)
+    assert made.hide(f"https://x-access-token:{TOKEN}@host/") == (
+        "https://x-access-token:(secret removed)@host/"
+    )
+
+
+def test_a_refusal_survives_pickling_in_our_words():
+    from agent.adapters.github.answers import Limited
+
+    error = Limited("slow", 30).explained("comment")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.message, again.until) == (error.message, error.until)

@@ -1,0 +1,142 @@
+"""What GitHub's answers mean for us."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from agent.adapters.github import answers
+from agent.adapters.github.answers import Limited, Refused, Unsure
+from agent.errors import AccessLost, ForgeLimited, RequestRefused, Superseded
+
+
+def refusal(status: int, message: str, errors: object = None, **headers: str) -> Refused:
+    data = {"message": message} | ({"errors": errors} if errors is not None else {})
+    with pytest.raises(Refused) as caught:
+        answers.judge(status, headers, data)
+    return caught.value
+
+
+def limit(status: int, headers: dict[str, str], message: str = "") -> Limited:
+    with pytest.raises(Limited) as caught:
+        answers.judge(status, headers, {"message": message})
+    return caught.value
+
+
+def test_success_means_nothing_more():
+    answers.judge(204, {}, None)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
+def test_a_failing_server_may_have_done_it_or_not(status):
+    with pytest.raises(Unsure):
+        answers.judge(status, {}, "<html>")
+
+
+def test_retry_after_says_how_long():
+    assert limit(403, {"retry-after": "7"}).wait == 7
+    assert limit(429, {"retry-after": "7"}).wait == 7
+
+
+def test_retry_after_may_be_a_date():
+    now = time.time()
+    headers = {"retry-after": formatdate(now + 30, usegmt=True), "date": formatdate(now)}
+    assert limit(429, headers).wait == pytest.approx(30, abs=2)
+
+
+def test_the_reset_is_read_by_the_servers_clock_when_ours_is_an_hour_off():
+    server = time.time() - 3600
+    headers = {
+        "date": formatdate(server, usegmt=True),
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": str(int(server) + 3000),
+    }
+    assert limit(403, headers, "API rate limit exceeded").wait == pytest.approx(3001, abs=2)
+
+
+def test_a_limit_without_a_time_is_a_minute():
+    assert limit(403, {}, "You have exceeded a secondary rate limit.").wait == 60
+    assert limit(429, {}).wait == 60
+
+
+def test_a_limit_in_the_past_is_no_negative_wait():
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}
+    assert limit(403, headers).wait == 0
+
+
+def test_a_limit_says_until_when():
+    error = limit(403, {"retry-after": "3000"}).explained("comment")
+    assert isinstance(error, ForgeLimited)
+    assert error.until == pytest.approx(time.time() + 3000, abs=5)
+    assert "3000 s before we comment" in error.message
+
+
+def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
+    error = refusal(
+        403,
+        "Resource not accessible by integration",
+        **{"x-accepted-github-permissions": "issues=write; pull_requests=write"},
+    )
+    error.doing = "comment on issue #4"
+    explained = error.explained()
+    assert isinstance(explained, AccessLost)
+    assert "comment on issue #4" in explained.message
+    assert "issues: write or pull_requests: write" in explained.message
+
+
+def test_a_403_without_the_header_names_the_permission_that_the_operation_needs():
+    error = refusal(403, "Resource not accessible by personal access token")
+    error.needs = "contents: write"
+    assert "permission contents: write" in error.explained().message
+
+
+def test_an_archived_repository_is_told_as_such():
+    error = refusal(403, "Repository was archived so is read-only.").explained()
+    assert isinstance(error, AccessLost)
+    assert "archived" in error.message
+
+
+def test_a_locked_issue_is_told_as_such():
+    error = refusal(403, "Unable to create comment because issue is locked.").explained()
+    assert isinstance(error, Superseded)
+
+
+def test_a_token_that_is_refused_is_told_as_such():
+    assert "expired or revoked" in refusal(401, "Bad credentials").explained().message
+
+
+def test_every_field_error_reaches_the_reader():
+    errors = [
+        {"resource": "PullRequest", "field": "head", "code": "invalid"},
+        {"resource": "PullRequest", "code": "custom", "message": "No commits between a and b"},
+        "Sorry",
+    ]
+    error = refusal(422, "Validation Failed", errors)
+    assert error.says("head invalid")
+    assert isinstance(error.explained(), RequestRefused)
+    for words in ("Validation Failed", "PullRequest head invalid", "No commits between", "Sorry"):
+        assert words in error.explained().message
+
+
+@pytest.mark.parametrize("data", [None, "<html>", [], {"message": None}, {"errors": "x"}, 7])
+def test_an_odd_body_does_not_hide_the_status(data):
+    with pytest.raises(Refused) as caught:
+        answers.judge(404, {}, data)
+    assert caught.value.status == 404
+    assert caught.value.explained().message
+
+
+def test_graphql_errors_are_told_though_their_status_is_200():
+    answers.judge_query({}, {"data": {}})
+    with pytest.raises(Refused) as caught:
+        answers.judge_query({}, {"errors": [{"type": "FORBIDDEN", "message": "no"}]})
+    assert caught.value.status == 403
+    with pytest.raises(Limited):
+        answers.judge_query(
+            {"retry-after": "5"}, {"errors": [{"type": "RATE_LIMITED", "message": "slow"}]}
+        )
+    with pytest.raises(Refused) as caught:
+        answers.judge_query({}, {"errors": [{"type": "STALE_DATA", "message": "moved"}]})
+    assert caught.value.status == 422
