@@ -1,0 +1,446 @@
+"""The inbox: deliveries on their way from the listener to the intake, in a SQLite file of its own.
+
+Owns the file, its one table and what counts as the same delivery. An append is on disk when it
+returns. Signatures and HTTP are the listener's; what a delivery means is the intake's.
+
+Two processes use the file at a time: every write takes the write lock first, so that looking for
+duplicates and adding is one act, and readers never wait.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Index,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from agent.domain import Delivery, Record
+from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
+
+FILE_NAME = "inbox.sqlite"
+
+_VERSION = 1
+_BUSY_SECONDS = 4.0
+#: What the sender may still deliver again is at most 30 days old; the rows outlive that.
+_BODY_DAYS = 7
+_ROW_DAYS = 90
+_DAY = 86_400.0
+#: SQLite takes 32,766 values in one statement.
+_ROWS_AT_ONCE = 1_000
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One delivery; `number` is the order of arrival."""
+
+    __tablename__ = "deliveries"
+
+    number: int | None = Field(default=None, primary_key=True)
+    delivery_id: str = Field(unique=True)
+    event: str
+    action: str | None
+    content_key: str
+    received_at: float
+    body: bytes
+    outcome: str | None = None
+    reason: str = ""
+    settled_at: float | None = None
+
+    __table_args__ = (
+        Index("deliveries_unread", "number", sqlite_where=text("outcome IS NULL")),
+        Index(
+            "deliveries_content",
+            "content_key",
+            unique=True,
+            sqlite_where=text("content_key <> ''"),
+        ),
+    )
+
+
+_ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
+_COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
+# Every delivery passes here, so it is said in the driver's own words; the names are our table's.
+_ADD_NEW = f"INSERT OR IGNORE INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608
+_ONE_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+#: One parameter for any number of values: the statement stays the same and is prepared once.
+_LOOK_UP = {
+    column.name: select(column).where(
+        column.in_(select(func.json_each(bindparam("values")).table_valued("value").c.value))
+    )
+    for column in (_ROWS.c.delivery_id, _ROWS.c.content_key)
+}
+
+
+class Kept(StrEnum):
+    """What became of an appended delivery."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+class Receipt(Record):
+    """The answer to one append."""
+
+    kept: Kept
+    reason: str = ""
+    """In words; empty when it was accepted."""
+
+
+class Counts(Record):
+    """What lies in the inbox."""
+
+    unread: int
+    oldest_unread: float | None
+    """When it was received, in seconds since the epoch."""
+    settled: int
+
+
+class Settled(Record):
+    """A delivery and what became of it."""
+
+    delivery: Delivery
+    outcome: str | None
+    """None: still unread."""
+    reason: str
+
+
+class Inbox:
+    """Deliveries in `inbox.sqlite`; safe to use from several threads and two processes."""
+
+    def __init__(self, home: Path) -> None:
+        """Open the inbox, and make it where there is none.
+
+        Raises:
+            SettingsInvalid: The file cannot be made or opened there.
+            InboxUnusable: It is damaged, no database, or of a newer version.
+            InboxUnavailable: Somebody else holds its lock.
+        """
+        self.path = home / FILE_NAME
+        self._pulse = home / "worker.heartbeat"
+        self._one = threading.Lock()
+        _touch(self.path)
+        self._engine = _engine(self.path)
+        try:
+            self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
+        self._identity = _identity(self.path)
+
+    def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
+        """Add deliveries in one transaction, in their order; they are on disk at the return.
+
+        A duplicate by delivery id leaves no trace; one by content alone is kept as settled.
+
+        Returns:
+            One receipt for each, in the same order.
+
+        Raises:
+            InboxUnavailable, InboxUnusable, StorageFull: None of them was added.
+        """
+        if not deliveries:
+            return ()
+        few = len(deliveries) <= _ROWS_AT_ONCE
+        receipts = self._append_new(deliveries) if few else None
+        if receipts is None:
+            receipts = self._append_some(deliveries)
+        # Whoever puts another file in its place must not have deliveries acknowledged that are
+        # in a file without a name.
+        if _identity(self.path) != self._identity:
+            raise InboxUnusable(
+                f"{self.path} was removed or replaced while it was in use. Restart the service."
+            )
+        return receipts
+
+    def unread(self, limit: int = 100) -> tuple[Delivery, ...]:
+        """Return deliveries that are not settled, in the order of their arrival.
+
+        A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
+        """
+        wanted = (
+            select(DeliveryRow)
+            .where(col(DeliveryRow.outcome).is_(None))
+            .order_by(col(DeliveryRow.number))
+            .limit(limit)
+        )
+        good, bad = [], []
+        with self._reading() as session:
+            for row in session.exec(wanted):
+                try:
+                    good.append(_delivery(row))
+                except ValidationError:
+                    bad.append(row.number)
+        if bad:
+            self._settle(_ROWS.c.number.in_(bad), "unreadable", "the row does not hold a delivery")
+        return tuple(good)
+
+    def settle(self, delivery_id: str, outcome: str, reason: str) -> None:
+        """Say what became of a delivery; it is not unread any more. The last word counts."""
+        self._settle(_ROWS.c.delivery_id == delivery_id, outcome, reason)
+
+    def find(self, delivery_id: str) -> Settled | None:
+        """Look a delivery up by its id."""
+        wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
+        with self._reading() as session:
+            row = session.exec(wanted).first()
+            if row is None:
+                return None
+            return Settled(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
+
+    def counts(self) -> Counts:
+        """Count what lies in the inbox."""
+        waiting = col(DeliveryRow.outcome).is_(None)
+        with self._reading() as session:
+            unread, oldest = session.exec(
+                select(func.count(), func.min(DeliveryRow.received_at))
+                .select_from(DeliveryRow)
+                .where(waiting)
+            ).one()
+            every = session.exec(select(func.count()).select_from(DeliveryRow)).one()
+        return Counts(unread=unread, oldest_unread=oldest, settled=every - unread)
+
+    def prove_writable(self) -> None:
+        """Write to the disk now.
+
+        Raises:
+            InboxUnavailable, InboxUnusable, StorageFull: It cannot be written.
+        """
+        with self._transaction() as connection:
+            connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
+        if _identity(self.path) != self._identity:
+            raise InboxUnusable(
+                f"{self.path} was removed or replaced while it was in use. Restart the service."
+            )
+
+    def beat(self) -> None:
+        """Leave a sign of life of whoever reads the inbox."""
+        with suppress(OSError):
+            self._pulse.touch(mode=0o600)
+
+    def last_beat(self) -> float | None:
+        """When the reader last left a sign of life, in seconds since the epoch; None: never."""
+        with suppress(OSError):
+            return self._pulse.stat().st_mtime
+        return None
+
+    def prune(self, now: float, *, body_days: int = _BODY_DAYS, row_days: int = _ROW_DAYS) -> int:
+        """Empty the bodies of old settled deliveries and remove the oldest altogether.
+
+        What is unread stays, however old. A removed delivery would be taken as new if it came
+        again.
+
+        Returns:
+            How many were removed.
+        """
+        settled = _ROWS.c.outcome.is_not(None)
+        received = _ROWS.c.received_at
+        with self._transaction() as connection:
+            gone = connection.execute(
+                _ROWS.delete().where(settled, received < now - row_days * _DAY)
+            )
+            connection.execute(
+                _ROWS.update()
+                .where(settled, received < now - body_days * _DAY, _ROWS.c.body != b"")
+                .values(body=b"")
+            )
+            return gone.rowcount
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    def _append_new(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...] | None:
+        """Add all in the hope that none is known; None: some are, and nothing was added."""
+        receipts = tuple(_judge(delivery, frozenset()) for delivery in deliveries)
+        values: list[object] = []
+        for pair in zip(deliveries, receipts, strict=True):
+            row = _row(*pair)
+            values += [row[name] for name in _COLUMNS]
+        # One statement for all: at the end of every statement a thread has to wait until the event
+        # loop lets go of the interpreter.
+        statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
+        with _translated(self.path), self._one, self._engine.connect() as connection:
+            added = connection.exec_driver_sql(statement, tuple(values)).rowcount
+            if added != len(deliveries):
+                return None
+            connection.commit()
+        return receipts
+
+    def _append_some(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
+        """Look for each, in the batch and in the file, and add what is not known."""
+        receipts: list[Receipt] = []
+        rows = []
+        with self._transaction() as connection:
+            known_ids = _among(connection, "delivery_id", [d.delivery_id for d in deliveries])
+            known_keys = _among(connection, "content_key", [d.content_key for d in deliveries])
+            for delivery in deliveries:
+                if delivery.delivery_id in known_ids:
+                    receipts.append(Receipt(kept=Kept.DUPLICATE, reason="this delivery is here"))
+                    continue
+                receipts.append(_judge(delivery, known_keys))
+                rows.append(_row(delivery, receipts[-1]))
+                known_ids.add(delivery.delivery_id)
+                if receipts[-1].kept is Kept.ACCEPTED:
+                    known_keys.add(delivery.content_key)
+            if rows:
+                connection.execute(_ROWS.insert(), rows)
+        return tuple(receipts)
+
+    def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                _ROWS.update()
+                .where(which)
+                .values(outcome=outcome, reason=reason, settled_at=time.time())
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._one, _translated(self.path), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        reader = self._engine.execution_options(reads_only=True)
+        with _translated(self.path), Session(reader) as session, session.begin():
+            yield session
+
+    def _prepare(self) -> None:
+        with _translated(self.path), self._engine.begin() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version > _VERSION:
+                raise InboxUnusable(
+                    f"{self.path} was made by a newer version. Install that version, or move the"
+                    " file away once it holds nothing unread."
+                )
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            if found != "ok":
+                raise InboxUnusable(_damaged(self.path, str(found)))
+            if version < _VERSION:
+                SQLModel.metadata.create_all(connection, tables=[_ROWS])
+                connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
+
+
+def _judge(delivery: Delivery, known_keys: Container[str]) -> Receipt:
+    if delivery.ignored:
+        return Receipt(kept=Kept.IGNORED, reason=delivery.ignored)
+    if delivery.content_key and delivery.content_key in known_keys:
+        return Receipt(kept=Kept.DUPLICATE, reason="another delivery said the same")
+    return Receipt(kept=Kept.ACCEPTED)
+
+
+def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
+    accepted = receipt.kept is Kept.ACCEPTED
+    return {
+        "delivery_id": delivery.delivery_id,
+        "event": delivery.event,
+        "action": delivery.action,
+        "content_key": delivery.content_key if accepted else "",
+        "received_at": delivery.received_at,
+        "body": delivery.body if accepted else b"",
+        "outcome": None if accepted else receipt.kept.value,
+        "reason": receipt.reason,
+        "settled_at": None if accepted else delivery.received_at,
+    }
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    # SQLite keeps any value in any column, and a table's model does not check what is read.
+    fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
+    return Delivery.model_validate(fields, strict=True)
+
+
+def _among(connection: Connection, column: str, values: Sequence[str]) -> set[str]:
+    """Which of the values the column holds already."""
+    if not values:
+        return set()
+    wanted = {"values": json.dumps(values)}
+    return set(connection.execute(_LOOK_UP[column], wanted).scalars())
+
+
+def _touch(path: Path) -> None:
+    # Bodies hold the words of private repositories; SQLite gives its side files the same mode.
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            # Rooms run as another user and must be able to pass, whatever the umask was.
+            path.parent.chmod(0o711)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        path.chmod(0o600)
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Name a"
+            " folder that this user may write to."
+        ) from problem
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        there = path.stat()
+        return there.st_dev, there.st_ino
+    return None
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _: object) -> None:
+        # Transactions are begun below, by name, not by the driver's guess.
+        connection.isolation_level = None
+        # Bodies are large; of no effect on a file that is there already.
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        only_reads = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Make the driver's errors ours."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as problem:
+        cause = problem.orig if isinstance(problem, DBAPIError) else problem
+        name = getattr(cause, "sqlite_errorname", "")
+        if name.startswith("SQLITE_FULL"):
+            raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise InboxUnusable(_damaged(path, str(cause))) from problem
+        raise InboxUnavailable(f"{path} cannot be used just now: {cause}.") from problem
+
+
+def _damaged(path: Path, found: str) -> str:
+    return (
+        f"{path} is damaged ({found}). Stop the service, restore it from a backup, or move it away"
+        f" with {path.name}-wal and {path.name}-shm and let GitHub redeliver what is missing."
+    )

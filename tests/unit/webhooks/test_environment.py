@@ -1,0 +1,48 @@
+"""What the listener may have."""
+
+from __future__ import annotations
+
+from agent.settings import Settings
+from webhooks import environment
+
+
+def test_keys_and_tokens_do_not_stay():
+    kept = environment.kept(
+        {
+            "PATH": "/bin",
+            "LC_ALL": "C",
+            "MERGEWRIGHT_HOME": "/x",
+            "MERGEWRIGHT_WEBHOOK_SECRET": "s",
+            "MERGEWRIGHT_GITHUB_TOKEN": "t",
+            "MERGEWRIGHT_GITHUB_TOKEN_FILE": "/t",
+            "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": "/k",
+            "MERGEWRIGHT_INDEX_URL": "https://user:pass@index.example/simple",
+            "GITHUB_TOKEN": "t",
+            "ANTHROPIC_API_KEY": "k",
+            "OPENAI_API_KEY": "k",
+            "DOCKER_HOST": "d",
+            "SSH_AUTH_SOCK": "a",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "https://elsewhere.example",
+        }
+    )
+    assert kept == {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "MERGEWRIGHT_HOME": "/x",
+        "MERGEWRIGHT_WEBHOOK_SECRET": "s",
+    }
+
+
+def test_a_new_setting_does_not_stay_by_itself():
+    every = {f"MERGEWRIGHT_{name.upper()}": "x" for name in Settings.model_fields}
+    assert set(environment.kept(every)) == {
+        "MERGEWRIGHT_HOME",
+        "MERGEWRIGHT_LISTEN_HOST",
+        "MERGEWRIGHT_LISTEN_PORT",
+        "MERGEWRIGHT_WEBHOOK_SECRET",
+        "MERGEWRIGHT_WEBHOOK_SECRET_FILE",
+    }
+
+
+def test_a_mistyped_setting_stays_to_be_refused_by_name():
+    assert environment.kept({"MERGEWRIGHT_LISTEN_PROT": "1"}) == {"MERGEWRIGHT_LISTEN_PROT": "1"}

@@ -1,0 +1,233 @@
+"""GitHub's issue deliveries: what is kept, ignored and refused."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.webhooks.deliveries import labeled, raw
+from webhooks import shapes
+from webhooks.refusals import Refused
+from webhooks.sources.github_issues import Ignored, IssueLabeled, parse
+
+EXAMPLES = Path(__file__).parents[2] / "contract" / "webhook_examples.json.gz"
+
+
+def published() -> list[tuple[str, dict]]:
+    with gzip.open(EXAMPLES) as file:
+        return [(event, one) for event, all_ in json.load(file).items() for one in all_]
+
+
+def changed(path: str, value: object) -> bytes:
+    """Give a labelled issue's body with one field changed; `...` takes it away."""
+    payload = labeled()
+    *way, last = path.split(".")
+    part = payload
+    for key in way:
+        part = part[key]
+    if value is ...:
+        del part[last]
+    else:
+        part[last] = value
+    return raw(payload)
+
+
+def test_the_facts_of_a_label_are_kept():
+    payload = labeled(title="Füge 🦉 hinzu", body="a\r\nb <!-- c -->")
+    kept = parse("issues", raw(payload))
+    assert isinstance(kept, IssueLabeled)
+    snapshot = kept.snapshot
+    assert snapshot.issue.model_dump() == {
+        "repository": "octo/shop",
+        "repository_id": 5,
+        "number": payload["issue"]["number"],
+        "issue_id": payload["issue"]["id"],
+        "installation_id": 3,
+    }
+    assert (snapshot.title, snapshot.body) == ("Füge 🦉 hinzu", "a\r\nb <!-- c -->")
+    assert snapshot.labels == ("bug", "mergewright")
+    assert (snapshot.author, snapshot.actor, snapshot.actor_id) == ("reporter", "octo", 7)
+    assert snapshot.approved_at == "2026-11-01T10:00:00Z"
+    assert snapshot.url == payload["issue"]["html_url"]
+    assert (kept.label, kept.actor_type, kept.state, kept.locked) == (
+        "mergewright", "User", "open", False,
+    )  # fmt: skip
+    assert (kept.private, kept.archived) == (True, False)
+    assert (kept.clone_url, kept.default_branch) == ("https://github.example/octo/shop.git", "main")
+    assert IssueLabeled.model_validate_json(kept.model_dump_json()) == kept
+
+
+@pytest.mark.parametrize(("kind", "is_bot"), [("User", False), ("Bot", True), ("Mannequin", False)])
+def test_the_intake_learns_who_is_a_bot(kind, is_bot):
+    payload = labeled()
+    payload["sender"] = {"id": 8, "login": "helper[bot]" if is_bot else "octo", "type": kind}
+    kept = parse("issues", raw(payload))
+    assert isinstance(kept, IssueLabeled)
+    request = kept.request()
+    assert request.actor_is_bot is is_bot
+    assert (request.snapshot, request.label) == (kept.snapshot, "mergewright")
+    assert request.clone_url == "https://github.example/octo/shop.git"
+
+
+def test_what_github_leaves_empty_is_no_hindrance():
+    payload = labeled(body=None, user=None, labels=[])
+    del payload["installation"]
+    kept = parse("issues", raw(payload))
+    assert isinstance(kept, IssueLabeled)
+    assert (kept.snapshot.body, kept.snapshot.author) == ("", "ghost")
+    assert kept.snapshot.issue.installation_id is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("issue.updated_at", "2026-11-01T10:00:01Z"),
+        ("label.name", "other"),
+        ("repository.id", 6),
+        ("issue.id", 1),
+    ],
+)
+def test_another_version_label_or_object_is_another_content(path, value):
+    one, other = labeled(), None
+    other = copy.deepcopy(one)
+    part, key = path.split(".")
+    other[part][key] = value
+    assert parse("issues", raw(one)).content_key != parse("issues", raw(other)).content_key
+
+
+def test_a_renamed_repository_and_a_changed_title_are_the_same_content():
+    one = labeled()
+    other = copy.deepcopy(one)
+    other["repository"]["full_name"] = "octo/renamed"
+    other["issue"]["title"] = "Another"
+    assert parse("issues", raw(one)).content_key == parse("issues", raw(other)).content_key
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("sender", None, "sender"),
+        ("sender", ..., "sender"),
+        ("sender.login", ..., "sender.login"),
+        ("sender.login", "../../user", "sender.login"),
+        ("sender.id", "7", "sender.id"),
+        ("sender.id", 10**30, "sender.id"),
+        ("sender.id", True, "sender.id"),
+        ("sender.id", 0, "sender.id"),
+        ("label", ..., "label"),
+        ("label", None, "label"),
+        ("label.name", "", "label.name"),
+        ("issue.title", None, "issue.title"),
+        ("issue.number", -1, "issue.number"),
+        ("issue.labels", [None], "issue.labels.0"),
+        ("issue.state", "merged", "issue.state"),
+        ("issue.updated_at", "yesterday", "issue.updated_at"),
+        ("issue.html_url", "javascript:alert(1)", "issue.html_url"),
+        ("repository.id", ..., "repository.id"),
+        ("repository.full_name", "octo/shop/../x", "repository.full_name"),
+        ("repository.full_name", "--upload-pack/x\n", "repository.full_name"),
+        ("repository.clone_url", "https://user:pass@host/x.git", "repository.clone_url"),
+        ("repository.clone_url", "ext::sh -c x", "repository.clone_url"),
+        ("repository.default_branch", None, "repository.default_branch"),
+        ("installation", {"id": "x"}, "installation.id"),
+    ],
+)
+def test_WH6_a_missing_or_odd_field_is_ignored_by_its_place(path, value, named):
+    ignored = parse("issues", changed(path, value))
+    assert ignored == Ignored(action="labeled", reason=f"issues.labeled without a usable {named}")
+
+
+def test_WH6_a_label_on_a_pull_request_is_ignored():
+    ignored = parse("issues", raw(labeled(pull_request={"url": "x"})))
+    assert isinstance(ignored, Ignored)
+    assert "pull request" in ignored.reason
+
+
+@pytest.mark.parametrize(
+    ("action", "kept", "said"),
+    [
+        ("unlabeled", "unlabeled", "issues.unlabeled"),
+        ("not_yet_invented", "not_yet_invented", "issues.not_yet_invented"),
+        (None, None, "an unnamed action"),
+        (7, None, "an unnamed action"),
+        ("x; rm -rf", None, "an unnamed action"),
+    ],
+)
+def test_WH6_other_actions_are_ignored(action, kept, said):
+    ignored = parse("issues", changed("action", action))
+    assert ignored == Ignored(action=kept, reason=ignored.reason)
+    assert said in ignored.reason
+
+
+def test_WH6_events_that_nobody_handles_are_ignored():
+    assert "ping" in parse("ping", raw({"zen": "z", "hook_id": 1, "hook": {}})).reason
+    assert "not_yet_invented" in parse("not_yet_invented", raw({"a": 1})).reason
+
+
+@pytest.mark.parametrize("event", sorted(set(shapes._HAS) - {"issues"}))
+def test_WH2_a_label_under_another_event_is_refused(event):
+    with pytest.raises(Refused, match=f"not one of the event {event}: ") as refused:
+        parse(event, raw(labeled()))
+    assert refused.value.status == 422
+
+
+def test_WH2_another_event_under_issues_is_refused():
+    for event, payload in published():
+        if event != "issues":
+            with pytest.raises(Refused, match="not one of the event issues"):
+                parse("issues", raw(payload))
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"labeled"', b"7", b"null"])
+def test_WH2_what_is_no_object_is_refused(body):
+    with pytest.raises(Refused) as refused:
+        parse("issues", body)
+    assert refused.value.status == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 300 + b"1" + b"}" * 300,
+        b'{"action":"labeled","action":"opened"}',
+        b'{"action":1,"\\u0061ction":2}',
+        b'{"a":' + b"9" * 5000 + b"}",
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b"{} {}",
+        "{}".encode("utf-16"),
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_WH4_what_is_no_plain_json_is_refused(body):
+    with pytest.raises(Refused, match="not the JSON that we read") as refused:
+        parse("issues", body)
+    assert refused.value.status == 400
+    assert len(refused.value.message) < 300
+
+
+def test_every_published_example_fits_its_event():
+    seen = 0
+    for event, payload in published():
+        kept = parse(event, raw(payload))
+        is_label = event == "issues" and payload["action"] == "labeled"
+        assert isinstance(kept, IssueLabeled if is_label else Ignored), (event, kept)
+        assert not isinstance(kept, Ignored) or not re.search("without", kept.reason), kept
+        seen += is_label
+    assert seen >= 2
+
+
+def test_unknown_fields_do_not_matter():
+    payload = labeled(new_field={"deep": [1]})
+    payload["brand_new"] = {"x": 1}
+    assert isinstance(parse("issues", raw(payload)), IssueLabeled)

@@ -1,0 +1,93 @@
+"""Bounds on a request, before it is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from webhooks import limits
+from webhooks.refusals import Refused
+
+
+async def parts(*given: bytes) -> AsyncIterator[bytes]:
+    for part in given:
+        yield part
+
+
+def read(*given: bytes, room: limits.Room | None = None) -> bytes:
+    with (room or limits.Room()).share() as share:
+        return asyncio.run(limits.read_body(parts(*given), share))
+
+
+JSON = {"content-type": "application/json"}
+
+
+def test_the_parts_are_put_together():
+    assert read(b"ab", b"", b"c") == b"abc"
+    assert read() == b""
+
+
+def test_WH4_a_body_is_counted_whatever_was_declared():
+    with pytest.raises(Refused) as refused:
+        read(*[b"x" * 1024 * 1024] * 26)
+    assert refused.value.status == 413
+
+
+def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    with limits.Room().share() as share, pytest.raises(Refused) as refused:
+        asyncio.run(limits.read_body(drip(), share))
+    assert refused.value.status == 408
+
+
+def test_WH4_large_bodies_share_a_room_and_give_it_back():
+    room = limits.Room(total=3_000_000)
+    big = b"x" * 1_000_000
+    with room.share() as share:
+        share.hold(1_000_000)
+        with pytest.raises(Refused) as refused:
+            read(big, room=room)
+        assert refused.value.status == 503
+        assert read(b"small", room=room) == b"small"
+    assert read(big, room=room) == big
+    assert read(big, room=room) == big
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        ({"content-length": str(26 * 1024 * 1024)}, 413, "26,214,400"),
+        ({"content-length": "9" * 5000}, 413, "larger"),
+        ({"content-encoding": "gzip"}, 415, "Content-Encoding"),
+        ({"content-encoding": "identity, br"}, 415, "Content-Encoding"),
+        ({"content-type": "text/plain"}, 415, "application/json"),
+        ({"content-type": ""}, 415, "application/json"),
+        (
+            {"content-type": "application/x-www-form-urlencoded"},
+            415,
+            "Set its content type to application/json",
+        ),
+    ],
+)
+def test_WH4_the_head_alone_can_be_enough(given, status, said):
+    with pytest.raises(Refused, match=said) as refused:
+        limits.check_head(JSON | given)
+    assert refused.value.status == status
+
+
+def test_a_usual_head_passes():
+    limits.check_head(JSON | {"content-length": "12000", "content-encoding": "identity"})
+    limits.check_head({"content-type": "Application/JSON; charset=utf-8"})
+
+
+def test_repeated_headers_are_joined_so_that_none_wins():
+    given = limits.headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
+    assert given == {"a": "1, 3", "b": "2"}

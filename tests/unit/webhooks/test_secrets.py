@@ -1,0 +1,100 @@
+"""Settings that hold secrets, by value or by file."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from agent import settings
+from agent.errors import SettingsInvalid
+
+HOME = {"MERGEWRIGHT_HOME": "/tmp/x"}
+
+
+def load(**given: str) -> settings.Settings:
+    return settings.load(HOME | {f"MERGEWRIGHT_{name.upper()}": v for name, v in given.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("webhook_secret", settings.webhook_secret), ("github_token", settings.github_token)],
+)
+def test_a_secret_comes_by_value_or_by_file(tmp_path, name, read):
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    assert read(load()) is None
+    assert read(load(**{name: " "})) is None
+    assert read(load(**{name: "s3cret"})).get_secret_value() == "s3cret"
+    assert read(load(**{f"{name}_file": str(file)})).get_secret_value() == "s3cret"
+    with pytest.raises(SettingsInvalid, match="are both set. Keep one"):
+        load(**{name: "s3cret", f"{name}_file": str(file)})
+
+
+def test_the_private_key_comes_by_file(tmp_path):
+    file = tmp_path / "key.pem"
+    file.write_text("-----BEGIN-----\nabc\n")
+    loaded = load(github_private_key_file=str(file))
+    assert settings.github_private_key(loaded).get_secret_value().startswith("-----BEGIN")
+
+
+@pytest.mark.parametrize("make", ["absent", "folder", "binary", "huge"])
+def test_a_file_that_holds_no_secret_is_named(tmp_path, make):
+    file = tmp_path / "s"
+    if make == "folder":
+        file.mkdir()
+    elif make == "binary":
+        file.write_bytes(b"\xff\xfe\x00s3cret")
+    elif make == "huge":
+        file.write_bytes(b"s" * 100_000)
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_WEBHOOK_SECRET_FILE: .*/s ") as problem:
+        settings.webhook_secret(load(webhook_secret_file=str(file)))
+    assert "s3cret" not in "".join(traceback.format_exception(problem.value))
+
+
+def test_UI6_no_secret_is_shown(tmp_path):
+    loaded = load(webhook_secret="s3cret-w", github_token="s3cret-t")
+    shown = f"{loaded!r} {loaded} {loaded.model_dump()} {loaded.model_dump_json()}"
+    assert "s3cret" not in shown
+    for mistyped in (
+        {"webhook_secrets": "s3cret"},
+        {"listen_port": "s3cret"},
+        {"github_url": "s3cret"},
+    ):
+        with pytest.raises(SettingsInvalid) as problem:
+            load(**mistyped)
+        assert "s3cret" not in "".join(traceback.format_exception(problem.value))
+
+
+def test_addresses_and_numbers():
+    loaded = load(
+        github_url="https://ghe.example/api/v3/", public_url="https://m.example", bot_ids="1, 22"
+    )
+    assert (loaded.github_url, loaded.public_url) == (
+        "https://ghe.example/api/v3",
+        "https://m.example",
+    )
+    assert loaded.bot_ids == (1, 22)
+    assert (load().listen_host, load().listen_port, load().label) == (
+        "127.0.0.1",
+        8080,
+        "mergewright",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("github_url", "ghe.example"),
+        ("github_url", "ftp://ghe.example"),
+        ("public_url", "https://user:pass@m.example"),
+        ("public_url", "https://m.example/?x=1"),
+        ("listen_port", "70000"),
+        ("github_app_id", "0"),
+        ("bot_ids", "octo"),
+        ("label", ""),
+    ],
+)
+def test_a_wrong_value_is_named(name, value):
+    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_{name.upper()}: "):
+        load(**{name: value})

@@ -1,0 +1,53 @@
+"""The signature of a delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+
+from webhooks import signatures
+from webhooks.refusals import Refused
+
+SECRET = b"It's a Secret to Everybody"
+#: The example of GitHub's own documentation.
+BODY = b"Hello, World!"
+KNOWN = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+
+
+def test_the_published_example_is_right():
+    signatures.verify(SECRET, BODY, signatures.given(f"sha256={KNOWN}"))
+
+
+@pytest.mark.parametrize(
+    ("secret", "body"),
+    [(SECRET + b"x", BODY), (SECRET, BODY + b" "), (SECRET, BODY[:-1]), (SECRET, b"")],
+    ids=["wrong secret", "one byte more", "one byte less", "empty body"],
+)
+def test_WH1_another_body_or_secret_is_refused(secret, body):
+    with pytest.raises(Refused, match="does not fit this body") as refused:
+        signatures.verify(secret, body, KNOWN)
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        KNOWN,
+        f"sha1={hmac.new(SECRET, BODY, hashlib.sha1).hexdigest()}",
+        f"sha256={KNOWN.upper()}",
+        f"sha256={KNOWN[:-1]}",
+        f"sha256={KNOWN}0",
+        f"sha256={KNOWN}\n",
+        f"sha256={KNOWN}, sha256={KNOWN}",
+        "sha256=" + "é" * 64,
+        "sha256=",
+    ],
+)
+def test_WH1_only_one_whole_sha256_counts(header):
+    with pytest.raises(Refused, match="X-Hub-Signature-256") as refused:
+        signatures.given(header)
+    assert refused.value.status == 401

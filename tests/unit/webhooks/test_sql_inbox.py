@@ -1,0 +1,286 @@
+"""The inbox: what is the same, what is on disk, who may write."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agent.adapters import sql_inbox
+from agent.adapters.sql_inbox import Inbox, Kept, Receipt
+from agent.domain import Delivery
+from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
+
+DAY = 86_400.0
+NOW = 1_800_000_000.0
+
+
+def delivery(name: str, key: str = "", **changed) -> Delivery:
+    fields = {
+        "delivery_id": name,
+        "event": "issues",
+        "action": "labeled",
+        "content_key": key,
+        "received_at": NOW,
+        "body": name.encode(),
+    }
+    return Delivery(**(fields | changed))
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    opened = Inbox(tmp_path)
+    yield opened
+    opened.close()
+
+
+def kept(receipts: tuple[Receipt, ...]) -> list[str]:
+    return [receipt.kept.value for receipt in receipts]
+
+
+def ids(inbox: Inbox) -> list[str]:
+    return [one.delivery_id for one in inbox.unread()]
+
+
+def test_unread_comes_back_whole_and_in_the_order_of_arrival(inbox):
+    sent = [delivery(name, name, body=bytes(range(256)), action=None) for name in "zamb"]
+    assert kept(inbox.append(sent[:2])) == ["accepted"] * 2
+    assert kept(inbox.append(sent[2:])) == ["accepted"] * 2
+    assert inbox.unread() == tuple(sent)
+    assert inbox.unread(limit=1) == (sent[0],)
+
+
+def test_any_number_goes_in_at_once(inbox):
+    assert inbox.append([]) == ()
+    many = [delivery(f"d{number}", f"k{number}") for number in range(5_000)]
+    assert kept(inbox.append(many)) == ["accepted"] * 5_000
+    assert kept(inbox.append(many[:900])) == ["duplicate"] * 900
+    assert inbox.unread(limit=10_000) == tuple(many)
+
+
+def test_WH3_the_same_delivery_id_is_taken_once(inbox):
+    assert kept(inbox.append([delivery("a", "1"), delivery("a", "1"), delivery("b", "2")])) == [
+        "accepted", "duplicate", "accepted",
+    ]  # fmt: skip
+    assert kept(inbox.append([delivery("b", "2"), delivery("c", "3")])) == ["duplicate", "accepted"]
+    assert ids(inbox) == ["a", "b", "c"]
+
+
+def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
+    receipts = inbox.append([delivery(f"d{number}", "same") for number in range(50)])
+    assert kept(receipts) == ["accepted"] + ["duplicate"] * 49
+    assert kept(inbox.append([delivery("late", "same")])) == ["duplicate"]
+    assert ids(inbox) == ["d0"]
+    found = inbox.find("late")
+    assert found is not None
+    assert (found.outcome, found.reason, found.delivery.body) == (
+        "duplicate", "another delivery said the same", b"",
+    )  # fmt: skip
+
+
+def test_content_that_does_not_matter_is_never_the_same(inbox):
+    assert kept(inbox.append([delivery("a"), delivery("b")])) == ["accepted"] * 2
+
+
+def test_an_ignored_delivery_is_on_record_with_its_reason(inbox):
+    (receipt,) = inbox.append([delivery("a", "k", ignored="nobody handles it")])
+    assert receipt == Receipt(kept=Kept.IGNORED, reason="nobody handles it")
+    found = inbox.find("a")
+    assert found is not None
+    assert (found.outcome, found.reason, found.delivery.body) == (
+        "ignored",
+        "nobody handles it",
+        b"",
+    )
+    # What was ignored does not stand in the way of what is not.
+    assert kept(inbox.append([delivery("b", "k")])) == ["accepted"]
+    assert ids(inbox) == ["b"]
+
+
+def test_settled_is_not_unread_and_still_known(inbox):
+    inbox.append([delivery("a", "1"), delivery("b", "2")])
+    inbox.settle("a", "run", "20261101-100000-abcdef")
+    assert ids(inbox) == ["b"]
+    found = inbox.find("a")
+    assert found is not None
+    assert (found.outcome, found.reason) == ("run", "20261101-100000-abcdef")
+    assert found.delivery.body == b"a"
+    assert kept(inbox.append([delivery("a", "1"), delivery("c", "1")])) == ["duplicate"] * 2
+    assert inbox.find("nothing") is None
+
+
+def test_counts(inbox):
+    assert inbox.counts().model_dump() == {"unread": 0, "oldest_unread": None, "settled": 0}
+    inbox.append([delivery("a", "1", received_at=5.0), delivery("b", "2", received_at=6.0)])
+    inbox.settle("a", "ignored", "")
+    assert inbox.counts().model_dump() == {"unread": 1, "oldest_unread": 6.0, "settled": 1}
+
+
+def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
+    first = Inbox(tmp_path)
+    first.append([delivery("a", "1")])
+    first.settle("a", "run", "")
+    first.close()
+    second = Inbox(tmp_path)
+    second.prune(NOW + 31 * DAY)
+    assert kept(second.append([delivery("a", "1"), delivery("b", "1")])) == ["duplicate"] * 2
+    second.close()
+
+
+def test_pruning_empties_then_removes_what_is_settled_and_old(inbox):
+    inbox.append([delivery("unread", "1"), delivery("settled", "2")])
+    inbox.settle("settled", "run", "")
+    assert inbox.prune(NOW + 6 * DAY) == 0
+    assert inbox.find("settled").delivery.body == b"settled"
+    assert inbox.prune(NOW + 8 * DAY) == 0
+    assert inbox.find("settled").delivery.body == b""
+    assert inbox.prune(NOW + 91 * DAY) == 1
+    assert inbox.find("settled") is None
+    assert inbox.unread()[0].body == b"unread"
+
+
+def test_many_threads_and_two_openings_take_each_once(tmp_path):
+    boxes = [Inbox(tmp_path), Inbox(tmp_path)]
+
+    def send(number: int) -> list[str]:
+        return kept(boxes[number % 2].append([delivery(f"d{number % 25}", f"k{number % 25}")]))
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for (answer,) in pool.map(send, range(200))]
+    assert answers.count("accepted") == 25
+    assert answers.count("duplicate") == 175
+    assert len(boxes[0].unread(limit=1000)) == 25
+    for box in boxes:
+        box.close()
+
+
+def test_who_reads_does_not_wait_for_who_writes(inbox):
+    inbox.append([delivery("a", "1")])
+    with inbox._transaction() as connection:
+        connection.execute(sql_inbox._ROWS.delete())
+        reader = threading.Thread(target=lambda: seen.append(ids(inbox)))
+        seen: list[list[str]] = []
+        reader.start()
+        reader.join(2)
+        assert seen == [["a"]]
+
+
+def test_PF4_a_writer_that_holds_the_lock_gives_an_error_and_no_loss(tmp_path, monkeypatch):
+    monkeypatch.setattr(sql_inbox, "_BUSY_SECONDS", 0.1)
+    inbox = Inbox(tmp_path)
+    other = sqlite3.connect(inbox.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(InboxUnavailable, match="locked"):
+        inbox.append([delivery("a", "1")])
+    other.execute("ROLLBACK")
+    other.close()
+    assert kept(inbox.append([delivery("a", "1")])) == ["accepted"]
+    inbox.close()
+
+
+def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(inbox):
+    inbox.append([delivery("a", "1"), delivery("bad", "2"), delivery("c", "3")])
+    other = sqlite3.connect(inbox.path, isolation_level=None)
+    other.execute("UPDATE deliveries SET received_at = 'soon' WHERE delivery_id = 'bad'")
+    other.close()
+    assert ids(inbox) == ["a", "c"]
+    assert inbox.counts().unread == 2
+    assert inbox.unread(limit=1)[0].delivery_id == "a"
+
+
+def test_a_full_disk_is_called_so_and_nothing_is_half_there(inbox):
+    inbox.append([delivery("a", "1")])
+    # A database may not grow here: the nearest to a full disk without one.
+    with inbox._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(StorageFull, match=r"inbox\.sqlite is full"):
+        inbox.append([delivery(f"b{n}", f"b{n}", body=b"x" * 50_000) for n in range(5)])
+    assert ids(inbox) == ["a"]
+
+
+def test_a_file_that_was_taken_away_gives_no_false_receipt(inbox):
+    inbox.append([delivery("a", "1")])
+    inbox.path.rename(inbox.path.with_name("elsewhere"))
+    with pytest.raises(InboxUnusable, match="removed or replaced"):
+        inbox.append([delivery("b", "2")])
+    with pytest.raises(InboxUnusable, match="removed or replaced"):
+        inbox.prove_writable()
+
+
+@pytest.mark.parametrize("content", [b"no database, but long enough to be taken for one " * 200])
+def test_a_file_that_is_no_database_is_refused(tmp_path, content):
+    (tmp_path / "inbox.sqlite").write_bytes(content)
+    with pytest.raises(InboxUnusable, match="is damaged .*restore it from a backup"):
+        Inbox(tmp_path)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    inbox = Inbox(tmp_path)
+    inbox.append([delivery(f"d{n}", f"k{n}", body=os.urandom(20_000)) for n in range(20)])
+    inbox.close()
+    path = tmp_path / "inbox.sqlite"
+    whole = bytearray(path.read_bytes())
+    whole[8192:32768] = b"\xaa" * (32768 - 8192)
+    path.write_bytes(whole)
+    with pytest.raises(InboxUnusable, match="is damaged"):
+        Inbox(tmp_path)
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path):
+    Inbox(tmp_path).close()
+    other = sqlite3.connect(tmp_path / "inbox.sqlite")
+    other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(InboxUnusable, match="newer version"):
+        Inbox(tmp_path)
+
+
+def test_nobody_else_may_read_it(inbox):
+    inbox.append([delivery("a", "1")])
+    for path in inbox.path.parent.glob("inbox.sqlite*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_every_append_is_synced(inbox):
+    with inbox._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path):
+    (tmp_path / "inbox.sqlite").symlink_to(tmp_path / "target")
+    with pytest.raises(SettingsInvalid, match="cannot be opened for writing"):
+        Inbox(tmp_path)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_HOME: .*file.*cannot be opened"):
+        Inbox(tmp_path / "file")
+
+
+def test_a_sign_of_life_of_the_reader(inbox):
+    assert inbox.last_beat() is None
+    inbox.beat()
+    assert abs(inbox.last_beat() - time.time()) < 5
+
+
+def test_a_new_home_lets_the_rooms_pass(tmp_path):
+    before = os.umask(0o077)
+    try:
+        Inbox(tmp_path / "new").close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o711
+
+
+def test_the_file_is_where_it_is_looked_for(inbox, tmp_path: Path):
+    assert inbox.path == tmp_path / "inbox.sqlite"

@@ -1,0 +1,128 @@
+"""The listener's routes: verify, parse, commit, answer.
+
+`POST /webhooks/github` answers 202 only for what is on disk. Everything that can be refused by
+the headers is refused before the body is read, and everything else but the signature only after
+the signature was found right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from agent.adapters.sql_inbox import Inbox
+from agent.domain import Delivery
+from webhooks import health, limits, runs_pages, signatures
+from webhooks.inbox import Committer
+from webhooks.refusals import Refused
+from webhooks.sources import github_issues
+from webhooks.sources.github_issues import Ignored
+
+_DELIVERY_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+#: Above this size a body would hold up every other request while it is checked and parsed.
+_ASIDE_BYTES = 256 * 1024
+
+_log = structlog.get_logger()
+
+
+def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
+    """Make the listener's application.
+
+    Args:
+        home: Whose runs are shown.
+        inbox: Closed when the application ends.
+    """
+    committer = Committer(inbox)
+    room = limits.Room()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        committer.start()
+        yield
+        await committer.stop()
+
+    app = FastAPI(
+        lifespan=lifespan,
+        # No generated pages: they would be the only ones with scripts.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # Nothing of a delivery is told to anybody by the framework.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+    )
+
+    async def github(request: Request) -> Response:
+        # Taken apart once: to ask the framework for each is a search through all of them.
+        given = limits.headers(request.scope["headers"])
+        limits.check_head(given)
+        signature = signatures.given(given.get(signatures.HEADER.lower()))
+        event = _header(given, "X-GitHub-Event", _EVENT)
+        delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
+        with room.share() as share:
+            body = await limits.read_body(request.stream(), share)
+            read = (secret, body, signature, event, delivery_id)
+            if len(body) > _ASIDE_BYTES:
+                delivery = await asyncio.to_thread(_verified, *read)
+            else:
+                delivery = _verified(*read)
+            receipt = await committer.put(delivery)
+        return JSONResponse(
+            {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}, 202
+        )
+
+    # A plain route: there is nothing for the framework to take apart before the signature is
+    # checked.
+    app.add_route("/webhooks/github", github, methods=["POST"])
+    app.add_exception_handler(Refused, _refused)
+    app.include_router(health.router(committer))
+    app.include_router(runs_pages.router(home / "runs"))
+    return app
+
+
+def _verified(secret: bytes, body: bytes, signature: str, event: str, delivery_id: str) -> Delivery:
+    """Check the signature, then parse; only what the intake reads is kept."""
+    signatures.verify(secret, body, signature)
+    parsed = github_issues.parse(event, body)
+    if isinstance(parsed, Ignored):
+        return Delivery(
+            delivery_id=delivery_id,
+            event=event,
+            action=parsed.action,
+            content_key="",
+            received_at=time.time(),
+            body=b"",
+            ignored=parsed.reason,
+        )
+    return Delivery(
+        delivery_id=delivery_id,
+        event=event,
+        action="labeled",
+        content_key=parsed.content_key,
+        received_at=time.time(),
+        body=parsed.request().model_dump_json().encode(),
+    )
+
+
+def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
+    value = given.get(name.lower(), "")
+    if not shape.fullmatch(value):
+        raise Refused(400, f"The header {name} is missing or not as GitHub sends it.")
+    return value
+
+
+def _refused(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Refused)  # noqa: S101  the handler is set for this class alone
+    client = request.client.host if request.client else None
+    _log.warning("refused", status=problem.status, reason=problem.message, client=client)
+    headers = {"Retry-After": "5"} if problem.status == 503 else None
+    return JSONResponse({"status": "refused", "reason": problem.message}, problem.status, headers)

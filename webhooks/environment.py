@@ -1,0 +1,39 @@
+"""Which environment variables the listener may have. Pure.
+
+The listener is the part that strangers talk to: what it does not have, nobody can get out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.settings import Settings
+
+_PREFIX = "MERGEWRIGHT_"
+_OURS = frozenset(
+    _PREFIX + name
+    for name in (
+        "HOME", "LISTEN_HOST", "LISTEN_PORT", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE",
+    )
+)  # fmt: skip
+_SYSTEM = frozenset({
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+    "NO_COLOR", "XDG_DATA_HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONWARNINGS", "PYTHONFAULTHANDLER",
+    "PYTHONUTF8", "PYTHONIOENCODING",
+})  # fmt: skip
+
+
+def kept(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what may stay.
+
+    A setting that we do not know stays as well: reading the settings refuses it by name.
+    """
+    others = {_PREFIX + field.upper() for field in Settings.model_fields} - _OURS
+    return {name: value for name, value in environ.items() if _may_stay(name, others)}
+
+
+def _may_stay(name: str, others: set[str]) -> bool:
+    if name.startswith(_PREFIX):
+        return name not in others
+    return name in _SYSTEM or name.startswith("LC_")

@@ -1,0 +1,209 @@
+"""The page and the log of one run, for people who were given its address.
+
+Owns which files of a run's folder leave the machine and how. The worker writes them, redacted;
+here everything in them is still treated as foreign text. There is no list of runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import jinja2
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+
+from agent import cleaning
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
+_FACTS_BYTES = 256 * 1024
+_TEXT_BYTES = 512 * 1024
+_CHUNK_BYTES = 64 * 1024
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.4rem } th { text-align: left; padding-right: 1rem; vertical-align: top }
+pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; white-space: pre-wrap }
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+#: Nothing on our pages is fetched, run, framed or kept; a link tells nobody where it stood.
+_HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none';"
+        " form-action 'none'; frame-ancestors 'none'; sandbox allow-popups"
+        " allow-top-navigation-by-user-activation"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+def _web_or_nothing(value: str | None) -> str | None:
+    return value if value is not None and re.match(r"https?://", value) else None
+
+
+_Word = Annotated[str, AfterValidator(cleaning.terminal)]
+_Link = Annotated[_Word | None, AfterValidator(_web_or_nothing)]
+
+
+class RunFacts(BaseModel):
+    """What `run.json` says; every fact may be missing."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    repository: _Word | None = None
+    issue_url: _Link = None
+    title: _Word | None = None
+    state: _Word | None = None
+    reason: _Word | None = None
+    sentence: _Word | None = None
+    pull_request_url: _Link = None
+    branch: _Word | None = None
+    started: float | None = None
+    ended: float | None = None
+    seconds: dict[_Word, float] = {}
+
+
+def router(runs: Path) -> APIRouter:
+    """Serve the runs below one folder."""
+    pages = APIRouter()
+
+    @pages.get("/runs/{run_id}")
+    async def run(run_id: str) -> Response:
+        return await run_in_threadpool(_page, runs, run_id)
+
+    @pages.get("/runs/{run_id}/log")
+    async def log(run_id: str) -> Response:
+        return await run_in_threadpool(_log, runs, run_id)
+
+    return pages
+
+
+def _page(runs: Path, run_id: str) -> Response:
+    folder = _folder(runs, run_id)
+    if folder is None:
+        return _absent()
+    try:
+        facts = _facts(_content(folder, "run.json", _FACTS_BYTES))
+        words = _content(folder, "pull_request.md", _TEXT_BYTES)
+        has_log = (log := _opened(folder, "run.log")) is not None
+        if log is not None:
+            os.close(log)
+    finally:
+        os.close(folder)
+    text = None if words is None else cleaning.terminal(words.decode("utf-8", "replace"))
+    page = _template().render(
+        run_id=run_id, facts=facts, text=text, has_log=has_log, style=_STYLE, moment=_moment
+    )
+    return HTMLResponse(page, headers=_HEADERS)
+
+
+def _log(runs: Path, run_id: str) -> Response:
+    folder = _folder(runs, run_id)
+    if folder is None:
+        return _absent()
+    try:
+        log = _opened(folder, "run.log")
+    finally:
+        os.close(folder)
+    if log is None:
+        return _absent()
+    return StreamingResponse(
+        _inert_parts(log), media_type="text/plain; charset=utf-8", headers=_HEADERS
+    )
+
+
+def _absent() -> Response:
+    # The same words whether the run never was, or has no such file.
+    return PlainTextResponse("There is no such run.\n", status_code=404, headers=_HEADERS)
+
+
+def _folder(runs: Path, run_id: str) -> int | None:
+    """Open a run's folder; the descriptor is the caller's to close."""
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    try:
+        return os.open(runs / run_id, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _opened(folder: int, name: str) -> int | None:
+    """Open a regular file of a folder; no link is followed, no pipe waited for."""
+    try:
+        file = os.open(
+            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
+        )
+    except OSError:
+        return None
+    if not os.path.isfile(file):  # noqa: PTH113  of the open file, not of a path
+        os.close(file)
+        return None
+    return file
+
+
+def _content(folder: int, name: str, limit: int) -> bytes | None:
+    file = _opened(folder, name)
+    if file is None:
+        return None
+    with os.fdopen(file, "rb") as opened:
+        return opened.read(limit)
+
+
+def _facts(raw: bytes | None) -> RunFacts:
+    try:
+        return RunFacts.model_validate_json(raw or b"{}")
+    except ValidationError:
+        # Being written, or not ours: the log is still there to be read.
+        return RunFacts()
+
+
+def _inert_parts(log: int) -> Iterator[bytes]:
+    """Yield the log in pieces that end with a line where lines are not endless."""
+    rest = b""
+    with os.fdopen(log, "rb") as file:
+        while part := file.read(_CHUNK_BYTES):
+            lines, newline, rest = (rest + part).rpartition(b"\n")
+            if not newline and len(rest) > _CHUNK_BYTES:
+                lines, rest = rest, b""
+            if lines or newline:
+                yield _inert_bytes(lines + newline)
+    if rest:
+        yield _inert_bytes(rest)
+
+
+def _inert_bytes(raw: bytes) -> bytes:
+    # Line by line: an escape that never ends must not swallow what other steps have written.
+    lines = raw.decode("utf-8", "replace").split("\n")
+    return "\n".join(cleaning.terminal(line) for line in lines).encode()
+
+
+def _moment(seconds: float | None) -> str:
+    try:
+        return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
+
+
+def _template() -> jinja2.Template:
+    return _TEMPLATES.get_template("run.html.j2")
+
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("webhooks"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
