@@ -1,0 +1,365 @@
+"""`mergewright serve`: listener and worker as two processes, watched over.
+
+Owns what each of them is given and how they are started, started again and ended. What they do is
+`webhooks` and `agent.service`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import typer
+from rich.console import Console
+
+import agent
+from agent import settings, telemetry, wiring
+from agent.errors import SandboxMissing, SettingsInvalid
+from agent.ports import RoomOrder
+from agent.settings import Settings
+
+_log = structlog.get_logger()
+
+#: Between the starts of a child that ends again and again.
+_PAUSES = (0.2, 1.0, 5.0, 15.0, 60.0)
+#: A child that lived this long is taken to have started well.
+_WELL_SECONDS = 30.0
+#: The listener ends its requests within ten; the worker ends at once.
+_STOP_SECONDS = 15.0
+_LOOK_SECONDS = 0.2
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
+#: A wrong setting does not mend itself by starting again.
+_EXIT_SETTINGS = 2
+_PREFIX = "MERGEWRIGHT_"
+#: What the listener is given; it never learns the key or the token of the forge.
+_LISTENER = frozenset(
+    _PREFIX + name
+    for name in ("HOME", "LISTEN_HOST", "LISTEN_PORT", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")
+)
+#: What the worker is never given.
+_WEBHOOK = frozenset(_PREFIX + name for name in ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"))
+#: A folder in which our packages are found first, whatever folder we were started in.
+_PACKAGES = Path(next(iter(agent.__path__))).parent
+
+
+def serve() -> None:
+    """Listen for webhooks and carry out what comes in, until stopped.
+
+    Two processes are started and, when one of them ends, started again: the listener, which holds
+    the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
+    Exit code 0: stopped by a signal; 2: settings, with the fix in words.
+    """
+    telemetry.configure(verbose=True)
+    loaded = settings.load()
+    _require_access(loaded)
+    if settings.webhook_secret(loaded) is None:
+        raise SettingsInvalid(
+            "The webhook secret is missing or empty, so anybody could start runs. Set"
+            " MERGEWRIGHT_WEBHOOK_SECRET_FILE to a file with the secret of the webhook's settings"
+            " in GitHub; `openssl rand -hex 32` makes one."
+        )
+    if sys.stderr.isatty():
+        where = f"{loaded.listen_host}:{loaded.listen_port}"
+        Console(stderr=True).print(
+            f"Deliveries go to http://{where}/webhooks/github, http://{where}/readyz tells whether"
+            " all is well, Ctrl-C ends it.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    environ = _absolute(os.environ)
+    children = (
+        _Child("listener", ("-m", "webhooks"), _for_listener(environ)),
+        _Child("worker", ("-m", "agent", "work"), _for_worker(environ)),
+    )
+    raise typer.Exit(_supervise(children))
+
+
+def work() -> None:
+    """Carry out what is in the inbox, until stopped; `serve` starts this.
+
+    Exit code 0: stopped by a signal; 2: settings, with the fix in words.
+    """
+    from agent import service
+
+    telemetry.configure(verbose=True)
+    stop = _stop_on_signals()
+    loaded = settings.load()
+    _require_access(loaded)
+    with _alone(loaded.home):
+        _require_room(loaded)
+        service.work(loaded, stop)
+    # A run under way does not hold the end up: its rooms go with this process, and it begins
+    # anew when the worker is started again.
+    os._exit(0)
+
+
+# --- before anything is started ---------------------------------------------------------------
+
+
+def _require_access(loaded: Settings) -> None:
+    """Hold what opens GitHub against what it takes; nobody is asked yet.
+
+    Raises:
+        SettingsInvalid: Names what is missing or wrong and where to get it.
+    """
+    # Only what works on GitHub needs its client.
+    from agent.adapters.github import credentials
+
+    credentials.of(loaded)
+
+
+def _require_room(loaded: Settings) -> None:
+    """Open a first room: without one every run would end without a result.
+
+    Raises:
+        SandboxMissing: With what this machine or container lacks.
+    """
+    try:
+        wiring.sandbox(loaded).run(RoomOrder(argv=("true",)))
+    except SandboxMissing as problem:
+        raise SandboxMissing(
+            f"{problem.message} `mergewright doctor` tries every limit of a room."
+        ) from problem
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the data folder, for which there is one worker.
+
+    Raises:
+        SettingsInvalid: Another one holds it, or it cannot be used.
+    """
+    lock = home / "worker.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o711)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Name a folder that"
+            " this user may write to."
+        ) from problem
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            named = f" (process {holder})" if holder.isdigit() else ""
+            raise SettingsInvalid(
+                f"Another worker{named} is at work on {home}. Stop it first, or give this one a"
+                " MERGEWRIGHT_HOME of its own."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+# --- what each is given -----------------------------------------------------------------------
+
+
+def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
+    """Make paths mean the same in every folder."""
+    paths = {
+        _PREFIX + name.upper()
+        for name, field in Settings.model_fields.items()
+        if field.annotation in (Path, Path | None)
+    }
+    return {
+        name: str(Path(value).absolute()) if name in paths and value else value
+        for name, value in environ.items()
+    }
+
+
+def _for_listener(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out every setting that is not the listener's; it drops the rest by itself."""
+    ours = {_PREFIX + name.upper() for name in Settings.model_fields}
+    return {name: value for name, value in environ.items() if name not in ours - _LISTENER}
+
+
+def _for_worker(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in _WEBHOOK}
+
+
+# --- the two processes ------------------------------------------------------------------------
+
+
+@dataclass
+class _Child:
+    """One of the processes, through all its starts."""
+
+    name: str
+    args: tuple[str, ...]
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    start_at: float = 0.0
+    failures: int = 0
+    was_well: bool = False
+    """Some start of it went well, so that its settings were right."""
+
+    def watch(self) -> int | None:
+        """Start it when it is time; return its exit code if starting again is no use."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.start_at:
+                self._start(now)
+            return None
+        if not _is_over(self.process.pid):
+            self.was_well = self.was_well or now - self.started > _WELL_SECONDS
+            return None
+        code = self._reap()
+        if code == _EXIT_SETTINGS and not self.was_well:
+            _log.error("cannot be started", process=self.name, exit_code=code)
+            return code
+        if now - self.started > _WELL_SECONDS:
+            self.failures = 0
+        self._again(now, exit_code=code)
+        return None
+
+    def ask_to_end(self) -> None:
+        """Send it the signal to stop."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def end(self, deadline: float) -> None:
+        """Wait for its end, and make sure of it at the deadline."""
+        if self.process is None:
+            return
+        while not _is_over(self.process.pid):
+            if time.monotonic() > deadline:
+                _log.warning("killed", process=self.name, pid=self.process.pid)
+                self.process.kill()
+                break
+            time.sleep(0.02)
+        code = self._reap()
+        _log.info("stopped", process=self.name, exit_code=code)
+
+    def _start(self, now: float) -> None:
+        self.started = now
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.args],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                # In a session of its own, Ctrl-C in a terminal reaches us alone.
+                start_new_session=True,
+                cwd=_PACKAGES,
+                # We have no thread that could hold a lock.
+                preexec_fn=_bound_to(os.getpid()),  # noqa: PLW1509
+            )
+        except OSError as problem:
+            self._again(now, problem=problem.strerror)
+            return
+        _log.info("started", process=self.name, pid=self.process.pid)
+
+    def _again(self, now: float, **facts: object) -> None:
+        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
+        self.failures += 1
+        self.start_at = now + pause
+        _log.error("ended", process=self.name, **facts, again_in_seconds=pause)
+
+    def _reap(self) -> int:
+        assert self.process is not None  # noqa: S101 - asked only of what was started
+        code = self.process.wait()
+        self.process = None
+        return code
+
+
+def _is_over(pid: int) -> bool:
+    """Whether a child has ended; it keeps its number until it is waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _bound_to(parent: int) -> Callable[[], None]:
+    """Make what a child does first: see to it that it ends with us, even if we are killed."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def bind() -> None:
+        prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # we were gone before it was bound
+            os._exit(1)
+
+    return bind
+
+
+def _supervise(children: tuple[_Child, ...]) -> int:
+    """Keep the children running until told to stop; return the exit code."""
+    # What a child that ends leaves running (git, while it fetches) becomes ours to end.
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    stop = _stop_on_signals()
+    code = 0
+    try:
+        while not stop.is_set():
+            for child in children:
+                was_running = child.process is not None
+                if (ended := child.watch()) is not None:
+                    code = ended
+                    stop.set()
+                if was_running and child.process is None:
+                    _end_orphans(children)
+            _reap_orphans(children)
+            stop.wait(_LOOK_SECONDS)
+    finally:
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in children:
+            child.ask_to_end()
+        for child in children:
+            child.end(deadline)
+        _end_orphans(children)
+    return code
+
+
+def _end_orphans(children: tuple[_Child, ...]) -> None:
+    """Kill what children that have ended left behind, and what that leaves behind in turn."""
+    end = time.monotonic() + _STOP_SECONDS
+    while (left := _orphans(children)) and time.monotonic() < end:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _reap_orphans(children)
+        time.sleep(0.01)
+
+
+def _orphans(children: tuple[_Child, ...]) -> list[int]:
+    """Processes whose parent we became when theirs ended."""
+    us, known = str(os.getpid()), _running(children)
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == us and int(folder.name) not in known:
+                found.append(int(folder.name))
+    return found
+
+
+def _reap_orphans(children: tuple[_Child, ...]) -> None:
+    """Take note of orphans that have ended, so that they are not kept as ended for ever."""
+    with suppress(ChildProcessError):
+        while over := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if over.si_pid in _running(children):
+                return  # that is for `watch` to see
+            os.waitpid(over.si_pid, 0)
+
+
+def _running(children: tuple[_Child, ...]) -> set[int]:
+    return {child.process.pid for child in children if child.process is not None}
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in _STOPPING:
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,159 @@
+"""The runs in real SQLite: one active per issue, claimed once, kept over restarts."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from agent.adapters import sql_store
+from agent.adapters.sql_store import SqlStore
+from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.errors import ActiveRun, SettingsInvalid
+
+
+def run(name="a", number=1, repository_id=7):
+    issue = IssueRef(repository="o/r", repository_id=repository_id, number=number, issue_id=number)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="T", body="", labels=(), author="x", actor="y", actor_id=1,
+        approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return Run(
+        run_id=f"20261120-100000-{name}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot, started=1,
+    )  # fmt: skip
+
+
+def outcome(name="a"):
+    return Outcome(
+        run_id=f"20261120-100000-{name}", state=RunState.OPEN, reason=Reason.READY, sentence="S",
+        pull_request_text="long",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = SqlStore(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_a_run_is_found_again_after_a_restart(tmp_path):
+    first = SqlStore(tmp_path)
+    first.add(run(), 10.0)
+    first.close()
+    again = SqlStore(tmp_path)
+    stored = again.find("20261120-100000-a")
+    assert stored.run == run()
+    assert (stored.state, stored.active, stored.queued_at) == (RunState.RECEIVED, True, 10.0)
+    again.close()
+
+
+def test_an_issue_has_one_active_run(store):
+    store.add(run("a"), 1.0)
+    with pytest.raises(ActiveRun, match="20261120-100000-a"):
+        store.add(run("b"), 2.0)
+    store.add(run("c", number=2), 2.0)
+    store.finish("20261120-100000-a", outcome("a"), 3.0)
+    store.add(run("b"), 4.0)
+    assert store.attempts(7, 1) == 2
+    assert store.active(7, 1).run.run_id.endswith("-b")
+
+
+def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
+    store = SqlStore(tmp_path)
+    for number in range(40):
+        store.add(run(f"{number:02}", number=number), float(number))
+    claimed: list[str] = []
+
+    def work(name):
+        own = SqlStore(tmp_path)
+        while (taken := own.claim(name, 1000.0)) is not None:
+            claimed.append(taken.run_id)
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(set(claimed))
+    assert len(claimed) == 40
+    store.close()
+
+
+def test_the_oldest_run_whose_time_has_come_is_taken(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 2.0)
+    assert store.claim("w", 5.0).run_id.endswith("-a")
+    store.postpone("20261120-100000-a", 100.0)
+    assert store.claim("w", 5.0).run_id.endswith("-b")
+    assert store.claim("w", 99.0) is None
+    assert store.claim("w", 100.0).run_id.endswith("-a")
+
+
+def test_what_a_killed_worker_held_waits_again(store):
+    store.add(run(), 1.0)
+    assert store.claim("w", 2.0) is not None
+    assert store.claim("v", 2.0) is None
+    assert store.release() == 1
+    assert store.claim("v", 3.0) is not None
+
+
+def test_the_end_is_kept_without_the_text(store):
+    store.add(run(), 1.0)
+    store.finish("20261120-100000-a", outcome(), 9.0)
+    stored = store.find("20261120-1")
+    assert (stored.active, stored.ended_at, stored.state) == (False, 9.0, RunState.OPEN)
+    assert stored.outcome.reason is Reason.READY
+    assert stored.outcome.pull_request_text is None
+
+
+def test_the_newest_come_first_and_a_part_of_an_id_must_be_of_one(store):
+    store.add(run("a1", number=1), 1.0)
+    store.add(run("a2", number=2), 2.0)
+    assert [one.run.run_id[-2:] for one in store.latest(5)] == ["a2", "a1"]
+    assert store.latest(5, "other/r") == ()
+    assert store.find("20261120-100000-a") is None
+    assert store.find("20261120-100000-%") is None
+
+
+def test_the_migrations_make_the_tables_of_the_models(tmp_path):
+    SqlStore(tmp_path).close()
+    engine = create_engine(f"sqlite:///{tmp_path / sql_store.FILE_NAME}")
+    with engine.connect() as connection:
+        found = compare_metadata(
+            MigrationContext.configure(
+                connection,
+                opts={"include_object": lambda thing, name, kind, *_: name != "deliveries"},
+            ),
+            sql_store.METADATA,
+        )
+    engine.dispose()
+    assert found == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_HOME"):
+        SqlStore(tmp_path / "missing")
+
+
+def test_a_full_write_is_durable(tmp_path):
+    store = SqlStore(tmp_path)
+    store.add(run(), 1.0)
+    with sqlite3.connect(store.path) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert other.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+    other.close()
+    store.close()
+
+
+def test_the_file_is_nobody_elses_business(tmp_path):
+    store = SqlStore(tmp_path)
+    store.add(run(), 1.0)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("mergewright.sqlite*")} == {0o600}
+    store.close()

@@ -1,0 +1,155 @@
+"""Who may start a run, on which issue, and once only."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent import intake
+from agent.domain import IssueRef, Snapshot
+from agent.errors import ActiveRun, ForgeUnavailable
+from agent.intake import Accepted, Ignored
+from agent.ports import LiveIssue
+
+ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
+
+
+def request(**changes):
+    facts = {"label": "mergewright", "actor_is_bot": False, "clone_url": "https://h/o/r.git"}
+    snapshot = Snapshot(
+        issue=ISSUE, url="https://h/o/r/issues/42", title="Add a field", body="nickname",
+        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
+        approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return intake.Request(snapshot=snapshot, **{**facts, **changes})
+
+
+class Gate:
+    """A forge that answers as it was told."""
+
+    def __init__(self, permission="write", label="mergewright", **live):
+        self._permission = permission
+        self._label = label
+        facts = {
+            "issue": ISSUE, "state": "open", "locked": False, "labels": ("bug", "mergewright"),
+            "title": "Add a field", "body": "nickname", "author": "carl",
+            "updated_at": "2026-11-20T10:00:00Z", "url": "u",
+        }  # fmt: skip
+        self._live = LiveIssue(**{**facts, **live}) if live.get("state") != "gone" else None
+        self.asked = []
+        self.explained = []
+
+    def permission(self, issue, login):
+        self.asked.append(login)
+        return self._permission
+
+    def label(self, issue):
+        return self._label
+
+    def live(self, issue):
+        return self._live
+
+    def own_logins(self):
+        return frozenset({"mergewright[bot]"})
+
+    def explain(self, issue, words, *, key):
+        self.explained.append((words, key))
+
+
+class Runs:
+    """A store that remembers what was added."""
+
+    def __init__(self, attempts=0, active=None):
+        self.added = []
+        self._attempts = attempts
+        self._active = active
+
+    def attempts(self, repository_id, number):
+        return self._attempts
+
+    def add(self, run, now):
+        if self._active:
+            raise ActiveRun(self._active)
+        self.added.append(run)
+
+
+def reason(gate, **changes):
+    runs = Runs()
+    settled = intake.accept(request(**changes), gate, runs, now=1_700_000_000.5)
+    assert runs.added == []
+    assert isinstance(settled, Ignored)
+    return settled.reason
+
+
+@pytest.mark.parametrize("permission", ["admin", "maintain", "write"])
+def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(permission):
+    runs = Runs(attempts=2)
+    settled = intake.accept(request(), Gate(permission, title="Edited"), runs, now=1_700_000_000.5)
+    assert isinstance(settled, Accepted)
+    (run,) = runs.added
+    assert settled.run == run
+    assert run.snapshot.title == "Add a field"
+    assert (run.attempt, run.ticket, run.repository) == (3, "#42", "https://h/o/r.git")
+    assert run.run_id.startswith("20231114-221320-")
+
+
+@pytest.mark.parametrize("permission", ["triage", "read", "none"])
+def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
+    gate = Gate(permission)
+    assert reason(gate) == (
+        f"labelled by maria, whose permission is {permission}; write is needed"
+    )
+    assert len(gate.explained) == (permission == "triage")
+
+
+def test_TC3_bots_start_nothing_and_nobody_is_asked():
+    gate = Gate()
+    assert "a bot" in reason(gate, actor_is_bot=True)
+    settled = intake.accept(request(), gate, Runs(), now=1.0, bot_ids=frozenset({5}))
+    assert settled == Ignored(reason="labelled by maria, a bot")
+    assert gate.asked == []
+
+
+def test_GH8_our_own_labels_start_nothing():
+    assert "a label of ours" in reason(Gate(), label="mergewright: working")
+
+
+def test_another_label_starts_nothing():
+    assert reason(Gate(label="robots"), label="mergewright") == (
+        "the label mergewright does not start a run here; robots does"
+    )
+
+
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        ({"state": "gone"}, "not there any more"),
+        ({"state": "closed"}, "closed"),
+        ({"locked": True}, "locked"),
+        ({"labels": ("bug",)}, "taken away"),
+        ({"is_pull_request": True}, "pull request"),
+    ],
+)
+def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
+    assert words in reason(Gate(**live))
+
+
+def test_an_issue_has_one_run_at_a_time():
+    settled = intake.accept(request(), Gate(), Runs(active="other"), now=1.0)
+    assert isinstance(settled, Ignored)
+    assert "other" in settled.reason
+
+
+def test_a_forge_that_is_away_decides_nothing():
+    gate = Gate()
+    gate.permission = lambda issue, login: (_ for _ in ()).throw(ForgeUnavailable("away"))
+    runs = Runs()
+    with pytest.raises(ForgeUnavailable):
+        intake.accept(request(), gate, runs, now=1.0)
+    assert runs.added == []
+
+
+def test_names_of_runs_sort_by_age_and_cannot_be_guessed():
+    early, late = intake.new_run_id(1_700_000_000), intake.new_run_id(1_700_000_001)
+    assert early < late
+    assert len({intake.new_run_id(1) for _ in range(100)}) == 100
+    assert len(early.rsplit("-", 1)[1]) == 16
