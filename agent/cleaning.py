@@ -1,14 +1,21 @@
 """Clean text on its way in and out. Pure.
 
 In: what a reader of the issue does not see must not reach anybody. Out: nothing in our texts
-may act on its own (mentions, closing keywords, markup, terminal escapes) or break out of its
-fence.
+may act on its own (mentions, closing keywords, links, pictures, markup, terminal escapes) or
+break out of its fence. Secrets are the matter of `redaction`.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 #: GitHub refuses bodies above 65,536 characters; below that a cut can still be said.
 TEXT_LIMIT = 65_000
@@ -21,12 +28,19 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_MENTION = re.compile(r"(?<![\w`/])@(?=[A-Za-z0-9])")
-_REFERENCE = re.compile(r"(?<![\w&])(#|GH-)(?=\d)|(?<=\w)#(?=\d)")
-_ADDRESS = re.compile(r"\b(https?)(://)", re.IGNORECASE)
+#: Turn a line around, or are read by programs alone.
+_DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_BREAK = "\N{ZERO WIDTH SPACE}"
+_MENTION = re.compile(r"(?<!\w)@(?=[A-Za-z0-9])")
+_REFERENCE = re.compile(r"#(?=\d)|(?<!\w)GH-(?=\d)", re.IGNORECASE)
+#: GitHub makes links of these by itself.
+_ADDRESS = re.compile(r"(?<=\w)://|(?<!\w)www\.(?=\w)", re.IGNORECASE)
 _CLOSING = re.compile(
-    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(?=[\w./-]*#\d|https?://)", re.IGNORECASE
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?[ \t]+)(?=[\w./-]{0,140}#\d|https?://)",
+    re.IGNORECASE,
 )
+#: At the beginning of a line these make a heading, a list, a rule or an underline.
+_LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 def incoming(text: str) -> tuple[str, tuple[str, ...]]:
@@ -66,7 +80,10 @@ def terminal(text: str) -> str:
     """Take terminal escapes and control characters out of a tool's output."""
     # A carriage return overwrites its line on a terminal; what stays is what was printed last.
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPE.sub("", text).split("\n"))
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
+    return _DECEIVING.sub(
+        "\N{REPLACEMENT CHARACTER}",
+        _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines)),
+    )
 
 
 def inert(text: str) -> str:
@@ -74,28 +91,127 @@ def inert(text: str) -> str:
 
     For commit messages, which are no Markdown; `words` makes the same safe in Markdown.
     """
-    flat = " ".join(terminal(text).split())
-    flat = _MENTION.sub("@\N{ZERO WIDTH SPACE}", flat)
-    flat = _CLOSING.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}{found[2]}", flat)
-    flat = _ADDRESS.sub("\\1\N{ZERO WIDTH SPACE}\\2", flat)
-    return _REFERENCE.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", flat)
+    return _powerless(" ".join(terminal(text).split()))
+
+
+def _powerless(text: str) -> str:
+    text = _MENTION.sub(f"@{_BREAK}", text)
+    text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
+    text = _ADDRESS.sub(lambda found: f"{found[0][:-2]}{_BREAK}{found[0][-2:]}", text)
+    return _REFERENCE.sub(lambda found: f"{found[0]}{_BREAK}", text)
 
 
 def words(text: str) -> str:
     """Make foreign words safe inside our Markdown: inert, and on one line."""
     flat = inert(text)
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|!~])", r"\\\1", flat)
+    flat = re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", flat)
+    return _LINE_START.sub(lambda found: _escaped_start(found[0]), flat)
+
+
+def _escaped_start(found: str) -> str:
+    return f"{found}\\" if found.isdigit() else f"\\{found}"
+
+
+def spoken(text: str) -> str:
+    """Give a sentence in which names stand in backticks: those as code, the rest as `words`.
+
+    Not for the cells of a table.
+    """
+    parts = re.split(r"`([^`\n]+)`", " ".join(terminal(text).split()))
+    if len(parts) == 1:
+        return words(text)
+    told = [code(part) if number % 2 else _joined(part) for number, part in enumerate(parts)]
+    return "".join(told)
+
+
+def _joined(part: str) -> str:
+    """`words` of a part of a sentence, with the spaces around it."""
+    before = part[: len(part) - len(part.lstrip())]
+    after = part[len(part.rstrip()) :] if part.strip() else ""
+    return f"{before}{words(part)}{after}"
+
+
+def markdown(text: str) -> str:
+    """Make foreign Markdown inert and keep its form: headings, lists, tables, plain links.
+
+    Comments, pictures, HTML tags, link titles and link definitions are dropped.
+    """
+    shown = terminal(_COMMENT.sub("", text))
+    code_lines = {line for block in _code_blocks(shown) for line in range(*(block.map or (0, 0)))}
+    kept = [
+        line if number in code_lines else _plain(line)
+        for number, line in enumerate(shown.split("\n"))
+        if number in code_lines or not _DEFINITION.match(line)
+    ]
+    return _fence_closed("\n".join(kept))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # Blocks are all that is asked for.
+    return MarkdownIt("commonmark").disable("inline")
+
+
+def _code_blocks(text: str) -> Iterator[Token]:
+    # Where code begins and ends in lists and quotes is for a parser to say.
+    for token in _parser().parse(text):
+        if token.type in ("fence", "code_block"):
+            yield token
+
+
+def _fence_closed(text: str) -> str:
+    """Close a fence that would swallow what is put behind the text."""
+    for block in _code_blocks(text):
+        if block.type == "fence" and block.level == 0 and block.map:
+            last = text.split("\n")[block.map[1] - 1].strip()
+            if block.map[1] - block.map[0] < 2 or set(last) != {block.markup[0]}:
+                return f"{text.rstrip()}\n{block.markup}\n"
+    return text
+
+
+def _plain(line: str) -> str:
+    line = _PICTURE.sub(r"\1", line)
+    line = _TAG.sub("", line)
+    line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
+    parts, at = [], 0
+    for link in _LINK.finditer(line):
+        words_of_it, address = _powerless(link["words"]), link["address"] or ""
+        keeps = _TARGET.match(address) and not _CONVERSATION.search(address)
+        parts += [
+            _powerless(line[at : link.start()]),
+            f"[{words_of_it}]({address})" if keeps else words_of_it,
+        ]
+        at = link.end()
+    return "".join((*parts, _powerless(line[at:])))
+
+
+_DEFINITION = re.compile(r" {0,3}\[[^\]]{1,300}\]:")
+_PICTURE = re.compile(r"!\[([^\]]{0,300})\](?:\([^)]{0,2000}\)|\[[^\]]{0,300}\])?")
+_TAG = re.compile(r"</?[A-Za-z](?![\w+.-]{0,20}:)[^<>]{0,2000}>")
+_LINK = re.compile(
+    r"\[(?P<words>[^\]]{1,300})\](?:\([ \t]{0,9}<?(?P<address>[^\s()<>]{0,1000})>?[^)]{0,500}\)"
+    r"|\[[^\]]{0,300}\])"
+)
+#: A page or a place in the repository.
+_TARGET = re.compile(r"https?://|[\w./#-]+$", re.IGNORECASE)
+#: A link there shows up in that conversation.
+_CONVERSATION = re.compile(r"/(?:issues|pull|pulls|discussions|commit)/", re.IGNORECASE)
 
 
 def code(text: str) -> str:
     """Give foreign words as inline code that they cannot leave."""
     flat = " ".join(terminal(text).split()) or " "
-    ticks = "`" * (_longest_run(flat) + 1)
-    # In a table cell a pipe ends the cell even inside code.
-    flat = flat.replace("|", "\\|")
+    mark = "`" * (_longest_run(flat) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{ticks}{pad}{flat}{pad}{ticks}"
+    return f"{mark}{pad}{flat}{pad}{mark}"
+
+
+def cell(text: str) -> str:
+    """Give foreign words as inline code for a table, where a pipe ends the cell even in code."""
+    return code(text).replace("|", "\\|")
 
 
 def fenced(text: str, language: str = "") -> str:
@@ -118,6 +234,45 @@ def cut(text: str, limit: int, *, where: str) -> str:
     room = max(0, limit - len(notice))
     head = room // 2
     return text[:head] + notice + text[len(text) - (room - head) :]
+
+
+def cut_markdown(text: str, limit: int, *, where: str) -> str:
+    """Keep the head of a Markdown text of ours that is too long, close it, and say so."""
+    if len(text) <= limit:
+        return text
+    notice = f"\n\n**Cut here: the text had {len(text):,} characters; the whole log: {where}**\n"
+    # What is closed behind the cut needs a little room as well.
+    room = max(0, limit - len(notice) - 200)
+    head = text[:room]
+    whole_lines = head[: head.rfind("\n") + 1] or head
+    return (closed(whole_lines).rstrip("\n") + notice)[:limit]
+
+
+def closed(text: str) -> str:
+    """Close what a cut left open in Markdown of ours: a fence, then the folds around it."""
+    fence, folds = "", 0
+    for line in text.split("\n"):
+        if own := ticks(line, fence):
+            fence = "" if fence else own
+        elif not fence:
+            folds += line.count("<details>") - line.count("</details>")
+    ends = ([fence] if fence else []) + ["\n</details>"] * max(0, folds)
+    return "\n".join((text.rstrip("\n"), *ends)) + "\n" if ends else text
+
+
+def ticks(line: str, fence: str) -> str:
+    """Return the backticks of a line that opens a fence, or closes the one that is open.
+
+    Args:
+        fence: The backticks of the one that is open; empty: none is.
+    """
+    found = _FENCE.match(line)
+    if found is None or (fence and (len(found["ticks"]) < len(fence) or found["info"].strip())):
+        return ""
+    return found["ticks"]
+
+
+_FENCE = re.compile(r" {0,3}(?P<ticks>`{3,})(?P<info>[^`]*)$")
 
 
 def _longest_run(text: str) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.domain import Run
 from agent.ports import Forge, PackageIndex, Sandbox
+from agent.redaction import Redactor
 from agent.settings import Settings
 
 
@@ -21,10 +22,18 @@ class Services:
     index: PackageIndex
     say: Callable[[str], None]
     """Tells whoever watches one line of progress within the present step."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """Takes secrets out of every text that leaves."""
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
         return self.settings.home / "runs" / run.run_id
+
+    def log_place(self, run: Run) -> str:
+        """Where people find the full log: an address if there is one, else the file."""
+        if self.settings.public_url and run.snapshot:
+            return f"{self.settings.public_url}/runs/{run.run_id}/log"
+        return str(self.run_folder(run) / "run.log")
 
     def base_folder(self, run: Run) -> Path:
         """Work tree of the base commit: a cache, gone after the run, never written to."""

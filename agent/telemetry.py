@@ -1,12 +1,13 @@
 """What a run leaves behind while it happens: a log for people and structured events.
 
-`RunLog` is the run's full log, a text file that only grows; `configure` sets up structlog, whose
-events carry the run id.
+`RunLog` is the run's full log, a text file that only grows and holds no secret, since it is served
+as it is; `configure` sets up structlog, whose events carry the run id.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import singledispatch
@@ -16,6 +17,7 @@ import structlog
 
 from agent import cleaning
 from agent.domain import Change, CheckReport, CheckResult, Comparison, Environment, Finding, Record
+from agent.redaction import Redactor
 
 
 def configure(*, verbose: bool) -> None:
@@ -40,8 +42,14 @@ class RunLog:
     which must be whole, does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, redact: Callable[[str], str] | None = None) -> None:
+        """Take the place of the log.
+
+        Args:
+            redact: Takes secrets out of what is written; default: whatever looks like one.
+        """
         self.path = path
+        self._redact = redact or Redactor()
 
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
@@ -58,7 +66,7 @@ class RunLog:
             suppress(OSError),
             self.path.open("a", encoding="utf-8", errors="backslashreplace") as file,
         ):
-            file.write(text)
+            file.write(self._redact(text))
 
 
 @singledispatch

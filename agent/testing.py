@@ -6,25 +6,105 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from agent.domain import Outcome, Run, Ticket
-from agent.ports import Measure, RoomOrder, RoomResult
+from agent.domain import Change, Outcome, PullRequest, Run, Ticket
+from agent.ports import (
+    BranchRules,
+    Measure,
+    Proposal,
+    Remote,
+    RoomOrder,
+    RoomResult,
+    StageMark,
+)
 
 T = TypeVar("T")
 
 
 class FakeForge:
-    """Holds one ticket; keeps what was delivered."""
+    """Holds one ticket; keeps what was told and delivered.
 
-    def __init__(self, ticket: Ticket) -> None:
+    Without a remote it is a forge on this machine. With one it answers as a forge does: the same
+    branch keeps its pull request, and every call stands in `calls`, in order.
+    """
+
+    def __init__(
+        self,
+        ticket: Ticket,
+        *,
+        remote: Remote | None = None,
+        rules: BranchRules | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Take what is answered.
+
+        Args:
+            rules: For every branch.
+            notes: What could not be had of a pull request.
+        """
         self._ticket = ticket
+        self._remote = remote
+        self._rules = rules or BranchRules()
+        self._notes = notes
+        self.calls: list[str] = []
+        self.begun: list[Run] = []
+        self.marks: list[tuple[StageMark, ...]] = []
+        self.commits: list[tuple[str, str, Change]] = []
+        """Branch, message and change of every commit made through the forge."""
+        self.proposals: list[Proposal] = []
         self.delivered: list[Outcome] = []
 
     def ticket(self, run: Run) -> Ticket:
         """Return the one ticket."""
+        self.calls.append("ticket")
         return self._ticket
+
+    def begin(self, run: Run) -> None:
+        """Keep the run."""
+        self.calls.append("begin")
+        self.begun.append(run)
+
+    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+        """Keep the marks."""
+        self.marks.append(marks)
+
+    def remote(self, run: Run) -> Remote | None:
+        """Return the remote, if there is one."""
+        self.calls.append("remote")
+        return self._remote
+
+    def credential(self, run: Run, *, write: bool) -> str:
+        """Return a token that opens nothing."""
+        self.calls.append("credential")
+        return "ghs_" + ("w" if write else "r") * 36
+
+    def rules(self, run: Run, branch: str) -> BranchRules:
+        """Return the one set of rules."""
+        self.calls.append("rules")
+        return self._rules
+
+    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Keep what would be committed; the same content gets the same id."""
+        self.calls.append("commit")
+        self.commits.append((branch, message, change))
+        return change.digest[:40]
+
+    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+        """Number pull requests by their branches."""
+        self.calls.append("propose")
+        self.proposals.append(proposal)
+        branches = list(dict.fromkeys(one.branch for one in self.proposals))
+        number = 100 + branches.index(proposal.branch)
+        name = self._remote.name if self._remote else "local"
+        return PullRequest(
+            number=number,
+            url=f"https://forge.example/{name}/pull/{number}",
+            draft=proposal.draft and not self._notes,
+            notes=self._notes,
+        )
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Keep the outcome."""
+        self.calls.append("deliver")
         self.delivered.append(outcome)
         return outcome
 

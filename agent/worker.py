@@ -254,6 +254,7 @@ def _with_text(run: Run, outcome: Outcome, step: DirectStep, svc: Services, log:
     """Give a run that stopped its text."""
     if outcome.pull_request_text is not None:
         return outcome
+    outcome = svc.redactor.inside(outcome)
     words = text.stopped(outcome, step.ticket, svc.log_place(run), run=run, redactor=svc.redactor)
     outcome = outcome.model_copy(update={"pull_request_text": words, "log": str(log.path)})
     try:

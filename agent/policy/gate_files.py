@@ -13,18 +13,14 @@ from collections.abc import Iterator
 
 from agent.domain import Change, ChangedFile, Finding
 from agent.policy import findings
-from repo_config import toml_text
+from repo_config import rule_files, toml_text
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
 RULE = "gate-files"
 
+#: Besides what the checks here are run with: what else installs, checks, reviews or hides.
 _BY_NAME = {
-    "conftest.py": "it is loaded into every test run below it",
-    "sitecustomize.py": "Python runs it before anything else",
-    "usercustomize.py": "Python runs it before anything else",
-    "manage.py": "it starts the checks",
-    "runtests.py": "it starts the tests",
     "noxfile.py": "it configures the tests",
     "setup.py": "it is run to install the project",
     ".gitattributes": "it decides how files are checked out and shown in a diff",
@@ -36,35 +32,15 @@ _BY_NAME = {
     "jenkinsfile": "it is CI",
     ".pre-commit-config.yaml": "it configures checks",
 } | dict.fromkeys(
-    (
-        "pytest.ini",
-        ".pytest.ini",
-        "pytest.toml",
-        ".pytest.toml",
-        "tox.ini",
-        "tox.toml",
-        "setup.cfg",
-        ".coveragerc",
-        "mypy.ini",
-        ".mypy.ini",
-        "pyrightconfig.json",
-        "ruff.toml",
-        ".ruff.toml",
-        ".flake8",
-        ".pylintrc",
-        "pylintrc",
-        ".isort.cfg",
-    ),
+    ("setup.cfg", "pyrightconfig.json", ".pylintrc", "pylintrc", ".isort.cfg"),
     "it configures the checks",
 )
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|uv\.lock|poetry\.lock|pdm\.lock"
     r"|pylock.*\.toml|pipfile(?:\.lock)?|environment\.ya?ml|\.python-version"
 )
-_TOOLS = frozenset({"pytest", "_pytest", "mypy", "flake8", "black", "ruff", "unittest", "django"})
 _INSTALLS = "it decides what is installed for the checks"
 _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
-_SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 
 def check(
@@ -74,12 +50,11 @@ def check(
     tree: Tree,
 ) -> Iterator[Finding]:
     """Yield a `review` finding for every changed file that decides about the checks."""
-    settings = _settings_files(project)
     for file in change.files:
         if file.path.lower() == "pyproject.toml" or file.path.lower().endswith("/pyproject.toml"):
             reasons = list(_tables(file))
         else:
-            reason = _reason(file.path, project, settings)
+            reason = _reason(file.path, project)
             reasons = [reason] if reason else []
         for reason in reasons:
             yield findings.review(
@@ -90,33 +65,14 @@ def check(
             )
 
 
-def _reason(path: str, project: Project, settings: frozenset[str]) -> str | None:
+def _reason(path: str, project: Project) -> str | None:
     lowered = path.lower()
     name = posixpath.basename(lowered)
-    looks_like_settings = _SETTINGS.fullmatch(name) or "/settings/" in f"/{lowered}"
-    top = lowered.partition("/")[0].removesuffix(".py")
-    cases = (
-        (top in _TOOLS, "a module of this name can be taken for the tool that checks"),
-        (path == project.test_script, "it starts the tests"),
-        (path in settings, "it is a settings module that the checks run with"),
-        (_DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}", _INSTALLS),
-        (name.endswith(".pth"), "Python runs it before anything else"),
-        (lowered.startswith(_CI_FOLDERS), "it belongs to CI"),
-        (project.django and looks_like_settings, "it looks like a settings module"),
-    )
-    return _BY_NAME.get(name) or next((reason for holds, reason in cases if holds), None)
-
-
-def _settings_files(project: Project) -> frozenset[str]:
-    """Return where the settings module may be, and the packages around it."""
-    if project.django is None or project.django.settings_module is None:
-        return frozenset()
-    found = set()
-    for folder in {"", "src", *project.django.python_path}:
-        inner = project.django.settings_module.replace(".", "/")
-        stem = posixpath.join(folder, inner) if folder else inner
-        found |= {f"{stem}.py", f"{stem}/__init__.py"}
-    return frozenset(found)
+    if _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
+        return _INSTALLS
+    if name not in _BY_NAME and lowered.startswith(_CI_FOLDERS):
+        return "it belongs to CI"
+    return _BY_NAME.get(name) or rule_files.reason(path, project)
 
 
 def _tables(file: ChangedFile) -> Iterator[str]:

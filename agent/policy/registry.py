@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from agent.domain import Change, Finding
-from agent.policy import gate_files, http_client, paths, python_syntax, size
+from agent.policy import gate_files, http_client, paths, python_syntax, secrets, size
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -24,4 +24,4 @@ class Rule(Protocol):
         ...
 
 
-RULES: tuple[Rule, ...] = (paths, size, gate_files, python_syntax, http_client)
+RULES: tuple[Rule, ...] = (paths, size, secrets, gate_files, python_syntax, http_client)

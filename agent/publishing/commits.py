@@ -20,7 +20,14 @@ _SUBJECT_LIMIT = 72
 _SLUG_LIMIT = 40
 
 
-def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticket_id: str) -> str:
+def message(
+    title: str,
+    steps: tuple[str, ...],
+    subjects: tuple[str, ...],
+    ticket_id: str,
+    *,
+    signed_off_by: str | None = None,
+) -> str:
     """Write the commit message in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
@@ -29,6 +36,7 @@ def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticke
     Args:
         title: Imperative and capitalised, without a prefix.
         subjects: Of the latest commits.
+        signed_off_by: `Name <address>` for the line that ends the message.
     """
     own = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
@@ -49,13 +57,26 @@ def message(title: str, steps: tuple[str, ...], subjects: tuple[str, ...], ticke
         subject += "."
     if len(subject) > _SUBJECT_LIMIT:
         subject = subject[: _SUBJECT_LIMIT - 1].rstrip() + "…"
-    body = "\n".join(f"- {cleaning.inert(step)}" for step in steps)
-    return f"{subject}\n\n{body}\n" if body else f"{subject}\n"
+    parts = [subject, "\n".join(f"- {cleaning.inert(step)}" for step in steps)]
+    if signed_off_by:
+        parts.append(f"Signed-off-by: {signed_off_by}")
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def branch(prefix: str, ticket_id: str, title: str) -> str:
-    """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only."""
-    return f"{prefix}{slug(f'{ticket_id} {title}')}"
+def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
+    """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
+
+    Args:
+        run_id: Where several runs may share a repository, a part of it ends the name, so that
+            a run finds its own branch again.
+    """
+    mark = f"-{run_id.rsplit('-', 1)[-1][:6]}" if run_id else ""
+    return f"{prefix}{slug(f'{ticket_id} {title}')}{mark}"
+
+
+def held_already(branch: str) -> str:
+    """Say that nothing new was made, because the branch is there with the same content."""
+    return f"The branch {branch} holds this very change already; no second one was made."
 
 
 def slug(text: str) -> str:

@@ -1,8 +1,15 @@
-"""Render the text that goes with a result: facts first, from records only."""
+"""Render the text that goes with a result: facts first, from records only.
+
+Owns what stands in a text, and in which order. What is foreign in it is made inert by `cleaning`,
+secrets are taken out by `redaction`; how a repository's own template is filled is left to
+`template`.
+"""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import cache
 
 import jinja2
 
@@ -15,13 +22,25 @@ from agent.domain import (
     Prepared,
     Record,
     ReviewNotes,
+    Run,
     Status,
     Ticket,
     Verdict,
 )
+from agent.publishing import changelog, spoken, template
+from agent.publishing.template import Claims, Part
+from agent.redaction import Redactor
 
-_LOG_LIMIT = 20_000
+#: GitHub refuses longer titles.
+_TITLE_LIMIT = 256
+#: A comment gets the stages of the run around it.
+_COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
+#: How much of log and diff is shown, if all the rest leaves the room.
+_ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
+_EXCERPT = 4_000
 _LISTED = 10
+#: Steps that are shown as what the ticket was understood to ask for.
+_UNDERSTOOD = 4
 
 
 class Evidence(Record):
@@ -44,52 +63,213 @@ class Evidence(Record):
     branch: str | None
     commit: str | None
     log_path: str
+    """Where people find the log: an address, or a file."""
+    template: str | None = None
+    """The repository's own template for pull requests."""
 
 
-def pull_request(evidence: Evidence) -> str:
+def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
-    return _render("pull_request.md.j2", evidence)
+    run = evidence.prepared.run
+    if run.snapshot is None:
+        head = f"# {cleaning.words(evidence.title)}\n\n"
+    else:
+        head = f"<!-- mergewright:run={run.run_id} -->\n\n"
+        if len(cleaning.inert(evidence.title)) > _TITLE_LIMIT:
+            head += f"Whole title: {cleaning.words(evidence.title)}\n\n"
+
+    def whole(log_limit: int, diff_limit: int) -> str:
+        parts = _parts(evidence, log_limit, diff_limit)
+        if evidence.template is None or evidence.branch is None:
+            return head + template.joined(parts)
+        return head + template.fill(evidence.template, parts, _claims(evidence))
+
+    return _fitted(whole, cleaning.TEXT_LIMIT, evidence.log_path, run, redactor)
 
 
-def withheld(evidence: Evidence) -> str:
+def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the text of a run whose change did not pass: failing check, tests, log."""
-    return _render("withheld.md.j2", evidence)
+
+    def whole(log_limit: int, diff_limit: int) -> str:
+        found = _environment().get_template("withheld.md.j2")
+        return _tidy(found.render(_facts(evidence, log_limit, diff_limit)))
+
+    return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, evidence.prepared.run, redactor)
 
 
-def stopped(outcome: Outcome, ticket: Ticket | None, log_path: str) -> str:
-    """Render the text of a run that ended before a change could be judged."""
-    template = _environment().get_template("stopped.md.j2")
-    text = template.render(outcome=outcome, ticket=ticket, log_path=log_path)
-    return cleaning.cut(text, cleaning.TEXT_LIMIT, where=log_path)
+def stopped(
+    outcome: Outcome,
+    ticket: Ticket | None,
+    log_path: str,
+    *,
+    run: Run | None = None,
+    redactor: Redactor | None = None,
+) -> str:
+    """Render the text of a run that ended before a change could be judged.
 
+    Args:
+        run: Whose end it is: a run of an issue gets a comment, any other a page of text.
+    """
+    on_forge = run is not None and run.snapshot is not None
 
-def _render(name: str, evidence: Evidence) -> str:
-    # The log is what gives way when the text grows too long; facts are never cut for it.
-    log = telemetry.tell(evidence.after)
-    for limit in (_LOG_LIMIT, _LOG_LIMIT // 4, 0):
-        text = (
-            _environment()
-            .get_template(name)
-            .render(
-                evidence=evidence,
-                config=evidence.prepared.contract.config,
-                project=evidence.prepared.contract.project,
-                environment=evidence.prepared.environment,
-                log=cleaning.cut(log, limit, where=evidence.log_path),
-                listed=_LISTED,
-                total_seconds=sum(result.seconds for result in evidence.after.results),
-                commands=[
-                    shlex.join(result.command)
-                    for result in evidence.after.results
-                    if result.command
-                ],
+    def whole(log_limit: int, diff_limit: int) -> str:
+        found = _environment().get_template("stopped.md.j2")
+        return _tidy(
+            found.render(
+                outcome=outcome,
+                ticket=ticket,
+                on_forge=on_forge,
+                headline=spoken.headline(outcome),
+                told=spoken.told(outcome),
+                next_step=spoken.next_step(outcome),
+                log_place=_log_place(log_path, run),
             )
         )
-        if len(text) <= cleaning.TEXT_LIMIT:
+
+    return _fitted(whole, _COMMENT_LIMIT, log_path, run, redactor)
+
+
+def checks_summary(
+    comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
+) -> str:
+    """Render what a check run shows: the sentence, the table, then the new failures."""
+
+    def whole(log_limit: int, diff_limit: int) -> str:
+        found = _environment().get_template("check_summary.md.j2")
+        return _tidy(found.render(comparisons=comparisons, verdict=verdict, listed=_LISTED))
+
+    return _fitted(whole, cleaning.TEXT_LIMIT, "see the pull request", None, redactor)
+
+
+def headline(title: str, redactor: Redactor | None = None) -> str:
+    """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
+    flat = cleaning.inert((redactor or Redactor())(title))
+    return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, ...]:
+    macros = (
+        _environment()
+        .get_template("parts.md.j2")
+        .make_module(_facts(evidence, log_limit, diff_limit))
+    )
+
+    def part(heading: str, macro: str, *args: object, kind: template.Kind | None = None) -> Part:
+        return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)(*args)).strip())
+
+    snapshot = evidence.prepared.run.snapshot
+    parts = [
+        part("", "summary", kind="summary"),
+        part("", "why", kind="why"),
+        part("Checks", "checks", evidence.comparisons, kind="tests"),
+        part("Contract", "contract"),
+        part("Findings", "findings"),
+        part("Cost", "cost"),
+        part("Reproduce", "reproduce"),
+    ]
+    if snapshot is not None:
+        closes = f"Closes #{snapshot.issue.number}"
+        parts.insert(0, Part(kind="issue", heading="", text=closes))
+    if snapshot is None or evidence.branch is None:
+        # On a forge the reader has it one click away.
+        parts.append(part("", "diff", "Diff"))
+    return (*parts, part("", "log"))
+
+
+def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, object]:
+    prepared, where = evidence.prepared, evidence.log_path
+    config = prepared.contract.config
+    return {
+        "evidence": evidence,
+        "issue": prepared.run.snapshot,
+        "heading": "##" if prepared.run.snapshot is None else "####",
+        "config": config,
+        "project": prepared.contract.project,
+        "environment": prepared.environment,
+        "diff_text": cleaning.cut(evidence.diff, diff_limit, where="the branch or the log"),
+        "log_text": cleaning.cut(telemetry.tell(evidence.after), log_limit, where=where),
+        "log_place": _log_place(where, prepared.run),
+        "listed": _LISTED,
+        "understood": _UNDERSTOOD,
+        "total_seconds": sum(result.seconds for result in evidence.after.results),
+        "variables": [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()],
+        "commands": [
+            shlex.join(result.command) for result in evidence.after.results if result.command
+        ],
+    }
+
+
+def _claims(evidence: Evidence) -> Claims:
+    """What a box of a checklist may be ticked for."""
+    tests = [check for check in evidence.comparisons if check.counts_tests]
+
+    def clean(*tools: str) -> bool:
+        own = [check for check in evidence.comparisons if check.name.startswith(tools)]
+        return bool(own) and all(
+            check.head is Status.PASSED and not check.head_count for check in own
+        )
+
+    return Claims(
+        tests_added=any(check.added for check in tests),
+        tests_pass=bool(tests)
+        and all(
+            check.head is Status.PASSED and check.head_count and not check.head_failures
+            for check in tests
+        ),
+        lint=clean("ruff", "flake8", "black"),
+        types=clean("mypy"),
+        changelog=any(note.startswith(changelog.NOTE) for note in evidence.notes),
+    )
+
+
+def _log_place(path: str, run: Run | None) -> str:
+    """Where the log is, as Markdown; a path on the service's machine is nobody else's business."""
+    if path.startswith(("http://", "https://")):
+        return f"<{path}>"
+    if run is not None and run.snapshot is not None:
+        return f"{cleaning.code(f'mergewright runs log {run.run_id}')} on the service's machine"
+    return cleaning.code(path)
+
+
+# --- rendering ------------------------------------------------------------------------------------
+
+
+def _fitted(
+    whole: Callable[[int, int], str],
+    limit: int,
+    log_path: str,
+    run: Run | None,
+    redactor: Redactor | None,
+) -> str:
+    """Render with as much of log and diff as there is room for, without secrets."""
+    redactor = redactor or Redactor()
+    place = _log_place(log_path, run)
+    for log_limit, diff_limit in _ROOM:
+        text, count = redactor.redact(whole(log_limit, diff_limit))
+        if count:
+            values = "value that looks" if count == 1 else "values that look"
+            text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
+        if len(text) <= limit:
             return text
-    return cleaning.cut(text, cleaning.TEXT_LIMIT, where=evidence.log_path)
+    return cleaning.cut_markdown(text, limit, where=place)
 
 
+def _tidy(text: str) -> str:
+    """Leave one blank line where a template left several; code keeps its own."""
+    kept: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        if own := cleaning.ticks(line, fence):
+            fence = "" if fence else own
+        if fence or line.strip() or (kept and kept[-1].strip()):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
@@ -101,12 +281,22 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        words=cleaning.words, code=cleaning.code, fenced=cleaning.fenced, cell=_cell
+        words=cleaning.words,
+        spoken=cleaning.spoken,
+        code=cleaning.code,
+        fenced=cleaning.fenced,
+        excerpt=_excerpt,
+        cell=cleaning.cell,
+        side=_side,
     )
     return environment
 
 
-def _cell(comparison: Comparison, side: str) -> str:
+def _excerpt(text: str) -> str:
+    return cleaning.cut(text, _EXCERPT, where="the log")
+
+
+def _side(comparison: Comparison, side: str) -> str:
     """One table cell: how a check ended on one side, with its counts."""
     status = comparison.base if side == "base" else comparison.head
     count = comparison.base_count if side == "base" else comparison.head_count

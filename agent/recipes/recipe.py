@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.domain import Record, Ticket
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
+
+Kind = Literal["feature", "misc"]
+"""What a change is to the users of a project; `misc` is nothing that they see."""
 
 
 class Edits(Record):
@@ -37,6 +40,8 @@ class Recipe(Protocol):
 
     name: str
     """Short, with dashes: `add-django-field`."""
+    kind: Kind
+    """For the changelog."""
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket has this shape, from its text alone."""

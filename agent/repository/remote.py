@@ -126,6 +126,22 @@ def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     return heads.get(reference)
 
 
+def bring(hold: Hold, url: str, token: str, branch: str) -> None:
+    """Fetch the commits of a branch to look at them; the mirror keeps them till the next look.
+
+    Raises:
+        RepositoryUnfit: The branch is not there, or git refuses an object as dangerous.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    with reached(hold, url, token) as there, _told_apart(branch):
+        mirror.fetch(
+            there.by(hold.place),
+            there.address,
+            f"+refs/heads/{branch}:refs/mergewright/looked-at",
+        )
+
+
 def push(
     hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> None:

@@ -23,9 +23,11 @@ def prepare(run: Run, svc: Services) -> Checkout:
             max_bytes=max_bytes,
         )
     else:
+        token = svc.forge.credential(run, write=False)
+        svc.redactor.learn(token)
         base = worktree.prepare_remote(
             remote.url,
-            svc.forge.credential(run, write=False),
+            token,
             run.base or remote.default_branch,
             mirrors,
             max_files=settings.max_files_in_tree,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import fnmatch
 
 from agent import cleaning, worktree
-from agent.domain import Change, Plan, Prepared
+from agent.domain import Change, ChangedFile, Plan, Prepared, Severity
 from agent.editing.tree import WorkTree
 from agent.environments import rooms
 from agent.errors import EditFailed
+from agent.policy import paths, size
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
+from agent.publishing import changelog
 from agent.recipes import registry
 from agent.recipes.recipe import ProducingCommand, Recipe
 from agent.services import Services
@@ -35,10 +37,36 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     notes = edits.notes
     if command := recipe.produce(plan.parameters, prepared.contract.project):
         notes += _produce(command, recipe, plan, tree, prepared, svc)
-    files = tree.changes()
-    if not files:
+    if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
-    return Change(base_commit=prepared.checkout.commit, files=files, notes=notes)
+    notes += _enter(plan, recipe, tree, prepared, svc)
+    return Change(base_commit=prepared.checkout.commit, files=tree.changes(), notes=notes)
+
+
+def _enter(
+    plan: Plan, recipe: Recipe, tree: WorkTree, prepared: Prepared, svc: Services
+) -> tuple[str, ...]:
+    """Add the changelog entry, where the repository keeps one and its rules leave room for it."""
+    run, config = prepared.run, prepared.contract.config
+    if run.snapshot is None or config.pull_request.changelog == "off":
+        return ()
+    number = str(run.snapshot.issue.number)
+    entry = changelog.entry(tree, plan.title, number, kind=recipe.kind)
+    if entry is None:
+        return ()
+    before = tree.read(entry.path) if entry.path in tree.paths() else None
+    file = ChangedFile(path=entry.path, before=before, after=entry.content)
+    whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
+    for rule in (paths, size):
+        for finding in rule.check(whole, config, prepared.contract.project, base):
+            # What the change breaks without the entry is said by the policy.
+            about_it = finding.path == entry.path or (rule is size and not finding.path)
+            if about_it and finding.severity is Severity.BLOCK:
+                return (f"No line was added to `{entry.path}`: the rule {rule.RULE} forbids it.",)
+    tree.write(entry.path, entry.content)
+    svc.say(f"added to {entry.path}")
+    return (f"{changelog.NOTE} `{entry.path}`.",)
 
 
 def _produce(
@@ -55,7 +83,12 @@ def _produce(
         prepared.environment,
         svc.head_folder(prepared.run),
         (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
-        environ={**prepared.contract.config.env, **command.environ},
+        environ={
+            **prepared.contract.config.env,
+            **command.environ,
+            # What is produced must not hang on when: a run that begins anew makes the same commit.
+            "SOURCE_DATE_EPOCH": str(prepared.run.started),
+        },
         limits=_PRODUCE_LIMITS,
         collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
     )

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from agent import worktree
 from agent.domain import (
+    Change,
     CheckReport,
     ClearedChange,
     Comparison,
+    Finding,
     Outcome,
     Plan,
     Prepared,
+    PullRequest,
     Reason,
     Record,
     ReviewNotes,
+    Severity,
     Ticket,
     Verdict,
     end_state,
 )
-from agent.publishing import commits, text
+from agent.errors import PolicyRefused, RequestRefused
+from agent.ports import Proposal, Remote
+from agent.publishing import commits, template, text
+from agent.redaction import Redactor
 from agent.services import Services
 
 
@@ -37,54 +44,200 @@ class Decided(Record):
     verdict: Verdict
 
 
+class Placed(Record):
+    """Where the change is, once it left the machine."""
+
+    branch: str
+    commit: str
+    new: bool = True
+    """False where an earlier run left the same change on it."""
+
+
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
-    """Make the branch if the verdict allows it, and hand the text over either way."""
+    """Make branch and pull request if the verdict allows it, and hand the text over either way.
+
+    Raises:
+        Superseded: The issue is no longer what was approved.
+        RequestRefused: The forge has rules against the branch.
+        PolicyRefused: The change holds a secret of the service's own.
+        AccessLost: The forge does not let us write.
+    """
+    run, verdict = prepared.run, decided.verdict
+    remote = placed = pull_request = None
+    if verdict.publish and not run.dry_run:
+        _refuse_secrets(decided.cleared.change, svc.redactor)
+        remote = svc.forge.remote(run)
+        if remote is not None:
+            svc.forge.ticket(run)  # the world may have changed while the checks ran
+        placed = _place(prepared, decided, remote, svc)
+        svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
+    words = _words(prepared, decided, placed, svc)
+    if placed and remote is not None:
+        pull_request = svc.forge.propose(
+            run, _proposal(prepared, decided, placed, remote, words, svc)
+        )
+        svc.say(f"pull request {pull_request.url}")
+        for note in pull_request.notes:
+            svc.say(f"pull request: {note}")
+    reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
+    outcome = Outcome(
+        run_id=run.run_id,
+        state=end_state(reason),
+        reason=reason,
+        sentence=_sentence(verdict, placed, pull_request),
+        branch=placed.branch if placed else None,
+        commit=placed.commit if placed else None,
+        pull_request=pull_request,
+        pull_request_text=words,
+        log=str(svc.run_folder(run) / "run.log"),
+        checks=svc.redactor.inside(decided.compared),
+        findings=svc.redactor.inside(_findings(decided)),
+    )
+    return svc.forge.deliver(run, outcome)
+
+
+def _refuse_secrets(change: Change, redactor: Redactor) -> None:
+    """Stop before a secret in hand is pushed; what merely looks like one is a rule of policy.
+
+    Raises:
+        PolicyRefused: With the places, without the values.
+    """
+    found: list[tuple[str, int | None]] = []
+    for file in change.files:
+        before = (file.before or b"").decode("utf-8", "replace")
+        after = (file.after or b"").decode("utf-8", "replace")
+        for start, end in redactor.known(after):
+            if after[start:end] not in before:
+                found.append((file.path, after.count("\n", 0, start) + 1))
+        if redactor.known(file.path):
+            found.append(("", None))
+    if found:
+        raise PolicyRefused(
+            tuple(
+                Finding(
+                    rule="secrets",
+                    severity=Severity.BLOCK,
+                    path=path,
+                    line=line,
+                    message="Here the change holds a secret of the service that runs it.",
+                    fix="Take it out of the ticket, and replace the secret: somebody knows it.",
+                )
+                for path, line in found
+            )
+        )
+
+
+def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
+    said = [verdict.sentence]
+    if placed is not None and not placed.new:
+        said.append(commits.held_already(placed.branch))
+    if pull_request is not None and pull_request.notes:
+        said.append(f"Of the pull request: {'; '.join(pull_request.notes)}.")
+    return " ".join(said)
+
+
+def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services) -> Placed:
+    """Make the one commit, and the branch that ends in it."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
-    branch = commit = None
-    if decided.verdict.publish and not run.dry_run:
-        message = commits.message(
-            decided.plan.title, decided.plan.steps, base.subjects, decided.ticket.ticket_id
-        )
-        commit = worktree.commit(base, change, message, date=run.started)
-        wanted = commits.branch(
-            prepared.contract.config.pull_request.branch_prefix,
+    name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
+    message = _message(prepared, decided, f"{name} <{email}>", svc.redactor)
+    branch = _branch(prepared, decided, svc.redactor, shared=remote is not None)
+    if remote and (rules := svc.forge.rules(run, branch)):
+        if rules.refused:
+            raise RequestRefused(f"The branch {branch} may not be made: {rules.refused}")
+        if rules.signed:
+            return Placed(branch=branch, commit=svc.forge.commit(run, branch, message, change))
+    commit = worktree.commit(base, change, message, date=run.started, author=name, email=email)
+    if remote is None:
+        if held := worktree.holding(base, commit, branch):
+            return Placed(branch=held[0], commit=held[1], new=False)
+        return Placed(branch=worktree.deliver(base, commit, branch), commit=commit)
+    token = svc.forge.credential(run, write=True)
+    svc.redactor.learn(token)
+    return Placed(branch=worktree.push(base, commit, branch, remote.url, token), commit=commit)
+
+
+def _message(prepared: Prepared, decided: Decided, author: str, redactor: Redactor) -> str:
+    base, wanted = prepared.checkout, prepared.contract.config.pull_request
+    signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
+    return redactor(
+        commits.message(
+            redactor(decided.plan.title),
+            decided.plan.steps,
+            base.subjects,
             decided.ticket.ticket_id,
-            decided.plan.title,
+            signed_off_by=author if signs_off else None,
         )
-        branch = worktree.deliver(base, commit, wanted)
-        svc.say(f"branch {branch} at {commit[:12]}")
-    log_path = svc.run_folder(run) / "run.log"
+    )
+
+
+def _branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared: bool) -> str:
+    prefix, ticket_id = (
+        prepared.contract.config.pull_request.branch_prefix,
+        decided.ticket.ticket_id,
+    )
+    run_id = prepared.run.run_id if shared else None
+    title = redactor(decided.plan.title)
+    branch = commits.branch(prefix, ticket_id, title, run_id=run_id)
+    # Without its signs a secret may show only now.
+    if redactor.redact(branch).removed:
+        branch = commits.branch(prefix, ticket_id, "", run_id=run_id)
+    return branch
+
+
+def _proposal(
+    prepared: Prepared,
+    decided: Decided,
+    placed: Placed,
+    remote: Remote,
+    words: str,
+    svc: Services,
+) -> Proposal:
+    wanted = prepared.contract.config.pull_request
+    return Proposal(
+        branch=placed.branch,
+        commit=placed.commit,
+        base_branch=prepared.checkout.base_branch or remote.default_branch,
+        title=text.headline(decided.plan.title, svc.redactor),
+        body=words,
+        draft=wanted.draft,
+        reviewers=wanted.reviewers,
+        labels=wanted.labels,
+        findings=svc.redactor.inside(_findings(decided)),
+        summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
+    )
+
+
+def _findings(decided: Decided) -> tuple[Finding, ...]:
+    return (*decided.cleared.findings, *decided.verdict.findings)
+
+
+def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services) -> str:
     evidence = text.Evidence(
         prepared=prepared,
         ticket=decided.ticket,
         title=decided.plan.title,
         steps=decided.plan.steps,
-        notes=change.notes,
-        paths=change.paths,
-        diff=worktree.diff(base, change),
+        notes=decided.cleared.change.notes,
+        paths=decided.cleared.change.paths,
+        diff=worktree.diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
-        findings=decided.cleared.findings,
+        findings=_findings(decided),
         after=decided.after,
         review=decided.notes,
         verdict=decided.verdict,
-        branch=branch,
-        commit=commit,
-        log_path=str(log_path),
+        branch=placed.branch if placed else None,
+        commit=placed.commit if placed else None,
+        log_path=svc.log_place(prepared.run),
+        template=_template(prepared, svc) if placed else None,
     )
-    words = text.pull_request(evidence) if decided.verdict.publish else text.withheld(evidence)
-    reason = decided.verdict.reason
-    if decided.verdict.publish and run.dry_run:
-        reason = Reason.DRY_RUN
-    outcome = Outcome(
-        run_id=run.run_id,
-        state=end_state(reason),
-        reason=reason,
-        sentence=decided.verdict.sentence,
-        branch=branch,
-        commit=commit,
-        pull_request_text=words,
-        log=str(log_path),
-        checks=decided.compared,
-        findings=decided.cleared.findings,
-    )
-    return svc.forge.deliver(run, outcome)
+    if decided.verdict.publish:
+        return text.pull_request(evidence, svc.redactor)
+    return text.withheld(evidence, svc.redactor)
+
+
+def _template(prepared: Prepared, svc: Services) -> str | None:
+    """The repository's own template, as it was at the base commit."""
+    if prepared.run.snapshot is None:
+        return None
+    return template.find(worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run)))

@@ -12,15 +12,21 @@ import pytest
 from agent import worktree
 from agent.domain import Change, ChangedFile
 from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
-from tests.integration.github_samples import scene
+from tests.integration import github_samples as samples
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
 
 
 @pytest.fixture
-def github(tmp_path):
-    with scene(tmp_path) as there:
-        # Git sends a token only where it is asked for one.
-        there.repository.private = True
-        yield there
+def github(world, tmp_path):
+    there = samples.scene(world, tmp_path)
+    # Git sends a token only where it is asked for one.
+    there.repository.private = True
+    return there
 
 
 def prepared(github, home, branch="main"):
@@ -79,7 +85,9 @@ def test_a_token_to_read_cannot_push(github, home):
     assert set(branches(github)) == {"main"}
 
 
-@pytest.mark.parametrize("url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc", "git@h:a"])
+@pytest.mark.parametrize(
+    "url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc", "git@h:a"]
+)
 def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
     with pytest.raises(PermanentError, match="no token"):
         worktree.prepare_remote(url, "ghs_x", "main", home / "mirrors")
@@ -96,11 +104,37 @@ def test_a_push_makes_the_branch_and_a_second_one_finds_it(github, home):
 def test_GH5_a_strangers_branch_is_left_alone(github, home):
     remote, base = prepared(github, home)
     token = github.forge.credential(github.run, write=True)
-    strange, ours = changed(base, b"strange\n"), changed(base)
+    file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"strange\n")
+    strange = worktree.commit(
+        base, Change(base_commit=base.commit, files=(file,)), "Another thing", date=1
+    )
+    ours = changed(base)
     worktree.push(base, strange, "mergewright/x", remote.url, token)
     assert worktree.push(base, ours, "mergewright/x", remote.url, token) == "mergewright/x-2"
     assert branches(github)["mergewright/x"] == strange
     assert branches(github)["mergewright/x-2"] == ours
+
+
+def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    first, second = changed(base, b"earlier\n"), changed(base, b"later\n")
+    assert worktree.push(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert worktree.push(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert branches(github)["mergewright/x"] == second
+
+
+def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"mine\n")
+    change = Change(base_commit=base.commit, files=(file,))
+    person = worktree.commit(base, change, "Say hi", date=1, author="Ann", email="ann@example.org")
+    worktree.push(base, person, "mergewright/x", remote.url, token)
+    assert (
+        worktree.push(base, changed(base), "mergewright/x", remote.url, token) == "mergewright/x-2"
+    )
+    assert branches(github)["mergewright/x"] == person
 
 
 @pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
@@ -125,7 +159,7 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
     asked = github.world.requests
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
-    github.fault("redirect", "GET", "/shop/store.git/*", status=302,
+    github.fault("redirect", "GET", "/*/store.git/*", status=302,
                  location=f"{github.world.base_url}/other/place.git/info/refs", count=None)  # fmt: skip
     with pytest.raises((ForgeUnavailable, AccessLost)):
         worktree.prepare_remote(remote.url, token, "main", home / "mirrors")
@@ -135,7 +169,7 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
 def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
-    github.fault("delay", "GET", "/shop/store.git/*", seconds=1.5, count=1)
+    github.fault("delay", "GET", "/*/store.git/*", seconds=1.5, count=1)
     seen: list[str] = []
     looked = 0
 

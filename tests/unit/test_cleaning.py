@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from markdown_it import MarkdownIt
 
 from agent import cleaning
 
@@ -85,6 +88,144 @@ def test_a_commit_message_cannot_mention_or_close():
 def test_a_fence_holds_when_an_escape_joins_two_runs():
     shown = cleaning.fenced("a\n``\x1b[0m`\n@org/team\n")
     assert shown.startswith("````")
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        *(
+            "`@team`",
+            "/@team",
+            "(@team)",
+            "&#12",
+            "x#12",
+            "gh-12",
+            "www.evil.example",
+            "ftp://e.example",
+        ),
+        *("fixes:  #12", "Resolved org/repo#12", "closes https://github.com/o/r/issues/1"),
+    ],
+)
+def test_nothing_acts_in_whatever_stands_before_it(live):
+    for text in (cleaning.words(live), cleaning.inert(live), cleaning.markdown(live)):
+        for acting in ("@team", "#12", "gh-12", "www.", "://"):
+            assert acting not in text
+
+
+@pytest.mark.parametrize("start", ["# a", "- a", "+ a", "1. a", "12) a", "=== a", "> a", "--- "])
+def test_a_line_of_foreign_words_begins_no_block(start):
+    (token, *_) = MarkdownIt("commonmark").parse(cleaning.words(start))
+    assert token.type == "paragraph_open"
+
+
+def test_names_in_backticks_become_code_and_nothing_else():
+    text = cleaning.spoken("Which type has `a|b`? See `@org`, *not* @me, `` ` `` and #1")
+    assert "`a|b`" in text
+    assert "`@org`" in text
+    assert "\\*not\\*" in text
+    assert "@me" not in text
+    assert "#1" not in text
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\U000e0041"])
+def test_letters_that_deceive_are_shown(hidden):
+    for shown in (cleaning.words, cleaning.code, cleaning.fenced, cleaning.inert):
+        assert hidden not in shown(f"a{hidden}b")
+        assert "\N{REPLACEMENT CHARACTER}" in shown(f"a{hidden}b")
+
+
+def test_emoji_and_other_scripts_stay_as_they_are():
+    text = "👩‍👩‍👧 שלום 日本語 é"
+    assert cleaning.words(text) == text
+
+
+def test_a_pipe_ends_no_cell():
+    assert cleaning.code("a|b") == "`a|b`"
+    assert cleaning.cell("a|b") == "`a\\|b`"
+
+
+# --- foreign Markdown that keeps its form -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("## What *and* why", "## What *and* why"),
+        ("- [ ] read [the guide](docs/x.md)", "- [ ] read [the guide](docs/x.md)"),
+        ("[a](https://e.example/x 'title')", "[a](https://e.example/x)"),
+        ("[a](javascript:x) [b](data:x) [c](//e.example)", "a b [c](//e.example)"),
+        ("[a](https://github.com/o/r/issues/1)", "a"),
+        ("![alt](https://e.example/?d=1)", "alt"),
+        ("![alt][ref] [words][ref]", "alt words"),
+        ("[![badge](https://e.example/b.svg)](https://e.example)", "[badge](https://e.example)"),
+        ("a\n[ref]: https://e.example/?d=1 'x'\nb", "a\nb"),
+        ("<img src=x><b title='t'>bold</b><br>", "bold"),
+        ("<details open><summary>x</summary>", "x"),
+        ("a <!-- hidden --> b", "a  b"),
+        ("a <!-- never closed", "a "),
+        ("1 < 2 <x", "1 < 2 &lt;x"),
+        ("```\n<b> @team ![x](y)\n```\nend", "```\n<b> @team ![x](y)\n```\nend"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |", "| a | b |\n|---|---|\n| 1 | 2 |"),
+    ],
+)
+def test_form_stays_and_what_acts_goes(written, kept):
+    assert cleaning.markdown(written) == kept
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "- ```\n  code\n  ```\n{}",
+        "~~~\n```\n~~~\n{}",
+        "> ```\n{}",
+        "    ```\n\n{}",
+        "1. a\n   ```\n   x\n{}",
+        "``<b></b>`\n{}",
+    ],
+)
+def test_what_only_looks_like_code_is_inert(around):
+    text = cleaning.markdown(around.format("\nhello @team <img src=x> ![x](https://e.example)"))
+    blocks = MarkdownIt("commonmark").parse(f"{text}\n\n## Ours")
+    assert blocks[-2].content == "Ours"
+    assert "@team" not in text
+    assert "<img" not in text
+    assert "e.example" not in text
+
+
+def test_a_fence_that_is_never_closed_is_closed():
+    assert cleaning.markdown("a\n````py\n```\n@team") == "a\n````py\n```\n@team\n````\n"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[", "![", "[a](", "<a ", "](", "fix ", "`", "://", "@", "[a]: ", "<!--", "\x1b]", "#1"],
+)
+def test_hostile_text_takes_time_in_proportion(unit):
+    for clean in (cleaning.words, cleaning.spoken, cleaning.markdown, cleaning.fenced):
+        begun = time.process_time()
+        clean(unit * (60_000 // len(unit)))
+        assert time.process_time() - begun < 2, clean
+
+
+def test_five_megabytes_of_output_are_made_inert_in_less_than_a_second():
+    text = "tests/test_a.py::test_it \x1b[32mPASSED\x1b[0m [ 12%] @x #1\n" * 90_000
+    begun = time.process_time()
+    cleaning.fenced(text)
+    assert time.process_time() - begun < 1.5
+
+
+# --- cuts -----------------------------------------------------------------------------------------
+
+
+def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
+    text = "# A\n\n<details><summary>Log</summary>\n\n````\n" + "x\n" * 900 + "````\n\n</details>\n"
+    shown = cleaning.cut_markdown(text, 900, where="<https://m.example/log>")
+    assert len(shown) <= 900
+    assert shown.count("````") == 2
+    assert shown.index("</details>") > shown.rindex("````")
+    assert f"Cut here: the text had {len(text):,} characters" in shown
+    assert shown.rstrip().endswith("<https://m.example/log>**")
+    assert cleaning.cut_markdown(text, len(text), where="x") == text
 
 
 def test_an_address_is_not_a_mention():

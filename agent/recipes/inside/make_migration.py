@@ -254,6 +254,19 @@ def stated_value(given):
     raise Problem("the value for existing rows (%s) is not known here" % given["text"])
 
 
+def set_clock():
+    """Let names and headers show when the run began: done again, it makes the same files."""
+    from django.db.migrations import migration, writer
+
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return
+    began = dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
+    writer.now = lambda: began
+    if hasattr(migration, "get_migration_name_timestamp"):
+        migration.get_migration_name_timestamp = lambda: began.strftime("%Y%m%d_%H%M")
+
+
 def run_makemigrations(request, carriers, labels, report):
     """Run Django's command with our questioner and a look at what it detects."""
     from django.core import management
@@ -267,6 +280,7 @@ def run_makemigrations(request, carriers, labels, report):
     command = name
     if isinstance(name, str):
         command = management.load_command_class(name, "makemigrations")
+    set_clock()
     makemigrations.NonInteractiveMigrationQuestioner = questioner_class(request, carriers)
     detector = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
     ours = detector_class(detector, request, carriers, labels, report)

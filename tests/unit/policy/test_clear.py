@@ -91,7 +91,7 @@ def test_a_refusal_is_an_expected_end_and_survives_pickling():
 
 def test_the_rules_have_distinct_names_and_say_why_they_exist():
     names = [rule.RULE for rule in registry.RULES]
-    assert names == ["paths", "size", "gate-files", "python-syntax", "http-client"]
+    assert names == ["paths", "size", "secrets", "gate-files", "python-syntax", "http-client"]
     assert len(set(names)) == len(names)
     assert all(len((rule.__doc__ or "").splitlines()) > 3 for rule in registry.RULES)
 
@@ -252,7 +252,7 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
         svc,
     )
     assert cleared.findings == ()
-    assert "5 rules allow the change" in said[-1]
+    assert "6 rules allow the change" in said[-1]
 
 
 def test_clear_refuses_to_edit_a_link_of_the_base(repository, home):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from agent import cleaning
 from agent.domain import (
@@ -27,11 +28,17 @@ from agent.domain import (
     Ticket,
     Verdict,
 )
+from agent.errors import TicketUnclear
 from agent.publishing import text
+from agent.redaction import REMOVED, Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
+from tests.unit.stages import forge_runs
 
-EVIL = "</details> @org/team fixes #1 ``` <img src=x> | **x** \x1b[31m"
+EVIL = (
+    "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
+    " https://e.example www.e.example \x1b[31m\u202e"
+)
 
 
 def evidence(**changes) -> text.Evidence:
@@ -126,6 +133,52 @@ def outside_fences(words: str) -> str:
     return "\n".join(kept)
 
 
+_OUR_HTML = re.compile(
+    r"</?details>|<details><summary>[A-Za-z ]+</summary>|<!-- mergewright:run=[\w-]+ -->"
+)
+
+
+def acting(words: str) -> list[str]:
+    """What of a text would do something on GitHub, besides what we mean to do."""
+    found = []
+    for token in MarkdownIt("commonmark").enable("table").parse(words):
+        if token.type == "html_block" and not _OUR_HTML.fullmatch(token.content.strip()):
+            found.append(token.content)
+        for part in token.children or ():
+            if part.type in ("html_inline", "image"):
+                found.append(part.content)
+            elif part.type == "link_open" and not part.attrs["href"].startswith(
+                ("https://forge.example/shop/app/issues/42", "https://m.example/")
+            ):
+                found.append(part.attrs["href"])
+        # Escapes are told apart by the parser: what acts is seen in the text as a reader sees it.
+        shown = "\0".join(
+            re.sub(r"^https://m\.example/\S+$", "", part.content)
+            for part in token.children or ()
+            if part.type == "text"
+        )
+        found += re.findall(r"(?<!\w)@\w+|#\d+|(?i:GH-\d+)|\w+://\w*|(?i:www\.\w+)", shown)
+    return found
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        "@org",
+        "`a` @org",
+        "fixes #1",
+        "gh-7",
+        "<img src=x>",
+        "![i](x)",
+        "[a](//b)",
+        "http://e",
+        "</details>",
+    ],
+)
+def test_the_judge_of_these_tests_sees_what_acts(live):
+    assert acting(f"Some words, {live} and more") != []
+
+
 def test_facts_come_first():
     words = text.pull_request(evidence())
     lines = [line for line in words.split("\n") if line]
@@ -133,6 +186,14 @@ def test_facts_come_first():
     assert "| tests | 4 passed | 6 passed, 2 new | 0 | passed |" in words
     order = [words.index(f"## {part}") for part in ("Checks", "Contract", "Findings", "Reproduce")]
     assert order == sorted(order)
+
+
+def test_a_text_says_how_the_ticket_was_understood():
+    words = text.pull_request(evidence(steps=("Add `x` to *Customer*.", "Write a test.")))
+    assert "\nUnderstood as: Add `x` to \\*Customer\\*. Write a test.\n" in words
+    many = text.pull_request(evidence(steps=tuple(f"Step {n}." for n in range(9))))
+    assert "\nUnderstood as: Step 0. Step 1. Step 2. Step 3. And 5 more steps.\n" in many
+    assert "Understood as" not in text.pull_request(evidence())
 
 
 def test_a_red_text_names_check_tests_and_log():
@@ -143,38 +204,46 @@ def test_a_red_text_names_check_tests_and_log():
     assert "/runs/r1/run.log" in words
 
 
+def of_an_issue(**changes) -> text.Evidence:
+    """Evidence of a run of an issue."""
+    made = evidence(log_path="https://m.example/runs/r1/log")
+    prepared = made.prepared.model_copy(update={"run": forge_runs.run()})
+    return made.model_copy(update={"prepared": prepared, **changes})
+
+
 @pytest.mark.parametrize("render", [text.pull_request, text.withheld])
-def test_foreign_words_are_inert(render):
+@pytest.mark.parametrize("of_issue", [False, True], ids=["local", "issue"])
+def test_foreign_words_are_inert(render, of_issue):
     finding = Finding(
         rule="size", severity=Severity.REVIEW, path=EVIL, line=1, message=EVIL, fix=EVIL
     )
-    words = render(
-        evidence(
-            ticket=Ticket(ticket_id="42", title=EVIL, body="", digest="d"),
-            title=EVIL,
-            notes=(EVIL,),
-            paths=(EVIL,),
-            diff=EVIL,
-            comparisons=(red(),),
-            findings=(finding,),
-            verdict=Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
-            branch=EVIL,
-            after=CheckReport(
-                side="head",
-                commit="a",
-                change_digest=None,
-                results=(CheckResult(name="tests", status=Status.FAILED, output=EVIL),),
-            ),
-        )
-    )
+    evil = {
+        "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", removed=(EVIL,)),
+        "title": EVIL,
+        "steps": (EVIL,),
+        "notes": (EVIL,),
+        "paths": (EVIL,),
+        "diff": EVIL,
+        "comparisons": (red().model_copy(update={"name": EVIL, "reason": EVIL}),),
+        "findings": (finding,),
+        "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
+        "review": ReviewNotes(ran=False, sentence=EVIL),
+        "template": f"# Description {EVIL}\n\n## Notes\n{EVIL}\n",
+        "after": CheckReport(
+            side="head",
+            commit="a",
+            change_digest=None,
+            results=(CheckResult(name="tests", status=Status.FAILED, output=EVIL),),
+        ),
+    }
+    words = render(of_an_issue(**evil) if of_issue else evidence(**evil))
+    # What we say ourselves.
+    for ours in ("Closes #42", "[#42](https://forge.example/shop/app/issues/42)"):
+        words = words.replace(ours, "")
     assert "\x1b" not in words
-    plain = outside_fences(words)
-    # Inline code is inert as well; what is left is Markdown that acts.
-    active = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", plain)
-    assert "@org" not in active
-    assert "fixes #1" not in active
-    assert "<img" not in active
-    assert active.count("<details>") == active.count("</details>")
+    outside_fences(words)
+    assert acting(words) == []
+    assert "\u202e" not in words
 
 
 def test_a_long_log_gives_way_and_says_so():
@@ -184,6 +253,167 @@ def test_a_long_log_gives_way_and_says_so():
     assert len(words) <= cleaning.TEXT_LIMIT
     assert "characters left out; whole text: /runs/r1/run.log" in words
     outside_fences(words)
+
+
+def test_a_text_of_an_issue_closes_it_and_has_no_title_of_its_own():
+    words = text.pull_request(of_an_issue())
+    assert words.startswith(f"<!-- mergewright:run={forge_runs.run().run_id} -->\n\nCloses #42\n")
+    assert "# Add nickname" not in words
+    assert words.count("Closes #") == 1
+    assert "`grace` approved by setting the label (as it stood at 2026-11-20T12:00:00Z" in words
+    assert "<https://m.example/runs/r1/log>" in words
+    assert "<summary>Diff</summary>" not in words
+
+
+def test_a_reader_on_the_forge_can_reproduce_with_the_variables_of_the_configuration():
+    made = of_an_issue(
+        after=CheckReport(
+            side="head",
+            commit="a",
+            change_digest=None,
+            results=(
+                CheckResult(name="tests", status=Status.PASSED, command=("pytest", "-k", "a b")),
+            ),
+        )
+    )
+    contract = made.prepared.contract.model_copy(
+        update={
+            "config": RepoConfig(env={"DJANGO_SETTINGS_MODULE": "shop.test", "GREETING": "a b"})
+        }
+    )
+    made = made.model_copy(
+        update={"prepared": made.prepared.model_copy(update={"contract": contract})}
+    )
+    assert (
+        "```sh\ngit fetch origin mergewright/42-add && git switch --detach FETCH_HEAD\n"
+        "export DJANGO_SETTINGS_MODULE=shop.test\nexport GREETING='a b'\npytest -k 'a b'\n```"
+    ) in text.pull_request(made)
+
+
+def test_a_template_is_filled_and_only_what_is_proved_is_ticked():
+    template = "## Description\n\n## Tests\n\n- [ ] I added tests\n- [ ] All tests pass\n- [ ] lint is clean\n"
+    words = text.pull_request(of_an_issue(template=template))
+    assert words.index("## Description") < words.index("Nothing fails.") < words.index("## Tests")
+    assert words.index("## Tests") < words.index("| tests |") < words.index("- [x] I added tests")
+    assert "- [x] All tests pass" in words
+    assert "- [ ] lint is clean" in words
+    assert words.index("- [ ] lint") < words.index("## Contract")
+    failing = evidence().comparisons[0].model_copy(update={"base_failures": 1, "head_failures": 1})
+    words = text.pull_request(of_an_issue(template=template, comparisons=(failing,)))
+    assert "- [ ] All tests pass" in words
+
+
+def test_secrets_are_taken_out_and_the_text_says_so():
+    secret = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
+    result = CheckResult(name="tests", status=Status.PASSED, output=f"env: {secret}")
+    made = evidence(
+        notes=(f"Said {secret[::-1]}.",),
+        after=CheckReport(side="head", commit="a", change_digest=None, results=(result,)),
+    )
+    words = text.pull_request(made, Redactor([secret]))
+    assert secret not in words
+    assert secret[::-1] not in words
+    assert words.count(REMOVED) == 2
+    assert words.endswith("_2 values that look like a secret: removed from this text._\n")
+    assert "a" * 40 in words
+
+
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+def test_UI4_whatever_is_too_long_is_cut_said_and_closed(size):
+    item = CheckItem(item_id="t" * 400, outcome="failed", text="x\n" * 10_000, place="t.py:1")
+    many = red(30).model_copy(update={"new_failures": (item,) * 30})
+    made = of_an_issue(
+        diff="+x\n" * size,
+        comparisons=(many,) * 3,
+        notes=("n" * 300,) * 300,
+        findings=(
+            Finding(
+                rule="r", severity=Severity.REVIEW, path="p", line=1, message="m" * 900, fix=""
+            ),
+        )
+        * 40,
+    )
+    for words in (text.withheld(made), text.pull_request(made)):
+        assert len(words) <= cleaning.TEXT_LIMIT
+        plain = outside_fences(words)
+        assert plain.count("<details>") == plain.count("</details>")
+    assert "Cut here: the text had" in text.withheld(made)
+    assert "https://m.example/runs/r1/log" in text.withheld(made)[-300:]
+
+
+def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
+    assert text.headline("Add x") == "Add x"
+    title = text.headline(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
+    assert 250 <= len(title) <= 256
+    assert title.endswith("…")
+    assert "#12" not in title
+    assert "@org" not in title
+    assert "\n" not in title
+
+
+def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
+    made = evidence(comparisons=(red(12),))
+    words = text.checks_summary(made.comparisons, made.verdict)
+    assert words.startswith("Nothing fails.\n\n| Check | Base |")
+    assert words.index("| tests |") < words.index("### tests") < words.index("and 2 more")
+    assert "<details>" not in outside_fences(words)
+    huge = (red(1).model_copy(update={"reason": "r" * 2_000, "new_failures": ()}),) * 60
+    words = text.checks_summary(huge, made.verdict)
+    assert len(words) <= 65_000
+    assert "Cut here" in words
+
+
+# --- a run that stopped -----------------------------------------------------------------------
+
+
+def ended(reason, sentence):
+    return Outcome(run_id="r", state=RunState.NEEDS_HUMAN, reason=reason, sentence=sentence)
+
+
+def comment(reason, sentence):
+    return text.stopped(
+        ended(reason, sentence), None, "https://m.example/log", run=forge_runs.run()
+    )
+
+
+def test_open_questions_are_a_list_with_what_was_understood_and_what_to_do():
+    unclear = TicketUnclear(
+        ("Which type has `nickname`?", "May it be empty?"),
+        understood="Understood so far: model `Customer`.",
+        answer="This line settles it:\n  Add a `CharField` to `Customer`.",
+    )
+    assert comment(Reason.UNCLEAR, unclear.message) == (
+        "**The issue leaves something open.**\n\n"
+        "Understood so far: model `Customer`.\n\n"
+        "The ticket leaves open:\n\n"
+        "- Which type has `nickname`?\n- May it be empty?\n\n"
+        "This line settles it:\n\n```text\nAdd a `CharField` to `Customer`.\n```\n\n"
+        "What to do next: edit the issue so that it answers this, then set the label again.\n\n"
+        "Reason code: `unclear`. There is no branch. The whole log of the run:"
+        " <https://m.example/log>\n"
+    )
+
+
+@pytest.mark.parametrize("reason", [one for one in Reason if one is not Reason.READY])
+def test_every_reason_makes_a_calm_comment(reason):
+    words = comment(reason, f"It is so. {EVIL}\nsecond line {EVIL}\n- item {EVIL}")
+    assert words.startswith("**")
+    assert "\n#" not in words
+    assert f"`{reason.value}`" in words
+    assert acting(words) == []
+
+
+def test_what_a_program_printed_stays_code():
+    words = comment(Reason.ENVIRONMENT, "uv failed:\n  error: no `x`\n  - because")
+    assert "uv failed:\n\n```text\n  error: no `x`\n  - because\n```\n" in words
+
+
+def test_no_path_of_the_machine_is_told_on_the_forge():
+    words = text.stopped(
+        ended(Reason.UNCLEAR, "x"), None, "/var/lib/m/run.log", run=forge_runs.run()
+    )
+    assert "/var/lib" not in words
+    assert f"`mergewright runs log {forge_runs.run().run_id}`" in words
 
 
 def test_a_run_that_stopped_says_reason_and_log():

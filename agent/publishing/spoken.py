@@ -1,0 +1,87 @@
+"""Words for a run that stopped, as a comment under the issue: the reason first, then what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import groupby
+
+from agent import cleaning
+from agent.domain import Outcome, Reason
+
+_HEADLINES = {
+    Reason.UNCLEAR: "The issue leaves something open.",
+    Reason.NO_RECIPE: "This one is for a person.",
+    Reason.REFUSED: "This cannot be done as it is asked.",
+    Reason.POLICY: "A rule of this repository does not allow the change.",
+    Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
+    Reason.UNFIT: "The repository cannot be worked on as it is.",
+    Reason.ENVIRONMENT: "The project's environment could not be built.",
+    Reason.EDIT_FAILED: "The edit could not be made as asked.",
+    Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
+    Reason.TIME_SPENT: "The run has used up its time.",
+    Reason.SUPERSEDED: "The run was ended: the issue is no longer what was approved.",
+    Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
+    Reason.INTERRUPTED: "The run was interrupted.",
+    Reason.NO_ROOM: "The service cannot run checks at the moment.",
+    Reason.STORAGE_FULL: "The disk of the service is full.",
+    Reason.UNAVAILABLE: "Something that the run needs did not answer.",
+    Reason.INTERNAL: "The run failed by a fault of the service.",
+}
+_AGAIN = "then set the label again."
+_NEXT = {
+    Reason.UNCLEAR: f"What to do next: edit the issue so that it answers this, {_AGAIN}",
+    Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
+    Reason.POLICY: f"What to do next: change the issue, or the rule by hand, {_AGAIN}",
+    Reason.CONFIG_INVALID: f"What to do next: correct the file on the default branch, {_AGAIN}",
+    Reason.UNFIT: f"What to do next: mend that, {_AGAIN}",
+    Reason.ENVIRONMENT: (
+        "What to do next: correct the declared dependencies, or `python` in"
+        f" `.github/mergewright.yml`, {_AGAIN}"
+    ),
+    Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
+    Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
+    Reason.TIME_SPENT: f"What to do next: allow more minutes, or make the checks quicker, {_AGAIN}",
+    Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
+    Reason.INTERRUPTED: "What to do next: set the label again.",
+    Reason.NO_ROOM: f"What to do next: whoever runs the service sees to it, {_AGAIN}",
+    Reason.STORAGE_FULL: f"What to do next: whoever runs the service makes room, {_AGAIN}",
+    Reason.UNAVAILABLE: "What to do next: set the label again in a while.",
+    Reason.INTERNAL: "What to do next: tell whoever runs the service; the log has the details.",
+}
+#: Their sentences end in what a program has printed.
+_PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
+
+
+def headline(outcome: Outcome) -> str:
+    """The reason in one sentence."""
+    return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
+
+
+def next_step(outcome: Outcome) -> str:
+    """What a person can do about it; empty where that is nothing."""
+    return _NEXT.get(outcome.reason, "")
+
+
+def told(outcome: Outcome) -> str:
+    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
+    lines = outcome.sentence.strip().split("\n")
+    if outcome.reason in _PRINTED and len(lines) > 1:
+        return f"{cleaning.spoken(lines[0])}\n\n{cleaning.fenced(chr(10).join(lines[1:]), 'text')}"
+    return "\n\n".join(_block(kind, tuple(group)) for kind, group in groupby(lines, _kind) if kind)
+
+
+def _kind(line: str) -> str:
+    if not line.strip():
+        return ""
+    if line.startswith(("- ", "* ")):
+        return "list"
+    # What is set in is there to be copied.
+    return "code" if line.startswith("  ") else "prose"
+
+
+def _block(kind: str, lines: tuple[str, ...]) -> str:
+    if kind == "list":
+        return "\n".join(f"- {cleaning.spoken(line[2:])}" for line in lines)
+    if kind == "code":
+        return cleaning.fenced(textwrap.dedent("\n".join(lines)), "text")
+    return "\n\n".join(map(cleaning.spoken, lines))

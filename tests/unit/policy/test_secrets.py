@@ -1,0 +1,61 @@
+"""A change that would publish a credential is held back, without repeating it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import Severity
+from agent.policy import secrets
+from tests.unit.policy import cases
+
+TOKEN = "ghp_" + "aB3dE6gH9" * 4
+PASSWORD = "SMTP_PASSWORD = 'f4Ke9xQ2Lm7Zt1Rv8Bn3'\n"
+
+
+def found(after, base=None):
+    change, tree = cases.change(after, base)
+    return list(secrets.check(change, cases.config(), cases.project(), tree)), tree
+
+
+def test_a_credential_is_named_by_file_and_line_and_stays_unsaid():
+    findings, _ = found({"shop/mail.py": f"import os\n\nTOKEN = '{TOKEN}'\n{PASSWORD}"})
+    assert [(one.severity, one.path, one.line) for one in findings] == [
+        (Severity.BLOCK, "shop/mail.py", 3),
+        (Severity.BLOCK, "shop/mail.py", 4),
+    ]
+    for finding in findings:
+        assert TOKEN not in f"{finding.message} {finding.fix}"
+        assert "f4Ke9xQ2Lm7Zt1Rv8Bn3" not in f"{finding.message} {finding.fix}"
+
+
+def test_what_the_file_had_already_is_no_news():
+    findings, _ = found(
+        {"conf.py": f"DEBUG = False\n{PASSWORD}"}, {"conf.py": f"{PASSWORD}DEBUG = True\n"}
+    )
+    assert findings == []
+
+
+def test_what_another_file_of_the_base_has_is_no_news():
+    findings, _ = found({"new.py": PASSWORD}, {"old.py": PASSWORD, "x.py": "a = 1\n"})
+    assert findings == []
+
+
+def test_an_ordinary_change_reads_nothing_of_the_base():
+    findings, tree = found(
+        {
+            "shop/models.py": "password = models.CharField(max_length=128)\n",
+            "uv.lock": f"hash = 'sha256:{'0f1e2d3c4b5a6978' * 4}'\n",
+            "pixel.png": b"\x89PNG\x00\xff\xfe",
+            "gone.py": None,
+        },
+        {"gone.py": PASSWORD, "shop/models.py": "a = 1\n"},
+    )
+    assert findings == []
+    assert tree.reads == []
+
+
+@pytest.mark.parametrize("path", [f"docs/{TOKEN}.md"])
+def test_a_credential_in_a_new_path_is_found_and_stays_unsaid(path):
+    findings, _ = found({path: "hello\n"})
+    assert [one.severity for one in findings] == [Severity.BLOCK]
+    assert TOKEN not in repr(findings)

@@ -1,0 +1,131 @@
+"""An entry is written where the repository keeps such entries, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.publishing import changelog
+
+
+class Files:
+    """A tree of texts."""
+
+    def __init__(self, **files):
+        self._files = {name: text.encode() for name, text in files.items()}
+
+    def paths(self):
+        return tuple(sorted(self._files))
+
+    def read(self, path):
+        return self._files[path]
+
+
+def entry(files, kind="feature"):
+    tree = Files()
+    tree._files = {path: text.encode() for path, text in files.items()}
+    return changelog.entry(tree, "Add nickname to Customer", "42", kind=kind)
+
+
+def told(files, kind="feature"):
+    made = entry(files, kind)
+    return made and (made.path, made.content.decode())
+
+
+LINE = "Add nickname to Customer"
+
+
+def test_a_repository_without_a_changelog_gets_none():
+    assert entry({"README.md": "# Shop\n", "shop/changes.py": ""}) is None
+
+
+def test_a_changelog_without_an_unreleased_section_is_left_alone():
+    assert entry({"CHANGELOG.md": "# Changes\n\n## 1.0\n\n- first\n"}) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ("[tool.towncrier]\ndirectory = 'changes'\n", "changes/42.feature"),
+        ("[tool.towncrier]\npackage = 'shop.core'\n", "shop/core/newsfragments/42.feature"),
+        (
+            "[tool.towncrier]\npackage = 'shop'\npackage_dir = 'src'\n",
+            "src/shop/newsfragments/42.feature",
+        ),
+        ("[tool.towncrier]\nfilename = 'NEWS.md'\n", "newsfragments/42.feature.md"),
+        (
+            "[[tool.towncrier.type]]\ndirectory = 'added'\nname = 'Added'\nshowcontent = true\n",
+            "newsfragments/42.added",
+        ),
+        ("[tool.towncrier.fragment.enhancement]\n", "newsfragments/42.enhancement"),
+    ],
+)
+def test_a_news_fragment_is_named_as_towncrier_is_set(settings, path):
+    assert told({"pyproject.toml": settings}) == (path, f"{LINE}.\n")
+
+
+def test_a_fragment_ends_as_those_that_are_there():
+    files = {
+        "pyproject.toml": "[tool.towncrier]\ndirectory = 'changes'\nfilename = 'NEWS.md'\n",
+        "changes/7.bugfix.rst": "Fixed.\n",
+    }
+    assert entry(files).path == "changes/42.feature.rst"
+
+
+def test_a_taken_fragment_is_not_overwritten():
+    files = {
+        "towncrier.toml": "[tool.towncrier]\ndirectory = 'changes'\n",
+        "changes/42.feature": "Another.\n",
+    }
+    assert entry(files).path == "changes/42.feature.1"
+
+
+@pytest.mark.parametrize("folder", ["../out", "/etc", "."])
+def test_a_folder_out_of_the_repository_is_not_written_to(folder):
+    assert entry({"pyproject.toml": f"[tool.towncrier]\ndirectory = '{folder}'\n"}) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One.\n- Two,\n  long.\n\n## 1.0\n\n- x\n",
+            (
+                "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One.\n- Two,\n  long.\n"
+                f"- {LINE}.\n\n## 1.0\n\n- x\n"
+            ),
+        ),
+        (
+            "## Unreleased\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
+            f"## Unreleased\n\n### Added\n\n- {LINE} (#42)\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
+        ),
+        (
+            "## Unreleased\n\n## 1.0\n\n- x\n",
+            f"## Unreleased\n\n- {LINE} (#42)\n\n## 1.0\n\n- x\n",
+        ),
+        (
+            "## Unreleased\n## 1.0\n",
+            f"## Unreleased\n\n- {LINE} (#42)\n\n## 1.0\n",
+        ),
+        (
+            "Changes\n=======\n\nUnreleased\n----------\n\n* One (#1)\n* Two (#2)\n\n1.0\n---\n\n* x\n",
+            (
+                "Changes\n=======\n\nUnreleased\n----------\n\n* One (#1)\n* Two (#2)\n"
+                f"* {LINE} (#42)\n\n1.0\n---\n\n* x\n"
+            ),
+        ),
+        (
+            "## Unreleased\r\n\r\n- One\r\n- Two\r\n\r\n## 1.0\r\n",
+            f"## Unreleased\r\n\r\n- One\r\n- Two\r\n- {LINE}\r\n\r\n## 1.0\r\n",
+        ),
+    ],
+)
+def test_a_line_is_added_below_unreleased_in_the_style_of_the_file(before, after):
+    assert told({"CHANGELOG.md": before}) == ("CHANGELOG.md", after)
+
+
+def test_foreign_words_in_the_title_have_no_power():
+    tree = Files()
+    tree._files = {"CHANGELOG.md": b"## Unreleased\n\n- a\n- b\n"}
+    made = changelog.entry(tree, "Ask @org/team, fixes #1", "42", kind="misc")
+    assert b"@org" not in made.content
+    assert b"fixes #1" not in made.content

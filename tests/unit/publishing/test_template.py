@@ -1,0 +1,260 @@
+"""Templates as projects have them: headings kept, our facts below the fitting ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agent.publishing import template
+from agent.publishing.template import Claims, Part
+
+PARTS = (
+    Part(kind="issue", heading="", text="Closes #42"),
+    Part(kind="summary", heading="", text="SUMMARY"),
+    Part(kind="why", heading="", text="WHY"),
+    Part(kind="tests", heading="Checks", text="CHECKS"),
+    Part(kind=None, heading="Contract", text="CONTRACT"),
+    Part(kind=None, heading="", text="LOG"),
+)
+PROVED = Claims(tests_added=True, tests_pass=True, lint=True, types=True, changelog=True)
+OURS = ("Closes #42", "SUMMARY", "WHY", "CHECKS", "CONTRACT", "LOG")
+
+
+def fill(text, claims=PROVED):
+    return template.fill(text, PARTS, claims)
+
+
+#: As they are found in repositories, each with what must stand in this order.
+SAMPLES = {
+    "the one that many copy": (
+        """\
+# Description
+
+Please include a summary of the changes and the related issue. Please also include relevant motivation and context.
+
+Fixes # (issue)
+
+## Type of change
+
+Please delete options that are not relevant.
+
+- [ ] Bug fix (non-breaking change which fixes an issue)
+- [ ] New feature (non-breaking change which adds functionality)
+- [x] This change requires a documentation update
+
+# How Has This Been Tested?
+
+Please describe the tests that you ran to verify your changes.
+
+- [ ] Test A
+- [ ] Test B
+
+# Checklist:
+
+- [ ] My code follows the style guidelines of this project
+- [ ] I have performed a self-review of my code
+- [ ] I have added tests that prove my fix is effective or that my feature works
+- [ ] New and existing unit tests pass locally with my changes
+""",
+        [
+            *("# Description", "SUMMARY", "WHY", "Closes #42", "## Type of change", "- [ ] Bug fix"),
+            *("- [ ] This change requires", "# How Has", "CHECKS", "- [ ] Test A", "# Checklist:"),
+            *("- [ ] My code follows", "- [ ] I have performed", "- [x] I have added tests"),
+            *("- [x] New and existing", "## Contract", "CONTRACT", "LOG"),
+        ],
+    ),
+    "a framework's": (
+        """\
+#### Trac ticket number
+<!-- Replace XXXXX with the corresponding Trac ticket number, or delete the line and write "N/A" if this is a trivial PR. -->
+
+ticket-XXXXX
+
+#### Branch description
+Provide a concise overview of the issue or rationale behind the proposed changes.
+
+#### Checklist
+- [ ] This PR targets the `main` branch. <!-- Backports will be evaluated and done by mergers, when necessary. -->
+- [ ] The commit message is written in past tense, mentions the ticket number, and ends with a period.
+- [ ] I have added or updated relevant **tests**.
+- [ ] I have added or updated relevant **docs**, including release notes if applicable.
+""",
+        [
+            *("#### Trac ticket number", "Closes #42", "#### Branch description", "SUMMARY", "WHY"),
+            *("#### Checklist", "- [ ] This PR targets", "- [ ] The commit", "- [x] I have added"),
+            *("**tests**", "- [ ] I have added or updated relevant **docs**", "## Checks", "CHECKS"),
+        ],
+    ),
+    "questions as headings": (
+        "## What does this PR do?\n\n## Why?\n\n## How did you test it?\n\n## Which issue does it close?\n\nCloses #\n",
+        [
+            *("## What does", "SUMMARY", "## Why?", "WHY", "## How did", "CHECKS", "## Which issue"),
+            *("Closes #42", "## Contract"),
+        ],
+    ),
+    "bold lines for headings": (
+        "**Description:**\n\n**Related issue(s)**: \n\nFixes #<issue number>\n\n**Test plan**\n\n**Screenshots**\n\n![before](https://e.example/a.png)\n",
+        ["**Description:**", "SUMMARY", "WHY", "Closes #42", "**Test plan**", "CHECKS", "**Screenshots**", "before"],
+    ),
+    "underlined": (
+        "Summary\n=======\n\nTesting\n-------\n\n* [ ] Tests added / passed\n* [ ] `mypy` and linting clean\n",
+        ["Summary\n=======", "SUMMARY", "Testing\n-------", "CHECKS", "* [x] Tests added", "* [x] `mypy`"],
+    ),
+    "a form of a company": (
+        "---\nname: Pull request\nabout: default\n---\n### 🎫 JIRA ticket\n\n### 📝 Description\n\n### 💥 Breaking changes\n\nNone / describe here\n\n### ✅ QA instructions\n",
+        [
+            *("### 🎫 JIRA ticket", "Closes #42", "### 📝 Description", "SUMMARY", "### 💥 Breaking"),
+            *("None / describe here", "### ✅ QA", "CHECKS", "## Contract"),
+        ],
+    ),
+    "with subsections": (
+        "# Pull request\n\n## Summary\n### Background\n### Changes\n## Verification\n",
+        ["# Pull request", "## Summary", "SUMMARY", "### Background", "WHY", "### Changes", "_See above._", "## Verification", "CHECKS"],
+    ),
+    "a checklist between comments": (
+        "<!-- Thanks! -->\n## PR checklist\n\n<!-- tick -->\n1. [ ] tests added and passing\n2. [x] signed the CLA\n\n## Description of change\n<!-- text -->\n",
+        ["## PR checklist", "1. [x] tests added", "2. [ ] signed", "## Description of change", "SUMMARY", "WHY", "## Checks"],
+    ),
+    "labels with colons": (
+        "Description:\n\nTesting done:\n\nReviewers: @team/core\n",
+        ["Description:", "SUMMARY", "Testing done:", "CHECKS", "Reviewers:"],
+    ),
+    "Windows line ends": (
+        "## Summary\r\n\r\n## Tests\r\n- [ ] all tests pass\r\n",
+        ["## Summary", "SUMMARY", "## Tests", "CHECKS", "- [x] all tests pass"],
+    ),
+    "tests alone": ("## Testing\n", ["Closes #42", "SUMMARY", "## Testing", "CHECKS", "WHY", "## Contract"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_headings_stay_in_order_and_our_facts_stand_below_them(name):
+    text, order = SAMPLES[name]
+    filled = fill(text)
+    at = 0
+    for part in order:
+        found = filled.find(part, at)
+        assert found >= 0, f"{part!r} is not where it should be in:\n{filled}"
+        at = found + len(part)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_everything_is_said_once_and_nothing_of_the_template_acts(name):
+    filled = fill(SAMPLES[name][0])
+    for ours in OURS:
+        assert len(re.findall(rf"(?<!\w){re.escape(ours)}(?!\w)", filled)) == 1, filled
+    for gone in ("<!--", "![", "(issue)", "Closes #\n", "XXXXX", "@team", "\r", "Please include"):
+        assert gone not in filled
+    assert "\n\n\n" not in filled
+    assert filled.endswith("LOG\n")
+
+
+def test_a_section_that_we_cannot_fill_is_left_to_a_person():
+    filled = fill("## Summary\n\n## Deployment notes\n\n<!-- how -->\n\n## Screenshots\n")
+    assert "## Deployment notes\n\n_Left to a person._" in filled
+    assert "## Screenshots\n\n_Left to a person._" in filled
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks for your contribution! Read CONTRIBUTING.md first, @newcomer.\n",
+        "- [ ] I have read the guide\n- [x] I signed the CLA\n",
+        "## Checklist\n\n- [ ] changelog updated\n",
+        "Beschreibung\n\nGetestet mit:\n",
+        "```\n## Summary\n```\n",
+    ],
+)
+def test_a_template_that_asks_nothing_we_know_is_followed_by_our_text(text):
+    filled = fill(text)
+    first, rule, ours = filled.partition("\n\n---\n\n")
+    assert rule
+    assert first.split()[0] == text.split()[0]
+    assert [part for part in OURS if part in ours] == list(OURS)
+    assert ours.index("Closes #42") < ours.index("SUMMARY") < ours.index("## Checks")
+    assert "@newcomer" not in filled
+    assert "- [x] I signed" not in filled
+
+
+@pytest.mark.parametrize(
+    ("box", "claims"),
+    [
+        ("I have added tests", "tests_added"),
+        ("Added unit tests that cover the change", "tests_added"),
+        ("Tests added", "tests_added"),
+        ("All tests pass", "tests_pass"),
+        ("The test suite is green", "tests_pass"),
+        ("I ran the tests locally", "tests_pass"),
+        ("New and existing unit tests pass locally with my changes", "tests_pass"),
+        ("`make lint` passes", "lint"),
+        ("Code is formatted with black", "lint"),
+        ("mypy is happy", "types"),
+        ("Added an entry to the changelog", "changelog"),
+    ],
+)
+def test_a_box_is_ticked_by_its_proof_alone(box, claims):
+    text = f"## Summary\n- [ ] {box}\n"
+    assert f"- [x] {box}" in fill(text, Claims(**{claims: True}))
+    without = {name: True for name in Claims.model_fields if name != claims}
+    assert f"- [ ] {box}" in fill(text, Claims(**without))
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        "No tests needed",
+        "Tests are not applicable",
+        "I have tested this manually in a browser",
+        "Tests and documentation added",
+        "Added integration tests",
+        "Self-review done",
+        "I don't add tests",
+        "Coverage of new tests is above 90 %",
+        "My code follows the style guidelines of this project",
+        "Breaking change",
+        "[Tests](https://e.example/tests-pass) guide was read",
+    ],
+)
+def test_a_box_that_says_more_than_is_proved_stays_open(box):
+    assert f"- [ ] {box}" in fill(f"## Summary\n- [x] {box}\n")
+
+
+class Files:
+    def __init__(self, files):
+        self._files = files
+
+    def paths(self):
+        return tuple(sorted(self._files))
+
+    def read(self, path):
+        return self._files[path]
+
+
+@pytest.mark.parametrize(
+    ("paths", "taken"),
+    [
+        ([".github/pull_request_template.md", "pull_request_template.md"], 0),
+        (["PULL_REQUEST_TEMPLATE.md", "docs/pull_request_template.md"], 0),
+        (["docs/Pull_Request_Template.txt"], 0),
+        ([".github/PULL_REQUEST_TEMPLATE/feature.md"], 0),
+        ([".github/PULL_REQUEST_TEMPLATE/a.md", ".github/PULL_REQUEST_TEMPLATE/b.md"], None),
+        (["src/pull_request_template.md", "pull_request_template.py"], None),
+        ([], None),
+    ],
+)
+def test_the_template_is_found_where_the_forge_looks_for_it(paths, taken):
+    tree = Files({path: f"## {path}".encode() for path in paths})
+    assert template.find(tree) == (None if taken is None else f"## {paths[taken]}")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b" \n\t\n", b"## x\n" * 10_000])
+def test_what_is_no_text_blank_or_endless_is_no_template(content):
+    assert template.find(Files({".github/pull_request_template.md": content})) is None
+
+
+@pytest.mark.parametrize(
+    "unit", ["#", "# a\n", "- [ ] tests pass ", "**", "a\n---\n", "fixes #", "<!--", "* "]
+)
+def test_a_hostile_template_costs_little(unit):
+    fill(unit * (20_000 // len(unit)))

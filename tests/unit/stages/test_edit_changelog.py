@@ -1,0 +1,84 @@
+"""The changelog entry becomes part of the change, where the repository has a place for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.domain import Plan
+from agent.recipes.print_to_logging.recipe import PrintToLogging
+from agent.stages import edit
+from agent.testing import FakeForge
+from repo_config.schema import RepoConfig
+from tests.unit.stages import forge_runs as runs
+
+CODE = "def pay():\n    print('paid')\n"
+LOG = "# Changes\n\n## Unreleased\n\n- Faster start.\n\n## 1.0\n\n- First.\n"
+
+
+def carried(tmp_path, home, files, *, config=None, on_forge=True):
+    base = runs.prepared(
+        tmp_path / "app", home, {"shop/__init__.py": "", "shop/pay.py": CODE, **files},
+        config=config, on_forge=on_forge,
+    )  # fmt: skip
+    svc, said = runs.services(home, FakeForge(runs.TICKET))
+    ticket = runs.TICKET.model_copy(
+        update={"title": "Replace print with logging in `shop/pay.py`", "body": ""}
+    )
+    tree = edit.worktree.open_tree(base.checkout, svc.base_folder(base.run))
+    contract = base.contract
+    recipe = PrintToLogging()
+    parameters = recipe.settle(ticket, tree, contract.config, contract.project)
+    assert json.loads(parameters)
+    plan = Plan(recipe=recipe.name, title=recipe.title(parameters), parameters=parameters, steps=())
+    return edit.carry_out(plan, base, svc), said
+
+
+def config(**sections):
+    return RepoConfig.model_validate(sections, strict=False)
+
+
+def test_a_line_is_added_and_said(tmp_path, home):
+    change, said = carried(tmp_path, home, {"CHANGELOG.md": LOG})
+    assert change.paths == ("CHANGELOG.md", "shop/pay.py")
+    assert change.files[0].before == LOG.encode()
+    assert b"- Faster start.\n- Log instead of printing in shop/pay.py" in change.files[0].after
+    assert change.notes[-1] == "Added a line to `CHANGELOG.md`."
+    assert "added to CHANGELOG.md" in said
+
+
+def test_a_news_fragment_is_named_by_the_issue_and_the_kind_of_recipe(tmp_path, home):
+    files = {"pyproject.toml": "[tool.towncrier]\ndirectory = 'news'\n", "news/.gitignore": ""}
+    change, _ = carried(tmp_path, home, files)
+    assert change.paths == ("news/42.misc", "shop/pay.py")
+    assert change.files[0].before is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"on_forge": False},
+        {"config": config(pull_request={"changelog": "off"})},
+    ],
+    ids=["a local run", "switched off"],
+)
+def test_no_line_where_none_is_wanted(tmp_path, home, facts):
+    change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, **facts)
+    assert change.paths == ("shop/pay.py",)
+    assert not any("CHANGELOG" in note for note in change.notes)
+
+
+@pytest.mark.parametrize(
+    ("scope", "rule"),
+    [
+        ({"protect": ["CHANGELOG.md"]}, "paths"),
+        ({"human_only": ["*.md"]}, "paths"),
+        ({"allow": ["shop/**"]}, "paths"),
+        ({"max_files": 1}, "size"),
+    ],
+)
+def test_a_rule_that_forbids_the_line_keeps_the_change_and_is_said(tmp_path, home, scope, rule):
+    change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, config=config(scope=scope))
+    assert change.paths == ("shop/pay.py",)
+    assert change.notes[-1] == f"No line was added to `CHANGELOG.md`: the rule {rule} forbids it."

@@ -1,0 +1,283 @@
+"""Publish: what is made where, in which order, and what never leaves."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from agent import worktree
+from agent.domain import PullRequest, Reason, RunState
+from agent.errors import PolicyRefused, RequestRefused, Superseded
+from agent.ports import BranchRules
+from agent.redaction import REMOVED
+from agent.stages import publish
+from agent.testing import FakeForge
+from repo_config.schema import RepoConfig
+from tests.integration import github_samples
+from tests.integration.git_samples import git
+from tests.unit.stages import forge_runs as runs
+
+#: Lets commits be made through the forge, so that nothing has to be pushed.
+SIGNED = BranchRules(signed=True)
+SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
+
+
+def forge(**facts):
+    return FakeForge(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+
+
+def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, said = runs.services(home, there, public_url="https://runs.example")
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+
+    assert there.calls == ["remote", "ticket", "rules", "commit", "propose", "deliver"]
+    (branch, message, change), proposal = there.commits[0], there.proposals[0]
+    assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
+    assert message == "Log instead of printing\n"
+    assert (proposal.branch, proposal.commit) == (branch, change.digest[:40])
+    assert (proposal.base_branch, proposal.title) == ("main", "Log instead of printing")
+    assert outcome.state is RunState.OPEN
+    assert outcome.pull_request == PullRequest(
+        number=100, url="https://forge.example/shop/app/pull/100"
+    )
+    assert outcome.pull_request_text == proposal.body
+    assert there.delivered == [outcome]
+    assert "pull request https://forge.example/shop/app/pull/100" in said
+
+
+def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there, public_url="https://runs.example")
+    publish.open_pull_request(base, runs.decided(base), svc)
+    body = there.proposals[0].body
+    assert body.startswith("<!-- mergewright:run=20261120-120000-a1b2c3d4 -->\n\nCloses #42\n")
+    assert "(https://forge.example/shop/app/issues/42)" in body
+    assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in body
+    assert (
+        "git fetch origin mergewright/42-log-instead-of-printing-a1b2c3"
+        " && git switch --detach FETCH_HEAD"
+    ) in body
+    assert str(home) not in body
+    assert there.proposals[0].summary.startswith("Nothing fails that did not before.\n\n| Check |")
+
+
+def test_without_an_address_the_body_names_no_path_of_the_machine(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    assert str(home) not in there.proposals[0].body
+    assert "`mergewright runs log 20261120-120000-a1b2c3d4`" in there.proposals[0].body
+
+
+def test_publishing_again_proposes_the_same(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    first = publish.open_pull_request(base, runs.decided(base), svc)
+    second = publish.open_pull_request(base, runs.decided(base), svc)
+    assert first == second
+    assert there.proposals[0] == there.proposals[1]
+    assert there.commits[0] == there.commits[1]
+
+
+def test_a_branch_is_pushed_and_pushed_again_without_harm(tmp_path, home):
+    with github_samples.serving_world(tmp_path / "world") as world:
+        github = github_samples.scene(world, tmp_path)
+        remote = github.forge.remote(github.run)
+
+        class Opened(FakeForge):
+            def credential(self, run, *, write):
+                return github.forge.credential(github.run, write=write)
+
+        there = Opened(runs.TICKET, remote=remote)
+        base = runs.prepared(tmp_path / "app", home)
+        fetched = worktree.prepare_remote(
+            remote.url, there.credential(github.run, write=False), "main", home / "mirrors"
+        )
+        base = base.model_copy(update={"checkout": fetched})
+        svc, _ = runs.services(home, there)
+        decided = runs.decided(base, path="new.py", before=None)
+        first = publish.open_pull_request(base, decided, svc)
+        assert publish.open_pull_request(base, decided, svc) == first
+        heads = git(github.repository.git_dir, "for-each-ref", "--format=%(refname:short)")
+        assert {"main", first.branch} == {head for head in heads.split() if "refs" not in head}
+        shown = git(github.repository.git_dir, "log", "-1", "--format=%H %an", first.branch)
+        assert shown == f"{first.commit} {remote.author}"
+        # What git was given is a secret from now on.
+        assert svc.redactor.known(there.credential(github.run, write=True))
+
+
+def test_a_red_change_is_told_and_nothing_is_made(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base, verdict=runs.RED), svc)
+    assert there.calls == ["deliver"]
+    assert (outcome.reason, outcome.branch, outcome.commit) == (Reason.NEW_FAILURES, None, None)
+    assert outcome.pull_request_text.startswith("**The change was made and tried")
+
+
+def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home, dry_run=True)
+    svc, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    assert there.calls == ["deliver"]
+    assert outcome.reason is Reason.DRY_RUN
+    assert "git apply change.diff" in outcome.pull_request_text
+    assert "+y = 2" in outcome.pull_request_text
+
+
+def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path, home):
+    class Closed(FakeForge):
+        def ticket(self, run):
+            raise Superseded("Issue #42 was closed; nothing was done.")
+
+    there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    base = runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    with pytest.raises(Superseded):
+        publish.open_pull_request(base, runs.decided(base), svc)
+    assert there.commits == there.proposals == []
+
+
+def test_a_branch_that_may_not_be_made_is_named(tmp_path, home):
+    there = forge(rules=BranchRules(refused="it is protected by the pattern mergewright/*"))
+    base = runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    with pytest.raises(RequestRefused, match="mergewright/42-.* may not be made: it is protected"):
+        publish.open_pull_request(base, runs.decided(base), svc)
+    assert there.commits == there.proposals == []
+
+
+def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
+    config = RepoConfig.model_validate(
+        {
+            "pull_request": {
+                "draft": True,
+                "reviewers": ["ada", "shop/core"],
+                "labels": ["bot"],
+                "branch_prefix": "auto/",
+                "sign_off": "always",
+            }
+        },
+        strict=False,
+    )
+    there, base = forge(), runs.prepared(tmp_path / "app", home, config=config)
+    svc, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    proposal = there.proposals[0]
+    assert (proposal.draft, proposal.reviewers, proposal.labels) == (
+        True,
+        ("ada", "shop/core"),
+        ("bot",),
+    )
+    assert proposal.branch.startswith("auto/42-")
+    assert there.commits[0][1].endswith(
+        f"Signed-off-by: {runs.REMOTE.author} <{runs.REMOTE.email}>\n"
+    )
+    assert outcome.pull_request.draft
+
+
+def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
+    notes = (
+        "it is no draft, since drafts are not available in this repository",
+        "eve was not asked",
+    )
+    there, base = forge(notes=notes), runs.prepared(tmp_path / "app", home)
+    svc, said = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    for note in notes:
+        assert note in outcome.sentence
+        assert f"pull request: {note}" in said
+    assert outcome.pull_request.notes == notes
+
+
+def test_the_template_of_the_repository_is_filled(tmp_path, home):
+    files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
+    there, base = forge(), runs.prepared(tmp_path / "app", home, files)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    body = there.proposals[0].body
+    order = ["Closes #42", "## Summary", "Nothing fails", "## Testing", "| tests |", "- [x] tests"]
+    places = [body.index(part) for part in order]
+    assert places == sorted(places)
+    assert body.count("## Summary") == body.count("## Testing") == 1
+
+
+def test_a_local_run_knows_no_template(tmp_path, home):
+    files = {".github/pull_request_template.md": "## Summary\n"}
+    there = FakeForge(runs.TICKET)
+    base = runs.prepared(tmp_path / "app", home, files, on_forge=False)
+    svc, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    assert outcome.branch == "mergewright/42-log-instead-of-printing"
+    assert git(tmp_path / "app", "rev-parse", outcome.branch) == outcome.commit
+    assert outcome.pull_request_text.startswith("# Log instead of printing\n")
+    assert "## Summary" not in outcome.pull_request_text
+    assert "Closes" not in outcome.pull_request_text
+    assert there.calls == ["remote", "deliver"]
+
+
+def test_a_long_title_is_cut_and_told_whole_in_the_body(tmp_path, home):
+    title = "Log " + "and log " * 40 + "to the end"
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base, title=title), svc)
+    proposal = there.proposals[0]
+    assert len(proposal.title) <= 256
+    assert proposal.title.endswith("…")
+    assert f"Whole title: {title}" in proposal.body
+
+
+# --- secrets ----------------------------------------------------------------------------------
+
+
+def dressed():
+    return {
+        "plain": SECRET,
+        "base64": base64.b64encode(f"x{SECRET}y".encode()).decode(),
+        "reversed": SECRET[::-1],
+        "split": " ".join(SECRET),
+    }
+
+
+@pytest.mark.parametrize("dress", dressed())
+def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(tmp_path, home, dress):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    svc.redactor.learn(SECRET)
+    after = f"x = 1\n\nENV = '{dressed()[dress]}'\n".encode()
+    with pytest.raises(PolicyRefused) as raised:
+        publish.open_pull_request(base, runs.decided(base, after=after), svc)
+    assert [(one.path, one.line) for one in raised.value.findings] == [("a.py", 3)]
+    assert dressed()[dress] not in raised.value.message
+    assert there.calls == []
+
+
+@pytest.mark.parametrize("dress", dressed())
+def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(tmp_path, home, dress):
+    shown = dressed()[dress]
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    svc.redactor.learn(SECRET)
+    red = runs.TESTS.model_copy(update={"unmatched": (f"test[{shown}]",), "reason": shown})
+    outcome = publish.open_pull_request(
+        base, runs.decided(base, title=f"Show {shown}", compared=(red,)), svc
+    )
+    proposal, (branch, message, _) = there.proposals[0], there.commits[0]
+    for text in (branch, message, proposal.model_dump_json(), outcome.model_dump_json()):
+        assert svc.redactor.known(text) == ()
+    assert REMOVED in proposal.title
+    assert REMOVED in message
+    assert "values that look like a secret: removed from this text" in proposal.body
+
+
+def test_our_own_facts_stay_whatever_they_look_like(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    svc.redactor.learn(SECRET)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    body = there.proposals[0].body
+    assert REMOVED not in body
+    for fact in (base.checkout.commit, "k" * 16, "d" * 16, "20261120-120000-a1b2c3d4"):
+        assert fact in body

@@ -1,0 +1,63 @@
+"""A ticket goes to one recipe, or to a person with an honest word."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from agent.domain import Ticket
+from agent.errors import NoRecipe, TicketUnclear
+from agent.recipes import registry
+from agent.stages import triage
+
+FIELD = "Add a CharField `nick` with max_length=50 to Customer."
+PRINT = "Replace the print calls in shop/views.py with logging."
+
+
+def ticket(body: str, title: str = "A wish", removed: tuple[str, ...] = ()) -> Ticket:
+    return Ticket(ticket_id="1", title=title, body=body, digest="", removed=removed)
+
+
+def test_a_ticket_goes_to_the_recipe_that_fits() -> None:
+    assert triage.decide(ticket(FIELD)).recipe == "add-django-field"
+    assert triage.decide(ticket(PRINT)).recipe == "print-to-logging"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["Rename the field `due` on Loan.", "Remove `email` from Member.", "The page is slow."],
+)
+def test_a_ticket_that_fits_none_says_what_there_is(body: str) -> None:
+    with pytest.raises(NoRecipe) as raised:
+        triage.decide(ticket(body))
+    known = ", ".join(recipe.name for recipe in registry.RECIPES)
+    assert raised.value.message == (
+        f"No recipe fits this ticket. Known: {known}. No language model is configured, so a "
+        "person has to do it."
+    )
+
+
+def test_a_ticket_that_fits_several_is_asked_about() -> None:
+    with pytest.raises(TicketUnclear) as raised:
+        triage.decide(ticket(f"{FIELD}\n\n{PRINT}"))
+    (asked,) = raised.value.questions
+    assert asked.startswith("Several recipes fit this ticket (add-django-field, print-to-logging)")
+
+
+def test_a_ticket_without_visible_text_is_asked_about() -> None:
+    with pytest.raises(TicketUnclear, match=r"no visible text \(1 hidden comment removed\)"):
+        triage.decide(ticket("", "", ("1 hidden comment",)))
+
+
+def test_questions_survive_the_way_to_another_process() -> None:
+    asked = TicketUnclear(("Why?", "How?"), "Understood so far: all.", "This line settles it.")
+    again = pickle.loads(pickle.dumps(asked))
+    assert again.message == (
+        "Understood so far: all.\nThe ticket leaves open:\n- Why?\n- How?\nThis line settles it."
+    )
+    assert (again.questions, again.understood, again.answer) == (
+        asked.questions,
+        asked.understood,
+        asked.answer,
+    )
