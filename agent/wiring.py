@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from threading import Event
+from typing import TYPE_CHECKING
 
+from agent import settings as given
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.local_forge import LocalForge
 from agent.adapters.package_index import SimpleIndex
 from agent.errors import SettingsInvalid
+from agent.ports import Gatekeeper
+from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.adapters.github.access import Access
 
 
 def sandbox(settings: Settings) -> BubblewrapSandbox:
@@ -20,6 +29,84 @@ def sandbox(settings: Settings) -> BubblewrapSandbox:
 
 def local(settings: Settings, say: Callable[[str], None]) -> Services:
     """Compose the services of a run on this machine, without a server."""
+    _make_home(settings)
+    return Services(
+        settings=settings,
+        forge=LocalForge(settings.home / "runs"),
+        sandbox=sandbox(settings),
+        index=SimpleIndex(settings),
+        say=say,
+        redactor=redactor(settings),
+    )
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Make what knows the secrets of the operator, and keeps them out of every text."""
+    found = Redactor()
+    for read in (given.github_token, given.github_private_key, given.webhook_secret):
+        # A file that cannot be read is told by whoever needs it.
+        with suppress(SettingsInvalid):
+            if (secret := read(settings)) is not None:
+                found.learn(secret.get_secret_value())
+    return found
+
+
+def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
+    """Make the way to GitHub that everything of one process shares; asks nothing yet.
+
+    Args:
+        stopping: Once set, waits for GitHub end at once.
+
+    Raises:
+        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    """
+    # Only runs on GitHub need its client; the others start without.
+    from agent.adapters.github import access
+
+    return access.connect(settings, stopping=stopping)
+
+
+def on_github(
+    settings: Settings, way: Access
+) -> Callable[[Callable[[str], None], Callable[[str, Mapping[str, object]], None]], Services]:
+    """Give what composes the services of each run of an issue.
+
+    It takes what is told every line of progress, and what is told kind and facts of every write
+    that goes out.
+
+    Args:
+        way: Of the process; what it has learned of us and of the repositories is not asked anew.
+    """
+    # Loaded now, so that the first run does not wait for it.
+    from agent.adapters.github.forge import GithubForge
+
+    _make_home(settings)
+    secrets = redactor(settings)
+    secrets("What looks like a secret is loaded by the first text, which is this one.")
+
+    def compose(
+        say: Callable[[str], None], record: Callable[[str, Mapping[str, object]], None]
+    ) -> Services:
+        return Services(
+            settings=settings,
+            forge=GithubForge(way.recording(record), settings),
+            sandbox=sandbox(settings),
+            index=SimpleIndex(settings),
+            say=say,
+            redactor=secrets.another(),
+        )
+
+    return compose
+
+
+def gatekeeper(settings: Settings, way: Access) -> Gatekeeper:
+    """Make what the intake asks GitHub with."""
+    from agent.adapters.github.gatekeeper import GithubGatekeeper
+
+    return GithubGatekeeper(way, settings)
+
+
+def _make_home(settings: Settings) -> None:
     # Rooms run as another user: what is laid out for them must be readable, whatever the shell's
     # umask was.
     os.umask(0o022)
@@ -30,10 +117,3 @@ def local(settings: Settings, say: Callable[[str], None]) -> Services:
             f"MERGEWRIGHT_HOME: {settings.home} cannot be made ({problem.strerror}). Name a folder"
             " that you may write to."
         ) from problem
-    return Services(
-        settings=settings,
-        forge=LocalForge(settings.home / "runs"),
-        sandbox=sandbox(settings),
-        index=SimpleIndex(settings),
-        say=say,
-    )

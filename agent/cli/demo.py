@@ -1,4 +1,4 @@
-"""`mergewright demo`: the whole job on a sample Django project, before your eyes."""
+"""`mergewright demo`: label an issue in a simulated GitHub, and watch the pull request come."""
 
 from __future__ import annotations
 
@@ -6,77 +6,215 @@ import json
 import re
 import shutil
 import tempfile
-from importlib import resources
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.rule import Rule
 
-from agent import cleaning
-from agent.cli import result, run
-from agent.domain import Reason
+from agent import cleaning, settings
+
+if TYPE_CHECKING:
+    from agent.demo.play import Play
+    from agent.demo.simulator.records import Issue
+    from agent.domain import StoredRun
+
+#: Steps that end at once and say nothing to a person are not shown.
+_QUIET_SECONDS = 0.05
+_LONGEST_SECONDS = 1800.0
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the sample repository.")] = False,
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="Which one to play; `list` shows them all.")
+    ] = "add-field",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run the ticket "add a field" on a sample Django project: branch, diff, checks, text."""
+    """Play the whole job: a label on an issue, and the pull request that comes of it.
+
+    GitHub is simulated on this machine; the service, the room, the checks and git are real. Exit
+    code 0: it ended as the scenario should; 1: it did not.
+    """
+    from agent.demo import play
+    from agent.demo.scenarios import SCENARIOS
+
+    if scenario == "list":
+        for one in SCENARIOS.values():
+            print(f"{one.name:<14} {one.sentence}")
+        return
+    if scenario not in SCENARIOS:
+        raise typer.BadParameter(
+            f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
+            param_hint="--scenario",
+        )
     folder = Path(tempfile.mkdtemp(prefix="mergewright-demo-"))
     try:
-        exit_code = _play(folder, as_json=as_json)
+        with play.playing(SCENARIOS[scenario], settings.load(), folder) as played:
+            as_told = _show(played, Console(quiet=as_json), as_json=as_json)
+            if keep:
+                _linger(played, Console(stderr=True))
     finally:
-        if keep:
-            Console(stderr=True).print(f"kept: {folder}", soft_wrap=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    raise typer.Exit(0 if as_told else 1)
+
+
+def _show(played: Play, out: Console, *, as_json: bool) -> bool:
+    """Play to the end and show what came of it; return whether it ended as it should."""
+    out.print(Rule(f"issue {played.issue_url}"))
+    out.print(_plain(played.issue.title), style="bold", markup=False, highlight=False)
+    out.print(_plain(played.issue.body or ""), markup=False, highlight=False)
+    out.print(Rule("run"))
+    begun = time.monotonic()
+    played.label()
+    out.print("maria sets the label mergewright; GitHub delivers the webhook", highlight=False)
+    run, refusal, first_sign = _follow(played, out, begun)
+    seconds = time.monotonic() - begun
+    ended = run.outcome.reason if run and run.outcome else None
+    as_told = ended is played.scenario.ends
+    if as_json:
+        facts = _facts(played, run, refusal)
+        facts |= {
+            "first_sign_seconds": None if first_sign is None else round(first_sign, 3),
+            "total_seconds": round(seconds, 3),
+        }
+        print(json.dumps(facts, indent=2))
+        return as_told
+    _show_comments(played, out)
+    if pull := _pull(played):
+        _show_pull(played, pull, out)
+    out.print(Rule("result"))
+    if refusal:
+        out.print(f"no run: {refusal}", markup=False, highlight=False, soft_wrap=True)
+    if run and run.outcome:
+        told = f"{run.outcome.state.value} ({run.outcome.reason.value}): {run.outcome.sentence}"
+        out.print(_plain(told), markup=False, highlight=False)
+        if run.outcome.pull_request:
+            out.print(f"pull request {run.outcome.pull_request.url}", soft_wrap=True)
+    out.print(f"from the label to the end: {seconds:.1f} s", highlight=False)
+    return as_told
+
+
+def _follow(
+    played: Play, out: Console, begun: float
+) -> tuple[StoredRun | None, str | None, float | None]:
+    """Show the steps as they end.
+
+    Returns:
+        The ended run, or why there is none, and the seconds to the first sign on the issue.
+    """
+    shown: set[str] = set()
+    noticed: float | None = None
+    while time.monotonic() - begun < _LONGEST_SECONDS:
+        if noticed is None and played.noticed():
+            noticed = time.monotonic() - begun
+            out.print(f"first sign on the issue after {noticed:.2f} s", highlight=False)
+        run = played.run()
+        if run is None:
+            if refusal := played.refusal():
+                return None, refusal, noticed
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-    raise typer.Exit(exit_code)
+            steps = list(played.seconds(run).items())
+            for name, seconds in steps:
+                if name not in shown and seconds >= _QUIET_SECONDS:
+                    out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
+                shown.add(name)
+            if not run.active:
+                return run, None, noticed
+        time.sleep(0.05)
+    return played.run(), None, noticed
 
 
-def _play(folder: Path, *, as_json: bool) -> int:
+def _show_comments(played: Play, out: Console) -> None:
+    from rich.markdown import Markdown
+
+    for comment in played.issue.comments:
+        edited = ", edited" if comment.updated > comment.created else ""
+        out.print(Rule(f"comment of {comment.author.login}{edited}"))
+        out.print(Markdown(_folded(comment.body)))
+
+
+def _show_pull(played: Play, pull: Issue, out: Console) -> None:
     from rich.markdown import Markdown
     from rich.syntax import Syntax
 
-    from agent import worktree
+    from agent.demo.simulator import git_store
 
-    sample = resources.files("agent.demo")
-    repository, ticket = folder / "corner-shop", folder / "ticket.md"
-    with resources.as_file(sample) as files:
-        shutil.copytree(
-            files / "sample_project", repository, ignore=shutil.ignore_patterns("__pycache__")
+    out.print(
+        Rule(
+            f"pull request {played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
         )
-        shutil.copy(files / "ticket.md", ticket)
-    worktree.start_repository(repository, "Add customers and orders")
-    out = Console(quiet=as_json)
-    out.print(Rule("ticket"))
-    out.print(cleaning.terminal(ticket.read_text()), markup=False, highlight=False)
-    out.print(Rule("run"))
-    request = run.new_run(repository, ticket, config=None, base=None, dry_run=False)
-    outcome, seconds = run.carry(request, Console(stderr=True, quiet=as_json))
-    if as_json:
-        print(json.dumps(result.as_json(outcome, seconds), indent=2))
-        return result.exit_code(outcome)
-    if outcome.branch and outcome.commit:
-        out.print(Rule(f"branch {outcome.branch}"))
-        shown = worktree.show(repository, outcome.commit)
-        out.print(
-            Syntax(cleaning.terminal(shown), "diff", background_color="default", word_wrap=True)
-        )
-    if outcome.pull_request_text and outcome.reason is not Reason.INTERRUPTED:
-        out.print(Rule("pull-request text"))
-        out.print(Markdown(_folded(outcome.pull_request_text)))
-    out.print(Rule("result"))
-    result.show(outcome, seconds, out)
-    return result.exit_code(outcome)
+    )
+    out.print(_plain(pull.title), style="bold", markup=False, highlight=False)
+    out.print(Markdown(_folded(pull.body or "")))
+    if pull.pull is None:
+        return
+    out.print(Rule(f"branch {pull.pull.head_ref}"))
+    shown = git_store.text(
+        played.repository.git_dir,
+        "show",
+        "--format=%an <%ae>%n%n%B",
+        f"refs/heads/{pull.pull.head_ref}",
+    )
+    out.print(Syntax(_plain(shown), "diff", background_color="default", word_wrap=True))
+
+
+def _pull(played: Play) -> Issue | None:
+    pulls = [one for one in played.repository.issues.values() if one.pull is not None]
+    return pulls[-1] if pulls else None
+
+
+def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
+    outcome = run.outcome if run else None
+    pull = _pull(played)
+    return {
+        "scenario": played.scenario.name,
+        "issue": played.issue_url,
+        "run": run.run.run_id if run else None,
+        "outcome": outcome.state.value if outcome else "ignored",
+        "reason": outcome.reason.value if outcome else None,
+        "sentence": outcome.sentence if outcome else refusal,
+        "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
+        "branch": outcome.branch if outcome else None,
+        "commit": outcome.commit if outcome else None,
+        "title": pull.title if pull else None,
+        "body": pull.body if pull else None,
+        "comments": [comment.body for comment in played.issue.comments],
+        "labels": [label.name for label in played.issue.labels],
+        "seconds": played.seconds(run) if run else {},
+        "requests": len(played.stage.world.requests.find("/api/*")),
+    }
+
+
+def _linger(played: Play, out: Console) -> None:
+    out.print(Rule("still running; Ctrl-C ends it"))
+    for what, address in (
+        ("the simulated GitHub", played.stage.address),
+        ("the issue", played.issue_url),
+        ("what the service printed", str(played.stage.service.log)),
+    ):
+        out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.print("ended")
+
+
+def _plain(text: str) -> str:
+    return cleaning.terminal(text)
 
 
 def _folded(text: str) -> str:
-    """Show collapsed parts the way a page would: by their title."""
-    return re.sub(
+    """Show collapsed parts the way a page would, by their title; leave markers of ours out."""
+    shown = re.sub(
         r"<details><summary>(.*?)</summary>.*?\n</details>",
         r"*(folded: \1)*",
         text,
         flags=re.DOTALL,
     )
+    return _plain(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))

@@ -5,15 +5,13 @@ Exit codes: 0 done, 1 not done (with a reason), 2 usage or settings, 130 interru
 
 from __future__ import annotations
 
-import atexit
-import gc
 import sys
 from typing import Annotated
 
 import typer
 
 from agent import telemetry
-from agent.cli import config, demo, doctor, env, run, version
+from agent.cli import config, demo, doctor, env, run, runs, serve, simulator, version
 from agent.errors import AgentError
 
 app = typer.Typer(
@@ -24,10 +22,14 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(run.run)
+app.command()(serve.serve)
+app.command(hidden=True)(serve.work)
 app.command()(demo.demo)
+app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")
+app.add_typer(runs.app, name="runs")
 
 
 @app.callback()
@@ -47,10 +49,6 @@ def _common(
 
 def main() -> None:
     """Run the command line; every expected error is one clear line and an exit code."""
-    # To load libraries makes much that stays; looked through for garbage at every turn, and once
-    # more at the exit, that takes a fifth of the time that the program itself needs.
-    gc.set_threshold(50_000, 20, 20)
-    atexit.register(gc.freeze)
     try:
         app()
     except AgentError as problem:

@@ -29,6 +29,7 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
         "sentence": outcome.sentence,
         "branch": outcome.branch,
         "commit": outcome.commit,
+        "pull_request": outcome.pull_request.url if outcome.pull_request else None,
         "pull_request_text": outcome.pull_request_text,
         "pull_request_path": outcome.text_path,
         "log": outcome.log,
@@ -76,6 +77,10 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
     console.print(_shown(outcome.sentence), soft_wrap=True)
     if outcome.branch:
         console.print(f"branch  {_shown(outcome.branch)}  {outcome.commit}", soft_wrap=True)
+    if outcome.pull_request:
+        console.print(f"pull    {_shown(outcome.pull_request.url)}", soft_wrap=True)
+        for note in outcome.pull_request.notes:
+            console.print(f"        {_shown(note)}", soft_wrap=True)
     if outcome.text_path:
         console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
     if outcome.log:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import errno
 import json
-import secrets
+import re
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from agent import settings, telemetry
+from agent import intake, settings, telemetry
 from agent.cli import result
 from agent.cli.progress import Progress
-from agent.domain import Outcome, Run
-from agent.errors import SettingsInvalid, StorageFull
+from agent.domain import Outcome, Run, Snapshot
+from agent.errors import ForgeLimited, SettingsInvalid, StorageFull
 from agent.ledger import Ledger
+from agent.ports import LiveIssue
 
 
 def run(
     ticket: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--ticket",
             help="The ticket: Markdown, an issue form's text or prose.",
@@ -32,11 +32,21 @@ def run(
             readable=True,
             metavar="FILE",
         ),
-    ],
+    ] = None,
     repo: Annotated[
-        Path,
-        typer.Option("--repo", help="The repository.", exists=True, file_okay=False, metavar="DIR"),
-    ] = Path(),
+        str,
+        typer.Option(
+            "--repo",
+            help="The repository: a folder, or with --issue its address or OWNER/NAME on GitHub.",
+            metavar="DIR|URL",
+        ),
+    ] = ".",
+    issue: Annotated[
+        int | None,
+        typer.Option(
+            "--issue", min=1, help="Number of an issue on GitHub: its text is the ticket."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -58,11 +68,21 @@ def run(
 ) -> None:
     """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
 
-    Your work tree, index and checked-out branch are never touched. Exit code 0: done;
-    1: not done, with the reason; 2: usage; 130: interrupted.
+    With --ticket the repository is a folder; your work tree, index and checked-out branch are
+    never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
+    0: done; 1: not done, with the reason; 2: usage; 130: interrupted.
     """
-    request = new_run(repo, ticket, config=config, base=base, dry_run=dry_run)
-    outcome, seconds = carry(request, Console(stderr=True, quiet=as_json))
+    if (ticket is None) == (issue is None):
+        raise typer.BadParameter(
+            "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+        )
+    console = Console(stderr=True, quiet=as_json)
+    if issue is not None:
+        outcome, seconds = carry_issue(repo, issue, console, base=base, dry_run=dry_run)
+    elif ticket is not None:
+        folder = _folder(repo)
+        request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
+        outcome, seconds = carry(request, console)
     if as_json:
         print(json.dumps(result.as_json(outcome, seconds), indent=2))
     else:
@@ -70,12 +90,20 @@ def run(
     raise typer.Exit(result.exit_code(outcome))
 
 
+def _folder(repo: str) -> Path:
+    folder = Path(repo)
+    if not folder.is_dir():
+        raise typer.BadParameter(
+            f"{repo} is not a folder; an address goes with --issue N", param_hint="--repo"
+        )
+    return folder
+
+
 def new_run(
     repo: Path, ticket: Path, *, config: Path | None, base: str | None, dry_run: bool
 ) -> Run:
     """Name a new run; the name begins with the time, so that names sort by age."""
     started = int(time.time())
-    stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
     text = None
     if config is not None:
         try:
@@ -85,7 +113,7 @@ def new_run(
                 f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
             ) from problem
     return Run(
-        run_id=f"{stamp}-{secrets.token_hex(3)}",
+        run_id=intake.new_run_id(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
@@ -102,7 +130,6 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
     from agent import wiring, worker
 
     loaded = settings.load()
-    log = telemetry.RunLog(loaded.home / "runs" / request.run_id / "run.log")
     with Progress(console) as progress:
 
         def say(line: str) -> None:
@@ -110,6 +137,8 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
             progress.said(line)
 
         services = wiring.local(loaded, say)
+        path = services.run_folder(request) / "run.log"
+        log = telemetry.RunLog(path, services.redactor)
         try:
             # Tickets, diffs and logs of private code are nobody else's business.
             log.path.parent.parent.mkdir(exist_ok=True, mode=0o700)
@@ -124,3 +153,72 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
         ledger = Ledger(log.path.with_name("ledger.jsonl"), request.run_id)
         step = worker.DirectStep(request, ledger, log, progress, max_minutes=loaded.max_minutes)
         return worker.carry(request, step, services, ledger, log), step.seconds
+
+
+def carry_issue(
+    repo: str, number: int, console: Console, *, base: str | None, dry_run: bool
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry an issue on GitHub to its end; to call this is to approve its text as it stands.
+
+    Raises:
+        ForgeLimited: GitHub asks us to wait for longer than a run stands still.
+    """
+    from agent import service, wiring, worker
+
+    loaded = settings.load()
+    name = repository_name(repo)
+    with Progress(console) as progress:
+        progress.started("look up")
+        way = wiring.way_to_github(loaded)
+        live = wiring.gatekeeper(loaded, way).find(name, number)
+        progress.ended("look up", 0.0, ok=live is not None)
+        if live is None:
+            raise typer.BadParameter(f"{name} has no issue {number}", param_hint="--issue")
+        if live.is_pull_request:
+            raise typer.BadParameter(f"#{number} is a pull request", param_hint="--issue")
+        request = _run_of(live, base=base, dry_run=dry_run)
+        make = wiring.on_github(loaded, way)
+        with service.registered(request, loaded) as finish:
+            try:
+                outcome, seconds = service.carry(request, loaded, make, progress, say=progress.said)
+            except worker.Postponed as wait:
+                raise ForgeLimited(wait.message, wait.until) from wait
+            finish(outcome)
+    return outcome, seconds
+
+
+def repository_name(repo: str) -> str:
+    """Read `OWNER/NAME` from an address or from itself."""
+    found = re.fullmatch(
+        r"(?:https?://[^/\s@]+/|git@[^:\s]+:)?([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?", repo
+    )
+    if found is None or found[1].startswith("."):
+        raise typer.BadParameter(
+            f"{repo} is no repository on GitHub; give OWNER/NAME or its address",
+            param_hint="--repo",
+        )
+    return found[1]
+
+
+def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
+    started = int(time.time())
+    return Run(
+        run_id=intake.new_run_id(started),
+        repository=live.issue.repository,
+        ticket=f"#{live.issue.number}",
+        snapshot=Snapshot(
+            issue=live.issue,
+            url=live.url,
+            title=live.title,
+            body=live.body,
+            labels=live.labels,
+            author=live.author,
+            actor="",
+            actor_id=0,
+            approved_at=live.updated_at,
+            by_label=False,
+        ),
+        base=base,
+        dry_run=dry_run,
+        started=started,
+    )

@@ -68,7 +68,9 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         _refuse_secrets(decided.cleared.change, svc.redactor)
         remote = svc.forge.remote(run)
         if remote is not None:
-            svc.forge.ticket(run)  # the world may have changed while the checks ran
+            # The world may have changed while the checks ran: then there is nothing to publish,
+            # or something more to say about the text that was approved.
+            decided = decided.model_copy(update={"ticket": svc.forge.ticket(run)})
         placed = _place(prepared, decided, remote, svc)
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     words = _words(prepared, decided, placed, svc)

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo import play
+from agent.demo.play import Stage
+from tests.flow import github_stories
+from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository
 
 
@@ -61,3 +65,25 @@ def run(store: Path, tmp_path: Path) -> Runner:
         return Ended(done.returncode, json.loads(done.stdout), done.stderr)
 
     return runner
+
+
+@pytest.fixture(scope="session")
+def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A simulated GitHub with the real service beside it: listener and worker, each a process."""
+    with play.staging(store, tmp_path_factory.mktemp("github")) as made:
+        yield made
+
+
+Teller = Callable[..., Story]
+
+
+@pytest.fixture
+def story(stage: Stage, tmp_path: Path) -> Iterator[Teller]:
+    """Begin a story about a labelled issue; what it did to GitHub is undone afterwards."""
+
+    def begin(**facts: object) -> Story:
+        return github_stories.tell(stage, tmp_path, **facts)  # type: ignore[arg-type]
+
+    yield begin
+    stage.world.faults.remove()
+    stage.world.hooks.faults.clear()

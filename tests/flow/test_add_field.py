@@ -63,6 +63,7 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
     assert (folder / "pull_request.md").read_text() == ended.text
     assert list(ended.result["seconds"]) == [
         "read ticket",
+        "announce",
         "triage",
         "checkout",
         "read config",
@@ -90,6 +91,21 @@ def test_a_dry_run_makes_no_branch(sample, run):
     assert ended.result["commit"] is None
     assert "git apply change.diff" in ended.text
     assert sample.branches() == ["main"]
+
+
+def test_the_same_ticket_again_names_the_branch_that_is_there(sample, run):
+    first = run(sample.path, TICKET.read_text())
+    second = run(sample.path, TICKET.read_text())
+    assert second.exit_code == 0
+    assert (second.result["branch"], second.result["commit"]) == (
+        first.result["branch"],
+        first.result["commit"],
+    )
+    assert (
+        f"The branch {first.result['branch']} holds this very change already"
+        in (second.result["sentence"])
+    )
+    assert len(sample.branches()) == 2
 
 
 def test_a_second_run_does_not_overwrite_the_first_branch(sample, run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from tests.flow.stories import TICKET, Repository
 
+#: Tests that the sample project brings.
+SAMPLE_TESTS = 4
 PROSE = "Add a CharField `nickname` with max_length=50, blank=True and default '' to Customer.\n"
 
 
@@ -222,37 +225,47 @@ def test_tests_that_write_outside(sample, run, tmp_path):
         "        raise AssertionError(place)\n",
     )
     ended = run(sample.path, TICKET.read_text())
-    assert ended.exit_code == 0
-    assert ended.check("tests")["head"]["failures"] == 0
+    assert ended.exit_code == 0, ended.result["sentence"]
+    assert ended.result["reason"] == "ready"
+    tests = ended.check("tests")
+    assert tests["verdict"] == "passed"
+    assert tests["base"] == {"status": "passed", "count": SAMPLE_TESTS + 1, "failures": 0}
     assert not canary.exists()
 
 
-def test_tests_that_never_end(sample, run):
+def ended_by(sample, ended, limit, *, place=""):
+    """The tests were ended on both sides, and the sentence, the table and the text say by what."""
+    words = f"on base and with the change: the tests were ended {limit}{place}"
+    assert ended.check("tests")["verdict"] == "unverified"
+    assert ended.check("tests")["reason"] == words
+    refused(sample, ended, "unverified", f"Tests proves nothing: {words}.")
+    assert f"the tests were ended {limit}" in ended.text
+
+
+def test_tests_that_never_end(sample, run, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_ROOM_SECONDS", "10")
+    misbehaving(sample, "import time\n\n\ndef test_forever():\n    time.sleep(10_000)\n")
+    ended = run(sample.path, TICKET.read_text())
+    hanging = "; it was in test_forever at shop/tests/test_wild.py:5"
+    ended_by(sample, ended, "after 10 seconds", place=hanging)
+    assert 10 <= ended.check("tests")["seconds"] < 30
+
+
+def test_tests_that_fork_without_end(sample, run):
+    body = "import os\n\n\ndef test_fork():\n    while True:\n        os.fork()\n"
+    misbehaving(sample, body, "checks: {tests: {minutes: 2}}\n")
+    ended_by(sample, run(sample.path, TICKET.read_text()), "at the limit of 256 processes")
+
+
+def test_tests_that_fill_the_disk(sample, run, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_ROOM_DISK_MB", "300")
     misbehaving(
         sample,
-        "import time\n\n\ndef test_forever():\n    time.sleep(10_000)\n",
-        "checks: {tests: {minutes: 1}}\n",
+        "def test_fill():\n    with open('big', 'wb') as file:\n"
+        "        while True:\n            file.write(bytes(1 << 20))\n",
+        "checks: {tests: {minutes: 2}}\n",
     )
-    started = time.monotonic()
-    ended = run(sample.path, TICKET.read_text())
-    assert ended.exit_code == 1
-    assert "1 minute" in ended.text
-    assert time.monotonic() - started < 240
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "import os\n\n\ndef test_fork():\n    while True:\n        os.fork()\n",
-        "def test_fill():\n    with open('big', 'wb') as file:\n        while True:\n            file.write(bytes(1 << 20))\n",
-    ],
-    ids=["fork", "fill"],
-)
-def test_tests_that_take_everything(sample, run, body):
-    misbehaving(sample, body, "checks: {tests: {minutes: 2}}\n")
-    ended = run(sample.path, TICKET.read_text())
-    assert ended.result["branch"] is None or ended.check("tests")["base"]["failures"]
-    assert "tests" in ended.text
+    ended_by(sample, run(sample.path, TICKET.read_text()), "at the limit of 300 MB of disk")
 
 
 def test_tests_that_print_ten_million_lines(sample, run):
@@ -265,7 +278,12 @@ def test_tests_that_print_ten_million_lines(sample, run):
     )
     ended = run(sample.path, TICKET.read_text())
     assert ended.exit_code == 0, ended.result["sentence"]
-    assert Path(ended.result["log"]).stat().st_size < 8 * 1024**2
+    assert ended.result["reason"] == "ready"
+    tests = ended.check("tests")
+    assert tests["verdict"] == "passed"
+    assert tests["base"] == {"status": "passed", "count": SAMPLE_TESTS + 1, "failures": 0}
+    assert re.search(r"\[\.\.\. [\d,]{7,} characters left out", ended.log)
+    assert Path(ended.result["log"]).stat().st_size < 1024**2
     assert len(ended.text) <= 65_000
 
 

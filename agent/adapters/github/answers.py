@@ -62,12 +62,14 @@ class Refused(Exception):
             )
         if self.says("is locked"):
             return Superseded("The issue is locked; unlock it and set the label again.")
+        if self.status == 410 or self.says("in another repository"):
+            return Superseded("The issue was deleted or transferred; nothing more was done.")
         if self.status == 401:
             return AccessLost(
                 f"GitHub did not accept our token to {self.doing} ({said}). It may be expired or"
                 " revoked; renew it in the operator's settings."
             )
-        if self.status in (403, 404, 410):
+        if self.status in (403, 404):
             return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._missing()}")
         return RequestRefused(f"GitHub refused to {self.doing} ({self.status}: {said}).")
 

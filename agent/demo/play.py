@@ -1,0 +1,295 @@
+"""Play a scenario: a simulated GitHub with a repository and an issue, and the service beside it.
+
+Both are the real things but for GitHub: the service is started as an operator starts it, is told
+of the label by a signed webhook, and opens its pull request over HTTP and git.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.demo.scenarios import Scenario
+from agent.demo.simulator import actions, serving
+from agent.demo.simulator.records import App, Issue, Repository
+from agent.demo.simulator.world import World
+from agent.domain import StoredRun
+from agent.errors import PermanentError
+from agent.settings import Settings
+
+OWNER = "corner-shop"
+REPOSITORY = f"{OWNER}/shop"
+LABEL = "mergewright"
+MAINTAINER = "maria"
+REPORTER = "carl"
+_RECENT = 100
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 25.0
+#: An operator's access to the real GitHub has no part in a play.
+_OUR_OWN = frozenset(
+    f"MERGEWRIGHT_{name}"
+    for name in ("GITHUB_TOKEN", "GITHUB_TOKEN_FILE", "WEBHOOK_SECRET", "LABEL", "LISTEN_HOST")
+)
+PULSE_NAME = "worker.heartbeat"
+#: What belongs to one play; what is costly to make stays beside it.
+_STATE = ("inbox.sqlite*", "mergewright.sqlite*", PULSE_NAME)
+
+
+class Service:
+    """Listener and worker, started as an operator starts them."""
+
+    def __init__(self, environ: Mapping[str, str], address: str, log: Path) -> None:
+        """Start nothing yet.
+
+        Args:
+            environ: Its settings; those of whoever plays are not handed on.
+            address: Where its listener will be.
+            log: Takes what it prints.
+        """
+        inherited = {name: value for name, value in os.environ.items() if name not in _OUR_OWN}
+        self.environ = {**inherited, **environ}
+        self.address = address
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until listener and worker have both given a sign of life.
+
+        Raises:
+            PermanentError: It does not start; its last words are told.
+        """
+        (Path(self.environ["MERGEWRIGHT_HOME"]) / PULSE_NAME).unlink(missing_ok=True)
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "agent", "serve"],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._await_ready(self._process)
+
+    def stop(self) -> None:
+        """Stop it in good order, or by force if that takes too long."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def pid(self) -> int:
+        """Number of its first process, which watches over the two others."""
+        if self._process is None:
+            raise PermanentError("The service is not running.")
+        return self._process.pid
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < end and process.poll() is None:
+            with suppress(httpx.HTTPError, ValueError, KeyError):
+                facts = httpx.get(f"{self.address}/readyz", timeout=2).json()
+                if facts["ready"] and facts["worker"]["heartbeat_seconds"] is not None:
+                    return
+            time.sleep(0.1)
+        words = self.log.read_text(errors="replace")[-2000:]
+        self.stop()
+        raise PermanentError(f"The service did not start. Its last words:\n{words}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A simulated GitHub, and the service beside it."""
+
+    world: World
+    address: str
+    """Of the simulated GitHub."""
+    app: App
+    service: Service
+    home: Path
+    """The service's data folder."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """A scenario under way."""
+
+    scenario: Scenario
+    stage: Stage
+    repository: Repository
+    issue: Issue
+
+    @property
+    def issue_url(self) -> str:
+        """Page of the issue."""
+        return f"{self.stage.address}/{self.repository.full_name}/issues/{self.issue.number}"
+
+    def label(self) -> None:
+        """Set the label, as the scenario's person; the webhook goes out at once."""
+        world = self.stage.world
+        with world.lock:
+            label = self.repository.labels[LABEL]
+            person = world.user(MAINTAINER)
+            actions.add_labels(world, self.repository, self.issue, [label], person)
+
+    def noticed(self) -> bool:
+        """Whether the issue shows that somebody is at work."""
+        return bool(self.issue.reactions or self.issue.comments)
+
+    def run(self) -> StoredRun | None:
+        """Return the newest run of the issue, once there is one."""
+        with closing(SqlStore(self.stage.home)) as store:
+            for stored in store.latest(_RECENT, self.repository.full_name):
+                snapshot = stored.run.snapshot
+                if snapshot and snapshot.issue.number == self.issue.number:
+                    return stored
+        return None
+
+    def refusal(self) -> str | None:
+        """Why the label started nothing, once that is decided."""
+        with closing(Inbox(self.stage.home)) as inbox:
+            for delivery in list(self.stage.world.hooks.log):
+                of_ours = delivery.repository_id == self.repository.id
+                if not of_ours or delivery.action != "labeled":
+                    continue
+                settled = inbox.find(delivery.guid)
+                if settled is not None and settled.outcome == "ignored":
+                    return settled.reason
+        return None
+
+    def seconds(self, run: StoredRun) -> dict[str, float]:
+        """Seconds of the run's steps so far, in order."""
+        path = self.stage.home / "runs" / run.run.run_id / "run.json"
+        try:
+            facts: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return dict(facts["seconds"])
+
+
+@contextmanager
+def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Play]:
+    """Set the stage for one scenario; everything is up while the block runs.
+
+    Args:
+        settings: Of the operator; the service works in a folder of its own below their `home`,
+            so that environments are made once.
+        folder: Scratch, gone when the caller says so.
+
+    Raises:
+        PermanentError: Another demo is under way, or the service does not start.
+    """
+    home = settings.home / "demo"
+    home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with _alone(home), staging(home, folder) as stage:
+        yield put_on(stage, scenario, folder / OWNER)
+
+
+@contextmanager
+def staging(home: Path, folder: Path) -> Iterator[Stage]:
+    """Start the simulated GitHub with our App in it, and the service; both end with the block.
+
+    Raises:
+        PermanentError: The service does not start.
+    """
+    world = World(folder / "github")
+    with serving.running(world) as address:
+        for login in (MAINTAINER, REPORTER):
+            world.add_user(login)
+        world.add_user(OWNER, "Organization")
+        port = _free_port()
+        listener = f"http://127.0.0.1:{port}"
+        secret = secrets.token_hex(32)
+        app = world.add_app(
+            "mergewright",
+            OWNER,
+            hook_url=f"{listener}/webhooks/github",
+            hook_secret=secret,
+        )
+        key, shared = folder / "app.pem", folder / "webhook-secret"
+        for path, text in ((key, app.private_key), (shared, secret)):
+            path.touch(mode=0o600)
+            path.write_text(text)
+        environ = {
+            "MERGEWRIGHT_HOME": str(home),
+            "MERGEWRIGHT_GITHUB_URL": f"{address}/api/v3",
+            "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
+            "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(key),
+            "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(shared),
+            "MERGEWRIGHT_LISTEN_PORT": str(port),
+            "MERGEWRIGHT_PUBLIC_URL": listener,
+        }
+        service = Service(environ, listener, folder / "service.log")
+        service.start()
+        try:
+            world.install(app, OWNER)
+            yield Stage(world, address, app, service, home)
+        finally:
+            service.stop()
+
+
+def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITORY) -> Play:
+    """Make the repository and the issue of a scenario.
+
+    Args:
+        source: Where the repository's files are laid out; must not exist.
+        name: `owner/name` of the repository.
+    """
+    world = stage.world
+    with resources.as_file(resources.files("agent.demo")) as files:
+        shutil.copytree(
+            files / "sample_project", source, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for path, text in scenario.files.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
+    repository = world.add_repository(name, source, description="A corner shop, in Django")
+    world.grant(repository, MAINTAINER, scenario.role)
+    world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
+    issue = actions.open_issue(
+        world, repository, world.user(REPORTER), scenario.title, scenario.body, [], []
+    )
+    return Play(scenario, stage, repository, issue)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the demo's data folder, emptied of what an earlier play left."""
+    with (home / "demo.lock").open("w") as door:
+        try:
+            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PermanentError(f"Another demo is under way in {home}. Stop it first.") from None
+        for pattern in _STATE:
+            for left in home.glob(pattern):
+                left.unlink()
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])

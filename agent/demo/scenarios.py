@@ -1,0 +1,109 @@
+"""The scenarios of the demo: an issue, who labels it, in which repository, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import resources
+from types import MappingProxyType
+
+from agent.demo.simulator.records import Role
+from agent.domain import Reason
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One thing to be seen."""
+
+    name: str
+    sentence: str
+    """What it shows, in one line."""
+    title: str
+    body: str
+    ends: Reason | None
+    """How the run ends; None: there is none."""
+    role: Role = "write"
+    """Of the person who sets the label."""
+    files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the repository has besides the sample project."""
+
+
+_EXPORT_TEST = """\
+import pytest
+
+from shop.models import Customer
+
+
+@pytest.mark.django_db
+def test_the_export_has_a_column_for_every_field():
+    names = [field.name for field in Customer._meta.concrete_fields]
+    assert names == ["id", "name", "email", "joined"]
+"""
+
+
+def _packaged(name: str) -> tuple[str, str]:
+    """Title and body of a ticket that comes with the package."""
+    text = resources.files("agent.demo").joinpath(name).read_text(encoding="utf-8")
+    title, _, body = text.partition("\n")
+    return title.removeprefix("# ").strip(), body.strip() + "\n"
+
+
+def _all() -> tuple[Scenario, ...]:
+    title, body = _packaged("ticket.md")
+    log_title, log_body = _packaged("logging_ticket.md")
+    return (
+        Scenario(
+            "add-field",
+            "a field is added to a Django model, with migration, admin and test",
+            title,
+            body,
+            Reason.READY,
+        ),
+        Scenario(
+            "logging",
+            "print calls become logging",
+            log_title,
+            log_body,
+            Reason.READY,
+        ),
+        Scenario(
+            "red",
+            "the change breaks a test of the repository: no pull request, and the reason",
+            title,
+            body,
+            Reason.NEW_FAILURES,
+            files=MappingProxyType({"shop/tests/test_export.py": _EXPORT_TEST}),
+        ),
+        Scenario(
+            "unclear",
+            "facts are missing: all questions in one list",
+            "Customers need a nickname",
+            "Please add a field for it to the customer.\n",
+            Reason.UNCLEAR,
+        ),
+        Scenario(
+            "bad-config",
+            "the repository's configuration has a mistake: named by line and column",
+            title,
+            body,
+            Reason.CONFIG_INVALID,
+            files=MappingProxyType({".github/mergewright.yml": "version: 1\nhttp_clent: httpx\n"}),
+        ),
+        Scenario(
+            "unauthorised",
+            "somebody with the triage role sets the label: nothing starts",
+            title,
+            body,
+            None,
+            role="triage",
+        ),
+        Scenario(
+            "no-recipe",
+            "nothing here can do it without a model: it goes back to a person",
+            "The front page is slow",
+            "It takes four seconds on my machine. Make it faster.\n",
+            Reason.NO_RECIPE,
+        ),
+    )
+
+
+SCENARIOS = {scenario.name: scenario for scenario in _all()}

@@ -1,0 +1,372 @@
+"""The service's worker: take deliveries from the inbox, and carry the runs that come of them.
+
+Two loops, each in a thread of its own, so that a labelled issue is answered while another run is
+at work: the intake decides what a delivery becomes, the carrier takes the oldest run that waits.
+A run that was under way when the process ended begins anew; whatever it had written is found again
+by its id.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from agent import intake, wiring, worker
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import COMMAND, SqlStore
+from agent.domain import Delivery, Outcome, Reason, Run, end_state
+from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
+from agent.intake import Accepted, Ignored
+from agent.ledger import Ledger
+from agent.milestones import Milestones, RunPage
+from agent.ports import Gatekeeper
+from agent.services import Services
+from agent.settings import Settings
+from agent.telemetry import RunLog
+from agent.worker import DirectStep, Watcher
+
+if TYPE_CHECKING:
+    from agent.adapters.github.access import Access
+
+_log = structlog.get_logger()
+
+#: The inbox and the queue are looked into this often; a look costs a tenth of a millisecond.
+_IDLE_SECONDS = 0.1
+_BEAT_SECONDS = 1.0
+_DAY = 86_400.0
+_RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
+#: So many deliveries that cannot be decided one after the other: the forge itself is away.
+_FAILURES_IN_A_ROW = 3
+#: A run that a wrong setting stops is tried again after so long.
+_OPERATOR_SECONDS = 60.0
+
+
+Say = Callable[[str], None]
+"""Takes one line of progress."""
+Record = Callable[[str, Mapping[str, object]], None]
+"""Takes kind and facts of a write that went out."""
+
+
+MakeServices = Callable[[Say, Record], Services]
+"""Makes the services of one run."""
+
+
+class _PutOff(NamedTuple):
+    """A delivery that could not be decided yet."""
+
+    failures: int
+    until: float
+
+
+_NOT_YET = _PutOff(0, 0.0)
+
+
+class Intake:
+    """Settles every delivery: as a run, or ignored for a reason."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        store: SqlStore,
+        gatekeeper: Gatekeeper,
+        bot_ids: frozenset[int] = frozenset(),
+        accepted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._bot_ids = bot_ids
+        self._inbox = inbox
+        self._store = store
+        self._gatekeeper = gatekeeper
+        self._accepted = accepted
+        self._put_off: dict[str, _PutOff] = {}
+
+    def turn(self) -> bool:
+        """Settle the deliveries that are there; return whether any was.
+
+        What the forge does not answer stays unread and comes again after a while; it holds the
+        deliveries behind it up only if those fail as well.
+        """
+        settled = failed = 0
+        for delivery in self._inbox.unread():
+            if time.time() < self._put_off.get(delivery.delivery_id, _NOT_YET).until:
+                continue
+            try:
+                decided = self._decide(delivery)
+            except RunStopped as problem:
+                decided = Ignored(reason=problem.message)
+            except AgentError as problem:
+                if not self._given_up(delivery, problem):
+                    failed += 1
+                    if failed == _FAILURES_IN_A_ROW:
+                        break
+                    continue
+                decided = Ignored(reason=f"could not be decided for a day: {problem.message}")
+            except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
+                _log.error("delivery failed", delivery=delivery.delivery_id, exc_info=problem)
+                decided = Ignored(reason=f"could not be decided: {type(problem).__name__}")
+            self._settle(delivery, decided)
+            settled, failed = settled + 1, 0
+        return settled > 0
+
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored:
+        request = intake.Request.model_validate_json(delivery.body)
+        return intake.accept(
+            request, self._gatekeeper, self._store, now=time.time(), bot_ids=self._bot_ids
+        )
+
+    def _settle(self, delivery: Delivery, decided: Accepted | Ignored) -> None:
+        self._put_off.pop(delivery.delivery_id, None)
+        if isinstance(decided, Accepted):
+            self._accepted()
+            self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
+            _log.info("accepted", delivery=delivery.delivery_id, run=decided.run.run_id)
+        else:
+            self._inbox.settle(delivery.delivery_id, "ignored", decided.reason)
+            _log.info("ignored", delivery=delivery.delivery_id, reason=decided.reason)
+
+    def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
+        """Leave a delivery for later; return whether it has waited for long enough."""
+        now = time.time()
+        # A wrong setting is the operator's to mend, however long that takes.
+        if isinstance(problem, TransientError) and now - delivery.received_at > _DAY:
+            return True
+        before = self._put_off.get(delivery.delivery_id, _NOT_YET)
+        pause = _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
+        until = problem.until if isinstance(problem, ForgeLimited) else now + pause
+        self._put_off[delivery.delivery_id] = _PutOff(before.failures + 1, until)
+        _log.warning(
+            "delivery put off",
+            delivery=delivery.delivery_id,
+            problem=problem.message,
+            seconds=round(until - now),
+        )
+        return False
+
+
+class Carrier:
+    """Carries the runs that wait, one after the other."""
+
+    def __init__(self, store: SqlStore, carry: Callable[[Run], Outcome]) -> None:
+        self._store = store
+        self._carry = carry
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+        self._over: Callable[[], None] | None = None
+
+    def turn(self) -> bool:
+        """Carry the oldest run that waits to its end; return whether there was one."""
+        self._note()
+        run = self._store.claim(self._name, time.time())
+        if run is None:
+            return False
+        try:
+            outcome = self._carry(run)
+        except worker.Postponed as wait:
+            self._postpone(run, wait.until, wait.message)
+        except (AgentError, OSError) as problem:
+            # Nothing of the run itself: the operator has to act, and then it goes on.
+            told = problem.message if isinstance(problem, AgentError) else str(problem)
+            self._postpone(run, time.time() + _OPERATOR_SECONDS, told)
+        except Exception as problem:  # noqa: BLE001  the next run is not to wait for ever
+            _log.error("run failed", run=run.run_id, exc_info=problem)
+            sentence = f"Mergewright itself failed: {type(problem).__name__}. Please report it."
+            self._end(run, _ended(run, Reason.INTERNAL, sentence))
+        else:
+            self._end(run, outcome)
+        return True
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        now = time.time()
+        self._over = functools.partial(self._store.finish, run.run_id, outcome, now)
+        self._note()
+        _log.info("ended", run=run.run_id, state=outcome.state.value, reason=outcome.reason.value)
+
+    def _postpone(self, run: Run, until: float, reason: str) -> None:
+        self._over = functools.partial(self._store.postpone, run.run_id, until)
+        self._note()
+        _log.warning("postponed", run=run.run_id, seconds=round(until - time.time()), reason=reason)
+
+    def _note(self) -> None:
+        """Note what became of a run; where the store is away just now, before the next one."""
+        if self._over is not None:
+            self._over()
+            self._over = None
+
+
+def loop(name: str, turn: Callable[[], bool], stop: threading.Event, bell: threading.Event) -> None:
+    """Take turns until told to stop; a turn that fails is logged, and the next one taken.
+
+    Args:
+        bell: Set by whoever knows that there is something to do.
+    """
+    while not stop.is_set():
+        pause = _IDLE_SECONDS
+        try:
+            if turn():
+                continue
+        except AgentError as problem:
+            _log.error("turn failed", loop=name, problem=problem.message)
+            pause = _BEAT_SECONDS
+        except Exception as problem:  # noqa: BLE001  the service outlives its bugs
+            _log.error("turn failed", loop=name, exc_info=problem)
+            pause = _BEAT_SECONDS
+        bell.wait(pause)
+        bell.clear()
+
+
+# --- one run ----------------------------------------------------------------------------------
+
+
+class Watchers:
+    """Tells every watcher of a run what happens."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+        for watcher in self._watchers:
+            watcher.started(step)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """A step is over."""
+        for watcher in self._watchers:
+            watcher.ended(step, seconds, ok=ok)
+
+
+def carry(
+    run: Run,
+    settings: Settings,
+    make: MakeServices,
+    *further: Watcher,
+    say: Say = lambda line: None,
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run of an issue to its end; return its outcome and the seconds by step.
+
+    Args:
+        make: Makes the services of the run, told how to say and how to record what is written.
+        further: Who else watches.
+        say: Takes each line of progress, besides the log.
+
+    Raises:
+        Postponed: The forge asks us to wait; the run begins anew then.
+        SettingsInvalid: The operator's settings are wrong.
+    """
+    folder = run_folder(settings, run)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    page = RunPage(folder / "run.json", run)
+
+    def told(line: str) -> None:
+        log.line(line)
+        say(line)
+
+    numbers = itertools.count(1)
+
+    def record(kind: str, facts: Mapping[str, object]) -> None:
+        ledger.append("forge", next(numbers), kind, **facts)
+
+    services = make(told, record)
+    log = RunLog(folder / "run.log", services.redactor)
+    watchers = Watchers(page, Milestones(run, services.forge), *further)
+    step = DirectStep(run, ledger, log, watchers, max_minutes=settings.max_minutes)
+    outcome = worker.carry(run, step, services, ledger, log)
+    if outcome.pull_request_text is not None:
+        text = folder / "pull_request.md"
+        with suppress(OSError):  # the words are on the forge already
+            text.write_text(outcome.pull_request_text, encoding="utf-8")
+            outcome = outcome.model_copy(update={"text_path": str(text)})
+    page.end(outcome)
+    return outcome, step.seconds
+
+
+@contextmanager
+def registered(run: Run, settings: Settings) -> Iterator[Callable[[Outcome], None]]:
+    """Keep a run that no worker carries in the store, so that its issue has no other meanwhile.
+
+    Gives a function that notes how the run ended.
+
+    Raises:
+        ActiveRun: The issue has a run that is not over.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    store = SqlStore(settings.home)
+    try:
+        store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        ended: list[Outcome] = []
+        try:
+            yield ended.append
+        finally:
+            lost = _ended(run, Reason.INTERRUPTED, "The command ended before the run did.")
+            outcome = ended[0] if ended else lost
+            store.finish(run.run_id, outcome, time.time())
+    finally:
+        store.close()
+
+
+def _ended(run: Run, reason: Reason, sentence: str) -> Outcome:
+    return Outcome(run_id=run.run_id, state=end_state(reason), reason=reason, sentence=sentence)
+
+
+def run_folder(settings: Settings, run: Run) -> Path:
+    """Make the folder of a run; tickets, diffs and logs are nobody else's business."""
+    folder = settings.home / "runs" / run.run_id
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+# --- the process ------------------------------------------------------------------------------
+
+
+def work(settings: Settings, stop: threading.Event) -> None:
+    """Take turns at inbox and queue until told to stop; what a killed worker left begins anew.
+
+    One worker at a time may work on a data folder. It does not wait for the run under way: that
+    one begins anew with the next worker.
+    """
+    inbox, store = Inbox(settings.home), SqlStore(settings.home)
+    if left := store.release():
+        _log.warning("runs begin anew", count=left)
+
+    way = wiring.way_to_github(settings, stop)
+    gatekeeper = wiring.gatekeeper(settings, way)
+    make = wiring.on_github(settings, way)
+    bells = {"intake": threading.Event(), "carrier": threading.Event()}
+
+    def carried(run: Run) -> Outcome:
+        return carry(run, settings, make)[0]
+
+    threading.Thread(target=_introduce, args=(way,), name="introduction", daemon=True).start()
+    bot_ids = frozenset(settings.bot_ids)
+    turns = {
+        "intake": Intake(inbox, store, gatekeeper, bot_ids, bells["carrier"].set).turn,
+        "carrier": Carrier(store, carried).turn,
+    }
+    for name, turn in turns.items():
+        threading.Thread(
+            target=loop, args=(name, turn, stop, bells[name]), name=name, daemon=True
+        ).start()
+    _log.info("working", home=str(settings.home))
+    pruned = 0.0
+    while not stop.wait(_BEAT_SECONDS):
+        inbox.beat()
+        if time.time() - pruned > _DAY:
+            pruned = time.time()
+            with suppress(AgentError):  # what cannot be removed now is removed another day
+                inbox.prune(pruned)
+
+
+def _introduce(way: Access) -> None:
+    """Ask the forge who we are: a wrong key shows at the start, and no label waits for it."""
+    try:
+        _log.info("known to the forge", login=way.login())
+    except AgentError as problem:
+        _log.error("not known to the forge", problem=problem.message)

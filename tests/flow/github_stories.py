@@ -1,0 +1,328 @@
+"""What stories about labelled issues are told with: a simulated GitHub and the real service."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
+from agent.demo.simulator import actions
+from agent.demo.simulator.faults import Fault, Kind
+from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
+from agent.demo.simulator.request_log import Asked
+from agent.domain import Outcome, StoredRun
+
+T = TypeVar("T")
+
+TITLE = "Log instead of printing"
+BODY = "Replace print with logging in `till/count.py`.\n"
+#: Small, so that a run of it takes a moment.
+FILES: Mapping[str, str] = {
+    "pyproject.toml": (
+        '[project]\nname = "till"\nversion = "1.0"\nrequires-python = ">=3.11"\n\n'
+        '[dependency-groups]\ntest = ["pytest>=8"]\n\n'
+        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n'
+    ),
+    "till/__init__.py": '"""Counts what is in the till."""\n',
+    "till/count.py": (
+        '"""Counting."""\n\n\ndef total(coins: list[int]) -> int:\n'
+        '    """Add the coins up."""\n    found = sum(coins)\n'
+        '    print(f"counted {len(coins)} coins")\n    return found\n'
+    ),
+    "tests/test_count.py": (
+        "from till.count import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
+    ),
+}
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Story:
+    """One repository with one issue, and what becomes of it."""
+
+    stage: Stage
+    folder: Path
+    repository: Repository
+    issue: Issue
+    since: int
+    """Number of the last request before."""
+
+    # --- what people do ------------------------------------------------------------------------
+
+    def label(self, by: str = MAINTAINER, name: str = LABEL) -> None:
+        """Set a label on the issue."""
+        world = self.stage.world
+        with world.lock:
+            label = self.repository.labels[name]
+            actions.add_labels(world, self.repository, self.issue, [label], world.user(by))
+
+    def unlabel(self, name: str = LABEL) -> None:
+        """Take a label off the issue."""
+        world = self.stage.world
+        with world.lock:
+            label = self.repository.labels[name]
+            actions.remove_label(world, self.repository, self.issue, label, world.user(MAINTAINER))
+
+    def edit(self, title: str | None = None, body: str | None = None) -> None:
+        """Change title or body."""
+        world = self.stage.world
+        with world.lock:
+            actions.edit(
+                world, self.repository, self.issue, world.user(REPORTER),
+                title=title, body=body, body_given=body is not None,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the issue."""
+        world = self.stage.world
+        with world.lock:
+            actions.set_state(
+                world, self.repository, self.issue, "closed", None, world.user(MAINTAINER)
+            )
+
+    def lock(self) -> None:
+        """Lock the conversation."""
+        world = self.stage.world
+        with world.lock:
+            actions.lock(world, self.repository, self.issue, world.user(MAINTAINER), None)
+
+    def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
+        """Let requests fail; a path is below the repository's API, or begins with a slash."""
+        whole = path if path.startswith("/") else f"/api/v3/repos/{self.name}/{path}"
+        made = Fault(kind=kind, method=method, path=whole, **more)  # type: ignore[arg-type]
+        self.stage.world.faults.add(made)
+        return made
+
+    # --- what comes of it ----------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """`owner/name`."""
+        return self.repository.full_name
+
+    @property
+    def us(self) -> User:
+        """Our own account."""
+        return self.stage.app.bot
+
+    def runs(self) -> list[StoredRun]:
+        """All runs of the issue, oldest first."""
+        with closing(SqlStore(self.stage.home)) as store:
+            found = [
+                one
+                for one in store.latest(1_000)
+                if one.run.snapshot
+                and one.run.snapshot.issue.repository_id == self.repository.id
+                and one.run.snapshot.issue.number == self.issue.number
+            ]
+        return found[::-1]
+
+    def ended(self, attempt: int = 1, seconds: float = 120) -> Outcome:
+        """Wait for the end of a run of the issue."""
+
+        def over() -> Outcome | None:
+            runs = self.runs()
+            return runs[attempt - 1].outcome if len(runs) >= attempt else None
+
+        return await_(over, f"the end of run {attempt} of {self.name}", seconds)
+
+    def decided(self, count: int = 1, *labels: str) -> list[tuple[str, str]]:
+        """Wait until so many deliveries of a label are decided: outcome and reason of each.
+
+        Args:
+            labels: Of these labels; default: the one that starts runs.
+        """
+
+        def settled() -> list[tuple[str, str]] | None:
+            found = []
+            with closing(Inbox(self.stage.home)) as inbox:
+                for delivery in self.labelled(*labels):
+                    row = inbox.find(delivery)
+                    if row is not None and row.outcome is not None:
+                        found.append((row.outcome, row.reason))
+            return found if len(found) >= count else None
+
+        return await_(settled, f"the decision on {self.name}")
+
+    def labelled(self, *labels: str) -> list[str]:
+        """Ids of the deliveries that tell of a label on the issue, each once."""
+        found = []
+        for one in list(self.stage.world.hooks.log):
+            if (one.event, one.action) != ("issues", "labeled"):
+                continue
+            told = json.loads(one.body)
+            here = (told["repository"]["id"], told["issue"]["number"])
+            wanted = told["label"]["name"] in (labels or (LABEL,))
+            if wanted and here == (self.repository.id, self.issue.number):
+                found.append(one.guid)
+        return list(dict.fromkeys(found))
+
+    def comments(self) -> list[Comment]:
+        """Our comments on the issue."""
+        return [one for one in self.issue.comments if one.author is self.us]
+
+    def labels(self) -> set[str]:
+        """Names of the issue's labels."""
+        return {one.name for one in self.issue.labels}
+
+    def pulls(self) -> list[Issue]:
+        """Pull requests that are there for the issue."""
+        ours = f"mergewright/{self.issue.number}-"
+        return [
+            one
+            for one in self.repository.pulls()
+            if one.pull and one.pull.head_ref.startswith(ours)
+        ]
+
+    def checks(self) -> list[CheckRun]:
+        """Check runs on the branches that are there for the issue."""
+        heads = {self.git("rev-parse", f"refs/heads/{name}").strip() for name in self.branches()}
+        return [one for one in self.repository.check_runs.values() if one.head_sha in heads]
+
+    def git(self, *args: str) -> str:
+        """Ask git in the repository at GitHub."""
+        done = subprocess.run(
+            ["git", "--git-dir", str(self.repository.git_dir), *args],
+            capture_output=True, text=True, check=True, timeout=30,
+        )  # fmt: skip
+        return done.stdout
+
+    def branches(self) -> list[str]:
+        """Branches of ours that are there for the issue."""
+        ours = f"refs/heads/mergewright/{self.issue.number}-*"
+        return self.git("for-each-ref", "--format=%(refname:short)", ours).split()
+
+    def present(self, attempt: int = 1) -> StoredRun:
+        """Wait until a run is there; it need not be over."""
+
+        def there() -> StoredRun | None:
+            runs = self.runs()
+            return runs[attempt - 1] if len(runs) >= attempt else None
+
+        return await_(there, f"run {attempt} of {self.name}")
+
+    def announced(self) -> None:
+        """Wait until the issue shows that a run is at work, past its first look at the issue."""
+        working = "mergewright: working"
+        await_(lambda: working in self.labels() or None, f"the first words in {self.name}")
+
+    def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
+        """What was asked of GitHub since the story began."""
+        # A request is noted when it is over, which may be after its answer has arrived.
+        time.sleep(0.1)
+        return self.stage.world.requests.find(path, self.since, method)
+
+    def log(self, attempt: int = 1) -> str:
+        """The run's log."""
+        folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
+        return (folder / "run.log").read_text()
+
+    def assert_ready(self) -> Issue:
+        """Hold a finished story against what a run without any trouble leaves, exactly once."""
+        outcome = self.ended()
+        assert outcome.reason.value == "ready", outcome.sentence
+        (pull,) = self.pulls()
+        (comment,) = self.comments()
+        (check,) = self.checks()
+        assert pull.pull is not None
+        assert self.branches() == [pull.pull.head_ref]
+        assert outcome.branch == pull.pull.head_ref
+        assert pull.pull.head_sha == outcome.commit == check.head_sha
+        assert self.git("rev-list", "--count", f"main..{outcome.branch}").strip() == "1"
+        assert (check.status, check.conclusion) == ("completed", "success")
+        assert f"Closes #{self.issue.number}" in (pull.body or "")
+        assert "A checked pull request is ready" in comment.body
+        assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
+        assert self.labels() == {LABEL, "mergewright: ready"}
+        assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]
+        return pull
+
+    def assert_nothing_pushed(self) -> None:
+        """Nothing but words on the issue has come of it."""
+        assert self.branches() == []
+        assert self.pulls() == []
+        assert self.checks() == []
+
+
+def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+    """Wait for something to be there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (hit := found()) is not None:
+            return hit
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come within {seconds} s")
+
+
+def tell(
+    stage: Stage,
+    folder: Path,
+    *,
+    title: str = TITLE,
+    body: str = BODY,
+    files: Mapping[str, str] = FILES,
+    role: Role = "write",
+    owner: str = OWNER,
+    beside: Story | None = None,
+) -> Story:
+    """Begin a story: an issue that nobody has labelled yet, in a small repository.
+
+    Args:
+        beside: Another story whose repository it is in; else it gets one of its own.
+    """
+    world = stage.world
+    if beside is not None:
+        repository = beside.repository
+    else:
+        number = next(_numbers)
+        source = folder / f"till-{number}"
+        for path, text in files.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(text)
+        repository = world.add_repository(f"{owner}/till-{number}", source)
+        world.grant(repository, MAINTAINER, role)
+        world.add_label(repository, LABEL)
+    issue = actions.open_issue(world, repository, world.user(REPORTER), title, body, [], [])
+    return Story(stage, folder, repository, issue, world.requests.next_number())
+
+
+def deliver(stage: Stage, event: str, payload: Mapping[str, object], guid: str) -> int:
+    """Send a signed delivery of our own making to the listener; return its answer's status."""
+    hook = stage.app.hook
+    body = json.dumps(payload).encode()
+    signature = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": event,
+        "X-GitHub-Delivery": guid,
+        "X-Hub-Signature-256": f"sha256={signature}",
+    }
+    return httpx.post(hook.url, content=body, headers=headers, timeout=10).status_code
+
+
+def worker_pid(stage: Stage) -> int:
+    """Number of the worker's process, as `serve` has started it."""
+    parent = stage.service.pid()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if int(fields[1]) == parent and b"work" in words:
+            return int(folder.name)
+    raise AssertionError("there is no worker")
