@@ -435,7 +435,9 @@ def push(checkout: Checkout, commit: str, branch: str, url: str, token: str) -> 
 def _ours(hold: mirror.Hold, url: str, token: str, name: str, at: str, commit: str) -> bool:
     """Whether a branch's commit is what an earlier attempt at the same commit had made."""
     remote.bring(hold, url, token, name)
-    form = ("log", "-1", "--no-show-signature", "--format=%an%x00%ae%x00%B", "--end-of-options")
+    # A person who amends our commit becomes its committer, at another time.
+    made = "--format=%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
+    form = ("log", "-1", "--no-show-signature", made, "--end-of-options")
     theirs, own = (process.run(hold.place, *form, which) for which in (at, commit))
     return theirs == own and len(_parents(hold.place, at)) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -135,6 +136,29 @@ def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
         worktree.push(base, changed(base), "mergewright/x", remote.url, token) == "mergewright/x-2"
     )
     assert branches(github)["mergewright/x"] == person
+
+
+def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    first = changed(base, b"earlier\n")
+    worktree.push(base, first, "mergewright/x", remote.url, token)
+    git = ["git", "--git-dir", str(github.repository.git_dir)]
+    tree = subprocess.run([*git, "rev-parse", f"{base.commit}^{{tree}}"], capture_output=True,
+                          text=True, check=True).stdout.strip()  # fmt: skip
+    author = {
+        "GIT_AUTHOR_NAME": "Mergewright", "GIT_AUTHOR_EMAIL": worktree.AUTHOR_EMAIL,
+        "GIT_AUTHOR_DATE": "@1700000000 +0000", "GIT_COMMITTER_NAME": "Ann",
+        "GIT_COMMITTER_EMAIL": "ann@example.org", "PATH": os.environ["PATH"],
+    }  # fmt: skip
+    amended = subprocess.run(
+        [*git, "commit-tree", tree, "-p", base.commit, "-m", "Say hi"],
+        env=author, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run([*git, "update-ref", "refs/heads/mergewright/x", amended], check=True)
+    later = changed(base, b"later\n")
+    assert worktree.push(base, later, "mergewright/x", remote.url, token) == "mergewright/x-2"
+    assert branches(github)["mergewright/x"] == amended
 
 
 @pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
