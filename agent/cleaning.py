@@ -31,10 +31,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Turn a line around, or are read by programs alone.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _BREAK = "\N{ZERO WIDTH SPACE}"
-_MENTION = re.compile(r"(?<!\w)@(?=[A-Za-z0-9])")
-_REFERENCE = re.compile(r"#(?=\d)|(?<!\w)GH-(?=\d)", re.IGNORECASE)
+# What stands before counts as GitHub counts it: letters of other alphabets do not, nor does the
+# sign of an emphasis.
+_MENTION = re.compile(r"(?<![A-Za-z0-9])@(?=[A-Za-z0-9])")
+_REFERENCE = re.compile(r"#(?=\d)|(?<![A-Za-z0-9])GH-(?=\d)", re.IGNORECASE)
 #: GitHub makes links of these by itself.
-_ADDRESS = re.compile(r"(?<=\w)://|(?<!\w)www\.(?=\w)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<=\w)://|(?<![A-Za-z0-9])www\.(?=\w)", re.IGNORECASE)
+#: In a commit message these keep GitHub from running the repository's own workflows.
+_ORDER = re.compile(
+    r"\[(?=(?:skip[ -](?:ci|actions)|(?:ci|actions|no)[ -](?:skip|ci))\])|\bskip-checks?(?=:)"
+    r"|\*{3}(?=NO_CI)",
+    re.IGNORECASE,
+)
 _CLOSING = re.compile(
     r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?[ \t]+)(?=[\w./-]{0,140}#\d|https?://)",
     re.IGNORECASE,
@@ -97,6 +105,7 @@ def inert(text: str) -> str:
 def _powerless(text: str) -> str:
     text = _MENTION.sub(f"@{_BREAK}", text)
     text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
+    text = _ORDER.sub(lambda found: f"{found[0]}{_BREAK}", text)
     text = _ADDRESS.sub(lambda found: f"{found[0][:-2]}{_BREAK}{found[0][-2:]}", text)
     return _REFERENCE.sub(lambda found: f"{found[0]}{_BREAK}", text)
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ast
 import configparser
-import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from repo_config import toml_text
+from repo_config import foreign_python, toml_text
 from repo_config.tree import Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
@@ -99,10 +98,7 @@ class Files:
         if path not in self._modules:
             self._modules[path] = ast.Module([], [])
             try:
-                with warnings.catch_warnings():
-                    # Doubtful escapes in foreign code are not our concern.
-                    warnings.simplefilter("ignore")
-                    self._modules[path] = ast.parse(self.text(path))
+                self._modules[path] = foreign_python.parse(self.text(path))
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 self.unreadable[path] = f"not read as Python: {type(error).__name__}: {error}"
         return self._modules[path]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agent.domain import ChangedFile, ClearedChange, Comparison, Finding, Severity
+from repo_config import foreign_python
 
 RULE = "new-tests"
 #: Files in which functions named like tests are meant as such, by pytest's and Django's patterns.
@@ -59,10 +59,7 @@ def added_tests(file: ChangedFile) -> tuple[NewTest, ...]:
 
 def _tests(content: bytes) -> Iterator[NewTest]:
     try:
-        with warnings.catch_warnings():
-            # Doubtful escapes in foreign code are not our concern.
-            warnings.simplefilter("ignore")
-            module = ast.parse(content)
+        module = foreign_python.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # Then it fails to be collected, and that is a failure of its own.
         return

@@ -10,6 +10,7 @@ from typing import Any
 from agent.domain import Record
 from agent.environments import poetry
 from agent.environments.tree_files import TreeFiles
+from repo_config import foreign_python
 
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+\.\d+)$")
 
@@ -59,7 +60,7 @@ def literal_keyword(source: str | None, keyword: str) -> Any:
     if source is None:
         return None
     try:
-        module = ast.parse(source)
+        module = foreign_python.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return None
     calls = (node for node in ast.walk(module) if isinstance(node, ast.Call))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-import warnings
 from collections.abc import Iterator
 
 from agent.domain import Change, ChangedFile
+from repo_config import foreign_python
 
 #: Larger files are not parsed: the rule `size` holds them back anyway.
 MAX_BYTES = 1_000_000
@@ -67,9 +67,7 @@ def parse(content: bytes) -> ast.Module:
     if len(content) > MAX_BYTES:
         raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(content)
+        return foreign_python.parse(content)
     except SyntaxError as problem:
         raise UnreadableError(problem.msg or "invalid syntax", problem.lineno) from problem
     except ValueError as problem:

@@ -23,11 +23,13 @@ _FOLDERS = (".github/", "", "docs/")
 _NAMES = re.compile(r"pull_request_template(?:\.(?:md|txt|markdown))?", re.IGNORECASE)
 _SEVERAL = re.compile(r"pull_request_template/[^/]+\.(?:md|txt|markdown)", re.IGNORECASE)
 _MOST_CHARACTERS = 20_000
+#: Patterns are tried on each line; nobody writes a template with longer ones.
+_LONGEST_LINE = 1_000
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _FENCE = re.compile(r" {0,3}`{3,}")
-_ATX = re.compile(r" {0,3}(?P<signs>#{1,6})[ \t]+(?P<title>\S.*?)[ \t]*#*[ \t]*$")
+_ATX = re.compile(r" {0,3}(?P<signs>#{1,6})[ \t]+(?P<title>\S.*)$")
 _BOLD = re.compile(r"[ \t]*(?P<mark>\*\*|__)(?P<title>[^*_].*?):?(?P=mark):?[ \t]*$")
 _LABEL = re.compile(r"[ \t]*(?P<title>[A-Z][\w '/&-]{2,60})(?::|\?)[ \t]*$")
 _UNDERLINE = re.compile(r"[ \t]*(?:={3,}|-{3,})[ \t]*$")
@@ -105,7 +107,10 @@ def _read(tree: Tree, path: str) -> str | None:
         text = tree.read(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    return text if text.strip() and len(text) <= _MOST_CHARACTERS else None
+    bearable = len(text) <= _MOST_CHARACTERS and all(
+        len(line) <= _LONGEST_LINE for line in text.split("\n")
+    )
+    return text if text.strip() and bearable else None
 
 
 @dataclass
@@ -246,7 +251,8 @@ def _sections(template: str) -> Iterator[_Section]:
 def _opened(line: str, section: _Section) -> _Section | None:
     """The section that a line begins, if it does."""
     if found := _ATX.match(line):
-        return _Section((line.strip(),), found["title"], len(found["signs"]))
+        title = found["title"].rstrip().rstrip("#").rstrip()
+        return _Section((line.strip(),), title, len(found["signs"]))
     if _UNDERLINE.match(line) and section.lines and section.lines[-1].strip():
         title = section.lines[-1]
         alone = len(section.lines) < 2 or not section.lines[-2].strip()

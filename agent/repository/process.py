@@ -67,6 +67,8 @@ _CONFIG = {
     "maintenance.auto": "false",
     "credential.helper": "",
     "http.followRedirects": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
     "protocol.allow": "never",
     "protocol.file.allow": "always",
     "safe.bareRepository": "explicit",

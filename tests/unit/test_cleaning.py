@@ -254,3 +254,28 @@ def test_a_cut_is_said_and_keeps_both_ends():
     assert shown.startswith("head")
     assert shown.endswith("tail")
     assert "characters left out; whole text: /runs/1/log" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u4f60\u597d@octocat", "\u00e9@org/team", "_@octocat_", "__@org/owners__", "\u00e9GH-12"],
+)
+def test_a_mention_after_any_sign_that_is_no_letter_of_ascii_is_inert(text):
+    for made in (cleaning.inert(text), cleaning.words(text)):
+        assert "\N{ZERO WIDTH SPACE}" in made
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[skip ci]", "[CI SKIP]", "[no ci]", "[skip actions]", "[actions skip]", "***NO_CI***",
+     "skip-checks: true"],
+)  # fmt: skip
+def test_an_order_to_the_ci_in_a_commit_message_is_inert(text):
+    made = cleaning.inert(f"Add a field {text} now")
+    assert text not in made
+    assert made.replace("\N{ZERO WIDTH SPACE}", "") == f"Add a field {text} now"
+
+
+@pytest.mark.parametrize("text", ["a@example.org", "[skip this] part", "[ci] green"])
+def test_what_is_no_order_and_no_mention_stays(text):
+    assert cleaning.inert(text) == text

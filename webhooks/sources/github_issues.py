@@ -53,6 +53,8 @@ class IssueLabeled(Record):
             issue.issue_id,
             "labeled",
             self.label,
+            # Who may not start us must not take the place of who may.
+            self.snapshot.actor_id,
             self.snapshot.approved_at,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -27,6 +28,8 @@ _LIMIT_WORDS = re.compile(
     r"(?i)rate limit|abuse detection|please wait a few minutes|retry your request again later"
 )
 _WORDS_LIMIT = 300
+_LONGEST_WAIT = 3_660.0
+_NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 class Refused(Exception):
@@ -103,9 +106,12 @@ class Limited(Exception):
 
     def explained(self, doing: str) -> ForgeLimited:
         """Turn it into an error of ours that says when to come back."""
+        until = time.time() + self.wait
+        when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return ForgeLimited(
-            f"GitHub asks us to wait {round(self.wait)} s before we {doing} ({self}).",
-            until=time.time() + self.wait,
+            f"GitHub asks us to wait {round(self.wait)} s, until {when}, before we {doing}"
+            f" ({self}).",
+            until=until,
         )
 
 
@@ -159,15 +165,22 @@ def _limited(headers: Mapping[str, Any], data: object) -> bool:
 
 
 def _wait(headers: Mapping[str, Any]) -> float:
-    """Seconds to wait, by the server's clock, which ours may not agree with."""
+    """Seconds to wait, by the server's clock, which ours may not agree with; an hour at most.
+
+    GitHub's limits are renewed within the hour, so whoever names a longer time is asked again.
+    """
+    return min(max(0.0, _named_wait(headers)), _LONGEST_WAIT)
+
+
+def _named_wait(headers: Mapping[str, Any]) -> float:
     now = server_time(headers)
     if after := str(headers.get("retry-after") or "").strip():
-        if after.isdigit():
+        if _NUMBER.fullmatch(after):
             return float(after)
         if (date := _date(after)) is not None:
             return date - now
     reset = str(headers.get("x-ratelimit-reset") or "")
-    if str(headers.get("x-ratelimit-remaining")) == "0" and reset.isdigit():
+    if str(headers.get("x-ratelimit-remaining")) == "0" and _NUMBER.fullmatch(reset):
         # It is not said when within that second.
         return float(reset) - now + 1.0
     return _UNNAMED_WAIT

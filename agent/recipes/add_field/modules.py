@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 import itertools
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from repo_config import foreign_python
 from repo_config.detect import Tree
 
 
@@ -122,9 +122,7 @@ class Modules:
 
     def _read(self, path: str) -> Module | None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                node = ast.parse(self._tree.read(path), filename=path)
+            node = foreign_python.parse(self._tree.read(path), path)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             self.unreadable[path] = str(problem)
             return None

@@ -6,7 +6,6 @@ import ast
 import io
 import re
 import tokenize
-import warnings
 from functools import cached_property
 from typing import NoReturn
 
@@ -14,6 +13,7 @@ import libcst as cst
 from libcst import metadata
 
 from agent.errors import RequestRefused
+from repo_config import foreign_python
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -74,9 +74,7 @@ def _hold_bounds(path: str, text: str) -> None:
             "Split the file, then ask again."
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = foreign_python.parse(text)
     except SyntaxError as problem:
         raise RequestRefused(
             f"{path} is not Python that can be read: {problem.msg} "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.recipes.print_to_logging import purposes
+from repo_config import foreign_python
 from repo_config.tree import Tree
 
 _FIXTURES = frozenset({"capsys", "capfd", "capsysbinary", "capfdbinary", "capstdout"})
@@ -90,9 +90,7 @@ def _readers(tree: Tree) -> Iterator[Reader]:
         if not _READS.search(content):
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                module = ast.parse(content)
+            module = foreign_python.parse(content)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         yield from _of_module(path, module)

@@ -11,10 +11,12 @@ from agent.recipes.print_to_logging.calls import Context
 from agent.recipes.print_to_logging.parameters import Level
 
 _PREFIX = re.compile(
-    r"\s*[\[(<*#-]*\s*(?P<level>debug|trace|info|warn|warning|error|critical|fatal)\s*[\])>*]*\s*"
-    r"(?:[:!|\u2013\u2014-]|(?<=[\])>*])\s|$)",
+    r"[\[(<*#-]{0,8}\s{0,8}(?P<level>debug|trace|info|warn|warning|error|critical|fatal)\s{0,8}"
+    r"[\])>*]{0,8}\s{0,8}(?:[:!|\u2013\u2014-]|(?<=[\])>*])\s|$)",
     re.IGNORECASE,
 )
+#: A level stands at the beginning, or nowhere.
+_READ = 80
 _NAMES: dict[str, Level] = {
     "debug": "debug",
     "trace": "debug",
@@ -38,7 +40,7 @@ _GUARD = re.compile(r"(?i)(?:^|_)(?:debug|verbose|verbosity|trace|dbg)(?:$|_)")
 
 def explicit(text: str) -> Level | None:
     """The level that a message begins with, as in `[WARNING] …`."""
-    found = _PREFIX.match(text)
+    found = _PREFIX.match(text.lstrip()[:_READ])
     return _NAMES[found["level"].lower()] if found else None
 
 

@@ -24,6 +24,7 @@ _FRAMEWORKS = field_types.words(
 _PARSERS = frozenset(
     {"ArgumentParser", "parse_args", "parse_known_args", "OptionParser", "docopt", "getopt"}
 )
+_SCRIPT = re.compile(r"[\"']([^\"'\n=:]{1,100}=[^\"'\n=:]{1,200}:[^\"'\n=:]{1,100})[\"']")
 _ENTRY = re.compile(r"[\w.-]+\s*=\s*(?P<module>[A-Za-z_][\w.]*)\s*:\s*(?P<function>[A-Za-z_]\w*)")
 
 
@@ -46,7 +47,7 @@ def entry_points(tree: Tree) -> frozenset[tuple[str, str]]:
         .get("console_scripts", "")
         .split("\n")
     )
-    lines += re.findall(r"[\"']([^\"'\n]+=[^\"'\n]+:[^\"'\n]+)[\"']", files.text("setup.py"))
+    lines += _SCRIPT.findall(files.text("setup.py"))
     found = [_ENTRY.match(line.strip()) for line in lines]
     return frozenset((one["module"], one["function"]) for one in found if one)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from dataclasses import dataclass, field
 
 from agent.errors import RequestRefused
@@ -12,6 +11,7 @@ from agent.recipes.add_field.source import SourceFile
 from agent.recipes.print_to_logging import calls, captures, programs, purposes
 from agent.recipes.print_to_logging.deciding import Decisions, Wish
 from agent.recipes.print_to_logging.parameters import FileWork, Left
+from repo_config import foreign_python
 from repo_config.tree import Tree
 
 
@@ -119,10 +119,7 @@ def _may_print(content: bytes) -> bool:
 
 
 def _parsed(content: bytes) -> ast.Module:
-    with warnings.catch_warnings():
-        # Doubtful escapes in foreign code are not our concern.
-        warnings.simplefilter("ignore")
-        return ast.parse(content)
+    return foreign_python.parse(content)
 
 
 def python2(content: bytes) -> str | None:

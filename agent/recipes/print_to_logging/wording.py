@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -166,9 +167,22 @@ def wrapped(
 
 
 def flat(code: str) -> str:
-    """Code in one line; as it is where that would change it."""
+    """An argument in one line; as it is where that would change it."""
     if "\n" not in code and "\r" not in code:
         return code
+    line = _in_one_line(code)
+    return line if _means(line) == _means(code) else code
+
+
+def _means(code: str) -> str:
+    try:
+        return ast.dump(ast.parse(f"f({code}\n)", mode="eval"))
+    except SyntaxError:
+        # Unlike any other, itself included.
+        return f"{code!r} is no argument"
+
+
+def _in_one_line(code: str) -> str:
     found, last = "", (1, 1)
     previous = ""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -258,3 +259,18 @@ def test_what_is_no_text_blank_or_endless_is_no_template(content):
 )
 def test_a_hostile_template_costs_little(unit):
     fill(unit * (20_000 // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# What" + " " * 900 + "y", "# " + "#" * 900 + " y", "**" + "a" * 900, "A" + " a" * 400],
+)
+def test_a_hostile_line_of_a_template_is_read_in_no_time(line):
+    began = time.process_time()
+    fill(f"{line}\n" * 20)
+    assert time.process_time() - began < 2
+
+
+def test_a_template_with_an_endless_line_is_passed_over():
+    content = b"# What" + b" " * 15_000 + b"y\n"
+    assert template.find(Files({".github/pull_request_template.md": content})) is None
