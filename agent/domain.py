@@ -521,8 +521,8 @@ class Outcome(Record):
 
     @property
     def done(self) -> bool:
-        """Whether the ticket was carried out."""
-        return self.state is RunState.OPEN
+        """Whether the ticket was carried out; a dry run only shows how it would be."""
+        return self.state is RunState.OPEN and self.reason is not Reason.DRY_RUN
 
 
 class StoredRun(Record):

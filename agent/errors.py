@@ -3,7 +3,7 @@
 AgentError
   RunStopped        an expected end of a run; carries the reason code and the words for people
     TicketUnclear     facts are missing or contradict each other; `questions` lists them all
-    NoRecipe          nothing here can carry the ticket out without a model
+    NoRecipe          nothing here can carry the ticket out
     RequestRefused    the ticket or the repository asks for what the rules forbid
     RepositoryUnfit   the repository cannot be worked on as it is
       ConfigInvalid     its configuration file has an error
@@ -26,6 +26,7 @@ AgentError
     SettingsInvalid   an operator's setting is wrong
     StorageFull       the disk of the service is full
     InboxUnusable     the file of the inbox is not one we can use
+    StoreUnusable     the database of the runs is not one we can use
 
 `RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
 (`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
@@ -38,6 +39,10 @@ from agent.domain import Finding, Reason, Severity
 
 class AgentError(Exception):
     """Something the agent could not do."""
+
+    branch: str | None = None
+    """What the run had pushed before; whoever reads of the error has to know."""
+    commit: str | None = None
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -226,3 +231,7 @@ class StorageFull(PermanentError):
 
 class InboxUnusable(PermanentError):
     """The file of the inbox is damaged, replaced, or of a newer version."""
+
+
+class StoreUnusable(PermanentError):
+    """The database of the runs is damaged, or of a newer version."""

@@ -48,12 +48,14 @@ def accept(
     *,
     now: float,
     bot_ids: frozenset[int] = frozenset(),
+    delivery_id: str | None = None,
 ) -> Accepted | Ignored:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
         now: Seconds since the epoch.
         bot_ids: Numeric ids of accounts that never start a run, besides those of bots.
+        delivery_id: Of the delivery that brought the request; it has at most one run.
 
     Raises:
         ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
@@ -71,10 +73,9 @@ def accept(
         started=started,
     )
     try:
-        store.add(run, now)
+        return Accepted(run=store.add(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
         return Ignored(reason=other.message)
-    return Accepted(run=run)
 
 
 def new_run_id(started: int) -> str:
@@ -91,13 +92,14 @@ def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) 
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
-    if request.label.startswith(STATE_LABELS):
+    if request.label.lower().startswith(STATE_LABELS):
         return "a label of ours that tells the state of a run"
     is_bot = request.actor_is_bot or snapshot.actor_id in bot_ids
     if is_bot or actor.lower() in gatekeeper.own_logins():
         return f"labelled by {actor}, a bot"
     wanted = gatekeeper.label(issue)
-    if request.label != wanted:
+    # GitHub keeps a label as it was first written, and finds it in any case.
+    if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
     permission = gatekeeper.permission(issue, actor)
     if permission not in _MAY_START:
@@ -121,6 +123,6 @@ def _unfit(live: LiveIssue | None, wanted: str) -> str | None:
         return "the issue is closed"
     if live.locked:
         return "the conversation of the issue is locked"
-    if wanted not in live.labels:
+    if wanted.lower() not in {label.lower() for label in live.labels}:
         return "the label was taken away meanwhile"
     return None

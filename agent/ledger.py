@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 
+class LedgerClosed(Exception):
+    """This attempt at the run is over; what came too late is not written."""
+
+
 class Ledger:
     """Events of one run, in a file; a run that begins anew goes on in the same one."""
 
@@ -24,6 +28,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._previous = hashlib.sha256(run_id.encode()).hexdigest()
         self._attempt = 1
+        self._closed = False
         self._resume()
 
     def _resume(self) -> None:
@@ -39,8 +44,14 @@ class Ledger:
             self._attempt = max(json.loads(line)["attempt"] for line in whole.splitlines()) + 1
 
     def append(self, step: str, number: int, event: str, **facts: object) -> None:
-        """Write one event and wait until it is on disk."""
+        """Write one event and wait until it is on disk.
+
+        Raises:
+            LedgerClosed: Another attempt may be writing to the file.
+        """
         with self._lock:
+            if self._closed:
+                raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
             line = json.dumps(
                 {
                     "run": self._run_id,
@@ -59,6 +70,11 @@ class Ledger:
                 file.flush()
                 os.fsync(file.fileno())
             self._previous = hashlib.sha256(line.encode()).hexdigest()
+
+    def close(self) -> None:
+        """Take no more events; an append under way is brought to its end first."""
+        with self._lock:
+            self._closed = True
 
 
 def verify(path: Path, run_id: str) -> Iterator[str]:

@@ -1,19 +1,26 @@
 """Milestones: how far a run is, as people follow it on the issue and on the run's page.
 
-Two watchers of steps (`agent.worker.Watcher`). One folds the many steps into six stages and hands
-them to the forge when one of them changes; the other keeps the facts of the page.
+Three watchers of steps (`agent.worker.Watcher`). One folds the many steps into six stages and hands
+them to the forge when one of them changes; one keeps the facts of the page; one notes the state.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from agent.domain import Outcome, Run, RunState
+import structlog
+
+from agent.domain import MOVES, Outcome, Run, RunState
+from agent.errors import AgentError
 from agent.ports import Forge, StageMark
+from agent.redaction import Redactor
+
+_log = structlog.get_logger()
 
 _STAGES = (
     "Read the issue and the repository",
@@ -108,17 +115,49 @@ class Milestones:
         return f"{seconds:.1f} s" if number < self._at and seconds >= 0.1 else ""
 
 
+class StateNotes:
+    """Notes the state of a run that a worker has taken; a move that is not legal is refused."""
+
+    def __init__(self, run_id: str, note: Callable[[str, RunState], None]) -> None:
+        """Take a run that is being triaged.
+
+        Args:
+            note: Takes the run's id and its new state.
+        """
+        self._run_id = run_id
+        self._note = note
+        self._state = RunState.TRIAGING
+
+    def started(self, step: str) -> None:
+        """Note the state that the step belongs to; that it cannot be noted ends no run."""
+        state = _STATE_OF.get(step.split(maxsplit=1)[0])
+        if state is None or state is self._state:
+            return
+        if state not in MOVES[self._state]:
+            _log.error("illegal move", run=self._run_id, step=step, old=self._state, new=state)
+            return
+        self._state = state
+        try:
+            self._note(self._run_id, state)
+        except AgentError as problem:
+            _log.warning("state not noted", run=self._run_id, problem=problem.message)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Stay where it is until the next step begins."""
+
+
 class RunPage:
     """Keeps `run.json`, from which the listener makes the run's page."""
 
-    def __init__(self, path: Path, run: Run) -> None:
+    def __init__(self, path: Path, run: Run, redactor: Redactor) -> None:
         self._path = path
+        self._redactor = redactor
         snapshot = run.snapshot
         self._facts: dict[str, object] = {
             "run_id": run.run_id,
             "repository": snapshot.issue.repository if snapshot else run.repository,
             "issue_url": snapshot.url if snapshot else None,
-            "title": snapshot.title if snapshot else run.ticket,
+            "title": redactor(snapshot.title) if snapshot else run.ticket,
             "state": RunState.RECEIVED.value,
             "started": run.started,
         }
@@ -140,7 +179,7 @@ class RunPage:
         self._facts |= {
             "state": outcome.state.value,
             "reason": outcome.reason.value,
-            "sentence": outcome.sentence,
+            "sentence": self._redactor(outcome.sentence),
             "branch": outcome.branch,
             "pull_request_url": pull_request.url if pull_request else None,
             "ended": round(time.time(), 3),

@@ -179,6 +179,10 @@ class Proposal(Record):
     """Shown at their lines, as far as the forge can."""
     summary: str = ""
     """Markdown for the check that is reported on the commit."""
+    check_title: str = "The project's own checks passed"
+    """What that check says in one line."""
+    checked: bool = True
+    """Whether anything was; else that check neither passed nor failed."""
 
 
 class StageMark(Record):
@@ -213,6 +217,10 @@ class Forge(Protocol):
         """Bring the status comment up to date; a failure is logged, never raised."""
         ...
 
+    def pause(self, run: Run) -> None:
+        """Let no edit that is still to come happen: this attempt at the run is over."""
+        ...
+
     def remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now; None: it is a folder on this machine."""
         ...
@@ -222,7 +230,11 @@ class Forge(Protocol):
         ...
 
     def rules(self, run: Run, branch: str) -> BranchRules:
-        """Ask what is demanded of a branch of that name."""
+        """Ask what is demanded of a branch of that name.
+
+        Raises:
+            AccessLost: It is known by now that no pull request of it could be opened.
+        """
         ...
 
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
@@ -248,8 +260,8 @@ class Forge(Protocol):
 class RunStore(Protocol):
     """Where runs are kept. Raises StoreUnavailable, StorageFull."""
 
-    def add(self, run: Run, now: float) -> None:
-        """Queue a run of an issue.
+    def add(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
+        """Queue a run of an issue; return it, or the earlier run of the same delivery.
 
         Raises:
             ActiveRun: The issue has one that is not over.

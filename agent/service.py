@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,10 +25,10 @@ from agent import intake, wiring, worker
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.domain import Delivery, Outcome, Reason, Run, end_state
-from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
+from agent.errors import AgentError, ForgeLimited, PermanentError, RunStopped, TransientError
 from agent.intake import Accepted, Ignored
-from agent.ledger import Ledger
-from agent.milestones import Milestones, RunPage
+from agent.ledger import Ledger, LedgerClosed
+from agent.milestones import Milestones, RunPage, StateNotes
 from agent.ports import Gatekeeper
 from agent.services import Services
 from agent.settings import Settings
@@ -43,12 +43,20 @@ _log = structlog.get_logger()
 #: The inbox and the queue are looked into this often; a look costs a tenth of a millisecond.
 _IDLE_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
+#: A run that takes its worker down with it is not to do so for ever.
+_MOST_STARTS = 5
 _DAY = 86_400.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: So many deliveries that cannot be decided one after the other: the forge itself is away.
 _FAILURES_IN_A_ROW = 3
-#: A run that a wrong setting stops is tried again after so long.
+#: What fails in a way that nobody has foreseen is tried so often.
+_TRIES = 3
+#: A run that a wrong setting stops is tried again after so long, and not for longer than that.
 _OPERATOR_SECONDS = 60.0
+_PATIENCE_SECONDS = 6 * 3600.0
+#: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
+#: an answer is given up after 84 s.
+_STILL_SECONDS = 120.0
 
 
 Say = Callable[[str], None]
@@ -66,9 +74,17 @@ class _PutOff(NamedTuple):
 
     failures: int
     until: float
+    faults: int = 0
+    """So many of the failures are our own."""
 
 
 _NOT_YET = _PutOff(0, 0.0)
+
+
+class _Failed(NamedTuple):
+    """A delivery that we ourselves fail at."""
+
+    reason: str
 
 
 class Intake:
@@ -81,7 +97,15 @@ class Intake:
         gatekeeper: Gatekeeper,
         bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take what it works with.
+
+        Args:
+            accepted: Called when there is a new run.
+            alive: Called before each delivery.
+        """
+        self._alive = alive
         self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
@@ -96,9 +120,11 @@ class Intake:
         deliveries behind it up only if those fail as well.
         """
         settled = failed = 0
-        for delivery in self._inbox.unread():
-            if time.time() < self._put_off.get(delivery.delivery_id, _NOT_YET).until:
-                continue
+        now = time.time()
+        waiting = [one for one, put_off in self._put_off.items() if now < put_off.until]
+        for delivery in self._inbox.unread(without=waiting):
+            self._alive()
+            decided: Accepted | Ignored | _Failed
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -112,26 +138,40 @@ class Intake:
                 decided = Ignored(reason=f"could not be decided for a day: {problem.message}")
             except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
                 _log.error("delivery failed", delivery=delivery.delivery_id, exc_info=problem)
-                decided = Ignored(reason=f"could not be decided: {type(problem).__name__}")
+                self._put_back(delivery, type(problem).__name__, own=True)
+                if self._put_off[delivery.delivery_id].faults < _TRIES:
+                    continue
+                told = f"{type(problem).__name__}, {_TRIES} times; see the worker's log"
+                decided = _Failed(f"could not be decided: {told}")
             self._settle(delivery, decided)
             settled, failed = settled + 1, 0
         return settled > 0
 
     def _decide(self, delivery: Delivery) -> Accepted | Ignored:
+        # Run and delivery are in two files: a worker that was killed between the two writes has
+        # left a run whose delivery still counts as unread.
+        if earlier := self._store.of_delivery(delivery.delivery_id):
+            return Accepted(run=earlier.run)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(
-            request, self._gatekeeper, self._store, now=time.time(), bot_ids=self._bot_ids
+            request,
+            self._gatekeeper,
+            self._store,
+            now=time.time(),
+            bot_ids=self._bot_ids,
+            delivery_id=delivery.delivery_id,
         )
 
-    def _settle(self, delivery: Delivery, decided: Accepted | Ignored) -> None:
+    def _settle(self, delivery: Delivery, decided: Accepted | Ignored | _Failed) -> None:
         self._put_off.pop(delivery.delivery_id, None)
         if isinstance(decided, Accepted):
             self._accepted()
             self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
             _log.info("accepted", delivery=delivery.delivery_id, run=decided.run.run_id)
         else:
-            self._inbox.settle(delivery.delivery_id, "ignored", decided.reason)
-            _log.info("ignored", delivery=delivery.delivery_id, reason=decided.reason)
+            outcome = "failed" if isinstance(decided, _Failed) else "ignored"
+            self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
+            _log.info(outcome, delivery=delivery.delivery_id, reason=decided.reason)
 
     def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
         """Leave a delivery for later; return whether it has waited for long enough."""
@@ -139,25 +179,48 @@ class Intake:
         # A wrong setting is the operator's to mend, however long that takes.
         if isinstance(problem, TransientError) and now - delivery.received_at > _DAY:
             return True
+        until = problem.until if isinstance(problem, ForgeLimited) else None
+        self._put_back(delivery, problem.message, until)
+        return False
+
+    def _put_back(
+        self, delivery: Delivery, problem: str, until: float | None = None, *, own: bool = False
+    ) -> None:
+        """Leave a delivery unread until a time; by default ever later."""
+        now = time.time()
         before = self._put_off.get(delivery.delivery_id, _NOT_YET)
-        pause = _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
-        until = problem.until if isinstance(problem, ForgeLimited) else now + pause
-        self._put_off[delivery.delivery_id] = _PutOff(before.failures + 1, until)
+        if until is None:
+            until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
+        self._put_off[delivery.delivery_id] = _PutOff(
+            before.failures + 1, until, before.faults + own
+        )
         _log.warning(
             "delivery put off",
             delivery=delivery.delivery_id,
-            problem=problem.message,
+            problem=problem,
             seconds=round(until - now),
         )
-        return False
 
 
 class Carrier:
     """Carries the runs that wait, one after the other."""
 
-    def __init__(self, store: SqlStore, carry: Callable[[Run], Outcome]) -> None:
+    def __init__(
+        self,
+        store: SqlStore,
+        carry: Callable[[Run], Outcome],
+        deliver: Callable[[Run, Outcome], object] = lambda run, outcome: None,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            deliver: Tells whoever waits of the end of a run that could not tell it itself.
+        """
         self._store = store
         self._carry = carry
+        self._deliver = deliver
+        #: Since when a run has trouble that is not its own.
+        self._trouble: dict[str, float] = {}
         self._name = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
         self._over: Callable[[], None] | None = None
 
@@ -167,24 +230,54 @@ class Carrier:
         run = self._store.claim(self._name, time.time())
         if run is None:
             return False
+        if (begun := self._store.starts(run.run_id)) > _MOST_STARTS:
+            sentence = (
+                f"The worker was lost {begun - 1} times while it was at this run, so it is not"
+                " begun again. The operator finds the reason in the service's log."
+            )
+            self._end_for_it(run, _ended(run, Reason.INTERNAL, sentence))
+            return True
         try:
             outcome = self._carry(run)
         except worker.Postponed as wait:
+            self._trouble.pop(run.run_id, None)
             self._postpone(run, wait.until, wait.message)
         except (AgentError, OSError) as problem:
-            # Nothing of the run itself: the operator has to act, and then it goes on.
-            told = problem.message if isinstance(problem, AgentError) else str(problem)
-            self._postpone(run, time.time() + _OPERATOR_SECONDS, told)
+            self._wait_for_operator(run, problem)
         except Exception as problem:  # noqa: BLE001  the next run is not to wait for ever
             _log.error("run failed", run=run.run_id, exc_info=problem)
             sentence = f"Mergewright itself failed: {type(problem).__name__}. Please report it."
-            self._end(run, _ended(run, Reason.INTERNAL, sentence))
+            self._end_for_it(run, _ended(run, Reason.INTERNAL, sentence))
         else:
             self._end(run, outcome)
         return True
 
+    def _wait_for_operator(self, run: Run, problem: AgentError | OSError) -> None:
+        """Let a run begin anew once the operator has acted; it is nothing of the run itself."""
+        told = problem.message if isinstance(problem, AgentError) else str(problem)
+        now = time.time()
+        since = self._trouble.setdefault(run.run_id, now)
+        if now - since < _PATIENCE_SECONDS:
+            self._postpone(run, now + _OPERATOR_SECONDS, told)
+            return
+        _log.error("given up", run=run.run_id, hours=round((now - since) / 3600), reason=told)
+        sentence = (
+            "Mergewright could not work for hours, for a reason on its own side that its operator"
+            " finds in its log. Set the label anew once that is mended."
+        )
+        self._end_for_it(run, _ended(run, Reason.UNAVAILABLE, sentence))
+
+    def _end_for_it(self, run: Run, outcome: Outcome) -> None:
+        """End a run that could not say so itself, and try once to tell whoever waits for it."""
+        try:
+            self._deliver(run, outcome)
+        except Exception as problem:  # noqa: BLE001  the end counts, told or not
+            _log.error("end not told", run=run.run_id, exc_info=problem)
+        self._end(run, outcome)
+
     def _end(self, run: Run, outcome: Outcome) -> None:
         now = time.time()
+        self._trouble.pop(run.run_id, None)
         self._over = functools.partial(self._store.finish, run.run_id, outcome, now)
         self._note()
         _log.info("ended", run=run.run_id, state=outcome.state.value, reason=outcome.reason.value)
@@ -201,13 +294,36 @@ class Carrier:
             self._over = None
 
 
-def loop(name: str, turn: Callable[[], bool], stop: threading.Event, bell: threading.Event) -> None:
+class Pulse:
+    """When a loop was last seen to go on."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def note(self) -> None:
+        """It goes on."""
+        self._last = time.monotonic()
+
+    def age(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self._last
+
+
+def loop(
+    name: str,
+    turn: Callable[[], bool],
+    stop: threading.Event,
+    bell: threading.Event,
+    alive: Callable[[], None] = lambda: None,
+) -> None:
     """Take turns until told to stop; a turn that fails is logged, and the next one taken.
 
     Args:
         bell: Set by whoever knows that there is something to do.
+        alive: Called before every turn.
     """
     while not stop.is_set():
+        alive()
         pause = _IDLE_SECONDS
         try:
             if turn():
@@ -262,7 +378,6 @@ def carry(
     """
     folder = run_folder(settings, run)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-    page = RunPage(folder / "run.json", run)
 
     def told(line: str) -> None:
         log.line(line)
@@ -271,13 +386,22 @@ def carry(
     numbers = itertools.count(1)
 
     def record(kind: str, facts: Mapping[str, object]) -> None:
-        ledger.append("forge", next(numbers), kind, **facts)
+        try:
+            ledger.append("forge", next(numbers), kind, **facts)
+        except LedgerClosed as problem:
+            _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
     services = make(told, record)
     log = RunLog(folder / "run.log", services.redactor)
+    page = RunPage(folder / "run.json", run, services.redactor)
     watchers = Watchers(page, Milestones(run, services.forge), *further)
     step = DirectStep(run, ledger, log, watchers, max_minutes=settings.max_minutes)
-    outcome = worker.carry(run, step, services, ledger, log)
+    try:
+        outcome = worker.carry(run, step, services, ledger, log)
+    finally:
+        # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
+        services.forge.pause(run)
+        ledger.close()
     if outcome.pull_request_text is not None:
         text = folder / "pull_request.md"
         with suppress(OSError):  # the words are on the forge already
@@ -331,6 +455,9 @@ def work(settings: Settings, stop: threading.Event) -> None:
 
     One worker at a time may work on a data folder. It does not wait for the run under way: that
     one begins anew with the next worker.
+
+    Raises:
+        PermanentError: One of the loops has ended; start anew.
     """
     inbox, store = Inbox(settings.home), SqlStore(settings.home)
     if left := store.release():
@@ -342,22 +469,56 @@ def work(settings: Settings, stop: threading.Event) -> None:
     bells = {"intake": threading.Event(), "carrier": threading.Event()}
 
     def carried(run: Run) -> Outcome:
-        return carry(run, settings, make)[0]
+        return carry(run, settings, make, StateNotes(run.run_id, store.moved))[0]
+
+    def deliver(run: Run, outcome: Outcome) -> Outcome:
+        return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
 
     threading.Thread(target=_introduce, args=(way,), name="introduction", daemon=True).start()
     bot_ids = frozenset(settings.bot_ids)
+    pulses = {name: Pulse() for name in bells}
+    heard = bells["carrier"].set
     turns = {
-        "intake": Intake(inbox, store, gatekeeper, bot_ids, bells["carrier"].set).turn,
-        "carrier": Carrier(store, carried).turn,
+        "intake": Intake(inbox, store, gatekeeper, bot_ids, heard, pulses["intake"].note).turn,
+        "carrier": Carrier(store, carried, deliver).turn,
     }
-    for name, turn in turns.items():
+    threads = [
         threading.Thread(
-            target=loop, args=(name, turn, stop, bells[name]), name=name, daemon=True
-        ).start()
+            target=loop,
+            args=(name, turn, stop, bells[name], pulses[name].note),
+            name=name,
+            daemon=True,
+        )
+        for name, turn in turns.items()
+    ]
+    for thread in threads:
+        thread.start()
     _log.info("working", home=str(settings.home))
+    watch(inbox, pulses["intake"], threads, stop)
+
+
+def watch(
+    inbox: Inbox, pulse: Pulse, threads: Sequence[threading.Thread], stop: threading.Event
+) -> None:
+    """Leave a sign of life every second as long as there is life, until told to stop.
+
+    A run may take an hour, so that the carrier has only to be there; the intake has to go on.
+
+    Args:
+        pulse: Of the intake.
+
+    Raises:
+        PermanentError: A thread has ended that should not; the process has to start anew.
+    """
     pruned = 0.0
     while not stop.wait(_BEAT_SECONDS):
-        inbox.beat()
+        for thread in threads:
+            if not thread.is_alive() and not stop.is_set():
+                raise PermanentError(f"The loop {thread.name} has ended, so nothing is done.")
+        if pulse.age() < _STILL_SECONDS:
+            inbox.beat()
+        else:
+            _log.error("the intake stands still", seconds=round(pulse.age()))
         if time.time() - pruned > _DAY:
             pruned = time.time()
             with suppress(AgentError):  # what cannot be removed now is removed another day

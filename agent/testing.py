@@ -67,6 +67,10 @@ class FakeForge:
         """Keep the marks."""
         self.marks.append(marks)
 
+    def pause(self, run: Run) -> None:
+        """Keep that it was called."""
+        self.calls.append("pause")
+
     def remote(self, run: Run) -> Remote | None:
         """Return the remote, if there is one."""
         self.calls.append("remote")

@@ -172,7 +172,7 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
                 "Interrupted; nothing was changed. Run again to start anew.",
             )
         except RunStopped as stop:
-            outcome = _stopped(run, stop.reason, stop.message)
+            outcome = _stopped(run, stop.reason, stop.message, stop)
             if isinstance(stop, PolicyRefused):
                 outcome = outcome.model_copy(update={"findings": stop.findings})
         except SettingsInvalid:
@@ -183,7 +183,7 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
             outcome = _stopped(run, Reason.STORAGE_FULL, problem.message)
         except AgentError as problem:
             _postpone(run, problem, log)
-            outcome = _stopped(run, Reason.UNAVAILABLE, problem.message)
+            outcome = _stopped(run, Reason.UNAVAILABLE, problem.message, problem)
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 outcome = _unexpected(run, problem, log)
@@ -235,8 +235,15 @@ def full_disk(svc: Services) -> str:
     )
 
 
-def _stopped(run: Run, reason: Reason, sentence: str) -> Outcome:
-    return Outcome(run_id=run.run_id, state=end_state(reason), reason=reason, sentence=sentence)
+def _stopped(run: Run, reason: Reason, sentence: str, problem: AgentError | None = None) -> Outcome:
+    return Outcome(
+        run_id=run.run_id,
+        state=end_state(reason),
+        reason=reason,
+        sentence=sentence,
+        branch=problem.branch if problem else None,
+        commit=problem.commit if problem else None,
+    )
 
 
 def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:
@@ -270,11 +277,14 @@ def _postpone(run: Run, problem: OSError | AgentError, log: RunLog) -> None:
     """Give up for now where it is the forge that holds a run up; it begins anew later.
 
     A forge that says when is believed. One that is silent is asked again ever less often: after
-    half of the run's age, and not for ever.
+    half of the run's age, and not for ever. A run that was started by a command ends here: once
+    the command has ended, nobody takes it up again.
 
     Raises:
         Postponed: The run has not waited for long enough yet.
     """
+    if run.snapshot is not None and not run.snapshot.by_label:
+        return
     now = time.time()
     if isinstance(problem, ForgeLimited):
         until = problem.until

@@ -1,6 +1,7 @@
 """`python -m webhooks`: the listener's process, from its environment to a graceful end.
 
-Exit codes: 0 stopped by a signal, 2 settings, with the fix in words.
+Exit codes: 0 stopped by a signal; 1 it cannot start just now; 2 settings, so that starting it again
+is no use. The words say what to do.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
         door = _door(loaded)
     except AgentError as problem:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     _serve(loaded, secret, inbox, door)
 
 

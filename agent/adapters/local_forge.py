@@ -75,6 +75,9 @@ class LocalForge:
         """Refuse: a folder has no pull requests."""
         raise _no_remote()
 
+    def pause(self, run: Run) -> None:
+        """Do nothing: there is no edit to come."""
+
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Write the text beside the run's log."""
         if outcome.pull_request_text is None:

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -45,6 +45,8 @@ _BUSY_SECONDS = 4.0
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _BODY_DAYS = 7
 _ROW_DAYS = 90
+#: So many ids may be left out of one look; SQLite bounds the variables of a statement.
+_LEFT_OUT = 900
 _DAY = 86_400.0
 #: SQLite takes 32,766 values in one statement.
 _ROWS_AT_ONCE = 1_000
@@ -173,14 +175,20 @@ class Inbox:
             )
         return receipts
 
-    def unread(self, limit: int = 100) -> tuple[Delivery, ...]:
+    def unread(self, limit: int = 100, *, without: Collection[str] = ()) -> tuple[Delivery, ...]:
         """Return deliveries that are not settled, in the order of their arrival.
+
+        Args:
+            without: Ids of deliveries that are left out, so that they hide none behind them.
 
         A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
         """
         wanted = (
             select(DeliveryRow)
-            .where(col(DeliveryRow.outcome).is_(None))
+            .where(
+                col(DeliveryRow.outcome).is_(None),
+                col(DeliveryRow.delivery_id).not_in(sorted(without)[:_LEFT_OUT]),
+            )
             .order_by(col(DeliveryRow.number))
             .limit(limit)
         )

@@ -1,7 +1,7 @@
 """The runs: what was asked for, where each one stands, how it ended. SQLite by default.
 
-Owns the table and the rule that an issue has at most one active run. What a run does is the
-worker's; the events within a run are in its ledger.
+Owns the table and two rules: an issue has at most one active run, and a delivery at most one run.
+What a run does is the worker's; the events within a run are in its ledger.
 """
 
 from __future__ import annotations
@@ -13,14 +13,25 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, Index, create_engine, event, func, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
-from agent.domain import Outcome, Run, RunState, StoredRun
-from agent.errors import ActiveRun, SettingsInvalid, StorageFull, StoreUnavailable
+from agent.domain import Outcome, Reason, Run, RunState, StoredRun, end_state
+from agent.errors import (
+    ActiveRun,
+    SettingsInvalid,
+    StorageFull,
+    StoreUnavailable,
+    StoreUnusable,
+)
+
+_log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 COMMAND = "command "
@@ -46,6 +57,8 @@ class RunRow(SQLModel, table=True):
     started_at: float | None = None
     ended_at: float | None = None
     worker: str | None = None
+    starts: int = 0
+    delivery_id: str | None = None
     run: str
     outcome: str | None = None
 
@@ -58,6 +71,7 @@ class RunRow(SQLModel, table=True):
             sqlite_where=text("active"),
             postgresql_where=text("active"),
         ),
+        Index("runs_of_delivery", "delivery_id", unique=True),
         Index("runs_waiting", "active", "not_before", "queued_at"),
     )
 
@@ -73,15 +87,29 @@ class SqlStore:
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
+            StoreUnusable: It is damaged, no database, or of a newer version.
+            StoreUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
         _touch(self.path)
         self._engine = _engine(self.path)
-        with _translated(self.path), self._engine.begin() as connection:
-            _migrate(connection)
+        try:
+            with _translated(self.path), self._engine.begin() as connection:
+                _migrate(connection, self.path)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
-    def add(self, run: Run, now: float, *, worker: str | None = None) -> None:
+    def add(
+        self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
+    ) -> Run:
         """Queue a run of an issue, or note one that a worker already has.
+
+        Args:
+            delivery_id: Of the delivery that asked for it.
+
+        Returns:
+            The run that is kept: this one, or the earlier one of the same delivery.
 
         Raises:
             ActiveRun: The issue has one that is not over.
@@ -97,12 +125,13 @@ class SqlStore:
             number=issue.number,
             title=snapshot.title,
             attempt=run.attempt,
-            state=RunState.RECEIVED.value,
+            state=(RunState.TRIAGING if worker else RunState.RECEIVED).value,
             active=True,
             not_before=now,
             queued_at=now,
             started_at=now if worker else None,
             worker=worker,
+            delivery_id=delivery_id,
             run=run.model_dump_json(),
         )
         try:
@@ -110,8 +139,18 @@ class SqlStore:
                 _end_dead_commands(session, now)
                 session.add(row)
         except IntegrityError as problem:
+            if delivery_id is not None and (earlier := self.of_delivery(delivery_id)):
+                return earlier.run
             other = self.active(issue.repository_id, issue.number)
             raise ActiveRun(other.run.run_id if other else run.run_id) from problem
+        return run
+
+    def of_delivery(self, delivery_id: str) -> StoredRun | None:
+        """Return the run that a delivery has become, over or not."""
+        wanted = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
+        with self._transaction() as session:
+            row = session.exec(wanted).first()
+            return _stored(row) if row else None
 
     def active(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over, if there is one."""
@@ -135,21 +174,35 @@ class SqlStore:
             return session.exec(wanted).one()
 
     def claim(self, worker: str, now: float) -> Run | None:
-        """Take the oldest run that waits and whose time has come; None: there is none."""
+        """Take the oldest run that waits and whose time has come; None: there is none.
+
+        One that was begun before and lost its worker comes after those that were not. A row that
+        makes no sense is ended, so that it holds nobody up.
+        """
         wanted = (
             select(RunRow)
             .where(col(RunRow.active), col(RunRow.worker).is_(None), col(RunRow.not_before) <= now)
-            .order_by(col(RunRow.queued_at), col(RunRow.run_id))
-            .limit(1)
+            .order_by(col(RunRow.starts), col(RunRow.queued_at), col(RunRow.run_id))
         )
         with self._transaction() as session:
-            row = session.exec(wanted).first()
-            if row is None:
-                return None
-            row.worker, row.state = worker, RunState.TRIAGING.value
-            row.started_at = row.started_at or now
-            session.add(row)
-            return Run.model_validate_json(row.run)
+            for row in session.exec(wanted):
+                session.add(row)
+                try:
+                    run = Run.model_validate_json(row.run)
+                except ValidationError:
+                    _log.error("a row that holds no run was ended", run=row.run_id)
+                    row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
+                    continue
+                row.worker, row.state, row.starts = worker, RunState.TRIAGING.value, row.starts + 1
+                row.started_at = row.started_at or now
+                return run
+        return None
+
+    def starts(self, run_id: str) -> int:
+        """Count how often a run was begun since it was queued or postponed."""
+        with self._transaction() as session:
+            row = session.get(RunRow, run_id)
+            return row.starts if row else 0
 
     def moved(self, run_id: str, state: RunState) -> None:
         """Note where a run stands."""
@@ -157,7 +210,7 @@ class SqlStore:
 
     def postpone(self, run_id: str, until: float) -> None:
         """Put a run back to wait until a time, in seconds since the epoch."""
-        self._update(run_id, worker=None, not_before=until, state=RunState.RECEIVED.value)
+        self._update(run_id, worker=None, starts=0, not_before=until, state=RunState.RECEIVED.value)
 
     def finish(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Note how a run ended; the issue is free for another."""
@@ -166,7 +219,7 @@ class SqlStore:
             active=False,
             state=outcome.state.value,
             ended_at=now,
-            outcome=outcome.model_dump_json(exclude={"pull_request_text"}),
+            outcome=_kept(outcome),
         )
 
     def release(self) -> int:
@@ -221,9 +274,20 @@ def _end_dead_commands(session: Session, now: float) -> None:
     for row in session.exec(wanted):
         number = (row.worker or "").removeprefix(COMMAND)
         if not Path("/proc", number).exists():
-            row.active, row.state, row.ended_at = False, RunState.CANCELLED.value, now
+            ended = Outcome(
+                run_id=row.run_id,
+                state=end_state(Reason.INTERRUPTED),
+                reason=Reason.INTERRUPTED,
+                sentence=f"The command (process {number}) was killed before the run ended.",
+            )
+            row.active, row.state, row.ended_at = False, ended.state.value, now
+            row.outcome = _kept(ended)
             session.add(row)
     session.flush()
+
+
+def _kept(outcome: Outcome) -> str:
+    return outcome.model_dump_json(exclude={"pull_request_text"})
 
 
 def _stored(row: RunRow) -> StoredRun:
@@ -251,13 +315,20 @@ def _touch(path: Path) -> None:
         ) from problem
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, path: Path) -> None:
     config = Config()
     config.set_main_option(
         "script_location", str(resources.files("agent.adapters").joinpath("migrations"))
     )
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as problem:
+        # The one thing that Alembic can find wrong here is a version that it does not know.
+        raise StoreUnusable(
+            f"{path} was made by a newer version ({problem}). Install that version, or move the"
+            " file away; the runs in it are then no longer listed."
+        ) from problem
 
 
 def _engine(path: Path) -> Engine:
@@ -291,4 +362,10 @@ def _translated(path: Path) -> Iterator[None]:
         name = getattr(problem.orig, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):
             raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise StoreUnusable(
+                f"{path} is damaged ({problem.orig}). Stop the service, restore it from a backup,"
+                f" or move it away with {path.name}-wal and {path.name}-shm; runs that waited in it"
+                " begin when their label is set anew."
+            ) from problem
         raise StoreUnavailable(f"{path} cannot be used just now: {problem.orig}.") from problem

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,12 +22,14 @@ from agent import cleaning, settings
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
+    from agent.demo.scenarios import Scenario
     from agent.demo.simulator.records import Issue
     from agent.domain import StoredRun
 
 #: Steps that end at once and say nothing to a person are not shown.
 _QUIET_SECONDS = 0.05
 _LONGEST_SECONDS = 1800.0
+_STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(
@@ -52,15 +58,34 @@ def demo(
             f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
+    with (
+        _scratch() as folder,
+        play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
+    ):
+        as_told = _show(played, Console(quiet=as_json), as_json=as_json)
+        if keep:
+            _linger(played, Console(stderr=True))
+    raise typer.Exit(0 if as_told else 1)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Make a folder that is gone afterwards, also where a signal ends the command."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # Once is enough: what is being taken down is taken down whole.
+        for one in _STOPPING:
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in _STOPPING}
     folder = Path(tempfile.mkdtemp(prefix="mergewright-demo-"))
     try:
-        with play.playing(SCENARIOS[scenario], settings.load(), folder) as played:
-            as_told = _show(played, Console(quiet=as_json), as_json=as_json)
-            if keep:
-                _linger(played, Console(stderr=True))
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    raise typer.Exit(0 if as_told else 1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(played: Play, out: Console, *, as_json: bool) -> bool:
@@ -74,8 +99,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
     out.print("maria sets the label mergewright; GitHub delivers the webhook", highlight=False)
     run, refusal, first_sign = _follow(played, out, begun)
     seconds = time.monotonic() - begun
-    ended = run.outcome.reason if run and run.outcome else None
-    as_told = ended is played.scenario.ends
+    as_told = _ended_as_told(played.scenario, run, refusal)
     if as_json:
         facts = _facts(played, run, refusal)
         facts |= {
@@ -88,6 +112,8 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
     if pull := _pull(played):
         _show_pull(played, pull, out)
     out.print(Rule("result"))
+    if refusal is None and (run is None or run.outcome is None):
+        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
     if refusal:
         out.print(f"no run: {refusal}", markup=False, highlight=False, soft_wrap=True)
     if run and run.outcome:
@@ -97,6 +123,13 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
             out.print(f"pull request {run.outcome.pull_request.url}", soft_wrap=True)
     out.print(f"from the label to the end: {seconds:.1f} s", highlight=False)
     return as_told
+
+
+def _ended_as_told(scenario: Scenario, run: StoredRun | None, refusal: str | None) -> bool:
+    """Whether it ended as the scenario says; where nobody said anything, it did not."""
+    if scenario.ends is None:
+        return run is None and refusal is not None
+    return run is not None and run.outcome is not None and run.outcome.reason is scenario.ends
 
 
 def _follow(
@@ -191,12 +224,14 @@ def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str
 
 
 def _linger(played: Play, out: Console) -> None:
+    places = [("the simulated GitHub", played.stage.address), ("the issue", played.issue_url)]
+    if run := played.run():
+        if run.outcome and run.outcome.pull_request:
+            places.append(("the pull request", run.outcome.pull_request.url))
+        places.append(("the run's page", played.run_page(run)))
+    places.append(("what the service printed", str(played.stage.service.log)))
     out.print(Rule("still running; Ctrl-C ends it"))
-    for what, address in (
-        ("the simulated GitHub", played.stage.address),
-        ("the issue", played.issue_url),
-        ("what the service printed", str(played.stage.service.log)),
-    ):
+    for what, address in places:
         out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
     try:
         while True:

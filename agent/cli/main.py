@@ -1,6 +1,7 @@
 """The `mergewright` command: collects the command groups and turns errors into exit codes.
 
-Exit codes: 0 done, 1 not done (with a reason), 2 usage or settings, 130 interrupted.
+Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings or no room on this machine,
+130 interrupted. What is 2 stays so until somebody changes something; the rest may be tried again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import typer
 
 from agent import telemetry
 from agent.cli import config, demo, doctor, env, run, runs, serve, simulator, version
-from agent.errors import AgentError
+from agent.errors import AgentError, SandboxMissing, SettingsInvalid
 
 app = typer.Typer(
     name="mergewright",
@@ -53,7 +54,8 @@ def main() -> None:
         app()
     except AgentError as problem:
         print(f"mergewright: {problem.message}", file=sys.stderr)
-        raise SystemExit(2) from problem
+        lasting = isinstance(problem, SettingsInvalid | SandboxMissing)
+        raise SystemExit(2 if lasting else 1) from problem
     except KeyboardInterrupt:
         print("mergewright: interrupted", file=sys.stderr)
         raise SystemExit(130) from None

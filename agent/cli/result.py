@@ -14,10 +14,10 @@ _LISTED = 5
 
 
 def exit_code(outcome: Outcome) -> int:
-    """Return what the process ends with: 0 done, 1 not done, 130 interrupted."""
+    """Return what the process ends with: 0 done as asked, 1 not done, 130 interrupted."""
     if outcome.reason is Reason.INTERRUPTED:
         return 130
-    return 0 if outcome.done else 1
+    return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
 
 
 def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
@@ -72,7 +72,7 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
         console.print(
             f"  {finding.severity.value} {finding.rule} {_shown(place)}: {_shown(finding.message)}"
         )
-    mark = "[bold green]done[/]" if outcome.done else "[bold red]not done[/]"
+    mark = "[bold red]not done[/]" if exit_code(outcome) else "[bold green]done[/]"
     console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     console.print(_shown(outcome.sentence), soft_wrap=True)
     if outcome.branch:

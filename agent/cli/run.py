@@ -8,6 +8,7 @@ import re
 import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -16,7 +17,7 @@ from agent import intake, settings, telemetry
 from agent.cli import result
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
-from agent.errors import ForgeLimited, SettingsInvalid, StorageFull
+from agent.errors import AccessLost, SettingsInvalid, StorageFull
 from agent.ledger import Ledger
 from agent.ports import LiveIssue
 
@@ -59,10 +60,17 @@ def run(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(help="Branch, tag or commit to start from. Default: what is checked out."),
+        typer.Option(
+            help="Branch, tag or commit to start from; with --issue a branch. Default: what is"
+            " checked out, with --issue the default branch."
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do everything but create the branch.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Do everything but create the branch; with --issue write nothing to GitHub.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -78,6 +86,11 @@ def run(
         )
     console = Console(stderr=True, quiet=as_json)
     if issue is not None:
+        if config is not None:
+            raise typer.BadParameter(
+                "with --issue the configuration is the one in the repository; leave --config out",
+                param_hint="--config",
+            )
         outcome, seconds = carry_issue(repo, issue, console, base=base, dry_run=dry_run)
     elif ticket is not None:
         folder = _folder(repo)
@@ -160,17 +173,19 @@ def carry_issue(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry an issue on GitHub to its end; to call this is to approve its text as it stands.
 
-    Raises:
-        ForgeLimited: GitHub asks us to wait for longer than a run stands still.
+    Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
     """
-    from agent import service, wiring, worker
+    from agent import service, wiring
 
     loaded = settings.load()
-    name = repository_name(repo)
+    name = repository_name(repo, loaded.github_url)
     with Progress(console) as progress:
         progress.started("look up")
         way = wiring.way_to_github(loaded)
-        live = wiring.gatekeeper(loaded, way).find(name, number)
+        try:
+            live = wiring.gatekeeper(loaded, way).find(name, number)
+        except AccessLost as problem:
+            raise typer.BadParameter(problem.message, param_hint="--repo") from problem
         progress.ended("look up", 0.0, ok=live is not None)
         if live is None:
             raise typer.BadParameter(f"{name} has no issue {number}", param_hint="--issue")
@@ -179,25 +194,48 @@ def carry_issue(
         request = _run_of(live, base=base, dry_run=dry_run)
         make = wiring.on_github(loaded, way)
         with service.registered(request, loaded) as finish:
-            try:
-                outcome, seconds = service.carry(request, loaded, make, progress, say=progress.said)
-            except worker.Postponed as wait:
-                raise ForgeLimited(wait.message, wait.until) from wait
+            outcome, seconds = service.carry(request, loaded, make, progress, say=progress.said)
             finish(outcome)
     return outcome, seconds
 
 
-def repository_name(repo: str) -> str:
-    """Read `OWNER/NAME` from an address or from itself."""
+def repository_name(repo: str, github_url: str) -> str:
+    """Read `OWNER/NAME` from an address or from itself.
+
+    Args:
+        github_url: Of the API that the run would go to; an address elsewhere is refused.
+    """
     found = re.fullmatch(
-        r"(?:https?://[^/\s@]+/|git@[^:\s]+:)?([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?", repo
+        r"(?:(?P<web>https?://[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
+        r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",
+        repo,
     )
-    if found is None or found[1].startswith("."):
+    if found is None or found["name"].startswith("."):
         raise typer.BadParameter(
             f"{repo} is no repository on GitHub; give OWNER/NAME or its address",
             param_hint="--repo",
         )
-    return found[1]
+    ours, port = _place(github_url)
+    there = _place(found["web"]) if found["web"] else ((found["ssh"] or ours).lower(), port)
+    if there != (ours, port):
+        raise typer.BadParameter(
+            f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url}); set"
+            " that, with credentials for it, or give a repository that is there",
+            param_hint="--repo",
+        )
+    return found["name"]
+
+
+def _place(address: str) -> tuple[str, int | None]:
+    """Host and port for people; the API of a server may have a host of its own."""
+    parts = urlsplit(address)
+    host = (parts.hostname or "").removeprefix("api.").removeprefix("www.")
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    usual = {"http": 80, "https": 443}
+    return host, usual.get(parts.scheme) if port is None else port
 
 
 def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,15 +45,27 @@ def list_runs(
     as_json: _Json = False,
 ) -> None:
     """List runs, newest first."""
-    stored = _store(settings.load()).latest(limit, repository)
+    loaded = settings.load()
+    with _store(loaded) as store:
+        stored = store.latest(limit, repository) if store else ()
     if as_json:
         print(json.dumps([_facts(one) for one in stored], indent=2))
-        return
-    if not stored:
+    elif store is None:
+        Console(stderr=True).print(
+            f"No runs: the service has not worked in {loaded.home} yet. Where it works elsewhere,"
+            " set MERGEWRIGHT_HOME.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif not stored:
         Console(stderr=True).print(
             "No runs yet. A run begins when somebody with write permission sets the label."
         )
-        return
+    else:
+        _show_table(stored)
+
+
+def _show_table(stored: tuple[StoredRun, ...]) -> None:
     table = Table("run", "issue", "title", "state", "reason", "age", box=None, pad_edge=False)
     for one in stored:
         facts = _facts(one)
@@ -99,17 +113,22 @@ def log(run_id: _RunId) -> None:
         raise typer.Exit(1) from None
 
 
-def _store(loaded: Settings) -> SqlStore:
-    loaded.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+@contextmanager
+def _store(loaded: Settings) -> Iterator[SqlStore | None]:
+    """Open the runs while the block lasts; None: there are none, and to look makes none."""
     # The database is loaded only by the commands that need it.
-    from agent.adapters.sql_store import SqlStore
+    from agent.adapters import sql_store
 
-    return SqlStore(loaded.home)
+    if not (loaded.home / sql_store.FILE_NAME).exists():
+        yield None
+        return
+    with closing(sql_store.SqlStore(loaded.home)) as store:
+        yield store
 
 
 def _found(loaded: Settings, run_id: str) -> StoredRun:
-    store = _store(loaded)
-    one = store.find(run_id)
+    with _store(loaded) as store:
+        one = store.find(run_id) if store else None
     if one is None:
         raise typer.BadParameter(
             f"no run, or more than one, begins with {run_id!r}; see `mergewright runs list`",

@@ -35,12 +35,14 @@ _log = structlog.get_logger()
 _PAUSES = (0.2, 1.0, 5.0, 15.0, 60.0)
 #: A child that lived this long is taken to have started well.
 _WELL_SECONDS = 30.0
+#: Longer than the worker waits for one answer of GitHub's.
+_STILL_SECONDS = 300.0
 #: The listener ends its requests within ten; the worker ends at once.
 _STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
-#: A wrong setting does not mend itself by starting again.
+#: A wrong setting, or a machine without rooms, does not mend itself by starting again.
 _EXIT_SETTINGS = 2
 _PREFIX = "MERGEWRIGHT_"
 #: What the listener is given; it never learns the key or the token of the forge.
@@ -59,7 +61,7 @@ def serve() -> None:
 
     Two processes are started and, when one of them ends, started again: the listener, which holds
     the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
-    Exit code 0: stopped by a signal; 2: settings, with the fix in words.
+    Exit code 0: stopped by a signal; 2: settings or a machine without rooms, with the fix in words.
     """
     telemetry.configure(verbose=True)
     loaded = settings.load()
@@ -81,7 +83,12 @@ def serve() -> None:
     environ = _absolute(os.environ)
     children = (
         _Child("listener", ("-m", "webhooks"), _for_listener(environ)),
-        _Child("worker", ("-m", "agent", "work"), _for_worker(environ)),
+        _Child(
+            "worker",
+            ("-m", "agent", "work"),
+            _for_worker(environ),
+            pulse=loaded.home / "worker.heartbeat",
+        ),
     )
     raise typer.Exit(_supervise(children))
 
@@ -89,7 +96,8 @@ def serve() -> None:
 def work() -> None:
     """Carry out what is in the inbox, until stopped; `serve` starts this.
 
-    Exit code 0: stopped by a signal; 2: settings, with the fix in words.
+    Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: settings or
+    a machine without rooms, with the fix in words.
     """
     from agent import service
 
@@ -207,6 +215,8 @@ class _Child:
     started: float = 0.0
     start_at: float = 0.0
     failures: int = 0
+    pulse: Path | None = None
+    """File that it touches as long as it is alive; None: it leaves no such sign."""
     was_well: bool = False
     """Some start of it went well, so that its settings were right."""
 
@@ -219,6 +229,9 @@ class _Child:
             return None
         if not _is_over(self.process.pid):
             self.was_well = self.was_well or now - self.started > _WELL_SECONDS
+            if now - self.started > _STILL_SECONDS and self._stands_still():
+                _log.error("stands still, so it is killed", process=self.name)
+                self.process.kill()
             return None
         code = self._reap()
         if code == _EXIT_SETTINGS and not self.was_well:
@@ -228,6 +241,15 @@ class _Child:
             self.failures = 0
         self._again(now, exit_code=code)
         return None
+
+    def _stands_still(self) -> bool:
+        """Whether it has given no sign of life for long: a process that computes cannot."""
+        try:
+            return self.pulse is not None and (
+                time.time() - self.pulse.stat().st_mtime > _STILL_SECONDS
+            )
+        except OSError:
+            return True
 
     def ask_to_end(self) -> None:
         """Send it the signal to stop."""

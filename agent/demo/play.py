@@ -48,6 +48,16 @@ _OUR_OWN = frozenset(
     f"MERGEWRIGHT_{name}"
     for name in ("GITHUB_TOKEN", "GITHUB_TOKEN_FILE", "WEBHOOK_SECRET", "LABEL", "LISTEN_HOST")
 )
+#: What a child does first: it is told to end when we end, however that comes about, and becomes
+#: the program it is for. A function of ours between fork and start could wait for ever for a lock
+#: that another of our threads holds.
+_BOUND = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 PULSE_NAME = "worker.heartbeat"
 #: What belongs to one play; what is costly to make stays beside it.
 _STATE = ("inbox.sqlite*", "mergewright.sqlite*", PULSE_NAME)
@@ -73,13 +83,18 @@ class Service:
     def start(self) -> None:
         """Start it, and wait until listener and worker have both given a sign of life.
 
+        It ends with the thread that starts it.
+
         Raises:
             PermanentError: It does not start; its last words are told.
         """
         (Path(self.environ["MERGEWRIGHT_HOME"]) / PULSE_NAME).unlink(missing_ok=True)
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "serve"],
+                [
+                    *(sys.executable, "-I", "-c", _BOUND, str(os.getpid())),
+                    *(sys.executable, "-m", "agent", "serve"),
+                ],
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -131,6 +146,8 @@ class Stage:
     service: Service
     home: Path
     """The service's data folder."""
+    store: SqlStore
+    inbox: Inbox
 
 
 @dataclass(frozen=True)
@@ -161,24 +178,26 @@ class Play:
 
     def run(self) -> StoredRun | None:
         """Return the newest run of the issue, once there is one."""
-        with closing(SqlStore(self.stage.home)) as store:
-            for stored in store.latest(_RECENT, self.repository.full_name):
-                snapshot = stored.run.snapshot
-                if snapshot and snapshot.issue.number == self.issue.number:
-                    return stored
+        for stored in self.stage.store.latest(_RECENT, self.repository.full_name):
+            snapshot = stored.run.snapshot
+            if snapshot and snapshot.issue.number == self.issue.number:
+                return stored
         return None
 
     def refusal(self) -> str | None:
         """Why the label started nothing, once that is decided."""
-        with closing(Inbox(self.stage.home)) as inbox:
-            for delivery in list(self.stage.world.hooks.log):
-                of_ours = delivery.repository_id == self.repository.id
-                if not of_ours or delivery.action != "labeled":
-                    continue
-                settled = inbox.find(delivery.guid)
-                if settled is not None and settled.outcome == "ignored":
-                    return settled.reason
+        for delivery in list(self.stage.world.hooks.log):
+            of_ours = delivery.repository_id == self.repository.id
+            if not of_ours or delivery.action != "labeled":
+                continue
+            settled = self.stage.inbox.find(delivery.guid)
+            if settled is not None and settled.outcome == "ignored":
+                return settled.reason
         return None
+
+    def run_page(self, run: StoredRun) -> str:
+        """Address of a run's page, which the service's listener shows."""
+        return f"{self.stage.service.address}/runs/{run.run.run_id}"
 
     def seconds(self, run: StoredRun) -> dict[str, float]:
         """Seconds of the run's steps so far, in order."""
@@ -243,10 +262,11 @@ def staging(home: Path, folder: Path) -> Iterator[Stage]:
             "MERGEWRIGHT_PUBLIC_URL": listener,
         }
         service = Service(environ, listener, folder / "service.log")
-        service.start()
         try:
+            service.start()
             world.install(app, OWNER)
-            yield Stage(world, address, app, service, home)
+            with closing(SqlStore(home)) as store, closing(Inbox(home)) as inbox:
+                yield Stage(world, address, app, service, home, store, inbox)
         finally:
             service.stop()
 

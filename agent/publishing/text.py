@@ -20,6 +20,7 @@ from agent.domain import (
     Finding,
     Outcome,
     Prepared,
+    Reason,
     Record,
     ReviewNotes,
     Run,
@@ -39,6 +40,19 @@ _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
 _ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
 _LISTED = 10
+#: A run may end so after the push too, or when it begins anew after one.
+_MAY_HAVE_PUSHED = frozenset(
+    {
+        Reason.UNAVAILABLE,
+        Reason.SUPERSEDED,
+        Reason.ACCESS_LOST,
+        Reason.REFUSED,
+        Reason.UNFIT,
+        Reason.STORAGE_FULL,
+        Reason.INTERRUPTED,
+        Reason.INTERNAL,
+    }
+)
 #: Steps that are shown as what the ticket was understood to ask for.
 _UNDERSTOOD = 4
 
@@ -122,6 +136,7 @@ def stopped(
                 headline=spoken.headline(outcome),
                 told=spoken.told(outcome),
                 next_step=spoken.next_step(outcome),
+                certain=outcome.reason not in _MAY_HAVE_PUSHED,
                 log_place=_log_place(log_path, run),
             )
         )
@@ -139,6 +154,23 @@ def checks_summary(
         return _tidy(found.render(comparisons=comparisons, verdict=verdict, listed=_LISTED))
 
     return _fitted(whole, cleaning.TEXT_LIMIT, "see the pull request", None, redactor)
+
+
+def compared(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """Leave out the checks that ran on neither side."""
+    return tuple(check for check in comparisons if {check.base, check.head} != {Status.ABSENT})
+
+
+def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
+    """Say in one line what the checks of a change that passed have shown."""
+    ran = compared(comparisons)
+    if not ran:
+        return "No check ran"
+    names = (redactor or Redactor())(", ".join(check.name for check in ran))
+    known = sum(check.head_failures for check in ran)
+    if known:
+        return f"Nothing new fails, {known:,} as on the base commit: {names}"
+    return f"The project's own checks passed: {names}"
 
 
 def headline(title: str, redactor: Redactor | None = None) -> str:

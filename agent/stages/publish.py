@@ -6,6 +6,9 @@ again, and the texts are written anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from agent import worktree
 from agent.domain import (
     Change,
@@ -25,7 +28,7 @@ from agent.domain import (
     Verdict,
     end_state,
 )
-from agent.errors import PolicyRefused, RequestRefused
+from agent.errors import AgentError, PolicyRefused, RequestRefused
 from agent.ports import Proposal, Remote
 from agent.publishing import commits, template, text
 from agent.redaction import Redactor
@@ -75,9 +78,10 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     words = _words(prepared, decided, placed, svc)
     if placed and remote is not None:
-        pull_request = svc.forge.propose(
-            run, _proposal(prepared, decided, placed, remote, words, svc)
-        )
+        with _named(placed, "no pull request could be opened"):
+            pull_request = svc.forge.propose(
+                run, _proposal(prepared, decided, placed, remote, words, svc)
+            )
         svc.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
             svc.say(f"pull request: {note}")
@@ -92,10 +96,26 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         pull_request=pull_request,
         pull_request_text=words,
         log=str(svc.run_folder(run) / "run.log"),
-        checks=svc.redactor.inside(decided.compared),
-        findings=svc.redactor.inside(_findings(decided)),
+        checks=decided.compared,
+        findings=_findings(decided),
     )
-    return svc.forge.deliver(run, outcome)
+    outcome = svc.redactor.inside(outcome)
+    if pull_request is None or placed is None:
+        return svc.forge.deliver(run, outcome)
+    with _named(placed, f"{pull_request.url} is open, but the issue could not be told"):
+        return svc.forge.deliver(run, outcome)
+
+
+@contextmanager
+def _named(placed: Placed, but: str) -> Iterator[None]:
+    """Let what fails after the push say that there is a branch, and which."""
+    try:
+        yield
+    except AgentError as problem:
+        problem.branch, problem.commit = placed.branch, placed.commit
+        told = f"The branch {placed.branch} was pushed; {but}: {problem.message}"
+        problem.args = (told, *problem.args[1:])
+        raise
 
 
 def _refuse_secrets(change: Change, redactor: Redactor) -> None:
@@ -207,6 +227,8 @@ def _proposal(
         labels=wanted.labels,
         findings=svc.redactor.inside(_findings(decided)),
         summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
+        check_title=text.checks_title(decided.compared, svc.redactor),
+        checked=bool(text.compared(decided.compared)),
     )
 
 

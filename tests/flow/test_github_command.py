@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_a_run_without_a_webhook_opens_the_pull_request(story, command):
         assert secret not in log.stdout + done.stdout + done.stderr
 
 
-def test_a_dry_run_writes_no_branch_and_says_so(story, command):
+def test_a_dry_run_writes_nothing_to_github_and_says_so(story, command):
     told = story()
     done = command(
         "run", "--repo", f"{told.stage.address}/{told.name}", "--issue", "1", "--dry-run", "--json"
@@ -76,8 +77,53 @@ def test_a_dry_run_writes_no_branch_and_says_so(story, command):
     assert (done.returncode, facts["outcome"]) == (0, "dry_run")
     assert "diff --git" in facts["pull_request_text"] or "```diff" in facts["pull_request_text"]
     told.assert_nothing_pushed()
+    assert told.comments() == []
+    assert told.issue.reactions == []
+    assert told.labels() == set()
+    written = [one.path for one in told.requests() if one.method not in ("GET", "HEAD")]
+    assert [path for path in written if not path.endswith(("access_tokens", "upload-pack"))] == []
+
+
+def test_a_dry_run_that_comes_to_nothing_writes_nothing_either(story, command):
+    told = story(title="The front page is slow", body="Make it faster.\n")
+    done = command("run", "--repo", told.name, "--issue", "1", "--dry-run", "--json")
+    assert (done.returncode, json.loads(done.stdout)["reason"]) == (1, "no_recipe")
+    assert told.comments() == []
+    assert told.labels() == set()
+
+
+def test_a_far_limit_ends_the_run_of_a_command_in_words_with_the_time(story, command):
+    told = story()
+    told.fault("primary", "POST", "pulls", seconds=3_000)
+    done = command("run", "--repo", told.name, "--issue", "1", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    (branch,) = told.branches()
+    assert (facts["outcome"], facts["reason"], facts["branch"]) == ("failed", "unavailable", branch)
+    assert re.search(r"asks us to wait \d+ s, until 20\d\d-.* UTC", facts["sentence"])
+    assert f"The branch {branch} was pushed; no pull request" in facts["sentence"]
     (comment,) = told.comments()
-    assert "nothing was pushed" in comment.body
+    assert f"The branch `{branch}` is there" in comment.body
+    assert "UTC" in comment.body
+    assert told.labels() == {"mergewright: failed"}
+    (run,) = told.runs()
+    assert (run.active, run.outcome.reason.value) == (False, "unavailable")
+
+
+def test_a_github_that_falls_silent_ends_the_run_of_a_command(story, command):
+    told = story()
+    told.fault("refuse", "GET", "rules/branches/*", status=503, count=None)
+    told.fault("refuse", "PATCH", "issues/comments/*", status=503, count=None)
+    done = command("run", "--repo", told.name, "--issue", "1", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["outcome"], facts["reason"]) == ("failed", "unavailable")
+    assert "GitHub could not be asked to read the branch rules" in facts["sentence"]
+    assert "The issue does not show this" in facts["sentence"]
+    # The label is all that could still be set.
+    assert told.labels() == {"mergewright: failed"}
+    told.assert_nothing_pushed()
+    assert not told.runs()[0].active
 
 
 def test_an_issue_whose_run_is_under_way_is_refused_by_the_command(story, command):
@@ -86,7 +132,7 @@ def test_an_issue_whose_run_is_under_way_is_refused_by_the_command(story, comman
     told.label()
     told.announced()
     done = command("run", "--repo", told.name, "--issue", "1", "--json")
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert f"run {told.runs()[0].run.run_id} of this issue is not over" in done.stderr
     told.assert_ready()
     assert fault.hits == 1
@@ -108,6 +154,8 @@ def test_a_run_that_is_not_done_ends_with_exit_code_1(story, command):
         (("--repo", "{name}", "--issue", "77"), "has no issue 77"),
         (("--repo", "{name}", "--issue", "2"), "#2 is a pull request"),
         (("--repo", "not a name", "--issue", "1"), "OWNER/NAME"),
+        (("--repo", "https://elsewhere.example/{name}", "--issue", "1"), "is not on 127.0.0.1"),
+        (("--repo", "{name}", "--issue", "1", "--config", __file__), "leave --config out"),
         (("--repo", "{name}"), "--ticket FILE or --issue N"),
         (("--repo", "{name}", "--issue", "0"), "--issue"),
     ],

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
 
+from agent.cli import demo
 from agent.demo import play
 from agent.demo.play import LABEL, OWNER
 from agent.demo.scenarios import SCENARIOS
+from agent.domain import Outcome, Reason, Run, RunState, StoredRun
 from tests.flow.github_stories import Story
 
 
@@ -17,8 +26,9 @@ from tests.flow.github_stories import Story
 def played(stage, tmp_path):
     """Put a scenario on, set the label, and hand the story back."""
 
-    def begin(name: str) -> Story:
-        made = play.put_on(stage, SCENARIOS[name], tmp_path / "source", f"{OWNER}/{name}")
+    def begin(name: str, repository: str | None = None) -> Story:
+        address = f"{OWNER}/{repository or name}"
+        made = play.put_on(stage, SCENARIOS[name], tmp_path / "source", address)
         since = stage.world.requests.next_number()
         told = Story(stage, tmp_path, made.repository, made.issue, since)
         told.label()
@@ -149,3 +159,120 @@ def test_what_no_recipe_fits_goes_back_to_a_person(played):
     told.assert_nothing_pushed()
     assert len(told.comments()) == 1
     assert told.labels() == {LABEL, "mergewright: needs human"}
+
+
+# --- the command that plays them -------------------------------------------------------------
+
+
+def of_home(home: Path) -> list[int]:
+    """Processes, ended ones left out, to which somebody has named this data folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if str(home).encode() in (folder / "environ").read_bytes() and state != "Z":
+                found.append(int(folder.name))
+    return found
+
+
+def gone(home: Path) -> bool:
+    end = time.monotonic() + 20
+    while of_home(home):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_demo_that_is_ended_takes_its_service_with_it(home, tmp_path, number):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with (tmp_path / "said").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "demo"],
+            env={**os.environ, "MERGEWRIGHT_HOME": str(home), "TMPDIR": str(scratch)},
+            cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while not (home / "demo" / play.PULSE_NAME).exists():
+            assert process.poll() is None, (tmp_path / "said").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert len(of_home(home)) >= 3
+        process.send_signal(number)
+        code = process.wait(40)
+    finally:
+        process.kill()
+        process.wait()
+    assert gone(home)
+    if number is signal.SIGKILL:
+        return  # nobody is left who could remove anything
+    assert code == 128 + number
+    assert list(scratch.iterdir()) == []
+
+
+def stored(reason: Reason | None) -> StoredRun:
+    run = Run(run_id="r", repository="https://h/o/r.git", ticket="#1", started=0)
+    ended = None
+    if reason is not None:
+        ended = Outcome(run_id="r", state=RunState.OPEN, reason=reason, sentence="S.")
+    return StoredRun(
+        run=run, state=RunState.OPEN, active=ended is None, not_before=0, queued_at=0, outcome=ended,
+        started_at=None, ended_at=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "refusal", "as_told"),
+    [
+        ("unauthorised", None, "permission is triage", True),
+        ("unauthorised", None, None, False),
+        ("unauthorised", stored(Reason.READY), None, False),
+        ("add-field", stored(Reason.READY), None, True),
+        ("add-field", stored(None), None, False),
+        ("add-field", None, "permission is triage", False),
+        ("red", stored(Reason.NEW_FAILURES), None, True),
+        ("red", stored(Reason.READY), None, False),
+    ],
+)
+def test_a_demo_is_done_when_it_ended_as_told_and_not_when_nothing_came(
+    name, run, refusal, as_told
+):
+    assert demo._ended_as_told(SCENARIOS[name], run, refusal) is as_told
+
+
+def test_a_demo_that_is_kept_names_what_there_is_to_look_at(stage, played, capsys, monkeypatch):
+    told = played("logging", "kept")
+    told.ended()
+    one = play.Play(SCENARIOS["logging"], stage, told.repository, told.issue)
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo.time, "sleep", interrupted)
+    demo._linger(one, demo.Console())
+    shown = capsys.readouterr().out
+    (pull,) = told.pulls()
+    assert f"/{told.name}/pull/{pull.number}" in shown
+    (address,) = re.findall(r"http://\S+/runs/\S+", shown)
+    page = httpx.get(address, timeout=10)
+    assert page.status_code == 200
+    assert told.runs()[0].run.run_id in page.text
+
+
+def test_to_list_runs_where_there_are_none_makes_nothing(tmp_path):
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agent", "runs", *words],
+            env={**os.environ, "MERGEWRIGHT_HOME": str(tmp_path / "nowhere")},
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    listed = ask("list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert f"has not worked in {tmp_path}/nowhere yet" in listed.stderr
+    assert ask("list", "--json").stdout.strip() == "[]"
+    assert ask("show", "2026").returncode == 2
+    assert not (tmp_path / "nowhere").exists()

@@ -106,6 +106,43 @@ def test_a_classic_protection_that_covers_our_branches_refuses_the_push_in_words
     assert len(told.comments()) == 1
 
 
+def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushed(story, stage):
+    owner = "careful-shop"
+    stage.world.add_user(owner, "Organization")
+    granted = {
+        name: level for name, level in stage.app.permissions.items() if name != "pull_requests"
+    }
+    stage.world.install(stage.app, owner, permissions=granted)
+    told = story(owner=owner)
+    told.label()
+    outcome = told.ended()
+    assert (outcome.reason.value, outcome.branch) == ("access_lost", None)
+    assert "needs the permission pull_requests: write" in outcome.sentence
+    told.assert_nothing_pushed()
+    assert told.labels() == {LABEL, "mergewright: failed"}
+
+
+def test_a_pull_request_that_is_refused_after_the_push_leaves_a_branch_that_is_named(story):
+    told = story()
+    told.fault("refuse", "POST", "pulls", status=403, count=None)
+    told.label()
+    outcome = told.ended()
+    assert (outcome.state.value, outcome.reason.value) == ("failed", "access_lost")
+    (branch,) = told.branches()
+    assert outcome.branch == branch
+    assert outcome.commit == told.git("rev-parse", f"refs/heads/{branch}").strip()
+    assert outcome.pull_request is None
+    assert outcome.sentence.startswith(
+        f"The branch {branch} was pushed; no pull request could be opened: "
+    )
+    (comment,) = told.comments()
+    assert f"The branch `{branch}` is there, at commit `{outcome.commit}`." in comment.body
+    assert "no branch" not in comment.body
+    assert "**Publish** (not done)" in comment.body
+    assert told.labels() == {LABEL, "mergewright: failed"}
+    assert told.pulls() == []
+
+
 def test_required_signatures_are_met_by_a_commit_that_github_signs(story, stage):
     told = story()
     stage.world.add_rule(told.repository, "~ALL", ("required_signatures",))
@@ -142,19 +179,40 @@ def test_an_odd_title_is_carried(story, title):
     assert "\u202e" not in pull.title + pull.body
 
 
-def test_UI4_UI5_foreign_words_do_nothing_in_what_we_write(story, stage):
+@pytest.mark.parametrize(
+    ("foreign", "reason"),
+    [
+        ("fixes #77 @acme ![p](#q) <img alt=q> </details> ``` <!--", "ready"),
+        # What looks like a path is asked about, in a comment that quotes it.
+        (
+            "fixes #77 @acme/all ![p]({canary}) <img src={canary}> </details> ``` <!--",
+            "unclear",
+        ),
+    ],
+    ids=["in a pull request", "in questions"],
+)
+def test_UI4_UI5_foreign_words_do_nothing_in_what_we_write(story, stage, foreign, reason):
     canary = f"{stage.address}/canary.png"
-    foreign = f"fixes #77 @acme/all ![p]({canary}) <img src={canary}> </details> ``` <!--"
-    told = story(title=f"Log instead of printing {foreign}")
+    told = story(title=f"Log instead of printing {foreign.format(canary=canary)}")
     told.label()
-    told.ended()
+    outcome = told.ended()
+    assert outcome.reason.value == reason, outcome.sentence
+    if reason == "ready":
+        pull = told.assert_ready()
+        assert "acme" in pull.body
+    else:
+        told.assert_nothing_pushed()
+        assert "acme/all" in outcome.sentence
+        assert "canary.png" in outcome.sentence
+        assert told.labels() == {LABEL, "mergewright: needs human"}
     texts = [one.body for one in told.comments()]
     texts += [text for one in told.pulls() for text in (one.title, one.body or "")]
     texts += [one.summary or "" for one in told.checks()]
     assert texts
     for text in texts:
         # What stands in code, a log of ours for example, does nothing either.
-        plain = re.sub(r"(?s)(`{3,})\w*\n.*?\n\1|(`+)[^`].*?\2", "", text)
+        # An escaped backtick begins no code.
+        plain = re.sub(r"(?s)\\`|(`{3,})\w*\n.*?\n\1|(`+)[^`].*?\2", "", text)
         assert "@acme" not in plain
         assert not re.search(r"(?i)fix(es)? #77", plain)
         assert not re.search(r"(?<!\\)!\[", plain)

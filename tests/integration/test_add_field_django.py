@@ -407,7 +407,9 @@ def test_settings_that_do_not_start_or_lack_the_app_are_named(repository: Reposi
         }
     )
     models = repository.read("shop/models.py").decode()
-    assert "INSTALLED_APPS of the settings module config.bare?" in failure(repository, "config.bare")
+    assert "INSTALLED_APPS of the settings module config.bare?" in failure(
+        repository, "config.bare"
+    )
     repository.write({"shop/models.py": models})
     broken = failure(repository, "config.broken")
     assert "cannot be started with the settings module config.broken" in broken

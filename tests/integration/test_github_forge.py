@@ -24,7 +24,13 @@ from agent.domain import (
     Severity,
     end_state,
 )
-from agent.errors import AccessLost, RepositoryUnfit, RequestRefused, Superseded
+from agent.errors import (
+    AccessLost,
+    ForgeUnavailable,
+    RepositoryUnfit,
+    RequestRefused,
+    Superseded,
+)
 from agent.ports import Forge, Gatekeeper, Proposal, StageMark
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -277,6 +283,36 @@ def test_delivering_twice_changes_nothing_more(scene):
     again.deliver(scene.run, ended)
     assert len(scene.own_comments()) == 1
     assert scene.labels() == {"mergewright", "mergewright: failed"}
+
+
+def test_a_dry_run_writes_nothing_on_the_issue(either):
+    run = either.run.model_copy(update={"dry_run": True})
+    either.forge.ticket(run)
+    either.forge.begin(run)
+    either.forge.mark(run, marks("done", "running"))
+    for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
+        ended = outcome(reason, "the text")
+        assert either.forge.deliver(run, ended) == ended
+    assert either.issue.comments == []
+    assert either.issue.reactions == []
+    assert either.labels() == {"mergewright"}
+    assert [one["path"] for one in either.writes if "access_tokens" not in str(one)] == []
+
+
+def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
+    scene.forge.begin(scene.run)
+    scene.fault("refuse", "PATCH", "issues/comments/*", status=503, count=None)
+    with pytest.raises(ForgeUnavailable):
+        scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert scene.labels() == {"mergewright", "mergewright: failed"}
+    by_command = scene.run.model_copy(
+        update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
+    )
+    told = scene.forge.deliver(by_command, outcome(Reason.NEW_FAILURES, "red"))
+    assert told.sentence.startswith("That is how it ended. The issue does not show this: GitHub")
+    scene.world.faults.remove()
+    scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert "red" in scene.own_comments()[0].body
 
 
 def test_labels_of_an_earlier_run_give_way(scene):
@@ -634,6 +670,29 @@ def test_a_branch_that_differs_in_nothing_is_told(scene):
     )
     with pytest.raises(RepositoryUnfit, match="no difference"):
         scene.forge.propose(scene.run, proposal(commit))
+
+
+def test_where_nothing_was_checked_no_check_is_called_passed(either):
+    commit = samples.push_branch(either.repository)
+    either.forge.propose(
+        either.run, proposal(commit, checked=False, check_title="No check ran", summary="")
+    )
+    if either.app is None:
+        (status,) = either.repository.statuses
+        assert status.description == f"No check ran (run {RUN_ID})"
+        return
+    (check,) = either.repository.check_runs.values()
+    assert (check.title, check.summary) == ("No check ran", "No check ran")
+    assert (check.status, check.conclusion) == ("completed", "neutral")
+
+
+def test_a_long_title_leaves_the_run_in_the_status(world, tmp_path):
+    scene = samples.scene(world, tmp_path, app=False)
+    commit = samples.push_branch(scene.repository)
+    scene.forge.propose(scene.run, proposal(commit, check_title="passed: " + "x" * 300))
+    (status,) = scene.repository.statuses
+    assert len(status.description) == 140
+    assert status.description.endswith(f"xxx (run {RUN_ID})")
 
 
 # --- the whole ---------------------------------------------------------------------------------

@@ -471,6 +471,7 @@ def test_gh4_an_archived_repository_is_told_before_any_work(scene):
         ("issues", lambda scene: scene.forge.begin(scene.run)),
         ("contents", lambda scene: scene.forge.credential(scene.run, write=True)),
         ("pull_requests", propose),
+        ("pull_requests", lambda scene: scene.forge.rules(scene.run, BRANCH)),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):

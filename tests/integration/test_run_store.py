@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine
 from agent.adapters import sql_store
 from agent.adapters.sql_store import SqlStore
 from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
-from agent.errors import ActiveRun, SettingsInvalid
+from agent.errors import ActiveRun, SettingsInvalid, StoreUnusable
 
 
 def run(name="a", number=1, repository_id=7):
@@ -62,6 +63,63 @@ def test_an_issue_has_one_active_run(store):
     store.add(run("b"), 4.0)
     assert store.attempts(7, 1) == 2
     assert store.active(7, 1).run.run_id.endswith("-b")
+
+
+def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
+    assert store.add(run("a"), 1.0, delivery_id="d") == run("a")
+    assert store.add(run("b"), 2.0, delivery_id="d") == run("a")
+    store.finish("20261120-100000-a", outcome("a"), 3.0)
+    assert store.add(run("c"), 4.0, delivery_id="d") == run("a")
+    assert store.add(run("d", number=2), 5.0, delivery_id="d") == run("a")
+    assert len(store.latest(9)) == 1
+    assert store.of_delivery("d").run == run("a")
+    assert store.of_delivery("e") is None
+
+
+def test_runs_that_no_delivery_asked_for_do_not_get_in_each_others_way(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 1.0)
+    assert len(store.latest(9)) == 2
+
+
+def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait(10)
+    store.add(run("a"), 1.0, worker=f"{sql_store.COMMAND}{gone.pid}")
+    assert store.active(7, 1).state is RunState.TRIAGING
+    store.add(run("b"), 2.0)
+    ended = store.find("20261120-100000-a")
+    assert (ended.active, ended.state, ended.ended_at) == (False, RunState.CANCELLED, 2.0)
+    assert ended.outcome.reason is Reason.INTERRUPTED
+    assert f"process {gone.pid}" in ended.outcome.sentence
+
+
+def test_a_newer_database_is_refused_with_the_way_out(tmp_path):
+    SqlStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / sql_store.FILE_NAME) as other:
+        other.execute("UPDATE alembic_version SET version_num = 'r0999'")
+    other.close()
+    with pytest.raises(StoreUnusable, match=r"newer version .*r0999.* Install that version"):
+        SqlStore(tmp_path)
+
+
+def test_what_is_no_database_is_refused_with_the_way_out(tmp_path):
+    (tmp_path / sql_store.FILE_NAME).write_bytes(b"not a database at all, I am afraid" * 100)
+    with pytest.raises(StoreUnusable, match="is damaged .* restore it from a backup"):
+        SqlStore(tmp_path)
+
+
+def test_damage_that_comes_later_is_told_as_such(tmp_path):
+    store = SqlStore(tmp_path)
+    for number in range(200):
+        store.add(run(f"{number:03}", number=number), 1.0)
+    store.close()
+    with store.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 400_000)
+    with pytest.raises(StoreUnusable, match="is damaged"):
+        store.latest(1_000)
+    store.close()
 
 
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
@@ -157,3 +215,25 @@ def test_the_file_is_nobody_elses_business(tmp_path):
     store.add(run(), 1.0)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("mergewright.sqlite*")} == {0o600}
     store.close()
+
+
+def test_a_run_that_lost_its_worker_comes_after_the_others(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 2.0)
+    assert store.claim("w", 5.0).run_id.endswith("-a")
+    store.release()
+    assert store.claim("w", 6.0).run_id.endswith("-b")
+    assert store.claim("w", 7.0).run_id.endswith("-a")
+    assert store.starts("20261120-100000-a") == 2
+    store.postpone("20261120-100000-a", 8.0)
+    assert store.starts("20261120-100000-a") == 0
+
+
+def test_a_row_that_holds_no_run_holds_nobody_up(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 2.0)
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE runs SET run = '{}' WHERE number = 1")
+    other.close()
+    assert store.claim("w", 5.0).run_id.endswith("-b")
+    assert store.claim("w", 5.0) is None

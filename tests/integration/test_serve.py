@@ -164,13 +164,13 @@ def running(environ: dict[str, str], log: Path, cwd: Path = ROOT) -> Iterator[Se
         yield service
 
 
-def refused(environ: dict[str, str], *words: str) -> str:
+def refused(environ: dict[str, str], *words: str, code: int = 2) -> str:
     """Start a command that must refuse; return what it says."""
     done = subprocess.run(
         command(*(words or ("serve",))), env=environ, cwd=ROOT, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
-    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert done.returncode == code, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     return done.stderr
 
@@ -436,6 +436,13 @@ def test_a_data_folder_that_cannot_be_made_is_named(environ, tmp_path):
     (tmp_path / "file").touch()
     environ["MERGEWRIGHT_HOME"] = str(tmp_path / "file" / "home")
     assert f"{tmp_path}/file/home cannot be used" in refused(environ, "work")
+
+
+@pytest.mark.parametrize("name", ["mergewright.sqlite", "inbox.sqlite"])
+def test_a_worker_with_a_damaged_file_says_so_and_may_be_started_again(environ, home, name):
+    (home / name).write_bytes(b"not a database at all, I am afraid" * 100)
+    said = refused(environ, "work", code=1)
+    assert f"{home / name} is damaged" in said
 
 
 def test_a_worker_without_a_room_does_not_start(environ, tmp_path):

@@ -66,10 +66,11 @@ class Runs:
     def attempts(self, repository_id, number):
         return self._attempts
 
-    def add(self, run, now):
+    def add(self, run, now, *, delivery_id=None):
         if self._active:
             raise ActiveRun(self._active)
         self.added.append(run)
+        return run
 
 
 def reason(gate, **changes):
@@ -95,9 +96,7 @@ def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(per
 @pytest.mark.parametrize("permission", ["triage", "read", "none"])
 def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
     gate = Gate(permission)
-    assert reason(gate) == (
-        f"labelled by maria, whose permission is {permission}; write is needed"
-    )
+    assert reason(gate) == (f"labelled by maria, whose permission is {permission}; write is needed")
     assert len(gate.explained) == (permission == "triage")
 
 
@@ -111,6 +110,23 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 
 def test_GH8_our_own_labels_start_nothing():
     assert "a label of ours" in reason(Gate(), label="mergewright: working")
+
+
+@pytest.mark.parametrize(
+    ("configured", "set_as"),
+    [("Mergewright", "mergewright"), ("mergewright", "MergeWright"), ("Robots", "robots")],
+)
+def test_the_case_of_a_label_does_not_matter(configured, set_as):
+    runs = Runs()
+    gate = Gate(label=configured, labels=("bug", set_as))
+    settled = intake.accept(request(label=set_as), gate, runs, now=1.0)
+    assert isinstance(settled, Accepted), settled
+    assert len(runs.added) == 1
+
+
+def test_GH8_our_own_labels_start_nothing_in_any_case():
+    gate = Gate(label="Mergewright: working", labels=("Mergewright: working",))
+    assert "a label of ours" in reason(gate, label="Mergewright: working")
 
 
 def test_another_label_starts_nothing():

@@ -55,7 +55,13 @@ def test_a_run_that_begins_anew_goes_on_in_the_same_ledger(tmp_path):
     again.append("triage", 1, "started")
     again.append("run", 1, "ended")
     assert list(verify(path, "run-1")) == []
-    assert [json.loads(line)["attempt"] for line in path.read_text().splitlines()] == [1, 1, 1, 2, 2]
+    assert [json.loads(line)["attempt"] for line in path.read_text().splitlines()] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+    ]
 
 
 def test_a_line_cut_short_by_a_kill_is_taken_back_by_the_next_attempt(tmp_path):

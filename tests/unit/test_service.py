@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from agent import service, worker
+from agent import intake, service, worker
+from agent.adapters.github.status_comment import StatusComment
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, RunState, Snapshot
@@ -15,11 +17,18 @@ from agent.errors import (
     AccessLost,
     ForgeLimited,
     ForgeUnavailable,
+    PermanentError,
     SettingsInvalid,
     StoreUnavailable,
 )
-from agent.intake import Request
+from agent.intake import Accepted, Request
+from agent.milestones import RunPage, StateNotes
+from agent.ports import LiveIssue
+from agent.redaction import Redactor
+from agent.services import Services
+from agent.settings import Settings
 from agent.telemetry import RunLog
+from agent.testing import FakeForge
 from agent.worker import Postponed
 
 
@@ -255,3 +264,279 @@ def test_a_silent_forge_is_not_waited_for_for_ever_and_other_trouble_not_at_all(
 
 def done(one):
     return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
+
+
+# --- one delivery, one run --------------------------------------------------------------------
+
+
+def accepted_once(inbox, store):
+    """Add the run of a delivery, and be killed before the delivery is settled."""
+    store.add(run(1), 1.0, delivery_id="d1")
+    assert outcomes(inbox, 1) == [None]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, over):
+    inbox.append([delivery(1)])
+    accepted_once(inbox, store)
+    if over:
+        store.finish("2026-1", done(run(1)), 2.0)
+    gate = Gate({})
+    assert service.Intake(inbox, store, gate).turn()
+    settled = inbox.find("d1")
+    assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
+    assert [one.run.run_id for one in store.latest(9)] == ["2026-1"]
+    assert gate.asked == [], "what was decided is not decided anew"
+
+
+def test_a_delivery_decided_twice_has_one_run(inbox, store):
+    request = Request(snapshot=snapshot(), label="mergewright", clone_url="https://h/o/r.git")
+
+    class Open(Gate):
+        def label(self, issue):
+            return "mergewright"
+
+        def permission(self, issue, login):
+            return "write"
+
+        def live(self, issue):
+            return LiveIssue(
+                issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
+                body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
+            )  # fmt: skip
+
+    first = intake.accept(request, Open({}), store, now=1.0, delivery_id="d1")
+    again = intake.accept(request, Open({}), store, now=2.0, delivery_id="d1")
+    assert isinstance(first, Accepted)
+    assert first == again
+    assert len(store.latest(9)) == 1
+
+
+# --- where a run stands -----------------------------------------------------------------------
+
+
+def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
+    store.add(run(), 1.0)
+    store.claim("w", 2.0)
+    notes = StateNotes("2026-1", store.moved)
+    seen = []
+    for step in (
+        "read ticket", "triage", "checkout", "environment", "baseline", "plan", "edit",
+        "policy 1", "checks 1", "repair 1", "policy 2", "checks 2", "review", "compare",
+        "publish",
+    ):  # fmt: skip
+        notes.started(step)
+        notes.ended(step, 0.1, ok=True)
+        seen.append(store.find("2026-1").state.value)
+    assert list(dict.fromkeys(seen)) == [
+        "triaging", "preparing", "planning", "editing", "checking", "reviewing", "publishing",
+    ]  # fmt: skip
+    assert seen[9:12] == ["editing", "editing", "checking"]
+
+
+def test_an_illegal_move_is_refused_and_ends_nothing(store):
+    store.add(run(), 1.0)
+    store.claim("w", 2.0)
+    notes = StateNotes("2026-1", store.moved)
+    notes.started("publish")
+    notes.started("a step that nobody knows")
+    assert store.find("2026-1").state is RunState.TRIAGING
+    notes.started("checkout")
+    assert store.find("2026-1").state is RunState.PREPARING
+
+
+def test_a_state_that_cannot_be_noted_ends_no_run():
+    def away(run_id, state):
+        raise StoreUnavailable
+
+    StateNotes("2026-1", away).started("checkout")
+
+
+def test_the_page_of_a_run_shows_no_secret(tmp_path):
+    secret = "Zq8" * 9
+    told = run().model_copy(
+        update={"snapshot": snapshot().model_copy(update={"title": f"Use {secret} here"})}
+    )
+    page = RunPage(tmp_path / "run.json", told, Redactor([secret]))
+    assert secret not in (tmp_path / "run.json").read_text()
+    page.end(done(told).model_copy(update={"sentence": f"It was {secret}."}))
+    shown = (tmp_path / "run.json").read_text()
+    assert secret not in shown
+    assert "Use [secret removed] here" in shown
+
+
+# --- an attempt that is over ------------------------------------------------------------------
+
+
+def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
+    kept = []
+
+    class Silent(FakeForge):
+        def ticket(self, run):
+            raise ForgeLimited("wait", time.time() + 60)
+
+    def make(say, record):
+        forge = Silent(None)
+        kept.append((forge, record))
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=Redactor()
+        )
+
+    settings = Settings(home=home)
+    with pytest.raises(Postponed):
+        service.carry(run(), settings, make)
+    ((forge, record),) = kept
+    assert forge.calls[-1] == "pause"
+    ledger = home / "runs" / "2026-1" / "ledger.jsonl"
+    before = ledger.read_bytes()
+    record("comment edited", {"comment": 1})
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
+    asked = []
+
+    def ask(scope, work, *, doing, **how):
+        asked.append(doing)
+        return 1, "earlier words"
+
+    access = SimpleNamespace(
+        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, own_logins=frozenset
+    )
+    session = SimpleNamespace(
+        access=access, ask=ask, issue=snapshot().issue, notice=SimpleNamespace(remaining=None)
+    )
+    status = StatusComment(session, run())
+    status.begin("It begins.")
+    status.update("It goes on.")
+    if paused:
+        status.pause()
+    time.sleep(0.3)
+    edits = [doing for doing in asked if doing.startswith("edit")]
+    assert len(edits) == (1 if paused else 2)
+    status.pause()
+
+
+# --- faults that must reach somebody ----------------------------------------------------------
+
+
+def test_a_bug_is_told_once_where_people_wait(store):
+    told = []
+
+    def carry(one):
+        raise ZeroDivisionError
+
+    def deliver(one, outcome):
+        told.append((one.run_id, outcome.reason))
+        raise ForgeUnavailable("away as well")
+
+    store.add(run(), 1.0)
+    service.Carrier(store, carry, deliver).turn()
+    assert told == [("2026-1", Reason.INTERNAL)]
+    assert store.find("2026-1").outcome.reason is Reason.INTERNAL
+
+
+def test_an_operators_mistake_is_not_waited_for_for_ever(store, monkeypatch):
+    told = []
+
+    def carry(one):
+        raise OSError(5, "the disk of /srv is broken")
+
+    monkeypatch.setattr(service, "_OPERATOR_SECONDS", 0.0)
+    monkeypatch.setattr(service, "_PATIENCE_SECONDS", 0.2)
+    store.add(run(), 1.0)
+    carrier = service.Carrier(store, carry, lambda one, outcome: told.append(outcome))
+    assert carrier.turn()
+    carrier._note()
+    assert store.find("2026-1").active
+    time.sleep(0.25)
+    assert carrier.turn()
+    ended = store.find("2026-1")
+    assert (ended.active, ended.outcome.reason) == (False, Reason.UNAVAILABLE)
+    assert [one.reason for one in told] == [Reason.UNAVAILABLE]
+    assert "/srv" not in told[0].sentence, "its own affairs are told to the operator alone"
+
+
+def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
+    monkeypatch.setattr(service, "_RETRY_SECONDS", (0.0,))
+    gate = Gate({1: ForgeUnavailable("away")})
+    inbox.append([delivery(1), delivery(2)])
+    intake = service.Intake(inbox, store, gate)
+    intake.turn()  # what the forge does not answer does not count
+    gate.problems[1] = ZeroDivisionError()
+    for _ in range(2):
+        intake.turn()
+        assert outcomes(inbox, 1) == [None]
+    intake.turn()
+    settled = inbox.find("d1")
+    assert settled.outcome == "failed"
+    assert "ZeroDivisionError" in settled.reason
+    assert outcomes(inbox, 2)[1] == "ignored", "the one behind it did not wait"
+
+
+# --- signs of life ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(inbox, monkeypatch):
+    """Watch a loop for a moment; return whether signs of life were left."""
+    monkeypatch.setattr(service, "_BEAT_SECONDS", 0.02)
+    stop = threading.Event()
+
+    def watch(pulse, *targets):
+        threads = [threading.Thread(target=one, daemon=True) for one in targets]
+        for thread in threads:
+            thread.start()
+        threading.Timer(0.3, stop.set).start()
+        service.watch(inbox, pulse, threads, stop)
+        return inbox.last_beat() is not None
+
+    yield watch
+    stop.set()
+
+
+def test_there_are_signs_of_life_while_the_intake_goes_on(watched):
+    assert watched(service.Pulse(), lambda: time.sleep(1))
+
+
+def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkeypatch):
+    monkeypatch.setattr(service, "_STILL_SECONDS", 0.0)
+    assert not watched(service.Pulse(), lambda: time.sleep(1))
+
+
+def test_a_loop_that_has_ended_ends_the_worker(watched):
+    with pytest.raises(PermanentError, match="has ended"):
+        watched(service.Pulse(), lambda: time.sleep(1), lambda: None)
+
+
+def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
+    pulse, stop, bell = service.Pulse(), threading.Event(), threading.Event()
+    noted = []
+    inbox.append([delivery(1), delivery(2)])
+    intake = service.Intake(inbox, store, Gate({}), alive=lambda: noted.append("delivery"))
+
+    def turn():
+        stop.set()
+        return intake.turn()
+
+    time.sleep(0.05)
+    assert pulse.age() >= 0.05
+    service.loop("intake", turn, stop, bell, lambda: (noted.append("turn"), pulse.note()))
+    assert noted == ["turn", "delivery", "delivery"]
+    assert pulse.age() < 0.05
+
+
+def test_a_run_that_takes_its_worker_down_again_and_again_is_ended_and_told(store):
+    store.add(run(), 1.0)
+    for _ in range(5):
+        assert store.claim("killed", 2.0) is not None
+        store.release()
+    told = []
+    carrier = service.Carrier(
+        store, lambda one: pytest.fail("it was begun"), lambda one, end: told.append(end)
+    )
+    assert carrier.turn()
+    assert [one.reason for one in told] == [Reason.INTERNAL]
+    assert "lost 5 times" in told[0].sentence
+    assert not store.latest(1)[0].active

@@ -22,7 +22,6 @@ _LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
 _LONGEST_STATUS = 140
 _SEARCHED = 300
-_TITLE = "The project's own checks passed"
 
 _LEVELS = {
     Severity.BLOCK: "failure",
@@ -56,18 +55,19 @@ def _set_check_run(session: Session, proposal: Proposal, page: str | None, *, an
     left_out = max(0, len(notes) - _MOST_ANNOTATIONS)
     notes = notes[:_MOST_ANNOTATIONS]
     where = page or "the log of the run"
-    summary = session.access.hide(proposal.summary or _TITLE)
+    title = session.access.hide(proposal.check_title)[:_LONGEST_TITLE]
+    summary = session.access.hide(proposal.summary or title)
     if left_out:
         summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
     output: dict[str, Any] = {
-        "title": _TITLE,
+        "title": title,
         "summary": cleaning.cut(summary, cleaning.TEXT_LIMIT, where=where),
     }
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
         "status": "completed",
-        "conclusion": "success",
+        "conclusion": "success" if proposal.checked else "neutral",
         "external_id": run_id,
         "output": {**output, "annotations": notes[:_BATCH]},
     }
@@ -150,7 +150,10 @@ def _annotation(finding: Finding) -> dict[str, str | int]:
 
 
 def _set_status(session: Session, proposal: Proposal, page: str | None, *, anew: bool) -> None:
-    told = f"{_TITLE} (run {session.notice.run_id})"[:_LONGEST_STATUS]
+    # By its run it is found again, so that is never cut.
+    run = f" (run {session.notice.run_id})"
+    told = session.access.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run
+    # A status knows no verdict between good and bad; its words say if nothing was checked.
     wanted = {"state": "success", "context": NAME, "description": told}
     if page:
         wanted["target_url"] = page

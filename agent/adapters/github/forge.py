@@ -38,7 +38,7 @@ from agent.domain import (
     Ticket,
     text_digest,
 )
-from agent.errors import RequestRefused, RunStopped, Superseded
+from agent.errors import ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.ports import BranchRules, LiveIssue, Proposal, Remote, StageMark
 from agent.settings import Settings
 
@@ -89,7 +89,12 @@ class GithubForge:
 
     @in_our_words
     def begin(self, run: Run) -> None:
-        """Show that the run has started: reaction, status comment, state label."""
+        """Show that the run has started: reaction, status comment, state label.
+
+        A dry run shows nothing on the issue, neither here nor later.
+        """
+        if run.dry_run:
+            return
         session = self._session(run)
         state_labels.react(session)
         marks = self._marks.get(run.run_id, ())
@@ -98,8 +103,17 @@ class GithubForge:
 
     def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
+        if run.dry_run:
+            return
         self._marks[run.run_id] = marks
         self._status(run).update(status_comment.progress(run, marks, self._page(run)))
+
+    def pause(self, run: Run) -> None:
+        """Let no edit of the status comment come any more: this attempt is over."""
+        with self._lock:
+            status = self._statuses.get(run.run_id)
+        if status is not None:
+            status.pause()
 
     @in_our_words
     def remote(self, run: Run) -> Remote | None:
@@ -119,8 +133,16 @@ class GithubForge:
 
     @in_our_words
     def rules(self, run: Run, branch: str) -> BranchRules:
-        """Ask what is demanded of a branch of that name."""
-        return branch_rules.read(self._session(run), branch)
+        """Ask what is demanded of a branch of that name.
+
+        Raises:
+            AccessLost: Our App may not open pull requests, so a branch would be left alone.
+        """
+        session = self._session(run)
+        self._access.asking().ask(
+            lambda: session.token(Scope.PUBLISH), doing="get a token for the pull request"
+        )
+        return branch_rules.read(session, branch)
 
     @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
@@ -145,22 +167,43 @@ class GithubForge:
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
 
+        Where GitHub is silent at the end of a run that a command has started, the sentence tells.
+
         Raises:
             ForgeUnavailable: GitHub did not answer; delivering again does no harm.
         """
+        if run.dry_run:
+            return outcome
         session = self._session(run)
         marks = self._marks.get(run.run_id, ())
         text = status_comment.ended(run, outcome, marks, self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
-        try:
+
+        def comment() -> None:
             self._status(run).finish(text, make=not moot)
+
+        def label() -> None:
             if moot:
                 state_labels.clear(session)
             else:
                 state_labels.show(session, state_labels.of(outcome))
-        except (Refused, RunStopped) as problem:
-            told = problem.explained().message if isinstance(problem, Refused) else str(problem)
-            _log.warning("outcome not shown on the issue", run=run.run_id, reason=told)
+
+        silent: ForgeUnavailable | None = None
+        # Where one of them fails, the other is all that people see.
+        for show in (comment, label):
+            try:
+                show()
+            except (Refused, RunStopped) as problem:
+                told = problem.explained().message if isinstance(problem, Refused) else str(problem)
+                _log.warning("outcome not shown on the issue", run=run.run_id, reason=told)
+            except ForgeUnavailable as problem:
+                silent = silent or problem
+        if silent is not None:
+            if _snapshot(run).by_label:
+                raise silent
+            # Nobody takes up what a command has begun; whoever called it is told.
+            told = f"{outcome.sentence} The issue does not show this: {silent.message}"
+            outcome = outcome.model_copy(update={"sentence": told})
         self._marks.pop(run.run_id, None)
         session.notice.remembered.clear()
         return outcome

@@ -20,7 +20,7 @@ from github.Repository import Repository
 from agent import cleaning
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, Reason, Run
+from agent.domain import Outcome, Run
 from agent.errors import AgentError
 from agent.ports import StageMark
 
@@ -147,11 +147,16 @@ class StatusComment:
             make: Whether a comment is made where there is none, or it was deleted.
         """
         with self._lock:
+            self.pause()
+            self._put(text, make=make)
+
+    def pause(self) -> None:
+        """Leave the comment as it is; an edit that is due is dropped until `begin`."""
+        with self._lock:
             self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self._put(text, make=make)
 
     def _put(self, text: str, *, make: bool) -> None:
         if self._known():
@@ -225,9 +230,13 @@ def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:
 
 def ended(run: Run, outcome: Outcome, marks: tuple[StageMark, ...], page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
-    if outcome.done:
-        # The stage that is under way is the one that ends with these words.
-        marks = tuple(mark.model_copy(update={"state": "done"}) for mark in marks)
+    # The stage that is under way is the one that ends with these words.
+    marks = tuple(
+        mark.model_copy(update={"state": "done" if outcome.done else "failed"})
+        if outcome.done or mark.state == "running"
+        else mark
+        for mark in marks
+    )
     after = "\n".join((*_checklist(marks), *([""] if marks else []), _origin(run, page)))
     if outcome.done and outcome.pull_request is not None:
         pull = outcome.pull_request
@@ -236,8 +245,6 @@ def ended(run: Run, outcome: Outcome, marks: tuple[StageMark, ...], page: str | 
         head += "".join(f"\n\n_{cleaning.words(note)}_" for note in pull.notes)
         return f"{head}\n\n{after}"
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
-    if outcome.reason is Reason.DRY_RUN:
-        text = f"**Dry run: nothing was pushed.**\n\n{text}"
     where = page or "the log of the run"
     after = f"<details><summary>Stages</summary>\n\n{after}\n\n</details>" if marks else after
     return f"{cleaning.cut(text, cleaning.TEXT_LIMIT - len(after) - 200, where=where)}\n\n{after}"
@@ -247,7 +254,7 @@ _BOXES: dict[str, Callable[[str], str]] = {
     "done": lambda stage: f"- [x] {stage}",
     "waiting": lambda stage: f"- [ ] {stage}",
     "running": lambda stage: f"- [ ] **{stage}** …",
-    "failed": lambda stage: f"- [ ] **{stage}** failed",
+    "failed": lambda stage: f"- [ ] **{stage}** (not done)",
 }
 
 

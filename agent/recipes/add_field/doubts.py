@@ -38,6 +38,10 @@ _DENIED_REQUEST = re.compile(
     r"(?:\b(?:not|never|no\s+longer|no\s+need)|n['\u2019]t|\bdont)\s+(?:\w+ly\s+|yet\s+|to\s+)?"
     r"(?:want|need|add|like|require|wish|should|introduce|create|be|start|do|touch)\b"
 )
+_DENIED_START = re.compile(
+    r"(?i)^\W*(?:please\s+|so\s+|but\s+)*(?:(?:we|i)\s+)?"
+    r"(?:do\s+not|don['\u2019]?t|never|no\s+longer|must\s+not|should\s+not)\b"
+)
 _CONDITION = re.compile(
     r"(?i)\b(?:if|unless|when|whenever|provided|in\s+case|once|as\s+soon\s+as|as\s+long\s+as|"
     r"depending|until|only)\b"
@@ -68,6 +72,11 @@ class Doubt:
     sentence: str
     said: tuple[Mention, ...]
     """What it would state."""
+
+
+def denies_the_request(text: str) -> bool:
+    """Whether a sentence starts by saying that it is not to be done."""
+    return _DENIED_START.match(_QUOTES.sub(" ", text)) is not None
 
 
 def polite(text: str) -> str:

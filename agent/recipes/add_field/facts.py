@@ -14,7 +14,7 @@ from agent.domain import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import asking, declared, field_types, leftover, prose
 from agent.recipes.add_field.doubts import Doubt
-from agent.recipes.add_field.sentence import ADD
+from agent.recipes.add_field.sentence import ADD, shortened
 
 _NAMES = {
     "model": "model; model name; django model; target model; class; model class",
@@ -42,6 +42,12 @@ _NAMES = {
     "foreign key to; points to; related to",
 }
 _FACT_OF = {key: fact for fact, keys in _NAMES.items() for key in keys.split("; ")}
+#: “PositiveIntegerField, default=1”, “CharField(max_length=50)”.
+_TYPE_AND_OPTIONS = re.compile(
+    r"`?(?P<type>(?:models\.)?[A-Za-z]\w*)`?(?:\((?P<called>.+)\)|"
+    r"(?:\s*[,;]|\s+with\b|\s+(?=\())\s*(?P<listed>.+))",
+    re.DOTALL,
+)
 _LONGEST_VALUE = 2_000
 _LONGEST_OPTIONS = 10_000
 _NOTHING = frozenset({"-", "–", "—", "none", "n/a", "na", "no default", "nothing"})
@@ -78,6 +84,8 @@ class Facts:
     """Sentences that say why, and the part of each that does."""
     passed: list[str] = field(default_factory=list)
     """Sentences that ask for nothing, as far as can be told."""
+    passing: list[str] = field(default_factory=list)
+    """Models of the repository that the ticket names in plain words, where it names none else."""
 
     def add(self, fact: str, statement: Statement) -> None:
         """Note a statement."""
@@ -166,6 +174,8 @@ def _take_reading(facts: Facts, reading: prose.Reading, *, strong: bool = True) 
         facts.add(mention.fact, Statement(mention.value, place, code=mention.code, strong=firm))
     for doubt in reading.doubts:
         for mention in doubt.said:
+            if doubt.kind == "negation" and mention.fact == "option unique":
+                continue  # an example must not say the opposite of what was said
             place = f"“{mention.sentence}”"
             said = Statement(mention.value, place, mention.code, strong=False, doubtful=True)
             facts.add(mention.fact, said)
@@ -179,7 +189,7 @@ def _is_known(facts: Facts, text: str) -> bool:
     """Whether a title names nothing but the field by its path, as in `Customer.nickname`."""
     models = {one.value.rpartition(".")[2].lower() for one in facts.all("model")}
     names = {one.value.lower() for one in facts.all("name")}
-    plain = re.sub(rf"(?i)[`\"']|{ADD}|\bfield\b", " ", text).strip().lower()
+    plain = re.sub(rf"(?i)[`\"']|{ADD}|\b(?:field|the|an?)\b", " ", text).strip().lower()
     return any(
         re.fullmatch(rf"(?:(?:\w+\.)?{re.escape(model)}\.)?{re.escape(name)}", plain)
         for model in models
@@ -226,6 +236,11 @@ def _take_entry(facts: Facts, entry: tickets.Entry) -> None:
         return
     if fact in ("model", "app", "name", "type", "option to"):
         value = value.strip().strip("`'\"*").strip()
+    if fact == "type" and (declared_type := _TYPE_AND_OPTIONS.fullmatch(value)):
+        if field_types.named(declared_type["type"]):
+            facts.add("type", Statement(declared_type["type"], place))
+            _take_options(facts, declared_type["called"] or declared_type["listed"], place)
+            return
     name = fact.removeprefix("option ")
     if fact.startswith("option ") and name in field_types.BOOLEAN_OPTIONS:
         value = {True: "True", False: "False"}.get(answer(value), value)  # type: ignore[arg-type]
@@ -254,7 +269,7 @@ def _take_wish(facts: Facts, fact: str, value: str, place: str) -> None:
 
 def _cut(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:77] + "..."
+    return line if len(line) <= 80 else shortened(line, 77) + "..."
 
 
 # --- options and declarations ----------------------------------------------------------------

@@ -16,9 +16,9 @@ from agent.recipes.add_field.sentence import CHANGING, TYPE
 FILLER = field_types.words(
     "a an the this that these it its they them their there here which who whose we i our us my "
     "you your new additional extra another further more one single both all "
-    "to on in of by with as at into and plus & also too well then finally so therefore now below "
-    "following is are be being will shall should must may can has have having want wants need "
-    "needs needed like would we'd i'd we\u2019d i\u2019d let's let\u2019s lets let get gets "
+    "to on in of for by with as at into and plus & also too well then finally so therefore now "
+    "below following is are be being will shall should must may can has have having want wants "
+    "need needs needed like would we'd i'd we\u2019d i\u2019d let's let\u2019s lets let get gets "
     "give gives "
     "please kindly hi hello hey team folks all everyone thanks thank "
     "add adds adding added addition create creates creating introduce introducing include includes "
@@ -130,6 +130,11 @@ _PLACE = re.compile(
 _POLITE = re.compile(r"(?i)^\W*(?:(?:please|also|then|and|finally|next|so|but|just|plus)\b\W*)+")
 _SEE = re.compile(r"(?i)^\W*(?:please\s+)?(?:see|cf\.?|refer|note|find|compare|read)\b")
 _NUMBERED = re.compile(r"(?i)(?:\b(?:gh-|issue |pr |ticket )|#)\d+")
+#: “Loan due date 2”: a number after a name, and no size.
+_SERIAL = re.compile(
+    r"(?i)(?<=\w)(?<!\bto)(?<!\bof)(?<!\bthan)(?<!\bby)(?<!\bwith)(?<!\bat)(?<!\bis)"
+    r"(?<!\bmax)(?<!\bmin)\s+\(?\d\)?\W*$"
+)
 
 
 def words(text: str) -> list[str]:
@@ -142,7 +147,25 @@ def words(text: str) -> list[str]:
 def parts(sentence: str, left: str) -> list[str]:
     """The parts of a sentence in which something is left that carries something."""
     runs = re.finditer(r"\S+(?:\s{1,2}\S+)*", left)
-    return [sentence[run.start() : run.end()].strip(" ,;.") for run in runs if words(run[0])]
+    return [
+        _balanced(sentence[run.start() : run.end()]).strip(" ,;.") for run in runs if words(run[0])
+    ]
+
+
+def _balanced(text: str) -> str:
+    """A part of a sentence without the brackets whose other half is not in it."""
+    opened: list[int] = []
+    unmatched: set[int] = set()
+    for place, letter in enumerate(text):
+        if letter == "(":
+            opened.append(place)
+        elif letter == ")":
+            if opened:
+                opened.pop()
+            else:
+                unmatched.add(place)
+    unmatched.update(opened)
+    return "".join(letter for place, letter in enumerate(text) if place not in unmatched)
 
 
 def without_reason(left: str) -> str:
@@ -200,6 +223,8 @@ def is_summary(left: str, *, asks: bool) -> bool:
     Args:
         asks: The title asks for the field itself; what it joins to that is asked for as well.
     """
+    if not asks:
+        left = _SERIAL.sub(" ", left)
     if _names_options(left) or re.search(r"\d", _NUMBERED.sub(" ", left)):
         return False
     # “Soft delete for shops” is a name for the whole; “Encrypted nickname” asks for more.

@@ -130,8 +130,29 @@ _CHOICES = re.compile(
 )
 
 
+#: “choices 1 to 5”.
+_SPAN = re.compile(
+    r"(?i)\bchoices?\s*(?:are|of|is|from|between|:|=)?\s*(?P<low>\d{1,4})\s*"
+    r"(?:to|through|and(?=\s*\d)|-|\u2013|\.{2,3})\s*(?P<high>\d{1,4})\b(?!\s*[,/.]\s*\d)"
+)
+_MOST_CHOICES = 30
+
+
+def _span(match: re.Match[str]) -> str:
+    """The numbers of a span, one by one; empty where they are too many or none."""
+    low, high = int(match["low"]), int(match["high"])
+    if re.fullmatch(r"(?i)choices?\s*(?:are|of|is|:|=)?\s*\d+\s*and\s*\d+", match[0]):
+        return f"{low}, {high}"
+    fits = low < high < low + _MOST_CHOICES
+    return ", ".join(str(number) for number in range(low, high + 1)) if fits else ""
+
+
 def _choices(sentence: Sentence) -> None:
     """“choices a, b or c” names the values, but not what people are to read."""
+    if (span := _SPAN.search(sentence.rest)) and _span(span):
+        sentence.say("choices in words", _span(span))
+        sentence.use(span)
+        return
     match = _CHOICES.search(sentence.rest)
     if match is None:
         return
@@ -212,7 +233,39 @@ def _sizes(sentence: Sentence) -> None:
             sentence.use(match)
 
 
+#: “need not be unique”, “does not have to be nullable”.
+_DENIED = (
+    r"(?i:\b(?:needs?\s+not|no\s+need\s+to|not\s+(?:required|needed|meant|supposed)\s+to|"
+    r"(?:do(?:es)?|should|must|need|may|will|shall|is|are)(?:\s+not|n['\u2019]t)"
+    r"(?:\s+(?:need|have)(?:\s+to)?)?)\s+(?:be\s+)?)"
+)
+_DENIED_FLAG = re.compile(rf"{_DENIED}(?i:(?P<flag>unique|null(?:able)?|blank|indexed)\b)")
+_FLAG_OF = {"nullable": "null", "indexed": "db_index"}
+#: Uniqueness of several fields at once, which no option of one field gives.
+_TOGETHER = re.compile(
+    r"(?i)\bunique[ _]together\b(?:\s+with\s+(?:the\s+)?`?\w+`?)?"
+    r"|\bunique\s+(?:per|within|for\s+(?:each|every|one|the\s+same)|together|in\s+combination|in\s+(?:each|every)|with(?=\s+(?:the\s+)?`)|by)"
+    r"(?:\s+with)?\b(?:\s+(?:the|an?|each|every|one|its)\b)?(?:\s+`?\w+`?)?"
+    r"|\b(?:per|together|in\s+combination)\s+unique\b"
+)
+#: “…, null” in a list of options.
+_LISTED_FLAG = re.compile(
+    r"(?i)(?:[,(;]\s*(?:and\s+)?|\bwith\s+|\band\s+)(?P<flag>null|blank)"
+    r"(?=\s*(?:[,.;)]|\band\b|$))"
+)
+
+
 def _flags(sentence: Sentence) -> None:
+    while match := _TOGETHER.search(sentence.rest):
+        sentence.say("unique together", " ".join(match[0].split()))
+        sentence.use(match)
+    while match := _DENIED_FLAG.search(sentence.rest):
+        flag = match["flag"].lower()
+        sentence.say(f"option {_FLAG_OF.get(flag, flag)}", "False", code=True)
+        sentence.use(match)
+    while match := _LISTED_FLAG.search(sentence.rest):
+        sentence.say(f"option {match['flag'].lower()}", "True", code=True)
+        sentence.take(*match.span("flag"))
     for name, said, pattern in _FLAGS:
         while match := re.search(pattern, sentence.rest):
             sentence.say(f"option {name}", said, code=True)

@@ -236,6 +236,12 @@ class _Options:
                     f"{one.place} says that there is no default, and elsewhere "
                     f"`default={self._given['default'].said()}` is stated. Which one holds?"
                 )
+        for one in self._facts.all("unique together"):
+            self._ask(
+                f"{one.place} asks for what is “{one.value}”. That is a rule over several fields, "
+                "which this recipe does not make: it makes a field unique by itself (unique=True) "
+                "or not. Which is meant, or is the rule a ticket of its own?"
+            )
         optional = self._facts.all("optional")
         if optional and not {"null", "blank"} & set(self._given):
             self._ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from agent.recipes.add_field import doubts
 from agent.recipes.add_field.doubts import Doubt
 from agent.recipes.add_field.facts import Facts
 from agent.recipes.add_field.models_index import ModelsIndex
@@ -26,6 +27,12 @@ def about_sentences(facts: Facts) -> list[str]:
             "remove it or file it as a ticket of its own."
         )
     return asked
+
+
+def denies_the_field(doubt: Doubt) -> bool:
+    """Whether a sentence says that the field is not to be added."""
+    named = any(mention.fact in ("name", "type") for mention in doubt.said)
+    return doubt.kind == "negation" and named and doubts.denies_the_request(doubt.sentence)
 
 
 def about_background(facts: Facts) -> str:

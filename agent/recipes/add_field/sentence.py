@@ -40,6 +40,7 @@ _FOREIGN_CLAUSE = re.compile(
     r"(?=(?:,|\band\b|\bthen\b|\balso\b)\s+(?:(?:please|also|then|and)\s+)*"
     r"(?:add|create|introduce|show|expose|include)\b|$)"
 )
+_LONGEST_QUOTE = 100
 _ADDRESS = re.compile(r"(?<![\"'`=])https?://[^\s)>\]]+|(?<=\])\([^)\s]*\)")
 
 
@@ -62,7 +63,13 @@ def without(text: str, start: int, end: int) -> str:
 def cut(text: str) -> str:
     """A text in one line, and not too long to be quoted."""
     line = " ".join(text.split())
-    return line if len(line) <= 100 else line[:97] + "..."
+    return line if len(line) <= _LONGEST_QUOTE else shortened(line, _LONGEST_QUOTE - 3) + "..."
+
+
+def shortened(line: str, longest: int) -> str:
+    """The start of a line, ending with a whole word where it has one."""
+    whole = line[: longest + 1].rpartition(" ")[0]
+    return whole.rstrip(" ,;:(") or line[:longest]
 
 
 class Sentence:

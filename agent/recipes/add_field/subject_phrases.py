@@ -39,7 +39,8 @@ _SHOWS = (
 _NEEDED = r"(?i:\b(?:write|plus|cover\w*|needed|necessary|wanted|required)\b)"
 #: “Test it.”, “tests please”: a wish of its own.
 _TEST_ALONE = re.compile(
-    r"(?i)\W*(?:please\s+|and\s+|also\s+)*(?:unit\s+|regression\s+)?(?<!\w)tests?"
+    r"(?i)\W*(?:please\s+|and\s+|also\s+|plus\s+|with\s+|an?\s+|some\s+)*"
+    r"(?:unit\s+|regression\s+)?(?<!\w)tests?"
     r"(?:\s+(?:it|this|that|please|too|needed|wanted|required|would\s+be\s+(?:nice|good|great)))*\W*$"
 )
 _NO_TEST = r"(?i:\bno\s+(?:unit\s+)?tests?\b|\bwithout\s+(?:a\s+|any\s+)?tests?\b)"
@@ -91,6 +92,8 @@ def _thing(sentence: Sentence) -> None:
     match = _THING.search(sentence.spoken)
     if match is None or sentence.rest[slice(*match.span("thing"))].strip() != match["thing"]:
         return
+    if match["thing"].lower() in _SHORT_TYPES.split("|") or field_types.named(match["thing"]):
+        return  # “a boolean” is a type, and no name
     if match["thing"].split()[-1] in _STOP | leftover.FILLER or leftover.speaks_of_deeds(
         match["thing"]
     ):
@@ -202,7 +205,7 @@ def read_model(sentence: Sentence) -> None:
         (r"(?i:\b(?:the|our)\s+)(?P<model>[a-z]\w*)(?i:\s+model\b)", False),
         (
             (
-                r"^\W*(?!(?:It|This|That|We|They|There|You|I)\b)(?:The\s+)?"
+                r"^\W*(?!(?:It|This|That|We|They|There|You|I)\b)(?:(?:The|Each|Every|Our|All)\s+)?"
                 rf"(?P<model>[A-Z]\w*)(?=\s+(?:should|must|{_LACKS})\s+{_WANTED})"
             ),
             False,

@@ -6,8 +6,10 @@ really settles the ticket is tried out by `settling` before anyone sees it.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from agent.recipes.add_field import field_types, names
@@ -18,11 +20,22 @@ from agent.recipes.add_field.options import Read
 from agent.recipes.add_field.parameters import Listing, Option
 
 _SHOWN_PLACES = {"admin": "admin list", "form": "form", "serializer": "serializer"}
+COMPANIONS = {**_SHOWN_PLACES, "test": "test"}
 _WISHES = {
     "admin": "Show it in the admin list.",
     "form": "Add it to the form.",
     "serializer": "Add it to the serializer.",
+    "test": "Add a test.",
 }
+_WISHES_OF = {
+    "admin": "Show it in the admin list of {}.",
+    "form": "Add it to the form {}.",
+    "serializer": "Add it to the serializer {}.",
+}
+_MOST_LEFT_OUT = 6
+_IN_WORDS = "choices in words"
+#: Stands for a model that nobody named, and is to be replaced by the reader.
+_PLACEHOLDER = "to='app.Model'"
 #: What a field of that name mostly is; only for examples.
 _TYPE_BY_NAME = (
     (r"^(?:is|has|can)_|flag|active|archived|enabled", "BooleanField"),
@@ -63,7 +76,12 @@ def so_far(settled: Settled, facts: Facts) -> str:
             f"in the {_SHOWN_PLACES[one.kind]} of {one.place.class_name}"
             for one in settled.listings
         ),
-        "with a test" if _wants_test(facts) else "",
+        *(
+            f"in the {_SHOWN_PLACES[kind]}"
+            for kind in _SHOWN_PLACES
+            if settled.model is None and _wanted(facts, kind)
+        ),
+        "with a test" if "test" in companions(facts) else "",
     ]
     said = ", ".join(part for part in parts if part)
     return f"Understood so far: {said}." if said else ""
@@ -73,8 +91,23 @@ def _argument(option: Option) -> str:
     return f"{option.name}={option.value.shown().replace('conf.settings', 'settings')}"
 
 
-def _wants_test(facts: Facts) -> bool:
-    return {one.value for one in facts.all("test")} == {"yes"}
+def _wanted(facts: Facts, kind: str) -> list[str]:
+    """What is said of a companion: `yes`, or classes; empty where it is not asked for."""
+    said = dict.fromkeys(one.value for one in facts.all(kind))
+    return [] if "no" in said else sorted(said)
+
+
+def companions(facts: Facts) -> tuple[str, ...]:
+    """The places, and the test, that the ticket asks for besides the field."""
+    return tuple(kind for kind in _WISHES if _wanted(facts, kind))
+
+
+def _wishes(facts: Facts, kind: str) -> str:
+    """A companion in sentences that are understood again."""
+    named = [one.rpartition(".")[2] for one in _wanted(facts, kind) if one != "yes"]
+    if kind not in _WISHES_OF or not named:
+        return f" {_WISHES[kind]}"
+    return "".join(f" {_WISHES_OF[kind].format(one)}" for one in named)
 
 
 @dataclass(frozen=True)
@@ -82,16 +115,78 @@ class Example:
     """A sentence that states everything, and what in it nobody has said."""
 
     sentence: str
+    """As it is tried out."""
     invented: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """What the ticket says and the sentence does not carry."""
+    placeholder: tuple[str, str] | None = None
+    """A part of the sentence that only the reader can state, and what is shown for it."""
 
-    def shown(self, where: str) -> str:
-        """With the words that say what to do with it."""
-        examples = f" ({', '.join(self.invented)}: only an example)" if self.invented else ""
-        return f"This line, {where}, settles it{examples}:\n  {self.sentence}"
+    def shown(self, where: str, *, added: bool) -> str:
+        """With the words that say what to do with it.
+
+        Args:
+            added: The ticket's own text stays, and says what the sentence leaves out.
+        """
+        sentence, invented = self.sentence, self.invented
+        replace = ""
+        if self.placeholder:
+            real, shown = self.placeholder
+            sentence = sentence.replace(real, shown, 1)
+            invented = tuple(one for one in invented if one != real)
+            replace = "; replace `app.Model` in it by the model it points to"
+        examples = f" ({', '.join(invented)}: only an example)" if invented else ""
+        left = [] if added else list(dict.fromkeys(self.left_out))
+        if len(left) > _MOST_LEFT_OUT:
+            left[_MOST_LEFT_OUT:] = [f"{len(left) - _MOST_LEFT_OUT} more of what is asked above"]
+        more = f"; this leaves out: {', '.join(left)}" if left else ""
+        return f"This line, {where}, settles it{examples}{replace}{more}:\n  {sentence}"
 
 
-def example(settled: Settled, facts: Facts, index: ModelsIndex) -> Example | None:
-    """Compose the sentence; None where there is no model to compose it with."""
+def examples(settled: Settled, facts: Facts, index: ModelsIndex) -> Iterator[Example]:
+    """Compose sentences, from the one that carries everything to the one that carries least."""
+    asked = (*companions(facts), *(["choices"] if _choices(facts) else []))
+    for count in range(len(asked), -1, -1):
+        for carried in itertools.combinations(asked, count):
+            found = example(settled, facts, index, carried)
+            if found is None:
+                return
+            yield found
+
+
+def _left_out(settled: Settled, facts: Facts, type_name: str) -> list[str]:
+    """What the ticket says besides companions, and no sentence of this recipe can carry."""
+    kind = field_types.BY_NAME.get(type_name)
+    said = [f"“{one.removesuffix('.')}”" for one in facts.beyond]
+    said += [f"“{doubt.sentence}”" for doubt in facts.doubts if not doubt.said]
+    said += [
+        f"what else “{doubt.sentence}” says"
+        for doubt in facts.doubts
+        if doubt.said and doubt.kind in ("negation", "condition", "question")
+    ]
+    said += [f"“{one.value}”" for one in facts.all("unique together")]
+    said += ["values worked out from other data"] if facts.all("computed") else []
+    said += [
+        _argument(option)
+        for option in settled.read.options
+        if kind is None or option.name not in kind.options
+        if kind is not None
+    ]
+    return said
+
+
+def example(
+    settled: Settled, facts: Facts, index: ModelsIndex, carried: tuple[str, ...]
+) -> Example | None:
+    """Compose the sentence; None where there is no model to compose it with.
+
+    Args:
+        carried: The companions that it asks for, and `choices` where it may state them.
+    """
+    everything = facts
+    if "choices" not in carried and _choices(facts):
+        said = {fact: all_of for fact, all_of in facts.said.items() if fact != _IN_WORDS}
+        facts = dataclasses.replace(facts, said=said)
     invented: list[str] = []
     model = settled.model.label if settled.model else _some_model(facts, index)
     if model is None:
@@ -106,27 +201,49 @@ def example(settled: Settled, facts: Facts, index: ModelsIndex) -> Example | Non
     if type_name is None:
         type_name = _some_type(facts, name)
         invented.append(type_name)
-    options, more = _options(settled, facts, type_name, index)
+    options, more = _options(settled, facts, (type_name, name), index)
     invented += more
     kind = field_types.BY_NAME.get(type_name)
     article = field_types.with_article(kind) if kind else f"a {type_name}"
     stated = f" with {', '.join(options)}" if options else ""
     sentence = f"Add {article} `{name}` to `{model}`{stated}."
+    left_out = _left_out(settled, facts, type_name)
+    left_out += [f"the model {one}" for one in _other_models(model, facts, index)]
+    left_out += [f"choices {_spoken_choices(everything)}"] if everything is not facts else []
     alike = kind is not None and kind.name != "OneToOneField" and "unique=True" not in options
     if settled.read.existing and alike:
         sentence += f" Existing rows get {settled.read.existing.shown()}."
-    sentence += "".join(f" {_WISHES[one.kind]}" for one in settled.listings)
-    sentence += " Add a test." if settled.test else ""
-    return Example(sentence, tuple(invented))
+    elif settled.read.existing:
+        left_out.append(f"existing rows get {settled.read.existing.said()}")
+    sentence += "".join(_wishes(facts, one) for one in carried if one != "choices")
+    missing = [f"the {COMPANIONS[one]}" for one in companions(facts) if one not in carried]
+    alike_named = {one.name.lower() for one in index.models}
+    to = next((one for one in more if one.startswith("to=")), None)
+    if name.lower().replace("_", "") in alike_named:
+        to = None  # the field is called like a model here, and most likely points to it
+    placeholder = (to, _PLACEHOLDER) if to else None
+    return Example(sentence, tuple(invented), (*missing, *left_out), placeholder)
 
 
 def _some_model(facts: Facts, index: ModelsIndex) -> str | None:
     labels = {one.name: one.label for one in index.models if not (one.test_only or one.abstract)}
+    if facts.passing:
+        return facts.passing[0]
     for statement in facts.all("model"):
         bare = statement.value.rpartition(".")[2]
         for near in field_types.nearest(bare, tuple(labels), limit=1):
             return labels[near]
     return min(labels.values(), default=None)
+
+
+def _other_models(label: str, facts: Facts, index: ModelsIndex) -> list[str]:
+    """The further models to which the ticket adds the field."""
+    named = {one.value.rpartition(".")[2].lower() for one in facts.all("model")}
+    chosen = label.rpartition(".")[2].lower()
+    if chosen not in named:
+        return []
+    models = [one for one in index.models if one.name.lower() in named - {chosen}]
+    return sorted({one.label for one in models if not one.test_only})
 
 
 def _clashes(settled: Settled, index: ModelsIndex) -> bool:
@@ -161,15 +278,16 @@ def _some_type(facts: Facts, name: str) -> str:
 
 
 def _options(
-    settled: Settled, facts: Facts, type_name: str, index: ModelsIndex
+    settled: Settled, facts: Facts, subject: tuple[str, str], index: ModelsIndex
 ) -> tuple[list[str], list[str]]:
-    """The options as they are written, and those of them that nobody stated."""
+    """The options of a type and name as they are written, and those that nobody stated."""
+    type_name, field_name = subject
     kind = field_types.BY_NAME.get(type_name)
     given = {option.name: _argument(option) for option in settled.read.options}
     invented: dict[str, str] = {}
 
     def invent(name: str, value: str) -> None:
-        if name not in given and name not in invented:
+        if value and name not in given and name not in invented:
             invented[name] = f"{name}={value}"
 
     if kind is None:
@@ -177,19 +295,18 @@ def _options(
     given = {name: text for name, text in given.items() if name in kind.options}
     for name in kind.required:
         if name == "to":
-            invent(name, repr(_some_target(settled, index)))
+            invent(name, repr(_some_target(settled, index, field_name)))
         elif name == "on_delete":
             invent("on_delete", "SET_NULL")
             invent("null", "True")
         else:
-            said = [one.value for one in facts.all(f"option {name}") if one.value.isdecimal()]
-            invent(name, said[0][:3] if said else _REQUIRED[name])
-    if choices := _choices(facts):
-        invent("choices", choices)
+            invent(name, _some_size(name, facts))
+    invent("choices", _choices(facts))
     if given.get("on_delete", "").endswith("SET_NULL"):
         invent("null", "True")
     if facts.all("optional") and kind.empty_text:
         invent("blank", "True")
+    invent("default", _unquoted_default(kind, facts))
     null = given.get("null", invented.get("null")) == "null=True"
     unique = "unique" in given or kind.name == "OneToOneField"
     if unique and not null and "default" not in given:
@@ -198,11 +315,22 @@ def _options(
         null
         or unique
         or settled.read.existing
-        or {"default", "db_default", "auto_now"} & set(given)
+        or {"default", "db_default", "auto_now"} & set(given | invented)
     ):
         _fill_rows(kind, given | invented, invent)
     ordered = sorted(given | invented, key=lambda name: (name != "to", name not in kind.required))
     return [(given | invented)[name] for name in ordered], list(invented.values())
+
+
+def _some_size(name: str, facts: Facts) -> str:
+    said = [one.value for one in facts.all(f"option {name}") if one.value.isdecimal()]
+    return said[0][:3] if said else _REQUIRED[name]
+
+
+def _unquoted_default(kind: field_types.FieldType, facts: Facts) -> str:
+    """The default of a text field that was stated without its quotes; else empty."""
+    stated = [one.value for one in facts.all("option default")]
+    return repr(stated[0]) if kind.empty_text and stated and stated[0].isidentifier() else ""
 
 
 def _fill_rows(
@@ -220,27 +348,39 @@ def _fill_rows(
         invent("null", "True")
 
 
-def _some_target(settled: Settled, index: ModelsIndex) -> str:
+def _some_target(settled: Settled, index: ModelsIndex, name: str) -> str:
     labels = [one.label for one in index.models if not (one.test_only or one.abstract or one.proxy)]
     own = settled.model.label if settled.model else ""
+    alike = name.lower().replace("_", "")
+    if called := [one for one in labels if one.rpartition(".")[2].lower() == alike]:
+        return min(called)
     return min((label for label in labels if label != own), default="self")
+
+
+def _spoken_choices(facts: Facts) -> str:
+    return ", ".join(one.value for one in facts.all(_IN_WORDS))
 
 
 def _choices(facts: Facts) -> str:
     """Choices said in words, as pairs of value and label."""
-    words = [one.value for one in facts.all("choices in words")]
+    words = [one.value for one in facts.all(_IN_WORDS)]
     if not words:
         return ""
     found = re.findall(
         r"\"([^\"]*)\"|'([^']*)'|(\w[\w-]*)", re.sub(r"\b(?:or|and)\b", " ", words[0])
     )
     values = dict.fromkeys("".join(one) for one in found)
+    kinds = [field_types.named(one.value) for one in facts.all("type")]
+    if all(value.isdecimal() for value in values) and any(
+        kind and kind.family == "integer" for kind in kinds
+    ):
+        return repr([(int(value), value) for value in values])
     return repr([(value, value.replace("_", " ").capitalize()) for value in values])
 
 
 def choices_question(facts: Facts) -> str:
     """Ask for the labels of choices that are listed in words; empty where none are."""
-    statements = facts.all("choices in words")
+    statements = facts.all(_IN_WORDS)
     if not statements or facts.all("option choices"):
         return ""
     return (

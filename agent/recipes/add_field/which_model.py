@@ -45,7 +45,8 @@ class WhichModel:
         """The model; questions are asked where it is not certain."""
         statements = self._facts.all("model")
         if not statements:
-            known = self._some_models()
+            passing = self._facts.passing
+            known = self._some_models() if not passing else f" Is it {' or '.join(passing)}?"
             self._ask(f"Which model gets the field? State it as in `app.Model`.{known}")
             return None
         apps = {one.value.lower() for one in self._facts.all("app")}
@@ -81,7 +82,11 @@ class WhichModel:
             one
             for one in self._facts.weak("model")
             if not _means(model, one.value)
-            and any(_means(other, one.value) for other in self._index.models)
+            and model not in of_plural(one.value, self._index)
+            and (
+                any(_means(other, one.value) for other in self._index.models)
+                or of_plural(one.value, self._index)
+            )
         ]
         if others:
             self._ask(
@@ -97,7 +102,7 @@ class WhichModel:
             return None
         named = [model for model in self._index.models if _means(model, text)]
         exact = [model for model in named if model.name == text.rpartition(".")[2]]
-        named = exact or named
+        named = exact or named or of_plural(text, self._index)
         if apps and (chosen := [model for model in named if model.app.label.lower() in apps]):
             named = chosen
         elif apps and named:
@@ -217,6 +222,41 @@ def _means(model: Model, text: str) -> bool:
             or wanted == f"{model.app.label}.models".lower()
         )
     )
+
+
+def of_plural(text: str, index: ModelsIndex) -> list[Model]:
+    """The one model of which a text is the plural; empty where there is none, or several."""
+    before, _, bare = text.rpartition(".")
+    singulars = _singulars(bare)
+    found = [
+        model
+        for model in index.models
+        if any(_means(model, f"{before}.{one}" if before else one) for one in singulars)
+    ]
+    real = [model for model in found if not model.test_only] or found
+    return real if len(real) == 1 else []
+
+
+def _singulars(word: str) -> list[str]:
+    """What a word may be the plural of."""
+    lower = word.lower()
+    found = [word[:-1]] if lower.endswith("s") and not lower.endswith("ss") else []
+    found += [word[:-2]] if re.search(r"(?:s|x|z|ch|sh|o)es$", lower) else []
+    found += [f"{word[:-3]}y"] if lower.endswith("ies") else []
+    return [one for one in found if one]
+
+
+def in_passing(text: str, index: ModelsIndex) -> list[Model]:
+    """The models that a text names as people do: in lower case, and in the plural."""
+    real = [model for model in index.models if not model.test_only]
+    known = {model.name.lower() for model in real}
+    found: dict[int, Model] = {}
+    for word in dict.fromkeys(re.findall(r"[a-z_]\w+", text.lower())):
+        if word in known:
+            found |= {id(model): model for model in real if model.name.lower() == word}
+        elif known.intersection(_singulars(word)):
+            found |= {id(model): model for model in of_plural(word, index)}
+    return list(found.values())
 
 
 def names_one(facts: Facts, index: ModelsIndex) -> bool:

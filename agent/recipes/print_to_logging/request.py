@@ -96,7 +96,8 @@ _NO_NAME = field_types.words(
     "are as at by use using instead rather logging logger module package file files print "
     "prints own existing right new which where named called following affected given one "
     "single per standard builtin root and's test log config configuration has have should "
-    "must level there still also only just it"
+    "must level there still also only just it proper real actual decent structured nice good "
+    "better clean consistent"
 )
 _STAYS = re.compile(
     r"(?i)\b(?:stays?|remains?|(?:is|are)\s+fine|untouched|unchanged|as\s+(?:it|they)\s+(?:is|are))\b"
@@ -104,6 +105,11 @@ _STAYS = re.compile(
 _MAYBE = re.compile(
     r"(?:(?i:\b(?:in|of|from|under|across|within|inside|for)\s+(?:the\s+|our\s+)?)|^)"
     r"(?P<name>[A-Za-z_]\w+)(?P<colon>:)?(?!\w*[`/.]\w)"
+)
+#: A word that mostly is none, where it is the name of a package after all.
+_CALLED_LIBRARY = re.compile(
+    rf"(?i)\b(?:in|of|from|under|across|inside|within|throughout)\s+(?:the\s+|our\s+)?"
+    rf"(?P<name>library|source|code|root|log|config|tests?)\s+{_KIND}\b"
 )
 _NO_PLACE = re.compile(
     r"(?:print|logging|loggers?|log|structlog|loguru|stdout|stderr|sys|traceback|debug|info|warning|"
@@ -145,6 +151,8 @@ _DONE_ANYWAY = re.compile(
     rf"(?:\s+(?:module|library|package))?\s*[.!]?\s*$"
     rf"|\b(?:need|want|do|done|like|apply|fix)\s+(?:this|it|that|so)\s+(?:in|for|to)\b"
     rf"|\b(?:ruff|flake8|linter|T20|T201|G004)\b"
+    rf"|^\W*(?:please\s+)?(?:make|keep)\s+\S+(?:\s+(?!and\b|but\b)\S+){{0,2}}\s+"
+    rf"(?:quiet(?:er)?|silent|less\s+(?:noisy|chatty|verbose))\W*$"
 )
 #: What is left alone anyway.
 _LEFT_ANYWAY = re.compile(
@@ -179,8 +187,32 @@ def looks_like_one(ticket: Ticket) -> bool:
     document = tickets.read(ticket.body, lambda key: key in _FACT_OF)
     if any(entry.key == _OF_THE_FORM for entry in document.entries):
         return True
-    spoken = [ticket.title, *document.headings, *prose.sentences(document.prose)]
+    spoken = _spelt_out([ticket.title, *document.headings, *prose.sentences(document.prose)])
     return any(_asks(one) and not _NOT.search(one) for one in spoken)
+
+
+#: “Please switch it to the logging module.”, after a sentence that says what prints.
+_CHANGES_IT = re.compile(
+    rf"(?i)(?P<verb>\b{_CHANGE}\s+(?:all\s+of\s+)?)(?:it|this|that|them|these|those)\b"
+    rf"(?=\s+(?:all\s+|over\s+)*(?:to|into|with|by)\s+(?:\w+\s+){{0,3}}?{_LOG})"
+)
+#: “library/loans.py uses print all over.”
+_PRINTS = re.compile(
+    r"(?i)\b(?:uses?|using|calls?|calling|has|have|with|of|from|via|contains?|still|just|only|many|"
+    r"some|those|these|all)\s+(?:a\s+lot\s+of\s+|lots\s+of\s+|the\s+|plain\s+|bare\s+)*"
+    r"[`\"']?print(?:s|\(\)|\s+(?:statements?|calls?))?(?![\w-])"
+    r"|\bprints\s+(?:to\s+)?(?:stdout|everything|(?:the\s+)?(?:console|terminal|screen))\b"
+)
+
+
+def _spelt_out(sentences: list[str]) -> list[str]:
+    """Sentences with the prints named that an “it” in them stands for."""
+    said = False
+    spelt: list[str] = []
+    for sentence in sentences:
+        spelt.append(_CHANGES_IT.sub(r"\g<verb>the prints", sentence) if said else sentence)
+        said = said or _PRINTS.search(sentence) is not None
+    return spelt
 
 
 def _asks(text: str) -> bool:
@@ -209,9 +241,9 @@ def read(ticket: Ticket) -> Request:
     for heading in document.headings:
         if _asks(heading):
             _take_sentence(request, heading, weak)
-    sentences = prose.sentences(document.prose)
     title = prose.sentences(ticket.title)
-    for sentence in dict.fromkeys([*title, *sentences]):
+    spoken = _spelt_out([*title, *prose.sentences(document.prose)])
+    for sentence in dict.fromkeys(spoken):
         _take_sentence(request, sentence, weak)
     for fence in document.fences:
         _take_fence(request, fence)
@@ -367,7 +399,8 @@ def _places(text: str) -> list[str]:
 def _maybe(text: str) -> list[str]:
     """Words after `in`, `of` and the like, and before a colon at the start."""
     bare = _CODE.sub(" ", text)
-    return [
+    packages = [match["name"] for match in _CALLED_LIBRARY.finditer(bare)]
+    return packages + [
         match["name"]
         for match in _MAYBE.finditer(bare)
         if (match.start("name") > 0 or match["colon"])
@@ -400,4 +433,4 @@ def _take_fence(request: Request, fence: str) -> None:
 
 def _short(text: str) -> str:
     plain = " ".join(text.split()).rstrip(".")
-    return plain if len(plain) <= 80 else plain[:79] + "…"
+    return plain if len(plain) <= 80 else plain[:80].rpartition(" ")[0] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
@@ -70,7 +71,8 @@ def test_a_limit_says_until_when():
     error = limit(403, {"retry-after": "3000"}).explained("comment")
     assert isinstance(error, ForgeLimited)
     assert error.until == pytest.approx(time.time() + 3000, abs=5)
-    assert "3000 s before we comment" in error.message
+    when = datetime.fromtimestamp(error.until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert f"3000 s, until {when}, before we comment" in error.message
 
 
 def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():

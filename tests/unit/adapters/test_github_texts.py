@@ -74,6 +74,21 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
     assert sentence.startswith("Said \\*so\\*.")
 
 
+def test_no_stage_of_a_run_that_has_ended_stays_under_way():
+    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "## Red"), MARKS, None)
+    assert "- [ ] **checks** (not done): base" in text
+    assert "- [ ] publish" in text
+    assert "…" not in text
+
+
+def test_a_dry_run_is_never_called_ready():
+    pull = PullRequest(number=9, url="https://g/9")
+    ended = outcome(Reason.DRY_RUN, "body", pull)
+    assert not ended.done
+    assert "is ready" not in status.ended(RUN, ended, MARKS, None)
+    assert state_labels.of(ended) is not StateLabel.READY
+
+
 def test_a_text_that_is_too_long_is_cut_and_says_so():
     text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), MARKS, "https://m/runs/r1")
     assert len(text) < cleaning.TEXT_LIMIT

@@ -363,6 +363,20 @@ def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
     assert "Cut here" in words
 
 
+def test_the_title_of_a_check_tells_what_ran_and_how_it_was():
+    passed = red(0).model_copy(update={"verdict": Status.PASSED})
+    absent = passed.model_copy(
+        update={"name": "types", "base": Status.ABSENT, "head": Status.ABSENT, "head_failures": 0}
+    )
+    clean = passed.model_copy(update={"head_failures": 0, "base_failures": 0})
+    known = passed.model_copy(update={"head_failures": 2, "base_failures": 2})
+    assert text.checks_title((clean, absent)) == "The project's own checks passed: tests"
+    assert text.checks_title((known,)) == "Nothing new fails, 2 as on the base commit: tests"
+    for nothing in ((), (absent,)):
+        assert text.checks_title(nothing) == "No check ran"
+        assert text.compared(nothing) == ()
+
+
 # --- a run that stopped -----------------------------------------------------------------------
 
 
@@ -401,6 +415,21 @@ def test_every_reason_makes_a_calm_comment(reason):
     assert "\n#" not in words
     assert f"`{reason.value}`" in words
     assert acting(words) == []
+
+
+def test_a_branch_that_was_pushed_before_the_end_is_named():
+    left = ended(Reason.ACCESS_LOST, "No pull request could be opened.").model_copy(
+        update={"branch": "mergewright/42-x", "commit": "c" * 40}
+    )
+    for run in (forge_runs.run(), None):
+        words = text.stopped(left, None, "https://m.example/log", run=run)
+        assert f"The branch `mergewright/42-x` is there, at commit `{'c' * 40}`. The" in words
+        assert "no branch" not in words
+
+
+@pytest.mark.parametrize("reason", [Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL])
+def test_where_an_earlier_attempt_may_have_pushed_no_branch_is_denied(reason):
+    assert "branch" not in comment(reason, "It is so.")
 
 
 def test_what_a_program_printed_stays_code():

@@ -117,8 +117,8 @@ def test_a_thing_for_a_model_is_asked_about() -> None:
         "What is the field called? Would `phone_number` do?",
         "Which field type is meant? State it as in `CharField`.",
     )
-    assert questions("Please add an optional title to Customers.")[0].startswith(
-        "There is no model `Customers` in this repository. Nearest: shop.Customer."
+    assert questions("Please add an optional title to Custmers.")[0].startswith(
+        "There is no model `Custmers` in this repository. Nearest: shop.Customer."
     )
 
 
@@ -141,7 +141,7 @@ UNDERSTOOD = [
         "Add a DateField `born` with null=True to Custmer. Encrypt it.",
         "field `born`, type DateField, null=True",
         "in place of the ticket's text",
-        "`shop.Customer`: only an example",
+        "`shop.Customer`: only an example); this leaves out: “Encrypt it”",
         "Add a DateField `born` to `shop.Customer` with null=True.",
     ),
     (
@@ -158,7 +158,7 @@ UNDERSTOOD = [
         "Add a BooleanField `vip` to Customer, default False. Show it to staff only.",
         "model shop.Customer, field `vip`, type BooleanField, default=False",
         "in place of the ticket's text",
-        "",
+        "; this leaves out: “Show it to staff only”",
         "Add a BooleanField `vip` to `shop.Customer` with default=False.",
     ),
     (
@@ -180,7 +180,8 @@ def test_what_was_understood_comes_first_and_an_example_that_settles_it_last(
     asked = raised.value
     lines = asked.message.split("\n")
     assert lines[:2] == [f"Understood so far: {understood}.", "The ticket leaves open:"]
-    examples = f" ({invented})" if invented else ""
+    examples = invented if invented.startswith(";") else f" ({invented}" if invented else ""
+    examples += ")" if examples.startswith(" (") and "); " not in examples else ""
     assert lines[-2:] == [f"This line, {where}, settles it{examples}:", f"  {sentence}"]
     assert lines[2:-2] == [f"- {question}" for question in asked.questions]
     settled = settle(f"{body}\n\n{sentence}" if where.startswith("added") else sentence, SHOP)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from agent.errors import TicketUnclear
 from agent.recipes import registry
 from agent.recipes.print_to_logging import request
 from repo_config.schema import RepoConfig
@@ -801,3 +802,62 @@ def test_a_long_title_counts_files():
     assert (
         RECIPE.title(settle(files, body).model_dump_json()) == "Log instead of printing in 2 files"
     )
+
+
+# --- loose words ------------------------------------------------------------------------------
+
+PRINTING = "def f(x):\n    print('a')\n"
+LIBRARY = {
+    "library/__init__.py": "",
+    "library/loans.py": PRINTING,
+    "library/management/__init__.py": "",
+    "library/management/tidy.py": PRINTING,
+}
+
+
+@pytest.mark.parametrize(
+    ("title", "body"),
+    [
+        (
+            "Library prints to stdout",
+            (
+                "Our lending code in library/loans.py uses print all over. Please switch it to the "
+                "logging module."
+            ),
+        ),
+        ("A wish", "library/loans.py has a lot of prints. Please convert them to logging."),
+        (
+            "Make library/loans.py quiet",
+            "Get rid of the prints in library/loans.py, they should go to a logger.",
+        ),
+        (
+            "Clean up output",
+            (
+                "Swap print() for proper logging in the library package, but leave library/management "
+                "alone. Level: info."
+            ),
+        ),
+    ],
+)
+def test_loose_words_name_the_same_places(title, body):
+    assert RECIPE.match(ticket(body, title))
+    text = settle(LIBRARY, body, title=title).model_dump_json()
+    assert RECIPE.touches(text) == ("library/loans.py",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "The search is slow and the printing of stickers too. Switch it to logging.",
+        "We print labels with a big printer. Please switch it to the logging module.",
+        "Switch it to the logging module.",
+    ],
+)
+def test_what_is_to_be_switched_must_be_prints(body):
+    assert not RECIPE.match(ticket(body, "A wish"))
+
+
+def test_a_title_that_asks_for_more_is_asked_about():
+    body = "Get rid of the prints in library/loans.py, they should go to a logger."
+    with pytest.raises(TicketUnclear, match=r"Make library/loans\.py fast"):
+        settle(LIBRARY, body, title="Make library/loans.py fast")

@@ -8,7 +8,13 @@ import pytest
 
 from agent import worktree
 from agent.domain import PullRequest, Reason, RunState
-from agent.errors import PolicyRefused, RequestRefused, Superseded
+from agent.errors import (
+    AccessLost,
+    ForgeLimited,
+    PolicyRefused,
+    RequestRefused,
+    Superseded,
+)
 from agent.ports import BranchRules
 from agent.redaction import REMOVED
 from agent.stages import publish
@@ -149,6 +155,44 @@ def test_a_branch_that_may_not_be_made_is_named(tmp_path, home):
     assert there.commits == there.proposals == []
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        AccessLost("Pull requests are not for us."),
+        ForgeLimited("GitHub asks us to wait.", until=5.0),
+    ],
+    ids=["refused", "postponed"],
+)
+def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
+    class Closing(FakeForge):
+        def propose(self, run, proposal):
+            raise problem
+
+    there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    base = runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    with pytest.raises(type(problem)) as raised:
+        publish.open_pull_request(base, runs.decided(base), svc)
+    ((branch, _, change),) = there.commits
+    assert (raised.value.branch, raised.value.commit) == (branch, change.digest[:40])
+    assert raised.value.message.startswith(
+        f"The branch {branch} was pushed; no pull request could be opened: "
+    )
+    assert getattr(raised.value, "until", 5.0) == 5.0
+    assert there.delivered == []
+
+
+def test_a_check_that_compared_nothing_is_proposed_as_such(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base, compared=()), svc)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    assert [(one.checked, one.check_title) for one in there.proposals] == [
+        (False, "No check ran"),
+        (True, "The project's own checks passed: tests"),
+    ]
+
+
 def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
     config = RepoConfig.model_validate(
         {
@@ -270,6 +314,20 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(tmp_path, home, dress
     assert REMOVED in proposal.title
     assert REMOVED in message
     assert "values that look like a secret: removed from this text" in proposal.body
+
+
+@pytest.mark.parametrize("publishes", [True, False])
+def test_TC6_a_secret_in_the_sentence_of_the_verdict_leaves_nowhere(tmp_path, home, publishes):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    svc.redactor.learn(SECRET)
+    verdict = (runs.READY if publishes else runs.RED).model_copy(
+        update={"sentence": f"tests: it printed {SECRET}."}
+    )
+    outcome = publish.open_pull_request(base, runs.decided(base, verdict=verdict), svc)
+    assert outcome.sentence == f"tests: it printed {REMOVED}."
+    assert there.delivered == [outcome]
+    assert SECRET not in outcome.model_dump_json()
 
 
 def test_our_own_facts_stay_whatever_they_look_like(tmp_path, home):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
@@ -31,11 +32,20 @@ def test_a_ticket_goes_to_the_recipe_that_fits() -> None:
 def test_a_ticket_that_fits_none_says_what_there_is(body: str) -> None:
     with pytest.raises(NoRecipe) as raised:
         triage.decide(ticket(body))
-    known = ", ".join(recipe.name for recipe in registry.RECIPES)
     assert raised.value.message == (
-        f"No recipe fits this ticket. Known: {known}. No language model is configured, so a "
-        "person has to do it."
+        "No recipe fits this ticket, so it is for a person. What recipes carry out reads like this: "
+        "“Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True”; "
+        "“Replace print with logging in shop/views.py”."
     )
+
+
+def test_what_is_shown_of_each_recipe_is_carried_out_by_it() -> None:
+    with pytest.raises(NoRecipe) as raised:
+        triage.decide(ticket("The page is slow."))
+    shown = re.findall(r"“([^”]+)”", raised.value.message)
+    assert [triage.decide(ticket(one)).recipe for one in shown] == [
+        recipe.name for recipe in registry.RECIPES
+    ]
 
 
 def test_a_ticket_that_fits_several_is_asked_about() -> None:

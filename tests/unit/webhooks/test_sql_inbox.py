@@ -284,3 +284,9 @@ def test_a_new_home_lets_the_rooms_pass(tmp_path):
 
 def test_the_file_is_where_it_is_looked_for(inbox, tmp_path: Path):
     assert inbox.path == tmp_path / "inbox.sqlite"
+
+
+def test_deliveries_that_are_put_off_hide_none_behind_them(inbox):
+    inbox.append([delivery(f"d{number}", f"k{number}") for number in range(5)])
+    first = [one.delivery_id for one in inbox.unread(3)]
+    assert [one.delivery_id for one in inbox.unread(3, without=first)] == ["d3", "d4"]

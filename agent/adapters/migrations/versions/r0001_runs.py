@@ -28,6 +28,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("starts", sa.Integer(), nullable=False),
+        sa.Column("delivery_id", sa.String(), nullable=True),
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
     )
@@ -39,6 +41,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("active"),
         postgresql_where=sa.text("active"),
     )
+    op.create_index("runs_of_delivery", "runs", ["delivery_id"], unique=True)
     op.create_index("runs_waiting", "runs", ["active", "not_before", "queued_at"])
 
 
