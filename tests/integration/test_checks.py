@@ -1585,7 +1585,7 @@ class Stage:
 
     def compared(self, **edits: str | None) -> dict[str, Comparison]:
         base = baseline.measure(self.prepared, self.services)
-        head = checks_stage.run(self.cleared(**edits), self.prepared, self.services)
+        head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
         return {found.name: found for found in checks_stage.compare(base, head)}
 
 
@@ -1755,7 +1755,7 @@ def test_ids_that_only_the_change_makes_unstable_are_unmatched_as_well(
     made = stage({**GREEN, "test_ids.py": code % "'a'"}, test_runner="pytest")
     base = baseline.measure(made.prepared, made.services)
     cleared = made.cleared(test_ids_DOT_py=code % "os.urandom(4).hex()")
-    head = checks_stage.run(cleared, made.prepared, made.services)
+    head = checks_stage.run(cleared, base, made.prepared, made.services)
     assert comparison.hangs_on_ids(base, head)
     tests = head.result("tests")
     assert tests is not None
