@@ -20,21 +20,26 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import bare, checkout, contained, ticket, timing
+from tests.bench import acknowledge, bare, checkout, contained, label, ticket, timing
 
 Say = Callable[[str], None]
 
 
 def _checkout(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    del rounds  # it has a number of its own
-    say(f"checkout: {checkout.FILES:,} files, {checkout.ROUNDS} rounds")
-    ours, bare_seconds = checkout.measure(scratch)
+    say(f"checkout: {checkout.FILES:,} files, {rounds} rounds")
+    ours, bare_seconds = checkout.measure(scratch, rounds)
     row = timing.Row("look, fetch one commit, lay out", ours, bare_seconds, checkout.BAR)
     title = f"Second checkout of {checkout.FILES:,} files, and the git read-tree -u in it"
     return [timing.Section("checkout", title, "bare", [row])]
 
 
-_SECTIONS = {"ticket": ticket.measure, "contained": contained.measure, "checkout": _checkout}
+_SECTIONS = {
+    "ticket": ticket.measure,
+    "label": label.measure,
+    "contained": contained.measure,
+    "checkout": _checkout,
+    "acknowledge": acknowledge.measure,
+}
 
 
 def main() -> int:

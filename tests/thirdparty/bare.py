@@ -109,6 +109,9 @@ def build(known: Known, tree: Path, environment: Environment, access: IndexAcces
     environ = _plain(tree.parent) | {
         "UV_DEFAULT_INDEX": access.url,
         "UV_NO_CONFIG": "1",
+        # Of all projects, and compiled, since no run below writes bytecode.
+        "UV_CACHE_DIR": str(tree.parents[2] / "uv-cache"),
+        "UV_COMPILE_BYTECODE": "1",
         "SETUPTOOLS_SCM_PRETEND_VERSION": known.source.version,
     }
     if access.ca_bundle:

@@ -24,7 +24,7 @@ from tests.flow.stories import Ended, Repository
 from tests.thirdparty import bare, recorded_run, sources
 from tests.thirdparty.bare import Bare, Outcomes
 from tests.thirdparty.fields import Wish
-from tests.thirdparty.projects import KnownDjango
+from tests.thirdparty.projects import Known, KnownDjango, KnownPrinting
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,25 +36,20 @@ class Bench:
     home: Path
     access: IndexAccess
 
-    def environment(self, repository: Repository, config: Path | None = None) -> Environment:
+    def environment(self, repository: Repository) -> Environment:
         """Build the repository's environment by the command line."""
-        given = () if config is None else ("--config", str(config))
-        done = self.command(
-            "-m", "agent", "env", "build", "--json", "--repo", str(repository.path), *given
-        )
+        done = self.command("-m", "agent", "env", "build", "--json", "--repo", str(repository.path))
         said = json.loads(done.stdout)
         assert done.returncode == 0, said
         said.pop("seconds")
         return Environment.model_validate(said)
 
-    def carry(
-        self, repository: Repository, ticket: Path, config: Path
-    ) -> tuple[Ended, dict[str, CheckReport]]:
+    def carry(self, repository: Repository, ticket: Path) -> tuple[Ended, dict[str, CheckReport]]:
         """Run `mergewright run --json`; return what it printed and what the checks reported."""
         reports = ticket.with_suffix(".reports")
         done = self.command(
             "-m", "tests.thirdparty.recorded_run", str(reports), "run", "--json",
-            "--repo", str(repository.path), "--ticket", str(ticket), "--config", str(config),
+            "--repo", str(repository.path), "--ticket", str(ticket),
         )  # fmt: skip
         assert done.stdout, done.stderr
         return (
@@ -138,7 +133,6 @@ class Project:
 
     known: KnownDjango
     repository: Repository
-    config: Path
     outcomes: Outcomes
     """Of the bare run on base."""
     carried: list[Carried]
@@ -152,26 +146,56 @@ class Project:
         return found
 
 
+@dataclass(frozen=True)
+class Package:
+    """A package that prints, with its ticket carried out."""
+
+    known: KnownPrinting
+    repository: Repository
+    checkout: Path
+    """Of the branch."""
+    files: dict[str, ChangedFile]
+    outcomes: Outcomes
+    """Of the bare run on base."""
+    ended: Ended
+    reports: dict[str, CheckReport]
+    """By side."""
+    seconds: float
+
+
+PRINTS = "# Replace print with logging in the whole repository\n"
+
+
+def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench) -> Package:
+    """Carry the one ticket for all prints, and run the tests by hand."""
+    began = time.monotonic()
+    repository, by_hand = _set_up(known, folder, index, bench)
+    ticket, checkout = folder / "prints.md", folder / "checkout"
+    ticket.write_text(PRINTS)
+    outcomes = by_hand.outcomes()
+    before = repository.state()
+    ended, reports = bench.carry(repository, ticket)
+    assert ended.exit_code == 0, ended.result["sentence"]
+    assert repository.state() == before
+    branch = ended.result["branch"]
+    repository.git("clone", "-q", "--branch", branch, str(repository.path), str(checkout))
+    files = changed_files(Repository(checkout))
+    seconds = time.monotonic() - began
+    return Package(known, repository, checkout, files, outcomes, ended, reports, seconds)
+
+
 def project(
     known: KnownDjango, folder: Path, index: SimpleIndex, bench: Bench, wishes: Sequence[Wish]
 ) -> Project:
     """Carry one ticket for every concrete model, and do by hand what there is to compare with."""
     began = time.monotonic()
-    folder.mkdir()
-    repository = sources.repository(known.source, index, folder)
-    config = folder / "mergewright.yml"
-    config.write_text(f"version: 1\n{known.config or ''}")
-    built = bench.environment(repository, config)
-    copy = folder / "bare" / "tree"
-    copy.parent.mkdir()
-    repository.git("clone", "-q", str(repository.path), str(copy))
-    by_hand = bare.build(known, copy, built, bench.access)
+    repository, by_hand = _set_up(known, folder, index, bench)
     models = by_hand.ask_django("models", packages=known.packages)
 
     def carry(facts: dict[str, Any], wish: Wish) -> Carried:
         place = folder / f"{facts['app']}-{facts['name']}"
         place.mkdir()
-        return _carry(facts, wish, repository, config, place, bench, by_hand)
+        return _carry(facts, wish, repository, place, bench, by_hand)
 
     with ThreadPoolExecutor(4) as pool:
         # The first run measures the base commit for all.
@@ -179,14 +203,26 @@ def project(
         outcomes = pool.submit(by_hand.outcomes)
         carried = [first.result(), *pool.map(carry, models[1:], wishes[1:])]
         seconds = time.monotonic() - began
-        return Project(known, repository, config, outcomes.result(), carried, seconds)
+        return Project(known, repository, outcomes.result(), carried, seconds)
+
+
+def _set_up(
+    known: Known, folder: Path, index: SimpleIndex, bench: Bench
+) -> tuple[Repository, Bare]:
+    """Make the repository, its environment, and the same packages by hand."""
+    folder.mkdir()
+    repository = sources.repository(known.source, index, folder, known.config)
+    built = bench.environment(repository)
+    copy = folder / "bare" / "tree"
+    copy.parent.mkdir()
+    repository.git("clone", "-q", str(repository.path), str(copy))
+    return repository, bare.build(known, copy, built, bench.access)
 
 
 def _carry(
     facts: dict[str, Any],
     wish: Wish,
     repository: Repository,
-    config: Path,
     place: Path,
     bench: Bench,
     by_hand: Bare,
@@ -194,13 +230,13 @@ def _carry(
     admin = wish.admin and facts["admin_file"] is not None
     ticket = place / f"{facts['name']}.md".lower()
     ticket.write_text(wish.ticket(f"{facts['app']}.{facts['name']}", admin=admin))
-    ended, reports = bench.carry(repository, ticket, config)
+    ended, reports = bench.carry(repository, ticket)
     files: dict[str, ChangedFile] = {}
     judged: dict[str, Any] = {}
     if branch := ended.result["branch"]:
         checkout = place / "checkout"
         repository.git("clone", "-q", "--branch", branch, str(repository.path), str(checkout))
-        files = _changed(Repository(checkout))
+        files = changed_files(Repository(checkout))
         judged = by_hand.ask_django(
             "migration",
             checkout,
@@ -213,7 +249,8 @@ def _carry(
     return Carried(facts, wish, admin, ended, reports, files, judged)
 
 
-def _changed(checkout: Repository) -> dict[str, ChangedFile]:
+def changed_files(checkout: Repository) -> dict[str, ChangedFile]:
+    """Read what the last commit changed, by path."""
     found = {}
     for line in checkout.git("diff", "--raw", "--abbrev=40", "HEAD~1..HEAD").splitlines():
         meta, path = line.removeprefix(":").split("\t")

@@ -5,18 +5,32 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
-from tests.thirdparty import carried, summary
-from tests.thirdparty.carried import Bench, Project
+from tests.thirdparty import carried, on_github, summary
+from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
-from tests.thirdparty.projects import DJANGO, KnownDjango
+from tests.thirdparty.on_github import Both, Hub
+from tests.thirdparty.projects import DJANGO, PRINTING, Known, KnownDjango, KnownPrinting
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What is worked on in the background, by name."""
+
+    projects: dict[str, Future[Project]]
+    packages: dict[str, Future[Package]]
+    both: dict[str, Future[Both]]
 
 
 @pytest.fixture(scope="session")
@@ -41,34 +55,87 @@ def bench(folder: Path, index: SimpleIndex) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def projects(
+def hub(bench: Bench) -> Iterator[Hub]:
+    """The simulated GitHub, and a service with the same data folder."""
+    bench.home.mkdir(exist_ok=True, mode=0o711)
+    with on_github.running(bench.home) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def under_way(
     request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
-) -> Iterator[dict[str, Future[Project]]]:
-    """All projects that are asked for, under way at the same time."""
-    asked = set()
-    for item in request.session.items:
-        if isinstance(item, pytest.Function) and "project" in item.fixturenames:
-            known = item.callspec.params["project"]
-            assert isinstance(known, KnownDjango)
-            asked.add(known.source.name)
-    begun: dict[str, Future[Project]] = {}
+) -> Iterator[UnderWay]:
+    """All that is asked for, under way at the same time."""
+    begun = UnderWay({}, {}, {})
+    local, on_hub = _asked(request, "project", "package"), _asked(request, "both")
+    hub: Hub | None = request.getfixturevalue("hub") if on_hub else None
     wishes = itertools.cycle(WISHES)
-    with ThreadPoolExecutor(len(DJANGO)) as pool:
+    # Room for all of them: one may wait for another, and what is costly takes turns.
+    with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.
             mine = list(itertools.islice(wishes, known.models))
             name = known.source.name
-            if name in asked:
-                begun[name] = pool.submit(carried.project, known, folder / name, index, bench, mine)
+            if name in local | on_hub:
+                begun.projects[name] = pool.submit(
+                    carried.project, known, folder / name, index, bench, mine
+                )
+        for printing in PRINTING:
+            name = printing.source.name
+            if name in local | on_hub:
+                begun.packages[name] = pool.submit(
+                    carried.package, printing, folder / name, index, bench
+                )
+        for name, project in begun.projects.items():
+            if hub and name in on_hub:
+                begun.both[name] = pool.submit(_after, project, on_github.project, hub)
+        for name, package in begun.packages.items():
+            if hub and name in on_hub:
+                begun.both[name] = pool.submit(_after, package, on_github.package, hub)
         yield begun
 
 
+def _after(local: Future[T], carry: Callable[[Hub, T], Both], hub: Hub) -> Both:
+    return carry(hub, local.result())
+
+
+def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
+    """Name the projects that the tests of this session want from some fixtures."""
+    asked = set()
+    for item in request.session.items:
+        for fixture in fixtures:
+            if isinstance(item, pytest.Function) and fixture in item.fixturenames:
+                known = item.callspec.params[fixture]
+                assert isinstance(known, Known)
+                asked.add(known.source.name)
+    return asked
+
+
 @pytest.fixture(scope="session", params=DJANGO, ids=lambda known: known.source.name)
-def project(request: pytest.FixtureRequest, projects: dict[str, Future[Project]]) -> Project:
+def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
     """One Django project with a ticket carried out for each of its models."""
     known: KnownDjango = request.param
-    done = projects[known.source.name].result()
+    done = under_way.projects[known.source.name].result()
     summary.note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
+    return done
+
+
+@pytest.fixture(scope="session", params=PRINTING, ids=lambda known: known.source.name)
+def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
+    """One package with its prints replaced."""
+    known: KnownPrinting = request.param
+    done = under_way.packages[known.source.name].result()
+    summary.note(request.config, known, 0, len(done.outcomes), done.seconds)
+    return done
+
+
+@pytest.fixture(scope="session", params=DJANGO + PRINTING, ids=lambda known: known.source.name)
+def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
+    """One project with a ticket carried out on this machine and from an issue on GitHub."""
+    known: Known = request.param
+    done = under_way.both[known.source.name].result()
+    summary.note_on_github(request.config, known, done.opened.requests, done.opened.seconds)
     return done
 
 

@@ -22,6 +22,8 @@ class Known:
     environ: dict[str, str] = field(default_factory=dict)
     untold: dict[str, str] = field(default_factory=dict)
     """Tests whose outcome a bare run does not tell, or not the same each time; with the reason."""
+    changelog: str | None = None
+    """Where its people note what is not released yet; a run of an issue adds a line."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class KnownDjango(Known):
     settings: str = ""
     python_path: tuple[str, ...] = ("",)
     """Relative to the tree."""
+
+
+@dataclass(frozen=True)
+class KnownPrinting(Known):
+    """A package that prints, and what a person finds in it."""
+
+    touched: tuple[str, ...] = ()
+    """The files whose prints are no output that someone asked for."""
+    stays: dict[str, int] | None = None
+    """Calls of print in the shipped code that are its purpose, by file."""
+    told: tuple[str, ...] = ()
+    """What the pull request says of them and of the messages."""
 
 
 # setup.py with a version from tags, models that inherit from an abstract one, pytest, mypy.
@@ -85,6 +99,7 @@ SILK = KnownDjango(
     ),
     suite=("-m", "pytest", "--no-cov", "project"),
     environ={"DB_ENGINE": "sqlite3", "DB_NAME": ":memory:"},
+    changelog="CHANGELOG.md",
     packages=("silk",),
     models=4,
     settings="project.settings",
@@ -144,3 +159,40 @@ SLUGIFY = Known(
         )
     },
 )
+
+# Prints under `if debug:`, in one long method each; unittest classes run by pytest, flake8 red.
+PYBARS = KnownPrinting(
+    source=Source(
+        "pybars3", "0.9.7", "6ac847e905e53b9c5b936af112c910475e27bf767f79f4528c16f9af1ec0e252"
+    ),
+    # install: the tests are unittest's, which pytest runs; the bare run has to have it as well.
+    config="python: {install: [pytest]}\n",
+    suite=("-m", "pytest"),
+    touched=("pybars/_compiler.py",),
+    stays={},
+    told=("pybars/\\_compiler.py: 4 messages (4 debug)", "3 prints of a blank or separating line"),
+)
+
+# A print to stderr under `if self.verbose`, among output that is meant; flake8, a command line.
+LESSCPY = KnownPrinting(
+    source=Source(
+        "lesscpy", "0.15.2", "4f6b7f34c22c5ce137e7ee280dcb1984ade0d500b6dab591d4a4d84252d18de9"
+    ),
+    config="python: {install: [pytest]}\n",
+    suite=("-m", "pytest"),
+    touched=("lesscpy/lessc/parser.py",),
+    stays={
+        "lesscpy/lessc/parser.py": 1,
+        "lesscpy/lessc/utility.py": 1,
+        "lesscpy/scripts/compiler.py": 8,
+    },
+    told=(
+        "lesscpy/lessc/parser.py: 1 message (1 debug)",
+        "lesscpy/lessc/parser.py:74: it is part of a line that others go on with",
+        "lesscpy/lessc/utility.py:108: to print is what",
+        "lesscpy/scripts/compiler.py:39, 53, 68: ",
+        "lesscpy/scripts/compiler.py:180, 182, 183, 215, 242: ",
+    ),
+)
+
+PRINTING = (PYBARS, LESSCPY)

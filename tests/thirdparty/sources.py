@@ -25,8 +25,14 @@ class Source:
     sha256: str
 
 
-def repository(source: Source, index: SimpleIndex, folder: Path) -> Repository:
-    """Fetch the archive and make a repository of one commit from what is in it."""
+def repository(
+    source: Source, index: SimpleIndex, folder: Path, config: str | None = None
+) -> Repository:
+    """Fetch the archive and make a repository of what is in it.
+
+    Args:
+        config: Committed on top, as a maintainer would, without its version.
+    """
     archives = [one for one in index.source_archives(source.name) if one.version == source.version]
     assert archives, f"the index has no source archive of {source.name} {source.version}"
     assert archives[0].sha256 == source.sha256, f"{archives[0].filename} is not what was pinned"
@@ -39,6 +45,10 @@ def repository(source: Source, index: SimpleIndex, folder: Path) -> Repository:
     # Release archives hold files that their own .gitignore names; a project's tests may need them.
     made.git("add", "-A", "-f")
     made.git("commit", "-q", "-m", f"Import {source.name} {source.version}")
+    if config is not None:
+        made.write(".github/mergewright.yml", f"version: 1\n{config}")
+        made.git("add", "-f", ".github/mergewright.yml")
+        made.git("commit", "-q", "-m", "Tell how the tests are run")
     return made
 
 

@@ -115,7 +115,7 @@ def test_a_column_that_the_code_cannot_fill_is_withheld(
         "`constance.Constance`. Existing rows get 0.\n"
     )
     branches = project.repository.branches()
-    ended, reports = bench.carry(project.repository, ticket, project.config)
+    ended, reports = bench.carry(project.repository, ticket)
     assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
     assert (ended.result["branch"], ended.result["commit"]) == (None, None)
     assert project.repository.branches() == branches

@@ -39,6 +39,7 @@ class Replace:
 
     line: bytes
     name: str = "replace-line"
+    kind: str = "misc"
 
     def match(self, ticket: Ticket) -> bool:
         return "separator" in ticket.title

@@ -1,0 +1,266 @@
+"""The same tickets as issues: simulated GitHub, label, webhook, intake, run, pull request.
+
+All of it in this process: what the listener does is done with its own functions, the worker's two
+loops take their turns one after the other. What came of it is asked for as a person would, over
+the API and by git. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from agent import service, wiring
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.checks import reports
+from agent.demo.simulator import actions, serving
+from agent.demo.simulator.records import App, Issue
+from agent.demo.simulator.records import Repository as Hosted
+from agent.demo.simulator.world import World
+from agent.domain import CheckReport, Delivery, Outcome, Run
+from agent.settings import Settings
+from tests.flow.stories import Repository
+from tests.integration.simulator_samples import Received, receiver
+from tests.thirdparty import bare, carried
+from tests.thirdparty.bare import Outcomes
+from tests.thirdparty.carried import ChangedFile, Package, Project
+from tests.thirdparty.projects import Known
+from webhooks import signatures
+from webhooks.sources import github_issues
+from webhooks.sources.github_issues import IssueLabeled
+
+OWNER, PERSON, LABEL = "collective", "maria", "mergewright"
+_SECRET = "shared by GitHub and the listener"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A ticket that was carried out on this machine, to be carried out on GitHub."""
+
+    name: str
+    """Of the repository there."""
+    repository: Repository
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What GitHub and git show afterwards."""
+
+    issue: dict[str, Any]
+    comments: list[dict[str, Any]]
+    """Of the issue."""
+    pulls: list[dict[str, Any]]
+    check_runs: list[dict[str, Any]]
+    """On the head of the first pull request."""
+    files: dict[str, ChangedFile]
+    """On its branch, fetched by git."""
+    runs: int
+    """How many the issue has had."""
+    outcome: Outcome
+    reports: dict[str, CheckReport]
+    """By side."""
+    log: str
+    requests: int
+    """To the API, from the label to the end."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Both:
+    """A ticket that was carried out on this machine, and then from an issue on GitHub."""
+
+    known: Known
+    outcomes: Outcomes
+    """Of the bare run on base."""
+    base: str
+    """The commit that both started from."""
+    text: str
+    """What the run on this machine left."""
+    files: dict[str, ChangedFile]
+    opened: Opened
+
+
+class Hub:
+    """A simulated GitHub with our App, and a service that works for it."""
+
+    def __init__(self, world: World, app: App, came: list[Received], settings: Settings) -> None:
+        self._world = world
+        self._app = app
+        self._came = came
+        self._read = 0
+        self._folder = settings.home.parent / "github"
+        self._settings = settings
+        self._inbox, self._store = Inbox(settings.home), SqlStore(settings.home)
+        way = wiring.way_to_github(settings)
+        self._make = wiring.on_github(settings, way)
+        gatekeeper = wiring.gatekeeper(settings, way)
+        self._intake = service.Intake(self._inbox, self._store, gatekeeper)
+        self._carrier = service.Carrier(self._store, self._carry)
+        self._outcome: Outcome | None = None
+        self._one = threading.Lock()
+
+    def carry(self, wanted: Wanted) -> Opened:
+        """Open the issue, label it, and let the service do its work; one at a time."""
+        with self._one, bare.TURNS:
+            began = time.monotonic()
+            hosted, issue = self._open(wanted)
+            since = self._world.requests.next_number()
+            with self._world.lock:
+                person, label = self._world.user(PERSON), hosted.labels[LABEL]
+                actions.add_labels(self._world, hosted, issue, [label], person)
+            self._outcome = None
+            while self._receive() or self._intake.turn() or self._carrier.turn():
+                pass
+            assert self._outcome is not None, f"no run came of the label on {wanted.name}"
+            asked = self._world.requests.find("/api/*", since)
+            return self._look(hosted, issue, self._outcome, len(asked), time.monotonic() - began)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._inbox.close()
+        self._store.close()
+
+    def _open(self, wanted: Wanted) -> tuple[Hosted, Issue]:
+        """Push the default branch, without what runs on this machine left, and open the issue."""
+        source = self._folder / f"{wanted.name}.source"
+        only = ("--bare", "--single-branch", "--branch", "main")
+        wanted.repository.git("clone", "-q", *only, str(wanted.repository.path), str(source))
+        with self._world.lock:
+            hosted = self._world.add_repository(f"{OWNER}/{wanted.name}", source)
+            self._world.grant(hosted, PERSON, "write")
+            self._world.add_label(hosted, LABEL)
+            author = self._world.user("carl")
+            issue = actions.open_issue(
+                self._world, hosted, author, wanted.title, wanted.body, [], []
+            )
+        return hosted, issue
+
+    def _receive(self) -> bool:
+        """Do as the listener does with what has come; return whether there was anything."""
+        assert self._world.hooks.drain(), "deliveries were not sent"
+        new = self._came[self._read :]
+        self._read += len(new)
+        deliveries = [one for one in map(_delivery, new) if one is not None]
+        self._inbox.append(deliveries)
+        return bool(deliveries)
+
+    def _carry(self, run: Run) -> Outcome:
+        self._outcome, _ = service.carry(run, self._settings, self._make)
+        return self._outcome
+
+    def _look(
+        self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int, seconds: float
+    ) -> Opened:
+        token = self._world.token_for(PERSON)
+        below = f"{self._world.base_url}/api/v3/repos/{hosted.full_name}"
+
+        def ask(path: str) -> Any:
+            given = {"Authorization": f"token {token}"}
+            return httpx.get(f"{below}/{path}", headers=given).raise_for_status().json()
+
+        pulls = ask("pulls?state=all")
+        checks = ask(f"commits/{pulls[0]['head']['sha']}/check-runs") if pulls else {}
+        folder = self._settings.home / "runs" / outcome.run_id
+        return Opened(
+            issue=ask(f"issues/{issue.number}"),
+            comments=ask(f"issues/{issue.number}/comments"),
+            pulls=pulls,
+            check_runs=checks.get("check_runs", []),
+            files=self._fetched(hosted, pulls[0]["head"]["ref"], token) if pulls else {},
+            runs=self._store.attempts(hosted.id, issue.number),
+            outcome=outcome,
+            reports={side: reports.load(folder, side) for side in ("base", "head")},
+            log=(folder / "run.log").read_text(),
+            requests=requests,
+            seconds=seconds,
+        )
+
+    def _fetched(self, hosted: Hosted, branch: str, token: str) -> dict[str, ChangedFile]:
+        checkout = self._folder / hosted.name
+        url = self._world.base_url.replace("://", f"://{PERSON}:{token}@")
+        Repository(self._folder).git(
+            "clone", "-q", "--branch", branch, f"{url}/{hosted.full_name}.git", str(checkout)
+        )
+        return carried.changed_files(Repository(checkout))
+
+
+def project(hub: Hub, local: Project) -> Both:
+    """Carry the first of a project's tickets out again, from an issue."""
+    one = local.branches[0]
+    ticket = one.wish.ticket(one.label, admin=one.admin)
+    opened = hub.carry(_wanted(local.known, local.repository, ticket))
+    base = local.repository.git("rev-parse", "main").strip()
+    return Both(local.known, local.outcomes, base, one.ended.text, one.files, opened)
+
+
+def package(hub: Hub, local: Package) -> Both:
+    """Carry a package's ticket out again, from an issue."""
+    opened = hub.carry(_wanted(local.known, local.repository, carried.PRINTS))
+    base = local.repository.git("rev-parse", "main").strip()
+    return Both(local.known, local.outcomes, base, local.ended.text, local.files, opened)
+
+
+def _wanted(known: Known, repository: Repository, ticket: str) -> Wanted:
+    """Make an issue of a ticket file; what GitHub makes of a form has a title of its own."""
+    heading, _, rest = ticket.partition("\n")
+    if heading.startswith("# "):
+        return Wanted(known.source.name, repository, heading.removeprefix("# "), rest.strip())
+    return Wanted(known.source.name, repository, "One more field", ticket)
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Hub]:
+    """Serve GitHub while the block runs, with our App on all repositories of one account."""
+    folder = home.parent / "github"
+    folder.mkdir()
+    with receiver() as (address, came):
+        world = World(folder / "repositories")
+        for login in (PERSON, "carl"):
+            world.add_user(login)
+        world.add_user(OWNER, "Organization")
+        app = world.add_app("mergewright", OWNER, hook_url=address, hook_secret=_SECRET)
+        key = folder / "app.pem"
+        key.touch(mode=0o600)
+        key.write_text(app.private_key)
+        with serving.running(world) as url:
+            world.install(app, OWNER)
+            settings = Settings(
+                home=home,
+                github_url=f"{url}/api/v3",
+                github_app_id=app.id,
+                github_private_key_file=key,
+            )
+            hub = Hub(world, app, came, settings)
+            try:
+                yield hub
+            finally:
+                hub.close()
+
+
+def _delivery(came: Received) -> Delivery | None:
+    """Make of a request what the listener keeps of it; None: nothing for the intake."""
+    given = {name.lower(): value for name, value in came.headers.items()}
+    signature = signatures.given(given[signatures.HEADER.lower()])
+    signatures.verify(_SECRET.encode(), came.body, signature)
+    event = given["x-github-event"]
+    parsed = github_issues.parse(event, came.body)
+    if not isinstance(parsed, IssueLabeled):
+        return None
+    return Delivery(
+        delivery_id=given["x-github-delivery"],
+        event=event,
+        action="labeled",
+        content_key=parsed.content_key,
+        received_at=time.time(),
+        body=parsed.request().model_dump_json().encode(),
+    )
