@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.play import LABEL
 from agent.demo.simulator import credentials
 from agent.demo.simulator.records import Issue, Pull
 from tests.flow.github_stories import BODY, TITLE
