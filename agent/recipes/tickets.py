@@ -31,6 +31,13 @@ _PAIR = re.compile(
     r"(?P<key>(?:\*\*|__|`)?[A-Za-z][\w .\-/()]*?(?:\*\*|__|`)?)"
     r"[ \t]*(?:[:=](?:\*\*|__)?)(?P<value>(?:[ \t].*|[^=:/\s].*)?)$"
 )
+_LONGEST_SENTENCE = 1_000
+#: Points that end no sentence.
+_ABBREVIATED = "".join(
+    rf"(?<!\b{short}\.)"
+    for short in (r"e\.g", r"i\.e", "etc", "max", "min", "approx", "vs", "resp", "incl", "cf")
+)
+_ENDS = re.compile(rf"(?i)(?<=[.!?;]){_ABBREVIATED}\s+|(?<=\S)\s+(?=\[[ x]\]\s)")
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,27 @@ def key_of(text: str) -> str:
 def read(body: str, known: Callable[[str], bool]) -> Document:
     """Take a ticket's text apart; a key counts only if it is `known`."""
     return _Reader(body, known).read()
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text at list items, blank lines and the ends of sentences."""
+    blocks: list[str] = []
+    current: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        item = re.match(r"\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(.*)", line)
+        if item or not line.strip():
+            blocks.append(" ".join(current))
+            current = [item[1]] if item else []
+        else:
+            current.append(line.strip().lstrip("> "))
+    blocks.append(" ".join(current))
+    parts = [part.strip() for block in blocks for part in _ENDS.split(block) if part.strip()]
+    # What has no end for this long is no sentence; in pieces it costs linear time.
+    return [
+        part[start : start + _LONGEST_SENTENCE]
+        for part in parts
+        for start in range(0, len(part), _LONGEST_SENTENCE)
+    ]
 
 
 class _Reader:

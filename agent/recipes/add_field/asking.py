@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from agent.recipes.add_field.prose import sentences
+from agent.recipes import tickets
 from agent.recipes.add_field.sentence import (
     CHANGING,
     CLOSE,
@@ -123,7 +123,7 @@ def strength(text: str) -> Strength | None:
     about_models = re.search(r"(?i:\bmodels?\b)", text) is not None
     found: Strength | None = None
     reports = _BUG.search(text) is not None
-    for line in dict.fromkeys(sentences(text)):
+    for line in dict.fromkeys(tickets.sentences(text)):
         # A clause that changes or removes what is there is another request, and no hint.
         rest = Sentence(line).rest
         if _CHANGES.match(rest) and not _ASK.search(rest):
@@ -137,7 +137,7 @@ def strength(text: str) -> Strength | None:
 
 def adds(text: str) -> bool:
     """Whether a text asks for something to be added that may be a field."""
-    lines = dict.fromkeys(sentences(text))
+    lines = dict.fromkeys(tickets.sentences(text))
     return any(True for line in lines for _ in _objects(Sentence(line).rest))
 
 

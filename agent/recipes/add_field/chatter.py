@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from agent.recipes.add_field import field_types
+from agent.recipes import word_lists
 
 #: What people write around a request; nothing in it can be carried out.
 _PRODUCT = (
@@ -34,7 +34,7 @@ _CHATTER = re.compile(
     r")\W*"
 )
 #: The words of the boxes that issue templates have people tick, and of nothing else.
-_DECLARED = field_types.words(
+_DECLARED = word_lists.words(
     "i i've i'm i'd yes no not have has am are is was were be being been would will can could "
     "did do agree confirm confirmed searched search checked check read looked look verified "
     "understand followed follow the a an this that these it its and or of in on to for with by "

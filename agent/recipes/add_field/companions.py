@@ -9,11 +9,11 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from agent.recipes.add_field import modules
+from agent.recipes import modules
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
-from agent.recipes.add_field.modules import External, FoundClass, Module
 from agent.recipes.add_field.parameters import Listing, Place
+from agent.recipes.modules import External, FoundClass, Module
 
 Kind = Literal["admin", "form", "serializer"]
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes.add_field import imports, items, new_test, placement, rendering
+from agent.recipes import imports, items, layout
+from agent.recipes.add_field import new_test, placement, rendering
 from agent.recipes.add_field.parameters import Listing, Parameters
-from agent.recipes.add_field.source import SourceFile
 from agent.recipes.recipe import Edits
+from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
 
 
@@ -81,7 +82,7 @@ def _add_field(file: _Open, parameters: Parameters) -> None:
     node = placement.class_at(file.source, parameters.place)
     indent = placement.body_indent(file.source, node)
     head, arguments = rendering.declaration(parameters.field, file.names, file.source)
-    lines = rendering.wrapped(
+    lines = layout.wrapped(
         head, arguments, indent, parameters.width, one_per_line=parameters.one_per_line
     )
     placement.add_field(file.source, node, lines)
@@ -98,19 +99,19 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
         if inner is None:
             raise EditFailed(f"{place.shown()} has no Meta any more.")
         node = inner
-    item = rendering.text(name, source)
+    item = layout.text(name, source)
     if listing.action == "insert":
         value, _ = placement.assignment(node, listing.attribute)
         if not isinstance(value, cst.List | cst.Tuple):
             raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
         items.append_item(source, value, item, parameters.width)
     else:
-        first = rendering.text("__str__", source)
+        first = layout.text("__str__", source)
         if listing.action == "inherit":
             first = f"*{listing.parent}"
         indent = placement.body_indent(source, node)
         head = f"{listing.attribute} = "
-        lines = rendering.wrapped(head, [first, item], indent, parameters.width)
+        lines = layout.wrapped(head, [first, item], indent, parameters.width)
         placement.add_attribute(source, node, "\n".join(lines))
     return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
 

@@ -8,11 +8,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text as a set."""
-    return frozenset(text.split())
-
+from agent.recipes.word_lists import words
 
 _COMMON = words(
     "verbose_name null blank unique db_index default editable choices help_text "

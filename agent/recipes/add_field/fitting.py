@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from agent.recipes import word_lists
 from agent.recipes.add_field import field_types, values
 from agent.recipes.add_field.field_types import FieldType
 from agent.recipes.add_field.parameters import Value
@@ -242,7 +243,7 @@ def _harm(name: str, text: str) -> str | None:
     return None
 
 
-_OF_FIELDS = field_types.words(
+_OF_FIELDS = word_lists.words(
     "to_field unique_for_date unique_for_month unique_for_year width_field height_field"
 )
 _REVERSE_NAME = re.compile(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from agent.recipes.add_field import field_types
+from agent.recipes import word_lists
 from agent.recipes.add_field.sentence import CHANGING, TYPE
 
 #: Words that say nothing of their own in a sentence that states facts.
-FILLER = field_types.words(
+FILLER = word_lists.words(
     "a an the this that these it its they them their there here which who whose we i our us my "
     "you your new additional extra another further more one single both all "
     "to on in of for by with as at into and plus & also too well then finally so therefore now "
@@ -87,7 +87,7 @@ _IDENTIFIER = re.compile(
     r"`[^`]*`|[\"\u201c']\w+[\"\u201d']|\"\"|''|\b\w+_\w+\b|\b[a-z]\w*\.[A-Za-z_]\w*\b|"
     r"\b[A-Z][a-z0-9]+[A-Z]\w*\b|\w\(\)"
 )
-_STARTERS = field_types.words(
+_STARTERS = word_lists.words(
     "a an the this that these those it its they them their there here we i our us my you your he "
     "she his her some many most few several all both each every no any one two three other others "
     "in on at of by with as for from to since because so but and or if when while after before "
@@ -98,7 +98,7 @@ _STARTERS = field_types.words(
     "because people customer support marketing yes ok okay right later that's it's there's we're "
     "without within between about like unlike such same new none nothing everyone everybody"
 )
-_FINITE = field_types.words(
+_FINITE = word_lists.words(
     "is are was were has have had do does did can could will would may might keeps keep wants want "
     "needs need asks asked told said says thinks think likes gets got knows knew used saw calls "
     "called complain complains complained requested requests reported finds found feels felt "
@@ -106,9 +106,7 @@ _FINITE = field_types.words(
     "greets wrote "
     "writes came comes went goes seems seem lacks looks"
 )
-_OBJECTS = field_types.words(
-    "it its them this that these those the a an all every each our my your"
-)
+_OBJECTS = word_lists.words("it its them this that these those the a an all every each our my your")
 _REASON = re.compile(
     r"(?i)\b(?:(?P<why>because|since)|so\s+that|so|in\s+order\s+to|for|to|as(?=\s+(?:we|they|our|"
     r"people|customers)\b)|(?:that|which)\s+(?:holds?|stores?|keeps?|contains?|tells?|says?|records?|"
@@ -117,7 +115,7 @@ _REASON = re.compile(
 _JOINT = re.compile(r"(?i)[,;:()]|\s[-\u2013\u2014]\s|\b(?:and|also|then|but|plus)\b")
 _PAIR = re.compile(r"\W*(?P<key>[\w][\w /-]{0,40}?)\s*:\s*\S+(?:\s+\S+){0,3}\W*")
 #: What may be said of a ticket without saying anything of the field.
-_ABOUT_THE_TICKET = field_types.words(
+_ABOUT_THE_TICKET = word_lists.words(
     "priority severity area component team reporter requester requested by reported by author "
     "owner contact why motivation background context note notes reason environment version due "
     "deadline "

@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Callable
 
 from agent.errors import EditFailed
-from agent.recipes.add_field import field_types, migration_file, modules, values
+from agent.recipes import modules, word_lists
+from agent.recipes.add_field import field_types, migration_file, values
 from agent.recipes.add_field.parameters import Carrier, Option, Parameters, Value
 
 
@@ -96,7 +97,7 @@ def _foreign_defaults(
         raise EditFailed(f"{operation.path} gives the field default, which nobody asked for.")
 
 
-_PLAIN_DEFAULTS = field_types.words(
+_PLAIN_DEFAULTS = word_lists.words(
     "django.utils.timezone.now uuid.uuid4 datetime.date.today dict list"
 )
 
@@ -133,7 +134,7 @@ _HISTORY_TYPES = {
     "ImageField": ("TextField", "CharField"),
     "OneToOneField": ("ForeignKey",),
 }
-_HISTORY_FREE = field_types.words(
+_HISTORY_FREE = word_lists.words(
     "on_delete related_name related_query_name null blank unique db_index db_constraint "
     "auto_now auto_now_add editable upload_to max_length"
 )
@@ -234,7 +235,7 @@ def _listed(value: object) -> object:
 
 
 #: Options that Django leaves out of a migration where they say what holds anyway.
-_DROPPED_WHEN_DEFAULT = field_types.words(
+_DROPPED_WHEN_DEFAULT = word_lists.words(
     "blank editable max_length db_index null unique upload_to allow_unicode protocol "
     "path match recursive allow_files allow_folders unpack_ipv4 db_constraint "
     "symmetrical help_text related_query_name db_tablespace limit_choices_to to_field "

@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-from agent.recipes.add_field.modules import FoundClass, Module
+from agent.recipes.modules import FoundClass, Module
 
 _TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?)(?:/|\.py$)|(?:^|/)conftest")
 

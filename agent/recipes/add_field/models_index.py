@@ -11,9 +11,9 @@ import os
 import re
 from functools import cached_property
 
-from agent.recipes.add_field import modules
+from agent.recipes import modules
 from agent.recipes.add_field.model_classes import App, Model, ModelField
-from agent.recipes.add_field.modules import External, FoundClass, Module, Modules
+from agent.recipes.modules import External, FoundClass, Module, Modules
 from repo_config.detect import Tree
 
 _MODEL_ROOTS = frozenset(

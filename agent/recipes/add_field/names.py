@@ -6,12 +6,12 @@ import ast
 import keyword
 from dataclasses import dataclass
 
-from agent.recipes.add_field import field_types, modules
+from agent.recipes import modules, word_lists
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
 
 #: What every Django model has by itself.
-_OF_EVERY_MODEL = field_types.words(
+_OF_EVERY_MODEL = word_lists.words(
     "DoesNotExist MultipleObjectsReturned NotUpdated Meta adelete arefresh_from_db "
     "asave check clean clean_fields date_error_message delete from_db full_clean "
     "get_constraints get_deferred_fields objects pk prepare_database_save "

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from agent.recipes.add_field import field_types, imports, rendering, values
+from agent.recipes import imports, layout, nodes
+from agent.recipes.add_field import field_types, rendering, values
 from agent.recipes.add_field.parameters import Field, NewTest, Parameters, Value
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 
 
 def snake(name: str) -> str:
@@ -103,7 +104,7 @@ def model_reference(source: SourceFile, names: rendering.FileNames, module: str,
             if found := names.reference(spelled, model):
                 return found
     relative = any(
-        imports.imports_from(small, ".models") for small in rendering.top_statements(source.module)
+        imports.imports_from(small, ".models") for small in nodes.top_statements(source.module)
     )
     return names.refer(".models" if relative and module.endswith(".models") else module, model)
 
@@ -183,10 +184,10 @@ class _Writer:
         return next(name for name in itertools.chain(names, numbered) if name not in self._taken)
 
     def text(self, content: str) -> str:
-        return rendering.text(content, self._source)
+        return layout.text(content, self._source)
 
     def _code(self, literal: str) -> str:
-        return rendering.quoted(literal, self._source)
+        return layout.quoted(literal, self._source)
 
     def is_instance(self, what: str, kind: str) -> list[str]:
         head = "self.assertIsInstance" if self._in_class else "assert isinstance"
@@ -196,7 +197,7 @@ class _Writer:
         """A call, broken where the width asks for it; lines are indented later."""
         room = self._parameters.width - len(self._indent)
         one_per_line = self._parameters.one_per_line
-        return rendering.wrapped(head, arguments, "", room, one_per_line=one_per_line)
+        return layout.wrapped(head, arguments, "", room, one_per_line=one_per_line)
 
     def equal(self, what: str, literal: str) -> list[str]:
         wanted = self._code(literal)
@@ -210,7 +211,7 @@ class _Writer:
             method = "assertIs" if single else "assertEqual"
             return self.call(f"self.{method}", [what, wanted])
         line = f"assert {what} {'is' if single else '=='} {wanted}"
-        if len(line) > room and (opened := rendering.opened(f"assert {what} == ", wanted)):
+        if len(line) > room and (opened := layout.opened(f"assert {what} == ", wanted)):
             return opened
         return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
 

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 from agent.errors import RequestRefused
-from agent.recipes.add_field import field_types, modules, new_test, rendering
+from agent.recipes import modules
+from agent.recipes.add_field import field_types, new_test, rendering
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
-from agent.recipes.add_field.modules import External, FoundClass
 from agent.recipes.add_field.parameters import Field, NewTest
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.modules import External, FoundClass
+from agent.recipes.source import SourceFile
 from repo_config.detect import Project
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import libcst as cst
 
 from agent.errors import EditFailed
-from agent.recipes.add_field import rendering
+from agent.recipes import nodes
 from agent.recipes.add_field.parameters import Place
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 
 
 def class_at(source: SourceFile, place: Place) -> cst.ClassDef:
@@ -71,20 +71,10 @@ def _is_field(statement: cst.BaseStatement) -> bool:
     for small in statement.body:
         value = small.value if isinstance(small, cst.Assign | cst.AnnAssign) else None
         if isinstance(value, cst.Call):
-            called = rendering.dotted_name(value.func).rpartition(".")[2]
+            called = nodes.dotted_name(value.func).rpartition(".")[2]
             if called.endswith(("Field", "ForeignKey", "ParentalKey", "ForeignObject")):
                 return True
     return False
-
-
-def is_docstring(statement: cst.BaseStatement) -> bool:
-    """Whether a statement is a string alone."""
-    return (
-        isinstance(statement, cst.SimpleStatementLine)
-        and len(statement.body) == 1
-        and isinstance(statement.body[0], cst.Expr)
-        and isinstance(statement.body[0].value, cst.SimpleString | cst.ConcatenatedString)
-    )
 
 
 def _is_filler(statement: cst.BaseStatement) -> bool:
@@ -139,7 +129,7 @@ def _are_spaced(source: SourceFile, fields: list[cst.BaseStatement]) -> bool:
 def _first_in_body(
     source: SourceFile, statements: list[cst.BaseStatement], lines: list[str]
 ) -> None:
-    has_docstring = is_docstring(statements[0])
+    has_docstring = nodes.is_docstring(statements[0])
     rest = statements[1:] if has_docstring else statements
     if rest and len(rest) == 1 and _is_filler(rest[0]):
         start = source.line_start(source.start(rest[0]))
@@ -191,7 +181,7 @@ def add_attribute(source: SourceFile, node: cst.ClassDef, line: str) -> None:
 def _first_in_body_attribute(
     source: SourceFile, statements: list[cst.BaseStatement], line: str
 ) -> None:
-    rest = statements[1:] if is_docstring(statements[0]) else statements
+    rest = statements[1:] if nodes.is_docstring(statements[0]) else statements
     if rest and isinstance(rest[0], cst.SimpleStatementLine) and not _is_filler(rest[0]):
         start = source.line_start(source.start(rest[0]))
         for _ in rest[0].leading_lines:

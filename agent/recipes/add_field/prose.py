@@ -10,19 +10,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from agent.recipes import tickets
 from agent.recipes.add_field import chatter, doubts, leftover, option_phrases, subject_phrases
 from agent.recipes.add_field.sentence import ADD, Mention, Sentence, cut
 
-_LONGEST_SENTENCE = 1_000
 _LABEL = re.compile(
     r"(?i)^\s*(?:\[[\w -]+\]\s*|(?:feat(?:ure)?(?: request)?|chore|fix|task)(?:\([^)]*\))?:\s*)+"
 )
-#: Points that end no sentence.
-_ABBREVIATED = "".join(
-    rf"(?<!\b{short}\.)"
-    for short in (r"e\.g", r"i\.e", "etc", "max", "min", "approx", "vs", "resp", "incl", "cf")
-)
-_ENDS = re.compile(rf"(?i)(?<=[.!?;]){_ABBREVIATED}\s+|(?<=\S)\s+(?=\[[ x]\]\s)")
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Reading:
 def read(text: str) -> Reading:
     """Take the facts out of a text."""
     reading = Reading()
-    for sentence in dict.fromkeys(sentences(text)):
+    for sentence in dict.fromkeys(tickets.sentences(text)):
         if chatter.is_chatter(sentence):
             reading.background.append((cut(sentence), ""))
         else:
@@ -58,7 +52,7 @@ def read_summaries(lines: Iterable[str], *, headings: bool) -> Reading:
     for line in lines:
         text = _LABEL.sub("", line)
         asks = re.search(ADD, text) is not None
-        for part in dict.fromkeys(sentences(text)):
+        for part in dict.fromkeys(tickets.sentences(text)):
             sentence = _facts_of(part)
             doubt = doubts.of(sentence, leftover.without_reason(sentence.left), heading=headings)
             if doubt:
@@ -107,24 +101,3 @@ def _read_sentence(reading: Reading, text: str) -> None:
         reading.passed.append(cut(text))
     else:
         reading.beyond.append(cut(text))
-
-
-def sentences(text: str) -> list[str]:
-    """Split a text at list items, blank lines and the ends of sentences."""
-    blocks: list[str] = []
-    current: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        item = re.match(r"\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(.*)", line)
-        if item or not line.strip():
-            blocks.append(" ".join(current))
-            current = [item[1]] if item else []
-        else:
-            current.append(line.strip().lstrip("> "))
-    blocks.append(" ".join(current))
-    parts = [part.strip() for block in blocks for part in _ENDS.split(block) if part.strip()]
-    # What has no end for this long is no sentence; in pieces it costs linear time.
-    return [
-        part[start : start + _LONGEST_SENTENCE]
-        for part in parts
-        for start in range(0, len(part), _LONGEST_SENTENCE)
-    ]

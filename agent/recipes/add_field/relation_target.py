@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.recipes.add_field import field_types, modules, values
+from agent.recipes import modules
+from agent.recipes.add_field import field_types, values
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Value

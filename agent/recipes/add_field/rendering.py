@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from dataclasses import dataclass
-
 import libcst as cst
 
 from agent.errors import RequestRefused
+from agent.recipes import layout, nodes
 from agent.recipes.add_field.parameters import Field, Option, Value
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 
 #: Modules that offer the same field types.
 _MODELS = ("django.db.models", "django.contrib.gis.db.models")
@@ -40,24 +37,24 @@ class FileNames:
         self._other: set[str] = set()
         self.needed: list[tuple[str, str | None]] = []
         """Imports to add: (module, name or None)."""
-        for statement in top_statements(source.module):
+        for statement in nodes.top_statements(source.module):
             self._read(statement)
 
     def _read(self, statement: cst.BaseSmallStatement | cst.BaseCompoundStatement) -> None:
         if isinstance(statement, cst.Import):
             for alias in statement.names:
-                dotted = dotted_name(alias.name)
+                dotted = nodes.dotted_name(alias.name)
                 asname = _alias(alias)
                 bound = asname or dotted.partition(".")[0]
                 self._bound[bound] = (dotted if asname else bound, None)
         elif isinstance(statement, cst.ImportFrom):
             if isinstance(statement.names, cst.ImportStar) or statement.module is None:
                 return
-            dotted = "." * len(statement.relative) + dotted_name(statement.module)
+            dotted = "." * len(statement.relative) + nodes.dotted_name(statement.module)
             for alias in statement.names:
-                self._bound[_alias(alias) or dotted_name(alias.name)] = (
+                self._bound[_alias(alias) or nodes.dotted_name(alias.name)] = (
                     dotted,
-                    dotted_name(alias.name),
+                    nodes.dotted_name(alias.name),
                 )
         elif isinstance(statement, cst.ClassDef | cst.FunctionDef):
             self._other.add(statement.name.value)
@@ -149,53 +146,14 @@ def _alias(alias: cst.ImportAlias) -> str | None:
     return None
 
 
-def dotted_name(node: cst.BaseExpression) -> str:
-    """The dotted name that a node is."""
-    if isinstance(node, cst.Attribute):
-        return f"{dotted_name(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def top_statements(
-    module: cst.Module,
-) -> list[cst.BaseSmallStatement | cst.BaseCompoundStatement]:
-    """Statements at the top level of a module, simple lines taken apart."""
-    found: list[cst.BaseSmallStatement | cst.BaseCompoundStatement] = []
-    for statement in module.body:
-        if isinstance(statement, cst.SimpleStatementLine):
-            found += statement.body
-        else:
-            found.append(statement)
-    return found
-
-
-def text(content: str, source: SourceFile) -> str:
-    """A string literal in the file's quotes."""
-    return quoted(repr(content), source)
-
-
-def quoted(code: str, source: SourceFile) -> str:
-    """Give all strings in a piece of code the file's quotes, where that needs no escape."""
-    wanted = source.quote
-    pieces = re.split(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", code)
-    for number in range(1, len(pieces), 2):
-        piece = pieces[number]
-        if not source.can_hold(piece):
-            piece = ascii(ast.literal_eval(piece))
-        if wanted not in piece[1:-1] and f"\\{piece[0]}" not in piece:
-            piece = wanted + piece[1:-1] + wanted
-        pieces[number] = piece
-    return "".join(pieces)
-
-
 def value(given: Value, names: FileNames, source: SourceFile) -> str:
     """A value as the file would write it."""
     if given.kind == "local":
         return given.text
     if given.kind == "literal":
-        return quoted(given.text, source)
+        return layout.quoted(given.text, source)
     code = names.refer(given.module, given.name)
-    return f"{code}({quoted(given.text, source)})" if given.kind == "call" else code
+    return f"{code}({layout.quoted(given.text, source)})" if given.kind == "call" else code
 
 
 def option(given: Option, names: FileNames, source: SourceFile) -> str:
@@ -208,88 +166,3 @@ def declaration(field: Field, names: FileNames, source: SourceFile) -> tuple[str
     """The field's left side with the type, and its arguments."""
     arguments = [option(one, names, source) for one in field.options]
     return f"{field.name} = {names.field_type(field)}", arguments
-
-
-def wrapped(
-    head: str, arguments: list[str], indent: str, width: int, *, one_per_line: bool = False
-) -> list[str]:
-    """A call in one line, or in as many as the width asks for, as black would break it."""
-    tabs = indent.count("\t")
-    room = width - tabs * 3
-    line = f"{indent}{head}({', '.join(arguments)})"
-    if len(line) <= room or not arguments:
-        return [line]
-    step = "\t" if tabs and "    " not in indent else "    "
-    shape = _Shape(step, room, one_per_line)
-    return _broken(f"{head}(", arguments, ")", indent, shape)
-
-
-def opened(head: str, literal: str) -> list[str] | None:
-    """A literal with each item on a line of its own; None for one that has no items."""
-    found = _opened(literal)
-    if found is None or literal[0] not in "[{":
-        return None
-    return [f"{head}{found[0]}", *(f"    {part}," for part in found[1]), found[2]]
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """How brackets are broken."""
-
-    step: str
-    room: int
-    one_per_line: bool
-
-
-def _broken(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) -> list[str]:
-    """A bracket's content on a line of its own, or each part on one."""
-    deeper = indent + shape.step
-    inner = f"{deeper}{', '.join(parts)}"
-    # black joins the arguments of a call where they fit, and never the items of a literal.
-    is_call = re.search(r"\w\($", head) is not None
-    if len(inner) <= shape.room and is_call and not shape.one_per_line:
-        return [f"{indent}{head}", inner, f"{indent}{tail}"]
-    lines = [f"{indent}{head}"]
-    for part in parts:
-        whole = f"{deeper}{part},"
-        opened = _opened(part) if len(whole) > shape.room else None
-        if opened is None:
-            lines.append(whole)
-        else:
-            start, inside, end = opened
-            lines += _broken(start, inside, f"{end},", deeper, shape)
-    return [*lines, f"{indent}{tail}"]
-
-
-def _opened(part: str) -> tuple[str, list[str], str] | None:
-    """An argument that ends with a bracket: what stands before, its parts, the bracket."""
-    closing = {"[": "]", "(": ")", "{": "}"}
-    head = re.match(r"[\w.=]*[\[({]", part)
-    if head is None or part[-1:] != closing[head[0][-1]]:
-        return None
-    parts = split_parts(part[head.end() : -1])
-    single_tuple = head[0][-1] == "(" and len(parts) == 1
-    return (head[0], parts, part[-1]) if parts and not single_tuple else None
-
-
-def split_parts(code: str) -> list[str]:
-    """Code split at commas outside brackets and strings."""
-    found, depth, start, quote, position = [], 0, 0, "", 0
-    while position < len(code):
-        letter = code[position]
-        if quote:
-            if letter == "\\":
-                position += 1
-            elif letter == quote:
-                quote = ""
-        elif letter in "\"'":
-            quote = letter
-        elif letter in "([{":
-            depth += 1
-        elif letter in ")]}":
-            depth -= 1
-        elif letter == "," and depth == 0:
-            found.append(code[start:position].strip())
-            start = position + 1
-        position += 1
-    return [part for part in [*found, code[start:].strip()] if part]

@@ -6,6 +6,7 @@ import re
 
 from agent.domain import Ticket
 from agent.errors import NoRecipe, RequestRefused, TicketUnclear
+from agent.recipes import style
 from agent.recipes.add_field import (
     companions,
     facts,
@@ -14,7 +15,6 @@ from agent.recipes.add_field import (
     new_test_place,
     options,
     questions,
-    style,
     understanding,
     which_model,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from agent.recipes import word_lists
 from agent.recipes.add_field import field_types, leftover
 from agent.recipes.add_field.sentence import ADD, CLOSE, FIELD_WORD, OPEN, TYPE, Sentence
 
@@ -24,7 +25,7 @@ _CORRECTED_MODEL = (
     r"(?i:\bI\s+mean[t]?\s+(?:on\s+|to\s+)?(?:the\s+)?|\b(?:to|on|for)\s+(?:the\s+)?(?=.*instead))"
     rf"{OPEN}?(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*){CLOSE}?"
 )
-_STOP = field_types.words(
+_STOP = word_lists.words(
     "a an the to on in of for it this that new one field column attribute with and or "
     "is be as called named name model which whose type support option flag test tests "
     "some another where should must will can some value values more missing optional "

@@ -10,7 +10,7 @@ from agent.recipes.add_field import field_types
 from agent.recipes.add_field.facts import Facts, Statement
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
-from agent.recipes.add_field.modules import External
+from agent.recipes.modules import External
 
 #: Models that come with Django, by name.
 _OF_DJANGO = {

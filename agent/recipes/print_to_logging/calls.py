@@ -11,8 +11,8 @@ from typing import Literal
 
 import libcst as cst
 
-from agent.recipes.add_field.rendering import dotted_name
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.nodes import dotted_name
+from agent.recipes.source import SourceFile
 
 _Line = cst.SimpleStatementLine | cst.SimpleStatementSuite
 _Beside = tuple[cst.BaseStatement | cst.BaseSmallStatement, ...]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from agent.recipes.add_field.modules import Module, Modules
-from agent.recipes.add_field.rendering import dotted_name
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.modules import Module, Modules
+from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging import (
     calls,
     captures,
@@ -33,6 +32,7 @@ from agent.recipes.print_to_logging.parameters import (
 )
 from agent.recipes.print_to_logging.pieces import Taker, Text, Value
 from agent.recipes.print_to_logging.printed import Printed
+from agent.recipes.source import SourceFile
 
 
 @dataclass(frozen=True)

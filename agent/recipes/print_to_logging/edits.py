@@ -8,13 +8,13 @@ import re
 import libcst as cst
 
 from agent.errors import EditFailed
-from agent.recipes.add_field import imports
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes import imports
 from agent.recipes.print_to_logging import calls, notes, pieces, printed, scoping, wording
 from agent.recipes.print_to_logging.calls import Call
 from agent.recipes.print_to_logging.parameters import Conversion, FileWork, NewLogger, Parameters
 from agent.recipes.print_to_logging.pieces import Piece, Taker, Text, Value
 from agent.recipes.recipe import Edits
+from agent.recipes.source import SourceFile
 from repo_config.tree import Tree
 
 

@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.calls import Context
 from agent.recipes.print_to_logging.parameters import Level
 

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.recipes.add_field import modules
-from agent.recipes.add_field.modules import Module, Modules
+from agent.recipes import modules
+from agent.recipes.modules import Module, Modules
 from agent.recipes.print_to_logging.parameters import Library, NewLogger
 
 _GETTERS = frozenset({"getLogger", "get_logger", "getChild", "get_task_logger"})

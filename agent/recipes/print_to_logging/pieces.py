@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from agent.recipes.add_field import rendering
-from agent.recipes.add_field.rendering import dotted_name
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes import layout
+from agent.recipes.nodes import dotted_name
+from agent.recipes.source import SourceFile
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Taker:
         inner = self.value(part.expression)
         if "'''" not in inner.code and '"""' not in inner.code:
             # Inside the f-string they had to be other quotes than those of the file.
-            inner = replace(inner, code=rendering.quoted(inner.code, self._source))
+            inner = replace(inner, code=layout.quoted(inner.code, self._source))
         value = self._with_spec(inner, conversion, spec)
         return None if value is None else [*before, value]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.pieces import Break, Piece, Taker, Text, Value
 
 _COLOUR = re.compile(

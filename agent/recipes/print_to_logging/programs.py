@@ -10,14 +10,14 @@ import re
 
 import libcst as cst
 
-from agent.recipes.add_field import field_types
-from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes import word_lists
+from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.calls import Context, Found
 from repo_config.project_files import Files, table
 from repo_config.tree import Tree
 
 _COMMANDS = frozenset({"command", "group", "callback", "result_callback"})
-_FRAMEWORKS = field_types.words(
+_FRAMEWORKS = word_lists.words(
     "click typer rich_click asyncclick cloup flask fire invoke cleo plac argh clize "
     "cyclopts argparse optparse getopt docopt cmd"
 )

@@ -11,14 +11,14 @@ import re
 
 import libcst as cst
 
-from agent.recipes.add_field import field_types
-from agent.recipes.add_field.rendering import dotted_name
+from agent.recipes import word_lists
+from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.calls import Call, Context, Found
 from agent.recipes.print_to_logging.programs import Programs
 
 _FOLDERS = {
     "test code": frozenset({"test", "tests", "testing", "test_project", "testproject", "testapp"}),
-    "an example": field_types.words(
+    "an example": word_lists.words(
         "example examples sample samples demo demos tutorial tutorials notebooks"
     ),
     "a script": frozenset(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from agent.domain import Ticket
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
-from agent.recipes.add_field import style
+from agent.recipes import style
 from agent.recipes.print_to_logging import deciding, edits, notes, request, scope, survey
 from agent.recipes.print_to_logging.parameters import LEVELS, Left, Parameters
 from agent.recipes.print_to_logging.request import Request

@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from agent.domain import Ticket
-from agent.recipes import tickets
-from agent.recipes.add_field import field_types, prose
+from agent.recipes import tickets, word_lists
 
 _KEYS = {
     "where": "where prints become log messages; files or packages; files; file; packages; package; "
@@ -90,7 +89,7 @@ _NAMED = (
 )
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _PATH = re.compile(r"(?<![\w`/.-])(?:\./)?((?:[\w.-]+/)+(?:[\w.-]*\w)?/?|[\w-]+\.py)(?![\w`])")
-_NO_NAME = field_types.words(
+_NO_NAME = word_lists.words(
     "a an the this that these those our my your its whole entire full every each all any "
     "some same other python library source code in of and or to with for under from is "
     "are as at by use using instead rather logging logger module package file files print "
@@ -187,7 +186,7 @@ def looks_like_one(ticket: Ticket) -> bool:
     document = tickets.read(ticket.body, lambda key: key in _FACT_OF)
     if any(entry.key == _OF_THE_FORM for entry in document.entries):
         return True
-    spoken = _spelt_out([ticket.title, *document.headings, *prose.sentences(document.prose)])
+    spoken = _spelt_out([ticket.title, *document.headings, *tickets.sentences(document.prose)])
     return any(_asks(one) and not _NOT.search(one) for one in spoken)
 
 
@@ -241,8 +240,8 @@ def read(ticket: Ticket) -> Request:
     for heading in document.headings:
         if _asks(heading):
             _take_sentence(request, heading, weak)
-    title = prose.sentences(ticket.title)
-    spoken = _spelt_out([*title, *prose.sentences(document.prose)])
+    title = tickets.sentences(ticket.title)
+    spoken = _spelt_out([*title, *tickets.sentences(document.prose)])
     for sentence in dict.fromkeys(spoken):
         _take_sentence(request, sentence, weak)
     for fence in document.fences:

@@ -6,11 +6,11 @@ import ast
 from dataclasses import dataclass, field
 
 from agent.errors import RequestRefused
-from agent.recipes.add_field.modules import Modules
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.modules import Modules
 from agent.recipes.print_to_logging import calls, captures, programs, purposes
 from agent.recipes.print_to_logging.deciding import Decisions, Wish
 from agent.recipes.print_to_logging.parameters import FileWork, Left
+from agent.recipes.source import SourceFile
 from repo_config import foreign_python
 from repo_config.tree import Tree
 

@@ -8,13 +8,13 @@ import re
 import tokenize
 from collections.abc import Sequence
 
-from agent.recipes.add_field import field_types, rendering
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes import layout, word_lists
 from agent.recipes.print_to_logging.parameters import Library
 from agent.recipes.print_to_logging.pieces import Break, Piece, Text, Value
+from agent.recipes.source import SourceFile
 
 #: What structlog itself has a use for.
-_TAKEN = field_types.words(
+_TAKEN = word_lists.words(
     "event level timestamp logger exc_info stack_info positional_args self args kw method_name"
 )
 #: Between a text and a value at its end, or between two values: says nothing of its own.
@@ -152,7 +152,7 @@ def wrapped(
     """The call in one line, or in as many as the width asks for, as black would break it."""
     rest = [flat(code) for code in rest]
     joined = _joined([part for parts in message for part in parts])
-    lines = rendering.wrapped(head, [joined, *rest], indent, width, one_per_line=one_per_line)
+    lines = layout.wrapped(head, [joined, *rest], indent, width, one_per_line=one_per_line)
     step = "\t" if "\t" in indent and "    " not in indent else "    "
     deeper = indent + step
     space = width - 3 * deeper.count("\t") - len(deeper) - 1

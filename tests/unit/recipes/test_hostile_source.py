@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RequestRefused
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 
 ROOT = Path(__file__).parents[3]
 READ = """
 import sys
 from agent.errors import RequestRefused
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 try:
     SourceFile("shop/models.py", sys.stdin.buffer.read()).module
 except RequestRefused as refused:

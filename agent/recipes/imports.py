@@ -6,8 +6,8 @@ import sys
 
 import libcst as cst
 
-from agent.recipes.add_field import items, placement, rendering
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes import items, nodes
+from agent.recipes.source import SourceFile
 
 
 def add_imports(source: SourceFile, needed: list[tuple[str, str | None]], width: int) -> None:
@@ -34,7 +34,7 @@ def imports_from(small: cst.BaseSmallStatement | cst.BaseCompoundStatement, modu
         isinstance(small, cst.ImportFrom)
         and small.module is not None
         and not isinstance(small.names, cst.ImportStar)
-        and "." * len(small.relative) + rendering.dotted_name(small.module) == module
+        and "." * len(small.relative) + nodes.dotted_name(small.module) == module
     )
 
 
@@ -42,7 +42,7 @@ def _extend_import(source: SourceFile, node: cst.ImportFrom, name: str, width: i
     if isinstance(node.names, cst.ImportStar):
         return
     known = [items.item_at(source, alias, alias.comma) for alias in node.names]
-    names = [rendering.dotted_name(alias.name) for alias in node.names]
+    names = [nodes.dotted_name(alias.name) for alias in node.names]
     for key in (str, str.casefold, _isort_key):
         if names == sorted(names, key=key):
             place = sum(key(one) < key(name) for one in names)
@@ -119,10 +119,10 @@ def _sorted(imports: list[cst.SimpleStatementLine]) -> bool:
 def _key(statement: cst.SimpleStatementLine) -> tuple[int, bool, str]:
     small = statement.body[0]
     if isinstance(small, cst.Import):
-        name = rendering.dotted_name(small.names[0].name)
+        name = nodes.dotted_name(small.names[0].name)
         return _section(name), False, name.lower()
     if isinstance(small, cst.ImportFrom):
-        name = rendering.dotted_name(small.module) if small.module else ""
+        name = nodes.dotted_name(small.module) if small.module else ""
         if small.relative:
             return 9, True, name.lower()
         return _section(name), True, name.lower()
@@ -145,7 +145,7 @@ def _first_import(source: SourceFile, line: str) -> None:
     skipped = [
         one
         for one in body
-        if placement.is_docstring(one)
+        if nodes.is_docstring(one)
         or (isinstance(one, cst.SimpleStatementLine) and _is_future(one.body[0]))
     ]
     if skipped:

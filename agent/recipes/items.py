@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from agent.recipes.add_field.source import SourceFile
+from agent.recipes.source import SourceFile
 
 
 @dataclass(frozen=True)

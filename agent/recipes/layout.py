@@ -1,0 +1,113 @@
+"""Write Python the way a certain file writes it: its quotes, and calls broken over lines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from agent.recipes.source import SourceFile
+
+
+def text(content: str, source: SourceFile) -> str:
+    """A string literal in the file's quotes."""
+    return quoted(repr(content), source)
+
+
+def quoted(code: str, source: SourceFile) -> str:
+    """Give all strings in a piece of code the file's quotes, where that needs no escape."""
+    wanted = source.quote
+    pieces = re.split(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", code)
+    for number in range(1, len(pieces), 2):
+        piece = pieces[number]
+        if not source.can_hold(piece):
+            piece = ascii(ast.literal_eval(piece))
+        if wanted not in piece[1:-1] and f"\\{piece[0]}" not in piece:
+            piece = wanted + piece[1:-1] + wanted
+        pieces[number] = piece
+    return "".join(pieces)
+
+
+def wrapped(
+    head: str, arguments: list[str], indent: str, width: int, *, one_per_line: bool = False
+) -> list[str]:
+    """A call in one line, or in as many as the width asks for, as black would break it."""
+    tabs = indent.count("\t")
+    room = width - tabs * 3
+    line = f"{indent}{head}({', '.join(arguments)})"
+    if len(line) <= room or not arguments:
+        return [line]
+    step = "\t" if tabs and "    " not in indent else "    "
+    shape = _Shape(step, room, one_per_line)
+    return _broken(f"{head}(", arguments, ")", indent, shape)
+
+
+def opened(head: str, literal: str) -> list[str] | None:
+    """A literal with each item on a line of its own; None for one that has no items."""
+    found = _opened(literal)
+    if found is None or literal[0] not in "[{":
+        return None
+    return [f"{head}{found[0]}", *(f"    {part}," for part in found[1]), found[2]]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How brackets are broken."""
+
+    step: str
+    room: int
+    one_per_line: bool
+
+
+def _broken(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) -> list[str]:
+    """A bracket's content on a line of its own, or each part on one."""
+    deeper = indent + shape.step
+    inner = f"{deeper}{', '.join(parts)}"
+    # black joins the arguments of a call where they fit, and never the items of a literal.
+    is_call = re.search(r"\w\($", head) is not None
+    if len(inner) <= shape.room and is_call and not shape.one_per_line:
+        return [f"{indent}{head}", inner, f"{indent}{tail}"]
+    lines = [f"{indent}{head}"]
+    for part in parts:
+        whole = f"{deeper}{part},"
+        opened = _opened(part) if len(whole) > shape.room else None
+        if opened is None:
+            lines.append(whole)
+        else:
+            start, inside, end = opened
+            lines += _broken(start, inside, f"{end},", deeper, shape)
+    return [*lines, f"{indent}{tail}"]
+
+
+def _opened(part: str) -> tuple[str, list[str], str] | None:
+    """An argument that ends with a bracket: what stands before, its parts, the bracket."""
+    closing = {"[": "]", "(": ")", "{": "}"}
+    head = re.match(r"[\w.=]*[\[({]", part)
+    if head is None or part[-1:] != closing[head[0][-1]]:
+        return None
+    parts = split_parts(part[head.end() : -1])
+    single_tuple = head[0][-1] == "(" and len(parts) == 1
+    return (head[0], parts, part[-1]) if parts and not single_tuple else None
+
+
+def split_parts(code: str) -> list[str]:
+    """Code split at commas outside brackets and strings."""
+    found, depth, start, quote, position = [], 0, 0, "", 0
+    while position < len(code):
+        letter = code[position]
+        if quote:
+            if letter == "\\":
+                position += 1
+            elif letter == quote:
+                quote = ""
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "," and depth == 0:
+            found.append(code[start:position].strip())
+            start = position + 1
+        position += 1
+    return [part for part in [*found, code[start:].strip()] if part]
