@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -518,6 +519,11 @@ class Outcome(Record):
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
     cost_usd: float = 0.0
+
+    @classmethod
+    def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
+        """Make the outcome of a run that ended without a change to show."""
+        return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
     @property
     def done(self) -> bool:

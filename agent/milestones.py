@@ -30,7 +30,7 @@ _STAGES = (
     "Run the checks with the change",
     "Publish",
 )
-#: Which stage a step belongs to, by the first word of its name; the others are too short to tell.
+#: Which stage a step belongs to, by its kind; the others are too short to tell.
 _STAGE_OF = {
     "checkout": 0,
     "clarify": 0,
@@ -41,7 +41,7 @@ _STAGE_OF = {
     "checks": 4,
     "publish": 5,
 }
-#: Which state of a run a step belongs to, by the first word of its name.
+#: Which state of a run a step belongs to, by its kind.
 _STATE_OF = {
     "read": RunState.TRIAGING,
     "announce": RunState.TRIAGING,
@@ -60,13 +60,11 @@ _STATE_OF = {
     "decide": RunState.REVIEWING,
     "publish": RunState.PUBLISHING,
 }
-#: Steps after which the person who waits knows more than before.
-_TOLD_AT_START = frozenset({"checkout", "environment", "baseline", "edit", "checks", "publish"})
 
 
-def state_during(step: str) -> RunState:
-    """Return the state of a run while it is at a step."""
-    return _STATE_OF.get(step.split(maxsplit=1)[0], RunState.RECEIVED)
+def _kind(step: str) -> str:
+    """The first word of a step's name: what is done again carries a number behind it."""
+    return step.split(maxsplit=1)[0]
 
 
 class Milestones:
@@ -77,24 +75,19 @@ class Milestones:
         self._forge = forge
         self._seconds = [0.0] * len(_STAGES)
         self._at = -1
-        self._failed = False
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
-        stage = _STAGE_OF.get(step.split(maxsplit=1)[0])
-        if stage is None:
-            return
-        moved = stage > self._at
-        self._at = max(self._at, stage)
-        if moved and step.split(maxsplit=1)[0] in _TOLD_AT_START:
+        stage = _STAGE_OF.get(_kind(step), self._at)
+        if stage > self._at:
+            self._at = stage
             self._forge.mark(self._run, self.marks())
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
-        stage = _STAGE_OF.get(step.split(maxsplit=1)[0])
+        stage = _STAGE_OF.get(_kind(step))
         if stage is not None:
             self._seconds[stage] += seconds
-        self._failed = self._failed or not ok
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""
@@ -103,12 +96,10 @@ class Milestones:
             for number, name in enumerate(_STAGES)
         )
 
-    def _state(self, number: int) -> Literal["waiting", "running", "done", "failed"]:
+    def _state(self, number: int) -> Literal["waiting", "running", "done"]:
         if number < self._at:
             return "done"
-        if number > self._at:
-            return "waiting"
-        return "failed" if self._failed else "running"
+        return "waiting" if number > self._at else "running"
 
     def _detail(self, number: int) -> str:
         seconds = self._seconds[number]
@@ -130,7 +121,7 @@ class StateNotes:
 
     def started(self, step: str) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
-        state = _STATE_OF.get(step.split(maxsplit=1)[0])
+        state = _STATE_OF.get(_kind(step))
         if state is None or state is self._state:
             return
         if state not in MOVES[self._state]:
@@ -166,7 +157,7 @@ class RunPage:
 
     def started(self, step: str) -> None:
         """Show which step is under way."""
-        self._facts["state"] = state_during(step).value
+        self._facts["state"] = _STATE_OF.get(_kind(step), RunState.RECEIVED).value
         self._write()
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -24,7 +23,7 @@ import structlog
 from agent import intake, wiring, worker
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
-from agent.domain import Delivery, Outcome, Reason, Run, end_state
+from agent.domain import Delivery, Outcome, Reason, Run
 from agent.errors import AgentError, ForgeLimited, PermanentError, RunStopped, TransientError
 from agent.intake import Accepted, Ignored
 from agent.ledger import Ledger, LedgerClosed
@@ -235,7 +234,7 @@ class Carrier:
                 f"The worker was lost {begun - 1} times while it was at this run, so it is not"
                 " begun again. The operator finds the reason in the service's log."
             )
-            self._end_for_it(run, _ended(run, Reason.INTERNAL, sentence))
+            self._end_for_it(run, Outcome.stopped(run.run_id, Reason.INTERNAL, sentence))
             return True
         try:
             outcome = self._carry(run)
@@ -247,7 +246,7 @@ class Carrier:
         except Exception as problem:  # noqa: BLE001  the next run is not to wait for ever
             _log.error("run failed", run=run.run_id, exc_info=problem)
             sentence = f"Mergewright itself failed: {type(problem).__name__}. Please report it."
-            self._end_for_it(run, _ended(run, Reason.INTERNAL, sentence))
+            self._end_for_it(run, Outcome.stopped(run.run_id, Reason.INTERNAL, sentence))
         else:
             self._end(run, outcome)
         return True
@@ -265,7 +264,7 @@ class Carrier:
             "Mergewright could not work for hours, for a reason on its own side that its operator"
             " finds in its log. Set the label anew once that is mended."
         )
-        self._end_for_it(run, _ended(run, Reason.UNAVAILABLE, sentence))
+        self._end_for_it(run, Outcome.stopped(run.run_id, Reason.UNAVAILABLE, sentence))
 
     def _end_for_it(self, run: Run, outcome: Outcome) -> None:
         """End a run that could not say so itself, and try once to tell whoever waits for it."""
@@ -376,7 +375,7 @@ def carry(
         Postponed: The forge asks us to wait; the run begins anew then.
         SettingsInvalid: The operator's settings are wrong.
     """
-    folder = run_folder(settings, run)
+    folder = worker.run_folder(settings.home, run)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
 
     def told(line: str) -> None:
@@ -428,23 +427,12 @@ def registered(run: Run, settings: Settings) -> Iterator[Callable[[Outcome], Non
         try:
             yield ended.append
         finally:
-            lost = _ended(run, Reason.INTERRUPTED, "The command ended before the run did.")
+            sentence = "The command ended before the run did."
+            lost = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
             outcome = ended[0] if ended else lost
             store.finish(run.run_id, outcome, time.time())
     finally:
         store.close()
-
-
-def _ended(run: Run, reason: Reason, sentence: str) -> Outcome:
-    return Outcome(run_id=run.run_id, state=end_state(reason), reason=reason, sentence=sentence)
-
-
-def run_folder(settings: Settings, run: Run) -> Path:
-    """Make the folder of a run; tickets, diffs and logs are nobody else's business."""
-    folder = settings.home / "runs" / run.run_id
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    return folder
 
 
 # --- the process ------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from agent.domain import Record
 from agent.errors import SettingsInvalid
 
 _PREFIX = "MERGEWRIGHT_"
+HEARTBEAT = "worker.heartbeat"
+"""File below `home` that the worker touches as long as it is at work."""
 _LISTS = ("allow_hosts", "bot_ids")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
@@ -87,6 +89,22 @@ class Settings(Record):
         return value.rstrip("/")
 
 
+def variable(field: str) -> str:
+    """Name the environment variable of a setting."""
+    return _PREFIX + field.upper()
+
+
+#: All that the listener, which strangers talk to, has a use for.
+_OF_LISTENER = ("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file")
+
+
+def withheld_from_listener() -> frozenset[str]:
+    """Name the variables that the listener is not given: key and token of the forge, and others."""
+    return frozenset(
+        variable(field) for field in Settings.model_fields if field not in _OF_LISTENER
+    )
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
@@ -105,14 +123,15 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
     for name in _BY_FILE:
         if name in given and f"{name}_file" in given:
-            variable = _PREFIX + name.upper()
-            raise SettingsInvalid(f"{variable} and {variable}_FILE are both set. Keep one of them.")
+            raise SettingsInvalid(
+                f"{variable(name)} and {variable(name)}_FILE are both set. Keep one of them."
+            )
     try:
         return Settings.model_validate(given, strict=False)
     except ValidationError as problem:
         first = problem.errors()[0]
-        name = _PREFIX + str(first["loc"][0]).upper()
-        known = ", ".join(_PREFIX + field.upper() for field in Settings.model_fields)
+        name = variable(str(first["loc"][0]))
+        known = ", ".join(map(variable, Settings.model_fields))
         if first["type"] == "extra_forbidden":
             raise SettingsInvalid(f"{name} is not a setting. Known: {known}") from problem
         raise SettingsInvalid(f"{name}: {first['msg'].removeprefix('Value error, ')}") from problem

@@ -23,7 +23,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import telemetry, workflow, worktree
-from agent.domain import Contract, Outcome, Reason, Run, Ticket, end_state
+from agent.domain import Contract, Outcome, Reason, Run, Ticket
 from agent.errors import (
     AgentError,
     ForgeLimited,
@@ -188,7 +188,7 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 outcome = _unexpected(run, problem, log)
             else:
-                outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc))
+                outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc.settings.home))
         except Exception as problem:  # noqa: BLE001  a run never ends without a word
             outcome = _unexpected(run, problem, log)
     outcome = _with_text(run, outcome, step, svc, log)
@@ -226,9 +226,30 @@ def _remove_unheld(folder: Path) -> None:
     worktree.remove(folder)
 
 
-def full_disk(svc: Services) -> str:
+def run_folder(home: Path, run: Run) -> Path:
+    """Make the folder of a run; tickets, diffs and logs are nobody else's business.
+
+    Raises:
+        StorageFull: The disk is full.
+        SettingsInvalid: It cannot be made there.
+    """
+    folder = home / "runs" / run.run_id
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # It is there when a run begins anew.
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(full_disk(home)) from problem
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_HOME: {folder} cannot be made ({problem.strerror}). Name a folder that"
+            " you may write to."
+        ) from problem
+    return folder
+
+
+def full_disk(home: Path) -> str:
     """Say what to do about a full disk."""
-    home = svc.settings.home
     return (
         f"The disk of {home} is full. Free space there: `mergewright env prune --all` removes"
         f" environments; {home / 'mirrors'} and {home / 'baselines'} are caches as well."
@@ -236,14 +257,10 @@ def full_disk(svc: Services) -> str:
 
 
 def _stopped(run: Run, reason: Reason, sentence: str, problem: AgentError | None = None) -> Outcome:
-    return Outcome(
-        run_id=run.run_id,
-        state=end_state(reason),
-        reason=reason,
-        sentence=sentence,
-        branch=problem.branch if problem else None,
-        commit=problem.commit if problem else None,
-    )
+    outcome = Outcome.stopped(run.run_id, reason, sentence)
+    if problem is None:
+        return outcome
+    return outcome.model_copy(update={"branch": problem.branch, "commit": problem.commit})
 
 
 def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:

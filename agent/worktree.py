@@ -31,7 +31,7 @@ from agent.errors import (
 )
 from agent.repository import base as base_commit
 from agent.repository import folders, mirror, objects, process, remote, source
-from agent.repository.base import Limits
+from agent.repository.base import Limits, Start
 from agent.repository.process import GitFailed, Place
 
 AUTHOR = "Mergewright"
@@ -91,16 +91,8 @@ def prepare(
             base_commit.require_bearable(view, limits)
         uncommitted = beside.submit(source.uncommitted, user, view)
         mirror.update(hold, view, start.commit)
-        return Checkout(
-            repository=str(user.root),
-            mirror=str(copy),
-            commit=start.commit,
-            base_branch=start.branch,
-            nearest_tag=_nearest_tag(hold.place, start.commit),
-            subjects=_subjects(hold.place, start.commit),
-            signs_off=_signs_off(hold.place, start.commit),
-            uncommitted=uncommitted.result(),
-        )
+        checkout = _described(hold.place, str(user.root), start)
+        return checkout.model_copy(update={"uncommitted": uncommitted.result()})
 
 
 def prepare_remote(
@@ -133,15 +125,20 @@ def prepare_remote(
         base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
         # Held by a ref: the branch may have moved on before the run is done with it.
         process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
-        return Checkout(
-            repository=url,
-            mirror=str(copy),
-            commit=commit,
-            base_branch=branch,
-            nearest_tag=_nearest_tag(hold.place, commit),
-            subjects=_subjects(hold.place, commit),
-            signs_off=_signs_off(hold.place, commit),
-        )
+        return _described(hold.place, url, Start(commit, branch))
+
+
+def _described(place: Place, repository: str, start: Start) -> Checkout:
+    """Say what there is to know about a base commit in our mirror."""
+    return Checkout(
+        repository=repository,
+        mirror=str(place.git_dir),
+        commit=start.commit,
+        base_branch=start.branch,
+        nearest_tag=_nearest_tag(place, start.commit),
+        subjects=_subjects(place, start.commit),
+        signs_off=_signs_off(place, start.commit),
+    )
 
 
 def _nearest_tag(place: Place, commit: str) -> str | None:
@@ -372,7 +369,7 @@ def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | N
         source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
     ):
         refs = base_commit.list_refs(view, "refs/heads")
-        for name in [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]:
+        for name in _names(branch):
             found = refs.get(f"refs/heads/{name}")
             if found is None:
                 return None
@@ -413,7 +410,7 @@ def push(checkout: Checkout, commit: str, branch: str, url: str, token: str) -> 
     _require_branch_name(branch)
     folder = Path(checkout.mirror)
     with process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
-        for name in [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]:
+        for name in _names(branch):
             at = remote.head(hold, url, token, name)
             if at == commit:
                 return name
@@ -440,6 +437,11 @@ def _ours(hold: mirror.Hold, url: str, token: str, name: str, at: str, commit: s
     form = ("log", "-1", "--no-show-signature", made, "--end-of-options")
     theirs, own = (process.run(hold.place, *form, which) for which in (at, commit))
     return theirs == own and len(_parents(hold.place, at)) == 1
+
+
+def _names(branch: str) -> list[str]:
+    """The name that is wanted, and those that are tried where it is taken."""
+    return [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]
 
 
 def _require_branch_name(branch: str) -> None:
@@ -477,7 +479,7 @@ def _send(here: Place, view: Place, base: str, commit: str) -> None:
 
 
 def _point(view: Place, user: source.Source, commit: str, branch: str) -> str:
-    for name in [branch, *(f"{branch}-{number}" for number in range(2, _MAX_NAMES))]:
+    for name in _names(branch):
         refs = base_commit.list_refs(view, "refs/heads")
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:

@@ -7,15 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.settings import Settings
+from agent import settings
 
 _PREFIX = "MERGEWRIGHT_"
-_OURS = frozenset(
-    _PREFIX + name
-    for name in (
-        "HOME", "LISTEN_HOST", "LISTEN_PORT", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE",
-    )
-)  # fmt: skip
 _SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
     "NO_COLOR", "XDG_DATA_HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED",
@@ -29,11 +23,11 @@ def kept(environ: Mapping[str, str]) -> dict[str, str]:
 
     A setting that we do not know stays as well: reading the settings refuses it by name.
     """
-    others = {_PREFIX + field.upper() for field in Settings.model_fields} - _OURS
-    return {name: value for name, value in environ.items() if _may_stay(name, others)}
+    withheld = settings.withheld_from_listener()
+    return {name: value for name, value in environ.items() if _may_stay(name, withheld)}
 
 
-def _may_stay(name: str, others: set[str]) -> bool:
+def _may_stay(name: str, withheld: frozenset[str]) -> bool:
     if name.startswith(_PREFIX):
-        return name not in others
+        return name not in withheld
     return name in _SYSTEM or name.startswith("LC_")

@@ -10,12 +10,10 @@ duplicates and adding is one act, and readers never wait.
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 import threading
 import time
 from collections.abc import Collection, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,25 +21,28 @@ from pydantic import ValidationError
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Index,
     Table,
     bindparam,
-    create_engine,
-    event,
     func,
     text,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from agent.adapters import sqlite_file
 from agent.domain import Delivery, Record
-from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
+from agent.errors import InboxUnavailable, InboxUnusable
+from agent.settings import HEARTBEAT
 
 FILE_NAME = "inbox.sqlite"
 
 _VERSION = 1
 _BUSY_SECONDS = 4.0
+#: Bodies are large.
+_PAGE_BYTES = 8192
+_ERRORS = sqlite_file.Errors(
+    InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
+)
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _BODY_DAYS = 7
 _ROW_DAYS = 90
@@ -139,10 +140,13 @@ class Inbox:
             InboxUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
-        self._pulse = home / "worker.heartbeat"
+        self._pulse = home / HEARTBEAT
         self._one = threading.Lock()
-        _touch(self.path)
-        self._engine = _engine(self.path)
+        _make_home(self.path)
+        sqlite_file.touch(self.path)
+        self._engine = sqlite_file.engine(
+            self.path, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
+        )
         try:
             self._prepare()
         except BaseException:
@@ -167,21 +171,16 @@ class Inbox:
         receipts = self._append_new(deliveries) if few else None
         if receipts is None:
             receipts = self._append_some(deliveries)
-        # Whoever puts another file in its place must not have deliveries acknowledged that are
-        # in a file without a name.
-        if _identity(self.path) != self._identity:
-            raise InboxUnusable(
-                f"{self.path} was removed or replaced while it was in use. Restart the service."
-            )
+        self._require_same_file()
         return receipts
 
     def unread(self, limit: int = 100, *, without: Collection[str] = ()) -> tuple[Delivery, ...]:
         """Return deliveries that are not settled, in the order of their arrival.
 
+        A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
+
         Args:
             without: Ids of deliveries that are left out, so that they hide none behind them.
-
-        A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
         """
         wanted = (
             select(DeliveryRow)
@@ -236,10 +235,7 @@ class Inbox:
         """
         with self._transaction() as connection:
             connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
-        if _identity(self.path) != self._identity:
-            raise InboxUnusable(
-                f"{self.path} was removed or replaced while it was in use. Restart the service."
-            )
+        self._require_same_file()
 
     def beat(self) -> None:
         """Leave a sign of life of whoever reads the inbox."""
@@ -278,6 +274,14 @@ class Inbox:
         """Let go of the file."""
         self._engine.dispose()
 
+    def _require_same_file(self) -> None:
+        # Whoever puts another file in its place must not have deliveries acknowledged that are
+        # in a file without a name.
+        if _identity(self.path) != self._identity:
+            raise InboxUnusable(
+                f"{self.path} was removed or replaced while it was in use. Restart the service."
+            )
+
     def _append_new(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...] | None:
         """Add all in the hope that none is known; None: some are, and nothing was added."""
         receipts = tuple(_judge(delivery, frozenset()) for delivery in deliveries)
@@ -288,7 +292,7 @@ class Inbox:
         # One statement for all: at the end of every statement a thread has to wait until the event
         # loop lets go of the interpreter.
         statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
-        with _translated(self.path), self._one, self._engine.connect() as connection:
+        with self._translated(), self._one, self._engine.connect() as connection:
             added = connection.exec_driver_sql(statement, tuple(values)).rowcount
             if added != len(deliveries):
                 return None
@@ -325,17 +329,20 @@ class Inbox:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._one, _translated(self.path), self._engine.begin() as connection:
+        with self._one, self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         reader = self._engine.execution_options(reads_only=True)
-        with _translated(self.path), Session(reader) as session, session.begin():
+        with self._translated(), Session(reader) as session, session.begin():
             yield session
 
+    def _translated(self) -> AbstractContextManager[None]:
+        return sqlite_file.translated(self.path, _ERRORS)
+
     def _prepare(self) -> None:
-        with _translated(self.path), self._engine.begin() as connection:
+        with self._translated(), self._engine.begin() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version > _VERSION:
                 raise InboxUnusable(
@@ -344,7 +351,7 @@ class Inbox:
                 )
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
-                raise InboxUnusable(_damaged(self.path, str(found)))
+                raise sqlite_file.damaged(self.path, str(found), _ERRORS)
             if version < _VERSION:
                 SQLModel.metadata.create_all(connection, tables=[_ROWS])
                 connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
@@ -387,20 +394,16 @@ def _among(connection: Connection, column: str, values: Sequence[str]) -> set[st
     return set(connection.execute(_LOOK_UP[column], wanted).scalars())
 
 
-def _touch(path: Path) -> None:
-    # Bodies hold the words of private repositories; SQLite gives its side files the same mode.
+def _make_home(path: Path) -> None:
+    home = path.parent
+    if home.exists():
+        return
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            # Rooms run as another user and must be able to pass, whatever the umask was.
-            path.parent.chmod(0o711)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        path.chmod(0o600)
+        home.mkdir(parents=True)
+        # Rooms run as another user and must be able to pass, whatever the umask was.
+        home.chmod(0o711)
     except OSError as problem:
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Name a"
-            " folder that this user may write to."
-        ) from problem
+        raise sqlite_file.not_writable(path, problem) from problem
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -408,47 +411,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
         there = path.stat()
         return there.st_dev, there.st_ino
     return None
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _: object) -> None:
-        # Transactions are begun below, by name, not by the driver's guess.
-        connection.isolation_level = None
-        # Bodies are large; of no effect on a file that is there already.
-        connection.execute("PRAGMA page_size = 8192")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        only_reads = connection.get_execution_options().get("reads_only", False)
-        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Make the driver's errors ours."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as problem:
-        cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        name = getattr(cause, "sqlite_errorname", "")
-        if name.startswith("SQLITE_FULL"):
-            raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise InboxUnusable(_damaged(path, str(cause))) from problem
-        raise InboxUnavailable(f"{path} cannot be used just now: {cause}.") from problem
-
-
-def _damaged(path: Path, found: str) -> str:
-    return (
-        f"{path} is damaged ({found}). Stop the service, restore it from a backup, or move it away"
-        f" with {path.name}-wal and {path.name}-shm and let GitHub redeliver what is missing."
-    )

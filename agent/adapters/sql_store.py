@@ -6,10 +6,8 @@ What a run does is the worker's; the events within a run are in its ledger.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -18,18 +16,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, Index, create_engine, event, func, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, Index, func, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
-from agent.domain import Outcome, Reason, Run, RunState, StoredRun, end_state
-from agent.errors import (
-    ActiveRun,
-    SettingsInvalid,
-    StorageFull,
-    StoreUnavailable,
-    StoreUnusable,
-)
+from agent.adapters import sqlite_file
+from agent.domain import Outcome, Reason, Run, RunState, StoredRun
+from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 
 _log = structlog.get_logger()
 
@@ -37,6 +30,13 @@ FILE_NAME = "mergewright.sqlite"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
+_ERRORS = sqlite_file.Errors(
+    StoreUnavailable,
+    StoreUnusable,
+    "; runs that waited in it begin when their label is set anew.",
+    # That an issue has a run already is a rule of the table.
+    passing=(IntegrityError,),
+)
 
 
 class RunRow(SQLModel, table=True):
@@ -91,10 +91,10 @@ class SqlStore:
             StoreUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
-        _touch(self.path)
-        self._engine = _engine(self.path)
+        sqlite_file.touch(self.path)
+        self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
         try:
-            with _translated(self.path), self._engine.begin() as connection:
+            with self._translated(), self._engine.begin() as connection:
                 _migrate(connection, self.path)
         except BaseException:
             self._engine.dispose()
@@ -264,8 +264,11 @@ class SqlStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with _translated(self.path), Session(self._engine) as session, session.begin():
+        with self._translated(), Session(self._engine) as session, session.begin():
             yield session
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return sqlite_file.translated(self.path, _ERRORS)
 
 
 def _end_dead_commands(session: Session, now: float) -> None:
@@ -274,12 +277,8 @@ def _end_dead_commands(session: Session, now: float) -> None:
     for row in session.exec(wanted):
         number = (row.worker or "").removeprefix(COMMAND)
         if not Path("/proc", number).exists():
-            ended = Outcome(
-                run_id=row.run_id,
-                state=end_state(Reason.INTERRUPTED),
-                reason=Reason.INTERRUPTED,
-                sentence=f"The command (process {number}) was killed before the run ended.",
-            )
+            sentence = f"The command (process {number}) was killed before the run ended."
+            ended = Outcome.stopped(row.run_id, Reason.INTERRUPTED, sentence)
             row.active, row.state, row.ended_at = False, ended.state.value, now
             row.outcome = _kept(ended)
             session.add(row)
@@ -303,18 +302,6 @@ def _stored(row: RunRow) -> StoredRun:
     )
 
 
-def _touch(path: Path) -> None:
-    # Rows hold the words of private repositories; SQLite gives its side files the same mode.
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        path.chmod(0o600)
-    except OSError as problem:
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Name a"
-            " folder that this user may write to."
-        ) from problem
-
-
 def _migrate(connection: Connection, path: Path) -> None:
     config = Config()
     config.set_main_option(
@@ -329,43 +316,3 @@ def _migrate(connection: Connection, path: Path) -> None:
             f"{path} was made by a newer version ({problem}). Install that version, or move the"
             " file away; the runs in it are then no longer listed."
         ) from problem
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _: object) -> None:
-        # Transactions are begun below, by name, not by the driver's guess.
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        # To look and then to write must be one act, also between processes.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Make the driver's errors ours; a broken rule of the table stays what it is."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as problem:
-        name = getattr(problem.orig, "sqlite_errorname", "")
-        if name.startswith("SQLITE_FULL"):
-            raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise StoreUnusable(
-                f"{path} is damaged ({problem.orig}). Stop the service, restore it from a backup,"
-                f" or move it away with {path.name}-wal and {path.name}-shm; runs that waited in it"
-                " begin when their label is set anew."
-            ) from problem
-        raise StoreUnavailable(f"{path} cannot be used just now: {problem.orig}.") from problem

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.rule import Rule
 
 from agent import cleaning, settings
+from agent.cli.progress import QUIET_SECONDS
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from agent.demo.simulator.records import Issue
     from agent.domain import StoredRun
 
-#: Steps that end at once and say nothing to a person are not shown.
-_QUIET_SECONDS = 0.05
 _LONGEST_SECONDS = 1800.0
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -153,7 +152,7 @@ def _follow(
         else:
             steps = list(played.seconds(run).items())
             for name, seconds in steps:
-                if name not in shown and seconds >= _QUIET_SECONDS:
+                if name not in shown and seconds >= QUIET_SECONDS:
                     out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
                 shown.add(name)
             if not run.active:

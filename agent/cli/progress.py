@@ -16,7 +16,7 @@ from rich.text import Text
 from agent import cleaning
 
 #: Steps that end at once and say nothing to a person are not shown.
-_QUIET_SECONDS = 0.05
+QUIET_SECONDS = 0.05
 
 
 class Progress:
@@ -61,7 +61,7 @@ class Progress:
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Show how a step ended."""
-        if seconds >= _QUIET_SECONDS or self._line or not ok:
+        if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
             told = f"  [dim]{escape(self._line)}[/]" if self._line and self._live else ""
             self._console.print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import time
@@ -17,7 +16,7 @@ from agent import intake, settings, telemetry
 from agent.cli import result
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
-from agent.errors import AccessLost, SettingsInvalid, StorageFull
+from agent.errors import AccessLost
 from agent.ledger import Ledger
 from agent.ports import LiveIssue
 
@@ -150,20 +149,9 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
             progress.said(line)
 
         services = wiring.local(loaded, say)
-        path = services.run_folder(request) / "run.log"
-        log = telemetry.RunLog(path, services.redactor)
-        try:
-            # Tickets, diffs and logs of private code are nobody else's business.
-            log.path.parent.parent.mkdir(exist_ok=True, mode=0o700)
-            log.path.parent.mkdir(mode=0o700)
-        except OSError as problem:
-            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(worker.full_disk(services)) from problem
-            raise SettingsInvalid(
-                f"MERGEWRIGHT_HOME: {log.path.parent} cannot be made ({problem.strerror}). Name a"
-                " folder that you may write to."
-            ) from problem
-        ledger = Ledger(log.path.with_name("ledger.jsonl"), request.run_id)
+        folder = worker.run_folder(loaded.home, request)
+        log = telemetry.RunLog(folder / "run.log", services.redactor)
+        ledger = Ledger(folder / "ledger.jsonl", request.run_id)
         step = worker.DirectStep(request, ledger, log, progress, max_minutes=loaded.max_minutes)
         return worker.carry(request, step, services, ledger, log), step.seconds
 

@@ -44,14 +44,8 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 #: A wrong setting, or a machine without rooms, does not mend itself by starting again.
 _EXIT_SETTINGS = 2
-_PREFIX = "MERGEWRIGHT_"
-#: What the listener is given; it never learns the key or the token of the forge.
-_LISTENER = frozenset(
-    _PREFIX + name
-    for name in ("HOME", "LISTEN_HOST", "LISTEN_PORT", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")
-)
 #: What the worker is never given.
-_WEBHOOK = frozenset(_PREFIX + name for name in ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"))
+_WEBHOOK = frozenset(map(settings.variable, ("webhook_secret", "webhook_secret_file")))
 #: A folder in which our packages are found first, whatever folder we were started in.
 _PACKAGES = Path(next(iter(agent.__path__))).parent
 
@@ -87,7 +81,7 @@ def serve() -> None:
             "worker",
             ("-m", "agent", "work"),
             _for_worker(environ),
-            pulse=loaded.home / "worker.heartbeat",
+            pulse=loaded.home / settings.HEARTBEAT,
         ),
     )
     raise typer.Exit(_supervise(children))
@@ -181,7 +175,7 @@ def _alone(home: Path) -> Iterator[None]:
 def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
     """Make paths mean the same in every folder."""
     paths = {
-        _PREFIX + name.upper()
+        settings.variable(name)
         for name, field in Settings.model_fields.items()
         if field.annotation in (Path, Path | None)
     }
@@ -193,8 +187,8 @@ def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _for_listener(environ: Mapping[str, str]) -> dict[str, str]:
     """Leave out every setting that is not the listener's; it drops the rest by itself."""
-    ours = {_PREFIX + name.upper() for name in Settings.model_fields}
-    return {name: value for name, value in environ.items() if name not in ours - _LISTENER}
+    withheld = settings.withheld_from_listener()
+    return {name: value for name, value in environ.items() if name not in withheld}
 
 
 def _for_worker(environ: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from agent.demo.simulator.records import App, Issue, Repository
 from agent.demo.simulator.world import World
 from agent.domain import StoredRun
 from agent.errors import PermanentError
-from agent.settings import Settings
+from agent.settings import HEARTBEAT, Settings
 
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
@@ -58,9 +58,8 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit(1)
 os.execv(sys.argv[2], sys.argv[2:])
 """
-PULSE_NAME = "worker.heartbeat"
 #: What belongs to one play; what is costly to make stays beside it.
-_STATE = ("inbox.sqlite*", "mergewright.sqlite*", PULSE_NAME)
+_STATE = ("inbox.sqlite*", "mergewright.sqlite*", HEARTBEAT)
 
 
 class Service:
@@ -88,7 +87,7 @@ class Service:
         Raises:
             PermanentError: It does not start; its last words are told.
         """
-        (Path(self.environ["MERGEWRIGHT_HOME"]) / PULSE_NAME).unlink(missing_ok=True)
+        (Path(self.environ["MERGEWRIGHT_HOME"]) / HEARTBEAT).unlink(missing_ok=True)
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [

@@ -19,6 +19,7 @@ from agent.demo import play
 from agent.demo.play import LABEL, OWNER
 from agent.demo.scenarios import SCENARIOS
 from agent.domain import Outcome, Reason, Run, RunState, StoredRun
+from agent.settings import HEARTBEAT
 from tests.flow.github_stories import Story
 
 
@@ -196,7 +197,7 @@ def test_a_demo_that_is_ended_takes_its_service_with_it(home, tmp_path, number):
         )  # fmt: skip
     try:
         end = time.monotonic() + 60
-        while not (home / "demo" / play.PULSE_NAME).exists():
+        while not (home / "demo" / HEARTBEAT).exists():
             assert process.poll() is None, (tmp_path / "said").read_text()
             assert time.monotonic() < end
             time.sleep(0.05)
