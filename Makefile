@@ -10,7 +10,7 @@ demo: $(READY) room
 	$(BIN)/mergewright demo
 
 test: $(READY) room
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint test
 

@@ -7,11 +7,13 @@ break out of its fence. Secrets are the matter of `redaction`.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -33,8 +35,11 @@ _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _BREAK = "\N{ZERO WIDTH SPACE}"
 # What stands before counts as GitHub counts it: letters of other alphabets do not, nor does the
 # sign of an emphasis.
-_MENTION = re.compile(r"(?<![A-Za-z0-9])@(?=[A-Za-z0-9])")
-_REFERENCE = re.compile(r"#(?=\d)|(?<![A-Za-z0-9])GH-(?=\d)", re.IGNORECASE)
+_MENTION = re.compile(
+    "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}](?=[A-Za-z0-9])"
+)
+# Markdown takes a backslash before a dash away.
+_REFERENCE = re.compile(r"#(?=\d)|(?<![A-Za-z0-9])GH\\?-(?=\d)", re.IGNORECASE)
 #: GitHub makes links of these by itself.
 _ADDRESS = re.compile(r"(?<=\w)://|(?<![A-Za-z0-9])www\.(?=\w)", re.IGNORECASE)
 #: In a commit message these keep GitHub from running the repository's own workflows.
@@ -103,7 +108,7 @@ def inert(text: str) -> str:
 
 
 def _powerless(text: str) -> str:
-    text = _MENTION.sub(f"@{_BREAK}", text)
+    text = _MENTION.sub(lambda found: f"{found[0]}{_BREAK}", text)
     text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
     text = _ORDER.sub(lambda found: f"{found[0]}{_BREAK}", text)
     text = _ADDRESS.sub(lambda found: f"{found[0][:-2]}{_BREAK}{found[0][-2:]}", text)
@@ -147,13 +152,27 @@ def markdown(text: str) -> str:
     Comments, pictures, HTML tags, link titles and link definitions are dropped.
     """
     shown = terminal(_COMMENT.sub("", text))
-    code_lines = {line for block in _code_blocks(shown) for line in range(*(block.map or (0, 0)))}
-    kept = [
+    for _ in range(_MOST_PASSES):
+        done = _without_power(shown)
+        if done == shown:
+            return _fence_closed(done)
+        shown = done
+    return fenced(shown)
+
+
+#: Taking something out can turn what stands behind it from code into text, and that has to be made
+#: inert too. What does not settle is shown as it was written.
+_MOST_PASSES = 8
+
+
+def _without_power(text: str) -> str:
+    """Make what is not code inert, by what is code before that."""
+    code_lines = {line for block in _code_blocks(text) for line in range(*(block.map or (0, 0)))}
+    return "\n".join(
         line if number in code_lines else _plain(line)
-        for number, line in enumerate(shown.split("\n"))
+        for number, line in enumerate(text.split("\n"))
         if number in code_lines or not _DEFINITION.match(line)
-    ]
-    return _fence_closed("\n".join(kept))
+    )
 
 
 @cache
@@ -185,18 +204,38 @@ def _plain(line: str) -> str:
     line = _PICTURE.sub(r"\1", line)
     line = _TAG.sub("", line)
     line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
+    line = _ENTITY.sub(
+        lambda found: found[0] if _is_harmless(found[0]) else f"&amp;{found[0][1:]}", line
+    )
+    # A picture over several lines, and a footnote, whose text need not be where it is shown.
+    line = re.sub(r"!(?=\[)|(?<!\\)(?=\[\^)", lambda found: f"{found[0]}\\", line)
     parts, at = [], 0
     for link in _LINK.finditer(line):
         words_of_it, address = _powerless(link["words"]), link["address"] or ""
-        keeps = _TARGET.match(address) and not _CONVERSATION.search(address)
-        parts += [
-            _powerless(line[at : link.start()]),
-            f"[{words_of_it}]({address})" if keeps else words_of_it,
-        ]
+        parts.append(_powerless(line[at : link.start()]))
+        if _keeps(address):
+            parts.append(f"[{words_of_it}]({address})")
+        else:
+            # Apart from what it would make up with its neighbours.
+            before = _BREAK if line[: link.start()][-1:].strip() else ""
+            parts += [before, words_of_it, _BREAK if line[link.end() :][:1].strip() else ""]
         at = link.end()
     return "".join((*parts, _powerless(line[at:])))
 
 
+def _is_harmless(entity: str) -> bool:
+    """Whether a character reference stands for nothing that acts: a letter would, or an @."""
+    return all(not sign.isascii() or sign in "<>&\"' \xa0" for sign in html.unescape(entity))
+
+
+def _keeps(address: str) -> bool:
+    """Whether a link may stay; one into a conversation, however it is written, may not."""
+    if _ENTITY.search(address) or "\\" in address:
+        return False
+    return bool(_TARGET.match(address)) and not _CONVERSATION.search(unquote(address))
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _DEFINITION = re.compile(r" {0,3}\[[^\]]{1,300}\]:")
 _PICTURE = re.compile(r"!\[([^\]]{0,300})\](?:\([^)]{0,2000}\)|\[[^\]]{0,300}\])?")
 _TAG = re.compile(r"</?[A-Za-z](?![\w+.-]{0,20}:)[^<>]{0,2000}>")

@@ -7,6 +7,7 @@ states of a run. Knows nothing of git, rooms, GitHub or models.
 from __future__ import annotations
 
 import hashlib
+import json
 from enum import StrEnum
 from typing import Self
 
@@ -109,13 +110,14 @@ class Reason(StrEnum):
 #: Where a run ends, by reason; every reason that is not here ends as `failed`.
 _END_STATES = {
     Reason.READY: RunState.OPEN,
-    Reason.DRY_RUN: RunState.OPEN,
     Reason.UNCLEAR: RunState.NEEDS_HUMAN,
     Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
     Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
     Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
     Reason.REFUSED: RunState.DECLINED,
     Reason.POLICY: RunState.DECLINED,
+    # Nothing was opened, as asked.
+    Reason.DRY_RUN: RunState.CANCELLED,
     Reason.INTERRUPTED: RunState.CANCELLED,
     Reason.SUPERSEDED: RunState.CANCELLED,
     Reason.ACCESS_LOST: RunState.FAILED,
@@ -180,13 +182,13 @@ class Snapshot(Record):
 
     @property
     def digest(self) -> str:
-        """sha256 over title and body, told apart."""
-        return text_digest(self.title, self.body)
+        """sha256 over what was approved: title, body, labels in any order, and who approved it."""
+        approved = [self.title, self.body, sorted(self.labels), self.actor_id]
+        return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
 
-
-def text_digest(title: str, body: str) -> str:
-    """Return the sha256 of an issue's title and body, so that a later edit shows."""
-    return hashlib.sha256(f"{len(title)}\0{title}\0{body}".encode()).hexdigest()
+    def says_the_same(self, title: str, body: str) -> bool:
+        """Whether its text is this one."""
+        return (self.title, self.body) == (title, body)
 
 
 class Run(Record):
@@ -225,7 +227,7 @@ class Ticket(Record):
     body: str
     """Visible text only: HTML comments and invisible characters are removed."""
     digest: str
-    """sha256 of title and body as they arrived."""
+    """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
     removed: tuple[str, ...] = ()
     """What was taken out of the text, in words."""
 
@@ -519,6 +521,8 @@ class Outcome(Record):
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
     cost_usd: float = 0.0
+    forge_calls: int | None = None
+    """Requests that this attempt has sent to the forge; None: it is no forge that counts."""
 
     @classmethod
     def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
@@ -528,7 +532,7 @@ class Outcome(Record):
     @property
     def done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""
-        return self.state is RunState.OPEN and self.reason is not Reason.DRY_RUN
+        return self.state is RunState.OPEN
 
 
 class StoredRun(Record):

@@ -7,6 +7,7 @@ AgentError
     RequestRefused    the ticket or the repository asks for what the rules forbid
     RepositoryUnfit   the repository cannot be worked on as it is
       ConfigInvalid     its configuration file has an error
+      BranchTaken       a branch of that name holds something else
     EnvironmentFailed its Python or its dependencies cannot be had
     EditFailed        the edit could not be made as asked
     TimeSpent         the run has used the minutes it was given
@@ -34,7 +35,7 @@ AgentError
 
 from __future__ import annotations
 
-from agent.domain import Finding, Reason, Severity
+from agent.domain import Finding, Reason, Run, Severity
 
 
 class AgentError(Exception):
@@ -106,6 +107,10 @@ class ConfigInvalid(RepositoryUnfit):
     reason = Reason.CONFIG_INVALID
 
 
+class BranchTaken(RepositoryUnfit):
+    """A branch of the name we want is there, with something else on it."""
+
+
 class EnvironmentFailed(RunStopped):
     """The repository's environment could not be built."""
 
@@ -163,14 +168,14 @@ class AccessLost(RunStopped):
 
 
 class ActiveRun(AgentError):
-    """The issue has a run that is not over; `run_id` names it."""
+    """The issue has a run that is not over: `run`."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"run {run_id} of this issue is not over")
-        self.run_id = run_id
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"run {run.run_id} of this issue is not over")
+        self.run = run
 
-    def __reduce__(self) -> tuple[type[ActiveRun], tuple[str]]:
-        return type(self), (self.run_id,)
+    def __reduce__(self) -> tuple[type[ActiveRun], tuple[Run]]:
+        return type(self), (self.run,)
 
 
 class TransientError(AgentError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
+from agent import cleaning
 from agent.domain import Record, Run, Snapshot
 from agent.errors import ActiveRun
 from agent.ports import Gatekeeper, LiveIssue, RunStore
@@ -39,6 +40,8 @@ class Ignored(Record):
     """The request became nothing, for a reason that is on record."""
 
     reason: str
+    routine: bool = False
+    """Every run brings some of these about, so that nobody looks for them."""
 
 
 def accept(
@@ -60,6 +63,9 @@ def accept(
     Raises:
         ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
     """
+    # GitHub keeps a label as it was first written, and finds it in any case.
+    if request.label.lower().startswith(STATE_LABELS):
+        return Ignored(reason="a label of ours that tells the state of a run", routine=True)
     if refusal := _refused(request, gatekeeper, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
@@ -69,12 +75,12 @@ def accept(
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
-        attempt=store.attempts(issue.repository_id, issue.number) + 1,
         started=started,
     )
     try:
         return Accepted(run=store.add(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
+        _tell_of(other.run, request, gatekeeper)
         return Ignored(reason=other.message)
 
 
@@ -88,29 +94,52 @@ def new_run_id(started: int) -> str:
     return f"{stamp}-{secrets.token_hex(8)}"
 
 
+def _tell_of(active: Run, request: Request, gatekeeper: Gatekeeper) -> None:
+    """Say once what the run under way leaves out, if the label was set anew for that."""
+    asked = request.snapshot
+    again = f"take the label {cleaning.code(request.label)} off and set it again."
+    if active.dry_run:
+        words = (
+            f"The label did not start a run: an operator is trying this issue out (run"
+            f" {active.run_id}), which publishes nothing. Once that is over, {again}"
+        )
+    elif active.snapshot and not active.snapshot.says_the_same(asked.title, asked.body):
+        words = (
+            f"Run {active.run_id} of this issue is not over. It goes on with the text that was"
+            " approved when it was started; what was edited since then is not part of it. For the"
+            f" text as it is now, wait until that run is over, then {again}"
+        )
+    else:
+        return
+    gatekeeper.explain(asked.issue, words, key=f"active-{active.run_id}")
+
+
 def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) -> str | None:
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
-    if request.label.lower().startswith(STATE_LABELS):
-        return "a label of ours that tells the state of a run"
     is_bot = request.actor_is_bot or snapshot.actor_id in bot_ids
     if is_bot or actor.lower() in gatekeeper.own_logins():
         return f"labelled by {actor}, a bot"
     wanted = gatekeeper.label(issue)
-    # GitHub keeps a label as it was first written, and finds it in any case.
     if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
-    permission = gatekeeper.permission(issue, actor)
-    if permission not in _MAY_START:
-        if permission == "triage":
+    found = gatekeeper.permission(issue, actor)
+    if found.level != "none" and found.account_id != snapshot.actor_id:
+        return (
+            f"labelled by the account {snapshot.actor_id}, then called {actor}; another account,"
+            f" {found.account_id}, has that name now"
+        )
+    if found.level not in _MAY_START:
+        if found.level == "triage":
             gatekeeper.explain(
                 issue,
-                f"This issue was labelled {wanted!r} by somebody with the triage role. A run is"
-                " started by people with write permission: let one of them set the label anew.",
+                f"This issue was labelled {cleaning.code(wanted)} by somebody with the triage role."
+                " A run is started by people with write permission: let one of them take the label"
+                " off and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
-        return f"labelled by {actor}, whose permission is {permission}; write is needed"
+        return f"labelled by {actor}, whose permission is {found.level}; write is needed"
     return _unfit(gatekeeper.live(issue), wanted)
 
 

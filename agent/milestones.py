@@ -41,9 +41,11 @@ _STAGE_OF = {
     "checks": 4,
     "publish": 5,
 }
-#: Which state of a run a step belongs to, by its kind.
+#: Which state of a run a step belongs to, by its name or kind. Repair is part of the state before:
+#: whether there is anything to edit anew shows in the step after it.
 _STATE_OF = {
-    "read": RunState.TRIAGING,
+    "read ticket": RunState.TRIAGING,
+    "read config": RunState.PREPARING,
     "announce": RunState.TRIAGING,
     "triage": RunState.TRIAGING,
     "checkout": RunState.PREPARING,
@@ -53,7 +55,6 @@ _STATE_OF = {
     "plan": RunState.PLANNING,
     "edit": RunState.EDITING,
     "policy": RunState.EDITING,
-    "repair": RunState.EDITING,
     "checks": RunState.CHECKING,
     "review": RunState.REVIEWING,
     "compare": RunState.REVIEWING,
@@ -65,6 +66,10 @@ _STATE_OF = {
 def _kind(step: str) -> str:
     """The first word of a step's name: what is done again carries a number behind it."""
     return step.split(maxsplit=1)[0]
+
+
+def _state_at(step: str) -> RunState | None:
+    return _STATE_OF.get(step) or _STATE_OF.get(_kind(step))
 
 
 class Milestones:
@@ -121,7 +126,7 @@ class StateNotes:
 
     def started(self, step: str) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
-        state = _STATE_OF.get(_kind(step))
+        state = _state_at(step)
         if state is None or state is self._state:
             return
         if state not in MOVES[self._state]:
@@ -157,7 +162,8 @@ class RunPage:
 
     def started(self, step: str) -> None:
         """Show which step is under way."""
-        self._facts["state"] = _STATE_OF.get(_kind(step), RunState.RECEIVED).value
+        if (state := _state_at(step)) is not None:
+            self._facts["state"] = state.value
         self._write()
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:

@@ -43,6 +43,9 @@ class Mount(Record):
     source: str
     target: str
     writable: bool = False
+    kept: str = ""
+    """Folder in a writable one that stays with the rooms that name it, which share a user of their
+    own: no other room's user can change what is in it, and it need not change hands."""
 
 
 class RoomFile(Record):
@@ -170,6 +173,7 @@ class Proposal(Record):
     commit: str
     base_branch: str
     title: str
+    """One line, as long as the forge allows."""
     body: str
     draft: bool = False
     reviewers: tuple[str, ...] = ()
@@ -183,6 +187,13 @@ class Proposal(Record):
     """What that check says in one line."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
+
+
+class OwnPull(Record):
+    """A pull request of ours that is open."""
+
+    number: int
+    body: str
 
 
 class StageMark(Record):
@@ -245,6 +256,10 @@ class Forge(Protocol):
         """
         ...
 
+    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
+        """List our open pull requests but that of one branch; none where they cannot be had."""
+        ...
+
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""
         ...
@@ -261,15 +276,11 @@ class RunStore(Protocol):
     """Where runs are kept. Raises StoreUnavailable, StorageFull."""
 
     def add(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
-        """Queue a run of an issue; return it, or the earlier run of the same delivery.
+        """Queue a run of an issue as its next attempt, or find the one of the same delivery.
 
         Raises:
             ActiveRun: The issue has one that is not over.
         """
-        ...
-
-    def attempts(self, repository_id: int, number: int) -> int:
-        """Count the runs that an issue has had."""
         ...
 
 
@@ -288,11 +299,19 @@ class LiveIssue(Record):
     is_pull_request: bool = False
 
 
-class Gatekeeper(Protocol):
-    """What intake asks the forge before a run is made. Raises ForgeUnavailable, ForgeLimited."""
+class Permission(Record):
+    """What the account that has a login now may do in a repository."""
 
-    def permission(self, issue: IssueRef, login: str) -> str:
-        """Return a person's permission right now: admin, maintain, write, triage, read, none."""
+    level: Literal["admin", "maintain", "write", "triage", "read", "none"]
+    account_id: int | None = None
+    """Numeric id of that account, since a login can change hands; None: nobody has the login."""
+
+
+class Gatekeeper(Protocol):
+    """What intake asks and tells the forge. Raises ForgeUnavailable, ForgeLimited."""
+
+    def permission(self, issue: IssueRef, login: str) -> Permission:
+        """Return what whoever has the login now may do now."""
         ...
 
     def label(self, issue: IssueRef) -> str:
@@ -313,6 +332,14 @@ class Gatekeeper(Protocol):
 
     def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
+        ...
+
+    def queued(self, run: Run, ahead: int) -> None:
+        """Let people see that a run waits; its own `Forge.begin` goes on with what this leaves.
+
+        Args:
+            ahead: How many runs come before it.
+        """
         ...
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar, cast
 from pydantic import BaseModel
 
 from agent import secret_shapes
-from agent.secret_shapes import Span
+from agent.vendor_tokens import Span
 
 T = TypeVar("T")
 

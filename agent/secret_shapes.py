@@ -1,9 +1,10 @@
 """Find values that look like credentials, by their shape alone. Pure.
 
-The shapes are those of detect-secrets' plugins, and a few of our own that it does not have.
-Each is looked for near a mark that it cannot be without, so that a long log costs little. What
-only looks random (commit ids, digests, UUIDs) is left alone unless it is given to a name such as
-`secret_key`. Secrets whose value we know are the matter of `redaction`.
+The shapes are those of detect-secrets' plugins, what vendors' credentials begin with
+(`vendor_tokens`), and a few of our own. Each is looked for near a mark that it cannot be without,
+so that a long log costs little. What only looks random (commit ids, digests, UUIDs) is left alone
+unless it is given to a name such as `secret_key`. Secrets whose value we know are the matter of
+`redaction`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-Span = tuple[int, int]
+from agent import vendor_tokens
+from agent.vendor_tokens import Span
 
 #: How far from its mark a value may begin and end. What is longer is followed to its end.
-_BEFORE = 64
+_BEFORE = 80
 _AFTER = 400
 _LONGEST = 4096
 #: Read in one go; a pattern that takes the square of the time is then still quick.
@@ -83,12 +85,7 @@ _BEARER = re.compile(
     r"(?:(?:basic|bearer|token)[ \t]{1,4})?(?P<value>[\w+/=.~-]{8,4096}+)",
     re.IGNORECASE,
 )
-_OURS = re.compile(
-    r"(?<![A-Za-z0-9])(?:github_pat_\w{22,255}+|npm_[A-Za-z0-9]{36,64}+|AIza[\w-]{35}"
-    r"|sk-(?:ant|proj|svcacct)-[\w-]{20,255}+|hf_[A-Za-z0-9]{30,64}+|dckr_pat_[\w-]{20,64}+"
-    r"|whsec_[A-Za-z0-9+/=]{24,128}+)"
-)
-_OUR_MARKS = ("github_pat_", "npm_", "aiza", "sk-", "hf_", "dckr_pat_", "whsec_")
+_DOTTED_NAME = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
 #: From the beginning of a word only: a text full of beginnings is then read once.
 _JWT = re.compile(
     r"(?<![\w-])(?P<claims>eyJ[\w-]{8,4096}+\.[\w-]{8,16384}+)(?:\.[\w-]{0,4096}+){0,3}"
@@ -121,6 +118,7 @@ def find(text: str) -> tuple[Span, ...]:
     if "eyJ" in text:
         spans.update(_web_tokens(text))
     spans.update(_assigned(text, lowered))
+    spans.update(vendor_tokens.find(text))
     for shape in _SHAPES:
         for start, end in _windows(lowered, shape.marks):
             spans.update(shape.find(text, start, end))
@@ -180,7 +178,9 @@ def _by_plugin(module: str, name: str) -> Callable[[str, int, int], Iterator[Spa
     def find(text: str, start: int, end: int) -> Iterator[Span]:
         for pattern in _plugin(module, name):
             for match in pattern.finditer(text, start, end):
-                yield _followed(text, *_value(match))
+                first, last = _value(match)
+                if vendor_tokens.made_by_chance(text[first:last]):
+                    yield _followed(text, first, last)
 
     return find
 
@@ -239,17 +239,21 @@ def _bits(value: str) -> float:
     return float(Base64HighEntropyString().calculate_shannon_entropy(value))
 
 
+def _by_pattern(pattern: re.Pattern[str]) -> Callable[[str, int, int], Iterator[Span]]:
+    def find(text: str, start: int, end: int) -> Iterator[Span]:
+        return (match.span() for match in pattern.finditer(text, start, end))
+
+    return find
+
+
 def _headers(text: str, start: int, end: int) -> Iterator[Span]:
     for match in _BEARER.finditer(text, start, end):
         value = match["value"]
-        # `Authorization: required` is a sentence.
+        # `authorization = request.headers.get(…)` is code, `Authorization: required` a sentence.
+        if _DOTTED_NAME.fullmatch(value):
+            continue
         if not value.isalpha() or not (value.istitle() or value.islower() or value.isupper()):
             yield match.span("value")
-
-
-def _prefixed(text: str, start: int, end: int) -> Iterator[Span]:
-    for match in _OURS.finditer(text, start, end):
-        yield _followed(text, *match.span())
 
 
 def _web_tokens(text: str) -> Iterator[Span]:
@@ -274,6 +278,6 @@ _SHAPES = (
         _Shape(marks, _basic_auth if module == "basic_auth" else _by_plugin(module, name))
         for module, name, marks in _PLUGINS
     ),
+    *(_Shape((mark.lower(),), _by_pattern(pattern)) for mark, pattern in vendor_tokens.INSIDE),
     _Shape(("authorization", "x-api-key", "private-token"), _headers),
-    _Shape(_OUR_MARKS, _prefixed),
 )

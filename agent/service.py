@@ -14,8 +14,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -24,7 +26,14 @@ from agent import intake, wiring, worker
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.domain import Delivery, Outcome, Reason, Run
-from agent.errors import AgentError, ForgeLimited, PermanentError, RunStopped, TransientError
+from agent.errors import (
+    AgentError,
+    ForgeLimited,
+    PermanentError,
+    RunStopped,
+    SettingsInvalid,
+    TransientError,
+)
 from agent.intake import Accepted, Ignored
 from agent.ledger import Ledger, LedgerClosed
 from agent.milestones import Milestones, RunPage, StateNotes
@@ -46,6 +55,8 @@ _BEAT_SECONDS = 1.0
 _MOST_STARTS = 5
 _DAY = 86_400.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
+#: A forge that cannot be reached at the start is asked again after so long.
+_ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 #: So many deliveries that cannot be decided one after the other: the forge itself is away.
 _FAILURES_IN_A_ROW = 3
 #: What fails in a way that nobody has foreseen is tried so often.
@@ -167,10 +178,27 @@ class Intake:
             self._accepted()
             self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
             _log.info("accepted", delivery=delivery.delivery_id, run=decided.run.run_id)
+            self._show_waiting(decided.run)
         else:
             outcome = "failed" if isinstance(decided, _Failed) else "ignored"
             self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
-            _log.info(outcome, delivery=delivery.delivery_id, reason=decided.reason)
+            routine = isinstance(decided, Ignored) and decided.routine
+            note = _log.debug if routine else _log.info
+            note(outcome, delivery=delivery.delivery_id, reason=decided.reason)
+
+    def _show_waiting(self, run: Run) -> None:
+        """Give a run its sign now if the carrier will not come to it at once.
+
+        It is kept and settled, and begins with the same sign: what fails here is of no consequence.
+        """
+        try:
+            if ahead := self._store.ahead(run.run_id, time.time()):
+                self._alive()
+                self._gatekeeper.queued(run, ahead)
+                _log.info("waits", run=run.run_id, ahead=ahead)
+        except Exception as problem:  # noqa: BLE001  as above
+            told = problem.message if isinstance(problem, AgentError) else repr(problem)
+            _log.warning("waiting not shown", run=run.run_id, problem=told)
 
     def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
         """Leave a delivery for later; return whether it has waited for long enough."""
@@ -262,7 +290,7 @@ class Carrier:
         _log.error("given up", run=run.run_id, hours=round((now - since) / 3600), reason=told)
         sentence = (
             "Mergewright could not work for hours, for a reason on its own side that its operator"
-            " finds in its log. Set the label anew once that is mended."
+            " finds in its log. Once that is mended, take the label off and set it again."
         )
         self._end_for_it(run, Outcome.stopped(run.run_id, Reason.UNAVAILABLE, sentence))
 
@@ -410,29 +438,26 @@ def carry(
     return outcome, step.seconds
 
 
-@contextmanager
-def registered(run: Run, settings: Settings) -> Iterator[Callable[[Outcome], None]]:
-    """Keep a run that no worker carries in the store, so that its issue has no other meanwhile.
-
-    Gives a function that notes how the run ended.
+def carry_at_once(
+    run: Run, settings: Settings, make: MakeServices, watcher: Watcher, say: Say
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run that no worker will take, kept in the store: its issue has no other meanwhile.
 
     Raises:
         ActiveRun: The issue has a run that is not over.
+        SettingsInvalid: The operator's settings are wrong.
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    store = SqlStore(settings.home)
-    try:
-        store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
-        ended: list[Outcome] = []
+    with closing(SqlStore(settings.home)) as store:
+        run = store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        sentence = "The command ended before the run did."
+        outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
         try:
-            yield ended.append
+            notes = StateNotes(run.run_id, store.moved)
+            outcome, seconds = carry(run, settings, make, notes, watcher, say=say)
         finally:
-            sentence = "The command ended before the run did."
-            lost = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
-            outcome = ended[0] if ended else lost
             store.finish(run.run_id, outcome, time.time())
-    finally:
-        store.close()
+    return outcome, seconds
 
 
 # --- the process ------------------------------------------------------------------------------
@@ -445,6 +470,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
     one begins anew with the next worker.
 
     Raises:
+        SettingsInvalid: GitHub is not where the settings say, or does not know us.
         PermanentError: One of the loops has ended; start anew.
     """
     inbox, store = Inbox(settings.home), SqlStore(settings.home)
@@ -462,7 +488,8 @@ def work(settings: Settings, stop: threading.Event) -> None:
     def deliver(run: Run, outcome: Outcome) -> Outcome:
         return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
 
-    threading.Thread(target=_introduce, args=(way,), name="introduction", daemon=True).start()
+    if not introduced(way, inbox, stop):
+        return
     bot_ids = frozenset(settings.bot_ids)
     pulses = {name: Pulse() for name in bells}
     heard = bells["carrier"].set
@@ -513,9 +540,33 @@ def watch(
                 inbox.prune(pruned)
 
 
-def _introduce(way: Access) -> None:
-    """Ask the forge who we are: a wrong key shows at the start, and no label waits for it."""
-    try:
-        _log.info("known to the forge", login=way.login())
-    except AgentError as problem:
-        _log.error("not known to the forge", problem=problem.message)
+def introduced(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
+    """Ask the forge who we are until it tells; return whether it did before we were to stop.
+
+    Nothing is decided before: whatever answers at a wrong address would seem to say no to all.
+
+    Raises:
+        SettingsInvalid: What answers is not the forge, or does not know us.
+    """
+    asking = ThreadPoolExecutor(1, thread_name_prefix="introduction")
+    answer = asking.submit(_ask_until_known, way, stop)
+    while not stop.is_set():
+        inbox.beat()
+        if futures.wait([answer], _BEAT_SECONDS).done:
+            return answer.result()
+    return False
+
+
+def _ask_until_known(way: Access, stop: threading.Event) -> bool:
+    for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
+        try:
+            _log.info("known to the forge", login=way.login())
+        except SettingsInvalid:
+            raise
+        except AgentError as problem:
+            _log.error("not known to the forge", problem=problem.message, again_in_seconds=pause)
+            if stop.wait(pause):
+                break
+        else:
+            return True
+    return False

@@ -6,8 +6,10 @@ holds it: the listener the webhook secret alone, the forge adapter key and token
 
 from __future__ import annotations
 
+import difflib
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +25,8 @@ _LISTS = ("allow_hosts", "bot_ids")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
+SHORTEST_SECRET = 16
+"""Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
 
 class Settings(Record):
@@ -36,20 +40,23 @@ class Settings(Record):
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
     room_root: Path | None = None
     """Root file system of rooms, made by `sandbox_images/make_root.sh`; None: the host's /usr."""
-    room_memory_mb: int = 4096
+    room_memory_mb: int = Field(default=4096, ge=1)
     """Of one room; checks have two rooms open at a time where there are two processors."""
-    room_processes: int = 256
-    room_disk_mb: int = 2048
+    room_processes: int = Field(default=256, ge=1)
+    room_disk_mb: int = Field(default=2048, ge=1)
     room_seconds: int | None = Field(default=None, ge=1)
     """Of one check; None: max_minutes alone bounds it."""
     index_url: str | None = None
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
-    max_minutes: int = 60
+    max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
-    max_files_in_tree: int = 100_000
-    max_tree_mb: int = 2048
+    max_files_in_tree: int = Field(default=100_000, ge=1)
+    max_tree_mb: int = Field(default=2048, ge=1)
+    """Of the files of one commit."""
+    max_repository_mb: int = Field(default=4096, ge=1)
+    """Of what is fetched of one repository with its history, as git packs it."""
     github_url: str = "https://api.github.com"
     """Address of GitHub's REST API; on an Enterprise server `https://HOST/api/v3`."""
     github_app_id: int | None = Field(default=None, ge=1)
@@ -75,6 +82,13 @@ class Settings(Record):
     texts carry no links."""
     bot_ids: tuple[int, ...] = ()
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _some_folder(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("is empty. Name a folder, or leave it unset")
+        return value
 
     @field_validator("github_url", "public_url")
     @classmethod
@@ -109,8 +123,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsInvalid: A `MERGEWRIGHT_*` variable is unknown or has a wrong value; the message
-            names it.
+        SettingsInvalid: `MERGEWRIGHT_*` variables are unknown or have wrong values; the message
+            names each on a line of its own, with what to do.
     """
     given: dict[str, object] = {
         name.removeprefix(_PREFIX).lower(): value
@@ -121,20 +135,57 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for name in _LISTS:
         if isinstance(listed := given.get(name), str):
             given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
-    for name in _BY_FILE:
-        if name in given and f"{name}_file" in given:
-            raise SettingsInvalid(
-                f"{variable(name)} and {variable(name)}_FILE are both set. Keep one of them."
-            )
+    problems = [
+        f"{variable(name)} and {variable(name)}_FILE are both set. Keep one of them."
+        for name in _BY_FILE
+        if name in given and f"{name}_file" in given
+    ]
     try:
-        return Settings.model_validate(given, strict=False)
+        loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        name = variable(str(first["loc"][0]))
-        known = ", ".join(map(variable, Settings.model_fields))
-        if first["type"] == "extra_forbidden":
-            raise SettingsInvalid(f"{name} is not a setting. Known: {known}") from problem
-        raise SettingsInvalid(f"{name}: {first['msg'].removeprefix('Value error, ')}") from problem
+        raise _together([*problems, *_in_words(problem)]) from problem
+    if problems:
+        raise _together(problems)
+    return loaded
+
+
+def _in_words(problem: ValidationError) -> Iterator[str]:
+    """Say what is wrong with each variable; with a list, which of its entries."""
+    for error in problem.errors():
+        field, *inside = error["loc"]
+        name = variable(str(field))
+        if error["type"] == "extra_forbidden":
+            known = [variable(known) for known in Settings.model_fields]
+            near = difflib.get_close_matches(name, known, 1, 0.8)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}"
+            yield f"{name} is not a setting. {hint}"
+            continue
+        entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
+        yield f"{name}: {entry}{error['msg'].removeprefix('Value error, ')}"
+
+
+def hold_all(*checks: Callable[[], object]) -> None:
+    """Make every check, and say in one go what is wrong.
+
+    Raises:
+        SettingsInvalid: Each problem on a line of its own.
+    """
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except SettingsInvalid as problem:
+            problems.append(problem.message)
+    if problems:
+        raise _together(problems)
+
+
+def _together(problems: list[str]) -> SettingsInvalid:
+    lines = list(dict.fromkeys(problems))
+    if len(lines) == 1:
+        return SettingsInvalid(lines[0])
+    listed = "\n".join(f"- {line}" for line in lines)
+    return SettingsInvalid(f"{len(lines)} settings are wrong:\n{listed}")
 
 
 def webhook_secret(settings: Settings) -> SecretStr | None:
@@ -144,6 +195,48 @@ def webhook_secret(settings: Settings) -> SecretStr | None:
         SettingsInvalid: The file cannot be read.
     """
     return _secret(settings.webhook_secret, settings.webhook_secret_file, "WEBHOOK_SECRET_FILE")
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """Read the webhook secret, without which nobody may listen.
+
+    Raises:
+        SettingsInvalid: There is none, it can be guessed, or its file cannot be read.
+    """
+    secret = webhook_secret(settings)
+    if secret is None:
+        raise SettingsInvalid(
+            "The webhook secret is missing or empty, so anybody could start runs. Set"
+            " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the secret of the"
+            " webhook's settings in GitHub; `openssl rand -hex 32` makes one."
+        )
+    raw = secret.get_secret_value().encode()
+    if len(raw) < SHORTEST_SECRET:
+        raise SettingsInvalid(
+            f"The webhook secret has {len(raw)} bytes; it can be guessed. Make one of at least"
+            f" {SHORTEST_SECRET}, for example with `openssl rand -hex 32`, and set it in GitHub"
+            " too."
+        )
+    return raw
+
+
+def require_home(settings: Settings) -> None:
+    """Have the data folder, and the right to write there.
+
+    Raises:
+        SettingsInvalid: It cannot be made, or belongs to somebody else.
+    """
+    home = settings.home
+    try:
+        # Rooms run as another user, who has to pass through.
+        home.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"
+            " this user may write to."
+        ) from problem
 
 
 def github_token(settings: Settings) -> SecretStr | None:

@@ -6,6 +6,7 @@ as it is; `configure` sets up structlog, whose events carry the run id.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,12 +17,28 @@ from pathlib import Path
 import structlog
 
 from agent import cleaning
-from agent.domain import Change, CheckReport, CheckResult, Comparison, Environment, Finding, Record
+from agent.domain import (
+    Change,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    Environment,
+    Finding,
+    Record,
+    Status,
+)
 from agent.redaction import Redactor
 
 
-def configure(*, verbose: bool) -> None:
-    """Send structured events to stderr as JSON lines: warnings only, or all when verbose."""
+def configure(*, verbose: bool, debug: bool = True) -> None:
+    """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
+
+    Args:
+        debug: Whether all means also what every run brings about and nobody looks for.
+    """
+    least = logging.WARNING
+    if verbose:
+        least = logging.DEBUG if debug else logging.INFO
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -30,7 +47,7 @@ def configure(*, verbose: bool) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(10 if verbose else 30),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
 
@@ -91,7 +108,11 @@ def _(result: Change) -> str:
 
 @tell.register
 def _(result: CheckReport) -> str:
-    return "\n\n".join(_tell_check(result.side, check) for check in result.results)
+    there = [one for one in result.results if one.status is not Status.ABSENT]
+    told = [_tell_check(result.side, check) for check in there]
+    if absent := [one.name for one in result.results if one.status is Status.ABSENT]:
+        told.append(f"[{result.side}] not in this repository: {', '.join(absent)}")
+    return "\n\n".join(told)
 
 
 def _tell_check(side: str, check: CheckResult) -> str:

@@ -10,6 +10,7 @@ from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.ports import (
     BranchRules,
     Measure,
+    OwnPull,
     Proposal,
     Remote,
     RoomOrder,
@@ -91,6 +92,16 @@ class FakeForge:
         self.calls.append("commit")
         self.commits.append((branch, message, change))
         return change.digest[:40]
+
+    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
+        """Return the pull requests that were proposed before, but that of one branch."""
+        self.calls.append("own_pulls")
+        texts = {one.branch: one.body for one in self.proposals}
+        return tuple(
+            OwnPull(number=number, body=body)
+            for number, (branch, body) in enumerate(texts.items(), 100)
+            if branch != besides
+        )
 
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
         """Number pull requests by their branches."""

@@ -8,6 +8,8 @@ from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING
 
+import structlog
+
 from agent import settings as given
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.local_forge import LocalForge
@@ -20,6 +22,8 @@ from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.adapters.github.access import Access
+
+_log = structlog.get_logger()
 
 
 def sandbox(settings: Settings) -> BubblewrapSandbox:
@@ -54,6 +58,8 @@ def redactor(settings: Settings) -> Redactor:
 def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     """Make the way to GitHub that everything of one process shares; asks nothing yet.
 
+    What is written outside of runs, as the intake does, is on record in the process's log.
+
     Args:
         stopping: Once set, waits for GitHub end at once.
 
@@ -63,7 +69,11 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     # Only runs on GitHub need its client; the others start without.
     from agent.adapters.github import access
 
-    return access.connect(settings, stopping=stopping)
+    return access.connect(settings, record=_note, stopping=stopping)
+
+
+def _note(kind: str, facts: Mapping[str, object]) -> None:
+    _log.info(kind, **facts)
 
 
 def on_github(

@@ -23,7 +23,17 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import telemetry, workflow, worktree
-from agent.domain import Contract, Outcome, Reason, Run, Ticket
+from agent.domain import (
+    ClearedChange,
+    Comparison,
+    Contract,
+    Finding,
+    Outcome,
+    Reason,
+    Run,
+    Ticket,
+    Verdict,
+)
 from agent.errors import (
     AgentError,
     ForgeLimited,
@@ -95,6 +105,10 @@ class DirectStep:
         """Duration of each step so far, by name, in order."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
+        self.compared: tuple[Comparison, ...] = ()
+        """The checks once they were compared: they are proved, however the run ends."""
+        self.findings: tuple[Finding, ...] = ()
+        """What policy has found in the change, and the verdict after it."""
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
         """Do the work now; a name may occur only once in a run.
@@ -135,10 +149,17 @@ class DirectStep:
             facts["result"] = json.loads(as_json)
         self._ledger.append(name, 2, "done", seconds=self.seconds[name], **facts)
         self._log.result(name, result)
-        if isinstance(result, Ticket):
-            self.ticket = result
-        if isinstance(result, Contract):
-            self._minutes = min(result.config.limits.minutes, self._most_minutes)
+        match result:
+            case Ticket():
+                self.ticket = result
+            case Contract():
+                self._minutes = min(result.config.limits.minutes, self._most_minutes)
+            case ClearedChange():
+                self.findings = result.findings
+            case (Comparison(), *_):
+                self.compared = tuple(one for one in result if isinstance(one, Comparison))
+            case Verdict():
+                self.findings += result.findings
 
 
 @contextmanager
@@ -191,6 +212,12 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
                 outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc.settings.home))
         except Exception as problem:  # noqa: BLE001  a run never ends without a word
             outcome = _unexpected(run, problem, log)
+    outcome = outcome.model_copy(
+        update={
+            "checks": outcome.checks or step.compared,
+            "findings": outcome.findings or step.findings,
+        }
+    )
     outcome = _with_text(run, outcome, step, svc, log)
     _close(outcome, ledger, log)
     return outcome

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,53 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+#: Of several processes the first begins with what takes longest.
+_LONGEST_FIRST = ("tests/thirdparty/", "tests/flow/", "tests/integration/")
+#: Folders whose tests share what is costly to make, so one process runs them all.
+_IN_ONE_PROCESS = ("tests/thirdparty/",)
+_SECTIONS = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Open the way to the package index for the tests that are about installing."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(item.nodeid))
     for item in items:
         if item.get_closest_marker("index") or item.get_closest_marker("thirdparty"):
             item.add_marker(pytest.mark.enable_socket)
+
+
+def _rank(nodeid: str) -> int:
+    found = (n for n, folder in enumerate(_LONGEST_FIRST) if nodeid.startswith(folder))
+    return next(found, len(_LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, so that what a module's tests share is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((one for one in _IN_ONE_PROCESS if file.startswith(one)), file)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what one of several processes wants to be shown at the end."""
+    told = getattr(node, "workeroutput", {}).get("sections", {})
+    node.config.stash.setdefault(_SECTIONS, {}).update(told)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what the processes handed over."""
+    for title, lines in config.stash.get(_SECTIONS, {}).items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)

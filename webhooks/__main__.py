@@ -20,7 +20,7 @@ from agent import settings, telemetry
 from agent.adapters.sql_inbox import Inbox
 from agent.errors import AgentError, SettingsInvalid
 from agent.settings import Settings
-from webhooks import environment, signatures
+from webhooks import environment
 from webhooks.app import create_app
 from webhooks.protocol import PatientProtocol
 
@@ -40,7 +40,7 @@ def main() -> None:
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
     try:
         loaded = settings.load()
-        secret = _secret(loaded)
+        secret = settings.signing_secret(loaded)
         inbox = Inbox(loaded.home)
         door = _door(loaded)
     except AgentError as problem:
@@ -60,24 +60,6 @@ def _start_clean() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)  # noqa: S606
-
-
-def _secret(loaded: Settings) -> bytes:
-    secret = settings.webhook_secret(loaded)
-    if secret is None:
-        raise SettingsInvalid(
-            "The webhook secret is missing or empty, so anybody could start runs. Set"
-            " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the secret of the"
-            " webhook's settings in GitHub."
-        )
-    raw = secret.get_secret_value().encode()
-    if len(raw) < signatures.SHORTEST_SECRET:
-        raise SettingsInvalid(
-            f"The webhook secret has {len(raw)} bytes; it can be guessed. Make one of at least"
-            f" {signatures.SHORTEST_SECRET}, for example with `openssl rand -hex 32`, and set it"
-            " in GitHub too."
-        )
-    return raw
 
 
 def _door(loaded: Settings) -> socket.socket:

@@ -1,4 +1,9 @@
-"""Is the listener alive, and can it take deliveries? For supervisors and monitors."""
+"""Is the listener alive, and is what it takes carried out? For supervisors and monitors.
+
+`/healthz` answers 200 as long as deliveries are answered at all: what decides where they are sent
+asks there. `/readyz` answers 503 with the reason while the inbox cannot be written or the worker
+stands still; in the latter case deliveries are taken all the same, and wait.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,8 @@ from webhooks.inbox import Committer
 _PROBE_SECONDS = 5.0
 #: A probe writes to the disk; whoever asks more often gets the last answer.
 _FRESH_SECONDS = 2.0
+#: The worker leaves a sign of life every second; longer than this it stands still.
+_STALE_SECONDS = 30.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -56,20 +63,38 @@ class _Probe:
             async with asyncio.timeout(_PROBE_SECONDS):
                 counts, beat = await self._committer.ask(_prove)
         except (AgentError, TimeoutError):
-            return {"ready": False, "inbox": {"writable": False}}
+            return {
+                "ready": False,
+                "reason": "The inbox cannot be written, so deliveries are refused; see the log of"
+                " the listener.",
+                "inbox": {"writable": False},
+            }
         now = time.time()
         oldest = counts.oldest_unread
+        reason = _stands_still(None if beat is None else now - beat)
         return {
-            "ready": True,
+            "ready": reason is None,
+            "reason": reason,
             "inbox": {
                 "writable": True,
                 "waiting": self._committer.waiting,
                 "unread": counts.unread,
                 "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
             },
-            # A worker that stands still does not keep deliveries from being taken.
             "worker": {"heartbeat_seconds": None if beat is None else round(now - beat, 1)},
         }
+
+
+def _stands_still(seconds: float | None) -> str | None:
+    """Say that nobody carries out what is taken, by the age of the worker's sign of life."""
+    if seconds is None:
+        return "The worker has not begun yet; deliveries are taken and wait. See its log."
+    if seconds > _STALE_SECONDS:
+        return (
+            f"The worker has left no sign of life for {seconds:.0f} seconds; deliveries are taken"
+            " and wait. See its log."
+        )
+    return None
 
 
 def _prove(inbox: Inbox) -> tuple[Counts, float | None]:

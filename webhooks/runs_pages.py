@@ -6,6 +6,7 @@ here everything in them is still treated as foreign text. There is no list of ru
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -13,25 +14,39 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import jinja2
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from agent import cleaning
+from webhooks import run_text, run_words
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
 _FACTS_BYTES = 256 * 1024
 _TEXT_BYTES = 512 * 1024
 _CHUNK_BYTES = 64 * 1024
+_LONGEST_RUN = 30 * 86_400.0
+#: Logs that are being read at one time; how long each may take is bounded by `protocol`.
+_READERS = 24
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.4rem } th { text-align: left; padding-right: 1rem; vertical-align: top }
-pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; white-space: pre-wrap }
+h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+th { text-align: left; padding-right: 1rem; vertical-align: top; font-weight: 600 }
+td { overflow-wrap: anywhere }
+.state { font-weight: 600; margin-bottom: 0 } .sentence { margin-top: 0; white-space: pre-line }
+.text { border: 1px solid #d0d7de; border-radius: 6px; padding: 0 1rem; overflow-wrap: anywhere }
+.text table { border-collapse: collapse }
+.text th, .text td { border: 1px solid #d0d7de; padding: .3rem .8rem }
+code, pre { background: #f6f8fa; border-radius: 4px; font-size: 85% } code { padding: .1rem .3rem }
+pre { padding: 1rem; overflow-x: auto; white-space: pre-wrap }
+pre code { padding: 0; font-size: 100% }
+details { margin: 1rem 0 } summary { cursor: pointer }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -78,6 +93,7 @@ class RunFacts(BaseModel):
 def router(runs: Path) -> APIRouter:
     """Serve the runs below one folder."""
     pages = APIRouter()
+    readers = asyncio.BoundedSemaphore(_READERS)
 
     @pages.get("/runs/{run_id}")
     async def run(run_id: str) -> Response:
@@ -85,7 +101,7 @@ def router(runs: Path) -> APIRouter:
 
     @pages.get("/runs/{run_id}/log")
     async def log(run_id: str) -> Response:
-        return await run_in_threadpool(_log, runs, run_id)
+        return await run_in_threadpool(_log, runs, run_id, readers)
 
     return pages
 
@@ -104,12 +120,20 @@ def _page(runs: Path, run_id: str) -> Response:
         os.close(folder)
     text = None if words is None else cleaning.terminal(words.decode("utf-8", "replace"))
     page = _template().render(
-        run_id=run_id, facts=facts, text=text, has_log=has_log, style=_STYLE, moment=_moment
+        run_id=run_id,
+        facts=facts,
+        state=run_words.state(facts.state),
+        steps=run_words.steps(facts.seconds),
+        took=_span(facts.started, facts.ended),
+        text=run_text.shown(text) if text else None,
+        has_log=has_log,
+        style=_STYLE,
+        moment=_moment,
     )
     return HTMLResponse(page, headers=_HEADERS)
 
 
-def _log(runs: Path, run_id: str) -> Response:
+def _log(runs: Path, run_id: str, readers: asyncio.BoundedSemaphore) -> Response:
     folder = _folder(runs, run_id)
     if folder is None:
         return _absent()
@@ -117,10 +141,33 @@ def _log(runs: Path, run_id: str) -> Response:
         log = _opened(folder, "run.log")
     finally:
         os.close(folder)
-    if log is None:
-        return _absent()
-    return StreamingResponse(
-        _inert_parts(log), media_type="text/plain; charset=utf-8", headers=_HEADERS
+    return _absent() if log is None else _LogResponse(os.fdopen(log, "rb"), readers)
+
+
+class _LogResponse(StreamingResponse):
+    """A log, read piece by piece; one of a bounded number."""
+
+    def __init__(self, log: BinaryIO, readers: asyncio.BoundedSemaphore) -> None:
+        super().__init__(
+            _inert_parts(log), media_type="text/plain; charset=utf-8", headers=_HEADERS
+        )
+        self._log = log
+        self._readers = readers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._log:
+            if self._readers.locked():
+                await _busy()(scope, receive, send)
+                return
+            async with self._readers:
+                await super().__call__(scope, receive, send)
+
+
+def _busy() -> Response:
+    return PlainTextResponse(
+        "Too many logs are being read at this moment. Come again in a while.\n",
+        status_code=503,
+        headers={**_HEADERS, "Retry-After": "10"},
     )
 
 
@@ -169,16 +216,15 @@ def _facts(raw: bytes | None) -> RunFacts:
         return RunFacts()
 
 
-def _inert_parts(log: int) -> Iterator[bytes]:
+def _inert_parts(log: BinaryIO) -> Iterator[bytes]:
     """Yield the log in pieces that end with a line where lines are not endless."""
     rest = b""
-    with os.fdopen(log, "rb") as file:
-        while part := file.read(_CHUNK_BYTES):
-            lines, newline, rest = (rest + part).rpartition(b"\n")
-            if not newline and len(rest) > _CHUNK_BYTES:
-                lines, rest = rest, b""
-            if lines or newline:
-                yield _inert_bytes(lines + newline)
+    while part := log.read(_CHUNK_BYTES):
+        lines, newline, rest = (rest + part).rpartition(b"\n")
+        if not newline and len(rest) > _CHUNK_BYTES:
+            lines, rest = rest, b""
+        if lines or newline:
+            yield _inert_bytes(lines + newline)
     if rest:
         yield _inert_bytes(rest)
 
@@ -194,6 +240,13 @@ def _moment(seconds: float | None) -> str:
         return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return "unknown"
+
+
+def _span(started: float | None, ended: float | None) -> str:
+    if not started or not ended or not 0 <= ended - started < _LONGEST_RUN:
+        return ""
+    minutes, seconds = divmod(round(ended - started), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _template() -> jinja2.Template:

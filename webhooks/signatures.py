@@ -8,8 +8,6 @@ import re
 from webhooks.refusals import Refused
 
 HEADER = "X-Hub-Signature-256"
-#: Below that a secret can be guessed from one delivery at leisure.
-SHORTEST_SECRET = 16
 
 _SHAPE = re.compile(r"sha256=([0-9a-f]{64})")
 

@@ -40,12 +40,14 @@ class BubblewrapSandbox:
             self._sweep()
         order = order.model_copy(update={"limits": self._bounded(order.limits)})
         with slots.claim(self._settings.home) as slot:
-            walls.check_reachable(order, self._settings.room_root, slot.uid)
+            keeps = any(mount.kept for mount in order.mounts)
+            uid = slots.keeper() if keeps else slot.uid
+            walls.check_reachable(order, self._settings.room_root, uid)
             python = walls.interpreter(order, self._settings.room_root)
             with (
-                shared.handed_over(order.mounts, slot.uid),
+                shared.handed_over(order.mounts, uid),
                 self._cgroup(order, slot) as group,
-                opened.OpenedRoom(order, slot.uid, group) as room,
+                opened.OpenedRoom(order, uid, group) as room,
             ):
                 room.open(self._arguments, python)
                 return room.attend(cancelled)

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent import cleaning
 from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.errors import PermanentError, RequestRefused
-from agent.ports import BranchRules, Proposal, StageMark
+from agent.ports import BranchRules, OwnPull, Proposal, StageMark
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
@@ -70,6 +70,10 @@ class LocalForge:
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Refuse: commits of a folder are made by git."""
         raise _no_remote()
+
+    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
+        """There are none here."""
+        return ()
 
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
         """Refuse: a folder has no pull requests."""

@@ -16,8 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Index, func, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Index, and_, func, or_, text, tuple_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from agent.adapters import sqlite_file
@@ -33,9 +32,7 @@ _BUSY_SECONDS = 10.0
 _ERRORS = sqlite_file.Errors(
     StoreUnavailable,
     StoreUnusable,
-    "; runs that waited in it begin when their label is set anew.",
-    # That an issue has a run already is a rule of the table.
-    passing=(IntegrityError,),
+    "; runs that waited in it begin when their label is taken off and set again.",
 )
 
 
@@ -103,13 +100,13 @@ class SqlStore:
     def add(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
     ) -> Run:
-        """Queue a run of an issue, or note one that a worker already has.
+        """Queue a run of an issue as its next attempt, or note one that a worker already has.
 
         Args:
             delivery_id: Of the delivery that asked for it.
 
         Returns:
-            The run that is kept: this one, or the earlier one of the same delivery.
+            The run that is kept: this one with its number, or the earlier one of the delivery.
 
         Raises:
             ActiveRun: The issue has one that is not over.
@@ -117,61 +114,64 @@ class SqlStore:
         snapshot = run.snapshot
         if snapshot is None:
             raise ValueError("only runs of an issue are kept here")
-        issue = snapshot.issue
-        row = RunRow(
-            run_id=run.run_id,
-            repository=issue.repository,
-            repository_id=issue.repository_id,
-            number=issue.number,
-            title=snapshot.title,
-            attempt=run.attempt,
-            state=(RunState.TRIAGING if worker else RunState.RECEIVED).value,
-            active=True,
-            not_before=now,
-            queued_at=now,
-            started_at=now if worker else None,
-            worker=worker,
-            delivery_id=delivery_id,
-            run=run.model_dump_json(),
-        )
-        try:
-            with self._transaction() as session:
-                _end_dead_commands(session, now)
-                session.add(row)
-        except IntegrityError as problem:
-            if delivery_id is not None and (earlier := self.of_delivery(delivery_id)):
-                return earlier.run
-            other = self.active(issue.repository_id, issue.number)
-            raise ActiveRun(other.run.run_id if other else run.run_id) from problem
+        with self._transaction() as session:
+            if delivery_id is not None and (earlier := _of_delivery(session, delivery_id)):
+                return Run.model_validate_json(earlier.run)
+            _end_dead_commands(session, now)
+            issue = snapshot.issue
+            of_issue = and_(
+                col(RunRow.repository_id) == issue.repository_id,
+                col(RunRow.number) == issue.number,
+            )
+            if other := session.exec(select(RunRow).where(of_issue, col(RunRow.active))).first():
+                raise ActiveRun(Run.model_validate_json(other.run))
+            before = session.exec(select(func.count()).select_from(RunRow).where(of_issue)).one()
+            run = run.model_copy(update={"attempt": before + 1})
+            session.add(
+                RunRow(
+                    run_id=run.run_id,
+                    repository=issue.repository,
+                    repository_id=issue.repository_id,
+                    number=issue.number,
+                    title=snapshot.title,
+                    attempt=run.attempt,
+                    state=(RunState.TRIAGING if worker else RunState.RECEIVED).value,
+                    active=True,
+                    not_before=now,
+                    queued_at=now,
+                    started_at=now if worker else None,
+                    worker=worker,
+                    delivery_id=delivery_id,
+                    run=run.model_dump_json(),
+                )
+            )
         return run
 
     def of_delivery(self, delivery_id: str) -> StoredRun | None:
         """Return the run that a delivery has become, over or not."""
-        wanted = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
         with self._transaction() as session:
-            row = session.exec(wanted).first()
+            row = _of_delivery(session, delivery_id)
             return _stored(row) if row else None
 
-    def active(self, repository_id: int, number: int) -> StoredRun | None:
-        """Return the run of an issue that is not over, if there is one."""
-        wanted = select(RunRow).where(
-            col(RunRow.repository_id) == repository_id,
-            col(RunRow.number) == number,
-            col(RunRow.active),
-        )
-        with self._transaction() as session:
-            row = session.exec(wanted).first()
-            return _stored(row) if row else None
+    def ahead(self, run_id: str, now: float) -> int:
+        """Count the runs that the worker has to carry before this one; 0 too where it is begun.
 
-    def attempts(self, repository_id: int, number: int) -> int:
-        """Count the runs that an issue has had."""
-        wanted = (
-            select(func.count())
-            .select_from(RunRow)
-            .where(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
-        )
+        What a command carries holds up nobody but its own issue.
+        """
+        place = tuple_(col(RunRow.starts), col(RunRow.queued_at), col(RunRow.run_id))
+        worker = col(RunRow.worker)
         with self._transaction() as session:
-            return session.exec(wanted).one()
+            row = session.get(RunRow, run_id)
+            if row is None or not row.active or row.worker is not None:
+                return 0
+            carried = and_(worker.is_not(None), worker.startswith(COMMAND).is_(False))
+            waits = and_(
+                worker.is_(None),
+                col(RunRow.not_before) <= now,
+                place < tuple_(row.starts, row.queued_at, row.run_id),
+            )
+            count = select(func.count()).select_from(RunRow)
+            return session.exec(count.where(col(RunRow.active), or_(carried, waits))).one()
 
     def claim(self, worker: str, now: float) -> Run | None:
         """Take the oldest run that waits and whose time has come; None: there is none.
@@ -241,14 +241,28 @@ class SqlStore:
 
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
-        wanted = select(RunRow).where(col(RunRow.run_id).startswith(run_id, autoescape=True))
+        found = self.beginning(run_id, 2)
+        return found[0] if len(found) == 1 else None
+
+    def beginning(self, start: str, limit: int) -> tuple[StoredRun, ...]:
+        """List the runs whose ids begin so, newest first; one that is named in full is alone."""
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.run_id).startswith(start, autoescape=True))
+            .order_by(col(RunRow.run_id) != start, col(RunRow.queued_at).desc())
+            .limit(limit)
+        )
         with self._transaction() as session:
-            rows = session.exec(wanted.limit(2)).all()
-            return _stored(rows[0]) if len(rows) == 1 else None
+            found = tuple(_stored(row) for row in session.exec(wanted))
+        return found[:1] if found and found[0].run.run_id == start else found
 
     def latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
         """List runs, newest first."""
-        wanted = select(RunRow).order_by(col(RunRow.queued_at).desc()).limit(limit)
+        wanted = (
+            select(RunRow)
+            .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+            .limit(limit)
+        )
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
         with self._transaction() as session:
@@ -269,6 +283,10 @@ class SqlStore:
 
     def _translated(self) -> AbstractContextManager[None]:
         return sqlite_file.translated(self.path, _ERRORS)
+
+
+def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
+    return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

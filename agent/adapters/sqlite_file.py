@@ -27,8 +27,6 @@ class Errors(NamedTuple):
     unusable: type[PermanentError]
     consequence: str
     """What follows from moving a damaged file away; ends the sentence that advises it."""
-    passing: tuple[type[Exception], ...] = ()
-    """Errors of the driver that the file's owner has a use for."""
 
 
 def touch(path: Path) -> None:
@@ -91,8 +89,6 @@ def translated(path: Path, errors: Errors) -> Iterator[None]:
     """
     try:
         yield
-    except errors.passing:
-        raise
     except (DBAPIError, sqlite3.Error) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
         name = getattr(cause, "sqlite_errorname", "")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.rule import Rule
 
 from agent import cleaning, settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agent.domain import StoredRun
 
 _LONGEST_SECONDS = 1800.0
+_LAST_WORDS = 20
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -61,9 +63,14 @@ def demo(
         _scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
     ):
-        as_told = _show(played, Console(quiet=as_json), as_json=as_json)
+        out, aside = Console(quiet=as_json), Console(stderr=True)
+        as_told = _show(played, out, as_json=as_json)
+        if not as_told:
+            _explain(played, aside)
         if keep:
-            _linger(played, Console(stderr=True))
+            _linger(played, aside)
+        else:
+            out.print("GitHub and service end here; --keep leaves them up to look around.")
     raise typer.Exit(0 if as_told else 1)
 
 
@@ -104,6 +111,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         facts |= {
             "first_sign_seconds": None if first_sign is None else round(first_sign, 3),
             "total_seconds": round(seconds, 3),
+            "as_expected": as_told,
         }
         print(json.dumps(facts, indent=2))
         return as_told
@@ -120,7 +128,9 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         out.print(_plain(told), markup=False, highlight=False)
         if run.outcome.pull_request:
             out.print(f"pull request {run.outcome.pull_request.url}", soft_wrap=True)
-    out.print(f"from the label to the end: {seconds:.1f} s", highlight=False)
+    calls = run.outcome.forge_calls if run and run.outcome else None
+    asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
+    out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return as_told
 
 
@@ -166,7 +176,7 @@ def _show_comments(played: Play, out: Console) -> None:
 
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
-        out.print(Rule(f"comment of {comment.author.login}{edited}"))
+        out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
         out.print(Markdown(_folded(comment.body)))
 
 
@@ -185,7 +195,7 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
     out.print(Markdown(_folded(pull.body or "")))
     if pull.pull is None:
         return
-    out.print(Rule(f"branch {pull.pull.head_ref}"))
+    out.print(Rule(escape(f"branch {pull.pull.head_ref}")))
     shown = git_store.text(
         played.repository.git_dir,
         "show",
@@ -220,6 +230,17 @@ def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str
         "seconds": played.seconds(run) if run else {},
         "requests": len(played.stage.world.requests.find("/api/*")),
     }
+
+
+def _explain(played: Play, out: Console) -> None:
+    """Say what should have come, and what the service said last."""
+    scenario = played.scenario
+    expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
+    out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
+    said = played.stage.service.log.read_text(errors="replace").splitlines()
+    out.print("The last words of the service:", highlight=False)
+    for line in said[-_LAST_WORDS:]:
+        out.print(_plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _linger(played: Play, out: Console) -> None:

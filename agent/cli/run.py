@@ -16,9 +16,9 @@ from agent import intake, settings, telemetry
 from agent.cli import result
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
-from agent.errors import AccessLost
+from agent.errors import RequestRefused, RunStopped
 from agent.ledger import Ledger
-from agent.ports import LiveIssue
+from agent.ports import Gatekeeper, LiveIssue
 
 
 def run(
@@ -170,21 +170,38 @@ def carry_issue(
     with Progress(console) as progress:
         progress.started("look up")
         way = wiring.way_to_github(loaded)
+        begun = time.monotonic()
         try:
-            live = wiring.gatekeeper(loaded, way).find(name, number)
-        except AccessLost as problem:
-            raise typer.BadParameter(problem.message, param_hint="--repo") from problem
-        progress.ended("look up", 0.0, ok=live is not None)
-        if live is None:
-            raise typer.BadParameter(f"{name} has no issue {number}", param_hint="--issue")
-        if live.is_pull_request:
-            raise typer.BadParameter(f"#{number} is a pull request", param_hint="--issue")
+            live = _look_up(wiring.gatekeeper(loaded, way), name, number)
+        except RunStopped as problem:
+            seconds = round(time.monotonic() - begun, 3)
+            progress.ended("look up", seconds, ok=False)
+            # It is none that anybody could look up later, so it is not kept.
+            run_id = intake.new_run_id(int(time.time()))
+            outcome = Outcome.stopped(run_id, problem.reason, problem.message)
+            return outcome, {"look up": seconds}
+        progress.ended("look up", 0.0, ok=True)
         request = _run_of(live, base=base, dry_run=dry_run)
         make = wiring.on_github(loaded, way)
-        with service.registered(request, loaded) as finish:
-            outcome, seconds = service.carry(request, loaded, make, progress, say=progress.said)
-            finish(outcome)
-    return outcome, seconds
+        return service.carry_at_once(request, loaded, make, progress, progress.said)
+
+
+def _look_up(gatekeeper: Gatekeeper, name: str, number: int) -> LiveIssue:
+    """Find the issue.
+
+    Raises:
+        SettingsInvalid: What answers is not GitHub, or does not know us.
+        AccessLost: The repository is not there for us.
+        RequestRefused: It has no such issue.
+    """
+    # Whatever answers at a wrong address would say that nothing is there.
+    gatekeeper.own_logins()
+    live = gatekeeper.find(name, number)
+    if live is None:
+        raise RequestRefused(f"{name} has no issue {number}.")
+    if live.is_pull_request:
+        raise RequestRefused(f"#{number} of {name} is a pull request, not an issue.")
+    return live
 
 
 def repository_name(repo: str, github_url: str) -> str:

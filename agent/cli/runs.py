@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Runs of issues: list, show, log.", no_args_is_help=True)
 
-_SHOWN_ID = 22
+#: Below this width a terminal wraps the lines of a table itself.
+_NARROWEST = 72
+_UNBOUNDED = 1_000
+_SHORTEST_TITLE = 20
+_CANDIDATES = 10
 _COLOURS = {
     RunState.OPEN: "green",
     RunState.FAILED: "red",
@@ -66,18 +70,28 @@ def list_runs(
 
 
 def _show_table(stored: tuple[StoredRun, ...]) -> None:
-    table = Table("run", "issue", "title", "state", "reason", "age", box=None, pad_edge=False)
-    for one in stored:
-        facts = _facts(one)
-        table.add_row(
-            one.run.run_id[:_SHOWN_ID],
-            str(facts["issue"]),
-            Text(cleaning.terminal(str(facts["title"]))[:50]),
-            Text(one.state.value, style=_COLOURS.get(one.state, "")),
-            str(facts["reason"] or ""),
-            _age(one.queued_at),
-        )
-    Console().print(table)
+    console = _wide_enough()
+    rows = [
+        (one.run.run_id, _line(facts["issue"]), one.state.value, facts["reason"] or "", age)
+        for one in stored
+        for facts, age in [(_facts(one), _age(one.queued_at))]
+    ]
+    table = Table(box=None, pad_edge=False)
+    # An id is there to be copied: it is neither cut nor wrapped, and the title gives way first.
+    table.add_column("run", no_wrap=True, min_width=max(len(row[0]) for row in rows))
+    headings = ("issue", "state", "reason", "age", "title")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    columns = zip(("run", *headings), *rows, strict=False)
+    taken = sum(max(len(str(cell)) for cell in column) + 2 for column in columns)
+    room = max(console.width - taken, _SHORTEST_TITLE)
+    for one, row in zip(stored, rows, strict=True):
+        run_id, issue, state, reason, age = row
+        title = Text(_line(_facts(one)["title"]))
+        title.truncate(room, overflow="ellipsis")
+        shown = Text(state, style=_COLOURS.get(one.state, ""))
+        table.add_row(Text(run_id), Text(issue), shown, Text(str(reason)), age, title)
+    console.print(table)
 
 
 @app.command()
@@ -92,10 +106,19 @@ def show(run_id: _RunId, as_json: _Json = False) -> None:
         print(json.dumps(facts, indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         if value not in (None, "", []):
             table.add_row(Text(name.replace("_", " "), style="dim"), Text(_line(value)))
-    Console().print(table)
+    _wide_enough().print(table)
+
+
+def _wide_enough() -> Console:
+    """Take the terminal's width; what another program reads has one line for each row."""
+    console = Console()
+    console.width = max(console.width, _NARROWEST) if console.is_terminal else _UNBOUNDED
+    return console
 
 
 @app.command()
@@ -128,13 +151,22 @@ def _store(loaded: Settings) -> Iterator[SqlStore | None]:
 
 def _found(loaded: Settings, run_id: str) -> StoredRun:
     with _store(loaded) as store:
-        one = store.find(run_id) if store else None
-    if one is None:
+        found = store.beginning(run_id, _CANDIDATES + 1) if store else ()
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise typer.BadParameter(
-            f"no run, or more than one, begins with {run_id!r}; see `mergewright runs list`",
+            f"no run begins with {run_id!r}; `mergewright runs list` shows those that there are",
             param_hint="RUN",
         )
-    return one
+    shown = [f"{_line(facts['run'])}  {_line(facts['issue'])}" for facts in map(_facts, found)]
+    more = ["and more"] if len(found) > _CANDIDATES else []
+    raise typer.BadParameter(
+        "\n".join(
+            (f"more than one run begins with {run_id!r}; name one of", *shown[:_CANDIDATES], *more)
+        ),
+        param_hint="RUN",
+    )
 
 
 def _facts(one: StoredRun) -> dict[str, object]:
@@ -152,6 +184,7 @@ def _facts(one: StoredRun) -> dict[str, object]:
         "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
         "branch": outcome.branch if outcome else None,
         "commit": outcome.commit if outcome else None,
+        "requests": outcome.forge_calls if outcome else None,
         "queued_at": _moment(one.queued_at),
         "not_before": _moment(one.not_before) if one.active else None,
         "started_at": _moment(one.started_at),

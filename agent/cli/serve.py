@@ -57,15 +57,13 @@ def serve() -> None:
     the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
     Exit code 0: stopped by a signal; 2: settings or a machine without rooms, with the fix in words.
     """
-    telemetry.configure(verbose=True)
+    telemetry.configure(verbose=True, debug=False)
     loaded = settings.load()
-    _require_access(loaded)
-    if settings.webhook_secret(loaded) is None:
-        raise SettingsInvalid(
-            "The webhook secret is missing or empty, so anybody could start runs. Set"
-            " MERGEWRIGHT_WEBHOOK_SECRET_FILE to a file with the secret of the webhook's settings"
-            " in GitHub; `openssl rand -hex 32` makes one."
-        )
+    settings.hold_all(
+        lambda: settings.require_home(loaded),
+        lambda: _require_access(loaded),
+        lambda: settings.signing_secret(loaded),
+    )
     if sys.stderr.isatty():
         where = f"{loaded.listen_host}:{loaded.listen_port}"
         Console(stderr=True).print(
@@ -95,7 +93,7 @@ def work() -> None:
     """
     from agent import service
 
-    telemetry.configure(verbose=True)
+    telemetry.configure(verbose=True, debug=False)
     stop = _stop_on_signals()
     loaded = settings.load()
     _require_access(loaded)

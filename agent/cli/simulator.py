@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import tempfile
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+if TYPE_CHECKING:
+    from agent.demo.simulator.world import World
 
 
 def simulator(
@@ -26,25 +31,49 @@ def simulator(
         Path | None,
         typer.Option(
             "--folder",
-            help="Where the git repositories are kept. Default: a folder that goes with the end.",
+            help="An empty folder for the git repositories. Default: one that goes with the end.",
             file_okay=False,
             metavar="DIR",
         ),
     ] = None,
+    listener: Annotated[
+        str,
+        typer.Option(
+            "--listener",
+            help="Address of the service's listener, which deliveries go to.",
+            metavar="URL",
+        ),
+    ] = "http://127.0.0.1:8080",
+    empty: Annotated[
+        bool,
+        typer.Option(
+            "--empty", help="Begin with nothing; people, App and code come by set-up over HTTP."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Serve a simulated GitHub until Ctrl-C. It starts empty; people and code come by set-up."""
+    """Serve a simulated GitHub until Ctrl-C.
+
+    It begins with the repository of the demo, two people, and our App with a key. The first lines
+    say what to look at and which settings let `mergewright serve` work for it; after that, label
+    an issue on its page. Nothing is kept: with the next start all is as it was.
+    """
     from agent.demo.simulator import serving
     from agent.demo.simulator.world import World
 
+    if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        raise typer.BadParameter(
+            f"{folder} is not empty; name a folder that is new or empty", param_hint="--folder"
+        )
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="mergewright-simulator-") as scratch:
-        world = World(folder or Path(scratch))
+        world = World(folder or Path(scratch) / "git")
         try:
             with serving.running(world, host, port) as address:
-                _show(address, as_json=as_json)
+                furnished = {} if empty else _furnish(world, listener.rstrip("/"), Path(scratch))
+                _show(address, furnished, as_json=as_json)
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
@@ -53,7 +82,26 @@ def simulator(
             ) from problem
 
 
-def _show(address: str, *, as_json: bool) -> None:
+def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
+    """Lay out what the demo begins with; return the settings of a service that works for it."""
+    from agent.demo import play
+    from agent.demo.scenarios import SCENARIOS
+    from agent.demo.simulator import actions
+
+    app, settings = play.people_and_app(world, listener, folder)
+    repository = play.sample_repository(world, folder / "sample")
+    scenario, author = SCENARIOS["add-field"], world.user(play.REPORTER)
+    actions.open_issue(world, repository, author, scenario.title, scenario.body, [], [])
+    world.install(app, play.OWNER)
+    # Told to nobody so far: the service may not be there yet.
+    world.hooks.log.clear()
+    port = urlsplit(listener).port or 80
+    return {
+        **settings, "MERGEWRIGHT_LISTEN_PORT": str(port), "MERGEWRIGHT_PUBLIC_URL": listener,
+    }  # fmt: skip
+
+
+def _show(address: str, settings: dict[str, str], *, as_json: bool) -> None:
     said = {
         "base_url": address,
         "api": f"{address}/api/v3",
@@ -61,9 +109,23 @@ def _show(address: str, *, as_json: bool) -> None:
         "setup": f"{address}/_simulator",
     }
     if as_json:
-        print(json.dumps(said, indent=2), flush=True)
+        print(json.dumps({**said, "settings": settings}, indent=2), flush=True)
         return
-    console = Console(highlight=False)
-    for name, value in said.items():
-        console.print(f"{name:<9}{escape(value)}", soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    for name, value in {"pages": address, **said}.items():
+        if name != "base_url":
+            console.print(f"{name:<9}{escape(value)}")
+    if settings:
+        from agent.demo import play
+
+        console.print("\nTo let the service work for it, in another terminal:\n")
+        for name, value in settings.items():
+            console.print(f"  export {name}={escape(shlex.quote(value))}")
+        console.print("  mergewright serve\n")
+        issue = f"{address}/{play.REPOSITORY}/issues/1"
+        console.print(
+            f"Then open {escape(issue)},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
+            " reload the page as the work goes on.\nThe front page lists what was delivered to the"
+            " service, and what it answered."
+        )
     console.print("Ctrl-C ends it.")

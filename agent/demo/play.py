@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -29,7 +30,7 @@ from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
-from agent.demo.simulator.records import App, Issue, Repository
+from agent.demo.simulator.records import App, Issue, Repository, Role
 from agent.demo.simulator.world import World
 from agent.domain import StoredRun
 from agent.errors import PermanentError
@@ -235,28 +236,12 @@ def staging(home: Path, folder: Path) -> Iterator[Stage]:
     """
     world = World(folder / "github")
     with serving.running(world) as address:
-        for login in (MAINTAINER, REPORTER):
-            world.add_user(login)
-        world.add_user(OWNER, "Organization")
         port = _free_port()
         listener = f"http://127.0.0.1:{port}"
-        secret = secrets.token_hex(32)
-        app = world.add_app(
-            "mergewright",
-            OWNER,
-            hook_url=f"{listener}/webhooks/github",
-            hook_secret=secret,
-        )
-        key, shared = folder / "app.pem", folder / "webhook-secret"
-        for path, text in ((key, app.private_key), (shared, secret)):
-            path.touch(mode=0o600)
-            path.write_text(text)
+        app, of_app = people_and_app(world, listener, folder)
         environ = {
+            **of_app,
             "MERGEWRIGHT_HOME": str(home),
-            "MERGEWRIGHT_GITHUB_URL": f"{address}/api/v3",
-            "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
-            "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(key),
-            "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(shared),
             "MERGEWRIGHT_LISTEN_PORT": str(port),
             "MERGEWRIGHT_PUBLIC_URL": listener,
         }
@@ -278,20 +263,62 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
         name: `owner/name` of the repository.
     """
     world = stage.world
-    with resources.as_file(resources.files("agent.demo")) as files:
-        shutil.copytree(
-            files / "sample_project", source, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    for path, text in scenario.files.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(text)
-    repository = world.add_repository(name, source, description="A corner shop, in Django")
-    world.grant(repository, MAINTAINER, scenario.role)
-    world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
+    repository = sample_repository(world, source, name, scenario.role, scenario.files)
     issue = actions.open_issue(
         world, repository, world.user(REPORTER), scenario.title, scenario.body, [], []
     )
     return Play(scenario, stage, repository, issue)
+
+
+def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict[str, str]]:
+    """Make the people and our App; return it, and the settings of a service that works for it.
+
+    Args:
+        listener: Address at which the service will be told of things.
+        folder: Takes the App's key and the webhook secret, as files of their own.
+    """
+    for login in (MAINTAINER, REPORTER):
+        world.add_user(login)
+    world.add_user(OWNER, "Organization")
+    secret, address = secrets.token_hex(32), f"{listener}/webhooks/github"
+    app = world.add_app("mergewright", OWNER, hook_url=address, hook_secret=secret)
+    key, shared = folder / "app.pem", folder / "webhook-secret"
+    for path, text in ((key, app.private_key), (shared, secret)):
+        path.touch(mode=0o600)
+        path.write_text(text)
+    return app, {
+        "MERGEWRIGHT_GITHUB_URL": f"{world.base_url}/api/v3",
+        "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
+        "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(key),
+        "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(shared),
+    }
+
+
+def sample_repository(
+    world: World,
+    source: Path,
+    name: str = REPOSITORY,
+    role: Role = "write",
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> Repository:
+    """Make a repository of the sample project, with the label that starts a run.
+
+    Args:
+        source: Where its files are laid out; must not exist.
+        role: Of the maintainer.
+        files: What it has besides.
+    """
+    with resources.as_file(resources.files("agent.demo")) as ours:
+        shutil.copytree(
+            ours / "sample_project", source, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for path, text in files.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
+    repository = world.add_repository(name, source, description="A corner shop, in Django")
+    world.grant(repository, MAINTAINER, role)
+    world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
+    return repository
 
 
 @contextmanager

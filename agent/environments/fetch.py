@@ -170,7 +170,7 @@ class Fetcher:
         }
         access = self._bench.index.access()
         environ = self._plain_environ() | {
-            "UV_CACHE_DIR": f"{STORE}/cache",
+            "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
             "UV_LINK_MODE": "hardlink",
             "UV_DEFAULT_INDEX": access.url,
             "UV_HTTP_TIMEOUT": "60",
@@ -219,7 +219,8 @@ class Fetcher:
         ]
         if shared:
             place = str(storage.shared(settings))
-            mounts.append(Mount(source=place, target=STORE, writable=True))
+            # uv's cache, which no code of a package ever runs beside.
+            mounts.append(Mount(source=place, target=STORE, writable=True, kept=storage.CACHE))
         return tuple(mounts)
 
     # --- the way out -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from agent import settings as operator
 from agent.environments import bytecode
 from agent.errors import StorageFull
 from agent.settings import Settings
@@ -30,6 +31,8 @@ FORMAT = 2
 PARTS = "parts"
 #: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
 FETCH = "fetch"
+CACHE = "cache"
+"""Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
@@ -43,7 +46,8 @@ def folder(settings: Settings) -> Path:
     place = settings.home / "environments"
     if not place.is_dir():
         with no_space("environments"):
-            place.mkdir(parents=True, exist_ok=True)
+            operator.require_home(settings)
+            place.mkdir(exist_ok=True)
             place.chmod(0o755)
     return place
 
@@ -152,9 +156,9 @@ def sweep(settings: Settings) -> None:
 def trim_cache(settings: Settings) -> None:
     """Empty uv's cache when it has grown too large; environments keep what they share with it.
 
-    The cost of opening a fetch room grows with the number of files in it.
+    What a fetch room adds is measured against it, which takes longer the more files there are.
     """
-    cache = shared(settings) / "cache"
+    cache = shared(settings) / CACHE
     with locked(settings, FETCH):
         if sum(len(names) for _, _, names in os.walk(cache)) > _MOST_CACHED_FILES:
             remove(cache)

@@ -27,7 +27,8 @@ _HEADLINES = {
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
     Reason.INTERNAL: "The run failed by a fault of the service.",
 }
-_AGAIN = "then set the label again."
+#: GitHub shows a label once, so whoever wants it set a second time has to take it off.
+_AGAIN = "then take the label off and set it again."
 _NEXT = {
     Reason.UNCLEAR: f"What to do next: edit the issue so that it answers this, {_AGAIN}",
     Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
@@ -42,10 +43,10 @@ _NEXT = {
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: f"What to do next: allow more minutes, or make the checks quicker, {_AGAIN}",
     Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
-    Reason.INTERRUPTED: "What to do next: set the label again.",
+    Reason.INTERRUPTED: "What to do next: take the label off and set it again.",
     Reason.NO_ROOM: f"What to do next: whoever runs the service sees to it, {_AGAIN}",
     Reason.STORAGE_FULL: f"What to do next: whoever runs the service makes room, {_AGAIN}",
-    Reason.UNAVAILABLE: "What to do next: set the label again in a while.",
+    Reason.UNAVAILABLE: "What to do next: wait a while, then take the label off and set it again.",
     Reason.INTERNAL: "What to do next: tell whoever runs the service; the log has the details.",
 }
 #: Their sentences end in what a program has printed.

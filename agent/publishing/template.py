@@ -226,7 +226,7 @@ def _heading(section: _Section) -> str:
 
 
 def _headed(part: Part) -> str:
-    return f"## {part.heading}\n\n{part.text}" if part.heading else part.text
+    return f"## {part.heading}\n\n{part.text}" if part.heading and part.text else part.text
 
 
 def _sections(template: str) -> Iterator[_Section]:

@@ -28,7 +28,7 @@ from agent.domain import (
     Ticket,
     Verdict,
 )
-from agent.publishing import changelog, spoken, template
+from agent.publishing import changelog, migrations, spoken, template
 from agent.publishing.template import Claims, Part
 from agent.redaction import Redactor
 
@@ -53,8 +53,6 @@ _MAY_HAVE_PUSHED = frozenset(
         Reason.INTERNAL,
     }
 )
-#: Steps that are shown as what the ticket was understood to ask for.
-_UNDERSTOOD = 4
 
 
 class Evidence(Record):
@@ -63,11 +61,8 @@ class Evidence(Record):
     prepared: Prepared
     ticket: Ticket
     title: str
-    steps: tuple[str, ...]
-    """What was planned, in words."""
     notes: tuple[str, ...]
     """What was done, in words."""
-    paths: tuple[str, ...]
     diff: str
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
@@ -80,6 +75,10 @@ class Evidence(Record):
     """Where people find the log: an address, or a file."""
     template: str | None = None
     """The repository's own template for pull requests."""
+    adds: tuple[str, ...] = ()
+    """Folders to which the change adds migrations."""
+    rivals: tuple[migrations.Rival, ...] = ()
+    """Open pull requests of ours that add some there too."""
 
 
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -88,7 +87,8 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     if run.snapshot is None:
         head = f"# {cleaning.words(evidence.title)}\n\n"
     else:
-        head = f"<!-- mergewright:run={run.run_id} -->\n\n"
+        head = f"<!-- mergewright:run={run.run_id} -->\n"
+        head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
         if len(cleaning.inert(evidence.title)) > _TITLE_LIMIT:
             head += f"Whole title: {cleaning.words(evidence.title)}\n\n"
 
@@ -173,9 +173,9 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
     return f"The project's own checks passed: {names}"
 
 
-def headline(title: str, redactor: Redactor | None = None) -> str:
+def title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = cleaning.inert((redactor or Redactor())(title))
+    flat = cleaning.inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 
@@ -196,10 +196,10 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
     parts = [
         part("", "summary", kind="summary"),
         part("", "why", kind="why"),
-        part("Checks", "checks", evidence.comparisons, kind="tests"),
-        part("Contract", "contract"),
+        part("", "contract"),
+        part("Checks", "tested", kind="tests"),
         part("Findings", "findings"),
-        part("Cost", "cost"),
+        part("Second review", "review"),
         part("Reproduce", "reproduce"),
     ]
     if snapshot is not None:
@@ -225,7 +225,6 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "log_text": cleaning.cut(telemetry.tell(evidence.after), log_limit, where=where),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
-        "understood": _UNDERSTOOD,
         "total_seconds": sum(result.seconds for result in evidence.after.results),
         "variables": [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()],
         "commands": [

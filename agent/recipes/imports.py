@@ -87,12 +87,13 @@ def _new_import(source: SourceFile, module: str, name: str | None) -> None:
     if not imports:
         _first_import(source, line)
         return
-    section = _section(module)
+    own = _own_package(source.path)
+    section = _section(module, own)
     key = (section, name is not None, module.lower())
-    before = [one for one in imports if _key(one) <= key]
-    same = [one for one in imports if _key(one)[0] == section]
+    before = [one for one in imports if _key(one, own) <= key]
+    same = [one for one in imports if _key(one, own)[0] == section]
     if before and same:
-        anchor = max(before, key=source.start) if not _sorted(imports) else before[-1]
+        anchor = max(before, key=source.start) if not _sorted(imports, own) else before[-1]
         source.insert_lines(source.next_line(source.end(anchor)), [line])
     elif same:
         source.insert_lines(_start_with_comments(source, same[0]), [line])
@@ -111,29 +112,34 @@ def _start_with_comments(source: SourceFile, statement: cst.SimpleStatementLine)
     return start
 
 
-def _sorted(imports: list[cst.SimpleStatementLine]) -> bool:
-    keys = [_key(one) for one in imports]
+def _sorted(imports: list[cst.SimpleStatementLine], own: str) -> bool:
+    keys = [_key(one, own) for one in imports]
     return keys == sorted(keys)
 
 
-def _key(statement: cst.SimpleStatementLine) -> tuple[int, bool, str]:
+def _key(statement: cst.SimpleStatementLine, own: str) -> tuple[int, bool, str]:
     small = statement.body[0]
     if isinstance(small, cst.Import):
         name = nodes.dotted_name(small.names[0].name)
-        return _section(name), False, name.lower()
+        return _section(name, own), False, name.lower()
     if isinstance(small, cst.ImportFrom):
         name = nodes.dotted_name(small.module) if small.module else ""
         if small.relative:
             return 9, True, name.lower()
-        return _section(name), True, name.lower()
+        return _section(name, own), True, name.lower()
     return 9, True, ""
 
 
-def _section(module: str) -> int:
+def _section(module: str, own: str) -> int:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return 0
-    return 1
+    return 2 if top == own else 1
+
+
+def _own_package(path: str) -> str:
+    """The top package that a file belongs to."""
+    return path.removeprefix("src/").partition("/")[0]
 
 
 def _is_future(small: cst.BaseSmallStatement) -> bool:

@@ -42,6 +42,8 @@ class Recipe(Protocol):
     """Short, with dashes: `add-django-field`."""
     kind: Kind
     """For the changelog."""
+    example: str
+    """A sentence that it carries out, for people who have not written a ticket yet."""
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket has this shape, from its text alone."""

@@ -1,7 +1,8 @@
-"""The base commit: find what the user names, and hold it against the limits and rules.
+"""The base commit: find what the user names, hold it against the limits and rules, describe it.
 
-Asks git only through a view (`agent.repository.source`), before anything is copied: a commit of
-ten billion paths or of endless folders is refused by listing its first hundred thousand.
+It is found and held against them through a view (`agent.repository.source`), before anything is
+copied: a commit of ten billion paths or of endless folders is refused by listing its first
+hundred thousand.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from agent.domain import Checkout
 from agent.errors import RepositoryUnfit
 from agent.repository import names, process
 from agent.repository.process import GitFailed, Place
 from agent.repository.source import Source
 
 MAX_REFS = 100_000
+_SUBJECTS = 50
 _MAX_LINK_BYTES = 4095
 _LISTED = 10
 _OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")
@@ -225,3 +228,39 @@ def _listing(lines: list[str]) -> str:
 def _quoted(path: str) -> str:
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in path[:200])
     return f"`{''.join(shown)}`"
+
+
+# --- what is known of it ---------------------------------------------------------------------
+
+
+def described(place: Place, repository: str, start: Start) -> Checkout:
+    """Say what there is to know about a base commit in our mirror."""
+    return Checkout(
+        repository=repository,
+        mirror=str(place.git_dir),
+        commit=start.commit,
+        base_branch=start.branch,
+        nearest_tag=_nearest_tag(place, start.commit),
+        subjects=_subjects(place, start.commit),
+        signs_off=_signs_off(place, start.commit),
+    )
+
+
+def _nearest_tag(place: Place, commit: str) -> str | None:
+    args = ("describe", "--tags", "--abbrev=0", commit)
+    return process.run(place, *args, ok=(0, 128)).decode(errors="replace").strip() or None
+
+
+def _subjects(place: Place, commit: str) -> tuple[str, ...]:
+    args = ("log", f"--max-count={_SUBJECTS}", "--format=%s", "-z", "--no-show-signature", commit)
+    listed = process.run(place, *args, "--").decode(errors="replace")
+    return tuple(subject for subject in listed.split("\0") if subject)
+
+
+def _signs_off(place: Place, commit: str) -> bool:
+    """Whether most of the latest commits carry a Signed-off-by line; merges do not count."""
+    form = "--format=%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
+    args = ("log", f"--max-count={_SUBJECTS}", "--no-merges", form, "-z", "--no-show-signature")
+    listed = process.run(place, *args, commit, "--").decode(errors="replace").split("\0")
+    commits = listed[:-1] if listed[-1:] == [""] else listed
+    return 2 * sum(bool(line.strip()) for line in commits) > len(commits)

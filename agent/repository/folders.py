@@ -1,9 +1,10 @@
-"""Delete folders whose content we did not make ourselves."""
+"""Delete and measure folders whose content we did not make ourselves."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import PermanentError
@@ -37,6 +38,16 @@ def delete(folder: Path) -> None:
             f"{problem.filename} cannot be deleted: {problem.strerror}. "
             f"Delete it as its owner or as root: rm -r {folder}"
         ) from problem
+
+
+def size(folder: Path) -> int:
+    """Bytes on disk of all that is in a folder."""
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(above, name).lstat().st_blocks * 512
+    return total
 
 
 def _open_up(folder: Path) -> None:

@@ -85,15 +85,24 @@ def update(hold: Hold, view: Place, commit: str) -> None:
     renew(hold, from_view, form)
 
 
-def renew(hold: Hold, fetched: Callable[[Place], None], object_format: str = "sha1") -> None:
+def renew(
+    hold: Hold,
+    fetched: Callable[[Place], None],
+    object_format: str = "sha1",
+    *,
+    max_bytes: int | None = None,
+) -> None:
     """Have the mirror fetched into, or made anew; nothing half done stays whatever happens.
 
     Args:
         fetched: Fetches into the mirror it is given; called again with a new one when the old
             one turns out to be damaged.
+        max_bytes: A mirror that has grown beyond it, by what the repository no longer has, is
+            made anew.
 
     Raises:
-        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        RepositoryUnfit: The repository is larger than it may be, or git's own examination refuses
+            an object of it.
         GitFailed: The fetch failed otherwise.
     """
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
@@ -107,10 +116,14 @@ def renew(hold: Hold, fetched: Callable[[Place], None], object_format: str = "sh
             if process.no_space(problem) or sound(hold.place):
                 raise
             folders.delete(mirror)
+        if max_bytes is not None and folders.size(mirror) > max_bytes:
+            folders.delete(mirror)
     if not mirror.exists():
         try:
             _make(Place(fresh, hold.place.lock), object_format)
             fetched(Place(fresh, hold.place.lock))
+            if max_bytes is not None and folders.size(fresh) > max_bytes:
+                raise too_large(max_bytes)
             fresh.rename(mirror)
         finally:
             folders.delete(fresh)
@@ -142,16 +155,22 @@ def _make(place: Place, object_format: str) -> None:
     place.git_dir.joinpath("info", "attributes").write_text(_ATTRIBUTES)
 
 
-def fetch(place: Place, address: str, *wanted: str) -> None:
+def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
+    Args:
+        max_bytes: Of what is sent; nothing of a larger pack stays.
+
     Raises:
-        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        RepositoryUnfit: It is larger, or git's own examination refuses an object of it.
         GitFailed: The fetch failed otherwise.
     """
+    # A single file of a bounded size, however few objects there are.
+    packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
     try:
         process.run(
             place,
+            *packed,
             "fetch",
             "--quiet",
             "--no-tags",
@@ -164,7 +183,11 @@ def fetch(place: Place, address: str, *wanted: str) -> None:
             address,
             *wanted,
             seconds=FETCH_SECONDS,
+            file_bytes=max_bytes,
         )
+    except process.FileTooLarge as problem:
+        _sweep(place.git_dir)
+        raise too_large(max_bytes or 0) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
             raise RepositoryUnfit(
@@ -173,6 +196,14 @@ def fetch(place: Place, address: str, *wanted: str) -> None:
                 "It has to be removed from the history, for example with git filter-repo"
             ) from problem
         raise
+
+
+def too_large(max_bytes: int) -> RepositoryUnfit:
+    """Say that a repository has more than may be fetched."""
+    return RepositoryUnfit(
+        f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
+        " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
+    )
 
 
 def _sweep(mirror: Path) -> None:

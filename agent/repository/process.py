@@ -102,11 +102,16 @@ _ENVIRON = {
     **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
 }
 _NO_SPACE = re.compile(r"(?i)no space left on device|disk quota exceeded|out of diskspace")
+_TOO_LARGE = re.compile(r"(?i)file too large")
 _LITTLE_SPACE = 1 << 16
 
 
 class GitFailed(AgentError):
     """Git ended with an error, in its own words; callers say what that means."""
+
+
+class FileTooLarge(GitFailed):
+    """Git wanted to write a file that is larger than it may."""
 
 
 @dataclass(frozen=True)
@@ -134,21 +139,29 @@ def run(
     stdin: bytes = b"",
     seconds: float = SECONDS,
     ok: tuple[int, ...] = (0,),
+    file_bytes: int | None = None,
 ) -> bytes:
     """Run git to its end; whatever interrupts the wait ends git as well.
 
+    Args:
+        file_bytes: The kernel ends whatever writes a file that is larger than this.
+
     Raises:
+        FileTooLarge: It wanted to write a larger file.
         GitFailed: It ended with another code than those that are `ok`, or was too slow.
     """
-    started = _start(place, args)
+    started = _start(place, args, file_bytes)
     process = started.proc
     with _bounded(process, seconds) as late:
         # Without a time of its own: given one, Popen looks for the end only every other moment.
         out, err = process.communicate(stdin)
     if late.is_set():
-        raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds")
+        raise GitFailed(f"git {_command(args)} took longer than {seconds:g} seconds")
     if process.returncode not in ok:
-        raise _failure(args[0], process.returncode, err)
+        failure = _failure(_command(args), process.returncode, err)
+        if file_bytes is not None and _TOO_LARGE.search(failure.message):
+            raise FileTooLarge(failure.message)
+        raise failure
     return bytes(out)
 
 
@@ -169,9 +182,9 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
         words = process.stderr.read()
         process.wait()
     if late.is_set():
-        raise GitFailed(f"git {args[0]} took longer than {seconds:g} seconds")
+        raise GitFailed(f"git {_command(args)} took longer than {seconds:g} seconds")
     if process.returncode:
-        raise _failure(args[0], process.returncode, words)
+        raise _failure(_command(args), process.returncode, words)
 
 
 @contextmanager
@@ -193,7 +206,7 @@ def _bounded(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threa
         _end(process)
 
 
-def _start(place: Place, args: Sequence[str]) -> Any:
+def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
     program = _program("git")
     _require_version()
@@ -208,11 +221,17 @@ def _start(place: Place, args: Sequence[str]) -> Any:
     identity: dict[str, Any] = {}
     if place.run_as:
         identity = {"user": place.run_as[0], "group": place.run_as[1], "extra_groups": []}
+    bound: tuple[str, ...] = ()
+    if file_bytes is not None:
+        bound = (_program("prlimit", "util-linux"), f"--fsize={file_bytes}", "--core=0")
     return git.Git("/").execute(
-        [_program("env"), "-i", *settings, program, *args],
+        [*bound, _program("env"), "-i", *settings, program, *args],
         istream=subprocess.PIPE,
         as_process=True,
         start_new_session=True,
+        # Python ignores the signal of a file that grows too large. Inherited, that lets git say
+        # what happened, before it ends.
+        restore_signals=file_bytes is None,
         umask=0o022,
         pass_fds=(*place.inherited, *(() if place.lock is None else (place.lock,))),
         **identity,
@@ -229,10 +248,12 @@ def _require_version() -> None:
         )
 
 
-def _program(name: str) -> str:
+def _program(name: str, package: str = "git") -> str:
     path = shutil.which(name)
     if path is None:
-        raise PermanentError(f"`{name}` is not installed here. On Debian: apt-get install git")
+        raise PermanentError(
+            f"`{name}` is not installed here. On Debian: apt-get install {package}"
+        )
     return path
 
 
@@ -260,6 +281,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         while time.monotonic() < end:
             os.killpg(process.pid, 0)
             time.sleep(0.01)
+
+
+def _command(args: Sequence[str]) -> str:
+    """The command of git, behind what is configured for it alone."""
+    at = 0
+    while args[at] == "-c":
+        at += 2
+    return args[at]
 
 
 def _failure(command: str, code: int, words: bytes) -> GitFailed:

@@ -87,11 +87,12 @@ def path(url: str, mirrors: Path) -> Path:
     return mirror.path(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
 
 
-def update(hold: Hold, url: str, token: str, branch: str) -> str:
+def update(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
     """Fetch one branch and all tags; return the commit the branch is at.
 
     Raises:
-        RepositoryUnfit: The branch is not there, or git refuses an object as dangerous.
+        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
+            object as dangerous.
         AccessLost: The token does not let us read the repository.
         ForgeUnavailable: The forge did not answer.
     """
@@ -104,7 +105,9 @@ def update(hold: Hold, url: str, token: str, branch: str) -> str:
                 there.address,
                 f"+{reference}:{reference}",
                 "+refs/tags/*:refs/tags/*",
+                max_bytes=max_bytes,
             ),
+            max_bytes=max_bytes,
         )
     return process.run(hold.place, "rev-parse", "--verify", reference).decode().strip()
 
@@ -126,11 +129,12 @@ def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     return heads.get(reference)
 
 
-def bring(hold: Hold, url: str, token: str, branch: str) -> None:
+def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
     """Fetch the commits of a branch to look at them; the mirror keeps them till the next look.
 
     Raises:
-        RepositoryUnfit: The branch is not there, or git refuses an object as dangerous.
+        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
+            object as dangerous.
         AccessLost: The token does not let us read the repository.
         ForgeUnavailable: The forge did not answer.
     """
@@ -139,6 +143,7 @@ def bring(hold: Hold, url: str, token: str, branch: str) -> None:
             there.by(hold.place),
             there.address,
             f"+refs/heads/{branch}:refs/mergewright/looked-at",
+            max_bytes=max_bytes,
         )
 
 

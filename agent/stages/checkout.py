@@ -32,6 +32,7 @@ def prepare(run: Run, svc: Services) -> Checkout:
             mirrors,
             max_files=settings.max_files_in_tree,
             max_bytes=max_bytes,
+            max_repository_bytes=settings.max_repository_mb * 1024**2,
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
     svc.say(f"base commit {base.commit[:12]}{branch}")

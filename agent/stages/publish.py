@@ -7,7 +7,7 @@ again, and the texts are written anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from agent import worktree
 from agent.domain import (
@@ -23,16 +23,20 @@ from agent.domain import (
     Reason,
     Record,
     ReviewNotes,
+    Run,
     Severity,
     Ticket,
     Verdict,
     end_state,
 )
-from agent.errors import AgentError, PolicyRefused, RequestRefused
+from agent.errors import AgentError, BranchTaken, PolicyRefused, RequestRefused
 from agent.ports import Proposal, Remote
-from agent.publishing import commits, template, text
+from agent.publishing import commits, migrations, template, text
 from agent.redaction import Redactor
 from agent.services import Services
+
+#: Names that are tried for a branch that the forge commits to; each takes a look at what is there.
+_MOST_SIGNED = 5
 
 
 class Decided(Record):
@@ -168,7 +172,7 @@ def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Ser
         if rules.refused:
             raise RequestRefused(f"The branch {branch} may not be made: {rules.refused}")
         if rules.signed:
-            return Placed(branch=branch, commit=svc.forge.commit(run, branch, message, change))
+            return _signed(run, branch, message, change, svc)
     commit = worktree.commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
         if held := worktree.holding(base, commit, branch):
@@ -176,7 +180,18 @@ def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Ser
         return Placed(branch=worktree.deliver(base, commit, branch), commit=commit)
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
-    return Placed(branch=worktree.push(base, commit, branch, remote.url, token), commit=commit)
+    most = svc.settings.max_repository_mb * 1024**2
+    name = worktree.push(base, commit, branch, remote.url, token, max_repository_bytes=most)
+    return Placed(branch=name, commit=commit)
+
+
+def _signed(run: Run, branch: str, message: str, change: Change, svc: Services) -> Placed:
+    """Have the forge commit on the branch, or on one with the next free name."""
+    names = [branch, *(f"{branch}-{number}" for number in range(2, _MOST_SIGNED + 1))]
+    for name in names[:-1]:
+        with suppress(BranchTaken):
+            return Placed(branch=name, commit=svc.forge.commit(run, name, message, change))
+    return Placed(branch=names[-1], commit=svc.forge.commit(run, names[-1], message, change))
 
 
 def _message(prepared: Prepared, decided: Decided, author: str, redactor: Redactor) -> str:
@@ -220,7 +235,7 @@ def _proposal(
         branch=placed.branch,
         commit=placed.commit,
         base_branch=prepared.checkout.base_branch or remote.default_branch,
-        title=text.headline(decided.plan.title, svc.redactor),
+        title=text.title(decided.plan.title, svc.redactor),
         body=words,
         draft=wanted.draft,
         reviewers=wanted.reviewers,
@@ -237,13 +252,12 @@ def _findings(decided: Decided) -> tuple[Finding, ...]:
 
 
 def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services) -> str:
+    adds = migrations.folders(decided.cleared.change) if placed else ()
     evidence = text.Evidence(
         prepared=prepared,
         ticket=decided.ticket,
         title=decided.plan.title,
-        steps=decided.plan.steps,
         notes=decided.cleared.change.notes,
-        paths=decided.cleared.change.paths,
         diff=worktree.diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
         findings=_findings(decided),
@@ -254,10 +268,21 @@ def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Ser
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
         template=_template(prepared, svc) if placed else None,
+        adds=adds,
+        rivals=_rivals(prepared, placed, adds, svc) if placed else (),
     )
     if decided.verdict.publish:
         return text.pull_request(evidence, svc.redactor)
     return text.withheld(evidence, svc.redactor)
+
+
+def _rivals(
+    prepared: Prepared, placed: Placed, adds: tuple[str, ...], svc: Services
+) -> tuple[migrations.Rival, ...]:
+    """Ask only where it matters: other pull requests of ours that add to the same migrations."""
+    if not adds or prepared.run.snapshot is None:
+        return ()
+    return migrations.rivals(svc.forge.own_pulls(prepared.run, placed.branch), adds)
 
 
 def _template(prepared: Prepared, svc: Services) -> str | None:

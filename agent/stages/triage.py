@@ -6,14 +6,6 @@ from agent.domain import Decision, Ticket
 from agent.errors import NoRecipe, TicketUnclear
 from agent.recipes import registry
 
-#: For each recipe a sentence that it carries out.
-_EXAMPLES = {
-    "add-django-field": (
-        "“Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True”"
-    ),
-    "print-to-logging": "“Replace print with logging in shop/views.py”",
-}
-
 
 def decide(ticket: Ticket) -> Decision:
     """Choose the recipe for a ticket; without a model there is only recipe or person.
@@ -36,7 +28,7 @@ def decide(ticket: Ticket) -> Decision:
             )
         )
     if not fitting:
-        shown = "; ".join(_EXAMPLES.get(recipe.name, recipe.name) for recipe in registry.RECIPES)
+        shown = "; ".join(f"“{recipe.example}”" for recipe in registry.RECIPES)
         raise NoRecipe(
             f"No recipe fits this ticket, so it is for a person. What recipes carry out reads like "
             f"this: {shown}."

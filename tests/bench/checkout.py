@@ -19,6 +19,7 @@ from pathlib import Path
 
 from agent import worktree
 from tests.bench import timing
+from tests.integration import git_samples
 
 FILES = 10_000
 BAR = 1.2
@@ -75,7 +76,7 @@ def _make_repository(folder: Path) -> None:
         lines = [f"NAME_{line} = {chance.random()}" for line in range(chance.randint(5, 80))]
         path.write_text("\n".join(lines) + "\n")
     (folder / "changed.py").write_text("NUMBER = None\n")
-    worktree.start_repository(folder, "First")
+    git_samples.begin(folder, "First")
     _git(folder, "repack", "-a", "-d", "--quiet")
 
 

@@ -18,10 +18,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agent import worktree
 from agent.environments import build
 from agent.settings import Settings
 from tests.bench import bare, timing
+from tests.integration import git_samples
 
 BAR = 1.10
 _SECONDS = 900
@@ -197,7 +197,7 @@ def _set_up(scratch: Path, say: Say) -> _Stand:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(files / "sample_project", repository, ignore=ignored)
         shutil.copy(files / "ticket.md", ticket)
-    worktree.start_repository(repository, "Add customers and orders")
+    git_samples.begin(repository, "Add customers and orders")
     say("ticket: first run, which makes the environment")
     told = _run(repository, ticket, home)
     settings = Settings(home=home)

@@ -1,7 +1,7 @@
 """A server that answers every described operation with the answer that GitHub itself shows.
 
-It decides nothing; it remembers what was asked, and what GitHub would not have taken. Addresses in the answers are those of this
-server, as they would be GitHub's own at GitHub.
+It decides nothing; it remembers what was asked, and what GitHub would not have taken. Addresses in
+the answers are those of this server, as they would be GitHub's own at GitHub.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class ExampleServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.base_url = f"http://127.0.0.1:{self.server_port}"
         self.shown: dict[str, Example] = {}
+        self.first: dict[str, Example] = {}
+        """What is shown once, before that."""
         self.asked: set[str] = set()
         self.unknown: set[str] = set()
         """Requests for which the slice has no operation."""
@@ -47,7 +49,11 @@ class ExampleServer(ThreadingHTTPServer):
         self.asked.add(str(operation))
         if method != "GET":
             self.not_taken |= set(schemas.request_faults(operation, body))
-        example = self.shown.get(str(operation)) or first_good(operation)
+        example = (
+            self.first.pop(str(operation), None)
+            or self.shown.get(str(operation))
+            or first_good(operation)
+        )
         if example is None:
             statuses = operation.described["responses"]
             return (204, None) if "204" in statuses else (404, _NOT_FOUND)

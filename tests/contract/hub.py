@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import jwt
 from agent.demo.simulator.records import App, Installation, Repository
 from agent.demo.simulator.world import World
 from tests.contract.recording import JudgedClient
+from tests.integration import simulator_samples
 
 REPOSITORY = "octo/shop"
 API = f"/repos/{REPOSITORY}"
@@ -75,26 +75,13 @@ class Hub:
         return str(self.ask("GET", f"{API}/git/ref/heads/{branch}")["object"]["sha"])
 
     def branch(self, name: str) -> str:
-        """Make a branch with one commit on PATH through the API, and give the commit."""
-        base = self.tip()
-        encoded = base64.b64encode(f"branch = {name!r}\n".encode()).decode()
-        blob = self.ask(
-            "POST", f"{API}/git/blobs", self.acting, expect=201,
-            json={"content": encoded, "encoding": "base64"},
-        )  # fmt: skip
-        parent = self.ask("GET", f"{API}/git/commits/{base}", self.acting)
-        entry = {"path": PATH, "mode": "100644", "type": "blob", "sha": blob["sha"]}
-        tree = self.ask(
-            "POST", f"{API}/git/trees", self.acting, expect=201,
-            json={"base_tree": parent["tree"]["sha"], "tree": [entry]},
-        )  # fmt: skip
-        commit = self.ask(
-            "POST", f"{API}/git/commits", self.acting, expect=201,
-            json={"message": f"Change for {name}", "tree": tree["sha"], "parents": [base]},
-        )  # fmt: skip
-        made = {"ref": f"refs/heads/{name}", "sha": commit["sha"]}
+        """Make a branch with one commit on PATH, and give the commit."""
+        commit = simulator_samples.commit(
+            self.world, self.repository, self.tip(), PATH, f"branch = {name!r}\n", self.app.bot
+        )
+        made = {"ref": f"refs/heads/{name}", "sha": commit}
         self.ask("POST", f"{API}/git/refs", self.acting, json=made, expect=201)
-        return str(commit["sha"])
+        return commit
 
     def pull(self, branch: str, **more: Any) -> int:
         """Open a pull request from a new branch and give its number."""

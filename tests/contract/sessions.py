@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.demo.simulator import actions
+from agent.demo.simulator.records import RuleKind
 from tests.contract.hub import API, PATH, Hub
 
 LONG = 65_537
@@ -19,7 +21,6 @@ def apps(hub: Hub) -> None:
     assert hub.ask("GET", "/app", app)["slug"] == "mergewright"
     hub.ask("GET", "/app", hub.owner, expect=401)
     hub.ask("GET", "/app", "a.b.c", expect=401)
-    assert len(hub.ask("GET", "/app/installations", app)) == 1
     one = f"/app/installations/{hub.installation.id}"
     hub.ask("GET", one, app)
     hub.ask("GET", "/app/installations/999999", app, expect=404)
@@ -28,22 +29,19 @@ def apps(hub: Hub) -> None:
     narrowed = {"repositories": ["shop"], "permissions": {"contents": "read"}}
     made = hub.ask("POST", f"{one}/access_tokens", app, json=narrowed, expect=201)
     assert made["permissions"] == {"metadata": "read", "contents": "read"}
-    assert hub.ask("GET", "/installation/repositories", made["token"])["total_count"] == 1
-    hub.ask("GET", "/installation/repositories", hub.stranger, expect=403)
+    assert hub.ask("GET", API, made["token"])["full_name"] == "octo/shop"
     refused = {"permissions": {"members": "write"}}
     hub.ask("POST", f"{one}/access_tokens", app, json=refused, expect=422)
     hub.ask("POST", f"{one}/access_tokens", app, json={"repositories": ["no"]}, expect=422)
-    hub.ask("POST", f"{API}/git/blobs", made["token"], json={"content": "x"}, expect=403)
+    new = {"ref": "refs/heads/x", "sha": hub.tip()}
+    hub.ask("POST", f"{API}/git/refs", made["token"], json=new, expect=403)
     world.expire_tokens(installation=hub.installation)
-    hub.ask("GET", "/installation/repositories", made["token"], expect=401)
+    hub.ask("GET", API, made["token"], expect=401)
     hub.acting = hub.ask("POST", f"{one}/access_tokens", app, expect=201)["token"]
 
 
 def hook(hub: Hub) -> None:
     app = hub.app_token
-    config = hub.ask("GET", "/app/hook/config", app)
-    changed = hub.ask("PATCH", "/app/hook/config", app, json={"url": config["url"]})
-    assert changed["url"] == config["url"]
     hub.issue("Something to deliver")
     number = hub.settled_delivery()
     listed = hub.ask("GET", "/app/hook/deliveries?per_page=2", app)
@@ -61,8 +59,6 @@ def people(hub: Hub) -> None:
     hub.ask("GET", "/user", "ghp_unknown", expect=401)
     assert hub.ask("GET", "/users/mergewright[bot]")["type"] == "Bot"
     hub.ask("GET", "/users/nobody", expect=404)
-    hub.ask("GET", "/rate_limit")
-    hub.ask("GET", "/meta")
     hub.ask("GET", "/nothing/here", expect=404)
 
 
@@ -78,8 +74,6 @@ def repository(hub: Hub) -> None:
     assert found["permission"] == "read"
     hub.ask("GET", f"{API}/collaborators/nobody/permission", hub.acting, expect=404)
     hub.ask("GET", f"{API}/collaborators/octo/permission", hub.stranger, expect=403)
-    hub.ask("GET", f"{API}/collaborators/wanda", expect=204)
-    hub.ask("GET", f"{API}/collaborators/strange", expect=404)
     hub.ask("GET", f"{API}/contents/README.md")
     assert isinstance(hub.ask("GET", f"{API}/contents/shop"), list)
     hub.ask("GET", f"{API}/contents/.github/mergewright.yml?ref=main")
@@ -89,15 +83,19 @@ def repository(hub: Hub) -> None:
 
 def branches(hub: Hub) -> None:
     hub.branch("feature/one")
-    hub.world.add_rule(hub.repository, "guarded/*", ["pull_request", "required_signatures"])
+    kinds: list[RuleKind] = ["pull_request", "required_signatures"]
+    hub.world.add_rule(hub.repository, "guarded/*", kinds, exempt=[hub.app.bot.login])
     hub.world.add_rule(hub.repository, "classic", ["deletion"], classic=True)
     hub.branch("classic")
-    assert {one["name"] for one in hub.ask("GET", f"{API}/branches")} >= {"main", "feature/one"}
-    hub.ask("GET", f"{API}/branches?protected=true")
     assert hub.ask("GET", f"{API}/branches/feature/one")["name"] == "feature/one"
     assert hub.ask("GET", f"{API}/branches/classic")["protected"] is True
     hub.ask("GET", f"{API}/branches/nothing", expect=404)
-    assert hub.ask("GET", f"{API}/rules/branches/guarded/x")
+    found = hub.ask("GET", f"{API}/rules/branches/guarded/x")
+    assert {each["type"] for each in found} == {"pull_request", "required_signatures"}
+    one = f"{API}/rulesets/{found[0]['ruleset_id']}"
+    assert hub.ask("GET", one, hub.acting)["current_user_can_bypass"] == "always"
+    assert hub.ask("GET", one, hub.stranger)["current_user_can_bypass"] == "never"
+    hub.ask("GET", f"{API}/rulesets/1", expect=404)
     assert hub.ask("GET", f"{API}/rules/branches/main") == []
 
 
@@ -109,8 +107,6 @@ def issues(hub: Hub) -> None:
     hub.ask("POST", f"{API}/issues", json={"title": 5}, expect=422)
     hub.ask("POST", f"{API}/issues", json={"title": "x", "body": "x" * LONG}, expect=422)
     hub.ask("GET", one)
-    assert number in [each["number"] for each in hub.ask("GET", f"{API}/issues?state=all")]
-    hub.ask("GET", f"{API}/issues?labels=bug&per_page=1")
     hub.ask("GET", f"{API}/issues/99999", expect=404)
     hub.ask("PATCH", one, json={"title": "Another", "body": None})
     hub.ask("PATCH", one, json={"state": "closed", "state_reason": "not_planned"})
@@ -118,14 +114,10 @@ def issues(hub: Hub) -> None:
     hub.ask("PATCH", one, json={"state": "open"})
     hub.ask("PATCH", one, hub.stranger, json={"title": "Mine"}, expect=403)
     hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
-    hub.ask("POST", f"{one}/assignees", json={"assignees": ["tria"]}, expect=201)
-    hub.ask("PUT", f"{one}/lock", json={"lock_reason": "resolved"}, expect=204)
+    issue = hub.repository.issues[number]
+    actions.lock(hub.world, hub.repository, issue, hub.world.user("octo"), "resolved")
     assert hub.ask("GET", one)["active_lock_reason"] == "resolved"
     hub.ask("POST", f"{one}/comments", hub.stranger, json={"body": "x"}, expect=403)
-    hub.ask("DELETE", f"{one}/lock", expect=204)
-    assert {each["event"] for each in hub.ask("GET", f"{one}/events")} >= {
-        "labeled", "renamed", "closed", "reopened", "locked", "unlocked",
-    }  # fmt: skip
 
 
 def labels(hub: Hub) -> None:
@@ -137,17 +129,12 @@ def labels(hub: Hub) -> None:
     hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "x" * 51}, expect=422)
     hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "y", "color": "red"}, expect=422)
     hub.ask("POST", f"{API}/labels", hub.stranger, json={"name": "z"}, expect=403)
-    hub.ask("GET", f"{API}/labels?per_page=3&page=2")
-    hub.ask("GET", f"{API}/labels/state: working")
-    hub.ask("GET", f"{API}/labels/nothing", expect=404)
     assert len(hub.ask("POST", on, hub.acting, json={"labels": ["state: working", "bug"]})) == 2
     assert len(hub.ask("POST", on, hub.triager, json=["enhancement"])) == 3
     hub.ask("POST", on, hub.stranger, json={"labels": ["bug"]}, expect=403)
-    assert len(hub.ask("GET", on)) == 3
     hub.ask("DELETE", f"{on}/enhancement")
     hub.ask("DELETE", f"{on}/enhancement", expect=404)
-    assert len(hub.ask("PUT", on, json={"labels": ["bug"]})) == 1
-    hub.ask("DELETE", f"{API}/labels/state: working", expect=204)
+    assert len(hub.ask("DELETE", f"{on}/state: working", hub.acting)) == 1
 
 
 def comments(hub: Hub) -> None:
@@ -167,45 +154,25 @@ def comments(hub: Hub) -> None:
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"}, expect=201)
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"})
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "odd"}, expect=422)
-    assert len(hub.ask("GET", f"{on}/reactions")) == 1
     hub.ask("POST", f"{one}/reactions", json={"content": "rocket"}, expect=201)
     hub.ask("POST", f"{one}/reactions", json={"content": "rocket"})
-    assert len(hub.ask("GET", f"{one}/reactions?content=rocket")) == 1
-    hub.ask("DELETE", one, hub.acting, expect=204)
-    hub.ask("GET", one, expect=404)
 
 
-def git_objects(hub: Hub) -> None:
+def references(hub: Hub) -> None:
     sha = hub.branch("objects")
-    commit = hub.ask("GET", f"{API}/git/commits/{sha}")
-    assert commit["verification"]["verified"] is True
-    hub.ask("GET", f"{API}/git/commits/{ABSENT}", expect=404)
-    tree = hub.ask("GET", f"{API}/git/trees/{commit['tree']['sha']}?recursive=1")
-    blob = next(each for each in tree["tree"] if each["path"] == PATH)
-    hub.ask("GET", f"{API}/git/blobs/{blob['sha']}")
-    hub.ask("GET", f"{API}/git/ref/heads/objects")
+    assert hub.ask("GET", f"{API}/git/ref/heads/objects")["object"]["sha"] == sha
     hub.ask("GET", f"{API}/git/ref/heads/nothing", expect=404)
-    assert hub.ask("GET", f"{API}/git/matching-refs/heads/obj")
     taken = {"ref": "refs/heads/objects", "sha": sha}
     hub.ask("POST", f"{API}/git/refs", hub.acting, json=taken, expect=422)
-    base = hub.tip()
-    back = {"sha": base, "force": True}
-    assert hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json=back)["object"]
-    hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json={"sha": sha})
-    hub.ask("PATCH", f"{API}/git/refs/heads/objects", hub.acting, json={"sha": base}, expect=422)
-    hub.ask("DELETE", f"{API}/git/refs/heads/objects", hub.acting, expect=204)
-    hub.ask("DELETE", f"{API}/git/refs/heads/objects", hub.acting, expect=422)
+    absent = {"ref": "refs/heads/absent", "sha": ABSENT}
+    hub.ask("POST", f"{API}/git/refs", hub.acting, json=absent, expect=422)
 
 
 def commits(hub: Hub) -> None:
-    sha = hub.branch("compared")
-    hub.ask("GET", f"{API}/commits?sha=compared&per_page=1")
-    assert hub.ask("GET", f"{API}/commits/compared")["sha"] == sha
+    sha = hub.branch("looked-at")
+    found = hub.ask("GET", f"{API}/commits/looked-at")
+    assert (found["sha"], found["commit"]["verification"]["verified"]) == (sha, True)
     hub.ask("GET", f"{API}/commits/{ABSENT}", expect=422)
-    compared = hub.ask("GET", f"{API}/compare/main...compared")
-    assert compared["status"] == "ahead"
-    assert compared["files"]
-    hub.ask("GET", f"{API}/compare/main...nothing", expect=404)
 
 
 def checks(hub: Hub) -> None:
@@ -224,8 +191,6 @@ def checks(hub: Hub) -> None:
     hub.ask("GET", one)
     done = {"status": "completed", "conclusion": "success"}
     assert hub.ask("PATCH", one, hub.acting, json=done)["completed_at"]
-    assert len(hub.ask("GET", f"{one}/annotations")) == 1
-    hub.ask("POST", f"{one}/rerequest", expect=201)
     assert hub.ask("GET", f"{API}/commits/{sha}/check-runs")["total_count"] == 1
     status = {"state": "success", "context": "mergewright", "description": "Fine"}
     hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json=status, expect=201)
@@ -247,8 +212,6 @@ def pulls(hub: Hub) -> None:
     assert hub.ask("GET", f"{API}/pulls?head=octo:topic&state=all")[0]["number"] == number
     hub.ask("PATCH", one, hub.acting, json={"title": "Better", "body": "New"})
     hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
-    assert len(hub.ask("GET", f"{one}/files")) == 1
-    assert len(hub.ask("GET", f"{one}/commits")) == 1
     asked = {"reviewers": ["wanda"]}
     hub.ask("POST", f"{one}/requested_reviewers", hub.acting, json=asked, expect=201)
     asked = {"reviewers": ["strange"]}
@@ -278,7 +241,6 @@ def reviews(hub: Hub) -> None:
         json={**line, "commit_id": head, "line": 99},
     )  # fmt: skip
     assert len(hub.ask("GET", f"{one}/comments")) == 2
-    hub.ask("GET", f"{API}/pulls/comments/{made['id']}")
     odd = {**wanted, "comments": [{**line, "path": "not/changed.py"}]}
     hub.ask("POST", f"{one}/reviews", hub.writer, json=odd, expect=422)
     answer = {"body": "Because"}
@@ -291,8 +253,6 @@ _PULL = """query ($number: Int!) { repository(owner: "octo", name: "shop") {
     nodes { id isResolved comments(first: 5) { nodes { body author { login } } } } } } } }"""
 _READY = """mutation ($input: MarkPullRequestReadyForReviewInput!) {
   markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } } }"""
-_DRAFT = """mutation ($input: ConvertPullRequestToDraftInput!) {
-  convertPullRequestToDraft(input: $input) { pullRequest { isDraft } } }"""
 _RESOLVE = """mutation ($input: ResolveReviewThreadInput!) {
   resolveReviewThread(input: $input) { thread { isResolved } } }"""
 _COMMIT = """mutation ($input: CreateCommitOnBranchInput!) {
@@ -308,7 +268,6 @@ def graphql(hub: Hub) -> None:
     (thread,) = pull["reviewThreads"]["nodes"]
     ready = hub.query(_READY, input={"pullRequestId": pull["id"]})["data"]
     assert ready["markPullRequestReadyForReview"]["pullRequest"]["isDraft"] is False
-    assert hub.query(_DRAFT, input={"pullRequestId": pull["id"]})["data"]
     solved = hub.query(_RESOLVE, input={"threadId": thread["id"]})["data"]
     assert solved["resolveReviewThread"]["thread"]["isResolved"] is True
     wanted = {
@@ -321,7 +280,7 @@ def graphql(hub: Hub) -> None:
     assert made["signature"]["isValid"] is True
     assert hub.ask("GET", f"{API}/pulls/{number}")["head"]["sha"] == made["oid"]
     assert hub.query(_COMMIT, input=wanted)["errors"]
-    assert hub.query("{ viewer { celebrated } }")["errors"]
+    assert hub.query('{ repository(owner: "octo", name: "shop") { celebrated } }')["errors"]
     assert hub.query(_READY, hub.stranger, input={"pullRequestId": pull["id"]})["errors"]
 
 
@@ -348,7 +307,7 @@ def set_up(hub: Hub) -> None:
 AREAS: dict[str, Callable[[Hub], None]] = {
     area.__name__: area
     for area in (
-        apps, hook, people, repository, branches, issues, labels, comments, git_objects, commits,
+        apps, hook, people, repository, branches, issues, labels, comments, references, commits,
         checks, pulls, reviews, graphql, set_up,
     )
 }  # fmt: skip

@@ -23,6 +23,7 @@ from agent.adapters.github import (
     checks_report,
     live_issue,
     pull_requests,
+    signed_commit,
     state_labels,
     status_comment,
 )
@@ -30,11 +31,11 @@ from agent.adapters.github.answers import Refused
 from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.retrying import Pacing
 from agent.adapters.github.session import Scope
-from agent.domain import IssueRef
+from agent.domain import Change, ChangedFile, Finding, IssueRef, Severity
 from agent.errors import AgentError, ForgeUnavailable
 from agent.ports import Proposal
 from agent.settings import Settings
-from tests.contract import example_server, schemas
+from tests.contract import example_server, operations, schemas
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 REPO = "/repos/{owner}/{repo}"
@@ -56,9 +57,7 @@ def show_label(hub):
 
 
 def open_new(hub):
-    hub.server.shown[f"GET {REPO}/pulls"] = schemas.Example(
-        schemas.described(f"GET {REPO}/pulls"), "none yet", 200, []
-    )
+    show(hub, f"GET {REPO}/pulls", [])
     return pull_requests.open_or_update(hub.session, PROPOSAL)
 
 
@@ -66,11 +65,72 @@ def report(hub, *, anew):
     return checks_report.report(hub.session, PROPOSAL, "http://127.0.0.1/runs/1", anew=anew)
 
 
+def show(hub, operation, value, status=200):
+    """Let the server answer once with what leads to the operation that is looked at."""
+    hub.server.first[operation] = schemas.Example(
+        schemas.described(operation), "leads there", status, value
+    )
+
+
+def bypassed(hub):
+    rule = {"type": "creation", "ruleset_id": 42, "ruleset_source_type": "Organization"}
+    show(hub, f"GET {REPO}/rules/branches/{{branch}}", [rule])
+    return branch_rules.read(hub.session, "topic")
+
+
+def fold(hub):
+    listing = f"GET {REPO}/issues/{{issue_number}}/comments"
+    (comment,) = example_server.first_good(schemas.described(listing)).value
+    mark = status_comment.marker("status", "run=an-earlier-one")
+    show(hub, listing, [{**comment, "body": f"{mark}\nText"}])
+    return status_comment.fold(hub.session, "run-1")
+
+
+def bring_up_to_date(hub):
+    (pull, *_) = example_server.first_good(schemas.described(f"GET {REPO}/pulls")).value
+    show(hub, f"GET {REPO}/pulls", [{**pull, "state": "open", "merged_at": None}])
+    return pull_requests.open_or_update(hub.session, PROPOSAL)
+
+
+def commit_signed(hub, *, anew=False):
+    if anew:
+        show(hub, f"GET {REPO}/git/ref/{{ref}}", {"message": "Not Found", "status": "404"}, 404)
+    file = ChangedFile(path="new.py", before=None, after=b"x = 1\n")
+    change = Change(base_commit="0" * 40, files=(file,))
+    return signed_commit.make(hub.session, "new-topic", "Add a file", change)
+
+
+def granted(hub):
+    refusal = {"message": "The permissions requested are not granted to this installation."}
+    show(hub, "POST /app/installations/{installation_id}/access_tokens", refusal, 422)
+    return hub.session.token(Scope.READ)
+
+
+def annotate(hub):
+    """Report more remarks than go into one request."""
+    remarks = tuple(
+        Finding(rule="r", severity=Severity.REVIEW, path="a.py", line=n, message="m", fix="")
+        for n in range(1, 60)
+    )
+    proposal = PROPOSAL.model_copy(update={"findings": remarks})
+    return checks_report.report(hub.session, proposal, None, anew=True)
+
+
+def annotate_unheard(hub):
+    """The same, where the answer to the second request is lost."""
+    show(hub, f"PATCH {REPO}/check-runs/{{check_run_id}}", {"message": "Server Error"}, 502)
+    return annotate(hub)
+
+
 # What of our client layer reads the answer of an operation.
 AS_PERSON = {
     f"GET {REPO}": lambda hub: live_issue.repository_facts(hub.session, Scope.READ),
     f"GET {REPO}/branches/{{branch}}": lambda hub: live_issue.remote(hub.session),
     f"GET {REPO}/rules/branches/{{branch}}": lambda hub: branch_rules.read(hub.session, "topic"),
+    f"GET {REPO}/rulesets/{{ruleset_id}}": bypassed,
+    f"GET {REPO}/git/ref/{{ref}}": commit_signed,
+    f"POST {REPO}/git/refs": lambda hub: commit_signed(hub, anew=True),
+    f"GET {REPO}/commits/{{ref}}": commit_signed,
     f"GET {REPO}/collaborators/{{username}}/permission": (
         lambda hub: gatekeeper(hub).permission(ISSUE, "octocat")
     ),
@@ -82,11 +142,17 @@ AS_PERSON = {
     f"POST {REPO}/issues/{{issue_number}}/comments": (
         lambda hub: status_comment.create(hub.session, "<!-- mark -->", "<!-- mark -->\nText")
     ),
+    f"PATCH {REPO}/issues/comments/{{comment_id}}": fold,
     f"POST {REPO}/issues/{{issue_number}}/reactions": lambda hub: state_labels.react(hub.session),
     f"POST {REPO}/labels": show_label,
     f"POST {REPO}/issues/{{issue_number}}/labels": show_label,
+    f"DELETE {REPO}/issues/{{issue_number}}/labels/{{name}}": (
+        lambda hub: state_labels.clear(hub.session)
+    ),
     f"GET {REPO}/pulls": lambda hub: pull_requests.open_or_update(hub.session, PROPOSAL),
     f"POST {REPO}/pulls": open_new,
+    f"POST {REPO}/pulls/{{pull_number}}/requested_reviewers": open_new,
+    f"PATCH {REPO}/pulls/{{pull_number}}": bring_up_to_date,
     f"GET {REPO}/commits/{{ref}}/statuses": lambda hub: report(hub, anew=False),
     f"POST {REPO}/statuses/{{sha}}": lambda hub: report(hub, anew=True),
     "GET /user": lambda hub: hub.access.login(),
@@ -98,9 +164,15 @@ AS_APP = {
     "POST /app/installations/{installation_id}/access_tokens": (
         lambda hub: hub.session.token(Scope.READ)
     ),
+    "GET /app/installations/{installation_id}": granted,
+    f"PATCH {REPO}/check-runs/{{check_run_id}}": annotate,
+    f"GET {REPO}/check-runs/{{check_run_id}}": annotate_unheard,
     f"POST {REPO}/check-runs": lambda hub: report(hub, anew=True),
     f"GET {REPO}/commits/{{ref}}/check-runs": lambda hub: report(hub, anew=False),
 }
+
+# Operations that our client calls and GitHub's description has no example of, and why that is.
+WITHOUT_EXAMPLE: dict[str, str] = {}
 
 
 def filled(example):
@@ -141,7 +213,8 @@ def server():
 
 
 def hub_of(server, mode, key, tmp_path):
-    server.shown, server.asked, server.unknown, server.not_taken = {}, set(), set(), set()
+    server.shown, server.first = {}, {}
+    server.asked, server.unknown, server.not_taken = set(), set(), set()
     who: dict[str, Any] = {"github_token": SecretStr("token")}
     if mode == "app":
         who = {"github_app_id": 1, "github_private_key_file": key}
@@ -176,7 +249,7 @@ def test_an_answer_that_github_shows_is_understood(server, key, tmp_path, mode, 
 def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
     hub = hub_of(server, "person", key, tmp_path)
     assert hub.access.login() == "octocat"
-    assert gatekeeper(hub).permission(ISSUE, "octocat") == "admin"
+    assert gatekeeper(hub).permission(ISSUE, "octocat").level == "admin"
     facts = live_issue.repository_facts(hub.session, Scope.READ)
     assert facts["full_name"] == "octocat/Hello-World"
     issue = live_issue.read(hub.session, Scope.READ)
@@ -187,9 +260,10 @@ def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
     assert status_comment.create(hub.session, "<!-- mark -->", "Text") == 1
 
 
-def test_examples_are_there_for_what_our_client_reads():
-    without = [
-        name for name in (AS_PERSON | AS_APP) if not schemas.examples_of(schemas.described(name))
-    ]
-    assert without == []
-    assert len(CASES) >= len(AS_PERSON) + len(AS_APP)
+def test_examples_of_every_operation_that_our_client_calls_are_read_by_it():
+    called = set(operations.OPERATIONS) - set(operations.NOT_CALLED)
+    shown = {name for name in called if schemas.examples_of(schemas.described(name))}
+    assert called - shown == set(WITHOUT_EXAMPLE)
+    assert AS_PERSON.keys() & AS_APP.keys() == set()
+    assert AS_PERSON.keys() | AS_APP.keys() == shown
+    assert {str(case.values[1].operation) for case in CASES} == shown

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,22 @@ def command(stage):
 
 def test_a_run_without_a_webhook_opens_the_pull_request(story, command):
     told = story()
+    # Long enough to be seen in every state.
+    told.fault("delay", "GET", "rules/branches/*", seconds=1)
+    states: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            states.update(one.state.value for one in told.runs() if one.active)
+
+    looking = threading.Thread(target=look)
+    looking.start()
     done = command("run", "--repo", told.name, "--issue", "1", "--json")
+    over.set()
+    looking.join()
     assert done.returncode == 0, done.stdout + done.stderr
+    assert states >= {"triaging", "preparing", "checking", "publishing"}
     facts = json.loads(done.stdout)
     assert (facts["outcome"], facts["reason"]) == ("open", "ready")
     (pull,) = told.pulls()
@@ -56,9 +71,11 @@ def test_a_run_without_a_webhook_opens_the_pull_request(story, command):
     assert [(one["run"], one["issue"], one["state"]) for one in listed] == [
         (run_id, f"{told.name}#1", "open")
     ]
-    assert run_id[:22] in command("runs", "list").stdout
-    shown = command("runs", "show", run_id[:18], "--json")
-    assert json.loads(shown.stdout)["pull_request"] == facts["pull_request"]
+    assert run_id in command("runs", "list").stdout
+    shown = json.loads(command("runs", "show", run_id[:18], "--json").stdout)
+    assert shown["pull_request"] == facts["pull_request"]
+    ledger = (Path(shown["log"]).parent / "ledger.jsonl").read_text().splitlines()
+    assert json.loads(ledger[-1])["outcome"]["forge_calls"] == shown["requests"] > 10
     assert TITLE in command("runs", "show", run_id).stdout
     log = command("runs", "log", run_id)
     assert log.returncode == 0
@@ -79,6 +96,10 @@ def test_a_dry_run_writes_nothing_to_github_and_says_so(story, command):
     assert told.comments() == []
     assert told.issue.reactions == []
     assert told.labels() == set()
+    (run,) = told.runs()
+    assert (run.active, run.state.value, run.outcome.reason.value) == (
+        False, "cancelled", "dry_run",
+    )  # fmt: skip
     written = [one.path for one in told.requests() if one.method not in ("GET", "HEAD")]
     assert [path for path in written if not path.endswith(("access_tokens", "upload-pack"))] == []
 
@@ -89,6 +110,8 @@ def test_a_dry_run_that_comes_to_nothing_writes_nothing_either(story, command):
     assert (done.returncode, json.loads(done.stdout)["reason"]) == (1, "no_recipe")
     assert told.comments() == []
     assert told.labels() == set()
+    command("run", "--repo", told.name, "--issue", "1", "--dry-run", "--json")
+    assert [one.run.attempt for one in told.runs()] == [1, 2]
 
 
 def test_a_far_limit_ends_the_run_of_a_command_in_words_with_the_time(story, command):
@@ -99,6 +122,8 @@ def test_a_far_limit_ends_the_run_of_a_command_in_words_with_the_time(story, com
     facts = json.loads(done.stdout)
     (branch,) = told.branches()
     assert (facts["outcome"], facts["reason"], facts["branch"]) == ("failed", "unavailable", branch)
+    # What was proved before is told all the same.
+    assert [(one["name"], one["verdict"]) for one in facts["checks"]] == [("tests", "passed")]
     assert re.search(r"asks us to wait \d+ s, until 20\d\d-.* UTC", facts["sentence"])
     assert f"The branch {branch} was pushed; no pull request" in facts["sentence"]
     (comment,) = told.comments()
@@ -148,10 +173,6 @@ def test_a_run_that_is_not_done_ends_with_exit_code_1(story, command):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--repo", "corner-shop/nowhere", "--issue", "1"), "corner-shop/nowhere"),
-        (("--repo", "nobody-here/shop", "--issue", "1"), "nobody-here/shop"),
-        (("--repo", "{name}", "--issue", "77"), "has no issue 77"),
-        (("--repo", "{name}", "--issue", "2"), "#2 is a pull request"),
         (("--repo", "not a name", "--issue", "1"), "OWNER/NAME"),
         (("--repo", "https://elsewhere.example/{name}", "--issue", "1"), "is not on 127.0.0.1"),
         (("--repo", "{name}", "--issue", "1", "--config", __file__), "leave --config out"),
@@ -164,6 +185,44 @@ def test_bad_input_is_told_with_the_place(told_with_pull, command, args, said):
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in " ".join(done.stderr.replace("│", " ").split()), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("repo", "number", "reason", "said"),
+    [
+        ("corner-shop/nowhere", "1", "access_lost", "corner-shop/nowhere"),
+        ("nobody-here/shop", "1", "access_lost", "nobody-here/shop"),
+        ("{name}", "77", "refused", "{name} has no issue 77."),
+        ("{name}", "2", "refused", "#2 of {name} is a pull request, not an issue."),
+    ],
+)
+def test_what_is_not_there_is_a_run_that_is_not_done(
+    told_with_pull, command, repo, number, reason, said
+):
+    name = told_with_pull.name
+    asked = ("run", "--repo", repo.format(name=name), "--issue", number)
+    done = command(*asked, "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["reason"] == reason
+    assert said.format(name=name) in facts["sentence"]
+    shown = command(*asked)
+    assert shown.returncode == 1
+    assert f"not done ({reason})" in shown.stdout
+    assert "Usage" not in shown.stdout + shown.stderr
+    assert told_with_pull.runs() == []
+
+
+def test_an_address_that_is_not_githubs_api_is_the_operators_mistake(story, command, stage):
+    told = story()
+    for more in ((), ("--dry-run",)):
+        done = command(
+            *("run", "--repo", told.name, "--issue", "1"), *more, github_url=stage.address
+        )
+        assert done.returncode == 2
+        assert f"MERGEWRIGHT_GITHUB_URL: {stage.address} does not answer as" in done.stderr
+        assert "https://HOST/api/v3" in done.stderr
+    assert told.runs() == []
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import closing
 from typing import Any
@@ -211,6 +212,7 @@ def test_GH8_what_we_write_comes_back_and_starts_nothing(story, stage):
         "a label of ours that tells the state of a run"
     }
     assert len(told.runs()) == 1
+    assert "a label of ours that tells" not in stage.service.log.read_text()
 
 
 def test_setting_the_label_twice_quickly_is_one_run(story):
@@ -228,6 +230,68 @@ def test_setting_the_label_twice_quickly_is_one_run(story):
     assert len(told.runs()) == 1
 
 
+def test_setting_the_label_anew_for_another_text_while_a_run_is_at_work_is_answered_once(story):
+    told = story()
+    fault = told.fault("delay", "GET", "rules/branches/*", seconds=6)
+    told.label()
+    told.announced()
+    told.edit(body="Replace print with logging everywhere.\n")
+    for _ in range(2):
+        time.sleep(1.1)
+        told.unlabel()
+        told.label()
+    told.decided(3)
+    assert told.ended().reason.value == "ready"
+    assert fault.hits == 1
+    (run,) = told.runs()
+    status, answer = told.comments()
+    assert "A checked pull request is ready" in status.body
+    assert f"Run {run.run.run_id} of this issue is not over" in answer.body
+    assert "take the label `mergewright` off and set it again" in answer.body
+    (pull,) = told.pulls()
+    assert told.git("diff", "--name-only", f"main..{pull.pull.head_ref}").split() == [
+        "till/count.py"
+    ]
+
+
+def test_a_run_that_has_to_wait_shows_it_at_once_and_has_one_comment(story):
+    first, second = story(), story()
+    first.fault("delay", "GET", "rules/branches/*", seconds=6)
+    first.label()
+    first.announced()
+    begun = time.monotonic()
+    second.label()
+    waiting = await_(lambda: (second.comments() or (None,))[0], "the sign of a run that waits")
+    print(f"shown to wait after {time.monotonic() - begun:.2f} s")
+    assert "waits for its turn.** When this was written, one run was ahead of it." in waiting.body
+    assert [one.content for one in second.issue.reactions] == ["eyes"]
+    assert not second.runs()[0].started_at
+    paths = re.findall(r'"path": "([^"]+)", .*"event": "github write"', _log_of(second))
+    assert [one.rpartition("/")[2] for one in paths if second.name in one] == [
+        "reactions", "comments",
+    ]  # fmt: skip
+    assert first.runs()[0].active, "the first one is still at work"
+    first.assert_ready()
+    second.assert_ready()
+    assert second.comments() == [waiting]
+
+
+def _log_of(told: Story) -> str:
+    return told.stage.service.log.read_text()
+
+
+def test_a_wait_that_cannot_be_shown_delays_nothing(story):
+    first, second = story(), story()
+    first.fault("delay", "GET", "rules/branches/*", seconds=4)
+    fault = second.fault("refuse", "POST", "issues/1/reactions", status=403)
+    first.label()
+    first.announced()
+    second.label()
+    second.assert_ready()
+    assert fault.hits == 1
+    assert '"event": "waiting not shown"' in _log_of(second)
+
+
 def test_setting_the_label_anew_is_an_explicit_retry(story):
     told = story(body="Replace print with logging in `till/cuont.py`.\n")
     told.label()
@@ -241,5 +305,10 @@ def test_setting_the_label_anew_is_an_explicit_retry(story):
     assert told.labels() == {LABEL, "mergewright: ready"}
     assert len(told.pulls()) == 1
     first, second = told.comments()
-    assert told.runs()[0].run.run_id in first.body
-    assert told.runs()[1].run.run_id in second.body
+    earlier, later = (one.run.run_id for one in told.runs())
+    lines = first.body.split("\n")
+    assert lines[0] == f"<!-- mergewright:status run={earlier} -->"
+    assert lines[2].startswith(f"<details><summary>Earlier run {earlier}: ")
+    assert "cuont.py" in first.body
+    assert later in second.body
+    assert "A checked pull request is ready" in second.body

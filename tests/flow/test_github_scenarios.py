@@ -263,6 +263,17 @@ def test_a_demo_that_is_kept_names_what_there_is_to_look_at(stage, played, capsy
     assert told.runs()[0].run.run_id in page.text
 
 
+def test_a_demo_that_ends_otherwise_says_so_with_the_last_words_of_the_service(
+    stage, played, capsys
+):
+    told = played("logging", "otherwise")
+    one = play.Play(SCENARIOS["logging"], stage, told.repository, told.issue)
+    demo._explain(one, demo.Console(width=100))
+    shown = capsys.readouterr().out
+    assert "This is not as it should be: logging should end as ready." in shown
+    assert '"event": "' in shown.partition("The last words of the service")[2]
+
+
 def test_to_list_runs_where_there_are_none_makes_nothing(tmp_path):
     def ask(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -8,8 +8,7 @@ import pytest
 
 from agent.demo.play import LABEL, MAINTAINER
 from agent.demo.simulator import actions, git_store
-from agent.domain import text_digest
-from tests.flow.github_stories import BODY, TITLE, Story
+from tests.flow.github_stories import Story
 
 
 def transferred(told: Story) -> None:
@@ -230,7 +229,7 @@ def test_TC4_an_edit_between_label_and_fetch_does_not_change_what_is_done(story,
     assert told.git("diff", "--name-only", f"main..{pull.pull.head_ref}").split() == [
         "till/count.py"
     ]
-    assert text_digest(TITLE, BODY)[:16] in pull.body
+    assert told.runs()[0].run.snapshot.digest[:16] in pull.body
     assert "edit made after the label was set" in pull.body
     assert "Delete everything" not in pull.body
 
@@ -241,7 +240,7 @@ def test_TC4_an_edit_during_the_run_does_not_change_what_is_done(story):
     told.announced()
     told.edit(body="Replace print with logging in `tests/test_count.py`.\n")
     pull = told.assert_ready()
-    assert text_digest(TITLE, BODY)[:16] in pull.body
+    assert told.runs()[0].run.snapshot.digest[:16] in pull.body
     assert told.git("diff", "--name-only", f"main..{pull.pull.head_ref}").split() == [
         "till/count.py"
     ]

@@ -38,10 +38,15 @@ def git(folder: Path, *args: str, stdin: bytes | None = None, check: bool = True
 def make(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     """Make a repository with one commit on main."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "--initial-branch=main")
     put(folder, {"a.py": "x = 1\n", "pkg/b.py": "y = 1\n"} if files is None else files)
-    commit_all(folder, "First")
+    begin(folder, "First")
     return folder
+
+
+def begin(folder: Path, subject: str) -> None:
+    """Make a folder of files a repository with one commit on main."""
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit_all(folder, subject)
 
 
 def put(folder: Path, files: dict[str, str | bytes]) -> None:

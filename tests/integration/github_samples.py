@@ -209,6 +209,15 @@ def _commit(repository: Repository, branch: str, path: str, text: str) -> str:
     return commit
 
 
+def git(repository: Repository, *arguments: str) -> str:
+    """Run git on a repository as its owner would."""
+    done = subprocess.run(
+        ["git", "--git-dir", str(repository.git_dir), *arguments],
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
 def head(repository: Repository, branch: str) -> str:
     """The commit at which a branch is."""
     done = subprocess.run(

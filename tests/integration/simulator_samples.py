@@ -17,8 +17,8 @@ import github
 import httpx
 import jwt
 
-from agent.demo.simulator import serving
-from agent.demo.simulator.records import App, Installation, Repository, Token
+from agent.demo.simulator import access, git_store, pull_actions, serving
+from agent.demo.simulator.records import App, Installation, Repository, Token, User
 from agent.demo.simulator.world import World
 
 FILES = {
@@ -126,17 +126,16 @@ class Place:
         found = self.done("GET", f"{self.repo}/git/ref/heads/{branch}", self.person("ada"))
         return str(found["object"]["sha"])
 
-    def commit(
-        self, parent: str, content: str, token: str | None = None, path: str = "shop/models.py"
-    ) -> str:
-        """Make a commit on no branch, through the API."""
-        token = token or self.bot()
-        entry = {"path": path, "mode": "100644", "content": content}
-        tree = self.done(
-            "POST", f"{self.repo}/git/trees", token, json={"base_tree": parent, "tree": [entry]}
-        )
-        sent = {"message": "A change", "tree": tree["sha"], "parents": [parent]}
-        return str(self.done("POST", f"{self.repo}/git/commits", token, json=sent)["sha"])
+    def commit(self, parent: str, content: str, path: str = "shop/models.py") -> str:
+        """Make a commit of the App on no branch, signed as by the API."""
+        return commit(self.world, self.repository, parent, path, content, self.app.bot)
+
+    def move(self, branch: str, new: str, by: str = "ada") -> None:
+        """Let a branch point elsewhere, as after a push; ZERO: delete it."""
+        caller = access.identify(self.world, f"token {self.person(by)}")
+        name, before = f"refs/heads/{branch}", self.tip(branch)
+        with self.world.lock:
+            pull_actions.move_reference(self.world, self.repository, caller, name, before, new)
 
     def branch(
         self, name: str, content: str = "class Customer:\n    name = 3\n    age = 2\n"
@@ -182,6 +181,25 @@ def place(folder: Path, hook_url: str = "", *, private: bool = False) -> Iterato
     world.hooks.log.clear()
     with serving.running(world) as url, httpx.Client(timeout=15) as client:
         yield Place(world, url, repository, app, installation, client)
+
+
+def commit(
+    world: World, repository: Repository, parent: str, path: str, content: str, author: User,
+    *, parents: tuple[str, ...] | None = None, sign: bool = True,
+) -> str:  # fmt: skip
+    """Make a commit on no branch: the parent's files with one of them anew."""
+    with world.lock:
+        blob = git_store.write_blob(repository.git_dir, content.encode())
+        edit = git_store.TreeEdit(path, "100644", blob)
+        return git_store.write_commit(
+            repository.git_dir,
+            git_store.edit_tree(repository.git_dir, parent, [edit]),
+            (parent,) if parents is None else parents,
+            "A change\n",
+            pull_actions.person(world, author),
+            pull_actions.web_flow(world),
+            sign=sign,
+        )
 
 
 @dataclass(frozen=True)

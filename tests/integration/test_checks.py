@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -243,6 +244,67 @@ def test_a_green_suite_passes_although_one_of_our_tests_failed(workshop: Worksho
     assert (result.status, result.exit_code) == (Status.PASSED, 1)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert "1 passed" in result.output
+
+
+MANY = {
+    "test_a.py": """
+        import pytest
+        @pytest.mark.parametrize("n", range(3))
+        def test_a(n): pass
+    """,
+    "sub/conftest.py": "",
+    "sub/test_b.py": "def test_b(): pass\ndef test_c(): pass\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("packages", "args", "shown"),
+    [
+        (TOOLS, [], ["[ 40%]", "[100%]"]),
+        (TOOLS, ["-v"], ["[ 20%]", "[ 40%]", "[ 60%]", "[ 80%]", "[100%]"]),
+        (TOOLS, ["-o", "console_output_style=count"], ["[2/5]", "[5/5]"]),
+        (("pytest==6.2.5",), [], ["[ 60%]", "[100%]"]),
+        (TOOLS, ["-n", "2", "-v"], ["[ 20%]", "[ 40%]", "[ 60%]", "[ 80%]", "[100%]"]),
+    ],
+    ids=["pytest", "each test", "counts", "pytest 6.2", "xdist"],
+)
+def test_what_pytest_prints_counts_the_repositorys_tests_alone(
+    workshop: Workshop, packages: tuple[str, ...], args: list[str], shown: list[str]
+) -> None:
+    config = {"checks": {"tests": {"args": args}}}
+    result = workshop.tests(MANY, packages=packages, config=config)
+    assert (result.status, result.reason, result.exit_code) == (Status.PASSED, "", 1)
+    printed = re.findall(r"\[ *\d+%\]|\[\d+/\d+\]", result.output)
+    assert printed == shown, result.output
+    assert "5 passed" in result.output
+    if "-n" in args:
+        assert "2 workers [5 items]" in result.output
+    else:
+        assert "collected 5 items" in result.output
+
+
+@pytest.mark.parametrize("options", ["", ", '-v'"], ids=["dots", "each test"])
+def test_what_unittest_prints_counts_the_repositorys_tests_alone(
+    workshop: Workshop, options: str
+) -> None:
+    script = f"import unittest\n\nunittest.main(module=None, argv=['run', 'discover'{options}])\n"
+    tests = """
+        import unittest
+        class It(unittest.TestCase):
+            def test_a(self): pass
+            def test_b(self): self.assertEqual(1, {})
+    """
+    given = {"packages": (), "test_runner": "django", "test_script": "run.py"}
+    green = workshop.tests({"run.py": script, "test_it.py": tests.format(1)}, **given)
+    assert (green.status, green.reason, green.exit_code) == (Status.PASSED, "", 1)
+    assert green.output.rstrip().endswith("OK")
+    red = workshop.tests({"run.py": script, "test_it.py": tests.format(2)}, **given)
+    assert (red.status, red.exit_code) == (Status.FAILED, 1)
+    assert red.output.rstrip().endswith("FAILED (failures=1)")
+    for result in (green, red):
+        assert "Ran 2 tests" in result.output
+        assert "on purpose" not in result.output
+        assert result.output.count("... ") == (2 if options else 0)
 
 
 def test_the_gates_pytest_runs_where_the_repository_has_none(workshop: Workshop) -> None:

@@ -87,7 +87,6 @@ def every_step(repository: Path, mirrors: Path, folder: Path) -> tuple[Checkout,
         worktree.diff(checkout, change)
         commit = worktree.commit(checkout, change, "Edit", date=DATE)
         branch = worktree.deliver(checkout, commit, "mergewright/x")
-        worktree.show(repository, commit)
         worktree.remove(folder)
     return checkout, commit, branch
 

@@ -6,13 +6,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 
 from agent.adapters.github.forge import GithubForge
+from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.session import Scope
 from agent.demo.simulator import actions, pull_actions
+from agent.demo.simulator.records import Comment
 from agent.demo.simulator.world import World
 from agent.domain import (
     Change,
@@ -21,19 +26,24 @@ from agent.domain import (
     Outcome,
     PullRequest,
     Reason,
+    Run,
     Severity,
     end_state,
 )
 from agent.errors import (
     AccessLost,
+    BranchTaken,
     ForgeUnavailable,
     RepositoryUnfit,
     RequestRefused,
     Superseded,
 )
-from agent.ports import Forge, Gatekeeper, Proposal, StageMark
+from agent.ports import Forge, Gatekeeper, OwnPull, Proposal, StageMark
+from agent.publishing import text
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +302,8 @@ def test_a_dry_run_writes_nothing_on_the_issue(either):
     either.forge.mark(run, marks("done", "running"))
     for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
         ended = outcome(reason, "the text")
-        assert either.forge.deliver(run, ended) == ended
+        told = either.forge.deliver(run, ended)
+        assert told == ended.model_copy(update={"forge_calls": either.forge.calls(run)})
     assert either.issue.comments == []
     assert either.issue.reactions == []
     assert either.labels() == {"mergewright"}
@@ -355,6 +366,177 @@ def test_beginning_again_after_the_comment_was_deleted_makes_a_new_one(scene):
     assert len(scene.own_comments()) == 1
 
 
+# --- a run that waits --------------------------------------------------------------------------
+
+
+def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(either):
+    either.gatekeeper.queued(either.run, 2)
+    (comment,) = either.own_comments()
+    assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
+    assert "waits for its turn.** When this was written, 2 runs were ahead of it." in comment.body
+    assert [one.content for one in either.issue.reactions] == ["eyes"]
+    assert either.labels() == {"mergewright"}
+    either.forge.begin(either.run)
+    assert either.own_comments() == [comment]
+    assert "**Mergewright is working on this issue.**" in comment.body
+    assert len(either.issue.reactions) == 1
+
+
+def test_waiting_is_shown_once_also_where_the_intake_comes_back_to_it(scene):
+    scene.gatekeeper.queued(scene.run, 2)
+    again = samples.connect(scene.settings, pacing=samples.QUICK)
+    GithubGatekeeper(again, scene.settings).queued(scene.run, 1)
+    (comment,) = scene.own_comments()
+    assert "2 runs were" in comment.body
+
+
+def test_a_run_that_has_begun_is_not_told_to_wait(scene):
+    scene.forge.begin(scene.run)
+    scene.gatekeeper.queued(scene.run, 1)
+    (comment,) = scene.own_comments()
+    assert "**Mergewright is working on this issue.**" in comment.body
+
+
+def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
+    scene.fault("delay", "POST", "issues/1/comments", seconds=0.5)
+    intake = threading.Thread(target=scene.gatekeeper.queued, args=(scene.run, 1))
+    intake.start()
+    end = time.monotonic() + 5
+    while not scene.requests("POST", "*/reactions") and time.monotonic() < end:
+        time.sleep(0.01)
+    scene.forge.begin(scene.run)
+    intake.join(10)
+    (comment,) = scene.own_comments()
+    assert "**Mergewright is working on this issue.**" in comment.body
+
+
+def test_the_intake_does_not_wait_for_a_run_that_is_beginning(scene):
+    scene.fault("delay", "POST", "issues/1/comments", seconds=2)
+    carrier = threading.Thread(target=scene.forge.begin, args=(scene.run,))
+    carrier.start()
+    time.sleep(0.5)
+    begun = time.monotonic()
+    scene.gatekeeper.queued(scene.run, 1)
+    assert time.monotonic() - begun < 1
+    carrier.join(10)
+    assert len(scene.own_comments()) == 1
+
+
+def test_a_run_that_is_superseded_while_it_waits_ends_its_comment(scene):
+    scene.gatekeeper.queued(scene.run, 1)
+    scene.forge.deliver(scene.run, outcome(Reason.SUPERSEDED))
+    (comment,) = scene.own_comments()
+    assert "That is how it ended." in comment.body
+
+
+# --- comments of earlier attempts, and of many ------------------------------------------------
+
+
+def attempt(scene: Scene, number: int) -> Run:
+    """A later run of the issue."""
+    return scene.run.model_copy(update={"run_id": f"20261120-1{number}0000-x", "attempt": number})
+
+
+def test_a_new_attempt_folds_what_earlier_ones_have_left_to_a_line(either):
+    either.forge.begin(either.run)
+    either.forge.deliver(either.run, outcome(Reason.NEW_FAILURES, "## No _branch_ <b>\n\nRed."))
+    either.forge.begin(attempt(either, 2))
+    first, second = either.own_comments()
+    assert first.body.startswith(
+        f"<!-- mergewright:status run={RUN_ID} -->\n<!-- mergewright:folded -->\n"
+        f"<details><summary>Earlier run {RUN_ID}: No _branch_ b</summary>\n\n"
+        "## No _branch_ <b>\n\nRed.\n"
+    )
+    assert first.body.endswith("\n\n</details>")
+    assert "folded" not in second.body
+    before, edits = first.body, either.asked("PATCH", "*/issues/comments/*")
+    either.forge.begin(attempt(either, 2))
+    either.forge.deliver(attempt(either, 2), outcome(Reason.NEW_FAILURES, "red"))
+    either.forge.begin(attempt(either, 3))
+    assert first.body == before
+    assert "<details><summary>Earlier run 20261120-120000-x: red</summary>" in second.body
+    # The end of the second attempt, and its fold.
+    assert either.asked("PATCH", "*/issues/comments/*") - edits == 2
+
+
+def test_a_first_attempt_looks_for_none_to_fold(scene):
+    scene.forge.begin(scene.run)
+    assert scene.asked("GET", "*/issues/1/comments*") == 1
+
+
+def test_a_persons_comment_is_never_folded_and_of_ours_only_those_of_runs(scene):
+    ann = scene.world.user("ann")
+    quoted = "<!-- mergewright:status run=20261119-100000-old -->\nA checked pull request"
+    theirs = actions.comment(scene.world, scene.repository, scene.issue, ann, quoted)
+    scene.gatekeeper.explain(scene.run.snapshot.issue, "Somebody.", key="permission-1")
+    scene.forge.begin(attempt(scene, 2))
+    assert theirs.body == quoted
+    assert len(scene.own_comments()) == 2
+    assert [one.body for one in scene.own_comments() if "folded" in one.body] == []
+
+
+def test_a_fold_that_github_refuses_disturbs_nobody(scene):
+    scene.forge.begin(scene.run)
+    scene.fault("refuse", "PATCH", "issues/comments/*", status=403, count=None)
+    scene.forge.begin(attempt(scene, 2))
+    assert len(scene.own_comments()) == 2
+    assert scene.labels() == {"mergewright", "mergewright: working"}
+
+
+def test_a_comment_of_githubs_greatest_length_can_be_folded(scene):
+    scene.forge.begin(scene.run)
+    (comment,) = scene.own_comments()
+    mark = comment.body.partition("\n")[0]
+    comment.body = f"{mark}\n```\n" + "ü\n" * 32_000 + "```"
+    scene.forge.begin(attempt(scene, 2))
+    assert "<details><summary>Earlier run" in comment.body
+    assert len(comment.body) <= 65_000
+    assert comment.body.endswith("\n\n</details>")
+
+
+def flood(scene: Scene, count: int) -> None:
+    """Let strangers comment, without the deliveries that tell of it."""
+    ann, now = scene.world.user("ann"), scene.world.now()
+    scene.issue.comments += [
+        Comment(scene.world.next_id(), f"me too {number}", ann, now, now) for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2_500, 10), (10, 2_500), (1_500, 900)])
+def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(scene, before, after):
+    flood(scene, before)
+    scene.forge.begin(scene.run)
+    flood(scene, after)
+    again = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    asked = scene.asked("GET", "*/issues/1/comments*")
+    again.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    (comment,) = scene.own_comments()
+    assert "red" in comment.body
+    assert scene.asked("GET", "*/issues/1/comments*") - asked <= 22
+
+
+def test_a_refusal_is_explained_once_among_thousands_too(scene):
+    flood(scene, 1_200)
+    scene.gatekeeper.explain(scene.run.snapshot.issue, "Not you.", key="permission-1")
+    flood(scene, 900)
+    again = GithubGatekeeper(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again.explain(scene.run.snapshot.issue, "Not you.", key="permission-1")
+    assert len(scene.own_comments()) == 1
+
+
+def test_our_comment_is_known_by_our_number_though_we_have_another_name_by_now(scene):
+    scene.forge.begin(scene.run)
+    again = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again._access.number(again._session(scene.run), Scope.TALK)
+    bot = scene.app.bot
+    name, bot.login = bot.login, "mergewright-anew[bot]"
+    try:
+        again.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    finally:
+        bot.login = name
+    assert len(scene.own_comments()) == 1
+
+
 def test_a_superseded_run_leaves_no_further_comment_and_no_label(scene):
     scene.forge.deliver(scene.run, outcome(Reason.SUPERSEDED))
     assert scene.own_comments() == []
@@ -371,7 +553,8 @@ def test_a_superseded_run_ends_its_own_comment(scene):
 def test_the_end_of_a_run_on_an_issue_locked_meanwhile_is_not_an_error(scene):
     actions.lock(scene.world, scene.repository, scene.issue, scene.world.user("ann"), None)
     ended = outcome(Reason.NEW_FAILURES, "red")
-    assert scene.forge.deliver(scene.run, ended) == ended
+    told = scene.forge.deliver(scene.run, ended)
+    assert told == ended.model_copy(update={"forge_calls": scene.forge.calls(scene.run)})
     assert scene.own_comments() == []
 
 
@@ -509,7 +692,7 @@ def test_committing_again_finds_the_commit(scene):
 
 def test_a_branch_with_other_content_is_never_taken_for_ours(scene):
     theirs = samples.push_branch(scene.repository)
-    with pytest.raises(RepositoryUnfit, match="there already, with other content"):
+    with pytest.raises(BranchTaken, match="there already, with other content"):
         scene.forge.commit(scene.run, BRANCH, "Add a field", change(scene))
     assert samples.head(scene.repository, BRANCH) == theirs
 
@@ -518,6 +701,58 @@ def test_a_branch_with_our_files_under_another_message_is_not_ours(scene):
     scene.forge.commit(scene.run, BRANCH, "Add a field", change(scene))
     with pytest.raises(RepositoryUnfit, match="other content"):
         scene.forge.commit(scene.run, BRANCH, "Add another", change(scene))
+
+
+def test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile(scene):
+    made = change(scene)
+    samples.put_file(scene.repository, "later.py", "y = 2\n")
+    assert samples.head(scene.repository, "main") != made.base_commit
+    commit = scene.forge.commit(scene.run, BRANCH, "Add a field", made)
+    assert samples.git(scene.repository, "rev-parse", f"{commit}^") == made.base_commit
+
+
+def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
+    files = change(scene).files
+    gone = Change(base_commit="1" * 40, files=files)
+    with pytest.raises(RepositoryUnfit, match="no longer in the repository.*history rewritten"):
+        scene.forge.commit(scene.run, BRANCH, "Add a field", gone)
+    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
+
+
+def test_GH5_a_commit_of_somebody_who_was_quicker_stays(scene):
+    made = change(scene)
+    theirs = meanwhile(scene, lambda: samples.push_branch(scene.repository))
+    with pytest.raises(BranchTaken, match="with other content"):
+        scene.forge.commit(scene.run, BRANCH, "Add a field", made)
+    assert samples.head(scene.repository, BRANCH) == theirs.result(timeout=30)
+
+
+def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
+    made = change(scene)
+    gone = meanwhile(
+        scene, lambda: samples.git(scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    )
+    with pytest.raises(RepositoryUnfit, match="Somebody deleted the branch"):
+        scene.forge.commit(scene.run, BRANCH, "Add a field", made)
+    gone.result(timeout=30)
+    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
+
+
+def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
+    """Let somebody act between the making of our branch and our commit on it."""
+    scene.fault("delay", "POST", "/api/graphql", seconds=2.0, count=1)
+
+    def wait_and_act() -> T:
+        until = time.monotonic() + 60
+        while BRANCH not in samples.git(scene.repository, "branch", "--list", BRANCH):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        return act()
+
+    with_one = ThreadPoolExecutor(1)
+    acted = with_one.submit(wait_and_act)
+    with_one.shutdown(wait=False)
+    return acted
 
 
 def test_an_executable_file_is_refused_by_name(scene):
@@ -599,6 +834,37 @@ def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
     assert len(scene.repository.pulls()) == 1
 
 
+def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
+    for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
+        samples.push_branch(scene.repository, branch)
+    ours = scene.forge.propose(scene.run, proposal("a" * 40, branch="mergewright/2", body="two"))
+    gone = scene.forge.propose(scene.run, proposal("a" * 40, branch="mergewright/3", body="three"))
+    scene.forge.propose(scene.run, proposal("a" * 40))
+    pull_actions.open_pull(
+        scene.world, scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        head="theirs", base="main", draft=False,
+    )  # fmt: skip
+    closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
+    actions.set_state(
+        scene.world, scene.repository, closed, "closed", None, scene.world.user("ann")
+    )
+    before = scene.asked()
+    assert scene.forge.own_pulls(scene.run, BRANCH) == (OwnPull(number=ours.number, body="two"),)
+    assert scene.asked() - before == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_other_pull_requests_that_cannot_be_had_hold_nothing_up(scene, status):
+    scene.fault("refuse", "GET", "*/pulls*", status=status, count=None)
+    assert scene.forge.own_pulls(scene.run, BRANCH) == ()
+
+
+def test_the_outcome_tells_how_many_requests_there_were(either):
+    either.forge.begin(either.run)
+    told = either.forge.deliver(either.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert told.forge_calls == either.forge.calls(either.run) > 5
+
+
 def test_a_draft_is_made_where_drafts_are_to_be_had(scene):
     commit = samples.push_branch(scene.repository)
     pull = scene.forge.propose(scene.run, proposal(commit, draft=True))
@@ -635,7 +901,9 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
 
 def test_a_title_of_300_characters_is_cut_and_a_body_over_the_limit_too(scene):
     commit = samples.push_branch(scene.repository)
-    scene.forge.propose(scene.run, proposal(commit, title="🎉 שלום " * 40, body="b" * 70_000))
+    scene.forge.propose(
+        scene.run, proposal(commit, title=text.title("🎉 שלום " * 40), body="b" * 70_000)
+    )
     (opened,) = scene.repository.pulls()
     assert len(opened.title) <= 256
     assert opened.title.endswith("…")
@@ -716,12 +984,16 @@ def whole_run(scene: Scene, forge: GithubForge) -> None:
     forge.rules(run, BRANCH)
     forge.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
+    forge.own_pulls(run, BRANCH)
     pull = forge.propose(run, proposal(commit, reviewers=("ann",), labels=("bug",)))
     forge.deliver(run, outcome(Reason.READY, "body", pull))
 
 
 def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(either):
-    forge = GithubForge(samples.connect(either.settings, pacing=samples.QUICK), either.settings)
+    # Intake and run share what they know, as they do in the service.
+    unknowing = samples.connect(either.settings, pacing=samples.QUICK)
+    either.gatekeeper = GithubGatekeeper(unknowing, either.settings)
+    forge = GithubForge(unknowing.recording(lambda kind, facts: None), either.settings)
     whole_run(either, forge)
     print(f"requests: {either.asked()} in all, {forge.calls(either.run)} of the run")
     assert either.asked() <= 40
@@ -804,13 +1076,25 @@ def test_a_configuration_with_an_error_leaves_the_operators_label(scene):
     assert scene.gatekeeper.label(scene.run.snapshot.issue) == "mergewright"
 
 
-def test_a_ruleset_that_lets_us_through_is_no_objection(scene):
-    scene.world.add_rule(scene.repository, "mergewright/*", ["creation", "required_signatures"])
-    scene.fault(
-        "refuse", "GET", "rulesets/*", status=200, body={"current_user_can_bypass": "always"}
-    )
-    rules = scene.forge.rules(scene.run, BRANCH)
+def test_a_ruleset_that_lets_us_through_is_no_objection(either):
+    samples.push_branch(either.repository)
+    kinds = ["creation", "update", "required_signatures"]
+    either.world.add_rule(either.repository, "mergewright/*", kinds, exempt=[either.login])
+    rules = either.forge.rules(either.run, BRANCH)
     assert (rules.refused, rules.signed) == (None, True)
+
+
+def test_a_ruleset_that_lets_somebody_else_through_is_an_objection(either):
+    either.world.add_rule(either.repository, "mergewright/*", ["creation"], exempt=["ann"])
+    rules = either.forge.rules(either.run, BRANCH)
+    assert "does not let us create branches of this name" in rules.refused
+    assert either.asked("GET", "*/rulesets/*") == 1
+
+
+def test_a_branch_of_an_earlier_run_is_not_refused_for_a_ruleset_that_allows_it(scene):
+    samples.push_branch(scene.repository)
+    scene.world.add_rule(scene.repository, "mergewright/*", ["required_signatures"])
+    assert scene.forge.rules(scene.run, BRANCH).refused is None
 
 
 def test_a_server_without_rulesets_has_no_rules(scene):
@@ -826,6 +1110,22 @@ def test_a_clone_address_on_another_server_gets_no_token(scene):
     scene.fault("refuse", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
     with pytest.raises(AccessLost, match=r"http://elsewhere\.example"):
         scene.forge.remote(scene.run)
+
+
+@pytest.mark.parametrize(
+    "place", ["{host}:1", "{host}", "person:word@{host}:{port}", "@{host}:{port}", "{host}:x"]
+)
+def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, place):
+    api = urlsplit(scene.world.base_url)
+    facts = {
+        "id": scene.repository.id, "full_name": scene.name, "archived": False,
+        "default_branch": "main",
+        "clone_url": f"http://{place.format(host=api.hostname, port=api.port)}/shop/store.git",
+    }  # fmt: skip
+    scene.fault("refuse", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
+    with pytest.raises(AccessLost, match="no token is sent there") as refused:
+        scene.forge.remote(scene.run)
+    assert "word" not in str(refused.value)
 
 
 def test_the_adapter_fulfils_the_ports(scene):

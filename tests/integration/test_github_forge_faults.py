@@ -37,7 +37,7 @@ from agent.errors import (
     SettingsInvalid,
     Superseded,
 )
-from agent.ports import Proposal, StageMark
+from agent.ports import Permission, Proposal, StageMark
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
@@ -558,24 +558,87 @@ def test_gh7_an_issue_transferred_meanwhile_gets_no_further_write(scene):
     ],
 )
 def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role, answer):
-    issue = scene.run.snapshot.issue
-    assert scene.gatekeeper.permission(issue, "ann") == "write"
+    issue, number = scene.run.snapshot.issue, scene.world.user("ann").id
+    found = Permission(level="write", account_id=number)
+    assert scene.gatekeeper.permission(issue, "ann") == found
     scene.world.grant(scene.repository, "ann", role)
-    assert scene.gatekeeper.permission(issue, "ann") == answer
+    found = Permission(level=answer, account_id=number)
+    assert scene.gatekeeper.permission(issue, "ann") == found
 
 
-def test_somebody_unknown_has_no_permission(scene):
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "nobody/../ann") == "none"
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "nobody") == "none"
+@pytest.mark.parametrize("login", ["nobody/../ann", "nobody"])
+def test_somebody_unknown_has_no_permission(scene, login):
+    none = Permission(level="none")
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, login) == none
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        ({"permission": "write", "role_name": "write", "user": None}, "none"),
+        ({"permission": "owner", "role_name": "owner", "user": {"id": 5}}, "none"),
+        ({"permission": "write", "role_name": "release team", "user": {"id": 5}}, "write"),
+    ],
+)
+def test_a_permission_that_is_nobodys_or_unheard_of_is_none(scene, answer, level):
+    scene.fault("refuse", "GET", "collaborators/ann/permission", status=200, body=answer)
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "ann").level == level
 
 
 def test_a_stranger_can_at_most_read(scene):
     scene.world.add_user("eve")
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "eve") in ("read", "none")
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "eve").level in ("read", "none")
 
 
 def test_the_operators_label_counts_where_the_configuration_names_none(scene):
     assert scene.gatekeeper.label(scene.run.snapshot.issue) == "mergewright"
+
+
+@pytest.mark.parametrize(
+    ("below", "told"),
+    [
+        # An Enterprise server without /api/v3 answers with pages for people.
+        ("", "it answered 404"),
+        ("/api", "it answered 404"),
+        ("/api/v3/api/v3", "it answered 404"),
+    ],
+)
+def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene, below, told):
+    settings = scene.settings.model_copy(update={"github_url": f"{scene.world.base_url}{below}"})
+    with pytest.raises(SettingsInvalid) as caught:
+        samples.connect(settings, pacing=samples.QUICK).login()
+    said = caught.value.message
+    assert said.startswith(f"MERGEWRIGHT_GITHUB_URL: {scene.world.base_url}{below} does not answer")
+    assert told in said
+    assert "on an Enterprise server https://HOST/api/v3" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "html"},
+        {"kind": "refuse", "status": 403, "body": "Forbidden"},
+        {"kind": "refuse", "status": 401, "body": "Who are you?"},
+        {"kind": "refuse", "status": 200, "body": {"current_user_url": "https://x/user"}},
+        {"kind": "refuse", "status": 200, "body": ["a list"]},
+        {"kind": "redirect", "location": "https://elsewhere.example/login"},
+    ],
+)
+def test_whatever_answers_as_no_api_does_is_told_as_a_wrong_address(scene, answer):
+    scene.fault(method="GET", path="/api/v3/app", count=None, **answer)
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
+        samples.connect(scene.settings, pacing=samples.QUICK).login()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_that_is_out_of_order_is_no_wrong_address(scene, status):
+    scene.fault("refuse", "GET", "/api/v3/app", status=status, count=None)
+    way = samples.connect(scene.settings, pacing=samples.QUICK)
+    with pytest.raises(ForgeUnavailable):
+        way.login()
+    scene.world.faults.remove()
+    assert way.login() == scene.login
 
 
 def test_own_logins_are_those_of_our_writes(scene):

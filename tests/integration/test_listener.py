@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -22,6 +23,7 @@ import pytest
 
 from agent.adapters.sql_inbox import Inbox
 from agent.intake import Request
+from agent.settings import HEARTBEAT
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,22 @@ class Listener:
             return database.execute(
                 "SELECT delivery_id, outcome, reason FROM deliveries ORDER BY number"
             ).fetchall()
+
+    def connections(self) -> list[str]:
+        """Connections that the listener still has."""
+        found = []
+        for file in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(OSError):
+                if (name := os.readlink(file)).startswith("socket:"):
+                    found.append(name[8:-1])
+        table = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        return [
+            row
+            for row in table
+            if (cells := row.split())[9] in found
+            and int(cells[1].partition(":")[2], 16) == self.port
+            and cells[3] != "0A"
+        ]
 
     def memory_kib(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -501,7 +519,8 @@ def test_the_listener_loads_nothing_that_works_on_repositories():
     ours = {name for name in loaded if name.split(".")[0] == "agent"}
     assert ours == {
         "agent", "agent.adapters", "agent.cleaning", "agent.domain", "agent.errors",
-        "agent.intake", "agent.ports", "agent.redaction", "agent.secret_shapes", "agent.settings",
+        "agent.intake", "agent.ports", "agent.redaction", "agent.secret_shapes",
+        "agent.vendor_tokens", "agent.settings",
         "agent.telemetry",
     }  # fmt: skip
     foreign = {name.split(".")[0] for name in loaded}
@@ -512,6 +531,8 @@ def test_the_listener_loads_nothing_that_works_on_repositories():
 def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
     body = raw(labeled())
     with running(tmp_path) as one:
+        # The door takes connections before there is somebody behind it.
+        assert one.get("/healthz").status_code == 200
         with open_connection(one) as connection:
             connection.sendall(head(len(body), signature(body)) + body[:-1])
             time.sleep(0.3)
@@ -529,8 +550,11 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
 
 def test_readiness_is_a_write_and_shows_what_waits(tmp_path):
     with running(tmp_path) as one:
-        assert one.get("/readyz").json()["worker"] == {"heartbeat_seconds": None}
-        one.post(raw(labeled()))
+        idle = one.get("/readyz")
+        assert (idle.status_code, idle.json()["ready"]) == (503, False)
+        assert "The worker has not begun yet" in idle.json()["reason"]
+        assert idle.json()["worker"] == {"heartbeat_seconds": None}
+        assert one.post(raw(labeled())).status_code == 202
         inbox = Inbox(tmp_path)
         inbox.beat()
         inbox.close()
@@ -542,6 +566,16 @@ def test_readiness_is_a_write_and_shows_what_waits(tmp_path):
         assert facts["inbox"]["unread"] == 1
         assert 0 < facts["inbox"]["oldest_unread_seconds"] < 60
         assert 0 < facts["worker"]["heartbeat_seconds"] < 60
+        assert facts["reason"] is None
+        old = time.time() - 31
+        os.utime(tmp_path / HEARTBEAT, (old, old))
+        time.sleep(2.1)
+        stale = one.get("/readyz")
+        assert (stale.status_code, stale.json()["ready"]) == (503, False)
+        assert re.search(r"no sign of life for 3\d seconds", stale.json()["reason"])
+        assert stale.json()["inbox"]["writable"] is True
+        assert one.get("/healthz").status_code == 200
+        assert one.post(raw(labeled())).status_code == 202
 
 
 def test_PF4_while_the_inbox_is_locked_it_says_503_and_then_takes_again(tmp_path):
@@ -558,12 +592,14 @@ def test_PF4_while_the_inbox_is_locked_it_says_503_and_then_takes_again(tmp_path
         assert "inbox.sqlite" not in answer.text
         assert time.monotonic() - begun < 9
         assert one.get("/healthz").status_code == 200
-        assert one.get("/readyz").status_code == 503
+        ready = one.get("/readyz")
+        assert (ready.status_code, ready.json()["inbox"]) == (503, {"writable": False})
         lock.execute("ROLLBACK")
         lock.close()
         answer = httpx.post(f"{one.url}/webhooks/github", content=body, headers=fixed, timeout=20)
         assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
         assert len(one.rows()) == 2
+        (tmp_path / HEARTBEAT).touch()
         time.sleep(2.1)
         assert one.get("/readyz").status_code == 200
         told = one.stop()
@@ -575,7 +611,8 @@ def test_an_inbox_that_was_removed_gives_503_not_a_false_202(tmp_path):
         assert one.post(raw(labeled())).status_code == 202
         (tmp_path / "inbox.sqlite").rename(tmp_path / "moved")
         assert one.post(raw(labeled())).status_code == 503
-        assert one.get("/readyz").status_code == 503
+        ready = one.get("/readyz")
+        assert (ready.status_code, ready.json()["inbox"]) == (503, {"writable": False})
 
 
 def test_PF1_after_kill_9_under_load_every_202_is_in_the_inbox(tmp_path):
@@ -624,3 +661,54 @@ def test_run_pages_are_served(tmp_path):
             assert "404" in first_line(connection)
         for path in ("/", "/docs", "/openapi.json", "/webhooks/github"):
             assert one.get(path).status_code in (404, 405), path
+
+
+def ask_for(path: str, listener: Listener) -> socket.socket:
+    """Ask for a page over a connection that takes in little, and read nothing yet."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", listener.port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return connection
+
+
+def test_readers_of_a_log_are_bounded_in_number_time_and_memory(tmp_path):
+    run_id = "20261101-100000-0123456789abcdef"
+    folder = tmp_path / "runs" / run_id
+    folder.mkdir(parents=True)
+    line = b"10:00:00 " + b"x" * 90 + b"\n"
+    (folder / "run.log").write_bytes(line * 400_000)
+    path = f"/runs/{run_id}/log"
+    with running(tmp_path) as one:
+        stalled = [ask_for(path, one) for _ in range(24)]
+        for connection in stalled:  # under way
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        refused = one.get(path)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+        assert "Come again" in refused.text
+        assert one.get(f"/runs/{run_id}").status_code == 200
+        assert one.post(raw(labeled())).status_code == 202
+        begun = time.monotonic()
+        while len(one.connections()) > 0 and time.monotonic() < begun + 60:
+            time.sleep(0.5)
+        assert one.connections() == []
+        for connection in stalled:
+            connection.close()
+        whole = one.get(path)
+        assert whole.content == line * 400_000
+        assert one.memory_kib() < 300 * 1024
+
+
+def test_an_answer_whose_last_part_nobody_reads_is_hung_up_on(tmp_path):
+    run_id = "20261101-100000-0123456789abcdef"
+    folder = tmp_path / "runs" / run_id
+    folder.mkdir(parents=True)
+    # A page comes in one piece.
+    (folder / "pull_request.md").write_text("<" * 400_000)
+    with running(tmp_path) as one, ask_for(f"/runs/{run_id}", one) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        begun = time.monotonic()
+        while len(one.connections()) > 0 and time.monotonic() < begun + 60:
+            time.sleep(0.5)
+        assert one.connections() == []

@@ -13,7 +13,10 @@ import pytest
 from agent import worktree
 from agent.domain import Change, ChangedFile
 from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from tests.integration import git_samples
 from tests.integration import github_samples as samples
+
+MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,73 @@ def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home)
     _, again = prepared(github, home, "mergewright/x")
     assert again.commit == branches(github)["mergewright/x"] != first.commit
     assert again.mirror == first.mirror
+
+
+def grown(github, scratch, sizes):
+    """Give main one more commit with files of chance of these sizes; return its id."""
+    origin = str(github.repository.git_dir)
+    git_samples.git(scratch.parent, "clone", "--quiet", origin, str(scratch))
+    for number, size in enumerate(sizes):
+        (scratch / f"chance-{number}").write_bytes(os.urandom(size))
+    commit = git_samples.commit_all(scratch, "Grow")
+    git_samples.git(scratch, "push", "--quiet", origin, "HEAD:main")
+    return commit
+
+
+def prepared_within(github, home, max_bytes):
+    remote = github.forge.remote(github.run)
+    token = github.forge.credential(github.run, write=False)
+    return worktree.prepare_remote(
+        remote.url, token, "main", home / "mirrors", max_repository_bytes=max_bytes
+    )
+
+
+def bytes_below(folder):
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("sizes", [[6 * MIB], [64 * 1024] * 90])
+def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home, sizes):
+    grown(github, home / "scratch", sizes)
+    with pytest.raises(RepositoryUnfit, match=r"larger than 2 MB.*MERGEWRIGHT_MAX_REPOSITORY_MB"):
+        prepared_within(github, home, 2 * MIB)
+    assert [path.suffix for path in (home / "mirrors").iterdir()] == [".lock"]
+    assert prepared_within(github, home, 64 * MIB).base_branch == "main"
+
+
+def test_GR8_what_a_known_repository_grows_by_is_bounded_too(github, home):
+    first = prepared_within(github, home, 2 * MIB)
+    grown(github, home / "scratch", [6 * MIB])
+    with pytest.raises(RepositoryUnfit, match=r"MERGEWRIGHT_MAX_REPOSITORY_MB"):
+        prepared_within(github, home, 2 * MIB)
+    assert bytes_below(Path(first.mirror)) < MIB
+    assert not [*Path(first.mirror).rglob("tmp_*")]
+
+
+def test_a_mirror_that_keeps_what_the_repository_no_longer_has_is_made_anew(github, home):
+    small = prepared_within(github, home, 64 * MIB)
+    grown(github, home / "scratch", [6 * MIB])
+    prepared_within(github, home, 64 * MIB)
+    git_samples.git(github.repository.git_dir, "update-ref", "refs/heads/main", small.commit)
+    git_samples.git(github.repository.git_dir, "gc", "--quiet", "--prune=now")
+    again = prepared_within(github, home, 2 * MIB)
+    assert (again.commit, again.mirror) == (small.commit, small.mirror)
+    assert bytes_below(Path(again.mirror)) < MIB
+
+
+def test_GR8_somebodys_branch_with_our_name_is_looked_at_within_bounds(github, home):
+    remote, base = prepared(github, home)
+    token = github.forge.credential(github.run, write=True)
+    grown(github, home / "scratch", [6 * MIB])
+    git_samples.git(
+        home / "scratch", "push", "--quiet", str(github.repository.git_dir), "HEAD:mergewright/x"
+    )
+    theirs = branches(github)["mergewright/x"]
+    name = worktree.push(
+        base, changed(base), "mergewright/x", remote.url, token, max_repository_bytes=2 * MIB
+    )
+    assert name == "mergewright/x-2"
+    assert branches(github)["mergewright/x"] == theirs
 
 
 def test_a_missing_branch_is_named(github, home):

@@ -977,6 +977,36 @@ def test_a_group_in_a_real_hierarchy_is_killed_and_removed() -> None:
     assert not folder.exists()
 
 
+def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_rooms(
+    sandbox: BubblewrapSandbox, home: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a user who is not root has one user for all rooms")
+    store = home / "store"
+    (store / "cache" / "deep").mkdir(parents=True)
+    (store / "cache" / "deep" / "old").write_text("old")  # as an earlier version left it
+    keeping = Mount(source=str(store), target="/store", writable=True, kept="cache")
+
+    def run(script: str, mount: Mount) -> RoomResult:
+        return sandbox.run(RoomOrder(argv=("/bin/sh", "-c", script), mounts=(mount,), limits=SMALL))
+
+    script = "cd /store && echo new > cache/new && mkdir out && ln cache/new cache/deep/old out"
+    result = run(script, keeping)
+    assert result.exit_code == 0, result.output
+    kept = slots.keeper()
+    assert {path.stat().st_uid for path in (store / "cache").rglob("*")} == {kept}
+    assert [path.stat().st_uid for path in (store, store / "out")] == [0, 0]
+
+    lent = Mount(source=str(store / "out"), target="/env", writable=True)
+    script = "cat /env/new && touch /env/mine && ! echo bad >> /env/new && ! chmod 666 /env/old"
+    result = run(script, lent)
+    assert result.exit_code == 0, result.output
+    assert (store / "cache" / "new").read_text() == "new\n"
+    assert (store / "out" / "mine").stat().st_uid == 0
+    assert run("echo more >> /store/cache/new && rm -r /store/out", keeping).exit_code == 0
+    assert (store / "cache" / "new").read_text() == "new\nmore\n"
+
+
 def test_usage_of_lent_folders_counts_only_what_was_added(tmp_path: Path) -> None:
     (tmp_path / "before").write_bytes(bytes(4 * MIB))
     mounts = (Mount(source=str(tmp_path), target="/env", writable=True),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import threading
@@ -60,9 +61,12 @@ def test_an_issue_has_one_active_run(store):
         store.add(run("b"), 2.0)
     store.add(run("c", number=2), 2.0)
     store.finish("20261120-100000-a", outcome("a"), 3.0)
-    store.add(run("b"), 4.0)
-    assert store.attempts(7, 1) == 2
-    assert store.active(7, 1).run.run_id.endswith("-b")
+    assert store.add(run("b"), 4.0).attempt == 2
+    assert store.find("20261120-100000-b").run.attempt == 2
+    assert store.find("20261120-100000-c").run.attempt == 1
+    with pytest.raises(ActiveRun, match="20261120-100000-b") as other:
+        store.add(run("d"), 5.0)
+    assert other.value.run == store.find("20261120-100000-b").run
 
 
 def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
@@ -86,7 +90,7 @@ def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
     store.add(run("a"), 1.0, worker=f"{sql_store.COMMAND}{gone.pid}")
-    assert store.active(7, 1).state is RunState.TRIAGING
+    assert store.find("20261120-100000-a").state is RunState.TRIAGING
     store.add(run("b"), 2.0)
     ended = store.find("20261120-100000-a")
     assert (ended.active, ended.state, ended.ended_at) == (False, RunState.CANCELLED, 2.0)
@@ -152,6 +156,46 @@ def test_the_oldest_run_whose_time_has_come_is_taken(store):
     assert store.claim("w", 5.0).run_id.endswith("-b")
     assert store.claim("w", 99.0) is None
     assert store.claim("w", 100.0).run_id.endswith("-a")
+
+
+def ahead(store, name, now=50.0):
+    return store.ahead(f"20261120-100000-{name}", now)
+
+
+def test_a_run_waits_for_those_the_worker_has_or_takes_before_it(store):
+    for number, name in enumerate("abcd"):
+        store.add(run(name, number=number), float(number))
+    assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3]
+    store.claim("w", 5.0)
+    assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3], "the first one is begun"
+    store.finish("20261120-100000-a", outcome("a"), 6.0)
+    assert [ahead(store, name) for name in "abcd"] == [0, 0, 1, 2]
+
+
+def test_a_run_waits_for_none_that_is_put_off_over_or_comes_after_it(store):
+    store.add(run("a", number=1), 1.0)
+    store.claim("w", 2.0)
+    store.postpone("20261120-100000-a", 100.0)
+    store.add(run("b", number=2), 3.0)
+    assert ahead(store, "b", 50.0) == 0
+    assert ahead(store, "b", 100.0) == 1
+    store.finish("20261120-100000-b", outcome("b"), 6.0)
+    assert ahead(store, "b", 100.0) == 0
+    assert ahead(store, "nobody") == 0
+
+
+def test_a_run_that_lost_its_worker_holds_up_none_that_was_not_begun(store):
+    store.add(run("a", number=1), 1.0)
+    store.claim("w", 2.0)
+    store.release()
+    store.add(run("b", number=2), 3.0)
+    assert (ahead(store, "a"), ahead(store, "b")) == (1, 0)
+
+
+def test_what_a_command_carries_holds_up_no_other_issue(store):
+    store.add(run("a", number=1), 1.0, worker=f"{sql_store.COMMAND}{os.getpid()}")
+    store.add(run("b", number=2), 2.0)
+    assert ahead(store, "b") == 0
 
 
 def test_what_a_killed_worker_held_waits_again(store):

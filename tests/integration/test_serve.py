@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -21,11 +21,14 @@ import httpx
 import pytest
 
 from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
 from agent.cli import serve
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.records import Role
 from agent.demo.simulator.world import World
+from agent.domain import Delivery, IssueRef, Run, Snapshot
+from agent.intake import Request
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -436,6 +439,51 @@ def test_a_data_folder_that_cannot_be_made_is_named(environ, tmp_path):
     (tmp_path / "file").touch()
     environ["MERGEWRIGHT_HOME"] = str(tmp_path / "file" / "home")
     assert f"{tmp_path}/file/home cannot be used" in refused(environ, "work")
+
+
+@pytest.mark.parametrize("below", ["", "/api/v3/nothing"])
+def test_an_address_that_is_not_the_apis_ends_the_service_and_loses_nothing(environ, home, below):
+    issue = IssueRef(repository="o/r", repository_id=7, number=1, issue_id=9)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="T", body="", labels=("mergewright",), author="x", actor="y",
+        actor_id=1, approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    run = Run(run_id="r1", repository="u", ticket="#1", snapshot=snapshot, started=1)
+    asked = Request(snapshot=snapshot, label="mergewright", clone_url="u")
+    delivery = Delivery(
+        delivery_id="d1", event="issues", action="labeled", content_key="k", received_at=1.0,
+        body=asked.model_dump_json().encode(),
+    )  # fmt: skip
+    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+        inbox.append([delivery])
+        store.add(run, 1.0)
+        wrong = environ["MERGEWRIGHT_GITHUB_URL"].removesuffix("/api/v3") + below
+        for words in ("serve", "work"):
+            said = refused(environ | {"MERGEWRIGHT_GITHUB_URL": wrong}, words)
+            (line,) = [one for one in said.splitlines() if one.startswith("mergewright: ")]
+            assert line.startswith(f"mergewright: MERGEWRIGHT_GITHUB_URL: {wrong} does not answer")
+            assert line.endswith("or on an Enterprise server https://HOST/api/v3.")
+        assert inbox.find("d1").outcome is None
+        assert store.find("r1").active
+    assert of_home(home) == []
+
+
+def test_a_github_that_is_not_reachable_yet_is_waited_for_and_no_label_is_lost(home, tmp_path):
+    world, port = World(tmp_path / "later"), free_port()
+    world.base_url = f"http://127.0.0.1:{port}"
+    world.add_user("ann")
+    world.add_user("ourselves", "Organization")
+    world.add_app("mergewright-test", "ourselves")
+    environ = settings_for(world, home, tmp_path)
+    with running(environ, tmp_path / "log") as service:
+        service.wait(lambda: service.said().count('"event": "not known to the forge"') == 2)
+        with serving.running(world, port=port):
+            # It is asked again in five seconds; until then nothing is decided.
+            label_an_issue(world, service, tmp_path, "triage")
+            service.wait(lambda: '"event": "ignored"' in service.said())
+        told = service.said()
+    assert told.index("not known to the forge") < told.index('"known to the forge"')
+    assert "whose permission is triage" in told
 
 
 @pytest.mark.parametrize("name", ["mergewright.sqlite", "inbox.sqlite"])

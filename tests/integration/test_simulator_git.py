@@ -176,6 +176,24 @@ def test_a_pattern_that_covers_our_branch_refuses_the_push_and_the_api(
     git(tree, "push", "origin", "HEAD:other")
 
 
+@pytest.mark.parametrize("exempt", [True, False])
+def test_a_rule_does_not_hold_for_who_is_exempt(hub: Place, tmp_path: Path, exempt: bool) -> None:
+    logins = [hub.app.bot.login] if exempt else ["ada"]
+    hub.control(
+        "POST",
+        "/repositories/acme/shop/rules",
+        json={"pattern": "kept/*", "kinds": ["creation"], "exempt": logins},
+    )
+    tree = clone(hub, tmp_path, hub.bot())
+    git(tree, "push", "origin", "HEAD:refs/heads/kept/one", fails=not exempt)
+    sent = {"ref": "refs/heads/kept/two", "sha": hub.tip()}
+    answer = hub.ask("POST", f"{hub.repo}/git/refs", hub.bot(), json=sent)
+    assert answer.status_code == (201 if exempt else 422)
+    (rule,) = hub.done("GET", f"{hub.repo}/rules/branches/kept/one", hub.bot())
+    found = hub.done("GET", f"{hub.repo}/rulesets/{rule['ruleset_id']}", hub.bot())
+    assert found["current_user_can_bypass"] == ("always" if exempt else "never")
+
+
 def test_signed_commits_of_the_api_pass_where_signatures_are_required(
     hub: Place, tmp_path: Path
 ) -> None:

@@ -223,13 +223,73 @@ def test_a_refusal_is_shown_with_what_was_typed(site):
     answer = site.send("1/label", label="bug", **{"as": "strange"})
     assert answer.status_code == 422
     assert "strange was refused: 403" in elements.text(answer.text)
-    site.ask("PUT", "/issues/1/labels", labels=[])
     too_long = "y" * 65_600
     answer = site.send("1/comment", body=too_long, **{"as": "wanda"})
     assert answer.status_code == 422
     assert "too long" in elements.text(answer.text)
     assert too_long in elements.text(answer.text)
     assert site.shop.issues[1].comments == []
+
+
+def test_an_issue_is_opened_by_a_form_as_whoever_is_chosen(site):
+    page = site.page(SHOP)
+    assert f'action="{SHOP}/issues"' in page
+    assert "strange (read)" in elements.text(page)
+    fields = {"title": "Add ☃", "body": "First\r\nline", "as": "strange"}
+    answer = site.browser.post(f"{SHOP}/issues", data=fields)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, f"{SHOP}/issues/1?as=strange",
+    )  # fmt: skip
+    made = site.shop.issues[1]
+    assert (made.title, made.body, made.author.login) == ("Add ☃", "First\nline", "strange")
+    assert "Add ☃" in site.page(SHOP)
+
+
+def test_an_issue_that_is_refused_keeps_what_was_typed(site):
+    fields = {"title": " ", "body": EVIL, "as": "wanda"}
+    answer = site.browser.post(f"{SHOP}/issues", data=fields)
+    assert answer.status_code == 422
+    assert "wanda was refused: 422 Validation Failed. title missing_field" in elements.text(
+        answer.text
+    )
+    assert EVIL in elements.text(answer.text)
+    assert elements.active(answer.text) == []
+    assert site.shop.issues == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "fields", "status"),
+    [
+        ("issues", {"Origin": "http://elsewhere.example"}, {"as": "octo"}, 403),
+        ("issues", {"Host": "elsewhere.example"}, {"as": "octo"}, 403),
+        ("issues", {}, {"as": "nobody"}, 422),
+        ("issues", {}, {}, 422),
+    ],
+)
+def test_an_issue_is_opened_from_our_own_pages_by_people_we_know(
+    site, path, headers, fields, status
+):
+    answer = site.browser.post(f"{SHOP}/{path}", data={"title": "x", **fields}, headers=headers)
+    assert answer.status_code == status
+    assert site.shop.issues == {}
+
+
+def test_a_delivery_is_sent_again_by_a_button(site):
+    site.world.add_repository_hook(site.shop, "http://127.0.0.1:9/hook", "secret")
+    site.ask("POST", "/issues", title="To be told")
+    site.world.hooks.drain()
+    (first,) = site.world.hooks.log
+    address = f"/_pages/deliveries/{first.id}"
+    assert "Deliver again" in site.page(address)
+    elsewhere = {"Origin": "http://elsewhere.example"}
+    assert site.browser.post(address, data={}, headers=elsewhere).status_code == 403
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert site.browser.post(address, headers=form).headers["location"] == "/#deliveries"
+    assert site.browser.post("/_pages/deliveries/1", headers=form).status_code == 404
+    site.world.hooks.drain()
+    assert [(one.guid, one.redelivery) for one in site.world.hooks.log] == [
+        (first.guid, False), (first.guid, True),
+    ]  # fmt: skip
 
 
 def test_a_comment_can_be_written_and_edited(site):

@@ -223,6 +223,26 @@ def test_a_split_index_is_read(repository: Path, mirrors: Path) -> None:
     assert worktree.prepare(str(repository), None, mirrors).uncommitted == 1
 
 
+def test_an_edit_of_equal_length_in_the_second_of_the_index_counts(
+    repository: Path, mirrors: Path
+) -> None:
+    edited = repository / "a.py"
+    for _ in range(20):
+        time.sleep(1.1 - time.time() % 1.0)
+        begun = int(time.time())
+        with edited.open("r+") as file:  # the same file, so that only its words differ
+            file.write("x = 1\n")
+        git(repository, "update-index", "a.py")
+        with edited.open("r+") as file:
+            file.write("x = 2\n")
+        if int(edited.stat().st_ctime) == begun:
+            break
+    else:
+        raise AssertionError("the machine is too slow for an edit within one second")
+    time.sleep(1.1)
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted == 1
+
+
 # --- the mirror ------------------------------------------------------------------------------
 
 
@@ -729,22 +749,6 @@ def test_a_repository_that_may_not_be_written_is_said(home: Path) -> None:
     (repository / ".git" / "refs" / "heads").chmod(0o500)
     with pytest.raises(RepositoryUnfit, match=r"(?s)unable to create.*Run as the owner"):
         worktree.deliver(checkout, commit, "mergewright/x")
-
-
-# --- the sample ------------------------------------------------------------------------------
-
-
-def test_a_folder_becomes_a_repository_once(tmp_path: Path, mirrors: Path) -> None:
-    samples.put(tmp_path / "sample", {"a.py": "x = 1\n"})
-    worktree.start_repository(tmp_path / "sample", "First words")
-    checkout = worktree.prepare(str(tmp_path / "sample"), None, mirrors)
-    assert checkout.subjects == ("First words",)
-    assert checkout.uncommitted == 0
-    shown = worktree.show(tmp_path / "sample", checkout.commit)
-    assert "First words" in shown
-    assert "+x = 1" in shown
-    with pytest.raises(RepositoryUnfit):
-        worktree.show(tmp_path / "sample", "--output=evil")
 
 
 # --- full disks ------------------------------------------------------------------------------

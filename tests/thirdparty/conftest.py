@@ -19,9 +19,12 @@ from tests.thirdparty import carried, on_github, summary
 from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
 from tests.thirdparty.on_github import Both, Hub
-from tests.thirdparty.projects import DJANGO, PRINTING, Known, KnownDjango, KnownPrinting
+from tests.thirdparty.projects import DJANGO, PRINTING, PYBARS, Known, KnownDjango, KnownPrinting
 
 T = TypeVar("T")
+
+#: What goes through the real listener and worker, each a process.
+SERVED = PYBARS.source.name
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,24 @@ def hub(bench: Bench) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="session")
+def served(bench: Bench) -> Iterator[Hub]:
+    """Another simulated GitHub, and the service as an operator starts it."""
+    bench.home.mkdir(exist_ok=True, mode=0o711)
+    with on_github.serving_hub(bench.home) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
 def under_way(
     request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
 ) -> Iterator[UnderWay]:
     """All that is asked for, under way at the same time."""
     begun = UnderWay({}, {}, {})
     local, on_hub = _asked(request, "project", "package"), _asked(request, "both")
-    hub: Hub | None = request.getfixturevalue("hub") if on_hub else None
+    hubs = {
+        name: request.getfixturevalue("served" if name == SERVED else "hub")
+        for name in sorted(on_hub)
+    }
     wishes = itertools.cycle(WISHES)
     # Room for all of them: one may wait for another, and what is costly takes turns.
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
@@ -88,11 +102,11 @@ def under_way(
                     carried.package, printing, folder / name, index, bench
                 )
         for name, project in begun.projects.items():
-            if hub and name in on_hub:
-                begun.both[name] = pool.submit(_after, project, on_github.project, hub)
+            if name in hubs:
+                begun.both[name] = pool.submit(_after, project, on_github.project, hubs[name])
         for name, package in begun.packages.items():
-            if hub and name in on_hub:
-                begun.both[name] = pool.submit(_after, package, on_github.package, hub)
+            if name in hubs:
+                begun.both[name] = pool.submit(_after, package, on_github.package, hubs[name])
         yield begun
 
 
@@ -137,6 +151,13 @@ def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
     done = under_way.both[known.source.name].result()
     summary.note_on_github(request.config, known, done.opened.requests, done.opened.seconds)
     return done
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the table over, if this is one of several processes."""
+    lines = summary.lines(session.config)
+    if lines and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["sections"] = {"released projects": lines}
 
 
 def pytest_terminal_summary(

@@ -1,15 +1,16 @@
 """The same tickets as issues: simulated GitHub, label, webhook, intake, run, pull request.
 
-All of it in this process: what the listener does is done with its own functions, the worker's two
-loops take their turns one after the other. What came of it is asked for as a person would, over
-the API and by git. Nothing is judged here.
+One project takes its way through the service as an operator starts it, listener and worker each a
+process (`serving_hub`). For the others all is in this process (`running`): what the listener does
+is done with its own functions, the worker's two loops take their turns one after the other. What
+came of it is asked for as a person would, over the API and by git. Nothing is judged here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,9 @@ from agent import service, wiring
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.checks import reports
+from agent.demo import play
 from agent.demo.simulator import actions, serving
-from agent.demo.simulator.records import App, Issue
+from agent.demo.simulator.records import Issue
 from agent.demo.simulator.records import Repository as Hosted
 from agent.demo.simulator.world import World
 from agent.domain import CheckReport, Delivery, Outcome, Run
@@ -37,7 +39,8 @@ from webhooks import signatures
 from webhooks.sources import github_issues
 from webhooks.sources.github_issues import IssueLabeled
 
-OWNER, PERSON, LABEL = "collective", "maria", "mergewright"
+OWNER, PERSON, REPORTER, LABEL = "collective", play.MAINTAINER, play.REPORTER, play.LABEL
+_LONGEST_SECONDS = 900.0
 _SECRET = "shared by GitHub and the listener"
 
 
@@ -90,23 +93,70 @@ class Both:
     opened: Opened
 
 
-class Hub:
-    """A simulated GitHub with our App, and a service that works for it."""
+class Turns:
+    """The service in this process, from what GitHub has sent to the end of a run."""
 
-    def __init__(self, world: World, app: App, came: list[Received], settings: Settings) -> None:
+    def __init__(self, world: World, came: list[Received], settings: Settings, data: Path) -> None:
+        """Take nothing up yet.
+
+        Args:
+            data: For inbox and runs; what is costly is kept in the settings' data folder.
+        """
         self._world = world
-        self._app = app
         self._came = came
         self._read = 0
-        self._folder = settings.home.parent / "github"
         self._settings = settings
-        self._inbox, self._store = Inbox(settings.home), SqlStore(settings.home)
+        self.inbox, self.store = Inbox(data), SqlStore(data)
         way = wiring.way_to_github(settings)
         self._make = wiring.on_github(settings, way)
         gatekeeper = wiring.gatekeeper(settings, way)
-        self._intake = service.Intake(self._inbox, self._store, gatekeeper)
-        self._carrier = service.Carrier(self._store, self._carry)
-        self._outcome: Outcome | None = None
+        self._intake = service.Intake(self.inbox, self.store, gatekeeper)
+        self._carrier = service.Carrier(self.store, self._carry)
+
+    def __call__(self) -> None:
+        """Go on until there is nothing more to do."""
+        while self._receive() or self._intake.turn() or self._carrier.turn():
+            pass
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.inbox.close()
+        self.store.close()
+
+    def _receive(self) -> bool:
+        """Do as the listener does with what has come; return whether there was anything."""
+        assert self._world.hooks.drain(), "deliveries were not sent"
+        new = self._came[self._read :]
+        self._read += len(new)
+        deliveries = [one for came in new if (one := delivery(came, _SECRET)) is not None]
+        self.inbox.append(deliveries)
+        return bool(deliveries)
+
+    def _carry(self, run: Run) -> Outcome:
+        return service.carry(run, self._settings, self._make)[0]
+
+
+class Hub:
+    """A simulated GitHub with our App, and a service that works for it."""
+
+    def __init__(
+        self, world: World, owner: str, store: SqlStore, home: Path, work: Callable[[], object]
+    ) -> None:
+        """Take what there is.
+
+        Args:
+            owner: Of the repositories; has the App.
+            store: Where the service keeps its runs.
+            home: The service's data folder.
+            work: Lets the service work; it need not be done then.
+        """
+        self._world = world
+        self._owner = owner
+        self._store = store
+        self._home = home
+        self._folder = home.parent / f"github-of-{owner}"
+        self._folder.mkdir()
+        self._work = work
         self._one = threading.Lock()
 
     def carry(self, wanted: Wanted) -> Opened:
@@ -118,17 +168,19 @@ class Hub:
             with self._world.lock:
                 person, label = self._world.user(PERSON), hosted.labels[LABEL]
                 actions.add_labels(self._world, hosted, issue, [label], person)
-            self._outcome = None
-            while self._receive() or self._intake.turn() or self._carrier.turn():
-                pass
-            assert self._outcome is not None, f"no run came of the label on {wanted.name}"
+            self._work()
+            outcome = self._ended(hosted, wanted.name)
             asked = self._world.requests.find("/api/*", since)
-            return self._look(hosted, issue, self._outcome, len(asked), time.monotonic() - began)
+            return self._look(hosted, issue, outcome, len(asked), time.monotonic() - began)
 
-    def close(self) -> None:
-        """Let go of the files."""
-        self._inbox.close()
-        self._store.close()
+    def _ended(self, hosted: Hosted, name: str) -> Outcome:
+        end = time.monotonic() + _LONGEST_SECONDS
+        while time.monotonic() < end:
+            for stored in self._store.latest(10, hosted.full_name):
+                if stored.outcome is not None:
+                    return stored.outcome
+            time.sleep(0.05)
+        raise AssertionError(f"no run of the label on {name} came to an end")
 
     def _open(self, wanted: Wanted) -> tuple[Hosted, Issue]:
         """Push the default branch, without what runs on this machine left, and open the issue."""
@@ -136,27 +188,14 @@ class Hub:
         only = ("--bare", "--single-branch", "--branch", "main")
         wanted.repository.git("clone", "-q", *only, str(wanted.repository.path), str(source))
         with self._world.lock:
-            hosted = self._world.add_repository(f"{OWNER}/{wanted.name}", source)
+            hosted = self._world.add_repository(f"{self._owner}/{wanted.name}", source)
             self._world.grant(hosted, PERSON, "write")
             self._world.add_label(hosted, LABEL)
-            author = self._world.user("carl")
+            author = self._world.user(REPORTER)
             issue = actions.open_issue(
                 self._world, hosted, author, wanted.title, wanted.body, [], []
             )
         return hosted, issue
-
-    def _receive(self) -> bool:
-        """Do as the listener does with what has come; return whether there was anything."""
-        assert self._world.hooks.drain(), "deliveries were not sent"
-        new = self._came[self._read :]
-        self._read += len(new)
-        deliveries = [one for one in map(_delivery, new) if one is not None]
-        self._inbox.append(deliveries)
-        return bool(deliveries)
-
-    def _carry(self, run: Run) -> Outcome:
-        self._outcome, _ = service.carry(run, self._settings, self._make)
-        return self._outcome
 
     def _look(
         self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int, seconds: float
@@ -170,14 +209,14 @@ class Hub:
 
         pulls = ask("pulls?state=all")
         checks = ask(f"commits/{pulls[0]['head']['sha']}/check-runs") if pulls else {}
-        folder = self._settings.home / "runs" / outcome.run_id
+        folder = self._home / "runs" / outcome.run_id
         return Opened(
             issue=ask(f"issues/{issue.number}"),
             comments=ask(f"issues/{issue.number}/comments"),
             pulls=pulls,
             check_runs=checks.get("check_runs", []),
             files=self._fetched(hosted, pulls[0]["head"]["ref"], token) if pulls else {},
-            runs=self._store.attempts(hosted.id, issue.number),
+            runs=len(self._store.latest(100, hosted.full_name)),
             outcome=outcome,
             reports={side: reports.load(folder, side) for side in ("base", "head")},
             log=(folder / "run.log").read_text(),
@@ -225,7 +264,7 @@ def running(home: Path) -> Iterator[Hub]:
     folder.mkdir()
     with receiver() as (address, came):
         world = World(folder / "repositories")
-        for login in (PERSON, "carl"):
+        for login in (PERSON, REPORTER):
             world.add_user(login)
         world.add_user(OWNER, "Organization")
         app = world.add_app("mergewright", OWNER, hook_url=address, hook_secret=_SECRET)
@@ -240,18 +279,27 @@ def running(home: Path) -> Iterator[Hub]:
                 github_app_id=app.id,
                 github_private_key_file=key,
             )
-            hub = Hub(world, app, came, settings)
+            turns = Turns(world, came, settings, folder)
             try:
-                yield hub
+                yield Hub(world, OWNER, turns.store, home, turns)
             finally:
-                hub.close()
+                turns.close()
 
 
-def _delivery(came: Received) -> Delivery | None:
+@contextmanager
+def serving_hub(home: Path) -> Iterator[Hub]:
+    """Serve GitHub while the block runs, and beside it the service as an operator starts it."""
+    folder = home.parent / "service"
+    folder.mkdir()
+    with play.staging(home, folder) as stage:
+        yield Hub(stage.world, play.OWNER, stage.store, home, lambda: None)
+
+
+def delivery(came: Received, secret: str) -> Delivery | None:
     """Make of a request what the listener keeps of it; None: nothing for the intake."""
     given = {name.lower(): value for name, value in came.headers.items()}
     signature = signatures.given(given[signatures.HEADER.lower()])
-    signatures.verify(_SECRET.encode(), came.body, signature)
+    signatures.verify(secret.encode(), came.body, signature)
     event = given["x-github-event"]
     parsed = github_issues.parse(event, came.body)
     if not isinstance(parsed, IssueLabeled):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import re
 import time
+from html.parser import HTMLParser
 
+import cmarkgfm
 import pytest
+from cmarkgfm.cmark import Options
 from markdown_it import MarkdownIt
 
 from agent import cleaning
@@ -279,3 +284,188 @@ def test_an_order_to_the_ci_in_a_commit_message_is_inert(text):
 @pytest.mark.parametrize("text", ["a@example.org", "[skip this] part", "[ci] green"])
 def test_what_is_no_order_and_no_mention_stays(text):
     assert cleaning.inert(text) == text
+
+
+class Shown(HTMLParser):
+    """What a reader's browser would be given."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        #: The words of every text node that is no code, as GitHub looks through them.
+        self.words: list[str] = []
+        self._inside: list[str] = []
+        # Raw HTML is let through, so that it would show.
+        options = Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES
+        self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, options))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("br", "hr", "img", "input"):
+            self._inside.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._inside[-1:] == ["a"] and self.addresses[-1] in (data, f"http://{data}"):
+            self.tags.add("a link made of an address")
+        if not {"code", "pre"} & set(self._inside):
+            self.words.append(data)
+
+
+_FORM = {
+    *("p", "br", "hr", "em", "strong", "del", "a", "code", "pre", "blockquote", "ul", "ol", "li"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "input"),
+}
+_ACTS = re.compile(
+    r"(?<![A-Za-z0-9])@[A-Za-z0-9]|#\d|(?<![A-Za-z0-9])gh-\d|\b(?:clos|fix|resolv)e[sd]?:? +https?:",
+    re.IGNORECASE,
+)
+
+
+_CONVERSATION = re.compile(r"/(?:issues|pull|commit|%69ssues)/")
+
+
+def acting(text: str) -> list[str]:
+    """What would act of a text, once it is rendered."""
+    shown = Shown(text)
+    found = [f"<{tag}>" for tag in sorted(shown.tags - _FORM)]
+    found += [
+        address
+        for address in shown.addresses
+        # One that is broken leads nowhere.
+        if "%E2%80%8B" not in address
+        and (
+            _CONVERSATION.search(address) or not re.match(r"https?://|[\w./#-]+$|mailto:", address)
+        )
+    ]
+    return found + [words for words in shown.words if _ACTS.search(words)]
+
+
+LIVE = [
+    "@team", "&commat;team", "&#64;team", "&#x40;team", "&#X40;team", "\\@team", "@&#116;eam",
+    "@t<b>ea</b>m", "@<i></i>team", "<b>@</b>team", "@[team](javascript:x)", "@![team](x)",
+    "@[team][y]", "fixes #1", "fix&#101;s #1", "closes &num;1", "closes &#35;1", "GH-1", "GH\\-1",
+    "GH&#45;1", "[clo](javascript:x)ses #1", "#[1](data:x)", "o/r#1", "#\\1 &#35;1",
+    "https://e.example/x", "http&colon;//e.example", "https&#58;//e.example", "www.e.example",
+    "ww&#119;.e.example", "<https://e.example>", "<a@e.example>", "ftp://e.example/x",
+    "![x](https://e.example/x.png)", "![x\ny](https://e.example/x.png)", "![x][y]",
+    "&#33;[x](https://e.example/x.png)", "!&#91;x](https://e.example/x.png)", "\\!![x][y\n]",
+    "<img src=x>", "<img\nsrc=x>", "<?php echo 1 ?>", "<!DOCTYPE x>", "<![CDATA[ <img src=x> ]]>",
+    "<!-- a\n\n-->@team<!--", "&lt;img src=x&gt;", "&LT;img src=x&GT;", "<svg/onload=x>",
+    "<script>x</script>", "<details open>x</details>", "<scr<b>ipt>x</scr<b>ipt>",
+    "[x](https://github.com/o/r/issues/1)", "[x](https://github.com/o/r/iss&#117;es/1)",
+    "[x](https://github.com/o/r\\/issues\\/1)", "[x](https://github.com/o/r/%69ssues/1)",
+    "[x\ny](https://github.com/o/r/pull/1)", "[x](<javascript:x>)", "[x](java&Tab;script:x)",
+    "[^1]\n\n[^1]: @team <img src=x>", "> [^1]: a\n>\n>     @team\n\n[^1]",
+    "- [^1]: a\n\n      @team\n\n[^1]", "[x]: https://github.com/o/r/issues/1\n[x]",
+    "> [x]: https://github.com/o/r/issues/1\n\n[x]", "> [x]: https://e.example/x.png\n\n![x]",
+    "<b>```\nx\n```\n@team <img src=x>", "<b>~~~\nx\n~~~\n![x](https://e.example/x)",
+    "<u><b>```\n```\n<i>```\n@team\n```", "-<b> </b>x\n\n      @team", "`a` @team `", "``\n@team `",
+    "| a |\n|---|\n| @team <img src=x> |", "~~@team~~", "- [ ] @team #1", "# @team #1",
+    "\N{FULLWIDTH COMMERCIAL AT}team @team", "\u202e@team", "\x1b]8;;https://e.example\x07x\x1b\\ @team",
+    "a\\\n@team", "a  \n@team", "*@*team @*team*", "**clo**ses #1", "fixes https://e.example/i/1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("live", LIVE)
+@pytest.mark.parametrize(
+    "around", ["{}", "hello {} there", "> {}", "- {}", "a\n\n{}\n\nb", "<p>\n{}"]
+)
+def test_nothing_of_foreign_markdown_acts_when_it_is_rendered(live, around):
+    written = around.format(live)
+    assert acting(cleaning.markdown(written)) == [], cleaning.markdown(written)
+
+
+def test_the_judge_of_what_acts_sees_it():
+    for live in ("@team", "fixes #1", "GH-1", "<img src=x>", "&commat;team", "https://e.example/x",
+                 "![x](https://e.example/x.png)", "[^1]\n\n[^1]: x", "[x](javascript:x)"):  # fmt: skip
+        assert acting(live) != [], live
+
+
+@pytest.mark.parametrize("live", [text for text in LIVE if "\n" not in text])
+def test_nothing_of_foreign_words_acts_when_they_are_rendered(live):
+    for shown in (
+        cleaning.words(live),
+        cleaning.spoken(f"a `{live}` b {live}"),
+        cleaning.code(live),
+    ):
+        assert acting(shown) == [], shown
+
+
+def test_random_markdown_never_acts_when_it_is_rendered():
+    chance = random.Random(11)
+    signs = [
+        *(
+            "@team",
+            "#1",
+            "GH-1",
+            "closes ",
+            "<b>",
+            "</b>",
+            "<img src=x>",
+            "![",
+            "](https://e.example/x)",
+        ),
+        *(
+            "[",
+            "]",
+            "(",
+            ")",
+            "`",
+            "```",
+            "~~~",
+            "\n",
+            "\n\n",
+            "    ",
+            "> ",
+            "- ",
+            "1. ",
+            "# ",
+            "[^1]",
+        ),
+        *(
+            "]: ",
+            "&commat;team",
+            "&#64;",
+            "\\",
+            "!",
+            "<",
+            ">",
+            "<!--",
+            "-->",
+            "|",
+            "---",
+            "*",
+            "_",
+            "x",
+        ),
+        *("https://", "www.e.example", "<pre>", "<?", "<![CDATA[", "\t"),
+    ]
+    for number in range(6_000):
+        written = "".join(chance.choice(signs) for _ in range(chance.randint(2, 14)))
+        cleaned = cleaning.markdown(written)
+        # A link that stays may lose its words to a code span, and is one all the same.
+        found = [one for one in acting(cleaned) if one != "<a link made of an address>"]
+        assert found == [], (number, written, cleaned)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "a &lt;b&gt; &amp; &quot;c&quot; &nbsp; &copy; &eacute;",
+        "AT&T; and R&D; 1 < 2 > 0",
+        "- [x] done\n- [ ] open",
+        "[docs](https://ok.example/a?b=1&c=2#d) [file](src/a.py)",
+        "    indented @team\n",
+        "```\n@team &commat; <img>\n```\n",
+    ],
+)
+def test_what_does_not_act_stays(kept):
+    assert Shown(cleaning.markdown(kept)).words == Shown(kept).words
+    assert Shown(cleaning.markdown(kept)).addresses == Shown(kept).addresses

@@ -8,7 +8,18 @@ import pickle
 import pytest
 
 from agent import errors
-from agent.domain import ENDS, MOVES, Change, ChangedFile, RunState
+from agent.domain import (
+    ENDS,
+    MOVES,
+    Change,
+    ChangedFile,
+    IssueRef,
+    Outcome,
+    Reason,
+    Run,
+    RunState,
+    Snapshot,
+)
 
 CHANGE = Change(
     base_commit="a" * 40,
@@ -66,7 +77,8 @@ def leaves():
 
 @pytest.mark.parametrize("error", leaves())
 def test_errors_survive_pickling(error):
-    values = {"message": "why it is so", "until": 1.5, "run_id": "r1"}
+    run = Run(run_id="r1", repository="/r", ticket="#1", started=1)
+    values = {"message": "why it is so", "until": 1.5, "run": run}
     wanted = [
         one.name
         for one in list(inspect.signature(error.__init__).parameters.values())[1:]
@@ -81,3 +93,62 @@ def test_errors_survive_pickling(error):
 @pytest.mark.parametrize("error", leaves())
 def test_the_tree_in_the_docstring_names_every_error(error):
     assert f"{error.__name__}" in (errors.__doc__ or "")
+
+
+# --- what was approved ------------------------------------------------------------------------
+
+SNAPSHOT = Snapshot(
+    issue=IssueRef(repository="o/r", repository_id=7, number=1, issue_id=9), url="u",
+    title="Add a field", body="nickname", labels=("bug", "mergewright"), author="carl",
+    actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Add a fieldn", "body": "ickname"},
+        {"title": "Add two fields"},
+        {"body": "surname"},
+        {"labels": ("mergewright",)},
+        {"labels": ("bug,mergewright",)},
+        {"actor_id": 6},
+    ],
+)
+def test_the_digest_of_a_snapshot_covers_text_labels_and_who_approved_it(change):
+    assert SNAPSHOT.model_copy(update=change).digest != SNAPSHOT.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": ("mergewright", "bug")},
+        # An account keeps its number when it is renamed.
+        {"actor": "maria-2"},
+        {"approved_at": "2026-11-20T11:00:00Z"},
+    ],
+)
+def test_the_digest_of_a_snapshot_covers_nothing_else(change):
+    assert SNAPSHOT.model_copy(update=change).digest == SNAPSHOT.digest
+
+
+def test_an_odd_character_is_no_obstacle_to_a_digest():
+    assert len(SNAPSHOT.model_copy(update={"body": "\ud800 \x00"}).digest) == 64
+
+
+def test_a_run_that_was_kept_before_the_digest_covered_more_is_read_as_ever():
+    kept = (
+        '{"run_id":"20261101-100000-a","repository":"https://h/o/r.git","ticket":"#1","snapshot":'
+        '{"issue":{"repository":"o/r","repository_id":7,"number":1,"issue_id":9,'
+        '"installation_id":null},"url":"u","title":"Add a field","body":"nickname","labels":["bug",'
+        '"mergewright"],"author":"carl","actor":"maria","actor_id":5,'
+        '"approved_at":"2026-11-20T10:00:00Z","by_label":true},"attempt":1,"base":null,'
+        '"config_text":null,"config_name":null,"dry_run":false,"started":1}'
+    )
+    assert Run.model_validate_json(kept).snapshot == SNAPSHOT
+
+
+def test_a_dry_run_leaves_nothing_open():
+    ended = Outcome.stopped("r1", Reason.DRY_RUN, "It would be done so.")
+    assert ended.state in ENDS
+    assert not ended.done

@@ -5,29 +5,36 @@ from __future__ import annotations
 import pytest
 
 from agent import intake
-from agent.domain import IssueRef, Snapshot
+from agent.domain import IssueRef, Run, Snapshot
 from agent.errors import ActiveRun, ForgeUnavailable
 from agent.intake import Accepted, Ignored
-from agent.ports import LiveIssue
+from agent.ports import LiveIssue, Permission
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 
 
-def request(**changes):
+SNAPSHOT = Snapshot(
+    issue=ISSUE, url="https://h/o/r/issues/42", title="Add a field", body="nickname",
+    labels=("mergewright",), author="carl", actor="maria", actor_id=5,
+    approved_at="2026-11-20T10:00:00Z",
+)  # fmt: skip
+
+
+def request(snapshot=SNAPSHOT, **changes):
     facts = {"label": "mergewright", "actor_is_bot": False, "clone_url": "https://h/o/r.git"}
-    snapshot = Snapshot(
-        issue=ISSUE, url="https://h/o/r/issues/42", title="Add a field", body="nickname",
-        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
-        approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
     return intake.Request(snapshot=snapshot, **{**facts, **changes})
+
+
+def active(**changes):
+    facts = {"run_id": "other", "repository": "https://h/o/r.git", "ticket": "#42", "started": 1}
+    return Run(snapshot=SNAPSHOT, **{**facts, **changes})
 
 
 class Gate:
     """A forge that answers as it was told."""
 
-    def __init__(self, permission="write", label="mergewright", **live):
-        self._permission = permission
+    def __init__(self, permission="write", label="mergewright", account_id=5, **live):
+        self._permission = Permission(level=permission, account_id=account_id)
         self._label = label
         facts = {
             "issue": ISSUE, "state": "open", "locked": False, "labels": ("bug", "mergewright"),
@@ -58,13 +65,9 @@ class Gate:
 class Runs:
     """A store that remembers what was added."""
 
-    def __init__(self, attempts=0, active=None):
+    def __init__(self, active=None):
         self.added = []
-        self._attempts = attempts
         self._active = active
-
-    def attempts(self, repository_id, number):
-        return self._attempts
 
     def add(self, run, now, *, delivery_id=None):
         if self._active:
@@ -83,13 +86,13 @@ def reason(gate, **changes):
 
 @pytest.mark.parametrize("permission", ["admin", "maintain", "write"])
 def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(permission):
-    runs = Runs(attempts=2)
+    runs = Runs()
     settled = intake.accept(request(), Gate(permission, title="Edited"), runs, now=1_700_000_000.5)
     assert isinstance(settled, Accepted)
     (run,) = runs.added
     assert settled.run == run
     assert run.snapshot.title == "Add a field"
-    assert (run.attempt, run.ticket, run.repository) == (3, "#42", "https://h/o/r.git")
+    assert (run.ticket, run.repository) == ("#42", "https://h/o/r.git")
     assert run.run_id.startswith("20231114-221320-")
 
 
@@ -98,6 +101,19 @@ def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
     gate = Gate(permission)
     assert reason(gate) == (f"labelled by maria, whose permission is {permission}; write is needed")
     assert len(gate.explained) == (permission == "triage")
+
+
+@pytest.mark.parametrize("permission", ["admin", "write", "triage", "read"])
+def test_TC1_a_name_that_another_account_has_by_now_lends_nobody_its_right(permission):
+    gate = Gate(permission, account_id=6)
+    assert reason(gate) == (
+        "labelled by the account 5, then called maria; another account, 6, has that name now"
+    )
+    assert gate.explained == []
+
+
+def test_TC1_a_name_that_nobody_has_any_more_has_no_right():
+    assert "permission is none" in reason(Gate("none", account_id=None))
 
 
 def test_TC3_bots_start_nothing_and_nobody_is_asked():
@@ -149,10 +165,40 @@ def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
     assert words in reason(Gate(**live))
 
 
-def test_an_issue_has_one_run_at_a_time():
-    settled = intake.accept(request(), Gate(), Runs(active="other"), now=1.0)
-    assert isinstance(settled, Ignored)
-    assert "other" in settled.reason
+def test_an_issue_has_one_run_at_a_time_and_for_the_same_text_nothing_is_said():
+    gate = Gate()
+    settled = intake.accept(request(), gate, Runs(active()), now=1.0)
+    assert settled == Ignored(reason="run other of this issue is not over")
+    assert gate.explained == []
+
+
+@pytest.mark.parametrize("change", [{"title": "Add two fields"}, {"body": "surname"}])
+def test_a_label_set_anew_for_another_text_is_told_what_becomes_of_it(change):
+    gate = Gate()
+    edited = request(SNAPSHOT.model_copy(update=change))
+    settled = intake.accept(edited, gate, Runs(active()), now=1.0)
+    assert settled == Ignored(reason="run other of this issue is not over")
+    ((words, key),) = gate.explained
+    assert key == "active-other"
+    assert (
+        "Run other of this issue is not over. It goes on with the text that was approved" in words
+    )
+    assert "take the label `mergewright` off and set it again" in words
+
+
+def test_other_labels_on_the_same_text_are_no_reason_to_say_anything():
+    gate = Gate()
+    again = SNAPSHOT.model_copy(update={"labels": ("mergewright", "bug"), "actor": "otto"})
+    intake.accept(request(again), gate, Runs(active()), now=1.0)
+    assert gate.explained == []
+
+
+def test_a_label_that_meets_a_dry_run_is_told_so_also_for_the_same_text():
+    gate = Gate()
+    intake.accept(request(), gate, Runs(active(dry_run=True)), now=1.0)
+    ((words, key),) = gate.explained
+    assert key == "active-other"
+    assert "trying this issue out (run other), which publishes nothing" in words
 
 
 def test_a_forge_that_is_away_decides_nothing():

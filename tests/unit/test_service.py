@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 import time
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent import intake, service, worker
+from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
@@ -23,7 +27,7 @@ from agent.errors import (
 )
 from agent.intake import Accepted, Request
 from agent.milestones import RunPage, StateNotes
-from agent.ports import LiveIssue
+from agent.ports import LiveIssue, Permission
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
@@ -72,6 +76,31 @@ class Gate:
 
     def own_logins(self):
         return frozenset()
+
+
+class Open(Gate):
+    """A forge on which everybody may start a run; keeps which runs were shown to wait."""
+
+    def __init__(self, problems):
+        super().__init__(problems)
+        self.waiting = []
+
+    def label(self, issue):
+        return "mergewright"
+
+    def permission(self, issue, login):
+        return Permission(level="write", account_id=5)
+
+    def live(self, issue):
+        return LiveIssue(
+            issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
+            body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
+        )  # fmt: skip
+
+    def queued(self, run, ahead):
+        self.waiting.append((run.snapshot.issue.number, ahead))
+        if run.snapshot.issue.number in self.problems:
+            raise self.problems[run.snapshot.issue.number]
 
 
 @pytest.fixture
@@ -292,19 +321,6 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
 def test_a_delivery_decided_twice_has_one_run(inbox, store):
     request = Request(snapshot=snapshot(), label="mergewright", clone_url="https://h/o/r.git")
 
-    class Open(Gate):
-        def label(self, issue):
-            return "mergewright"
-
-        def permission(self, issue, login):
-            return "write"
-
-        def live(self, issue):
-            return LiveIssue(
-                issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
-                body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
-            )  # fmt: skip
-
     first = intake.accept(request, Open({}), store, now=1.0, delivery_id="d1")
     again = intake.accept(request, Open({}), store, now=2.0, delivery_id="d1")
     assert isinstance(first, Accepted)
@@ -315,23 +331,28 @@ def test_a_delivery_decided_twice_has_one_run(inbox, store):
 # --- where a run stands -----------------------------------------------------------------------
 
 
-def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
+def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_path):
     store.add(run(), 1.0)
     store.claim("w", 2.0)
     notes = StateNotes("2026-1", store.moved)
     seen = []
-    for step in (
-        "read ticket", "triage", "checkout", "environment", "baseline", "plan", "edit",
-        "policy 1", "checks 1", "repair 1", "policy 2", "checks 2", "review", "compare",
-        "publish",
-    ):  # fmt: skip
-        notes.started(step)
-        notes.ended(step, 0.1, ok=True)
-        seen.append(store.find("2026-1").state.value)
-    assert list(dict.fromkeys(seen)) == [
-        "triaging", "preparing", "planning", "editing", "checking", "reviewing", "publishing",
+    page = RunPage(tmp_path / "run.json", run(), Redactor())
+    with capture_logs() as said:
+        for step in (
+            "read ticket", "announce", "triage", "checkout", "read config", "clarify",
+            "environment", "baseline", "plan", "edit", "policy 1", "checks 1", "repair 1",
+            "policy 2", "checks 2", "repair 2", "review", "compare", "decide", "publish",
+        ):  # fmt: skip
+            notes.started(step)
+            page.started(step)
+            notes.ended(step, 0.1, ok=True)
+            seen.append(store.find("2026-1").state.value)
+            assert json.loads((tmp_path / "run.json").read_text())["state"] == seen[-1]
+    assert said == [], "no move is illegal"
+    assert [state for state, _ in itertools.groupby(seen)] == [
+        "triaging", "preparing", "planning", "editing", "checking", "editing", "checking",
+        "reviewing", "publishing",
     ]  # fmt: skip
-    assert seen[9:12] == ["editing", "editing", "checking"]
 
 
 def test_an_illegal_move_is_refused_and_ends_nothing(store):
@@ -401,9 +422,7 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
         asked.append(doing)
         return 1, "earlier words"
 
-    access = SimpleNamespace(
-        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, own_logins=frozenset
-    )
+    access = SimpleNamespace(pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known())
     session = SimpleNamespace(
         access=access, ask=ask, issue=snapshot().issue, notice=SimpleNamespace(remaining=None)
     )
@@ -540,3 +559,97 @@ def test_a_run_that_takes_its_worker_down_again_and_again_is_ended_and_told(stor
     assert [one.reason for one in told] == [Reason.INTERNAL]
     assert "lost 5 times" in told[0].sentence
     assert not store.latest(1)[0].active
+
+
+# --- runs that wait ---------------------------------------------------------------------------
+
+
+def test_a_run_that_is_taken_up_at_once_is_not_shown_to_wait(inbox, store):
+    gate = Open({})
+    inbox.append([delivery(1)])
+    service.Intake(inbox, store, gate).turn()
+    assert gate.waiting == []
+
+
+def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, store):
+    gate = Open({})
+    inbox.append([delivery(1), delivery(2), delivery(3)])
+    intake = service.Intake(inbox, store, gate)
+    intake.turn()
+    assert gate.waiting == [(2, 1), (3, 2)]
+    store.claim("w", time.time())
+    inbox.append([delivery(4)])
+    intake.turn()
+    assert gate.waiting[2:] == [(4, 3)]
+
+
+@pytest.mark.parametrize("problem", [ForgeUnavailable("away"), AccessLost("no"), KeyError("bug")])
+def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
+    gate, heard = Open({2: problem}), []
+    inbox.append([delivery(1), delivery(2), delivery(3)])
+    with capture_logs() as said:
+        service.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
+    assert outcomes(inbox, 3) == ["accepted"] * 3
+    assert len(heard) == len(store.latest(9)) == 3
+    assert [one[0] for one in gate.waiting] == [2, 3]
+    assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
+
+
+def test_a_label_of_ours_that_comes_back_is_noted_for_those_alone_who_look_closely(inbox, store):
+    ours = Request(
+        snapshot=snapshot(1), label="mergewright: working", clone_url="https://h/o/r.git"
+    )
+    inbox.append(
+        [
+            delivery(1).model_copy(update={"body": ours.model_dump_json().encode()}),
+            delivery(2),
+        ]
+    )
+    with capture_logs() as said:
+        service.Intake(inbox, store, Gate({})).turn()
+    told = [(one["delivery"], one["log_level"]) for one in said if one["event"] == "ignored"]
+    assert told == [("d1", "debug"), ("d2", "info")]
+    assert inbox.find("d1").reason == "a label of ours that tells the state of a run"
+
+
+# --- the first question -----------------------------------------------------------------------
+
+
+class Way:
+    """A way to the forge on which the first questions fail."""
+
+    def __init__(self, *problems):
+        self.problems = list(problems)
+
+    def login(self):
+        if self.problems:
+            raise self.problems.pop(0)
+        return "mergewright[bot]"
+
+
+def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monkeypatch):
+    monkeypatch.setattr(service, "_ASK_SECONDS", (0.01,))
+    way = Way(ForgeUnavailable("away"), AccessLost("blocked"), ForgeUnavailable("away"))
+    with capture_logs() as said:
+        assert service.introduced(way, inbox, threading.Event())
+    assert way.problems == []
+    assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
+    assert inbox.last_beat() is not None
+
+
+def test_a_wrong_address_or_key_is_the_operators_to_mend_before_anything_is_done(inbox):
+    way = Way(ForgeUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
+        service.introduced(way, inbox, threading.Event())
+
+
+def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):
+    monkeypatch.setattr(service, "_BEAT_SECONDS", 0.02)
+    stop, beats = threading.Event(), []
+    monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
+    threading.Timer(0.3, stop.set).start()
+    way = Way(*[ForgeUnavailable("away")] * 9)
+    begun = time.monotonic()
+    assert not service.introduced(way, inbox, stop)
+    assert time.monotonic() - begun < 0.9
+    assert len(beats) > 5

@@ -6,6 +6,7 @@ import pytest
 
 from agent import settings
 from agent.errors import SettingsInvalid
+from agent.settings import Settings
 
 
 def test_values_come_from_the_environment(tmp_path):
@@ -24,7 +25,7 @@ def test_values_come_from_the_environment(tmp_path):
 
 def test_an_unknown_setting_is_named():
     with pytest.raises(
-        SettingsInvalid, match="MERGEWRIGHT_HOEM is not a setting. Known: MERGEWRIGHT_HOME"
+        SettingsInvalid, match="MERGEWRIGHT_HOEM is not a setting. Did you mean MERGEWRIGHT_HOME[?]"
     ):
         settings.load({"MERGEWRIGHT_HOEM": "/x"})
 
@@ -32,3 +33,66 @@ def test_an_unknown_setting_is_named():
 def test_a_wrong_value_is_named():
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_ROOM_MEMORY_MB: .*integer"):
         settings.load({"MERGEWRIGHT_ROOM_MEMORY_MB": "plenty"})
+
+
+def test_a_name_that_is_near_to_none_is_answered_with_all():
+    with pytest.raises(SettingsInvalid, match="FRIDGE is not a setting. Known: MERGEWRIGHT_HOME"):
+        settings.load({"MERGEWRIGHT_FRIDGE": "/x"})
+
+
+def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
+    with pytest.raises(SettingsInvalid) as refused:
+        settings.load(
+            {
+                "MERGEWRIGHT_HOME": "",
+                "MERGEWRIGHT_HOEM": "/x",
+                "MERGEWRIGHT_ROOM_MEMORY_MB": "plenty",
+                "MERGEWRIGHT_MAX_REPOSITORY_MB": "0",
+                "MERGEWRIGHT_BOT_IDS": "7, x, 9, y",
+                "MERGEWRIGHT_GITHUB_URL": "ftp://forge.example",
+                "MERGEWRIGHT_GITHUB_TOKEN": "canary-canary",
+                "MERGEWRIGHT_GITHUB_TOKEN_FILE": "/x",
+            }
+        )
+    first, *lines = refused.value.message.split("\n")
+    assert first == "8 settings are wrong:"
+    assert [line.split()[1].strip(":") for line in lines] == [
+        "MERGEWRIGHT_GITHUB_TOKEN",
+        "MERGEWRIGHT_HOME",
+        "MERGEWRIGHT_ROOM_MEMORY_MB",
+        "MERGEWRIGHT_MAX_REPOSITORY_MB",
+        "MERGEWRIGHT_GITHUB_URL",
+        "MERGEWRIGHT_BOT_IDS",
+        "MERGEWRIGHT_BOT_IDS",
+        "MERGEWRIGHT_HOEM",
+    ]
+    assert "entry 2: " in refused.value.message
+    assert "canary" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "field", ["ROOM_MEMORY_MB", "ROOM_PROCESSES", "MAX_MINUTES", "MAX_TREE_MB"]
+)
+def test_a_bound_of_nothing_is_none(field):
+    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_{field}: .*greater than or equal to 1"):
+        settings.load({f"MERGEWRIGHT_{field}": "-5"})
+
+
+def test_checks_are_all_made_and_told_together(tmp_path):
+    (tmp_path / "file").touch()
+    loaded = Settings(home=tmp_path / "file", webhook_secret="short")
+    with pytest.raises(SettingsInvalid) as refused:
+        settings.hold_all(
+            lambda: settings.require_home(loaded),
+            lambda: settings.signing_secret(loaded),
+            lambda: settings.signing_secret(loaded),
+        )
+    assert refused.value.message == (
+        "2 settings are wrong:\n"
+        f"- MERGEWRIGHT_HOME: {tmp_path}/file cannot be used (File exists). Name a folder that"
+        " this user may write to.\n"
+        "- The webhook secret has 5 bytes; it can be guessed. Make one of at least 16, for example"
+        " with `openssl rand -hex 32`, and set it in GitHub too."
+    )
+    settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
+    assert (tmp_path / "new" / "home").is_dir()

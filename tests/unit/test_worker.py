@@ -7,10 +7,25 @@ import signal
 
 import pytest
 
-from agent.domain import Contract, Run
-from agent.errors import TimeSpent
+from agent import telemetry, worker, workflow
+from agent.domain import (
+    Change,
+    ClearedChange,
+    Comparison,
+    Contract,
+    Finding,
+    Reason,
+    Run,
+    Severity,
+    Verdict,
+)
+from agent.errors import AccessLost, ForgeUnavailable, PolicyRefused, TimeSpent
 from agent.ledger import Ledger, verify
+from agent.redaction import Redactor
+from agent.services import Services
+from agent.settings import Settings
 from agent.telemetry import RunLog
+from agent.testing import FakeForge
 from agent.worker import DirectStep
 from repo_config.detect import Project
 from repo_config.schema import LimitsSection, RepoConfig
@@ -106,3 +121,60 @@ def test_an_interrupt_while_publishing_comes_too_late(step):
     assert step("publish", work) == "delivered"
     with pytest.raises(KeyboardInterrupt):
         step("after", lambda: os.kill(os.getpid(), signal.SIGINT))
+
+
+# --- what a run that stops late has proved ------------------------------------------------------
+
+
+CHECK = Comparison(name="tests", base="passed", head="passed", verdict="passed", head_count=6)
+FINDING = Finding(
+    rule="scope", severity=Severity.REVIEW, path="a.py", line=1, message="Look.", fix="Look."
+)
+IN_THE_WAY = FINDING.model_copy(update={"severity": Severity.BLOCK, "message": "In the way."})
+
+
+def carried(home, monkeypatch, problem, *, after_policy=None):
+    """Carry a run whose steps are done up to the one that publishes, which fails."""
+
+    def resolve(run, step, svc):
+        cleared = ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
+        step("policy 1", lambda: cleared)
+        if after_policy is not None:
+            step("policy 2", lambda: (_ for _ in ()).throw(after_policy))
+        step("compare", lambda: (CHECK,))
+        verdict = Verdict(publish=True, reason=Reason.READY, sentence="S", findings=(IN_THE_WAY,))
+        step("decide", lambda: verdict)
+        step("publish", lambda: (_ for _ in ()).throw(problem))
+
+    monkeypatch.setattr(workflow, "resolve_ticket", resolve)
+    run = Run(run_id="r", repository="/r", ticket="/t", started=0)
+    svc = Services(
+        settings=Settings(home=home), forge=FakeForge(None), sandbox=None, index=None,
+        say=lambda line: None, redactor=Redactor(),
+    )  # fmt: skip
+    folder = worker.run_folder(home, run)
+    ledger, log = Ledger(folder / "ledger.jsonl", "r"), RunLog(folder / "run.log")
+    step = DirectStep(run, ledger, log, Silent(), max_minutes=60)
+    outcome = worker.carry(run, step, svc, ledger, log)
+    return outcome, (folder / "run.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [AccessLost("no more"), ForgeUnavailable("away"), OSError("broken"), ZeroDivisionError()],
+)
+def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, monkeypatch, problem):
+    outcome, log = carried(home, monkeypatch, problem)
+    assert not outcome.done
+    assert outcome.checks == (CHECK,)
+    assert outcome.findings == (FINDING, IN_THE_WAY)
+    assert telemetry.tell_comparison(CHECK) in log
+    assert telemetry.tell_finding(FINDING) in log
+
+
+def test_what_policy_refuses_is_told_alone(home, monkeypatch):
+    refused = FINDING.model_copy(update={"severity": Severity.BLOCK, "rule": "secrets"})
+    late, _ = carried(home, monkeypatch, PolicyRefused((refused,)))
+    assert (late.checks, late.findings) == ((CHECK,), (refused,))
+    early, _ = carried(home, monkeypatch, None, after_policy=PolicyRefused((refused,)))
+    assert (early.checks, early.findings) == ((), (refused,))

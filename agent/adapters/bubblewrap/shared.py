@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent.adapters.bubblewrap import slots
 from agent.ports import Mount
 
 
@@ -17,19 +18,23 @@ def handed_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
     """Give writable mounts to the room's user for as long as the room is open.
 
     Afterwards all belongs to us again, can be read by every room, and carries no set-user-id.
-    Without root the room's user is our own, and nothing has to change hands.
+    What is kept stays with its user, and so do his files elsewhere, which may be hard links to
+    those: a large cache is not walked through twice for every room, and no other room's user gets
+    hold of a file in it. Without root the room's user is our own, and nothing has to change hands.
     """
-    lent = [Path(mount.source) for mount in mounts if mount.writable]
+    lent = [(Path(mount.source), mount.kept) for mount in mounts if mount.writable]
     if os.geteuid() != 0:
         yield
         return
-    for folder in lent:
-        _give(folder, uid, uid)
+    for folder, kept in lent:
+        _give(folder, uid, uid, apart=kept)
+        if kept and (folder / kept).is_dir() and (folder / kept).stat().st_uid != uid:
+            _give(folder / kept, uid, uid)
     try:
         yield
     finally:
-        for folder in lent:
-            _give(folder, os.geteuid(), os.getegid())
+        for folder, kept in lent:
+            _give(folder, os.geteuid(), os.getegid(), apart=kept)
 
 
 class Watch:
@@ -76,16 +81,27 @@ def entries_for(most_bytes: int) -> int:
     return max(1024, most_bytes // 4096)
 
 
-def _give(folder: Path, uid: int, gid: int) -> None:
-    """Set owner and mode; a cache has many files, most of which need no second call."""
+def _give(folder: Path, uid: int, gid: int, apart: str = "") -> None:
+    """Set owner and mode; a cache has many files, most of which need no second call.
+
+    Args:
+        apart: Folder in it that is left as it is.
+    """
+    keeper = slots.keeper()
     # By descriptor and without following links: the content was made by foreign code.
-    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+    # The folder itself comes last where nothing is left out: by its owner it is known to be done.
+    walk = os.fwalk(folder, topdown=bool(apart), follow_symlinks=False)
+    for place, folders, files, descriptor in walk:
+        if apart in folders and Path(place) == folder:
+            folders.remove(apart)
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, 0o755)
         for name in (*folders, *files):
             state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             is_file = stat.S_ISREG(state.st_mode)
             other = (state.st_uid, state.st_gid) != (uid, gid)
+            if is_file and state.st_uid == keeper:
+                other = False
             if other and (is_file or stat.S_ISLNK(state.st_mode)):
                 os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
             plain = 0o755 if state.st_mode & 0o111 else 0o644

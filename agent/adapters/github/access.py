@@ -11,20 +11,21 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Event, RLock
+from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
+from weakref import WeakValueDictionary
 
 from github.Requester import Requester
 from pydantic import SecretStr
 
 from agent.adapters.github import answers, credentials
-from agent.adapters.github.answers import Refused
+from agent.adapters.github.answers import Foreign, Refused
 from agent.adapters.github.connection import Facts, Notice, Record, Renewable, Watched
 from agent.adapters.github.credentials import App, Person
 from agent.adapters.github.retrying import IMPATIENT, Asking, Pacing
 from agent.adapters.github.session import SPARE_SECONDS, Minted, Scope, Session
 from agent.domain import IssueRef
-from agent.errors import AccessLost, SettingsInvalid
+from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
 from agent.settings import Settings
 
 _SESSIONS = 200
@@ -80,9 +81,17 @@ class Known:
     labels: dict[int, tuple[float, str]] = field(default_factory=dict)
     """The label that starts a run, by repository, and when that was asked for."""
     login: str | None = None
-    address: str | None = None
+    number: int | None = None
+    """Of our account; it stays when the login changes."""
     lock: RLock = field(default_factory=RLock)
-    """Held while login or address are asked for."""
+    """Held while login or number are asked for."""
+    _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
+    _talks_lock: Lock = field(default_factory=Lock)
+
+    def talking(self, mark: str) -> RLock:
+        """The lock of whoever makes or edits the comment with this mark."""
+        with self._talks_lock:
+            return self._talks.setdefault(mark, RLock())
 
 
 def _unrecorded(kind: str, facts: Facts) -> None:
@@ -139,19 +148,23 @@ class Access:
         """The same in lower case, to compare with."""
         return frozenset({self.login().lower()})
 
-    def address(self, session: Session) -> str:
-        """The mail address by which GitHub knows our commits; asked once."""
+    def number(self, session: Session, scope: Scope) -> int:
+        """The number of our account, by which its comments are known as ours; asked once."""
         with self.known.lock:
-            if self.known.address is None:
-                login, host = self.login(), urlsplit(self.base_url).hostname or ""
-                number = session.ask(
-                    Scope.READ,
+            if self.known.number is None:
+                login = self.login()
+                self.known.number = session.ask(
+                    scope,
                     lambda repository: _account_number(repository.requester, login),
                     doing=f"look {login} up",
                 )
-                known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-                self.known.address = f"{number}+{login}@users.noreply.{known}"
-            return self.known.address
+            return self.known.number
+
+    def address(self, session: Session) -> str:
+        """The mail address by which GitHub knows our commits."""
+        host = urlsplit(self.base_url).hostname or ""
+        known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
+        return f"{self.number(session, Scope.READ)}+{self.login()}@users.noreply.{known}"
 
     def session(self, issue: IssueRef, purpose: str) -> Session:
         """Hand out what one run, or the intake of one repository, works with.
@@ -281,51 +294,75 @@ class Access:
 
     def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:
         if problem.status == 401:
-            return SettingsInvalid(
-                f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
-                " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
-                " clock of this machine is right."
-            )
+            return self._unknown(problem)
         if problem.says("suspended"):
             return AccessLost(
                 f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
             )
         return AccessLost(
             f"Our GitHub App has no access to {issue.repository} ({problem.words}); it was removed"
-            " there, or the repository is gone. Install it and set the label again."
+            " there, or the repository is gone. Install it, then take the"
+            " label off and set it again."
         )
 
     def _login(self) -> str:
         notice = self.notice("self")
         app = self.as_app(notice)
-        asking = self.asking()
+        if app is not None:
+            return f"{self._named(app, '/app', 'slug')}[bot]"
+        auth = Renewable(self._person.token.get_secret_value, lambda: False)
+        person = Watched(auth, self.base_url, self._unpaced, notice, "self")
+        return self._named(person, "/user", "login")
+
+    def _named(self, us: Watched, path: str, name: str) -> str:
+        """Ask what GitHub calls us: the first question of every process.
+
+        Raises:
+            SettingsInvalid: It does not know us, or is not what the address leads to.
+            ForgeUnavailable: No usable answer; try again.
+        """
+
+        def work() -> str:
+            found = us.requestJsonAndCheck("GET", path)[1]
+            if not isinstance(found, dict) or not isinstance(found.get(name), str):
+                raise Foreign(f"its answer has no {name}")
+            return str(found[name])
+
         try:
-            if app is None:
-                auth = Renewable(self._person.token.get_secret_value, lambda: False)
-                person = Watched(auth, self.base_url, self._unpaced, notice, "self")
-                found = asking.ask(
-                    lambda: str(person.requestJsonAndCheck("GET", "/user")[1]["login"]),
-                    doing="name the owner of our token",
-                )
-            else:
-                slug = asking.ask(
-                    lambda: str(app.requestJsonAndCheck("GET", "/app")[1]["slug"]),
-                    doing="name our App",
-                )
-                found = f"{slug}[bot]"
+            return self.asking().ask(work, doing="name us")
+        except ForgeUnavailable as problem:
+            if isinstance(problem.__cause__, Foreign):
+                raise self._no_api(f"{path}: {problem.__cause__}") from problem
+            raise
         except Refused as problem:
-            if problem.status == 401 and app is not None:
-                raise SettingsInvalid(
-                    f"GitHub does not accept the key of App {self.app_id} ({problem.words})."
-                    " Check MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE."
-                ) from problem
-            if problem.status == 401:
-                raise SettingsInvalid(
-                    f"GitHub does not accept our token ({problem.words}). Put a new one into"
-                    " MERGEWRIGHT_GITHUB_TOKEN_FILE."
-                ) from problem
-            raise problem.explained() from problem
-        return found
+            # GitHub says why, in words.
+            if problem.status == 401 and problem.words:
+                raise self._unknown(problem) from problem
+            if problem.status == 403 and problem.words:
+                raise problem.explained() from problem
+            told = f"{path}: it answered {problem.status}"
+            if self.app_id is not None and problem.words:
+                told += f", or there is no App {self.app_id}"
+            raise self._no_api(told) from problem
+
+    def _unknown(self, problem: Refused) -> SettingsInvalid:
+        if self.app_id is None:
+            return SettingsInvalid(
+                f"GitHub does not accept our token ({problem.words}). Put a new one into"
+                " MERGEWRIGHT_GITHUB_TOKEN_FILE."
+            )
+        return SettingsInvalid(
+            f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
+            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
+            " clock of this machine is right."
+        )
+
+    def _no_api(self, told: str) -> SettingsInvalid:
+        return SettingsInvalid(
+            f"MERGEWRIGHT_GITHUB_URL: {self.base_url} does not answer as GitHub's REST API does"
+            f" ({told}). Give https://api.github.com, or on an Enterprise server"
+            " https://HOST/api/v3."
+        )
 
     @property
     def _person(self) -> Person:

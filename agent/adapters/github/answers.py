@@ -61,10 +61,12 @@ class Refused(Exception):
         if self.says("archived"):
             return AccessLost(
                 "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
-                " it and set the label again."
+                " it, then take the label off and set it again."
             )
         if self.says("is locked"):
-            return Superseded("The issue is locked; unlock it and set the label again.")
+            return Superseded(
+                "The issue is locked; unlock it, then take the label off and set it again."
+            )
         if self.status == 410 or self.says("in another repository"):
             return Superseded("The issue was deleted or transferred; nothing more was done.")
         if self.status == 401:
@@ -83,13 +85,17 @@ class Refused(Exception):
         if not permission:
             return "Check what our App or token may do in this repository."
         return (
-            f"Our App or token needs the permission {permission} in this repository; grant it and"
-            " set the label again."
+            f"Our App or token needs the permission {permission} in this repository; grant it,"
+            " then take the label off and set it again."
         )
 
 
 class Unsure(Exception):
     """No reply, a failing server, or a reply without sense: it may have been done or not."""
+
+
+class Foreign(Unsure):
+    """An answer that GitHub's API does not give: the address may be that of something else."""
 
 
 class Limited(Exception):

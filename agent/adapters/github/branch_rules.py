@@ -54,7 +54,7 @@ def read(session: Session, branch: str) -> BranchRules:
             return BranchRules(
                 refused=f"A ruleset of {origin} {words} ({branch}). {_WAY_OUT}", signed=signed
             )
-    if _protected(session, branch):
+    if _protected(session, branch, ruled=bool(rules)):
         return BranchRules(
             refused=f"The branch {branch} is there already and is protected. {_WAY_OUT}",
             signed=signed,
@@ -90,8 +90,8 @@ def _matches(parameters: Mapping[str, Any], branch: str) -> bool:
 
 def _bypassed(session: Session, rule: Mapping[str, Any]) -> bool:
     """Whether the ruleset of a rule lets us through."""
-    number, source = rule.get("ruleset_id"), rule.get("ruleset_source_type")
-    if not isinstance(number, int) or source not in (None, "Repository"):
+    number = rule.get("ruleset_id")
+    if not isinstance(number, int):
         return False
 
     def work(repository: Repository) -> str:
@@ -106,14 +106,21 @@ def _bypassed(session: Session, rule: Mapping[str, Any]) -> bool:
         return False
 
 
-def _protected(session: Session, branch: str) -> bool:
-    """Whether the branch exists and is protected; protection by pattern is not shown to us."""
+def _protected(session: Session, branch: str, *, ruled: bool) -> bool:
+    """Whether the branch exists and is protected; protection by pattern is not shown to us.
+
+    Args:
+        ruled: Whether rulesets cover it, which let us pass: such a branch is called protected too.
+    """
+
+    def work(repository: Repository) -> bool:
+        facts = repository.get_branch(branch).raw_data
+        by_itself = (facts.get("protection") or {}).get("enabled", True)
+        return bool(facts["protected"]) and (bool(by_itself) or not ruled)
+
     try:
         return session.ask(
-            Scope.READ,
-            lambda repository: bool(repository.get_branch(branch).raw_data["protected"]),
-            doing=f"read the branch {branch}",
-            needs="contents: read",
+            Scope.READ, work, doing=f"read the branch {branch}", needs="contents: read"
         )
     except Refused as problem:
         if problem.status != 404:

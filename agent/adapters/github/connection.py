@@ -30,7 +30,7 @@ from github.Requester import (
 )
 
 from agent.adapters.github import answers
-from agent.adapters.github.answers import Unsure
+from agent.adapters.github.answers import Foreign, Unsure
 from agent.adapters.github.retrying import Pacing
 
 Facts = dict[str, object]
@@ -88,7 +88,7 @@ def _left_to_us(verb: str, response: RequestsResponse) -> RequestsResponse:
     return response
 
 
-class Moved(Unsure):
+class Moved(Foreign):
     """GitHub sent us elsewhere: a repository or an issue has another address now."""
 
     def __init__(self, status: int, location: str) -> None:
@@ -284,5 +284,5 @@ def _read(status: int, body: str) -> object:
         return json.loads(body)
     except (ValueError, RecursionError) as problem:
         if status < 300:
-            raise Unsure("its answer is no JSON") from problem
+            raise Foreign("its answer is no JSON") from problem
         return body

@@ -40,6 +40,9 @@ def of(settings: Settings) -> App | Person:
     Raises:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
+    operator.hold_all(
+        lambda: operator.github_token(settings), lambda: operator.github_private_key(settings)
+    )
     app_id, token = settings.github_app_id, operator.github_token(settings)
     key = operator.github_private_key(settings)
     if app_id is None and key is None and token is None:

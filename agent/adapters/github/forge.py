@@ -36,10 +36,9 @@ from agent.domain import (
     Run,
     Snapshot,
     Ticket,
-    text_digest,
 )
-from agent.errors import ForgeUnavailable, RequestRefused, RunStopped, Superseded
-from agent.ports import BranchRules, LiveIssue, Proposal, Remote, StageMark
+from agent.errors import AgentError, ForgeUnavailable, RequestRefused, RunStopped, Superseded
+from agent.ports import BranchRules, LiveIssue, OwnPull, Proposal, Remote, StageMark
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -74,7 +73,7 @@ class GithubForge:
         self._still_wanted(snapshot, live)
         title, removed_title = cleaning.incoming(snapshot.title)
         body, removed = cleaning.incoming(snapshot.body)
-        edited = live is not None and text_digest(live.title, live.body) != snapshot.digest
+        edited = live is not None and not snapshot.says_the_same(live.title, live.body)
         return Ticket(
             ticket_id=str(snapshot.issue.number),
             title=" ".join(title.split()),
@@ -91,7 +90,8 @@ class GithubForge:
     def begin(self, run: Run) -> None:
         """Show that the run has started: reaction, status comment, state label.
 
-        A dry run shows nothing on the issue, neither here nor later.
+        What earlier attempts have left is folded. A dry run shows nothing on the issue, neither
+        here nor later.
         """
         if run.dry_run:
             return
@@ -100,6 +100,11 @@ class GithubForge:
         marks = self._marks.get(run.run_id, ())
         self._status(run).begin(status_comment.progress(run, marks, self._page(run)))
         state_labels.show(session, StateLabel.WORKING)
+        if run.attempt > 1:
+            try:
+                status_comment.fold(session, run.run_id)
+            except (AgentError, Refused) as problem:
+                _log.warning("earlier comments not folded", run=run.run_id, reason=str(problem))
 
     def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
@@ -149,6 +154,10 @@ class GithubForge:
         """Make branch and commit through GitHub, which signs it; return its object id."""
         return signed_commit.make(self._session(run), branch, message, change)
 
+    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
+        """List our open pull requests but that of one branch; none where they cannot be had."""
+        return pull_requests.own_open(self._session(run), besides)
+
     @in_our_words
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
@@ -173,7 +182,7 @@ class GithubForge:
             ForgeUnavailable: GitHub did not answer; delivering again does no harm.
         """
         if run.dry_run:
-            return outcome
+            return self._counted(run, outcome)
         session = self._session(run)
         marks = self._marks.get(run.run_id, ())
         text = status_comment.ended(run, outcome, marks, self._page(run))
@@ -206,11 +215,14 @@ class GithubForge:
             outcome = outcome.model_copy(update={"sentence": told})
         self._marks.pop(run.run_id, None)
         session.notice.remembered.clear()
-        return outcome
+        return self._counted(run, outcome)
 
     def calls(self, run: Run) -> int:
         """How many requests the run has made so far, tokens included, intake not."""
         return self._access.calls(run.run_id)
+
+    def _counted(self, run: Run, outcome: Outcome) -> Outcome:
+        return outcome.model_copy(update={"forge_calls": self.calls(run)})
 
     # --- within a run --------------------------------------------------------------------------
 

@@ -1,26 +1,28 @@
-"""What intake asks GitHub before a run is made: implements `ports.Gatekeeper`."""
+"""What intake asks GitHub before a run is made, and tells it: implements `ports.Gatekeeper`."""
 
 from __future__ import annotations
 
 import re
 import time
+from typing import get_args
 from urllib.parse import quote
 
 from github.Repository import Repository
 
 from agent import cleaning
-from agent.adapters.github import live_issue, status_comment
+from agent.adapters.github import live_issue, state_labels, status_comment
 from agent.adapters.github.access import Access
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.session import Scope, Session
 from agent.adapters.github.spoken import in_our_words
-from agent.domain import IssueRef
-from agent.ports import LiveIssue
+from agent.adapters.github.status_comment import StatusComment
+from agent.domain import IssueRef, Run
+from agent.ports import LiveIssue, Permission
 from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
 
-_KNOWN = ("admin", "maintain", "write", "triage", "read", "none")
+_LEVELS = get_args(Permission.model_fields["level"].annotation)
 _BUILT_ON = {"maintain": "write", "triage": "read"}
 #: Labels come in bursts; a label that was configured just now counts after this long.
 _LABEL_SECONDS = 20.0
@@ -36,27 +38,30 @@ class GithubGatekeeper:
         self._label = settings.label
 
     @in_our_words
-    def permission(self, issue: IssueRef, login: str) -> str:
-        """Return a person's permission right now: admin, maintain, write, triage, read, none."""
+    def permission(self, issue: IssueRef, login: str) -> Permission:
+        """Return what whoever has the login now may do now; what GitHub does not tell is none."""
 
-        def work(repository: Repository) -> str:
+        def work(repository: Repository) -> Permission:
             # PyGithub has either field of the answer, at the price of a request each.
             _, found = repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/collaborators/{quote(login, safe='')}/permission"
             )
             role, level = str(found.get("role_name") or ""), str(found["permission"])
             # A role of the organisation's own making counts as what it is built on.
-            return role if _BUILT_ON.get(role, role) == level else level
+            named = role if _BUILT_ON.get(role, role) == level else level
+            account = found["user"]
+            if account is None or named not in _LEVELS:
+                return Permission(level="none")
+            return Permission.model_validate({"level": named, "account_id": account["id"]})
 
         try:
-            found = self._session(issue).ask(
+            return self._session(issue).ask(
                 Scope.READ, work, doing=f"look up what {login} may do", needs="metadata: read"
             )
         except Refused as problem:
             if problem.status not in (403, 404):
                 raise
-            return "none"
-        return found if found in _KNOWN else "none"
+            return Permission(level="none")
 
     @in_our_words
     def label(self, issue: IssueRef) -> str:
@@ -93,6 +98,15 @@ class GithubGatekeeper:
         if status_comment.find(session, mark, None) is None:
             text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
             status_comment.create(session, mark, f"{mark}\n{text}")
+
+    @in_our_words
+    def queued(self, run: Run, ahead: int) -> None:
+        """Show that a run waits: the reaction, and its status comment, which the run then edits."""
+        if run.snapshot is None:
+            return
+        session = self._session(run.snapshot.issue)
+        state_labels.react(session)
+        StatusComment(session, run).wait(status_comment.waiting(run, ahead))
 
     @in_our_words
     def find(self, repository: str, number: int) -> LiveIssue | None:

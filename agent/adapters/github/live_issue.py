@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from github.Repository import Repository
 
@@ -138,8 +138,8 @@ def remote(session: Session) -> Remote:
     name = str(facts["full_name"])
     if facts["archived"]:
         raise AccessLost(
-            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it and set"
-            " the label again."
+            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it,"
+            " then take the label off and set it again."
         )
     if facts.get("disabled"):
         raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
@@ -176,10 +176,22 @@ def _see_branch(session: Session, name: str, branch: str) -> None:
 def _clone_address(session: Session, named: str) -> str:
     """Take the address for git only where it is on the server that we talk to."""
     api, git = urlsplit(session.access.base_url), urlsplit(named)
-    known = (api.hostname or "").removeprefix("api.")
-    if (git.hostname or "") != known or git.scheme != api.scheme or git.username:
+    known = (api.scheme, (api.hostname or "").removeprefix("api."), _port(api))
+    if (git.scheme, git.hostname or "", _port(git)) != known or "@" in git.netloc:
+        # Without what may stand before the host.
+        place = git.netloc.rpartition("@")[2]
         raise AccessLost(
-            f"GitHub names {git.scheme}://{git.hostname} as the place to clone from, which is not"
-            f" the server {api.hostname} of MERGEWRIGHT_GITHUB_URL; no token is sent there."
+            f"GitHub names {git.scheme}://{place} as the place to clone from, which is not"
+            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL; no token is sent"
+            " there."
         )
     return named
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port that an address leads to, written out or not; None: it is none."""
+    try:
+        given = parts.port
+    except ValueError:
+        return None
+    return given if given is not None else {"https": 443, "http": 80}.get(parts.scheme)

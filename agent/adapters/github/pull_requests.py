@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
+import structlog
 from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
@@ -12,10 +13,11 @@ from agent import cleaning
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
 from agent.domain import PullRequest, Record
-from agent.errors import AccessLost, RepositoryUnfit, Superseded
-from agent.ports import Proposal
+from agent.errors import AccessLost, AgentError, RepositoryUnfit, Superseded
+from agent.ports import OwnPull, Proposal
 
-_TITLE_LIMIT = 256
+_log = structlog.get_logger()
+
 _SEARCHED = 100
 _REVIEWERS = 15
 _NEEDS = "pull_requests: write"
@@ -50,7 +52,7 @@ def open_or_update(
         Superseded: A person has closed it.
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
-    title = one_line(session.access.hide(proposal.title))
+    title = session.access.hide(proposal.title)
     body = cleaning.cut(
         session.access.hide(proposal.body),
         cleaning.TEXT_LIMIT,
@@ -65,8 +67,8 @@ def open_or_update(
         return _told(pull, ["it is merged already"]), False
     elif not pull.open:
         raise Superseded(
-            f"Pull request #{pull.number} of this run was closed; set the label again for a new"
-            " run."
+            f"Pull request #{pull.number} of this run was closed; for a new run take the label off"
+            " and set it again."
         )
     if not new and (pull.title, pull.body.replace("\r\n", "\n")) != (title, body):
         pull = _edit(session, pull.number, title, body)
@@ -75,13 +77,27 @@ def open_or_update(
     return _told(pull, notes), new
 
 
-def one_line(text: str) -> str:
-    """Make a title of a text: one line without control characters, cut where GitHub would refuse.
+def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
+    """List our open pull requests but that of one branch, as far as one request shows them.
 
-    The cut is said by an ellipsis; the whole title is in the body.
+    What they tell is good to know and no more: where GitHub does not answer, there are none.
     """
-    flat = " ".join(cleaning.terminal(text).split())
-    return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
+    own = session.access.own_logins()
+
+    def work(repository: Repository) -> tuple[OwnPull, ...]:
+        pulls = repository.get_pulls(state="open", sort="created", direction="desc")
+        return tuple(
+            OwnPull(number=pull.number, body=pull.body or "")
+            for pull in islice(pulls, _SEARCHED)
+            if pull.user and pull.user.login.lower() in own and pull.head.ref != besides
+        )
+
+    doing = "look for other pull requests of ours"
+    try:
+        return session.ask(Scope.PUBLISH, work, doing=doing, needs=_NEEDS, patient=False)
+    except (AgentError, Refused) as problem:
+        _log.warning("other pull requests not seen", reason=str(problem))
+        return ()
 
 
 def _told(pull: Pull, notes: list[str]) -> PullRequest:
@@ -111,7 +127,8 @@ def _find(session: Session, branch: str) -> Pull | None:
         if pull.open and pull.author.lower() not in own:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {cleaning.code(pull.author)}, not by us; close it and set the label again."
+                f" {cleaning.code(pull.author)}, not by us; close it, then take the label off and"
+                " set it again."
             )
     ours = [pull for pull in pulls if pull.author.lower() in own]
     return max(ours, key=lambda pull: (pull.open, pull.number), default=None)

@@ -12,7 +12,7 @@ from agent.adapters.github.answers import Refused
 from agent.adapters.github.connection import Watched
 from agent.adapters.github.session import Scope, Session
 from agent.domain import Change, ChangedFile
-from agent.errors import RepositoryUnfit
+from agent.errors import BranchTaken, RepositoryUnfit
 
 _NEEDS = "contents: write"
 _MUTATION = """
@@ -27,9 +27,12 @@ _MOST_FILES = 300
 def make(session: Session, branch: str, message: str, change: Change) -> str:
     """Make the branch at the Change's base commit and the commit on it; return its object id.
 
+    The branch is never moved by force: whoever was there first, or comes in between, keeps it.
+
     Raises:
-        RepositoryUnfit: The branch is there with other content, or the Change has a file that
-            cannot be committed this way.
+        BranchTaken: The branch is there with other content.
+        RepositoryUnfit: The base commit is gone, or the Change has a file that cannot be committed
+            this way.
     """
     _refuse_modes(change)
     head = _head(session, branch)
@@ -88,6 +91,12 @@ def _create_branch(session: Session, branch: str, start: str) -> str:
             return head
         if problem.status != 422:
             raise
+        if problem.says("object does not exist"):
+            raise RepositoryUnfit(
+                f"The commit {start[:12]}, which the change was made on, is no longer in the"
+                " repository; was its history rewritten? Take the label off and set it again for"
+                " an attempt on what is there now."
+            ) from problem
         raise RepositoryUnfit(
             f"GitHub does not let us create the branch {branch} ({problem.words})."
         ) from problem
@@ -128,9 +137,15 @@ def _commit(session: Session, branch: str, message: str, change: Change) -> str:
             Scope.PUBLISH, work, found=found, doing="make the signed commit", needs=_NEEDS
         )
     except Refused as problem:
-        # The branch moved between our look and the commit.
-        if problem.status == 422 and (hit := found()):
-            return hit
+        # The branch moved, or went, between our look and the commit.
+        if problem.status in (404, 422):
+            if hit := found():
+                return hit
+            if _head(session, branch) is None:
+                raise RepositoryUnfit(
+                    f"Somebody deleted the branch {branch} while the commit was made, so nothing"
+                    " was published. Take the label off and set it again for another attempt."
+                ) from problem
         raise
 
 
@@ -138,12 +153,12 @@ def _taken(session: Session, branch: str, head: str, message: str, change: Chang
     """Take the branch for ours if it ends in this very change; return its commit.
 
     Raises:
-        RepositoryUnfit: It does not.
+        BranchTaken: It does not.
     """
     if not _is_this_change(session, head, message, change):
-        raise RepositoryUnfit(
-            f"The branch {branch} is there already, with other content; delete it and set the label"
-            " again."
+        raise BranchTaken(
+            f"The branch {branch} is there already, with other content. Take the label off and set"
+            " it again; the next attempt has a branch of its own."
         )
     return head
 

@@ -1,20 +1,23 @@
 """The one comment that a run keeps on its issue: how far it is, then how it ended.
 
-Found again by its author and the hidden marker it begins with; a stranger's comment that quotes
-the marker is never taken for ours.
+Found again by the number of its author and the hidden marker it begins with; a stranger's comment
+that quotes the marker is never taken for ours.
 """
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import structlog
 from github.GithubObject import NotSet
 from github.IssueComment import IssueComment
+from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from agent import cleaning
@@ -27,7 +30,8 @@ from agent.ports import StageMark
 _log = structlog.get_logger()
 
 _NEEDS = "issues: write"
-#: Ours is among the first after the approval; a flood of comments later does not matter.
+#: So many comments are looked through from each end: ours is among the first after the approval,
+#: or, where the run had to wait through a flood of others, among the last.
 _SEARCHED = 1_000
 #: The clocks of GitHub's own machines differ a little.
 _SLACK = timedelta(minutes=2)
@@ -35,6 +39,11 @@ _SLOWER = 1.5
 _SLOWEST = 15.0
 #: Below so many requests in this hour, they are kept for what matters more.
 _SPARE_REQUESTS = 50
+_STATUS = "status"
+_ANY_STATUS = f"<!-- mergewright:{_STATUS} run="
+_FOLDED = "<!-- mergewright:folded -->"
+#: Of the first words of a folded comment.
+_LINE = 150
 
 
 def marker(kind: str, key: str) -> str:
@@ -46,22 +55,82 @@ def find(session: Session, mark: str, since: str | None) -> tuple[int, str] | No
     """Look for a comment of ours; return its id and text.
 
     Args:
-        since: ISO 8601; it was not made before. None: the newest comments are searched.
+        since: ISO 8601; it was not made before. None: whenever.
     """
-    own = session.access.own_logins()
-    start = _time(since)
-
-    def work(repository: Repository) -> tuple[int, str] | None:
-        comments = repository.get_issue(session.issue.number).get_comments(since=start or NotSet)
-        for comment in islice(comments if start else comments.reversed, _SEARCHED):
-            # An account that was deleted is no account of ours.
-            author = comment.user.login if comment.user else ""
-            if author.lower() in own and (comment.body or "").startswith(mark):
-                return _number(comment), comment.body
-        return None
-
     return session.ask(
-        Scope.TALK, work, doing=f"read the comments of issue #{session.issue.number}", needs=_NEEDS
+        Scope.TALK,
+        lambda repository: next(_ours(session, repository, mark, since), None),
+        doing=f"read the comments of issue #{session.issue.number}",
+        needs=_NEEDS,
+    )
+
+
+def _ours(
+    session: Session, repository: Repository, mark: str, since: str | None
+) -> Iterator[tuple[int, str]]:
+    """Go through our comments that begin with the mark: id and text."""
+    own = session.access.number(session, Scope.TALK)
+    after = _time(since) or NotSet
+    for comment in _both_ends(repository.get_issue(session.issue.number).get_comments(since=after)):
+        # An account that was deleted is no account of ours.
+        author = comment.user.id if comment.user else None
+        if author == own and (comment.body or "").startswith(mark):
+            yield _number(comment), comment.body
+
+
+def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
+    """Go through the oldest and then, where there are more, the newest; some may come twice."""
+    number = 0
+    for number, comment in enumerate(islice(comments, _SEARCHED), start=1):  # noqa: B007
+        yield comment
+    if number == _SEARCHED:
+        yield from islice(comments.reversed, _SEARCHED)
+
+
+def fold(session: Session, run_id: str) -> None:
+    """Fold what earlier runs of the issue have left to one line each; this run's stays open."""
+    number = session.issue.number
+
+    def unfolded(repository: Repository) -> dict[int, str]:
+        own = marker(_STATUS, f"run={run_id}")
+        found = _ours(session, repository, _ANY_STATUS, None)
+        return {
+            one: body
+            for one, body in found
+            if not body.startswith(own) and _FOLDED not in body.partition("<details>")[0]
+        }
+
+    earlier = session.ask(
+        Scope.TALK,
+        unfolded,
+        doing=f"read the comments of issue #{number}",
+        needs=_NEEDS,
+        patient=False,
+    )
+    for comment, body in earlier.items():
+        _edit(session, comment, folded(body), patient=False)
+
+
+def folded(body: str) -> str:
+    """Put a comment of ours below one line that says what it was about; the marker stays first."""
+    mark, _, text = body.replace("\r\n", "\n").partition("\n")
+    run_id = mark.partition("run=")[2].partition(" ")[0]
+    # Inside of HTML there is no Markdown, so that nothing but words is left of the first line.
+    said = html.unescape(text.strip().partition("\n")[0])
+    line = " ".join(re.sub(r"[^\w\s.,:;()#'/-]", "", said.lstrip("#")).split())[:_LINE]
+    summary = f"Earlier run {run_id}: {line}" if line else f"Earlier run {run_id}"
+    text = cleaning.cut_markdown(text, cleaning.TEXT_LIMIT - 500, where="in its folder")
+    return f"{mark}\n{_FOLDED}\n<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def _edit(session: Session, comment: int, body: str, *, patient: bool) -> None:
+    number = session.issue.number
+    session.ask(
+        Scope.TALK,
+        lambda repository: repository.get_issue(number).get_comment(comment).edit(body),
+        doing=f"edit our comment on issue #{number}",
+        needs=_NEEDS,
+        patient=patient,
     )
 
 
@@ -108,7 +177,7 @@ class StatusComment:
     def __init__(self, session: Session, run: Run) -> None:
         """Ask nothing yet."""
         self._session = session
-        self._mark = marker("status", f"run={run.run_id}")
+        self._mark = marker(_STATUS, f"run={run.run_id}")
         self._since = run.snapshot.approved_at if run.snapshot else None
         self._pause = session.access.pacing.mark_seconds
         self._id: int | None = None
@@ -117,7 +186,21 @@ class StatusComment:
         self._edited = 0.0
         self._timer: threading.Timer | None = None
         self._closed = False
-        self._lock = threading.RLock()
+        # The intake and the run itself may be at it at the same time.
+        self._lock = session.access.known.talking(self._mark)
+
+    def wait(self, text: str) -> None:
+        """Make the comment of a run that is not begun yet, unless it is there.
+
+        Where the run is beginning just now, it says more than this would.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if not self._known():
+                self._make(text)
+        finally:
+            self._lock.release()
 
     def begin(self, text: str) -> None:
         """Make the comment, or find the one of an earlier attempt."""
@@ -170,9 +253,12 @@ class StatusComment:
                 # Somebody has deleted it meanwhile.
                 self._id = None
         if self._id is None and make:
-            self._id = create(self._session, self._mark, self._whole(text), self._since)
-            self._shown = text
-            self._edited = time.monotonic()
+            self._make(text)
+
+    def _make(self, text: str) -> None:
+        self._id = create(self._session, self._mark, self._whole(text), self._since)
+        self._shown = text
+        self._edited = time.monotonic()
 
     def _known(self) -> bool:
         if self._id is None and (hit := find(self._session, self._mark, self._since)):
@@ -202,23 +288,21 @@ class StatusComment:
             _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str, *, patient: bool) -> None:
-        number, body = self._id or 0, self._whole(text)
-
-        def comment(repository: Repository) -> IssueComment:
-            return repository.get_issue(self._session.issue.number).get_comment(number)
-
-        self._session.ask(
-            Scope.TALK,
-            lambda repository: comment(repository).edit(body),
-            doing=f"edit our comment on issue #{self._session.issue.number}",
-            needs=_NEEDS,
-            patient=patient,
-        )
+        _edit(self._session, self._id or 0, self._whole(text), patient=patient)
         self._shown = text
         self._edited = time.monotonic()
 
     def _whole(self, text: str) -> str:
         return self._session.access.hide(f"{self._mark}\n{text}")
+
+
+def waiting(run: Run, ahead: int) -> str:
+    """Write the text of a run that has not begun: others were there before."""
+    others = "one run was" if ahead == 1 else f"{ahead} runs were"
+    return (
+        "**Mergewright has seen this issue, which waits for its turn.** When this was written,"
+        f" {others} ahead of it.\n\n{_origin(run, None)}"
+    )
 
 
 def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:

@@ -141,9 +141,57 @@ def _own_tests(order):
     return [case(name) for name in tests]
 
 
+class _Silent:
+    """Stands for a stream while our own tests run."""
+
+    def __getattr__(self, name):
+        return lambda *args, **named: None
+
+
+def _run_own_tests(order, result, held):
+    """Run ours on the result that the script's runner looks at.
+
+    What it prints is for people and tells of their tests alone: where a runner of unittest prints,
+    our failure is held back until it has done so. What it returns, and so the exit code, has it.
+    """
+    stream = getattr(result, "stream", None)
+    if stream is not None:
+        result.stream = _Silent()
+    failures = getattr(result, "failures", None)
+    before = len(failures) if isinstance(failures, list) else None
+    try:
+        # One by one, not as a suite: that would tear the last class down again.
+        for test in _own_tests(order):
+            test(result)
+    finally:
+        if stream is not None:
+            result.stream = stream
+    if before is not None and held:
+        held[-1].append((failures, failures[before:]))
+        del failures[before:]
+
+
+def _hold_back():
+    """Return a stack with what each runner of unittest gets back once it has printed."""
+    held = []
+    original = unittest.TextTestRunner.run
+
+    def run(self, *args, **named):
+        held.append([])
+        try:
+            return original(self, *args, **named)
+        finally:
+            for failures, ours in held.pop():
+                failures.extend(ours)
+
+    unittest.TextTestRunner.run = run
+    return held
+
+
 def install(order, report, helpers):
     """Watch the outermost suite of this process from now on."""
     original = unittest.suite.BaseTestSuite.__call__
+    held = _hold_back()
     process = os.getpid()
     depth = [0]
 
@@ -166,14 +214,13 @@ def install(order, report, helpers):
             stopped = bool(getattr(result, "shouldStop", False))
             result.shouldStop = False
             counted = result.testsRun
-            # One by one, not as a suite: that would tear the last class down again.
-            for test in _own_tests(order):
-                test(result)
+            _run_own_tests(order, result, held)
             result.testsRun = counted
             result.shouldStop = stopped
         finally:
             depth[0] -= 1
-        failed = sum(
+        failed = sum(len(ours) for _, ours in (held[-1] if held else ()))
+        failed += sum(
             len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
         )
         said = "the suite was told to stop" if stopped else ""

@@ -18,6 +18,8 @@ import pytest
 
 _order = None
 _report = None
+_session = None
+_theirs = 0
 _attempts = {}
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
@@ -45,6 +47,24 @@ def pytest_configure(config):
         collect_only=bool(getattr(option, "collectonly", False)),
         setup_only=bool(getattr(option, "setuponly", False) or getattr(option, "setupplan", False)),
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """Keep the session that counts, and have pytest-xdist tell of the repository's tests alone."""
+    global _session  # noqa: PLW0603 - a plugin is a module
+    _session = session
+    reporter = session.config.pluginmanager.getplugin("terminaldistreporter")
+    tell = getattr(reporter, "setstatus", None)
+    if tell is None:
+        return
+
+    def told(*args, **facts):
+        if facts.get("tests_collected"):
+            facts["tests_collected"] = _theirs
+        tell(*args, **facts)
+
+    reporter.setstatus = told
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -143,17 +163,20 @@ def pytest_deselected(items):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
     """Say which tests are going to run."""
-    ids = [item.nodeid for item in session.items]
-    # What pytest prints of its progress is about the repository's tests.
-    session.testscollected -= sum(map(_is_own, ids))
     if _report is not None:
-        _report.add("collected", ids=ids)
+        _say_collected([item.nodeid for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
     """Say the same where workers collect; all of them must have found the same."""
-    _report.add("collected", ids=list(ids))
+    _say_collected(list(ids))
+
+
+def _say_collected(ids):
+    global _theirs  # noqa: PLW0603 - a plugin is a module
+    _theirs = len(ids) - sum(map(_is_own, ids))
+    _report.add("collected", ids=ids)
 
 
 def pytest_collectreport(report):
@@ -167,6 +190,17 @@ def pytest_collectreport(report):
 
 
 # --- running ---------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart():
+    """Let the progress that is printed count the repository's tests alone.
+
+    pytest sets its total after the last hook of the collection, and pytest-xdist again with each
+    worker that has collected.
+    """
+    if _report is not None:
+        _session.testscollected = _theirs
 
 
 class _Quiet:

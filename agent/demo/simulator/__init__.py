@@ -24,7 +24,8 @@ Own end points, all JSON, none of them at GitHub:
     DELETE /_simulator/repositories/O/N
     PUT    /_simulator/repositories/O/N/roles/LOGIN   {role}; none takes the role away
     POST   /_simulator/repositories/O/N/labels        {name, color?, description?}
-    POST   /_simulator/repositories/O/N/rules         {pattern, kinds: [...]} (`records.Rule`)
+    POST   /_simulator/repositories/O/N/rules         {pattern, kinds: [...], classic?,
+                                            exempt?: [LOGIN, ...]} (`records.Rule`)
     DELETE /_simulator/repositories/O/N/rules
     POST   /_simulator/repositories/O/N/hooks         {url, secret?, events?} -> {id}
     POST   /_simulator/apps                 {slug, owner, permissions?, events?, hook_url?,

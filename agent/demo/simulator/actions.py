@@ -160,14 +160,6 @@ def lock(
         events.on_issue(world, repository, issue, "locked", actor)
 
 
-def unlock(world: World, repository: Repository, issue: Issue, actor: User) -> None:
-    """Unlock a conversation."""
-    if issue.locked:
-        issue.locked, issue.lock_reason = False, None
-        note(world, issue, "unlocked", actor)
-        events.on_issue(world, repository, issue, "unlocked", actor)
-
-
 def comment(world: World, repository: Repository, issue: Issue, author: User, body: str) -> Comment:
     """Comment on an issue or pull request."""
     now = world.now()

@@ -111,7 +111,10 @@ def _inside(made: APIRouter, world: World) -> None:
     @made.post("/repositories/{owner}/{name}/rules", status_code=201)
     def add_rule(owner: str, name: str, sent: setup_bodies.Rule) -> object:
         one = world.repository(f"{owner}/{name}")
-        return {"id": world.add_rule(one, sent.pattern, sent.kinds, classic=sent.classic).id}
+        made = world.add_rule(
+            one, sent.pattern, sent.kinds, classic=sent.classic, exempt=sent.exempt
+        )
+        return {"id": made.id}
 
     @made.delete("/repositories/{owner}/{name}/rules", status_code=204)
     def remove_rules(owner: str, name: str) -> None:

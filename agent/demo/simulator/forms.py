@@ -40,8 +40,34 @@ async def carry_out(
     Raises:
         Problem: The form names nobody, or nothing that can be done.
     """
-    login = form.get("as", "")
     method, path, body = _call(repo, one, request.path_params["deed"], form)
+    return (await _ask(world, request, form, method, path, body))[0]
+
+
+async def open_issue(
+    world: World, request: Request, repo: Repository, form: dict[str, str]
+) -> tuple[str, int]:
+    """Open the issue of a form; give the words of a refusal or nothing, and its number.
+
+    Raises:
+        Problem: The form names nobody.
+    """
+    sent = {"title": form.get("title", ""), "body": _text(form)}
+    path = f"/repos/{repo.full_name}/issues"
+    refused, made = await _ask(world, request, form, "POST", path, sent)
+    return refused, 0 if refused else int(made["number"])
+
+
+async def _ask(
+    world: World,
+    request: Request,
+    form: dict[str, str],
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+) -> tuple[str, Any]:
+    """Ask the API in somebody's name; give the words of a refusal or nothing, and its answer."""
+    login = form.get("as", "")
     with world.lock:
         if login.lower() not in world.users:
             raise Problem(422, "Nobody of that name", "Choose one of the people in the list.")
@@ -52,11 +78,16 @@ async def carry_out(
         async with httpx.AsyncClient(transport=transport, base_url=world.base_url) as api:
             answer = await api.request(method, API + path, json=body, headers=headers)
     except httpx.HTTPError as error:
-        return f"The API did not answer: {error}"
+        return f"The API did not answer: {error}", None
     finally:
         with world.lock:
             world.tokens.pop(token, None)
-    return "" if answer.is_success else f"{login} was refused: {_refusal_words(answer)}"
+    if not answer.is_success:
+        return f"{login} was refused: {_refusal_words(answer)}", None
+    try:
+        return "", answer.json() if answer.content else None
+    except ValueError:
+        return "The API's answer is no JSON; is there a fault for this call?", None
 
 
 def _call(
@@ -64,7 +95,7 @@ def _call(
 ) -> tuple[str, str, dict[str, Any] | None]:
     """Translate a form into method, path and body of the API call that does the same."""
     api = f"/repos/{repo.full_name}/issues"
-    body, label = form.get("body", "").replace("\r\n", "\n"), form.get("label", "")
+    body, label = _text(form), form.get("label", "")
     if deed == "label":
         return "POST", f"{api}/{one.number}/labels", {"labels": [label]}
     if deed == "unlabel":
@@ -76,6 +107,10 @@ def _call(
     if edited := re.fullmatch(r"comments/(\d+)", deed):
         return "PATCH", f"{api}/comments/{edited[1]}", {"body": body}
     raise Problem(404, "No such form", "This page does not know what was to be done.")
+
+
+def _text(form: dict[str, str]) -> str:
+    return form.get("body", "").replace("\r\n", "\n")
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -116,7 +151,9 @@ def _refusal_words(answer: httpx.Response) -> str:
         said = answer.json()
         errors = said.get("errors") or ()
         details = [
-            each.get("message") or each.get("code", "") for each in errors if isinstance(each, dict)
+            each.get("message") or " ".join(each[key] for key in ("field", "code") if key in each)
+            for each in errors
+            if isinstance(each, dict)
         ]
         return " ".join([f"{answer.status_code} {said['message']}.", *filter(None, details)])
     except (ValueError, KeyError, AttributeError):

@@ -102,13 +102,6 @@ def _patch(git_dir: Path, old: str, new: str, first: str, path: str) -> str | No
 
 
 @lru_cache(maxsize=1024)
-def diff(git_dir: Path, old: str, new: str) -> str:
-    """Give the whole difference between two commits as `git diff` prints it."""
-    flags = ("diff-tree", "-p", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
-    return run(git_dir, *flags, old, new, "--").decode("utf-8", "replace")
-
-
-@lru_cache(maxsize=1024)
 def merged_tree(git_dir: Path, base: str, head: str) -> str | None:
     """Give the tree of the merge of two commits; None if they conflict."""
     try:

@@ -79,7 +79,8 @@ def _answer(world: World, asked: _Asked, request: Request, body: int | None) -> 
             caller = _caller(world, request)
             request.state.caller = caller.identity
             repository = _repository(world, caller, asked)
-            rules = push_rules.of(repository, workflows_refused_to(caller))
+            login = caller.token.user.login if caller.token else ""
+            rules = push_rules.of(repository, login, workflows_refused_to(caller))
     except Refusal as refusal:
         # Git shows its user the words of an error only if they are plain text.
         return PlainTextResponse(f"{refusal.message}\n", refusal.status, refusal.headers)

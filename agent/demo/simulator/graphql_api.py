@@ -39,7 +39,7 @@ def _schema() -> GraphQLSchema:
 def router(world: World) -> APIRouter:
     """Make the one route of GraphQL."""
     made = APIRouter()
-    operation = Registered("POST", PATH, 200, content=False, uncounted=False, work=_query)
+    operation = Registered("POST", PATH, 200, content=False, work=_query)
     made.add_api_route(PATH, endpoint(world, operation), methods=["POST"], name="graphql")
     return made
 

@@ -28,11 +28,9 @@ def mutations(call: Call) -> Node:
     """Give the fields of the mutation root."""
     return {
         "createCommitOnBranch": lambda **sent: _commit(call, sent["input"]),
-        "markPullRequestReadyForReview": lambda **sent: _draft(call, sent["input"], draft=False),
-        "convertPullRequestToDraft": lambda **sent: _draft(call, sent["input"], draft=True),
+        "markPullRequestReadyForReview": lambda **sent: _ready(call, sent["input"]),
         "addPullRequestReviewThreadReply": lambda **sent: _reply(call, sent["input"]),
-        "resolveReviewThread": lambda **sent: _resolve(call, sent["input"], resolved=True),
-        "unresolveReviewThread": lambda **sent: _resolve(call, sent["input"], resolved=False),
+        "resolveReviewThread": lambda **sent: _resolve(call, sent["input"]),
     }
 
 
@@ -42,7 +40,7 @@ def _writing(call: Call, repository: Repository, area: str) -> None:
         raise refusals.archived()
 
 
-def _draft(call: Call, given: Input, *, draft: bool) -> Node:
+def _ready(call: Call, given: Input) -> Node:
     repository, issue, pull = graphql_nodes.find_pull(call, given["pullRequestId"])
     access.require(call.world, call.caller, repository, ("pull_requests",), "write", "read")
     if issue.author is not call.caller.user:
@@ -51,14 +49,10 @@ def _draft(call: Call, given: Input, *, draft: bool) -> Node:
         raise refusals.archived()
     if issue.state == "closed":
         raise Refused("UNPROCESSABLE", "Pull request is closed")
-    if draft and not repository.drafts:
-        raise Refused("UNPROCESSABLE", "Draft pull requests are not supported in this repository.")
-    if pull.draft is not draft:
-        pull.draft = draft
-        what = "converted_to_draft" if draft else "ready_for_review"
-        note = "convert_to_draft" if draft else "ready_for_review"
-        actions.note(call.world, issue, note, call.caller.user)
-        events.on_pull(call.world, repository, issue, what, call.caller.user)
+    if pull.draft:
+        pull.draft = False
+        actions.note(call.world, issue, "ready_for_review", call.caller.user)
+        events.on_pull(call.world, repository, issue, "ready_for_review", call.caller.user)
     node = graphql_nodes.pull_request(call, repository, issue, pull)
     return {"clientMutationId": given.get("clientMutationId"), "pullRequest": node}
 
@@ -74,13 +68,11 @@ def _reply(call: Call, given: Input) -> Node:
     return {"clientMutationId": given.get("clientMutationId"), "comment": node}
 
 
-def _resolve(call: Call, given: Input, *, resolved: bool) -> Node:
+def _resolve(call: Call, given: Input) -> Node:
     repository, issue, pull, thread = graphql_nodes.find_thread(call, given["threadId"])
     _writing(call, repository, "pull_requests")
-    if resolved and thread.resolved_by is None:
+    if thread.resolved_by is None:
         thread.resolved_by = call.caller.user
-    if not resolved:
-        thread.resolved_by = None
     node = graphql_nodes.thread(call, repository, issue, pull, thread)
     return {"clientMutationId": given.get("clientMutationId"), "thread": node}
 
@@ -123,22 +115,13 @@ def _commit(call: Call, given: Input) -> Node:
     return {
         "clientMutationId": given.get("clientMutationId"),
         "commit": graphql_nodes.commit(call, repository, made),
-        "ref": graphql_nodes.ref(call, repository, full),
     }
 
 
 def _branch(call: Call, given: Input) -> tuple[Repository, str]:
-    if given.get("id"):
-        for repository in call.world.repositories.values():
-            if not access.visible(call.world, call.caller, repository):
-                continue
-            for name in git_store.references(repository.git_dir, "refs/heads/"):
-                if graphql_nodes.ref_id(repository, name) == given["id"]:
-                    return repository, name.removeprefix("refs/heads/")
-        raise graphql_nodes.unknown_node(given["id"])
     full_name, wanted = given.get("repositoryNameWithOwner"), given.get("branchName")
     if not full_name or not wanted:
-        raise Refused("UNPROCESSABLE", "Specify either a branch id or a repository and branch name")
+        raise Refused("UNPROCESSABLE", "Specify a repository and a branch name")
     return graphql_nodes.find_repository(call, full_name), wanted.removeprefix("refs/heads/")
 
 

@@ -41,22 +41,8 @@ def unknown_node(given: str) -> Refused:
 def queries(call: Call) -> Node:
     """Give the fields of the query root."""
     return {
-        "viewer": lambda: {**actor(call, call.caller.user), "__typename": "User"},
-        "rateLimit": lambda dryRun=False: _rate_limit(call),  # noqa: N803 GitHub's name
         "repository": lambda owner, name, followRenames=True: _repository(call, owner, name),  # noqa: N803
         "node": lambda id: _node(call, id),  # noqa: A006 GitHub's name
-    }
-
-
-def _rate_limit(call: Call) -> Node:
-    window = call.world.limits.window(call.caller.identity)
-    return {
-        "cost": 1,
-        "limit": window.limit,
-        "nodeCount": 1,
-        "remaining": window.remaining,
-        "resetAt": moment(window.reset),
-        "used": window.used,
     }
 
 
@@ -133,20 +119,11 @@ def repository(call: Call, one: Repository) -> Node:
     return {
         "__typename": "Repository",
         "id": node_id("R", one.id),
-        "databaseId": one.id,
         "name": one.name,
         "nameWithOwner": one.full_name,
-        "isArchived": one.archived,
-        "isPrivate": one.private,
         "url": repositories.page(call.world, one),
-        "defaultBranchRef": lambda: ref(call, one, f"refs/heads/{one.default_branch}"),
-        "ref": lambda qualifiedName: ref(call, one, _qualified(qualifiedName)),  # noqa: N803
         "pullRequest": lambda number: _numbered(call, one, number),
     }
-
-
-def _qualified(name: str) -> str:
-    return name if name.startswith("refs/") else f"refs/heads/{name}"
 
 
 def _numbered(call: Call, one: Repository, number: int) -> Node:
@@ -157,27 +134,6 @@ def _numbered(call: Call, one: Repository, number: int) -> Node:
             "NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}."
         )
     return pull_request(call, one, issue, issue.pull)
-
-
-def ref(call: Call, one: Repository, name: str) -> Node | None:
-    """Give a reference; None if it does not exist."""
-    sha = git_store.reference(one.git_dir, name)
-    if sha is None:
-        return None
-    prefix = "/".join(name.split("/", 2)[:2]) + "/"
-    return {
-        "__typename": "Ref",
-        "id": ref_id(one, name),
-        "name": name.removeprefix(prefix),
-        "prefix": prefix,
-        "repository": lambda: repository(call, one),
-        "target": lambda: commit(call, one, sha),
-    }
-
-
-def ref_id(one: Repository, name: str) -> str:
-    """Give the id of a reference."""
-    return f"REF_{base64.urlsafe_b64encode(f'{one.id}:{name}'.encode()).decode()}"
 
 
 def commit(call: Call, one: Repository, sha: str) -> Node:

@@ -40,7 +40,6 @@ class Registered:
     status: int
     content: bool
     """Counts as creation of content for the secondary limits."""
-    uncounted: bool
     work: Operation
 
 
@@ -50,9 +49,9 @@ class Operations:
     def __init__(self) -> None:
         self.registered: list[Registered] = []
 
-    def get(self, path: str, *, uncounted: bool = False) -> Callable[[Operation], Operation]:
+    def get(self, path: str) -> Callable[[Operation], Operation]:
         """Register a reading operation."""
-        return self._register("GET", path, 200, uncounted=uncounted)
+        return self._register("GET", path, 200)
 
     def post(
         self, path: str, status: int = 201, *, content: bool = False
@@ -73,10 +72,10 @@ class Operations:
         return self._register("DELETE", path, status)
 
     def _register(
-        self, method: str, path: str, status: int, *, content: bool = False, uncounted: bool = False
+        self, method: str, path: str, status: int, *, content: bool = False
     ) -> Callable[[Operation], Operation]:
         def keep(work: Operation) -> Operation:
-            self.registered.append(Registered(method, path, status, content, uncounted, work))
+            self.registered.append(Registered(method, path, status, content, work))
             return work
 
         return keep
@@ -93,7 +92,7 @@ def router(world: World, areas: list[Operations]) -> APIRouter:
                 methods=[one.method],
                 name=f"{one.method} {one.path}",
             )
-    unknown = Registered("*", "*", 404, content=False, uncounted=False, work=_unknown)
+    unknown = Registered("*", "*", 404, content=False, work=_unknown)
     made.add_api_route(
         REST + "/{rest:path}",
         endpoint(world, unknown),
@@ -136,8 +135,6 @@ def _answer(world: World, operation: Registered, request: Request, raw: bytes) -
     except Refusal as refusal:
         return _refused(refusal)
     request.state.caller = caller.identity
-    if operation.uncounted:
-        return _perform(world, operation, request, raw, caller)
     try:
         world.limits.enter(
             caller.identity, operation.method, content=operation.content, words=caller.words

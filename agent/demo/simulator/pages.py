@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from agent.demo.simulator import forms, git_history, git_store
 from agent.demo.simulator.records import Delivery, Issue, Repository
 from agent.demo.simulator.rendering import SECURITY_HEADERS, STYLE, Problem, Renderer
 from agent.demo.simulator.views import commits, conversation, deliveries, subjects
+from agent.demo.simulator.views.subjects import PersonView
 from agent.demo.simulator.world import World
 
 MOST_DELIVERIES = 100
@@ -32,7 +33,8 @@ def router(world: World) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     for path, page in pages.readable().items():
         routes.add_api_route(path, page, methods=["GET", "HEAD"], response_class=HTMLResponse)
-    routes.add_api_route("/{owner}/{name}/issues/{number}/{deed:path}", pages.act, methods=["POST"])
+    for path, deed in pages.writable().items():
+        routes.add_api_route(path, deed, methods=["POST"])
     return routes
 
 
@@ -64,6 +66,14 @@ class _Pages:
         }
         return {path: self._guarded(page) for path, page in found.items()}
 
+    def writable(self) -> dict[str, Callable[..., Any]]:
+        """Map addresses to what a form does there."""
+        return {
+            "/_pages/deliveries/{number}": self.deliver_again,
+            "/{owner}/{name}/issues": self.open_issue,
+            "/{owner}/{name}/issues/{number}/{deed:path}": self.act,
+        }
+
     def front(self, request: Request) -> Response:
         """List repositories and hook deliveries."""
         sent = self._deliveries()
@@ -80,10 +90,7 @@ class _Pages:
 
     def delivery(self, request: Request) -> Response:
         """Show one delivery: what was sent and what came back."""
-        number = _number(request)
-        found = next((one for one in self._deliveries() if one.id == number), None)
-        if found is None:
-            raise Problem(404, "No such delivery", "It may belong to an earlier run.")
+        found = self._delivery(request)
         shown = deliveries.delivery(found)
         return self._renderer.page(
             "delivery.html", delivery=shown, body=_readable(shown.body.decode("utf-8", "replace"))
@@ -108,11 +115,11 @@ class _Pages:
 
     def issues(self, request: Request) -> Response:
         """List the issues of a repository, newest first."""
-        return self._listing(request, "issues", pulls=False)
+        return self._listing(self._repository(request), "issues", pulls=False)
 
     def pulls(self, request: Request) -> Response:
         """List the pull requests of a repository, newest first."""
-        return self._listing(request, "pulls", pulls=True)
+        return self._listing(self._repository(request), "pulls", pulls=True)
 
     def branches(self, request: Request) -> Response:
         """List the branches of a repository."""
@@ -171,6 +178,32 @@ class _Pages:
                 return _redirect(f"/{repo.full_name}/pull/{one.number}", f"check-{run.id}")
         return _redirect(f"/{repo.full_name}/commit/{run.head_sha}", f"check-{run.id}")
 
+    async def open_issue(self, request: Request) -> Response:
+        """Open an issue and show it; a refusal is shown with what was typed."""
+        try:
+            form = await forms.read(request)
+            with self._world.lock:
+                repo = self._repository(request)
+            refused, number = await forms.open_issue(self._world, request, repo, form)
+            if refused:
+                with self._world.lock:
+                    page = self._listing(repo, "issues", pulls=False, notice=refused, form=form)
+                page.status_code = 422
+                return page
+        except Problem as problem:
+            return self._renderer.problem(problem)
+        return _after(f"/{repo.full_name}/issues/{number}", form["as"])
+
+    async def deliver_again(self, request: Request) -> Response:
+        """Send a delivery once more, and show that attempt at the head of the list."""
+        try:
+            await forms.read(request)
+            with self._world.lock:
+                self._world.hooks.redeliver(self._delivery(request))
+        except Problem as problem:
+            return self._renderer.problem(problem)
+        return RedirectResponse("/#deliveries", status_code=303, headers=SECURITY_HEADERS)
+
     async def act(self, request: Request) -> Response:
         """Carry out a form and show the page again; a refusal is shown with the typed text."""
         try:
@@ -182,10 +215,7 @@ class _Pages:
         if refused:
             return await run_in_threadpool(self._refused, request, repo, one, refused, form)
         kind = "pull" if one.pull else "issues"
-        address = quote(f"/{repo.full_name}/{kind}/{one.number}")
-        return RedirectResponse(
-            f"{address}?as={quote(form['as'])}", status_code=303, headers=SECURITY_HEADERS
-        )
+        return _after(f"/{repo.full_name}/{kind}/{one.number}", form["as"])
 
     def _guarded(self, page: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """Hold the lock while a page is made, and tell a problem as a page."""
@@ -199,18 +229,29 @@ class _Pages:
 
         return guarded
 
-    def _listing(self, request: Request, tab: str, *, pulls: bool) -> Response:
-        repo = self._repository(request)
+    def _listing(
+        self,
+        repo: Repository,
+        tab: str,
+        *,
+        pulls: bool,
+        notice: str = "",
+        form: dict[str, str] | None = None,
+    ) -> Response:
         found = [one for one in reversed(repo.issues.values()) if bool(one.pull) is pulls]
         shown = [subjects.subject(repo, one) for one in found]
-        return self._repository_page(repo, tab, subjects=shown)
+        return self._repository_page(repo, tab, subjects=shown, notice=notice, form=form or {})
 
     def _repository_page(self, repo: Repository, tab: str, **shown: Any) -> Response:
+        people = subjects.people(self._world, repo)
+        wanted = shown.get("form", {}).get("as", "")
         return self._renderer.page(
             "repository.html",
             repository=subjects.repository(repo),
             tab=tab,
             clone_address=f"{self._world.base_url}/{repo.full_name}.git",
+            people=people,
+            chosen=_one_of(wanted, people),
             **shown,
         )
 
@@ -231,17 +272,18 @@ class _Pages:
         form: dict[str, str] | None = None,
     ) -> Response:
         people = subjects.people(self._world, repo)
-        logins = [each.login for each in people]
         wanted = (form or request.query_params).get("as", "")
         subject = subjects.subject(repo, one)
         carried = {each.name for each in subject.labels}
-        known = [subjects.label(each) for each in repo.labels.values()]
+        # Those that every new repository has come last.
+        labels = sorted(repo.labels.values(), key=lambda each: each.default)
+        known = [subjects.label(each) for each in labels]
         shown: dict[str, Any] = {
             "repository": subjects.repository(repo),
             "subject": subject,
             "entries": conversation.entries(repo, one),
             "people": people,
-            "chosen": wanted if wanted in logins else next(iter(logins), ""),
+            "chosen": _one_of(wanted, people),
             "known_labels": [each for each in known if each.name not in carried],
             "notice": notice,
             "draft": (form or {}).get("body", ""),
@@ -284,6 +326,13 @@ class _Pages:
             words = f"It was transferred to {to.full_name}#{new}." if to else "It was transferred."
         raise Problem(404, "No such issue", words)
 
+    def _delivery(self, request: Request) -> Delivery:
+        number = _number(request)
+        for one in self._world.hooks.log:
+            if one.id == number:
+                return one
+        raise Problem(404, "No such delivery", "It may belong to an earlier run.")
+
     def _deliveries(self) -> list[Delivery]:
         """Give the deliveries, newest first."""
         return sorted(self._world.hooks.log, key=lambda one: -one.id)
@@ -297,6 +346,18 @@ def _number(request: Request) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise Problem(404, "Not a number", "The address ends with the number of what to show.")
     return int(text)
+
+
+def _one_of(login: str, people: Sequence[PersonView]) -> str:
+    """Give the login if it is one of theirs, else the first."""
+    logins = [each.login for each in people]
+    return login if login in logins else next(iter(logins), "")
+
+
+def _after(path: str, login: str) -> Response:
+    """Lead to what a form has changed; the next form there is that person's as well."""
+    address = f"{quote(path)}?as={quote(login)}"
+    return RedirectResponse(address, status_code=303, headers=SECURITY_HEADERS)
 
 
 def _redirect(path: str, fragment: str = "") -> Response:

@@ -116,7 +116,10 @@ def move_reference(
         Refusal: A rule of the repository forbids it, or the reference is elsewhere.
     """
     rules = push_rules.of(
-        repository, workflows_refused_to(caller), through_pull_request=through_pull_request
+        repository,
+        caller.user.login,
+        workflows_refused_to(caller),
+        through_pull_request=through_pull_request,
     )
     problems = push_rules.judge(repository.git_dir, [Update(old, new, name)], rules)
     if problems:

@@ -54,10 +54,18 @@ class PushRules:
 
 
 def of(
-    repository: Repository, workflows_refused_to: str | None, *, through_pull_request: bool = False
+    repository: Repository,
+    login: str,
+    workflows_refused_to: str | None,
+    *,
+    through_pull_request: bool = False,
 ) -> PushRules:
     """Collect the rules of a repository for one pusher."""
-    rules = tuple((rule.pattern, tuple(rule.kinds), rule.classic) for rule in repository.rules)
+    rules = tuple(
+        (rule.pattern, tuple(rule.kinds), rule.classic)
+        for rule in repository.rules
+        if not rule.spares(login)
+    )
     return PushRules(workflows_refused_to, rules, through_pull_request)
 
 

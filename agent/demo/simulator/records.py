@@ -249,7 +249,7 @@ def pattern_covers(pattern: str, branch: str) -> bool:
 
 @dataclass(eq=False)
 class Rule:
-    """What is forbidden on branches that match a pattern, to everybody."""
+    """What is forbidden on branches that match a pattern, to everybody but the exempted."""
 
     id: int
     pattern: str
@@ -258,10 +258,16 @@ class Rule:
     every new commit verified. non_fast_forward: no force-push."""
     classic: bool = False
     """True: branch protection (words of GH006, `protected` in the branch); else a ruleset."""
+    exempt: frozenset[str] = frozenset()
+    """Logins in lower case, bots of Apps among them, that may bypass it."""
 
     def covers(self, branch: str) -> bool:
         """Tell whether the rule holds on a branch."""
         return pattern_covers(self.pattern, branch)
+
+    def spares(self, login: str) -> bool:
+        """Tell whether an account may bypass the rule."""
+        return login.lower() in self.exempt
 
 
 @dataclass(eq=False)

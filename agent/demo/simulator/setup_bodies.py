@@ -80,6 +80,7 @@ class Rule(Sent):
     pattern: str
     kinds: list[RuleKind]
     classic: bool = False
+    exempt: list[str] = []
 
 
 class Hook(Sent):

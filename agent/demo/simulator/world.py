@@ -251,10 +251,16 @@ class World:
         kinds: Iterable[RuleKind],
         *,
         classic: bool = False,
+        exempt: Iterable[str] = (),
     ) -> Rule:
-        """Forbid things on branches that match a pattern."""
+        """Forbid things on branches that match a pattern.
+
+        Args:
+            exempt: Logins of accounts that may bypass the rule; an App's is `SLUG[bot]`.
+        """
         with self.lock:
-            made = Rule(self.next_id(), pattern, tuple(kinds), classic)
+            spared = frozenset(self.user(login).login.lower() for login in exempt)
+            made = Rule(self.next_id(), pattern, tuple(kinds), classic, spared)
             repository.rules.append(made)
             return made
 

@@ -61,6 +61,11 @@ _NO_FIELD = re.compile(
     r"related[_ ]name|(?:null|blank|unique|editable|db_index|validators)\s*=)(?=\W|$)"
     rf"(?!\s*{OPEN}?\w*{CLOSE}?\s*(?:field|column|attribute)\b)"
 )
+#: “a text field comment to …”: a field all the same, whatever it is called.
+_FIELD_CALLED = re.compile(
+    rf"(?i)^\W*(?:an?|the|one|another)\s+(?:[\w-]+\s+){{0,2}}?(?:field|column)\s+"
+    rf"(?:called\s+|named\s+)?{OPEN}?[a-z_]\w*{CLOSE}?\s+(?:to|on)\s"
+)
 #: Where fields are shown that are no fields of a model.
 _ELSEWHERE = re.compile(
     r"(?i)(?:\w*(?:form|serializer|admin|view|viewset|filter|filterset|schema|resource|template|"
@@ -146,7 +151,7 @@ def _objects(sentence: str) -> Iterator[str]:
     for ask in itertools.islice(_ASK.finditer(sentence), _MOST_VERBS):
         after = sentence[ask.end() :]
         extended = ask[0].lower() == "extend" or re.match(r"(?i)\W*(?:to|on|in)\s", after)
-        if extended or not _NO_FIELD.match(after):
+        if extended or not _NO_FIELD.match(after) or _FIELD_CALLED.match(after):
             yield after
     for added in _ADDED.finditer(sentence):
         before = sentence[: added.start()]

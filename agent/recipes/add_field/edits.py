@@ -47,7 +47,7 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
     like = model.source
     _add_field(model, parameters)
     notes.append(
-        f"Added {parameters.field.name} ({parameters.field.type_name}) to "
+        f"Added `{shown(parameters)}` to "
         f"{parameters.app_label}.{parameters.model} in {parameters.place.path}."
     )
     for listing in parameters.listings:

@@ -126,7 +126,7 @@ class ModelsIndex:
         parents: list[Model] = []
         external: list[str] = []
         plain: list[FoundClass] = []
-        for base in node.bases:
+        for base in modules.bases_of(node):
             dotted = modules.name_of(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):
@@ -258,6 +258,8 @@ class ModelsIndex:
         parts = path.split("/")
         for number in range(len(parts) - 1, -1, -1):
             if parts[number] in ("models.py", "models"):
+                if number and parts[number - 1] == "models":
+                    continue  # `models/models.py`: the app is around both
                 return "/".join(parts[:number])
         folder = os.path.dirname(path)
         while folder and not self._is_app(folder):

@@ -48,12 +48,19 @@ def unfit(name: str) -> str | None:
     if name == "pk":
         return "`pk` is reserved by Django. What is the field's name?"
     if len(name) > 63:
-        return f"`{name[:20]}…` is longer than the 63 characters that databases take."
+        return f"`{name[:20]}…` has more than the 63 characters that databases take. Shorten it."
     return None
+
+
+def spelt(name: str) -> str:
+    """A name in one spelling: “colour” is `color`."""
+    return name.lower().replace("our", "or")
 
 
 def alike(loose: str, name: str) -> bool:
     """Whether a word of a title may stand for a field's name: “rank” for `handling_rank`."""
+    if spelt(loose) == spelt(name):
+        return True
     parts = {part.rstrip("s") for part in name.lower().split("_")}
     return loose.lower() in name.lower() or any(
         part.rstrip("s") in parts for part in loose.lower().split("_")

@@ -305,6 +305,24 @@ _TO_ITSELF = re.compile(
 )
 
 
+#: “FK to the user model”, whichever model the settings make that.
+_TO_USER = re.compile(
+    r"(?i)(?:foreign\s*key|\bfk|one[- ]?to[- ]?one(?:\s*field)?|many[- ]?to[- ]?many(?:\s*field)?|"
+    r"\brelation)`?\s+(?P<phrase>(?:pointing\s+)?(?:to|on)\s+(?:the|our|a|django['\u2019]?s?)\s+"
+    r"(?:custom\s+|django\s+|auth\s+)*user(?:\s+model)?\b)"
+)
+
+
+def _to_user(sentence: Sentence) -> bool:
+    """Take a relation to the model of the users out of a sentence."""
+    found = _TO_USER.search(sentence.rest)
+    if found is None:
+        return False
+    sentence.say("option to", "User")
+    sentence.take(*found.span("phrase"))
+    return True
+
+
 def _to_itself(sentence: Sentence) -> bool:
     """Take a relation of a model to itself out of a sentence that speaks of a relation."""
     found = _TO_ITSELF.search(sentence.rest)
@@ -317,7 +335,7 @@ def _to_itself(sentence: Sentence) -> bool:
 
 
 def _relation(sentence: Sentence) -> None:
-    if _to_itself(sentence):
+    if _to_itself(sentence) or _to_user(sentence):
         return
     target = re.search(
         r"(?i:(?:foreign\s*key|fk|one[- ]to[- ]one(?:\s*field)?|many[- ]to[- ]many(?:\s*field)?"

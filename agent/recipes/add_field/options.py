@@ -169,13 +169,13 @@ class _Options:
         }
         if of_row and any(last in one.fields for one in line):
             raise values.UnreadableError(
-                f"`{bare}` is a field of {line[0].label}, and this recipe gives all rows one fixed "
-                "value; copying is a ticket of its own. If the text itself is meant, quote it"
+                f"`{bare}` is a field of {line[0].label}, and all rows get one fixed value; "
+                "copying needs a ticket of its own. If the text itself is meant, quote it"
             )
         if not statement.code and values.is_instruction(bare):
             raise values.UnreadableError(
-                f"“{bare}” reads as an instruction, and this recipe gives all rows one fixed "
-                "value; state it. If the text itself is meant, quote it"
+                f"“{bare}” reads as an instruction, and all rows get one fixed value; "
+                "state it. If the text itself is meant, quote it"
             )
 
     def _fits(self, name: str, value: Value) -> bool:
@@ -216,7 +216,7 @@ class _Options:
             return True
         if root in model.module.bindings or root in model.module.classes:
             return True
-        self._ask(f"`{value.text}`: {model.path} knows no `{root}` there. State the choices.")
+        self._ask(f"`{value.text}`: {model.path} has no `{root}` there. State the choices.")
         return False
 
     # --- wishes in words --------------------------------------------------------------------
@@ -239,8 +239,8 @@ class _Options:
         for one in self._facts.all("unique together"):
             self._ask(
                 f"{one.place} asks for what is “{one.value}”. That is a rule over several fields, "
-                "which this recipe does not make: it makes a field unique by itself (unique=True) "
-                "or not. Which is meant, or is the rule a ticket of its own?"
+                "which needs a ticket of its own. Is the field to be unique by itself "
+                "(unique=True), or not?"
             )
         optional = self._facts.all("optional")
         if optional and not {"null", "blank"} & set(self._given):
@@ -371,8 +371,8 @@ class _Options:
         open_already = unreadable or self._facts.all("computed")
         if not (null or filled or by_django or open_already):
             self._ask(
-                "It is not null and has no default. Which value do existing rows get? State a "
-                "default for existing rows, a default, or null=True."
+                "Which value do existing rows get? State a default for existing rows, a default "
+                "for all, or null=True."
             )
         unique = self._is_on("unique") or kind.name == "OneToOneField"
         if unique and (filled or not null) and kind.family != "many":

@@ -16,15 +16,15 @@ def about_sentences(facts: Facts) -> list[str]:
     """Ask about every sentence that is not taken as it stands."""
     asked = [_doubtful(doubt, facts) for doubt in facts.doubts]
     asked += [
-        f"{one.place} asks for values that are worked out from other data. This recipe gives all "
-        "existing rows one fixed value. Which one, or is the rest a ticket of its own?"
+        f"{one.place} asks for values that are worked out from other data. All existing rows "
+        "get one fixed value. Which one? Working it out needs a ticket of its own."
         for one in facts.all("computed")
     ]
     if facts.beyond:
         said = ", ".join(f"“{_unended(sentence)}”" for sentence in dict.fromkeys(facts.beyond))
         asked.append(
-            f"The ticket also says: {said}. This recipe adds one field and does nothing else; "
-            "remove it or file it as a ticket of its own."
+            f"The ticket also says: {said}. One field is added here, and nothing else is done; "
+            "take the rest out, or open a ticket of its own for it."
         )
     return asked
 
@@ -69,9 +69,7 @@ def _doubtful(doubt: Doubt, facts: Facts) -> str:
             "only what is wanted."
         )
     if doubt.kind == "condition":
-        return (
-            f"{said} depends on what this recipe cannot decide. State what holds, or leave it out."
-        )
+        return f"{said} depends on something. State what holds, or leave it out."
     if doubt.kind == "hedge":
         return f"{said} leaves it open. State what holds, or leave it out."
     return _correction(doubt, facts)

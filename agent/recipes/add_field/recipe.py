@@ -24,6 +24,7 @@ class AddDjangoField:
 
     name = "add-django-field"
     kind: Kind = "feature"
+    example = settling.EXAMPLE
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for a field on a model, from its text alone."""

@@ -6,14 +6,14 @@ import re
 
 from agent.domain import Ticket
 from agent.errors import NoRecipe, RequestRefused, TicketUnclear
-from agent.recipes import style
+from agent.recipes import answers, style
 from agent.recipes.add_field import (
     companions,
     facts,
-    leftover,
     names,
     new_test_place,
     options,
+    passing,
     questions,
     understanding,
     which_model,
@@ -32,7 +32,7 @@ from agent.recipes.add_field.parameters import (
 from repo_config.detect import Project, Tree
 
 #: A ticket that this recipe carries out, for people who have not written one yet.
-EXAMPLE = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True."
+EXAMPLE = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True"
 
 
 def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
@@ -52,13 +52,13 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
         raise RequestRefused(project.django.missing)
     index = ModelsIndex(tree, project.django.python_path)
     stated = facts.read(ticket)
-    _set_passing_models(stated, ticket, index)
+    passing.note(stated, ticket, index)
     if facts.strength(ticket) == "loosely" and not which_model.names_one(stated, index):
         if not stated.passing:
             raise NoRecipe(
                 "No recipe fits this ticket: it names no model of this repository to which a field "
                 "could be added, so it is for a person. To have a field added, name the model, as "
-                f"in: {EXAMPLE}"
+                f"in “{EXAMPLE}”."
             )
     settling = _Settling(stated, tree, project, index)
     parameters = settling.parameters()
@@ -71,57 +71,18 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
     return parameters
 
 
-def _set_passing_models(stated: Facts, ticket: Ticket, index: ModelsIndex) -> None:
-    """Find out which models the ticket names in plain words, and what only repeats them.
-
-    “Please add a field for it to the customer.” asks for nothing besides what the ticket is about.
-    """
-    said = [one.value for one in stated.all("model")]
-    named = {
-        model.label
-        for one in said
-        for model in which_model.in_passing(one.rpartition(".")[2], index)
-    }
-    if not said:
-        stated.passing = sorted(
-            model.label for model in which_model.in_passing(f"{ticket.title}\n{ticket.body}", index)
-        )
-    stated.beyond = [
-        one for one in stated.beyond if not _repeats(one, named or set(stated.passing), index)
-    ]
-
-
-def _repeats(sentence: str, named: set[str], index: ModelsIndex) -> bool:
-    """Whether a sentence only says that a field is to be added to the model that is named."""
-    if not re.match(r"(?i)\W*(?:please\s+|so\s+|kindly\s+)*(?:add|create|introduce)\b", sentence):
-        return False
-    models = which_model.in_passing(sentence, index)
-    rest = sentence
-    for word in leftover.words(sentence):
-        if which_model.in_passing(word, index):
-            rest = re.sub(rf"\b{re.escape(word)}\b", " ", rest)
-    return not leftover.words(rest) and {model.label for model in models} <= named
-
-
 def _answer(settling: _Settling, ticket: Ticket) -> str:
     """A sentence that settles the ticket, tried out; empty where none was found."""
     said = settling.facts
     if any(questions.denies_the_field(doubt) for doubt in said.doubts):
         return ""  # nobody is to be handed the opposite of what was said
-    for example in understanding.examples(settling.settled, said, settling.index):
-        tried = [
-            ("added to the ticket", ticket.title, f"{ticket.body}\n\n{example.sentence}"),
-            ("in place of the ticket's text", ticket.title, example.sentence),
-            ("in place of the ticket's title and text", "", example.sentence),
-        ]
-        # What is asked about as a sentence stays open, whatever is added; and a line that leaves
-        # something out does not take it out of the ticket.
-        stays_open = said.doubts or said.beyond or example.left_out
-        for where, title, body in tried[1:] if stays_open else tried:
-            whole = Ticket(ticket_id="", title=title, body=body, digest="")
-            if settling.again(facts.read(whole)):
-                return example.shown(where, added=body is tried[0][2])
-    return ""
+    # What is asked about as a sentence stays open, whatever is added.
+    return answers.first(
+        ticket,
+        understanding.examples(settling.settled, said, settling.index),
+        lambda whole: settling.again(facts.read(whole)),
+        kept=not (said.doubts or said.beyond),
+    )
 
 
 class _Settling:
@@ -218,7 +179,8 @@ class _Settling:
 
     def _name(self, model: Model | None) -> str | None:
         statements = self._facts.all("name")
-        said = list(dict.fromkeys(one.value for one in statements))
+        # Of two spellings the last one is that of the text, not of the title.
+        said = list({names.spelt(one.value): one.value for one in statements}.values())
         said += [
             one.value
             for one in self._facts.weak("name")

@@ -18,6 +18,7 @@ from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.options import Read
 from agent.recipes.add_field.parameters import Listing, Option
+from agent.recipes.answers import Example
 
 _SHOWN_PLACES = {"admin": "admin list", "form": "form", "serializer": "serializer"}
 COMPANIONS = {**_SHOWN_PLACES, "test": "test"}
@@ -32,7 +33,6 @@ _WISHES_OF = {
     "form": "Add it to the form {}.",
     "serializer": "Add it to the serializer {}.",
 }
-_MOST_LEFT_OUT = 6
 _IN_WORDS = "choices in words"
 #: Stands for a model that nobody named, and is to be replaced by the reader.
 _PLACEHOLDER = "to='app.Model'"
@@ -108,39 +108,6 @@ def _wishes(facts: Facts, kind: str) -> str:
     if kind not in _WISHES_OF or not named:
         return f" {_WISHES[kind]}"
     return "".join(f" {_WISHES_OF[kind].format(one)}" for one in named)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A sentence that states everything, and what in it nobody has said."""
-
-    sentence: str
-    """As it is tried out."""
-    invented: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-    """What the ticket says and the sentence does not carry."""
-    placeholder: tuple[str, str] | None = None
-    """A part of the sentence that only the reader can state, and what is shown for it."""
-
-    def shown(self, where: str, *, added: bool) -> str:
-        """With the words that say what to do with it.
-
-        Args:
-            added: The ticket's own text stays, and says what the sentence leaves out.
-        """
-        sentence, invented = self.sentence, self.invented
-        replace = ""
-        if self.placeholder:
-            real, shown = self.placeholder
-            sentence = sentence.replace(real, shown, 1)
-            invented = tuple(one for one in invented if one != real)
-            replace = "; replace `app.Model` in it by the model it points to"
-        examples = f" ({', '.join(invented)}: only an example)" if invented else ""
-        left = [] if added else list(dict.fromkeys(self.left_out))
-        if len(left) > _MOST_LEFT_OUT:
-            left[_MOST_LEFT_OUT:] = [f"{len(left) - _MOST_LEFT_OUT} more of what is asked above"]
-        more = f"; this leaves out: {', '.join(left)}" if left else ""
-        return f"This line, {where}, settles it{examples}{replace}{more}:\n  {sentence}"
 
 
 def examples(settled: Settled, facts: Facts, index: ModelsIndex) -> Iterator[Example]:
@@ -384,6 +351,6 @@ def choices_question(facts: Facts) -> str:
     if not statements or facts.all("option choices"):
         return ""
     return (
-        f"{statements[0].place} lists choices without what people are to read. State them as in "
+        f"{statements[0].place} lists choices without their labels. State them as in "
         f"`choices={_choices(facts)}`."
     )

@@ -5,6 +5,7 @@ Looks at the syntax tree alone. Whether a call may be converted is left to `purp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -77,7 +78,7 @@ class Found:
     imported: set[str] = field(default_factory=set)
     """Top packages that are imported from outside."""
     handlers: set[str] = field(default_factory=set)
-    """Functions that `set_defaults(func=…)` hands to an argument parser."""
+    """Functions that `set_defaults(func=…)` or `command.func = …` makes commands."""
     started: set[str] = field(default_factory=set)
     """Functions that are called below `if __name__ == "__main__"`."""
 
@@ -120,6 +121,8 @@ class _Walk:
             self._call(node, around)
         elif isinstance(node, cst.Import | cst.ImportFrom):
             self._import(node, around)
+        elif isinstance(node, cst.Assign) and _makes_command(node):
+            self.found.handlers.add(dotted_name(node.value))
         else:
             self._name(node, around)
         for child in node.children:
@@ -228,6 +231,12 @@ class _Walk:
             in_class = bool(around.classes) and not around.functions
             if not in_class:
                 self.found.shadow = self.found.shadow or target
+
+
+def _makes_command(node: cst.Assign) -> bool:
+    """Whether a statement is like `list_cmd.func = list_items`."""
+    name = dotted_name(node.targets[0].target)
+    return re.search(r"(?i)(?:cmd|command|parser)\.(?:func|handler|callback)$", name) is not None
 
 
 def is_main_guard(test: cst.BaseExpression) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import libcst as cst
@@ -13,6 +14,7 @@ from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging import (
     calls,
     captures,
+    handled,
     levels,
     loggers,
     printed,
@@ -55,6 +57,7 @@ class Decisions:
         entries: frozenset[tuple[str, str]],
         readers: captures.Captures,
         wish: Wish,
+        outside: Callable[[str], str | None],
     ) -> None:
         self._source = source
         self._found = found
@@ -62,12 +65,12 @@ class Decisions:
         self._readers = readers
         self._wish = wish
         self._own = scoping.bound(module.node)
-        self._taker = Taker(source, self._own)
+        self._taker = Taker(source, module.node, self._own)
         names = {module.dotted, module.dotted.removeprefix("src.")}
         own_entries = frozenset(function for one, function in entries if one in names)
-        self._programs = programs.Programs(found, own_entries)
+        self._programs = programs.Programs(found, own_entries, outside)
         self._available = loggers.of_module(module, known)
-        self._of_classes = [] if self._available else loggers.of_classes(module)
+        self._of_classes = [] if self._available else loggers.of_classes(module, known)
         self._flask = None if self._available else loggers.of_flask(module)
         self._known = known
         self._new: NewLogger | None = None
@@ -83,6 +86,7 @@ class Decisions:
             reason = self._decide(call)
             if reason:
                 self._leave(call.node, reason)
+        self._keep_lines_between_output()
         ordered = sorted(self._conversions.values(), key=lambda one: (one.line, one.column))
         left = sorted(self._left, key=lambda one: one.line)
         if not ordered:
@@ -93,6 +97,15 @@ class Decisions:
             new_logger=self._new if self._needs_new(ordered) else None,
         )
         return work, left
+
+    def _keep_lines_between_output(self) -> None:
+        """A blank line goes only with a message of its function; else it sets output apart."""
+        around = {call.node: call.context.function for call in self._found.calls}
+        logged = {around[node] for node, one in self._conversions.items() if one.action == "log"}
+        for node, one in list(self._conversions.items()):
+            if one.action == "remove" and around[node] not in logged:
+                del self._conversions[node]
+                self._leave(node, "it sets output apart that stays")
 
     def _needs_new(self, ordered: list[Conversion]) -> bool:
         name = self._new.name if self._new else ""
@@ -123,7 +136,7 @@ class Decisions:
         if call.kind == "traceback":
             return self._decide_traceback(call)
         try:
-            said = printed.read(call.node, self._taker, self._own)
+            said = printed.read(call, self._taker, self._own)
         except printed.Unfit as unfit:
             return str(unfit)
         if reason := self._read_by_tests(call, said):
@@ -156,7 +169,7 @@ class Decisions:
             _spoken(said),
             call.context,
             to_stderr=said.to_stderr,
-            prints_exception=prints_exception(call, said),
+            of_exception=handled.level(call, said.pieces),
         )
 
     def _decide_traceback(self, call: Call) -> str | None:
@@ -299,34 +312,6 @@ class Decisions:
                         library: Library = "structlog" if "structlog" in dotted else "logging"
                         return Logger(name, library, line)
         return None
-
-
-def prints_exception(call: Call, said: Printed) -> bool:
-    """Whether the exception that is handled, or its traceback, is part of the message."""
-    handler = call.context.handler
-    if handler is None:
-        return False
-    name = ""
-    if handler.name is not None and isinstance(handler.name.name, cst.Name):
-        name = handler.name.name.value
-    for value in (one for one in said.pieces if isinstance(one, Value)):
-        if any(mark in value.code for mark in ("format_exc(", "exc_info(")):
-            return True
-        try:
-            node = ast.parse(value.code.strip(), mode="eval")
-        except SyntaxError:
-            continue
-        # A part of it, such as its code, is a fact like any other.
-        wanted = {name, f"str({name})", f"repr({name})", f"type({name})", f"type({name}).__name__"}
-        wanted |= {
-            f"{name}.message",
-            f"{name}.args",
-            f"{name}.__class__.__name__",
-            f"{name}.reason",
-        }
-        if name and ast.unparse(node) in wanted:
-            return True
-    return False
 
 
 def _spoken(said: Printed) -> str:

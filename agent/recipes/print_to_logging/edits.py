@@ -8,11 +8,26 @@ import re
 import libcst as cst
 
 from agent.errors import EditFailed
-from agent.recipes import imports
-from agent.recipes.print_to_logging import calls, notes, pieces, printed, scoping, wording
+from agent.recipes import imports, layout
+from agent.recipes.print_to_logging import (
+    calls,
+    handled,
+    levels,
+    notes,
+    printed,
+    scoping,
+    unused,
+    wording,
+)
 from agent.recipes.print_to_logging.calls import Call
-from agent.recipes.print_to_logging.parameters import Conversion, FileWork, NewLogger, Parameters
-from agent.recipes.print_to_logging.pieces import Piece, Taker, Text, Value
+from agent.recipes.print_to_logging.parameters import (
+    Conversion,
+    FileWork,
+    Level,
+    NewLogger,
+    Parameters,
+)
+from agent.recipes.print_to_logging.pieces import Break, Piece, Taker, Text, Value
 from agent.recipes.recipe import Edits
 from agent.recipes.source import SourceFile
 from repo_config.tree import Tree
@@ -39,7 +54,7 @@ class _File:
         self._source = SourceFile(work.path, content)
         self._tree = ast.parse(content)
         self._own = scoping.bound(self._tree)
-        self._taker = Taker(self._source, self._own)
+        self._taker = Taker(self._source, self._tree, self._own)
         self._calls = {self._place(call): call for call in calls.find(self._source).calls}
 
     def _place(self, call: Call) -> tuple[int, int]:
@@ -62,7 +77,7 @@ class _File:
                 self._remove(call, emptied)
             else:
                 self._log(call, conversion)
-        made = self._without_unused(self._source.result())
+        made = unused.dropped(self._work.path, self._tree, self._source.result())
         try:
             ast.parse(made)
         except SyntaxError as problem:
@@ -81,14 +96,20 @@ class _File:
             said: tuple[Piece, ...] = (Text(conversion.message),)
             whole = None
         else:
-            found = printed.read(node, self._taker, self._own)
+            found = printed.read(call, self._taker, self._own)
             said, whole = found.pieces, found.whole
+        if conversion.level == "exception" or conversion.traceback:
+            said = handled.without_exception(said, call.context)
+        bare = _without_level(said, conversion.level)
+        braces = conversion.library == "braces" and any(
+            mark in one.value for one in said if isinstance(one, Text) for mark in "{}"
+        )
+        if bare != said or braces:
+            said, whole = bare, None
         if whole is not None and not conversion.traceback and len(node.args) == 1:
             if self._fits(call, head):
                 source.replace(start, source.end(node.func), head)
                 return
-        if conversion.level == "exception" or conversion.traceback:
-            said = _without_traceback(said)
         if not any(isinstance(one, Value) or one != Text("") for one in said):
             said = (Text(f"Exception in {call.context.described()}"),)
         message, rest = wording.arguments(said, conversion.library, source)
@@ -130,7 +151,8 @@ class _File:
         start, end = source.start(call.node), source.end(call.node)
         line_start, line_end = source.line_start(start), source.line_end(end)
         before, after = source.text[line_start:start], source.text[end:line_end]
-        alone = not before.strip() and not after.strip()
+        # A comment on the line is about what is taken out.
+        alone = not before.strip() and (not after.strip() or after.lstrip().startswith("#"))
         if not alone or id(call.block) in emptied:
             source.replace(start, end, "pass")
         else:
@@ -154,6 +176,16 @@ class _File:
         if new.module:
             self._import_logger(new)
             return
+        end = scoping.import_end(self._tree)
+        if new.made:
+            line = f"{new.name} = {layout.quoted(new.made, source)}"
+            if end == 0:
+                self._first_lines(["from {} import {}".format(*new.getter)], line)
+                return
+            imports.add_imports(source, [new.getter], self._parameters.width)
+            at = self._line_offset(end)
+            source.insert_lines(at, ["", line, *self._blank_after(at)])
+            return
         library = new.library
         bound = _imported_as(self._tree, library)
         name = bound or library
@@ -161,7 +193,6 @@ class _File:
             name = f"_{library}"
         making = "getLogger" if library == "logging" else "get_logger"
         line = f"{new.name} = {name}.{making}(__name__)"
-        end = scoping.import_end(self._tree)
         if end == 0:
             self._first_lines([] if bound else [_import_line(library, name)], line)
             return
@@ -232,37 +263,18 @@ class _File:
         blank = [] if lines else [""]
         source.insert_lines(at, [*blank, line, *([] if lines else self._blank_after(at))])
 
-    def _without_unused(self, made: bytes) -> bytes:
-        """Without imports of `sys` and `traceback` that nothing needs any more."""
-        after = SourceFile(self._work.path, made)
-        changed = False
-        for module in ("sys", "traceback"):
-            if _mentions(self._tree, module) and not _mentions(ast.parse(made), module):
-                changed |= _drop_import(after, module)
-        for name in ("print_exc", "format_exc", "stderr", "stdout"):
-            if _mentions(self._tree, name) and not _mentions(ast.parse(made), name):
-                changed |= _drop_from(after, name)
-        return after.result() if changed else made
 
-
-def _without_traceback(said: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Without a traceback as text: the logger writes it by itself."""
-    kept = [
-        one
-        for one in said
-        if not (isinstance(one, Value) and re.fullmatch(r"(?:\w+\.)?format_exc\(\)", one.code))
-    ]
-    if len(kept) == len(said):
+def _without_level(said: tuple[Piece, ...], level: Level) -> tuple[Piece, ...]:
+    """Without `ERROR: ` at its beginning, where the level says the same and more is said."""
+    first = said[0] if said else None
+    if not isinstance(first, Text) or not (cut := levels.prefix(first.value, level)):
         return said
-    while kept and isinstance(kept[-1], Text | pieces.Break):
-        last = kept[-1]
-        text = last.value.rstrip(" \t\n:-\u2013\u2014") if isinstance(last, Text) else ""
-        if isinstance(last, Text) and text:
-            same = last.source == last.value
-            kept[-1] = Text(text, text if same else None, last.quote if same else "")
-            break
-        kept.pop()
-    return tuple(kept)
+    same = first.source is not None and first.source.startswith(first.value[:cut])
+    source = first.source[cut:] if same and first.source else None
+    kept = [Text(first.value[cut:], source, first.quote if same else ""), *said[1:]]
+    while kept and isinstance(kept[0], Text | Break) and not getattr(kept[0], "value", "").strip():
+        del kept[0]
+    return tuple(kept) or said
 
 
 def _imported_as(module: ast.Module, library: str) -> str | None:
@@ -279,70 +291,3 @@ def _imported_as(module: ast.Module, library: str) -> str | None:
 
 def _import_line(library: str, name: str) -> str:
     return f"import {library}" if name == library else f"import {library} as {name}"
-
-
-def _mentions(module: ast.Module, name: str) -> bool:
-    """Whether code uses a name, or offers it to others in `__all__`."""
-    return any(
-        (isinstance(node, ast.Name) and node.id == name)
-        or (isinstance(node, ast.Constant) and node.value == name)
-        for node in ast.walk(module)
-    )
-
-
-def _drop_import(source: SourceFile, name: str) -> bool:
-    for statement in source.module.body:
-        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
-            continue
-        small = statement.body[0]
-        if isinstance(small, cst.Import):
-            aliases = [
-                one
-                for one in small.names
-                if isinstance(one.name, cst.Name) and one.name.value == name and not one.asname
-            ]
-            if aliases:
-                return _drop(source, statement, small, list(small.names), aliases[0])
-    return False
-
-
-def _drop_from(source: SourceFile, name: str) -> bool:
-    for statement in source.module.body:
-        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
-            continue
-        small = statement.body[0]
-        if (
-            isinstance(small, cst.ImportFrom)
-            and isinstance(small.module, cst.Name)
-            and small.module.value in ("traceback", "sys")
-            and not isinstance(small.names, cst.ImportStar)
-        ):
-            aliases = [
-                one
-                for one in small.names
-                if isinstance(one.name, cst.Name) and one.name.value == name and not one.asname
-            ]
-            if aliases:
-                return _drop(source, statement, small, list(small.names), aliases[0])
-    return False
-
-
-def _drop(
-    source: SourceFile,
-    statement: cst.SimpleStatementLine,
-    small: cst.Import | cst.ImportFrom,
-    names: list[cst.ImportAlias],
-    alias: cst.ImportAlias,
-) -> bool:
-    if statement.trailing_whitespace.comment is not None:
-        return False  # the comment may say why it is there
-    if len(names) == 1:
-        start = source.line_start(source.start(statement))
-        source.replace(start, source.next_line(source.end(statement)), "")
-        return True
-    place = names.index(alias)
-    if place + 1 < len(names):
-        source.replace(source.start(alias), source.start(names[place + 1]), "")
-    else:
-        source.replace(source.end(names[place - 1].name), source.end(alias.name), "")
-    return True

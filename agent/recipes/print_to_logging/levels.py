@@ -11,8 +11,9 @@ from agent.recipes.print_to_logging.calls import Context
 from agent.recipes.print_to_logging.parameters import Level
 
 _PREFIX = re.compile(
-    r"[\[(<*#-]{0,8}\s{0,8}(?P<level>debug|trace|info|warn|warning|error|critical|fatal)\s{0,8}"
-    r"[\])>*]{0,8}\s{0,8}(?:[:!|\u2013\u2014-]|(?<=[\])>*])\s|$)",
+    r"[\[(<>*#!-]{0,8}\s{0,8}(?P<level>debug|trace|info|warn|warning|error|critical|fatal)\s{0,8}"
+    r"(?P<mark>[\])>*]{0,8}\s{0,8}(?:[:!|](?![:/=])|[\u2013\u2014]|-{1,3}(?=\s|$)|"
+    r"(?<=[\])>*])\s|(?<=[\])>*])$)|$)",
     re.IGNORECASE,
 )
 #: A level stands at the beginning, or nowhere.
@@ -44,8 +45,20 @@ def explicit(text: str) -> Level | None:
     return _NAMES[found["level"].lower()] if found else None
 
 
+def prefix(text: str, level: Level) -> int:
+    """How many signs of a message only say the level that it has anyway, as in `ERROR: …`."""
+    start = len(text) - len(text.lstrip())
+    found = _PREFIX.match(text[start : start + _READ])
+    if not found or not found["mark"] or found["level"].lower() == "trace":
+        return 0  # a bare word is a part of the sentence, and `trace` says more than `debug`
+    if _NAMES[found["level"].lower()] != ("error" if level == "exception" else level):
+        return 0
+    rest = text[start + found.end() :]
+    return len(text) - len(rest.lstrip())
+
+
 def choose(
-    start: str, text: str, context: Context, *, to_stderr: bool, prints_exception: bool
+    start: str, text: str, context: Context, *, to_stderr: bool, of_exception: Level | None
 ) -> Level:
     """Choose the level of a message.
 
@@ -54,12 +67,12 @@ def choose(
         text: That, and the sentences that stand within its values.
         context: What is around it.
         to_stderr: Whether it was printed to stderr.
-        prints_exception: Whether the exception that is handled is a part of it.
+        of_exception: The level that it gets because the exception is a part of it.
     """
     if level := explicit(start):
         return level
-    if prints_exception:
-        return "exception"
+    if of_exception:
+        return of_exception
     if _WARNING.search(text):
         return "warning"
     if _ERROR.search(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from agent.recipes.print_to_logging.parameters import Library, NewLogger
 
 _GETTERS = frozenset({"getLogger", "get_logger", "getChild", "get_task_logger"})
 _NAME = re.compile(r"_*(?:[a-z]\w*_)?(?:logger|log)_*|_*(?:[A-Z]\w*_)?(?:LOGGER|LOG)_*")
+#: In the module of a logger class: it formats with `str.format`.
+_BRACES = re.compile(rb"\.format\(\*|style=[\"']\{")
 #: Tried in this order for a new logger, after the name that the siblings use.
 _NAMES = ("logger", "log", "_logger", "module_logger", "_module_logger", "print_logger")
 
@@ -40,14 +43,14 @@ def of_module(module: Module, known: Modules) -> list[Logger]:
     found: list[Logger] = []
     for statement in modules.flat(module.node.body):
         name, value = _assigned(statement)
-        if name and value is not None and (library := _made(value, module)):
+        if name and value is not None and (library := _made(value, module, known)):
             found.append(Logger(name, library, statement.end_lineno or statement.lineno))
         elif isinstance(statement, ast.ImportFrom):
             found += _imported(statement, module, known)
     return sorted(found, key=lambda one: (_NAME.fullmatch(one.expression) is None, one.line))
 
 
-def of_classes(module: Module) -> list[Logger]:
+def of_classes(module: Module, known: Modules) -> list[Logger]:
     """The loggers that classes of a module have as attributes."""
     found: list[Logger] = []
     for node in module.node.body:
@@ -55,18 +58,20 @@ def of_classes(module: Module) -> list[Logger]:
             continue
         for statement in node.body:
             name, value = _assigned(statement)
-            if name and value is not None and (library := _made(value, module)):
+            if name and value is not None and (library := _made(value, module, known)):
                 found.append(Logger(f"self.{name}", library, statement.lineno, node.name))
             if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-                found += _of_init(statement, node.name, module)
+                found += _of_init(statement, node.name, module, known)
     return found
 
 
-def _of_init(init: ast.FunctionDef, class_name: str, module: Module) -> Iterator[Logger]:
+def _of_init(
+    init: ast.FunctionDef, class_name: str, module: Module, known: Modules
+) -> Iterator[Logger]:
     for statement in init.body:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target = modules.name_of(statement.targets[0]) or ""
-            library = _made(statement.value, module)
+            library = _made(statement.value, module, known)
             if library and re.fullmatch(r"self\.\w+", target):
                 yield Logger(target, library, statement.lineno, class_name)
 
@@ -99,7 +104,7 @@ def _assigned(statement: ast.stmt) -> tuple[str, ast.expr | None]:
     return "", None
 
 
-def _made(value: ast.expr, module: Module) -> Library | None:
+def _made(value: ast.expr, module: Module, known: Modules) -> Library | None:
     """The library of the logger that an expression makes, if it does."""
     if not isinstance(value, ast.Call):
         return None
@@ -110,7 +115,20 @@ def _made(value: ast.expr, module: Module) -> Library | None:
         return None
     bound = module.bindings.get(dotted.partition(".")[0])
     origin = bound.module.partition(".")[0] if bound else dotted.partition(".")[0]
-    return "structlog" if origin == "structlog" else "logging"
+    if origin == "structlog":
+        return "structlog"
+    getter = _own_getter(dotted, module, known)
+    return "braces" if getter and _BRACES.search(known.content(getter.path)) else "logging"
+
+
+def _own_getter(dotted: str, module: Module, known: Modules) -> Module | None:
+    """The module of the repository that has the function which makes a logger, if there is one."""
+    bound = module.bindings.get(dotted.partition(".")[0])
+    if bound is None or bound.name is None:
+        return None
+    if "." in dotted:
+        return known.named(f"{bound.module}.{bound.name}", module.path)
+    return known.named(bound.module, module.path)
 
 
 def _imported(statement: ast.ImportFrom, module: Module, known: Modules) -> Iterator[Logger]:
@@ -144,11 +162,11 @@ def new(module: Module, known: Modules, library: str, used: frozenset[str]) -> N
         used: Every name in the file; the new one is none of them.
     """
     near, package = _siblings(module, known)
-    own: list[tuple[Module, Logger]] = []
+    own: list[tuple[Module, Logger, ast.expr]] = []
     for others in (near, package):
         shared, own = _habits(others, known)
         givers = {modules.absolute(other, node) for other, node, _ in shared}
-        own = [(other, one) for other, one in own if other.dotted not in givers]
+        own = [each for each in own if each[0].dotted not in givers]
         if (
             library == "any"
             and others is near
@@ -158,17 +176,43 @@ def new(module: Module, known: Modules, library: str, used: frozenset[str]) -> N
             return found
         if own:
             break
-    kinds = Counter(one.library for _, one in own)
+    if library == "any" and (found := _made_alike(own, module, known, used)):
+        return found
+    kinds = Counter(one.library for _, one, _ in own)
     chosen: Library = "structlog" if library == "structlog" else "logging"
     if library == "any" and kinds["structlog"] > kinds["logging"]:
         chosen = "structlog"
-    habit = [name for name, _ in Counter(one.expression for _, one in own).most_common(1)]
+    habit = [name for name, _ in Counter(one.expression for _, one, _ in own).most_common(1)]
     names = [*habit, *_NAMES]
     if _is_starred(module, known):
         # Without an underscore it would turn up in the module that imports all names.
         names = [f"_{name.lstrip('_')}" for name in names]
     name = next(name for name in _free(names) if name not in used)
     return NewLogger(name=name, library=chosen)
+
+
+def _made_alike(
+    own: list[tuple[Module, Logger, ast.expr]],
+    module: Module,
+    known: Modules,
+    used: frozenset[str],
+) -> NewLogger | None:
+    """A logger from the repository's own function, where most modules get theirs from it."""
+    ways: Counter[tuple[str, str, str, Library, str]] = Counter()
+    for other, one, value in own:
+        called = modules.name_of(value.func) if isinstance(value, ast.Call) else None
+        head = (called or "").partition(".")[0]
+        bound = other.bindings.get(head)
+        there = _own_getter(called, other, known) if called else None
+        if there and bound and bound.name == head and not _reaches(there, module, known):
+            made = ast.unparse(value)
+            ways[(one.expression, bound.module, head, one.library, made)] += 1
+    if not ways or sum(ways.values()) * 2 <= len(own):
+        return None
+    (name, source, getter, kind, made), _ = ways.most_common(1)[0]
+    if {name, getter} & used:
+        return None
+    return NewLogger(name=name, library=kind, getter=(source, getter), made=made)
 
 
 def _is_starred(module: Module, known: Modules) -> bool:
@@ -210,10 +254,10 @@ def _siblings(module: Module, known: Modules) -> tuple[list[Module], list[Module
 
 def _habits(
     others: list[Module], known: Modules
-) -> tuple[list[tuple[Module, ast.ImportFrom, str]], list[tuple[Module, Logger]]]:
+) -> tuple[list[tuple[Module, ast.ImportFrom, str]], list[tuple[Module, Logger, ast.expr]]]:
     """The loggers that modules import from another one, and those that they make themselves."""
     shared: list[tuple[Module, ast.ImportFrom, str]] = []
-    own: list[tuple[Module, Logger]] = []
+    own: list[tuple[Module, Logger, ast.expr]] = []
     for other in others:
         for statement in other.node.body:
             if isinstance(statement, ast.ImportFrom):
@@ -223,8 +267,8 @@ def _habits(
                     if one.library != "loguru"
                 ]
             name, value = _assigned(statement)
-            if name and value is not None and (library := _made(value, other)):
-                own.append((other, Logger(name, library, statement.lineno)))
+            if name and value is not None and (library := _made(value, other, known)):
+                own.append((other, Logger(name, library, statement.lineno), value))
     return shared, own
 
 
@@ -263,7 +307,7 @@ def _reaches(start: Module, goal: Module, known: Modules) -> bool:
         if module.path in seen:
             continue
         seen.add(module.path)
-        for statement in modules.flat(module.node.body):
+        for statement in _executed(module.node.body):
             names: list[str] = []
             if isinstance(statement, ast.Import):
                 names = [alias.name for alias in statement.names]
@@ -271,8 +315,19 @@ def _reaches(start: Module, goal: Module, known: Modules) -> bool:
                 source = modules.absolute(module, statement)
                 names = [source, *(f"{source}.{alias.name}" for alias in statement.names)]
             for name in names:
+                if name.partition(".")[0] in sys.stdlib_module_names:
+                    continue  # a file of that name lies in a folder that is no package
                 found = known.named(name, module.path)
                 # The package itself has begun to be imported before any module of it.
                 if found and not (found.is_package and goal.dotted.startswith(f"{found.dotted}.")):
                     waiting.append(found)
     return False
+
+
+def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements at module level that run; what is below `TYPE_CHECKING` does not."""
+    for statement in body:
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            yield from modules.flat(statement.orelse)
+        else:
+            yield from modules.flat([statement])

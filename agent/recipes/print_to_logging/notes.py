@@ -39,6 +39,8 @@ def _of_file(work: FileWork) -> str:
     new = work.new_logger
     if new:
         origin = f"imported from {new.module}" if new.module else f"made with {new.library}"
+        if new.made:
+            origin = f"made with {'.'.join(new.getter)}, as in the modules around it"
         said.append(f"`{new.name}` is {origin}")
     else:
         used = sorted({one.logger for one in work.conversions if one.logger})

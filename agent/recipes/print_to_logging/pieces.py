@@ -15,6 +15,8 @@ import libcst as cst
 
 from agent.recipes import layout
 from agent.recipes.nodes import dotted_name
+from agent.recipes.print_to_logging.calls import Context
+from agent.recipes.print_to_logging.singles import Singles
 from agent.recipes.source import SourceFile
 
 
@@ -60,18 +62,33 @@ _REUSABLE = frozenset({"", "u", "U", "f", "F"})
 class Taker:
     """Takes the arguments of one file's calls apart."""
 
-    def __init__(self, source: SourceFile, own_names: frozenset[str]) -> None:
+    def __init__(self, source: SourceFile, tree: ast.Module, own_names: frozenset[str]) -> None:
         """Look at one file.
 
         Args:
             source: The file.
+            tree: The same, as Python itself parses it.
             own_names: What the file itself gives a meaning to, so that `format` may be another.
         """
         self._source = source
         self._module = source.module
+        self._functions = {
+            node.lineno: node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
         self._own = own_names
+        self._singles = Singles(None, "", own_names)
         # "%.2f" would turn a Decimal into a float first.
         self._floats = "Decimal" not in source.text
+
+    def enter(self, context: Context) -> None:
+        """Take apart what stands in this place from now on."""
+        function = context.function
+        handler = context.handler
+        bound = dotted_name(handler.name.name) if handler and handler.name else ""
+        around = self._functions.get(self._source.line(function.name)) if function else None
+        self._singles = Singles(around, bound, self._own)
 
     def code(self, node: cst.BaseExpression) -> str:
         """A value's code, as it stands, fit to be an argument among others."""
@@ -215,7 +232,7 @@ class Taker:
             if any(isinstance(one, cst.StarredElement) for one in right.elements):
                 return [self.value(node)]
             given = [one.value for one in right.elements]
-        elif isinstance(right, cst.Dict | cst.DictComp):
+        elif isinstance(right, cst.Dict | cst.DictComp) or not self._is_single(right):
             return [self.value(node)]
         found: list[Piece] = []
         rest = list(given)
@@ -228,6 +245,14 @@ class Taker:
                 return [self.value(node)]
             found += taken
         return [self.value(node)] if rest else found
+
+    def _is_single(self, node: cst.BaseExpression) -> bool:
+        """Whether a value is surely no tuple, which would fill several places, or fail."""
+        try:
+            code = ast.parse(f"({self.code(node)}\n)", mode="eval")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+        return self._singles.sure(code.body)
 
     def _percent_text(self, piece: Text, rest: list[cst.BaseExpression]) -> list[Piece] | None:
         found: list[Piece] = []
@@ -252,7 +277,10 @@ class Taker:
             if not rest or spec["type"] not in "diouxXeEfFgGcrsa":
                 return None
             conversion = spec["spec"] + spec["type"]
-            found.append(self.value(rest.pop(0), conversion))
+            node = rest.pop(0)
+            inner = self._call(node) if conversion == "s" and isinstance(node, cst.Call) else []
+            same_said = len(inner) == 1 and isinstance(inner[0], Value)
+            found += inner if same_said else [self.value(node, conversion)]
 
     def _format(self, template: cst.BaseExpression, call: cst.Call) -> list[Piece] | None:
         pieces = self._string(template) if _is_text(template) else []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from agent.recipes.nodes import dotted_name
+from agent.recipes.print_to_logging.calls import Call
 from agent.recipes.print_to_logging.pieces import Break, Piece, Taker, Text, Value
 
 _COLOUR = re.compile(
@@ -49,12 +50,14 @@ class Unfit(Exception):
     """The call cannot be a log message; the reason in words."""
 
 
-def read(node: cst.Call, taker: Taker, own_names: frozenset[str]) -> Printed:
+def read(call: Call, taker: Taker, own_names: frozenset[str]) -> Printed:
     """Understand a call of `print`.
 
     Raises:
         Unfit: It cannot be a log message.
     """
+    node = call.node
+    taker.enter(call.context)
     given, named = _arguments(node)
     to_stderr = _goes_to_stderr(named)
     separator = _literal(named.get("sep"), " ", "sep=")

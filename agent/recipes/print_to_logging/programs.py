@@ -1,12 +1,13 @@
 """Which functions are programs of the command line, whose output is what they are for.
 
 Console scripts of the project, commands of click and typer, functions that parse arguments, and
-what only these call in the same file.
+what only these call. Who calls a function from another file is left to `callers`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 import libcst as cst
 
@@ -55,12 +56,15 @@ def entry_points(tree: Tree) -> frozenset[tuple[str, str]]:
 class Programs:
     """The programs of one file."""
 
-    def __init__(self, found: Found, own_entries: frozenset[str]) -> None:
+    def __init__(
+        self, found: Found, own_entries: frozenset[str], outside: Callable[[str], str | None]
+    ) -> None:
         """Look at a file.
 
         Args:
             found: Its functions.
             own_entries: Functions of it that console scripts start.
+            outside: The program of another file that alone uses a function; "": others do, too.
         """
         self._entries = own_entries
         self._called = found.called
@@ -68,7 +72,12 @@ class Programs:
         self._handlers = found.handlers
         self._started = found.started
         self._reasons: dict[str, str] = {}
-        self._find(found)
+        self._starts: set[str] = set()
+        self._find(found, outside)
+
+    def has(self, function: str) -> bool:
+        """Whether a function at the top level is a program, or works for programs alone."""
+        return function in self._starts or function in self._reasons
 
     @property
     def is_command_module(self) -> bool:
@@ -105,37 +114,40 @@ class Programs:
             return f"`{name}` is the program; this is its output"
         return None
 
-    def _find(self, found: Found) -> None:
+    def _find(self, found: Found, outside: Callable[[str], str | None]) -> None:
         """Follow calls from the programs to what nothing else calls."""
-        functions = [node for node, around in found.functions if not around.functions]
-        top = {
-            node.name.value
-            for node, around in found.functions
-            if not around.functions and not around.classes
-        }
-        callers: dict[str, set[str]] = {}
-        for node in functions:
-            for name in self._called[node] & top - {node.name.value}:
-                callers.setdefault(name, set()).add(node.name.value)
-        programs = {
-            node.name.value
-            for node, around in found.functions
-            if not around.functions and self._direct(node, around)
-        }
+        outer = [(node, around) for node, around in found.functions if not around.functions]
+        top = {node.name.value: node for node, around in outer if not around.classes}
+        self._starts = {node.name.value for node, around in outer if self._direct(node, around)}
+        callers: dict[str, set[str]] = {name: set() for name in top}
+        for node, _ in outer:
+            for name in self._called[node] & (top.keys() - {node.name.value}):
+                callers[name].add(node.name.value)
+        waiting = {name: callers[name] - {name} for name in self._printing(found, callers)}
+        elsewhere = {name: outside(name) for name in waiting}
         changed = True
         while changed:
             changed = False
-            for name, by in callers.items():
-                if (
-                    name not in self._reasons
-                    and name not in programs
-                    and by <= programs | set(self._reasons)
-                ):
-                    first = min(by & programs or by)
+            for name in [one for one, by in waiting.items() if all(map(self.has, by))]:
+                by = waiting.pop(name)
+                shown = f"`{min(by & self._starts or by)}`" if by else elsewhere[name]
+                if elsewhere[name] != "" and shown:
                     self._reasons[name] = (
-                        f"`{name}` is called by `{first}` alone, a program of the command line"
+                        f"`{name}` is called by {shown} alone, a program of the command line"
                     )
                     changed = True
+
+    def _printing(self, found: Found, callers: Mapping[str, set[str]]) -> set[str]:
+        """Functions at the top level that print, or call one that does, and are no programs."""
+        outermost = (call.context.functions[:1] for call in found.calls)
+        waiting = [one.name.value for functions in outermost for one in functions]
+        printing: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in callers and name not in printing | self._starts:
+                printing.add(name)
+                waiting += callers[name]
+        return printing
 
 
 def _annotations(function: cst.FunctionDef) -> list[cst.BaseExpression]:

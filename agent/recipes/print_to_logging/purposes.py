@@ -24,6 +24,7 @@ _FOLDERS = {
     "a script": frozenset(
         ["script", "scripts", "bin", "tool", "tools", "utils_scripts", "hack", "ci"]
     ),
+    "part of a command line": word_lists.words("cli commands console"),
     "a benchmark": frozenset({"bench", "benches", "benchmark", "benchmarks", "perf"}),
     "documentation": frozenset({"doc", "docs", "documentation"}),
     "code of others that is kept here": frozenset(
@@ -80,6 +81,8 @@ def of_path(path: str, packages: frozenset[str] = frozenset()) -> str | None:
         return found
     if re.fullmatch(r"test_.*\.py|.*_tests?\.py|tests?\.py", name):
         return "it is test code"
+    if "/management/commands/" in f"/{path}":
+        return "the output of a management command (self.stdout.write is Django's way)"
     folders = path.lower().split("/")[:-1]
     for place, folder in enumerate(folders):
         imported = path.rsplit("/", len(folders) - place)[0] in packages
@@ -88,9 +91,12 @@ def of_path(path: str, packages: frozenset[str] = frozenset()) -> str | None:
                 return f"it is {kind} (folder {folder}/)"
     if "migrations" in folders:
         return "it is a migration, which may have been applied already"
-    if "/management/commands/" in f"/{path}":
-        return "the output of a management command (self.stdout.write is Django's way)"
     return None
+
+
+def is_program(reason: str) -> bool:
+    """Whether what `of_path` says of a file is that it is a program, or a part of one."""
+    return re.search(r"\b(?:scripts?|program|command|install)\b", reason) is not None
 
 
 def of_script(path: str, text: str, *, in_package: bool) -> str | None:

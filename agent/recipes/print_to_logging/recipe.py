@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.domain import Ticket
-from agent.errors import EditFailed, RequestRefused, TicketUnclear
-from agent.recipes import style
-from agent.recipes.print_to_logging import deciding, edits, notes, request, scope, survey
+from agent.errors import EditFailed, RequestRefused, RunStopped, TicketUnclear
+from agent.recipes import answers, style
+from agent.recipes.answers import Example
+from agent.recipes.print_to_logging import (
+    answering,
+    deciding,
+    edits,
+    notes,
+    request,
+    scope,
+    survey,
+)
 from agent.recipes.print_to_logging.parameters import LEVELS, Left, Parameters
 from agent.recipes.print_to_logging.request import Request
 from agent.recipes.print_to_logging.scope import Scope
@@ -27,6 +36,7 @@ class PrintToLogging:
 
     name = "print-to-logging"
     kind: Kind = "misc"
+    example = "Replace print with logging in shop/views.py"
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for prints to become log messages, from its text alone."""
@@ -36,33 +46,30 @@ class PrintToLogging:
         """Decide for every print in scope, and try the edit, so that nothing fails half way."""
         asked = request.read(ticket)
         where = scope.settle(asked, tree, config)
-        wish, questions = _wish(asked, config)
-        questions = [*asked.questions, *where.questions, *questions]
-        if asked.beyond:
-            said = ", ".join(f"“{one}”" for one in dict.fromkeys(asked.beyond))
-            questions.append(
-                f"The ticket also says: {said}. This recipe turns prints into log messages and "
-                "does nothing else; remove it or file it as a ticket of its own."
-            )
-        if questions:
-            raise TicketUnclear(tuple(dict.fromkeys(questions)))
-        python_path = project.django.python_path if project.django else ()
-        found = survey.Survey(tree, python_path, wish).look(where.paths, where.named)
-        _hold_readable(found, where)
-        left = _left(found, where, tree)
-        if not found.files:
-            raise RequestRefused(_nothing(where, left))
-        _hold_size(found, where, config)
-        shape = style.of(tree, project.lint_tools)
-        parameters = Parameters(
-            scope=where.words,
-            files=tuple(found.files),
-            left=left,
-            width=shape.width,
-            one_per_line=shape.one_per_line,
+        try:
+            return _settled(asked, where, tree, config, project).model_dump_json()
+        except _TooMany as unclear:
+            questions = unclear.questions
+            example: Example | None = answering.smaller(unclear.paths, config.scope.max_files)
+        except TicketUnclear as unclear:
+            questions = unclear.questions
+            example = answering.example(asked, where, config)
+
+        def settles(other: Ticket) -> bool:
+            again = request.read(other)
+            try:
+                _settled(again, scope.settle(again, tree, config), tree, config, project)
+            except RunStopped:
+                return False
+            return True
+
+        raise TicketUnclear(
+            questions,
+            understood=answering.so_far(asked, where),
+            answer=answers.first(
+                ticket, [example] if example else [], settles, kept=not asked.beyond
+            ),
         )
-        edits.make(tree, parameters)
-        return parameters.model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
@@ -102,6 +109,52 @@ class PrintToLogging:
             return title
         count = len(settled.files)
         return f"Log instead of printing in {count} file{'s' * (count != 1)}"
+
+
+class _TooMany(TicketUnclear):
+    """More files have prints than one change may touch."""
+
+    def __init__(self, question: str, paths: tuple[str, ...]) -> None:
+        super().__init__((question,))
+        self.paths = paths
+
+
+def _settled(
+    asked: Request, where: Scope, tree: Tree, config: RepoConfig, project: Project
+) -> Parameters:
+    """Settle everything that a ticket asks for.
+
+    Raises:
+        TicketUnclear: With every question.
+        RequestRefused: It asks for what cannot be done.
+    """
+    wish, questions = _wish(asked, config)
+    questions = [*asked.questions, *where.questions, *questions]
+    if asked.beyond:
+        said = ", ".join(f"“{one}”" for one in dict.fromkeys(asked.beyond))
+        questions.append(
+            f"The ticket also says: {said}. Prints become log messages here, and nothing else is "
+            "done; take the rest out, or open a ticket of its own for it."
+        )
+    if questions:
+        raise TicketUnclear(tuple(dict.fromkeys(questions)))
+    python_path = project.django.python_path if project.django else ()
+    found = survey.Survey(tree, python_path, wish).look(where.paths, where.named)
+    _hold_readable(found, where)
+    left = _left(found, where, tree)
+    if not found.files:
+        raise RequestRefused(_nothing(where, left))
+    _hold_size(found, where, config)
+    shape = style.of(tree, project.lint_tools)
+    parameters = Parameters(
+        scope=where.words,
+        files=tuple(found.files),
+        left=left,
+        width=shape.width,
+        one_per_line=shape.one_per_line,
+    )
+    edits.make(tree, parameters)
+    return parameters
 
 
 def _wish(asked: Request, config: RepoConfig) -> tuple[deciding.Wish, list[str]]:
@@ -167,7 +220,8 @@ def _nothing(where: Scope, left: tuple[Left, ...]) -> str:
     listed = "\n".join(f"- {one}" for one in notes.left(left))
     return (
         f"No print in {where.words} can become a log message. Name a file to have it changed "
-        f"although it is an example, a script or a test; what prints on purpose stays.\n{listed}"
+        "although it is an example, a script, a test or only works for a command; what prints on "
+        f"purpose stays.\n{listed}"
     )
 
 
@@ -180,4 +234,4 @@ def _hold_size(found: survey.Result, where: Scope, config: RepoConfig) -> None:
             f"In {where.words} {len(found.files)} files have prints to convert ({counted}, …), and "
             f"scope.max_files allows {most}. Which files or packages first?"
         )
-        raise TicketUnclear((question,))
+        raise _TooMany(question, tuple(work.path for work in found.files))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from agent.domain import Ticket
 from agent.recipes import tickets, word_lists
+from agent.recipes.print_to_logging import asking
+from agent.recipes.print_to_logging.asking import CHANGE, LOG, PRINT, TICK
 
 _KEYS = {
     "where": "where prints become log messages; files or packages; files; file; packages; package; "
@@ -22,47 +24,6 @@ _KEYS = {
 _FACT_OF = {key: fact for fact, keys in _KEYS.items() for key in keys.split("; ")}
 _OF_THE_FORM = "where prints become log messages"
 
-_TICK = r"[`\"'\u201c\u201d]?"
-_PRINT = (
-    rf"{_TICK}\bprint(?:s\b|ed\b|ing\b|\b)(?:\([^)\n]{{0,80}}\))?{_TICK}"
-    r"(?:[- ](?:statements?|calls?|functions?|output))*"
-)
-_LOG = (
-    rf"{_TICK}\b(?:(?:python['\u2019]?s?\s+)?(?:standard\s+)?logging|structlog|loggers?|"
-    rf"log\s+(?:messages?|calls?|statements?|records?|lines?)|proper\s+logs?|log)\b{_TICK}"
-)
-_CHANGE = (
-    r"(?:replac\w+|convert\w*|chang\w+|turn\w*|switch\w*|migrat\w+|swap\w*|mov(?:e|ing)|rewrit\w+|"
-    r"refactor\w*|transform\w*|substitut\w+|port(?:ing)?|updat\w+|mak(?:e|ing))"
-)
-_INSTEAD = r"\b(?:instead\s+of|rather\s+than|in\s+place\s+of|and\s+no(?:t|\s+more)|not)\b"
-#: What asks for it: parts that follow each other, with anything between them.
-_ASKS = tuple(
-    tuple(re.compile(part, re.IGNORECASE) for part in parts)
-    for parts in (
-        (
-            rf"\b{_CHANGE}\b",
-            _PRINT,
-            r"\b(?:with|to|into|by|for|through|via|use|using|as|over)\b|[-=]>|\u2192",
-            _LOG,
-        ),
-        (_LOG, _INSTEAD, _PRINT),
-        (r"\binstead\s+of\b", _PRINT, _LOG),
-        (_PRINT, r"\b(?:should|must|shall|ought\s+to|needs?\s+to|has\s+to|have\s+to)\b", _LOG),
-        (
-            (
-                rf"{_PRINT}\s*(?:\bto\b|[-=]>|\u2192)\s*(?:the\s+|a\s+)?"
-                rf"{_TICK}(?:logging|loggers?|structlog)\b"
-            ),
-        ),
-        (r"\b(?:remove|drop|get\s+rid\s+of|no\s+more|stop|eliminate)\b", _PRINT, _LOG),
-        (r"\blog\b(?!\s+file)", r"\binstead\s+of\b", _PRINT),
-    )
-)
-_NOT = re.compile(
-    r"(?i)\b(?:do\s+not|don['\u2019]t|never|must\s+not|should\s+not|shouldn['\u2019]t|not\s+to)\s+"
-    r"(?:\w+\s+)?(?:replac|convert|chang|touch|turn|switch|edit|modify|alter)"
-)
 _EXCEPT = re.compile(
     r"(?i)(?:\b(?:except(?:\s+(?:for|in))?|excluding|but\s+not(?:\s+in)?|other\s+than|apart\s+from|"
     r"not\s+in|outside(?:\s+of)?|without)\b|"
@@ -80,7 +41,7 @@ _WHOLE = re.compile(
     r"|\b(?:in|across)\s+(?:the|our|this)\s+(?:repo(?:sitory)?|project|code\s?base)\b"
 )
 _ALL_PRINTS = re.compile(
-    rf"(?i)\b(?:all|every|any|each)\s+(?:of\s+)?(?:the\s+|our\s+|remaining\s+|these\s+|those\s+)?{_PRINT}"
+    rf"(?i)\b(?:all|every|any|each)\s+(?:of\s+)?(?:the\s+|our\s+|remaining\s+|these\s+|those\s+)?{PRINT}"
 )
 _KIND = r"(?:sub-?)?(?:packages?|modules?|folders?|director(?:y|ies)|apps?|files?|scripts?)"
 _NAMED = (
@@ -118,10 +79,10 @@ _NO_PLACE = re.compile(
 )
 _LEVEL = r"(?P<level>debug|info|warn(?:ing)?|error|critical)"
 _AT_LEVEL = (
-    re.compile(rf"(?i)\blevel\s*(?:[:=]|of|is)?\s*{_TICK}{_LEVEL}\b"),
-    re.compile(rf"(?i){_TICK}\b{_LEVEL}\b{_TICK}[- ](?:log[- ]?)?levels?\b"),
+    re.compile(rf"(?i)\blevel\s*(?:[:=]|of|is)?\s*{TICK}{_LEVEL}\b"),
+    re.compile(rf"(?i){TICK}\b{_LEVEL}\b{TICK}[- ](?:log[- ]?)?levels?\b"),
     re.compile(rf"(?i)\b(?:logger|logging|log)\.{_LEVEL}\b"),
-    re.compile(rf"(?i)\b(?:at|on)\s+{_TICK}{_LEVEL}\b(?!\s+\w)"),
+    re.compile(rf"(?i)\b(?:at|on)\s+{TICK}{_LEVEL}\b(?!\s+\w)"),
 )
 _DOING = re.compile(
     r"(?i)^\W*(?:(?:please|also|then|and|finally|next|so|but|just|plus|we\s+should|let['\u2019]?s|you\s+"
@@ -140,16 +101,19 @@ _WISH = re.compile(
 _DONE_ANYWAY = re.compile(
     rf"(?i)\blazy\b|\blazily\b|%-?style|\bgetLogger\b|\bget_logger\b"
     rf"|\b(?:module|package|existing|own|file|usual|same|appropriate|suitable|proper|standard|class)"
-    rf"(?:['\u2019]s)?(?:[- ]level)?\s+(?:{_TICK}logg(?:er|ing)|level)"
+    rf"(?:['\u2019]s)?(?:[- ]level)?\s+(?:{TICK}logg(?:er|ing)|level)"
     rf"|\b(?:right|fitting|sensible|suitable|appropriate|proper|matching)\s+(?:log\s+)?levels?\b"
     rf"|\bno\s+(?:other|further|functional)\s+(?:\w+\s+)?changes?\b|\bnothing\s+else\b"
     rf"|\banything\s+else\b|\b(?:behaviou?r|messages?|texts?|wording)\s+(?:should\s+|must\s+)?"
     rf"(?:stays?|remains?|as\s+(?:it|they)\s+(?:is|are))\b|\bkeep\s+(?:the\s+)?(?:messages?|texts?|wording)"
     rf"|\btests?\s+(?:should|must)\s+(?:still\s+|keep\s+|all\s+)*(?:pass|be\s+green)"
-    rf"|\b(?:use|using|through|via|with)\s+(?:the\s+|a\s+|our\s+|python['\u2019]?s?\s+)?(?:standard\s+)?{_LOG}"
+    rf"|\b(?:use|using|through|via|with)\s+(?:the\s+|a\s+|our\s+|python['\u2019]?s?\s+)?(?:standard\s+)?{LOG}"
     rf"(?:\s+(?:module|library|package))?\s*[.!]?\s*$"
     rf"|\b(?:need|want|do|done|like|apply|fix)\s+(?:this|it|that|so)\s+(?:in|for|to)\b"
     rf"|\b(?:ruff|flake8|linter|T20|T201|G004)\b"
+    rf"|^\W*(?:please\s+)?{CHANGE}\s+(?:all\s+of\s+)?(?:them|it|these|those|that)(?:\s+all)?\W*$"
+    rf"|\b(?:must|should|may|can|do|does)(?:\s+not|n['\u2019]t)\s+(?:\w+\s+)?print\b[^,;]{{0,60}}$"
+    rf"|\b(?:must|should)\s+(?:never|no\s+longer|stop)\s+print(?:ing)?\b[^,;]{{0,60}}$"
     rf"|^\W*(?:please\s+)?(?:make|keep)\s+\S+(?:\s+(?!and\b|but\b)\S+){{0,2}}\s+"
     rf"(?:quiet(?:er)?|silent|less\s+(?:noisy|chatty|verbose))\W*$"
 )
@@ -186,47 +150,10 @@ def looks_like_one(ticket: Ticket) -> bool:
     document = tickets.read(ticket.body, lambda key: key in _FACT_OF)
     if any(entry.key == _OF_THE_FORM for entry in document.entries):
         return True
-    spoken = _spelt_out([ticket.title, *document.headings, *tickets.sentences(document.prose)])
-    return any(_asks(one) and not _NOT.search(one) for one in spoken)
-
-
-#: “Please switch it to the logging module.”, after a sentence that says what prints.
-_CHANGES_IT = re.compile(
-    rf"(?i)(?P<verb>\b{_CHANGE}\s+(?:all\s+of\s+)?)(?:it|this|that|them|these|those)\b"
-    rf"(?=\s+(?:all\s+|over\s+)*(?:to|into|with|by)\s+(?:\w+\s+){{0,3}}?{_LOG})"
-)
-#: “library/loans.py uses print all over.”
-_PRINTS = re.compile(
-    r"(?i)\b(?:uses?|using|calls?|calling|has|have|with|of|from|via|contains?|still|just|only|many|"
-    r"some|those|these|all)\s+(?:a\s+lot\s+of\s+|lots\s+of\s+|the\s+|plain\s+|bare\s+)*"
-    r"[`\"']?print(?:s|\(\)|\s+(?:statements?|calls?))?(?![\w-])"
-    r"|\bprints\s+(?:to\s+)?(?:stdout|everything|(?:the\s+)?(?:console|terminal|screen))\b"
-)
-
-
-def _spelt_out(sentences: list[str]) -> list[str]:
-    """Sentences with the prints named that an “it” in them stands for."""
-    said = False
-    spelt: list[str] = []
-    for sentence in sentences:
-        spelt.append(_CHANGES_IT.sub(r"\g<verb>the prints", sentence) if said else sentence)
-        said = said or _PRINTS.search(sentence) is not None
-    return spelt
-
-
-def _asks(text: str) -> bool:
-    return any(_in_order(parts, text[:1000]) for parts in _ASKS)
-
-
-def _in_order(parts: tuple[re.Pattern[str], ...], text: str) -> bool:
-    """Whether the parts follow each other; in linear time, unlike one pattern of them all."""
-    place = 0
-    for part in parts:
-        found = part.search(text, place)
-        if found is None:
-            return False
-        place = found.end()
-    return True
+    spoken = asking.spelt_out(
+        [ticket.title, *document.headings, *tickets.sentences(document.prose)]
+    )
+    return any(asking.asks(one) and not asking.NOT.search(one) for one in spoken)
 
 
 def read(ticket: Ticket) -> Request:
@@ -238,10 +165,10 @@ def read(ticket: Ticket) -> Request:
         _take_entry(request, entry)
     stated = bool(request.places or request.whole)
     for heading in document.headings:
-        if _asks(heading):
+        if asking.asks(heading):
             _take_sentence(request, heading, weak)
     title = tickets.sentences(ticket.title)
-    spoken = _spelt_out([*title, *tickets.sentences(document.prose)])
+    spoken = asking.spelt_out([*title, *tickets.sentences(document.prose)])
     for sentence in dict.fromkeys(spoken):
         _take_sentence(request, sentence, weak)
     for fence in document.fences:
@@ -291,7 +218,7 @@ def _listed(value: str) -> list[str]:
 
 
 def _take_sentence(request: Request, sentence: str, weak: list[str]) -> None:
-    asks = _asks(sentence)
+    asks = asking.asks(sentence)
     if asks and sentence.rstrip().endswith("?"):
         request.questions.append(
             f"“{_short(sentence)}” is a question. What is to be done? State it."
@@ -299,7 +226,7 @@ def _take_sentence(request: Request, sentence: str, weak: list[str]) -> None:
     wanted, spared = _parted(sentence)
     if not asks and _STAYS.search(sentence):
         wanted, spared = "", sentence
-    if wanted and asks and _NOT.search(wanted):
+    if wanted and asks and asking.NOT.search(wanted):
         wanted, spared = "", sentence
     places = _places(wanted)
     excepted = _places(spared) if spared else []
@@ -340,8 +267,8 @@ def _hold_rest(request: Request, sentence: str, *, asks: bool) -> None:
     )
     for number, clause in enumerate(one for one in clauses if one.strip()):
         wants = _DOING.match(clause) is not None or (not asks and _WISH.search(clause) is not None)
-        if number == 0 and asks:
-            continue
+        if (number == 0 and asks) or not re.search(r"\w\W+\w", clause):
+            continue  # one word, such as a title “Print”, asks for nothing
         if not wants or _understood(clause):
             continue
         if _understood(sentence) and not asks and number == 0:
@@ -350,7 +277,11 @@ def _hold_rest(request: Request, sentence: str, *, asks: bool) -> None:
 
 
 def _understood(clause: str) -> bool:
-    if _asks(clause) or _DONE_ANYWAY.search(clause) or any(one.search(clause) for one in _AT_LEVEL):
+    if (
+        asking.asks(clause)
+        or _DONE_ANYWAY.search(clause)
+        or any(one.search(clause) for one in _AT_LEVEL)
+    ):
         return True
     spared = _EXCEPT.search(clause)
     return spared is not None and (bool(_places(clause)) or _LEFT_ANYWAY.search(clause) is not None)

@@ -27,6 +27,12 @@ class Scope:
     named: frozenset[str] = frozenset()
     """Those that are named themselves, or lie in a named folder that would be left alone."""
     words: str = ""
+    found: tuple[str, ...] = ()
+    """The places that are known, as written."""
+    spared: tuple[str, ...] = ()
+    """The places that are excepted, as written."""
+    likely: tuple[str, ...] = ()
+    """For the places that are not known: what they most likely are."""
     questions: list[str] = field(default_factory=list)
     closed: dict[str, str] = field(default_factory=dict)
     """Files that the configuration keeps shut, with the key; not those that are named."""
@@ -37,7 +43,10 @@ def settle(request: Request, tree: Tree, config: RepoConfig) -> Scope:
     names = _Names(tree)
     scope = Scope()
     found = _found(_stated(request, names, scope), names, scope)
-    spared = {path for paths in _found(request.excepted, names, scope).values() for path in paths}
+    scope.found = tuple(found)
+    excepted = _found(request.excepted, names, scope)
+    scope.spared = tuple(excepted)
+    spared = {path for paths in excepted.values() for path in paths}
     if request.whole and found:
         listed = ", ".join(f"`{place}`" for place in found)
         scope.questions.append(
@@ -74,6 +83,7 @@ def _stated(request: Request, names: _Names, scope: Scope) -> list[str]:
     places += [word for word in request.maybe if not isinstance(names.find(word), str)]
     if not places and request.maybe:
         scope.questions.append(str(names.find(request.maybe[0])))
+        scope.likely += names.likely(request.maybe[0])
     return places
 
 
@@ -84,6 +94,7 @@ def _found(places: list[str], names: _Names, scope: Scope) -> dict[str, list[str
         match = names.find(place)
         if isinstance(match, str):
             scope.questions.append(match)
+            scope.likely += names.likely(place)
         elif match not in found.values():
             found[place] = match
     return found
@@ -169,17 +180,27 @@ class _Names:
         return f"{path}.py" if f"{path}.py" in self._all else f"{path}/"
 
     def _unknown(self, place: str) -> str:
+        near = self._near(place)
+        said = f"There is no file, folder, package or module `{place}` in this repository."
+        return (
+            f"{said} Is it {_listed(near, last='or')}?" if near else f"{said} Which one is meant?"
+        )
+
+    def _near(self, place: str) -> list[str]:
         known = {os.path.basename(path): path for path in self.python}
         known |= {path: path for path in self.python}
         known |= {name: self._shown(name) for name in self._by_dotted}
         bare = place.strip("/")
         close = difflib.get_close_matches(bare, known, n=12, cutoff=0.6)
         close = [one for one in close if _likeness(bare, one) > _likeness(bare, close[0]) - _NEAR]
-        near = list(dict.fromkeys(known[one] for one in close))[:_SHOWN]
-        said = f"There is no file, folder, package or module `{place}` in this repository."
-        return (
-            f"{said} Is it {_listed(near, last='or')}?" if near else f"{said} Which one is meant?"
-        )
+        return list(dict.fromkeys(known[one] for one in close))[:_SHOWN]
+
+    def likely(self, place: str) -> tuple[str, ...]:
+        """What a name most likely stands for that is not known, or not alone."""
+        bare = place.strip("/")
+        alike = [path for path in self.python if path.endswith(f"/{bare}")]
+        alike += [self._shown(one) for one in self._by_dotted if one.endswith(f".{bare}")]
+        return tuple(sorted(alike)[:1] or self._near(place)[:1])
 
 
 def _likeness(one: str, other: str) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.errors import RequestRefused
 from agent.recipes.modules import Modules
 from agent.recipes.print_to_logging import calls, captures, programs, purposes
+from agent.recipes.print_to_logging.callers import Callers
 from agent.recipes.print_to_logging.deciding import Decisions, Wish
 from agent.recipes.print_to_logging.parameters import FileWork, Left
 from agent.recipes.source import SourceFile
@@ -34,6 +35,7 @@ class Survey:
         self._tree = tree
         self._modules = Modules(tree, python_path)
         self._entries = programs.entry_points(tree)
+        self._callers = Callers(self._modules, self._entries)
         self._captures = captures.Captures(tree)
         self._wish = wish
         self._paths = frozenset(tree.paths())
@@ -96,8 +98,13 @@ class Survey:
                 Left(path=path, line=source.line(call.node), reason=reason) for call in found.calls
             ]
             return
+
+        def outside(name: str) -> str | None:
+            # Who names a file means its prints, whoever calls them.
+            return None if named else self._callers.of(module, name)
+
         decisions = Decisions(
-            source, found, module, self._modules, self._entries, self._captures, self._wish
+            source, found, module, self._modules, self._entries, self._captures, self._wish, outside
         )
         work, left = decisions.made()
         result.left += left

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent import cleaning
-from agent.adapters.github import branch_rules, checks_report, pull_requests, state_labels
+from agent.adapters.github import branch_rules, checks_report, state_labels
 from agent.adapters.github import status_comment as status
 from agent.adapters.github.state_labels import StateLabel
 from agent.domain import (
@@ -116,16 +116,6 @@ def test_labels_keep_to_what_github_allows():
         assert len(description) <= 100
         assert len(colour) == 6
         int(colour, 16)
-
-
-def test_a_title_of_300_characters_is_cut_with_an_ellipsis():
-    title = pull_requests.one_line("Ä" * 300)
-    assert len(title) == 256
-    assert title.endswith("…")
-
-
-def test_a_title_keeps_emoji_and_right_to_left_letters_on_one_line():
-    assert pull_requests.one_line("🎉 שלום\n\x1b[31mred\x1b[0m") == "🎉 שלום red"
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ from agent.domain import (
     Verdict,
 )
 from agent.errors import TicketUnclear
-from agent.publishing import text
+from agent.publishing import migrations, text
 from agent.redaction import REMOVED, Redactor
-from repo_config.detect import Project
+from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 from tests.unit.stages import forge_runs
 
@@ -75,9 +75,7 @@ def evidence(**changes) -> text.Evidence:
         ),
         "ticket": Ticket(ticket_id="42", title="A nickname", body="", digest="d" * 64),
         "title": "Add nickname to Customer",
-        "steps": (),
         "notes": ("Added nickname.",),
-        "paths": ("shop/models.py",),
         "diff": "+ nickname",
         "comparisons": (
             Comparison(
@@ -135,6 +133,7 @@ def outside_fences(words: str) -> str:
 
 _OUR_HTML = re.compile(
     r"</?details>|<details><summary>[A-Za-z ]+</summary>|<!-- mergewright:run=[\w-]+ -->"
+    r"|<!-- mergewright:migrations=[\w/,%.-]+ -->"
 )
 
 
@@ -184,16 +183,78 @@ def test_facts_come_first():
     lines = [line for line in words.split("\n") if line]
     assert lines[:3] == ["# Add nickname to Customer", "Nothing fails.", "- Added nickname."]
     assert "| tests | 4 passed | 6 passed, 2 new | 0 | passed |" in words
-    order = [words.index(f"## {part}") for part in ("Checks", "Contract", "Findings", "Reproduce")]
+    order = [words.index(part) for part in ("**Contract:**", "## Checks", "## Reproduce")]
     assert order == sorted(order)
 
 
-def test_a_text_says_how_the_ticket_was_understood():
-    words = text.pull_request(evidence(steps=("Add `x` to *Customer*.", "Write a test.")))
-    assert "\nUnderstood as: Add `x` to \\*Customer\\*. Write a test.\n" in words
-    many = text.pull_request(evidence(steps=tuple(f"Step {n}." for n in range(9))))
-    assert "\nUnderstood as: Step 0. Step 1. Step 2. Step 3. And 5 more steps.\n" in many
-    assert "Understood as" not in text.pull_request(evidence())
+def test_a_text_says_nothing_of_what_is_not_there():
+    words = text.pull_request(evidence())
+    for absent in ("None", "Cost", "USD", "model", "HTTP client", "## Findings", "Understood as"):
+        assert absent not in words, absent
+    assert "No findings. With the change the checks took 0.0 s together.\n" in words
+    found = Finding(rule="r", severity=Severity.REVIEW, path="a.py", line=3, message="M.", fix="F.")
+    words = text.pull_request(evidence(findings=(found,)))
+    assert "## Findings\n\n- review `r` at `a.py:3`: M. F.\n" in words
+    assert "No findings" not in words
+
+
+def test_the_contract_is_one_line():
+    assert (
+        "\n**Contract:** Python 3.11.2, code held to 3.11 · django · no configuration file, all"
+        " values detected · 1 package from `pyproject.toml` (environment `kkkkkkkkkkkkkkkk`) ·"
+        " base `aaaaaaaaaaaa` on `main`\n"
+    ) in text.pull_request(evidence())
+    made = evidence()
+    django = DjangoProject(
+        settings_module="shop.settings", manage="manage.py", python_path=(), configured_by=""
+    )
+    contract = Contract(
+        config=RepoConfig(http_client="httpx"),
+        project=made.prepared.contract.project.model_copy(update={"django": django}),
+        source=".github/mergewright.yml",
+    )
+    made = made.model_copy(
+        update={"prepared": made.prepared.model_copy(update={"contract": contract})}
+    )
+    assert (
+        " · django, settings `shop.settings` · HTTP client httpx · configuration"
+        " `.github/mergewright.yml` · "
+    ) in text.pull_request(made)
+
+
+def test_of_many_notes_the_later_ones_are_folded():
+    words = text.pull_request(evidence(notes=tuple(f"Note {n}." for n in range(30))))
+    before, _, folded = words.partition("<details><summary>More of what was done</summary>\n")
+    assert "- Note 9.\n" in before
+    assert "- Note 10.\n" not in before
+    assert folded.index("- Note 10.") < folded.index("- Note 29.") < folded.index("</details>")
+    assert "More of" not in text.pull_request(evidence(notes=("Note.",) * 12))
+
+
+def test_another_pull_request_with_a_migration_of_the_same_app_is_named():
+    rival = migrations.Rival(number=12, apps=("shop", "blog"))
+    words = text.pull_request(of_an_issue(adds=("shop/migrations",), rivals=(rival,)))
+    assert (
+        "\n#12 also adds a migration to `shop`, `blog`: whichever is merged second needs a merge"
+        " migration (`python manage.py makemigrations --merge`), or its own made anew.\n"
+    ) in words
+    assert words.index("- Added nickname.") < words.index("#12 also") < words.index("Asked for")
+    assert "<!-- mergewright:migrations=shop/migrations -->\n\nCloses #42" in words
+
+
+def test_who_approved_the_text_is_said_as_it_was():
+    assert "`grace` approved that text by setting the label, as it" in text.pull_request(
+        of_an_issue()
+    )
+    made = of_an_issue()
+    run = made.prepared.run
+    snapshot = run.snapshot.model_copy(update={"by_label": False})
+    prepared = made.prepared.model_copy(
+        update={"run": run.model_copy(update={"snapshot": snapshot})}
+    )
+    words = text.pull_request(made.model_copy(update={"prepared": prepared}))
+    assert "The operator of the service approved that text, as it stood at 2026" in words
+    assert "label" not in words
 
 
 def test_a_red_text_names_check_tests_and_log():
@@ -220,9 +281,9 @@ def test_foreign_words_are_inert(render, of_issue):
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", removed=(EVIL,)),
         "title": EVIL,
-        "steps": (EVIL,),
         "notes": (EVIL,),
-        "paths": (EVIL,),
+        "adds": (f"{EVIL}/migrations",),
+        "rivals": (migrations.Rival(number=7, apps=(EVIL,)),),
         "diff": EVIL,
         "comparisons": (red().model_copy(update={"name": EVIL, "reason": EVIL}),),
         "findings": (finding,),
@@ -238,7 +299,7 @@ def test_foreign_words_are_inert(render, of_issue):
     }
     words = render(of_an_issue(**evil) if of_issue else evidence(**evil))
     # What we say ourselves.
-    for ours in ("Closes #42", "[#42](https://forge.example/shop/app/issues/42)"):
+    for ours in ("Closes #42", "#7 also", "[#42](https://forge.example/shop/app/issues/42)"):
         words = words.replace(ours, "")
     assert "\x1b" not in words
     outside_fences(words)
@@ -260,7 +321,7 @@ def test_a_text_of_an_issue_closes_it_and_has_no_title_of_its_own():
     assert words.startswith(f"<!-- mergewright:run={forge_runs.run().run_id} -->\n\nCloses #42\n")
     assert "# Add nickname" not in words
     assert words.count("Closes #") == 1
-    assert "`grace` approved by setting the label (as it stood at 2026-11-20T12:00:00Z" in words
+    assert "by setting the label, as it stood at 2026-11-20T12:00:00Z (sha256 `" in words
     assert "<https://m.example/runs/r1/log>" in words
     assert "<summary>Diff</summary>" not in words
 
@@ -285,7 +346,7 @@ def test_a_reader_on_the_forge_can_reproduce_with_the_variables_of_the_configura
         update={"prepared": made.prepared.model_copy(update={"contract": contract})}
     )
     assert (
-        "```sh\ngit fetch origin mergewright/42-add && git switch --detach FETCH_HEAD\n"
+        "```sh\ngit fetch origin mergewright/42-add\ngit switch --detach FETCH_HEAD\n"
         "export DJANGO_SETTINGS_MODULE=shop.test\nexport GREETING='a b'\npytest -k 'a b'\n```"
     ) in text.pull_request(made)
 
@@ -297,7 +358,7 @@ def test_a_template_is_filled_and_only_what_is_proved_is_ticked():
     assert words.index("## Tests") < words.index("| tests |") < words.index("- [x] I added tests")
     assert "- [x] All tests pass" in words
     assert "- [ ] lint is clean" in words
-    assert words.index("- [ ] lint") < words.index("## Contract")
+    assert words.index("- [ ] lint") < words.index("**Contract:**")
     failing = evidence().comparisons[0].model_copy(update={"base_failures": 1, "head_failures": 1})
     words = text.pull_request(of_an_issue(template=template, comparisons=(failing,)))
     assert "- [ ] All tests pass" in words
@@ -315,7 +376,7 @@ def test_secrets_are_taken_out_and_the_text_says_so():
     assert secret[::-1] not in words
     assert words.count(REMOVED) == 2
     assert words.endswith("_2 values that look like a secret: removed from this text._\n")
-    assert "a" * 40 in words
+    assert "a" * 12 in words
 
 
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
@@ -342,8 +403,8 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed(size):
 
 
 def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
-    assert text.headline("Add x") == "Add x"
-    title = text.headline(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
+    assert text.title("Add x") == "Add x"
+    title = text.title(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
     assert 250 <= len(title) <= 256
     assert title.endswith("…")
     assert "#12" not in title
@@ -402,7 +463,8 @@ def test_open_questions_are_a_list_with_what_was_understood_and_what_to_do():
         "The ticket leaves open:\n\n"
         "- Which type has `nickname`?\n- May it be empty?\n\n"
         "This line settles it:\n\n```text\nAdd a `CharField` to `Customer`.\n```\n\n"
-        "What to do next: edit the issue so that it answers this, then set the label again.\n\n"
+        "What to do next: edit the issue so that it answers this, then take the label off and"
+        " set it again.\n\n"
         "Reason code: `unclear`. There is no branch. The whole log of the run:"
         " <https://m.example/log>\n"
     )

@@ -30,6 +30,15 @@ def labels(files: dict[str, str], *python_path: str) -> list[str]:
         ("from .reexport import *\n", "Basis"),
         ("from polymorphic.models import PolymorphicModel\n", "PolymorphicModel"),
         ("from wagtail.models import Page\n", "Page"),
+        ("from django.db import models\nimport six\n", "six.with_metaclass(Meta, models.Model)"),
+        (
+            "from django.db import models\nfrom django.utils.six import with_metaclass\n",
+            "with_metaclass(make(1), models.Model)",
+        ),
+        (
+            "from shop.basis import Basis\nfrom six import with_metaclass\n",
+            "with_metaclass(Meta, object, Basis)",
+        ),
         (
             (
                 "try:\n    from fast import Model\nexcept ImportError:\n    from django.db.models import "
@@ -163,3 +172,28 @@ def test_ten_thousand_files_are_indexed_in_seconds() -> None:
     start = time.perf_counter()
     assert labels(files) == ["shop.Shop", "shop.Customer"]
     assert time.perf_counter() - start < 60
+
+
+def test_an_app_with_a_module_of_models_in_a_package_of_models_is_found():
+    files = app("shop", "") | {"shop/models/__init__.py": "", "shop/models/models.py": MODELS}
+    del files["shop/models.py"]
+    files["shop/models/models.py"] += f"class Order(models.Model):\n{BODY}"
+    assert labels(files) == ["shop.Order"]
+    made = settle(form(model="shop.Order"), SHOP | files)
+    assert [carrier.app_label for carrier in made.carriers] == ["shop"]
+
+
+def test_abstract_models_with_a_metaclass_hand_the_field_to_their_children():
+    base = (
+        f"{MODELS}class Meta(models.base.ModelBase):\n    pass\n\n\nclass Shared(models.Model):\n{BODY}\n"
+        "    class Meta:\n        abstract = True\n\n\n"
+        "class Organization(\n    with_metaclass(Meta, Shared)\n):\n    name = models.TextField()\n\n"
+        "    class Meta(Shared.Meta):\n        abstract = True\n"
+    )
+    files = app(
+        "club", "from club.abstract import Organization\n\n\nclass Club(Organization):\n    pass\n"
+    )
+    files["club/abstract.py"] = base
+    made = settle(form(model="Organization"), SHOP | files)
+    assert made.place.path == "club/abstract.py"
+    assert [(one.app_label, one.model) for one in made.carriers] == [("club", "Club")]

@@ -295,6 +295,15 @@ def test_a_standard_library_import_gets_its_own_block() -> None:
     assert text.startswith('"""Doc."""\n\nimport os\nimport uuid\nimport zlib\n\nfrom django')
 
 
+def test_an_import_from_elsewhere_stands_apart_from_those_of_the_own_package() -> None:
+    files = models_file(
+        "class Customer(Person):\n    pass\n", "from shop.people import Person\n\n\n"
+    )
+    people = "from django.db import models\n\n\nclass Person(models.Model):\n    a = models.TextField()\n"
+    text = model(files | {"shop/people.py": people})
+    assert text.startswith("from django.db import models\n\nfrom shop.people import Person\n\n\n")
+
+
 def test_a_name_that_means_something_else_is_not_imported_over() -> None:
     files = models_file(
         "class Customer(models.Model):\n    a = models.TextField()\n",

@@ -22,8 +22,8 @@ from tests.unit.recipes.trees import (
 
 MODELS = "from django.db import models\n\n\n"
 NO_VALUE = (
-    "It is not null and has no default. Which value do existing rows get? State a default for "
-    "existing rows, a default, or null=True."
+    "Which value do existing rows get? State a default for existing rows, a default for all, or "
+    "null=True."
 )
 
 
@@ -584,8 +584,8 @@ def test_several_fields_are_several_tickets() -> None:
 def test_a_request_for_more_is_asked_about() -> None:
     assert questions(form() + "\n\nAlso remove the old `name` field.\n") == (
         (
-            "The ticket also says: “Also remove the old `name` field”. This recipe adds one field "
-            "and does nothing else; remove it or file it as a ticket of its own."
+            "The ticket also says: “Also remove the old `name` field”. One field is added here, "
+            "and nothing else is done; take the rest out, or open a ticket of its own for it."
         ),
     )
 

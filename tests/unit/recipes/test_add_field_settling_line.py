@@ -272,7 +272,7 @@ def test_what_is_quoted_ends_with_a_whole_word_and_has_both_its_brackets() -> No
         "Add a CharField `mark` (max_length=5, twice a wordy thing) to the Customer, null=True.",
         SHOP,
     )
-    (quoted,) = re.findall(r"also says: (.*?)\. This", asked[0])
+    (quoted,) = re.findall(r"also says: (.*?)\. One", asked[0])
     assert quoted.count("(") == quoted.count(")")
     long = "Add a CharField `mark` to Customer, null=True, " + "wholeword " * 30 + "?"
     (cut,) = re.findall(r"“([^”]*)\.\.\.”", questions(long, SHOP)[0])
@@ -295,3 +295,22 @@ def test_another_model_and_another_wish_are_named_as_left_out() -> None:
 def test_a_sentence_about_the_field_by_its_name_is_one_about_the_field() -> None:
     body = "The mark should not be nullable. Add a CharField `mark` to Book, max_length=4, default='a'."
     assert not settle(body, LIBRARY).field.is_on("null")
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "name"),
+    [
+        ("Customer: add last_seen timestamp", "Add a nullable DateTimeField last_seen to shop.Customer.", "last_seen"),
+        ("Customers: keep track of a comment", "Add a text field comment to shop.Customer, blank=True.", "comment"),
+        ("Customers should have a colour", "Customers want a color, please add a CharField color to shop.Customer, max_length=7, blank=True.", "color"),
+        ("Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True", "", "nickname"),
+        ("", "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True", "nickname"),
+    ],
+)  # fmt: skip
+def test_a_title_that_says_the_same_asks_for_nothing_more(title, body, name):
+    assert settle(body, title=title).field.name == name
+
+
+@pytest.mark.parametrize("title", ["Shop: add last_seen timestamp", "Customer: index last_seen"])
+def test_a_title_that_says_more_is_asked_about(title):
+    assert questions("Add a nullable DateTimeField last_seen to shop.Customer.", title=title)

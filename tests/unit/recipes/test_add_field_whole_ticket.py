@@ -20,20 +20,20 @@ BARE = ADD.removesuffix(".")
 NICK = "Customer.nick CharField max_length=50, blank=True"
 FORM = "Customer.nickname CharField max_length=50, blank=True"
 COMPUTED = (
-    "“{}” asks for values that are worked out from other data. This recipe gives all existing "
-    "rows one fixed value. Which one, or is the rest a ticket of its own?"
+    "“{}” asks for values that are worked out from other data. All existing rows get one fixed "
+    "value. Which one? Working it out needs a ticket of its own."
 )
 NO_VALUE = (
-    "It is not null and has no default. Which value do existing rows get? State a default for "
-    "existing rows, a default, or null=True."
+    "Which value do existing rows get? State a default for existing rows, a default for all, or "
+    "null=True."
 )
 
 
 def beyond(*parts: str) -> str:
     said = ", ".join(f"“{part}”" for part in parts)
     return (
-        f"The ticket also says: {said}. This recipe adds one field and does nothing else; remove "
-        "it or file it as a ticket of its own."
+        f"The ticket also says: {said}. One field is added here, and nothing else is done; take "
+        "the rest out, or open a ticket of its own for it."
     )
 
 
@@ -49,10 +49,7 @@ def negation(sentence: str) -> str:
 
 
 def condition(sentence: str) -> str:
-    return (
-        f"“{sentence}” depends on what this recipe cannot decide. State what holds, or leave it "
-        "out."
-    )
+    return f"“{sentence}” depends on something. State what holds, or leave it out."
 
 
 def hedge(sentence: str) -> str:
@@ -65,15 +62,15 @@ def correction(sentence: str, holds: str = "What holds?") -> str:
 
 def copied(value: str) -> str:
     return (
-        f"`{value}` is a field of shop.Customer, and this recipe gives all rows one fixed value; "
-        "copying is a ticket of its own. If the text itself is meant, quote it."
+        f"`{value}` is a field of shop.Customer, and all rows get one fixed value; "
+        "copying needs a ticket of its own. If the text itself is meant, quote it."
     )
 
 
 def instruction(value: str) -> str:
     return (
         "The value for existing rows (the heading “Default for existing rows”): "
-        f"“{value}” reads as an instruction, and this recipe gives all rows one fixed value; state "
+        f"“{value}” reads as an instruction, and all rows get one fixed value; state "
         "it. If the text itself is meant, quote it."
     )
 
@@ -196,7 +193,7 @@ ASKED = [
     (
         f"{BARE}, choices a, b or c.",
         (
-            f"“{BARE}, choices a, b or c.” lists choices without what people are to read. State "
+            f"“{BARE}, choices a, b or c.” lists choices without their labels. State "
             "them as in `choices=[('a', 'A'), ('b', 'B'), ('c', 'C')]`."
         ),
     ),
@@ -343,6 +340,16 @@ ACCEPTED = [
             "Customer.parent ForeignKey to='self', on_delete=models.SET_NULL, null=True",
         )
         for pointing in ("to itself", 'to "self"', "to `self`", "pointing to itself", "to self")
+    ),
+    *(
+        (
+            f"Add an owner ({pointing}, on_delete=SET_NULL, null=True) to the model shop.Customer.",
+            (
+                "Customer.owner ForeignKey to=conf.settings.AUTH_USER_MODEL, "
+                "on_delete=models.SET_NULL, null=True"
+            ),
+        )
+        for pointing in ("FK to the user model", "ForeignKey to Django's user")
     ),
     (f"{ADD} See #12 and https://example.org/Order?x=1.", NICK),
     (f"{ADD} Reported by Ada in #12.", NICK),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.recipes.print_to_logging import levels, wording
+from agent.recipes.print_to_logging import handled, levels, wording
 from agent.recipes.print_to_logging.programs import _SCRIPT
 
 
@@ -70,3 +70,12 @@ def test_scripts_of_a_setup_file_are_looked_for_in_no_time(text):
     began = time.process_time()
     _SCRIPT.findall(text)
     assert time.process_time() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 90_000 + "b", "due to " * 20_000, ", " * 50_000 + "x"]
+)
+def test_what_leads_to_an_exception_is_looked_for_in_no_time(text):
+    began = time.process_time()
+    handled._ended(text)
+    assert time.process_time() - began < 0.5

@@ -34,7 +34,12 @@ from tests.unit.recipes.print_trees import HEAD, edited, function, line, lines, 
         ('print("a", x, sep="")', 'logger.info("a%s", x)'),
         ('print("a", x, sep=": ", end="!\\n")', 'logger.info("a: %s!", x)'),
         ('print("a %s of %5.1f%%" % (x, y))', 'logger.info("a %s of %5.1f%%", x, y)'),
-        ('print("a %s" % x)', 'logger.info("a %s", x)'),
+        ('print("a %s" % x)', 'logger.info("%s", "a %s" % x)'),
+        ('print("a %s" % (x,))', 'logger.info("a %s", x)'),
+        ('print("a %d" % len(x))', 'logger.info("a %d", len(x))'),
+        ('print("a %s" % x.name)', 'logger.info("%s", "a %s" % x.name)'),
+        ('print("%s" % ("a" + x))', 'logger.info("%s", ("a" + x))'),
+        ('print("%s" % x[1:])', 'logger.info("%s", "%s" % x[1:])'),
         ('print("%(a)s" % x)', 'logger.info("%s", "%(a)s" % x)'),
         ('print("%s %s" % x)', 'logger.info("%s", "%s %s" % x)'),
         ('print("%*d" % (x, y))', 'logger.info("%s", "%*d" % (x, y))'),
@@ -106,6 +111,90 @@ def test_what_is_logged_is_what_was_printed(code, caplog):
     with caplog.at_level(logging.DEBUG):
         space["count"](**values)
     assert [record.getMessage() for record in caplog.records] == [printed.getvalue()[:-1]]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('%s' % x)",
+        "print('%s of %s' % x)",
+        "print('%d items' % x)",
+        "print('%(a)s and %(b)r' % x)",
+        "print('%s' % {'a': 1})",
+        "print('%s and %s' % (x, y))",
+        "print('{0} and {1}'.format(x, y))",
+        "print('{a}'.format(a=x))",
+        "print('{0[0]}'.format(x))",
+        "print(x, y, sep='')",
+        "print(x, y, sep=None)",
+        "print(x, y, sep='%d')",
+        "print(x, end='!\\n')",
+        "print(x, end=None)",
+        "print(x, file=sys.stderr)",
+        "print('%s' % x, file=sys.stderr, flush=True)",
+        "print('to stdout', x, file=sys.stdout, flush=False)",
+    ],
+)
+@pytest.mark.parametrize(
+    "x", ["word", 5, ("one",), (1, 2), (), {"a": 1, "b": "%s"}, {}, ["a"], None, 2.5]
+)
+def test_it_is_the_same_whatever_the_values_are(code, x, caplog, capsys):
+    """A tuple fills the places of a format, a dictionary has names for it, and both may fail."""
+    source = f"import sys\n\n\ndef count(x, y):\n    {code}\n"
+    before: dict = {"__name__": "before"}
+    exec(source, before)
+    after: dict = {"__name__": "shop.stock"}
+    exec(edited(module(source))["shop/stock.py"], after)
+    try:
+        before["count"](x, "y")
+    except (TypeError, ValueError, KeyError, IndexError) as failed:
+        with pytest.raises(type(failed)):
+            after["count"](x, "y")
+        return
+    printed = "".join(capsys.readouterr())
+    with caplog.at_level(logging.DEBUG):
+        after["count"](x, "y")
+    assert [record.getMessage() for record in caplog.records] == [printed.removesuffix("\n")]
+
+
+@pytest.mark.parametrize(
+    ("head", "value", "lazy"),
+    [
+        ("def f(x: str):", "x", True),
+        ("def f(x: int | None):", "x", True),
+        ("def f(x: tuple):", "x", False),
+        ("def f(x):", "x", False),
+        ("def f(x=1):", "x", False),
+        ("def f(x):\n    x = x + 'a'", "x", True),
+        ("def f(x):\n    y = str(x)", "y", True),
+        ("def f(x):\n    y = str(x)\n    y = x", "y", False),
+        ("def f(x):\n    y = 1\n    y += 1", "y", True),
+        ("def f(x):\n  for i in range(3):", "i", True),
+        ("def f(x):\n  for i, y in enumerate(x):", "i", True),
+        ("def f(x):\n  for i, y in enumerate(x):", "y", False),
+        ("def f(x):\n  for y in x:", "y", False),
+        ("def f(x):\n    open(x)", "x", True),
+        ("def f(x):\n    x.strip()", "x", True),
+        ("def f(x):\n    x.count(1)", "x", False),
+        ("def f(x):\n    if isinstance(x, str): x.strip()", "x", False),
+        ("def f(x):\n    x.path.exists()", "x.path", True),
+        ("def f(x):\n    x / 2", "x", True),
+        ("def f(x):\n    x * 2", "x", False),
+        ("def f(x):\n    y = x * 2", "y", False),
+        ("def f(x):", "x or ''", False),
+        ("def f(x):", "len(x)", True),
+        ("def len(x): pass\ndef f(x):", "len(x)", False),
+        ("def f(x):", "x()", False),
+        ("def f(x):", "', '.join(x)", True),
+    ],
+)
+def test_a_format_is_lazy_where_its_value_is_surely_no_tuple(head, value, lazy):
+    code = f"{head}\n    print('is %s' % ({value}))\n".replace("):\n  for", "):\n    for")
+    if "    for" in code:
+        code = code.replace("\n    print", "\n        print")
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert (f"logger.info('is %s', ({value}))" in made) == lazy
+    assert (f"logger.info('%s', 'is %s' % ({value}))" in made) != lazy
 
 
 def test_a_float_format_of_what_may_be_decimal_is_not_left_to_percent():

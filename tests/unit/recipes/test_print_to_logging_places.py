@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 
 import pytest
@@ -19,6 +20,7 @@ from tests.unit.recipes.print_trees import (
     function,
     left,
     levels,
+    line,
     module,
     questions,
     refused,
@@ -52,6 +54,74 @@ from tests.unit.recipes.trees import DictTree
 )
 def test_the_level_follows_what_is_said(code, level):
     assert levels(function(code)) == [level]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('print("ERROR: no such row", x)', 'logger.error("no such row %s", x)'),
+        ('print("ERROR: gone")', 'logger.error("gone")'),
+        ('print(f"Warning - {x} is low")', 'logger.warning("%s is low", x)'),
+        ('print("[debug] x is", x)', 'logger.debug("x is %s", x)'),
+        ('print("** INFO ** up")', 'logger.info("up")'),
+        ("print('WARN:\\tlow')", "logger.warning('low')"),
+        ('print("Error: %s" % str(x))', 'logger.error("%s", x)'),
+        ('print("[ERROR]", x)', 'logger.error("%s", x)'),
+        ('print("fatal: out of stock")', 'logger.critical("out of stock")'),
+        # What says more than the level, or is a part of the sentence, stays.
+        ('print("ERROR:")', 'logger.error("ERROR:")'),
+        ('print("error", x)', 'logger.error("error %s", x)'),
+        ('print("error 5: gone")', 'logger.error("error 5: gone")'),
+        ('print("error-prone:", x)', 'logger.error("error-prone: %s", x)'),
+        ('print("warning::x", y)', 'logger.warning("warning::x %s", y)'),
+        ('print("[trace] in", x)', 'logger.debug("[trace] in %s", x)'),
+    ],
+)
+def test_a_level_at_the_beginning_becomes_the_level(before, after):
+    assert line(before) == after
+
+
+def test_a_level_at_the_beginning_stays_where_another_one_was_asked_for():
+    made = edited(function('print("ERROR: gone")', 'print("Info: up")'), f"{ASKS} Level: info.")
+    assert made["shop/stock.py"].endswith(
+        b'    logger.info("ERROR: gone")\n    logger.info("up")\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "then", "logged"),
+    [
+        ('f"failed: {e}"', "", 'exception("failed")'),
+        ('"failed to load", x, "due to", e', "", 'exception("failed to load %s", x)'),
+        ('"cannot load (error was %s)" % e', "", 'exception("cannot load")'),
+        ("\"could not read '{}'\".format(e)", "", 'exception("could not read")'),
+        ('f"{type(e).__name__}: {e}"', "", 'exception("Exception in f")'),
+        ("e", "", 'exception("Exception in f")'),
+        ('"unexpected", sys.exc_info()[0]', "", 'exception("unexpected")'),
+        # The text stands amid a sentence, or all else is a value: it stays, without traceback.
+        ('f"got {e}, going on"', "", 'error("got %s, going on", e)'),
+        ('f"the answer is {e}"', "", 'error("the answer is %s", e)'),
+        ("x, e", "", 'error("%s %s", x, e)'),
+        # Whoever catches what is raised has the traceback.
+        ('f"failed: {e}"', "raise", 'error("failed: %s", e)'),
+        ('f"failed: {e}"', "raise ValueError(x) from e", 'error("failed: %s", e)'),
+        ('f"failed: {e}"', "if x:\n            raise", 'exception("failed")'),
+        ('f"failed: {e}"', "raise ValueError(x) from None", 'exception("failed")'),
+        ('"failed", traceback.format_exc()', "raise", 'exception("failed")'),
+        ('"Warning:", e', "", 'warning("%s", e)'),
+        ('"failed", e.errno', "", 'error("failed %s", e.errno)'),
+    ],
+)
+def test_the_text_of_an_exception_is_not_said_twice(said, then, logged):
+    code = (
+        "import sys\nimport traceback\n\n\ndef f(x):\n    try:\n        x()\n"
+        f"    except OSError as e:\n        print({said})\n        {then or 'x.no()'}\n"
+    )
+    made = edited(module(code))["shop/stock.py"].decode()
+    assert f"        logger.{logged}\n" in made
+    used = "e" not in re.findall(r"\w+", said) or re.search(r"\be\b", logged + then) is not None
+    assert ("except OSError as e:" in made) == used
+    ast.parse(made)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +194,10 @@ logger = logging.getLogger(__name__)
 def f(x):
     try:
         x()
-    except KeyError as e:
-        logger.exception("no such key %s", e)
-    except OSError as e:
-        logger.exception("cannot read %s: %r", x, e)
+    except KeyError:
+        logger.exception("no such key")
+    except OSError:
+        logger.exception("cannot read %s", x)
     except ValueError as e:
         logger.warning("using the default")
     except TypeError as e:
@@ -236,6 +306,15 @@ USE = "\n\ndef f(x):\n    print('hi', x)\n"
         ("logging = 1\n", {}, "logger.info", "import logging as _logging\n"),
         ("import logging as lg\n", {}, "logger.info", "logger = lg.getLogger(__name__)\n"),
         (
+            "import os\n",
+            {
+                "log": "import logging\n\ndef get_logger(x):\n    return logging.getLogger(x)\n",
+                "cart": "from .log import get_logger\n\nLOG = get_logger(__name__)\n",
+            },
+            "LOG.info",
+            "from shop.log import get_logger\n---\nLOG = get_logger(__name__)\n",
+        ),
+        (
             "from flask import Flask\n\napp = Flask(__name__)\napp.logger.debug('up')\n",
             {},
             "app.logger.info",
@@ -253,6 +332,32 @@ def test_the_logger_that_is_there_is_used_else_the_kind_the_package_has(head, ot
     if not added:
         assert text == (head + USE).replace("print('hi', x)", text.splitlines()[-1].strip())
     ast.parse(text)
+
+
+BRACES = """import logging
+
+
+class Braces(logging.Logger):
+    def _log(self, level, msg, args, **more):
+        super()._log(level, msg.format(*args), (), **more)
+
+
+def getLogger(name):
+    return Braces(name)
+"""
+
+
+def test_a_logger_of_the_repository_that_takes_braces_gets_them(caplog):
+    """In the file as in its siblings: the import, the name and the way of formatting."""
+    code = "def f(x):\n    print('{}', x, '5%')\n    print('{}')\n"
+    cart = "from shop import logging\n\nlog = logging.getLogger('shop')\n"
+    made = edited(module(code, logging=BRACES, cart=cart))["shop/stock.py"].decode()
+    assert made == (
+        "from shop import logging\n\nlog = logging.getLogger('shop')\n\n\ndef f(x):\n"
+        "    log.info('{{}} {} 5%', x)\n    log.info('{{}}')\n"
+    )
+    there = edited(module(cart + "\n\n" + code, logging=BRACES))["shop/stock.py"].decode()
+    assert there.endswith("    log.info('{{}} {} 5%', x)\n    log.info('{{}}')\n")
 
 
 @pytest.mark.parametrize(
@@ -409,6 +514,7 @@ def test_imports_that_nothing_needs_any_more_go_and_others_stay():
         ("import argparse\ndef go():\n    argparse.ArgumentParser()\n    print('x')\n", "`go` parses the command line"),
         ("import argparse\ndef go(args: argparse.Namespace):\n    print('x')\n", "`go` gets parsed arguments"),
         ("def go(a):\n    print('x')\n\ndef build(p):\n    p.set_defaults(func=go)\n", "argument parser"),
+        ("def go(lib, opts):\n    print('x')\n\nlist_cmd.func = go\n", "a command of the argument parser"),
         ("import click\n@click.group()\ndef go():\n    _help_go()\ndef _help_go():\n    print('x')\n", "called by `go` alone"),
         ("import argparse, json\ndef go(x):\n    print(json.dumps(x))\n", "another program may read"),
         ("import cmd\nclass Shell(cmd.Cmd):\n    def do_x(self, line):\n        print('x')\n", "interactive shell"),
@@ -451,6 +557,7 @@ def test_what_is_printed_on_purpose_stays(code, reason):
         ("shop/migrations/0001_a.py", "a migration"),
         ("shop/management/commands/a.py", "management command"),
         ("shop/bench/a.py", "a benchmark"),
+        ("shop/cli/a.py", "part of a command line (folder cli/)"),
         ("shop/run-it.py", "nothing can import a file of this name"),
         ("shop/a_pb2.py", "generated"),
         ("shop/tool.d/a.py", ""),
@@ -498,6 +605,72 @@ def test_a_console_script_keeps_its_output_and_so_does_what_only_it_calls(name, 
     assert "logger.info('z')" in made
 
 
+REPORT = (
+    "def report(x):\n    print('total', x)\n    _line(x)\n\n\ndef _line(x):\n    print('line', x)\n"
+)
+RUN = "import click\n{}\n\n@click.command()\ndef run():\n    {}(1)\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "by"),
+    [
+        ({"app": RUN.format("from shop.stock import report", "report")}, "`run` of shop/app.py"),
+        ({"app": RUN.format("from .stock import report as r", "r")}, "`run` of shop/app.py"),
+        ({"app": RUN.format("import shop.stock", "shop.stock.report")}, "`run` of shop/app.py"),
+        ({"app": RUN.format("from . import stock", "stock.report")}, "`run` of shop/app.py"),
+        ({"__main__": "from .stock import report\nreport(1)\n"}, "shop/__main__.py"),
+        (
+            {"management/commands/go": "from shop.stock import report\nclass C:\n    x = report\n"},
+            "shop/management/commands/go.py",
+        ),
+        # A test that calls it as well makes it no library.
+        (
+            {
+                "app": RUN.format("from shop.stock import report", "report"),
+                "test_a": "from shop.stock import report\n\n\ndef test_a():\n    report(1)\n",
+            },
+            "`run` of shop/app.py",
+        ),
+        # Somebody else may call it.
+        ({}, ""),
+        ({"app": "from shop.stock import report\n\n\ndef f():\n    report(1)\n"}, ""),
+        ({"app": RUN.format("from shop.stock import report", "x = report; x")}, ""),
+        ({"app": RUN.format("from shop.stock import *", "report")}, ""),
+        (
+            {
+                "app": RUN.format("from shop.stock import report", "report"),
+                "b": "from shop import stock\n\n\ndef g():\n    stock.report(2)\n",
+            },
+            "",
+        ),
+        (
+            {
+                "app": RUN.format("from shop.stock import report", "report"),
+                "__init__": "from shop.stock import report\n",
+            },
+            "",
+        ),
+    ],
+)
+def test_what_only_a_program_of_another_file_calls_stays(others, by):
+    files = module(REPORT) | {f"shop/{name}.py": code for name, code in others.items()}
+    settled = settle(files | {"shop/seed.py": "def seed():\n    print('x')\n"})
+    told = {one.line: one.reason for one in settled.left if one.path == "shop/stock.py"}
+    ending = "alone, a program of the command line"
+    assert told == (
+        {2: f"`report` is called by {by} {ending}", 7: f"`_line` is called by `report` {ending}"}
+        if by
+        else {}
+    )
+    named = settle(files, "Replace print with logging in `shop/stock.py`.")
+    assert [len(work.conversions) for work in named.files] == [2]
+
+
+def test_what_is_offered_to_others_is_no_helper_of_a_program():
+    app = RUN.format("from shop.stock import report", "report")
+    assert list(edited(module("__all__ = ['report']\n\n\n" + REPORT, app=app))) == ["shop/stock.py"]
+
+
 def test_docstrings_and_doctests_stay():
     code = 'def f():\n    """Do.\n\n    >>> print(f())\n    hello there\n    """\n    print("hello there")\n'
     assert left(module(code)) == {
@@ -540,10 +713,22 @@ def test_a_test_that_reads_other_output_holds_nothing_back():
 
 
 def test_an_empty_block_keeps_a_statement():
-    made = edited(function("if x:", "    print()", "print()", 'print("a"); print()'))
+    made = edited(function("if x:", "    print()", "print()  # a line", 'print("a"); print()'))
     assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
         '    if x:\n        pass\n    logger.info("a"); pass\n'
     )
+
+
+def test_a_blank_line_between_other_output_stays():
+    code = (
+        "def f():\n    print()\n    print('.', end='')\n\n\ndef g():\n    print('x')\n    print()\n"
+    )
+    settled = settle(module(code))
+    assert [(one.line, one.reason[:21]) for one in settled.left] == [
+        (2, "it sets output apart "),
+        (3, "it is part of a line "),
+    ]
+    assert [one.line for work in settled.files for one in work.conversions] == [7, 8]
 
 
 def test_python_2_is_refused_by_name():
@@ -616,6 +801,10 @@ ALL = ["shop/api/stock.py", "shop/cart.py", "shop/stock.py", "src/mail/send.py"]
         ("Replace print with logging in the whole repository", "Leave command line output and tests alone. Use the module's own logger and lazy arguments.", ALL),
         ("Prints", "### Where prints become log messages\n\nshop/cart.py\nmail\n\n### Leave alone\n\n_No response_\n\n### Level\n\nBy context\n", ["shop/cart.py", "src/mail/send.py"]),
         ("Prints", "### Where prints become log messages\n\nthe whole repository\n\n### Leave alone\n\n`shop`\n", ["src/mail/send.py"]),
+        ("", "Replace print with logging in `mail`.", ["src/mail/send.py"]),
+        ("Print", "Replace print with logging in `mail`.", ["src/mail/send.py"]),
+        ("Use logging rather than print in mail", "Some modules still print. Please convert them.", ["src/mail/send.py"]),
+        ("The library must not print to stdout", "Use logging instead of print in `mail`.", ["src/mail/send.py"]),
         ("Get rid of print in favour of logging in `mail`", "Nobody sees them, because gunicorn swallows stdout.", ["src/mail/send.py"]),
     ],
 )  # fmt: skip
@@ -673,12 +862,12 @@ WHERE = (
         (
             "Replace print with logging in `mail`",
             "Also add a file handler. Messages should be JSON.",
-            ["The ticket also says: “Also add a file handler”, “Messages should be JSON”. This recipe turns prints into log messages and does nothing else; remove it or file it as a ticket of its own."],
+            ["The ticket also says: “Also add a file handler”, “Messages should be JSON”. Prints become log messages here, and nothing else is done; take the rest out, or open a ticket of its own for it."],
         ),
         (
             "Replace print with logging in `mail` and rename the module",
             "",
-            ["The ticket also says: “rename the module”. This recipe turns prints into log messages and does nothing else; remove it or file it as a ticket of its own."],
+            ["The ticket also says: “rename the module”. Prints become log messages here, and nothing else is done; take the rest out, or open a ticket of its own for it."],
         ),
         (
             "Replace print with logging in `mail`",
@@ -699,7 +888,49 @@ WHERE = (
 )  # fmt: skip
 def test_what_is_open_is_asked_in_one_list(title, body, asked):
     files = {**FILES, "README.md": "x"}
-    assert list(questions(files, body, title=title)) == asked
+    with pytest.raises(TicketUnclear) as raised:
+        settle(files, body, title=title)
+    assert list(raised.value.questions) == asked
+    said = raised.value.answer.partition(":\n")[0].split(", ")[1].split(" settles")[0]
+    sentence = raised.value.answer.splitlines()[-1].strip()
+    whole = {
+        "added to the ticket": (title, f"{body}\n\n{sentence}"),
+        "in place of the ticket's text": (title, sentence),
+        "in place of the ticket's title and text": ("", sentence),
+    }[said]
+    assert settle(files, whole[1], title=whole[0]).files
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "understood", "answer"),
+    [
+        (
+            "Replace print with logging",
+            "Use level debug.",
+            "Understood so far: level debug.",
+            (
+                "This line, added to the ticket, settles it (the whole repository: only an "
+                "example):\n  Replace print with logging in the whole repository. Use level debug."
+            ),
+        ),
+        (
+            "Use structlog instead of print in `shop`, but not in `shop/api`",
+            "Rename the module.",
+            "Understood so far: prints in `shop`, not those in `shop/api`.",
+            (
+                "This line, in place of the ticket's text, settles it; this leaves out: “Rename "
+                "the module”:\n  Replace print with structlog in `shop` except in `shop/api`."
+            ),
+        ),
+        ("Replace print with logging in `nowhere`", "", "", ""),
+        ("Replace print with logging in qqq and rename it", "", "", ""),
+    ],
+)
+def test_a_line_that_answers_is_shown_with_what_was_understood(title, body, understood, answer):
+    with pytest.raises(TicketUnclear) as raised:
+        settle(FILES, body, title=title)
+    assert raised.value.understood == understood
+    assert raised.value.answer == answer
 
 
 @pytest.mark.parametrize(
@@ -757,7 +988,10 @@ def test_a_library_that_the_configuration_rules_out_is_asked_about():
 
 def test_more_files_than_a_change_may_touch_are_asked_about():
     config = RepoConfig.model_validate({"scope": {"max_files": 3}})
-    (asked,) = questions(FILES, "Convert all prints to the logger.", config)
+    with pytest.raises(TicketUnclear) as raised:
+        settle(FILES, "Convert all prints to the logger.", config)
+    (asked,) = raised.value.questions
+    assert raised.value.answer.endswith("\n  Replace print with logging in `shop/`.")
     assert "In the whole repository 4 files have prints to convert" in asked
     assert "scope.max_files allows 3" in asked
 

@@ -10,6 +10,7 @@ from agent import worktree
 from agent.domain import PullRequest, Reason, RunState
 from agent.errors import (
     AccessLost,
+    BranchTaken,
     ForgeLimited,
     PolicyRefused,
     RequestRefused,
@@ -53,6 +54,56 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert "pull request https://forge.example/shop/app/pull/100" in said
 
 
+def test_a_pull_request_names_an_open_one_that_adds_to_the_same_migrations(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    adds = runs.decided(base, path="shop/migrations/0002_x.py", before=None)
+    publish.open_pull_request(base, adds, svc)
+    second = base.model_copy(
+        update={"run": base.run.model_copy(update={"run_id": "20261120-130000-ffffffff"})}
+    )
+    publish.open_pull_request(second, adds, svc)
+    first, other = (proposal.body for proposal in there.proposals)
+    assert "also adds a migration" not in first
+    assert "\n#100 also adds a migration to `shop`: whichever is merged second needs" in other
+    # One that begins anew does not name itself.
+    publish.open_pull_request(base, adds, svc)
+    assert "#100 also adds" not in there.proposals[2].body
+    assert "#101 also adds" in there.proposals[2].body
+
+
+class Taking(FakeForge):
+    """A forge where the first names are taken."""
+
+    taken = 1
+
+    def commit(self, run, branch, message, change):
+        made = super().commit(run, branch, message, change)
+        if len(self.commits) <= self.taken:
+            raise BranchTaken(f"{branch} is taken")
+        return made
+
+
+def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    base = runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    name = "mergewright/42-log-instead-of-printing-a1b2c3"
+    assert [branch for branch, _, _ in there.commits] == [name, f"{name}-2"]
+    assert outcome.branch == there.proposals[0].branch == f"{name}-2"
+
+
+def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there.taken = 99
+    base = runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    with pytest.raises(BranchTaken, match="-5 is taken"):
+        publish.open_pull_request(base, runs.decided(base), svc)
+    assert (len(there.commits), there.proposals) == (5, [])
+
+
 def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     there, base = forge(), runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there, public_url="https://runs.example")
@@ -62,8 +113,8 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     assert "(https://forge.example/shop/app/issues/42)" in body
     assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in body
     assert (
-        "git fetch origin mergewright/42-log-instead-of-printing-a1b2c3"
-        " && git switch --detach FETCH_HEAD"
+        "git fetch origin mergewright/42-log-instead-of-printing-a1b2c3\n"
+        "git switch --detach FETCH_HEAD\n"
     ) in body
     assert str(home) not in body
     assert there.proposals[0].summary.startswith("Nothing fails that did not before.\n\n| Check |")
@@ -337,5 +388,5 @@ def test_our_own_facts_stay_whatever_they_look_like(tmp_path, home):
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
     assert REMOVED not in body
-    for fact in (base.checkout.commit, "k" * 16, "d" * 16, "20261120-120000-a1b2c3d4"):
+    for fact in (base.checkout.commit[:12], "k" * 16, "d" * 16, "20261120-120000-a1b2c3d4"):
         assert fact in body

@@ -7,13 +7,16 @@ import html
 import json
 import os
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from webhooks import runs_pages
+from agent import workflow
+from agent.domain import RunState
+from webhooks import run_words, runs_pages
 
 RUN = "20261101-100000-0123456789abcdef"
 
@@ -54,7 +57,7 @@ def facts(**changed: object) -> str:
             "branch": "mergewright/1-add",
             "started": 1_793_527_200,
             "ended": 1_793_527_260.5,
-            "seconds": {"triage": 0.1, "checks": 12.34},
+            "seconds": {"triage": 0.1, "checks 1": 12.34},
             **changed,
         }
     )
@@ -69,15 +72,19 @@ def test_the_page_tells_what_is_known(runs):
     for words in (
         "<h1>Add a field</h1>",
         "All checks passed.",
-        "open (ready)",
+        "Done: the change is published",
+        "<td>ready</td>",
+        "2026-11-01 10:01:00 UTC, after 1 min 0 s",
+        "<th>Run the checks with the change</th>",
         'href="https://github.example/octo/shop/pull/2"',
         "mergewright/1-add",
         "2026-11-01 10:00:00 UTC",
         "12.3 s",
         f'href="{RUN}/log"',
-        "## Result",
+        "<h2>Result</h2>",
     ):
         assert words in page.text, words
+    assert "triage" not in page.text
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"seconds": 7}', "\x00"])
@@ -109,12 +116,132 @@ def test_UI1_foreign_text_is_inert_on_the_page(runs):
     tags = set(re.findall(r"<\s*/?\s*([a-zA-Z][a-zA-Z0-9]*)", page))
     assert tags <= {
         "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "tr", "th",
-        "td", "a", "pre", "doctype",
+        "td", "a", "pre", "doctype", "div",
     }  # fmt: skip
     assert "javascript:" not in page
     assert not re.search(r"<[^>]*\son[a-z]+\s*=", page)
     assert "\x1b" not in page
     assert html.escape("<script>alert(1)</script>") in page
+
+
+def body_of(page: str) -> str:
+    return page[page.index('<div class="text">') : page.rindex("</div>")]
+
+
+def test_the_text_is_shown_as_a_page_and_not_as_markdown(runs):
+    write(runs, "run.json", facts())
+    write(
+        runs,
+        "pull_request.md",
+        "<!-- mergewright:run=r1 -->\n<!-- mergewright:migrations=shop/migrations -->\n\n"
+        "Closes #1\n\n- Added `x` to shop/my\\_models.py.\n\n## Checks\n\n"
+        "| Check | Base |\n|---|---|\n| tests | 4 passed |\n\n"
+        "<details><summary>Log of the checks</summary>\n\n```\n<b>1 < 2</b> **x**\n```\n\n</details>\n\n"
+        "The whole log: <https://m.example/log>\n",
+    )
+    shown = body_of(get(runs, f"/runs/{RUN}").text)
+    for words in (
+        "<li>Added <code>x</code> to shop/my_models.py.</li>",
+        "<h2>Checks</h2>",
+        "<td>4 passed</td>",
+        "<details><summary>Log of the checks</summary>\n<pre><code>&lt;b&gt;1 &lt; 2&lt;/b&gt; **x**",
+        "</details>",
+        '<a href="https://m.example/log" rel="noreferrer">https://m.example/log</a>',
+    ):
+        assert words in shown, words
+    for raw in ("<!--", "mergewright:run", "## ", "|---|", "\\_"):
+        assert raw not in shown, raw
+
+
+EVIL_MARKDOWN = (
+    "<script>alert(1)</script>",
+    "words <img src=x onerror=alert(1)> words",
+    "<details open ontoggle=alert(1)><summary>x</summary>",
+    "<details><summary><img src=x></summary>",
+    "<details><summary>a</summary><script>alert(1)</script>",
+    "<!-- mergewright:x --><script>alert(1)</script>",
+    "<!-- mergewright:x -->\n<iframe src=//x>",
+    "<svg/onload=alert(1)>",
+    "[a](javascript:alert(1)) [b](JaVaScRiPt&#58;alert(1)) [c](data:text/html,x) [d](//x) [e](vbscript:x)",
+    "<javascript:alert(1)> <ftp://x>",
+    '[a](https://x/"onmouseover="alert(1) "t\\" onmouseover=\\"alert(1)")',
+    "![a](https://x/y.png) ![<b>](x)",
+    "[x]: javascript:alert(1)\n\n[x] ![x]",
+    "| a |\n|:-:|\n| <b onclick=alert(1)>x</b> |",
+    "```html\n<script>alert(1)</script>\n",
+    '```" onclick="alert(1)\nx\n```',
+    "</div></body><script>alert(1)</script>",
+    "</details></details>\n\n</div>",
+    "- <details><summary>a</summary>\n\n  </details>\n\n<style>*{}</style>",
+    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62;",
+)
+
+
+@pytest.mark.parametrize("evil", EVIL_MARKDOWN)
+def test_UI1_markdown_of_strangers_makes_nothing_that_acts(runs, evil):
+    class Tags(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[tuple[str, dict[str, str | None]]] = []
+            self.open = 0
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.seen.append((tag, dict(attrs)))
+            self.open += (tag == "details") + (tag == "div")
+
+        def handle_endtag(self, tag: str) -> None:
+            self.open -= (tag == "details") + (tag == "div")
+
+        def handle_comment(self, data: str) -> None:
+            self.seen.append(("comment", {}))
+
+    write(runs, "run.json", facts())
+    write(runs, "pull_request.md", evil)
+    tags = Tags()
+    tags.feed(body_of(get(runs, f"/runs/{RUN}").text) + "</div>")
+    assert tags.open == 0
+    for tag, attributes in tags.seen:
+        assert tag in {
+            "div", "p", "ul", "li", "a", "code", "pre", "table", "thead", "tbody", "tr", "th",
+            "td", "details", "summary", "em", "strong",
+        }, tag  # fmt: skip
+        allowed = {"a": {"href", "rel"}, "div": {"class"}, "code": {"class"}, "td": {"style"}}
+        assert attributes.keys() <= allowed.get(tag, {"style"} if tag == "th" else set())
+        assert attributes.get("href", "https://").startswith(("https://", "http://"))
+
+
+def test_a_text_that_is_too_long_for_ours_is_shown_as_it_is(runs):
+    write(runs, "pull_request.md", "**x** <b>\n" * 10_000)
+    shown = body_of(get(runs, f"/runs/{RUN}").text)
+    assert shown.count("**x** &lt;b&gt;") == 10_000
+    assert "<strong>" not in shown
+
+
+def test_every_step_and_state_of_a_run_has_words():
+    flow = (Path(workflow.__file__)).read_text()
+    steps = re.findall(r'step\(f?"([a-z ]+)', flow)
+    assert len(steps) > 12
+    for name in steps:
+        (told,) = run_words.steps({name.strip(): 1.0}) or [(None, 1.0)]
+        assert told[0] != name.strip(), name
+    for state in RunState:
+        assert run_words.state(state.value) != state.value
+
+
+def test_steps_that_nobody_notices_are_left_out_and_repeated_ones_numbered():
+    told = run_words.steps({"checkout": 0.01, "checks 1": 2.0, "checks 2": 3.0, "odd one": 4.0})
+    assert told == [
+        ("Run the checks with the change", 2.0),
+        ("Run the checks with the change (2)", 3.0),
+        ("odd one", 4.0),
+    ]
+
+
+def test_a_run_under_way_tells_what_it_does(runs):
+    write(runs, "run.json", facts(state="checking", ended=None, reason=None, sentence=None))
+    page = get(runs, f"/runs/{RUN}").text
+    assert '<p class="state">Running the checks with the change</p>' in page
+    assert "Ended" not in page
 
 
 def test_nothing_is_fetched_run_framed_or_kept(runs):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from agent.demo.simulator import refusals
-from agent.demo.simulator.access import covered
 from agent.demo.simulator.call import Body, Call, Reply
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import App, Delivery, Installation, Repository
@@ -22,11 +21,6 @@ class _TokenBody(Body):
     repositories: list[str] | None = None
     repository_ids: list[int] | None = None
     permissions: dict[str, str] | None = None
-
-
-class _HookBody(Body):
-    url: str | None = None
-    secret: str | None = None
 
 
 def _app(call: Call) -> App:
@@ -49,14 +43,6 @@ def get_app(call: Call) -> object:
     app = _app(call)
     count = sum(one.app is app for one in call.world.installations.values())
     return {**people.app(call.world, app), "installations_count": count}
-
-
-@api.get("/app/installations")
-def list_installations(call: Call) -> object:
-    """List where the App is installed."""
-    app = _app(call)
-    mine = [one for one in call.world.installations.values() if one.app is app]
-    return call.page(mine, lambda one: people.installation(call.world, one))
 
 
 @api.get("/app/installations/{installation_id}")
@@ -137,50 +123,7 @@ def _narrowed(installation: Installation, wanted: dict[str, str]) -> dict[str, s
     return {"metadata": "read", **wanted} if wanted else dict(installation.permissions)
 
 
-@api.get("/installation/repositories")
-def list_token_repositories(call: Call) -> object:
-    """List what an installation token reaches."""
-    token = call.caller.token
-    if token is None or token.installation is None:
-        raise refusals.role_forbidden(
-            "You must authenticate with an installation access token in order to list repositories"
-        )
-    reached = [one for one in call.world.repositories.values() if covered(call.caller, one)]
-    narrowed = token.repository_ids is not None or token.installation.repository_ids is not None
-    return call.page(
-        reached,
-        lambda one: repositories.repository(call.world, one),
-        lambda page: {
-            "total_count": len(reached),
-            "repository_selection": "selected" if narrowed else "all",
-            "repositories": page,
-        },
-    )
-
-
 # deliveries
-
-
-@api.get("/app/hook/config")
-def get_hook(call: Call) -> object:
-    """Answer with where deliveries go; the secret stays hidden."""
-    return _hook(_app(call))
-
-
-@api.patch("/app/hook/config")
-def change_hook(call: Call) -> object:
-    """Change where deliveries go."""
-    app, body = _app(call), call.body(_HookBody)
-    if body.url is not None:
-        app.hook.url = body.url
-    if body.secret is not None:
-        app.hook.secret = body.secret
-    return _hook(app)
-
-
-def _hook(app: App) -> Shape:
-    shown: Shape = {"content_type": "json", "insecure_ssl": "0", "url": app.hook.url}
-    return {**shown, "secret": "********"} if app.hook.secret else shown
 
 
 @api.get("/app/hook/deliveries")

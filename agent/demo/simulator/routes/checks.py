@@ -1,10 +1,10 @@
-"""Check runs and their annotations."""
+"""Check runs, with annotations that are added to them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from agent.demo.simulator import access, events, git_store, refusals
+from agent.demo.simulator import events, git_store, refusals
 from agent.demo.simulator.call import Body, Call
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import Annotation, CheckRun, Repository
@@ -211,17 +211,6 @@ def get_check_run(call: Call) -> object:
     return shapes.check_run(call.world, repository, _run(call, repository))
 
 
-@api.get(_ONE + "/annotations")
-def list_annotations(call: Call) -> object:
-    """List the annotations of a check run."""
-    repository = call.reading("checks")
-    run = _run(call, repository)
-    return call.page(
-        run.annotations,
-        lambda one: shapes.annotation(call.world, repository, run.head_sha, one),
-    )
-
-
 @api.get("/repos/{owner}/{repo}/commits/{ref}/check-runs")
 def list_check_runs(call: Call) -> object:
     """List the check runs of a commit, the newest of each name unless all are asked for."""
@@ -242,13 +231,3 @@ def list_check_runs(call: Call) -> object:
         lambda one: shapes.check_run(call.world, repository, one),
         lambda page: {"total_count": len(runs), "check_runs": page},
     )
-
-
-@api.post(_ONE + "/rerequest")
-def rerequest(call: Call) -> object:
-    """Ask for a check again."""
-    repository = call.repository()
-    access.require(call.world, call.caller, repository, ("checks",), "write", "write")
-    run = _run(call, repository)
-    events.on_check_run(call.world, repository, run, "rerequested", call.caller.user)
-    return {}

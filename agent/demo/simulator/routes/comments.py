@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from agent.demo.simulator import actions, events, refusals
 from agent.demo.simulator.call import Body, Call, Reply
 from agent.demo.simulator.operations import Operations
@@ -61,21 +63,25 @@ def edit_comment(call: Call) -> object:
     return shapes.comment(call.world, repository, issue, comment)
 
 
-@api.delete(_ONE)
-def delete_comment(call: Call) -> object:
-    """Delete a comment."""
-    repository, issue, comment = _own(call)
-    issue.comments.remove(comment)
-    events.on_comment(call.world, repository, issue, comment, "deleted", call.caller.user)
-    return Reply(status=204)
-
-
 @api.get(_ON_ISSUE)
 def list_comments(call: Call) -> object:
-    """List a conversation, oldest first."""
+    """List a conversation, oldest first; `since` leaves out what was last edited before."""
     repository = call.reading("issues", "pull_requests")
     issue = call.issue(repository)
-    return call.page(issue.comments, lambda one: shapes.comment(call.world, repository, issue, one))
+    since = _since(call)
+    found = [one for one in issue.comments if int(one.updated) >= since]
+    return call.page(found, lambda one: shapes.comment(call.world, repository, issue, one))
+
+
+def _since(call: Call) -> float:
+    given = call.query.get("since")
+    if given is None:
+        return 0.0
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as problem:
+        raise refusals.unprocessable(f"{given} is not a valid date-time.") from problem
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @api.post(_ON_ISSUE, content=True)
@@ -108,14 +114,6 @@ def _react(call: Call, given: list[Reaction]) -> Reply:
     return Reply(people.reaction(call.world, made))
 
 
-@api.get(_REACTIONS)
-def list_issue_reactions(call: Call) -> object:
-    """List the reactions to an issue."""
-    repository = call.reading("issues", "pull_requests")
-    issue = call.issue(repository)
-    return call.page(_wanted(call, issue.reactions), lambda one: people.reaction(call.world, one))
-
-
 @api.post(_REACTIONS)
 def react_to_issue(call: Call) -> object:
     """React to an issue; a second time changes nothing and is 200."""
@@ -125,14 +123,6 @@ def react_to_issue(call: Call) -> object:
     return _react(call, issue.reactions)
 
 
-@api.get(_ONE + "/reactions")
-def list_comment_reactions(call: Call) -> object:
-    """List the reactions to a comment."""
-    repository = call.reading("issues", "pull_requests")
-    _, comment = call.comment(repository)
-    return call.page(_wanted(call, comment.reactions), lambda one: people.reaction(call.world, one))
-
-
 @api.post(_ONE + "/reactions")
 def react_to_comment(call: Call) -> object:
     """React to a comment."""
@@ -140,8 +130,3 @@ def react_to_comment(call: Call) -> object:
     issue, comment = call.comment(repository)
     call.allow_write(repository, *issues.areas(issue), role="read")
     return _react(call, comment.reactions)
-
-
-def _wanted(call: Call, given: list[Reaction]) -> list[Reaction]:
-    content = call.query.get("content")
-    return [one for one in given if content in (None, one.content)]

@@ -1,4 +1,4 @@
-"""Issues: open, change, lock; assignees and the time line."""
+"""Issues: open, look at, change."""
 
 from __future__ import annotations
 
@@ -40,14 +40,6 @@ class _EditedIssue(Body):
     assignees: list[str] | None = None
 
 
-class _Assignees(Body):
-    assignees: list[str] = []
-
-
-class _Lock(Body):
-    lock_reason: str | None = None
-
-
 def names(labels: list[str | LabelName]) -> list[str]:
     """Give label names, however they were spelt."""
     return [one if isinstance(one, str) else one.name for one in labels]
@@ -70,28 +62,6 @@ def check_title(resource: str, title: str) -> None:
         raise refusals.invalid(resource, "title", "missing_field")
     if len(title) > TITLE_LIMIT:
         raise refusals.too_long(resource, "title", TITLE_LIMIT)
-
-
-@api.get(_ROOT)
-def list_issues(call: Call) -> object:
-    """List issues, pull requests among them, newest first."""
-    repository = call.reading("issues")
-    enabled(repository)
-    state = call.query.get("state", "open")
-    wanted = {name.lower() for name in call.query.get("labels", "").split(",") if name}
-    creator = call.query.get("creator", "").lower()
-    found = [
-        one
-        for one in repository.issues.values()
-        if state in ("all", one.state)
-        and wanted <= {label.name.lower() for label in one.labels}
-        and creator in ("", one.author.login.lower())
-    ]
-    by_update = call.query.get("sort") == "updated"
-    found.sort(key=lambda one: (one.updated if by_update else one.created, one.number))
-    if call.query.get("direction", "desc") == "desc":
-        found.reverse()
-    return call.page(found, lambda one: shapes.issue(call.world, repository, one))
 
 
 @api.post(_ROOT, content=True)
@@ -184,49 +154,3 @@ def _assignable(call: Call, repository: Repository, logins: list[str]) -> list[U
         if call.world.role(repository, one) == "none":
             raise refusals.invalid("Issue", "assignees", "invalid")
     return found
-
-
-@api.post(_ONE + "/assignees")
-def add_assignees(call: Call) -> object:
-    """Assign people; those who cannot be assigned are left out without a word."""
-    repository = call.repository()
-    issue = call.issue(repository)
-    call.allow_write(repository, *areas(issue), role="triage")
-    logins = call.body(_Assignees).assignees
-    known = [call.world.users.get(login.lower()) for login in logins]
-    new = [one for one in known if one and one not in issue.assignees]
-    if len(issue.assignees) + len(new) > ASSIGNEES_MAX:
-        raise refusals.custom("Issue", f"An issue can have up to {ASSIGNEES_MAX} assignees.")
-    issue.assignees += new
-    return shapes.issue(call.world, repository, issue)
-
-
-@api.put(_ONE + "/lock", 204)
-def lock(call: Call) -> object:
-    """Lock the conversation."""
-    repository = call.repository()
-    issue = call.issue(repository)
-    call.allow_write(repository, *areas(issue), role="triage")
-    reason = call.body(_Lock).lock_reason
-    if reason not in (None, *_LOCK_REASONS):
-        raise refusals.invalid("Issue", "lock_reason", "invalid")
-    actions.lock(call.world, repository, issue, call.caller.user, reason)
-    return Reply(status=204)
-
-
-@api.delete(_ONE + "/lock")
-def unlock(call: Call) -> object:
-    """Unlock the conversation."""
-    repository = call.repository()
-    issue = call.issue(repository)
-    call.allow_write(repository, *areas(issue), role="triage")
-    actions.unlock(call.world, repository, issue, call.caller.user)
-    return Reply(status=204)
-
-
-@api.get(_ONE + "/events")
-def list_happenings(call: Call) -> object:
-    """List the time line's events."""
-    repository = call.reading("issues", "pull_requests")
-    issue = call.issue(repository)
-    return call.page(issue.happenings, lambda one: shapes.happening(call.world, repository, one))

@@ -30,15 +30,6 @@ class _Labels(Body):
     labels: list[str | LabelName] = []
 
 
-@api.get(_ROOT)
-def list_labels(call: Call) -> object:
-    """List the labels of a repository."""
-    repository = call.reading("issues", "pull_requests")
-    return call.page(
-        list(repository.labels.values()), lambda one: shapes.label(call.world, repository, one)
-    )
-
-
 @api.post(_ROOT)
 def create_label(call: Call) -> object:
     """Make a label."""
@@ -54,28 +45,6 @@ def create_label(call: Call) -> object:
         raise refusals.invalid("Label", "name", "already_exists")
     made = call.world.add_label(repository, body.name, color, body.description)
     return shapes.label(call.world, repository, made)
-
-
-@api.get(_ROOT + "/{name}")
-def get_label(call: Call) -> object:
-    """Answer with one label."""
-    repository = call.reading("issues", "pull_requests")
-    return shapes.label(call.world, repository, call.label(repository))
-
-
-@api.delete(_ROOT + "/{name}")
-def delete_label(call: Call) -> object:
-    """Delete a label; it leaves all issues."""
-    repository = call.writing("issues", "pull_requests", role="write")
-    actions.delete_label(call.world, repository, call.label(repository), call.caller.user)
-    return Reply(status=204)
-
-
-@api.get(_ON_ISSUE)
-def list_issue_labels(call: Call) -> object:
-    """List the labels on an issue."""
-    repository = call.reading("issues", "pull_requests")
-    return _labels(call, repository, call.issue(repository))
 
 
 def _labels(call: Call, repository: Repository, issue: Issue) -> Reply:
@@ -98,17 +67,6 @@ def add_issue_labels(call: Call) -> object:
     may_create = call.has_role(repository, "write")
     labels = actions.named_labels(call.world, repository, wanted, may_create=may_create)
     actions.add_labels(call.world, repository, issue, labels, call.caller.user)
-    return _labels(call, repository, issue)
-
-
-@api.put(_ON_ISSUE)
-def set_issue_labels(call: Call) -> object:
-    """Let an issue have exactly these labels."""
-    repository, issue = _triaged(call)
-    wanted = issues.names(call.body(_Labels, bare="labels").labels)
-    may_create = call.has_role(repository, "write")
-    labels = actions.named_labels(call.world, repository, wanted, may_create=may_create)
-    issues.replace_labels(call, repository, issue, labels)
     return _labels(call, repository, issue)
 
 

@@ -6,7 +6,6 @@ from agent.demo.simulator import (
     access,
     actions,
     events,
-    git_history,
     git_store,
     pull_actions,
     refusals,
@@ -16,7 +15,7 @@ from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import Issue, Pull, Repository
 from agent.demo.simulator.refusals import Refusal
 from agent.demo.simulator.routes.issues import check_title
-from agent.demo.simulator.shapes import commits, people
+from agent.demo.simulator.shapes import people
 from agent.demo.simulator.shapes import pulls as shapes
 
 api = Operations()
@@ -162,29 +161,6 @@ def _check_reopen(repository: Repository, pull: Pull) -> None:
         said = f"state cannot be changed. The {pull.head_ref} branch has been deleted or merged."
         raise refusals.invalid("PullRequest", "state", "invalid", said)
     pull.head_sha = tip
-
-
-@api.get(_ONE + "/files")
-def list_files(call: Call) -> object:
-    """List the files that a pull request changes."""
-    repository = call.reading("pull_requests")
-    _, pull = call.pull(repository)
-    start = shapes.ancestor(repository, pull)
-    changed = git_history.changes(repository.git_dir, start, pull.head_sha)[:_FILES_MAX]
-    return call.page(changed, lambda one: commits.file(call.world, repository, pull.head_sha, one))
-
-
-@api.get(_ONE + "/commits")
-def list_commits(call: Call) -> object:
-    """List the commits of a pull request, oldest first."""
-    repository = call.reading("pull_requests")
-    _, pull = call.pull(repository)
-    git_dir = repository.git_dir
-    newest_first = git_history.history(git_dir, pull.head_sha, pull.base_sha, _COMMITS_MAX)
-    return call.page(
-        newest_first[::-1],
-        lambda sha: commits.commit(call.world, repository, git_store.read_commit(git_dir, sha)),
-    )
 
 
 @api.post(_ONE + "/requested_reviewers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from agent.demo.simulator import git_store, refusals
-from agent.demo.simulator.call import Call, Reply
+from agent.demo.simulator.call import Call
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import Repository, Role
 from agent.demo.simulator.refusals import Refusal
@@ -29,20 +29,6 @@ def get_repository(call: Call) -> object:
     """Answer with a repository."""
     repository = call.reading("metadata")
     return repositories.full(call.world, repository, _role(call, repository))
-
-
-@api.get("/repos/{owner}/{repo}/branches")
-def list_branches(call: Call) -> object:
-    """List branches."""
-    repository = call.reading("contents")
-    tips = git_store.references(repository.git_dir, "refs/heads/")
-    named = [(name.removeprefix("refs/heads/"), sha) for name, sha in sorted(tips.items())]
-    if call.query.get("protected") in ("true", "false"):
-        wanted = call.query["protected"] == "true"
-        named = [one for one in named if repositories.is_protected(repository, one[0]) == wanted]
-    return call.page(
-        named, lambda one: repositories.short_branch(call.world, repository, one[0], one[1])
-    )
 
 
 @api.get("/repos/{owner}/{repo}/branches/{branch}")
@@ -69,15 +55,16 @@ def get_branch_rules(call: Call) -> object:
     return call.page(entries, lambda entry: entry)
 
 
-@api.get("/repos/{owner}/{repo}/collaborators/{username}")
-def is_collaborator(call: Call) -> object:
-    """Say by the status alone whether an account was given a role."""
+@api.get("/repos/{owner}/{repo}/rulesets/{ruleset_id}")
+def get_ruleset(call: Call) -> object:
+    """Answer with one ruleset, and whether it lets the caller through."""
     repository = call.reading("metadata")
-    login = call.params["username"].lower()
-    given = repository.roles.get(login, "none") != "none"
-    if not given and login != repository.owner.login.lower():
-        raise refusals.not_found()
-    return Reply(status=204)
+    number = call.number("ruleset_id")
+    for rule in repository.rules:
+        if rule.id == number and not rule.classic:
+            login = call.caller.token.user.login if call.caller.token else ""
+            return repositories.ruleset(call.world, repository, rule, login)
+    raise refusals.not_found()
 
 
 @api.get("/repos/{owner}/{repo}/collaborators/{username}/permission")

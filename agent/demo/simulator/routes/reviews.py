@@ -185,18 +185,6 @@ def _add_comment(
     return made
 
 
-@api.get("/repos/{owner}/{repo}/pulls/comments/{comment_id}")
-def get_review_comment(call: Call) -> object:
-    """Answer with one comment on a line."""
-    repository = call.reading("pull_requests")
-    number = call.number("comment_id")
-    for issue in repository.pulls():
-        for comment in issue.pull.review_comments() if issue.pull else []:
-            if comment.id == number:
-                return shapes.review_comment(call.world, repository, issue, comment)
-    raise refusals.not_found()
-
-
 @api.get(_ONE + "/comments")
 def list_review_comments(call: Call) -> object:
     """List the comments on lines, oldest first."""

@@ -1,4 +1,4 @@
-"""Accounts, the server itself, and the rate limit."""
+"""Accounts: one's own, and any."""
 
 from __future__ import annotations
 
@@ -26,24 +26,3 @@ def get_user_by_login(call: Call) -> object:
     if found is None:
         raise refusals.not_found()
     return people.profile(call.world, found)
-
-
-@api.get("/rate_limit", uncounted=True)
-def get_rate_limit(call: Call) -> object:
-    """Answer with where the caller stands; costs nothing."""
-    window = call.world.limits.window(call.caller.identity)
-    core = {
-        "limit": window.limit,
-        "used": window.used,
-        "remaining": window.remaining,
-        "reset": int(window.reset),
-    }
-    other = {"limit": 30, "used": 0, "remaining": 30, "reset": int(window.reset)}
-    graphql = {**core, "used": 0, "remaining": window.limit}
-    return {"resources": {"core": core, "search": other, "graphql": graphql}, "rate": core}
-
-
-@api.get("/meta")
-def get_meta(call: Call) -> object:
-    """Answer with what the server is."""
-    return {"verifiable_password_authentication": True, "installed_version": "3.17.0"}

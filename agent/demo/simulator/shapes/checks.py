@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
-from agent.demo.simulator.records import Annotation, CheckRun, Repository
+from agent.demo.simulator.records import CheckRun, Repository
 from agent.demo.simulator.shapes import people, pulls, repositories
 from agent.demo.simulator.shapes.people import Shape, moment, moment_or_none, node_id
 from agent.demo.simulator.world import World
@@ -76,20 +74,3 @@ def delivered(world: World, repository: Repository, one: CheckRun) -> Shape:
         "updated_at": moment(one.completed or one.started),
     }
     return shaped
-
-
-def annotation(world: World, repository: Repository, sha: str, one: Annotation) -> Shape:
-    """Shape an annotation."""
-    page = repositories.page(world, repository)
-    return {
-        "path": one.path,
-        "blob_href": f"{page}/blob/{sha}/{quote(one.path)}",
-        "start_line": one.start_line,
-        "start_column": one.start_column,
-        "end_line": one.end_line,
-        "end_column": one.end_column,
-        "annotation_level": one.level,
-        "title": one.title,
-        "message": one.message,
-        "raw_details": one.raw_details,
-    }

@@ -42,30 +42,6 @@ def verification(one: Commit) -> Shape:
     }
 
 
-def git_commit(world: World, repository: Repository, one: Commit) -> Shape:
-    """Shape a commit of the git database."""
-    base, page = repositories.url(world, repository), repositories.page(world, repository)
-    return {
-        "sha": one.sha,
-        "node_id": _object_id("C", one.sha),
-        "url": f"{base}/git/commits/{one.sha}",
-        "html_url": f"{page}/commit/{one.sha}",
-        "author": _person(one.author),
-        "committer": _person(one.committer),
-        "tree": {"sha": one.tree, "url": f"{base}/git/trees/{one.tree}"},
-        "message": one.message,
-        "parents": [
-            {
-                "sha": parent,
-                "url": f"{base}/git/commits/{parent}",
-                "html_url": f"{page}/commit/{parent}",
-            }
-            for parent in one.parents
-        ],
-        "verification": verification(one),
-    }
-
-
 def commit(world: World, repository: Repository, one: Commit, *, files: bool = False) -> Shape:
     """Shape a commit as the repository's API does."""
     base, page = repositories.url(world, repository), repositories.page(world, repository)
@@ -127,41 +103,6 @@ def file(world: World, repository: Repository, sha: str, one: FileChange) -> Sha
     return shaped
 
 
-def comparison(
-    world: World, repository: Repository, base: str, head: str, spec: str
-) -> Shape | None:
-    """Shape a comparison; None for histories that have nothing in common."""
-    git_dir = repository.git_dir
-    ancestor = git_history.merge_base(git_dir, base, head)
-    if ancestor is None:
-        return None
-    ahead, behind = git_history.ahead_behind(git_dir, base, head)
-    kind = {(False, False): "identical", (True, False): "ahead", (False, True): "behind"}
-    page = f"{repositories.page(world, repository)}/compare/{spec}"
-    newest_first = git_history.history(git_dir, head, base)
-    return {
-        "url": f"{repositories.url(world, repository)}/compare/{spec}",
-        "html_url": page,
-        "permalink_url": page,
-        "diff_url": f"{page}.diff",
-        "patch_url": f"{page}.patch",
-        "base_commit": commit(world, repository, git_store.read_commit(git_dir, base)),
-        "merge_base_commit": commit(world, repository, git_store.read_commit(git_dir, ancestor)),
-        "status": kind.get((ahead > 0, behind > 0), "diverged"),
-        "ahead_by": ahead,
-        "behind_by": behind,
-        "total_commits": ahead,
-        "commits": [
-            commit(world, repository, git_store.read_commit(git_dir, sha))
-            for sha in reversed(newest_first)
-        ],
-        "files": [
-            file(world, repository, head, change)
-            for change in git_history.changes(git_dir, ancestor, head)[:300]
-        ],
-    }
-
-
 def reference(world: World, repository: Repository, name: str, sha: str) -> Shape:
     """Shape a reference."""
     base = repositories.url(world, repository)
@@ -171,32 +112,6 @@ def reference(world: World, repository: Repository, name: str, sha: str) -> Shap
         "node_id": node_id("REF", repository.id) + name.encode().hex()[:24],
         "url": f"{base}/git/{name}",
         "object": {"sha": sha, "type": kind, "url": f"{base}/git/{kind}s/{sha}"},
-    }
-
-
-def tree(world: World, repository: Repository, sha: str, entries: list[TreeEntry]) -> Shape:
-    """Shape a tree."""
-    base = repositories.url(world, repository)
-    shaped = []
-    for one in entries:
-        line: Shape = {"path": one.path, "mode": one.mode, "type": one.kind, "sha": one.sha}
-        if one.kind != "commit":
-            line["url"] = f"{base}/git/{one.kind}s/{one.sha}"
-        if one.size is not None:
-            line["size"] = one.size
-        shaped.append(line)
-    return {"sha": sha, "url": f"{base}/git/trees/{sha}", "tree": shaped, "truncated": False}
-
-
-def blob(world: World, repository: Repository, sha: str, content: bytes) -> Shape:
-    """Shape a blob."""
-    return {
-        "sha": sha,
-        "node_id": _object_id("B", sha),
-        "size": len(content),
-        "url": f"{repositories.url(world, repository)}/git/blobs/{sha}",
-        "content": base64.encodebytes(content).decode(),
-        "encoding": "base64",
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.demo.simulator import git_store
-from agent.demo.simulator.records import ROLES, Label, Repository, Role, Rule, User
+from agent.demo.simulator.records import ROLES, Label, Repository, Role, Rule, RuleKind, User
 from agent.demo.simulator.shapes import people
 from agent.demo.simulator.shapes.people import Shape, moment, node_id
 from agent.demo.simulator.world import World
@@ -186,15 +186,6 @@ def is_protected(one: Repository, branch: str) -> bool:
     return any(rule.covers(branch) for rule in one.rules)
 
 
-def short_branch(world: World, one: Repository, name: str, sha: str) -> Shape:
-    """Shape a branch as it stands in lists."""
-    return {
-        "name": name,
-        "commit": {"sha": sha, "url": f"{url(world, one)}/commits/{sha}"},
-        "protected": is_protected(one, name),
-    }
-
-
 def branch(world: World, one: Repository, name: str, sha: str) -> Shape:
     """Shape a branch as its own answer."""
     from agent.demo.simulator.shapes import commits
@@ -225,18 +216,41 @@ def rules(one: Repository, rule: Rule) -> list[Shape]:
         "ruleset_source": one.full_name,
         "ruleset_id": rule.id,
     }
-    shaped: list[Shape] = []
-    for kind in rule.kinds:
-        entry: Shape = {"type": kind, **source}
-        if kind == "pull_request":
-            entry["parameters"] = {
-                "dismiss_stale_reviews_on_push": False,
-                "require_code_owner_review": False,
-                "require_last_push_approval": False,
-                "required_approving_review_count": 0,
-                "required_review_thread_resolution": False,
-            }
-        if kind == "update":
-            entry["parameters"] = {"update_allows_fetch_and_merge": False}
-        shaped.append(entry)
-    return shaped
+    return [{**_rule(kind), **source} for kind in rule.kinds]
+
+
+def ruleset(world: World, one: Repository, rule: Rule, login: str) -> Shape:
+    """Shape a ruleset as its own answer; who is exempt is shown to its administrators only."""
+    pattern = rule.pattern if rule.pattern == "~ALL" else f"refs/heads/{rule.pattern}"
+    return {
+        "id": rule.id,
+        "node_id": node_id("RRS", rule.id),
+        "name": f"Rules for {rule.pattern}",
+        "target": "branch",
+        "source_type": "Repository",
+        "source": one.full_name,
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": [pattern], "exclude": []}},
+        "rules": [_rule(kind) for kind in rule.kinds],
+        "current_user_can_bypass": "always" if rule.spares(login) else "never",
+        "created_at": moment(one.created),
+        "updated_at": moment(one.created),
+        "_links": {
+            "self": {"href": f"{url(world, one)}/rulesets/{rule.id}"},
+            "html": {"href": f"{page(world, one)}/rules/{rule.id}"},
+        },
+    }
+
+
+def _rule(kind: RuleKind) -> Shape:
+    parameters: dict[RuleKind, Shape] = {
+        "pull_request": {
+            "dismiss_stale_reviews_on_push": False,
+            "require_code_owner_review": False,
+            "require_last_push_approval": False,
+            "required_approving_review_count": 0,
+            "required_review_thread_resolution": False,
+        },
+        "update": {"update_allows_fetch_and_merge": False},
+    }
+    return {"type": kind, **({"parameters": parameters[kind]} if kind in parameters else {})}

@@ -27,10 +27,9 @@ _WORDS = {
     "labeled": "added the label", "unlabeled": "removed the label", "closed": "closed this",
     "reopened": "reopened this", "renamed": "changed the title",
     "locked": "locked the conversation",
-    "unlocked": "unlocked the conversation", "assigned": "assigned", "unassigned": "unassigned",
     "review_requested": "asked for a review",
     "review_request_removed": "took back a review request",
-    "ready_for_review": "marked this as ready for review", "convert_to_draft": "made this a draft",
+    "ready_for_review": "marked this as ready for review",
     "merged": "merged this", "head_ref_force_pushed": "force-pushed the branch",
     "head_ref_deleted": "deleted the branch", "transferred": "transferred this issue",
 }  # fmt: skip

@@ -1,0 +1,136 @@
+"""Which operations of GitHub our client really calls: a run in which it does all it can do.
+
+Nothing is counted as called for standing in the code: the simulator's log of requests decides.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from agent.adapters.github import live_issue
+from agent.adapters.github.session import Scope
+from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
+from agent.ports import Proposal, StageMark
+from tests.contract import operations, recording, schemas
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+
+_BY_NUMBER = re.compile(r"^/repositories/\d+")
+_SIGNED = "mergewright/1-signed"
+_REMARKS = tuple(
+    Finding(
+        rule="a-rule",
+        severity=Severity.REVIEW,
+        path="new.py",
+        line=1,
+        message=f"Remark {n}",
+        fix="",
+    )
+    for n in range(60)
+)
+
+
+def intake(scene: Scene) -> None:
+    issue = scene.run.snapshot.issue
+    scene.gatekeeper.own_logins()
+    scene.gatekeeper.label(issue)
+    scene.gatekeeper.permission(issue, "ann")
+    scene.gatekeeper.live(issue)
+    scene.gatekeeper.queued(scene.run, 1)
+
+
+def work(scene: Scene) -> None:
+    forge, run = scene.forge, scene.run
+    forge.ticket(run)
+    forge.begin(run)
+    forge.mark(run, (StageMark(stage="a stage", state="running"),))
+    forge.remote(run)
+    forge.credential(run, write=False)
+
+
+def publish(scene: Scene) -> None:
+    forge, run = scene.forge, scene.run
+    scene.world.add_rule(scene.repository, "mergewright/*", ["creation"], exempt=[scene.login])
+    assert forge.rules(run, BRANCH).refused is None
+    forge.credential(run, write=True)
+    commit = samples.push_branch(scene.repository)
+    forge.own_pulls(run, BRANCH)
+    # What came of a write whose answer is lost is looked up.
+    scene.fault("perform_refuse", "PATCH", "check-runs/*")
+    given = Proposal(
+        branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
+        summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
+    )  # fmt: skip
+    forge.propose(run, given)
+    # After a crash the same is proposed again, and the words have changed meanwhile.
+    pull = forge.propose(run, given.model_copy(update={"title": "Add one field"}))
+    reason = Reason.READY
+    forge.deliver(
+        run,
+        Outcome(
+            run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
+            pull_request_text="body", pull_request=pull,
+        ),
+    )  # fmt: skip
+
+
+def commit_through_the_api(scene: Scene) -> None:
+    file = ChangedFile(path="signed.py", before=None, after=b"x = 1\n")
+    change = Change(base_commit=samples.head(scene.repository, "main"), files=(file,))
+    first = scene.forge.commit(scene.run, _SIGNED, "Add a file", change)
+    assert scene.forge.commit(scene.run, _SIGNED, "Add a file", change) == first
+
+
+def ask_for_less_than_wanted(scene: Scene) -> None:
+    """An installation that may not write checks: a token is asked for without them."""
+    if scene.installation is None:
+        return
+    scene.installation.permissions = {
+        name: level for name, level in scene.installation.permissions.items() if name != "checks"
+    }
+    session = scene.access.session(scene.run.snapshot.issue, "another run")
+    assert session.token(Scope.PUBLISH)
+
+
+def look_an_issue_up(scene: Scene) -> None:
+    scene.access.installation(scene.run.snapshot.issue.model_copy(update={"installation_id": None}))
+    session = scene.access.session(scene.run.snapshot.issue, "a run by hand")
+    assert live_issue.repository_facts(session, Scope.READ)
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory):
+    """Let our client do all it can do, as an App and as a person; name what it asked for."""
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as world:
+        for app in (True, False):
+            scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
+            for deed in (
+                intake, work, publish, commit_through_the_api, look_an_issue_up,
+                ask_for_less_than_wanted,
+            ):  # fmt: skip
+                deed(scene)
+        # A request is noted when it is over, which may be after its answer has arrived.
+        time.sleep(0.1)
+        asked = world.requests.find(f"{recording.API}/*")
+    found = set()
+    for one in asked:
+        if one.agent == "mergewright":
+            path = _BY_NUMBER.sub("/repos/octo/shop", one.path.removeprefix(recording.API))
+            operation = schemas.operation_of(one.method, path)
+            found.add(str(operation or f"{one.method} {path}"))
+    return found
+
+
+def test_every_operation_is_called_by_our_client_or_stands_in_the_list_with_a_reason(called):
+    assert called | set(operations.NOT_CALLED) == set(operations.OPERATIONS)
+
+
+def test_what_our_client_calls_does_not_stand_in_the_list(called):
+    assert called & set(operations.NOT_CALLED) == set()
+
+
+def test_every_reason_says_something():
+    assert all(len(reason.split()) >= 4 for reason in operations.NOT_CALLED.values())

@@ -1,0 +1,183 @@
+"""GitHub is away for long. Intake and carrier take their turns here, so that a test is no longer
+than what is done in it: whenever there is nothing to do but wait, the service's clock is put
+forward. That clock is all that is shortened; what the forge is asked, the waits and the patience
+are those of the service.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent import service, wiring, worker
+from agent.adapters.github import access
+from agent.adapters.github.retrying import Pacing
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.demo.play import MAINTAINER, OWNER, REPORTER, Service, Stage
+from agent.demo.simulator import serving
+from agent.demo.simulator.world import World
+from agent.domain import Outcome, Run
+from agent.settings import Settings
+from tests.flow import github_stories
+from tests.flow.github_stories import Story
+from tests.integration.simulator_samples import Received, receiver
+from tests.thirdparty import on_github
+
+pytestmark = pytest.mark.index
+
+SECRET = "shared by GitHub and the listener"
+TEN_MINUTES = 600.0
+HOURS = 3600.0
+
+
+class Clock:
+    """The module `time`, whose clock can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)
+
+
+@dataclass
+class Turns:
+    """The service, whose loops take their turns one after the other."""
+
+    stage: Stage
+    came: list[Received]
+    clock: Clock
+    intake: service.Intake
+    carrier: service.Carrier
+    read: int = field(default=0)
+
+    def go_on(self, seconds: float) -> None:
+        """Let so much time pass for the service."""
+        end = self.clock.time() + seconds
+        step = min(60.0, max(1.0, seconds / 200))
+        while self.clock.time() < end:
+            if not self._turn():
+                self.clock.ahead += step
+
+    def finish(self) -> None:
+        """Go on until a run has ended, for an hour at most."""
+        end = self.clock.time() + HOURS
+        while self.clock.time() < end and not self._over():
+            if not self._turn():
+                self.clock.ahead += 5.0
+
+    def _over(self) -> bool:
+        return any(not one.active for one in self.stage.store.latest(10))
+
+    def _turn(self) -> bool:
+        assert self.stage.world.hooks.drain()
+        new = self.came[self.read :]
+        self.read += len(new)
+        heard = [one for each in new if (one := on_github.delivery(each, SECRET)) is not None]
+        self.stage.inbox.append(heard)
+        return bool(heard) | self.intake.turn() or self.carrier.turn()
+
+
+@pytest.fixture
+def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
+    """A simulated GitHub and a service of this process; environments are those of other tests."""
+    clock = Clock()
+    monkeypatch.setattr(service, "time", clock)
+    monkeypatch.setattr(worker, "time", clock)
+    world = World(tmp_path / "github")
+    for login in (MAINTAINER, REPORTER):
+        world.add_user(login)
+    world.add_user(OWNER, "Organization")
+    key, data = tmp_path / "app.pem", tmp_path / "data"
+    key.touch(mode=0o600)
+    data.mkdir()
+    with receiver() as (hook, came), serving.running(world) as address:
+        app = world.add_app("mergewright", OWNER, hook_url=hook, hook_secret=SECRET)
+        key.write_text(app.private_key)
+        world.install(app, OWNER)
+        settings = Settings(
+            home=store,
+            github_url=f"{address}/api/v3",
+            github_app_id=app.id,
+            github_private_key_file=key,
+        )
+        # Between two questions about the same the real service waits for seconds.
+        quick = Pacing(first_wait=0.01, seconds_between_writes=0.0, mark_seconds=0.0)
+        way = access.connect(settings, pacing=quick)
+        make = wiring.on_github(settings, way)
+        inbox, runs = Inbox(data), SqlStore(data)
+
+        def deliver(run: Run, outcome: Outcome) -> Outcome:
+            return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
+
+        stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
+        yield Turns(
+            stage,
+            came,
+            clock,
+            service.Intake(inbox, runs, wiring.gatekeeper(settings, way)),
+            service.Carrier(runs, lambda run: service.carry(run, settings, make)[0], deliver),
+        )
+        inbox.close()
+        runs.close()
+
+
+def begin(turns: Turns, folder: Path) -> Story:
+    return github_stories.tell(turns.stage, folder)
+
+
+def refuse_all(told: Story, after: int = 0) -> None:
+    """Let the API answer with 502 for good, once so many requests have passed."""
+    told.fault("refuse", path="/api/*", status=502, count=None, after=after)
+
+
+def asked(told: Story) -> int:
+    return sum(one.fault is not None for one in told.requests(path="*"))
+
+
+def test_GH3_ten_minutes_of_5xx_before_anything_is_decided_lose_nothing(turns, tmp_path):
+    told = begin(turns, tmp_path)
+    refuse_all(told)
+    told.label()
+    turns.go_on(TEN_MINUTES)
+    assert told.runs() == []
+    assert 4 <= asked(told) < 60
+    turns.stage.world.faults.remove()
+    turns.finish()
+    told.assert_ready()
+    assert len(told.runs()) == 1
+
+
+@pytest.mark.parametrize("after", [10, 26])
+def test_GH3_ten_minutes_of_5xx_within_a_run_leave_what_it_would_have_left(turns, tmp_path, after):
+    told = begin(turns, tmp_path)
+    refuse_all(told, after)
+    told.label()
+    turns.go_on(TEN_MINUTES)
+    (stored,) = told.runs()
+    assert stored.active
+    assert 4 <= asked(told) < 200
+    turns.stage.world.faults.remove()
+    turns.finish()
+    told.assert_ready()
+    assert len(told.runs()) == 1
+
+
+def test_GH3_what_lasts_for_longer_than_we_wait_ends_with_the_reason(turns, tmp_path):
+    told = begin(turns, tmp_path)
+    refuse_all(told, after=14)
+    told.label()
+    turns.go_on(8 * HOURS)
+    (stored,) = told.runs()
+    assert (stored.outcome.state.value, stored.outcome.reason.value) == ("failed", "unavailable")
+    assert "GitHub" in stored.outcome.sentence
+    assert asked(told) < 1_000
+    told.assert_nothing_pushed()

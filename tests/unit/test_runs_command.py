@@ -1,0 +1,109 @@
+"""What `mergewright runs` shows of the runs that were kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.adapters.sql_store import SqlStore
+from agent.cli import runs
+from agent.domain import Outcome, PullRequest, Reason, RunState
+from tests.unit.stages import forge_runs
+
+TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
+OLD, NEW, OTHER = (
+    "20261120-120000-a1b2c3d4e5f60718",
+    "20261120-130000-a1b2c3d4e5f60718",
+    "20261121-090000-0000000000000000",
+)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Three runs, kept in no order; one is over."""
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    store = SqlStore(tmp_path)
+    for number, (run_id, queued) in enumerate({NEW: 200.0, OTHER: 300.0, OLD: 100.0}.items()):
+        snapshot = forge_runs.SNAPSHOT.model_copy(
+            update={
+                "title": TITLE,
+                "issue": forge_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
+            }
+        )
+        run = forge_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
+        store.add(run, queued)
+    ended = Outcome(
+        run_id=NEW,
+        state=RunState.OPEN,
+        reason=Reason.READY,
+        sentence="Nothing fails.",
+        pull_request=PullRequest(number=2, url="https://forge.example/shop/app/pull/2"),
+        forge_calls=31,
+    )
+    store.finish(NEW, ended, 260.0)
+    store.close()
+    return tmp_path
+
+
+def called(*words, columns="80"):
+    return CliRunner().invoke(
+        runs.app, [*words], env={"COLUMNS": columns, "TERMINAL_WIDTH": columns}
+    )
+
+
+def test_runs_are_listed_newest_first_each_on_its_line(kept):
+    done = called("list")
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["run", OTHER, NEW, OLD]
+    assert all(TITLE in line for line in lines[1:])
+    assert [one["run"] for one in json.loads(called("list", "--json").stdout)] == [OTHER, NEW, OLD]
+
+
+@pytest.mark.parametrize("columns", ["20", "40", "72", "100"])
+def test_no_id_is_ever_cut_however_narrow_the_terminal_is(kept, columns, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    done = called("list", columns=columns)
+    for run_id in (OLD, NEW, OTHER):
+        assert run_id in done.stdout
+    shown = called("show", NEW, columns=columns).stdout
+    assert NEW in shown
+    assert "…" not in shown
+
+
+def test_a_beginning_that_fits_several_runs_lists_them(kept):
+    for command in ("show", "log"):
+        done = called(command, "20261120")
+        assert done.exit_code == 2
+        told = " ".join(done.stderr.replace("│", " ").split())
+        assert f"name one of {NEW} shop/app#1 {OLD} shop/app#3" in told
+        assert OTHER not in told
+
+
+def test_an_id_that_no_run_has_says_where_they_are_listed(kept):
+    done = called("show", "1999")
+    assert done.exit_code == 2
+    assert "`mergewright runs list` shows" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_show_tells_how_many_requests_a_run_took(kept):
+    done = called("show", NEW)
+    assert done.exit_code == 0
+    assert ["requests", "31"] in [line.split() for line in done.stdout.splitlines()]
+    assert json.loads(called("show", NEW[:12], "--json").stdout)["requests"] == 31
+    assert json.loads(called("show", OLD, "--json").stdout)["requests"] is None
+
+
+def test_a_whole_id_is_one_run_though_others_begin_with_it(kept):
+    store = SqlStore(kept)
+    longer = forge_runs.run().model_copy(update={"run_id": OLD + "00"})
+    snapshot = forge_runs.SNAPSHOT
+    issue = snapshot.issue.model_copy(update={"number": 99})
+    store.add(
+        longer.model_copy(update={"snapshot": snapshot.model_copy(update={"issue": issue})}), 1.0
+    )
+    store.close()
+    assert json.loads(called("show", OLD, "--json").stdout)["run"] == OLD

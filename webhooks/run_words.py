@@ -1,0 +1,63 @@
+"""Words for people in place of the names by which a run's steps and states are kept. Pure."""
+
+from __future__ import annotations
+
+#: By the first word of a step's name; None: it is too short to tell of.
+_STEPS: dict[str, str | None] = {
+    "read": "Read the issue",
+    "announce": "Tell of the run on the issue",
+    "triage": None,
+    "checkout": "Fetch the code",
+    "clarify": "Hold the request against the code",
+    "environment": "Build the environment",
+    "baseline": "Run the checks without the change",
+    "plan": None,
+    "edit": "Make the change",
+    "policy": "Hold the change against the rules",
+    "checks": "Run the checks with the change",
+    "repair": "Mend what the checks found",
+    "review": "Second look at the change",
+    "compare": None,
+    "decide": None,
+    "publish": "Hand over the result",
+}
+#: Of steps that are read by more than their first word.
+_WHOLE = {"read config": "Read the configuration"}
+_STATES = {
+    "received": "Waiting for its turn",
+    "triaging": "Reading the issue",
+    "preparing": "Preparing code, environment and checks",
+    "planning": "Planning the change",
+    "awaiting_approval": "Waiting for approval of the plan",
+    "editing": "Making the change",
+    "checking": "Running the checks with the change",
+    "reviewing": "Looking at the result",
+    "publishing": "Handing over the result",
+    "open": "Done: the change is published",
+    "following_up": "Answering the review",
+    "merged": "Merged",
+    "closed": "Closed without merging",
+    "declined": "Declined",
+    "needs_human": "For a person to go on",
+    "failed": "Not done",
+    "cancelled": "Ended before it was done",
+}
+#: Shorter steps are left out.
+_NOTICEABLE_SECONDS = 0.05
+
+
+def state(name: str | None) -> str | None:
+    """Say where a run is; a state that is not known is given as it is."""
+    return None if name is None else _STATES.get(name, name)
+
+
+def steps(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    """Name the steps that took a while, in order; what was done again carries its number."""
+    told = []
+    for name, took in seconds.items():
+        kind, _, number = name.partition(" ")
+        words = _WHOLE.get(name, _STEPS.get(kind, name))
+        if words is not None and took >= _NOTICEABLE_SECONDS:
+            again = f" ({number})" if number.isdecimal() and number != "1" else ""
+            told.append((words + again, took))
+    return told
