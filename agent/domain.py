@@ -103,6 +103,8 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"
     ACCESS_LOST = "access_lost"
+    CANCELLED = "cancelled"
+    VERSION_UNKNOWN = "version_unknown"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal_error"
 
@@ -120,6 +122,7 @@ _END_STATES = {
     Reason.DRY_RUN: RunState.CANCELLED,
     Reason.INTERRUPTED: RunState.CANCELLED,
     Reason.SUPERSEDED: RunState.CANCELLED,
+    Reason.CANCELLED: RunState.CANCELLED,
     Reason.ACCESS_LOST: RunState.FAILED,
 }
 
@@ -546,5 +549,15 @@ class StoredRun(Record):
     queued_at: float
     started_at: float | None
     ended_at: float | None
+    segment: int = 1
+    """Counts the stretches between waits."""
+    begin_with: str | None = None
+    """The step that the present segment begins with; None: the first one."""
+    waits: int = 0
+    """How often the run has waited at this step."""
+    waits_for: str | None = None
+    """What holds it up, in words."""
+    stopped: str | None = None
+    """Who or what asked for the run to be stopped, in words."""
     outcome: Outcome | None
     """Without its text."""

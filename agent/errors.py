@@ -14,6 +14,8 @@ AgentError
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
     Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
     AccessLost        the forge no longer lets us do what this run needs
+    Cancelled         somebody stopped the run
+    VersionUnknown    what was recorded of the run was made by code that this code cannot follow
   ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
     SandboxLost       the room ended without a word of its own
@@ -28,6 +30,8 @@ AgentError
     StorageFull       the disk of the service is full
     InboxUnusable     the file of the inbox is not one we can use
     StoreUnusable     the database of the runs is not one we can use
+    EngineHeld        another process works on the same data folder
+  Unforeseen        Mergewright itself failed; the log has the trace
 
 `RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
 (`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
@@ -35,7 +39,13 @@ AgentError
 
 from __future__ import annotations
 
-from agent.domain import Finding, Reason, Run, Severity
+from collections.abc import Iterator
+from types import GenericAlias
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
+
+from agent.domain import Finding, Reason, Record, Run, Severity
 
 
 class AgentError(Exception):
@@ -167,6 +177,18 @@ class AccessLost(RunStopped):
     reason = Reason.ACCESS_LOST
 
 
+class Cancelled(RunStopped):
+    """Somebody stopped the run; the message says who or what."""
+
+    reason = Reason.CANCELLED
+
+
+class VersionUnknown(RunStopped):
+    """The run was begun by another version of Mergewright, which this one cannot follow."""
+
+    reason = Reason.VERSION_UNKNOWN
+
+
 class ActiveRun(AgentError):
     """The issue has a run that is not over: `run`."""
 
@@ -240,3 +262,70 @@ class InboxUnusable(PermanentError):
 
 class StoreUnusable(PermanentError):
     """The database of the runs is damaged, or of a newer version."""
+
+
+class EngineHeld(PermanentError):
+    """Another process works on the same data folder."""
+
+
+class Unforeseen(AgentError):
+    """Mergewright itself failed."""
+
+
+# --- kept errors ------------------------------------------------------------------------------
+
+
+class Failure(Record):
+    """An error as it is kept: which one, and what it was made of."""
+
+    kind: str
+    """Name of the class."""
+    made_of: str
+    """What the class was called with, as a JSON list."""
+    branch: str | None = None
+    commit: str | None = None
+
+
+def kept(problem: AgentError) -> Failure:
+    """Make a record of an error, from which `restored` makes it again."""
+    # A class of some module's own is kept as what everybody else takes it for.
+    kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
+    whole: tuple[Any, ...] = problem.__reduce__()[1]  # type: ignore[assignment]
+    arguments = whole if kind is type(problem) else (problem.message,)
+    return Failure(
+        kind=kind.__name__,
+        made_of=_arguments(kind).dump_json(arguments).decode(),
+        branch=problem.branch,
+        commit=problem.commit,
+    )
+
+
+def restored(failure: Failure) -> AgentError:
+    """Make an error again from its record.
+
+    Raises:
+        ValueError: There is no such class, or it is made of other parts.
+    """
+    kind = _KINDS.get(failure.kind)
+    if kind is None:
+        raise ValueError(f"no error is called {failure.kind}")
+    problem = kind(*_arguments(kind).validate_json(failure.made_of))
+    problem.branch, problem.commit = failure.branch, failure.commit
+    return problem
+
+
+def _arguments(kind: type[AgentError]) -> TypeAdapter[tuple[Any, ...]]:
+    """How the arguments of a class are written and read."""
+    hints = get_type_hints(kind.__init__)
+    hints.pop("return", None)
+    whole: Any = GenericAlias(tuple, tuple(hints.values()))
+    return TypeAdapter(whole)
+
+
+def _leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _leaves(below)
+
+
+_KINDS = {kind.__name__: kind for kind in _leaves(AgentError)}

@@ -10,9 +10,12 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_OUTCOMES = ("done", "failed")
 
 
 class LedgerClosed(Exception):
@@ -29,6 +32,7 @@ class Ledger:
         self._previous = hashlib.sha256(run_id.encode()).hexdigest()
         self._attempt = 1
         self._closed = False
+        self._lost: Counter[str] = Counter()
         self._resume()
 
     def _resume(self) -> None:
@@ -41,7 +45,17 @@ class Ledger:
         if whole:
             last = whole.rpartition(b"\n")[2]
             self._previous = hashlib.sha256(last).hexdigest()
-            self._attempt = max(json.loads(line)["attempt"] for line in whole.splitlines()) + 1
+            events = [json.loads(line) for line in whole.splitlines()]
+            self._attempt = max(event["attempt"] for event in events) + 1
+            for event in events:
+                if event["event"] in _OUTCOMES:
+                    self._lost[event["step"]] = 0
+                elif event["event"] == "started":
+                    self._lost[event["step"]] += 1
+
+    def lost(self, step: str) -> int:
+        """Count the earlier attempts that began a step and ended with their process."""
+        return self._lost[step]
 
     def append(self, step: str, number: int, event: str, **facts: object) -> None:
         """Write one event and wait until it is on disk.

@@ -1,6 +1,6 @@
 """Milestones: how far a run is, as people follow it on the issue and on the run's page.
 
-Three watchers of steps (`agent.worker.Watcher`). One folds the many steps into six stages and hands
+Three watchers of steps (`agent.steps.Watcher`). One folds the many steps into six stages and hands
 them to the forge when one of them changes; one keeps the facts of the page; one notes the state.
 """
 
@@ -93,6 +93,8 @@ class Milestones:
         stage = _STAGE_OF.get(_kind(step))
         if stage is not None:
             self._seconds[stage] += seconds
+            # What an earlier process did is only told as ended.
+            self._at = max(self._at, stage)
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""
@@ -114,15 +116,15 @@ class Milestones:
 class StateNotes:
     """Notes the state of a run that a worker has taken; a move that is not legal is refused."""
 
-    def __init__(self, run_id: str, note: Callable[[str, RunState], None]) -> None:
-        """Take a run that is being triaged.
+    def __init__(self, run_id: str, state: RunState, note: Callable[[str, RunState], None]) -> None:
+        """Take a run and where it stands.
 
         Args:
             note: Takes the run's id and its new state.
         """
         self._run_id = run_id
         self._note = note
-        self._state = RunState.TRIAGING
+        self._state = state
 
     def started(self, step: str) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""

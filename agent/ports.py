@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Literal, Protocol, TypeVar
 
 from agent.domain import Change, Finding, IssueRef, Outcome, PullRequest, Record, Run, Ticket
@@ -34,6 +33,28 @@ class Step(Protocol):
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
         """Run `work(*args)`, or return what it returned before."""
+        ...
+
+    def changed(self, name: str) -> bool:
+        """Say whether the run began with a change to the workflow.
+
+        A run that was under way before the change keeps the order of steps that it began with.
+
+        Args:
+            name: Of the change; never used for another.
+        """
+        ...
+
+
+class Remember(Protocol):
+    """Keeps the records of one run's steps."""
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        """Return the record of the step of that name; make the attempt if there is none."""
+        ...
+
+    def changed(self, name: str) -> bool:
+        """Say whether the run began with the change to the workflow that has this name."""
         ...
 
 
@@ -121,10 +142,18 @@ class Measure(Record):
     """Whether rooms are refused without it."""
 
 
+class Flag(Protocol):
+    """Says whether something is to stop."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        ...
+
+
 class Sandbox(Protocol):
     """Opens sealed rooms. Raises SandboxMissing when there is no way to open one."""
 
-    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
 
         Several threads may do so at a time.

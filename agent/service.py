@@ -8,24 +8,26 @@ by its id.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from agent import intake, wiring, worker
+from agent.adapters.engine import Engine
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
-from agent.domain import Delivery, Outcome, Reason, Run
+from agent.adapters.stoppable import Stoppable
+from agent.dispatch import Carrier, Dispatcher
+from agent.domain import Delivery, Outcome, Reason, Run, RunState, StoredRun
 from agent.errors import (
     AgentError,
     ForgeLimited,
@@ -37,11 +39,11 @@ from agent.errors import (
 from agent.intake import Accepted, Ignored
 from agent.ledger import Ledger, LedgerClosed
 from agent.milestones import Milestones, RunPage, StateNotes
-from agent.ports import Gatekeeper
+from agent.ports import Gatekeeper, Remember
 from agent.services import Services
 from agent.settings import Settings
+from agent.steps import Cancellation, Steps, Watcher
 from agent.telemetry import RunLog
-from agent.worker import DirectStep, Watcher
 
 if TYPE_CHECKING:
     from agent.adapters.github.access import Access
@@ -51,8 +53,6 @@ _log = structlog.get_logger()
 #: The inbox and the queue are looked into this often; a look costs a tenth of a millisecond.
 _IDLE_SECONDS = 0.1
 _BEAT_SECONDS = 1.0
-#: A run that takes its worker down with it is not to do so for ever.
-_MOST_STARTS = 5
 _DAY = 86_400.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: A forge that cannot be reached at the start is asked again after so long.
@@ -61,12 +61,11 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _FAILURES_IN_A_ROW = 3
 #: What fails in a way that nobody has foreseen is tried so often.
 _TRIES = 3
-#: A run that a wrong setting stops is tried again after so long, and not for longer than that.
-_OPERATOR_SECONDS = 60.0
-_PATIENCE_SECONDS = 6 * 3600.0
 #: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
 #: an answer is given up after 84 s.
 _STILL_SECONDS = 120.0
+#: A service manager kills what takes longer than 90 s to stop.
+_DRAIN_SECONDS = 60.0
 
 
 Say = Callable[[str], None]
@@ -108,14 +107,18 @@ class Intake:
         bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
+        *,
+        most: int = 1,
     ) -> None:
         """Take what it works with.
 
         Args:
+            most: So many runs are under way at a time.
             accepted: Called when there is a new run.
             alive: Called before each delivery.
         """
         self._alive = alive
+        self._most = most
         self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
@@ -192,7 +195,7 @@ class Intake:
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            if ahead := self._store.ahead(run.run_id, time.time()):
+            if ahead := self._store.ahead(run.run_id, time.time(), most=self._most):
                 self._alive()
                 self._gatekeeper.queued(run, ahead)
                 _log.info("waits", run=run.run_id, ahead=ahead)
@@ -227,98 +230,6 @@ class Intake:
             problem=problem,
             seconds=round(until - now),
         )
-
-
-class Carrier:
-    """Carries the runs that wait, one after the other."""
-
-    def __init__(
-        self,
-        store: SqlStore,
-        carry: Callable[[Run], Outcome],
-        deliver: Callable[[Run, Outcome], object] = lambda run, outcome: None,
-    ) -> None:
-        """Take what it works with.
-
-        Args:
-            deliver: Tells whoever waits of the end of a run that could not tell it itself.
-        """
-        self._store = store
-        self._carry = carry
-        self._deliver = deliver
-        #: Since when a run has trouble that is not its own.
-        self._trouble: dict[str, float] = {}
-        self._name = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
-        self._over: Callable[[], None] | None = None
-
-    def turn(self) -> bool:
-        """Carry the oldest run that waits to its end; return whether there was one."""
-        self._note()
-        run = self._store.claim(self._name, time.time())
-        if run is None:
-            return False
-        if (begun := self._store.starts(run.run_id)) > _MOST_STARTS:
-            sentence = (
-                f"The worker was lost {begun - 1} times while it was at this run, so it is not"
-                " begun again. The operator finds the reason in the service's log."
-            )
-            self._end_for_it(run, Outcome.stopped(run.run_id, Reason.INTERNAL, sentence))
-            return True
-        try:
-            outcome = self._carry(run)
-        except worker.Postponed as wait:
-            self._trouble.pop(run.run_id, None)
-            self._postpone(run, wait.until, wait.message)
-        except (AgentError, OSError) as problem:
-            self._wait_for_operator(run, problem)
-        except Exception as problem:  # noqa: BLE001  the next run is not to wait for ever
-            _log.error("run failed", run=run.run_id, exc_info=problem)
-            sentence = f"Mergewright itself failed: {type(problem).__name__}. Please report it."
-            self._end_for_it(run, Outcome.stopped(run.run_id, Reason.INTERNAL, sentence))
-        else:
-            self._end(run, outcome)
-        return True
-
-    def _wait_for_operator(self, run: Run, problem: AgentError | OSError) -> None:
-        """Let a run begin anew once the operator has acted; it is nothing of the run itself."""
-        told = problem.message if isinstance(problem, AgentError) else str(problem)
-        now = time.time()
-        since = self._trouble.setdefault(run.run_id, now)
-        if now - since < _PATIENCE_SECONDS:
-            self._postpone(run, now + _OPERATOR_SECONDS, told)
-            return
-        _log.error("given up", run=run.run_id, hours=round((now - since) / 3600), reason=told)
-        sentence = (
-            "Mergewright could not work for hours, for a reason on its own side that its operator"
-            " finds in its log. Once that is mended, take the label off and set it again."
-        )
-        self._end_for_it(run, Outcome.stopped(run.run_id, Reason.UNAVAILABLE, sentence))
-
-    def _end_for_it(self, run: Run, outcome: Outcome) -> None:
-        """End a run that could not say so itself, and try once to tell whoever waits for it."""
-        try:
-            self._deliver(run, outcome)
-        except Exception as problem:  # noqa: BLE001  the end counts, told or not
-            _log.error("end not told", run=run.run_id, exc_info=problem)
-        self._end(run, outcome)
-
-    def _end(self, run: Run, outcome: Outcome) -> None:
-        now = time.time()
-        self._trouble.pop(run.run_id, None)
-        self._over = functools.partial(self._store.finish, run.run_id, outcome, now)
-        self._note()
-        _log.info("ended", run=run.run_id, state=outcome.state.value, reason=outcome.reason.value)
-
-    def _postpone(self, run: Run, until: float, reason: str) -> None:
-        self._over = functools.partial(self._store.postpone, run.run_id, until)
-        self._note()
-        _log.warning("postponed", run=run.run_id, seconds=round(until - time.time()), reason=reason)
-
-    def _note(self) -> None:
-        """Note what became of a run; where the store is away just now, before the next one."""
-        if self._over is not None:
-            self._over()
-            self._over = None
 
 
 class Pulse:
@@ -385,12 +296,21 @@ class Watchers:
             watcher.ended(step, seconds, ok=ok)
 
 
+class Carried(NamedTuple):
+    """How a durable run is carried on."""
+
+    remember: Remember
+    cancellation: Cancellation
+    waits: int
+
+
 def carry(
     run: Run,
     settings: Settings,
     make: MakeServices,
     *further: Watcher,
     say: Say = lambda line: None,
+    durable: Carried | None = None,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run of an issue to its end; return its outcome and the seconds by step.
 
@@ -398,13 +318,15 @@ def carry(
         make: Makes the services of the run, told how to say and how to record what is written.
         further: Who else watches.
         say: Takes each line of progress, besides the log.
+        durable: What keeps its records; None: it ends with its process.
 
     Raises:
-        Postponed: The forge asks us to wait; the run begins anew then.
-        SettingsInvalid: The operator's settings are wrong.
+        Postponed: Something holds the run up; it goes on later.
+        SettingsInvalid: The operator's settings are wrong, and the run is not durable.
     """
     folder = worker.run_folder(settings.home, run)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    cancellation = durable.cancellation if durable else Cancellation()
 
     def told(line: str) -> None:
         log.line(line)
@@ -419,12 +341,21 @@ def carry(
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
     services = make(told, record)
+    services = replace(services, sandbox=Stoppable(services.sandbox, cancellation))
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / "run.json", run, services.redactor)
-    watchers = Watchers(page, Milestones(run, services.forge), *further)
-    step = DirectStep(run, ledger, log, watchers, max_minutes=settings.max_minutes)
+    step = Steps(
+        ledger,
+        log,
+        Watchers(page, Milestones(run, services.forge), *further),
+        max_minutes=settings.max_minutes,
+        remember=durable.remember if durable else None,
+        cancellation=cancellation,
+    )
     try:
-        outcome = worker.carry(run, step, services, ledger, log)
+        outcome = worker.carry(
+            run, step, services, ledger, log, waits=durable.waits if durable else None
+        )
     finally:
         # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
         services.forge.pause(run)
@@ -453,7 +384,7 @@ def carry_at_once(
         sentence = "The command ended before the run did."
         outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
         try:
-            notes = StateNotes(run.run_id, store.moved)
+            notes = StateNotes(run.run_id, RunState.TRIAGING, store.moved)
             outcome, seconds = carry(run, settings, make, notes, watcher, say=say)
         finally:
             store.finish(run.run_id, outcome, time.time())
@@ -464,38 +395,52 @@ def carry_at_once(
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
-    """Take turns at inbox and queue until told to stop; what a killed worker left begins anew.
+    """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
-    One worker at a time may work on a data folder. It does not wait for the run under way: that
-    one begins anew with the next worker.
+    One worker at a time may work on a data folder. When it is told to stop, the steps under way
+    are brought to their end, within bounds; the runs go on with the next worker.
 
     Raises:
         SettingsInvalid: GitHub is not where the settings say, or does not know us.
-        PermanentError: One of the loops has ended; start anew.
+        PermanentError: One of the loops has ended, or another process works on the folder.
     """
     inbox, store = Inbox(settings.home), SqlStore(settings.home)
-    if left := store.release():
-        _log.warning("runs begin anew", count=left)
-
     way = wiring.way_to_github(settings, stop)
     gatekeeper = wiring.gatekeeper(settings, way)
     make = wiring.on_github(settings, way)
-    bells = {"intake": threading.Event(), "carrier": threading.Event()}
+    bells = {"intake": threading.Event(), "dispatch": threading.Event()}
 
-    def carried(run: Run) -> Outcome:
-        return carry(run, settings, make, StateNotes(run.run_id, store.moved))[0]
+    def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
+        run = stored.run
+        durable = Carried(remember, cancellation, stored.waits)
+        notes = StateNotes(run.run_id, stored.state, store.moved)
+        try:
+            return carry(run, settings, make, notes, durable=durable)[0]
+        finally:
+            bells["dispatch"].set()
 
     def deliver(run: Run, outcome: Outcome) -> Outcome:
         return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
 
     if not introduced(way, inbox, stop):
         return
+    carrier = Carrier(store, carried)
+    engine = Engine(settings.home, carrier)
+    dispatcher = Dispatcher(store, engine, carrier, most=settings.max_runs, deliver=deliver)
     bot_ids = frozenset(settings.bot_ids)
     pulses = {name: Pulse() for name in bells}
-    heard = bells["carrier"].set
+    heard = bells["dispatch"].set
     turns = {
-        "intake": Intake(inbox, store, gatekeeper, bot_ids, heard, pulses["intake"].note).turn,
-        "carrier": Carrier(store, carried, deliver).turn,
+        "intake": Intake(
+            inbox,
+            store,
+            gatekeeper,
+            bot_ids,
+            heard,
+            pulses["intake"].note,
+            most=settings.max_runs,
+        ).turn,
+        "dispatch": dispatcher.turn,
     }
     threads = [
         threading.Thread(
@@ -506,10 +451,16 @@ def work(settings: Settings, stop: threading.Event) -> None:
         )
         for name, turn in turns.items()
     ]
-    for thread in threads:
-        thread.start()
-    _log.info("working", home=str(settings.home))
-    watch(inbox, pulses["intake"], threads, stop)
+    engine.launch()
+    try:
+        for thread in threads:
+            thread.start()
+        _log.info("working", home=str(settings.home))
+        watch(inbox, pulses["intake"], threads, stop)
+    finally:
+        if not engine.drain(_DRAIN_SECONDS):
+            _log.warning("a step was broken off; it is done again by the next worker")
+        engine.close()
 
 
 def watch(

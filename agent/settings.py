@@ -52,6 +52,8 @@ class Settings(Record):
     """Further hosts that the fetch phase may reach."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
+    max_runs: int = Field(default=2, ge=1, le=64)
+    """Runs under way at a time; each takes as much memory and disk as two rooms."""
     max_files_in_tree: int = Field(default=100_000, ge=1)
     max_tree_mb: int = Field(default=2048, ge=1)
     """Of the files of one commit."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event
 from typing import TypeVar
 
 from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.ports import (
     BranchRules,
+    Flag,
     Measure,
     OwnPull,
     Proposal,
@@ -131,7 +131,7 @@ class FakeSandbox:
         self._answer = answer
         self.orders: list[RoomOrder] = []
 
-    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
         """Answer without a room."""
         self.orders.append(order)
         return self._answer(order)

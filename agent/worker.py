@@ -1,186 +1,88 @@
-"""Run a workflow to its end: the direct implementation of `step`, and errors made outcomes.
+"""Carry a run to its end: the one place where an error becomes an Outcome.
 
-`DirectStep` does each piece of work once, in this process, and writes it into ledger and log.
-`carry` is the one place where an error becomes an Outcome.
+Owns the run's folders and what is done about an error: the run ends with it, or waits for whoever
+holds it up. Its steps are `agent.steps`; which runs are carried, and when, is `agent.service`.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
-import signal
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import structlog
-from pydantic import TypeAdapter
 
-from agent import telemetry, workflow, worktree
-from agent.domain import (
-    ClearedChange,
-    Comparison,
-    Contract,
-    Finding,
-    Outcome,
-    Reason,
-    Run,
-    Ticket,
-    Verdict,
-)
+from agent import steps, telemetry, workflow, worktree
+from agent.domain import Outcome, Reason, Run
 from agent.errors import (
     AgentError,
     ForgeLimited,
-    ForgeUnavailable,
+    PermanentError,
     PolicyRefused,
     RunStopped,
     SandboxMissing,
     SettingsInvalid,
     StorageFull,
-    TimeSpent,
+    TransientError,
+    Unforeseen,
 )
 from agent.ledger import Ledger
 from agent.publishing import text
 from agent.services import Services
+from agent.steps import Steps
 from agent.telemetry import RunLog
-
-T = TypeVar("T")
 
 _log = structlog.get_logger()
 
-#: Steps whose effect others can see: once begun they are brought to their end.
-_FINISHED = frozenset({"publish"})
-#: Larger results stand in the ledger by their digest alone.
-_LEDGER_BYTES = 64 * 1024
-#: For a forge that does not answer: a run begins anew for so long, and waits so long between.
-_PATIENCE_SECONDS = 6 * 3600.0
+#: What an operator has to act on, and how a run that does not wait for that ends.
+_REASONS: dict[type[AgentError], Reason] = {
+    SandboxMissing: Reason.NO_ROOM,
+    StorageFull: Reason.STORAGE_FULL,
+    Unforeseen: Reason.INTERNAL,
+}
+#: What holds a run up is tried again so often: for about eight hours.
+MOST_WAITS = 40
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 
 
-class Watcher(Protocol):
-    """Whoever watches a run live."""
-
-    def started(self, step: str) -> None:
-        """A step begins."""
-        ...
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """A step is over."""
-        ...
-
-
 class Postponed(Exception):
-    """The run cannot go on before a time, and begins anew then; nothing of it is lost."""
+    """The run cannot go on before a time, and goes on then; nothing of it is lost."""
 
-    def __init__(self, message: str, until: float) -> None:
-        """Say when.
+    def __init__(self, message: str, until: float, after: str) -> None:
+        """Say when, and with what.
 
         Args:
             until: Seconds since the epoch.
+            after: The step that is tried again then.
         """
         super().__init__(message)
         self.message = message
         self.until = until
+        self.after = after
 
 
-class DirectStep:
-    """The `step` port without an engine: a plain call, timed, bounded and recorded."""
-
-    def __init__(
-        self, run: Run, ledger: Ledger, log: RunLog, watcher: Watcher, *, max_minutes: int
-    ) -> None:
-        self._ledger = ledger
-        self._log = log
-        self._watcher = watcher
-        self._most_minutes = max_minutes
-        self._minutes = max_minutes
-        self._begun = time.monotonic()
-        self.seconds: dict[str, float] = {}
-        """Duration of each step so far, by name, in order."""
-        self.ticket: Ticket | None = None
-        """The ticket once it was read, for texts about a run that stopped."""
-        self.compared: tuple[Comparison, ...] = ()
-        """The checks once they were compared: they are proved, however the run ends."""
-        self.findings: tuple[Finding, ...] = ()
-        """What policy has found in the change, and the verdict after it."""
-
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
-        """Do the work now; a name may occur only once in a run.
-
-        Raises:
-            TimeSpent: The run has used its minutes, and this step would cost more.
-        """
-        if name in self.seconds:
-            raise AssertionError(f"step name used twice: {name}")
-        if name not in _FINISHED and time.monotonic() - self._begun > self._minutes * 60:
-            raise TimeSpent(
-                f"The run has used its {self._minutes} minutes (limits.minutes) before the step"
-                f" {name!r}. Allow more, or make the checks quicker."
-            )
-        self.seconds[name] = 0.0
-        self._ledger.append(name, 1, "started", at=round(time.time(), 3))
-        self._log.line(f"[{name}]")
-        self._watcher.started(name)
-        begun = time.monotonic()
-        ok = False
-        try:
-            with _uninterrupted() if name in _FINISHED else nullcontext():
-                result = work(*args)
-            ok = True
-        finally:
-            self.seconds[name] = round(time.monotonic() - begun, 3)
-            self._watcher.ended(name, self.seconds[name], ok=ok)
-            if not ok:
-                self._ledger.append(name, 2, "failed", seconds=self.seconds[name])
-        self._record(name, result)
-        return result
-
-    def _record(self, name: str, result: object) -> None:
-        # What a step returns must survive a process: it is JSON, and its digest is on record.
-        as_json = TypeAdapter(type(result)).dump_json(result) if result is not None else b"null"
-        facts: dict[str, object] = {"result_sha256": hashlib.sha256(as_json).hexdigest()}
-        if len(as_json) <= _LEDGER_BYTES:
-            facts["result"] = json.loads(as_json)
-        self._ledger.append(name, 2, "done", seconds=self.seconds[name], **facts)
-        self._log.result(name, result)
-        match result:
-            case Ticket():
-                self.ticket = result
-            case Contract():
-                self._minutes = min(result.config.limits.minutes, self._most_minutes)
-            case ClearedChange():
-                self.findings = result.findings
-            case (Comparison(), *_):
-                self.compared = tuple(one for one in result if isinstance(one, Comparison))
-            case Verdict():
-                self.findings += result.findings
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C come too late: what is being handed over is handed over whole."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog) -> Outcome:
+def carry(
+    run: Run,
+    step: Steps,
+    svc: Services,
+    ledger: Ledger,
+    log: RunLog,
+    *,
+    waits: int | None = None,
+) -> Outcome:
     """Run the workflow and give every ending a reason, a sentence and a text.
 
+    Args:
+        waits: How often the run has waited for what it would wait for now; None: nobody takes it
+            up again, so it waits for nothing.
+
     Raises:
-        SettingsInvalid: The operator's settings are wrong; the run says nothing of the ticket.
-        Postponed: The forge asks us to wait for longer than a run stands still, or is silent.
+        Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
+            is silent, a full disk, a machine without rooms, a setting.
+        SettingsInvalid: The operator's settings are wrong, and the run waits for nothing.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         try:
@@ -192,33 +94,21 @@ def carry(run: Run, step: DirectStep, svc: Services, ledger: Ledger, log: RunLog
                 Reason.INTERRUPTED,
                 "Interrupted; nothing was changed. Run again to start anew.",
             )
-        except RunStopped as stop:
-            outcome = _stopped(run, stop.reason, stop.message, stop)
-            if isinstance(stop, PolicyRefused):
-                outcome = outcome.model_copy(update={"findings": stop.findings})
-        except SettingsInvalid:
-            raise
-        except SandboxMissing as problem:
-            outcome = _stopped(run, Reason.NO_ROOM, problem.message)
-        except StorageFull as problem:
-            outcome = _stopped(run, Reason.STORAGE_FULL, problem.message)
-        except AgentError as problem:
-            _postpone(run, problem, log)
-            outcome = _stopped(run, Reason.UNAVAILABLE, problem.message, problem)
-        except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-                outcome = _unexpected(run, problem, log)
-            else:
-                outcome = _stopped(run, Reason.STORAGE_FULL, full_disk(svc.settings.home))
-        except Exception as problem:  # noqa: BLE001  a run never ends without a word
-            outcome = _unexpected(run, problem, log)
-    outcome = outcome.model_copy(
-        update={
-            "checks": outcome.checks or step.compared,
-            "findings": outcome.findings or step.findings,
-        }
-    )
-    outcome = _with_text(run, outcome, step, svc, log)
+        except Exception as error:  # a run never ends without a word
+            problem = steps.foreseen(error)
+            if waits is None and isinstance(problem, SettingsInvalid):
+                raise
+            _postpone(problem, step, waits)
+            outcome = _stopped(run, _reason(problem), _sentence(problem, waits), problem)
+            if isinstance(problem, PolicyRefused):
+                outcome = outcome.model_copy(update={"findings": problem.findings})
+        outcome = outcome.model_copy(
+            update={
+                "checks": outcome.checks or step.compared,
+                "findings": outcome.findings or step.findings,
+            }
+        )
+        outcome = _with_text(run, outcome, step, svc, waits)
     _close(outcome, ledger, log)
     return outcome
 
@@ -290,54 +180,62 @@ def _stopped(run: Run, reason: Reason, sentence: str, problem: AgentError | None
     return outcome.model_copy(update={"branch": problem.branch, "commit": problem.commit})
 
 
-def _unexpected(run: Run, problem: Exception, log: RunLog) -> Outcome:
-    _log.error("run failed", error=repr(problem), exc_info=problem)
-    log.line("".join(traceback.format_exception(problem)))
-    return _stopped(
-        run,
-        Reason.INTERNAL,
-        f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the trace;"
-        " please report it.",
-    )
-
-
-def _with_text(run: Run, outcome: Outcome, step: DirectStep, svc: Services, log: RunLog) -> Outcome:
-    """Give a run that stopped its text."""
+def _with_text(
+    run: Run, outcome: Outcome, step: Steps, svc: Services, waits: int | None
+) -> Outcome:
+    """Give a run that stopped its text, and tell whoever waits for it."""
     if outcome.pull_request_text is not None:
         return outcome
     outcome = svc.redactor.inside(outcome)
     words = text.stopped(outcome, step.ticket, svc.log_place(run), run=run, redactor=svc.redactor)
-    outcome = outcome.model_copy(update={"pull_request_text": words, "log": str(log.path)})
+    log = str(svc.run_folder(run) / "run.log")
+    outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
     try:
-        return svc.forge.deliver(run, outcome)
-    except (OSError, AgentError) as problem:
-        _postpone(run, problem, log)
+        return step("deliver", svc.forge.deliver, run, outcome)
+    except AgentError as problem:
+        _postpone(problem, step, waits)
         # A full disk or a silent forge may have been the reason; the words reach the caller.
-        log.line(f"the text could not be delivered: {problem}")
+        svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
-def _postpone(run: Run, problem: OSError | AgentError, log: RunLog) -> None:
-    """Give up for now where it is the forge that holds a run up; it begins anew later.
+def _postpone(problem: AgentError, step: Steps, waits: int | None) -> None:
+    """Wait for whoever holds the run up, where that is not the run itself.
 
-    A forge that says when is believed. One that is silent is asked again ever less often: after
-    half of the run's age, and not for ever. A run that was started by a command ends here: once
-    the command has ended, nobody takes it up again.
+    A forge that says when is believed. Who is silent is asked again ever less often, and not for
+    ever.
 
     Raises:
         Postponed: The run has not waited for long enough yet.
     """
-    if run.snapshot is not None and not run.snapshot.by_label:
+    if waits is None or not isinstance(problem, TransientError | PermanentError):
         return
-    now = time.time()
     if isinstance(problem, ForgeLimited):
         until = problem.until
-    elif isinstance(problem, ForgeUnavailable) and now - run.started < _PATIENCE_SECONDS:
-        until = now + min(max((now - run.started) / 2, _SHORTEST_WAIT), _LONGEST_WAIT)
+    elif waits < MOST_WAITS:
+        until = time.time() + min(_SHORTEST_WAIT * 2.0**waits, _LONGEST_WAIT)
     else:
         return
-    log.line(problem.message)
-    raise Postponed(problem.message, until) from problem
+    raise Postponed(problem.message, until, step.at) from problem
+
+
+def _sentence(problem: AgentError, waits: int | None) -> str:
+    """What is told; a machine's own affairs are not told to everybody who reads an issue."""
+    if waits is None or not isinstance(problem, PermanentError):
+        return problem.message
+    return (
+        "Mergewright could not work for hours, for a reason on its own side that its operator"
+        " finds in its log. Take the label off and set it again once that is mended."
+    )
+
+
+def _reason(problem: AgentError) -> Reason:
+    if isinstance(problem, RunStopped):
+        return problem.reason
+    return next(
+        (reason for kind, reason in _REASONS.items() if isinstance(problem, kind)),
+        Reason.UNAVAILABLE,
+    )
 
 
 def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:

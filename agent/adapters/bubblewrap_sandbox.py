@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from threading import Event, Lock
+from threading import Lock
 
 from agent.adapters.bubblewrap import cgroup, opened, presence, shared, slots, strays, walls
 from agent.environments import bytecode
-from agent.ports import Measure, RoomLimits, RoomOrder, RoomResult
+from agent.ports import Flag, Measure, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 
 _START = "start.py"
@@ -28,7 +28,7 @@ class BubblewrapSandbox:
         self._swept = False
         self._sweeping = Lock()
 
-    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
+    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
 
         Raises:

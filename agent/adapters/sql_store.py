@@ -6,7 +6,8 @@ What a run does is the worker's; the events within a run are in its ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -16,8 +17,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Index, and_, func, or_, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Index, and_, false, func, or_, text, tuple_
 from sqlmodel import Field, Session, SQLModel, col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sqlite_file
 from agent.domain import Outcome, Reason, Run, RunState, StoredRun
@@ -54,7 +56,11 @@ class RunRow(SQLModel, table=True):
     started_at: float | None = None
     ended_at: float | None = None
     worker: str | None = None
-    starts: int = 0
+    segment: int = 1
+    begin_with: str | None = None
+    waits: int = 0
+    waits_for: str | None = None
+    stopped: str | None = None
     delivery_id: str | None = None
     run: str
     outcome: str | None = None
@@ -70,10 +76,16 @@ class RunRow(SQLModel, table=True):
         ),
         Index("runs_of_delivery", "delivery_id", unique=True),
         Index("runs_waiting", "active", "not_before", "queued_at"),
+        Index("runs_started", "repository_id", "started_at"),
     )
 
 
 METADATA = RunRow.metadata
+#: What the name of a worker is for runs that the engine carries.
+ENGINE = "engine"
+_UNDER_WAY = (col(RunRow.active), col(RunRow.worker) == ENGINE)
+_HOUR = 3600.0
+_PENALTY_SECONDS = 600.0
 
 
 class SqlStore:
@@ -119,11 +131,8 @@ class SqlStore:
                 return Run.model_validate_json(earlier.run)
             _end_dead_commands(session, now)
             issue = snapshot.issue
-            of_issue = and_(
-                col(RunRow.repository_id) == issue.repository_id,
-                col(RunRow.number) == issue.number,
-            )
-            if other := session.exec(select(RunRow).where(of_issue, col(RunRow.active))).first():
+            of_issue = _of_issue(issue.repository_id, issue.number)
+            if other := _active(session, issue.repository_id, issue.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             before = session.exec(select(func.count()).select_from(RunRow).where(of_issue)).one()
             run = run.model_copy(update={"attempt": before + 1})
@@ -153,64 +162,121 @@ class SqlStore:
             row = _of_delivery(session, delivery_id)
             return _stored(row) if row else None
 
-    def ahead(self, run_id: str, now: float) -> int:
-        """Count the runs that the worker has to carry before this one; 0 too where it is begun.
+    def ahead(self, run_id: str, now: float, *, most: int) -> int:
+        """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
 
         What a command carries holds up nobody but its own issue.
+
+        Args:
+            most: So many runs are under way at a time.
         """
-        place = tuple_(col(RunRow.starts), col(RunRow.queued_at), col(RunRow.run_id))
-        worker = col(RunRow.worker)
         with self._transaction() as session:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
-            carried = and_(worker.is_not(None), worker.startswith(COMMAND).is_(False))
             waits = and_(
-                worker.is_(None),
+                col(RunRow.worker).is_(None),
                 col(RunRow.not_before) <= now,
-                place < tuple_(row.starts, row.queued_at, row.run_id),
+                tuple_(col(RunRow.queued_at), col(RunRow.run_id))
+                < tuple_(row.queued_at, row.run_id),
             )
-            count = select(func.count()).select_from(RunRow)
-            return session.exec(count.where(col(RunRow.active), or_(carried, waits))).one()
+            before = session.exec(
+                select(RunRow.repository_id).where(
+                    col(RunRow.active), or_(col(RunRow.worker) == ENGINE, waits)
+                )
+            ).all()
+            free = len(before) < most and row.repository_id not in before
+            return 0 if free else len(before)
 
-    def claim(self, worker: str, now: float) -> Run | None:
-        """Take the oldest run that waits and whose time has come; None: there is none.
+    def get(self, run_id: str) -> StoredRun:
+        """Return the run of exactly this id.
 
-        One that was begun before and lost its worker comes after those that were not. A row that
-        makes no sense is ended, so that it holds nobody up.
+        Raises:
+            KeyError: There is none.
         """
-        wanted = (
-            select(RunRow)
-            .where(col(RunRow.active), col(RunRow.worker).is_(None), col(RunRow.not_before) <= now)
-            .order_by(col(RunRow.starts), col(RunRow.queued_at), col(RunRow.run_id))
-        )
-        with self._transaction() as session:
-            for row in session.exec(wanted):
-                session.add(row)
-                try:
-                    run = Run.model_validate_json(row.run)
-                except ValidationError:
-                    _log.error("a row that holds no run was ended", run=row.run_id)
-                    row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
-                    continue
-                row.worker, row.state, row.starts = worker, RunState.TRIAGING.value, row.starts + 1
-                row.started_at = row.started_at or now
-                return run
-        return None
-
-    def starts(self, run_id: str) -> int:
-        """Count how often a run was begun since it was queued or postponed."""
         with self._transaction() as session:
             row = session.get(RunRow, run_id)
-            return row.starts if row else 0
+            if row is None:
+                raise KeyError(run_id)
+            return _stored(row)
+
+    def claim(self, now: float, *, most: int) -> StoredRun | None:
+        """Take the run whose turn it is; None: there is none, or too many are under way.
+
+        A repository has one run under way at a time. The longest wait comes first, and each run
+        that a repository began within the hour counts as ten minutes of it: one that floods the
+        queue does not hold the others up, and nobody waits for ever. What was stopped only has to
+        say so, and waits for nothing. A row that makes no sense is ended, so that it holds nobody
+        up.
+        """
+        with self._transaction() as session:
+            busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
+            waiting = _waiting(now, busy, full=len(busy) >= most)
+            for row, stored in _sound(session.exec(waiting), now):
+                row.worker, row.started_at = ENGINE, row.started_at or now
+                if row.state == RunState.RECEIVED:
+                    row.state = RunState.TRIAGING.value
+                return stored
+        return None
+
+    def under_way(self) -> tuple[StoredRun, ...]:
+        """List the runs that are with the engine."""
+        with self._transaction() as session:
+            rows = session.exec(select(RunRow).where(*_UNDER_WAY))
+            return tuple(stored for _, stored in _sound(rows, time.time()))
 
     def moved(self, run_id: str, state: RunState) -> None:
         """Note where a run stands."""
         self._update(run_id, state=state.value)
 
-    def postpone(self, run_id: str, until: float) -> None:
-        """Put a run back to wait until a time, in seconds since the epoch."""
-        self._update(run_id, worker=None, starts=0, not_before=until, state=RunState.RECEIVED.value)
+    def postpone(self, run_id: str, until: float, begin_with: str, waits_for: str) -> None:
+        """Put a run back to wait; it goes on with a segment of its own.
+
+        Args:
+            until: Seconds since the epoch.
+            begin_with: The step that it goes on with.
+            waits_for: What holds it up, in words.
+        """
+        with self._transaction() as session:
+            row = session.get_one(RunRow, run_id)
+            row.waits = row.waits + 1 if row.begin_with == begin_with else 1
+            row.worker, row.segment, row.not_before = None, row.segment + 1, until
+            row.begin_with, row.waits_for = begin_with, waits_for
+            session.add(row)
+
+    def stop(self, run_id: str, words: str) -> bool:
+        """Ask for a run to be stopped; return whether it is not over yet.
+
+        Args:
+            words: Who or what asks for it, as a sentence.
+        """
+        with self._transaction() as session:
+            asked = session.execute(
+                update(RunRow)
+                .where(col(RunRow.run_id) == run_id, col(RunRow.active))
+                .values(stopped=func.coalesce(col(RunRow.stopped), words))
+            )
+            return bool(getattr(asked, "rowcount", 0))
+
+    def retry(self, run_id: str, begin_with: str, now: float) -> None:
+        """Let a run that is over go on.
+
+        Args:
+            begin_with: The step that it goes on with; empty: it begins at the top.
+
+        Raises:
+            ActiveRun: Its issue has another run that is not over.
+        """
+        with self._transaction() as session:
+            row = session.get_one(RunRow, run_id)
+            if other := _active(session, row.repository_id, row.number):
+                raise ActiveRun(Run.model_validate_json(other.run))
+            row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
+            row.not_before = row.queued_at = now
+            row.segment, row.begin_with = row.segment + 1, begin_with
+            row.waits, row.waits_for, row.stopped = 0, None, None
+            row.ended_at = row.outcome = None
+            session.add(row)
 
     def finish(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Note how a run ended; the issue is free for another."""
@@ -221,23 +287,6 @@ class SqlStore:
             ended_at=now,
             outcome=_kept(outcome),
         )
-
-    def release(self) -> int:
-        """Give back what a worker that is gone had claimed; return how many.
-
-        Only to be called while no worker is at work.
-        """
-        with self._transaction() as session:
-            gone = session.execute(
-                update(RunRow)
-                .where(
-                    col(RunRow.active),
-                    col(RunRow.worker).is_not(None),
-                    col(RunRow.worker).startswith(COMMAND).is_(False),
-                )
-                .values(worker=None, state=RunState.RECEIVED.value)
-            )
-            return int(getattr(gone, "rowcount", 0))
 
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
@@ -285,8 +334,46 @@ class SqlStore:
         return sqlite_file.translated(self.path, _ERRORS)
 
 
+def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
+    return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
+
+
+def _active(session: Session, repository_id: int, number: int) -> RunRow | None:
+    wanted = select(RunRow).where(_of_issue(repository_id, number), col(RunRow.active))
+    return session.exec(wanted).first()
+
+
 def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
     return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
+
+
+def _waiting(now: float, busy: Sequence[int], *, full: bool) -> SelectOfScalar[RunRow]:
+    """Order the runs whose time has come."""
+    begun = (
+        select(RunRow.repository_id, func.count().label("number"))
+        .where(col(RunRow.started_at) > now - _HOUR)
+        .group_by(col(RunRow.repository_id))
+        .subquery()
+    )
+    may = false() if full else col(RunRow.repository_id).not_in(busy)
+    turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
+    return (
+        select(RunRow)
+        .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
+        .where(col(RunRow.active), col(RunRow.worker).is_(None))
+        .where(col(RunRow.stopped).is_not(None) | (may & (col(RunRow.not_before) <= now)))
+        .order_by(col(RunRow.stopped).is_(None), turn, col(RunRow.run_id))
+    )
+
+
+def _sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
+    """Pass the rows on that hold a run, and end the others."""
+    for row in rows:
+        try:
+            yield row, _stored(row)
+        except ValidationError:
+            _log.error("a row that holds no run was ended", run=row.run_id)
+            row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
 
 
 def _end_dead_commands(session: Session, now: float) -> None:
@@ -316,6 +403,11 @@ def _stored(row: RunRow) -> StoredRun:
         queued_at=row.queued_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        segment=row.segment,
+        begin_with=row.begin_with,
+        waits=row.waits,
+        waits_for=row.waits_for,
+        stopped=row.stopped,
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )
 

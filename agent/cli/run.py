@@ -139,7 +139,7 @@ def new_run(
 def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return its outcome and the seconds by step."""
     # Only a run needs the stages and all that they stand on; other commands start without.
-    from agent import wiring, worker
+    from agent import steps, wiring, worker
 
     loaded = settings.load()
     with Progress(console) as progress:
@@ -152,7 +152,7 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
         folder = worker.run_folder(loaded.home, request)
         log = telemetry.RunLog(folder / "run.log", services.redactor)
         ledger = Ledger(folder / "ledger.jsonl", request.run_id)
-        step = worker.DirectStep(request, ledger, log, progress, max_minutes=loaded.max_minutes)
+        step = steps.Steps(ledger, log, progress, max_minutes=loaded.max_minutes)
         return worker.carry(request, step, services, ledger, log), step.seconds
 
 

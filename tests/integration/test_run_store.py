@@ -129,16 +129,16 @@ def test_damage_that_comes_later_is_told_as_such(tmp_path):
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
     store = SqlStore(tmp_path)
     for number in range(40):
-        store.add(run(f"{number:02}", number=number), float(number))
+        store.add(run(f"{number:02}", number, repository_id=number), float(number))
     claimed: list[str] = []
 
-    def work(name):
+    def work():
         own = SqlStore(tmp_path)
-        while (taken := own.claim(name, 1000.0)) is not None:
-            claimed.append(taken.run_id)
+        while (taken := own.claim(1000.0, most=40)) is not None:
+            claimed.append(taken.run.run_id)
         own.close()
 
-    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -148,34 +148,48 @@ def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
     store.close()
 
 
+def claimed(store, now, most=1):
+    taken = store.claim(now, most=most)
+    return taken.run.run_id[-1] if taken else None
+
+
 def test_the_oldest_run_whose_time_has_come_is_taken(store):
     store.add(run("a", number=1), 1.0)
     store.add(run("b", number=2), 2.0)
-    assert store.claim("w", 5.0).run_id.endswith("-a")
-    store.postpone("20261120-100000-a", 100.0)
-    assert store.claim("w", 5.0).run_id.endswith("-b")
-    assert store.claim("w", 99.0) is None
-    assert store.claim("w", 100.0).run_id.endswith("-a")
+    assert claimed(store, 5.0) == "a"
+    store.postpone("20261120-100000-a", 100.0, "checkout", "the forge is away")
+    assert claimed(store, 5.0) == "b"
+    store.finish("20261120-100000-b", outcome("b"), 6.0)
+    assert claimed(store, 99.0) is None
+    assert claimed(store, 100.0) == "a"
 
 
-def ahead(store, name, now=50.0):
-    return store.ahead(f"20261120-100000-{name}", now)
+def ahead(store, name, now=50.0, most=1):
+    return store.ahead(f"20261120-100000-{name}", now, most=most)
 
 
 def test_a_run_waits_for_those_the_worker_has_or_takes_before_it(store):
     for number, name in enumerate("abcd"):
         store.add(run(name, number=number), float(number))
     assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3]
-    store.claim("w", 5.0)
+    store.claim(5.0, most=1)
     assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3], "the first one is begun"
     store.finish("20261120-100000-a", outcome("a"), 6.0)
     assert [ahead(store, name) for name in "abcd"] == [0, 0, 1, 2]
 
 
+def test_a_run_waits_for_none_where_there_is_a_place_for_its_repository(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 2.0)
+    store.add(run("c", number=3, repository_id=8), 3.0)
+    assert [ahead(store, name, most=3) for name in "abc"] == [0, 1, 0]
+    assert [ahead(store, name, most=2) for name in "abc"] == [0, 1, 2]
+
+
 def test_a_run_waits_for_none_that_is_put_off_over_or_comes_after_it(store):
     store.add(run("a", number=1), 1.0)
-    store.claim("w", 2.0)
-    store.postpone("20261120-100000-a", 100.0)
+    store.claim(2.0, most=1)
+    store.postpone("20261120-100000-a", 100.0, "checkout", "the forge is away")
     store.add(run("b", number=2), 3.0)
     assert ahead(store, "b", 50.0) == 0
     assert ahead(store, "b", 100.0) == 1
@@ -184,26 +198,10 @@ def test_a_run_waits_for_none_that_is_put_off_over_or_comes_after_it(store):
     assert ahead(store, "nobody") == 0
 
 
-def test_a_run_that_lost_its_worker_holds_up_none_that_was_not_begun(store):
-    store.add(run("a", number=1), 1.0)
-    store.claim("w", 2.0)
-    store.release()
-    store.add(run("b", number=2), 3.0)
-    assert (ahead(store, "a"), ahead(store, "b")) == (1, 0)
-
-
 def test_what_a_command_carries_holds_up_no_other_issue(store):
     store.add(run("a", number=1), 1.0, worker=f"{sql_store.COMMAND}{os.getpid()}")
     store.add(run("b", number=2), 2.0)
     assert ahead(store, "b") == 0
-
-
-def test_what_a_killed_worker_held_waits_again(store):
-    store.add(run(), 1.0)
-    assert store.claim("w", 2.0) is not None
-    assert store.claim("v", 2.0) is None
-    assert store.release() == 1
-    assert store.claim("v", 3.0) is not None
 
 
 def test_the_end_is_kept_without_the_text(store):
@@ -261,23 +259,11 @@ def test_the_file_is_nobody_elses_business(tmp_path):
     store.close()
 
 
-def test_a_run_that_lost_its_worker_comes_after_the_others(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 2.0)
-    assert store.claim("w", 5.0).run_id.endswith("-a")
-    store.release()
-    assert store.claim("w", 6.0).run_id.endswith("-b")
-    assert store.claim("w", 7.0).run_id.endswith("-a")
-    assert store.starts("20261120-100000-a") == 2
-    store.postpone("20261120-100000-a", 8.0)
-    assert store.starts("20261120-100000-a") == 0
-
-
 def test_a_row_that_holds_no_run_holds_nobody_up(store):
     store.add(run("a", number=1), 1.0)
     store.add(run("b", number=2), 2.0)
     with sqlite3.connect(store.path) as other:
         other.execute("UPDATE runs SET run = '{}' WHERE number = 1")
     other.close()
-    assert store.claim("w", 5.0).run_id.endswith("-b")
-    assert store.claim("w", 5.0) is None
+    assert claimed(store, 5.0) == "b"
+    assert claimed(store, 5.0) is None

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from agent import worker
+from agent import steps
 from agent.cli import main
 from agent.domain import CheckReport
 
 T = TypeVar("T")
 
 
-def recording(place: Path) -> type[worker.DirectStep]:
+def recording(place: Path) -> type[steps.Steps]:
     """Give the step that works as ever and writes reports down in passing."""
 
-    class RecordedStep(worker.DirectStep):
+    class RecordedSteps(steps.Steps):
         def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
             result = super().__call__(name, work, *args)
             if isinstance(result, CheckReport):
@@ -29,7 +29,7 @@ def recording(place: Path) -> type[worker.DirectStep]:
                     file.write(result.model_dump_json() + "\n")
             return result
 
-    return RecordedStep
+    return RecordedSteps
 
 
 def read(place: Path) -> dict[str, CheckReport]:
@@ -40,5 +40,5 @@ def read(place: Path) -> dict[str, CheckReport]:
 
 
 if __name__ == "__main__":
-    worker.DirectStep = recording(Path(sys.argv.pop(1)))  # type: ignore[misc]
+    steps.Steps = recording(Path(sys.argv.pop(1)))  # type: ignore[misc]
     main.main()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agent import worker
+from agent import steps
 from agent.adapters.package_index import SimpleIndex
 from agent.cli import run as command
 from agent.domain import CheckReport, Outcome, Reason, RunState, Ticket
@@ -105,7 +105,7 @@ def carry(
 ) -> Iterator[Carry]:
     """Carry a ticket out in this process, with the recipes that are registered."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(bench.home))
-    monkeypatch.setattr(worker, "DirectStep", recorded_run.recording(tmp_path / "reports"))
+    monkeypatch.setattr(steps, "Steps", recorded_run.recording(tmp_path / "reports"))
 
     def carried(name: str, text: str) -> tuple[Outcome, dict[str, CheckReport]]:
         ticket = tmp_path / f"{name}.md"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from agent import intake, service, worker
+from agent import intake, service
 from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
 from agent.adapters.sql_inbox import Inbox
@@ -29,9 +29,10 @@ from agent.intake import Accepted, Request
 from agent.milestones import RunPage, StateNotes
 from agent.ports import LiveIssue, Permission
 from agent.redaction import Redactor
+from agent.service import Carried
 from agent.services import Services
 from agent.settings import Settings
-from agent.telemetry import RunLog
+from agent.steps import Cancellation, Directly
 from agent.testing import FakeForge
 from agent.worker import Postponed
 
@@ -186,74 +187,6 @@ def test_access_that_is_lost_is_told_in_its_words(inbox, store):
     assert inbox.find("d1").reason == "Our App has no access to o/r."
 
 
-def test_a_postponed_run_waits_in_the_store_and_the_next_is_carried(store):
-    later = time.time() + 3_000
-    carried = []
-
-    def carry(one):
-        carried.append(one.run_id)
-        if one.run_id == "2026-1":
-            raise Postponed("limit", later)
-        return done(one)
-
-    store.add(run(1), 1.0)
-    store.add(run(2), 2.0)
-    carrier = service.Carrier(store, carry)
-    assert carrier.turn()
-    assert carrier.turn()
-    assert not carrier.turn()
-    assert carried == ["2026-1", "2026-2"]
-    waiting = store.find("2026-1")
-    assert (waiting.active, waiting.not_before) == (True, later)
-
-
-def test_a_wrong_setting_postpones_the_run_and_ends_it_not(store):
-    def carry(one):
-        raise SettingsInvalid("the key is wrong")
-
-    store.add(run(), 1.0)
-    carrier = service.Carrier(store, carry)
-    assert carrier.turn()
-    assert not carrier.turn()
-    kept = store.find("2026-1")
-    assert kept.active
-    assert 50 < kept.not_before - time.time() <= 60
-
-
-def test_a_bug_ends_the_run_and_not_the_worker(store):
-    def carry(one):
-        raise ZeroDivisionError
-
-    store.add(run(), 1.0)
-    assert service.Carrier(store, carry).turn()
-    ended = store.find("2026-1")
-    assert (ended.active, ended.state) == (False, RunState.FAILED)
-    assert ended.outcome.reason is Reason.INTERNAL
-
-
-def test_an_end_that_cannot_be_noted_now_is_noted_before_the_next_run(store, monkeypatch):
-    store.add(run(1), 1.0)
-    store.add(run(2), 2.0)
-    carrier = service.Carrier(store, done)
-    finish, away = store.finish, [True]
-
-    def noting(*args):
-        if away:
-            raise StoreUnavailable
-        finish(*args)
-
-    monkeypatch.setattr(store, "finish", noting)
-    with pytest.raises(StoreUnavailable):
-        carrier.turn()
-    with pytest.raises(StoreUnavailable):
-        carrier.turn()
-    assert store.find("2026-2").started_at is None
-    away.clear()
-    assert carrier.turn()
-    assert not store.find("2026-1").active
-    assert not store.find("2026-2").active
-
-
 def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
     monkeypatch.setattr(service, "_IDLE_SECONDS", 30.0)
     turns, stop, bell = [], threading.Event(), threading.Event()
@@ -272,23 +205,6 @@ def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
     thread.join(5)
     assert len(turns) == 2
     assert not thread.is_alive()
-
-
-@pytest.mark.parametrize(("age", "pause"), [(0, 5), (120, 60), (5 * 3600, 900)])
-def test_a_silent_forge_is_asked_ever_less_often(tmp_path, age, pause):
-    old = run().model_copy(update={"started": int(time.time()) - age})
-    with pytest.raises(Postponed) as stopped:
-        worker._postpone(old, ForgeUnavailable("no reply"), RunLog(tmp_path / "run.log"))
-    assert stopped.value.until - time.time() == pytest.approx(pause, abs=2)
-    assert "no reply" in (tmp_path / "run.log").read_text()
-
-
-def test_a_silent_forge_is_not_waited_for_for_ever_and_other_trouble_not_at_all(tmp_path):
-    log = RunLog(tmp_path / "run.log")
-    old = run().model_copy(update={"started": int(time.time()) - 7 * 3600})
-    worker._postpone(old, ForgeUnavailable("no reply"), log)
-    worker._postpone(run(), OSError("disk"), log)
-    worker._postpone(run(), AccessLost("gone"), log)
 
 
 def done(one):
@@ -333,8 +249,8 @@ def test_a_delivery_decided_twice_has_one_run(inbox, store):
 
 def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_path):
     store.add(run(), 1.0)
-    store.claim("w", 2.0)
-    notes = StateNotes("2026-1", store.moved)
+    store.claim(2.0, most=1)
+    notes = StateNotes("2026-1", RunState.TRIAGING, store.moved)
     seen = []
     page = RunPage(tmp_path / "run.json", run(), Redactor())
     with capture_logs() as said:
@@ -357,8 +273,8 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
 
 def test_an_illegal_move_is_refused_and_ends_nothing(store):
     store.add(run(), 1.0)
-    store.claim("w", 2.0)
-    notes = StateNotes("2026-1", store.moved)
+    store.claim(2.0, most=1)
+    notes = StateNotes("2026-1", RunState.TRIAGING, store.moved)
     notes.started("publish")
     notes.started("a step that nobody knows")
     assert store.find("2026-1").state is RunState.TRIAGING
@@ -370,7 +286,7 @@ def test_a_state_that_cannot_be_noted_ends_no_run():
     def away(run_id, state):
         raise StoreUnavailable
 
-    StateNotes("2026-1", away).started("checkout")
+    StateNotes("2026-1", RunState.TRIAGING, away).started("checkout")
 
 
 def test_the_page_of_a_run_shows_no_secret(tmp_path):
@@ -405,7 +321,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
 
     settings = Settings(home=home)
     with pytest.raises(Postponed):
-        service.carry(run(), settings, make)
+        service.carry(run(), settings, make, durable=Carried(Directly(), Cancellation(), 0))
     ((forge, record),) = kept
     assert forge.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"
@@ -438,43 +354,6 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
 
 
 # --- faults that must reach somebody ----------------------------------------------------------
-
-
-def test_a_bug_is_told_once_where_people_wait(store):
-    told = []
-
-    def carry(one):
-        raise ZeroDivisionError
-
-    def deliver(one, outcome):
-        told.append((one.run_id, outcome.reason))
-        raise ForgeUnavailable("away as well")
-
-    store.add(run(), 1.0)
-    service.Carrier(store, carry, deliver).turn()
-    assert told == [("2026-1", Reason.INTERNAL)]
-    assert store.find("2026-1").outcome.reason is Reason.INTERNAL
-
-
-def test_an_operators_mistake_is_not_waited_for_for_ever(store, monkeypatch):
-    told = []
-
-    def carry(one):
-        raise OSError(5, "the disk of /srv is broken")
-
-    monkeypatch.setattr(service, "_OPERATOR_SECONDS", 0.0)
-    monkeypatch.setattr(service, "_PATIENCE_SECONDS", 0.2)
-    store.add(run(), 1.0)
-    carrier = service.Carrier(store, carry, lambda one, outcome: told.append(outcome))
-    assert carrier.turn()
-    carrier._note()
-    assert store.find("2026-1").active
-    time.sleep(0.25)
-    assert carrier.turn()
-    ended = store.find("2026-1")
-    assert (ended.active, ended.outcome.reason) == (False, Reason.UNAVAILABLE)
-    assert [one.reason for one in told] == [Reason.UNAVAILABLE]
-    assert "/srv" not in told[0].sentence, "its own affairs are told to the operator alone"
 
 
 def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
@@ -546,20 +425,6 @@ def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
     assert pulse.age() < 0.05
 
 
-def test_a_run_that_takes_its_worker_down_again_and_again_is_ended_and_told(store):
-    store.add(run(), 1.0)
-    for _ in range(5):
-        assert store.claim("killed", 2.0) is not None
-        store.release()
-    told = []
-    carrier = service.Carrier(
-        store, lambda one: pytest.fail("it was begun"), lambda one, end: told.append(end)
-    )
-    assert carrier.turn()
-    assert [one.reason for one in told] == [Reason.INTERNAL]
-    assert "lost 5 times" in told[0].sentence
-    assert not store.latest(1)[0].active
-
 
 # --- runs that wait ---------------------------------------------------------------------------
 
@@ -577,7 +442,7 @@ def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, 
     intake = service.Intake(inbox, store, gate)
     intake.turn()
     assert gate.waiting == [(2, 1), (3, 2)]
-    store.claim("w", time.time())
+    store.claim(time.time(), most=1)
     inbox.append([delivery(4)])
     intake.turn()
     assert gate.waiting[2:] == [(4, 3)]

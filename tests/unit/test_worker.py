@@ -1,9 +1,8 @@
-"""The direct step: once per name, bounded, recorded, and finished once others can see it."""
+"""What a run does about an error: it ends with it, or waits for whoever holds it up."""
 
 from __future__ import annotations
 
-import os
-import signal
+import time
 
 import pytest
 
@@ -12,115 +11,105 @@ from agent.domain import (
     Change,
     ClearedChange,
     Comparison,
-    Contract,
     Finding,
     Reason,
-    Run,
+    RunState,
     Severity,
     Verdict,
 )
-from agent.errors import AccessLost, ForgeUnavailable, PolicyRefused, TimeSpent
-from agent.ledger import Ledger, verify
+from agent.errors import (
+    AccessLost,
+    ForgeLimited,
+    ForgeUnavailable,
+    PolicyRefused,
+    SandboxMissing,
+    SettingsInvalid,
+    StorageFull,
+)
+from agent.ledger import Ledger
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
+from agent.steps import Steps
 from agent.telemetry import RunLog
 from agent.testing import FakeForge
-from agent.worker import DirectStep
-from repo_config.detect import Project
-from repo_config.schema import LimitsSection, RepoConfig
+from agent.worker import Postponed
+from tests.unit.test_service import run
 
 
-class Silent:
-    def __init__(self):
-        self.seen = []
-
+class Watcher:
     def started(self, step):
-        self.seen.append(("started", step))
+        pass
 
     def ended(self, step, seconds, *, ok):
-        self.seen.append(("ended", step, ok))
+        pass
 
 
-@pytest.fixture
-def step(tmp_path):
-    run = Run(run_id="r", repository="/r", ticket="/t", started=0)
-    return DirectStep(
-        run,
-        Ledger(tmp_path / "ledger.jsonl", "r"),
-        RunLog(tmp_path / "run.log"),
-        Silent(),
-        max_minutes=60,
-    )
+def carry(home, problem, waits):
+    class Held(FakeForge):
+        def ticket(self, run):
+            raise problem
+
+    settings = Settings(home=home)
+    forge = Held(None)
+    services = Services(
+        settings=settings, forge=forge, sandbox=None, index=None, say=lambda line: None,
+        redactor=Redactor(),
+    )  # fmt: skip
+    folder = worker.run_folder(home, run())
+    ledger, log = Ledger(folder / "ledger.jsonl", "2026-1"), RunLog(folder / "run.log")
+    step = Steps(ledger, log, Watcher(), max_minutes=60)
+    return worker.carry(run(), step, services, ledger, log, waits=waits), forge
 
 
-def contract(minutes):
-    project = Project(
-        framework="none",
-        python_version=None,
-        django=None,
-        test_runner=None,
-        test_script=None,
-        type_tool=None,
-        lint_tools=(),
-    )
-    config = RepoConfig(limits=LimitsSection(minutes=minutes))
-    return Contract(config=config, project=project, source=None)
+@pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (1, 10), (5, 160), (39, 900)])
+def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
+    with pytest.raises(Postponed) as wait:
+        carry(home, ForgeUnavailable("no reply"), waits)
+    assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
+    assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
 
 
-def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path):
-    assert step("add", lambda a, b: a + b, 1, 2) == 3
-    assert list(step.seconds) == ["add"]
-    ledger = (tmp_path / "ledger.jsonl").read_text()
-    assert '"result": 3' in ledger
-    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+def test_a_forge_that_says_when_is_believed(home):
+    until = time.time() + 3000
+    with pytest.raises(Postponed) as wait:
+        carry(home, ForgeLimited("wait", until), worker.MOST_WAITS + 1)
+    assert wait.value.until == until
 
 
-def test_a_step_that_fails_is_recorded_as_failed(step, tmp_path):
-    def work():
-        raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        step("add", work)
-    assert '"event": "failed"' in (tmp_path / "ledger.jsonl").read_text()
-
-
-def test_a_name_is_used_once(step):
-    step("add", lambda: None)
-    with pytest.raises(AssertionError, match="used twice: add"):
-        step("add", lambda: None)
+@pytest.mark.parametrize(
+    "problem", [StorageFull("full"), SandboxMissing("no room"), SettingsInvalid("the key is none")]
+)
+def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
+    with pytest.raises(Postponed):
+        carry(home, problem, 0)
 
 
-def test_a_run_that_has_used_its_minutes_starts_no_further_step(step, monkeypatch):
-    step("read config", lambda: contract(minutes=2))
-    now = __import__("time").monotonic()
-    monkeypatch.setattr("agent.worker.time.monotonic", lambda: now + 121)
-    with pytest.raises(TimeSpent, match=r"used its 2 minutes \(limits.minutes\) before the step"):
-        step("baseline", lambda: None)
-    assert step("publish", lambda: "told") == "told"
+def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(home):
+    outcome, forge = carry(home, StorageFull("The disk of /srv is full."), worker.MOST_WAITS)
+    assert (outcome.state, outcome.reason) == (RunState.FAILED, Reason.STORAGE_FULL)
+    assert "/srv" not in outcome.sentence
+    assert "its operator" in outcome.sentence
+    assert "deliver" in forge.calls
 
 
-def test_the_operators_bound_holds_over_the_repositorys(step, monkeypatch):
-    step("read config", lambda: contract(minutes=10_000))
-    now = __import__("time").monotonic()
-    monkeypatch.setattr("agent.worker.time.monotonic", lambda: now + 61 * 60)
-    with pytest.raises(TimeSpent, match="used its 60 minutes"):
-        step("baseline", lambda: None)
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (StorageFull("The disk of /srv is full."), Reason.STORAGE_FULL),
+        (SandboxMissing("no room"), Reason.NO_ROOM),
+        (ForgeUnavailable("no reply"), Reason.UNAVAILABLE),
+        (ZeroDivisionError("x"), Reason.INTERNAL),
+    ],
+)
+def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reason):
+    outcome, _ = carry(home, problem, None)
+    assert outcome.reason is reason
 
 
-def test_an_interrupt_stops_a_step(step):
-    with pytest.raises(KeyboardInterrupt):
-        step("checks 1", lambda: os.kill(os.getpid(), signal.SIGINT))
-
-
-def test_an_interrupt_while_publishing_comes_too_late(step):
-    def work():
-        os.kill(os.getpid(), signal.SIGINT)
-        return "delivered"
-
-    assert step("publish", work) == "delivered"
-    with pytest.raises(KeyboardInterrupt):
-        step("after", lambda: os.kill(os.getpid(), signal.SIGINT))
+def test_a_wrong_setting_is_told_to_whoever_started_the_command(home):
+    with pytest.raises(SettingsInvalid):
+        carry(home, SettingsInvalid("the key is none"), None)
 
 
 # --- what a run that stops late has proved ------------------------------------------------------
@@ -136,27 +125,32 @@ IN_THE_WAY = FINDING.model_copy(update={"severity": Severity.BLOCK, "message": "
 def carried(home, monkeypatch, problem, *, after_policy=None):
     """Carry a run whose steps are done up to the one that publishes, which fails."""
 
+    def clear() -> ClearedChange:
+        return ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
+
+    def refuse() -> None:
+        raise after_policy
+
+    def compare() -> tuple[Comparison, ...]:
+        return (CHECK,)
+
+    def decide() -> Verdict:
+        return Verdict(publish=True, reason=Reason.READY, sentence="S", findings=(IN_THE_WAY,))
+
+    def publish() -> None:
+        raise problem
+
     def resolve(run, step, svc):
-        cleared = ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
-        step("policy 1", lambda: cleared)
+        step("policy 1", clear)
         if after_policy is not None:
-            step("policy 2", lambda: (_ for _ in ()).throw(after_policy))
-        step("compare", lambda: (CHECK,))
-        verdict = Verdict(publish=True, reason=Reason.READY, sentence="S", findings=(IN_THE_WAY,))
-        step("decide", lambda: verdict)
-        step("publish", lambda: (_ for _ in ()).throw(problem))
+            step("policy 2", refuse)
+        step("compare", compare)
+        step("decide", decide)
+        step("publish", publish)
 
     monkeypatch.setattr(workflow, "resolve_ticket", resolve)
-    run = Run(run_id="r", repository="/r", ticket="/t", started=0)
-    svc = Services(
-        settings=Settings(home=home), forge=FakeForge(None), sandbox=None, index=None,
-        say=lambda line: None, redactor=Redactor(),
-    )  # fmt: skip
-    folder = worker.run_folder(home, run)
-    ledger, log = Ledger(folder / "ledger.jsonl", "r"), RunLog(folder / "run.log")
-    step = DirectStep(run, ledger, log, Silent(), max_minutes=60)
-    outcome = worker.carry(run, step, svc, ledger, log)
-    return outcome, (folder / "run.log").read_text()
+    outcome, _ = carry(home, problem, None)
+    return outcome, (home / "runs" / "2026-1" / "run.log").read_text()
 
 
 @pytest.mark.parametrize(

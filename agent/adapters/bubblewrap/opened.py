@@ -18,14 +18,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from io import FileIO
-from threading import Event
 from typing import Self
 
 from agent.adapters.bubblewrap import presence, shared, walls
 from agent.adapters.bubblewrap.cgroup import Cgroup
 from agent.adapters.bubblewrap.channel import Frames, Printed
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from agent.ports import ROOM_TREE, Flag, RoomOrder, RoomResult
 
 _TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
@@ -124,7 +123,7 @@ class OpenedRoom:
             self._files["status"].fileno(): self._learn_pid,
         }
 
-    def attend(self, cancelled: Event | None = None) -> RoomResult:
+    def attend(self, cancelled: Flag | None = None) -> RoomResult:
         """Read until the room has said all, reached a limit, or died; then judge.
 
         Raises:

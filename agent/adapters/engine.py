@@ -1,0 +1,258 @@
+"""The durable engine: DBOS keeps what each step of a run returned, and goes on after a kill.
+
+The only module that knows DBOS. A run is carried in segments: the first begins at the top, each
+further one takes over the records of the one before up to a step. No segment is alive while a run
+waits; the wait is a row in our own store, as are order and limits.
+
+One process at a time works with a SQLite file: DBOS counts outside of its write lock there, and a
+second process with the same name would carry the same runs. A lock on a file beside it holds that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+
+from agent.adapters import sqlite_file
+from agent.domain import Record
+from agent.errors import EngineHeld, StoreUnavailable, StoreUnusable
+from agent.ports import Remember
+
+FILE_NAME = "engine.sqlite"
+#: Runs of one version are never carried on by another, so it stays; a change to the order of the
+#: steps is guarded by `changed` instead.
+VERSION = "runs-1"
+_NAME = "mergewright"
+_WORKFLOW = "carry"
+_ERRORS = sqlite_file.Errors(
+    StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
+)
+
+
+class Drained(BaseException):
+    """The process is about to end: the run stops before its next step, and goes on with another."""
+
+
+class Segment(Record):
+    """One stretch of a run that is carried without a wait."""
+
+    run_id: str
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the engine calls it."""
+        return f"{self.run_id}/{self.number}"
+
+
+class Standing(StrEnum):
+    """What the engine knows of a segment."""
+
+    UNKNOWN = "unknown"
+    ALIVE = "alive"
+    ENDED = "ended"
+    BROKEN = "broken"
+
+
+class Engine:
+    """Carries segments, each in a thread of its own."""
+
+    def __init__(self, home: Path, carry: Callable[[str, Remember], str]) -> None:
+        """Take the folder of its file, and what it carries.
+
+        Args:
+            carry: Takes the id of a run and what keeps the records of its steps; returns how the
+                segment ended. It may be called again for the same run after a kill.
+        """
+        self.path = home / FILE_NAME
+        self._draining = threading.Event()
+        self._alive = _Count()
+        self._held: int | None = None
+
+        @DBOS.workflow(name=_WORKFLOW)
+        def carried(run_id: str) -> str:
+            with self._alive.one():
+                return carry(run_id, _Kept(self._draining))
+
+        self._carried = carried
+
+    def launch(self) -> None:
+        """Open the file and go on with every segment that was alive when a process ended.
+
+        Raises:
+            EngineHeld: Another process works with the file.
+            StoreUnusable: The file is damaged, no database, or of a newer version.
+            StoreUnavailable: Somebody else holds its lock.
+            SettingsInvalid: It cannot be made there.
+        """
+        self._held = _hold(self.path.with_suffix(".lock"))
+        try:
+            sqlite_file.touch(self.path)
+            with sqlite_file.translated(self.path, _ERRORS):
+                _write_ahead(self.path)
+                # Its own words are for those who run DBOS; what matters of them is raised.
+                logging.getLogger("dbos").setLevel(logging.ERROR)
+                DBOS(config=_config(self.path))
+                DBOS.launch()
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, segment: Segment, begin_with: str | None = None) -> None:
+        """Begin a segment; one that was begun already is left alone.
+
+        Args:
+            begin_with: For a further segment: the step of the one before that it begins with. The
+                records of all steps before that are taken over; where there are none any more, it
+                begins at the top. Empty: at the top as well. None: the records of every step.
+        """
+        with self._translated():
+            if DBOS.get_workflow_status(segment.name) is not None:
+                return
+            before = segment.model_copy(update={"number": segment.number - 1}).name
+            anew = begin_with == "" or DBOS.get_workflow_status(before) is None
+            if segment.number == 1 or anew:
+                with SetWorkflowID(segment.name):
+                    DBOS.start_workflow(self._carried, segment.run_id)
+                return
+            steps = DBOS.list_workflow_steps(before, load_output=False)
+            numbers = {step["function_name"]: step["function_id"] for step in steps}
+            last = max(numbers.values(), default=0) + 1
+            with SetWorkflowID(segment.name):
+                DBOS.fork_workflow(
+                    before, numbers.get(begin_with or "", last), application_version=VERSION
+                )
+
+    def standing(self, segment: Segment) -> tuple[Standing, str]:
+        """Say how far a segment is, and what it returned or why it broke."""
+        with self._translated():
+            status = DBOS.get_workflow_status(segment.name)
+        if status is None:
+            return Standing.UNKNOWN, ""
+        if status.status == "SUCCESS":
+            return Standing.ENDED, str(status.output)
+        if status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"):
+            return Standing.BROKEN, f"{status.status}: {status.error}"
+        return Standing.ALIVE, ""
+
+    def forget(self, segments: Iterable[Segment]) -> None:
+        """Delete the records of segments that are over."""
+        names = [segment.name for segment in segments]
+        if names:
+            with self._translated():
+                DBOS.delete_workflows(names)
+
+    def drain(self, seconds: float) -> bool:
+        """Let every run stop before its next step; return whether all did so in time."""
+        self._draining.set()
+        return self._alive.none_within(seconds)
+
+    def close(self) -> None:
+        """Let go of the file; what is alive goes on with the next process."""
+        self._draining.set()
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with sqlite_file.translated(self.path, _ERRORS):
+            try:
+                yield
+            except error.DBOSException as problem:
+                raise StoreUnusable(f"{self.path} does not answer: {problem}") from problem
+
+
+class _Kept:
+    """Keeps the records of one run's steps in the engine's file."""
+
+    def __init__(self, draining: threading.Event) -> None:
+        self._draining = draining
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        if self._draining.is_set():
+            raise Drained
+        return DBOS.run_step({"name": name}, attempt)
+
+    def changed(self, name: str) -> bool:
+        return DBOS.patch(name)
+
+
+class _Count:
+    """How many threads are within."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._moved = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        with self._moved:
+            self._number += 1
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._number -= 1
+                self._moved.notify_all()
+
+    def none_within(self, seconds: float) -> bool:
+        with self._moved:
+            return self._moved.wait_for(lambda: self._number == 0, seconds)
+
+
+def _config(path: Path) -> DBOSConfig:
+    return DBOSConfig(
+        name=_NAME,
+        system_database_url=f"sqlite:///{path}",
+        application_version=VERSION,
+        # Of a fixed name, so that the next process takes over what this one leaves.
+        executor_id="local",
+        # Records are text already; nothing in the file is ever executed.
+        serializer=DBOSPortableJSONSerializer(),
+        log_level="ERROR",
+        enable_otlp=False,
+        notification_listener_polling_interval_sec=1.0,
+    )
+
+
+def _write_ahead(path: Path) -> None:
+    """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
+    connection = sqlite3.connect(path, timeout=10.0)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def _hold(path: Path) -> int:
+    """Lock a file that names its holder.
+
+    Raises:
+        EngineHeld: Somebody else has it.
+    """
+    sqlite_file.touch(path)
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        holder = os.pread(file, 200, 0).decode("ascii", "replace").strip() or "another process"
+        os.close(file)
+        raise EngineHeld(
+            f"{path.parent} is worked on by {holder}. Stop it first, or give this one a"
+            " MERGEWRIGHT_HOME of its own."
+        ) from problem
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"process {os.getpid()} since {time.strftime('%F %T')}\n".encode(), 0)
+    return file

@@ -1,0 +1,284 @@
+"""The `step` port: each piece of work is done once, bounded, timed, recorded and remembered.
+
+Owns what a step leaves behind (`StepRecord`: JSON, no pickle) and how it is read again. Where the
+records are kept is the engine's: `agent.adapters.engine` keeps them in a database, `directly`
+keeps nothing.
+
+A step whose process was killed runs again, so it may run more than once; one that has a record
+never does.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+import structlog
+from pydantic import TypeAdapter
+
+from agent import errors
+from agent.domain import ClearedChange, Comparison, Contract, Finding, Record, Ticket, Verdict
+from agent.errors import AgentError, Cancelled, StorageFull, TimeSpent, Unforeseen, VersionUnknown
+from agent.ledger import Ledger
+from agent.ports import Remember
+from agent.telemetry import RunLog
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+#: Steps whose effect others can see: once begun they are brought to their end.
+_FINISHED = frozenset({"publish", "deliver"})
+#: Larger results stand in the ledger by their digest alone.
+_LEDGER_BYTES = 64 * 1024
+#: A step that takes its worker down with it is not to do so for ever.
+_MOST_LOST = 10
+
+
+class StepRecord(Record):
+    """What one step left behind; exactly one of `value` and `failure` is there."""
+
+    seconds: float
+    value: str | None = None
+    """The result as JSON."""
+    failure: errors.Failure | None = None
+
+
+class Cancellation:
+    """Stops a run; what it is doing breaks off within two seconds."""
+
+    def __init__(self) -> None:
+        self._words = ""
+        self._set = threading.Event()
+
+    def set(self, words: str) -> None:
+        """Stop it; the first words count."""
+        self._words = self._words or words
+        self._set.set()
+
+    def is_set(self) -> bool:
+        """Whether it is to stop."""
+        return self._set.is_set()
+
+    @property
+    def problem(self) -> Cancelled:
+        """The error that the run ends with."""
+        return Cancelled(self._words)
+
+
+class Directly:
+    """Keeps nothing: a run ends with its process."""
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        """Make the attempt."""
+        return attempt()
+
+    def changed(self, name: str) -> bool:
+        """Every run began with this very code."""
+        return True
+
+
+class Watcher(Protocol):
+    """Whoever watches a run live."""
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+        ...
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """A step is over."""
+        ...
+
+
+class Steps:
+    """The steps of one run in this process."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        log: RunLog,
+        watcher: Watcher,
+        *,
+        max_minutes: int,
+        remember: Remember | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        """Take what a run's steps need.
+
+        Args:
+            remember: Keeps the records; default: nothing is kept.
+            cancellation: Once set, no further step is begun, and one under way may end early.
+        """
+        self._ledger = ledger
+        self._log = log
+        self._watcher = watcher
+        self._most_minutes = max_minutes
+        self._minutes = max_minutes
+        self._remember = remember or Directly()
+        self._cancellation = cancellation or Cancellation()
+        self.seconds: dict[str, float] = {}
+        """Duration of each step so far, by name, in order; of its last attempt."""
+        self.at = ""
+        """The step that was asked for last."""
+        self.ticket: Ticket | None = None
+        """The ticket once it was read, for texts about a run that stopped."""
+        self.compared: tuple[Comparison, ...] = ()
+        """The checks once they were compared: they are proved, however the run ends."""
+        self.findings: tuple[Finding, ...] = ()
+        """What policy has found in the change, and the verdict after it."""
+
+    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+        """Do the work, or return what it returned before; a name may occur only once in a run.
+
+        Raises:
+            AgentError: What the work raised, now or before.
+            TimeSpent: The run has used its minutes, and this step would cost more.
+            Cancelled: Somebody stopped the run.
+            VersionUnknown: The record was made by code that this code cannot follow.
+        """
+        if name in self.seconds:
+            raise AssertionError(f"step name used twice: {name}")
+        self.at = name
+        fresh: list[T] = []
+        made: list[StepRecord] = []
+
+        def attempt() -> str:
+            made.append(self._attempt(name, work, args, fresh))
+            return made[0].model_dump_json()
+
+        kept = self._remember(name, attempt)
+        try:
+            record = made[0] if made else StepRecord.model_validate_json(kept)
+            self.seconds[name] = record.seconds
+            if not made:
+                self._watcher.ended(name, record.seconds, ok=record.failure is None)
+            if record.failure is not None:
+                raise errors.restored(record.failure)
+            result = fresh[0] if fresh else _adapter(work).validate_json(record.value or "null")
+        except ValueError as problem:
+            raise VersionUnknown(
+                f"The step {name!r} was recorded by another version of Mergewright, which this one"
+                " cannot follow. Take the label off the issue and set it again to start anew."
+            ) from problem
+        self._learn(result)
+        return result
+
+    def changed(self, name: str) -> bool:
+        """Say whether the run began with a change to the workflow; old runs keep the old order."""
+        return self._remember.changed(name)
+
+    def _attempt(
+        self, name: str, work: Callable[..., T], args: tuple[object, ...], fresh: list[T]
+    ) -> StepRecord:
+        """Do the work once and make the record of it; an error is a result as well."""
+        begun = time.monotonic()
+        value, failure = None, None
+        try:
+            self._ledger.append(name, 1, "started", at=round(time.time(), 3))
+            self._log.line(f"[{name}]")
+            self._watcher.started(name)
+            self._may_begin(name)
+            with _uninterrupted() if name in _FINISHED else nullcontext():
+                result = work(*args)
+            # What a step returns must survive the process.
+            value = _adapter(work).dump_json(result).decode()
+            seconds = round(time.monotonic() - begun, 3)
+            self._ledger.append(name, 2, "done", seconds=seconds, **_for_ledger(value))
+            self._log.result(name, result)
+            fresh.append(result)
+        except Exception as problem:  # noqa: BLE001  an error is what the step gives back
+            value, failure = None, errors.kept(self._told(problem))
+        finally:
+            seconds = round(time.monotonic() - begun, 3)
+            self._watcher.ended(name, seconds, ok=value is not None)
+            if value is None:
+                with suppress(OSError):  # a full disk may be why it failed
+                    self._ledger.append(name, 3, "failed", seconds=seconds)
+        return StepRecord(seconds=seconds, value=value, failure=failure)
+
+    def _told(self, problem: Exception) -> AgentError:
+        """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
+        if self._cancellation.is_set():
+            return self._cancellation.problem
+        if not isinstance(problem, AgentError):
+            self._log.line("".join(traceback.format_exception(problem)))
+        told = foreseen(problem)
+        self._log.line(told.message)
+        return told
+
+    def _may_begin(self, name: str) -> None:
+        """Refuse a step that is not to be begun; it is told to people all the same."""
+        if (lost := self._ledger.lost(name)) >= _MOST_LOST:
+            raise Unforeseen(
+                f"The worker was lost {lost} times while it was at {name!r}, so that is not begun"
+                " again. The operator finds the reason in the service's log."
+            )
+        if name == "deliver":
+            return
+        if self._cancellation.is_set():
+            raise self._cancellation.problem
+        if name not in _FINISHED and sum(self.seconds.values()) > self._minutes * 60:
+            raise TimeSpent(
+                f"The run has used its {self._minutes} minutes (limits.minutes) before the step"
+                f" {name!r}. Allow more, or make the checks quicker."
+            )
+
+    def _learn(self, result: object) -> None:
+        match result:
+            case Ticket():
+                self.ticket = result
+            case Contract():
+                self._minutes = min(result.config.limits.minutes, self._most_minutes)
+            case ClearedChange():
+                self.findings = result.findings
+            case (Comparison(), *_):
+                self.compared = tuple(one for one in result if isinstance(one, Comparison))
+            case Verdict():
+                self.findings += result.findings
+
+
+def foreseen(problem: Exception) -> AgentError:
+    """Make any error one of ours."""
+    if isinstance(problem, AgentError):
+        return problem
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"The disk is full: {problem}. Free space there.")
+    _log.error("unforeseen", error=repr(problem), exc_info=problem)
+    return Unforeseen(
+        f"Mergewright itself failed: {type(problem).__name__}: {problem}. The log has the trace;"
+        " please report it."
+    )
+
+
+def _for_ledger(value: str) -> dict[str, object]:
+    facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
+    if len(value) <= _LEDGER_BYTES:
+        facts["result"] = json.loads(value)
+    return facts
+
+
+def _adapter(work: Callable[..., T]) -> TypeAdapter[T]:
+    """How the results of a piece of work are written and read: by what it says it returns."""
+    hints: dict[str, Any] = get_type_hints(work)
+    return TypeAdapter(hints["return"])
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C come too late: what is being handed over is handed over whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

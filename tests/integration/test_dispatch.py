@@ -1,0 +1,344 @@
+"""Queue and engine together: whose turn it is, who waits for what, and what is noted of the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from agent.adapters.engine import FILE_NAME, Engine
+from agent.adapters.sql_store import SqlStore
+from agent.dispatch import Carrier, Dispatcher
+from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.errors import ActiveRun, ForgeUnavailable
+from agent.worker import Postponed
+
+
+def run(number, repository=7):
+    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
+        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return Run(
+        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot, started=0,
+    )  # fmt: skip
+
+
+def done(stored, *_):
+    return Outcome(
+        run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done."
+    )
+
+
+class Service:
+    """Store, engine and dispatcher on one folder, as a worker has them."""
+
+    def __init__(self, home, carry=done, most=2):
+        self.store = SqlStore(home)
+        self.told = []
+        self.carrier = Carrier(self.store, carry)
+        self.engine = Engine(home, self.carrier)
+        self.dispatcher = Dispatcher(
+            self.store, self.engine, self.carrier, most=most, deliver=self._deliver
+        )
+        self.engine.launch()
+
+    def _deliver(self, run, outcome):
+        self.told.append((run.run_id, outcome.reason))
+        raise ForgeUnavailable("away as well")
+
+    def until(self, wanted, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not wanted():
+            assert time.monotonic() < end, "it did not come to that"
+            self.dispatcher.turn()
+            time.sleep(0.02)
+
+    def over(self, run_id):
+        return not self.store.get(run_id).active
+
+    def close(self):
+        self.engine.drain(5)
+        self.engine.close()
+        self.store.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    """Make services on one folder, one after the other."""
+    made = []
+
+    def make(carry=done, most=2):
+        for one in made:
+            one.close()
+        made[:] = [Service(tmp_path, carry, most)]
+        return made[0]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_run_is_carried_and_its_end_noted(service):
+    one = service()
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    ended = one.store.get("r1")
+    assert (ended.state, ended.outcome.reason) == (RunState.OPEN, Reason.READY)
+
+
+def test_a_repository_has_one_run_under_way_and_the_machine_as_many_as_it_may(service):
+    seen, now, go = [], set(), threading.Event()
+
+    def carry(stored, *_):
+        now.add(stored.run.run_id)
+        seen.append(frozenset(now))
+        go.wait(20)
+        now.discard(stored.run.run_id)
+        return done(stored)
+
+    one = service(carry)
+    for number, repository in ((1, 7), (2, 7), (3, 8), (4, 9)):
+        one.store.add(run(number, repository), float(number))
+    one.until(lambda: len(seen) == 2)
+    one.dispatcher.turn()
+    time.sleep(0.2)
+    assert now == {"r1", "r3"}, "r2 waits for r1, r4 for a place"
+    go.set()
+    one.until(lambda: all(one.over(f"r{number}") for number in range(1, 5)))
+    assert max(map(len, seen)) == 2
+    assert not any({"r1", "r2"} <= together for together in seen)
+
+
+def test_a_repository_that_floods_the_queue_does_not_hold_the_others_up(service):
+    order = []
+
+    def carry(stored, *_):
+        order.append(stored.run.run_id)
+        return done(stored)
+
+    one = service(carry, most=1)
+    now = time.time()
+    for number in range(1, 5):
+        one.store.add(run(number, 7), now - 100 + number)
+    one.store.add(run(9, 8), now)
+    one.until(lambda: one.over("r9"))
+    assert order[:2] == ["r1", "r9"]
+
+
+def test_what_waits_for_longest_comes_first_whatever_its_repository_has_had(service):
+    order = []
+
+    def carry(stored, *_):
+        order.append(stored.run.run_id)
+        return done(stored)
+
+    one = service(carry, most=1)
+    now = time.time()
+    one.store.add(run(1, 7), now - 5000)
+    one.store.add(run(2, 7), now - 4000)
+    one.store.add(run(9, 8), now - 3000)
+    one.until(lambda: one.over("r9"))
+    assert order == ["r1", "r2", "r9"]
+
+
+def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(service):
+    asked, away = [], [True, True]
+
+    def carry(stored, remember, _):
+        remember("first", lambda: asked.append("first") or "1")
+
+        def second():
+            asked.append(f"second, waited {stored.waits} times")
+            return "2"
+
+        remember("second", second)
+        if away:
+            away.pop()
+            raise Postponed("the forge is away", time.time() + 0.3, "second")
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.store.get("r1").waits == 1)
+    waiting = one.store.get("r1")
+    assert (waiting.active, waiting.begin_with, waiting.segment) == (True, "second", 2)
+    assert waiting.waits_for == "the forge is away"
+    one.until(lambda: one.over("r1"))
+    assert asked == [
+        "first", "second, waited 0 times", "second, waited 1 times", "second, waited 2 times",
+    ]  # fmt: skip
+
+
+def test_waits_at_another_step_are_counted_from_the_start(service):
+    one = service()
+    one.store.add(run(1), 1.0)
+    for step, waits in (("a", 1), ("a", 2), ("b", 1)):
+        one.store.postpone("r1", 0.0, step, "x")
+        assert one.store.get("r1").waits == waits
+
+
+def test_a_worker_that_ended_between_claim_and_engine_loses_nothing(service):
+    one = service()
+    one.store.add(run(1), 1.0)
+    assert one.store.claim(time.time(), most=2).run.run_id == "r1"
+    one = service()
+    one.until(lambda: one.over("r1"))
+    assert one.store.get("r1").state is RunState.OPEN
+
+
+def test_a_run_under_way_goes_on_with_the_next_worker(service):
+    asked, go = [], threading.Event()
+
+    def carry(stored, remember, _):
+        remember("first", lambda: asked.append("first") or "1")
+        remember("second", lambda: asked.append("second") or str(go.wait(20)))
+        remember("third", lambda: asked.append("third") or "3")
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: "second" in asked)
+    threading.Timer(0.2, go.set).start()
+    one = service(carry)
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "third"]
+
+
+def test_a_run_begins_anew_where_the_engines_file_is_gone(service, tmp_path):
+    asked, hold = [], threading.Event()
+
+    def carry(stored, remember, _):
+        remember("first", lambda: asked.append("first") or "1")
+        if len(asked) == 1:
+            raise Postponed("x", 0.0, "second")
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.store.get("r1").segment == 2)
+    one.close()
+    for path in tmp_path.glob(FILE_NAME + "*"):
+        path.unlink()
+    one = service(carry)
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "first"]
+    hold.set()
+
+
+def test_a_bug_is_told_once_where_people_wait(service):
+    def carry(stored, *_):
+        raise ZeroDivisionError
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    assert one.told == [("r1", Reason.INTERNAL)]
+    ended = one.store.get("r1")
+    assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
+
+
+def test_a_run_under_way_is_stopped_with_the_words_of_who_asked(service):
+    seen, inside = [], threading.Event()
+
+    def carry(stored, remember, cancellation):
+        inside.set()
+        end = time.monotonic() + 20
+        while not cancellation.is_set() and time.monotonic() < end:
+            time.sleep(0.02)
+        seen.append(cancellation.problem.message)
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(inside.is_set)
+    asked = time.monotonic()
+    assert one.store.stop("r1", "maria took the label off.")
+    one.until(lambda: one.over("r1"))
+    assert time.monotonic() - asked < 2
+    assert seen == ["maria took the label off."]
+    assert not one.store.stop("r1", "too late")
+
+
+def test_a_run_that_waits_is_stopped_without_waiting_for_a_place(service):
+    seen, go = [], threading.Event()
+
+    def carry(stored, remember, cancellation):
+        if stored.run.run_id == "r1":
+            go.wait(20)
+        seen.append((stored.run.run_id, cancellation.is_set()))
+        return done(stored)
+
+    one = service(carry, most=1)
+    one.store.add(run(1), 1.0)
+    one.store.add(run(2), 2.0)
+    one.store.postpone("r2", time.time() + 3000, "second", "a limit")
+    one.dispatcher.turn()
+    one.store.stop("r2", "The issue was closed.")
+    one.until(lambda: one.over("r2"))
+    assert seen == [("r2", True)]
+    go.set()
+    one.until(lambda: one.over("r1"))
+
+
+def test_a_row_that_makes_no_sense_holds_nobody_up(service):
+    one = service(most=1)
+    one.store.add(run(1), 1.0)
+    one.store.add(run(2, 8), 2.0)
+    one.store._update("r1", run="{}")
+    one.until(lambda: one.over("r2"))
+    assert one.store.get("r2").state is RunState.OPEN
+
+
+def test_a_row_that_is_damaged_under_way_holds_nobody_up_either(service):
+    one = service(most=1)
+    one.store.add(run(1), 1.0)
+    one.store.claim(time.time(), most=1)
+    one.store._update("r1", run="{}")
+    one.store.add(run(2, 8), 2.0)
+    one.until(lambda: one.over("r2"))
+    assert one.store.get("r2").state is RunState.OPEN
+
+
+def test_a_run_that_is_over_goes_on_where_it_failed_or_at_the_top(service):
+    asked, broken = [], [True, True]
+
+    def carry(stored, remember, _):
+        remember("first", lambda: asked.append("first") or "1")
+        remember("second", lambda: asked.append("second") or "2")
+        if broken:
+            broken.pop()
+            return Outcome.stopped(stored.run.run_id, Reason.ENVIRONMENT, "Not to be had.")
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    one.store.retry("r1", "second", time.time())
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "second"]
+    one.store.retry("r1", "", time.time())
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "second", "first", "second"]
+    assert one.store.get("r1").outcome.reason is Reason.READY
+
+
+def test_a_run_is_not_retried_beside_another_of_its_issue(service):
+    one = service()
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    other = run(1).model_copy(update={"run_id": "r1-again"})
+    one.store.add(other, 2.0)
+    with pytest.raises(ActiveRun, match="r1-again"):
+        one.store.retry("r1", "", time.time())
+
+
+def test_a_thousand_runs_that_wait_are_looked_through_quickly(service):
+    one = service(most=1)
+    for number in range(1, 1001):
+        one.store.add(run(number, number % 50), float(number))
+    one.until(lambda: one.over("r1"))
+    assert one.store.claim(time.time(), most=50) is not None

@@ -1,0 +1,245 @@
+"""The durable engine, in processes that are killed: what has a record is never done again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.engine import FILE_NAME, Engine, Segment, Standing
+from agent.errors import EngineHeld, StoreUnusable
+
+ROOT = Path(__file__).parents[2]
+RUN = Segment(run_id="r1")
+_WORKER = """
+import json, os, sys, time
+from pathlib import Path
+from agent.adapters.engine import Engine, Segment, Standing
+
+home, kill = Path(sys.argv[1]), sys.argv[2]
+
+def say(word):
+    with (home / "said").open("a") as file:
+        file.write(word + chr(10))
+
+def carry(run_id, remember):
+    told = []
+    for name in ("a", "b", "c"):
+        def attempt():
+            say(name)
+            if kill == name:
+                os.kill(os.getpid(), 9)
+            return json.dumps(name)
+        told.append(remember(name, attempt))
+        if kill == "after " + name:
+            os.kill(os.getpid(), 9)
+        {more}
+    return " ".join(told)
+
+engine = Engine(home, carry)
+engine.launch()
+{begin}
+"""
+_BEGIN = """
+run = Segment(run_id="r1")
+engine.begin(run)
+while engine.standing(run)[0] is Standing.ALIVE:
+    time.sleep(0.02)
+say(" ".join(engine.standing(run)))
+engine.close()
+"""
+
+
+def work(home, kill="", *, more="", begin=_BEGIN):
+    """Run a worker to its end; return what all workers have said so far, and its exit code."""
+    program = _WORKER.replace("{more}", more).replace("{begin}", begin)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(home), kill], cwd=ROOT, timeout=60, check=False
+    )
+    said = home / "said"
+    return said.read_text().splitlines() if said.exists() else [], done.returncode
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """Make engines, one after the other, and end the last."""
+    made = []
+
+    def launch(carry):
+        for one in made:
+            one.close()
+        made.append(Engine(tmp_path, carry))
+        made[-1].launch()
+        return made[-1]
+
+    yield launch
+    for one in made:
+        one.close()
+
+
+def ended(engine, segment=RUN, seconds=20.0):
+    end = time.monotonic() + seconds
+    while (standing := engine.standing(segment))[0] is Standing.ALIVE:
+        assert time.monotonic() < end, "it did not end"
+        time.sleep(0.02)
+    return standing
+
+
+@pytest.mark.parametrize(
+    ("kill", "said"),
+    [
+        ("a", ["a", "a", "b", "c"]),
+        ("after a", ["a", "b", "c"]),
+        ("b", ["a", "b", "b", "c"]),
+        ("after b", ["a", "b", "c"]),
+        ("c", ["a", "b", "c", "c"]),
+        ("after c", ["a", "b", "c"]),
+    ],
+)
+def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, said):
+    _, code = work(tmp_path, kill)
+    assert code == -9
+    assert work(tmp_path) == ([*said, 'ended "a" "b" "c"'], 0)
+
+
+def test_a_run_that_is_begun_twice_is_carried_once(tmp_path):
+    work(tmp_path)
+    said, _ = work(tmp_path)
+    assert said == ["a", "b", "c", 'ended "a" "b" "c"', 'ended "a" "b" "c"']
+
+
+def test_a_run_under_way_keeps_the_order_of_steps_that_it_began_with(tmp_path):
+    changed = (
+        "if name == 'a' and remember.changed('between'):\n            "
+        "told.append(remember('between', lambda: (say('between'), '\"between\"')[1]))"
+    )
+    work(tmp_path, "after b")
+    said, _ = work(tmp_path, more=changed)
+    assert said == ["a", "b", "c", 'ended "a" "b" "c"']
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    work(fresh, "b", more=changed)
+    said, _ = work(fresh, more=changed)
+    assert said == ["a", "between", "b", "b", "c", 'ended "a" "between" "b" "c"']
+
+
+def test_a_change_of_the_order_without_a_guard_breaks_the_run_and_does_nothing_twice(tmp_path):
+    work(tmp_path, "after b")
+    said, _ = work(tmp_path, more="told.append(remember('x' + name, lambda: 'null'))")
+    assert said[:2] == ["a", "b"]
+    assert said[-1].startswith("broken")
+    assert "c" not in said
+
+
+def test_a_further_segment_takes_over_what_was_done(engine):
+    asked = []
+
+    def carry(run_id, remember):
+        return " ".join(
+            remember(name, lambda name=name: asked.append(name) or json.dumps(name))
+            for name in ("a", "b", "c")
+        )
+
+    made = engine(carry)
+    made.begin(RUN)
+    assert ended(made) == (Standing.ENDED, '"a" "b" "c"')
+    second = Segment(run_id="r1", number=2)
+    made.begin(second, "b")
+    made.begin(second, "b")
+    assert ended(made, second) == (Standing.ENDED, '"a" "b" "c"')
+    assert asked == ["a", "b", "c", "b", "c"]
+    third = Segment(run_id="r1", number=3)
+    made.begin(third)
+    assert ended(made, third)[0] is Standing.ENDED
+    assert asked == ["a", "b", "c", "b", "c"], "no step named: nothing is done again"
+
+
+def test_a_segment_whose_records_are_gone_begins_anew(engine):
+    asked = []
+
+    def carry(run_id, remember):
+        return remember("a", lambda: asked.append(run_id) or '"a"')
+
+    made = engine(carry)
+    later = Segment(run_id="r1", number=4)
+    assert made.standing(later) == (Standing.UNKNOWN, "")
+    made.begin(later, "c")
+    assert ended(made, later) == (Standing.ENDED, '"a"')
+    assert asked == ["r1"]
+
+
+def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
+    inside, go, asked = threading.Event(), threading.Event(), []
+
+    def carry(run_id, remember):
+        def slow():
+            inside.set()
+            go.wait(20)
+            asked.append("slow")
+            return "1"
+
+        return remember("slow", slow) + remember("next", lambda: asked.append("next") or "2")
+
+    made = engine(carry)
+    made.begin(RUN)
+    assert inside.wait(20)
+    assert not made.drain(0.2), "the step is not over"
+    go.set()
+    assert made.drain(20)
+    assert asked == ["slow"]
+    assert made.standing(RUN)[0] is Standing.ALIVE
+    made = engine(carry)
+    assert ended(made) == (Standing.ENDED, "12")
+    assert asked == ["slow", "next"]
+
+
+def test_a_bug_breaks_the_run_alone(engine):
+    def carry(run_id, remember):
+        if run_id == "r1":
+            raise ZeroDivisionError("x")
+        return remember("a", lambda: "1")
+
+    made = engine(carry)
+    made.begin(RUN)
+    other = Segment(run_id="r2")
+    made.begin(other)
+    standing, told = ended(made)
+    assert standing is Standing.BROKEN
+    assert "ZeroDivisionError" in told or "x" in told
+    assert ended(made, other) == (Standing.ENDED, "1")
+
+
+def test_what_is_over_can_be_forgotten(engine):
+    made = engine(lambda run_id, remember: remember("a", lambda: "1"))
+    made.begin(RUN)
+    ended(made)
+    made.forget([RUN])
+    assert made.standing(RUN) == (Standing.UNKNOWN, "")
+
+
+def test_a_second_process_is_refused_with_the_name_of_the_first(engine, tmp_path):
+    engine(lambda run_id, remember: "")
+    other = Engine(tmp_path, lambda run_id, remember: "")
+    with pytest.raises(EngineHeld, match=r"worked on by process \d+ since .*MERGEWRIGHT_HOME"):
+        other.launch()
+
+
+def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnusable, match="is damaged .* restore it from a backup, or move it"):
+        Engine(tmp_path, lambda run_id, remember: "").launch()
+
+
+def test_records_are_text_that_nothing_executes(engine, tmp_path):
+    made = engine(lambda run_id, remember: remember("a", lambda: '{"plain": 1}'))
+    made.begin(RUN)
+    ended(made)
+    made.close()
+    whole = b"".join(path.read_bytes() for path in tmp_path.glob(FILE_NAME + "*"))
+    assert rb"{\"plain\": 1}" in whole
+    assert b"py_pickle" not in whole

@@ -1,0 +1,322 @@
+"""A step: once per name, bounded, recorded, remembered, and finished once others can see it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from agent import errors
+from agent.domain import Contract, Finding, Record, Run, Severity, Ticket
+from agent.errors import (
+    ActiveRun,
+    AgentError,
+    Cancelled,
+    ForgeLimited,
+    PolicyRefused,
+    StorageFull,
+    TicketUnclear,
+    TimeSpent,
+    Unforeseen,
+    VersionUnknown,
+)
+from agent.ledger import Ledger, verify
+from agent.steps import Cancellation, Steps
+from agent.telemetry import RunLog
+from repo_config.detect import Project
+from repo_config.schema import LimitsSection, RepoConfig
+
+
+class Silent:
+    def __init__(self):
+        self.seen = []
+
+    def started(self, step):
+        self.seen.append(("started", step))
+
+    def ended(self, step, seconds, *, ok):
+        self.seen.append(("ended", step, ok))
+
+
+class Kept:
+    """Keeps records as an engine does, and dies when told to."""
+
+    def __init__(self):
+        self.records = {}
+        self.dies_before = None
+
+    def __call__(self, name, attempt):
+        if name not in self.records:
+            if name == self.dies_before:
+                raise SystemExit
+            self.records[name] = attempt()
+        return self.records[name]
+
+    def changed(self, name):
+        return True
+
+
+def steps(folder, **given):
+    return Steps(
+        Ledger(folder / "ledger.jsonl", "r"),
+        RunLog(folder / "run.log"),
+        given.pop("watcher", Silent()),
+        max_minutes=60,
+        **given,
+    )
+
+
+@pytest.fixture
+def step(tmp_path):
+    return steps(tmp_path)
+
+
+def contract(minutes):
+    project = Project(
+        framework="none",
+        python_version=None,
+        django=None,
+        test_runner=None,
+        test_script=None,
+        type_tool=None,
+        lint_tools=(),
+    )
+    config = RepoConfig(limits=LimitsSection(minutes=minutes))
+    return Contract(config=config, project=project, source=None)
+
+
+def add(first: int, second: int) -> int:
+    return first + second
+
+
+def nothing() -> None:
+    pass
+
+
+def fail() -> None:
+    raise ValueError("no")
+
+
+def interrupted() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def told() -> str:
+    return "told"
+
+
+def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path):
+    assert step("add", add, 1, 2) == 3
+    assert list(step.seconds) == ["add"]
+    ledger = (tmp_path / "ledger.jsonl").read_text()
+    assert '"result": 3' in ledger
+    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+
+
+def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
+    with pytest.raises(Unforeseen, match="itself failed: ValueError: no"):
+        step("add", fail)
+    assert '"event": "failed"' in (tmp_path / "ledger.jsonl").read_text()
+    assert "Traceback" in (tmp_path / "run.log").read_text()
+
+
+def test_a_name_is_used_once(step):
+    step("add", nothing)
+    with pytest.raises(AssertionError, match="used twice: add"):
+        step("add", nothing)
+
+
+def read_config() -> Contract:
+    return contract(minutes=2)
+
+
+def read_large() -> Contract:
+    return contract(minutes=10_000)
+
+
+def test_a_run_that_has_used_its_minutes_starts_no_further_step(step):
+    step("read config", read_config)
+    step.seconds["baseline"] = 121.0
+    with pytest.raises(TimeSpent, match=r"used its 2 minutes \(limits.minutes\) before the step"):
+        step("plan", nothing)
+    assert step("publish", told) == "told"
+
+
+def test_the_operators_bound_holds_over_the_repositorys(step):
+    step("read config", read_large)
+    step.seconds["baseline"] = 61 * 60.0
+    with pytest.raises(TimeSpent, match="used its 60 minutes"):
+        step("plan", nothing)
+
+
+def test_an_interrupt_stops_a_step(step):
+    with pytest.raises(KeyboardInterrupt):
+        step("checks 1", interrupted)
+
+
+def test_an_interrupt_while_publishing_comes_too_late(step):
+    def work() -> str:
+        interrupted()
+        return "delivered"
+
+    assert step("publish", work) == "delivered"
+    with pytest.raises(KeyboardInterrupt):
+        step("after", interrupted)
+
+
+# --- remembered -------------------------------------------------------------------------------
+
+
+class Found(Record):
+    path: str
+    content: bytes
+
+
+def test_what_has_a_record_is_never_done_again(tmp_path):
+    kept, asked = Kept(), []
+
+    def find() -> tuple[Found, ...]:
+        asked.append("once")
+        return (Found(path="a.py", content=b"\xff\0"),)
+
+    kept.dies_before = "second"
+    first = steps(tmp_path, remember=kept)
+    found = first("find", find)
+    with pytest.raises(SystemExit):
+        first("second", nothing)
+    kept.dies_before = None
+    watcher = Silent()
+    again = steps(tmp_path, remember=kept, watcher=watcher)
+    assert again("find", find) == found == (Found(path="a.py", content=b"\xff\0"),)
+    again("second", nothing)
+    assert asked == ["once"]
+    assert watcher.seen[0] == ("ended", "find", True), "whoever watches learns of it"
+    assert again.seconds["find"] == first.seconds["find"]
+    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+
+
+def test_a_ticket_is_known_from_its_record_too(tmp_path):
+    kept = Kept()
+    ticket = Ticket(ticket_id="1", title="t", body="b", digest="d")
+
+    def read() -> Ticket:
+        return ticket
+
+    steps(tmp_path, remember=kept)("read ticket", read)
+    again = steps(tmp_path, remember=kept)
+    again("read ticket", read)
+    assert again.ticket == ticket
+
+
+ERRORS = [
+    TicketUnclear(("Which model?", "Which type?"), "A field.", "Say it."),
+    PolicyRefused(
+        (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
+    ),
+    ForgeLimited("wait", 1234.5),
+    ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
+    StorageFull("The disk is full."),
+]
+
+
+@pytest.mark.parametrize("problem", ERRORS, ids=lambda one: type(one).__name__)
+def test_an_error_has_a_record_too_and_comes_back_whole(tmp_path, problem):
+    kept = Kept()
+    problem.branch = "mergewright/1"
+
+    def work() -> int:
+        raise problem
+
+    for _ in range(2):
+        with pytest.raises(type(problem)) as raised:
+            steps(tmp_path, remember=kept)("work", work)
+        assert raised.value.message == problem.message
+        assert raised.value.__reduce__()[1] == problem.__reduce__()[1]
+        assert raised.value.branch == "mergewright/1"
+    assert len(kept.records) == 1
+
+
+def test_every_error_of_ours_can_be_kept():
+    def below(kind):
+        yield kind
+        for one in kind.__subclasses__():
+            yield from below(one)
+
+    made = {type(problem): problem for problem in ERRORS}
+    for kind in below(AgentError):
+        if kind.__module__ != errors.__name__:
+            continue
+        problem = made[kind] if kind in made else kind("words")
+        assert type(errors.restored(errors.kept(problem))) is kind
+
+
+def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
+    class _TooMany(errors.RepositoryUnfit):
+        def __init__(self, paths: list[str]) -> None:
+            super().__init__(f"{len(paths)} files")
+
+    problem = errors.restored(errors.kept(_TooMany(["a", "b"])))
+    assert (type(problem), problem.message) == (errors.RepositoryUnfit, "2 files")
+
+
+def test_a_record_of_another_version_ends_the_run_with_the_way_out(tmp_path):
+    kept = Kept()
+    steps(tmp_path, remember=kept)("work", told)
+    with pytest.raises(
+        VersionUnknown, match="'work' was recorded by another version.*set it again"
+    ):
+        steps(tmp_path, remember=kept)("work", nothing)
+
+
+def test_a_full_disk_is_told_as_such(step):
+    def work() -> None:
+        raise OSError(28, "No space left on device", "/srv/x")
+
+    with pytest.raises(StorageFull, match="/srv/x"):
+        step("work", work)
+
+
+def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tmp_path):
+    kept = Kept()
+
+    class Dies(Silent):
+        def started(self, step):
+            raise SystemExit
+
+    for _ in range(10):
+        with pytest.raises(SystemExit):
+            steps(tmp_path, remember=kept, watcher=Dies())("checks 1", told)
+    (tmp_path / "ledger.jsonl").write_text(
+        "".join(
+            line
+            for line in (tmp_path / "ledger.jsonl").read_text().splitlines(keepends=True)
+            if '"failed"' not in line
+        )
+    )
+    with pytest.raises(Unforeseen, match="lost 10 times while it was at 'checks 1'"):
+        steps(tmp_path, remember=kept)("checks 1", told)
+
+
+# --- stopped ----------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_stopped_begins_no_step_but_tells_its_end(tmp_path):
+    cancellation = Cancellation()
+    step = steps(tmp_path, cancellation=cancellation)
+    cancellation.set("maria took the label off.")
+    cancellation.set("The issue was closed.")
+    with pytest.raises(Cancelled, match="maria took the label off"):
+        step("edit", told)
+    assert step("deliver", told) == "told"
+
+
+def test_what_breaks_off_because_the_run_is_stopped_is_no_trouble_of_its_own(tmp_path):
+    cancellation = Cancellation()
+
+    def work() -> None:
+        cancellation.set("maria took the label off.")
+        raise errors.SandboxLost("cancelled")
+
+    with pytest.raises(Cancelled, match="maria took the label off"):
+        steps(tmp_path, cancellation=cancellation)("checks 1", work)
