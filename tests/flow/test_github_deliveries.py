@@ -255,23 +255,25 @@ def test_setting_the_label_anew_for_another_text_while_a_run_is_at_work_is_answe
 
 
 def test_a_run_that_has_to_wait_shows_it_at_once_and_has_one_comment(story):
-    first, second = story(), story()
-    first.fault("delay", "GET", "rules/branches/*", seconds=6)
-    first.label()
-    first.announced()
+    first, other, second = story(), story(), story()
+    for one in (first, other):
+        one.fault("delay", "GET", "rules/branches/*", seconds=6)
+        one.label()
+        one.announced()
     begun = time.monotonic()
     second.label()
     waiting = await_(lambda: (second.comments() or (None,))[0], "the sign of a run that waits")
     print(f"shown to wait after {time.monotonic() - begun:.2f} s")
-    assert "waits for its turn.** When this was written, one run was ahead of it." in waiting.body
+    assert "waits for its turn.** When this was written, 2 runs were ahead of it." in waiting.body
     assert [one.content for one in second.issue.reactions] == ["eyes"]
     assert not second.runs()[0].started_at
     paths = re.findall(r'"path": "([^"]+)", .*"event": "github write"', _log_of(second))
     assert [one.rpartition("/")[2] for one in paths if second.name in one] == [
         "reactions", "comments",
     ]  # fmt: skip
-    assert first.runs()[0].active, "the first one is still at work"
+    assert first.runs()[0].active, "the first ones are still at work"
     first.assert_ready()
+    other.assert_ready()
     second.assert_ready()
     assert second.comments() == [waiting]
 
@@ -281,11 +283,12 @@ def _log_of(told: Story) -> str:
 
 
 def test_a_wait_that_cannot_be_shown_delays_nothing(story):
-    first, second = story(), story()
-    first.fault("delay", "GET", "rules/branches/*", seconds=4)
+    first, other, second = story(), story(), story()
     fault = second.fault("refuse", "POST", "issues/1/reactions", status=403)
-    first.label()
-    first.announced()
+    for one in (first, other):
+        one.fault("delay", "GET", "rules/branches/*", seconds=4)
+        one.label()
+        one.announced()
     second.label()
     second.assert_ready()
     assert fault.hits == 1
