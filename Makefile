@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check lint bench lock format clean
+.PHONY: demo test check lint bench chaos lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -22,6 +22,17 @@ lint: $(READY)
 
 bench: $(READY) room
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
+# BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
+BREAK   ?=
+KILLS   ?= $(if $(BREAK),71,500)
+TICKETS ?= $(if $(BREAK),8,50)
+SEED    ?= 1
+
+chaos: $(READY) room
+	$(BIN)/python -m tests.chaos --kills $(KILLS) --tickets $(TICKETS) --seed $(SEED) \
+	  --break "$(BREAK)" $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent import worktree
 from agent.domain import Checkout, Contract, Environment, Run
 from agent.environments import build as environments
 from agent.services import Services
@@ -13,8 +14,11 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
     Raises:
         EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
     """
+    tree = svc.base_folder(run)
+    # A run that goes on after a kill has its records, but no files.
+    worktree.open_tree(base, tree)
     request = environments.EnvironmentRequest(
-        tree=str(svc.base_folder(run)),
+        tree=str(tree),
         nearest_tag=base.nearest_tag,
         python=contract.config.python,
     )

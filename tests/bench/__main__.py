@@ -20,7 +20,16 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import acknowledge, bare, checkout, contained, label, ticket, timing
+from tests.bench import (
+    acknowledge,
+    bare,
+    checkout,
+    contained,
+    label,
+    resume,
+    ticket,
+    timing,
+)
 
 Say = Callable[[str], None]
 
@@ -39,6 +48,7 @@ _SECTIONS = {
     "contained": contained.measure,
     "checkout": _checkout,
     "acknowledge": acknowledge.measure,
+    "resume": resume.measure,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.demo.simulator import faults
@@ -36,7 +36,10 @@ class Gateway:
         self._resolve_id(scope)
         hand_on = receive
         if exchange.is_json or self.world.faults.needs_body():
-            exchange.body = await Request(scope, receive).body()
+            try:
+                exchange.body = await Request(scope, receive).body()
+            except ClientDisconnect:  # it was killed while it asked
+                return
             hand_on = faults.replaying(exchange.body)
         fault = self.world.faults.strike(scope["method"], exchange.path, exchange.body)
         exchange.fault = fault

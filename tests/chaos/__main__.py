@@ -1,0 +1,146 @@
+"""`make chaos`: kill the worker again and again, and show that nothing is lost or done twice.
+
+Exit codes: 0 `lost=0 double=0` and nothing else wrong; 1 something is; 2 it could not be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tests.bench import resume
+from tests.bench.bare import BareFailed
+from tests.chaos import judge
+from tests.chaos.broken import BREAKS
+from tests.chaos.campaign import Campaign
+from tests.chaos.ground import Ground, Stuck, Workers, laid_out
+from tests.chaos.judge import Verdict
+from tests.chaos.tickets import KINDS, Tickets
+
+_REPOSITORIES = 2
+#: Of the last measurement, in which the worker is a process of its own.
+_ROUNDS = 3
+_SHOWN = 40
+
+
+def main() -> int:
+    """Do what is asked for, and tell it."""
+    asked = _arguments()
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
+    folder.chmod(0o711)  # rooms run as another user, who must be able to pass
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - begun:5.0f} s] {line}", file=sys.stderr, flush=True)
+
+    kept = asked.keep
+    try:
+        with laid_out(folder) as ground:
+            tickets = Tickets(ground, folder / "repositories", repositories=_REPOSITORIES)
+            campaign = Campaign(ground, tickets, asked.seed, say)
+            campaign.undisturbed(tuple(KINDS))
+            with _at_fault(ground, asked.broken) as faulty:
+                campaign.ground = faulty
+                _kill(campaign, asked.kills, asked.tickets, _at_points(asked))
+            took = [] if asked.broken else resume.resumptions(ground, tickets, _ROUNDS, say)
+            verdict = judge.judge(ground, tickets.all, campaign.expected)
+            _tell(campaign, verdict, took)
+            print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
+    except (Stuck, BareFailed) as problem:
+        kept = True
+        print(f"lost=? double=?: {problem}", flush=True)
+        return 1
+    else:
+        kept = kept or not (verdict.well or asked.broken)
+        return 0 if verdict.well and not campaign.missed else 1
+    finally:
+        if kept:
+            say(f"everything is in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
+    """Give workers with a fault on purpose, if there is to be one."""
+    if not name:
+        yield ground
+        return
+    with closing(Workers(ground.environ, ground.workers.log, name)) as workers:
+        yield replace(ground, workers=workers)
+
+
+def _at_points(asked: argparse.Namespace) -> tuple[str, ...]:
+    """Of which kinds one ticket has to go through all points."""
+    if asked.broken:
+        return ("logging",)  # the quickest one that has a pull request
+    return ("add-field",) if asked.short else tuple(KINDS)
+
+
+def _kill(campaign: Campaign, kills: int, wanted: int, at_points: tuple[str, ...]) -> None:
+    """Go through all kills.
+
+    Args:
+        kills: In all; those at points come first, and are all made.
+        wanted: So many tickets in all, those of the undisturbed runs not counted.
+    """
+    for kind in at_points:
+        campaign.at_every_step(kind)
+    for kind in at_points:
+        campaign.at_every_write(kind)
+    opened = len(campaign.tickets.all) - len(KINDS)
+    campaign.at_random(max(0, kills - campaign.kills.total()), max(0, wanted - opened))
+
+
+def _tell(campaign: Campaign, verdict: Verdict, took: list[float]) -> None:
+    print(verdict.line())
+    for words in verdict.words[:_SHOWN]:
+        print(f"  {words}")
+    if (more := len(verdict.words) - _SHOWN) > 0:
+        print(f"  and {more} more")
+    for words in campaign.missed:
+        print(f"  no worker came to this point: {words}")
+    points = ", ".join(f"{count} {point}" for point, count in sorted(campaign.kills.items()))
+    print(f"kills: {campaign.kills.total()} ({points})")
+    hit = ", ".join(f"{step} {count}" for step, count in campaign.hit.most_common())
+    print(f"what the kills at random hit: {hit}")
+    tickets = campaign.tickets.all[len(KINDS) :]
+    ends = Counter(
+        f"{one.kind.name} ({campaign.expected[one.kind.name]['run'][0].split()[1]})"
+        for one in tickets
+    )
+    told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+    repositories = len({one.repository.id for one in campaign.tickets.all})
+    print(f"tickets: {len(tickets)} in {repositories} repositories: {told}")
+    if took:
+        middle, slowest = statistics.median(took), max(took)
+        print(
+            f"from kill -9 and start to the first step: {middle:.2f} s (median of {len(took)},"
+            f" slowest {slowest:.2f} s; {os.getloadavg()[0]:.0f} processes wanted to run)"
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--tickets", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
+    parser.add_argument("--short", action="store_true", help="the points of one ticket only")
+    parser.add_argument("--keep", action="store_true", help="leave everything for a look")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

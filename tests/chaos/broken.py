@@ -1,0 +1,34 @@
+"""Services with a fault on purpose, which shows that whoever judges them would notice."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from agent.adapters.github import checks_report, pull_requests, status_comment
+from agent.publishing import commits
+
+
+def publish() -> None:
+    """Name the branch anew each time, and do not look for an earlier pull request."""
+    plain = commits.branch
+
+    def branch(*args: Any, **more: Any) -> str:
+        return f"{plain(*args, **more)}-{secrets.token_hex(3)}"
+
+    commits.branch = branch
+    pull_requests._find = lambda session, branch: None
+
+
+def comment() -> None:
+    """Do not look for the status comment of an earlier attempt."""
+    status_comment.find = lambda session, mark, since: None
+
+
+def report() -> None:
+    """Say that the check was reported, and report none."""
+    checks_report.report = lambda *args, **more: None
+
+
+BREAKS: dict[str, Callable[[], None]] = {one.__name__: one for one in (publish, comment, report)}

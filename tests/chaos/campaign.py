@@ -1,0 +1,315 @@
+"""The kills, in order: every step at every moment, at every write, then whenever it hits."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+from agent.demo.simulator.request_log import Asked
+from tests.chaos import effects
+from tests.chaos.effects import Effects
+from tests.chaos.ground import Ground, Stuck
+from tests.chaos.points import Point, When
+from tests.chaos.tickets import Ticket, Tickets
+
+_END_SECONDS = 240.0
+_LOOK_SECONDS = 0.02
+_LONGEST_SECONDS = 6.0
+#: So many are waiting or under way at a time while kills are at random.
+_ALIVE = 5
+#: A run refuses to begin a step that has taken ten workers with it, which is not what is tried.
+_MOST_LOST = 7
+_WRITE = re.compile(r"/api/v3/repos/[^/]+/[^/]+/(.+)|/[^/]+/[^/]+/(git-receive-pack)")
+#: What creates something, as `_write` names it.
+_CREATES = re.compile(r"POST (issues/N/(comments|reactions)|pulls|check-runs|git-receive-pack)")
+
+Say = Callable[[str], None]
+
+
+class Campaign:
+    """Kills workers and counts it."""
+
+    def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
+        """Kill nobody yet.
+
+        Args:
+            seed: What chance does follows from it.
+        """
+        self.ground = ground
+        self.tickets = tickets
+        self._chance = Random(seed)
+        self._say = say
+        self._start_seconds = 0.5
+        """What the start of a worker takes here."""
+        self.expected: dict[str, Effects] = {}
+        """What a ticket of each kind comes to without kills."""
+        self.steps: dict[str, list[str]] = {}
+        """The recorded steps of each kind."""
+        self.writes: dict[str, list[str]] = {}
+        """What each kind writes to GitHub, in order."""
+        self.kills: Counter[str] = Counter()
+        """By point."""
+        self.hit: Counter[str] = Counter()
+        """What was under way in a worker that was killed at random, by step."""
+        self.missed: list[str] = []
+        """Points of the list that no worker came to."""
+
+    # --- without kills -------------------------------------------------------------------------
+
+    def undisturbed(self, kinds: tuple[str, ...]) -> None:
+        """Carry one ticket of each kind to its end, and learn from it."""
+        ground = self.ground
+        begun = time.monotonic()
+        ground.workers.start()
+        self._until(lambda: b'"working"' in ground.workers.log.read_bytes(), "a worker")
+        self._start_seconds = time.monotonic() - begun
+        for kind in kinds:
+            since = ground.world.requests.next_number()
+            ticket = self.tickets.label(kind)
+            self._await_end(ticket)
+            time.sleep(0.2)  # a request is noted when it is over
+            self.writes[kind] = self._written(ticket, since)
+            self.steps[kind] = self._recorded(ticket)
+            self.expected[kind] = effects.of(ground, ticket)
+            self._say(f"undisturbed {kind}: {', '.join(self.expected[kind]['run'])}")
+        self._stop()
+
+    def _recorded(self, ticket: Ticket) -> list[str]:
+        events = self._events(self._run_of(ticket))
+        return [event["step"] for event in events if event["event"] == "started"]
+
+    def _written(self, ticket: Ticket, since: int) -> list[str]:
+        asked = self.ground.world.requests.find(since=since)
+        return list(dict.fromkeys(name for one in asked if (name := _write(one, ticket))))
+
+    # --- at points -----------------------------------------------------------------------------
+
+    def one(self, kind: str, strike: Point | None = None) -> Ticket:
+        """Carry one ticket to its end, over one kill at most."""
+        ticket = self.tickets.label(kind)
+        if strike is not None:
+            self.ground.workers.start(strike)
+            self._met(ticket, str(strike.when), f"{kind}: {strike.step}, {strike.when}")
+        self._finish(ticket)
+        return ticket
+
+    def at_every_step(self, kind: str) -> None:
+        """Kill at every recorded step of one ticket, before, between and after."""
+        ticket = self.tickets.label(kind)
+        for step, when in itertools.product(self.steps[kind], When):
+            self.ground.workers.start(Point(step, when))
+            self._met(ticket, str(when), f"{kind}: {step}, {when}")
+        self._finish(ticket)
+
+    def at_every_write(self, kind: str) -> None:
+        """Kill at the moment that GitHub has done what one ticket asks for, before it says so.
+
+        Which other writes there are is a matter of time; what creates something is in every run.
+        """
+        ticket = self.tickets.label(kind)
+        left = set(self.writes[kind])
+        while left and not self._ended(ticket):
+            with self._dies_at(ticket, left):
+                self.ground.workers.start()
+                self._met(ticket, "while GitHub answers", None)
+        self.missed += [f"{kind}: {name}" for name in sorted(left) if _CREATES.fullmatch(name)]
+        if not self._ended(ticket):
+            self._finish(ticket)
+
+    def _met(self, ticket: Ticket, point: str, told: str | None) -> None:
+        """Wait for the worker to die at its point.
+
+        Args:
+            told: What is missed if the run ends before; None: nothing.
+        """
+        workers = self.ground.workers
+        end = time.monotonic() + _END_SECONDS
+        while (code := workers.over(_LOOK_SECONDS)) is None:
+            if self._ended(ticket):
+                # The point may be what is done after the end of a run.
+                code = workers.over(1.0)
+                break
+            if time.monotonic() > end:
+                raise Stuck(f"{ticket.name} does not come to: {told or point}")
+        if code == -signal.SIGKILL:
+            self.kills[point] += 1
+            return
+        if code is not None:
+            raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+        if told is not None:
+            self.missed.append(told)
+        workers.kill()
+
+    def _finish(self, ticket: Ticket) -> None:
+        self.ground.workers.start()
+        self._await_end(ticket)
+        self._stop()
+        self._say(f"{ticket.name}: {sum(self.kills.values())} kills so far")
+
+    @contextmanager
+    def _dies_at(self, ticket: Ticket, names: set[str]) -> Iterator[None]:
+        """Have the worker die when GitHub has done one of these writes of the ticket.
+
+        Args:
+            names: The one that it was is taken out.
+        """
+        log, workers = self.ground.world.requests, self.ground.workers
+        plain, struck = log.add, False
+
+        def add(asked: Asked) -> None:
+            nonlocal struck
+            plain(asked)
+            name = _write(asked, ticket)
+            if not struck and workers.pid and name in names:
+                struck = True
+                names.discard(name)
+                with suppress(ProcessLookupError):
+                    os.kill(workers.pid, signal.SIGKILL)
+
+        log.add = add  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del log.add
+
+    # --- at random -----------------------------------------------------------------------------
+
+    def at_random(self, kills: int, tickets: int) -> None:
+        """Kill at random times while tickets come in; more of them, if there is too little to do.
+
+        Args:
+            kills: So many.
+            tickets: At least so many.
+        """
+        ground, mix = self.ground, self.tickets.mixed(self.expected)
+        done = opened = 0
+        while True:
+            while self._alive() < _ALIVE and (opened < tickets or done < kills):
+                self.tickets.label(next(mix))
+                opened += 1
+            if done == kills and opened >= tickets:
+                break
+            begun = time.time()
+            ground.workers.start()
+            if done == kills:
+                self._until(lambda: self._alive() < _ALIVE)
+                self._stop()
+                continue
+            delay = self._delay()
+            code = ground.workers.over(delay)
+            if code is not None:
+                raise Stuck(f"a worker ended by itself, with {code}; see {ground.workers.log}")
+            self._spare()
+            ground.workers.kill()
+            self.hit.update(self._under_way(begun) or ["no step"])
+            done += 1
+            self.kills["at random"] += 1
+            if done % 50 == 0:
+                self._say(f"{done} of {kills} kills at random, {opened} tickets")
+        ground.workers.start()
+        self._until(lambda: self._alive() == 0)
+        self._stop()
+
+    def _delay(self) -> float:
+        """Draw the time to the next kill: while a worker starts, soon after, and later.
+
+        What chance draws is a multiple of the time that a start takes on this machine.
+        """
+        low, high = self._chance.choice(((0.0, 1.0), (0.8, 3.0), (2.0, 8.0)))
+        return min(self._chance.uniform(low, high) * self._start_seconds, _LONGEST_SECONDS)
+
+    def _spare(self) -> None:
+        """Wait while a step is under way that was lost too often already."""
+        self._until(lambda: max(self._lost(), default=0) < _MOST_LOST)
+
+    def _under_way(self, since: float) -> list[str]:
+        """Name the steps that were begun since a time and did not end."""
+        found = []
+        for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
+            # Writes to GitHub are events of their own.
+            events = [one for one in self._events(str(run_id)) if one["step"] != "forge"]
+            if events and events[-1]["event"] == "started" and float(events[-1]["at"]) > since:
+                found.append(events[-1]["step"])
+        return found
+
+    def _lost(self) -> list[int]:
+        found: list[int] = []
+        for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
+            lost: Counter[str] = Counter()
+            for event in self._events(str(run_id)):
+                if event["event"] == "started":
+                    lost[event["step"]] += 1
+                elif event["event"] in ("done", "failed"):
+                    lost[event["step"]] = 0
+            found += lost.values()
+        return found
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def _alive(self) -> int:
+        ((active,),) = self.ground.rows("SELECT count(*) FROM runs WHERE active") or [(0,)]
+        queued = not self.ground.world.hooks.drain(20)
+        return int(str(active)) + self.ground.unread() + queued
+
+    def _run_of(self, ticket: Ticket) -> str:
+        ((run_id,),) = self.ground.rows(
+            "SELECT run_id FROM runs WHERE repository_id = ? AND number = ?",
+            ticket.repository.id,
+            ticket.issue.number,
+        )
+        return str(run_id)
+
+    def _events(self, run_id: str) -> list[dict[str, str]]:
+        path = self.ground.home / "runs" / run_id / "ledger.jsonl"
+        if not path.exists():
+            return []
+        found = []
+        for line in path.read_bytes().splitlines():
+            with suppress(ValueError):  # the last one may be half written
+                found.append(json.loads(line))
+        return found
+
+    def _ended(self, ticket: Ticket) -> bool:
+        rows = self.ground.rows(
+            "SELECT active FROM runs WHERE repository_id = ? AND number = ?",
+            ticket.repository.id,
+            ticket.issue.number,
+        )
+        return bool(rows) and not any(active for (active,) in rows)
+
+    def _await_end(self, ticket: Ticket) -> None:
+        self._until(lambda: self._ended(ticket), ticket.name)
+
+    def _until(self, true: Callable[[], bool], what: str = "the end of the runs") -> None:
+        workers = self.ground.workers
+        end = time.monotonic() + _END_SECONDS
+        while not true():
+            code = workers.over(_LOOK_SECONDS)
+            if code is not None:
+                raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+            if time.monotonic() > end:
+                raise Stuck(f"{what} does not come")
+
+    def _stop(self) -> None:
+        # One that has only begun to start knows no better than to die of it.
+        if (code := self.ground.workers.stop()) not in (0, -signal.SIGTERM):
+            raise Stuck(f"a worker that was asked to end did so with {code}")
+
+
+def _write(asked: Asked, ticket: Ticket) -> str | None:
+    """Name what a request of a ticket's repository has changed; None: it has changed nothing."""
+    if asked.method == "GET" or f"/{ticket.repository.full_name}" not in asked.path:
+        return None
+    match = _WRITE.fullmatch(asked.path.replace(".git/", "/"))
+    if match is None or asked.status >= 300:
+        return None
+    what = re.sub(r"\b\d+\b", "N", match[1] or match[2])
+    return f"{asked.method} {what}"

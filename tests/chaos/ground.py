@@ -1,0 +1,262 @@
+"""What chaos works on: a simulated GitHub, the listener as a process, and workers that may die."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from agent import settings
+from agent.adapters import sql_inbox, sql_store
+from agent.cli import serve
+from agent.demo import play
+from agent.demo.play import MAINTAINER, OWNER, REPORTER
+from agent.demo.simulator import serving
+from agent.demo.simulator.records import App
+from agent.demo.simulator.world import World
+from tests.chaos.points import Point
+
+ROOT = Path(__file__).parents[2]
+_READY_SECONDS = 60.0
+_END_SECONDS = 90.0
+
+
+class Stuck(Exception):
+    """Something does not come; what was waited for is in the text."""
+
+
+class Workers:
+    """One worker after the other, never two at a time."""
+
+    def __init__(self, environ: Mapping[str, str], log: Path, broken: str = "") -> None:
+        """Load everything once.
+
+        Args:
+            environ: Of each worker, as `serve` would give it.
+            log: Takes what they print.
+            broken: A fault on purpose, by name.
+        """
+        self.log = log
+        log.touch(mode=0o600)
+        self._nursery = subprocess.Popen(
+            [*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environ),
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        self._unread = b""
+        self.pid: int | None = None
+
+    def start(self, strike: Point | None = None) -> int:
+        """Start the next one, which dies at the point, if there is one; return its number."""
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.write(f"{strike.told() if strike else ''}\n".encode())
+        self._nursery.stdin.flush()
+        word, number = self._line(_READY_SECONDS) or ("nothing", 0)
+        if word != "started":
+            raise Stuck(f"no worker could be started: {word} {number}")
+        self.pid = number
+        return number
+
+    def over(self, seconds: float) -> int | None:
+        """Wait for its end; return the exit code, negative for a signal, None if it is alive."""
+        if self.pid is None:
+            raise AssertionError("no worker was started")
+        line = self._line(seconds)
+        if line is None:
+            return None
+        self.pid = None
+        return line[1]
+
+    def kill(self) -> int:
+        """Kill it, wherever it is; return its exit code."""
+        return self._end_by(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end in good order, and wait for that."""
+        return self._end_by(signal.SIGTERM)
+
+    def close(self) -> None:
+        """End everything."""
+        assert self._nursery.stdin is not None
+        if self.pid is not None:
+            with suppress(Stuck):
+                self.kill()
+        self._nursery.stdin.close()
+        try:
+            self._nursery.wait(20)
+        except subprocess.TimeoutExpired:
+            self._nursery.kill()
+            self._nursery.wait()
+        assert self._nursery.stdout is not None
+        self._nursery.stdout.close()
+
+    def _end_by(self, number: signal.Signals) -> int:
+        assert self.pid is not None
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+        code = self.over(_END_SECONDS)
+        if code is None:
+            raise Stuck(f"worker {self.pid} does not end")
+        return code
+
+    def _line(self, seconds: float) -> tuple[str, int] | None:
+        assert self._nursery.stdout is not None
+        end = time.monotonic() + seconds
+        file = self._nursery.stdout.fileno()
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([file], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                return None
+            more = os.read(file, 4096)
+            if not more:
+                raise Stuck(f"the process that starts workers has ended; see {self.log}")
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
+        word, number = line.decode().split()
+        return word, int(number)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Everything but what happens on it."""
+
+    world: World
+    address: str
+    app: App
+    home: Path
+    scratch: Path
+    """Where workers keep temporary files."""
+    environ: dict[str, str]
+    """Of a worker."""
+    workers: Workers
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """Ask the store of runs, which the worker may be writing to."""
+        return ask(self.home / sql_store.FILE_NAME, query, *values)
+
+    def unread(self) -> int:
+        """Count the deliveries that nobody has decided on yet."""
+        inbox = self.home / sql_inbox.FILE_NAME
+        ((count,),) = ask(inbox, "SELECT count(*) FROM deliveries WHERE outcome IS NULL")
+        return int(str(count))
+
+
+def ask(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    """Read from a SQLite file; nothing, where it has no tables yet."""
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=20)) as connection:
+        try:
+            return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as problem:
+            if "no such table" in str(problem):
+                return []
+            raise
+
+
+@contextmanager
+def laid_out(folder: Path, environments: Path | None = None) -> Iterator[Ground]:
+    """Set everything up below a folder that rooms can reach; no worker is started yet.
+
+    Args:
+        environments: Where environments are already, which are shared then.
+    """
+    home, scratch = folder / "home", folder / "scratch"
+    home.mkdir(mode=0o711)
+    scratch.mkdir(mode=0o711)
+    if environments is not None:
+        (home / "environments").symlink_to(environments)
+    world = World(folder / "github")
+    with serving.running(world) as address:
+        for login in (MAINTAINER, REPORTER):
+            world.add_user(login)
+        world.add_user(OWNER, "Organization")
+        port = _free_port()
+        public, secret = f"http://127.0.0.1:{port}", secrets.token_hex(32)
+        app = world.add_app(
+            "mergewright", OWNER, hook_url=f"{public}/webhooks/github", hook_secret=secret
+        )
+        world.install(app, OWNER)
+        whole = _environ(folder, home, scratch, app, address, port, secret)
+        environ = serve._for_worker(whole)
+        workers = Workers(environ, folder / "worker.log")
+        try:
+            with _listening(serve._for_listener(whole), public, folder / "listener.log"):
+                yield Ground(world, address, app, home, scratch, environ, workers)
+        finally:
+            workers.close()
+
+
+def _environ(
+    folder: Path, home: Path, scratch: Path, app: App, address: str, port: int, secret: str
+) -> dict[str, str]:
+    key, shared = folder / "app.pem", folder / "webhook-secret"
+    for path, text in ((key, app.private_key), (shared, secret)):
+        path.touch(mode=0o600)
+        path.write_text(text)
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith("MERGEWRIGHT")
+    }
+    given = {
+        "home": home,
+        "github_url": f"{address}/api/v3",
+        "github_app_id": app.id,
+        "github_private_key_file": key,
+        "webhook_secret_file": shared,
+        "listen_port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+    }
+    ours = {settings.variable(name): str(value) for name, value in given.items()}
+    return {**plain, "TMPDIR": str(scratch), **ours}
+
+
+@contextmanager
+def _listening(environ: Mapping[str, str], public: str, log: Path) -> Iterator[None]:
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [*_bound(), "-m", "webhooks"],
+            env=dict(environ), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + _READY_SECONDS
+        while True:
+            with suppress(httpx.HTTPError):
+                httpx.get(f"{public}/readyz", timeout=2)
+                break
+            if process.poll() is not None or time.monotonic() > end:
+                raise Stuck(f"the listener does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _bound() -> tuple[str, ...]:
+    """Python, of which nothing stays when we are killed ourselves."""
+    return (sys.executable, "-I", "-c", play._BOUND, str(os.getpid()), sys.executable)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])

@@ -1,0 +1,152 @@
+"""Hold what came of chaos against what comes of the same tickets when nobody is killed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.adapters import engine, sql_inbox, sql_store
+from agent.adapters.bubblewrap import cgroup, slots
+from tests.chaos import effects
+from tests.chaos.effects import Effects
+from tests.chaos.ground import Ground, ask
+from tests.chaos.tickets import Ticket
+
+
+@dataclass
+class Verdict:
+    """What is wrong, in numbers and in words."""
+
+    lost: int = 0
+    double: int = 0
+    changed: int = 0
+    left: int = 0
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is."""
+        return not (self.lost or self.double or self.changed or self.left)
+
+    def line(self) -> str:
+        """All in one line."""
+        return f"lost={self.lost} double={self.double} changed={self.changed} left={self.left}"
+
+
+def judge(ground: Ground, tickets: Iterable[Ticket], expected: Mapping[str, Effects]) -> Verdict:
+    """Judge every ticket, all that was ever created, our own files, and what was left behind.
+
+    Args:
+        expected: By kind: what a ticket comes to without kills.
+    """
+    verdict = Verdict()
+    per_ticket = {name: _made(wanted) for name, wanted in expected.items()}
+    wanted_in: dict[str, Counter[str]] = {}
+    for ticket in tickets:
+        compare(verdict, ticket.name, expected[ticket.kind.name], effects.of(ground, ticket))
+        here = wanted_in.setdefault(ticket.repository.full_name, Counter())
+        here.update(per_ticket[ticket.kind.name])
+    for name, made in effects.creations(ground).items():
+        _count(verdict, f"created in {name}, ever", wanted_in.get(name, Counter()), made)
+    for words in (*_stored(ground), *_left(ground)):
+        verdict.left += 1
+        verdict.words.append(words)
+    return verdict
+
+
+def _made(wanted: Effects) -> Counter[str]:
+    """What an undisturbed ticket creates, under the names of `effects.creations`."""
+    names = {
+        "pull request": "pulls",
+        "check": "check-runs",
+        "comment": "comments",
+        "reaction": "reactions",
+        "branch": "moves of branches",
+    }
+    return Counter({name: len(wanted[ours]) for ours, name in names.items() if wanted[ours]})
+
+
+def compare(verdict: Verdict, name: str, wanted: Effects, found: Effects) -> None:
+    """Add what is wrong with one ticket to the verdict."""
+    for what, ours in wanted.items():
+        theirs = found[what]
+        if len(theirs) != len(ours) or sorted(theirs) != sorted(ours):
+            _blame(verdict, f"{name}: {what}", ours, theirs)
+
+
+def _blame(verdict: Verdict, what: str, ours: list[str], theirs: list[str]) -> None:
+    if len(theirs) < len(ours):
+        verdict.lost += len(ours) - len(theirs)
+    elif len(theirs) > len(ours):
+        verdict.double += len(theirs) - len(ours)
+    else:
+        verdict.changed += 1
+    lines = difflib.unified_diff(
+        "\n".join(sorted(ours)).splitlines(),
+        "\n".join(sorted(theirs)).splitlines(),
+        "without kills",
+        "here",
+        n=0,
+        lineterm="",
+    )
+    shown = [line[:300] for line in lines][2:14]
+    verdict.words.append("\n    ".join((f"{what}: {len(ours)} wanted, {len(theirs)} here", *shown)))
+
+
+def _count(verdict: Verdict, what: str, wanted: Counter[str], made: Counter[str]) -> None:
+    for name in wanted | made:
+        more = made[name] - wanted[name]
+        if more:
+            verdict.double += max(0, more)
+            verdict.lost += max(0, -more)
+            verdict.words.append(f"{what}: {wanted[name]} {name} wanted, {made[name]} made")
+
+
+def _stored(ground: Ground) -> list[str]:
+    """What is wrong with our own files."""
+    found = []
+    for name in (sql_inbox.FILE_NAME, sql_store.FILE_NAME, engine.FILE_NAME):
+        for (told,) in ask(ground.home / name, "PRAGMA integrity_check"):
+            if told != "ok":
+                found.append(f"{name}: {told}")
+    active = ground.rows("SELECT run_id, state, worker FROM runs WHERE active")
+    found += [f"the run {run} is still {state} with {worker}" for run, state, worker in active]
+    if unread := ground.unread():
+        found.append(f"{unread} deliveries were never decided on")
+    alive = ask(
+        ground.home / engine.FILE_NAME,
+        "SELECT workflow_uuid, status FROM workflow_status WHERE status != 'SUCCESS'",
+    )
+    found += [f"the engine has {name} as {status}" for name, status in alive]
+    return found
+
+
+def _left(ground: Ground) -> list[str]:
+    """What killed workers have left that is not ours any more."""
+    home = ground.home
+    found = [f"a work tree: {one}" for one in home.glob("trees/*") if one.is_dir()]
+    for pattern in ("mirrors/*.scratch", "mirrors/*.new", "mirrors/*.git/**/*.lock"):
+        found += [f"of a clone: {one}" for one in home.glob(pattern)]
+    for one in home.glob("rooms/slot-*"):
+        with slots.if_free(home, int(one.name.removeprefix("slot-"))) as free:
+            if not free:
+                found.append(f"an open room: {one}")
+    found += [f"a room's group: {name}" for name in cgroup.names(slots.prefix(home))]
+    found += [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
+    return found + [f"a process: {one}" for one in _processes(home)]
+
+
+def _processes(home: Path) -> list[str]:
+    """Processes that name our folder: git, rooms, and whatever runs in them."""
+    found, wanted = [], os.fsencode(home)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes()
+            if wanted in words and int(folder.name) != os.getpid():
+                found.append(f"{folder.name} {words.replace(bytes(1), b' ').decode()[:200]}")
+    return found

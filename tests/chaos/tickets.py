@@ -1,0 +1,116 @@
+"""The tickets of chaos: four kinds, each in several repositories."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
+from agent.demo.scenarios import SCENARIOS
+from agent.demo.simulator import actions, git_store
+from agent.demo.simulator.records import Issue, Repository
+from tests.chaos.ground import Ground
+from tests.flow import github_stories
+from tests.flow.stories import SAMPLE
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of ticket."""
+
+    name: str
+    title: str
+    body: str
+    files: Mapping[str, str]
+    """Of its repositories."""
+    on_sample: bool = True
+    """Whether these come on top of the sample project."""
+
+
+def _of_demo(name: str) -> Kind:
+    found = SCENARIOS[name]
+    return Kind(name, found.title, found.body, found.files)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        _of_demo("add-field"),
+        Kind("logging", github_stories.TITLE, github_stories.BODY, github_stories.FILES, False),
+        _of_demo("unclear"),
+        _of_demo("red"),
+    )
+}
+#: Most have a pull request, since there is more to lose and to do twice.
+_MIX = ("add-field", "logging", "unclear", "logging", "red", "add-field", "logging", "logging")
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """An issue that was labelled, or will be."""
+
+    kind: Kind
+    repository: Repository
+    issue: Issue
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.repository.full_name}#{self.issue.number} ({self.kind.name})"
+
+
+class Tickets:
+    """Opens issues in repositories that it makes as they are needed."""
+
+    def __init__(self, ground: Ground, folder: Path, *, repositories: int) -> None:
+        """Open nothing yet.
+
+        Args:
+            folder: Takes the files of the repositories.
+            repositories: So many for each kind, taken in turn.
+        """
+        self._ground = ground
+        self._folder = folder
+        self._repositories: dict[str, Repository] = {}
+        self._turn = {name: itertools.cycle(range(repositories)) for name in KINDS}
+        self.all: list[Ticket] = []
+        """Every one that was labelled, in order."""
+
+    def mixed(self, known: Container[str]) -> Iterator[str]:
+        """Names of those kinds that are known, for ever."""
+        return itertools.cycle([name for name in _MIX if name in known])
+
+    def label(self, kind: str) -> Ticket:
+        """Open an issue and set the label on it."""
+        ground, wanted = self._ground, KINDS[kind]
+        repository = self._repository(wanted, next(self._turn[kind]))
+        world = ground.world
+        with world.lock:
+            issue = actions.open_issue(
+                world, repository, world.user(REPORTER), wanted.title, wanted.body, [], []
+            )
+            label = repository.labels[LABEL]
+            actions.add_labels(world, repository, issue, [label], world.user(MAINTAINER))
+        self.all.append(Ticket(wanted, repository, issue))
+        return self.all[-1]
+
+    def _repository(self, kind: Kind, number: int) -> Repository:
+        name = f"{kind.name}-{number + 1}"
+        if name not in self._repositories:
+            source = self._folder / name
+            if kind.on_sample:
+                shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+            for path, text in kind.files.items():
+                (source / path).parent.mkdir(parents=True, exist_ok=True)
+                (source / path).write_text(text)
+            world = self._ground.world
+            made = world.add_repository(f"{OWNER}/{name}", source)
+            # Every move of a branch is on record, also one that a later move hides.
+            git_store.run(made.git_dir, "config", "core.logAllRefUpdates", "always")
+            world.grant(made, MAINTAINER, "write")
+            world.add_label(made, LABEL)
+            self._repositories[name] = made
+        return self._repositories[name]

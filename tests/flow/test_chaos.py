@@ -1,0 +1,84 @@
+"""Runs while their worker is killed again and again: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import effects, judge
+from tests.chaos.broken import BREAKS
+from tests.chaos.campaign import Campaign
+from tests.chaos.ground import Ground, Workers, laid_out
+from tests.chaos.points import Point, When
+from tests.chaos.tickets import Tickets
+
+SEED = 1
+KINDS = ("add-field", "logging", "unclear")
+
+
+@pytest.fixture(scope="module")
+def folder(store: Path) -> Iterator[Path]:
+    """A folder that rooms can reach, with the environments that are there already."""
+    made = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
+    made.chmod(0o711)
+    os.umask(0o022)
+    (store / "environments").mkdir(mode=0o755, exist_ok=True)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def ground(store: Path, folder: Path) -> Iterator[Ground]:
+    with laid_out(folder, environments=store / "environments") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def campaign(ground: Ground, folder: Path) -> Campaign:
+    """One that knows what comes of each kind of ticket without kills."""
+    tickets = Tickets(ground, folder / "repositories", repositories=2)
+    made = Campaign(ground, tickets, SEED, print)
+    made.undisturbed(KINDS)
+    return made
+
+
+def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothing(
+    ground: Ground, campaign: Campaign
+):
+    campaign.at_every_step("add-field")
+    assert campaign.kills == {str(when): len(campaign.steps["add-field"]) for when in When}
+    campaign.at_random(40, 6)
+    verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
+    assert verdict.well, "\n".join((verdict.line(), *verdict.words))
+    assert campaign.missed == []
+    assert campaign.kills.total() == 3 * len(campaign.steps["add-field"]) + 40
+
+
+@pytest.mark.parametrize(
+    ("fault", "strike", "what", "count"),
+    [
+        ("publish", Point("publish", When.EFFECT), "pull request", "double"),
+        ("comment", Point("announce", When.EFFECT), "comment", "double"),
+        ("report", None, "check", "lost"),
+    ],
+)
+def test_PF1_a_service_that_is_broken_on_purpose_is_noticed(
+    ground: Ground, campaign: Campaign, fault: str, strike: Point | None, what: str, count: str
+):
+    assert fault in BREAKS
+    workers = Workers(ground.environ, ground.workers.log, fault)
+    with closing(workers):
+        faulty = Campaign(replace(ground, workers=workers), campaign.tickets, SEED, print)
+        ticket = faulty.one("logging", strike)
+    verdict = judge.Verdict()
+    found = effects.of(ground, ticket)
+    judge.compare(verdict, ticket.name, campaign.expected["logging"], found)
+    assert getattr(verdict, count) > 0, verdict.line()
+    assert len(found[what]) != len(campaign.expected["logging"][what])
