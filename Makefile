@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check lint bench chaos lock format clean
+.PHONY: demo test check lint bench bench-ack chaos lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -22,6 +22,9 @@ lint: $(READY)
 
 bench: $(READY) room
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-ack: $(READY)
+	$(BIN)/python -m tests.bench acknowledge $(ARGS)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.

@@ -10,18 +10,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
+from pydantic import ValidationError
 
+from agent import metrics, steps
 from agent.adapters.engine import Engine, Segment, Standing
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Outcome, Reason, Record, Run, StoredRun
-from agent.errors import AgentError
+from agent.errors import AgentError, PermanentError, TransientError
+from agent.pause import Switch
 from agent.ports import Remember
 from agent.steps import Cancellation
 from agent.worker import Postponed
 
 _log = structlog.get_logger()
+
+_TROUBLE_SECONDS = 30.0
 
 
 class SegmentEnd(Record):
@@ -30,10 +36,45 @@ class SegmentEnd(Record):
     outcome: Outcome | None = None
     until: float | None = None
     """Seconds since the epoch."""
-    begin_with: str = ""
-    """The step that the next segment begins with."""
+    begin_with: str | None = ""
+    """The step that the next segment begins with; None: the first that has no record."""
     waits_for: str = ""
     """What holds the run up, in words."""
+    held: bool = False
+    """Whether it stopped because everything is paused: it goes on with the step it had come to."""
+
+
+class Held(BaseException):
+    """Everything is paused: the run stops before its next step, and no stage may catch that."""
+
+
+class _Holding:
+    """Keeps the records of a run's steps, and begins none while everything is paused."""
+
+    def __init__(self, remember: Remember, switch: Switch, cancellation: Cancellation) -> None:
+        self._remember = remember
+        self._switch = switch
+        self._cancellation = cancellation
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        # What was stopped only has to say so; that waits for nothing.
+        if not self._cancellation.is_set() and self._switch.paused() is not None:
+            raise Held
+        return self._remember(name, attempt)
+
+    def changed(self, name: str) -> bool:
+        return self._remember.changed(name)
+
+
+class Bounds(NamedTuple):
+    """What holds runs back that could begin otherwise."""
+
+    switch: Switch
+    """Pauses everything."""
+    most: int = 1
+    """So many runs are under way at a time."""
+    per_day: int | None = None
+    """So many runs of a repository are begun within 24 hours."""
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
@@ -43,25 +84,46 @@ Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
 class Carrier:
     """What the engine calls for each segment."""
 
-    def __init__(self, store: SqlStore, carry: Carry) -> None:
+    def __init__(self, store: SqlStore, carry: Carry, switch: Switch) -> None:
         self._store = store
         self._carry = carry
+        self._switch = switch
         self._lock = threading.Lock()
         self._cancellations: dict[str, Cancellation] = {}
 
     def __call__(self, run_id: str, remember: Remember) -> str:
         """Carry the run on; return the end of this segment as JSON."""
-        stored = self._store.get(run_id)
+        # This thread is the engine's, and the run's alone.
+        with structlog.contextvars.bound_contextvars(run=run_id):
+            end = self._carried(run_id, remember)
+        return end.model_dump_json(exclude={"outcome": {"pull_request_text"}})
+
+    def _carried(self, run_id: str, remember: Remember) -> SegmentEnd:
+        cancellation = self.cancellation(run_id)
+        holding = _Holding(remember, self._switch, cancellation)
         try:
-            outcome = self._carry(stored, remember, self.cancellation(run_id))
+            stored = self._store.get(run_id)
+            if stored.stopped:
+                cancellation.set(stored.stopped, stored.stopped_for)
+            outcome = self._carry(stored, holding, cancellation)
+        except Held:
+            _log.info("held")
+            return SegmentEnd(held=True)
+        except (AgentError, OSError) as problem:
+            # What comes between the steps, such as a full disk or a locked database, ends no run.
+            told = steps.foreseen(problem)
+            if not isinstance(told, TransientError | PermanentError):
+                raise
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
+            until = time.time() + _TROUBLE_SECONDS
+            return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
         except Postponed as wait:
+            metrics.run_waits(wait.__cause__)
             _log.warning(
                 "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
             )
-            end = SegmentEnd(until=wait.until, begin_with=wait.after, waits_for=wait.message)
-        else:
-            end = SegmentEnd(outcome=outcome)
-        return end.model_dump_json(exclude={"outcome": {"pull_request_text"}})
+            return SegmentEnd(until=wait.until, begin_with=wait.after, waits_for=wait.message)
+        return SegmentEnd(outcome=outcome)
 
     def cancellation(self, run_id: str) -> Cancellation:
         """Return what stops a run of this process."""
@@ -83,36 +145,52 @@ class Dispatcher:
         engine: Engine,
         carrier: Carrier,
         *,
-        most: int,
+        bounds: Bounds,
         deliver: Callable[[Run, Outcome], object],
     ) -> None:
         """Take what it works with.
 
         Args:
-            most: So many runs are under way at a time.
             deliver: Tells whoever waits of the end of a run that could not tell it itself.
         """
         self._store = store
         self._engine = engine
         self._carrier = carrier
-        self._most = most
+        self._bounds = bounds
+        self._paused = False
         self._deliver = deliver
 
     def turn(self) -> bool:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
         moved = False
         for stored in self._store.under_way():
-            moved = self._look_after(stored) or moved
-        while claimed := self._store.claim(time.time(), most=self._most):
-            self._begin(claimed)
+            with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
+                try:
+                    moved = self._look_after(stored) or moved
+                except AgentError as problem:  # the others go on
+                    _log.error("cannot be looked after", problem=problem.message)
+        most = 0 if self._is_paused() else self._bounds.most
+        while claimed := self._store.claim(time.time(), most=most, per_day=self._bounds.per_day):
+            with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
+                self._begin(claimed)
             moved = True
         return moved
+
+    def _is_paused(self) -> bool:
+        """Look at the switch; what it says is told when it changes."""
+        paused = self._bounds.switch.paused()
+        if paused is not None and not self._paused:
+            _log.warning("paused; no run goes on until `mergewright runs resume`", why=paused.words)
+        elif paused is None and self._paused:
+            _log.info("no longer paused")
+        self._paused = paused is not None
+        return self._paused
 
     def _look_after(self, stored: StoredRun) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
         run_id = stored.run.run_id
         if stored.stopped:
-            self._carrier.cancellation(run_id).set(stored.stopped)
+            self._carrier.cancellation(run_id).set(stored.stopped, stored.stopped_for)
         standing, told = self._engine.standing(_segment(stored))
         if standing is Standing.ALIVE:
             return False
@@ -124,17 +202,28 @@ class Dispatcher:
         if standing is Standing.BROKEN:
             self._end_for_it(stored.run, told)
             return True
-        end = SegmentEnd.model_validate_json(told)
-        if end.outcome is None:
+        try:
+            end = SegmentEnd.model_validate_json(told)
+        except ValidationError as problem:
+            self._end_for_it(stored.run, f"its end makes no sense: {problem}")
+            return True
+        if end.held or end.outcome is None:
+            # The next segment begins with the records of this one.
+            self._engine.forget([_segment(stored, back=1)])
+        if end.held:
+            self._store.hold(run_id, "everything is paused", time.time())
+        elif end.outcome is None:
             self._store.postpone(run_id, end.until or 0.0, end.begin_with, end.waits_for)
         else:
             self._store.finish(run_id, end.outcome, time.time())
+            metrics.run_ended(end.outcome.state, end.outcome.reason)
             _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
         return True
 
     def _begin(self, stored: StoredRun) -> None:
         if stored.stopped:
-            self._carrier.cancellation(stored.run.run_id).set(stored.stopped)
+            cancellation = self._carrier.cancellation(stored.run.run_id)
+            cancellation.set(stored.stopped, stored.stopped_for)
         self._engine.begin(_segment(stored), stored.begin_with)
 
     def _end_for_it(self, run: Run, problem: str) -> None:
@@ -145,12 +234,18 @@ class Dispatcher:
             " reason in the service's log. Take the label off and set it again to start anew."
         )
         outcome = Outcome.stopped(run.run_id, Reason.INTERNAL, sentence)
+        self._store.finish(run.run_id, outcome, time.time())
+        metrics.run_ended(outcome.state, outcome.reason)
+        # The forge may be slow; the others do not wait for that.
+        telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)
+        telling.start()
+
+    def _tell(self, run: Run, outcome: Outcome) -> None:
         try:
             self._deliver(run, outcome)
-        except AgentError as unheard:
-            _log.error("end not told", run=run.run_id, problem=unheard.message)
-        self._store.finish(run.run_id, outcome, time.time())
+        except Exception as unheard:  # noqa: BLE001  the end counts, told or not
+            _log.error("end not told", run=run.run_id, problem=repr(unheard))
 
 
-def _segment(stored: StoredRun) -> Segment:
-    return Segment(run_id=stored.run.run_id, number=stored.segment)
+def _segment(stored: StoredRun, *, back: int = 0) -> Segment:
+    return Segment(run_id=stored.run.run_id, number=stored.segment - back)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -182,6 +182,15 @@ class Snapshot(Record):
     """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
     by_label: bool = True
     """False: started by a command of the operator, without a label."""
+    read_at: str | None = None
+    """ISO 8601, UTC: when the text was read, where that was after the label was set, so that an
+    edit in between would not show; None: the text came with the label."""
+
+    @property
+    def approval(self) -> str:
+        """Equal for whatever tells of the same person's same word on the same issue."""
+        parts = [self.issue.repository_id, self.issue.issue_id, self.actor_id, self.approved_at]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
     @property
     def digest(self) -> str:
@@ -523,6 +532,8 @@ class Outcome(Record):
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
+    stopped_at: str | None = None
+    """The step that a further try goes on with, where the run was not done; None: the first."""
     cost_usd: float = 0.0
     forge_calls: int | None = None
     """Requests that this attempt has sent to the forge; None: it is no forge that counts."""
@@ -536,6 +547,21 @@ class Outcome(Record):
     def done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""
         return self.state is RunState.OPEN
+
+
+class Stretch(Record):
+    """One segment of a run, from its turn to a wait or the end; seconds since the epoch."""
+
+    number: int
+    begun_at: float
+    ended_at: float | None = None
+    ended_as: Literal["waits", "paused", "over"] | None = None
+    words: str = ""
+    """What it waited for, or how the run ended."""
+    until: float | None = None
+    """Of a wait."""
+    next_step: str | None = None
+    """What the next segment begins with; None: the first step that is not done."""
 
 
 class StoredRun(Record):
@@ -559,5 +585,11 @@ class StoredRun(Record):
     """What holds it up, in words."""
     stopped: str | None = None
     """Who or what asked for the run to be stopped, in words."""
+    stopped_for: Reason = Reason.CANCELLED
+    """The reason that it ends with then."""
+    retries: int = 0
+    """How often it was told to go on after its end."""
+    command: int | None = None
+    """Number of the process of the command that carries it; None: the service does."""
     outcome: Outcome | None
     """Without its text."""

@@ -10,6 +10,7 @@ AgentError
       BranchTaken       a branch of that name holds something else
     EnvironmentFailed its Python or its dependencies cannot be had
     EditFailed        the edit could not be made as asked
+      UnaskedOperations what was produced goes beyond what was asked for
     TimeSpent         the run has used the minutes it was given
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
     Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
@@ -18,6 +19,7 @@ AgentError
     VersionUnknown    what was recorded of the run was made by code that this code cannot follow
   ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
+    CacheGone         what an earlier step had made is gone; `made_by` names that step
     SandboxLost       the room ended without a word of its own
     IndexUnavailable  the package index did not answer
     ForgeUnavailable  the forge did not answer, or not sensibly
@@ -133,6 +135,12 @@ class EditFailed(RunStopped):
     reason = Reason.EDIT_FAILED
 
 
+class UnaskedOperations(EditFailed):
+    """What was produced goes beyond what was asked for."""
+
+    reason = Reason.UNASKED_OPERATIONS
+
+
 class PolicyRefused(RunStopped):
     """A rule forbids the change."""
 
@@ -202,6 +210,18 @@ class ActiveRun(AgentError):
 
 class TransientError(AgentError):
     """Try again later."""
+
+
+class CacheGone(TransientError):
+    """What an earlier step has made on this machine is not there any more."""
+
+    def __init__(self, message: str, made_by: str) -> None:
+        """Name the step that makes it again."""
+        super().__init__(message)
+        self.made_by = made_by
+
+    def __reduce__(self) -> tuple[type[CacheGone], tuple[str, str]]:
+        return type(self), (self.message, self.made_by)
 
 
 class SandboxLost(TransientError):

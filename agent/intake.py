@@ -1,4 +1,4 @@
-"""Intake: whether a labelled issue becomes a run, and of which text.
+"""Intake: whether a labelled issue becomes a run, of which text, and when that is taken back.
 
 Owns the decision and its reason. The label may be set by people who may not start us, the event
 may be late, doubled or out of order: so everything but the approved text is looked up anew.
@@ -6,16 +6,22 @@ may be late, doubled or out of order: so everything but the approved text is loo
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from datetime import UTC, datetime
 
 from agent import cleaning
-from agent.domain import Record, Run, Snapshot
+from agent.domain import IssueRef, Reason, Record, Run, Snapshot, StoredRun
 from agent.errors import ActiveRun
 from agent.ports import Gatekeeper, LiveIssue, RunStore
 
 #: What of a forge's permissions lets a person start us; the triage role can label, no more.
 _MAY_START = frozenset({"admin", "maintain", "write"})
+#: A label that was set longer ago may have been answered before.
+_FRESH_SECONDS = 60.0
+#: Of the deliveries that hold a Withdrawal; the others hold a Request.
+TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
 #: Labels with this beginning are our own words about a run.
 STATE_LABELS = "mergewright: "
 
@@ -28,6 +34,49 @@ class Request(Record):
     actor_is_bot: bool = False
     clone_url: str
     """Address of the repository for git, without credentials."""
+    resumes: bool = False
+    """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
+    run was ended by its being closed or locked."""
+
+    @property
+    def content_key(self) -> str:
+        """Equal for whatever tells of the same label on the same version of the issue."""
+        issue = self.snapshot.issue
+        parts = [
+            issue.repository_id,
+            issue.issue_id,
+            "labeled",
+            self.label,
+            # Who may not start us must not take the place of who may.
+            self.snapshot.actor_id,
+            self.snapshot.approved_at,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class Withdrawal(Record):
+    """Something was done to an issue that may take back what was asked for."""
+
+    issue: IssueRef
+    action: str
+    """GitHub's word for it."""
+    actor: str
+    """Login of who did it."""
+    label: str = ""
+    """That was taken off."""
+
+
+class Stopped(Record):
+    """A run was told to stop, since its issue is no longer what was approved."""
+
+    run_id: str
+    reason: str
+
+
+class Later(Record):
+    """Nothing can be decided before the present run of the issue is over, which is soon."""
+
+    reason: str
 
 
 class Accepted(Record):
@@ -52,7 +101,7 @@ def accept(
     now: float,
     bot_ids: frozenset[int] = frozenset(),
     delivery_id: str | None = None,
-) -> Accepted | Ignored:
+) -> Accepted | Ignored | Later:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
@@ -66,22 +115,57 @@ def accept(
     # GitHub keeps a label as it was first written, and finds it in any case.
     if request.label.lower().startswith(STATE_LABELS):
         return Ignored(reason="a label of ours that tells the state of a run", routine=True)
+    asked = request.snapshot.issue
+    if settled := _by_runs(request, store.last(asked.repository_id, asked.number)):
+        return settled
     if refusal := _refused(request, gatekeeper, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
-    started = int(now)
+    run_id = new_run_id(int(now))
+    if _late(request.snapshot, now) and (earlier := gatekeeper.earlier(request.snapshot)):
+        if earlier.over or store.find(earlier.run_id) is not None:
+            return Ignored(reason=f"run {earlier.run_id} has answered this label already")
+        # Whoever carried that run has lost it. What it has left is found again by its id, and by
+        # the time of its commit.
+        run_id = earlier.run_id
     run = Run(
-        run_id=new_run_id(started),
+        run_id=run_id,
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
-        started=started,
+        started=_started(run_id),
     )
     try:
         return Accepted(run=store.add(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
-        _tell_of(other.run, request, gatekeeper)
-        return Ignored(reason=other.message)
+        return _beside(other, request, gatekeeper, store)
+
+
+def reconsider(
+    withdrawal: Withdrawal, gatekeeper: Gatekeeper, store: RunStore
+) -> Stopped | Ignored:
+    """Stop the run of an issue that is no longer as it was approved; may be called twice.
+
+    What the event says is only the occasion to look: events may be late, doubled or out of order.
+
+    Raises:
+        ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
+    """
+    if withdrawal.label.lower().startswith(STATE_LABELS):
+        return Ignored(reason="a label of ours that tells the state of a run", routine=True)
+    issue = withdrawal.issue
+    last = store.last(issue.repository_id, issue.number)
+    if last is None or not last.active:
+        return Ignored(reason="no run of this issue is under way", routine=True)
+    run_id, snapshot = last.run.run_id, last.run.snapshot
+    if last.stopped or snapshot is None:
+        return Ignored(reason=f"run {run_id} of this issue is being stopped", routine=True)
+    happened = _withdrawn(snapshot, gatekeeper)
+    if happened is None:
+        return Ignored(reason=f"the issue stands as run {run_id} has it", routine=True)
+    words = f"{happened}, so the run was stopped."
+    store.stop(run_id, words, Reason.SUPERSEDED)
+    return Stopped(run_id=run_id, reason=words)
 
 
 def new_run_id(started: int) -> str:
@@ -92,6 +176,92 @@ def new_run_id(started: int) -> str:
     """
     stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(8)}"
+
+
+def _started(run_id: str) -> int:
+    """Read out of a run's id what `new_run_id` was given; 0 where it is of no such form."""
+    try:
+        begun = datetime.strptime(f"{run_id.rpartition('-')[0]} +0000", "%Y%m%d-%H%M%S %z")
+    except ValueError:
+        return 0
+    return int(begun.timestamp())
+
+
+def _late(snapshot: Snapshot, now: float) -> bool:
+    """Whether the label was set so long ago that we may have answered it and forgotten that.
+
+    So it is after an old backup was restored, where the forge remembers more than we do.
+    """
+    try:
+        approved = datetime.fromisoformat(snapshot.approved_at).timestamp()
+    except ValueError:
+        return True
+    return now - approved > _FRESH_SECONDS
+
+
+def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None:
+    """Decide by the newest run of the issue alone; None: the forge has to be asked."""
+    if last is None:
+        never = "the issue was opened anew, but no run of it was ended by its being closed"
+        return Ignored(reason=never, routine=True) if request.resumes else None
+    run_id = last.run.run_id
+    if last.stopped and last.active:
+        return Later(reason=f"run {run_id} of this issue is being stopped")
+    if request.resumes:
+        reason = last.outcome.reason if last.outcome else None
+        if reason is not Reason.SUPERSEDED:
+            return Ignored(reason=f"run {run_id} was not ended by the issue's being closed")
+        return None
+    done = last.run.snapshot
+    if done and done.by_label and _moment(request.snapshot) < _moment(done):
+        return Ignored(reason=f"run {run_id} is of a label that was set later")
+    return None
+
+
+def _beside(
+    other: ActiveRun, request: Request, gatekeeper: Gatekeeper, store: RunStore
+) -> Ignored | Later:
+    """Decide on a label that was set while a run of the issue is under way."""
+    active, asked = other.run, request.snapshot
+    theirs = active.snapshot
+    same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
+    newer = theirs is not None and _moment(asked) > _moment(theirs)
+    if active.dry_run or same or not newer or (theirs and not theirs.by_label):
+        _tell_of(active, request, gatekeeper)
+        return Ignored(reason=other.message)
+    words = (
+        f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
+        " another one takes that up."
+    )
+    store.stop(active.run_id, words, Reason.SUPERSEDED)
+    return Later(reason=f"run {active.run_id} of the text before is being stopped")
+
+
+def _moment(snapshot: Snapshot) -> datetime:
+    try:
+        return datetime.fromisoformat(snapshot.approved_at)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _withdrawn(snapshot: Snapshot, gatekeeper: Gatekeeper) -> str | None:
+    """Say what has become of an issue that no run may be of any more, as it is now."""
+    live = gatekeeper.live(snapshot.issue)
+    number = snapshot.issue.number
+    if live is None:
+        return f"Issue #{number} was deleted or transferred"
+    if live.state == "closed":
+        return f"Issue #{number} was closed"
+    if live.locked:
+        return f"Issue #{number} was locked"
+    present = {name.lower() for name in live.labels}
+    if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
+        # Whichever label it was, it is there.
+        return None
+    wanted = gatekeeper.label(snapshot.issue)
+    if wanted.lower() not in present:
+        return f"The label {wanted} was taken away from issue #{number}"
+    return None
 
 
 def _tell_of(active: Run, request: Request, gatekeeper: Gatekeeper) -> None:
@@ -122,7 +292,7 @@ def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) 
     if is_bot or actor.lower() in gatekeeper.own_logins():
         return f"labelled by {actor}, a bot"
     wanted = gatekeeper.label(issue)
-    if request.label.lower() != wanted.lower():
+    if request.label.lower() != wanted.lower() and not request.resumes:
         return f"the label {request.label} does not start a run here; {wanted} does"
     found = gatekeeper.permission(issue, actor)
     if found.level != "none" and found.account_id != snapshot.actor_id:
@@ -132,6 +302,9 @@ def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) 
         )
     if found.level not in _MAY_START:
         if found.level == "triage":
+            # Whoever opens an issue again has not asked for a run.
+            if request.resumes:
+                return "opened anew by somebody with the triage role; write is needed"
             gatekeeper.explain(
                 issue,
                 f"This issue was labelled {cleaning.code(wanted)} by somebody with the triage role."

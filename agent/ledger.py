@@ -79,11 +79,21 @@ class Ledger:
                 sort_keys=True,
                 ensure_ascii=True,
             )
-            with self._path.open("a", encoding="ascii") as file:
-                file.write(line + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            self._write(f"{line}\n".encode("ascii"))
             self._previous = hashlib.sha256(line.encode()).hexdigest()
+
+    def _write(self, line: bytes) -> None:
+        with self._path.open("ab", buffering=0) as file:
+            whole = file.seek(0, os.SEEK_END)
+            try:
+                # A disk that fills up takes a part first, and refuses the rest.
+                while line:
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+            except BaseException:
+                # What comes after half a line would be lost with it.
+                file.truncate(whole)
+                raise
 
     def close(self) -> None:
         """Take no more events; an append under way is brought to its end first."""
@@ -99,12 +109,16 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
     for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
         try:
             event = json.loads(line)
+            key = (event["step"], event["attempt"], event["number"])
+            follows = event["previous"] == previous
         except ValueError:
             yield f"line {number} is not JSON"
             return
-        if event["previous"] != previous:
+        except (KeyError, TypeError):
+            yield f"line {number} is no event"
+            return
+        if not follows:
             yield f"line {number} does not follow from line {number - 1}"
-        key = (event["step"], event["attempt"], event["number"])
         if key in seen:
             yield f"line {number} repeats {key}"
         seen.add(key)

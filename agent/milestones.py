@@ -17,7 +17,7 @@ import structlog
 
 from agent.domain import MOVES, Outcome, Run, RunState
 from agent.errors import AgentError
-from agent.ports import Forge, StageMark
+from agent.ports import FROM_EARLIER, Forge, StageMark
 from agent.redaction import Redactor
 
 _log = structlog.get_logger()
@@ -63,6 +63,10 @@ _STATE_OF = {
 }
 
 
+#: Below this there is no time to tell.
+_SHORTEST_SECONDS = 0.1
+
+
 def _kind(step: str) -> str:
     """The first word of a step's name: what is done again carries a number behind it."""
     return step.split(maxsplit=1)[0]
@@ -79,14 +83,23 @@ class Milestones:
         self._run = run
         self._forge = forge
         self._seconds = [0.0] * len(_STAGES)
+        self._begun = 0.0
+        self._reused: set[int] = set()
         self._at = -1
+        self._marked = False
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
         stage = _STAGE_OF.get(_kind(step), self._at)
-        if stage > self._at:
-            self._at = stage
+        # After a kill the forge knows no stage yet, even if the next step begins none.
+        if stage > self._at or (stage >= 0 and not self._marked):
+            self._at, self._marked, self._begun = stage, True, time.time()
             self._forge.mark(self._run, self.marks())
+
+    def said(self, line: str) -> None:
+        """Take note of what need not be done again in the present stage."""
+        if line.endswith(FROM_EARLIER):
+            self._reused.add(self._at)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
@@ -99,7 +112,12 @@ class Milestones:
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""
         return tuple(
-            StageMark(stage=name, state=self._state(number), detail=self._detail(number))
+            StageMark(
+                stage=name,
+                state=self._state(number),
+                detail=self._detail(number),
+                begun=self._begun if number == self._at and self._begun else None,
+            )
             for number, name in enumerate(_STAGES)
         )
 
@@ -109,8 +127,12 @@ class Milestones:
         return "waiting" if number > self._at else "running"
 
     def _detail(self, number: int) -> str:
+        if number >= self._at:
+            return ""
         seconds = self._seconds[number]
-        return f"{seconds:.1f} s" if number < self._at and seconds >= 0.1 else ""
+        if number in self._reused:
+            return FROM_EARLIER
+        return f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
 
 
 class StateNotes:
@@ -131,7 +153,8 @@ class StateNotes:
         state = _state_at(step)
         if state is None or state is self._state:
             return
-        if state not in MOVES[self._state]:
+        # A run whose records are gone begins anew.
+        if state not in MOVES[self._state] and state is not RunState.TRIAGING:
             _log.error("illegal move", run=self._run_id, step=step, old=self._state, new=state)
             return
         self._state = state
@@ -141,7 +164,8 @@ class StateNotes:
             _log.warning("state not noted", run=self._run_id, problem=problem.message)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Stay where it is until the next step begins."""
+        """Stay where it is until the next step begins; one that is not done again counts too."""
+        self._state = _state_at(step) or self._state
 
 
 class RunPage:
@@ -160,10 +184,19 @@ class RunPage:
             "started": run.started,
         }
         self._seconds: dict[str, float] = {}
+        # A run that goes on does not repeat its steps, nor what they have said.
+        self._reused = _reused_before(path)
+        self._step = ""
         self._write()
+
+    def said(self, line: str) -> None:
+        """Take note of a step that need not be done again."""
+        if line.endswith(FROM_EARLIER) and self._step not in self._reused:
+            self._reused.append(self._step)
 
     def started(self, step: str) -> None:
         """Show which step is under way."""
+        self._step = step
         if (state := _state_at(step)) is not None:
             self._facts["state"] = state.value
         self._write()
@@ -188,5 +221,13 @@ class RunPage:
     def _write(self) -> None:
         fresh = self._path.with_suffix(".new")
         with suppress(OSError):  # a page is no reason to end a run
-            fresh.write_text(json.dumps({**self._facts, "seconds": self._seconds}))
+            facts = {**self._facts, "seconds": self._seconds, "reused": self._reused}
+            fresh.write_text(json.dumps(facts))
             fresh.replace(self._path)
+
+
+def _reused_before(path: Path) -> list[str]:
+    with suppress(OSError, ValueError, AttributeError):
+        told = json.loads(path.read_text()).get("reused")
+        return [str(step) for step in told] if isinstance(told, list) else []
+    return []

@@ -6,11 +6,23 @@ port for git (tests use real git), for the clock or for configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from agent.domain import Change, Finding, IssueRef, Outcome, PullRequest, Record, Run, Ticket
+from agent.domain import (
+    Change,
+    Finding,
+    IssueRef,
+    Outcome,
+    PullRequest,
+    Reason,
+    Record,
+    Run,
+    Snapshot,
+    StoredRun,
+    Ticket,
+)
 
 T = TypeVar("T")
 
@@ -201,6 +213,8 @@ class Proposal(Record):
     branch: str
     commit: str
     base_branch: str
+    base_commit: str = ""
+    """That the checks were held against; empty: not known."""
     title: str
     """One line, as long as the forge allows."""
     body: str
@@ -216,6 +230,8 @@ class Proposal(Record):
     """What that check says in one line."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
+    begun: float | None = None
+    """When the run began, in seconds since the epoch: that check took from then to now."""
 
 
 class OwnPull(Record):
@@ -223,6 +239,16 @@ class OwnPull(Record):
 
     number: int
     body: str
+    url: str = ""
+    """Its page."""
+    branch: str = ""
+    commit: str = ""
+    """At the end of its branch."""
+    draft: bool = False
+
+
+#: How a line of progress ends that tells of work which need not be done again.
+FROM_EARLIER = "from an earlier run"
 
 
 class StageMark(Record):
@@ -232,6 +258,8 @@ class StageMark(Record):
     """In words for people."""
     state: Literal["waiting", "running", "done", "failed"]
     detail: str = ""
+    begun: float | None = None
+    """Of the one that is running: when it began, in seconds since the epoch."""
 
 
 class Forge(Protocol):
@@ -285,8 +313,12 @@ class Forge(Protocol):
         """
         ...
 
+    def proposed(self, run: Run, branch: str) -> bool:
+        """Say whether there is or was a pull request of a branch, whoever opened it."""
+        ...
+
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
-        """List our open pull requests but that of one branch; none where they cannot be had."""
+        """List our open pull requests but that of one branch, among the newest."""
         ...
 
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
@@ -309,6 +341,23 @@ class RunStore(Protocol):
 
         Raises:
             ActiveRun: The issue has one that is not over.
+        """
+        ...
+
+    def find(self, run_id: str) -> StoredRun | None:
+        """Look a run up, over or not."""
+        ...
+
+    def last(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run of an issue, over or not."""
+        ...
+
+    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+        """Ask for a run to be stopped; return whether it is not over yet.
+
+        Args:
+            words: Who or what asks for it, as a sentence.
+            reason: That it ends with.
         """
         ...
 
@@ -336,6 +385,14 @@ class Permission(Record):
     """Numeric id of that account, since a login can change hands; None: nobody has the login."""
 
 
+class EarlierRun(Record):
+    """What a forge still shows of a run that the same label has started before."""
+
+    run_id: str
+    over: bool
+    """Whether it came to its end."""
+
+
 class Gatekeeper(Protocol):
     """What intake asks and tells the forge. Raises ForgeUnavailable, ForgeLimited."""
 
@@ -355,6 +412,10 @@ class Gatekeeper(Protocol):
         """Look an issue up by `owner/name` and number alone; None: it is not there."""
         ...
 
+    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Look on the forge for what a run of the same approval has left there before."""
+        ...
+
     def own_logins(self) -> frozenset[str]:
         """Logins under which our own writes show up."""
         ...
@@ -363,11 +424,81 @@ class Gatekeeper(Protocol):
         """Leave one comment for a refused start; the same key never makes a second one."""
         ...
 
-    def queued(self, run: Run, ahead: int) -> None:
+    def queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Let people see that a run waits; its own `Forge.begin` goes on with what this leaves.
 
         Args:
             ahead: How many runs come before it.
+            because: What else it waits for, as a sentence.
+        """
+        ...
+
+
+class SentDelivery(Record):
+    """One attempt of the forge at a delivery, as its log tells of it."""
+
+    number: int
+    """Of the attempt; by it the delivery is asked for again."""
+    delivery_id: str
+    """The GUID, the same for each attempt at one delivery."""
+    event: str
+    action: str | None
+    at: float
+    """Seconds since the epoch, by the forge's clock."""
+    heard: bool
+    """Whether it was answered as if it had been taken."""
+
+
+class SentPage(Record):
+    """A page of the log of deliveries, newest first."""
+
+    deliveries: tuple[SentDelivery, ...]
+    after: str | None
+    """What the next page, with older ones, is asked for with; None: there is none."""
+    now: float
+    """The forge's clock, in seconds since the epoch."""
+
+
+class DeliveryLog(Protocol):
+    """The forge's own log of what it has delivered to us. Raises ForgeUnavailable, ForgeLimited."""
+
+    def page(self, after: str | None = None) -> SentPage:
+        """Read a page of the log.
+
+        Args:
+            after: Of the page before; None: the newest.
+
+        Raises:
+            RequestRefused: There is no such page any more.
+        """
+        ...
+
+    def again(self, number: int) -> bool:
+        """Ask for a delivery again; return False where the forge does not have it any more."""
+        ...
+
+
+class Labelled(Record):
+    """An open issue with a label, and who set that."""
+
+    event_id: int
+    """Of the setting of the label; another one when it is set anew."""
+    snapshot: Snapshot
+    label: str
+    actor_is_bot: bool
+    clone_url: str
+
+
+class LabelledIssues(Protocol):
+    """Looks for labels where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+
+    def new(self, repository: str) -> Iterator[Labelled]:
+        """Go through the open issues that carry the starting label, as far as they have changed.
+
+        One counts as seen when the next is asked for.
+
+        Args:
+            repository: `owner/name`.
         """
         ...
 

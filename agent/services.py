@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.domain import Run
+from agent import worktree
+from agent.domain import Environment, Prepared, Run
+from agent.environments import build as environments
+from agent.environments import storage
 from agent.ports import Forge, PackageIndex, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
@@ -24,6 +27,24 @@ class Services:
     """Tells whoever watches one line of progress within the present step."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of every text that leaves."""
+
+    def environment(self, prepared: Prepared) -> Environment:
+        """Give the run's environment, also where another process had it built.
+
+        Raises:
+            CacheGone: It cannot be had as it was; the run goes on with the step that makes it.
+        """
+        known, stored = prepared.environment, storage.ready(self.settings, "")
+        if not Path(known.path).is_relative_to(stored) or storage.is_held(self.settings, known.key):
+            return known
+        tree = self.base_folder(prepared.run)
+        worktree.open_tree(prepared.checkout, tree)
+        request = environments.EnvironmentRequest(
+            tree=str(tree),
+            nearest_tag=prepared.checkout.nearest_tag,
+            python=prepared.contract.config.python,
+        )
+        return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""

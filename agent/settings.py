@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from agent.domain import Record
 from agent.errors import SettingsInvalid
@@ -21,10 +23,16 @@ from agent.errors import SettingsInvalid
 _PREFIX = "MERGEWRIGHT_"
 HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
-_LISTS = ("allow_hosts", "bot_ids")
+RESTORING = "restoring"
+"""Folder below `home` in which a backup is laid out; once that is done, it is gone."""
+_LISTS = ("allow_hosts", "bot_ids", "repositories")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
+_NUMBERS = {"int": "a whole number", "float": "a number"}
+#: Whatever is longer may be a secret that was put into the wrong variable.
+_LONGEST_SHOWN = 12
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
@@ -54,6 +62,8 @@ class Settings(Record):
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
     """Runs under way at a time; each takes as much memory and disk as two rooms."""
+    runs_per_day: int = Field(default=100, ge=1)
+    """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
     max_files_in_tree: int = Field(default=100_000, ge=1)
     max_tree_mb: int = Field(default=2048, ge=1)
     """Of the files of one commit."""
@@ -84,6 +94,22 @@ class Settings(Record):
     texts carry no links."""
     bot_ids: tuple[int, ...] = ()
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
+
+    keep_days: int = Field(default=90, ge=1)
+    """So long the log, the text and the records of a run are kept after its end."""
+    reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
+    """So often, and at the start, GitHub is asked for what it could not tell us: the App's
+    deliveries that failed, in token mode the labelled issues of `repositories`."""
+    repositories: tuple[str, ...] = ()
+    """Token mode: `owner/name` of each repository whose issues are looked through for the label."""
+
+    @field_validator("repositories")
+    @classmethod
+    def _names_of_repositories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _REPOSITORY.fullmatch(name):
+                raise ValueError(f"entry {value.index(name) + 1} is not of the form owner/name")
+        return tuple({name.lower(): name for name in value}.values())
 
     @field_validator("home", mode="before")
     @classmethod
@@ -163,7 +189,45 @@ def _in_words(problem: ValidationError) -> Iterator[str]:
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
-        yield f"{name}: {entry}{error['msg'].removeprefix('Value error, ')}"
+        yield f"{name}: {entry}{_what_is_wrong(str(field), error)}"
+
+
+def _what_is_wrong(field: str, error: ErrorDetails) -> str:
+    """Say which form a value has to have; what may be a secret is not repeated."""
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    annotation = str(Settings.model_fields[field].annotation)
+    number = next((words for kind, words in _NUMBERS.items() if kind in annotation), None)
+    given = str(error["input"])
+    if number is None:
+        short, most = error["type"] == "string_too_short", error.get("ctx", {}).get("max_length")
+        if short:
+            return "is empty. Give it a value, or leave it unset"
+        if error["type"] == "string_too_long":
+            return f"has {len(given)} characters. Give at most {most}"
+        return error["msg"]
+    if not given:
+        said = "it is empty"
+    else:
+        harmless = len(given) <= _LONGEST_SHOWN and given.isprintable()
+        said = f"{given!r} is not that" if harmless else "its value is not that"
+    return f"give {number}{_bounds(field)}; {said}"
+
+
+def _bounds(field: str) -> str:
+    """Say between which numbers a value may be."""
+    limits = {
+        kind: getattr(rule, kind)
+        for rule in Settings.model_fields[field].metadata
+        for kind in ("ge", "le")
+        if hasattr(rule, kind)
+    }
+    match limits:
+        case {"ge": least, "le": most}:
+            return f" from {least} to {most}"
+        case {"ge": least}:
+            return f" of at least {least}"
+    return ""
 
 
 def hold_all(*checks: Callable[[], object]) -> None:
@@ -222,6 +286,19 @@ def signing_secret(settings: Settings) -> bytes:
     return raw
 
 
+def require_whole(home: Path) -> None:
+    """Refuse a data folder that a backup was being laid out in.
+
+    Raises:
+        SettingsInvalid: Says what to do.
+    """
+    if (home / RESTORING).exists():
+        raise SettingsInvalid(
+            f"{variable('home')}: a restore into {home} was cut off. Empty that folder and run"
+            " `mergewright restore` again."
+        )
+
+
 def require_home(settings: Settings) -> None:
     """Have the data folder, and the right to write there.
 
@@ -234,6 +311,7 @@ def require_home(settings: Settings) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o711)
         if not os.access(home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        require_whole(home)
     except OSError as problem:
         raise SettingsInvalid(
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"

@@ -25,8 +25,26 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
-from agent.domain import ClearedChange, Comparison, Contract, Finding, Record, Ticket, Verdict
-from agent.errors import AgentError, Cancelled, StorageFull, TimeSpent, Unforeseen, VersionUnknown
+from agent.domain import (
+    ClearedChange,
+    Comparison,
+    Contract,
+    Finding,
+    Reason,
+    Record,
+    Ticket,
+    Verdict,
+)
+from agent.errors import (
+    AgentError,
+    Cancelled,
+    RunStopped,
+    StorageFull,
+    Superseded,
+    TimeSpent,
+    Unforeseen,
+    VersionUnknown,
+)
 from agent.ledger import Ledger
 from agent.ports import Remember
 from agent.telemetry import RunLog
@@ -39,8 +57,9 @@ _log = structlog.get_logger()
 _FINISHED = frozenset({"publish", "deliver"})
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
-#: A step that takes its worker down with it is not to do so for ever.
-_MOST_LOST = 10
+#: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
+#: when a worker died is counted as well.
+_MOST_LOST = 20
 
 
 class StepRecord(Record):
@@ -56,12 +75,14 @@ class Cancellation:
     """Stops a run; what it is doing breaks off within two seconds."""
 
     def __init__(self) -> None:
-        self._words = ""
+        self._problem: RunStopped = Cancelled()
         self._set = threading.Event()
 
-    def set(self, words: str) -> None:
+    def set(self, words: str, reason: Reason = Reason.CANCELLED) -> None:
         """Stop it; the first words count."""
-        self._words = self._words or words
+        if not self._set.is_set():
+            moot = reason is Reason.SUPERSEDED
+            self._problem = Superseded(words) if moot else Cancelled(words)
         self._set.set()
 
     def is_set(self) -> bool:
@@ -69,9 +90,9 @@ class Cancellation:
         return self._set.is_set()
 
     @property
-    def problem(self) -> Cancelled:
+    def problem(self) -> RunStopped:
         """The error that the run ends with."""
-        return Cancelled(self._words)
+        return self._problem
 
 
 class Directly:
@@ -195,7 +216,7 @@ class Steps:
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
-            value, failure = None, errors.kept(self._told(problem))
+            value, failure = None, errors.kept(self._told(name, problem))
         finally:
             seconds = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
@@ -204,10 +225,13 @@ class Steps:
                     self._ledger.append(name, 3, "failed", seconds=seconds)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
-    def _told(self, problem: Exception) -> AgentError:
+    def _told(self, name: str, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
-        if self._cancellation.is_set():
-            return self._cancellation.problem
+        if self._cancellation.is_set() and name not in _FINISHED:
+            stopped = self._cancellation.problem
+            if isinstance(problem, AgentError):
+                stopped.branch, stopped.commit = problem.branch, problem.commit
+            return stopped
         if not isinstance(problem, AgentError):
             self._log.line("".join(traceback.format_exception(problem)))
         told = foreseen(problem)

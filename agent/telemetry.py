@@ -6,13 +6,15 @@ as it is; `configure` sets up structlog, whose events carry the run id.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -29,9 +31,14 @@ from agent.domain import (
 )
 from agent.redaction import Redactor
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 def configure(*, verbose: bool, debug: bool = True) -> None:
     """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
+
+    When verbose the words of libraries become events as well, from warnings on.
 
     Args:
         debug: Whether all means also what every run brings about and nobody looks for.
@@ -50,6 +57,30 @@ def configure(*, verbose: bool, debug: bool = True) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+    root = logging.getLogger()
+    others = [one for one in root.handlers if not isinstance(one, _ToStructlog)]
+    root.handlers = [*others, _ToStructlog()] if verbose else others
+
+
+def carried_along(work: Callable[P, T]) -> Callable[P, T]:
+    """Let work that another thread does log what it is part of, as the thread that hands it over.
+
+    To be called once: two threads cannot be within what it returns at a time.
+    """
+    return partial(contextvars.copy_context().run, work)
+
+
+class _ToStructlog(logging.Handler):
+    """Hands the words of libraries on as structured events."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log what a library has to say; in its own thread, so that it is known what it is of."""
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
 
 
 class RunLog:

@@ -93,14 +93,26 @@ class FakeForge:
         self.commits.append((branch, message, change))
         return change.digest[:40]
 
+    def proposed(self, run: Run, branch: str) -> bool:
+        """Say whether the branch was proposed."""
+        self.calls.append("proposed")
+        return any(one.branch == branch for one in self.proposals)
+
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """Return the pull requests that were proposed before, but that of one branch."""
         self.calls.append("own_pulls")
-        texts = {one.branch: one.body for one in self.proposals}
+        newest = {one.branch: one for one in self.proposals}
         return tuple(
-            OwnPull(number=number, body=body)
-            for number, (branch, body) in enumerate(texts.items(), 100)
-            if branch != besides
+            OwnPull(
+                number=number,
+                body=one.body,
+                url=self._page(number),
+                branch=one.branch,
+                commit=one.commit,
+                draft=one.draft and not self._notes,
+            )
+            for number, one in enumerate(newest.values(), 100)
+            if one.branch != besides
         )
 
     def propose(self, run: Run, proposal: Proposal) -> PullRequest:
@@ -109,13 +121,16 @@ class FakeForge:
         self.proposals.append(proposal)
         branches = list(dict.fromkeys(one.branch for one in self.proposals))
         number = 100 + branches.index(proposal.branch)
-        name = self._remote.name if self._remote else "local"
         return PullRequest(
             number=number,
-            url=f"https://forge.example/{name}/pull/{number}",
+            url=self._page(number),
             draft=proposal.draft and not self._notes,
             notes=self._notes,
         )
+
+    def _page(self, number: int) -> str:
+        name = self._remote.name if self._remote else "local"
+        return f"https://forge.example/{name}/pull/{number}"
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Keep the outcome."""

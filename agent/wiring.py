@@ -14,8 +14,12 @@ from agent import settings as given
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.local_forge import LocalForge
 from agent.adapters.package_index import SimpleIndex
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
 from agent.errors import SettingsInvalid
+from agent.polling import Polling
 from agent.ports import Gatekeeper
+from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
@@ -114,6 +118,28 @@ def gatekeeper(settings: Settings, way: Access) -> Gatekeeper:
     from agent.adapters.github.gatekeeper import GithubGatekeeper
 
     return GithubGatekeeper(way, settings)
+
+
+def reconciler(
+    settings: Settings, way: Access, inbox: Inbox, store: SqlStore, found: Callable[[], None]
+) -> Reconciler | None:
+    """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
+
+    Args:
+        found: Called when there is something new in the inbox.
+    """
+    from agent.adapters.github.deliveries import AppDeliveries
+    from agent.adapters.github.labelled import GithubLabelledIssues
+
+    seconds = settings.reconcile_minutes * 60.0
+    if way.app_id is not None:
+        return Redeliveries(AppDeliveries(way), inbox, settings.home, seconds=seconds)
+    if not settings.repositories:
+        _log.warning("no repository is looked through", setting=given.variable("repositories"))
+        return None
+    issues = GithubLabelledIssues(way, settings)
+    gate, where = gatekeeper(settings, way), settings.repositories
+    return Polling(issues, gate, inbox, store, where, seconds=seconds, found=found)
 
 
 def _make_home(settings: Settings) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -19,6 +21,7 @@ from agent import steps, telemetry, workflow, worktree
 from agent.domain import Outcome, Reason, Run
 from agent.errors import (
     AgentError,
+    CacheGone,
     ForgeLimited,
     PermanentError,
     PolicyRefused,
@@ -26,8 +29,10 @@ from agent.errors import (
     SandboxMissing,
     SettingsInvalid,
     StorageFull,
+    TimeSpent,
     TransientError,
     Unforeseen,
+    VersionUnknown,
 )
 from agent.ledger import Ledger
 from agent.publishing import text
@@ -43,20 +48,34 @@ _REASONS: dict[type[AgentError], Reason] = {
     StorageFull: Reason.STORAGE_FULL,
     Unforeseen: Reason.INTERNAL,
 }
-#: What holds a run up is tried again so often: for about eight hours.
-MOST_WAITS = 40
+#: What holds a run up is tried again so often: for about six hours.
+MOST_WAITS = 32
+#: The step that tells people of an end; it has a wait of its own.
+_TELL = "deliver"
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
+#: In a run's folder of work trees; locked as long as the run is at work.
+_HELD = ".held"
+_UNHELD_SECONDS = 3600.0
+#: What runs and the commands that borrow their folders are called: it ends with a random part.
+_RUN_ID = re.compile(r"(?:[a-z]+-)?[0-9]{8,}(?:-[0-9]{6})?-[0-9a-f]{6,}")
+
+
+class Waited(NamedTuple):
+    """What a run has waited for, and how often."""
+
+    step: str | None = None
+    times: int = 0
 
 
 class Postponed(Exception):
     """The run cannot go on before a time, and goes on then; nothing of it is lost."""
 
-    def __init__(self, message: str, until: float, after: str) -> None:
+    def __init__(self, message: str, until: float, after: str | None) -> None:
         """Say when, and with what.
 
         Args:
             until: Seconds since the epoch.
-            after: The step that is tried again then.
+            after: The step that is tried again then; None: the first that has no record.
         """
         super().__init__(message)
         self.message = message
@@ -71,13 +90,13 @@ def carry(
     ledger: Ledger,
     log: RunLog,
     *,
-    waits: int | None = None,
+    waited: Waited | None = None,
 ) -> Outcome:
     """Run the workflow and give every ending a reason, a sentence and a text.
 
     Args:
-        waits: How often the run has waited for what it would wait for now; None: nobody takes it
-            up again, so it waits for nothing.
+        waited: What the run has waited for before this; None: nobody takes it up again, so it
+            waits for nothing.
 
     Raises:
         Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
@@ -88,6 +107,10 @@ def carry(
         try:
             with _own_trees(svc.base_folder(run).parent):
                 outcome = workflow.resolve_ticket(run, step, svc)
+            if not outcome.done:
+                # It was the checks that told against it, so they are what may end otherwise.
+                at = [name for name in step.seconds if name.startswith("checks ")][-1:]
+                outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except KeyboardInterrupt:
             outcome = _stopped(
                 run,
@@ -96,10 +119,15 @@ def carry(
             )
         except Exception as error:  # a run never ends without a word
             problem = steps.foreseen(error)
-            if waits is None and isinstance(problem, SettingsInvalid):
+            if waited is None and isinstance(problem, SettingsInvalid):
                 raise
-            _postpone(problem, step, waits)
-            outcome = _stopped(run, _reason(problem), _sentence(problem, waits), problem)
+            # That it is not waited for any longer was decided before the end was to be told.
+            if waited is None or waited.step != _TELL:
+                _postpone(problem, step, waited)
+            outcome = _stopped(run, _reason(problem), _sentence(problem, waited), problem)
+            # More minutes are in a configuration that only a new beginning reads.
+            anew = isinstance(problem, TimeSpent | VersionUnknown)
+            outcome = outcome.model_copy(update={"stopped_at": None if anew else step.at})
             if isinstance(problem, PolicyRefused):
                 outcome = outcome.model_copy(update={"findings": problem.findings})
         outcome = outcome.model_copy(
@@ -108,7 +136,7 @@ def carry(
                 "findings": outcome.findings or step.findings,
             }
         )
-        outcome = _with_text(run, outcome, step, svc, waits)
+        outcome = _with_text(run, outcome, step, svc, waited)
     _close(outcome, ledger, log)
     return outcome
 
@@ -118,29 +146,61 @@ def _own_trees(folder: Path) -> Iterator[None]:
     """Hold the run's folder of work trees, and remove what killed runs left beside it."""
     trees = folder.parent
     trees.mkdir(exist_ok=True, mode=0o711)
-    with (trees / ".lock").open("w") as door:
-        # Behind the door a folder without a holder is a left-over, not one about to be held.
-        fcntl.flock(door, fcntl.LOCK_EX)
-        for other in trees.iterdir():
-            if other.is_dir():
-                _remove_unheld(other)
+    with _door(trees):
+        _remove_left(trees)
         folder.mkdir(mode=0o711)
-        holder = (folder / ".held").open("w")
+        holder = (folder / _HELD).open("w")
         fcntl.flock(holder, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        worktree.remove(folder)
+        # Behind the door as well: whoever looks for left-overs must not find half of it.
+        try:
+            with _door(trees):
+                worktree.remove(folder)
+        except OSError as problem:
+            _log.warning("a work tree is left over", folder=str(folder), error=repr(problem))
         holder.close()
 
 
-def _remove_unheld(folder: Path) -> None:
+def remove_left_trees(home: Path) -> int:
+    """Remove the work trees of runs that were killed; return how many."""
+    trees = home / "trees"
+    if not trees.is_dir():
+        return 0
+    with _door(trees):
+        return _remove_left(trees)
+
+
+@contextmanager
+def _door(trees: Path) -> Iterator[None]:
+    """Let no run begin: behind the door a folder without a holder is a left-over."""
+    with (trees / ".lock").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_left(trees: Path) -> int:
+    found = [place for place in trees.iterdir() if place.is_dir() and not place.is_symlink()]
+    return sum(_remove_unheld(place) for place in found)
+
+
+def _remove_unheld(folder: Path) -> bool:
+    """Remove a folder that a run of ours has made and holds no longer; say whether it was one."""
     try:
-        with (folder / ".held").open("w") as holder:
+        with (folder / _HELD).open("r+") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return
+        return False
+    except FileNotFoundError:
+        # A command that is no run holds none, and takes minutes; other names are not ours.
+        young = True
+        with suppress(FileNotFoundError):  # its owner has just removed it
+            young = time.time() - folder.stat().st_mtime < _UNHELD_SECONDS
+        if young or not _RUN_ID.fullmatch(folder.name):
+            return False
     worktree.remove(folder)
+    return True
 
 
 def run_folder(home: Path, run: Run) -> Path:
@@ -181,7 +241,7 @@ def _stopped(run: Run, reason: Reason, sentence: str, problem: AgentError | None
 
 
 def _with_text(
-    run: Run, outcome: Outcome, step: Steps, svc: Services, waits: int | None
+    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: Waited | None
 ) -> Outcome:
     """Give a run that stopped its text, and tell whoever waits for it."""
     if outcome.pull_request_text is not None:
@@ -191,15 +251,18 @@ def _with_text(
     log = str(svc.run_folder(run) / "run.log")
     outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
     try:
-        return step("deliver", svc.forge.deliver, run, outcome)
+        if outcome.reason is Reason.VERSION_UNKNOWN:
+            # Where the records are not ours to follow, none can be added to them.
+            return svc.forge.deliver(run, outcome)
+        return step(_TELL, svc.forge.deliver, run, outcome)
     except AgentError as problem:
-        _postpone(problem, step, waits)
+        _postpone(problem, step, waited)
         # A full disk or a silent forge may have been the reason; the words reach the caller.
         svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
-def _postpone(problem: AgentError, step: Steps, waits: int | None) -> None:
+def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     """Wait for whoever holds the run up, where that is not the run itself.
 
     A forge that says when is believed. Who is silent is asked again ever less often, and not for
@@ -208,20 +271,22 @@ def _postpone(problem: AgentError, step: Steps, waits: int | None) -> None:
     Raises:
         Postponed: The run has not waited for long enough yet.
     """
-    if waits is None or not isinstance(problem, TransientError | PermanentError):
+    if waited is None or not isinstance(problem, TransientError | PermanentError):
         return
+    times = waited.times if waited.step == step.at else 0
     if isinstance(problem, ForgeLimited):
         until = problem.until
-    elif waits < MOST_WAITS:
-        until = time.time() + min(_SHORTEST_WAIT * 2.0**waits, _LONGEST_WAIT)
+    elif times < MOST_WAITS:
+        until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return
-    raise Postponed(problem.message, until, step.at) from problem
+    after = problem.made_by if isinstance(problem, CacheGone) else step.at or None
+    raise Postponed(problem.message, until, after) from problem
 
 
-def _sentence(problem: AgentError, waits: int | None) -> str:
+def _sentence(problem: AgentError, waited: Waited | None) -> str:
     """What is told; a machine's own affairs are not told to everybody who reads an issue."""
-    if waits is None or not isinstance(problem, PermanentError):
+    if waited is None or not isinstance(problem, PermanentError):
         return problem.message
     return (
         "Mergewright could not work for hours, for a reason on its own side that its operator"

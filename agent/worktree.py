@@ -12,7 +12,7 @@ that an untouched line stays untouched. Submodules stay empty folders, and LFS f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,11 +21,11 @@ from pathlib import Path
 from agent.domain import Change, Checkout
 from agent.editing.tree import WorkTree
 from agent.errors import (
+    CacheGone,
     EditFailed,
     ForgeUnavailable,
     PermanentError,
     RepositoryUnfit,
-    TransientError,
 )
 from agent.repository import base as base_commit
 from agent.repository import branches, folders, mirror, objects, process, remote, source
@@ -202,9 +202,10 @@ def _whole(checkout: Checkout) -> Iterator[None]:
             raise PermanentError(f"git failed in {place}: {problem.message}") from problem
         with mirror.held(place):
             folders.delete(place)
-        raise TransientError(
+        raise CacheGone(
             f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
-            "made anew"
+            "made anew",
+            "checkout",
         ) from problem
 
 
@@ -349,6 +350,7 @@ def push(
     url: str,
     token: str,
     *,
+    taken: Callable[[str], None] = lambda name: None,
     max_repository_bytes: int = MOST_FETCHED,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
@@ -357,6 +359,10 @@ def push(
     next free name is used (`-2`, `-3`, …). At the same commit it is our own earlier push; at
     another of ours with the same message, which a run made that began anew since, it is moved.
     May run twice.
+
+    Args:
+        taken: Is told the name of a branch that somebody else has put a commit on, before the next
+            name is tried.
 
     Raises:
         RepositoryUnfit: The name is not accepted, or there are too many like it.
@@ -373,6 +379,7 @@ def push(
             if at is not None and not branches.ours(
                 hold, url, token, name, at, commit, max_bytes=max_repository_bytes
             ):
+                taken(name)
                 continue
             try:
                 remote.push(hold, url, token, commit, name, expected=at)

@@ -62,7 +62,8 @@ def nearest(key: str, known: tuple[str, ...]) -> list[str]:
     """Known keys that were probably meant: those one slip away, else the most similar one."""
     asked = key.lower().replace("-", "_")
     slips = [candidate for candidate in known if _one_slip(asked, candidate)]
-    return slips or difflib.get_close_matches(asked, known, 1)
+    begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
+    return slips or difflib.get_close_matches(asked, known, 1) or begun
 
 
 def _one_slip(left: str, right: str) -> bool:

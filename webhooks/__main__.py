@@ -7,7 +7,6 @@ is no use. The words say what to do.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ import sys
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from agent import settings, telemetry
 from agent.adapters.sql_inbox import Inbox
@@ -37,7 +37,6 @@ def main() -> None:
     """Listen until a signal says stop."""
     _start_clean()
     telemetry.configure(verbose=True)
-    logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
     try:
         loaded = settings.load()
         secret = settings.signing_secret(loaded)
@@ -82,9 +81,18 @@ def _door(loaded: Settings) -> socket.socket:
 
 
 def _serve(loaded: Settings, secret: bytes, inbox: Inbox, door: socket.socket) -> None:
+    host, port = door.getsockname()[:2]
+    app = create_app(loaded.home, secret, inbox)
+    _log.info("listening", host=host, port=port, inbox=str(inbox.path))
+    run(app, door)
+    _log.info("stopped")
+
+
+def run(app: FastAPI, door: socket.socket) -> None:
+    """Serve an application until a signal says stop."""
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(loaded.home, secret, inbox),
+            app,
             http=PatientProtocol,
             ws="none",
             lifespan="on",
@@ -109,19 +117,7 @@ def _serve(loaded: Settings, secret: bytes, inbox: Inbox, door: socket.socket) -
     # turn only costs time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    host, port = door.getsockname()[:2]
-    _log.info("listening", host=host, port=port, inbox=str(inbox.path))
     server.run(sockets=[door])
-    _log.info("stopped")
-
-
-class _ToStructlog(logging.Handler):
-    """Hands the words of libraries on as structured events."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
-        )
 
 
 if __name__ == "__main__":

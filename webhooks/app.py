@@ -19,9 +19,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_inbox import Inbox, Kept
 from agent.domain import Delivery
 from webhooks import health, limits, runs_pages, signatures
+from webhooks.figures import Figures
 from webhooks.inbox import Committer
 from webhooks.refusals import Refused
 from webhooks.sources import github_issues
@@ -43,6 +44,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
         inbox: Closed when the application ends.
     """
     committer = Committer(inbox)
+    figures = Figures(home, inbox, committer)
     room = limits.Room()
 
     @asynccontextmanager
@@ -62,6 +64,16 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
     )
 
     async def github(request: Request) -> Response:
+        begun = time.perf_counter()
+        try:
+            answer, kept = await take(request)
+        except Refused as problem:
+            figures.refused(problem.status)
+            raise
+        figures.taken(kept, time.perf_counter() - begun)
+        return answer
+
+    async def take(request: Request) -> tuple[Response, Kept]:
         # Taken apart once: to ask the framework for each is a search through all of them.
         given = limits.headers(request.scope["headers"])
         limits.check_head(given)
@@ -76,15 +88,14 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
             else:
                 delivery = _verified(*read)
             receipt = await committer.put(delivery)
-        return JSONResponse(
-            {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}, 202
-        )
+        told = {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}
+        return JSONResponse(told, 202), receipt.kept
 
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
     app.add_route("/webhooks/github", github, methods=["POST"])
     app.add_exception_handler(Refused, _refused)
-    app.include_router(health.router(committer))
+    app.include_router(health.router(committer, figures))
     app.include_router(runs_pages.router(home / "runs"))
     return app
 
@@ -106,7 +117,7 @@ def _verified(secret: bytes, body: bytes, signature: str, event: str, delivery_i
     return Delivery(
         delivery_id=delivery_id,
         event=event,
-        action="labeled",
+        action=parsed.action,
         content_key=parsed.content_key,
         received_at=time.time(),
         body=parsed.request().model_dump_json().encode(),

@@ -2,7 +2,8 @@
 
 `/healthz` answers 200 as long as deliveries are answered at all: what decides where they are sent
 asks there. `/readyz` answers 503 with the reason while the inbox cannot be written or the worker
-stands still; in the latter case deliveries are taken all the same, and wait.
+stands still; in the latter case deliveries are taken all the same, and wait. `/metrics` is for
+Prometheus.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from starlette.responses import JSONResponse, Response
 
 from agent.adapters.sql_inbox import Counts, Inbox
 from agent.errors import AgentError
+from agent.pause import Paused, Switch
+from webhooks.figures import KIND, Figures
 from webhooks.inbox import Committer
 
 _PROBE_SECONDS = 5.0
@@ -25,8 +28,8 @@ _STALE_SECONDS = 30.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def router(committer: Committer) -> APIRouter:
-    """Serve `/healthz` and `/readyz`."""
+def router(committer: Committer, figures: Figures) -> APIRouter:
+    """Serve `/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
     probe = _Probe(committer)
 
@@ -38,6 +41,10 @@ def router(committer: Committer) -> APIRouter:
     async def ready() -> Response:
         facts = await probe.facts()
         return JSONResponse(facts, 200 if facts["ready"] else 503, _HEADERS)
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(await figures.text(), headers=_HEADERS, media_type=KIND)
 
     return routes
 
@@ -61,7 +68,7 @@ class _Probe:
     async def _ask(self) -> dict[str, object]:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                counts, beat = await self._committer.ask(_prove)
+                counts, beat, paused = await self._committer.ask(_prove)
         except (AgentError, TimeoutError):
             return {
                 "ready": False,
@@ -81,6 +88,8 @@ class _Probe:
                 "unread": counts.unread,
                 "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
             },
+            # Why is the operator's own affair; runs wait meanwhile, and deliveries are taken.
+            "paused": None if paused is None else {"seconds": round(now - paused.since, 1)},
             "worker": {"heartbeat_seconds": None if beat is None else round(now - beat, 1)},
         }
 
@@ -97,6 +106,6 @@ def _stands_still(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[Counts, float | None]:
+def _prove(inbox: Inbox) -> tuple[Counts, float | None, Paused | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.last_beat()
+    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).paused()

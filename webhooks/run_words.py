@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-#: By the first word of a step's name; None: it is too short to tell of.
-_STEPS: dict[str, str | None] = {
+from collections.abc import Collection
+
+from agent.ports import FROM_EARLIER
+
+#: By the first word of a step's name.
+_STEPS = {
     "read": "Read the issue",
     "announce": "Tell of the run on the issue",
-    "triage": None,
+    "triage": "Find out what is asked for",
     "checkout": "Fetch the code",
     "clarify": "Hold the request against the code",
     "environment": "Build the environment",
     "baseline": "Run the checks without the change",
-    "plan": None,
+    "plan": "Plan the change",
     "edit": "Make the change",
     "policy": "Hold the change against the rules",
     "checks": "Run the checks with the change",
     "repair": "Mend what the checks found",
     "review": "Second look at the change",
-    "compare": None,
-    "decide": None,
+    "compare": "Hold both results against each other",
+    "decide": "Decide what becomes of it",
     "publish": "Hand over the result",
+    "deliver": "Tell of the end on the issue",
 }
 #: Of steps that are read by more than their first word.
 _WHOLE = {"read config": "Read the configuration"}
@@ -51,13 +56,22 @@ def state(name: str | None) -> str | None:
     return None if name is None else _STATES.get(name, name)
 
 
-def steps(seconds: dict[str, float]) -> list[tuple[str, float]]:
-    """Name the steps that took a while, in order; what was done again carries its number."""
+def steps(seconds: dict[str, float], reused: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Name the steps that took a while, in order; what was done again carries its number.
+
+    Args:
+        reused: Steps whose work was there already.
+
+    Returns:
+        Of each step its words, and how long it took.
+    """
     told = []
     for name, took in seconds.items():
         kind, _, number = name.partition(" ")
         words = _WHOLE.get(name, _STEPS.get(kind, name))
-        if words is not None and took >= _NOTICEABLE_SECONDS:
+        if name in reused:
+            told.append((words, FROM_EARLIER))
+        elif took >= _NOTICEABLE_SECONDS:
             again = f" ({number})" if number.isdecimal() and number != "1" else ""
-            told.append((words + again, took))
+            told.append((words + again, f"{took:.1f} s"))
     return told

@@ -88,12 +88,20 @@ class RunFacts(BaseModel):
     started: float | None = None
     ended: float | None = None
     seconds: dict[_Word, float] = {}
+    reused: list[_Word] = []
 
 
 def router(runs: Path) -> APIRouter:
-    """Serve the runs below one folder."""
+    """Serve the runs below one folder, and words for whoever comes without an address."""
     pages = APIRouter()
     readers = asyncio.BoundedSemaphore(_READERS)
+
+    async def front() -> Response:
+        page = _TEMPLATES.get_template("front.html.j2").render(style=_STYLE)
+        return HTMLResponse(page, headers=_HEADERS)
+
+    for path in ("/", "/runs", "/runs/"):
+        pages.add_api_route(path, front, methods=["GET", "HEAD"])
 
     @pages.get("/runs/{run_id}")
     async def run(run_id: str) -> Response:
@@ -123,7 +131,7 @@ def _page(runs: Path, run_id: str) -> Response:
         run_id=run_id,
         facts=facts,
         state=run_words.state(facts.state),
-        steps=run_words.steps(facts.seconds),
+        steps=run_words.steps(facts.seconds, facts.reused),
         took=_span(facts.started, facts.ended),
         text=run_text.shown(text) if text else None,
         has_log=has_log,

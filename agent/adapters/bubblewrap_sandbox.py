@@ -80,12 +80,7 @@ class BubblewrapSandbox:
         """Remove what killed processes left behind, once per process."""
         if self._swept:
             return
-        strays.end()
-        prefix = slots.prefix(self._settings.home)
-        for name in cgroup.names(prefix):
-            with slots.if_free(self._settings.home, int(name.removeprefix(prefix))) as free:
-                if free:
-                    cgroup.remove_stale(name)
+        strays.remove(self._settings.home)
         self._swept = True
 
 

@@ -16,11 +16,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 
 from agent.adapters import sqlite_file
@@ -29,11 +31,19 @@ from agent.errors import EngineHeld, StoreUnavailable, StoreUnusable
 from agent.ports import Remember
 
 FILE_NAME = "engine.sqlite"
+_POLL_SECONDS = 0.25
 #: Runs of one version are never carried on by another, so it stays; a change to the order of the
 #: steps is guarded by `changed` instead.
 VERSION = "runs-1"
 _NAME = "mergewright"
+#: More than the end of a segment takes.
+_TRIAL_BYTES = 256 * 1024
+_AGAIN_SECONDS = 2.0
 _WORKFLOW = "carry"
+_BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
+_OVER = ("SUCCESS", *_BROKEN)
+_FORGOTTEN_AT_ONCE = 1_000
+_log = structlog.get_logger()
 _ERRORS = sqlite_file.Errors(
     StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
 )
@@ -82,7 +92,10 @@ class Engine:
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
             with self._alive.one():
-                return carry(run_id, _Kept(self._draining))
+                try:
+                    return carry(run_id, _Kept(self.path, self._draining))
+                finally:
+                    self._await_writable()
 
         self._carried = carried
 
@@ -102,7 +115,13 @@ class Engine:
                 _write_ahead(self.path)
                 # Its own words are for those who run DBOS; what matters of them is raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
-                DBOS(config=_config(self.path))
+                # It then sets up no output of its own.
+                logging.getLogger("dbos").addHandler(logging.NullHandler())
+                made = DBOS(config=_config(self.path))
+                # There is no public setting for the queue through which runs are carried on after
+                # a kill, and its second would be most of the time until they are.
+                queue = made._registry.get_internal_queue()  # noqa: SLF001
+                queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
                 DBOS.launch()
         except BaseException:
             self.close()
@@ -141,7 +160,7 @@ class Engine:
             return Standing.UNKNOWN, ""
         if status.status == "SUCCESS":
             return Standing.ENDED, str(status.output)
-        if status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"):
+        if status.status in _BROKEN:
             return Standing.BROKEN, f"{status.status}: {status.error}"
         return Standing.ALIVE, ""
 
@@ -151,6 +170,30 @@ class Engine:
         if names:
             with self._translated():
                 DBOS.delete_workflows(names)
+
+    def forget_before(self, moment: float, kept: Container[str]) -> int:
+        """Delete the records of runs that were over before a moment; return of how many segments.
+
+        Args:
+            moment: Seconds since the epoch.
+            kept: Ids of runs whose records stay, however old.
+        """
+        over = datetime.fromtimestamp(moment, UTC).isoformat()
+        with self._translated():
+            found = DBOS.list_workflows(
+                name=_WORKFLOW,
+                status=[*_OVER],
+                completed_before=over,
+                load_input=False,
+                load_output=False,
+                limit=_FORGOTTEN_AT_ONCE,
+            )
+        names = [one.workflow_id for one in found]
+        gone = [name for name in names if name.rpartition("/")[0] not in kept]
+        if gone:
+            with self._translated():
+                DBOS.delete_workflows(gone)
+        return len(gone)
 
     def drain(self, seconds: float) -> bool:
         """Let every run stop before its next step; return whether all did so in time."""
@@ -165,6 +208,12 @@ class Engine:
             os.close(self._held)
             self._held = None
 
+    def _await_writable(self) -> None:
+        """Wait until the end of a segment can be noted; until then it would be alive for ever."""
+        while not self._draining.is_set() and (problem := _unwritable(self.path)) is not None:
+            _log.error("the end of a run cannot be noted", problem=problem)
+            self._draining.wait(_AGAIN_SECONDS)
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         with sqlite_file.translated(self.path, _ERRORS):
@@ -177,13 +226,15 @@ class Engine:
 class _Kept:
     """Keeps the records of one run's steps in the engine's file."""
 
-    def __init__(self, draining: threading.Event) -> None:
+    def __init__(self, path: Path, draining: threading.Event) -> None:
+        self._path = path
         self._draining = draining
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
             raise Drained
-        return DBOS.run_step({"name": name}, attempt)
+        with sqlite_file.translated(self._path, _ERRORS):
+            return DBOS.run_step({"name": name}, attempt)
 
     def changed(self, name: str) -> bool:
         return DBOS.patch(name)
@@ -229,11 +280,26 @@ def _config(path: Path) -> DBOSConfig:
 
 def _write_ahead(path: Path) -> None:
     """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
-    connection = sqlite3.connect(path, timeout=10.0)
-    try:
+    with closing(sqlite3.connect(path, timeout=10.0)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _unwritable(path: Path) -> str | None:
+    """Say why nothing can be written to a database; None: something can."""
+    trial = path.with_suffix(".trial")
+    try:
+        with trial.open("wb") as file:
+            file.write(bytes(_TRIAL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        return str(problem)
     finally:
-        connection.close()
+        trial.unlink(missing_ok=True)
+    return None
 
 
 def _hold(path: Path) -> int:

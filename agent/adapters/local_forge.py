@@ -71,6 +71,10 @@ class LocalForge:
         """Refuse: commits of a folder are made by git."""
         raise _no_remote()
 
+    def proposed(self, run: Run, branch: str) -> bool:
+        """There are no pull requests on this machine."""
+        return False
+
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """There are none here."""
         return ()

@@ -36,7 +36,7 @@ from agent.settings import HEARTBEAT
 
 FILE_NAME = "inbox.sqlite"
 
-_VERSION = 1
+VERSION = 1
 _BUSY_SECONDS = 4.0
 #: Bodies are large.
 _PAGE_BYTES = 8192
@@ -234,7 +234,7 @@ class Inbox:
             InboxUnavailable, InboxUnusable, StorageFull: It cannot be written.
         """
         with self._transaction() as connection:
-            connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         self._require_same_file()
 
     def beat(self) -> None:
@@ -344,7 +344,7 @@ class Inbox:
     def _prepare(self) -> None:
         with self._translated(), self._engine.begin() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > _VERSION:
+            if version > VERSION:
                 raise InboxUnusable(
                     f"{self.path} was made by a newer version. Install that version, or move the"
                     " file away once it holds nothing unread."
@@ -352,9 +352,9 @@ class Inbox:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise sqlite_file.damaged(self.path, str(found), _ERRORS)
-            if version < _VERSION:
+            if version < VERSION:
                 SQLModel.metadata.create_all(connection, tables=[_ROWS])
-                connection.exec_driver_sql(f"PRAGMA user_version = {_VERSION}")
+                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
 def _judge(delivery: Delivery, known_keys: Container[str]) -> Receipt:

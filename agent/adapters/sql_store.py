@@ -7,6 +7,7 @@ What a run does is the worker's; the events within a run are in its ledger.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
@@ -15,6 +16,7 @@ from pathlib import Path
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Index, and_, false, func, or_, text, tuple_
@@ -22,7 +24,7 @@ from sqlmodel import Field, Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sqlite_file
-from agent.domain import Outcome, Reason, Run, RunState, StoredRun
+from agent.domain import Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 
 _log = structlog.get_logger()
@@ -61,6 +63,9 @@ class RunRow(SQLModel, table=True):
     waits: int = 0
     waits_for: str | None = None
     stopped: str | None = None
+    stopped_for: str | None = None
+    retries: int = 0
+    told_of_quota: bool = False
     delivery_id: str | None = None
     run: str
     outcome: str | None = None
@@ -80,12 +85,47 @@ class RunRow(SQLModel, table=True):
     )
 
 
+class SegmentRow(SQLModel, table=True):
+    """One segment of a run."""
+
+    __tablename__ = "segments"
+
+    run_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    begun_at: float
+    ended_at: float | None = None
+    ended_as: str | None = None
+    words: str = ""
+    until: float | None = None
+    next_step: str | None = None
+
+
 METADATA = RunRow.metadata
 #: What the name of a worker is for runs that the engine carries.
 ENGINE = "engine"
 _UNDER_WAY = (col(RunRow.active), col(RunRow.worker) == ENGINE)
-_HOUR = 3600.0
+_UNBEGUN = (
+    col(RunRow.active),
+    col(RunRow.worker).is_(None),
+    col(RunRow.started_at).is_(None),
+    col(RunRow.stopped).is_(None),
+)
+_HOUR, _DAY = 3600.0, 86_400.0
 _PENALTY_SECONDS = 600.0
+#: The first of them is taken, if it is sound; a long queue is not read whole for that.
+_AT_A_LOOK = 10
+
+
+class Backlog(Record):
+    """The runs that are not over."""
+
+    waiting: int
+    """For their turn."""
+    oldest: float | None
+    """When the one of them that waits for longest was queued, in seconds since the epoch."""
+    held_up: int
+    """Until a time, for whoever or whatever holds them up."""
+    states: dict[str, int]
 
 
 class SqlStore:
@@ -104,7 +144,7 @@ class SqlStore:
         self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
         try:
             with self._translated(), self._engine.begin() as connection:
-                _migrate(connection, self.path)
+                migrate(connection, self.path)
         except BaseException:
             self._engine.dispose()
             raise
@@ -200,7 +240,25 @@ class SqlStore:
                 raise KeyError(run_id)
             return _stored(row)
 
-    def claim(self, now: float, *, most: int) -> StoredRun | None:
+    def active(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the run of an issue that is not over."""
+        with self._transaction() as session:
+            row = _active(session, repository_id, number)
+            return _stored(row) if row else None
+
+    def last(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run of an issue, over or not."""
+        wanted = (
+            select(RunRow)
+            .where(_of_issue(repository_id, number))
+            .order_by(col(RunRow.attempt).desc())
+            .limit(1)
+        )
+        with self._transaction() as session:
+            row = session.exec(wanted).first()
+            return _stored(row) if row else None
+
+    def claim(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
 
         A repository has one run under way at a time. The longest wait comes first, and each run
@@ -208,16 +266,31 @@ class SqlStore:
         queue does not hold the others up, and nobody waits for ever. What was stopped only has to
         say so, and waits for nothing. A row that makes no sense is ended, so that it holds nobody
         up.
+
+        Args:
+            most: So many runs are under way at a time; 0: only what was stopped is taken.
+            per_day: So many runs of a repository are begun within 24 hours; None: any number.
         """
         with self._transaction() as session:
+            # Most looks find nobody; to put the others in order costs ten times as much.
+            anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
+            if session.exec(anybody.limit(1)).first() is None:
+                return None
             busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
-            waiting = _waiting(now, busy, full=len(busy) >= most)
-            for row, stored in _sound(session.exec(waiting), now):
+            spent = () if per_day is None else tuple(_spent(session, now, per_day))
+            waiting = _waiting(now, busy, spent, full=len(busy) >= most)
+            for row, stored in _sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = ENGINE, row.started_at or now
                 if row.state == RunState.RECEIVED:
                     row.state = RunState.TRIAGING.value
+                session.merge(SegmentRow(run_id=row.run_id, number=row.segment, begun_at=now))
                 return stored
         return None
+
+    def active_ids(self) -> frozenset[str]:
+        """Ids of the runs that are not over."""
+        with self._transaction() as session:
+            return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
     def under_way(self) -> tuple[StoredRun, ...]:
         """List the runs that are with the engine."""
@@ -225,36 +298,121 @@ class SqlStore:
             rows = session.exec(select(RunRow).where(*_UNDER_WAY))
             return tuple(stored for _, stored in _sound(rows, time.time()))
 
+    def backlog(self, now: float) -> Backlog:
+        """Count the runs that are not over; holds nobody up."""
+        counted = (
+            select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
+            .add_columns(func.count(), func.min(col(RunRow.queued_at)))
+            .where(col(RunRow.active))
+            .group_by(text("1"), text("2"), text("3"))
+        )
+        reader = self._engine.execution_options(reads_only=True)
+        with self._translated(), Session(reader) as session, session.begin():
+            rows = session.execute(counted).all()
+        states: Counter[str] = Counter()
+        for state, _, _, count, _ in rows:
+            states[state] += count
+        ready = [(count, oldest) for _, free, later, count, oldest in rows if free and not later]
+        return Backlog(
+            waiting=sum(count for count, _ in ready),
+            oldest=min((oldest for _, oldest in ready), default=None),
+            held_up=sum(count for _, free, later, count, _ in rows if free and later),
+            states=dict(states),
+        )
+
     def moved(self, run_id: str, state: RunState) -> None:
         """Note where a run stands."""
         self._update(run_id, state=state.value)
 
-    def postpone(self, run_id: str, until: float, begin_with: str, waits_for: str) -> None:
+    def held_back(self, now: float, per_day: int) -> tuple[tuple[StoredRun, float], ...]:
+        """List the runs that wait for another day, and when each goes on; each run once.
+
+        Whoever asks has to say so with `told_of_quota`; until then they are listed again.
+        """
+        with self._transaction() as session:
+            found = []
+            for repository_id, starts in _spent(session, now, per_day).items():
+                rows = session.exec(
+                    select(RunRow)
+                    .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
+                    .order_by(col(RunRow.queued_at), col(RunRow.run_id))
+                )
+                for row, stored in _sound(rows, now):
+                    # As many as were begun since then are begun within the day after it.
+                    starts.append(starts[len(starts) - per_day] + _DAY)
+                    if not row.told_of_quota:
+                        found.append((stored, starts[-1]))
+            return tuple(found)
+
+    def told_of_quota(self, run_id: str) -> None:
+        """Note that people were told why a run waits for another day."""
+        self._update(run_id, told_of_quota=True)
+
+    def clock_moved(self, seconds: float) -> None:
+        """Let every wait last as long as it was to, though the clock was put forward or back."""
+        with self._transaction() as session:
+            session.execute(
+                update(RunRow)
+                .where(col(RunRow.active))
+                .values(not_before=RunRow.not_before + seconds)
+            )
+
+    def hold(self, run_id: str, words: str, now: float) -> None:
+        """Put a run that was under way back to wait for its turn; nothing of it is done again."""
+        with self._transaction() as session:
+            row = session.get_one(RunRow, run_id)
+            _end_segment(session, row, now, "paused", words)
+            row.worker, row.segment, row.begin_with = None, row.segment + 1, None
+            row.waits_for = words
+            session.add(row)
+
+    def segments(self, run_id: str) -> tuple[Stretch, ...]:
+        """List the segments of a run, oldest first."""
+        wanted = (
+            select(SegmentRow)
+            .where(col(SegmentRow.run_id) == run_id)
+            .order_by(col(SegmentRow.number))
+        )
+        with self._transaction() as session:
+            return tuple(
+                Stretch.model_validate(row.model_dump(exclude={"run_id"}))
+                for row in session.exec(wanted)
+            )
+
+    def postpone(self, run_id: str, until: float, begin_with: str | None, waits_for: str) -> None:
         """Put a run back to wait; it goes on with a segment of its own.
 
         Args:
             until: Seconds since the epoch.
-            begin_with: The step that it goes on with.
+            begin_with: The step that it goes on with; None: the first that has no record.
             waits_for: What holds it up, in words.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             row.waits = row.waits + 1 if row.begin_with == begin_with else 1
+            end = {"until": until, "next_step": begin_with}
+            _end_segment(session, row, time.time(), "waits", waits_for, **end)
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
             row.begin_with, row.waits_for = begin_with, waits_for
             session.add(row)
 
-    def stop(self, run_id: str, words: str) -> bool:
+    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet.
+
+        Who asks first is heard.
 
         Args:
             words: Who or what asks for it, as a sentence.
+            reason: That it ends with.
         """
         with self._transaction() as session:
             asked = session.execute(
                 update(RunRow)
                 .where(col(RunRow.run_id) == run_id, col(RunRow.active))
-                .values(stopped=func.coalesce(col(RunRow.stopped), words))
+                .values(
+                    stopped_for=func.coalesce(col(RunRow.stopped_for), reason.value),
+                    stopped=func.coalesce(col(RunRow.stopped), words),
+                )
             )
             return bool(getattr(asked, "rowcount", 0))
 
@@ -265,28 +423,31 @@ class SqlStore:
             begin_with: The step that it goes on with; empty: it begins at the top.
 
         Raises:
-            ActiveRun: Its issue has another run that is not over.
+            ActiveRun: Its issue has a run that is not over, which may be this one.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
+            _end_dead_commands(session, now)
             if other := _active(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
             row.not_before = row.queued_at = now
             row.segment, row.begin_with = row.segment + 1, begin_with
-            row.waits, row.waits_for, row.stopped = 0, None, None
+            row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
             row.ended_at = row.outcome = None
+            row.retries += 1
             session.add(row)
 
     def finish(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Note how a run ended; the issue is free for another."""
-        self._update(
-            run_id,
-            active=False,
-            state=outcome.state.value,
-            ended_at=now,
-            outcome=_kept(outcome),
-        )
+        with self._transaction() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                return
+            _end_segment(session, row, now, "over", outcome.sentence)
+            row.active, row.state, row.ended_at = False, outcome.state.value, now
+            row.outcome = _kept(outcome)
+            session.add(row)
 
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
@@ -347,21 +508,46 @@ def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
     return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
 
-def _waiting(now: float, busy: Sequence[int], *, full: bool) -> SelectOfScalar[RunRow]:
-    """Order the runs whose time has come."""
+def _spent(session: Session, now: float, per_day: int) -> dict[int, list[float]]:
+    """Find the repositories that have had their runs of the day, and when those were begun."""
+    recent = col(RunRow.started_at) > now - _DAY
+    waiting = select(RunRow.repository_id).where(*_UNBEGUN)
+    rows = session.exec(
+        select(RunRow.repository_id, RunRow.started_at)
+        .where(recent, col(RunRow.repository_id).in_(waiting))
+        .order_by(col(RunRow.started_at))
+    )
+    starts: dict[int, list[float]] = {}
+    for repository_id, started in rows:
+        starts.setdefault(repository_id, []).append(started or now)
+    return {one: begun for one, begun in starts.items() if len(begun) >= per_day}
+
+
+def _waiting(
+    now: float, busy: Sequence[int], spent: Sequence[int], *, full: bool
+) -> SelectOfScalar[RunRow]:
+    """Order the runs whose time has come.
+
+    Args:
+        busy: Repositories that have a run under way.
+        spent: Repositories in which no further run is begun today.
+    """
     begun = (
         select(RunRow.repository_id, func.count().label("number"))
         .where(col(RunRow.started_at) > now - _HOUR)
         .group_by(col(RunRow.repository_id))
         .subquery()
     )
-    may = false() if full else col(RunRow.repository_id).not_in(busy)
+    place = false() if full else col(RunRow.repository_id).not_in(busy)
+    # What has begun before goes on.
+    today = col(RunRow.started_at).is_not(None) | col(RunRow.repository_id).not_in(spent)
+    may = and_(place, today, col(RunRow.not_before) <= now)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
-        .where(col(RunRow.stopped).is_not(None) | (may & (col(RunRow.not_before) <= now)))
+        .where(col(RunRow.stopped).is_not(None) | may)
         .order_by(col(RunRow.stopped).is_(None), turn, col(RunRow.run_id))
     )
 
@@ -376,6 +562,16 @@ def _sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredR
             row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
 
 
+def _end_segment(
+    session: Session, row: RunRow, now: float, ended_as: str, words: str, **facts: object
+) -> None:
+    """Note how the present segment of a run ended; what a command carries has none."""
+    segment = session.get(SegmentRow, (row.run_id, row.segment))
+    if segment is not None and segment.ended_at is None:
+        segment.sqlmodel_update({"ended_at": now, "ended_as": ended_as, "words": words, **facts})
+        session.add(segment)
+
+
 def _end_dead_commands(session: Session, now: float) -> None:
     """End the runs of commands that were killed, so that they do not hold their issues up."""
     wanted = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
@@ -388,6 +584,11 @@ def _end_dead_commands(session: Session, now: float) -> None:
             row.outcome = _kept(ended)
             session.add(row)
     session.flush()
+
+
+def _command(row: RunRow) -> int | None:
+    number = (row.worker or "").partition(COMMAND)[2]
+    return int(number) if row.active and number.isdecimal() else None
 
 
 def _kept(outcome: Outcome) -> str:
@@ -408,18 +609,29 @@ def _stored(row: RunRow) -> StoredRun:
         waits=row.waits,
         waits_for=row.waits_for,
         stopped=row.stopped,
+        stopped_for=Reason(row.stopped_for or Reason.CANCELLED),
+        retries=row.retries,
+        command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )
 
 
-def _migrate(connection: Connection, path: Path) -> None:
+def revisions() -> frozenset[str]:
+    """Every version of the tables that this code knows."""
+    return frozenset(one.revision for one in ScriptDirectory(_scripts()).walk_revisions())
+
+
+def _scripts() -> str:
+    return str(resources.files("agent.adapters").joinpath("migrations"))
+
+
+def migrate(connection: Connection, path: Path, revision: str = "head") -> None:
+    """Bring the tables to a version, the newest by default."""
     config = Config()
-    config.set_main_option(
-        "script_location", str(resources.files("agent.adapters").joinpath("migrations"))
-    )
+    config.set_main_option("script_location", _scripts())
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except CommandError as problem:
         # The one thing that Alembic can find wrong here is a version that it does not know.
         raise StoreUnusable(

@@ -10,6 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from threading import Event
 
+from agent import telemetry
 from agent.checks import suite
 from agent.checks.black_format import BLACK
 from agent.checks.check import Check, Site
@@ -57,7 +58,10 @@ def measure(
         checks.append(_SUITES.get(site.project.test_runner or "") or _NoSuite())
     cancelled = Event()
     with ThreadPoolExecutor(min(_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
-        running = [pool.submit(_run, check, site, sandbox, cancelled) for check in checks[::-1]]
+        running = [
+            pool.submit(telemetry.carried_along(_run), check, site, sandbox, cancelled)
+            for check in checks[::-1]
+        ]
         try:
             for one in as_completed(running):
                 _tell(one.result(), say)

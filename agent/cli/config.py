@@ -16,7 +16,9 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 app = typer.Typer(
-    help="The repository's configuration: check it, or show its schema.", no_args_is_help=True
+    help="The repository's configuration: check it, or show its schema.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 #: Folders that hold no files of the project itself.
@@ -28,11 +30,21 @@ _INVALID = 2
 
 @app.command()
 def check(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of the repository, as it is on disk. Default: here.",
+            exists=True,
+            file_okay=False,
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
     repo: Annotated[
         Path | None,
         typer.Option(
             "--repo",
-            help="Folder of the repository, as it is on disk. Default: here.",
+            help="The same as DIR.",
             exists=True,
             file_okay=False,
             metavar="DIR",
@@ -42,7 +54,7 @@ def check(
         Path | None,
         typer.Option(
             "--file",
-            help="Check this file instead of the repository's own; with --repo, also that the"
+            help="Check this file instead of the repository's own; with DIR, also that the"
             " files it names are there.",
             exists=True,
             dir_okay=False,
@@ -56,6 +68,9 @@ def check(
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
+    if folder and repo:
+        raise typer.BadParameter("give DIR or --repo, not both", param_hint="--repo")
+    repo = folder or repo
     root = _root(repo or Path()) if repo or not file else Path()
     tree = _tree(root) if repo or not file else None
     try:
@@ -98,9 +113,9 @@ def _root(folder: Path) -> Path:
         if (place / ".git").exists():
             return place
     raise typer.BadParameter(
-        f"{here} is not in a git repository. Go into one, name one with --repo DIR, or a "
-        "configuration alone with --file FILE.",
-        param_hint="--repo",
+        f"{here} is not in a git repository. Go into one, name one as `config check DIR`, "
+        "or a configuration alone with --file FILE.",
+        param_hint="DIR",
     )
 
 

@@ -59,6 +59,9 @@ def demo(
             f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
+    Console(stderr=True).print(
+        "Starting a simulated GitHub and the service…", style="dim", highlight=False
+    )
     with (
         _scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load(), folder) as played,

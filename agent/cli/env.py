@@ -28,6 +28,7 @@ app = typer.Typer(
     name="env",
     help="Environments of repositories: build, show, explain, prune.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 _Repo = Annotated[

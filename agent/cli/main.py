@@ -1,7 +1,8 @@
 """The `mergewright` command: collects the command groups and turns errors into exit codes.
 
-Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings or no room on this machine,
-130 interrupted. What is 2 stays so until somebody changes something; the rest may be tried again.
+Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings, no room on this machine or data
+that this version cannot use, 130 interrupted. What is 2 stays so until somebody changes something;
+the rest may be tried again.
 """
 
 from __future__ import annotations
@@ -12,11 +13,23 @@ from typing import Annotated
 import typer
 
 from agent import telemetry
-from agent.cli import config, demo, doctor, env, run, runs, serve, simulator, version
-from agent.errors import AgentError, SandboxMissing, SettingsInvalid
+from agent.cli import backup, config, demo, doctor, env, run, runs, serve, simulator, version
+from agent.errors import (
+    AgentError,
+    EngineHeld,
+    InboxUnusable,
+    SandboxMissing,
+    SettingsInvalid,
+    StoreUnusable,
+)
+
+#: What stays so until somebody changes something.
+_LASTING = (SettingsInvalid, SandboxMissing, StoreUnusable, InboxUnusable, EngineHeld)
 
 app = typer.Typer(
     name="mergewright",
+    # Paragraphs are wrapped where the terminal ends, and not where the source does.
+    rich_markup_mode="markdown",
     help="From a written ticket to a branch that passed the project's own checks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -25,6 +38,8 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(serve.serve)
 app.command(hidden=True)(serve.work)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(demo.demo)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
@@ -54,7 +69,7 @@ def main() -> None:
         app()
     except AgentError as problem:
         print(f"mergewright: {problem.message}", file=sys.stderr)
-        lasting = isinstance(problem, SettingsInvalid | SandboxMissing)
+        lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
     except KeyboardInterrupt:
         print("mergewright: interrupted", file=sys.stderr)

@@ -14,9 +14,14 @@ _LISTED = 5
 
 
 def exit_code(outcome: Outcome) -> int:
-    """Return what the process ends with: 0 done as asked, 1 not done, 130 interrupted."""
+    """Return what the process ends with.
+
+    0: done as asked; 1: not done; 2: not before the configuration is corrected; 130: interrupted.
+    """
     if outcome.reason is Reason.INTERRUPTED:
         return 130
+    if outcome.reason is Reason.CONFIG_INVALID:
+        return 2
     return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
 
 
@@ -113,5 +118,6 @@ def _words(check: Comparison, status: Status, count: int, failures: int) -> str:
     if status in (Status.ABSENT, Status.UNVERIFIED):
         return status.value
     if check.counts_tests:
-        return f"{count} tests, {failures} failed" if failures else f"{count} tests passed"
-    return f"{count} findings" if count else "clean"
+        tests = f"{count} test{'s' * (count != 1)}"
+        return f"{tests}, {failures} failed" if failures else f"{tests} passed"
+    return f"{count} finding{'s' * (count != 1)}" if count else "clean"

@@ -77,7 +77,8 @@ def run(
 
     With --ticket the repository is a folder; your work tree, index and checked-out branch are
     never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
-    0: done; 1: not done, with the reason; 2: usage; 130: interrupted.
+    0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
+    interrupted.
     """
     if (ticket is None) == (issue is None):
         raise typer.BadParameter(
@@ -108,6 +109,12 @@ def _folder(repo: str) -> Path:
         raise typer.BadParameter(
             f"{repo} is not a folder; an address goes with --issue N", param_hint="--repo"
         )
+    place = folder.resolve()
+    # What is odd about one that is there, the run itself tells.
+    if not (place / ".git").exists() and not (place / "HEAD").exists():
+        above = next((one for one in place.parents if (one / ".git").exists()), None)
+        fix = f"it lies inside the one at {above}: name that" if above else "name a clone"
+        raise typer.BadParameter(f"{place} is not a git repository; {fix}", param_hint="--repo")
     return folder
 
 

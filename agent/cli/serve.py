@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import http.client
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,9 +39,12 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0, 60.0)
 _WELL_SECONDS = 30.0
 #: Longer than the worker waits for one answer of GitHub's.
 _STILL_SECONDS = 300.0
-#: The listener ends its requests within ten; the worker ends at once.
-_STOP_SECONDS = 15.0
+#: Longer than it takes the worker to bring the steps under way to their end, and the listener its
+#: requests; `deploy/` allows more than this.
+_STOP_SECONDS = 75.0
+_ORPHANS_SECONDS = 15.0
 _LOOK_SECONDS = 0.2
+_READY_SECONDS = 300.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 #: A wrong setting, or a machine without rooms, does not mend itself by starting again.
@@ -55,6 +60,8 @@ def serve() -> None:
 
     Two processes are started and, when one of them ends, started again: the listener, which holds
     the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
+    When it is to stop, the steps under way are brought to their end, for a minute at most; a second
+    signal, as a second Ctrl-C, ends them at once. Either way the runs go on at the next start.
     Exit code 0: stopped by a signal; 2: settings or a machine without rooms, with the fix in words.
     """
     telemetry.configure(verbose=True, debug=False)
@@ -65,13 +72,8 @@ def serve() -> None:
         lambda: settings.signing_secret(loaded),
     )
     if sys.stderr.isatty():
-        where = f"{loaded.listen_host}:{loaded.listen_port}"
-        Console(stderr=True).print(
-            f"Deliveries go to http://{where}/webhooks/github, http://{where}/readyz tells whether"
-            " all is well, Ctrl-C ends it.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say("Starting listener and worker. Ctrl-C ends them.")
+        threading.Thread(target=_tell_when_ready, args=(loaded,), daemon=True).start()
     environ = _absolute(os.environ)
     children = (
         _Child("listener", ("-m", "webhooks"), _for_listener(environ)),
@@ -83,6 +85,32 @@ def serve() -> None:
         ),
     )
     raise typer.Exit(_supervise(children))
+
+
+def _tell_when_ready(loaded: Settings) -> None:
+    """Say once, to a person who looks on, where we listen and that all is well."""
+    host = loaded.listen_host
+    if loaded.listen_port == 0:
+        return  # the listener's own log says which port it got
+    shown = f"[{host}]" if ":" in host else host
+    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 compared
+    asked = f"http://{reached}:{loaded.listen_port}/readyz"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until:
+        with suppress(OSError, http.client.HTTPException), direct.open(asked, timeout=2.0) as told:
+            if told.status == 200:
+                where = f"http://{shown}:{loaded.listen_port}"
+                _say(
+                    f"Ready: deliveries go to {where}/webhooks/github; {where}/readyz tells"
+                    " whether all is well."
+                )
+                return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _say(line: str) -> None:
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def work() -> None:
@@ -98,10 +126,11 @@ def work() -> None:
     loaded = settings.load()
     _require_access(loaded)
     with _alone(loaded.home):
+        settings.require_home(loaded)
         _require_room(loaded)
         service.work(loaded, stop)
-    # A run under way does not hold the end up: its rooms go with this process, and it begins
-    # anew when the worker is started again.
+    # A step that has outlasted our patience does not hold the end up: its rooms go with this
+    # process, and the run goes on when the worker is started again.
     os._exit(0)
 
 
@@ -209,6 +238,8 @@ class _Child:
     failures: int = 0
     pulse: Path | None = None
     """File that it touches as long as it is alive; None: it leaves no such sign."""
+    seen: tuple[float, float] = (0.0, 0.0)
+    """The last sign of life, by its own clock, and when it was first seen, by ours."""
     was_well: bool = False
     """Some start of it went well, so that its settings were right."""
 
@@ -221,7 +252,7 @@ class _Child:
             return None
         if not _is_over(self.process.pid):
             self.was_well = self.was_well or now - self.started > _WELL_SECONDS
-            if now - self.started > _STILL_SECONDS and self._stands_still():
+            if self._stands_still():
                 _log.error("stands still, so it is killed", process=self.name)
                 self.process.kill()
             return None
@@ -236,24 +267,27 @@ class _Child:
 
     def _stands_still(self) -> bool:
         """Whether it has given no sign of life for long: a process that computes cannot."""
-        try:
-            return self.pulse is not None and (
-                time.time() - self.pulse.stat().st_mtime > _STILL_SECONDS
-            )
-        except OSError:
-            return True
+        if self.pulse is None:
+            return False
+        now = time.monotonic()
+        with suppress(OSError):
+            sign = self.pulse.stat().st_mtime
+            # The clock may have been put forward since: only a change counts, not its time.
+            if sign != self.seen[0] or self.seen[1] < self.started:
+                self.seen = (sign, now)
+        return now - max(self.seen[1], self.started) > _STILL_SECONDS
 
     def ask_to_end(self) -> None:
         """Send it the signal to stop."""
         if self.process is not None:
             self.process.terminate()
 
-    def end(self, deadline: float) -> None:
-        """Wait for its end, and make sure of it at the deadline."""
+    def end(self, deadline: float, hurry: threading.Event | None = None) -> None:
+        """Wait for its end, and make sure of it at the deadline, or when somebody hurries us."""
         if self.process is None:
             return
         while not _is_over(self.process.pid):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or (hurry and hurry.is_set()):
                 _log.warning("killed", process=self.name, pid=self.process.pid)
                 self.process.kill()
                 break
@@ -313,7 +347,8 @@ def _supervise(children: tuple[_Child, ...]) -> int:
     """Keep the children running until told to stop; return the exit code."""
     # What a child that ends leaves running (git, while it fetches) becomes ours to end.
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    stop = _stop_on_signals()
+    hurry = threading.Event()
+    stop = _stop_on_signals(hurry)
     code = 0
     try:
         while not stop.is_set():
@@ -331,14 +366,14 @@ def _supervise(children: tuple[_Child, ...]) -> int:
         for child in children:
             child.ask_to_end()
         for child in children:
-            child.end(deadline)
+            child.end(deadline, hurry)
         _end_orphans(children)
     return code
 
 
 def _end_orphans(children: tuple[_Child, ...]) -> None:
     """Kill what children that have ended left behind, and what that leaves behind in turn."""
-    end = time.monotonic() + _STOP_SECONDS
+    end = time.monotonic() + _ORPHANS_SECONDS
     while (left := _orphans(children)) and time.monotonic() < end:
         for pid in left:
             with suppress(ProcessLookupError):
@@ -372,8 +407,13 @@ def _running(children: tuple[_Child, ...]) -> set[int]:
     return {child.process.pid for child in children if child.process is not None}
 
 
-def _stop_on_signals() -> threading.Event:
+def _stop_on_signals(hurry: threading.Event | None = None) -> threading.Event:
+    """Have the first signal set the event that is returned, and any further one the other."""
     stop = threading.Event()
+
+    def heard(*_: object) -> None:
+        (hurry if hurry and stop.is_set() else stop).set()
+
     for number in _STOPPING:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, heard)
     return stop

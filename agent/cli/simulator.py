@@ -65,6 +65,8 @@ def simulator(
         raise typer.BadParameter(
             f"{folder} is not empty; name a folder that is new or empty", param_hint="--folder"
         )
+    if not as_json:
+        Console(stderr=True).print("Starting the simulator…", style="dim", highlight=False)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -35,8 +35,8 @@ from agent.environments.bench import Bench
 from agent.environments.declare import Choice, Declaration
 from agent.environments.requirement_files import LocalProject
 from agent.environments.tree_files import TreeFiles
-from agent.errors import EnvironmentFailed
-from agent.ports import PackageIndex, Sandbox
+from agent.errors import CacheGone, EnvironmentFailed
+from agent.ports import FROM_EARLIER, PackageIndex, Sandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 
@@ -97,19 +97,46 @@ def ensure(
     prepared = _prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
-    if (stored := _load(prepared, settings)) is None:
+    if stored := _load(prepared, settings):
+        say(f"the environment is {FROM_EARLIER}")
+        if not toolsets.gate_place(bench).is_dir():
+            assembly.run_gate()
+    else:
         with storage.locked(settings, f"build-{prepared.key}"):
             if (stored := _load(prepared, settings)) is None:
                 storage.sweep(settings)
                 say(f"building the environment for Python {bench.interpreter.version}")
                 assembly.run(prepared.key)
                 stored = _load(prepared, settings)
-    elif not toolsets.gate_place(bench).is_dir():
-        assembly.run_gate()
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
     return stored.environment
+
+
+def again(
+    request: EnvironmentRequest,
+    environment: Environment,
+    sandbox: Sandbox,
+    index: PackageIndex,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> Environment:
+    """Give the environment that was made of a request before, however long ago that was.
+
+    One that was evicted meanwhile is built again, and kept for as long as this process lives.
+
+    Raises:
+        CacheGone: With what is installed here today it would be another one.
+    """
+    made = ensure(request, sandbox, index, settings, say)
+    if made.key != environment.key:
+        raise CacheGone(
+            "The environment that the run began with cannot be had any more, since Mergewright or"
+            " the interpreter has changed meanwhile.",
+            "environment",
+        )
+    return made
 
 
 def explain(

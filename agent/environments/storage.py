@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,6 +36,7 @@ CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
+_CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
@@ -117,6 +119,11 @@ def hold(settings: Settings, key: str) -> None:
         _held[settings.home, key] = descriptor
 
 
+def is_held(settings: Settings, key: str) -> bool:
+    """Whether this process keeps an environment from being pruned, and it is there."""
+    return (settings.home, key) in _held and ready(settings, key).is_dir()
+
+
 def release(settings: Settings, key: str) -> None:
     """Let an environment be pruned again."""
     descriptor = _held.pop((settings.home, key), None)
@@ -144,13 +151,16 @@ def unused(settings: Settings, key: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def sweep(settings: Settings) -> None:
-    """Remove what processes that no longer live have left unfinished."""
+def sweep(settings: Settings) -> int:
+    """Remove what processes that no longer live have left unfinished; return how much."""
+    gone = 0
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
-            if owner.isdigit() and not _lives(int(owner)):
+            if owner.isdigit() and not _made_by_living(place, int(owner)):
                 remove(place)
+                gone += 1
+    return gone
 
 
 def trim_cache(settings: Settings) -> None:
@@ -288,11 +298,13 @@ def _open_lock(settings: Settings, name: str) -> int:
         return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _lives(process: int) -> bool:
+def _made_by_living(place: Path, process: int) -> bool:
+    """Whether whoever made a place is still there; its number may be another process's by now."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        made = place.stat().st_mtime
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    except PermissionError:
-        return True
-    return True
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    # A process cannot have made what was last touched before it began.
+    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS

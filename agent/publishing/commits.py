@@ -70,8 +70,13 @@ def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None
         run_id: Where several runs may share a repository, a part of it ends the name, so that
             a run finds its own branch again.
     """
-    mark = f"-{run_id.rsplit('-', 1)[-1][:6]}" if run_id else ""
-    return f"{prefix}{slug(f'{ticket_id} {title}')}{mark}"
+    end = f"-{mark(run_id)}" if run_id else ""
+    return f"{prefix}{slug(f'{ticket_id} {title}')}{end}"
+
+
+def mark(run_id: str) -> str:
+    """Give the part of a run's id that ends the names of its branches."""
+    return run_id.rsplit("-", 1)[-1][:6]
 
 
 def held_already(branch: str) -> str:

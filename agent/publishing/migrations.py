@@ -52,5 +52,14 @@ def rivals(pulls: Iterable[OwnPull], added: tuple[str, ...]) -> tuple[Rival, ...
     return tuple(found)
 
 
+def by_app(rivals: Iterable[Rival]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Turn it round: each app, with the numbers of the pull requests."""
+    found: dict[str, list[int]] = {}
+    for rival in rivals:
+        for app in rival.apps:
+            found.setdefault(app, []).append(rival.number)
+    return tuple((app, tuple(found[app])) for app in sorted(found))
+
+
 def _app(folder: str) -> str:
     return folder.removesuffix("migrations").rstrip("/").rpartition("/")[2] or folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from itertools import groupby
 
@@ -19,7 +20,8 @@ _HEADLINES = {
     Reason.EDIT_FAILED: "The edit could not be made as asked.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
     Reason.TIME_SPENT: "The run has used up its time.",
-    Reason.SUPERSEDED: "The run was ended: the issue is no longer what was approved.",
+    Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
+    Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
     Reason.NO_ROOM: "The service cannot run checks at the moment.",
@@ -30,7 +32,14 @@ _HEADLINES = {
 #: GitHub shows a label once, so whoever wants it set a second time has to take it off.
 _AGAIN = "then take the label off and set it again."
 _NEXT = {
-    Reason.UNCLEAR: f"What to do next: edit the issue so that it answers this, {_AGAIN}",
+    Reason.UNCLEAR: (
+        "What to do next: edit the text of the issue so that it answers this (comments are not"
+        f" read yet), {_AGAIN}"
+    ),
+    Reason.NO_RECIPE: (
+        "What to do next: a person takes it on. If it can be said as one of the things that are"
+        f" done here, edit the text of the issue, {_AGAIN}"
+    ),
     Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
     Reason.POLICY: f"What to do next: change the issue, or the rule by hand, {_AGAIN}",
     Reason.CONFIG_INVALID: f"What to do next: correct the file on the default branch, {_AGAIN}",
@@ -43,6 +52,21 @@ _NEXT = {
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: f"What to do next: allow more minutes, or make the checks quicker, {_AGAIN}",
     Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
+    Reason.SUPERSEDED: (
+        "What to do next, if it is still wanted: set the label on the issue while it is open; a"
+        " label that is still there is taken off first."
+    ),
+    Reason.CANCELLED: f"What to do next, if it is still wanted: {_AGAIN.removeprefix('then ')}",
+    Reason.NEW_FAILURES: (
+        "What to do next: see whether the test or the issue is to change. Edit the one or the"
+        f" other, {_AGAIN}"
+    ),
+    Reason.UNVERIFIED: f"What to do next: mend what keeps the check from proving it, {_AGAIN}",
+    Reason.NO_TESTS: (
+        "What to do next: add a test, or set `checks.tests.runner` to `off` in"
+        f" `.github/mergewright.yml`, {_AGAIN}"
+    ),
+    Reason.VERSION_UNKNOWN: "What to do next: take the label off and set it again.",
     Reason.INTERRUPTED: "What to do next: take the label off and set it again.",
     Reason.NO_ROOM: f"What to do next: whoever runs the service sees to it, {_AGAIN}",
     Reason.STORAGE_FULL: f"What to do next: whoever runs the service makes room, {_AGAIN}",
@@ -53,18 +77,40 @@ _NEXT = {
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
+#: How such a sentence ends that the headline says already.
+_SAID_TWICE = re.compile(r"(?:, so the run was stopped|; nothing(?: more)? was done)?\.?\Z")
+_LONGEST_HEADLINE = 200
+
+
 def headline(outcome: Outcome) -> str:
-    """The reason in one sentence."""
+    """The reason in one sentence, as Markdown."""
+    if happened := _happened(outcome):
+        return f"Stopped: {cleaning.spoken(happened)}."
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 
-def next_step(outcome: Outcome) -> str:
+def _happened(outcome: Outcome) -> str:
+    """What became of the issue, where the sentence says nothing else; empty: it says more."""
+    said = outcome.sentence.strip()
+    if outcome.reason is not Reason.SUPERSEDED or "\n" in said or len(said) > _LONGEST_HEADLINE:
+        return ""
+    happened = _SAID_TWICE.sub("", said)
+    known = re.match(r"(?:The|Issue) ", happened)
+    return happened[:1].lower() + happened[1:] if known else happened
+
+
+def next_step(reason: Reason) -> str:
     """What a person can do about it; empty where that is nothing."""
-    return _NEXT.get(outcome.reason, "")
+    return _NEXT.get(reason, "")
 
 
 def told(outcome: Outcome) -> str:
-    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
+    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code.
+
+    Empty where the headline has it already.
+    """
+    if _happened(outcome):
+        return ""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:
         return f"{cleaning.spoken(lines[0])}\n\n{cleaning.fenced(chr(10).join(lines[1:]), 'text')}"
@@ -84,5 +130,8 @@ def _block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
         return "\n".join(f"- {cleaning.spoken(line[2:])}" for line in lines)
     if kind == "code":
+        if len(lines) == 1:
+            # A page does not wrap what is set as code; so it is quoted, with its signs as they are.
+            return f"> {cleaning.words(lines[0].strip())}"
         return cleaning.fenced(textwrap.dedent("\n".join(lines)), "text")
     return "\n\n".join(map(cleaning.spoken, lines))

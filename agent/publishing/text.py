@@ -7,8 +7,10 @@ secrets are taken out by `redaction`; how a repository's own template is filled 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 
 import jinja2
@@ -28,7 +30,7 @@ from agent.domain import (
     Ticket,
     Verdict,
 )
-from agent.publishing import changelog, migrations, spoken, template
+from agent.publishing import changelog, migrations, siblings, spoken, template
 from agent.publishing.template import Claims, Part
 from agent.redaction import Redactor
 
@@ -39,12 +41,15 @@ _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
 #: How much of log and diff is shown, if all the rest leaves the room.
 _ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
+#: How a note begins that tells of what was read and not done.
+_BACKGROUND = "Read as background"
 _LISTED = 10
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
     {
         Reason.UNAVAILABLE,
         Reason.SUPERSEDED,
+        Reason.CANCELLED,
         Reason.ACCESS_LOST,
         Reason.REFUSED,
         Reason.UNFIT,
@@ -79,6 +84,10 @@ class Evidence(Record):
     """Folders to which the change adds migrations."""
     rivals: tuple[migrations.Rival, ...] = ()
     """Open pull requests of ours that add some there too."""
+    digest: str = ""
+    """Of the change; empty where no other run will look for it."""
+    replaced: tuple[int, ...] = ()
+    """Open pull requests of ours for the same issue, which hold another change."""
 
 
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -87,7 +96,9 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     if run.snapshot is None:
         head = f"# {cleaning.words(evidence.title)}\n\n"
     else:
-        head = f"<!-- mergewright:run={run.run_id} -->\n"
+        head = f"<!-- mergewright:run={run.run_id} approval={run.snapshot.approval} -->\n"
+        if evidence.digest:
+            head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
         head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
         if len(cleaning.inert(evidence.title)) > _TITLE_LIMIT:
             head += f"Whole title: {cleaning.words(evidence.title)}\n\n"
@@ -106,7 +117,8 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("withheld.md.j2")
-        return _tidy(found.render(_facts(evidence, log_limit, diff_limit)))
+        facts = _facts(evidence, log_limit, diff_limit)
+        return _tidy(found.render(facts, next_step=spoken.next_step(evidence.verdict.reason)))
 
     return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, evidence.prepared.run, redactor)
 
@@ -135,13 +147,20 @@ def stopped(
                 on_forge=on_forge,
                 headline=spoken.headline(outcome),
                 told=spoken.told(outcome),
-                next_step=spoken.next_step(outcome),
-                certain=outcome.reason not in _MAY_HAVE_PUSHED,
+                next_step=spoken.next_step(outcome.reason),
+                certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
             )
         )
 
     return _fitted(whole, _COMMENT_LIMIT, log_path, run, redactor)
+
+
+def _pushed_nothing(outcome: Outcome) -> bool:
+    if outcome.reason not in _MAY_HAVE_PUSHED:
+        return True
+    stopped_by_people = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
+    return stopped_by_people and outcome.stopped_at not in (None, "publish", "deliver")
 
 
 def checks_summary(
@@ -196,11 +215,11 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
     parts = [
         part("", "summary", kind="summary"),
         part("", "why", kind="why"),
-        part("", "contract"),
         part("Checks", "tested", kind="tests"),
         part("Findings", "findings"),
         part("Second review", "review"),
         part("Reproduce", "reproduce"),
+        part("", "held_to"),
     ]
     if snapshot is not None:
         closes = f"Closes #{snapshot.issue.number}"
@@ -225,12 +244,21 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "log_text": cleaning.cut(telemetry.tell(evidence.after), log_limit, where=where),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
-        "total_seconds": sum(result.seconds for result in evidence.after.results),
+        "uses_http": _names(config.http_client, evidence.diff),
+        "done": tuple(note for note in evidence.notes if not note.startswith(_BACKGROUND)),
+        "background": tuple(note for note in evidence.notes if note.startswith(_BACKGROUND)),
+        "rivals": migrations.by_app(evidence.rivals),
         "variables": [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()],
         "commands": [
             shlex.join(result.command) for result in evidence.after.results if result.command
         ],
     }
+
+
+def _names(http_client: str, diff: str) -> bool:
+    """Whether a change has anything to do with the HTTP client that it is held to."""
+    word = re.compile(rf"^[+-].*\b{re.escape(http_client)}\b", re.MULTILINE)
+    return http_client != "any" and word.search(diff) is not None
 
 
 def _claims(evidence: Evidence) -> Claims:
@@ -317,6 +345,7 @@ def _environment() -> jinja2.Environment:
         code=cleaning.code,
         fenced=cleaning.fenced,
         excerpt=_excerpt,
+        minute=_minute,
         cell=cleaning.cell,
         side=_side,
     )
@@ -325,6 +354,14 @@ def _environment() -> jinja2.Environment:
 
 def _excerpt(text: str) -> str:
     return cleaning.cut(text, _EXCERPT, where="the log")
+
+
+def _minute(moment: str) -> str:
+    """Write an ISO moment for people; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return cleaning.words(moment)
 
 
 def _side(comparison: Comparison, side: str) -> str:

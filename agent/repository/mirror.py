@@ -26,6 +26,12 @@ _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 _MAX_PACKS = 50
 _MAX_LOOSE = 27
 
+# What a git that was cut off leaves in a git directory: locks, and objects that are not whole.
+_LEFT = (
+    "*.lock", "refs/**/*.lock", "gc.pid", "objects/tmp_*", "objects/??/tmp_obj_*",
+    "objects/pack/tmp_*", "objects/pack/.tmp-*",
+)  # fmt: skip
+
 # The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone.
 _ATTRIBUTES = "* -text -ident !eol !crlf !working-tree-encoding !filter\n"
 
@@ -108,11 +114,11 @@ def renew(
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
     folders.delete(fresh)
     if mirror.exists():
-        _sweep(mirror)
+        sweep(mirror)
         try:
             fetched(hold.place)
         except GitFailed as problem:
-            _sweep(mirror)
+            sweep(mirror)
             if process.no_space(problem) or sound(hold.place):
                 raise
             folders.delete(mirror)
@@ -130,6 +136,12 @@ def renew(
     if _untidy(mirror):
         with suppress(GitFailed):  # what is not tidied now is tidied by a later run
             process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
+
+
+def make(hold: Hold) -> None:
+    """Have a mirror, be it an empty one."""
+    if not hold.place.git_dir.exists():
+        renew(hold, lambda place: None)
 
 
 def _untidy(mirror: Path) -> bool:
@@ -186,7 +198,7 @@ def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None
             file_bytes=max_bytes,
         )
     except process.FileTooLarge as problem:
-        _sweep(place.git_dir)
+        sweep(place.git_dir)
         raise too_large(max_bytes or 0) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
@@ -206,10 +218,9 @@ def too_large(max_bytes: int) -> RepositoryUnfit:
     )
 
 
-def _sweep(mirror: Path) -> None:
-    """Remove what an interrupted git leaves behind; the lock is ours, so nobody uses it."""
-    for pattern in ("*.lock", "objects/pack/tmp_*", "objects/*/tmp_obj_*", "objects/tmp_*"):
-        for left in mirror.glob(pattern):
-            left.unlink(missing_ok=True)
-    for left in mirror.joinpath("refs").rglob("*.lock"):
-        left.unlink(missing_ok=True)
+def sweep(mirror: Path) -> int:
+    """Remove what an interrupted git left in a mirror that is held; return how many files."""
+    left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
+    for place in left:
+        folders.delete(place)
+    return len(left)

@@ -129,6 +129,22 @@ def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     return heads.get(reference)
 
 
+def heads(hold: Hold, url: str, token: str) -> dict[str, str]:
+    """List the branches of the remote and the commits they are at.
+
+    Raises:
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    args = ("ls-remote", "--quiet", "--heads", "--")
+    with reached(hold, url, token) as there, _told_apart(""):
+        listed = process.run(
+            there.by(hold.place), *args, there.address, seconds=_LISTING_SECONDS
+        ).decode("utf-8", "replace")
+    pairs = (line.split("\t") for line in listed.splitlines())
+    return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
+
+
 def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
     """Fetch the commits of a branch to look at them; the mirror keeps them till the next look.
 
@@ -153,6 +169,7 @@ def push(
     """Move a branch of the remote to a commit, if it is where we last saw it.
 
     Args:
+        commit: Empty: the branch is deleted.
         expected: Commit that the branch must be at; None: it must not be there yet.
 
     Raises:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.repository import folders, process
+from agent.repository import folders, mirror, process
 from agent.repository.process import GitFailed, Place
 
 #: Where `worktree.commit` pins what it makes.
 PINS = "refs/mergewright/commits/"
+#: As `mirror.path` names them.
+_OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
 
 def every(mirrors: Path) -> tuple[Path, ...]:
@@ -25,12 +28,12 @@ def every(mirrors: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def unused(mirror: Path) -> Iterator[int | None]:
+def unused(place: Path) -> Iterator[int | None]:
     """Hold a mirror that nobody works with, for the block; None where somebody does.
 
     Gives the descriptor of its lock. The lock itself is never removed: who waits for it holds it.
     """
-    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,10 +45,34 @@ def unused(mirror: Path) -> Iterator[int | None]:
         os.close(lock)
 
 
-def remove(mirror: Path) -> None:
+def remove(place: Path) -> None:
     """Remove a mirror that is held, and what was begun beside it."""
-    for place in (mirror, mirror.with_suffix(".new"), mirror.with_suffix(".scratch")):
-        folders.delete(place)
+    for part in (place, place.with_suffix(".new"), place.with_suffix(".scratch")):
+        folders.delete(part)
+
+
+def tidy(mirrors: Path) -> int:
+    """Remove what killed processes left in mirrors, and mirrors that were only half made.
+
+    What somebody works with is left alone, and so is what does not have the name of a mirror.
+
+    Returns:
+        How many files and folders were removed.
+    """
+    gone = 0
+    for lock in mirrors.glob("*.lock"):
+        place = lock.with_suffix(".git")
+        if not _OF_MIRROR.fullmatch(lock.stem):
+            continue
+        with unused(place) as held:
+            if held is None:
+                continue
+            for half in (place.with_suffix(".new"), place.with_suffix(".scratch")):
+                gone += half.exists()
+                folders.delete(half)
+            if place.is_dir():
+                gone += mirror.sweep(place)
+    return gone
 
 
 def let_go(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:

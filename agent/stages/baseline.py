@@ -19,6 +19,7 @@ from agent.checks import check, measuring, reports
 from agent.checks.check import Site
 from agent.domain import CheckReport, CheckResult, Prepared, Status
 from agent.errors import StorageFull
+from agent.ports import FROM_EARLIER
 from agent.services import Services
 
 
@@ -30,7 +31,7 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
     """
     stored = svc.settings.home / "baselines" / f"{_key(prepared, svc)}.json"
     if report := _load(stored):
-        svc.say("the base commit was measured before; that result is used")
+        svc.say(f"the checks of the base commit are {FROM_EARLIER}")
     else:
         report = _measured(prepared, svc)
         if all(_is_lasting(result) for result in report.results):
@@ -43,7 +44,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     site = Site(
         tree=svc.base_folder(prepared.run),
-        environment=prepared.environment,
+        environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=check.granted(svc.settings),

@@ -97,7 +97,7 @@ def _laid_out(change: Change, folder: Path, prepared: Prepared, svc: Services) -
     tree.replay(change)
     return Site(
         tree=folder,
-        environment=prepared.environment,
+        environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),

@@ -151,10 +151,9 @@ def _no_tests(facts: Facts) -> str | None:
 
 
 def _ready(facts: Facts) -> str:
-    names = [check.name for check in facts.compared]
     said = [
-        f"Nothing fails that did not fail before: {', '.join(names)}."
-        if names
+        f"Nothing fails that did not fail before, in {_count(len(facts.compared), 'check')}."
+        if facts.compared
         else "No check runs in this repository."
     ]
     said += [_test_counts(check) for check in facts.tests]

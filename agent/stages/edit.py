@@ -80,7 +80,7 @@ def _produce(
     """Run the recipe's one producing command; add the new files it is allowed to make."""
     report_path = f"{ROOM_OUT}/{command.report}"
     order = rooms.order(
-        prepared.environment,
+        svc.environment(prepared),
         svc.head_folder(prepared.run),
         (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
         environ={

@@ -29,9 +29,10 @@ from agent.domain import (
     Verdict,
     end_state,
 )
-from agent.errors import AgentError, BranchTaken, PolicyRefused, RequestRefused
-from agent.ports import Proposal, Remote
-from agent.publishing import commits, migrations, template, text
+from agent.errors import AgentError, BranchTaken, PolicyRefused, RequestRefused, Superseded
+from agent.ports import OwnPull, Proposal, Remote
+from agent.publishing import commits, migrations, siblings, template, text
+from agent.publishing.siblings import Siblings
 from agent.redaction import Redactor
 from agent.services import Services
 
@@ -58,6 +59,12 @@ class Placed(Record):
     commit: str
     new: bool = True
     """False where an earlier run left the same change on it."""
+    digest: str = ""
+    """Of the change, as the text's hidden line has it; empty where nothing goes to a forge."""
+    others: tuple[OwnPull, ...] = ()
+    """Our other open pull requests in the repository."""
+    siblings: Siblings = Siblings()
+    """Those of them for the same issue."""
 
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
@@ -81,7 +88,10 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         placed = _place(prepared, decided, remote, svc)
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     words = _words(prepared, decided, placed, svc)
-    if placed and remote is not None:
+    if placed and placed.siblings.same:
+        pull_request = _there_already(placed.siblings.same)
+        svc.say(f"pull request {pull_request.url} holds this very change already")
+    elif placed and remote is not None:
         with _named(placed, "no pull request could be opened"):
             pull_request = svc.forge.propose(
                 run, _proposal(prepared, decided, placed, remote, words, svc)
@@ -155,6 +165,10 @@ def _refuse_secrets(change: Change, redactor: Redactor) -> None:
 
 def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
     said = [verdict.sentence]
+    if placed is not None and placed.siblings.same:
+        said.append(f"#{placed.siblings.same.number} holds this very change already; no second")
+        said.append("pull request was made.")
+        return " ".join(said)
     if placed is not None and not placed.new:
         said.append(commits.held_already(placed.branch))
     if pull_request is not None and pull_request.notes:
@@ -162,12 +176,39 @@ def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest
     return " ".join(said)
 
 
+def _there_already(pull: OwnPull) -> PullRequest:
+    return PullRequest(
+        number=pull.number,
+        url=pull.url,
+        draft=pull.draft,
+        notes=("it holds this very change already, so no second one was made",),
+    )
+
+
 def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services) -> Placed:
+    """Find where the change is already, or make the branch; one that is there is left alone."""
+    branch = _branch(prepared, decided, svc.redactor, shared=remote is not None)
+    snapshot = prepared.run.snapshot
+    if remote is None or snapshot is None:
+        return _make(prepared, decided, branch, remote, svc)
+    others = svc.forge.own_pulls(prepared.run, branch)
+    goes_to = prepared.checkout.base_branch or remote.default_branch
+    digest = siblings.digest(decided.cleared.change, goes_to)
+    found = siblings.among(others, prepared.run.run_id, snapshot.issue.number, digest)
+    if same := found.same:
+        placed = Placed(branch=same.branch, commit=same.commit, new=False)
+    else:
+        placed = _make(prepared, decided, branch, remote, svc)
+    return placed.model_copy(update={"digest": digest, "others": others, "siblings": found})
+
+
+def _make(
+    prepared: Prepared, decided: Decided, branch: str, remote: Remote | None, svc: Services
+) -> Placed:
     """Make the one commit, and the branch that ends in it."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     message = _message(prepared, decided, f"{name} <{email}>", svc.redactor)
-    branch = _branch(prepared, decided, svc.redactor, shared=remote is not None)
     if remote and (rules := svc.forge.rules(run, branch)):
         if rules.refused:
             raise RequestRefused(f"The branch {branch} may not be made: {rules.refused}")
@@ -181,7 +222,15 @@ def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Ser
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
     most = svc.settings.max_repository_mb * 1024**2
-    name = worktree.push(base, commit, branch, remote.url, token, max_repository_bytes=most)
+    name = worktree.push(
+        base,
+        commit,
+        branch,
+        remote.url,
+        token,
+        taken=lambda name: _require_unproposed(run, name, svc),
+        max_repository_bytes=most,
+    )
     return Placed(branch=name, commit=commit)
 
 
@@ -191,7 +240,23 @@ def _signed(run: Run, branch: str, message: str, change: Change, svc: Services) 
     for name in names[:-1]:
         with suppress(BranchTaken):
             return Placed(branch=name, commit=svc.forge.commit(run, name, message, change))
+        _require_unproposed(run, name, svc)
     return Placed(branch=names[-1], commit=svc.forge.commit(run, names[-1], message, change))
+
+
+def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
+    """Open no second pull request beside one of this run that somebody has worked on since.
+
+    Only a run that goes on from an old backup comes here: its branch is named after it.
+
+    Raises:
+        Superseded: There is one.
+    """
+    if svc.forge.proposed(run, branch):
+        raise Superseded(
+            f"The branch {branch} of this run has a pull request already, and somebody has"
+            " committed to it since; it was left as it is."
+        )
 
 
 def _message(prepared: Prepared, decided: Decided, author: str, redactor: Redactor) -> str:
@@ -235,6 +300,7 @@ def _proposal(
         branch=placed.branch,
         commit=placed.commit,
         base_branch=prepared.checkout.base_branch or remote.default_branch,
+        base_commit=prepared.checkout.commit,
         title=text.title(decided.plan.title, svc.redactor),
         body=words,
         draft=wanted.draft,
@@ -244,6 +310,7 @@ def _proposal(
         summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
         check_title=text.checks_title(decided.compared, svc.redactor),
         checked=bool(text.compared(decided.compared)),
+        begun=prepared.run.started,
     )
 
 
@@ -269,20 +336,19 @@ def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Ser
         log_path=svc.log_place(prepared.run),
         template=_template(prepared, svc) if placed else None,
         adds=adds,
-        rivals=_rivals(prepared, placed, adds, svc) if placed else (),
+        rivals=_rivals(placed, adds) if placed else (),
+        digest=placed.digest if placed else "",
+        replaced=placed.siblings.replaced if placed else (),
     )
     if decided.verdict.publish:
         return text.pull_request(evidence, svc.redactor)
     return text.withheld(evidence, svc.redactor)
 
 
-def _rivals(
-    prepared: Prepared, placed: Placed, adds: tuple[str, ...], svc: Services
-) -> tuple[migrations.Rival, ...]:
-    """Ask only where it matters: other pull requests of ours that add to the same migrations."""
-    if not adds or prepared.run.snapshot is None:
-        return ()
-    return migrations.rivals(svc.forge.own_pulls(prepared.run, placed.branch), adds)
+def _rivals(placed: Placed, adds: tuple[str, ...]) -> tuple[migrations.Rival, ...]:
+    """Name other pull requests that add to the same migrations; what is replaced is no rival."""
+    own = {*placed.siblings.replaced, *([same.number] if (same := placed.siblings.same) else [])}
+    return migrations.rivals((one for one in placed.others if one.number not in own), adds)
 
 
 def _template(prepared: Prepared, svc: Services) -> str | None:

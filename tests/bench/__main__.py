@@ -25,6 +25,8 @@ from tests.bench import (
     bare,
     checkout,
     contained,
+    dispatch,
+    idle,
     label,
     resume,
     ticket,
@@ -49,6 +51,8 @@ _SECTIONS = {
     "checkout": _checkout,
     "acknowledge": acknowledge.measure,
     "resume": resume.measure,
+    "dispatch": dispatch.measure,
+    "idle": idle.measure,
 }
 
 

@@ -1,8 +1,9 @@
 """How soon a delivery is acknowledged that is on disk by then: our listener, and a bare one.
 
 The bare one is what a person writes who wants only that: FastAPI, the signature, one queue, one
-transaction for what has gathered, `synchronous=FULL`. Both are processes of their own with the same
-HTTP implementation, and get such signed bodies over as many connections, in turns.
+transaction for what has gathered, `synchronous=FULL`. A third server is ours with a handler that
+does nothing: what HTTP alone costs. All are processes of their own, and get such signed bodies over
+as many connections, in turns.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from tests.bench import timing
 from tests.bench.bare import BareFailed
 
 SECRET = "a secret of the bench, of no use"
-DELIVERIES = 1_500
+DELIVERIES = 3_000
+WARM = 200
 CONNECTIONS = 32
 BODY_BYTES = 12_000
 #: At least 0.9 of the bare one's deliveries in the same time.
@@ -36,33 +38,60 @@ BAR = 1 / 0.9
 
 
 def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
-    """Deliver to both in turns; every round has deliveries that were never seen."""
+    """Deliver to all in turns; every round has deliveries that were never seen."""
     say(f"acknowledge: {DELIVERIES:,} deliveries, {CONNECTIONS} connections, {rounds} rounds")
-    times: dict[str, list[float]] = {"ours": [], "bare": []}
-    waits: dict[str, list[list[float]]] = {"ours": [], "bare": []}
-    with _ours(scratch / "ours") as our_port, _bare(scratch / "bare.sqlite") as bare_port:
-        ports = {"ours": our_port, "bare": bare_port}
+    times: dict[str, list[float]] = {"ours": [], "bare": [], "no-op": []}
+    waits: dict[str, list[list[float]]] = {name: [] for name in times}
+    with (
+        _ours(scratch / "ours") as our_port,
+        _apart("bare", str(scratch / "bare.sqlite")) as bare_port,
+        _apart("no-op") as idle_port,
+    ):
+        ports = {"ours": our_port, "bare": bare_port, "no-op": idle_port}
         for name, port in ports.items():
-            _deliver(port, 200)  # the first requests load what is loaded late
+            _deliver(port, WARM)  # the first requests load what is loaded late
             say(f"acknowledge: {name} is warm")
         for number in range(rounds):
-            for name in ("ours", "bare") if number % 2 else ("bare", "ours"):
+            for name in list(ports)[:: 1 if number % 2 else -1]:
                 seconds, waited = _deliver(ports[name], DELIVERIES)
                 times[name].append(seconds)
                 waits[name].append(sorted(waited))
-    _all_there(scratch / "ours" / "inbox.sqlite", "deliveries", rounds * DELIVERIES + 200)
-    _all_there(scratch / "bare.sqlite", "hooks", rounds * DELIVERIES + 200)
-    rows = [timing.Row(f"{DELIVERIES:,} deliveries", times["ours"], times["bare"], BAR)]
+    _all_there(scratch / "ours" / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
+    _all_there(scratch / "bare.sqlite", "hooks", rounds * DELIVERIES + WARM)
+    note = f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections."
+    counted = f"{note} Counted in the files afterwards. {_rates(times, 'bare')}"
+    against = f"{note} The no-op reads the body and answers 202. {_rates(times, 'no-op')}"
+    title = "Acknowledging a delivery that is on disk"
+    return [
+        timing.Section(
+            "acknowledge", f"{title}, and a bare server doing so", "bare",
+            _rows(times, waits, "bare", BAR), counted,
+        ),
+        timing.Section(
+            "acknowledge-no-op", f"{title}, and the same server doing nothing", "no-op",
+            _rows(times, waits, "no-op", None), against,
+        ),
+    ]  # fmt: skip
+
+
+def _rows(
+    times: dict[str, list[float]],
+    waits: dict[str, list[list[float]]],
+    other: str,
+    bar: float | None,
+) -> list[timing.Row]:
+    rows = [timing.Row(f"{DELIVERIES:,} deliveries", times["ours"], times[other], bar)]
     for share in (50, 99):
-        ours, bare = ([one[len(one) * share // 100] for one in waits[n]] for n in ("ours", "bare"))
-        rows.append(timing.Row(f"wait of one, {share} of 100", ours, bare))
-    each = {name: DELIVERIES / statistics.median(taken) for name, taken in times.items()}
-    note = (
-        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections; counted in the files"
-        f" afterwards. Per second: ours {each['ours']:,.0f}, bare {each['bare']:,.0f}."
-    )
-    title = "Acknowledging a delivery that is on disk, and a bare server doing so"
-    return [timing.Section("acknowledge", title, "bare", rows, note)]
+        ours, others = ([one[len(one) * share // 100] for one in waits[n]] for n in ("ours", other))
+        rows.append(timing.Row(f"wait of one, p{share}", ours, others))
+    return rows
+
+
+def _rates(times: dict[str, list[float]], other: str) -> str:
+    """Deliveries in a second, and the share of the other's that ours are."""
+    rates = {name: DELIVERIES / statistics.median(times[name]) for name in ("ours", other)}
+    told = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    return f"Per second: {told}; ours are {rates['ours'] / rates[other]:.2f} of those."
 
 
 @contextmanager
@@ -79,9 +108,9 @@ def _ours(home: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _bare(database: Path) -> Iterator[int]:
+def _apart(which: str, *args: str) -> Iterator[int]:
     port = _free_port()
-    argv = [sys.executable, "-m", "tests.bench.acknowledge", str(port), str(database)]
+    argv = [sys.executable, "-m", "tests.bench.acknowledge", which, str(port), *args]
     with _server(argv, {"PATH": os.environ["PATH"]}, port):
         yield port
 
@@ -267,13 +296,40 @@ def _bare_app(database: str) -> Any:
     return app
 
 
+# --- the server that does nothing ------------------------------------------------------------
+
+
+def _serve_nothing(port: int) -> None:
+    """Serve as the listener does, with its HTTP implementation and limits, but for the work."""
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+
+    from webhooks import __main__ as listener
+
+    async def hook(request: Request) -> Response:
+        await request.body()
+        return JSONResponse({"accepted": True}, 202)
+
+    app = FastAPI()
+    app.add_route("/webhooks/github", hook, methods=["POST"])
+    # Its protocol named, as the listener does: else every answer waits for Nagle's delay.
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    door.bind(("127.0.0.1", port))
+    door.listen()
+    listener.run(app, door)
+
+
 if __name__ == "__main__":
     import uvicorn
 
-    uvicorn.run(
-        _bare_app(sys.argv[2]),
-        port=int(sys.argv[1]),
-        log_level="warning",
-        access_log=False,
-        http="h11",
-    )
+    if sys.argv[1] == "no-op":
+        _serve_nothing(int(sys.argv[2]))
+    else:
+        uvicorn.run(
+            _bare_app(sys.argv[3]),
+            port=int(sys.argv[2]),
+            log_level="warning",
+            access_log=False,
+            http="h11",
+        )

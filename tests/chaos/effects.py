@@ -140,6 +140,12 @@ class _Told:
         text = text.replace(f"mergewright/{number}-", "mergewright/ISSUE-")
         text = text.replace(self._repository.full_name, "REPOSITORY")
         text = text.replace(self._ground.address, "GITHUB")
+        # Which label it answers, and which issue it is for, is different for each.
+        text = re.sub(r"(?<=approval[= ])[0-9a-f]{20}\b", "APPROVAL", text)
+        text = re.sub(rf"(?<=issue=){number}\b", "ISSUE", text)
+        # So is what other tickets have left: pull requests beside this one, results of checks.
+        text = re.sub(r"(?m)^Look out when merging: .*\n\n?", "", text)
+        text = re.sub(r"(?m): from an earlier run$", "", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "TIME", text)
         text = re.sub(r"\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\b[0-9a-f]{7}\b", "COMMIT", text)
         # A stage of less than a tenth of a second tells no time.

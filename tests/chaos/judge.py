@@ -120,9 +120,9 @@ def _stored(ground: Ground) -> list[str]:
         found.append(f"{unread} deliveries were never decided on")
     alive = ask(
         ground.home / engine.FILE_NAME,
-        "SELECT workflow_uuid, status FROM workflow_status WHERE status != 'SUCCESS'",
+        "SELECT workflow_uuid, status, error FROM workflow_status WHERE status != 'SUCCESS'",
     )
-    found += [f"the engine has {name} as {status}" for name, status in alive]
+    found += [f"the engine has {name} as {status}: {problem}" for name, status, problem in alive]
     return found
 
 

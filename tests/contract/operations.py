@@ -27,6 +27,7 @@ OPERATIONS = (
     "GET /repos/{owner}/{repo}/git/ref/{ref}",
     "POST /repos/{owner}/{repo}/git/refs",
     "GET /repos/{owner}/{repo}/installation",
+    "GET /repos/{owner}/{repo}/issues",
     "POST /repos/{owner}/{repo}/issues",
     "GET /repos/{owner}/{repo}/issues/comments/{comment_id}",
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
@@ -35,6 +36,7 @@ OPERATIONS = (
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}",
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+    "GET /repos/{owner}/{repo}/issues/{issue_number}/events",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/reactions",
@@ -60,12 +62,10 @@ OPERATIONS = (
 # What the simulator has although no run of ours calls it (yet), and why.
 _CI = "the watch over a project's own checks reads it"
 _REVIEW = "answering a review goes through its threads, as GraphQL does"
-_SWEEP = "deliveries that were lost are found in GitHub's log and asked for again"
+_ONE_DELIVERY = "the log of deliveries tells enough of each; its body comes again as a webhook"
 _PAGES = "the simulator's own pages send it when a person fills in a form"
 NOT_CALLED: dict[str, str] = {
-    "GET /app/hook/deliveries": _SWEEP,
-    "GET /app/hook/deliveries/{delivery_id}": _SWEEP,
-    "POST /app/hook/deliveries/{delivery_id}/attempts": _SWEEP,
+    "GET /app/hook/deliveries/{delivery_id}": _ONE_DELIVERY,
     "GET /repos/{owner}/{repo}/commits/{ref}/status": _CI,
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,

@@ -47,6 +47,8 @@ def hook(hub: Hub) -> None:
     listed = hub.ask("GET", "/app/hook/deliveries?per_page=2", app)
     assert 1 <= len(listed) <= 2
     hub.ask("GET", "/app/hook/deliveries?status=failure", app)
+    hub.ask("GET", "/app/hook/deliveries?status=success", app)
+    hub.ask("GET", "/app/hook/deliveries?cursor=yesterday", app, expect=400)
     shown = hub.ask("GET", f"/app/hook/deliveries/{number}", app)
     hub.ask("POST", f"/app/hook/deliveries/{number}/attempts", app, expect=202)
     hub.ask("GET", "/app/hook/deliveries/1", app, expect=404)
@@ -114,6 +116,15 @@ def issues(hub: Hub) -> None:
     hub.ask("PATCH", one, json={"state": "open"})
     hub.ask("PATCH", one, hub.stranger, json={"title": "Mine"}, expect=403)
     hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
+    found = hub.ask(
+        "GET", f"{API}/issues?labels=BUG&state=all&sort=updated&since=2020-01-01T00:00:00Z"
+    )
+    assert number in [one["number"] for one in found]
+    assert hub.ask("GET", f"{API}/issues?labels=bug,nothing") == []
+    assert hub.ask("GET", f"{API}/issues?since=2120-01-01T00:00:00Z") == []
+    assert len(hub.ask("GET", f"{API}/issues?per_page=1&sort=comments&direction=asc")) == 1
+    hub.ask("GET", f"{API}/issues?state=odd", expect=422)
+    hub.ask("GET", "/repos/octo/nothing/issues", expect=404)
     issue = hub.repository.issues[number]
     actions.lock(hub.world, hub.repository, issue, hub.world.user("octo"), "resolved")
     assert hub.ask("GET", one)["active_lock_reason"] == "resolved"
@@ -132,6 +143,10 @@ def labels(hub: Hub) -> None:
     assert len(hub.ask("POST", on, hub.acting, json={"labels": ["state: working", "bug"]})) == 2
     assert len(hub.ask("POST", on, hub.triager, json=["enhancement"])) == 3
     hub.ask("POST", on, hub.stranger, json={"labels": ["bug"]}, expect=403)
+    events = hub.ask("GET", f"{API}/issues/{number}/events?per_page=100", hub.acting)
+    assert [one["label"]["name"] for one in events] == ["state: working", "bug", "enhancement"]
+    assert events[-1]["actor"]["login"] == "tria"
+    hub.ask("GET", f"{API}/issues/99999/events", expect=404)
     hub.ask("DELETE", f"{on}/enhancement")
     hub.ask("DELETE", f"{on}/enhancement", expect=404)
     assert len(hub.ask("DELETE", f"{on}/state: working", hub.acting)) == 1

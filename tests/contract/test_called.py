@@ -11,6 +11,8 @@ import time
 import pytest
 
 from agent.adapters.github import live_issue
+from agent.adapters.github.deliveries import AppDeliveries
+from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.session import Scope
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import Proposal, StageMark
@@ -101,6 +103,18 @@ def look_an_issue_up(scene: Scene) -> None:
     assert live_issue.repository_facts(session, Scope.READ)
 
 
+def reconcile(scene: Scene) -> None:
+    assert scene.gatekeeper.earlier(scene.run.snapshot) is None
+    (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
+    assert found.snapshot.actor == "ann"
+    if scene.app is not None:
+        log = AppDeliveries(scene.access)
+        scene.app.hook.url = f"{scene.world.base_url}/nowhere"
+        scene.world.hooks.emit(scene.app.hook, "ping", {"zen": "Keep it logically awesome."})
+        scene.world.hooks.drain()
+        assert log.again(log.page().deliveries[0].number)
+
+
 @pytest.fixture(scope="module")
 def called(tmp_path_factory):
     """Let our client do all it can do, as an App and as a person; name what it asked for."""
@@ -109,7 +123,7 @@ def called(tmp_path_factory):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
                 intake, work, publish, commit_through_the_api, look_an_issue_up,
-                ask_for_less_than_wanted,
+                reconcile, ask_for_less_than_wanted,
             ):  # fmt: skip
                 deed(scene)
         # A request is noted when it is over, which may be after its answer has arrived.

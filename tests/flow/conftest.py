@@ -15,6 +15,7 @@ import pytest
 
 from agent.demo import play
 from agent.demo.play import Stage
+from agent.demo.simulator.world import APP_EVENTS
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository
@@ -71,6 +72,8 @@ def run(store: Path, tmp_path: Path) -> Runner:
 def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
     with play.staging(store, tmp_path_factory.mktemp("github")) as made:
+        # Whoever made the App may have asked for more than we have a use for.
+        made.app.hook.events = APP_EVENTS
         yield made
 
 

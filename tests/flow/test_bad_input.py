@@ -20,7 +20,7 @@ PROSE = "Add a CharField `nickname` with max_length=50, blank=True and default '
 
 
 def refused(sample, ended, reason, *told):
-    assert ended.exit_code == 1, ended.result
+    assert ended.exit_code == (2 if reason == "config_invalid" else 1), ended.result
     assert ended.result["reason"] == reason, ended.result["sentence"]
     for words in told:
         assert words in ended.result["sentence"]
@@ -99,11 +99,19 @@ def test_a_repository_of_no_commits(tmp_path, run):
     refused(repository, run(repository.path, PROSE), "repository_unfit", "no commit")
 
 
-def test_no_repository(tmp_path, run):
-    ended = run(tmp_path, PROSE)
-    assert ended.exit_code == 1
-    assert ended.result["reason"] == "repository_unfit"
-    assert "git" in ended.result["sentence"]
+@pytest.mark.parametrize("inside", [False, True])
+def test_no_repository(tmp_path, sample, inside):
+    ticket = tmp_path / "ticket.md"
+    ticket.write_text(PROSE)
+    folder = sample.path / "shop" if inside else tmp_path
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "run", "--repo", str(folder), "--ticket", str(ticket)],
+        env={**os.environ, "COLUMNS": "1000"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    fix = f"it lies inside the one at {sample.path}: name that" if inside else "name a clone"
+    assert f"{folder} is not a git repository; {fix}" in done.stderr
 
 
 def test_a_missing_base_names_the_nearest(sample, run):

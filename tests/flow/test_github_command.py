@@ -290,5 +290,5 @@ def test_no_runs_at_all_is_no_error(command, home):
     assert json.loads(command("runs", "list", "--json", home=str(home)).stdout) == []
     done = command("runs", "list", home=str(home))
     assert (done.returncode, done.stdout) == (0, "")
-    assert "No runs: the service has not worked in" in done.stderr
+    assert "No runs of issues: the service has not worked in" in done.stderr
     assert list(home.iterdir()) == []

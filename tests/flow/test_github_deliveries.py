@@ -264,7 +264,7 @@ def test_a_run_that_has_to_wait_shows_it_at_once_and_has_one_comment(story):
     second.label()
     waiting = await_(lambda: (second.comments() or (None,))[0], "the sign of a run that waits")
     print(f"shown to wait after {time.monotonic() - begun:.2f} s")
-    assert "waits for its turn.** When this was written, 2 runs were ahead of it." in waiting.body
+    assert "waits for its turn.** 2 other runs were ahead of it when" in waiting.body
     assert [one.content for one in second.issue.reactions] == ["eyes"]
     assert not second.runs()[0].started_at
     paths = re.findall(r'"path": "([^"]+)", .*"event": "github write"', _log_of(second))

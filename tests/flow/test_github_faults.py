@@ -123,7 +123,7 @@ def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
     assert limited.runs()[0].active
 
     with closing(SqlStore(stage.home)) as store:
-        store.postpone(waiting.run.run_id, time.time())
+        store._update(waiting.run.run_id, not_before=time.time())
     limited.assert_ready()
     assert len(limited.runs()) == 1
     assert len(limited.requests()) - asked < 40

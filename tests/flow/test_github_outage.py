@@ -1,4 +1,4 @@
-"""GitHub is away for long. Intake and carrier take their turns here, so that a test is no longer
+"""GitHub is away for long. Intake and dispatch take their turns here, so that a test is no longer
 than what is done in it: whenever there is nothing to do but wait, the service's clock is put
 forward. That clock is all that is shortened; what the forge is asked, the waits and the patience
 are those of the service.
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import service, wiring, worker
+from agent import dispatch, service, wiring, worker
+from agent.adapters.engine import Engine
 from agent.adapters.github import access
 from agent.adapters.github.retrying import Pacing
 from agent.adapters.sql_inbox import Inbox
@@ -21,8 +22,12 @@ from agent.adapters.sql_store import SqlStore
 from agent.demo.play import MAINTAINER, OWNER, REPORTER, Service, Stage
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
-from agent.domain import Outcome, Run
+from agent.dispatch import Bounds, Carrier, Dispatcher
+from agent.domain import Outcome, Run, StoredRun
+from agent.pause import Switch
+from agent.ports import Remember
 from agent.settings import Settings
+from agent.steps import Cancellation
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.integration.simulator_samples import Received, receiver
@@ -56,7 +61,7 @@ class Turns:
     came: list[Received]
     clock: Clock
     intake: service.Intake
-    carrier: service.Carrier
+    dispatcher: Dispatcher
     read: int = field(default=0)
 
     def go_on(self, seconds: float) -> None:
@@ -83,7 +88,11 @@ class Turns:
         self.read += len(new)
         heard = [one for each in new if (one := on_github.delivery(each, SECRET)) is not None]
         self.stage.inbox.append(heard)
-        return bool(heard) | self.intake.turn() or self.carrier.turn()
+        moved = bool(heard) | self.intake.turn() | self.dispatcher.turn()
+        if self.stage.store.under_way():
+            time.sleep(0.02)  # what a run does takes its real time
+            return True
+        return moved
 
 
 @pytest.fixture
@@ -92,6 +101,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     clock = Clock()
     monkeypatch.setattr(service, "time", clock)
     monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(dispatch, "time", clock)
     world = World(tmp_path / "github")
     for login in (MAINTAINER, REPORTER):
         world.add_user(login)
@@ -119,13 +129,24 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
 
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
-        yield Turns(
-            stage,
-            came,
-            clock,
-            service.Intake(inbox, runs, wiring.gatekeeper(settings, way)),
-            service.Carrier(runs, lambda run: service.carry(run, settings, make)[0], deliver),
+
+        def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
+            durable = service.Carried(
+                remember, cancellation, worker.Waited(stored.begin_with, stored.waits)
+            )
+            return service.carry(stored.run, settings, make, durable=durable)[0]
+
+        switch = Switch(data)
+        carrier = Carrier(runs, carried, switch)
+        engine = Engine(data, carrier)
+        dispatcher = Dispatcher(
+            runs, engine, carrier, bounds=Bounds(switch, most=2), deliver=deliver
         )
+        engine.launch()
+        intake = service.Intake(inbox, runs, wiring.gatekeeper(settings, way))
+        yield Turns(stage, came, clock, intake, dispatcher)
+        engine.drain(20)
+        engine.close()
         inbox.close()
         runs.close()
 

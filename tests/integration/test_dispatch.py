@@ -9,9 +9,10 @@ import pytest
 
 from agent.adapters.engine import FILE_NAME, Engine
 from agent.adapters.sql_store import SqlStore
-from agent.dispatch import Carrier, Dispatcher
+from agent.dispatch import Bounds, Carrier, Dispatcher
 from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
 from agent.errors import ActiveRun, ForgeUnavailable
+from agent.pause import Switch
 from agent.worker import Postponed
 
 
@@ -36,13 +37,18 @@ def done(stored, *_):
 class Service:
     """Store, engine and dispatcher on one folder, as a worker has them."""
 
-    def __init__(self, home, carry=done, most=2):
+    def __init__(self, home, carry=done, most=2, per_day=None):
         self.store = SqlStore(home)
         self.told = []
-        self.carrier = Carrier(self.store, carry)
+        self.switch = Switch(home)
+        self.carrier = Carrier(self.store, carry, self.switch)
         self.engine = Engine(home, self.carrier)
         self.dispatcher = Dispatcher(
-            self.store, self.engine, self.carrier, most=most, deliver=self._deliver
+            self.store,
+            self.engine,
+            self.carrier,
+            bounds=Bounds(self.switch, most, per_day),
+            deliver=self._deliver,
         )
         self.engine.launch()
 
@@ -71,10 +77,10 @@ def service(tmp_path):
     """Make services on one folder, one after the other."""
     made = []
 
-    def make(carry=done, most=2):
+    def make(carry=done, most=2, per_day=None):
         for one in made:
             one.close()
-        made[:] = [Service(tmp_path, carry, most)]
+        made[:] = [Service(tmp_path, carry, most, per_day)]
         return made[0]
 
     yield make
@@ -209,7 +215,7 @@ def test_a_run_under_way_goes_on_with_the_next_worker(service):
 
 
 def test_a_run_begins_anew_where_the_engines_file_is_gone(service, tmp_path):
-    asked, hold = [], threading.Event()
+    asked = []
 
     def carry(stored, remember, _):
         remember("first", lambda: asked.append("first") or "1")
@@ -226,7 +232,21 @@ def test_a_run_begins_anew_where_the_engines_file_is_gone(service, tmp_path):
     one = service(carry)
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "first"]
-    hold.set()
+
+
+def test_an_end_that_makes_no_sense_stops_nobody_else(service):
+    def carry(stored, *_):
+        if stored.run.run_id == "r1":
+            # As an earlier version may have left it.
+            return done(stored).model_copy(update={"reason": "forgotten"})
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.store.add(run(2, 8), 2.0)
+    one.until(lambda: one.over("r1") and one.over("r2"))
+    assert one.store.get("r1").outcome.reason is Reason.INTERNAL
+    assert one.store.get("r2").outcome.reason is Reason.READY
 
 
 def test_a_bug_is_told_once_where_people_wait(service):
@@ -342,3 +362,189 @@ def test_a_thousand_runs_that_wait_are_looked_through_quickly(service):
         one.store.add(run(number, number % 50), float(number))
     one.until(lambda: one.over("r1"))
     assert one.store.claim(time.time(), most=50) is not None
+
+
+# --- pause, quota, retry ------------------------------------------------------------------------
+
+
+def stepping(asked, inside=None, go=None):
+    """Carry three steps; the second tells that it is under way, and waits to be let go on."""
+
+    def carry(stored, remember, cancellation):
+        remember("first", lambda: asked.append("first") or "1")
+
+        def second():
+            asked.append("second")
+            if inside:
+                inside.set()
+                go.wait(20)
+            return "2"
+
+        remember("second", second)
+        remember("third", lambda: asked.append("third") or "3")
+        if cancellation.is_set():
+            return Outcome.stopped(stored.run.run_id, Reason.CANCELLED, "Stopped.")
+        return done(stored)
+
+    return carry
+
+
+def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
+    asked = []
+    one = service(stepping(asked))
+    assert one.switch.pause("a look at the disk", 5.0)
+    one.store.add(run(1), 1.0)
+    for _ in range(3):
+        one.dispatcher.turn()
+    one = service(stepping(asked))
+    for _ in range(3):
+        one.dispatcher.turn()
+    time.sleep(0.2)
+    assert asked == []
+    assert one.switch.paused().words == "a look at the disk"
+    assert one.switch.resume()
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "third"]
+
+
+def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(service):
+    asked, inside, go = [], threading.Event(), threading.Event()
+    one = service(stepping(asked, inside, go))
+    one.store.add(run(1), 1.0)
+    one.until(inside.is_set)
+    one.switch.pause("", 5.0)
+    go.set()
+    one.until(lambda: one.store.get("r1").segment == 2)
+    held = one.store.get("r1")
+    assert (held.active, held.waits_for, held.waits) == (True, "everything is paused", 0)
+    one = service(stepping(asked))
+    for _ in range(5):
+        one.dispatcher.turn()
+        time.sleep(0.05)
+    assert asked == ["first", "second"]
+    one.switch.resume()
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "third"]
+    ends = [(part.number, part.ended_as) for part in one.store.segments("r1")]
+    assert ends == [(1, "paused"), (2, "over")]
+
+
+def test_a_run_is_held_again_and_again_without_losing_a_step(service):
+    asked = []
+    one = service(stepping(asked))
+    one.store.add(run(1), 1.0)
+    one.store.claim(time.time(), most=1)
+    one.switch.pause("", 5.0)
+    for segment in (2, 3):
+        # It was claimed before the switch was thrown, so that it begins, and comes to no step.
+        one.until(lambda wanted=segment: one.store.get("r1").segment == wanted)
+        assert one.store.claim(time.time(), most=0) is None
+        assert one.store.claim(time.time(), most=1) is not None
+    one.switch.resume()
+    one.until(lambda: one.over("r1"))
+    assert asked == ["first", "second", "third"]
+
+
+def test_a_run_is_stopped_while_everything_is_paused(service):
+    asked = []
+    one = service(stepping(asked))
+    one.store.add(run(1), 1.0)
+    one.switch.pause("", 5.0)
+    one.dispatcher.turn()
+    one.store.stop("r1", "Not wanted.")
+    one.until(lambda: one.over("r1"))
+    assert one.store.get("r1").outcome.reason is Reason.CANCELLED
+    assert one.switch.paused() is not None
+
+
+def test_a_switch_that_cannot_be_read_pauses_all_the_same(service, tmp_path):
+    one = service()
+    (tmp_path / "paused.json").write_text("{")
+    one.store.add(run(1), 1.0)
+    one.dispatcher.turn()
+    assert not one.store.under_way()
+    assert "cannot be read" in one.switch.paused().words
+    assert not one.switch.pause("again", 1.0)
+    assert one.switch.resume()
+    assert not one.switch.resume()
+    one.until(lambda: one.over("r1"))
+
+
+def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
+    one = service(per_day=2)
+    now = time.time()
+    for number in (1, 2, 3):
+        one.store.add(run(number, 7), now - 100 + number)
+    one.store.add(run(9, 8), now)
+    one.until(lambda: all(one.over(name) for name in ("r1", "r2", "r9")))
+    for _ in range(3):
+        one.dispatcher.turn()
+    assert one.store.get("r3").started_at is None
+    ((held, until),) = one.store.held_back(time.time(), 2)
+    assert held.run.run_id == "r3"
+    assert until == pytest.approx(one.store.get("r1").started_at + 86_400)
+    one.store.told_of_quota("r3")
+    assert one.store.held_back(time.time(), 2) == ()
+    one.store._update("r1", started_at=now - 86_401)
+    one.until(lambda: one.over("r3"))
+
+
+def test_a_run_that_has_begun_goes_on_whatever_its_repository_has_had(service):
+    asked = []
+
+    def carry(stored, *_):
+        asked.append(stored.run.run_id)
+        if len(asked) == 1:
+            raise Postponed("x", 0.0, "second")
+        return done(stored)
+
+    one = service(carry, per_day=1)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    assert asked == ["r1", "r1"]
+
+
+def test_when_each_of_many_goes_on_is_told_by_the_runs_before_it(service):
+    one = service(per_day=2)
+    now = time.time()
+    for number in (1, 2):
+        one.store.add(run(number), 1.0)
+        one.store._update(f"r{number}", started_at=now - 100 * number, active=False)
+    for number in (3, 4, 5):
+        one.store.add(run(number), float(number))
+    held = [(one.run.run_id, round(until - now)) for one, until in one.store.held_back(now, 2)]
+    day = 86_400
+    assert held == [("r3", day - 200), ("r4", day - 100), ("r5", 2 * day - 200)]
+
+
+def test_who_asks_first_for_a_stop_is_heard_also_for_the_reason(service):
+    seen, inside = [], threading.Event()
+
+    def carry(stored, remember, cancellation):
+        inside.set()
+        while not cancellation.is_set():
+            time.sleep(0.02)
+        seen.append(cancellation.problem)
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(inside.is_set)
+    assert one.store.stop("r1", "Issue #1 was closed.", Reason.SUPERSEDED)
+    assert one.store.stop("r1", "Not wanted.")
+    one.until(lambda: one.over("r1"))
+    (problem,) = seen
+    assert (problem.reason, problem.message) == (Reason.SUPERSEDED, "Issue #1 was closed.")
+
+
+def test_a_run_that_is_tried_again_is_not_stopped_by_what_stopped_it_before(service):
+    asked = []
+    one = service(stepping(asked))
+    one.store.add(run(1), 1.0)
+    one.store.stop("r1", "Not wanted.")
+    one.until(lambda: one.over("r1"))
+    one.store.retry("r1", "second", time.time())
+    one.until(lambda: one.over("r1"))
+    again = one.store.get("r1")
+    assert (again.outcome.reason, again.retries, again.stopped) == (Reason.READY, 1, None)
+    assert asked == ["first", "second", "third", "second", "third"]

@@ -373,7 +373,7 @@ def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(eit
     either.gatekeeper.queued(either.run, 2)
     (comment,) = either.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
-    assert "waits for its turn.** When this was written, 2 runs were ahead of it." in comment.body
+    assert "waits for its turn.** 2 other runs were ahead of it when" in comment.body
     assert [one.content for one in either.issue.reactions] == ["eyes"]
     assert either.labels() == {"mergewright"}
     either.forge.begin(either.run)
@@ -387,7 +387,7 @@ def test_waiting_is_shown_once_also_where_the_intake_comes_back_to_it(scene):
     again = samples.connect(scene.settings, pacing=samples.QUICK)
     GithubGatekeeper(again, scene.settings).queued(scene.run, 1)
     (comment,) = scene.own_comments()
-    assert "2 runs were" in comment.body
+    assert "2 other runs were" in comment.body
 
 
 def test_a_run_that_has_begun_is_not_told_to_wait(scene):
@@ -395,6 +395,34 @@ def test_a_run_that_has_begun_is_not_told_to_wait(scene):
     scene.gatekeeper.queued(scene.run, 1)
     (comment,) = scene.own_comments()
     assert "**Mergewright is working on this issue.**" in comment.body
+
+
+def test_why_a_run_waits_is_said_in_the_comment_that_is_there(scene):
+    scene.gatekeeper.queued(scene.run, 2)
+    scene.gatekeeper.queued(scene.run, 0, "It goes on at about 2026-11-21 10:00 UTC.")
+    (comment,) = scene.own_comments()
+    assert "waits for its turn.** It goes on at about 2026-11-21 10:00 UTC." in comment.body
+    assert "were ahead" not in comment.body
+    assert len(scene.issue.reactions) == 1
+    scene.forge.begin(scene.run)
+    scene.gatekeeper.queued(scene.run, 0, "It goes on at about 2026-11-21 10:00 UTC.")
+    (comment,) = scene.own_comments()
+    assert "**Mergewright is working on this issue.**" in comment.body
+
+
+def test_why_a_run_waits_is_said_where_there_is_no_comment_yet(scene):
+    scene.gatekeeper.queued(scene.run, 0, "Paused.")
+    (comment,) = scene.own_comments()
+    assert "waits for its turn.** Paused." in comment.body
+
+
+def test_a_run_that_was_stopped_by_its_operator_has_a_label_of_that_alone(scene):
+    scene.forge.begin(scene.run)
+    scene.forge.deliver(scene.run, outcome(Reason.CANCELLED))
+    assert scene.labels() == {"mergewright", "mergewright: stopped"}
+    scene.forge.begin(scene.run)
+    assert scene.labels() == {"mergewright", "mergewright: working"}
+    assert len(scene.own_comments()) == 1
 
 
 def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
@@ -849,14 +877,20 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
         scene.world, scene.repository, closed, "closed", None, scene.world.user("ann")
     )
     before = scene.asked()
-    assert scene.forge.own_pulls(scene.run, BRANCH) == (OwnPull(number=ours.number, body="two"),)
+    told = scene.forge.own_pulls(scene.run, BRANCH)
     assert scene.asked() - before == 1
+    at = scene.repository.issues[ours.number].pull.head_sha
+    assert told == (
+        OwnPull(
+            number=ours.number, body="two", url=ours.url, branch="mergewright/2", commit=at
+        ),
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("status", [403, 500])
-def test_other_pull_requests_that_cannot_be_had_hold_nothing_up(scene, status):
-    scene.fault("refuse", "GET", "*/pulls*", status=status, count=None)
-    assert scene.forge.own_pulls(scene.run, BRANCH) == ()
+def test_other_pull_requests_that_may_not_be_seen_end_the_run_before_a_second_is_made(scene):
+    scene.fault("refuse", "GET", "pulls*", status=403, count=None)
+    with pytest.raises(AccessLost):
+        scene.forge.own_pulls(scene.run, BRANCH)
 
 
 def test_the_outcome_tells_how_many_requests_there_were(either):

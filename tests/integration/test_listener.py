@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import re
+import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -15,16 +18,21 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from agent import metrics
 from agent.adapters.sql_inbox import Inbox
 from agent.intake import Request
+from agent.pause import Switch
 from agent.settings import HEARTBEAT
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
+from webhooks.figures import Figures
+from webhooks.inbox import Committer
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -86,10 +94,10 @@ def free_port() -> int:
         return door.getsockname()[1]
 
 
-def start(home: Path, **environ: str) -> Listener:
+def start(home: Path, *, _before: tuple[str, ...] = (), **environ: str) -> Listener:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "webhooks"],
+        [*_before, sys.executable, "-m", "webhooks"],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
@@ -519,8 +527,8 @@ def test_the_listener_loads_nothing_that_works_on_repositories():
     ours = {name for name in loaded if name.split(".")[0] == "agent"}
     assert ours == {
         "agent", "agent.adapters", "agent.cleaning", "agent.domain", "agent.errors",
-        "agent.intake", "agent.ports", "agent.redaction", "agent.secret_shapes",
-        "agent.vendor_tokens", "agent.settings",
+        "agent.intake", "agent.metrics", "agent.pause", "agent.ports", "agent.redaction",
+        "agent.secret_shapes", "agent.settings", "agent.vendor_tokens",
         "agent.telemetry",
     }  # fmt: skip
     foreign = {name.split(".")[0] for name in loaded}
@@ -712,3 +720,324 @@ def test_an_answer_whose_last_part_nobody_reads_is_hung_up_on(tmp_path):
         while len(one.connections()) > 0 and time.monotonic() < begun + 60:
             time.sleep(0.5)
         assert one.connections() == []
+
+
+# --- figures ---------------------------------------------------------------------------------
+
+
+def figures(one: Listener) -> dict[tuple, float]:
+    answer = one.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_the_figures_count_deliveries_by_answer_and_tell_what_waits(tmp_path):
+    with running(tmp_path) as one:
+        idle = figures(one)
+        assert idle[("mergewright_inbox_deliveries",)] == 0
+        assert math.isnan(idle[("mergewright_worker_heartbeat_age_seconds",)])
+        assert math.isnan(idle[("mergewright_worker_figures_age_seconds",)])
+        body = raw(labeled())
+        fixed = headers(body)
+        for _ in range(3):
+            httpx.post(f"{one.url}/webhooks/github", content=body, headers=fixed, timeout=20)
+        one.post(raw({"zen": "Keep it", "hook_id": 1}), **{"X-GitHub-Event": "ping"})
+        one.post(body, **{"X-Hub-Signature-256": "sha256=" + "0" * 64})
+        one.post(b"x", **{"Content-Type": "text/plain"})
+        Switch(tmp_path).pause("a test", time.time())
+        time.sleep(1.1)
+        seen = figures(one)
+        answered = {name[1:]: n for name, n in seen.items() if name[0].endswith("deliveries_total")}
+        assert answered[("202", "accepted")] == 1
+        assert answered[("202", "duplicate")] == 2
+        assert answered[("202", "ignored")] == 1
+        assert answered[("401", "refused")] == 1
+        assert answered[("415", "refused")] == 1
+        assert sum(answered.values()) == 6
+        assert seen[("mergewright_acknowledgement_seconds_count",)] == 4
+        assert seen[("mergewright_inbox_deliveries",)] == 1
+        assert (idle[("mergewright_paused",)], seen[("mergewright_paused",)]) == (0, 1)
+        assert 1 <= seen[("mergewright_inbox_oldest_seconds",)] < 60
+        assert seen[("mergewright_listener_process_resident_memory_bytes",)] > 10 * MIB
+
+
+def test_the_workers_figures_are_shown_with_their_age(tmp_path):
+    metrics.run_waits(None)
+    metrics.write(tmp_path)
+    with running(tmp_path) as one:
+        assert 0 <= figures(one)[("mergewright_worker_figures_age_seconds",)] < 60
+        old = time.time() - 3600
+        os.utime(tmp_path / metrics.FILE_NAME, (old, old))
+        time.sleep(1.1)
+        stale = figures(one)
+        assert 3600 <= stale[("mergewright_worker_figures_age_seconds",)] < 3700
+        assert stale[("mergewright_waits_total", "unknown")] >= 1
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        b"",
+        b"mergewright_queue_runs 1",  # cut off
+        b"mergewright_queue_runs one\n",
+        b"\xff\xfe\n",
+        b"{'a': 1}\n",
+        b"# HELP x y\n" * 200_000,
+        "link",
+        "folder",
+        "pipe",
+    ],
+)
+def test_what_is_no_figures_spoils_none_of_ours(tmp_path, left):
+    path = tmp_path / metrics.FILE_NAME
+    if isinstance(left, bytes):
+        path.write_bytes(left)
+    elif left == "link":
+        path.symlink_to("/proc/self/status")
+    elif left == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    inbox = Inbox(tmp_path)
+    figures_of = Figures(tmp_path, inbox, Committer(inbox))
+    text = asyncio.run(figures_of.text()).decode()
+    inbox.close()
+    families = {family.name for family in text_string_to_metric_families(text)}
+    assert "mergewright_deliveries" in families
+    assert "mergewright_queue_runs" not in families
+    assert "mergewright_worker_figures_age_seconds NaN" in text
+
+
+def test_asking_often_costs_the_inbox_nothing(tmp_path, monkeypatch):
+    inbox = Inbox(tmp_path)
+    asked = []
+    counts = inbox.counts
+    monkeypatch.setattr(inbox, "counts", lambda: asked.append(1) or counts())
+    ours = Figures(tmp_path, inbox, Committer(inbox))
+
+    async def ask() -> set[bytes]:
+        return set(await asyncio.gather(*(ours.text() for _ in range(50))))
+
+    assert len(asyncio.run(ask())) == 1
+    assert len(asked) == 1
+    inbox.close()
+
+
+# --- floods and failing disks ----------------------------------------------------------------
+
+
+class Flood:
+    """Many valid deliveries at once, and what each was answered."""
+
+    def __init__(self, one: Listener, senders: int = 32) -> None:
+        self.accepted: set[str] = set()
+        self.refused: set[str] = set()
+        self.unanswered: set[str] = set()
+        self.others: list[httpx.Response] = []
+        self.waited: list[float] = []
+        self._one = one
+        self._senders = senders
+
+    def run(self, seconds: float) -> Flood:
+        async def send() -> None:
+            async with httpx.AsyncClient(timeout=20) as client, asyncio.timeout(seconds + 60):
+                end = time.monotonic() + seconds
+                await asyncio.gather(*(self._keep_on(client, end) for _ in range(self._senders)))
+
+        asyncio.run(send())
+        return self
+
+    async def _keep_on(self, client: httpx.AsyncClient, end: float) -> None:
+        while time.monotonic() < end:
+            body = raw(labeled(body="words " * 1_500))
+            fixed = headers(body)
+            begun = time.monotonic()
+            name = fixed["X-GitHub-Delivery"]
+            try:
+                answer = await client.post(
+                    f"{self._one.url}/webhooks/github", content=body, headers=fixed
+                )
+            except httpx.TransportError:
+                self.unanswered.add(name)
+                continue
+            self.waited.append(time.monotonic() - begun)
+            if answer.status_code == 202:
+                self.accepted.add(name)
+            elif answer.status_code == 503:
+                self.refused.add(name)
+            else:
+                self.others.append(answer)
+
+
+def test_WH5_in_a_flood_with_all_workers_busy_nothing_is_lost(tmp_path):
+    stop = threading.Event()
+    settled: list[str] = []
+    with running(tmp_path) as one, closing(Inbox(tmp_path)) as inbox:
+
+        def busy_worker() -> None:
+            # All places are taken: it can do no more than decide what comes in, and slowly.
+            while not stop.is_set():
+                for delivery in inbox.unread():
+                    inbox.settle(delivery.delivery_id, "accepted", "waits")
+                    settled.append(delivery.delivery_id)
+                    inbox.beat()
+                    if stop.wait(0.01):
+                        return
+
+        def spinning() -> None:
+            while not stop.is_set():
+                sum(range(20_000))
+
+        workers = [threading.Thread(target=busy_worker)]
+        workers += [threading.Thread(target=spinning)]
+        for worker in workers:
+            worker.start()
+        try:
+            flood = Flood(one).run(4)
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join(10)
+        there = [row[0] for row in one.rows()]
+        seen = figures(one)
+    assert not flood.others
+    assert not flood.unanswered
+    assert len(flood.accepted) > 100
+    assert len(there) == len(set(there))
+    assert set(there) == flood.accepted
+    assert settled == there[: len(settled)], "in the order of their arrival, none passed over"
+    waited = sorted(flood.waited)
+    # GitHub gives up after ten seconds; how long it takes is for the bench.
+    assert waited[-1] < 10
+    assert seen[("mergewright_deliveries_total", "202", "accepted")] == len(flood.accepted)
+
+
+def test_WH5_a_flood_while_the_inbox_is_locked_now_and_then_is_taken_or_refused(tmp_path):
+    with running(tmp_path) as one:
+        stop = threading.Event()
+
+        def now_and_then() -> None:
+            lock = sqlite3.connect(
+                tmp_path / "inbox.sqlite", isolation_level=None, check_same_thread=False
+            )
+            with closing(lock):
+                while not stop.wait(0.3):
+                    lock.execute("BEGIN IMMEDIATE")
+                    stop.wait(5.0)
+                    lock.execute("ROLLBACK")
+
+        locker = threading.Thread(target=now_and_then)
+        locker.start()
+        try:
+            flood = Flood(one, senders=16).run(7)
+        finally:
+            stop.set()
+            locker.join(10)
+        there = {row[0] for row in one.rows()}
+    assert flood.accepted
+    assert flood.refused
+    assert not flood.others
+    assert flood.accepted <= there
+    # SQLite gave the others up before the time was over, so none of them is in after all.
+    assert not flood.refused & there
+
+
+@contextmanager
+def on_a_small_disk(home: Path, size: int) -> Iterator[Listener]:
+    """A listener whose data folder is a file system of its own; only it sees that."""
+    listener = start(
+        home,
+        _before=(
+            *("bwrap", "--die-with-parent", "--dev-bind", "/", "/"),
+            *("--size", str(size), "--tmpfs", str(home)),
+        ),
+    )
+    try:
+        yield listener
+    finally:
+        inside = children(listener.process.pid)
+        listener.process.kill()
+        listener.process.communicate(timeout=30)
+        for pid in inside:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    """The processes below one, of all generations."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += [int(child), *children(int(child))]
+    return found
+
+
+def test_PF3_a_full_disk_gives_503_and_once_there_is_space_it_takes_again(tmp_path):
+    accepted: list[str] = []
+    with on_a_small_disk(tmp_path, 3 * MIB) as one:
+        inside = Path(f"/proc/{children(one.process.pid)[-1]}/root{tmp_path}")
+
+        def send(words: int = 5_000) -> httpx.Response:
+            body = raw(labeled(body="words " * words))
+            fixed = headers(body)
+            answer = httpx.post(
+                f"{one.url}/webhooks/github", content=body, headers=fixed, timeout=20
+            )
+            if answer.status_code == 202:
+                accepted.append(fixed["X-GitHub-Delivery"])
+            return answer
+
+        def rows() -> set[str]:
+            # SQLite would look for the file outside, where the link seems to lead to.
+            copy = tmp_path / "copy"
+            shutil.rmtree(copy, ignore_errors=True)
+            copy.mkdir()
+            for file in inside.glob("inbox.sqlite*"):
+                if file.suffix != ".sqlite-shm":
+                    shutil.copy(file, copy)
+            with closing(sqlite3.connect(copy / "inbox.sqlite")) as file:
+                assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                return {row[0] for row in file.execute("SELECT delivery_id FROM deliveries")}
+
+        assert [send().status_code for _ in range(5)] == [202] * 5
+        filler = inside / "something else"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"x" * 1024):
+                pass
+        # What fits where a page is left is still taken; then it is over.
+        answers = [send() for _ in range(3)]
+        answers += [send(100) for _ in range(20)]
+        assert {one.status_code for one in answers} <= {202, 503}
+        assert (answers[-1].status_code, answers[-1].headers["retry-after"]) == (503, "5")
+        assert str(tmp_path) not in answers[-1].text
+        assert one.get("/readyz").json()["inbox"] == {"writable": False}
+        assert one.get("/healthz").status_code == 200
+        assert rows() == set(accepted)
+        filler.unlink()
+        assert [send().status_code for _ in range(5)] == [202] * 5
+        assert rows() == set(accepted)
+        time.sleep(2.1)
+        assert one.get("/readyz").json()["inbox"]["writable"] is True
+
+
+def test_a_disk_that_fails_gives_503_and_is_used_again_when_it_is_mended(tmp_path):
+    with running(tmp_path) as one:
+        assert one.post(raw(labeled())).status_code == 202
+        # From here on the kernel refuses every write behind the first bytes of a file.
+        before = resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (4096, before[1]))
+        failed = raw(labeled())
+        fixed = headers(failed)
+        for _ in range(3):
+            answer = httpx.post(
+                f"{one.url}/webhooks/github", content=failed, headers=fixed, timeout=20
+            )
+            assert answer.status_code == 503
+        assert len(one.rows()) == 1
+        resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, before)
+        answer = httpx.post(f"{one.url}/webhooks/github", content=failed, headers=fixed, timeout=20)
+        assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+        assert len(one.rows()) == 2

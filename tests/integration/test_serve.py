@@ -44,6 +44,7 @@ class Service:
         self.log = log
         self.environ = environ
         self.home = Path(environ["MERGEWRIGHT_HOME"])
+        self.asked_in = ""
         self.address = f"http://127.0.0.1:{environ['MERGEWRIGHT_LISTEN_PORT']}"
 
     @property
@@ -213,7 +214,7 @@ def variables(pid: int) -> dict[str, str]:
 # --- at work ---------------------------------------------------------------------------------
 
 
-def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> None:
+def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> str:
     """Let the App tell this service of a label that a person has set, in a new repository."""
     app = next(iter(world.apps.values()))
     app.hook.url = f"{service.address}/webhooks/github"
@@ -231,6 +232,7 @@ def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> 
     issue = actions.open_issue(world, repository, ann, title.removeprefix("# "), body, [], [])
     with world.lock:
         actions.add_labels(world, repository, issue, [label], ann)
+    return repository.full_name
 
 
 def git_of(home: Path) -> list[int]:
@@ -244,12 +246,14 @@ def git_of(home: Path) -> list[int]:
 
 
 @contextmanager
-def fetching(world: World, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
-    """Let a run be under way whose fetch does not come to its end."""
-    made = Fault(kind="delay", path="/*/info/refs", count=None, seconds=20)
+def fetching(
+    world: World, home: Path, service: Service, folder: Path, seconds: float = 20
+) -> Iterator[list[int]]:
+    """Let a run be under way whose fetch takes so long to come to its end."""
+    made = Fault(kind="delay", path="/*/info/refs", count=None, seconds=seconds)
     world.faults.add(made)
     try:
-        label_an_issue(world, service, folder, "write")
+        service.asked_in = label_an_issue(world, service, folder, "write")
         service.wait(lambda: bool(git_of(home)))
         yield git_of(home)
     finally:
@@ -309,19 +313,46 @@ def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, ho
             os.kill(first, signal.SIGKILL)
             assert gone(programs)
         service.wait(lambda: service.pid(WORKER) != first)
-        service.wait(lambda: "runs begin anew" in service.said())
+        service.wait(lambda: service.said().count('"event": "working"') == 2)
+        with closing(SqlStore(home)) as store:
+            service.wait(lambda: any(one.active for one in store.latest(1)))
 
 
-def test_the_service_ends_in_the_middle_of_a_run(world, environ, home, tmp_path):
+def steps_done(service: Service) -> list[str]:
+    """Steps that are over of the run that was asked for last."""
+    with closing(SqlStore(service.home)) as store:
+        (one,) = store.latest(2, service.asked_in)
+    ledger = service.home / "runs" / one.run.run_id / "ledger.jsonl"
+    events = [json.loads(line) for line in ledger.read_text().splitlines()]
+    return [event["step"] for event in events if event["event"] == "done"]
+
+
+def test_the_step_under_way_is_finished_before_the_service_ends(world, environ, home, tmp_path):
+    with (
+        running(environ, tmp_path / "log") as service,
+        fetching(world, home, service, tmp_path, 3) as programs,
+    ):
+        assert service.stop() == 0
+        assert gone(programs, 1)
+        assert of_home(home) == []
+        assert steps_done(service)[-1] == "checkout"
+        assert "killed" not in service.said()
+
+
+def test_a_second_signal_ends_a_step_that_takes_long(world, environ, home, tmp_path):
     with (
         running(environ, tmp_path / "log") as service,
         fetching(world, home, service, tmp_path) as programs,
     ):
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
         began = time.monotonic()
-        assert service.stop() == 0
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(30) == 0
         assert time.monotonic() - began < 8
         assert gone(programs, 1)
         assert of_home(home) == []
+        assert "checkout" not in steps_done(service)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
@@ -384,6 +415,22 @@ def test_what_ends_again_and_again_is_started_after_longer_pauses():
 
 def test_settings_that_are_wrong_from_the_start_are_not_tried_again():
     assert watched_until(ends_with(2), lambda: False) == 2
+
+
+def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
+    pulse = tmp_path / "pulse"
+    pulse.touch()
+    child = serve._Child("test", (), {}, pulse=pulse, started=time.monotonic() - 1000)
+    assert not child._stands_still()
+    os.utime(pulse, (1.0, 1.0))  # its last sign is now far behind the clock
+    assert not child._stands_still()
+    child.seen = (1.0, time.monotonic() - serve._STILL_SECONDS - 1)
+    assert child._stands_still(), "it has not changed for long"
+    pulse.touch()
+    assert not child._stands_still()
+    pulse.unlink()
+    child.seen = (child.seen[0], time.monotonic() - serve._STILL_SECONDS - 1)
+    assert child._stands_still()
 
 
 def test_settings_that_went_wrong_later_do_not_end_the_service():
@@ -487,9 +534,9 @@ def test_a_github_that_is_not_reachable_yet_is_waited_for_and_no_label_is_lost(h
 
 
 @pytest.mark.parametrize("name", ["mergewright.sqlite", "inbox.sqlite"])
-def test_a_worker_with_a_damaged_file_says_so_and_may_be_started_again(environ, home, name):
+def test_a_worker_with_a_damaged_file_says_so(environ, home, name):
     (home / name).write_bytes(b"not a database at all, I am afraid" * 100)
-    said = refused(environ, "work", code=1)
+    said = refused(environ, "work")
     assert f"{home / name} is damaged" in said
 
 

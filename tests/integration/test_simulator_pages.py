@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from contextlib import contextmanager
 
@@ -218,6 +219,27 @@ def test_a_form_adds_and_removes_a_label_in_the_chosen_persons_name(site):
     assert site.shop.issues[1].labels == []
 
 
+def test_labels_that_tell_a_state_are_proposed_last(site):
+    for name in ("helper: working", "helper", "area: shop"):
+        site.world.add_label(site.shop, name)
+    site.ask("POST", "/issues", title="To be labelled")
+    options = re.findall(r"<option>([^<]+)</option>", site.page(f"{SHOP}/issues/1"))
+    assert options[:2] == ["helper", "area: shop"]
+    assert "bug" in options
+    assert options[-1] == "helper: working"
+
+
+def test_a_title_is_edited_in_the_chosen_persons_name(site):
+    site.ask("POST", "/issues", title="Of old")
+    answer = site.send("1/title", title=f"New {EVIL}", **{"as": "wanda"})
+    assert answer.status_code == 303
+    assert site.shop.issues[1].title == f"New {EVIL}"
+    assert EVIL in elements.text(site.page(f"{SHOP}/issues/1"))
+    refused = site.send("1/title", title="Theirs", **{"as": "strange"})
+    assert refused.status_code == 422
+    assert "strange was refused: 403" in elements.text(refused.text)
+
+
 def test_a_refusal_is_shown_with_what_was_typed(site):
     site.ask("POST", "/issues", title="To be labelled")
     answer = site.send("1/label", label="bug", **{"as": "strange"})
@@ -272,6 +294,19 @@ def test_an_issue_is_opened_from_our_own_pages_by_people_we_know(
     answer = site.browser.post(f"{SHOP}/{path}", data={"title": "x", **fields}, headers=headers)
     assert answer.status_code == status
     assert site.shop.issues == {}
+
+
+def test_failed_deliveries_can_be_looked_at_alone(site):
+    for port in ("1", None):
+        address = f"http://127.0.0.1:{port}/x" if port else f"{site.world.base_url}/_simulator/ping"
+        site.world.add_repository_hook(site.shop, address, "", ("issues",))
+    site.ask("POST", "/issues", title="Told of")
+    assert site.world.hooks.drain()
+    states = sorted(one.state for one in site.world.hooks.log)
+    assert "failed" in states
+    page = site.page("/?deliveries=failed")
+    assert page.count('class="dot bad"') == states.count("failed")
+    assert 'class="dot good"' not in page
 
 
 def test_a_delivery_is_sent_again_by_a_button(site):

@@ -86,7 +86,7 @@ def test_the_issue_has_one_comment_that_ends_with_the_pull_request(both: Both) -
 
 
 def test_what_the_local_run_measured_is_not_measured_again(both: Both) -> None:
-    assert "the base commit was measured before; that result is used" in both.opened.log
+    assert "the checks of the base commit are from an earlier run" in both.opened.log
     assert both.opened.outcome.reason.value == "ready"
     assert both.opened.requests <= _MOST_REQUESTS
 

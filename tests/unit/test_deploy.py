@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from agent.adapters.bubblewrap import seccomp
 from agent.adapters.github import access
 from agent.adapters.sql_inbox import Inbox
+from agent.demo import play
 from webhooks import environment, shapes
 from webhooks.refusals import Refused
 from webhooks.sources import github_issues
@@ -295,3 +296,7 @@ def test_a_code_that_is_used_up_leaves_no_file(tmp_path):
     assert done.returncode == 1
     assert "used up" in done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_simulated_app_is_told_of_the_same_events():
+    assert list(play.EVENTS) == manifest()["default_events"]

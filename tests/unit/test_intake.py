@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent import intake
-from agent.domain import IssueRef, Run, Snapshot
+from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot, StoredRun
 from agent.errors import ActiveRun, ForgeUnavailable
-from agent.intake import Accepted, Ignored
+from agent.intake import Accepted, Ignored, Later, Stopped, Withdrawal
 from agent.ports import LiveIssue, Permission
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
@@ -26,8 +26,20 @@ def request(snapshot=SNAPSHOT, **changes):
 
 
 def active(**changes):
-    facts = {"run_id": "other", "repository": "https://h/o/r.git", "ticket": "#42", "started": 1}
-    return Run(snapshot=SNAPSHOT, **{**facts, **changes})
+    facts = {
+        "run_id": "other", "repository": "https://h/o/r.git", "ticket": "#42", "started": 1,
+        "snapshot": SNAPSHOT,
+    }  # fmt: skip
+    return Run(**{**facts, **changes})
+
+
+def stored(run, *, stopped=None, reason=None):
+    outcome = Outcome.stopped(run.run_id, reason, "Over.") if reason else None
+    return StoredRun(
+        run=run, state=outcome.state if outcome else RunState.EDITING, active=outcome is None,
+        not_before=0.0, queued_at=0.0, started_at=0.0, ended_at=None, stopped=stopped,
+        outcome=outcome,
+    )  # fmt: skip
 
 
 class Gate:
@@ -58,16 +70,29 @@ class Gate:
     def own_logins(self):
         return frozenset({"mergewright[bot]"})
 
+    def earlier(self, snapshot):
+        return None
+
     def explain(self, issue, words, *, key):
         self.explained.append((words, key))
 
 
 class Runs:
-    """A store that remembers what was added."""
+    """A store that remembers what was added and what was told to stop."""
 
-    def __init__(self, active=None):
+    def __init__(self, active=None, last=None):
         self.added = []
+        self.stopped = []
         self._active = active
+        self._last = last or (active and stored(active))
+
+    def last(self, repository_id, number):
+        assert (repository_id, number) == (7, 42)
+        return self._last
+
+    def stop(self, run_id, words, reason):
+        self.stopped.append((run_id, words, reason))
+        return True
 
     def add(self, run, now, *, delivery_id=None):
         if self._active:
@@ -208,6 +233,136 @@ def test_a_forge_that_is_away_decides_nothing():
     with pytest.raises(ForgeUnavailable):
         intake.accept(request(), gate, runs, now=1.0)
     assert runs.added == []
+
+
+# --- a label set anew, and what is taken back ---------------------------------------------------
+
+LATER = SNAPSHOT.model_copy(update={"approved_at": "2026-11-20T10:00:07Z", "body": "surname"})
+
+
+def test_a_label_set_anew_for_another_text_stops_the_run_of_the_old_one_and_waits_for_its_end():
+    runs, gate = Runs(active()), Gate()
+    settled = intake.accept(request(LATER), gate, runs, now=1.0)
+    assert isinstance(settled, Later)
+    ((run_id, words, reason),) = runs.stopped
+    assert (run_id, reason) == ("other", Reason.SUPERSEDED)
+    assert "The label was set anew by maria for another text" in words
+    assert gate.explained == []
+
+
+def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
+    runs = Runs(active())
+    again = SNAPSHOT.model_copy(update={"approved_at": LATER.approved_at})
+    settled = intake.accept(request(again), Gate(), runs, now=1.0)
+    assert settled == Ignored(reason="run other of this issue is not over")
+    assert runs.stopped == []
+
+
+def test_a_label_set_anew_by_somebody_who_may_not_start_us_stops_nothing():
+    runs = Runs(active())
+    assert isinstance(intake.accept(request(LATER), Gate("read"), runs, now=1.0), Ignored)
+    assert runs.stopped == []
+
+
+def test_a_label_waits_for_a_run_that_is_being_stopped_and_nobody_is_asked():
+    gate, runs = Gate(), Runs(active(), last=stored(active(), stopped="The label was taken away"))
+    assert isinstance(intake.accept(request(LATER), gate, runs, now=1.0), Later)
+    assert gate.asked == []
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
+    newer = active().model_copy(update={"snapshot": LATER})
+    last = stored(newer, reason=Reason.READY if over else None)
+    gate, runs = Gate(), Runs(None if over else newer, last=last)
+    settled = intake.accept(request(), gate, runs, now=1.0)
+    assert settled == Ignored(reason="run other is of a label that was set later")
+    assert (runs.added, runs.stopped, gate.asked) == ([], [], [])
+
+
+def withdrawal(action="closed", label=""):
+    return Withdrawal(issue=ISSUE, action=action, actor="maria", label=label)
+
+
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        ({"state": "gone"}, "Issue #42 was deleted or transferred"),
+        ({"state": "closed"}, "Issue #42 was closed"),
+        ({"locked": True}, "Issue #42 was locked"),
+        ({"labels": ("bug",)}, "The label mergewright was taken away from issue #42"),
+    ],
+)
+@pytest.mark.parametrize("action", ["unlabeled", "closed"])
+def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, words, action):
+    runs = Runs(active())
+    settled = intake.reconsider(withdrawal(action), Gate(**live), runs)
+    told = f"{words}, so the run was stopped."
+    assert settled == Stopped(run_id="other", reason=told)
+    assert runs.stopped == [("other", told, Reason.SUPERSEDED)]
+
+
+@pytest.mark.parametrize("action", ["unlabeled", "closed", "deleted", "transferred", "locked"])
+def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on(action):
+    runs = Runs(active())
+    assert isinstance(intake.reconsider(withdrawal(action), Gate(), runs), Ignored)
+    assert runs.stopped == []
+
+
+def test_a_label_that_another_label_starts_us_by_was_not_taken_away():
+    old = SNAPSHOT.model_copy(update={"labels": ("mergewright", "gone by now")})
+    runs = Runs(active(snapshot=old))
+    assert isinstance(intake.reconsider(withdrawal("unlabeled"), Gate(), runs), Ignored)
+    assert runs.stopped == []
+
+
+@pytest.mark.parametrize(
+    "last",
+    [None, stored(active(), reason=Reason.READY), stored(active(), stopped="Stopped.")],
+    ids=["no run", "over", "being stopped"],
+)
+def test_where_there_is_nothing_to_stop_nobody_is_asked(last):
+    gate, runs = Gate(state="closed"), Runs(last=last)
+    gate.live = lambda issue: pytest.fail("asked")
+    assert isinstance(intake.reconsider(withdrawal(), gate, runs), Ignored)
+    assert runs.stopped == []
+
+
+def test_GH8_a_label_of_ours_that_is_taken_off_stops_nothing():
+    runs = Runs(active())
+    taken = withdrawal("unlabeled", "Mergewright: working")
+    settled = intake.reconsider(taken, Gate(state="closed"), runs)
+    assert settled == Ignored(reason="a label of ours that tells the state of a run", routine=True)
+    assert runs.stopped == []
+
+
+def reopened(runs, gate=None):
+    return intake.accept(request(LATER, label="", resumes=True), gate or Gate(), runs, now=1.0)
+
+
+def test_PF6_an_issue_that_is_opened_again_by_who_may_write_has_a_run_again():
+    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
+    assert isinstance(reopened(runs), Accepted)
+    (run,) = runs.added
+    assert run.snapshot == LATER
+
+
+@pytest.mark.parametrize(
+    "last",
+    [None, stored(active(), reason=Reason.READY), stored(active(), reason=Reason.CANCELLED)],
+    ids=["never a run", "ready", "stopped by the operator"],
+)
+def test_an_issue_that_is_opened_again_has_no_run_unless_closing_it_has_ended_one(last):
+    gate, runs = Gate(), Runs(last=last)
+    assert isinstance(reopened(runs, gate), Ignored)
+    assert (runs.added, gate.asked) == ([], [])
+
+
+@pytest.mark.parametrize("gate", [Gate("triage"), Gate("read"), Gate(labels=("bug",))])
+def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
+    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
+    assert isinstance(reopened(runs, gate), Ignored)
+    assert (runs.added, gate.explained) == ([], [])
 
 
 def test_names_of_runs_sort_by_age_and_cannot_be_guessed():

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
 
-from agent.ledger import Ledger, verify
+import pytest
+
+from agent.ledger import Ledger, LedgerClosed, verify
+
+ROOT = Path(__file__).parents[2]
 
 
 def filled(path):
@@ -70,3 +84,146 @@ def test_a_line_cut_short_by_a_kill_is_taken_back_by_the_next_attempt(tmp_path):
     Ledger(path, "run-1").append("run", 1, "ended")
     assert list(verify(path, "run-1")) == []
     assert len(path.read_text().splitlines()) == 3
+
+
+# --- unique by (run, step, attempt, number) ---------------------------------------------------
+
+
+def keys(path):
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(one["run"], one["step"], one["attempt"], one["number"]) for one in events]
+
+
+def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    ledger, numbers = Ledger(path, "run-1"), count(1)
+    together = threading.Barrier(8)
+
+    def write(thread):
+        together.wait(10)
+        for step in range(40):
+            ledger.append("forge", next(numbers), "github write", thread=thread)
+            ledger.append(f"step {thread} {step}", 1, "started")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    ledger.append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []
+    assert len(keys(path)) == len(set(keys(path))) == 8 * 80 + 1
+
+
+def test_every_attempt_that_goes_on_has_a_number_of_its_own(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for attempt in range(1, 6):
+        ledger = Ledger(path, "run-1")
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(1, 21):
+                pool.submit(ledger.append, "forge", number, "github write")
+        ledger.append("checks 1", 1, "started")
+        ledger.close()
+        assert max(key[2] for key in keys(path)) == attempt
+    Ledger(path, "run-1").append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []
+    assert len(keys(path)) == len(set(keys(path))) == 5 * 21 + 1
+
+
+def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    first = Ledger(path, "run-1")
+    first.append("forge", 1, "github write")
+    refused, begun = [], threading.Event()
+
+    def late():
+        for number in count(2):
+            begun.set()
+            try:
+                first.append("forge", number, "github write")
+            except LedgerClosed:
+                refused.append(number)
+                return
+
+    writer = threading.Thread(target=late)
+    writer.start()
+    begun.wait(10)
+    first.close()
+    second = Ledger(path, "run-1")
+    second.append("forge", 1, "github write")
+    writer.join(10)
+    second.append("run", 1, "ended")
+    assert refused
+    assert list(verify(path, "run-1")) == []
+    assert [key[2] for key in keys(path)] == sorted(key[2] for key in keys(path))
+
+
+_WRITER = """
+import itertools, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from agent.ledger import Ledger
+
+ledger, numbers = Ledger(Path(sys.argv[1]), "run-1"), itertools.count(1)
+print("begun", flush=True)
+
+def write(_):
+    while True:
+        ledger.append("forge", next(numbers), "github write", words="x" * 3000)
+
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(write, range(4)))
+"""
+
+
+def test_PF1_after_kills_in_the_middle_of_writes_the_ledger_is_whole(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for attempt in range(1, 5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        before = path.stat().st_size if path.exists() else 0
+        until = time.monotonic() + 20
+        while not path.exists() or path.stat().st_size < before + 30_000:
+            assert time.monotonic() < until
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=10)
+        assert Ledger(path, "run-1").lost("forge") == 0
+        assert max(key[2] for key in keys(path)) == attempt
+    Ledger(path, "run-1").append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []
+    assert len(keys(path)) == len(set(keys(path)))
+
+
+def test_an_event_that_is_there_twice_shows(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path, "run-1")
+    ledger.append("forge", 1, "github write")
+    ledger.append("forge", 1, "github write")
+    ledger.append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == ["line 2 repeats ('forge', 1, 1)"]
+
+
+def test_a_line_that_is_no_event_shows(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for line in ("[]", "{}", "1"):
+        path.write_text(f"{line}\n")
+        assert list(verify(path, "run-1")) == ["line 1 is no event"]
+
+
+def test_PF3_half_a_line_on_a_full_disk_is_taken_back(tmp_path):
+    path = filled(tmp_path / "ledger.jsonl")
+    ledger = Ledger(path, "run-1")
+    before, size = path.read_bytes(), path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
+    try:
+        with pytest.raises(OSError):
+            ledger.append("forge", 1, "github write", words="x" * 500)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before
+    ledger.append("forge", 1, "github write")
+    ledger.append("run", 1, "ended")
+    assert list(verify(path, "run-1")) == []

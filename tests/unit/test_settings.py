@@ -31,7 +31,7 @@ def test_an_unknown_setting_is_named():
 
 
 def test_a_wrong_value_is_named():
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_ROOM_MEMORY_MB: .*integer"):
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_ROOM_MEMORY_MB: give a whole number"):
         settings.load({"MERGEWRIGHT_ROOM_MEMORY_MB": "plenty"})
 
 
@@ -74,8 +74,29 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     "field", ["ROOM_MEMORY_MB", "ROOM_PROCESSES", "MAX_MINUTES", "MAX_TREE_MB"]
 )
 def test_a_bound_of_nothing_is_none(field):
-    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_{field}: .*greater than or equal to 1"):
+    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_{field}: give .* of at least 1; '-5'"):
         settings.load({f"MERGEWRIGHT_{field}": "-5"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MAX_RUNS", "abc", "give a whole number from 1 to 64; 'abc' is not that"),
+        ("MAX_RUNS", "", "give a whole number from 1 to 64; it is empty"),
+        ("LISTEN_PORT", "99999", "give a whole number from 0 to 65535; '99999' is not that"),
+        ("ROOM_SECONDS", "1.5", "give a whole number of at least 1; '1.5' is not that"),
+        ("RECONCILE_MINUTES", "x", "give a number from 0.01 to 1440; 'x' is not that"),
+        ("BOT_IDS", "1,x", "entry 2: give a whole number; 'x' is not that"),
+        ("GITHUB_APP_ID", "a-token-in-the-wrong-place", "give a whole number of at least 1; its"),
+        ("LABEL", "", "is empty. Give it a value, or leave it unset"),
+        ("LABEL", "x" * 60, "has 60 characters. Give at most 50"),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_form_it_has_to_have(name, value, said):
+    with pytest.raises(SettingsInvalid) as refused:
+        settings.load({f"MERGEWRIGHT_{name}": value})
+    assert refused.value.message.startswith(f"MERGEWRIGHT_{name}: {said}")
+    assert "in-the-wrong" not in refused.value.message
 
 
 def test_checks_are_all_made_and_told_together(tmp_path):

@@ -12,6 +12,7 @@ from agent.domain import Contract, Finding, Record, Run, Severity, Ticket
 from agent.errors import (
     ActiveRun,
     AgentError,
+    CacheGone,
     Cancelled,
     ForgeLimited,
     PolicyRefused,
@@ -217,6 +218,7 @@ ERRORS = [
     ForgeLimited("wait", 1234.5),
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
+    CacheGone("The mirror is gone.", "checkout"),
 ]
 
 
@@ -284,7 +286,7 @@ def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tm
         def started(self, step):
             raise SystemExit
 
-    for _ in range(10):
+    for _ in range(20):
         with pytest.raises(SystemExit):
             steps(tmp_path, remember=kept, watcher=Dies())("checks 1", told)
     (tmp_path / "ledger.jsonl").write_text(
@@ -294,7 +296,7 @@ def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tm
             if '"failed"' not in line
         )
     )
-    with pytest.raises(Unforeseen, match="lost 10 times while it was at 'checks 1'"):
+    with pytest.raises(Unforeseen, match="lost 20 times while it was at 'checks 1'"):
         steps(tmp_path, remember=kept)("checks 1", told)
 
 
@@ -309,6 +311,17 @@ def test_a_run_that_is_stopped_begins_no_step_but_tells_its_end(tmp_path):
     with pytest.raises(Cancelled, match="maria took the label off"):
         step("edit", told)
     assert step("deliver", told) == "told"
+
+
+def test_trouble_while_an_end_is_told_is_trouble_all_the_same(tmp_path):
+    cancellation = Cancellation()
+    cancellation.set("maria took the label off.")
+
+    def work() -> None:
+        raise errors.ForgeUnavailable("no reply")
+
+    with pytest.raises(errors.ForgeUnavailable):
+        steps(tmp_path, cancellation=cancellation)("deliver", work)
 
 
 def test_what_breaks_off_because_the_run_is_stopped_is_no_trouble_of_its_own(tmp_path):

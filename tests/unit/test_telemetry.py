@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 from agent.domain import CheckReport, CheckResult, Status
 from agent.redaction import REMOVED, Redactor
@@ -49,3 +53,66 @@ def test_terminal_escapes_are_shown_inert(tmp_path):
 def test_a_log_that_cannot_be_written_ends_nothing(tmp_path):
     RunLog(tmp_path / "missing" / "run.log").line("x")
     assert not (tmp_path / "missing").exists()
+
+
+# --- events ------------------------------------------------------------------------------------
+
+_TALKS = """
+import logging, threading, warnings
+from concurrent.futures import ThreadPoolExecutor
+import structlog
+from agent import telemetry
+
+telemetry.configure(verbose=True, debug=False)
+log = structlog.get_logger()
+with structlog.contextvars.bound_contextvars(run="r1"):
+    log.info("within")
+    logging.getLogger("some.library").warning("of %s", "a library")
+    logging.getLogger("some.library").info("not worth a word")
+    try:
+        1 / 0
+    except ZeroDivisionError as problem:
+        logging.getLogger("some.library").error("broken", exc_info=problem)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(telemetry.carried_along(log.info), "in another thread", step="x").result()
+        pool.submit(log.info, "not handed on").result()
+    timer = threading.Timer(0, telemetry.carried_along(log.warning), ["later"])
+    timer.start()
+    timer.join()
+log.info("outside")
+"""
+
+
+def talked(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return {one["event"]: one for one in map(json.loads, done.stderr.splitlines())}
+
+
+def test_every_line_is_json_and_names_the_run_it_is_about():
+    told = talked(_TALKS)
+    of_run = {"within", "of a library", "broken", "in another thread", "later"}
+    assert {event for event, one in told.items() if one.get("run") == "r1"} == of_run
+    assert set(told) == of_run | {"not handed on", "outside"}
+    assert told["of a library"] == {
+        "event": "of a library",
+        "logger": "some.library",
+        "level": "warning",
+        "run": "r1",
+        "timestamp": told["of a library"]["timestamp"],
+    }
+    assert "ZeroDivisionError" in told["broken"]["exception"]
+
+
+def test_configured_twice_a_library_is_told_once():
+    program = _TALKS.replace("configure(", "configure(verbose=False)\ntelemetry.configure(", 1)
+    program = program.replace(
+        "log = structlog", "telemetry.configure(verbose=True, debug=False)\nlog = structlog", 1
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr.count("of a library") == 1

@@ -33,7 +33,7 @@ from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import RunLog
 from agent.testing import FakeForge
-from agent.worker import Postponed
+from agent.worker import Postponed, Waited
 from tests.unit.test_service import run
 
 
@@ -45,8 +45,8 @@ class Watcher:
         pass
 
 
-def carry(home, problem, waits):
-    class Held(FakeForge):
+def carry(home, problem, waits, *, at="read ticket", forge=FakeForge):
+    class Held(forge):
         def ticket(self, run):
             raise problem
 
@@ -59,15 +59,35 @@ def carry(home, problem, waits):
     folder = worker.run_folder(home, run())
     ledger, log = Ledger(folder / "ledger.jsonl", "2026-1"), RunLog(folder / "run.log")
     step = Steps(ledger, log, Watcher(), max_minutes=60)
-    return worker.carry(run(), step, services, ledger, log, waits=waits), forge
+    waited = None if waits is None else Waited(at, waits)
+    return worker.carry(run(), step, services, ledger, log, waited=waited), forge
 
 
-@pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (1, 10), (5, 160), (39, 900)])
+@pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (1, 10), (5, 160), (31, 900)])
 def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
     with pytest.raises(Postponed) as wait:
         carry(home, ForgeUnavailable("no reply"), waits)
     assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
     assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
+
+
+def test_waits_for_something_else_do_not_count(home):
+    with pytest.raises(Postponed) as wait:
+        carry(home, ForgeUnavailable("no reply"), worker.MOST_WAITS, at="checkout")
+    assert wait.value.until - time.time() == pytest.approx(5, abs=2)
+
+
+def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
+    class Silent(FakeForge):
+        def deliver(self, run, outcome):
+            raise ForgeUnavailable("no reply")
+
+    problem = ForgeUnavailable("no reply")
+    with pytest.raises(Postponed) as wait:
+        carry(home, problem, worker.MOST_WAITS, forge=Silent)
+    assert wait.value.after == "deliver"
+    outcome, _ = carry(home, problem, 1, at="deliver")
+    assert outcome.reason is Reason.UNAVAILABLE
 
 
 def test_a_forge_that_says_when_is_believed(home):

@@ -1,13 +1,12 @@
-"""GitHub's `issues` deliveries: a label was set on an issue. Pure.
+"""GitHub's `issues` deliveries: a label was set, or what was asked for is taken back. Pure.
 
-Owns which deliveries can start a run at all and which facts of them are kept. Whether this label
-starts one here, and whether this person may, is the intake's to decide.
+Owns which deliveries can start or stop a run at all and which facts of them are kept. Whether this
+label starts one here, whether this person may, and how the issue stands by now, is the intake's to
+decide.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -21,19 +20,23 @@ from pydantic import (
 )
 
 from agent.domain import IssueRef, Record, Snapshot
-from agent.intake import Request
+from agent.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
 from webhooks import shapes
 
 _ACTION = re.compile(r"[a-z_]{1,64}")
+#: By these, somebody who may write asks for a run: the last two only for one that was ended by
+#: their contrary.
+_ASKS = frozenset({"labeled", "reopened", "unlocked"})
 
 
 class IssueLabeled(Record):
-    """Somebody set a label on an issue."""
+    """Somebody set a label on an issue, or opened or unlocked it again."""
 
     snapshot: Snapshot
     """The issue as it stood then; its actor is who set the label."""
     label: str
-    """The label that was set."""
+    """The label that was set; empty where it was none that was set."""
+    action: str = "labeled"
     actor_type: str
     """GitHub's word: `User`, `Bot`, `Organization`, `Mannequin`."""
     state: Literal["open", "closed"]
@@ -47,17 +50,7 @@ class IssueLabeled(Record):
     @property
     def content_key(self) -> str:
         """Equal for deliveries that tell of the same label on the same version of the issue."""
-        issue = self.snapshot.issue
-        parts = [
-            issue.repository_id,
-            issue.issue_id,
-            "labeled",
-            self.label,
-            # Who may not start us must not take the place of who may.
-            self.snapshot.actor_id,
-            self.snapshot.approved_at,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return self.request().content_key
 
     def request(self) -> Request:
         """Give what the intake decides on; what may have changed meanwhile it looks up itself."""
@@ -66,7 +59,24 @@ class IssueLabeled(Record):
             label=self.label,
             actor_is_bot=self.actor_type == "Bot",
             clone_url=self.clone_url,
+            resumes=self.action != "labeled",
         )
+
+
+class IssueTakenBack(Record):
+    """Somebody closed, locked, moved or deleted an issue, or took a label off."""
+
+    action: str
+    withdrawal: Withdrawal
+
+    @property
+    def content_key(self) -> str:
+        """Empty: it is only an occasion to look, which may be had twice."""
+        return ""
+
+    def request(self) -> Withdrawal:
+        """Give what the intake decides on."""
+        return self.withdrawal
 
 
 class Ignored(Record):
@@ -77,7 +87,7 @@ class Ignored(Record):
     """In words, with nothing of the delivery in them but checked names."""
 
 
-def parse(event: str, body: bytes) -> IssueLabeled | Ignored:
+def parse(event: str, body: bytes) -> IssueLabeled | IssueTakenBack | Ignored:
     """Read a delivery whose signature is verified.
 
     Raises:
@@ -89,17 +99,22 @@ def parse(event: str, body: bytes) -> IssueLabeled | Ignored:
         return Ignored(action=None, reason="ping: the webhook is set up")
     if event != "issues":
         return Ignored(action=action, reason=f"nothing here acts on the event {event}")
-    if action != "labeled":
+    if action not in _ASKS | TAKES_BACK:
         told = f"issues.{action}" if action else "an unnamed action on issues"
         return Ignored(action=action, reason=f"nothing here acts on {told}")
     try:
-        labeled = _Labeled.model_validate(payload)
+        if action in TAKES_BACK:
+            return _taken_back(action, _TakenBack.model_validate(payload))
+        # Only the first of them tells of a label.
+        shape = _Labeled if action == "labeled" else _OpenedAgain
+        asked = shape.model_validate(payload)
     except ValidationError as problem:
         place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-        return Ignored(action=action, reason=f"issues.labeled without a usable {place}")
-    if labeled.issue.pull_request is not None:
-        return Ignored(action=action, reason="the label is on a pull request")
-    return _kept(labeled)
+        return Ignored(action=action, reason=f"issues.{action} without a usable {place}")
+    if asked.issue.pull_request is not None:
+        subject = "the label is on" if action == "labeled" else "it is"
+        return Ignored(action=action, reason=f"{subject} a pull request")
+    return _kept(action, asked)
 
 
 def _action(payload: dict[str, Any]) -> str | None:
@@ -107,17 +122,35 @@ def _action(payload: dict[str, Any]) -> str | None:
     return action if isinstance(action, str) and _ACTION.fullmatch(action) else None
 
 
-def _kept(labeled: _Labeled) -> IssueLabeled:
+def _taken_back(action: str, told: _TakenBack) -> IssueTakenBack | Ignored:
+    if told.issue.pull_request is not None:
+        return Ignored(action=action, reason="it is a pull request")
+    label = told.label.name if told.label else ""
+    if label.lower().startswith(STATE_LABELS):
+        return Ignored(action=action, reason="a label of ours that tells the state of a run")
+    withdrawal = Withdrawal(
+        issue=_reference(told), action=action, actor=told.sender.login, label=label
+    )
+    return IssueTakenBack(action=action, withdrawal=withdrawal)
+
+
+def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:
+    issue, repository = told.issue, told.repository
+    return IssueRef(
+        repository=repository.full_name,
+        repository_id=repository.id,
+        number=issue.number,
+        issue_id=issue.id,
+        installation_id=told.installation.id if told.installation else None,
+    )
+
+
+def _kept(action: str, labeled: _OpenedAgain) -> IssueLabeled:
     issue, repository = labeled.issue, labeled.repository
     return IssueLabeled(
+        action=action,
         snapshot=Snapshot(
-            issue=IssueRef(
-                repository=repository.full_name,
-                repository_id=repository.id,
-                number=issue.number,
-                issue_id=issue.id,
-                installation_id=labeled.installation.id if labeled.installation else None,
-            ),
+            issue=_reference(labeled),
             url=issue.html_url,
             title=issue.title,
             body=issue.body or "",
@@ -128,7 +161,7 @@ def _kept(labeled: _Labeled) -> IssueLabeled:
             actor_id=labeled.sender.id,
             approved_at=issue.updated_at,
         ),
-        label=labeled.label.name,
+        label=labeled.label.name if isinstance(labeled, _Labeled) else "",
         actor_type=labeled.sender.type,
         state=issue.state,
         locked=issue.locked,
@@ -205,9 +238,31 @@ class _Installation(_Part):
     id: _Number
 
 
-class _Labeled(_Part):
+class _OpenedAgain(_Part):
     issue: _Issue
-    label: _Label
     repository: _Repository
     sender: _Account
+    installation: _Installation | None = None
+
+
+class _Labeled(_OpenedAgain):
+    label: _Label
+
+
+class _Which(_Part):
+    id: _Number
+    number: _Number
+    pull_request: dict[str, Any] | None = None
+
+
+class _Where(_Part):
+    id: _Number
+    full_name: _FullName
+
+
+class _TakenBack(_Part):
+    issue: _Which
+    repository: _Where
+    sender: _Author
+    label: _Label | None = None
     installation: _Installation | None = None

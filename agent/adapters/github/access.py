@@ -30,6 +30,8 @@ from agent.settings import Settings
 
 _SESSIONS = 200
 _SECRETS = 500
+#: GitHub takes no key of an App that is used by a clock further off.
+_CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
 _ANY = ("read", "write", "admin")
 
@@ -211,11 +213,16 @@ class Access:
         """Give the way of asking again; not patient: one attempt, no wait."""
         return Asking(self.pacing if patient else IMPATIENT, self._stopping)
 
-    def as_app(self, notice: Notice) -> Watched | None:
-        """Requests as the App itself, which only tokens are asked with; None in token mode."""
+    def as_app(self, notice: Notice, *, paced: bool = False) -> Watched | None:
+        """Requests as the App itself, for tokens and its log of deliveries; None in token mode.
+
+        Args:
+            paced: Whether a little time passes between two writes.
+        """
         if isinstance(self._who, Person):
             return None
-        return Watched(self._who.auth, self.base_url, self._unpaced, notice, "app")
+        pacing = self.pacing if paced else self._unpaced
+        return Watched(self._who.auth, self.base_url, pacing, notice, "app")
 
     def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
         """Get a token for one repository and one scope.
@@ -309,21 +316,26 @@ class Access:
         notice = self.notice("self")
         app = self.as_app(notice)
         if app is not None:
-            return f"{self._named(app, '/app', 'slug')}[bot]"
+            return f"{self._named(app, notice, '/app', 'slug')}[bot]"
         auth = Renewable(self._person.token.get_secret_value, lambda: False)
         person = Watched(auth, self.base_url, self._unpaced, notice, "self")
-        return self._named(person, "/user", "login")
+        return self._named(person, notice, "/user", "login")
 
-    def _named(self, us: Watched, path: str, name: str) -> str:
+    def _named(self, us: Watched, notice: Notice, path: str, name: str) -> str:
         """Ask what GitHub calls us: the first question of every process.
 
         Raises:
-            SettingsInvalid: It does not know us, or is not what the address leads to.
+            SettingsInvalid: It does not know us, or is not what the address leads to, or our
+                clock is wrong.
             ForgeUnavailable: No usable answer; try again.
         """
 
         def work() -> str:
-            found = us.requestJsonAndCheck("GET", path)[1]
+            try:
+                found = us.requestJsonAndCheck("GET", path)[1]
+            finally:
+                # Whatever else is wrong may be so for this reason.
+                _require_clock(notice)
             if not isinstance(found, dict) or not isinstance(found.get(name), str):
                 raise Foreign(f"its answer has no {name}")
             return str(found[name])
@@ -372,6 +384,23 @@ class Access:
     @property
     def _unpaced(self) -> Pacing:
         return replace(self.pacing, seconds_between_writes=0.0)
+
+
+def _require_clock(notice: Notice) -> None:
+    """Refuse to work by a clock that is wrong: tokens end too soon, and waits never.
+
+    Raises:
+        SettingsInvalid: Ours and GitHub's are far apart.
+    """
+    apart = abs(notice.behind)
+    if apart < _CLOCK_SECONDS:
+        return
+    hours, minutes = divmod(round(apart / 60), 60)
+    where = "behind" if notice.behind > 0 else "ahead of"
+    raise SettingsInvalid(
+        f"The clock of this machine is {hours} h {minutes} min {where} GitHub's. Set it right, for"
+        " example with `timedatectl set-ntp true`, and start again."
+    )
 
 
 def _account_number(requester: Requester, login: str) -> int:

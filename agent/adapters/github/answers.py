@@ -29,6 +29,8 @@ _LIMIT_WORDS = re.compile(
 )
 _WORDS_LIMIT = 300
 _LONGEST_WAIT = 3_660.0
+_LAST = re.compile(r'rel="?last"?')
+_PAGE = re.compile(r"[?&]page=([0-9]{1,6})\b")
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
@@ -190,6 +192,14 @@ def _named_wait(headers: Mapping[str, Any]) -> float:
         # It is not said when within that second.
         return float(reset) - now + 1.0
     return _UNNAMED_WAIT
+
+
+def last_page(link: str) -> int:
+    """The number of the last page, as the header `Link` names it; 1 where it names none."""
+    for part in link.split(","):
+        if _LAST.search(part) and (number := _PAGE.search(part)):
+            return int(number[1])
+    return 1
 
 
 def server_time(headers: Mapping[str, Any]) -> float:

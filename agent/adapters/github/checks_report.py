@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -73,6 +75,10 @@ def _set_check_run(session: Session, proposal: Proposal, page: str | None, *, an
     }
     if page:
         wanted["details_url"] = page
+    now = time.time()
+    if proposal.begun and proposal.begun <= now:
+        wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
+        wanted["completed_at"] = datetime.fromtimestamp(now, UTC)
 
     def found() -> tuple[int, int] | None:
         return _find_check_run(session, proposal.commit, run_id)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from github.Requester import (
     RequestsResponse,
 )
 
+from agent import metrics
 from agent.adapters.github import answers
 from agent.adapters.github.answers import Foreign, Unsure
 from agent.adapters.github.retrying import Pacing
@@ -126,6 +128,8 @@ class Notice:
     calls: int = 0
     remaining: int | None = None
     """Requests that GitHub still allows in this hour; None: not told yet."""
+    behind: float = 0.0
+    """Seconds that our clock is behind GitHub's, as its last answer said."""
     missing: frozenset[str] = frozenset()
     """Permissions that would be used if our App had them."""
     remembered: OrderedDict[tuple[str, str], tuple[str, dict[str, Any], str]] = field(
@@ -220,11 +224,13 @@ class Watched(Requester):
 
     @contextmanager
     def _written_down(self, verb: str, url: str, body: object) -> Iterator[Facts]:
-        """Record a request that changes something, also when its reply is lost."""
+        """Count a request and record it if it changes something, also when its reply is lost."""
         told: Facts = {"status": None}
         try:
             yield told
         finally:
+            status = told["status"]
+            metrics.github_asked(verb, url, status if isinstance(status, int) else None)
             if verb != "GET":
                 path = urlsplit(url).path
                 if isinstance(body, dict) and (named := _MUTATION.search(str(body.get("query")))):
@@ -235,6 +241,8 @@ class Watched(Requester):
                 self._notice.record("github write", told)
 
     def _look_at(self, answered: dict[str, Any]) -> None:
+        metrics.github_allows(answered)
+        self._notice.behind = answers.server_time(answered) - time.time()
         remaining = str(answered.get("x-ratelimit-remaining") or "")
         if remaining.isdigit():
             self._notice.remaining = int(remaining)

@@ -154,8 +154,14 @@ class GithubForge:
         """Make branch and commit through GitHub, which signs it; return its object id."""
         return signed_commit.make(self._session(run), branch, message, change)
 
+    @in_our_words
+    def proposed(self, run: Run, branch: str) -> bool:
+        """Say whether there is or was a pull request of a branch, whoever opened it."""
+        return pull_requests.any_of(self._session(run), branch)
+
+    @in_our_words
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
-        """List our open pull requests but that of one branch; none where they cannot be had."""
+        """List our open pull requests but that of one branch."""
         return pull_requests.own_open(self._session(run), besides)
 
     @in_our_words

@@ -7,20 +7,24 @@ import time
 from typing import get_args
 from urllib.parse import quote
 
+import structlog
 from github.Repository import Repository
 
 from agent import cleaning
-from agent.adapters.github import live_issue, state_labels, status_comment
+from agent.adapters.github import live_issue, pull_requests, state_labels, status_comment
 from agent.adapters.github.access import Access
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.session import Scope, Session
 from agent.adapters.github.spoken import in_our_words
 from agent.adapters.github.status_comment import StatusComment
-from agent.domain import IssueRef, Run
-from agent.ports import LiveIssue, Permission
+from agent.domain import IssueRef, Run, Snapshot
+from agent.errors import AccessLost
+from agent.ports import EarlierRun, LiveIssue, Permission
 from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
+
+_log = structlog.get_logger()
 
 _LEVELS = get_args(Permission.model_fields["level"].annotation)
 _BUILT_ON = {"maintain": "write", "triage": "read"}
@@ -86,6 +90,23 @@ class GithubGatekeeper:
         """Read the issue now; None: it is not there any more, or in another repository."""
         return live_issue.read(self._session(issue), Scope.READ)
 
+    @in_our_words
+    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Look for what a run of the same approval has left on the issue, or as pull request.
+
+        A status comment that somebody has deleted does not hide the pull request.
+        """
+        session = self._session(snapshot.issue)
+        found = status_comment.of_approval(session, snapshot)
+        if found is not None:
+            return found
+        try:
+            return pull_requests.of_approval(session, snapshot)
+        except (AccessLost, Refused) as problem:
+            # Where we may not open pull requests there is none of ours.
+            _log.warning("pull requests not looked through", reason=str(problem))
+            return None
+
     def own_logins(self) -> frozenset[str]:
         """Logins under which our own writes show up, in lower case."""
         return self._access.own_logins()
@@ -100,13 +121,15 @@ class GithubGatekeeper:
             status_comment.create(session, mark, f"{mark}\n{text}")
 
     @in_our_words
-    def queued(self, run: Run, ahead: int) -> None:
+    def queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Show that a run waits: the reaction, and its status comment, which the run then edits."""
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
         state_labels.react(session)
-        StatusComment(session, run).wait(status_comment.waiting(run, ahead))
+        # There may be one already that gives no reason.
+        text = status_comment.waiting(run, ahead, because)
+        StatusComment(session, run).wait(text, anew=bool(because))
 
     @in_our_words
     def find(self, repository: str, number: int) -> LiveIssue | None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 
-import structlog
 from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
 from agent import cleaning
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import PullRequest, Record
-from agent.errors import AccessLost, AgentError, RepositoryUnfit, Superseded
-from agent.ports import OwnPull, Proposal
-
-_log = structlog.get_logger()
+from agent.domain import PullRequest, Record, Snapshot
+from agent.errors import AccessLost, RepositoryUnfit, Superseded
+from agent.ports import EarlierRun, OwnPull, Proposal
 
 _SEARCHED = 100
 _REVIEWERS = 15
+_RUN_OF = re.compile(r"<!-- mergewright:run=([\w-]+) approval=([0-9a-f]+) -->")
 _NEEDS = "pull_requests: write"
 
 
@@ -37,6 +36,8 @@ class Pull(Record):
     reviewers: frozenset[str]
     """Logins and team names, in lower case."""
     labels: frozenset[str]
+    base: str = ""
+    """The commit at the end of the branch that it goes to, where the answer tells."""
 
 
 def open_or_update(
@@ -72,32 +73,52 @@ def open_or_update(
         )
     if not new and (pull.title, pull.body.replace("\r\n", "\n")) != (title, body):
         pull = _edit(session, pull.number, title, body)
+    notes += _base_moved(pull, proposal)
     notes += _request_reviews(session, pull, proposal.reviewers)
     notes += _set_labels(session, pull, proposal.labels)
     return _told(pull, notes), new
 
 
 def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
-    """List our open pull requests but that of one branch, as far as one request shows them.
-
-    What they tell is good to know and no more: where GitHub does not answer, there are none.
-    """
+    """List our open pull requests but that of one branch, among the newest that are open."""
     own = session.access.own_logins()
 
     def work(repository: Repository) -> tuple[OwnPull, ...]:
         pulls = repository.get_pulls(state="open", sort="created", direction="desc")
         return tuple(
-            OwnPull(number=pull.number, body=pull.body or "")
+            OwnPull(
+                number=pull.number,
+                body=pull.body or "",
+                url=pull.html_url,
+                branch=pull.head.ref,
+                commit=pull.head.sha,
+                draft=pull.draft or False,
+            )
             for pull in islice(pulls, _SEARCHED)
             if pull.user and pull.user.login.lower() in own and pull.head.ref != besides
         )
 
     doing = "look for other pull requests of ours"
-    try:
-        return session.ask(Scope.PUBLISH, work, doing=doing, needs=_NEEDS, patient=False)
-    except (AgentError, Refused) as problem:
-        _log.warning("other pull requests not seen", reason=str(problem))
-        return ()
+    return session.ask(Scope.PUBLISH, work, doing=doing, needs=_NEEDS)
+
+
+def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
+    """Look for a pull request of a run that the same approval has started before.
+
+    Open, merged or closed: it counts, and is among the newest that were opened since.
+    """
+    own = session.access.own_logins()
+
+    def work(repository: Repository) -> EarlierRun | None:
+        pulls = repository.get_pulls(state="all", sort="created", direction="desc")
+        for pull in islice(pulls, _SEARCHED):
+            marked = _RUN_OF.match(pull.body or "")
+            ours = pull.user is not None and pull.user.login.lower() in own
+            if ours and marked and marked[2] == snapshot.approval:
+                return EarlierRun(run_id=marked[1], over=True)
+        return None
+
+    return session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
 
 
 def _told(pull: Pull, notes: list[str]) -> PullRequest:
@@ -110,6 +131,25 @@ def _find(session: Session, branch: str) -> Pull | None:
     Raises:
         AccessLost: The open one is somebody else's.
     """
+    pulls = _of_branch(session, branch)
+    own = session.access.own_logins()
+    for pull in pulls:
+        if pull.open and pull.author.lower() not in own:
+            raise AccessLost(
+                f"Pull request #{pull.number} of the branch {branch} was opened by"
+                f" {cleaning.code(pull.author)}, not by us; close it, then take the label off and"
+                " set it again."
+            )
+    ours = [pull for pull in pulls if pull.author.lower() in own]
+    return max(ours, key=lambda pull: (pull.open, pull.number), default=None)
+
+
+def any_of(session: Session, branch: str) -> bool:
+    """Say whether there is or was a pull request of a branch, whoever opened it."""
+    return bool(_of_branch(session, branch))
+
+
+def _of_branch(session: Session, branch: str) -> list[Pull]:
     head = f"{session.name.partition('/')[0]}:{branch}"
 
     def work(repository: Repository) -> list[Pull]:
@@ -121,17 +161,7 @@ def _find(session: Session, branch: str) -> Pull | None:
             if pull.head.ref == branch
         ]
 
-    pulls = session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
-    own = session.access.own_logins()
-    for pull in pulls:
-        if pull.open and pull.author.lower() not in own:
-            raise AccessLost(
-                f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {cleaning.code(pull.author)}, not by us; close it, then take the label off and"
-                " set it again."
-            )
-    ours = [pull for pull in pulls if pull.author.lower() in own]
-    return max(ours, key=lambda pull: (pull.open, pull.number), default=None)
+    return session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
 
 
 def _pull(found: GithubPull) -> Pull:
@@ -148,6 +178,7 @@ def _pull(found: GithubPull) -> Pull:
         body=found.body or "",
         reviewers=frozenset(name.lower() for name in (*teams, *people)),
         labels=frozenset(label.name.lower() for label in found.labels or ()),
+        base=found.base.sha or "" if found.base else "",
     )
 
 
@@ -194,12 +225,30 @@ def _unfit(problem: Refused, proposal: Proposal) -> RepositoryUnfit | None:
             f"GitHub sees no difference between {proposal.base_branch} and {proposal.branch}; the"
             " change is already there."
         )
+    if problem.says("history in common"):
+        return RepositoryUnfit(
+            f"The history of {proposal.base_branch} was rewritten while the run was under way: it"
+            f" has nothing in common with {proposal.branch} any more. Take the label off and set it"
+            " again for a run on it as it is now."
+        )
     if problem.says("base invalid", "base sha can't"):
         return RepositoryUnfit(
             f"The branch {proposal.base_branch}, which the pull request goes to, does not exist on"
             " GitHub."
         )
     return None
+
+
+def _base_moved(pull: Pull, proposal: Proposal) -> list[str]:
+    """Say that the checks were held against what the base branch was before."""
+    if not (pull.base and proposal.base_commit) or pull.base == proposal.base_commit:
+        return []
+    told = (
+        f"{proposal.base_branch} has moved since the run began, from {proposal.base_commit[:12]} to"
+        f" {pull.base[:12]}: bring the branch up to date and let the checks run again before it is"
+        " merged"
+    )
+    return [told]
 
 
 def _edit(session: Session, number: int, title: str, body: str) -> Pull:

@@ -9,7 +9,7 @@ from github.Repository import Repository
 
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, RunState
+from agent.domain import Outcome, Reason, RunState
 
 _NEEDS = "issues: write"
 
@@ -27,6 +27,7 @@ class StateLabel(Enum):
     READY = _Look("mergewright: ready", "0e8a16", "A checked pull request waits for review")
     NEEDS_HUMAN = _Look("mergewright: needs human", "d93f0b", "A person has to decide or answer")
     FAILED = _Look("mergewright: failed", "b60205", "The run ended without a result")
+    STOPPED = _Look("mergewright: stopped", "c5def5", "The run was stopped before its end")
 
 
 _OURS = frozenset(state.value.name for state in StateLabel)
@@ -36,6 +37,8 @@ def of(outcome: Outcome) -> StateLabel:
     """Choose the label of a run that has ended."""
     if outcome.done:
         return StateLabel.READY
+    if outcome.reason is Reason.CANCELLED:
+        return StateLabel.STOPPED
     if outcome.state in (RunState.NEEDS_HUMAN, RunState.DECLINED):
         return StateLabel.NEEDS_HUMAN
     return StateLabel.FAILED

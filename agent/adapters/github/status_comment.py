@@ -20,12 +20,12 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent import cleaning
+from agent import cleaning, telemetry
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, Run
+from agent.domain import Outcome, Run, Snapshot
 from agent.errors import AgentError
-from agent.ports import StageMark
+from agent.ports import EarlierRun, StageMark
 
 _log = structlog.get_logger()
 
@@ -41,9 +41,14 @@ _SLOWEST = 15.0
 _SPARE_REQUESTS = 50
 _STATUS = "status"
 _ANY_STATUS = f"<!-- mergewright:{_STATUS} run="
+#: Whoever may write can edit our comments, too: what is no name of a run is none.
+_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
 _FOLDED = "<!-- mergewright:folded -->"
+_WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of the first words of a folded comment.
 _LINE = 150
+#: What seems to have taken longer comes of a clock that was set.
+_LONGEST_STAGE_SECONDS = 86_400.0
 
 
 def marker(kind: str, key: str) -> str:
@@ -85,6 +90,29 @@ def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
         yield comment
     if number == _SEARCHED:
         yield from islice(comments.reversed, _SEARCHED)
+
+
+def approval_mark(approval: str, *, over: bool) -> str:
+    """The hidden line that a status comment ends with: by whose word, and whether it is over."""
+    return marker("approval", f"{approval} {'over' if over else 'under-way'}")
+
+
+def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
+    """Look for the status comment of a run that the same approval has started before."""
+    found = session.ask(
+        Scope.TALK,
+        lambda repository: [
+            body for _, body in _ours(session, repository, _ANY_STATUS, snapshot.approved_at)
+        ],
+        doing=f"read the comments of issue #{session.issue.number}",
+        needs=_NEEDS,
+    )
+    for body in found:
+        run_id = _RUN_OF.match(body)
+        for over in (True, False):
+            if run_id and approval_mark(snapshot.approval, over=over) in body:
+                return EarlierRun(run_id=run_id[1], over=over)
+    return None
 
 
 def fold(session: Session, run_id: str) -> None:
@@ -178,6 +206,8 @@ class StatusComment:
         """Ask nothing yet."""
         self._session = session
         self._mark = marker(_STATUS, f"run={run.run_id}")
+        self._approval = run.snapshot.approval if run.snapshot else ""
+        self._over = False
         self._since = run.snapshot.approved_at if run.snapshot else None
         self._pause = session.access.pacing.mark_seconds
         self._id: int | None = None
@@ -189,37 +219,42 @@ class StatusComment:
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.talking(self._mark)
 
-    def wait(self, text: str) -> None:
+    def wait(self, text: str, *, anew: bool = False) -> None:
         """Make the comment of a run that is not begun yet, unless it is there.
 
         Where the run is beginning just now, it says more than this would.
+
+        Args:
+            anew: Whether a comment that says that the run waits is to say this instead.
         """
         if not self._lock.acquire(blocking=False):
             return
         try:
             if not self._known():
                 self._make(text)
+            elif anew and _WAITS in self._shown:
+                self._put(text, make=False)
         finally:
             self._lock.release()
 
     def begin(self, text: str) -> None:
         """Make the comment, or find the one of an earlier attempt."""
         with self._lock:
-            self._closed = False
+            self._closed = self._over = False
             self._put(text, make=True)
 
     def update(self, text: str) -> None:
         """Show a newer text soon: at once if the last edit is long ago, else a little later."""
         with self._lock:
             self._wanted = text
-            if self._closed or self._timer is not None or text == self._shown:
+            if self._closed or self._timer is not None or self._whole(text) == self._shown:
                 return
             left = self._edited + self._pause - time.monotonic()
             if left <= 0:
                 self._edit_now()
                 return
             # A stage that takes long would else be shown as what came before it.
-            self._timer = threading.Timer(left, self._edit_later)
+            self._timer = threading.Timer(left, telemetry.carried_along(self._edit_later))
             self._timer.daemon = True
             self._timer.start()
 
@@ -231,6 +266,7 @@ class StatusComment:
         """
         with self._lock:
             self.pause()
+            self._over = True
             self._put(text, make=make)
 
     def pause(self) -> None:
@@ -243,7 +279,7 @@ class StatusComment:
 
     def _put(self, text: str, *, make: bool) -> None:
         if self._known():
-            if text == self._shown:
+            if self._whole(text) == self._shown:
                 return
             try:
                 self._edit(text, patient=True)
@@ -256,14 +292,15 @@ class StatusComment:
             self._make(text)
 
     def _make(self, text: str) -> None:
-        self._id = create(self._session, self._mark, self._whole(text), self._since)
-        self._shown = text
+        whole = self._whole(text)
+        self._id = create(self._session, self._mark, whole, self._since)
+        self._shown = whole
         self._edited = time.monotonic()
 
     def _known(self) -> bool:
         if self._id is None and (hit := find(self._session, self._mark, self._since)):
             self._id, body = hit
-            self._shown = body.replace("\r\n", "\n").removeprefix(f"{self._mark}\n")
+            self._shown = body.replace("\r\n", "\n")
         return self._id is not None
 
     def _edit_later(self) -> None:
@@ -271,7 +308,7 @@ class StatusComment:
             if self._timer is None:
                 return
             self._timer = None
-            if not self._closed and self._wanted != self._shown:
+            if not self._closed and self._whole(self._wanted) != self._shown:
                 self._edit_now()
 
     def _edit_now(self) -> None:
@@ -288,50 +325,75 @@ class StatusComment:
             _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str, *, patient: bool) -> None:
-        _edit(self._session, self._id or 0, self._whole(text), patient=patient)
-        self._shown = text
+        whole = self._whole(text)
+        _edit(self._session, self._id or 0, whole, patient=patient)
+        self._shown = whole
         self._edited = time.monotonic()
 
     def _whole(self, text: str) -> str:
-        return self._session.access.hide(f"{self._mark}\n{text}")
+        last = approval_mark(self._approval, over=self._over)
+        return self._session.access.hide(f"{self._mark}\n{text}\n\n{last}")
 
 
-def waiting(run: Run, ahead: int) -> str:
-    """Write the text of a run that has not begun: others were there before."""
-    others = "one run was" if ahead == 1 else f"{ahead} runs were"
-    return (
-        "**Mergewright has seen this issue, which waits for its turn.** When this was written,"
-        f" {others} ahead of it.\n\n{_origin(run, None)}"
-    )
+def waiting(run: Run, ahead: int, because: str = "") -> str:
+    """Write the text of a run that has not begun: others were there before, or it may not yet."""
+    told = [_WAITS]
+    if because:
+        told.append(cleaning.words(because))
+    if ahead:
+        others = "Another run was" if ahead == 1 else f"{ahead} other runs were"
+        told.append(
+            f"{others} ahead of it when this was written: a repository has one run at a time, and"
+            " the service only a few. It begins by itself."
+        )
+    return f"{' '.join(told)}\n\n{_details(_origin(run, None))}"
 
 
 def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:
     """Write the text of a run that is under way."""
-    lines = ["**Mergewright is working on this issue.**", "", *_checklist(marks)]
-    lines += ["", _origin(run, page)] if marks else [_origin(run, page)]
-    return "\n".join(lines)
+    stages = "\n".join(_checklist(marks))
+    head = "**Mergewright is working on this issue.**"
+    return _paragraphs(head, stages, _details(_origin(run, page)))
 
 
 def ended(run: Run, outcome: Outcome, marks: tuple[StageMark, ...], page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
     # The stage that is under way is the one that ends with these words.
     marks = tuple(
-        mark.model_copy(update={"state": "done" if outcome.done else "failed"})
-        if outcome.done or mark.state == "running"
-        else mark
+        _closed(mark, done=outcome.done) if outcome.done or mark.state == "running" else mark
         for mark in marks
     )
-    after = "\n".join((*_checklist(marks), *([""] if marks else []), _origin(run, page)))
+    stages = "\n".join(_checklist(marks))
     if outcome.done and outcome.pull_request is not None:
         pull = outcome.pull_request
         draft = " (draft)" if pull.draft else ""
         head = f"**A checked pull request is ready: #{pull.number}**{draft}"
         head += "".join(f"\n\n_{cleaning.words(note)}_" for note in pull.notes)
-        return f"{head}\n\n{after}"
+        return _paragraphs(head, stages, _details(_origin(run, page)))
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
     where = page or "the log of the run"
-    after = f"<details><summary>Stages</summary>\n\n{after}\n\n</details>" if marks else after
-    return f"{cleaning.cut(text, cleaning.TEXT_LIMIT - len(after) - 200, where=where)}\n\n{after}"
+    origin = f"{_origin(run, page)}  \nReason code: `{outcome.reason.value}`"
+    after = _details(_paragraphs(stages, origin))
+    room = cleaning.TEXT_LIMIT - len(after) - 200
+    return _paragraphs(cleaning.cut(text, room, where=where).rstrip(), after)
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))
+
+
+def _details(text: str) -> str:
+    """Fold what few people want to read."""
+    return f"<details><summary>Details</summary>\n\n{text}\n\n</details>"
+
+
+def _closed(mark: StageMark, *, done: bool) -> StageMark:
+    """Let the stage end; the one that ends the run has nobody else to tell its time."""
+    if not done:
+        return mark.model_copy(update={"state": "failed"})
+    took = time.time() - mark.begun if mark.begun else 0.0
+    detail = mark.detail or (f"{took:.1f} s" if 0.1 <= took < _LONGEST_STAGE_SECONDS else "")
+    return mark.model_copy(update={"state": "done", "detail": detail})
 
 
 _BOXES: dict[str, Callable[[str], str]] = {
@@ -357,4 +419,8 @@ def _origin(run: Run, page: str | None) -> str:
         return named
     # The name without an @, which would call the person.
     who = f"started by {cleaning.code(run.snapshot.actor)}, " if run.snapshot.actor else ""
-    return f"{named}, {who}on the text of {run.snapshot.approved_at}"
+    snapshot = run.snapshot
+    if snapshot.read_at is None:
+        return f"{named}, {who}on the text of {snapshot.approved_at}"
+    later = f"as it was read at {snapshot.read_at}; the label was set at {snapshot.approved_at}"
+    return f"{named}, {who}on the text {later}"

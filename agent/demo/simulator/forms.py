@@ -102,6 +102,8 @@ def _call(
         return "DELETE", f"{api}/{one.number}/labels/{quote(label, safe='')}", None
     if deed == "comment":
         return "POST", f"{api}/{one.number}/comments", {"body": body}
+    if deed == "title":
+        return "PATCH", f"{api}/{one.number}", {"title": form.get("title", "")}
     if deed == "body":
         return "PATCH", f"{api}/{one.number}", {"body": body}
     if edited := re.fullmatch(r"comments/(\d+)", deed):

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from agent.demo.simulator import forms, git_history, git_store
-from agent.demo.simulator.records import Delivery, Issue, Repository
+from agent.demo.simulator.records import Delivery, Issue, Label, Repository
 from agent.demo.simulator.rendering import SECURITY_HEADERS, STYLE, Problem, Renderer
 from agent.demo.simulator.views import commits, conversation, deliveries, subjects
 from agent.demo.simulator.views.subjects import PersonView
@@ -75,13 +75,19 @@ class _Pages:
         }
 
     def front(self, request: Request) -> Response:
-        """List repositories and hook deliveries."""
+        """List repositories and hook deliveries, all or those that failed."""
         sent = self._deliveries()
+        failed = [one for one in sent if one.state in ("failed", "lost")]
+        only_failed = request.query_params.get("deliveries") == "failed"
+        listed = failed if only_failed else sent
         return self._renderer.page(
             "front.html",
             repositories=[subjects.repository(one) for one in self._world.repositories.values()],
-            deliveries=[deliveries.delivery(one) for one in sent[:MOST_DELIVERIES]],
+            deliveries=[deliveries.delivery(one) for one in listed[:MOST_DELIVERIES]],
+            deliveries_listed=len(listed),
             deliveries_total=len(sent),
+            deliveries_failed=len(failed),
+            only_failed=only_failed,
         )
 
     def style(self, request: Request) -> Response:
@@ -275,8 +281,15 @@ class _Pages:
         wanted = (form or request.query_params).get("as", "")
         subject = subjects.subject(repo, one)
         carried = {each.name for each in subject.labels}
-        # Those that every new repository has come last.
-        labels = sorted(repo.labels.values(), key=lambda each: each.default)
+        # Those of the project come first, then those that every new repository has, and last
+        # those that a service sets beside a label of its own: "name: state".
+        named = {each.name.lower() for each in repo.labels.values()}
+
+        def rank(each: Label) -> tuple[bool, bool]:
+            family, colon, _ = each.name.lower().partition(": ")
+            return bool(colon) and family in named, each.default
+
+        labels = sorted(repo.labels.values(), key=rank)
         known = [subjects.label(each) for each in labels]
         shown: dict[str, Any] = {
             "repository": subjects.repository(repo),

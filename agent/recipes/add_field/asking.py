@@ -106,6 +106,11 @@ _CHANGES = re.compile(
     rf"(?i)^\W*(?:please\s+|fix:\s+)*(?:{CHANGING}|change|increase|decrease|reduce|widen|shorten|"
     r"enlarge|raise|lower|make|alter|modify|fix|stop|allow|update|bump|upgrade|unify)\b"
 )
+#: “a foreign key from each order to a customer”
+_FROM_TO = re.compile(
+    r"(?i)\b(?:foreign\s*key|fk|(?:one|many)[- ]to[- ](?:one|many))\b[^.;]{0,60}?"
+    r"\bfrom\s[^.;]{1,40}?\sto\s\w"
+)
 #: A sentence with more verbs that ask is no request anyone wrote.
 _MOST_VERBS = 5
 _REMOVES = re.compile(r"(?i)^\W*(?:please\s+)?(?:remove|delete|drop|rename|move|deprecate)\b")
@@ -137,7 +142,15 @@ def strength(text: str) -> Strength | None:
             return "plainly"
         if found is None and not reports and _loosely(rest):
             found = "loosely"
+    if found is None and not reports and _specified(_open_sentences(text)):
+        found = "loosely"
     return found
+
+
+def _open_sentences(text: str) -> list[str]:
+    """The sentences without those that change or remove what is there."""
+    lines = [Sentence(line).rest for line in dict.fromkeys(tickets.sentences(text))]
+    return [line for line in lines if not (_CHANGES.match(line) and not _ASK.search(line))]
 
 
 def adds(text: str) -> bool:
@@ -159,6 +172,41 @@ def _objects(sentence: str) -> Iterator[str]:
             yield sentence
 
 
+#: “`pages`, PositiveIntegerField”, in whatever order, or with the type in a sentence of its own.
+_SPECIFIED = re.compile(rf"\b(?:models\.)?(?:{EXACT})\b")
+_NEW = re.compile(rf"(?i)^\W*(?:one\s+|an?\s+|the\s+)?new\s+{FIELD_WORD}\b")
+
+
+def _specified(lines: list[str]) -> bool:
+    """Whether one sentence asks for something, and one names it and its exact type."""
+    if not any(_SPECIFIED.search(line) for line in lines):
+        return False
+    for line in lines:
+        if not re.search(rf"{OPEN}[a-z_]\w*{CLOSE}", line) and not _SPECIFIED.search(line):
+            continue
+        if _belongs_elsewhere(line) and not _lists(line):
+            continue
+        if _FROM_TO.search(line):
+            return True
+        asked = _ASK.search(line)
+        if _NEW.match(line) or (asked and (_quotes_first(line[asked.end() :]) or _lists(line))):
+            return True
+    return False
+
+
+def _quotes_first(wanted: str) -> bool:
+    """Whether what is asked for is a name in quotes, as in “add `isbn` to Book”."""
+    return re.match(rf"\s+{_LEADING}{OPEN}[a-z_]\w*{CLOSE}", wanted) is not None
+
+
+def _lists(line: str) -> bool:
+    """Whether a colon leads to the name and the type, as in “a page count: `pages`, …”."""
+    return (
+        re.search(rf":\s*{OPEN}[a-z_]\w*{CLOSE}\W+(?:an?\s+)?`?(?:models\.)?(?:{EXACT})\b", line)
+        is not None
+    )
+
+
 def _plainly(sentence: str, *, about_models: bool) -> bool:
     if _FRAGMENT.match(sentence) and not (_BUG.search(sentence) or _ASK.search(sentence)):
         return True
@@ -169,7 +217,7 @@ def _plainly(sentence: str, *, about_models: bool) -> bool:
         worded = exact or _NAMED.search(wanted) is not None
         if not (exact or worded) or _belongs_elsewhere(sentence):
             continue
-        if exact or about_models or _names_a_model(sentence):
+        if exact or about_models or _names_a_model(sentence) or _FROM_TO.search(wanted):
             return True
     return False
 

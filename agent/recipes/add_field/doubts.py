@@ -15,8 +15,11 @@ Kind = Literal["correction", "question", "negation", "condition", "hedge"]
 
 _QUOTES = re.compile(r"`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d|'[^']*'(?!\w)")
 _POLITE_REQUEST = re.compile(
-    r"(?i)^\W*(?:(?:hi|hello|hey)\b\W*)?(?:can|could|would|will)\s+(?:you|someone|somebody|anyone)\s+"
-    r"(?:(?:please|kindly)\s+)?(?=add|create|introduce|include|extend|show)"
+    r"(?i)^\W*(?:(?:hi|hello|hey)\b\W*)?(?:(?:can|could|would|will)\s+"
+    r"(?:you|someone|somebody|anyone)\s+(?:(?:please|kindly)\s+)?"
+    r"(?=add|create|introduce|include|extend|show|give|put)"
+    r"|(?:can|could|may)\s+(?:we|i)\s+(?:(?:please|kindly)\s+)?"
+    r"(?:(?=add\b)|(?=(?:get|have)\s+(?:an?|the|one|another)\s.*`)))"
 )
 _CORRECTION_STARTS = re.compile(
     r"(?i)^\W*(?:actually|oops|scratch|correction|no|nope|sorry(?=\s*,|\s+i\b|\s+for\b|\W*$)|wait"
@@ -82,7 +85,8 @@ def denies_the_request(text: str) -> bool:
 def polite(text: str) -> str:
     """A sentence without the form of a question that only politeness gave it."""
     if match := _POLITE_REQUEST.match(text):
-        return text[match.end() :].rstrip().rstrip("?") + "."
+        asked = text[match.end() :].rstrip().rstrip("?") + "."
+        return re.sub(r"(?i)^(?:get|have)\b", "Add", asked)
     return text
 
 

@@ -6,6 +6,7 @@ Collects; whether the facts suffice, agree and fit the code is left to `settling
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -128,17 +129,46 @@ def read(ticket: Ticket) -> Facts:
             facts.beyond.append(_cut(source))
     structured = bool(facts.said)
     title = prose.read_summaries([ticket.title], headings=False)
-    # In a file of plain prose the first line is the title, and is read where it stands.
-    if not document.prose.lstrip().startswith(ticket.title.strip() or "\0"):
-        _take_reading(facts, title, strong=not structured)
     headings = prose.read_summaries(document.headings, headings=True)
     spoken = prose.read(prose_text)
+    # In a file of plain prose the first line is the title, and is read where it stands.
+    if not document.prose.lstrip().startswith(ticket.title.strip() or "\0"):
+        _let_pass(facts, title, spoken)
+        _take_reading(facts, title, strong=not structured)
     _take_reading(facts, headings)
     _take_reading(facts, spoken)
     facts.beyond = [one for one in facts.beyond if not _is_known(facts, one)]
     for reading in (title, headings):
         _explain(facts, reading)
+    _hold_against_name(facts)
     return facts
+
+
+def _let_pass(facts: Facts, title: prose.Reading, spoken: prose.Reading) -> None:
+    """Let a title wonder or propose, where the text below it asks for the field in full.
+
+    What it says of the field must still agree with the text.
+    """
+    stated = set(facts.said) | {mention.fact for mention in spoken.found}
+    if not {"model", "name", "type"} <= stated:
+        return
+    for doubt in title.loose:
+        title.doubts.remove(doubt)
+        title.background.append((doubt.sentence, doubt.sentence))
+        title.passed.append(doubt.sentence)
+        title.found += [dataclasses.replace(one, strong=False) for one in doubt.said]
+
+
+def _hold_against_name(facts: Facts) -> None:
+    """“We search by ISBN” is no background where `isbn` is the new field."""
+    names = {one.value.replace("_", " ").lower() for one in facts.all("name")}
+    for sentence in list(facts.passed):
+        plain = sentence.replace("_", " ").lower()
+        if leftover.seeks(plain) and any(
+            re.search(rf"\b{re.escape(name)}", plain) for name in names
+        ):
+            facts.passed.remove(sentence)
+            facts.beyond.append(sentence)
 
 
 #: Words for options, which a title may use when the option is stated.

@@ -26,7 +26,7 @@ FILLER = word_lists.words(
     "field fields column columns attribute attributes property properties model models class table "
     "database db django app application named called name type typed kind value values option "
     "options argument arguments parameters keyword just simply simple plain pointing points "
-    "feature request migration do does either missing lacks lack"
+    "feature request migration do does either missing lacks lack it's it\u2019s that's that\u2019s"
 )
 _DOING = (
     "add|create|introduce|include|insert|extend|send|expose|update|make|use|show|hide|validate|"
@@ -64,7 +64,8 @@ _DESCRIBES = re.compile(
     r"(?i)\b(?:fields?|columns?|values?|labels?|forms?|ordering|widgets?|templates?|views?|pages?|"
     r"staff|upper|lower|always|never|initial(?:ly)?|immutable|editable|by default|may|"
     r"cannot|can not|"
-    r"can['\u2019]t|gets|receives?|becomes?|starts? (?:as|with|at|out)|begins?|sits|follows|reads|"
+    r"can['\u2019]t|gets|receives?|becomes?|(?:is|are) (?:one of|either)|"
+    r"starts? (?:as|with|at|out)|begins?|sits|follows|reads|"
     r"means|stays?|remains?|everyone (?:is|gets|has)|everybody (?:is|gets|has)|"
     r"(?:existing|old|current|new|all|other) \w+s (?:are|get|have|start|keep|see))\b"
 )
@@ -175,8 +176,36 @@ def without_reason(left: str) -> str:
     return left
 
 
+#: “Customers keep asking for it, so please add …”, “Because we are asked for it, add …”.
+_LEADING = re.compile(
+    r"(?i)^(?:(?P<since>\W*(?:because|since|as)\b[^,;:]*),|(?P<why>[^,;:]+?),?\s+(?:so|therefore|hence)\b,?)"
+    r"(?=\W+(?:please\s+|let['\u2019]?s\s+|we\s+(?:need|want)\b|we['\u2019]d\s+like\b|"
+    r"(?:can|could)\s+(?:you|we)\s+)*(?:add|create|introduce|include|give|extend|we\b))"
+)
+
+
+def without_leading_reason(spoken: str, left: str) -> str:
+    """What is left without an opening clause that says why.
+
+    Args:
+        spoken: The whole sentence.
+        left: The same with blanks in place of what is understood.
+    """
+    found = _LEADING.match(spoken)
+    if found is None:
+        return left
+    group = "why" if found["why"] is not None else "since"
+    start, end = found.span(group)
+    if left[start:end].split() != spoken[start:end].split():
+        return left  # a fact is stated there
+    clause = re.sub(r"(?i)^\W*(?:because|since|as)\b", "", spoken[start:end])
+    return " " * end + left[end:] if is_background(clause) else left
+
+
 def _is_reason(clause: str, *, why: bool) -> bool:
-    if re.search(r"\d", clause) or _speaks_of_fields(clause) or _MODAL.search(clause):
+    by_hand = re.match(rf"(?i)\W*{_PEOPLE}\b", clause) and not _THE_FIELD.search(clause)
+    spoken = _HANDWORK.sub(" ", clause) if by_hand and not seeks(clause) else clause
+    if re.search(r"\d", clause) or _speaks_of_fields(spoken) or _MODAL.search(clause):
         return False
     if not why and _SCOPE.search(clause):
         return False
@@ -190,10 +219,52 @@ _STORY = re.compile(
 )
 
 
+#: “We import from the publisher's list”, “Librarians sort books by hand”: who does what today.
+_PEOPLE = (
+    r"(?:we|they|i|people|staff|everyone|everybody|nobody|customers|clients|marketing|support|sales|"
+    r"accounting|management|the\s+(?:\w+\s+)?(?:team|office|company|publisher|warehouse|shop|department)|"
+    r"(?:(?:the|our|some|many|most|all)\s+)?(?!(?:orders|numbers|filters|headers|serializers|"
+    r"characters|parameters|errors|folders|headers|helpers|handlers|parsers)\b)"
+    r"\w+(?:ers|ors|ists|ants|ents|ians|people|folks))"
+)
+_DOES = re.compile(
+    r"(?i)\W*(?:(?:today|currently|now|at\s+the\s+moment|so\s+far|sometimes|often|usually|because|"
+    r"since|every\s+\w+|each\s+\w+|once\s+an?\s+\w+)\W+)*"
+    rf"{_PEOPLE}\s+(?:\w+ly\s+|often\s+|also\s+|still\s+|always\s+|just\s+|sometimes\s+|already\s+)*"
+    r"(?!(?:need|want|require|wish|expect|like|would|should|must|shall|can|could|may|might|will|"
+    r"ought|has\s+to|have\s+to|ask|demand|request)\w*\b)[a-z]+\b"
+)
+#: What people do by hand, and is no trait that a field could be wanted to have.
+_HANDWORK = re.compile(
+    r"(?i)\b(?:import|export|search|filter|sort|cop(?:y|ie)|sync|generat|notif|convert|replac|remov|"
+    r"delet|renam|document)\w*"
+)
+_THE_FIELD = re.compile(
+    r"(?i)\b(?:it|its|this|these|them|new|fields?|columns?|values?|forms?|widgets?|templates?|views?|"
+    r"admin|api|models?|code|app|database)\b"
+)
+
+
+def _tells_what_people_do(plain: str) -> bool:
+    """Whether a sentence says how people work, and so asks for nothing."""
+    done = _HANDWORK.sub(" ", plain)
+    if done == plain or not _DOES.match(plain):
+        return False
+    if _speaks_of_fields(done) or _THE_FIELD.search(plain):
+        return False
+    if re.search(r"\d", plain) or _MODAL.search(plain) or _WISH.search(plain):
+        return False
+    # “We import and match by hand” has one subject; “…, and please export …” has none.
+    whole = re.sub(r"(?i)\band\s+(?!(?:also|then|please)\b)", " ", plain)
+    return not any(_commands(part) for part in _JOINT.split(whole)[1:])
+
+
 def is_background(text: str) -> bool:
     """Whether a sentence without facts asks for nothing: a reason, a reference, a greeting."""
     plain = _NUMBERED.sub(" ", text)
     if _STORY.match(plain) and not (_speaks_of_fields(plain) or re.search(r"\d", plain)):
+        return True
+    if _tells_what_people_do(plain):
         return True
     if re.fullmatch(r"(?i)\W*(?:yes|no|true|false|\d+)\W*", plain):
         return False
@@ -234,6 +305,32 @@ def is_summary(left: str, *, asks: bool) -> bool:
         return False
     joined = re.search(r"(?i)(?:\b(?:and|also|then|plus)\b|[,&+])(?P<more>.*)", left)
     return not (asks and joined and words(without_reason(joined["more"])))
+
+
+#: “When was a customer billed?”: nobody answers it here, and nothing is asked for.
+_WONDERS = re.compile(r"(?i)\W*(?:when|who|whom|whose|where|why)\s+\w+\s+\w")
+
+
+def only_wonders(text: str) -> bool:
+    """Whether a question asks how things are, and not how the field is to be."""
+    return (
+        _WONDERS.match(text) is not None
+        and not _THE_FIELD.search(text)
+        and not re.search(
+            r"(?i)\b(?:should|shall|must|can|could|would|will|may|not)\b|n['\u2019]t\b", text
+        )
+        and is_background(text.replace("?", "."))
+    )
+
+
+def seeks(text: str) -> bool:
+    """Whether a sentence speaks of finding rows by something."""
+    return re.search(r"(?i)\b(?:search|filter|sort|order(?:s|ed|ing)?\s+by)\w*", text) is not None
+
+
+def asks_for_more(text: str) -> bool:
+    """Whether code, an option, a type or a deed is named."""
+    return _speaks_of_fields(text)
 
 
 def speaks_of_deeds(text: str) -> bool:

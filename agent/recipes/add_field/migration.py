@@ -11,8 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from agent.domain import Reason
-from agent.errors import EditFailed, RequestRefused
+from agent.errors import EditFailed, RequestRefused, UnaskedOperations
 from agent.recipes.add_field import migration_column, migration_file
 from agent.recipes.add_field.parameters import Carrier, Parameters
 from agent.recipes.recipe import ProducingCommand
@@ -115,15 +114,13 @@ def _texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def _more_than_asked(unasked: list[str], parameters: Parameters) -> EditFailed:
+def _more_than_asked(unasked: list[str], parameters: Parameters) -> UnaskedOperations:
     labels = " ".join(sorted({carrier.app_label for carrier in parameters.carriers}))
     listed = "\n".join(f"- {line}" for line in unasked)
-    failure = EditFailed(
+    return UnaskedOperations(
         f"Making the migration for {parameters.field.name} gives more than was asked for:\n"
         f"{listed}\n"
         "The base branch has model changes without a migration, or the settings differ from those "
         f"the migrations were made with. Run `python manage.py makemigrations {labels}` on the "
         "base branch, commit the result, then ask again."
     )
-    failure.reason = Reason.UNASKED_OPERATIONS
-    return failure

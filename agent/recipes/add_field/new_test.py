@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 
+from agent.errors import RequestRefused
 from agent.recipes import imports, layout, nodes
 from agent.recipes.add_field import field_types, rendering, values
 from agent.recipes.add_field.parameters import Field, NewTest, Parameters, Value
 from agent.recipes.source import SourceFile
+from agent.recipes.word_lists import words
 
 
 def snake(name: str) -> str:
@@ -37,19 +40,32 @@ def expected(field: Field) -> str | None:
     return "''" if kind.family == "text" else None
 
 
+#: Options that Django keeps on the field as they were stated.
+_LITERAL_ATTRIBUTES = field_types.NUMBER_OPTIONS | words(
+    "null blank unique db_index editable auto_now auto_now_add verbose_name help_text db_column "
+    "db_comment db_collation upload_to unique_for_date unique_for_month unique_for_year "
+    "allow_unicode protocol unpack_ipv4 path match recursive allow_files allow_folders "
+    "width_field height_field"
+)
+_OF_RELATION = {
+    "related_name": "related_name",
+    "related_query_name": "related_query_name",
+    "limit_choices_to": "limit_choices_to",
+    "to_field": "field_name",
+    "db_constraint": "db_constraint",
+    "symmetrical": "symmetrical",
+}
+
+
 def _facts(field: Field, parameters: Parameters) -> list[tuple[str, str]]:
     """Attributes of the field and what they must be, as source."""
     found: list[tuple[str, str]] = []
     for option in field.options:
         literal = option.value.kind == "literal"
-        if (
-            (option.name in field_types.NUMBER_OPTIONS | {"help_text", "db_column"} and literal)
-            or option.name in ("null", "blank", "unique", "editable", "auto_now", "auto_now_add")
-            or (option.name == "upload_to" and literal)
-        ):
+        if option.name in _LITERAL_ATTRIBUTES and literal:
             found.append((option.name, option.value.text))
-        elif option.name == "related_name" and "%" not in option.value.text:
-            found.append(("remote_field.related_name", option.value.text))
+        elif option.name in _OF_RELATION and literal and "%" not in option.value.text:
+            found.append((f"remote_field.{_OF_RELATION[option.name]}", option.value.text))
         elif option.name == "on_delete":
             found.append(("remote_field.on_delete", option.value.name))
         elif option.name == "choices" and literal and (plain := _plain_choices(option.value)):
@@ -61,6 +77,19 @@ def _facts(field: Field, parameters: Parameters) -> list[tuple[str, str]]:
         if value not in (None, "''", "None"):
             found.append(("get_default()", str(value)))
     return found
+
+
+def _made_default(field: Field, names: rendering.FileNames, source: SourceFile) -> str:
+    """A default that is called or has to be made, as the test file writes it; else empty."""
+    default = field.option("default")
+    if default is None or default.kind not in ("symbol", "call") or not default.module:
+        return ""
+    if default.kind == "call" and (not default.text or default.name == "gettext_lazy"):
+        return ""  # another value at each moment, or in each language
+    try:
+        return rendering.value(default, names, source)
+    except RequestRefused:
+        return ""  # its name means something else in that file
 
 
 def _plain_choices(value: Value) -> str | None:
@@ -116,8 +145,15 @@ def _new_file(parameters: Parameters, test: NewTest, like: SourceFile) -> str:
     body = _body(parameters, test, test.model, empty, names)
     outside = sorted(_import_line(module, name) for module, name in names.needed)
     outside.sort(key=lambda line: (line.startswith("from"), line))
+    standard = [line for line in outside if _is_standard(line)]
+    outside = [one for one in outside if one not in standard]
+    outside = [*standard, *([""] if standard and outside else []), *outside]
     own = _import_line(test.model_module, test.model)
     return "\n".join([*outside, "", own, "", "", *body]) + "\n"
+
+
+def _is_standard(line: str) -> bool:
+    return line.split()[1].partition(".")[0] in sys.stdlib_module_names
 
 
 def _import_line(module: str, name: str | None) -> str:
@@ -149,6 +185,8 @@ def _body(
         of_models = name == "remote_field.on_delete"
         prefix = f"{names.refer('django.db', 'models')}." if of_models else ""
         checks += writer.equal(f"field.{name}", f"{prefix}{wanted}")
+    if default := _made_default(field, names, source):
+        checks += writer.equal("field.default", default)
     tests = [(f"test_{snake(test.model)}_has_{field.name}", checks, False)]
     wanted_value = expected(field)
     if test.instance != "none" and wanted_value is not None:

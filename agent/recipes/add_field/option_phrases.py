@@ -28,7 +28,9 @@ _VALUE = (
 
 _ROWS = (
     r"(?i:\b(?:existing|present|current|old)\s+"
-    r"(?:rows?|records?|entries|objects|instances|data|values|`?\w+?s`?))"
+    r"(?:rows?|records?|entries|objects|instances|data|values|`?\w+?s`?)"
+    r"|\b(?:the\s+)?(?!(?:tests|fields|columns)\b)\w+s\s+(?:that\s+)?(?:we\s+(?:already\s+)?have|"
+    r"are\s+(?:already\s+)?there)(?:\s+(?:now|already|today))?\b)"
 )
 _FILLED = r"(?i:\b(?:back)?fill(?:ed)?\b|\bpopulated?\b|\binitiali[sz]ed?\b|\bdefault\w*\b)"
 #: Words that say that a value comes from elsewhere.
@@ -53,6 +55,13 @@ _SIZES = (
     (
         "max_length",
         rf"(?i:\b{_LENGTH}\s+(?:characters?|chars?|letters)\s+(?:max(?:imum)?|at\s+most)\b)",
+    ),
+    (
+        "max_length",
+        (
+            rf"(?i:(?:(?<=[,;:(])|(?<=Field)|(?<=Field`)|\bof|\bwith)\s*{_LENGTH}\s+"
+            r"(?:characters?|chars?|letters)(?:\s+long)?\b(?!\s+(?:or\s+more|min|at\s+least|exactly)))"
+        ),
     ),
     ("max_digits", rf"(?i:\bmax(?:imum)?[ _-]digits\s*{_BE}?\s*{_LENGTH})"),
     ("decimal_places", rf"(?i:\bdecimal[ _-]places\s*{_BE}\s*{_LENGTH})"),
@@ -97,8 +106,9 @@ _FLAGS = (
         "True",
         (
             r"(?i:\b(?:may|can|could|might)\s+be\s+(?:left\s+)?blank\b|"
-            r"\ballow(?:s|ing)?\s+blanks?\b|\bblank\s+(?:is\s+)?allowed\b|"
-            r"\bblankable\b)"
+            r"\ballow(?:s|ing)?\s+blanks?\b|"
+            r"\bblank\s+(?:is\s+)?(?:allowed|fine|okay|ok|permitted)\b|\bblankable\b|"
+            r"\b(?:may|can|could|might)\s+(?:stay|remain)\s+blank\b)"
         ),
     ),
     ("unique", "False", r"(?i:\b(?:not|non)[ -](?:need\s+to\s+be\s+)?unique\b)"),
@@ -199,7 +209,11 @@ def _existing_rows(sentence: Sentence) -> None:
     )
     for pattern in (
         rf"{_ROWS}{gets}{_VALUE}",
+        rf"{_ROWS}(?i:\s+(?:all\s+|left\s+|just\s+|simply\s+|with\s+)*){_VALUE}",
+        rf"(?i:\bleave\s+(?:the\s+|all\s+)*){_ROWS}(?i:\s+(?:at|with|as))?\s+{_VALUE}",
         (
+            rf"(?i:(?:\bwith\s+)?(?:\ban?\s+|\bthe\s+)?\bdefault(?:s|\s+value)?"
+            rf"(?:\s+(?:to|of|is)|\s*[:=])?\s+)?"
             rf"{_VALUE}(?i:\s+(?:for|in|on|as\s+(?:the\s+)?(?:value|default)\s+(?:for|in|of))\s+"
             rf"(?:all\s+)?(?:the\s+)?){_ROWS}"
         ),
@@ -215,6 +229,14 @@ def _default(sentence: Sentence) -> None:
     if match := re.search(none, sentence.rest):
         sentence.say("no default", "yes")
         sentence.use(match)
+    if match := re.search(
+        rf"(?i:\b(?:which|that)\s+(?:is|should\s+be)\s+)?{_VALUE}(?i:\s+by\s+default\b)",
+        sentence.rest,
+    ):
+        if not sentence.negation(match.start()):
+            sentence.say("option default", _value_of(match), code=_is_code(match))
+            sentence.use(match)
+            return
     match = re.search(
         r"(?i:\bdefault(?:s|ing)?(?:\s+value)?(?:\s+(?:to|of|is|should\s+be|being|as|set\s+to)|"
         rf"\s*[:=])?\s+){_VALUE}",
@@ -225,7 +247,16 @@ def _default(sentence: Sentence) -> None:
         sentence.use(match)
 
 
+#: “CharField, max 20”: of text nothing else has a size.
+_BARE_SIZE = re.compile(r"(?i)\bmax(?:imum|\.)?\s+(?P<n>\d+)(?=\s*(?:[,;).]|$))")
+_SIZED_TYPE = re.compile(r"(?i)\b(?:char|slug|url|email)\s?field")
+
+
 def _sizes(sentence: Sentence) -> None:
+    match = _BARE_SIZE.search(sentence.rest)
+    if match and _SIZED_TYPE.search(sentence.text):
+        sentence.say("option max_length", match["n"], code=True)
+        sentence.use(match)
     for name, pattern in _SIZES:
         if match := re.search(pattern, sentence.rest):
             number = match["n"].lower()
@@ -270,12 +301,17 @@ def _flags(sentence: Sentence) -> None:
         while match := re.search(pattern, sentence.rest):
             sentence.say(f"option {name}", said, code=True)
             sentence.use(match)
-    if match := re.search(r"(?i:\b(?:not\s+)?required\b|\bmandatory\b)", sentence.rest):
-        optional = match[0].lower().startswith("not")
+    if match := re.search(
+        r"(?i:(?P<not>(?:\bnot|n['\u2019]t)\s+(?:be\s+)?)?\b(?:required|mandatory)\b)",
+        sentence.rest,
+    ):
+        optional = match["not"] is not None
         sentence.say("optional" if optional else "required", "yes")
         sentence.use(match)
     if match := re.search(
-        r"(?i:\boptional\b|\b(?:may|can)\s+be\s+(?:left\s+)?empty\b)", sentence.rest
+        r"(?i:\boptional\b|\b(?:may|can)\s+(?:also\s+)?(?:(?:be\s+(?:left\s+)?|stay\s+|remain\s+)"
+        r"empty|be\s+(?:left\s+out|omitted))\b|\bempty\s+(?:is\s+)?(?:allowed|fine|okay|ok)\b)",
+        sentence.rest,
     ):
         sentence.say("optional", "yes")
         sentence.use(match)
@@ -334,8 +370,33 @@ def _to_itself(sentence: Sentence) -> bool:
     return True
 
 
+#: “a ForeignKey from Book to Author”: the field is on the first, and points to the second.
+_FROM_TO = re.compile(
+    r"(?:(?i:foreign\s*key|\bfk|one[- ]to[- ]one|many[- ]to[- ]many|OneToOneField|"
+    r"ManyToManyField|\brelation(?:ship)?|\blink)`?)"
+    rf"(?i:\s+(?:field|relation|key|column))?(?:\s+(?:(?i:called|named)\s+)?{OPEN}\w+{CLOSE})?,?\s+"
+    rf"(?P<phrase>(?i:from\s+(?:the\s+|each\s+|every\s+|an?\s+|our\s+)?(?:model\s+)?){OPEN}?"
+    rf"(?P<on>(?:[A-Za-z_]\w*\.)*[A-Za-z]\w*){CLOSE}?"
+    r"(?i:\s+model)?(?i:\s+(?:back\s+)?to\s+(?:the\s+|its\s+|an?\s+|our\s+)?(?:model\s+)?)"
+    rf"{OPEN}?(?P<to>settings\.AUTH_USER_MODEL|(?:[A-Za-z_]\w*\.)*[A-Za-z]\w*){CLOSE}?"
+    r"(?i:\s+model)?)"
+)
+
+
+def _from_to(sentence: Sentence) -> bool:
+    """Take both ends of a relation out of a sentence that names them."""
+    found = _FROM_TO.search(sentence.rest)
+    if found is None:
+        return False
+    itself = found["to"].lower() in ("itself", "self")
+    sentence.say("model", found["on"])
+    sentence.say("option to", "self" if itself else found["to"])
+    sentence.take(*found.span("phrase"))
+    return True
+
+
 def _relation(sentence: Sentence) -> None:
-    if _to_itself(sentence) or _to_user(sentence):
+    if _from_to(sentence) or _to_itself(sentence) or _to_user(sentence):
         return
     target = re.search(
         r"(?i:(?:foreign\s*key|fk|one[- ]to[- ]one(?:\s*field)?|many[- ]to[- ]many(?:\s*field)?"
@@ -347,6 +408,7 @@ def _relation(sentence: Sentence) -> None:
     )
     pointing = re.search(
         r"(?i:\b(?:pointing\s+to|points\s+to|refer(?:s|ring)\s+to|link(?:s|ing)\s+to|"
+        r"an?\s+(?:link|reference|pointer|relation)\s+to|"
         rf"referenc(?:es|ing))\s+(?:the\s+|our\s+|an?\s+)?(?:(?:new|existing)\s+)?(?:model\s+)?)"
         rf"{OPEN}?"
         rf"(?P<to>[A-Z]\w*|[a-z_]\w*\.[A-Za-z]\w*){CLOSE}?(?P<again>(?i:\s+model)?)",
@@ -369,6 +431,7 @@ def _relation_options(sentence: Sentence) -> None:
             rf"(?P<do>{actions})\b`?)"
         ),
         rf"(?i:\b`?(?:models\.)?(?P<do>{actions})`?\s+on\s+delet(?:e|ion)\b)",
+        rf"`?\b(?:models\.)?(?P<do>{'|'.join(field_types.ON_DELETE)})\b`?",
     ):
         if match := re.search(pattern, sentence.rest):
             sentence.say("option on_delete", match["do"].upper().replace(" ", "_"), code=True)

@@ -242,12 +242,47 @@ class _Options:
                 "which needs a ticket of its own. Is the field to be unique by itself "
                 "(unique=True), or not?"
             )
-        optional = self._facts.all("optional")
-        if optional and not {"null", "blank"} & set(self._given):
+        if optional := self._facts.all("optional"):
+            self._optional(optional[0])
+
+    def _optional(self, said: Statement) -> None:
+        """A field that may be left out: empty in forms, and without a value in the database.
+
+        Django keeps an empty text where there is none; a unique one needs NULL, because two
+        empty texts are alike.
+        """
+        kind = self._kind
+        if said.doubtful:
+            return  # the sentence is asked about
+        for one in self._facts.all("required"):
+            if one.doubtful:
+                continue
             self._ask(
-                f"{optional[0].place} leaves open what optional means: empty in forms "
-                "(blank=True), NULL in the database (null=True), or both?"
+                f"{said.place} says that the field is optional, and {one.place} that it is "
+                "required. Which one holds?"
             )
+            return
+        off = self._given.get("blank")
+        if off is not None and off.text == "False":
+            self._ask(
+                f"{said.place} says that the field is optional, and elsewhere `blank=False` is "
+                "stated. Which one holds?"
+            )
+            return
+        if kind is None or {"null", "blank"} & set(self._given):
+            return  # the ticket says itself in which way it is optional
+        if kind.family == "boolean" and "default" in self._given:
+            self._ask(
+                f"{said.place} says that the field is optional, and its default is "
+                f"{self._given['default'].said()}. May it be unknown as well (null=True), or is "
+                "the default enough?"
+            )
+            return
+        for name in ("null", "blank"):
+            empty_text = kind.empty_text and not self._is_on("unique")
+            if name == "null" and (kind.family == "many" or empty_text):
+                continue
+            self._given[name] = values.TRUE
 
     # --- options together -------------------------------------------------------------------
 
@@ -330,7 +365,7 @@ class _Options:
                     value = values.from_expression(one.value)
                 else:
                     self._must_be_a_value(one)
-                    value = values.from_words(one.value, self._kind)
+                    value = self._no_text(values.from_words(one.value, self._kind))
             except values.UnreadableError as problem:
                 self._ask(f"The value for existing rows ({one.place}): {problem}.")
                 return None
@@ -346,10 +381,20 @@ class _Options:
             return None
         return read[0] if read else None
 
+    def _no_text(self, value: Value) -> Value:
+        """“Existing rows empty” is NULL where an empty text is no value of the field."""
+        unlike_text = self._kind is not None and not self._kind.empty_text
+        if value == values.literal("") and (unlike_text or self._is_on("unique")):
+            return values.NONE if self._is_on("null") or unlike_text else value
+        return value
+
     def _defaults(self, kind: FieldType, existing: Value | None) -> None:
         if existing is None and self._facts.all("existing"):
             return  # asked about already
         self._mutable_default(kind)
+        said = {*self._facts.options(), *(["null"] if self._facts.all("required") else [])}
+        if existing == values.NONE and "null" not in said and "null" in kind.options:
+            self._given["null"] = values.TRUE  # there is no other way to have none
         default = self._given.get("default")
         if default and (problem := fitting.misfit(default, kind, self._given)):
             self._ask(f"The default does not fit: {problem}. Which default is meant?")

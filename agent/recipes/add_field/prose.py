@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.recipes import tickets
 from agent.recipes.add_field import chatter, doubts, leftover, option_phrases, subject_phrases
+from agent.recipes.add_field.doubts import Doubt
 from agent.recipes.add_field.sentence import ADD, Mention, Sentence, cut
 
 _LABEL = re.compile(
@@ -24,7 +25,7 @@ class Reading:
     """What a text says, and what of it could not be taken for a fact."""
 
     found: list[Mention] = field(default_factory=list)
-    doubts: list[doubts.Doubt] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     beyond: list[str] = field(default_factory=list)
     """Sentences that ask for something of which no fact was taken."""
     background: list[tuple[str, str]] = field(default_factory=list)
@@ -33,6 +34,8 @@ class Reading:
     """Sentences that ask for nothing, as far as can be told."""
     titles: dict[str, str] = field(default_factory=dict)
     """Of those beyond, the titles and headings, with what is left of them."""
+    loose: list[Doubt] = field(default_factory=list)
+    """Of the doubts those of a title that only wonders or proposes what the text then asks for."""
 
 
 def read(text: str) -> Reading:
@@ -57,6 +60,8 @@ def read_summaries(lines: Iterable[str], *, headings: bool) -> Reading:
             doubt = doubts.of(sentence, leftover.without_reason(sentence.left), heading=headings)
             if doubt:
                 reading.doubts.append(doubt)
+                if _only_proposes(doubt, sentence):
+                    reading.loose.append(doubt)
                 continue
             reading.beyond += sentence.foreign
             if not leftover.is_summary(sentence.left, asks=asks):
@@ -69,6 +74,14 @@ def read_summaries(lines: Iterable[str], *, headings: bool) -> Reading:
             if asks or not headings:
                 reading.found += sentence.found
     return reading
+
+
+def _only_proposes(doubt: Doubt, sentence: Sentence) -> bool:
+    """Whether a title says nothing against the text below it, and nothing besides."""
+    if doubt.kind not in ("question", "hedge", "condition") or sentence.foreign:
+        return False
+    facts = {mention.fact for mention in doubt.said}
+    return facts <= {"model", "name", "thing", "type"} and not leftover.asks_for_more(sentence.left)
 
 
 def read_options(phrase: str) -> list[Mention] | None:
@@ -87,7 +100,13 @@ def _facts_of(text: str) -> Sentence:
 
 def _read_sentence(reading: Reading, text: str) -> None:
     sentence = _facts_of(text)
+    if sentence.found:
+        sentence.left = leftover.without_leading_reason(sentence.spoken, sentence.left)
     left = leftover.without_reason(sentence.left) if sentence.found else sentence.left
+    if not (sentence.found or sentence.foreign) and leftover.only_wonders(text):
+        reading.background.append((cut(text), sentence.left))
+        reading.passed.append(cut(text))
+        return
     if doubt := doubts.of(sentence, left):
         reading.doubts.append(doubt)
         return

@@ -41,7 +41,7 @@ class AddDjangoField:
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
         settled = Parameters.model_validate_json(parameters)
-        words = [f"Add `{edits.shown(settled)}` to {settled.place.shown()}."]
+        words = [f"Add `{edits.shown(settled)}` to {settled.model} in {settled.place.path}."]
         for listing in settled.listings:
             place = listing.place.shown()
             words.append(

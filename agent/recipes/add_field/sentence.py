@@ -14,7 +14,8 @@ from agent.recipes.add_field import field_types
 ADD = (
     r"(?i:\b(?:add|adding|create|introduce|include|insert|needs?|wants?|new|give|"
     r"extend|lacks?|is\s+missing|(?:can|could)\s+we\s+(?:get|have)|"
-    r"would\s+like|should\s+have|should\s+get)\b|['\u2019]d\s+like\b)"
+    r"would\s+like|(?:should|must|shall|ought\s+to)\s+(?:\w+ly\s+|also\s+)?"
+    r"(?:have|get|carry|hold|store|record|receive|contain))\b|['\u2019]d\s+like\b)"
 )
 _WORDS = sorted(
     (phrase for kind in field_types.BY_NAME.values() for phrase in kind.words),

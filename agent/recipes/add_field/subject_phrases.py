@@ -34,17 +34,23 @@ _STOP = word_lists.words(
 
 
 _SHOWS = (
-    r"(?i:\b(?:show\w*|display\w*|list\w*|visible|appear\w*|expos\w*|put|available|part|"
-    r"contains?)\b)"
+    r"(?i:\b(?:(?:show|turn|pop|come)(?:s|ed|n|ing)?\s+up|show\w*|display\w*|list\w*|visible|"
+    r"appear\w*|expos\w*|put|available|part|contains?|see|seen)\b)"
 )
-_NEEDED = r"(?i:\b(?:write|plus|cover\w*|needed|necessary|wanted|required)\b)"
+_NEEDED = (
+    r"(?i:\b(?:write|plus|cover\w*|needed|necessary|wanted|required|see|come|comes|coverage|"
+    r"accompan\w+|forget|welcome|appreciated)\b)"
+)
 #: “Test it.”, “tests please”: a wish of its own.
 _TEST_ALONE = re.compile(
     r"(?i)\W*(?:please\s+|and\s+|also\s+|plus\s+|with\s+|an?\s+|some\s+)*"
     r"(?:unit\s+|regression\s+)?(?<!\w)tests?"
     r"(?:\s+(?:it|this|that|please|too|needed|wanted|required|would\s+be\s+(?:nice|good|great)))*\W*$"
 )
-_NO_TEST = r"(?i:\bno\s+(?:unit\s+)?tests?\b|\bwithout\s+(?:a\s+|any\s+)?tests?\b)"
+_NO_TEST = (
+    r"(?i:\bno\s+(?:unit\s+)?tests?\b|\bwithout\s+(?:a\s+|any\s+)?tests?\b|"
+    r"\b(?:an?\s+)?tests?\s+(?:is|are)\s+not\s+(?:needed|required|necessary|wanted)\b)"
+)
 _PLACES = (
     (
         "admin",
@@ -60,9 +66,11 @@ _PLACES = (
     (
         "test",
         (
-            r"(?i:\b(?:with|include|including|add|write|plus|and|cover\w*|has|have|need)"
-            r"\s+(?:an?\s+|some\s+|by\s+)?(?:unit\s+|regression\s+)?"
-            r"(?P<named>)tests?\b)"
+            r"(?i:\b(?:with|includ(?:e|es|ing)|add|write|plus|and|cover\w*|accompanied|has|have|"
+            r"needs?|wants?|like|see|expect|requires?|get|be|is)"
+            r"\s+(?:an?\s+|some\s+|by\s+|one\s+)*(?:unit\s+|regression\s+|small\s+|simple\s+|"
+            r"automated\s+)*(?P<named>)(?:tests?|tested|test\s+coverage)\b"
+            r"|(?<=[,;])\s*(?:unit\s+)?tests?\s+(?:please|too|as\s+well|needed|wanted|required)\b)"
         ),
     ),
 )
@@ -82,6 +90,12 @@ _THING = re.compile(
     rf"{ADD}\s+(?:(?i:to\s+have|to\s+add|to\s+store)\s+)?{_ADJECTIVES}"
     rf"(?P<thing>[a-z]\w*(?:[ -](?!(?:and|or|to|on|for|in|with)\b)[a-z]\w*){{0,3}}?)"
     rf"(?=\s+(?i:to|on|for|in|with|so|because)\b|\s+{FIELD_WORD}|\s*[.,;:(]|\s*$)"
+)
+
+
+#: “needs a page count: `pages`, …”: what the field is called by in front of its name.
+_CALLED_BEFORE = re.compile(
+    rf"{ADD}\s+{_ADJECTIVES}(?P<thing>[a-z]\w*(?:[ -][a-z]\w*){{0,3}}):\s+{OPEN}[a-z_]\w*{CLOSE}"
 )
 
 
@@ -123,11 +137,18 @@ def _places(sentence: Sentence) -> None:
         if not all(denials):
             for name in named or ["yes"]:
                 sentence.say(fact, name)
+            if fact == "test":
+                sentence.foreign += _tests_of_others(sentence, matches)
         for match, denial in zip(matches, denials, strict=True):
             for span in (match.span(), *([denial.span()] if denial else [])):
                 sentence.account(*span)
         for shown in re.finditer(_NEEDED if fact == "test" else _SHOWS, sentence.text):
             sentence.account(*shown.span())
+    _test_alone(sentence)
+
+
+def _test_alone(sentence: Sentence) -> None:
+    """Take a wish for a test, or against one, that is a sentence of its own."""
     if alone := _TEST_ALONE.match(sentence.rest):
         sentence.say("test", "yes")
         sentence.account(*alone.span())
@@ -136,6 +157,19 @@ def _places(sentence: Sentence) -> None:
         sentence.say("test", "no")
         for word in (no_test, *re.finditer(_NEEDED, sentence.text)):
             sentence.account(*word.span())
+
+
+#: “a test for the admin” tests something else than the field.
+_OF_ANOTHER = re.compile(
+    r"(?i)\s+(?:for|of)\s+(?:the\s+|our\s+|an?\s+)?(?:\w+\s+)?(?:admin|forms?|serializers?|api|views?|"
+    r"endpoints?|pages?|templates?|commands?|migrations?)\b"
+)
+
+
+def _tests_of_others(sentence: Sentence, matches: list[re.Match[str]]) -> list[str]:
+    """The wishes for tests that no test of the field fulfils."""
+    found = [(match, _OF_ANOTHER.match(sentence.rest, match.end())) for match in matches]
+    return [sentence.text[one.start() : other.end()].strip() for one, other in found if other]
 
 
 def _wishes(sentence: Sentence, fact: str) -> bool:
@@ -152,6 +186,11 @@ def _subject(sentence: Sentence) -> None:
         read_model(sentence)
         _name(sentence)
         _thing(sentence)
+        if thing := _CALLED_BEFORE.search(sentence.rest):
+            if not leftover.asks_for_more(thing["thing"]):
+                sentence.account(*thing.span("thing"))
+        for asked in re.finditer(ADD, sentence.spoken) if sentence.found else ():
+            sentence.account(*asked.span())
         return
     if match := _ON_MODEL.match(sentence.rest):
         sentence.say("model", match["model"])
@@ -162,7 +201,11 @@ def _subject(sentence: Sentence) -> None:
     ):
         _name_found(sentence, match)
         return
-    if match := re.search(rf"(?i:\b(?:called|named)\s+){_QUOTED}", sentence.rest):
+    ends = {one.fact for one in sentence.found} >= {"model", "option to"}
+    match = re.search(rf"(?i:\b(?:called|named)\s+){_QUOTED}", sentence.rest)
+    if match is None and ends:
+        match = re.search(rf"(?:{TYPE})\s+{_QUOTED}", sentence.rest)
+    if match:
         _name_found(sentence, match)
     for match in re.finditer(_CORRECTED_MODEL, sentence.rest):
         sentence.say("model", match["model"], strong=False)
@@ -187,7 +230,10 @@ def _type(sentence: Sentence) -> None:
             sentence.account(*short.span())
 
 
-_WANTED = r"(?:also\s+)?(?:to\s+)?(?:have|get|receive|carry|contain|an?|the|one|another|some|new|`)"
+_WANTED = (
+    r"(?:also\s+)?(?:to\s+)?"
+    r"(?:have|get|receive|carry|contain|hold|store|record|an?|the|one|another|some|new|`)"
+)
 _LACKS = r"needs?|wants?|requires?|lacks?|is\s+missing"
 
 
@@ -211,10 +257,35 @@ def read_model(sentence: Sentence) -> None:
             ),
             False,
         ),
+        (
+            (
+                r"(?i:\bextend\s+(?:the\s+|our\s+)?(?:model\s+)?)"
+                rf"{OPEN}?(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*){CLOSE}?(?=\s+(?i:by|with)\b)"
+            ),
+            False,
+        ),
+        (
+            (
+                r"(?i:\bgive\s+(?:the\s+|our\s+|each\s+|every\s+|all\s+|an?\s+)*)"
+                r"(?P<model>(?!(?:it|them|us|me|this|that|these|those)\b)"
+                r"(?:[a-z_]\w*\.)*[A-Za-z]\w*)(?=\s+(?i:an?|the|another|one|some)\b)"
+            ),
+            False,
+        ),
+        (
+            (
+                r"(?i:^\W*(?:please\s+)?(?:the|each|every|our|all|any|an?)\s+)"
+                rf"(?P<model>(?!(?i:{FIELD_WORD}|model|class|table)\b)[a-z]\w*)"
+                rf"(?=\s+(?i:should|must|{_LACKS})\s+(?i:{_WANTED}))"
+            ),
+            False,
+        ),
     )
     for pattern, strong in patterns:
         for match in list(re.finditer(pattern, sentence.rest)):
             name = match["model"]
+            if name.islower() and not _describes_a_field(sentence):
+                continue
             if re.search(r"(?:Admin|Form|Serializer|Field|ForeignKey)$", name):
                 continue
             if name.lower() in ("django", "api", "the", "a"):
@@ -224,6 +295,12 @@ def read_model(sentence: Sentence) -> None:
             _further_models(sentence, match.end(), strong=strong)
         if any(one.fact == "model" for one in sentence.found):
             return
+
+
+def _describes_a_field(sentence: Sentence) -> bool:
+    """Whether a type or a name in quotes is there, so that a plain word may be a model."""
+    quoted = rf"{OPEN}[a-z_]\w*{CLOSE}"
+    return re.search(rf"{TYPE}|{quoted}|\b{FIELD_WORD}\b", sentence.text) is not None
 
 
 def _further_models(sentence: Sentence, position: int, *, strong: bool) -> None:

@@ -158,7 +158,7 @@ def example(
     model = settled.model.label if settled.model else _some_model(facts, index)
     if model is None:
         return None
-    if settled.model is None:
+    if settled.model is None and facts.passing != [model]:
         invented.append(f"`{model}`")
     name = settled.name
     if name is None or names.unfit(name) or _clashes(settled, index):
@@ -271,7 +271,10 @@ def _options(
     invent("choices", _choices(facts))
     if given.get("on_delete", "").endswith("SET_NULL"):
         invent("null", "True")
-    if facts.all("optional") and kind.empty_text:
+    if facts.all("optional") and not {"null", "blank"} & set(given):
+        filled = kind.empty_text or "default" in given
+        if not filled and kind.family not in ("many", "boolean"):
+            invent("null", "True")
         invent("blank", "True")
     invent("default", _unquoted_default(kind, facts))
     null = given.get("null", invented.get("null")) == "null=True"

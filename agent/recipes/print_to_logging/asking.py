@@ -58,17 +58,56 @@ _PRINTS = re.compile(
     r"some|those|these|all)\s+(?:a\s+lot\s+of\s+|lots\s+of\s+|the\s+|plain\s+|bare\s+)*"
     r"[`\"']?print(?:s|\(\)|\s+(?:statements?|calls?))?(?![\w-])"
     r"|\bprints\s+(?:to\s+)?(?:stdout|everything|(?:the\s+)?(?:console|terminal|screen))\b"
+    r"|^\W*(?:the\s+)?print\s+(?:statements?|calls?)\b|\bno\s+(?:more\s+)?print(?:s\b|\(\)|\b)"
+    r"|\bprints\W*$"
+)
+#: “It should use the logging module.”
+_IT_LOGS = re.compile(
+    r"(?i)^\W*(?:it|this|that|they|these|those)(?=\s+(?:should|must|needs?\s+to|has\s+to|have\s+to)\s+"
+    rf"(?:\w+ly\s+|all\s+|rather\s+|better\s+)*(?:use|go\s+(?:to|through)|be)\s+(?:\w+\s+){{0,3}}?{LOG})"
+)
+#: “Use a logger there.”
+_USE_LOG = re.compile(
+    r"(?i)^\W*(?:please\s+|so\s+|just\s+)*use\s+(?:the\s+|a\s+|our\s+|python['\u2019]?s?\s+|standard\s+)*"
+    rf"{LOG}(?:\s+(?:module|library|package))?(?:\s+(?:there|here|instead|for\s+(?:it|them|that|this)))?"
+    r"\W*$"
 )
 
 
-def spelt_out(sentences: list[str]) -> list[str]:
-    """Sentences with the prints named that an “it” in them stands for."""
+#: “Could you replace print with logging in loans.py?”: a request in the form of a question.
+_POLITE = re.compile(
+    r"(?i)^\W*(?:(?:hi|hello|hey)\b\W*)?(?:can|could|would|will)\s+(?:you|someone|somebody|anyone|we)\s+"
+    rf"(?:(?:please|kindly|all|maybe)\s+)?(?=(?:{CHANGE}|use|log|stop|remove|drop|get\s+rid)\b)"
+)
+
+
+def spelt_out(sentences: list[str]) -> dict[str, str]:
+    """The sentences as they are meant, each with what was written.
+
+    The prints are named that an “it” stands for, and a request is none the less one for having
+    the polite form of a question.
+    """
     said = False
-    spelt: list[str] = []
+    spelt: dict[str, str] = {}
     for sentence in sentences:
-        spelt.append(_CHANGES_IT.sub(r"\g<verb>the prints", sentence) if said else sentence)
+        meant = _with_prints(sentence) if said else sentence
+        spelt.setdefault(_plain_request(meant), sentence)
         said = said or _PRINTS.search(sentence) is not None
     return spelt
+
+
+def _with_prints(sentence: str) -> str:
+    if _USE_LOG.match(sentence):
+        return f"{sentence.rstrip(' .!')} instead of print."
+    return _IT_LOGS.sub("The prints", _CHANGES_IT.sub(r"\g<verb>the prints", sentence))
+
+
+def _plain_request(sentence: str) -> str:
+    polite = _POLITE.match(sentence)
+    if polite is None or re.search(r"\?\W*\S|(?i:\bor\b)", sentence.rstrip("?!. ")):
+        return sentence
+    asked = sentence[polite.end() :].rstrip()
+    return asked.rstrip("?!. ") + "." if asked.endswith("?") else sentence
 
 
 def asks(text: str) -> bool:

@@ -269,12 +269,20 @@ def _without_level(said: tuple[Piece, ...], level: Level) -> tuple[Piece, ...]:
     first = said[0] if said else None
     if not isinstance(first, Text) or not (cut := levels.prefix(first.value, level)):
         return said
+    if first.value.isalpha() and not (len(said) > 1 and _is_blank(said[1])):
+        return said  # f"DEBUG{suffix}" is one word
     same = first.source is not None and first.source.startswith(first.value[:cut])
     source = first.source[cut:] if same and first.source else None
     kept = [Text(first.value[cut:], source, first.quote if same else ""), *said[1:]]
-    while kept and isinstance(kept[0], Text | Break) and not getattr(kept[0], "value", "").strip():
+    while kept and _is_blank(kept[0]):
         del kept[0]
+    if kept and isinstance(kept[0], Value) and level in kept[0].code.lower():
+        return said  # `print("DEBUG", settings.DEBUG)` tells a setting, and no level
     return tuple(kept) or said
+
+
+def _is_blank(piece: Piece) -> bool:
+    return isinstance(piece, Break) or (isinstance(piece, Text) and not piece.value.strip())
 
 
 def _imported_as(module: ast.Module, library: str) -> str | None:

@@ -16,6 +16,12 @@ _PREFIX = re.compile(
     r"(?<=[\])>*])\s|(?<=[\])>*])$)|$)",
     re.IGNORECASE,
 )
+#: “DEBUG saving 3 entries”: in capitals and without a colon, unless it is the subject itself.
+_BARE = re.compile(
+    r"(?P<level>DEBUG|INFO)(?:\s{0,8}$|\s{1,8}(?=[^\W_])(?!(?i:mode|level|flags?|builds?|output|logs?|logging|"
+    r"messages?|toolbar|panel|page|settings?|enabled|disabled|on|off|set|is|was|are|about|for|from|"
+    r"of|to|and|or|as)\b))"
+)
 #: A level stands at the beginning, or nowhere.
 _READ = 80
 _NAMES: dict[str, Level] = {
@@ -41,14 +47,18 @@ _GUARD = re.compile(r"(?i)(?:^|_)(?:debug|verbose|verbosity|trace|dbg)(?:$|_)")
 
 def explicit(text: str) -> Level | None:
     """The level that a message begins with, as in `[WARNING] …`."""
-    found = _PREFIX.match(text.lstrip()[:_READ])
+    begins = text.lstrip()[:_READ]
+    found = _PREFIX.match(begins) or _BARE.match(begins)
     return _NAMES[found["level"].lower()] if found else None
 
 
 def prefix(text: str, level: Level) -> int:
     """How many signs of a message only say the level that it has anyway, as in `ERROR: …`."""
     start = len(text) - len(text.lstrip())
-    found = _PREFIX.match(text[start : start + _READ])
+    begins = text[start : start + _READ]
+    if bare := _BARE.match(begins):
+        return start + bare.end() if _NAMES[bare["level"].lower()] == level else 0
+    found = _PREFIX.match(begins)
     if not found or not found["mark"] or found["level"].lower() == "trace":
         return 0  # a bare word is a part of the sentence, and `trace` says more than `debug`
     if _NAMES[found["level"].lower()] != ("error" if level == "exception" else level):

@@ -218,10 +218,15 @@ def _nothing(where: Scope, left: tuple[Left, ...]) -> str:
     if not left:
         return f"There is no print in {where.words}, so there is nothing to turn into log messages."
     listed = "\n".join(f"- {one}" for one in notes.left(left))
+    offer = (
+        " A file that is left only for being an example, a script, a test or a part of a command "
+        "is changed once the ticket names it; what is printed on purpose stays."
+        if any(one.path not in where.named for one in left)
+        else ""
+    )
     return (
-        f"No print in {where.words} can become a log message. Name a file to have it changed "
-        "although it is an example, a script, a test or only works for a command; what prints on "
-        f"purpose stays.\n{listed}"
+        f"Every print in {where.words} is left as it is, for the reason given below, so there is "
+        f"nothing to change.{offer}\n{listed}"
     )
 
 

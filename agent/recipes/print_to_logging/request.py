@@ -60,7 +60,9 @@ _NO_NAME = word_lists.words(
     "better clean consistent"
 )
 _STAYS = re.compile(
-    r"(?i)\b(?:stays?|remains?|(?:is|are)\s+fine|untouched|unchanged|as\s+(?:it|they)\s+(?:is|are))\b"
+    r"(?i)\b(?:stays?|remains?|(?:is|are)\s+fine|untouched|unchanged|as\s+(?:it|they)\s+(?:is|are)|"
+    r"(?:must|should)\s+(?:keep|go\s+on|continue)\s+(?:on\s+)?(?:to\s+)?print(?:ing)?|"
+    r"(?:must|should|may|does)(?:\s+not|n['\u2019]t)\s+change)\b"
 )
 _MAYBE = re.compile(
     r"(?:(?i:\b(?:in|of|from|under|across|within|inside|for)\s+(?:the\s+|our\s+)?)|^)"
@@ -86,12 +88,12 @@ _AT_LEVEL = (
 )
 _DOING = re.compile(
     r"(?i)^\W*(?:(?:please|also|then|and|finally|next|so|but|just|plus|we\s+should|let['\u2019]?s|you\s+"
-    r"(?:should|must|can))\b\W*)*(?P<verb>add|create|introduce|include|insert|extend|send|expose|"
+    r"(?:should|must|can)|(?:can|could|would|will)\s+(?:you|we|someone|somebody))\b\W*)*(?P<verb>add|create|introduce|include|insert|extend|send|expose|"
     r"update|make|use|show|hide|write|set|configure|set\s+up|install|remove|delete|drop|rename|move|"
     r"split|merge|bump|upgrade|allow|ensure|display|call|notify|limit|let|put|format|rotate|store|"
     r"keep|track|strip|document|test|run|fix|change|replace|convert|turn|switch|refactor|rewrite|"
     r"log|raise|return|translate|colou?r|emit|filter|redact|mask|leave|skip|ignore|do|pass|wrap|"
-    r"support|enable|disable|implement|provide|route|redirect|print|handle|catch)\b(?!\s*[:)])"
+    r"support|enable|disable|implement|provide|route|redirect|print(?!\s+(?:statements?|calls?)\b)|handle|catch)\b(?!\s*[:)])"
 )
 _WISH = re.compile(
     r"(?i)\b(?:should|must|shall|ought\s+to|needs?\s+to|has\s+to|have\s+to|"
@@ -104,9 +106,15 @@ _DONE_ANYWAY = re.compile(
     rf"(?:['\u2019]s)?(?:[- ]level)?\s+(?:{TICK}logg(?:er|ing)|level)"
     rf"|\b(?:right|fitting|sensible|suitable|appropriate|proper|matching)\s+(?:log\s+)?levels?\b"
     rf"|\bno\s+(?:other|further|functional)\s+(?:\w+\s+)?changes?\b|\bnothing\s+else\b"
-    rf"|\banything\s+else\b|\b(?:behaviou?r|messages?|texts?|wording)\s+(?:should\s+|must\s+)?"
-    rf"(?:stays?|remains?|as\s+(?:it|they)\s+(?:is|are))\b|\bkeep\s+(?:the\s+)?(?:messages?|texts?|wording)"
-    rf"|\btests?\s+(?:should|must)\s+(?:still\s+|keep\s+|all\s+)*(?:pass|be\s+green)"
+    rf"|\banything\s+else\b|\b(?:behaviou?r|messages?|texts?|wording)\s+(?:themselves\s+|itself\s+)?"
+    rf"(?:should\s+|must\s+|may\s+)?"
+    rf"(?:stays?|remains?|as\s+(?:it|they)\s+(?:is|are)|not\s+change)\b|\bkeep\s+(?:the\s+)?(?:messages?|texts?|wording)"
+    rf"|\btests?\s+(?:should|must)\s+(?:still\s+|keep\s+|all\s+|"
+    rf"continue\s+to\s+|go\s+on\s+)*(?:pass(?:ing)?|be\s+green|stay\s+green)"
+    rf"|\b(?:one|a)\s+{TICK}logger{TICK}\s+(?:per|for\s+(?:each|every)|in\s+(?:each|every))\s+(?:module|file)\b"
+    rf"|^\W*(?:warnings?|errors?)\s+(?:should|must)\s+(?:be|become|stay)\s+(?:logged\s+as\s+)?"
+    rf"(?:warnings?|errors?)(?:\s+(?:and\s+)?(?:warnings?|errors?))*\W*$"
+    rf"|^\W*(?:and\s+)?log\s+(?:it\s+|them\s+)?instead\W*$|\bno\s+(?:more\s+)?print\b[^,;]{{0,60}}$"
     rf"|\b(?:use|using|through|via|with)\s+(?:the\s+|a\s+|our\s+|python['\u2019]?s?\s+)?(?:standard\s+)?{LOG}"
     rf"(?:\s+(?:module|library|package))?\s*[.!]?\s*$"
     rf"|\b(?:need|want|do|done|like|apply|fix)\s+(?:this|it|that|so)\s+(?:in|for|to)\b"
@@ -122,6 +130,15 @@ _LEFT_ANYWAY = re.compile(
     r"(?i)\b(?:cli|command[- ]?line|console\s+(?:scripts?|output)|commands?|tests?|examples?|docs?|"
     r"documentation|docstrings?|doctests?|scripts?|setup\.py|benchmarks?|main\(?\)?|"
     r"__main__|user[- ]facing|terminal|progress\s+bars?|usage|help\s+text|generated)\b"
+)
+
+
+#: “We import the list and print labels.”: who does what, and no request.
+_TELLS = re.compile(
+    r"(?i)\W*(?:we|they|users|customers|people|operators|admins|our\s+\w+s)\s+(?:\w+ly\s+|often\s+|also\s+)*"
+    r"(?!(?:want|need|should|must|shall|would|wish|like|expect|require|have\s+to|ought|can|could|"
+    r"may|might|ask)\w*\b)[a-z]+\b(?!.*\b(?:please|should|must|shall|needs?\s+to|want|then|also|"
+    r"instead)\b)[^,;:]*$"
 )
 
 
@@ -166,17 +183,37 @@ def read(ticket: Ticket) -> Request:
     stated = bool(request.places or request.whole)
     for heading in document.headings:
         if asking.asks(heading):
-            _take_sentence(request, heading, weak)
+            _take_sentence(request, heading, weak, heading)
     title = tickets.sentences(ticket.title)
     spoken = asking.spelt_out([*title, *tickets.sentences(document.prose)])
-    for sentence in dict.fromkeys(spoken):
-        _take_sentence(request, sentence, weak)
+    titled = set(asking.spelt_out(title)) if _says_all(spoken, title) else set()
+    for sentence, written in spoken.items():
+        before = (list(request.beyond), list(request.questions))
+        _take_sentence(request, sentence, weak, written)
+        if sentence in titled and _ABOUT_LOGS.fullmatch(sentence):
+            request.beyond, request.questions = before
     for fence in document.fences:
         _take_fence(request, fence)
     if not request.places and not request.whole and not stated:
         request.places += [one for one in weak if one not in request.excepted]
     request.places = list(dict.fromkeys(request.places))
     return request
+
+
+#: A title that speaks of prints and logging, and joins nothing to that.
+_ABOUT_LOGS = re.compile(
+    rf"(?i)(?=.*(?:{PRINT}|{LOG}))(?!.*(?:[,;:&+]|\b(?:and|or|then|also|plus|file|format|handlers?|"
+    r"config\w*|tests?|rotat\w+)\b))[^\n]*"
+)
+
+
+def _says_all(spoken: dict[str, str], title: list[str]) -> bool:
+    """Whether the text below a title asks for it by itself."""
+    return any(
+        asking.asks(sentence) and not sentence.rstrip().endswith("?")
+        for sentence, written in spoken.items()
+        if written not in title
+    )
 
 
 def _take_entry(request: Request, entry: tickets.Entry) -> None:
@@ -217,11 +254,12 @@ def _listed(value: str) -> list[str]:
     return [one for one in found if one]
 
 
-def _take_sentence(request: Request, sentence: str, weak: list[str]) -> None:
+def _take_sentence(request: Request, sentence: str, weak: list[str], written: str) -> None:
+    """Take what one sentence says; what is quoted of it is what was written."""
     asks = asking.asks(sentence)
     if asks and sentence.rstrip().endswith("?"):
         request.questions.append(
-            f"“{_short(sentence)}” is a question. What is to be done? State it."
+            f"“{_short(written)}” is a question. What is to be done? State it."
         )
     wanted, spared = _parted(sentence)
     if not asks and _STAYS.search(sentence):
@@ -235,14 +273,14 @@ def _take_sentence(request: Request, sentence: str, weak: list[str]) -> None:
     if asks:
         request.places += places
         if _WHOLE.search(wanted):
-            request.whole.append(_short(sentence))
+            request.whole.append(_short(written))
         request.maybe += _maybe(wanted)
         request.all_prints |= _ALL_PRINTS.search(wanted) is not None
     else:
         weak += places
         listed = _is_list_of_places(sentence, places)
         if not listed and wanted and _WHOLE.search(wanted) and _WISH.search(wanted):
-            request.whole.append(_short(sentence))
+            request.whole.append(_short(written))
         if listed:
             request.places += places
             return
@@ -251,15 +289,17 @@ def _take_sentence(request: Request, sentence: str, weak: list[str]) -> None:
         spared
         and not excepted
         and not _LEFT_ANYWAY.search(spared)
-        and not _DONE_ANYWAY.search(spared)
+        and not _DONE_ANYWAY.search(spared if asks else sentence)
     ):
-        request.beyond.append(_short(sentence))
+        request.beyond.append(_short(written))
         return
-    _hold_rest(request, sentence, asks=asks)
+    _hold_rest(request, sentence, written, asks=asks)
 
 
-def _hold_rest(request: Request, sentence: str, *, asks: bool) -> None:
+def _hold_rest(request: Request, sentence: str, written: str, *, asks: bool) -> None:
     """Ask about every clause that wants something that is not understood."""
+    if _TELLS.match(sentence) and not asks:
+        return
     clauses = re.split(
         r"(?i)[,;:()]\s*(?:(?:and|then|but)\s+)*|\s+(?:and|then|but|plus)\s+(?:also\s+|then\s+)*"
         r"|\s[-\u2013\u2014]\s",
@@ -273,7 +313,7 @@ def _hold_rest(request: Request, sentence: str, *, asks: bool) -> None:
             continue
         if _understood(sentence) and not asks and number == 0:
             continue
-        request.beyond.append(_short(clause))
+        request.beyond.append(_short(clause if clause in written else written))
 
 
 def _understood(clause: str) -> bool:
@@ -283,7 +323,7 @@ def _understood(clause: str) -> bool:
         or any(one.search(clause) for one in _AT_LEVEL)
     ):
         return True
-    spared = _EXCEPT.search(clause)
+    spared = _EXCEPT.search(clause) or _STAYS.search(clause)
     return spared is not None and (bool(_places(clause)) or _LEFT_ANYWAY.search(clause) is not None)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from agent import cleaning
@@ -79,6 +82,33 @@ def test_no_stage_of_a_run_that_has_ended_stays_under_way():
     assert "- [ ] **checks** (not done): base" in text
     assert "- [ ] publish" in text
     assert "…" not in text
+
+
+def test_the_stage_that_ends_a_run_has_its_time():
+    began = StageMark(stage="publish", state="running", begun=time.time() - 2.0)
+    pull = PullRequest(number=9, url="https://g/9")
+    text = status.ended(RUN, outcome(Reason.READY, "body", pull), (MARKS[0], began), None)
+    assert re.search(r"- \[x\] publish: 2\.\d s\n", text)
+    # A clock that was set tells nothing.
+    began = began.model_copy(update={"begun": time.time() + 3_600})
+    text = status.ended(RUN, outcome(Reason.READY, "body", pull), (MARKS[0], began), None)
+    assert "- [x] publish\n" in text
+
+
+def test_numbers_and_times_for_few_people_are_folded():
+    pull = PullRequest(number=9, url="https://g/9")
+    for text in (
+        status.progress(RUN, MARKS, None),
+        status.waiting(RUN, 1),
+        status.ended(RUN, outcome(Reason.READY, "body", pull), MARKS, None),
+        status.ended(RUN, outcome(Reason.UNCLEAR, "Which?"), MARKS, None),
+    ):
+        seen, _, folded = text.partition("\n\n<details><summary>Details</summary>\n\n")
+        assert "r1" not in seen
+        assert "2026-11-20T10:00:00Z" not in seen
+        assert "Run r1, started by" in folded
+    assert "\n- [ ] publish\n\nRun r1" in folded
+    assert "Reason code: `unclear`" in folded
 
 
 def test_a_dry_run_is_never_called_ready():

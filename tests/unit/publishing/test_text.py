@@ -132,8 +132,10 @@ def outside_fences(words: str) -> str:
 
 
 _OUR_HTML = re.compile(
-    r"</?details>|<details><summary>[A-Za-z ]+</summary>|<!-- mergewright:run=[\w-]+ -->"
+    r"</?details>|<details><summary>[A-Za-z ]+</summary>"
+    r"|<!-- mergewright:run=[\w-]+ approval=[0-9a-f]{20} -->"
     r"|<!-- mergewright:migrations=[\w/,%.-]+ -->"
+    r"|<!-- mergewright:change=[0-9a-f]{64} issue=\d+ -->"
 )
 
 
@@ -183,7 +185,7 @@ def test_facts_come_first():
     lines = [line for line in words.split("\n") if line]
     assert lines[:3] == ["# Add nickname to Customer", "Nothing fails.", "- Added nickname."]
     assert "| tests | 4 passed | 6 passed, 2 new | 0 | passed |" in words
-    order = [words.index(part) for part in ("**Contract:**", "## Checks", "## Reproduce")]
+    order = [words.index(part) for part in ("## Checks", "## Reproduce", "What it was held to")]
     assert order == sorted(order)
 
 
@@ -191,19 +193,32 @@ def test_a_text_says_nothing_of_what_is_not_there():
     words = text.pull_request(evidence())
     for absent in ("None", "Cost", "USD", "model", "HTTP client", "## Findings", "Understood as"):
         assert absent not in words, absent
-    assert "No findings. With the change the checks took 0.0 s together.\n" in words
+    assert "No findings.\n" in words
+    assert " s together" not in words
     found = Finding(rule="r", severity=Severity.REVIEW, path="a.py", line=3, message="M.", fix="F.")
     words = text.pull_request(evidence(findings=(found,)))
     assert "## Findings\n\n- review `r` at `a.py:3`: M. F.\n" in words
     assert "No findings" not in words
 
 
-def test_the_contract_is_one_line():
-    assert (
-        "\n**Contract:** Python 3.11.2, code held to 3.11 · django · no configuration file, all"
-        " values detected · 1 package from `pyproject.toml` (environment `kkkkkkkkkkkkkkkk`) ·"
-        " base `aaaaaaaaaaaa` on `main`\n"
-    ) in text.pull_request(evidence())
+def held_to(words: str) -> list[str]:
+    """The lines below the fold that tells what the change was held to."""
+    _, _, below = words.partition("<details><summary>What it was held to</summary>\n\n")
+    return [line for line in below.partition("</details>")[0].split("\n") if line]
+
+
+def test_what_a_change_was_held_to_is_folded_and_in_plain_words():
+    assert held_to(text.pull_request(evidence())) == [
+        f"- The request: the ticket `42` (sha256 `{'d' * 16}`)",
+        "- The code: commit `aaaaaaaaaaaa` of `main`",
+        "- Python 3.11.2, the code written for 3.11",
+        "- Django",
+        "- Rules: no configuration file, all values detected",
+        f"- Installed for the checks: 1 package from `pyproject.toml` (environment `{'k' * 16}`)",
+    ]
+
+
+def test_the_http_client_is_told_only_of_a_change_that_has_to_do_with_it():
     made = evidence()
     django = DjangoProject(
         settings_module="shop.settings", manage="manage.py", python_path=(), configured_by=""
@@ -216,10 +231,18 @@ def test_the_contract_is_one_line():
     made = made.model_copy(
         update={"prepared": made.prepared.model_copy(update={"contract": contract})}
     )
-    assert (
-        " · django, settings `shop.settings` · HTTP client httpx · configuration"
-        " `.github/mergewright.yml` · "
-    ) in text.pull_request(made)
+    lines = held_to(text.pull_request(made))
+    assert "- Django, settings `shop.settings`" in lines
+    assert "- Rules: `.github/mergewright.yml`" in lines
+    assert "HTTP" not in "".join(lines)
+    made = made.model_copy(update={"diff": " x = 1\n+import httpx\n"})
+    assert "- HTTP client: httpx" in held_to(text.pull_request(made))
+
+
+def test_what_was_read_as_background_is_not_among_what_was_done():
+    background = "Read as background, nothing is done for it: “They asked”."
+    words = text.pull_request(evidence(notes=("Added nickname.", background, "Made a test.")))
+    assert f"- Added nickname.\n- Made a test.\n\n{background}\n" in words
 
 
 def test_of_many_notes_the_later_ones_are_folded():
@@ -231,21 +254,46 @@ def test_of_many_notes_the_later_ones_are_folded():
     assert "More of" not in text.pull_request(evidence(notes=("Note.",) * 12))
 
 
-def test_another_pull_request_with_a_migration_of_the_same_app_is_named():
-    rival = migrations.Rival(number=12, apps=("shop", "blog"))
-    words = text.pull_request(of_an_issue(adds=("shop/migrations",), rivals=(rival,)))
+def test_other_pull_requests_with_a_migration_of_the_same_app_are_named_in_one_line():
+    rivals = (
+        migrations.Rival(number=12, apps=("blog", "shop")),
+        migrations.Rival(number=9, apps=("shop",)),
+        migrations.Rival(number=14, apps=("shop",)),
+    )
+    words = text.pull_request(of_an_issue(adds=("shop/migrations",), rivals=rivals))
     assert (
-        "\n#12 also adds a migration to `shop`, `blog`: whichever is merged second needs a merge"
-        " migration (`python manage.py makemigrations --merge`), or its own made anew.\n"
+        "\nLook out when merging: #12 also adds a migration to `blog`; #12, #9 and #14 also add a"
+        " migration to `shop`. What is merged later needs its own made anew, or a merge migration"
+        " (`python manage.py makemigrations --merge`).\n"
     ) in words
     assert words.index("- Added nickname.") < words.index("#12 also") < words.index("Asked for")
     assert "<!-- mergewright:migrations=shop/migrations -->\n\nCloses #42" in words
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [((13,), "Replaces #13, made"), ((13, 15), "Replaces #13 and #15, made")],
+)
+def test_a_pull_request_names_those_of_the_same_issue_that_it_replaces(numbers, said):
+    words = text.pull_request(of_an_issue(digest="e" * 64, replaced=numbers))
+    assert said in words
+    assert f"<!-- mergewright:change={'e' * 64} issue=42 -->\n" in words
+    assert "Replaces" not in text.pull_request(of_an_issue(digest="e" * 64))
+
+
+def test_the_only_failing_test_is_named_once():
+    failing = red().new_failures[0].model_copy(update={"item_id": "tests/t.py::test_x", "text": ""})
+    check = red().model_copy(update={"new_failures": (failing,)})
+    sentence = "Tests: 1 test fails with the change and not without it: tests/t.py::test_x."
+    verdict = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence=sentence)
+    words = text.withheld(of_an_issue(comparisons=(check,), verdict=verdict))
+    assert len(re.findall(r"test\\?_x", words)) == 1
+    assert "At `t.py:1`\n" in words
+    assert "What to do next: see whether the test or the issue is to change." in words
+
+
 def test_who_approved_the_text_is_said_as_it_was():
-    assert "`grace` approved that text by setting the label, as it" in text.pull_request(
-        of_an_issue()
-    )
+    assert "which `grace` approved by setting the label" in text.pull_request(of_an_issue())
     made = of_an_issue()
     run = made.prepared.run
     snapshot = run.snapshot.model_copy(update={"by_label": False})
@@ -253,7 +301,7 @@ def test_who_approved_the_text_is_said_as_it_was():
         update={"run": run.model_copy(update={"snapshot": snapshot})}
     )
     words = text.pull_request(made.model_copy(update={"prepared": prepared}))
-    assert "The operator of the service approved that text, as it stood at 2026" in words
+    assert "as it stood at 2026-11-20 12:00 UTC, which the operator of the service ap" in words
     assert "label" not in words
 
 
@@ -284,6 +332,8 @@ def test_foreign_words_are_inert(render, of_issue):
         "notes": (EVIL,),
         "adds": (f"{EVIL}/migrations",),
         "rivals": (migrations.Rival(number=7, apps=(EVIL,)),),
+        "digest": "e" * 64,
+        "replaced": (8,),
         "diff": EVIL,
         "comparisons": (red().model_copy(update={"name": EVIL, "reason": EVIL}),),
         "findings": (finding,),
@@ -299,7 +349,13 @@ def test_foreign_words_are_inert(render, of_issue):
     }
     words = render(of_an_issue(**evil) if of_issue else evidence(**evil))
     # What we say ourselves.
-    for ours in ("Closes #42", "#7 also", "[#42](https://forge.example/shop/app/issues/42)"):
+    for ours in (
+        "Closes #42",
+        "#7 also",
+        "Replaces #8",
+        "text of #42",
+        "[#42](https://forge.example/shop/app/issues/42)",
+    ):
         words = words.replace(ours, "")
     assert "\x1b" not in words
     outside_fences(words)
@@ -318,10 +374,12 @@ def test_a_long_log_gives_way_and_says_so():
 
 def test_a_text_of_an_issue_closes_it_and_has_no_title_of_its_own():
     words = text.pull_request(of_an_issue())
-    assert words.startswith(f"<!-- mergewright:run={forge_runs.run().run_id} -->\n\nCloses #42\n")
+    run = forge_runs.run()
+    mark = f"<!-- mergewright:run={run.run_id} approval={run.snapshot.approval} -->"
+    assert words.startswith(f"{mark}\n\nCloses #42\n")
     assert "# Add nickname" not in words
     assert words.count("Closes #") == 1
-    assert "by setting the label, as it stood at 2026-11-20T12:00:00Z (sha256 `" in words
+    assert "as it stood at 2026-11-20 12:00 UTC, which `grace` approved by setting" in words
     assert "<https://m.example/runs/r1/log>" in words
     assert "<summary>Diff</summary>" not in words
 
@@ -358,7 +416,7 @@ def test_a_template_is_filled_and_only_what_is_proved_is_ticked():
     assert words.index("## Tests") < words.index("| tests |") < words.index("- [x] I added tests")
     assert "- [x] All tests pass" in words
     assert "- [ ] lint is clean" in words
-    assert words.index("- [ ] lint") < words.index("**Contract:**")
+    assert words.index("- [ ] lint") < words.index("What it was held to")
     failing = evidence().comparisons[0].model_copy(update={"base_failures": 1, "head_failures": 1})
     words = text.pull_request(of_an_issue(template=template, comparisons=(failing,)))
     assert "- [ ] All tests pass" in words
@@ -462,12 +520,40 @@ def test_open_questions_are_a_list_with_what_was_understood_and_what_to_do():
         "Understood so far: model `Customer`.\n\n"
         "The ticket leaves open:\n\n"
         "- Which type has `nickname`?\n- May it be empty?\n\n"
-        "This line settles it:\n\n```text\nAdd a `CharField` to `Customer`.\n```\n\n"
-        "What to do next: edit the issue so that it answers this, then take the label off and"
-        " set it again.\n\n"
-        "Reason code: `unclear`. There is no branch. The whole log of the run:"
-        " <https://m.example/log>\n"
+        "This line settles it:\n\n> Add a \\`CharField\\` to \\`Customer\\`.\n\n"
+        "What to do next: edit the text of the issue so that it answers this (comments are not"
+        " read yet), then take the label off and set it again.\n\n"
+        "Nothing was pushed. The whole log of the run: <https://m.example/log>\n"
     )
+
+
+def test_a_line_to_copy_is_quoted_so_that_a_page_wraps_it_and_reads_as_it_is_written():
+    line = "Add a `CharField` named `nick_name` to `shop.Customer` with default='*', blank. Show"
+    unclear = TicketUnclear(("Which?",), answer=f"This line settles it:\n  {line} it in the admin.")
+    words = comment(Reason.UNCLEAR, unclear.message)
+    tokens = MarkdownIt("commonmark").parse(words)
+    at = next(n for n, token in enumerate(tokens) if token.type == "blockquote_open")
+    shown = "".join(part.content for part in tokens[at + 2].children)
+    assert shown == f"{line} it in the admin."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "stopped_at", "said"),
+    [
+        (
+            "The label mergewright was taken off issue 1, so the run was stopped.",
+            "baseline",
+            "**Stopped: the label mergewright was taken off issue 1.**\n\nWhat to do",
+        ),
+        ("Issue 1 was closed; nothing was done.", "announce", "**Stopped: issue 1 was closed.**"),
+        ("The branch is somebody's. See there.", "publish", "**Stopped: the branch is somebody"),
+    ],
+)
+def test_an_issue_that_is_no_more_what_it_was_is_told_in_the_first_line(sentence, stopped_at, said):
+    outcome = ended(Reason.SUPERSEDED, sentence).model_copy(update={"stopped_at": stopped_at})
+    words = text.stopped(outcome, None, "https://m.example/log", run=forge_runs.run())
+    assert words.startswith(said)
+    assert ("Nothing was pushed." in words) is (stopped_at != "publish")
 
 
 @pytest.mark.parametrize("reason", [one for one in Reason if one is not Reason.READY])
@@ -475,7 +561,7 @@ def test_every_reason_makes_a_calm_comment(reason):
     words = comment(reason, f"It is so. {EVIL}\nsecond line {EVIL}\n- item {EVIL}")
     assert words.startswith("**")
     assert "\n#" not in words
-    assert f"`{reason.value}`" in words
+    assert (reason is Reason.DRY_RUN) is ("What to do next" not in words)
     assert acting(words) == []
 
 
@@ -487,11 +573,14 @@ def test_a_branch_that_was_pushed_before_the_end_is_named():
         words = text.stopped(left, None, "https://m.example/log", run=run)
         assert f"The branch `mergewright/42-x` is there, at commit `{'c' * 40}`. The" in words
         assert "no branch" not in words
+        assert "Nothing was pushed" not in words
 
 
 @pytest.mark.parametrize("reason", [Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL])
 def test_where_an_earlier_attempt_may_have_pushed_no_branch_is_denied(reason):
-    assert "branch" not in comment(reason, "It is so.")
+    words = comment(reason, "It is so.")
+    assert "branch" not in words
+    assert "pushed" not in words
 
 
 def test_what_a_program_printed_stays_code():

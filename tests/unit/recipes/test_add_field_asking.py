@@ -190,7 +190,7 @@ def test_what_was_understood_comes_first_and_an_example_that_settles_it_last(
 
 def test_a_title_that_stands_in_the_way_is_replaced_as_well() -> None:
     with pytest.raises(TicketUnclear) as raised:
-        settle("Add a TextField `notes` to Customer, blank=True.", SHOP, "Should we add notes?")
+        settle("Add a TextField `notes` to Customer, blank=True.", SHOP, "Don't add notes yet")
     assert raised.value.answer.startswith("This line, in place of the ticket's title and text, ")
 
 

@@ -179,7 +179,7 @@ def test_titles_and_steps_are_for_people() -> None:
     long = settle(form(field_name="n" * 60)).model_dump_json()
     assert len(RECIPE.title(long)) == 60
     assert RECIPE.steps(settled) == (
-        "Add `nickname = CharField(max_length=50, blank=True)` to Customer (shop/models.py:8).",
+        "Add `nickname = CharField(max_length=50, blank=True)` to Customer in shop/models.py.",
         "Let Django make the migration for shop.Customer.",
         "Existing rows get 'n/a'.",
     )

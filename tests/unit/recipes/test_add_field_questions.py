@@ -558,10 +558,11 @@ def test_contradictions_name_both_places() -> None:
 
 
 def test_words_that_leave_something_open_are_asked_about() -> None:
-    assert questions("Add an optional IntegerField `age` to `Customer`, default 0.") == (
+    assert questions("Add an optional BooleanField `vip` to `Customer`, default False.") == (
         (
-            "“Add an optional IntegerField `age` to `Customer`, default 0.” leaves open what optional "
-            "means: empty in forms (blank=True), NULL in the database (null=True), or both?"
+            "“Add an optional BooleanField `vip` to `Customer`, default False.” says that the field is "
+            "optional, and its default is False. May it be unknown as well (null=True), or is the "
+            "default enough?"
         ),
     )
     assert questions("Add a required IntegerField `age` to `Customer`, null=True.") == (

@@ -85,7 +85,7 @@ TICKETS = [
     (
         "Books need a shelf mark",
         (
-            "Please add a CharField shelf_mark (max 20 characters, optional) "
+            "Please add a CharField shelf_mark (max 20 characters, required) "
             "to Book, show it in the admin list and write a test."
         ),
     ),

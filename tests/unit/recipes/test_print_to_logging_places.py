@@ -750,7 +750,13 @@ def test_a_file_that_cannot_be_read_is_refused_by_name_and_else_said():
 
 def test_when_nothing_can_be_done_every_place_is_named():
     told = refused(function("print('.', end='')", "return print"))
-    assert told.startswith("No print in shop can become a log message.")
+    assert told.startswith(
+        "Every print in shop is left as it is, for the reason given below, so there is nothing to "
+        "change. A file that is left only for being an example, a script, a test or a part of a "
+        "command is changed once the ticket names it; what is printed on purpose stays.\n- Left"
+    )
+    named = refused(function("return print"), "Replace print with logging in `shop/stock.py`.")
+    assert "A file that is left only" not in named  # it is named already
     assert "- Left alone, shop/stock.py:2: it is part of a line that others go on with" in told
     assert "- Left alone, shop/stock.py:3: `print` is passed on as a value." in told
     assert refused(module("x = 1\n")) == (

@@ -144,7 +144,7 @@ def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatc
     for result in (run("check"), run("check", "--repo", tmp_path)):
         assert result.exit_code == 2
         said = " ".join(result.output.replace("│", " ").split())
-        assert "is not in a git repository. Go into one, name one with --repo DIR" in said
+        assert "is not in a git repository. Go into one, name one as `config check DIR`" in said
     alone = write(tmp_path, "mergewright.yml", "limits: {minutes: 5}\n")
     assert run("check", "--file", alone).exit_code == 0
 
@@ -226,3 +226,15 @@ def test_the_schema_is_printed():
     result = run("schema")
     assert result.exit_code == 0
     assert json.loads(result.output) == schema.json_schema()
+
+
+def test_the_folder_may_be_given_alone(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "mergewright.yml").write_text("enviroment: {A: b}\n")
+    result = run("check", tmp_path)
+    assert result.exit_code == 2
+    assert '.github/mergewright.yml:1:1: unknown key "enviroment". Did you mean env?' in (
+        result.output
+    )
+    assert run("check", tmp_path, "--repo", tmp_path).exit_code == 2

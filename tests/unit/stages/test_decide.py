@@ -76,7 +76,7 @@ def test_green_on_both_sides_is_published_with_the_counts():
     assert verdict.publish
     assert verdict.reason is Reason.READY
     assert verdict.sentence == (
-        "Nothing fails that did not fail before: makemigrations, tests."
+        "Nothing fails that did not fail before, in 2 checks."
         " Tests: 12 on base, 13 with the change, 1 new."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -39,7 +40,9 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     svc, said = runs.services(home, there, public_url="https://runs.example")
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
-    assert there.calls == ["remote", "ticket", "rules", "commit", "propose", "deliver"]
+    assert there.calls == [
+        "remote", "ticket", "own_pulls", "rules", "commit", "propose", "deliver"
+    ]  # fmt: skip
     (branch, message, change), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
     assert message == "Log instead of printing\n"
@@ -59,17 +62,73 @@ def test_a_pull_request_names_an_open_one_that_adds_to_the_same_migrations(tmp_p
     svc, _ = runs.services(home, there)
     adds = runs.decided(base, path="shop/migrations/0002_x.py", before=None)
     publish.open_pull_request(base, adds, svc)
-    second = base.model_copy(
-        update={"run": base.run.model_copy(update={"run_id": "20261120-130000-ffffffff"})}
-    )
+    second = later(base, number=43)
     publish.open_pull_request(second, adds, svc)
     first, other = (proposal.body for proposal in there.proposals)
     assert "also adds a migration" not in first
-    assert "\n#100 also adds a migration to `shop`: whichever is merged second needs" in other
+    assert "\nLook out when merging: #100 also adds a migration to `shop`. What is" in other
     # One that begins anew does not name itself.
     publish.open_pull_request(base, adds, svc)
     assert "#100 also adds" not in there.proposals[2].body
     assert "#101 also adds" in there.proposals[2].body
+
+
+def later(prepared, number=42):
+    """Another run, of the same issue or another one."""
+    run = prepared.run
+    issue = run.snapshot.issue.model_copy(update={"number": number})
+    snapshot = run.snapshot.model_copy(update={"issue": issue})
+    changed = run.model_copy(
+        update={"run_id": "20261120-130000-ffffffff", "snapshot": snapshot, "attempt": 2}
+    )
+    return prepared.model_copy(update={"run": changed})
+
+
+def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    outcome = publish.open_pull_request(later(base), runs.decided(base), svc)
+    assert (len(there.commits), len(there.proposals)) == (1, 1)
+    first = there.proposals[0]
+    assert (outcome.state, outcome.reason) == (RunState.OPEN, Reason.READY)
+    assert outcome.sentence.endswith(
+        "#100 holds this very change already; no second pull request was made."
+    )
+    assert (outcome.branch, outcome.commit) == (first.branch, first.commit)
+    assert outcome.pull_request == PullRequest(
+        number=100,
+        url="https://forge.example/shop/app/pull/100",
+        notes=("it holds this very change already, so no second one was made",),
+    )
+    assert there.delivered[-1] == outcome
+    # Another issue that asks for the same is another matter.
+    publish.open_pull_request(later(base, number=43), runs.decided(base), svc)
+    assert len(there.proposals) == 2
+
+
+def test_another_change_for_the_same_issue_says_what_it_replaces(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    path = "shop/migrations/0002_x.py"
+    publish.open_pull_request(base, runs.decided(base, path=path, before=None), svc)
+    other = runs.decided(base, path="shop/migrations/0002_y.py", before=None)
+    outcome = publish.open_pull_request(later(base), other, svc)
+    body = there.proposals[1].body
+    assert outcome.pull_request.number == 101
+    assert "\nReplaces #100, made by an earlier run of this issue" in body
+    assert "Look out when merging" not in body
+
+
+def test_a_run_that_begins_anew_does_not_take_its_own_pull_request_for_another(tmp_path, home):
+    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    # Somebody has taken the branch's name since, so that the next one is free.
+    moved = there.proposals[0].model_copy(update={"branch": f"{there.proposals[0].branch}-2"})
+    there.proposals[0] = moved
+    outcome = publish.open_pull_request(base, runs.decided(base), svc)
+    assert "already" not in outcome.sentence
 
 
 class Taking(FakeForge):
@@ -109,7 +168,13 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     svc, _ = runs.services(home, there, public_url="https://runs.example")
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
-    assert body.startswith("<!-- mergewright:run=20261120-120000-a1b2c3d4 -->\n\nCloses #42\n")
+    first, rest = body.split("\n", 1)
+    assert re.fullmatch(
+        r"<!-- mergewright:run=20261120-120000-a1b2c3d4 approval=[0-9a-f]{20} -->", first
+    )
+    mark, rest = rest.split("\n", 1)
+    assert re.fullmatch(r"<!-- mergewright:change=[0-9a-f]{64} issue=42 -->", mark)
+    assert rest.startswith("\nCloses #42\n")
     assert "(https://forge.example/shop/app/issues/42)" in body
     assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in body
     assert (

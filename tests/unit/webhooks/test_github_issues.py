@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from agent import intake
 from tests.unit.webhooks.deliveries import labeled, raw
 from webhooks import shapes
 from webhooks.refusals import Refused
-from webhooks.sources.github_issues import Ignored, IssueLabeled, parse
+from webhooks.sources.github_issues import Ignored, IssueLabeled, IssueTakenBack, parse
 
 EXAMPLES = Path(__file__).parents[2] / "contract" / "webhook_examples.json.gz"
 
@@ -151,7 +152,7 @@ def test_WH6_a_label_on_a_pull_request_is_ignored():
 @pytest.mark.parametrize(
     ("action", "kept", "said"),
     [
-        ("unlabeled", "unlabeled", "issues.unlabeled"),
+        ("edited", "edited", "issues.edited"),
         ("not_yet_invented", "not_yet_invented", "issues.not_yet_invented"),
         (None, None, "an unnamed action"),
         (7, None, "an unnamed action"),
@@ -220,11 +221,77 @@ def test_every_published_example_fits_its_event():
     seen = 0
     for event, payload in published():
         kept = parse(event, raw(payload))
-        is_label = event == "issues" and payload["action"] == "labeled"
-        assert isinstance(kept, IssueLabeled if is_label else Ignored), (event, kept)
+        wanted = _WANTED.get(payload.get("action"), Ignored) if event == "issues" else Ignored
+        assert isinstance(kept, wanted), (event, kept)
         assert not isinstance(kept, Ignored) or not re.search("without", kept.reason), kept
-        seen += is_label
+        seen += wanted is not Ignored
     assert seen >= 2
+
+
+TAKES_BACK = ["unlabeled", "closed", "deleted", "transferred", "locked"]
+_WANTED = {
+    **dict.fromkeys(("labeled", "reopened", "unlocked"), IssueLabeled),
+    **dict.fromkeys(TAKES_BACK, IssueTakenBack),
+}
+
+
+def of(action, label=None, **issue):
+    payload = labeled(**issue)
+    del payload["label"]
+    payload["action"] = action
+    if label:
+        payload["label"] = {"id": 2, "name": label}
+    return payload
+
+
+@pytest.mark.parametrize("action", TAKES_BACK)
+def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
+    payload = of(action, "mergewright" if action == "unlabeled" else None, title="t" * 9000)
+    kept = parse("issues", raw(payload))
+    assert isinstance(kept, IssueTakenBack)
+    told = kept.request()
+    assert (told.action, told.actor) == (action, "octo")
+    assert told.label == ("mergewright" if action == "unlabeled" else "")
+    assert (told.issue.repository, told.issue.repository_id) == ("octo/shop", 5)
+    assert told.issue.number == payload["issue"]["number"]
+    assert told.issue.installation_id == 3
+    assert (kept.action, kept.content_key) == (action, ""), "the same may be true again later"
+
+
+def test_what_takes_back_is_the_same_for_listener_and_intake():
+    assert frozenset(TAKES_BACK) == intake.TAKES_BACK
+
+
+@pytest.mark.parametrize("label", ["mergewright: working", "Mergewright: Failed"])
+def test_GH8_our_own_labels_that_are_taken_off_are_not_even_kept(label):
+    ignored = parse("issues", raw(of("unlabeled", label)))
+    assert isinstance(ignored, Ignored)
+    assert "a label of ours" in ignored.reason
+
+
+@pytest.mark.parametrize("action", ["reopened", "unlocked"])
+def test_PF6_opening_an_issue_again_is_kept_as_the_word_of_whoever_did_it(action):
+    kept = parse("issues", raw(of(action)))
+    assert isinstance(kept, IssueLabeled)
+    request = kept.request()
+    assert (request.resumes, request.label, request.snapshot.actor) == (True, "", "octo")
+    assert kept.action == action
+
+
+@pytest.mark.parametrize("action", ["reopened", "closed", "locked", "unlabeled"])
+def test_pull_requests_are_nobodys_business_here(action):
+    ignored = parse("issues", raw(of(action, pull_request={"url": "x"})))
+    assert ignored == Ignored(action=action, reason="it is a pull request")
+
+
+@pytest.mark.parametrize(("action", "field"), [("closed", "number"), ("reopened", "title")])
+def test_WH6_what_cannot_be_used_of_them_is_named(action, field):
+    payload = of(action)
+    payload["issue"][field] = [1]
+    ignored = parse("issues", raw(payload))
+    assert ignored == Ignored(
+        action=action, reason=f"issues.{action} without a usable issue.{field}"
+    )
 
 
 def test_unknown_fields_do_not_matter():

@@ -116,7 +116,7 @@ def test_UI1_foreign_text_is_inert_on_the_page(runs):
     tags = set(re.findall(r"<\s*/?\s*([a-zA-Z][a-zA-Z0-9]*)", page))
     assert tags <= {
         "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "tr", "th",
-        "td", "a", "pre", "doctype", "div",
+        "td", "a", "pre", "doctype", "div", "details", "summary",
     }  # fmt: skip
     assert "javascript:" not in page
     assert not re.search(r"<[^>]*\son[a-z]+\s*=", page)
@@ -222,8 +222,9 @@ def test_every_step_and_state_of_a_run_has_words():
     steps = re.findall(r'step\(f?"([a-z ]+)', flow)
     assert len(steps) > 12
     for name in steps:
-        (told,) = run_words.steps({name.strip(): 1.0}) or [(None, 1.0)]
-        assert told[0] != name.strip(), name
+        ((words, _),) = run_words.steps({name.strip(): 1.0})
+        assert words != name.strip(), name
+    assert run_words.steps({"deliver": 1.0}) == [("Tell of the end on the issue", "1.0 s")]
     for state in RunState:
         assert run_words.state(state.value) != state.value
 
@@ -231,10 +232,26 @@ def test_every_step_and_state_of_a_run_has_words():
 def test_steps_that_nobody_notices_are_left_out_and_repeated_ones_numbered():
     told = run_words.steps({"checkout": 0.01, "checks 1": 2.0, "checks 2": 3.0, "odd one": 4.0})
     assert told == [
-        ("Run the checks with the change", 2.0),
-        ("Run the checks with the change (2)", 3.0),
-        ("odd one", 4.0),
+        ("Run the checks with the change", "2.0 s"),
+        ("Run the checks with the change (2)", "3.0 s"),
+        ("odd one", "4.0 s"),
     ]
+
+
+def test_what_was_taken_from_an_earlier_run_says_so(runs):
+    write(runs, "run.json", facts(seconds={"environment": 0.02}, reused=["environment"]))
+    page = get(runs, f"/runs/{RUN}").text
+    assert "<tr><th>Build the environment</th><td>from an earlier run</td></tr>" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/runs/"])
+def test_whoever_comes_without_an_address_is_told_what_this_is_and_of_no_run(runs, path):
+    write(runs, "run.json", facts())
+    answer = get(runs, path)
+    assert answer.status_code == 200
+    assert "Every run has a page of its own" in answer.text
+    assert RUN not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_a_run_under_way_tells_what_it_does(runs):
@@ -299,13 +316,10 @@ def test_UI3_only_a_run_that_is_there_is_shown(runs, run_id):
     (runs / "log").write_text("secret")
     for path in (f"/runs/{run_id}", f"/runs/{run_id}/log"):
         answer = get(runs, path)
-        assert answer.status_code == 404, path
+        # An address that leads to no run at all is that of the front page.
+        at_front = answer.status_code == 200 and "Every run has a page of its own" in answer.text
+        assert at_front or answer.status_code == 404, path
         assert "secret" not in answer.text
-
-
-def test_there_is_no_list_of_runs(runs):
-    assert get(runs, "/runs").status_code == 404
-    assert get(runs, "/runs/").status_code == 404
 
 
 def test_UI3_links_pipes_and_folders_are_no_files(runs, tmp_path):

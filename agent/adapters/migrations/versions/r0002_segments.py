@@ -21,6 +21,11 @@ def upgrade() -> None:
         table.add_column(sa.Column("stopped", sa.String(), nullable=True))
         table.drop_column("starts")
     op.create_index("runs_started", "runs", ["repository_id", "started_at"])
+    # The worker that had claimed them knew no engine; only commands still carry theirs.
+    op.execute(
+        "UPDATE runs SET worker = NULL, state = 'received'"
+        " WHERE active AND worker IS NOT NULL AND worker NOT LIKE 'command %'"
+    )
 
 
 def downgrade() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from agent.demo.simulator import refusals
 from agent.demo.simulator.call import Body, Call, Reply
@@ -14,6 +15,7 @@ from agent.demo.simulator.shapes.people import Shape, moment, moment_or_none
 
 api = Operations()
 _LEVELS = ("read", "write", "admin")
+_CURSOR = re.compile(r"v1_([0-9]{1,18})")
 _REDELIVERY_SECONDS = 3 * 24 * 3600
 
 
@@ -132,16 +134,24 @@ def list_deliveries(call: Call) -> object:
     app = _app(call)
     mine = [one for one in reversed(call.world.hooks.log) if one.hook is app.hook]
     done = [one for one in mine if one.state != "waiting"]
-    if call.query.get("status") == "failure":
-        done = [one for one in done if one.state != "sent"]
-    cursor = call.query.get("cursor", "")
-    if cursor:
-        done = [one for one in done if str(one.id) <= cursor or one.id <= int(cursor)]
-    size = int(call.query.get("per_page", "30"))
+    status = call.query.get("status")
+    if status not in (None, "success", "failure"):
+        raise refusals.unprocessable("Invalid status; it is one of success, failure.")
+    if status:
+        done = [one for one in done if (one.state == "sent") is (status == "success")]
+    if cursor := call.query.get("cursor"):
+        first = _CURSOR.fullmatch(cursor)
+        if first is None:
+            raise Refusal(400, "Invalid cursor")
+        done = [one for one in done if one.id <= int(first[1])]
+    asked = call.query.get("per_page", "")
+    size = min(max(1, int(asked)), 100) if re.fullmatch(r"[0-9]{1,6}", asked) else 30
     page, rest = done[:size], done[size:]
     headers = {}
     if rest:
-        address = f"{call.world.base_url}{call.path}?per_page={size}&cursor={rest[0].id}"
+        narrowed = f"&status={status}" if status else ""
+        query = f"per_page={size}{narrowed}&cursor=v1_{rest[0].id}"
+        address = f"{call.world.base_url}{call.path}?{query}"
         headers["Link"] = f'<{address}>; rel="next"'
     return Reply([_listed(one) for one in page], headers=headers)
 

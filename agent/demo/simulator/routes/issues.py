@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from agent.demo.simulator import actions, refusals
 from agent.demo.simulator.access import require
 from agent.demo.simulator.call import TITLE_LIMIT, Body, Call, Reply
@@ -85,6 +88,59 @@ def create_issue(call: Call) -> object:
     )
     shaped = shapes.issue(call.world, repository, made)
     return Reply(shaped, headers={"Location": shaped["url"]})
+
+
+@api.get(_ROOT)
+def list_issues(call: Call) -> object:
+    """List issues and pull requests; by default the open ones, the newest first."""
+    repository = call.reading("issues", "pull_requests")
+    enabled(repository)
+    state = _chosen(call, "state", ("open", "closed", "all"))
+    sort = _chosen(call, "sort", ("created", "updated", "comments"))
+    ascending = _chosen(call, "direction", ("desc", "asc")) == "asc"
+    since = _since(call)
+    wanted = {name.strip().lower() for name in call.query.get("labels", "").split(",")} - {""}
+    found = [
+        one
+        for one in repository.issues.values()
+        if state in ("all", one.state)
+        and wanted <= {label.name.lower() for label in one.labels}
+        # Times have no fractions there.
+        and (since is None or int(one.updated) >= since)
+    ]
+    keys: dict[str, Callable[[Issue], float]] = {
+        "created": lambda one: one.created,
+        "updated": lambda one: one.updated,
+        "comments": lambda one: len(one.comments),
+    }
+    found.sort(key=lambda one: (keys[sort](one), one.number), reverse=not ascending)
+    return call.page(found, lambda one: shapes.issue(call.world, repository, one))
+
+
+def _chosen(call: Call, name: str, allowed: tuple[str, ...]) -> str:
+    """Give a choice of the query, or refuse what is none; the first is the default."""
+    given = call.query.get(name) or allowed[0]
+    if given not in allowed:
+        raise refusals.invalid("Search", name, "invalid")
+    return given
+
+
+def _since(call: Call) -> float | None:
+    text = call.query.get("since")
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as problem:
+        raise refusals.invalid("Search", "since", "invalid") from problem
+
+
+@api.get(_ONE + "/events")
+def list_events(call: Call) -> object:
+    """List what has happened to an issue, the oldest first."""
+    repository = call.reading("issues", "pull_requests")
+    issue = call.issue(repository)
+    return call.page(issue.happenings, lambda one: shapes.event(call.world, repository, one))
 
 
 @api.get(_ONE)

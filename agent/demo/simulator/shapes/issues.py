@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator.records import Comment, Issue, Repository
+from agent.demo.simulator.records import Comment, Happening, Issue, Repository
 from agent.demo.simulator.shapes import people, repositories
 from agent.demo.simulator.shapes.people import Shape, moment, moment_or_none, node_id
 from agent.demo.simulator.world import World
@@ -87,3 +87,26 @@ def comment(world: World, repository: Repository, on: Issue, one: Comment) -> Sh
         "reactions": people.reactions(url, one.reactions),
         "performed_via_github_app": people.app_or_none(world, one.app_id),
     }
+
+
+def event(world: World, repository: Repository, one: Happening) -> Shape:
+    """Shape an entry of the time line as the list of an issue's events has it."""
+    shaped: Shape = {
+        "id": one.id,
+        "node_id": node_id("LE", one.id),
+        "url": f"{repositories.url(world, repository)}/issues/events/{one.id}",
+        "actor": people.user(world, one.actor),
+        "event": one.event,
+        "commit_id": one.commit,
+        "commit_url": None,
+        "created_at": moment(one.created),
+        "performed_via_github_app": people.app_or_none(world, one.app_id),
+    }
+    if one.label:
+        shaped["label"] = {"name": one.label.name, "color": one.label.color}
+    if one.event == "renamed":
+        before, _, after = one.note.partition("\0")
+        shaped["rename"] = {"from": before, "to": after}
+    if one.event in ("locked", "unlocked"):
+        shaped["lock_reason"] = one.note or None
+    return shaped

@@ -1,0 +1,184 @@
+"""Open issues with the starting label, for whom GitHub sends no webhooks: `ports.LabelledIssues`.
+
+Owns what is asked and how little. The list is asked for what has changed since the last look, and
+conditionally, so that a quiet repository costs next to nothing; who set the label, and when, is in
+an issue's events. The text is the one that is there at the look: should the issue have changed
+after the label was set, the snapshot says when it was read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from github.Repository import Repository
+
+from agent.adapters.github import answers, live_issue
+from agent.adapters.github.access import Access
+from agent.adapters.github.gatekeeper import GithubGatekeeper
+from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.spoken import in_our_words
+from agent.domain import IssueRef, Snapshot
+from agent.ports import Labelled
+from agent.settings import Settings
+
+_log = structlog.get_logger()
+
+_PER_PAGE = 100
+#: Of the list, and of one issue's events.
+_MOST_PAGES, _EVENT_PAGES = 20, 5
+#: An issue that left the list while its pages were read hides another one; so often all are
+#: looked at.
+_WHOLE_SECONDS = 3600.0
+_NEEDS = "issues: read"
+
+
+@dataclass
+class _Seen:
+    """What was seen of one repository."""
+
+    since: str | None = None
+    """The latest `updated_at`; nothing older is asked for."""
+    issues: dict[int, str] = field(default_factory=dict)
+    """`updated_at` by number."""
+    whole_at: float = float("-inf")
+    """When all were listed, by our steady clock."""
+
+
+class GithubLabelledIssues:
+    """Looks for the label in the repositories that the operator names."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Ask nothing yet."""
+        self._access = access
+        self._gatekeeper = GithubGatekeeper(access, settings)
+        self._seen: dict[str, _Seen] = {}
+
+    def new(self, repository: str) -> Iterator[Labelled]:
+        """Go through the open issues that carry the label, as far as they have changed.
+
+        One counts as seen when the next is asked for.
+        """
+        seen = self._seen.setdefault(repository, _Seen())
+        nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
+        session = self._access.session(nobody, f"look through {repository}")
+        facts = self._facts(session)
+        whole = time.monotonic() - seen.whole_at > _WHOLE_SECONDS
+        ref = nobody.model_copy(
+            update={"repository": facts["full_name"], "repository_id": facts["id"]}
+        )
+        label = self._gatekeeper.label(ref)
+        listed, read_at = self._list(session, label, None if whole else seen.since)
+        for raw in listed:
+            number, updated = int(raw["number"]), str(raw["updated_at"])
+            if raw.get("pull_request") is None and seen.issues.get(number) != updated:
+                event = self._set_by(session, number, label)
+                if event is not None:
+                    yield _labelled(ref, facts, raw, event, read_at)
+            seen.issues[number] = updated
+        if whole:
+            there = {int(raw["number"]) for raw in listed}
+            seen.issues = {one: at for one, at in seen.issues.items() if one in there}
+            seen.whole_at = time.monotonic()
+        seen.since = max((str(raw["updated_at"]) for raw in listed), default=seen.since)
+
+    @in_our_words
+    def _facts(self, session: Session) -> Mapping[str, Any]:
+        return live_issue.repository_facts(session, Scope.READ)
+
+    @in_our_words
+    def _list(
+        self, session: Session, label: str, since: str | None
+    ) -> tuple[list[dict[str, Any]], str]:
+        """List the issues, the latest change first; say too when that was."""
+        wanted: dict[str, Any] = {"state": "open", "labels": label, "per_page": _PER_PAGE}
+        wanted |= {"sort": "updated", "direction": "desc"}
+        if since is not None:
+            wanted["since"] = since
+        found: list[dict[str, Any]] = []
+        now = time.time()
+        for page in range(1, _MOST_PAGES + 1):
+
+            def work(
+                repository: Repository, page: int = page
+            ) -> tuple[list[dict[str, Any]], float]:
+                headers, raw = repository.requester.requestJsonAndCheck(
+                    "GET", f"{repository.url}/issues", parameters={**wanted, "page": page}
+                )
+                return [dict(one) for one in raw], answers.server_time(headers)
+
+            some, now = session.ask(
+                Scope.READ, work, doing="look for labelled issues", needs=_NEEDS
+            )
+            found += some
+            if len(some) < _PER_PAGE:
+                break
+        else:
+            _log.warning("not all labelled issues were seen", repository=session.name)
+        return found, datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @in_our_words
+    def _set_by(self, session: Session, number: int, label: str) -> dict[str, Any] | None:
+        """Find the event that has set the label; None: it was taken off meanwhile, or by nobody."""
+
+        def work(repository: Repository, page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            headers, raw = repository.requester.requestJsonAndCheck(
+                "GET",
+                f"{repository.url}/issues/{number}/events",
+                parameters={"per_page": _PER_PAGE, "page": page},
+            )
+            return headers, [dict(one) for one in raw]
+
+        def ask(page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            return session.ask(
+                Scope.READ,
+                lambda repository: work(repository, page),
+                doing=f"read the events of issue #{number}",
+                needs=_NEEDS,
+            )
+
+        headers, first = ask(1)
+        last = answers.last_page(str(headers.get("link") or ""))
+        for page in range(last, max(0, last - _EVENT_PAGES), -1):
+            for event in reversed(first if page == 1 else ask(page)[1]):
+                named = str((event.get("label") or {}).get("name") or "")
+                if named.lower() == label.lower():
+                    # An account that was deleted has no permission any more.
+                    there = event["event"] == "labeled" and event["actor"] is not None
+                    return event if there else None
+        return None
+
+
+def _labelled(
+    ref: IssueRef,
+    facts: Mapping[str, Any],
+    raw: Mapping[str, Any],
+    event: Mapping[str, Any],
+    read_at: str,
+) -> Labelled:
+    """Make our record of an issue and of the event that has labelled it."""
+    actor, at = event["actor"], str(event["created_at"])
+    return Labelled(
+        event_id=int(event["id"]),
+        snapshot=Snapshot(
+            issue=ref.model_copy(update={"number": int(raw["number"]), "issue_id": int(raw["id"])}),
+            url=str(raw["html_url"]),
+            title=str(raw["title"]),
+            body=str(raw["body"] or ""),
+            labels=tuple(str(one["name"]) for one in raw["labels"]),
+            # The account may have been deleted.
+            author=str(raw["user"]["login"]) if raw["user"] else "ghost",
+            actor=str(actor["login"]),
+            actor_id=int(actor["id"]),
+            approved_at=at,
+            read_at=None if raw["updated_at"] == at else read_at,
+        ),
+        # As it is written there, which a webhook would tell too.
+        label=str(event["label"]["name"]),
+        actor_is_bot=actor["type"] == "Bot",
+        clone_url=str(facts["clone_url"]),
+    )

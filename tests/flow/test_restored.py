@@ -1,0 +1,121 @@
+"""PF8: an old backup is restored; whatever its runs have done since is found again, once each."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from agent import backup
+from agent.adapters.sql_store import SqlStore
+from agent.demo import play
+from agent.demo.play import MAINTAINER
+from agent.demo.simulator import actions
+from agent.domain import StoredRun
+from tests.flow import github_stories
+from tests.flow.github_stories import Story, await_
+
+pytestmark = pytest.mark.index
+
+SINCE = ("nothing", "worked on", "merged", "closed")
+
+
+def git(told: Story, *args: str) -> str:
+    return told.git("-c", "user.name=Ann", "-c", "user.email=ann@example.org", *args).strip()
+
+
+def happen(told: Story, since: str) -> None:
+    """Let people do something with the pull request."""
+    (pull,) = told.pulls()
+    assert pull.pull is not None
+    world, branch = told.stage.world, pull.pull.head_ref
+    token = {"Authorization": f"Bearer {world.token_for(MAINTAINER)}"}
+    below = f"{told.stage.address}/api/v3/repos/{told.name}"
+    if since == "worked on":
+        made = git(told, "commit-tree", f"{branch}^{{tree}}", "-p", branch, "-m", "My own words")
+        git(told, "update-ref", f"refs/heads/{branch}", made)
+    elif since == "merged":
+        done = httpx.put(f"{below}/pulls/{pull.number}/merge", headers=token, json={})
+        assert done.status_code == 200, done.text
+        git(told, "update-ref", "-d", f"refs/heads/{branch}")
+    elif since == "closed":
+        with world.lock:
+            actions.set_state(world, told.repository, pull, "closed", None, world.user(MAINTAINER))
+
+
+def newest(home: Path, told: Story) -> StoredRun:
+    with closing(SqlStore(home)) as store:
+        return store.latest(1, told.name)[0]
+
+
+@pytest.fixture(scope="module")
+def restored(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, tuple[Story, StoredRun]]]:
+    """One service whose runs came to their end after the backup, and were restored then."""
+    folder = tmp_path_factory.mktemp("github")
+    homes = Path(f"/tmp/mergewright-flow-restored-{time.time_ns()}")
+    first, second = homes / "first", homes / "second"
+    first.mkdir(parents=True)
+    homes.chmod(0o711)
+    first.chmod(0o711)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, homes, ignore_errors=True)
+        stage = stack.enter_context(play.staging(first, folder))
+        stories = {since: github_stories.tell(stage, folder) for since in SINCE}
+        slow = stories["nothing"].fault("delay", path="/*/info/refs", count=None, seconds=3)
+        for told in stories.values():
+            told.label()
+        for told in stories.values():
+            told.present()
+        backup.make(first, homes / "old.tar.gz")
+        stage.world.faults.remove(slow.id)
+        for since, told in stories.items():
+            assert told.ended().reason.value == "ready"
+            happen(told, since)
+        stage.service.stop()
+        backup.restore(second, homes / "old.tar.gz")
+        again = play.Service(
+            {**stage.service.environ, "MERGEWRIGHT_HOME": str(second)},
+            stage.service.address,
+            folder / "again.log",
+        )
+        for told in stories.values():
+            assert newest(second, told).active, "the backup is older than its end"
+        again.start()
+        try:
+            over = {}
+            for since, told in stories.items():
+
+                def ended(told: Story = told) -> StoredRun | None:
+                    found = newest(second, told)
+                    return None if found.active else found
+
+                over[since] = (told, await_(ended, f"the end of {told.name}", 180))
+            yield over
+        finally:
+            again.stop()
+
+
+@pytest.mark.parametrize("since", SINCE)
+def test_PF8_a_restored_backup_makes_no_second_pull_request(restored, since):
+    told, run = restored[since]
+    (pull,) = told.pulls()
+    assert pull.pull is not None
+    assert len(told.comments()) == 1
+    assert [one for one in told.branches() if one != pull.pull.head_ref] == []
+    assert run.outcome is not None
+    if since in ("nothing", "closed"):
+        assert len(told.checks()) <= 1
+    if since == "worked on":
+        assert told.git("log", "-1", "--format=%s", pull.pull.head_ref).strip() == "My own words"
+        assert "somebody has committed to it" in run.outcome.sentence
+    if since == "nothing":
+        assert run.outcome.reason.value == "ready"
+        assert run.outcome.pull_request.number == pull.number

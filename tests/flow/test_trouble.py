@@ -1,0 +1,570 @@
+"""Trouble of disk, database, time and versions: nothing is lost, nothing ends for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from agent import clock, pause, service, worker
+from agent.adapters import sql_store, sqlite_file
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.engine import FILE_NAME as ENGINE
+from agent.adapters.engine import Engine
+from agent.adapters.sql_store import SqlStore
+from agent.dispatch import Bounds, Carrier, Dispatcher
+from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.errors import (
+    CacheGone,
+    SandboxLost,
+    SandboxMissing,
+    StorageFull,
+    StoreUnavailable,
+    StoreUnusable,
+)
+from agent.ports import RoomOrder
+from agent.settings import Settings
+from tests.integration.small_disks import fill, small_disk
+
+__all__ = ["small_disk"]
+ROOT = Path(__file__).parents[2]
+
+
+def run(number: int, repository: int = 7) -> Run:
+    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
+        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return Run(
+        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot, started=0,
+    )  # fmt: skip
+
+
+def done(run_id: str) -> Outcome:
+    return Outcome(run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
+
+
+class Works:
+    """Store, engine and dispatcher on one folder, as a worker has them."""
+
+    def __init__(self, home: Path, carry: Callable[..., Outcome]) -> None:
+        self.home = home
+        self.store = SqlStore(home)
+        switch = pause.Switch(home)
+        self.carrier = Carrier(self.store, carry, switch)
+        self.engine = Engine(home, self.carrier)
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.engine,
+            self.carrier,
+            bounds=Bounds(switch, most=2),
+            deliver=lambda run, outcome: outcome,
+        )
+        self.engine.launch()
+
+    def until(self, wanted: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Take turns as the service's loop does: one that fails is followed by the next."""
+        end = time.monotonic() + seconds
+        while True:
+            with suppress(StoreUnavailable, StorageFull):
+                if wanted():
+                    return
+                self.dispatcher.turn()
+            assert time.monotonic() < end, "it did not come to that"
+            time.sleep(0.05)
+
+    def over(self, run_id: str = "r1") -> bool:
+        return not self.store.get(run_id).active
+
+    def hurry(self, run_id: str = "r1") -> None:
+        """Let the wait of a run be over."""
+        with closing(sqlite3.connect(self.store.path, timeout=10)) as connection, connection:
+            connection.execute("UPDATE runs SET not_before = 0 WHERE run_id = ?", (run_id,))
+
+    def close(self) -> None:
+        self.engine.drain(5)
+        self.engine.close()
+        self.store.close()
+
+
+@pytest.fixture
+def works() -> Iterator[Callable[..., Works]]:
+    made: list[Works] = []
+
+    def make(home: Path, carry: Callable[..., Outcome]) -> Works:
+        for one in made:
+            one.close()
+        made[:] = [Works(home, carry)]
+        return made[0]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@contextmanager
+def write_locked(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+        holder.execute("ROLLBACK")
+
+
+# --- PF3: the disk is full -------------------------------------------------------------------
+
+
+def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_it_is_free(
+    works, small_disk
+):
+    disk = small_disk(8)
+    asked, inside, go = [], threading.Event(), threading.Event()
+
+    def carry(stored, remember, _):
+        def long() -> str:
+            asked.append("long")
+            inside.set()
+            go.wait(30)
+            return json.dumps("x" * 400_000)
+
+        try:
+            remember("long", long)
+        except StorageFull as problem:
+            raise worker.Postponed(problem.message, time.time(), "long") from problem
+        remember("next", lambda: asked.append("next") or "2")
+        return done(stored.run.run_id)
+
+    one = works(disk, carry)
+    one.store.add(run(1), 1.0)
+    one.until(inside.is_set)
+    filling = fill(disk)
+    go.set()
+    time.sleep(3)
+    for _ in range(20):
+        with suppress(StorageFull, StoreUnavailable):
+            one.dispatcher.turn()
+        time.sleep(0.05)
+    assert asked == ["long"]
+    assert not one.over(), "it waits"
+    filling.unlink()
+    one.until(one.over)
+    assert asked == ["long", "long", "next"], "only what has no record is done again"
+    assert one.store.get("r1").state is RunState.OPEN
+    assert whole(disk / ENGINE)
+    assert whole(one.store.path)
+
+
+def test_PF3_a_full_disk_between_the_steps_ends_no_run_and_says_what_it_waits_for(
+    works, small_disk
+):
+    disk, asked = small_disk(4), []
+    disk_full = threading.Event()
+
+    def carry(stored, remember, _):
+        asked.append("carried")
+        if not disk_full.is_set():
+            disk_full.set()
+            fill(disk)
+        (disk / "log").write_bytes(b"a line of the log" * 1000)
+        return done(stored.run.run_id)
+
+    one = works(disk, carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: disk_full.is_set() and len(asked) == 1)
+    time.sleep(1)
+    (disk / "filling").unlink()
+    one.until(lambda: one.store.get("r1").waits_for is not None)
+    assert "disk is full" in one.store.get("r1").waits_for
+    one.hurry()
+    one.until(one.over)
+    assert (asked, one.store.get("r1").state) == (["carried", "carried"], RunState.OPEN)
+
+
+@pytest.mark.parametrize("what", ["run folder", "ledger", "report"])
+def test_PF3_whatever_a_run_cannot_write_is_a_full_disk_in_words(what, small_disk):
+    disk = small_disk(1)
+    folder = worker.run_folder(disk, run(1))
+    fill(disk)
+    with pytest.raises((StorageFull, OSError)) as problem:
+        if what == "run folder":
+            for number in range(2, 5_000):
+                worker.run_folder(disk, run(number))
+        (folder / what).write_bytes(b"x" * 100_000)
+    assert service.worker.steps.foreseen(problem.value).__class__ is StorageFull
+
+
+# --- PF4: trouble of the database ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [sql_store.FILE_NAME, ENGINE])
+def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home, name):
+    asked, inside, go = [], threading.Event(), threading.Event()
+
+    def carry(stored, remember, _):
+        def first() -> str:
+            asked.append("first")
+            inside.set()
+            return str(go.wait(30))
+
+        remember("first", first)
+        remember("second", lambda: asked.append("second") or "2")
+        return done(stored.run.run_id)
+
+    one = works(home, carry)
+    one.store.add(run(1), 1.0)
+    one.until(inside.is_set)
+    released = threading.Event()
+
+    def hold() -> None:
+        with write_locked(home / name):
+            go.set()
+            time.sleep(30)
+        released.set()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    one.until(lambda: released.is_set() and one.over(), 120)
+    holder.join()
+    assert one.store.get("r1").state is RunState.OPEN
+    assert sorted(set(asked)) == ["first", "second"]
+    assert asked.count("second") == 1
+
+
+def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(works, home):
+    one = works(home, lambda stored, remember, _: done(stored.run.run_id))
+    for number in (1, 2):
+        one.store.add(run(number, number), float(number))
+    with closing(sqlite3.connect(one.store.path)) as connection, connection:
+        connection.execute("UPDATE runs SET run = '{\"half' WHERE run_id = 'r1'")
+    one.until(lambda: one.over("r2"))
+    assert one.store.get("r2").state is RunState.OPEN
+    assert "r1" not in one.store.active_ids()
+
+
+# --- PF7: no rooms ---------------------------------------------------------------------------
+
+FAKES = {
+    "hangs": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exec sleep 300;; esac\n",
+    "dies": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exit 0;; esac\n",
+    "is none": "#!/bin/sh\nexit 3\n",
+    "is too old": "#!/bin/sh\necho bubblewrap 0.4.0\n",
+}
+
+
+@pytest.mark.parametrize("kind", ["missing", "is none", "is too old", "dies"])
+def test_PF7_a_room_program_that_does_not_work_is_no_result_and_runs_nothing_here(
+    kind, home, tmp_path, monkeypatch
+):
+    tools, mark = tmp_path / "bin", tmp_path / "ran"
+    tools.mkdir()
+    if kind != "missing":
+        (tools / "bwrap").write_text(FAKES[kind])
+        (tools / "bwrap").chmod(0o755)
+        tmp_path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    order = RoomOrder(argv=("/usr/bin/touch", str(mark)))
+    with pytest.raises((SandboxMissing, SandboxLost)):
+        BubblewrapSandbox(Settings(home=home)).run(order)
+    assert not mark.exists()
+
+
+def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, tmp_path, monkeypatch):
+    from agent.adapters.bubblewrap import opened
+
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "bwrap").write_text(FAKES["hangs"])
+    (tools / "bwrap").chmod(0o755)
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)
+    monkeypatch.setattr(opened, "_OPENING_SECONDS", 1.0)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with pytest.raises((SandboxMissing, SandboxLost)):
+        BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("/bin/true",)))
+
+
+def test_PF7_a_room_whose_program_is_killed_in_mid_check_is_lost_and_no_verdict(home):
+    lost: list[BaseException] = []
+
+    def check() -> None:
+        try:
+            BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("/bin/sleep", "61.25")))
+        except SandboxLost as problem:
+            lost.append(problem)
+
+    inside = threading.Thread(target=check)
+    inside.start()
+    end = time.monotonic() + 60
+    while not (found := sleepers()) and time.monotonic() < end:
+        time.sleep(0.1)
+    for pid in rooms_of(found[0]):
+        os.kill(pid, signal.SIGKILL)
+    inside.join(60)
+    assert len(lost) == 1
+    assert not sleepers()
+
+
+def sleepers() -> list[int]:
+    """Processes of the check above, seen from outside."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes() == b"/bin/sleep\x0061.25\x00":
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def rooms_of(pid: int) -> list[int]:
+    """The bubblewrap above a process."""
+    while pid > 1:
+        if Path(f"/proc/{pid}/comm").read_text().startswith("bwrap"):
+            return [pid]
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return []
+
+
+# --- PF8: time -------------------------------------------------------------------------------
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Answers as GitHub does to the first question, a day away."""
+
+    ahead = 0.0
+
+    def do_GET(self) -> None:
+        body = json.dumps({"login": "robot", "slug": "robot"}).encode()
+        self.send_response_only(200)
+        self.send_header("Date", formatdate(time.time() + self.ahead, usegmt=True))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(86_400.0, "24 h 0 min behind GitHub's"), (-86_400.0, "24 h 0 min ahead of GitHub's")],
+)
+def test_PF8_a_clock_that_is_off_by_a_day_is_said_in_one_line(home, ahead, words):
+    answer = type("Away", (Answer,), {"ahead": ahead})
+    with HTTPServer(("127.0.0.1", 0), answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        said = refused(home, MERGEWRIGHT_GITHUB_URL=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    (line,) = [one for one in said.splitlines() if one.startswith("mergewright: ")]
+    assert words in line
+    assert "timedatectl" in line
+
+
+def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
+    with closing(SqlStore(home)) as store:
+        store.add(run(1), 1000.0)
+        store.claim(1000.0, most=1)
+        store.postpone("r1", 1060.0, "x", "waits")
+        store.clock_moved(86_400.0)
+        assert store.claim(1000.0 + 86_400.0, most=1) is None
+        store.clock_moved(-2 * 86_400.0)
+        found = store.claim(1061.0 - 86_400.0, most=1)
+        assert found is not None
+
+
+def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkeypatch):
+    moved, stop, at = [], threading.Event(), [1000.0]
+    monkeypatch.setattr(clock, "offset", lambda: at[0])
+    monkeypatch.setattr(clock, "_LOOK_SECONDS", 0.01)
+
+    def hear(by: float) -> None:
+        moved.append(by)
+        if len(moved) == 1:
+            raise StoreUnavailable("locked")
+
+    watching = threading.Thread(target=clock.watch, args=(hear, stop))
+    watching.start()
+    time.sleep(0.1)
+    at[0] += 30.0
+    time.sleep(0.1)
+    assert moved == [], "clocks are corrected all the time"
+    at[0] = 1000.0 - 86_400.0
+    time.sleep(0.2)
+    stop.set()
+    watching.join(5)
+    assert moved == [-86_400.0, -86_400.0]
+
+
+# --- PF8: versions ---------------------------------------------------------------------------
+
+
+def at_version(home: Path, revision: str) -> Path:
+    """Make a database as an earlier version left it, with one run that is over and one that is not."""
+    path = home / sql_store.FILE_NAME
+    sqlite_file.touch(path)
+    engine = sqlite_file.engine(path, busy_seconds=5)
+    with engine.begin() as connection:
+        sql_store.migrate(connection, path, revision)
+        for number, active in ((1, True), (2, False)):
+            one = run(number, number)
+            connection.execute(
+                text(
+                    "INSERT INTO runs (run_id, repository, repository_id, number, title, attempt,"
+                    " state, active, not_before, queued_at, starts, worker, run, delivery_id)"
+                    " VALUES (:id, 'o/r', :n, :n, 't', 1, 'checking', :active, 1, 1, 1, 'serve',"
+                    " :run, :d)"
+                ),
+                {"id": one.run_id, "n": number, "active": active,
+                 "run": one.model_dump_json(), "d": f"d{number}"},
+            )  # fmt: skip
+    engine.dispose()
+    return path
+
+
+def version_of(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def test_PF8_runs_that_were_under_way_with_the_first_version_go_on_with_this_one(works, home):
+    at_version(home, "r0001")
+    one = works(home, lambda stored, remember, _: done(stored.run.run_id))
+    one.until(one.over)
+    assert one.store.get("r1").state is RunState.OPEN
+    assert one.store.of_delivery("d2").run.run_id == "r2"
+
+
+_MIGRATE = """
+import os, sys
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from agent.adapters.sql_store import SqlStore
+
+left = [int(sys.argv[2])]
+
+@event.listens_for(Engine, "before_cursor_execute")
+def count(connection, cursor, statement, *_):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), 9)
+
+@event.listens_for(Engine, "commit")
+def committed(connection):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), 9)
+
+SqlStore(Path(sys.argv[1])).close()
+"""
+
+
+def test_PF8_a_kill_in_the_middle_of_a_migration_leaves_one_version_or_the_other(home):
+    killed = seen = 0
+    for number in range(1, 400, 6):
+        folder = home / str(number)
+        folder.mkdir()
+        path = at_version(folder, "r0001")
+        ended = subprocess.run(
+            [sys.executable, "-c", _MIGRATE, str(folder), str(number)], cwd=ROOT, timeout=60,
+            check=False,
+        )  # fmt: skip
+        seen += 1
+        if ended.returncode == 0:
+            break
+        killed += 1
+        assert ended.returncode == -signal.SIGKILL
+        assert whole(path)
+        assert version_of(path) in sql_store.revisions()
+        with closing(SqlStore(folder)) as store:
+            assert store.active_ids() == {"r1"}
+            assert store.get("r1").run == run(1, 1)
+    assert seen - killed == 1
+    assert killed >= 3
+
+
+def test_PF8_a_database_of_a_newer_version_is_refused_with_exit_code_2(home):
+    SqlStore(home).close()
+    with closing(sqlite3.connect(home / sql_store.FILE_NAME)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
+    with pytest.raises(StoreUnusable, match="made by a newer version"):
+        SqlStore(home)
+    assert "made by a newer version" in refused(home)
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+def refused(home: Path, *words: str, **environ: str) -> str:
+    """Start a worker that must refuse; return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", *(words or ("work",))], cwd=ROOT, text=True,
+        capture_output=True, timeout=60, check=False,
+        env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home),
+             "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x", **environ},
+    )  # fmt: skip
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr
+    (line,) = [one for one in done.stderr.splitlines() if one.startswith("mergewright: ")]
+    return line
+
+
+def test_a_store_that_cannot_be_reached_is_said_in_one_line(home):
+    (home / sql_store.FILE_NAME).mkdir()
+    assert f"{home / sql_store.FILE_NAME} cannot be opened" in refused(home)
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(small_disk):
+    disk = small_disk(1)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert f"MERGEWRIGHT_HOME: {disk} cannot be used (Read-only file system)" in refused(disk)
+
+
+def test_a_second_worker_is_said_in_one_line(home):
+    program = (
+        "import sys; from pathlib import Path; from agent.adapters.engine import Engine;"
+        " Engine(Path(sys.argv[1]), str).launch(); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(home)], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        try:
+            assert other.stdout.readline() == "held\n"
+            with HTTPServer(("127.0.0.1", 0), Answer) as server:
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                url = f"http://127.0.0.1:{server.server_port}"
+                line = refused(home, MERGEWRIGHT_GITHUB_URL=url)
+                server.shutdown()
+            assert f"{home} is worked on by process {other.pid}" in line
+        finally:
+            other.kill()
+
+
+def test_what_was_made_by_an_earlier_step_and_is_gone_sends_the_run_back_to_that_step():
+    class Steps:
+        at = "checks 1"
+
+    with pytest.raises(worker.Postponed) as wait:
+        worker._postpone(CacheGone("the mirror is gone", "checkout"), Steps(), 0)
+    assert wait.value.after == "checkout"

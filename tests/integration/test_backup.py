@@ -1,0 +1,375 @@
+"""`mergewright backup` while the service writes, and `mergewright restore`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent import backup, ledger
+from agent.adapters.engine import FILE_NAME as ENGINE
+from agent.adapters.engine import Engine, Segment, Standing
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
+from agent.errors import SettingsInvalid, StorageFull, StoreUnavailable
+from agent.ledger import Ledger
+from tests.integration.small_disks import fill, small_disk
+
+__all__ = ["small_disk"]
+ROOT = Path(__file__).parents[2]
+
+
+def run(number: int) -> Run:
+    issue = IssueRef(repository="o/r", repository_id=7, number=number, issue_id=number)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
+        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return Run(
+        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot, started=0,
+    )  # fmt: skip
+
+
+def delivery(number: int) -> Delivery:
+    return Delivery(
+        delivery_id=f"d{number}", event="issues", action="labeled", content_key=f"k{number}",
+        received_at=time.time(), body=b"{}",
+    )  # fmt: skip
+
+
+def work(home: Path, number: int) -> None:
+    """Do with one delivery what listener, intake and dispatch do, in their order."""
+    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+        inbox.append([delivery(number)])
+        store.add(run(number), float(number), delivery_id=f"d{number}")
+        inbox.settle(f"d{number}", "accepted", f"r{number}")
+        folder = home / "runs" / f"r{number}"
+        folder.mkdir(parents=True)
+        told = Ledger(folder / "ledger.jsonl", f"r{number}")
+        for step in range(5):
+            told.append(f"s{step}", 1, "started")
+        (folder / "run.log").write_text("a line\n")
+        store.finish(f"r{number}", Outcome.stopped(f"r{number}", Reason.UNCLEAR, "x"), 9.0)
+
+
+@pytest.fixture
+def filled(home: Path) -> Path:
+    data = home / "data"
+    data.mkdir()
+    for number in (1, 2, 3):
+        work(data, number)
+    for name in ("mirrors/m.git/HEAD", "environments/ready/e/x", "baselines/b.json", "trees/t/a"):
+        (data / name).parent.mkdir(parents=True)
+        (data / name).write_text("a cache")
+    (data / "app.pem").write_text("a secret")
+    (data / "runs" / "r1" / "run.new").write_text("half")
+    return data
+
+
+def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *words], cwd=ROOT, text=True, capture_output=True,
+        env={**os.environ, "MERGEWRIGHT_HOME": str(home)}, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def repacked(file: Path, change, out: Path) -> Path:
+    """Write an archive anew, each file changed or left out."""
+    with tarfile.open(file) as old, tarfile.open(out, "w:gz") as new:
+        for member in old:
+            content = change(member, old.extractfile(member).read())
+            if content is not None:
+                member.size = len(content)
+                new.addfile(member, io.BytesIO(content))
+    return out
+
+
+# --- there and back --------------------------------------------------------------------------
+
+
+def test_everything_that_cannot_be_made_again_comes_back_and_nothing_else(filled, home):
+    file, back = home / "b.tar.gz", home / "back"
+    made = command(filled, "backup", str(file), "--json")
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout)
+    assert (told["runs"], told["schemas"]["inbox.sqlite"]) == (3, "1")
+    assert file.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(file) as archive:
+        names = archive.getnames()
+        assert names[-1] == "manifest.json"
+        assert not [name for name in names if b"a secret" in archive.extractfile(name).read()]
+    assert {name.split("/")[0] for name in names} == {
+        "inbox.sqlite", "mergewright.sqlite", "runs", "manifest.json",
+    }  # fmt: skip
+    done = command(back, "restore", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    assert sorted(one.name for one in back.iterdir()) == [
+        "inbox.sqlite", "mergewright.sqlite", "runs",
+    ]  # fmt: skip
+    with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
+        assert {one.run.run_id for one in store.latest(9)} == {"r1", "r2", "r3"}
+        assert inbox.find("d2").outcome == "accepted"
+    assert (back / "runs" / "r3" / "run.log").read_text() == "a line\n"
+    for path in back.rglob("*"):
+        if path.is_file() and path.suffix not in (".sqlite-wal", ".sqlite-shm"):
+            assert path.stat().st_mode & 0o077 == 0, path
+    shown = command(back, "runs", "list", "--json")
+    assert shown.returncode == 0
+    assert "r3" in shown.stdout
+
+
+def test_a_copy_made_while_the_service_writes_is_consistent(home):
+    data, stop, made = home / "data", threading.Event(), []
+    data.mkdir()
+    work(data, 0)
+
+    def write() -> None:
+        number = 1
+        while not stop.is_set():
+            work(data, number)
+            number += 1
+        made.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    files = []
+    try:
+        for number in range(4):
+            time.sleep(0.3)
+            files.append(home / f"{number}.tar.gz")
+            backup.make(data, files[-1])
+    finally:
+        stop.set()
+        writer.join(30)
+    assert made[0] > 4
+    for number, file in enumerate(files):
+        back = home / f"back-{number}"
+        backup.restore(back, file)
+        with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
+            there = {one.run.run_id: one for one in store.latest(10_000)}
+            for unread in inbox.unread():
+                inbox.settle(unread.delivery_id, "seen", "")
+            settled = [f"d{n}" for n in range(made[0]) if inbox.find(f"d{n}")]
+            accepted = [one for one in settled if inbox.find(one).outcome == "accepted"]
+        assert accepted
+        assert all(f"r{one[1:]}" in there for one in accepted), "each settled one has its run"
+        for run_id, one in there.items():
+            folder = back / "runs" / run_id
+            if one.outcome is not None:
+                whole = list(ledger.verify(folder / "ledger.jsonl", run_id))
+                assert whole == ["the end of the run is missing"], "only that is not written here"
+            Ledger(folder / "ledger.jsonl", run_id).close()
+
+
+def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
+    data, back, asked = home / "data", home / "back", []
+    data.mkdir()
+    hold = threading.Event()
+
+    def carry(run_id, remember):
+        told = remember("first", lambda: asked.append("first") or "1")
+        return told + remember("second", lambda: asked.append("second") or str(hold.wait(20)))
+
+    SqlStore(data).close()
+    one = Segment(run_id="r1")
+    engine = Engine(data, carry)
+    engine.launch()
+    engine.begin(one)
+    end = time.monotonic() + 20
+    while "second" not in asked and time.monotonic() < end:
+        time.sleep(0.02)
+    backup.make(data, home / "b.tar.gz")
+    hold.set()
+    engine.drain(10)
+    engine.close()
+    backup.restore(back, home / "b.tar.gz")
+    engine = Engine(back, carry)
+    engine.launch()
+    try:
+        while engine.standing(one)[0] is Standing.ALIVE and time.monotonic() < end:
+            time.sleep(0.02)
+        assert engine.standing(one) == (Standing.ENDED, "1True")
+    finally:
+        engine.close()
+    assert asked == ["first", "second", "second"]
+
+
+# --- refusing to back up ---------------------------------------------------------------------
+
+
+def test_a_file_that_is_there_is_never_replaced(filled, home):
+    (home / "b.tar.gz").write_text("mine")
+    done = command(filled, "backup", str(home / "b.tar.gz"))
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+    assert (home / "b.tar.gz").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["nowhere/b.tar.gz", "file/b.tar.gz"])
+def test_a_place_that_cannot_be_written_to_is_named(filled, home, place):
+    (home / "file").touch()
+    done = command(filled, "backup", str(home / place))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mergewright: {home / place} cannot be written")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_empty_folder_has_nothing_to_keep(home):
+    done = command(home, "backup", str(home / "b.tar.gz"))
+    assert done.returncode == 2
+    assert "nothing to back up" in done.stderr
+
+
+def test_a_damaged_database_is_said_and_leaves_no_file(filled, home):
+    (filled / "mergewright.sqlite").write_bytes(b"no database" * 999)
+    with pytest.raises(StoreUnavailable, match=r"mergewright\.sqlite cannot be backed up"):
+        backup.make(filled, home / "b.tar.gz")
+    assert sorted(one.name for one in home.iterdir()) == ["data"]
+
+
+def test_PF3_a_full_disk_leaves_no_half_archive(filled, home, small_disk):
+    (filled / "runs" / "r1" / "run.log").write_bytes(os.urandom(2 * 1024**2))
+    disk = small_disk(1)
+    with pytest.raises(StorageFull, match="no room"):
+        backup.make(filled, disk / "b.tar.gz")
+    assert list(disk.iterdir()) == []
+
+
+# --- refusing to restore ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(filled, home) -> Path:
+    backup.make(filled, home / "b.tar.gz")
+    return home / "b.tar.gz"
+
+
+def test_only_an_empty_folder_is_restored_into(archive, home, filled):
+    done = command(filled, "restore", str(archive))
+    assert done.returncode == 2
+    assert "is not empty (app.pem is in it)" in done.stderr
+    assert (filled / "app.pem").read_text() == "a secret"
+
+
+def test_a_new_disk_with_its_own_folder_counts_as_empty(archive, home):
+    (home / "back" / "lost+found").mkdir(parents=True)
+    assert backup.restore(home / "back", archive).runs == 3
+
+
+CHANGED = {
+    "a byte of a file": lambda member, content: (
+        content[:-1] + bytes([content[-1] ^ 1]) if member.name.endswith("run.log") else content
+    ),
+    "a file is missing": lambda member, content: (
+        None if member.name == "runs/r2/run.log" else content
+    ),
+    "no manifest": lambda member, content: None if member.name == "manifest.json" else content,
+    "a manifest that is none": lambda member, content: (
+        b"{}" if member.name == "manifest.json" else content
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED.keys())
+def test_an_archive_that_was_changed_is_refused_and_nothing_laid_out(archive, home, change):
+    file = repacked(archive, change, home / "changed.tar.gz")
+    with pytest.raises(SettingsInvalid, match="is no whole backup"):
+        backup.restore(home / "back", file)
+    assert list((home / "back").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/tmp/evil", "runs/../../evil", "runs/r1/../../x", "app.pem", "runs/.x/a"]
+)
+def test_an_archive_with_a_foreign_name_is_refused(archive, home, name):
+    def rename(member, content):
+        if member.name == "runs/r1/run.log":
+            member.name = name
+        return content
+
+    file = repacked(archive, rename, home / "changed.tar.gz")
+    with pytest.raises(SettingsInvalid, match="does not belong in it"):
+        backup.restore(home / "back", file)
+    assert list((home / "back").iterdir()) == []
+    assert not (home / "evil").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_an_archive_with_more_than_files_is_refused(archive, home, kind):
+    file = home / "changed.tar.gz"
+    with tarfile.open(file, "w:gz") as new:
+        member = tarfile.TarInfo("runs/r1/link")
+        member.type, member.linkname = kind, "/etc/passwd"
+        new.addfile(member)
+    with pytest.raises(SettingsInvalid, match="is no whole backup"):
+        backup.restore(home / "back", file)
+    assert list((home / "back").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["cut", "bits", "text", "missing"])
+def test_what_is_no_archive_is_refused_in_one_line(archive, home, what):
+    content = archive.read_bytes()
+    changed = {
+        "cut": content[: len(content) // 2],
+        "bits": content[:200] + b"\xff" * 50 + content[250:],
+        "text": b"hello\n" * 1000,
+    }
+    file = home / "changed.tar.gz"
+    if what in changed:
+        file.write_bytes(changed[what])
+    done = command(home / "back", "restore", str(file))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"mergewright: {file} is ")
+    assert done.stderr.count("\n") == 1
+    assert list((home / "back").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["inbox.sqlite", "mergewright.sqlite", ENGINE, "format"])
+def test_PF8_a_backup_of_a_newer_version_is_refused(archive, home, name):
+    def newer(member, content):
+        if member.name != "manifest.json":
+            return content
+        told = json.loads(content)
+        if name == "format":
+            told["format"] = 2
+        else:
+            told["schemas"][name] = "99"
+        return json.dumps(told).encode()
+
+    file = repacked(archive, newer, home / "changed.tar.gz")
+    with pytest.raises(SettingsInvalid, match="made by a newer version"):
+        backup.restore(home / "back", file)
+    assert list((home / "back").iterdir()) == []
+
+
+def test_a_restore_that_was_cut_off_is_said_by_all_who_use_the_folder(archive, home):
+    (home / "back" / "restoring").mkdir(parents=True)
+    for words in (("restore", str(archive)), ("work",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", *words], cwd=ROOT, text=True, capture_output=True,
+            timeout=60, check=False,
+            env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home / "back"),
+                 "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x"},
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert "was cut off. Empty that folder" in done.stderr
+
+
+def test_a_full_disk_leaves_the_folder_empty(archive, small_disk):
+    disk = small_disk(1)
+    (disk / "back").mkdir()
+    fill(disk, but=32_768)
+    with pytest.raises(StorageFull):
+        backup.restore(disk / "back", archive)
+    assert list((disk / "back").iterdir()) == []

@@ -1,0 +1,129 @@
+"""Inbox and queue are two files: whatever write an intake is killed at, each delivery has one run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine.default import DefaultDialect
+
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Delivery, IssueRef, Snapshot
+from agent.intake import Request
+from agent.ports import LiveIssue, Permission
+from agent.service import Intake
+
+COUNT = 3
+
+
+def delivery(number: int) -> Delivery:
+    snapshot = Snapshot(
+        issue=IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number),
+        url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
+        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
+        approved_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )  # fmt: skip
+    request = Request(snapshot=snapshot, label="mergewright", clone_url="https://h/o/r.git")
+    return Delivery(
+        delivery_id=f"d{number}", event="issues", action="labeled", content_key=f"k{number}",
+        received_at=time.time(), body=request.model_dump_json().encode(),
+    )  # fmt: skip
+
+
+class Everybody:
+    """A forge on which everybody may start a run."""
+
+    def label(self, issue):
+        return "mergewright"
+
+    def own_logins(self):
+        return frozenset({"mergewright[bot]"})
+
+    def permission(self, issue, login):
+        return Permission(level="write", account_id=5)
+
+    def live(self, issue):
+        return LiveIssue(
+            issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
+            body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
+        )  # fmt: skip
+
+    def earlier(self, snapshot):
+        return None
+
+    def queued(self, run, ahead):
+        pass
+
+
+def work(home: Path, kill_at: int | None = None, *, after: bool = False) -> None:
+    """Settle what is there, as a worker does at its start.
+
+    Args:
+        kill_at: The process ends at this commit of it, before or after it is on disk.
+    """
+    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+        commit, number = DefaultDialect.do_commit, 0
+
+        def counted(dialect, connection):
+            nonlocal number
+            # What only read, or only looked, has nothing to commit.
+            number += connection.in_transaction
+            if connection.in_transaction and number == kill_at and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            commit(dialect, connection)
+            if number == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        DefaultDialect.do_commit = counted
+        Intake(inbox, store, Everybody()).turn()
+        (home / "commits").write_text(str(number))
+
+
+def in_a_process(home: Path, kill_at: int | None = None, *, after: bool = False) -> int:
+    """Do the same in a process of its own; return its exit code, or the signal as a negative."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work(home, kill_at, after=after)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def filled(home: Path) -> Path:
+    home.mkdir()
+    with closing(Inbox(home)) as inbox:
+        inbox.append([delivery(number) for number in range(1, COUNT + 1)])
+    return home
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+def test_PF1_an_intake_killed_at_any_write_leaves_one_run_for_each_delivery(tmp_path, after):
+    undisturbed = filled(tmp_path / "undisturbed")
+    assert in_a_process(undisturbed) == 0
+    commits = int((undisturbed / "commits").read_text())
+    # Of each delivery at least the run, and what became of the delivery.
+    assert commits >= 2 * COUNT
+    for number in range(1, commits + 1):
+        home = filled(tmp_path / f"killed-{number}")
+        assert in_a_process(home, number, after=after) == -signal.SIGKILL
+        # The next one may be killed as well.
+        assert in_a_process(home, 3, after=after) in (0, -signal.SIGKILL)
+        assert in_a_process(home) == 0
+        with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+            assert inbox.unread() == ()
+            runs = store.latest(100)
+            assert sorted(one.run.snapshot.issue.number for one in runs) == [1, 2, 3]
+            for issue in range(1, COUNT + 1):
+                settled, kept = inbox.find(f"d{issue}"), store.of_delivery(f"d{issue}")
+                assert settled is not None
+                assert kept is not None
+                assert (settled.outcome, settled.reason) == ("accepted", kept.run.run_id)
+                assert kept.run.snapshot.issue.number == issue

@@ -1,0 +1,92 @@
+"""What a run has on this machine is a cache: it is made again where it was taken away meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import wiring, worktree
+from agent.domain import Prepared, Run
+from agent.environments import prune, storage
+from agent.errors import CacheGone
+from agent.services import Services
+from agent.settings import Settings
+from agent.stages import checkout, environment
+from tests.flow.github_stories import FILES
+from tests.integration import git_samples
+
+pytestmark = pytest.mark.index
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prepared, Services]]:
+    """A run as far as its environment."""
+    home = Path(f"/tmp/mergewright-test-rebuild-{time.time_ns()}")
+    home.mkdir(mode=0o711)
+    repository = git_samples.make(home / "repository", dict(FILES))
+    run = Run(
+        run_id="20261120-101010-0123456789abcdef", repository=str(repository), ticket="t", started=1
+    )
+    svc = wiring.local(Settings(home=home / "data"), lambda line: None)
+    svc.base_folder(run).parent.mkdir(parents=True)
+    base = checkout.prepare(run, svc)
+    contract = checkout.contract(run, base, svc)
+    built = environment.build(run, base, contract, svc)
+    yield Prepared(run=run, checkout=base, contract=contract, environment=built), svc
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def forget(svc: Services, prepared: Prepared) -> None:
+    """Be as another process, which has no hold on the environment."""
+    storage.release(svc.settings, prepared.environment.key)
+
+
+def test_what_this_process_has_had_built_is_not_looked_at_again(begun):
+    prepared, svc = begun
+    began = time.monotonic()
+    assert svc.environment(prepared) is prepared.environment
+    assert time.monotonic() - began < 0.05
+
+
+def test_another_process_holds_the_environment_that_it_goes_on_with(begun):
+    prepared, svc = begun
+    forget(svc, prepared)
+    assert svc.environment(prepared) == prepared.environment
+    assert prune.prune(svc.settings, older_than_days=0).in_use == (prepared.environment.key,)
+
+
+def test_an_environment_that_was_evicted_is_built_again_under_the_same_key(begun):
+    prepared, svc = begun
+    forget(svc, prepared)
+    assert prune.prune(svc.settings, older_than_days=0).removed == (prepared.environment.key,)
+    shutil.rmtree(svc.base_folder(prepared.run))
+    again = svc.environment(prepared)
+    assert (again.key, again.path) == (prepared.environment.key, prepared.environment.path)
+    assert Path(again.path, "bin", "python").exists()
+
+
+def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
+    prepared, svc = begun
+    forget(svc, prepared)
+    stale = prepared.environment.model_copy(
+        update={"key": "0" * 32, "path": str(storage.ready(svc.settings, "0" * 32) / "venv")}
+    )
+    with pytest.raises(CacheGone) as problem:
+        svc.environment(prepared.model_copy(update={"environment": stale}))
+    assert problem.value.made_by == "environment"
+
+
+def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
+    prepared, svc = begun
+    shutil.rmtree(prepared.checkout.mirror)
+    shutil.rmtree(svc.base_folder(prepared.run))
+    with pytest.raises(CacheGone, match="damaged or gone") as problem:
+        worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    assert problem.value.made_by == "checkout"
+    assert checkout.prepare(prepared.run, svc).commit == prepared.checkout.commit
+    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    assert tree.read("till/count.py")

@@ -1,0 +1,247 @@
+"""What `mergewright runs cancel | retry | show | pause | resume` say, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.adapters.sql_store import COMMAND, SqlStore
+from agent.cli import runs, timeline
+from agent.domain import Outcome, Reason, RunState
+from agent.ledger import Ledger
+from agent.pause import Switch
+from tests.unit.stages import forge_runs
+
+RUN, OTHER = "20261120-120000-a1b2c3d4e5f60718", "20261120-130000-a1b2c3d4e5f60718"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def store(home):
+    made = SqlStore(home)
+    made.add(forge_runs.run().model_copy(update={"run_id": RUN}), 100.0)
+    yield made
+    made.close()
+
+
+def called(*words):
+    return CliRunner().invoke(runs.app, [*words], env={"COLUMNS": "100"})
+
+
+def over(store, reason=Reason.ENVIRONMENT, at="environment", run_id=RUN):
+    ended = Outcome.stopped(run_id, reason, "Not to be had.")
+    store.finish(run_id, ended.model_copy(update={"stopped_at": at}), 200.0)
+
+
+def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home):
+    def end():
+        other = SqlStore(home)
+        until = time.monotonic() + 10
+        while not other.get(RUN).stopped and time.monotonic() < until:
+            time.sleep(0.02)
+        over(other, Reason.CANCELLED)
+        other.close()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    done = called("cancel", "20261120", "--reason", "not\nwanted \x1b[31m")
+    ending.join()
+    assert done.exit_code == 0, done.output
+    assert f"Run {RUN} was stopped." in done.stdout
+    stopped = store.get(RUN).stopped
+    assert stopped.startswith("Whoever runs the service has stopped this run: not wanted")
+    assert "\x1b" not in stopped
+
+
+def test_a_cancel_of_a_run_that_nobody_carries_says_when_it_ends(store):
+    done = called("cancel", RUN, "--wait", "0")
+    assert done.exit_code == 1
+    assert "was asked to stop and is not over yet" in done.stderr
+    assert store.get(RUN).stopped == "Whoever runs the service has stopped this run."
+    assert "asked to stop" in called("show", RUN).stdout
+
+
+def test_a_run_that_is_over_is_not_stopped(store):
+    over(store)
+    done = called("cancel", RUN)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"mergewright: Run {RUN} is over already: failed." in done.stderr
+    told = json.loads(called("cancel", RUN, "--json").stdout)
+    assert told["problem"] == f"Run {RUN} is over already: failed."
+
+
+def test_a_run_that_ended_otherwise_before_it_could_be_stopped_says_so(store, monkeypatch):
+    monkeypatch.setattr("agent.cli.control._LOOK_SECONDS", 0.01)
+
+    def end():
+        time.sleep(0.3)
+        ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
+        store.finish(RUN, ready, 200.0)
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    done = called("cancel", RUN)
+    ending.join()
+    assert done.exit_code == 1
+    assert "came to its end before that: Fine." in done.stderr
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry", "show"])
+@pytest.mark.parametrize("there", [True, False])
+def test_an_unknown_run_is_a_wrong_argument(home, command, there):
+    if there:
+        SqlStore(home).close()
+    done = called(command, "1999")
+    assert done.exit_code == 2
+    assert "`mergewright runs list` shows" in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("at", "words", "begin_with"),
+    [
+        ("environment", (), "environment"),
+        ("environment", ("--from-start",), ""),
+        (None, (), ""),
+    ],
+)
+def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begin_with):
+    over(store, at=at)
+    done = called("retry", RUN, *words)
+    assert done.exit_code == 0, done.stderr
+    again = store.get(RUN)
+    assert (again.active, again.begin_with, again.segment) == (True, begin_with, 2)
+    assert (again.retries, again.outcome, again.state) == (1, None, RunState.RECEIVED)
+    assert ("from its start" in done.stdout) == (begin_with == "")
+
+
+def test_what_is_not_over_or_is_done_is_not_tried_again(store):
+    done = called("retry", RUN)
+    assert done.exit_code == 1
+    assert "is not over; stop it first" in done.stderr
+    ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
+    store.finish(RUN, ready, 200.0)
+    done = called("retry", RUN)
+    assert done.exit_code == 1
+    assert "has nothing to try again: Fine." in done.stderr
+    assert not store.get(RUN).active
+
+
+def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
+    over(store)
+    store.add(forge_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
+    done = called("retry", RUN)
+    assert done.exit_code == 1
+    assert f"beside another of its issue: run {OTHER} of this issue is not over" in done.stderr
+
+
+def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):
+    over(store)
+    gone = forge_runs.run().model_copy(update={"run_id": OTHER})
+    store.add(gone, 300.0, worker=f"{COMMAND}{2**22 + 1}")
+    assert called("retry", RUN).exit_code == 0
+
+
+def test_a_command_that_carries_a_run_is_known(store):
+    over(store)
+    carried = forge_runs.run().model_copy(update={"run_id": OTHER})
+    store.add(carried, 300.0, worker=f"{COMMAND}{os.getpid()}")
+    assert store.get(OTHER).command == os.getpid()
+    assert store.get(RUN).command is None
+
+
+def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
+    assert "Paused." in called("pause", "--reason", "new disk").stdout
+    again = json.loads(called("pause", "--reason", "other", "--json").stdout)
+    assert (again["paused"], again["changed"], again["reason"]) == (True, False, "new disk")
+    for command in (("list",), ("show", RUN)):
+        done = called(*command)
+        assert done.exit_code == 0
+        assert "(new disk): no run goes on until `mergewright runs resume`." in done.stderr
+    assert Switch(home).paused().words == "new disk"
+    assert (home / "paused.json").stat().st_mode & 0o777 == 0o600
+    assert "Everything goes on." in called("resume").stdout
+    assert json.loads(called("resume", "--json").stdout)["changed"] is False
+    assert "Paused" not in called("list").stderr
+
+
+def test_a_folder_that_is_not_there_cannot_be_paused(tmp_path, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path / "missing"))
+    done = called("pause")
+    assert done.exit_code != 0
+    assert "MERGEWRIGHT_HOME" in str(done.exception)
+
+
+# --- the timeline -------------------------------------------------------------------------------
+
+
+def write(path, attempt_events):
+    """Write a ledger of several attempts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for events in attempt_events:
+        ledger = Ledger(path, RUN)
+        for step, event, facts in events:
+            ledger.append(step, {"started": 1, "done": 2, "failed": 3}[event], event, **facts)
+        ledger.close()
+
+
+def test_the_timeline_shows_steps_attempts_and_waits(store, home):
+    path = home / "runs" / RUN / "ledger.jsonl"
+    write(
+        path,
+        [
+            [
+                ("checkout", "started", {"at": 1000.0}),
+                ("checkout", "done", {"seconds": 1.5}),
+                ("environment", "started", {"at": 1002.0}),
+            ],
+            [
+                ("environment", "started", {"at": 1010.0}),
+                ("environment", "failed", {"seconds": 2.0}),
+            ],
+            [("environment", "started", {"at": 1100.0})],
+        ],
+    )
+    with path.open("a") as file:
+        file.write('{"half')
+    assert store.claim(1000.0, most=1)
+    store.postpone(RUN, 1100.0, "environment", "the index is away")
+    assert store.claim(1100.0, most=1)
+    told = json.loads(called("show", RUN, "--json").stdout)
+    assert [(one["step"], one["attempt"], one["end"]) for one in told["steps"]] == [
+        ("checkout", 1, "done"),
+        ("environment", 1, "lost"),
+        ("environment", 2, "failed"),
+        ("environment", 3, "running"),
+    ]
+    assert told["steps"][0]["seconds"] == 1.5
+    assert told["steps"][0]["started"] == "1970-01-01T00:16:40+00:00"
+    first, second = told["segments"]
+    assert (first["ended_as"], first["words"]) == ("waits", "the index is away")
+    assert (first["until"], first["next_step"]) == ("1970-01-01T00:18:20+00:00", "environment")
+    assert (second["number"], second["ended_as"]) == (2, None)
+    shown = called("show", RUN).stdout
+    assert "the index is away" in shown
+    assert [line.split()[2:] for line in shown.splitlines() if " checkout " in line] == [
+        ["checkout", "1.5", "done"]
+    ]
+
+
+def test_a_run_without_a_ledger_has_no_timeline(home):
+    assert timeline.of_ledger(home / "none.jsonl", under_way=True) == ()
+
+
+def test_what_a_killed_run_was_at_is_lost_and_not_running(store, home):
+    path = home / "runs" / RUN / "ledger.jsonl"
+    write(path, [[("baseline", "started", {"at": 5.0})]])
+    (one,) = timeline.of_ledger(path, under_way=False)
+    assert (one.step, one.end, one.seconds) == ("baseline", "lost", None)

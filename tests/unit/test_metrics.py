@@ -1,0 +1,327 @@
+"""The worker's figures: named as Prometheus wants it, few, without a word of anybody's but ours."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import stat
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from agent import metrics
+from agent.adapters.sql_store import SqlStore
+from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot, end_state
+from agent.errors import ForgeUnavailable, StoreUnavailable
+from agent.ledger import Ledger
+from agent.redaction import Redactor
+from agent.steps import Steps
+from agent.telemetry import RunLog
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write the figures, and return them by name and labels."""
+
+    def read():
+        metrics.write(tmp_path)
+        text = (tmp_path / metrics.FILE_NAME).read_text()
+        return {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    return read
+
+
+def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
+    before = written()
+    metrics.run_ended(RunState.OPEN, Reason.READY)
+    metrics.run_waits(ForgeUnavailable("away"))
+    metrics.delivery_settled("accepted")
+    metrics.queue(waiting=3, oldest=time.time() - 60, held_up=1, states={"checking": 2})
+    after = written()
+    ended = ("mergewright_runs_ended_total", ("reason", "ready"), ("state", "open"))
+    waits = ("mergewright_waits_total", ("cause", "ForgeUnavailable"))
+    settled = ("mergewright_deliveries_settled_total", ("outcome", "accepted"))
+    for name in (ended, waits, settled):
+        assert after[name] == before.get(name, 0) + 1
+    assert after[("mergewright_queue_runs",)] == 3
+    assert 60 <= after[("mergewright_queue_oldest_seconds",)] < 70
+    assert after[("mergewright_held_up_runs",)] == 1
+    assert after[("mergewright_active_runs", ("state", "checking"))] == 2
+    metrics.queue(waiting=0, oldest=None, held_up=0, states={})
+    empty = written()
+    assert empty[("mergewright_queue_oldest_seconds",)] == 0
+    assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
+
+
+def test_every_end_of_a_run_is_there_from_the_beginning(written):
+    there = written()
+    for reason in Reason:
+        labels = ("reason", reason.value), ("state", end_state(reason).value)
+        assert ("mergewright_runs_ended_total", *labels) in there
+
+
+def test_names_are_as_prometheus_wants_them(tmp_path):
+    metrics.StepTimes().ended("none", 1.0, ok=True)
+    metrics.write(tmp_path)
+    families = list(text_string_to_metric_families((tmp_path / metrics.FILE_NAME).read_text()))
+    assert len({family.name for family in families}) == len(families)
+    for family in families:
+        assert re.fullmatch(r"mergewright_[a-z][a-z0-9_]*", family.name)
+        assert family.documentation
+        assert family.type in ("counter", "gauge", "histogram")
+        # Base units, and no word for the kind in the name.
+        assert not re.search(r"_(milliseconds|minutes|ms|count|gauge|histogram)$", family.name)
+        for sample in family.samples:
+            if family.type == "counter":
+                assert sample.name.endswith("_total")
+
+
+def test_a_step_counts_by_its_kind_where_it_was_done(written):
+    def at(result, name="_count"):
+        key = (f"mergewright_step_seconds{name}", ("result", result), ("step", "checks"))
+        return written().get(key, 0)
+
+    done, failed = at("done"), at("failed")
+    watcher = metrics.StepTimes()
+    for number, ok in ((1, True), (2, False), (14, True)):
+        watcher.started(f"checks {number}")
+        watcher.ended(f"checks {number}", 2.0, ok=ok)
+    watcher.ended("checks 15", 100.0, ok=True)  # of an earlier process
+    assert (at("done"), at("failed")) == (done + 2, failed + 1)
+
+
+def test_a_step_that_is_remembered_is_not_counted_again(tmp_path, written):
+    kept = {}
+
+    def remember(name, attempt):
+        if name not in kept:
+            kept[name] = attempt()
+        return kept[name]
+
+    remember.changed = lambda name: True
+
+    def look() -> str:
+        return "seen"
+
+    def carry():
+        steps = Steps(
+            Ledger(tmp_path / "ledger.jsonl", "r1"),
+            RunLog(tmp_path / "run.log", Redactor()),
+            metrics.StepTimes(),
+            max_minutes=5,
+            remember=remember,
+        )
+        assert steps("look once", look) == "seen"
+
+    key = ("mergewright_step_seconds_count", ("result", "done"), ("step", "look once"))
+    carry()
+    first = written()[key]
+    carry()
+    assert written()[key] == first
+
+
+# --- what GitHub allows -----------------------------------------------------------------------
+
+
+def allowed(left, *, resets, limit=5000, resource="core"):
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(left),
+        "x-ratelimit-reset": str(int(resets)),
+        "x-ratelimit-resource": resource,
+    }
+
+
+@pytest.fixture
+def budget(monkeypatch):
+    """The figures of a budget of its own."""
+    made = metrics._Budget()
+    monkeypatch.setattr(metrics, "_BUDGET", made)
+    registry = CollectorRegistry()
+    registry.register(made)
+
+    def read(name, resource="core"):
+        labels = {"resource": resource}
+        return registry.get_sample_value(f"mergewright_github_budget_{name}", labels)
+
+    return read
+
+
+def test_the_tightest_allowance_is_shown(budget):
+    soon = time.time() + 600
+    metrics.github_allows(allowed(4000, resets=soon))
+    metrics.github_allows(allowed(12, resets=soon + 5, limit=6000))
+    metrics.github_allows(allowed(3000, resets=soon, resource="graphql"))
+    assert (budget("remaining"), budget("limit")) == (12, 6000)
+    assert budget("reset_timestamp_seconds") == int(soon + 5)
+    assert budget("remaining", "graphql") == 3000
+
+
+def test_answers_that_overtake_one_another_give_nothing_back(budget):
+    soon = time.time() + 600
+    for left in (100, 98, 99):
+        metrics.github_allows(allowed(left, resets=soon))
+    assert budget("remaining") == 98
+
+
+def test_an_hour_that_is_over_says_nothing_any_more(budget):
+    metrics.github_allows(allowed(0, resets=time.time() - 1))
+    assert budget("remaining") is None
+    metrics.github_allows(allowed(5000, resets=time.time() + 3600))
+    assert budget("remaining") == 5000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        allowed("many", resets=9),
+        allowed("-1", resets=9),
+        allowed("1" * 5000, resets=9),
+        allowed("²", resets=time.time() + 60),
+    ],
+)
+def test_headers_without_sense_are_left_aside(budget, headers):
+    metrics.github_allows(headers)
+    assert budget("remaining") is None
+
+
+def test_whatever_a_server_says_the_labels_stay_few(budget):
+    soon = time.time() + 600
+    for number in range(3_000):
+        metrics.github_allows(allowed(number, resets=soon + number, resource=f"made up {number}"))
+    assert budget("remaining", "other") is not None
+    assert len(metrics._BUDGET._left) <= 1_000
+    assert all(len(family.samples) == 1 for family in metrics._BUDGET.collect())
+
+
+@pytest.mark.parametrize(
+    ("verb", "url", "status", "kind", "answer"),
+    [
+        ("GET", "https://h/repos/secret-owner/secret-name", 200, "read", "2xx"),
+        ("GET", "https://h/repos/o/r", 304, "read", "304"),
+        ("PATCH", "https://h/repos/o/r/issues/1", 403, "write", "4xx"),
+        ("POST", "https://h/app/installations/1/access_tokens", 201, "token", "2xx"),
+        ("POST", "https://h/api/graphql", 502, "graphql", "5xx"),
+        ("MADEUP", "https://h/x", None, "write", "none"),
+    ],
+)
+def test_requests_are_counted_by_kind_and_answer(written, verb, url, status, kind, answer):
+    key = ("mergewright_github_requests_total", ("answer", answer), ("kind", kind))
+    before = written().get(key, 0)
+    metrics.github_asked(verb, url, status)
+    assert written()[key] == before + 1
+    assert not any("secret" in str(name) for name in written())
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written):
+    written()
+    assert stat.S_IMODE((tmp_path / metrics.FILE_NAME).stat().st_mode) == 0o600
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / f"{metrics.FILE_NAME}.new").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic"):
+        metrics.write(tmp_path)
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_whoever_reads_while_it_is_written_finds_it_whole(tmp_path):
+    stop = threading.Event()
+    metrics.write(tmp_path)
+
+    def keep_writing():
+        while not stop.is_set():
+            metrics.write(tmp_path)
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        for _ in range(200):
+            text = (tmp_path / metrics.FILE_NAME).read_text()
+            names = {family.name for family in text_string_to_metric_families(text)}
+            assert "mergewright_queue_runs" in names
+            assert text.endswith("\n")
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "SECONDS", 0.01)
+    stop, looks = threading.Event(), []
+
+    def look():
+        looks.append(time.time())
+        if len(looks) < 20:
+            raise StoreUnavailable("locked")
+
+    thread = threading.Thread(target=metrics.keep_written, args=(tmp_path, look, stop))
+    thread.start()
+    until = time.monotonic() + 10
+    while not (tmp_path / metrics.FILE_NAME).exists() and time.monotonic() < until:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    stop.set()
+    thread.join(5)
+    assert len(looks) >= 20
+    assert (tmp_path / metrics.FILE_NAME).stat().st_mtime >= looks[19] - 0.01
+    assert capsys.readouterr().out.count("figures not written") == 1
+
+
+# --- how the queue stands ---------------------------------------------------------------------
+
+
+def run(number, repository):
+    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
+    snapshot = Snapshot(
+        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
+        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+    return Run(
+        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot, started=0,
+    )  # fmt: skip
+
+
+def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
+    now = time.time()
+    with closing(SqlStore(tmp_path)) as store:
+        assert store.backlog(now).states == {}
+        assert store.backlog(now).oldest is None
+        for number, repository in ((1, 7), (2, 7), (3, 8), (4, 9)):
+            store.add(run(number, repository), now - 100 + number)
+        assert store.claim(now, most=2).run.run_id == "r1"
+        assert store.claim(now, most=2).run.run_id == "r3"
+        store.postpone("r3", now + 60, "checks 1", "the forge is away")
+        outcome = Outcome.stopped("r4", Reason.UNCLEAR, "Unclear.")
+        store.finish("r4", outcome, now)
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            there = store.backlog(now)
+        assert (there.waiting, there.held_up) == (1, 1)
+        assert there.oldest == now - 98
+        assert sum(there.states.values()) == 3
+        assert there.states["received"] == 1
+
+
+def test_rows_that_hold_no_run_hold_no_other_up_however_many(tmp_path):
+    with closing(SqlStore(tmp_path)) as store:
+        for number in range(1, 36):
+            store.add(run(number, number), float(number))
+        with closing(sqlite3.connect(store.path)) as file, file:
+            file.execute("UPDATE runs SET run = 'no run' WHERE run_id <> 'r35'")
+        claimed = next(
+            (one for _ in range(9) if (one := store.claim(time.time(), most=2)) is not None), None
+        )
+        assert claimed is not None
+        assert claimed.run.run_id == "r35"

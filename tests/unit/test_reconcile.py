@@ -1,0 +1,641 @@
+"""Deliveries that did not come are asked for again, a few times each, and labels are looked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from agent import intake, reconcile, settings
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
+from agent.errors import (
+    AccessLost,
+    ForgeLimited,
+    ForgeUnavailable,
+    RequestRefused,
+    SettingsInvalid,
+)
+from agent.intake import Accepted, Ignored, Request
+from agent.polling import Polling
+from agent.ports import EarlierRun, Labelled, LiveIssue, Permission, SentDelivery, SentPage
+from agent.reconcile import Redeliveries
+from tests.contract import schemas
+from webhooks.sources import github_issues
+
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+START = 1_790_000_000.0
+
+
+class Forge:
+    """A log of deliveries, newest first, and a listener that hears them or does not."""
+
+    def __init__(self, inbox: Inbox, per_page: int = 100) -> None:
+        self.inbox = inbox
+        self.clock = START
+        self.ahead = 0.0
+        self.per_page = per_page
+        self.listening = True
+        self.answering = False
+        """Somebody else answers in place of the listener."""
+        self.too_old: set[str] = set()
+        self.sent: list[SentDelivery] = []
+        self.read: list[str | None] = []
+        self.asked: list[str] = []
+        self.failing: Exception | None = None
+        self.failing_page: int | None = None
+
+    def time(self) -> float:
+        return self.clock
+
+    def deliver(self, name: str, action: str | None = "labeled", event: str = "issues") -> None:
+        here = self.listening and not self.answering
+        if here:
+            self.inbox.append([delivery(name, event, action)])
+        self.sent.append(
+            SentDelivery(
+                number=len(self.sent) + 1, delivery_id=name, event=event, action=action,
+                at=self.clock + self.ahead, heard=here or self.answering,
+            )
+        )  # fmt: skip
+
+    def page(self, after: str | None = None) -> SentPage:
+        self.read.append(after)
+        if self.failing and (self.failing_page in (None, len(self.read))):
+            raise self.failing
+        if after is not None and not after.startswith("v1_"):
+            raise RequestRefused("GitHub does not know that page of the log any more.")
+        newest = int(after.removeprefix("v1_")) if after else len(self.sent)
+        chosen = list(reversed(self.sent[:newest]))
+        rest = chosen[self.per_page :]
+        return SentPage(
+            deliveries=tuple(chosen[: self.per_page]),
+            after=f"v1_{rest[0].number}" if rest else None,
+            now=self.clock + self.ahead,
+        )
+
+    def again(self, number: int) -> bool:
+        one = self.sent[number - 1]
+        if self.failing:
+            raise self.failing
+        self.asked.append(one.delivery_id)
+        if one.delivery_id in self.too_old:
+            return False
+        self.deliver(one.delivery_id, one.action, one.event)
+        return True
+
+
+def delivery(name: str, event: str = "issues", action: str | None = "labeled") -> Delivery:
+    return Delivery(
+        delivery_id=name, event=event, action=action, content_key="", received_at=START, body=b"x"
+    )
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    with closing(Inbox(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def forge(inbox: Inbox) -> Forge:
+    return Forge(inbox)
+
+
+def reconciler(forge: Forge, home: Path, minutes: float = 5) -> Redeliveries:
+    return Redeliveries(forge, forge.inbox, home, seconds=minutes * MINUTE, clock=forge.time)
+
+
+def go_on(made: Redeliveries, forge: Forge, seconds: float) -> None:
+    """Let so much time pass, with a turn whenever one is asked for."""
+    end = forge.clock + seconds
+    while forge.clock < end:
+        forge.clock += max(1.0, made.turn())
+
+
+def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(forge, tmp_path):
+    forge.deliver("before")
+    forge.listening = False
+    for name in ("a", "b", "c"):
+        forge.clock += MINUTE
+        forge.deliver(name)
+    forge.clock += HOUR
+    forge.listening = True
+    made = reconciler(forge, tmp_path)
+    go_on(made, forge, HOUR)
+    assert forge.asked == ["a", "b", "c"]
+    assert {one.delivery_id for one in forge.inbox.unread()} == {"before", "a", "b", "c"}
+
+
+def test_WH3_what_somebody_else_has_answered_is_asked_for(forge, tmp_path):
+    forge.answering = True
+    forge.deliver("a")
+    forge.answering = False
+    reconciler(forge, tmp_path).turn()
+    assert forge.asked == ["a"]
+
+
+def test_WH3_what_failed_at_first_and_came_later_is_left_alone(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("a")
+    forge.listening = True
+    forge.deliver("a")
+    go_on(reconciler(forge, tmp_path), forge, HOUR)
+    assert forge.asked == []
+
+
+def test_what_nobody_acts_on_is_left_alone(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("a", None, "push")
+    forge.deliver("b", "opened")
+    forge.deliver("c", "labeled", "pull_request")
+    forge.deliver("d", "closed")
+    reconciler(forge, tmp_path).turn()
+    assert forge.asked == ["d"]
+
+
+def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(forge, tmp_path):
+    made = reconciler(forge, tmp_path)
+    made.turn()
+    forge.listening = False
+    names = [f"d{number}" for number in range(30)]
+    for name in names:
+        forge.deliver(name)
+        go_on(made, forge, 2 * MINUTE)
+    forge.listening = True
+    go_on(made, forge, 50 * MINUTE)
+    assert {one.delivery_id for one in forge.inbox.unread()} == set(names)
+    assert max(forge.asked.count(name) for name in names) < reconcile.MOST_TRIES
+
+
+def test_a_listener_that_is_down_for_a_weekend_loses_nothing(forge, tmp_path):
+    made = reconciler(forge, tmp_path)
+    forge.listening = False
+    forge.deliver("only")
+    go_on(made, forge, 40 * HOUR)
+    forge.listening = True
+    go_on(made, forge, 13 * HOUR)
+    assert forge.inbox.find("only")
+
+
+def test_once_something_comes_the_others_are_asked_for_at_once(forge, tmp_path):
+    made = reconciler(forge, tmp_path)
+    forge.listening = False
+    for name in ("a", "b", "c"):
+        forge.deliver(name)
+    go_on(made, forge, 4 * HOUR)
+    forge.listening = True
+    forge.deliver("another")
+    go_on(made, forge, 7 * MINUTE)
+    assert all(forge.inbox.find(name) for name in ("a", "b", "c"))
+
+
+def test_what_never_comes_is_asked_for_a_few_times_also_across_restarts(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("a")
+    for _ in range(6 * 24):
+        go_on(reconciler(forge, tmp_path), forge, HOUR)
+    assert len(forge.asked) == reconcile.MOST_TRIES
+    # The forge's log tells of it no more.
+    assert "a" not in json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"]
+
+
+def test_what_a_listener_at_work_refuses_is_asked_for_a_few_times(forge, tmp_path):
+    made = reconciler(forge, tmp_path)
+    forge.listening = False
+    forge.deliver("refused")
+    number = 0
+
+    def others_come() -> None:
+        nonlocal number
+        number += 1
+        forge.listening = True
+        forge.deliver(f"other{number}", None, "push")
+        forge.listening = False
+
+    for _ in range(100):
+        others_come()
+        go_on(made, forge, 5 * MINUTE)
+    assert forge.asked.count("refused") == reconcile.MOST_TRIES
+
+
+def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox, tmp_path):
+    forge = Forge(inbox, per_page=10)
+    for _ in range(100):
+        forge.deliver(f"d{len(forge.sent)}", None, "push")
+        forge.clock += HOUR
+    made = reconciler(forge, tmp_path)
+    made.turn()
+    assert len(forge.read) == 8
+    forge.read.clear()
+    forge.clock += 5 * MINUTE
+    made.turn()
+    assert forge.read == [None]
+    forge.read.clear()
+    # Another process goes on from the notes.
+    reconciler(forge, tmp_path).turn()
+    assert forge.read == [None]
+
+
+def test_a_long_log_is_read_on_in_the_next_turn(inbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(reconcile, "_MOST_PAGES", 4)
+    forge = Forge(inbox, per_page=2)
+    forge.listening = False
+    forge.deliver("oldest")
+    forge.listening = True
+    for _ in range(20):
+        forge.clock += MINUTE
+        forge.deliver(f"d{len(forge.sent)}")
+    for _ in range(3):
+        forge.read.clear()
+        reconciler(forge, tmp_path).turn()
+        assert len(forge.read) <= 4
+    go_on(reconciler(forge, tmp_path), forge, 5 * MINUTE)
+    assert forge.asked == ["oldest"]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_GH3_a_log_that_breaks_off_is_read_on_where_it_did(inbox, tmp_path, page):
+    forge = Forge(inbox, per_page=2)
+    forge.listening = False
+    for number in range(7):
+        forge.clock += MINUTE
+        forge.deliver(f"d{number}")
+    forge.listening = True
+    forge.failing, forge.failing_page = ForgeUnavailable("away"), page
+    made = reconciler(forge, tmp_path)
+    with pytest.raises(ForgeUnavailable):
+        made.turn()
+    forge.failing = None
+    go_on(made, forge, 10 * MINUTE)
+    assert sorted(forge.asked) == [f"d{number}" for number in range(7)]
+
+
+def test_a_mark_that_the_forge_forgot_begins_the_log_anew(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("old")
+    forge.listening = True
+    for _ in range(150):
+        forge.deliver(f"d{len(forge.sent)}")
+    made = reconciler(forge, tmp_path)
+    notes = reconcile.Notes(
+        through=forge.clock, anchor="d1", rest=reconcile.Stretch(after="gone", down_to=0.0)
+    )
+    (tmp_path / reconcile.FILE_NAME).write_text(notes.model_dump_json())
+    forge.clock += 2 * HOUR
+    made = reconciler(forge, tmp_path)
+    go_on(made, forge, 20 * MINUTE)
+    assert forge.asked == ["old"]
+
+
+def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("a")
+    made = reconciler(forge, tmp_path)
+    made.turn()
+    forge.clock += HOUR
+    forge.failing = ForgeLimited("wait", until=forge.clock + 50 * MINUTE)
+    with pytest.raises(ForgeLimited):
+        made.turn()
+    (one,) = json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"].values()
+    assert one["tries"] == 1
+    forge.failing, forge.listening = None, True
+    go_on(made, forge, HOUR)
+    assert forge.inbox.find("a")
+
+
+def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(forge, tmp_path):
+    forge.ahead = 5 * DAY
+    forge.listening = False
+    forge.deliver("a")
+    forge.clock += HOUR
+    forge.listening = True
+    reconciler(forge, tmp_path).turn()
+    assert forge.asked == ["a"]
+
+
+def test_what_the_forge_does_not_have_any_more_is_not_asked_for_again(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("a")
+    forge.too_old.add("a")
+    forge.listening = True
+    go_on(reconciler(forge, tmp_path), forge, DAY)
+    assert forge.asked == ["a"]
+
+
+def test_an_older_inbox_than_the_notes_has_the_log_read_anew(forge, tmp_path):
+    forge.deliver("a")
+    reconciler(forge, tmp_path).turn()
+    forge.clock += 2 * HOUR
+    older = tmp_path / "restored"
+    older.mkdir()
+    (older / reconcile.FILE_NAME).write_text((tmp_path / reconcile.FILE_NAME).read_text())
+    with closing(Inbox(older)) as inbox:
+        forge.inbox = inbox
+        reconciler(forge, older).turn()
+        assert forge.asked == ["a"]
+        assert inbox.find("a")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"through": "x"}', '{"version": 1, "odd": 2}'])
+def test_notes_that_make_no_sense_are_made_anew(forge, tmp_path, text):
+    (tmp_path / reconcile.FILE_NAME).write_text(text)
+    forge.listening = False
+    forge.deliver("a")
+    forge.listening = True
+    reconciler(forge, tmp_path).turn()
+    assert forge.asked == ["a"]
+
+
+def test_the_tries_of_a_turn_that_is_killed_are_counted(forge, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    forge.listening = False
+    forge.deliver("a")
+    forge.failing_page = -1
+    made = reconciler(forge, tmp_path)
+    forge.failing = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        made.turn()
+    (one,) = json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"].values()
+    assert one["tries"] == 1
+
+
+def test_many_are_asked_for_a_hundred_at_a_time(forge, tmp_path):
+    forge.listening = False
+    for number in range(250):
+        forge.deliver(f"d{number}")
+    forge.listening = True
+    made = reconciler(forge, tmp_path)
+    assert made.turn() < MINUTE
+    assert len(forge.asked) == 100
+    go_on(made, forge, MINUTE)
+    assert len(forge.asked) == len(set(forge.asked)) == 250
+
+
+def test_every_delivery_that_the_listener_keeps_is_asked_for():
+    for example in schemas.webhook_examples()["issues"]:
+        parsed = github_issues.parse("issues", json.dumps(example).encode())
+        if not isinstance(parsed, github_issues.Ignored):
+            assert example["action"] in reconcile.ACTED_ON["issues"]
+
+
+# --- the loop --------------------------------------------------------------------------------------
+
+
+class Turns:
+    def __init__(self, *outcomes: float | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.stop = threading.Event()
+        self.at: list[float] = []
+
+    def turn(self) -> float:
+        self.at.append(time.monotonic())
+        outcome = self.outcomes.pop(0)
+        if not self.outcomes:
+            self.stop.set()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch):
+    monkeypatch.setattr(reconcile, "_AFTER_FAILURE", 0.01)
+    turns = Turns(ForgeUnavailable("away"), ValueError("a bug"), 0.0)
+    reconcile.keep_on(turns, turns.stop)
+    assert len(turns.at) == 3
+
+
+def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
+    turns = Turns(ForgeLimited("wait", until=time.time() + 1.5), 0.0)
+    reconcile.keep_on(turns, turns.stop)
+    assert turns.at[1] - turns.at[0] > 1.4
+
+
+# --- labels ----------------------------------------------------------------------------------------
+
+
+def labelled(number: int = 1, event_id: int = 5) -> Labelled:
+    ref = IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number)
+    snapshot = Snapshot(
+        issue=ref, url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
+        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
+        approved_at="2026-11-20T10:00:00Z", read_at="2026-11-20T10:04:00Z",
+    )  # fmt: skip
+    return Labelled(
+        event_id=event_id, snapshot=snapshot, label="mergewright", actor_is_bot=False,
+        clone_url="https://h/o/r.git",
+    )  # fmt: skip
+
+
+class Issues:
+    def __init__(self, **found: list[Labelled] | Exception) -> None:
+        self.found = found
+
+    def new(self, repository: str) -> Iterator[Labelled]:
+        found = self.found[repository.replace("/", "_")]
+        if isinstance(found, Exception):
+            raise found
+        yield from found
+
+
+class Gate:
+    """A forge that answers as it was told."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.changes: dict[str, object] = {}
+        self.failing: Exception | None = None
+
+    def live(self, issue: IssueRef) -> LiveIssue:
+        self.asked.append(issue.number)
+        if self.failing:
+            raise self.failing
+        facts = {
+            "issue": issue, "state": "open", "locked": False, "labels": ("mergewright",),
+            "title": "t", "body": "b", "author": "carl", "updated_at": "u", "url": "u",
+        }  # fmt: skip
+        return LiveIssue.model_validate({**facts, **self.changes})
+
+    def label(self, issue: IssueRef) -> str:
+        return "mergewright"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with closing(SqlStore(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def poll(inbox: Inbox, store: SqlStore):
+    def turn(issues: Issues, *repositories: str, gate: Gate | None = None) -> list[int]:
+        rung: list[int] = []
+        made = Polling(
+            issues, gate or Gate(), inbox, store, repositories, seconds=300,
+            found=lambda: rung.append(1),
+        )  # fmt: skip
+        assert made.turn() == 300
+        return rung
+
+    return turn
+
+
+def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
+    assert poll(Issues(o_r=[labelled()]), "o/r") == [1]
+    (kept,) = inbox.unread()
+    request = Request.model_validate_json(kept.body)
+    assert request.snapshot == labelled().snapshot
+    assert (kept.event, kept.action) == ("issues", "labeled")
+    assert kept.content_key == request.content_key
+
+
+def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
+    for _ in range(3):
+        poll(Issues(o_r=[labelled(), labelled()]), "o/r")
+    assert len(inbox.unread()) == 1
+    assert poll(Issues(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
+
+
+def test_WH3_a_label_that_a_webhook_told_of_too_is_one_delivery(inbox, poll):
+    key = Request(
+        snapshot=labelled().snapshot, label="mergewright", clone_url="https://h/o/r.git"
+    ).content_key
+    inbox.append([delivery("by-webhook").model_copy(update={"content_key": key})])
+    assert poll(Issues(o_r=[labelled()]), "o/r") == []
+    assert len(inbox.unread()) == 1
+
+
+def test_a_repository_that_is_lost_holds_up_no_other(inbox, poll):
+    issues = Issues(o_gone=AccessLost("gone"), o_r=[labelled()])
+    assert poll(issues, "o/gone", "o/r") == [1]
+
+
+@pytest.mark.parametrize("where", ["list", "issue"])
+def test_GH2_a_forge_that_limits_us_ends_the_turn(inbox, poll, store, where):
+    limited, gate = ForgeLimited("wait", until=1.0), Gate()
+    issues = Issues(o_a=limited if where == "list" else [], o_r=[labelled()])
+    if where == "issue":
+        gate.failing = limited
+        store.add(run(), START)
+    with pytest.raises(ForgeLimited):
+        poll(issues, "o/a", "o/r", gate=gate)
+    assert inbox.unread() == ()
+
+
+def run(number: int = 1) -> Run:
+    return Run(
+        run_id=f"20261120-10000{number}-0123456789abcdef", repository="https://h/o/r.git",
+        ticket=f"#{number}", snapshot=labelled(number).snapshot, started=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"state": "closed"}, {"labels": ()}, {"locked": True}])
+def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, store, change):
+    store.add(run(), START)
+    gate = Gate()
+    poll(Issues(), gate=gate)
+    assert store.get(run().run_id).stopped is None
+    gate.changes = change
+    poll(Issues(), gate=gate)
+    assert "so the run was stopped" in (store.get(run().run_id).stopped or "")
+    poll(Issues(), gate=gate)
+    assert gate.asked == [1, 1]
+
+
+def test_an_issue_that_cannot_be_looked_at_holds_up_no_other(inbox, poll, store):
+    store.add(run(), START)
+    gate = Gate()
+    gate.failing = ForgeUnavailable("away")
+    assert poll(Issues(o_r=[labelled(2)]), "o/r", gate=gate) == [1]
+
+
+# --- what an old backup has forgotten --------------------------------------------------------------
+
+
+class Remembering(Gate):
+    """A forge that shows what a run has left there."""
+
+    def __init__(self, earlier: EarlierRun | None) -> None:
+        super().__init__()
+        self.found = earlier
+        self.looked = 0
+
+    def permission(self, issue: IssueRef, login: str) -> Permission:
+        return Permission(level="write", account_id=5)
+
+    def own_logins(self) -> frozenset[str]:
+        return frozenset()
+
+    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+        self.looked += 1
+        return self.found
+
+
+LABELLED_AT = datetime.fromisoformat("2026-11-20T10:00:00Z").timestamp()
+LOST = "20261120-100003-0123456789abcdef"
+
+
+def accept(gate: Remembering, store: SqlStore, after: float):
+    request = Request(
+        snapshot=labelled().snapshot, label="mergewright", clone_url="https://h/o/r.git"
+    )
+    return intake.accept(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
+
+
+def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotten_it(store):
+    gate = Remembering(EarlierRun(run_id=LOST, over=True))
+    assert accept(gate, store, HOUR) == Ignored(
+        reason=f"run {LOST} has answered this label already"
+    )
+    assert store.latest(10) == ()
+
+
+def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(store):
+    accepted = accept(Remembering(EarlierRun(run_id=LOST, over=False)), store, HOUR)
+    assert isinstance(accepted, Accepted)
+    # Branch, comment and commit are found by these.
+    assert (accepted.run.run_id, accepted.run.started) == (LOST, int(LABELLED_AT) + 3)
+
+
+def test_PF2_a_run_that_we_know_is_not_begun_again_though_its_comment_says_it_is_at_work(store):
+    gate = Remembering(EarlierRun(run_id=run().run_id, over=False))
+    outcome = Outcome.stopped(run().run_id, Reason.NO_RECIPE, "Nothing fits.")
+    store.add(run(), START)
+    store.finish(run().run_id, outcome, START)
+    assert isinstance(accept(gate, store, HOUR), Ignored)
+
+
+@pytest.mark.parametrize(("after", "looked"), [(-30.0, 0), (59.0, 0), (61.0, 1), (3 * DAY, 1)])
+def test_PF2_what_was_labelled_just_now_costs_no_question(store, after, looked):
+    gate = Remembering(None)
+    assert isinstance(accept(gate, store, after), Accepted)
+    assert gate.looked == looked
+
+
+# --- settings --------------------------------------------------------------------------------------
+
+
+def test_the_repositories_of_token_mode_are_named_in_full_and_once(tmp_path):
+    given = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_REPOSITORIES": "o/r, O/R, o/s"}
+    assert len(settings.load(given).repositories) == 2
+    wrong = {**given, "MERGEWRIGHT_REPOSITORIES": "o/r, shop"}
+    with pytest.raises(
+        SettingsInvalid, match="REPOSITORIES: entry 2 is not of the form owner/name"
+    ):
+        settings.load(wrong)
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "soon"])
+def test_how_often_is_looked_is_a_time(tmp_path, minutes):
+    given = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_RECONCILE_MINUTES": minutes}
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_RECONCILE_MINUTES"):
+        settings.load(given)

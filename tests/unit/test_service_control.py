@@ -1,0 +1,234 @@
+"""What the intake does about issues that are taken back, quotas, and a pause."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from agent import service
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import COMMAND, SqlStore
+from agent.dispatch import Bounds
+from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
+from agent.errors import AccessLost, ForgeUnavailable
+from agent.intake import Request, Withdrawal
+from agent.pause import Switch
+from agent.ports import LiveIssue, Permission
+
+DAY = 86_400.0
+
+
+def issue(number):
+    return IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number)
+
+
+def snapshot(number=1, **changes):
+    facts = {
+        "issue": issue(number), "url": f"https://h/o/r/issues/{number}", "title": "Add a field",
+        "body": "nickname", "labels": ("mergewright",), "author": "carl", "actor": "maria",
+        "actor_id": 5, "approved_at": now(),
+    }  # fmt: skip
+    return Snapshot(**{**facts, **changes})
+
+
+def now(later=0.0):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
+
+
+class Gate:
+    """A forge on which everybody may start a run; one issue stands as it is told."""
+
+    def __init__(self):
+        self.signs = []
+        self.state = "open"
+        self.labels = ("mergewright",)
+        self.away = None
+
+    def label(self, issue):
+        return "mergewright"
+
+    def own_logins(self):
+        return frozenset()
+
+    def permission(self, issue, login):
+        return Permission(level="write", account_id=5)
+
+    def earlier(self, snapshot):
+        return None
+
+    def live(self, issue):
+        return LiveIssue(
+            issue=issue, state=self.state, locked=False, labels=self.labels, title="t", body="b",
+            author="carl", updated_at=now(), url="u",
+        )  # fmt: skip
+
+    def queued(self, run, ahead, because=""):
+        if self.away:
+            raise self.away
+        self.signs.append((run.snapshot.issue.number, ahead, because))
+
+
+class World:
+    def __init__(self, home, **bounds):
+        self.inbox, self.store, self.gate = Inbox(home), SqlStore(home), Gate()
+        self.switch = Switch(home)
+        self.bounds = Bounds(self.switch, **bounds)
+        self.restart()
+
+    def restart(self):
+        self.intake = service.Intake(self.inbox, self.store, self.gate, bounds=self.bounds)
+
+    def comes(self, name, action="labeled", number=1, **changes):
+        if action == "labeled":
+            body = Request(
+                snapshot=snapshot(number, **changes), label="mergewright", clone_url="https://h/o/r"
+            )
+        else:
+            body = Withdrawal(issue=issue(number), action=action, actor="maria")
+        delivery = Delivery(
+            delivery_id=name, event="issues", action=action, content_key="",
+            received_at=time.time(), body=body.model_dump_json().encode(),
+        )  # fmt: skip
+        self.inbox.append([delivery])
+        self.intake.turn()
+
+    def outcome(self, name):
+        found = self.inbox.find(name)
+        return found.outcome, found.reason
+
+    def end(self, run_id, reason=Reason.SUPERSEDED):
+        self.store.finish(run_id, Outcome.stopped(run_id, reason, "Over."), time.time())
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = []
+
+    def make(**bounds):
+        made.append(World(tmp_path, **bounds))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.inbox.close()
+        one.store.close()
+
+
+def test_GH7_a_closed_issue_stops_its_run_and_the_delivery_is_settled_as_that(world):
+    one = world()
+    one.comes("a")
+    (run,) = one.store.latest(9)
+    one.gate.state = "closed"
+    one.comes("b", "closed")
+    assert one.outcome("b") == ("stopped", "Issue #1 was closed, so the run was stopped.")
+    stopped = one.store.get(run.run.run_id)
+    assert (stopped.stopped_for, stopped.active) == (Reason.SUPERSEDED, True)
+    one.comes("c", "closed")
+    assert one.outcome("c")[0] == "ignored"
+
+
+def test_GH7_a_forge_that_is_away_decides_nothing_about_a_withdrawal(world):
+    one = world()
+    one.comes("a")
+    one.gate.live = lambda issue: (_ for _ in ()).throw(ForgeUnavailable("away"))
+    one.comes("b", "unlabeled")
+    assert one.outcome("b")[0] is None
+    assert one.store.latest(1)[0].stopped is None
+
+
+def test_a_repository_that_is_out_of_reach_leaves_its_run_to_find_that_out(world):
+    one = world()
+    one.comes("a")
+    one.gate.live = lambda issue: (_ for _ in ()).throw(AccessLost("gone"))
+    one.comes("b", "transferred")
+    assert one.outcome("b") == ("ignored", "gone")
+
+
+def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(world):
+    one = world(most=5)
+    one.comes("a")
+    (old,) = one.store.latest(9)
+    one.comes("b", body="surname", approved_at=now(5))
+    assert one.outcome("b")[0] is None
+    assert one.store.get(old.run.run_id).stopped_for is Reason.SUPERSEDED
+    one.comes("c", number=2)
+    assert one.outcome("c")[0] == "accepted"
+    time.sleep(0.6)
+    one.intake.turn()
+    assert one.outcome("b")[0] is None, "it is not over yet"
+    one.end(old.run.run_id)
+    one.restart()  # what was put off is known from the inbox alone
+    one.intake.turn()
+    assert one.outcome("b")[0] == "accepted"
+    newest = one.store.last(7, 1)
+    assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)
+
+
+def test_what_is_over_the_quota_says_so_once_with_when_it_goes_on(world):
+    one = world(most=5, per_day=1)
+    one.comes("a")
+    assert one.store.claim(time.time(), most=5, per_day=1) is not None
+    one.comes("b", number=2)
+    ((number, ahead, because),) = [sign for sign in one.gate.signs if sign[2]]
+    assert (number, ahead) == (2, 0)
+    assert "has had its 1 run of the last 24 hours" in because
+    when = time.strftime("%Y-%m-%d", time.gmtime(time.time() + DAY))
+    assert f"by itself at about {when}" in because
+    one.restart()
+    one.intake.turn()
+    assert len([sign for sign in one.gate.signs if sign[2]]) == 1
+
+
+def test_a_quota_that_is_used_up_while_a_run_waits_is_told_then(world, monkeypatch):
+    monkeypatch.setattr(service, "_QUOTA_SECONDS", 0.0)
+    one = world(most=5, per_day=1)
+    one.comes("a")
+    one.comes("b", number=2)
+    assert one.gate.signs == [(2, 1, "")]
+    assert one.store.claim(time.time(), most=5, per_day=1) is not None
+    one.intake.turn()
+    assert [sign[0] for sign in one.gate.signs if sign[2]] == [2]
+
+
+def test_a_quota_that_could_not_be_told_is_told_later(world, monkeypatch):
+    monkeypatch.setattr(service, "_QUOTA_SECONDS", 0.0)
+    one = world(most=5, per_day=1)
+    one.comes("a")
+    assert one.store.claim(time.time(), most=5, per_day=1) is not None
+    one.gate.away = ForgeUnavailable("away")
+    one.comes("b", number=2)
+    assert one.outcome("b")[0] == "accepted"
+    one.gate.away = None
+    one.intake.turn()
+    one.intake.turn()
+    assert [sign[0] for sign in one.gate.signs] == [2]
+
+
+def test_a_run_that_is_accepted_while_everything_is_paused_has_a_sign(world):
+    one = world()
+    one.switch.pause("secret of the house", 1.0)
+    one.comes("a")
+    ((number, ahead, because),) = one.gate.signs
+    assert (number, ahead) == (1, 0)
+    assert "has paused all runs" in because
+    assert "secret" not in because
+
+
+def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "_LOOK_SECONDS", 0.02)
+    store = SqlStore(tmp_path)
+    run = Run(
+        run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
+    )  # fmt: skip
+    store.add(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
+    with service._stoppable(store, "r1") as cancellation:
+        time.sleep(0.1)
+        assert not cancellation.is_set()
+        store.stop("r1", "Not wanted.")
+        end = time.monotonic() + 5
+        while not cancellation.is_set() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert cancellation.problem.message == "Not wanted."
+    store.close()
