@@ -50,6 +50,8 @@ _REASONS: dict[type[AgentError], Reason] = {
 }
 #: What holds a run up is tried again so often: for about six hours.
 MOST_WAITS = 32
+#: And an end is told for about an hour.
+_MOST_TELLINGS = 11
 #: The step that tells people of an end; it has a wait of its own.
 _TELL = "deliver"
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
@@ -276,7 +278,7 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     times = waited.times if waited.step == step.at else 0
     if isinstance(problem, ForgeLimited):
         until = problem.until
-    elif times < MOST_WAITS:
+    elif times < (_MOST_TELLINGS if step.at == _TELL else MOST_WAITS):
         until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return

@@ -230,30 +230,6 @@ def test_setting_the_label_twice_quickly_is_one_run(story):
     assert len(told.runs()) == 1
 
 
-def test_setting_the_label_anew_for_another_text_while_a_run_is_at_work_is_answered_once(story):
-    told = story()
-    fault = told.fault("delay", "GET", "rules/branches/*", seconds=6)
-    told.label()
-    told.announced()
-    told.edit(body="Replace print with logging everywhere.\n")
-    for _ in range(2):
-        time.sleep(1.1)
-        told.unlabel()
-        told.label()
-    told.decided(3)
-    assert told.ended().reason.value == "ready"
-    assert fault.hits == 1
-    (run,) = told.runs()
-    status, answer = told.comments()
-    assert "A checked pull request is ready" in status.body
-    assert f"Run {run.run.run_id} of this issue is not over" in answer.body
-    assert "take the label `mergewright` off and set it again" in answer.body
-    (pull,) = told.pulls()
-    assert told.git("diff", "--name-only", f"main..{pull.pull.head_ref}").split() == [
-        "till/count.py"
-    ]
-
-
 def test_a_run_that_has_to_wait_shows_it_at_once_and_has_one_comment(story):
     first, other, second = story(), story(), story()
     for one in (first, other):
