@@ -6,6 +6,7 @@ lists, tables, front matter, code). What the keys mean is left to the recipe tha
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ _PAIR = re.compile(
     r"[ \t]*(?:[:=](?:\*\*|__)?)(?P<value>(?:[ \t].*|[^=:/\s].*)?)$"
 )
 _LONGEST_SENTENCE = 1_000
+#: Nobody wraps lines at less; a line that begins so is one of its own.
+_SHORTEST_WIDTH = 40
+_OWN_LINE = re.compile(r"[-*+>|]\s|\d+[.)]\s|[\w `-]{1,30}:\s")
 #: Points that end no sentence.
 _ABBREVIATED = "".join(
     rf"(?<!\b{short}\.)"
@@ -98,6 +102,31 @@ def sentences(text: str) -> list[str]:
     ]
 
 
+def _unwrapped(text: str) -> str:
+    """Join the lines of paragraphs that an editor has wrapped at a width of its own."""
+    parts = re.split(r"(\n(?:[ \t]*\n)+)", text)
+    return "".join(
+        " ".join(line.strip() for line in part.split("\n")) if _is_wrapped(part) else part
+        for part in parts
+    )
+
+
+def _is_wrapped(paragraph: str) -> bool:
+    """Whether no line could have taken the first word of the next one as well."""
+    lines = paragraph.strip("\n").split("\n")
+    width = max(map(len, lines))
+    return (
+        len(lines) > 1
+        and width >= _SHORTEST_WIDTH
+        and all(
+            after[:1].strip() != ""
+            and not _OWN_LINE.match(after)
+            and len(before.rstrip()) + 1 + len(after.split(maxsplit=1)[0]) > width
+            for before, after in itertools.pairwise(lines)
+        )
+    )
+
+
 class _Reader:
     def __init__(self, body: str, known: Callable[[str], bool]) -> None:
         self._lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -111,7 +140,7 @@ class _Reader:
         position = self._front_matter()
         while position < len(self._lines):
             position = self._block(position)
-        prose = "\n".join(self._prose)
+        prose = _unwrapped("\n".join(self._prose))
         spoken = "\n".join([*self._headings, prose])
         inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", spoken)
         return Document(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from agent.recipes import tickets
@@ -71,3 +73,28 @@ def test_every_entry_knows_its_place() -> None:
 def test_a_fence_that_never_ends_and_an_endless_table_row_are_read() -> None:
     assert entries("### Model\n```\nA") == {"model": "A"}
     assert entries("|" * 70_000) == {}
+
+
+_LONG = (
+    "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True. Show it in the"
+    " admin list. Add a test."
+)
+
+
+@pytest.mark.parametrize("width", [76, 60, 45])
+def test_lines_that_an_editor_has_wrapped_are_one(width: int) -> None:
+    wrapped = "\n".join(textwrap.wrap(_LONG, width, break_on_hyphens=False))
+    document = tickets.read(f"First of all.\n\n{wrapped}\n\nThanks", KNOWN.__contains__)
+    assert document.prose.split("\n\n") == ["First of all.", _LONG, "Thanks"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "Add a field to the model of customers.\nShow it in the list.\nAdd a test.",
+        "- one thing to be done about everything that is here\n- another",
+        "One thing to be done about everything that is here:\n1. another thing",
+    ],
+)
+def test_lines_that_somebody_has_ended_stay_lines(kept: str) -> None:
+    assert tickets.read(kept, KNOWN.__contains__).prose.strip() == kept
