@@ -388,6 +388,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(sample, run, store):
     left = store / "trees" / "20200101-000000-abcdef" / "base"
     left.mkdir(parents=True)
     (left / "file.py").write_text("x = 1\n")
+    (left.parent / ".held").touch()  # and nobody holds it
     run(sample.path, "# Make it faster\n\nThe shop is slow.")
     assert not left.parent.exists()
 
