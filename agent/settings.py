@@ -32,7 +32,6 @@ _BY_FILE = ("github_token", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 #: Whatever is longer may be a secret that was put into the wrong variable.
-_LONGEST_SHOWN = 12
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
@@ -206,11 +205,10 @@ def _what_is_wrong(field: str, error: ErrorDetails) -> str:
         if error["type"] == "string_too_long":
             return f"has {len(given)} characters. Give at most {most}"
         return error["msg"]
-    if not given:
-        said = "it is empty"
-    else:
-        harmless = len(given) <= _LONGEST_SHOWN and given.isprintable()
-        said = f"{given!r} is not that" if harmless else "its value is not that"
+    # What was typed in the wrong place may be a secret: only what cannot be one is repeated.
+    harmless = re.fullmatch(r"[-+]?[0-9.]{1,12}|\w{1,3}", given)
+    said = f"{given!r} is not that" if harmless else "its value is not that"
+    said = said if given else "it is empty"
     return f"give {number}{_bounds(field)}; {said}"
 
 

@@ -21,6 +21,8 @@ from agent.adapters.github import (
     access,
     branch_rules,
     checks_report,
+    deliveries,
+    labelled,
     live_issue,
     pull_requests,
     signed_commit,
@@ -59,6 +61,10 @@ def show_label(hub):
 def open_new(hub):
     show(hub, f"GET {REPO}/pulls", [])
     return pull_requests.open_or_update(hub.session, PROPOSAL)
+
+
+def labelled_issues(hub):
+    return labelled.GithubLabelledIssues(hub.access, hub.settings)
 
 
 def report(hub, *, anew):
@@ -149,6 +155,10 @@ AS_PERSON = {
     f"DELETE {REPO}/issues/{{issue_number}}/labels/{{name}}": (
         lambda hub: state_labels.clear(hub.session)
     ),
+    f"GET {REPO}/issues": lambda hub: list(labelled_issues(hub).new("octocat/Hello-World")),
+    f"GET {REPO}/issues/{{issue_number}}/events": (
+        lambda hub: labelled_issues(hub)._set_by(hub.session, 1347, "label")
+    ),
     f"GET {REPO}/pulls": lambda hub: pull_requests.open_or_update(hub.session, PROPOSAL),
     f"POST {REPO}/pulls": open_new,
     f"POST {REPO}/pulls/{{pull_number}}/requested_reviewers": open_new,
@@ -160,6 +170,7 @@ AS_PERSON = {
 }
 AS_APP = {
     "GET /app": lambda hub: hub.access.login(),
+    "GET /app/hook/deliveries": lambda hub: deliveries.AppDeliveries(hub.access).page(),
     f"GET {REPO}/installation": lambda hub: hub.access.installation(ISSUE),
     "POST /app/installations/{installation_id}/access_tokens": (
         lambda hub: hub.session.token(Scope.READ)
@@ -172,7 +183,9 @@ AS_APP = {
 }
 
 # Operations that our client calls and GitHub's description has no example of, and why that is.
-WITHOUT_EXAMPLE: dict[str, str] = {}
+WITHOUT_EXAMPLE: dict[str, str] = {
+    "POST /app/hook/deliveries/{delivery_id}/attempts": "its 202 has an empty body",
+}
 
 
 def filled(example):

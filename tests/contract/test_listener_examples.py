@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from agent.intake import TAKES_BACK
 from tests.contract import operations, schemas
 from webhooks.refusals import Refused
 from webhooks.sources import github_issues
@@ -26,6 +27,13 @@ def test_a_published_payload_is_taken_or_ignored_with_a_reason(event, payload):
         assert parsed.snapshot.issue.number == payload["issue"]["number"]
         assert parsed.snapshot.issue.repository == payload["repository"]["full_name"]
         assert parsed.snapshot.actor == payload["sender"]["login"]
+    elif event == "issues" and payload["action"] in ("reopened", "unlocked"):
+        assert isinstance(parsed, github_issues.IssueLabeled)
+        assert parsed.snapshot.issue.number == payload["issue"]["number"]
+    elif event == "issues" and payload["action"] in TAKES_BACK:
+        assert isinstance(parsed, github_issues.IssueTakenBack)
+        assert parsed.withdrawal.issue.number == payload["issue"]["number"]
+        assert parsed.withdrawal.actor == payload["sender"]["login"]
     else:
         assert isinstance(parsed, github_issues.Ignored)
         assert parsed.action == payload.get("action")
