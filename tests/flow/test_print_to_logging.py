@@ -29,7 +29,7 @@ def test_a_second_ticket_on_the_branch_finds_nothing_to_do(sample, run):
     ended = run(sample.path, TICKET, "--base", branch)
     assert ended.exit_code == 1
     assert ended.result["reason"] == "refused"
-    assert "No print in shop/services.py can become a log message" in ended.result["sentence"]
+    assert "Every print in shop/services.py is left as it is" in ended.result["sentence"]
     assert "Left alone, shop/services.py:44: it is below" in ended.result["sentence"]
 
 

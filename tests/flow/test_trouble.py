@@ -287,15 +287,13 @@ def test_PF7_a_room_program_that_does_not_work_is_no_result_and_runs_nothing_her
     assert not mark.exists()
 
 
-def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, tmp_path, monkeypatch):
+def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
     from agent.adapters.bubblewrap import opened
 
-    tools = tmp_path / "bin"
-    tools.mkdir()
+    tools = home / "bin"
+    tools.mkdir(mode=0o755)
     (tools / "bwrap").write_text(FAKES["hangs"])
     (tools / "bwrap").chmod(0o755)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
     monkeypatch.setattr(opened, "_OPENING_SECONDS", 1.0)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
@@ -566,5 +564,5 @@ def test_what_was_made_by_an_earlier_step_and_is_gone_sends_the_run_back_to_that
         at = "checks 1"
 
     with pytest.raises(worker.Postponed) as wait:
-        worker._postpone(CacheGone("the mirror is gone", "checkout"), Steps(), 0)
+        worker._postpone(CacheGone("the mirror is gone", "checkout"), Steps(), worker.Waited())
     assert wait.value.after == "checkout"
