@@ -1,9 +1,9 @@
-"""The service's worker: take deliveries from the inbox, and carry the runs that come of them.
+"""The service's worker: take deliveries from the inbox, have the runs that come of them carried.
 
-Two loops, each in a thread of its own, so that a labelled issue is answered while another run is
-at work: the intake decides what a delivery becomes, the carrier takes the oldest run that waits.
-A run that was under way when the process ended begins anew; whatever it had written is found again
-by its id.
+The intake decides what a delivery becomes; the dispatch hands runs over to the engine, whose
+threads carry them, and notes their end. Each has a loop of its own, so that a labelled issue is
+answered while runs are at work. A run that was under way when the process ended goes on with the
+step it was at.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ class Intake:
             note(outcome, reason=decided.reason)
 
     def _show_waiting(self, run: Run) -> None:
-        """Give a run its sign now if the carrier will not come to it at once.
+        """Give a run its sign now if its turn is not at once.
 
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
@@ -678,7 +678,7 @@ def watch(
 ) -> None:
     """Leave a sign of life every second as long as there is life, until told to stop.
 
-    A run may take an hour, so that the carrier has only to be there; the intake has to go on.
+    A run may take an hour, so that the dispatch has only to be there; the intake has to go on.
 
     Args:
         pulse: Of the intake.

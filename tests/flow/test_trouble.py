@@ -26,7 +26,7 @@ from agent.adapters.engine import FILE_NAME as ENGINE
 from agent.adapters.engine import Engine
 from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.domain import Outcome, Reason, RunState
 from agent.errors import (
     CacheGone,
     SandboxLost,
@@ -37,22 +37,11 @@ from agent.errors import (
 )
 from agent.ports import RoomOrder
 from agent.settings import Settings
+from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 
 __all__ = ["small_disk"]
 ROOT = Path(__file__).parents[2]
-
-
-def run(number: int, repository: int = 7) -> Run:
-    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
-        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=0,
-    )  # fmt: skip
 
 
 def done(run_id: str) -> Outcome:

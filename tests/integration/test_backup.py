@@ -20,25 +20,14 @@ from agent.adapters.engine import FILE_NAME as ENGINE
 from agent.adapters.engine import Engine, Segment, Standing
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
-from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
+from agent.domain import Delivery, Outcome, Reason
 from agent.errors import SettingsInvalid, StorageFull, StoreUnavailable
 from agent.ledger import Ledger
+from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 
 __all__ = ["small_disk"]
 ROOT = Path(__file__).parents[2]
-
-
-def run(number: int) -> Run:
-    issue = IssueRef(repository="o/r", repository_id=7, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
-        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=0,
-    )  # fmt: skip
 
 
 def delivery(number: int) -> Delivery:

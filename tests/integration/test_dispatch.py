@@ -10,22 +10,11 @@ import pytest
 from agent.adapters.engine import FILE_NAME, Engine
 from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.domain import Outcome, Reason, RunState
 from agent.errors import ActiveRun, ForgeUnavailable
 from agent.pause import Switch
 from agent.worker import Postponed
-
-
-def run(number, repository=7):
-    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
-        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=0,
-    )  # fmt: skip
+from tests.integration.run_samples import run
 
 
 def done(stored, *_):

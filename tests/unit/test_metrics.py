@@ -15,12 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agent import metrics
 from agent.adapters.sql_store import SqlStore
-from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot, end_state
+from agent.domain import Outcome, Reason, RunState, end_state
 from agent.errors import ForgeUnavailable, StoreUnavailable
 from agent.ledger import Ledger
 from agent.redaction import Redactor
 from agent.steps import Steps
 from agent.telemetry import RunLog
+from tests.integration.run_samples import run
 
 
 @pytest.fixture
@@ -279,18 +280,6 @@ def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch
 
 
 # --- how the queue stands ---------------------------------------------------------------------
-
-
-def run(number, repository):
-    issue = IssueRef(repository="o/r", repository_id=repository, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
-        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"r{number}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=0,
-    )  # fmt: skip
 
 
 def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
