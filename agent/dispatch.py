@@ -28,6 +28,8 @@ from agent.worker import Postponed
 _log = structlog.get_logger()
 
 _TROUBLE_SECONDS = 30.0
+#: What fails between the steps in a way that nobody has foreseen is tried so often.
+_MOST_STUMBLES = 5
 
 
 class SegmentEnd(Record):
@@ -101,28 +103,32 @@ class Carrier:
     def _carried(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
         holding = _Holding(remember, self._switch, cancellation)
+        stumbles = 0
         try:
             stored = self._store.get(run_id)
+            stumbles = stored.waits if stored.begin_with is None else 0
             if stored.stopped:
                 cancellation.set(stored.stopped, stored.stopped_for)
             outcome = self._carry(stored, holding, cancellation)
         except Held:
             _log.info("held")
             return SegmentEnd(held=True)
-        except (AgentError, OSError) as problem:
-            # What comes between the steps, such as a full disk or a locked database, ends no run.
-            told = steps.foreseen(problem)
-            if not isinstance(told, TransientError | PermanentError):
-                raise
-            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
-            until = time.time() + _TROUBLE_SECONDS
-            return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
         except Postponed as wait:
             metrics.run_waits(wait.__cause__)
             _log.warning(
                 "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
             )
             return SegmentEnd(until=wait.until, begin_with=wait.after, waits_for=wait.message)
+        except Exception as problem:
+            # What comes between the steps, such as a full disk or a locked database, ends no run;
+            # nor does what nobody has foreseen, unless it stays.
+            told = steps.foreseen(problem)
+            bug = not isinstance(told, TransientError | PermanentError)
+            if bug and stumbles + 1 >= _MOST_STUMBLES:
+                raise
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
+            until = time.time() + _TROUBLE_SECONDS
+            return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
         return SegmentEnd(outcome=outcome)
 
     def cancellation(self, run_id: str) -> Cancellation:

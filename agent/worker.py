@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import structlog
 
@@ -58,6 +58,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 #: In a run's folder of work trees; locked as long as the run is at work.
 _HELD = ".held"
 _UNHELD_SECONDS = 3600.0
+#: So long is waited for what a killed attempt at the same run has left running.
+_LET_GO_SECONDS = 20.0
 #: What runs and the commands that borrow their folders are called: it ends with a random part.
 _RUN_ID = re.compile(r"(?:[a-z]+-)?[0-9]{8,}(?:-[0-9]{6})?-[0-9a-f]{6,}")
 
@@ -148,11 +150,14 @@ def _own_trees(folder: Path) -> Iterator[None]:
     """Hold the run's folder of work trees, and remove what killed runs left beside it."""
     trees = folder.parent
     trees.mkdir(exist_ok=True, mode=0o711)
-    with _door(trees):
-        _remove_left(trees)
-        folder.mkdir(mode=0o711)
-        holder = (folder / _HELD).open("w")
-        fcntl.flock(holder, fcntl.LOCK_EX)
+    until = time.monotonic() + _LET_GO_SECONDS
+    while (holder := _taken(folder)) is None:
+        # A child of the killed process has its files until it has become another program.
+        if time.monotonic() > until:
+            raise TransientError(
+                f"{folder} is still held by what an earlier attempt at the run has left running."
+            )
+        time.sleep(0.05)
     try:
         yield
     finally:
@@ -163,6 +168,19 @@ def _own_trees(folder: Path) -> Iterator[None]:
         except OSError as problem:
             _log.warning("a work tree is left over", folder=str(folder), error=repr(problem))
         holder.close()
+
+
+def _taken(folder: Path) -> TextIO | None:
+    """Make the folder and hold it; None: another attempt at the same run is not quite over."""
+    with _door(folder.parent):
+        _remove_left(folder.parent)
+        try:
+            folder.mkdir(mode=0o711)
+        except FileExistsError:
+            return None
+        holder = (folder / _HELD).open("w")
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        return holder
 
 
 def remove_left_trees(home: Path) -> int:

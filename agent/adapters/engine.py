@@ -27,7 +27,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, er
 
 from agent.adapters import sqlite_file
 from agent.domain import Record
-from agent.errors import EngineHeld, StoreUnavailable, StoreUnusable
+from agent.errors import EngineHeld, StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.ports import Remember
 
 FILE_NAME = "engine.sqlite"
@@ -234,7 +234,13 @@ class _Kept:
         if self._draining.is_set():
             raise Drained
         with sqlite_file.translated(self._path, _ERRORS):
-            return DBOS.run_step({"name": name}, attempt)
+            try:
+                return DBOS.run_step({"name": name}, attempt)
+            except error.DBOSUnexpectedStepError as problem:
+                raise VersionUnknown(
+                    f"Another version of Mergewright recorded another step where {name!r} comes"
+                    " now. Take the label off the issue and set it again to start anew."
+                ) from problem
 
     def changed(self, name: str) -> bool:
         return DBOS.patch(name)

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 _HEAD_BYTES = 16 * 1024
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
+_CLOSING_SECONDS = 5.0
 _MOST_NOTES = 50
 _CHUNK = 64 * 1024
 
@@ -71,6 +72,7 @@ class EgressProxy:
         self._refused: dict[str, None] = {}
         self._closing = threading.Event()
         self._open: set[socket.socket] = set()
+        self._attending: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(socket_path))
@@ -92,12 +94,16 @@ class EgressProxy:
         self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_CLOSING_SECONDS)
         with self._lock:
-            tunnels = tuple(self._open)
+            tunnels, attending = tuple(self._open), tuple(self._attending)
         for tunnel in tunnels:
             with contextlib.suppress(OSError):
                 tunnel.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=5)
+        # One that is looking up a name cannot be broken off; it opens nothing any more.
+        until = time.monotonic() + _CLOSING_SECONDS
+        for thread in attending:
+            thread.join(max(0.0, until - time.monotonic()))
         self._listener.close()
         self.socket_path.unlink(missing_ok=True)
 
@@ -116,7 +122,10 @@ class EgressProxy:
                 _answer(client, "503 Service Unavailable")
                 client.close()
                 continue
-            threading.Thread(target=self._attend, args=(client,), daemon=True).start()
+            attending = threading.Thread(target=self._attend, args=(client,), daemon=True)
+            with self._lock:
+                self._attending.add(attending)
+            attending.start()
 
     def _attend(self, client: socket.socket) -> None:
         try:
@@ -126,6 +135,8 @@ class EgressProxy:
                     self._tunnel(client)
         finally:
             self._places.release()
+            with self._lock:
+                self._attending.discard(threading.current_thread())
 
     def _tunnel(self, client: socket.socket) -> None:
         head, rest = _read_head(client)
@@ -138,8 +149,8 @@ class EgressProxy:
             wanted = _authority(address)
             first = rest
         else:
-            wanted = target(address) if address.startswith("http://") else None
-            first = _forwarded(head, address) + rest
+            wanted = _forwardable(address)
+            first = _forwarded(head, address) + rest if wanted else b""
         if wanted is None:
             _answer(client, "400 Bad Request")
             return
@@ -161,7 +172,7 @@ class EgressProxy:
             return None
         try:
             found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # the latter: no name that could be looked up
             _answer(client, "502 Bad Gateway")
             return None
         addresses = [str(entry[4][0]) for entry in found]
@@ -174,6 +185,8 @@ class EgressProxy:
                 return None
             addresses = public
         for address in dict.fromkeys(addresses):
+            if self._closing.is_set():
+                return None
             with contextlib.suppress(OSError):
                 return socket.create_connection((address, wanted.port), _CONNECT_SECONDS)
         _answer(client, "502 Bad Gateway")
@@ -240,6 +253,16 @@ def _authority(address: str) -> Target | None:
     """The host and port of a CONNECT request."""
     match = re.fullmatch(r"\[?([0-9A-Za-z.:_-]+?)\]?:(\d{1,5})", address)
     return Target(match[1].lower(), int(match[2])) if match else None
+
+
+def _forwardable(address: str) -> Target | None:
+    """The host and port of a request for a whole address."""
+    if not address.startswith("http://"):
+        return None
+    try:
+        return target(address)
+    except ValueError:
+        return None
 
 
 def _forwarded(head: bytes, address: str) -> bytes:

@@ -53,7 +53,7 @@ def judge(ground: Ground, tickets: Iterable[Ticket], expected: Mapping[str, Effe
         here.update(per_ticket[ticket.kind.name])
     for name, made in effects.creations(ground).items():
         _count(verdict, f"created in {name}, ever", wanted_in.get(name, Counter()), made)
-    for words in (*_stored(ground), *_left(ground)):
+    for words in (*_stored(ground), *_left(ground), *_unforeseen(ground.workers.log)):
         verdict.left += 1
         verdict.words.append(words)
     return verdict
@@ -120,10 +120,17 @@ def _stored(ground: Ground) -> list[str]:
         found.append(f"{unread} deliveries were never decided on")
     alive = ask(
         ground.home / engine.FILE_NAME,
-        "SELECT workflow_uuid, status, error FROM workflow_status WHERE status != 'SUCCESS'",
+        "SELECT workflow_uuid, status, coalesce(told.error, '') FROM workflow_status"
+        " LEFT JOIN workflow_output AS told USING (workflow_uuid) WHERE status != 'SUCCESS'",
     )
     found += [f"the engine has {name} as {status}: {problem}" for name, status, problem in alive]
     return found
+
+
+def _unforeseen(log: Path) -> list[str]:
+    """What workers have said that nobody had foreseen; a run may have gone on after it."""
+    with log.open(errors="replace") as lines:
+        return [f"a worker said: {line[:3000]}" for line in lines if '"unforeseen"' in line]
 
 
 def _left(ground: Ground) -> list[str]:

@@ -9,7 +9,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent import metrics
-from tests.flow.github_stories import Story
+from tests.flow.github_stories import FILES, Story
+
+#: Longer than an edit of the comment waits for the one before.
+_A_WHILE = {"tests/test_a_while.py": "import time\n\n\ndef test_a_while():\n    time.sleep(3)\n"}
 
 #: Of the processes themselves, and of no run and no delivery.
 _OF_NOBODY = {
@@ -49,7 +52,7 @@ def fresh_figures(told: Story) -> dict[tuple, float]:
 
 
 def test_every_line_of_a_run_is_json_and_carries_its_id(story):
-    told = story()
+    told = story(files={**FILES, **_A_WHILE})
     since = told.stage.service.log.stat().st_size
     # Of that tells the thread that edits the comment, which is not the run's own.
     told.fault("refuse", "PATCH", "issues/comments/*", status=403, count=1)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from agent import dispatch
 from agent.adapters.engine import FILE_NAME, Engine
 from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
@@ -238,16 +239,40 @@ def test_an_end_that_makes_no_sense_stops_nobody_else(service):
     assert one.store.get("r2").outcome.reason is Reason.READY
 
 
-def test_a_bug_is_told_once_where_people_wait(service):
+def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
+    monkeypatch.setattr(dispatch, "_TROUBLE_SECONDS", 0.0)
+    tries = []
+
     def carry(stored, *_):
+        tries.append(stored.segment)
         raise ZeroDivisionError
 
     one = service(carry)
     one.store.add(run(1), 1.0)
     one.until(lambda: one.over("r1"))
+    assert tries == [1, 2, 3, 4, 5]
     assert one.told == [("r1", Reason.INTERNAL)]
     ended = one.store.get("r1")
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
+
+
+def test_a_bug_that_does_not_stay_ends_no_run_and_repeats_no_step(service, monkeypatch):
+    monkeypatch.setattr(dispatch, "_TROUBLE_SECONDS", 0.0)
+    done_steps, tries = [], []
+
+    def carry(stored, remember, _):
+        remember("first", lambda: done_steps.append("first") or "1")
+        tries.append(stored.segment)
+        if len(tries) == 1:
+            raise ZeroDivisionError
+        return done(stored)
+
+    one = service(carry)
+    one.store.add(run(1), 1.0)
+    one.until(lambda: one.over("r1"))
+    assert (tries, done_steps) == ([1, 2], ["first"])
+    assert one.store.get("r1").outcome.reason is Reason.READY
+    assert one.told == []
 
 
 def test_a_run_under_way_is_stopped_with_the_words_of_who_asked(service):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import time
 
 import pytest
@@ -192,3 +194,27 @@ def test_what_policy_refuses_is_told_alone(home, monkeypatch):
     assert (late.checks, late.findings) == ((CHECK,), (refused,))
     early, _ = carried(home, monkeypatch, None, after_policy=PolicyRefused((refused,)))
     assert (early.checks, early.findings) == ((), (refused,))
+
+
+def left_over(home):
+    """The work tree of a killed attempt at the run, held by a child that is not over yet."""
+    folder = home / "trees" / run().run_id
+    folder.mkdir(parents=True)
+    holder = (folder / ".held").open("w")
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    return holder
+
+
+def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
+    with left_over(home) as holder:
+        threading.Timer(0.5, holder.close).start()
+        with pytest.raises(Postponed, match="no longer"):
+            carry(home, ForgeUnavailable("no longer"), 0)
+    assert [*(home / "trees").glob("2*")] == []
+
+
+def test_what_does_not_let_go_holds_the_run_up_and_does_not_end_it(home, monkeypatch):
+    monkeypatch.setattr(worker, "_LET_GO_SECONDS", 0.2)
+    with left_over(home), pytest.raises(Postponed, match="still held") as held:
+        carry(home, ForgeUnavailable("never asked"), 0)
+    assert held.value.after is None
