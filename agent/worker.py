@@ -106,6 +106,7 @@ def carry(
         Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
             is silent, a full disk, a machine without rooms, a setting.
         SettingsInvalid: The operator's settings are wrong, and the run waits for nothing.
+        AgentError: A durable run did not come to its first step.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         try:
@@ -125,6 +126,9 @@ def carry(
             problem = steps.foreseen(error)
             if waited is None and isinstance(problem, SettingsInvalid):
                 raise
+            if waited is not None and not step.at:
+                # Before the first step is repeated, no other may be recorded.
+                raise problem from error
             # That it is not waited for any longer was decided before the end was to be told.
             if waited is None or waited.step != _TELL:
                 _postpone(problem, step, waited)
@@ -155,7 +159,7 @@ def _own_trees(folder: Path) -> Iterator[None]:
         # A child of the killed process has its files until it has become another program.
         if time.monotonic() > until:
             raise TransientError(
-                f"{folder} is still held by what an earlier attempt at the run has left running."
+                f"{folder} is still there, held by what an earlier attempt at the run has left."
             )
         time.sleep(0.05)
     try:
@@ -165,7 +169,7 @@ def _own_trees(folder: Path) -> Iterator[None]:
         try:
             with _door(trees):
                 worktree.remove(folder)
-        except OSError as problem:
+        except (OSError, AgentError) as problem:
             _log.warning("a work tree is left over", folder=str(folder), error=repr(problem))
         holder.close()
 
@@ -202,7 +206,13 @@ def _door(trees: Path) -> Iterator[None]:
 
 def _remove_left(trees: Path) -> int:
     found = [place for place in trees.iterdir() if place.is_dir() and not place.is_symlink()]
-    return sum(_remove_unheld(place) for place in found)
+    removed = 0
+    for place in found:
+        try:
+            removed += _remove_unheld(place)
+        except AgentError as problem:  # what stays of one run does not hold up the others
+            _log.warning("a work tree is left over", folder=str(place), error=problem.message)
+    return removed
 
 
 def _remove_unheld(folder: Path) -> bool:

@@ -23,10 +23,13 @@ from agent.errors import (
     AccessLost,
     ForgeLimited,
     ForgeUnavailable,
+    NoRecipe,
+    PermanentError,
     PolicyRefused,
     SandboxMissing,
     SettingsInvalid,
     StorageFull,
+    TransientError,
 )
 from agent.ledger import Ledger
 from agent.redaction import Redactor
@@ -215,6 +218,14 @@ def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
 
 def test_what_does_not_let_go_holds_the_run_up_and_does_not_end_it(home, monkeypatch):
     monkeypatch.setattr(worker, "_LET_GO_SECONDS", 0.2)
-    with left_over(home), pytest.raises(Postponed, match="still held") as held:
+    with left_over(home), pytest.raises(TransientError, match="still there"):
         carry(home, ForgeUnavailable("never asked"), 0)
-    assert held.value.after is None
+
+
+def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, monkeypatch):
+    def refuse(folder):
+        raise PermanentError(f"{folder} cannot be deleted")
+
+    monkeypatch.setattr(worker.worktree, "remove", refuse)
+    outcome, _ = carry(home, NoRecipe("none fits"), 0)
+    assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
