@@ -17,6 +17,8 @@ def main() -> None:
     atexit.register(gc.freeze)
     from agent.cli.main import main as command_line
 
+    # What is loaded by now is never looked through at all.
+    gc.freeze()
     signal.signal(signal.SIGINT, before)
     command_line()
 

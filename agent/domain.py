@@ -225,6 +225,9 @@ class Run(Record):
     """The name of that file; its ending says which format it has."""
     dry_run: bool = False
     """Do everything but create the branch."""
+    runs_per_day: int | None = None
+    """Of its repository, that may be begun within 24 hours, as its configuration had it when the
+    label was set; None: as many as the operator allows."""
     started: int
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""

@@ -37,6 +37,8 @@ class Request(Record):
     resumes: bool = False
     """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
     run was ended by its being closed or locked."""
+    edited: bool = False
+    """The text was edited after the label was set, so that nobody has approved it as it is."""
 
     @property
     def content_key(self) -> str:
@@ -116,7 +118,8 @@ def accept(
     if request.label.lower().startswith(STATE_LABELS):
         return Ignored(reason="a label of ours that tells the state of a run", routine=True)
     asked = request.snapshot.issue
-    if settled := _by_runs(request, store.last(asked.repository_id, asked.number)):
+    last = store.last(asked.repository_id, asked.number)
+    if settled := _by_runs(request, last):
         return settled
     if refusal := _refused(request, gatekeeper, bot_ids):
         return Ignored(reason=refusal)
@@ -128,11 +131,14 @@ def accept(
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
+    if request.edited and not _is_of(request.snapshot, last):
+        return _unapproved(request, gatekeeper)
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
+        runs_per_day=gatekeeper.runs_per_day(issue),
         started=_started(run_id),
     )
     try:
@@ -216,6 +222,25 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None
     if done and done.by_label and _moment(request.snapshot) < _moment(done):
         return Ignored(reason=f"run {run_id} is of a label that was set later")
     return None
+
+
+def _is_of(snapshot: Snapshot, last: StoredRun | None) -> bool:
+    """Whether the newest run of the issue was started by this very label."""
+    done = last.run.snapshot if last else None
+    return done is not None and done.by_label and _moment(done) == _moment(snapshot)
+
+
+def _unapproved(request: Request, gatekeeper: Gatekeeper) -> Ignored:
+    """Refuse a text that nobody has approved as it is, and say once how that is done."""
+    asked = request.snapshot
+    gatekeeper.explain(
+        asked.issue,
+        f"The text of this issue was edited after the label {cleaning.code(request.label)} was set,"
+        " so nobody with write permission has approved it as it is now, and no run was started."
+        " Read it, then take the label off and set it again.",
+        key=f"edited-{asked.approved_at}",
+    )
+    return Ignored(reason="the text was edited after the label was set")
 
 
 def _beside(

@@ -33,6 +33,7 @@ class Ledger:
         self._attempt = 1
         self._closed = False
         self._lost: Counter[str] = Counter()
+        self._begun: set[str] = set()
         self._resume()
 
     def _resume(self) -> None:
@@ -52,10 +53,15 @@ class Ledger:
                     self._lost[event["step"]] = 0
                 elif event["event"] == "started":
                     self._lost[event["step"]] += 1
+                    self._begun.add(event["step"])
 
     def lost(self, step: str) -> int:
         """Count the earlier attempts that began a step and ended with their process."""
         return self._lost[step]
+
+    def begun(self, step: str) -> bool:
+        """Say whether an earlier attempt has begun a step, however that ended."""
+        return step in self._begun
 
     def append(self, step: str, number: int, event: str, **facts: object) -> None:
         """Write one event and wait until it is on disk.

@@ -94,6 +94,7 @@ class Polling:
             label=one.label,
             actor_is_bot=one.actor_is_bot,
             clone_url=one.clone_url,
+            edited=one.edited,
         )
         delivery = Delivery(
             # The same for the same label however often it is seen, also after a restart.

@@ -404,6 +404,10 @@ class Gatekeeper(Protocol):
         """Return the label that starts a run in this repository: its configuration's, or ours."""
         ...
 
+    def runs_per_day(self, issue: IssueRef) -> int | None:
+        """Return how many runs a day the repository's configuration allows; None: any number."""
+        ...
+
     def live(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
         ...
@@ -487,6 +491,8 @@ class Labelled(Record):
     label: str
     actor_is_bot: bool
     clone_url: str
+    edited: bool = False
+    """Whether the text was edited after that, so that nobody has approved it."""
 
 
 class LabelledIssues(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from agent import worktree
 from agent.domain import Environment, Prepared, Run
 from agent.environments import build as environments
 from agent.environments import storage
-from agent.ports import Forge, PackageIndex, Sandbox
+from agent.ports import Flag, Forge, PackageIndex, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -27,6 +28,8 @@ class Services:
     """Tells whoever watches one line of progress within the present step."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of every text that leaves."""
+    stopped: Flag = field(default_factory=threading.Event)
+    """Set once the run is to stop; whatever takes more than a second looks at it."""
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.

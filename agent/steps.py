@@ -227,7 +227,8 @@ class Steps:
 
     def _told(self, name: str, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
-        if self._cancellation.is_set() and name not in _FINISHED:
+        broken_off = name not in _FINISHED or isinstance(problem, Cancelled)
+        if self._cancellation.is_set() and broken_off:
             stopped = self._cancellation.problem
             if isinstance(problem, AgentError):
                 stopped.branch, stopped.commit = problem.branch, problem.commit
@@ -247,7 +248,9 @@ class Steps:
             )
         if name == "deliver":
             return
-        if self._cancellation.is_set():
+        # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
+        begun = name in _FINISHED and self._ledger.begun(name)
+        if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
         if name not in _FINISHED and sum(self.seconds.values()) > self._minutes * 60:
             raise TimeSpent(

@@ -1,7 +1,7 @@
 """Carry a run to its end: the one place where an error becomes an Outcome.
 
 Owns the run's folders and what is done about an error: the run ends with it, or waits for whoever
-holds it up. Its steps are `agent.steps`; which runs are carried, and when, is `agent.service`.
+holds it up. Its steps are `agent.steps`; which runs are carried, and when, is `agent.dispatch`.
 """
 
 from __future__ import annotations
@@ -178,6 +178,9 @@ def _taken(folder: Path) -> TextIO | None:
     """Make the folder and hold it; None: another attempt at the same run is not quite over."""
     with _door(folder.parent):
         _remove_left(folder.parent)
+        if folder.exists() and not (folder / _HELD).exists():
+            # Killed while it made or removed it; both is done behind the door, so nobody is at it.
+            worktree.remove(folder)
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError:

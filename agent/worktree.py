@@ -27,6 +27,7 @@ from agent.errors import (
     PermanentError,
     RepositoryUnfit,
 )
+from agent.ports import Flag
 from agent.repository import base as base_commit
 from agent.repository import branches, folders, mirror, objects, process, remote, source
 from agent.repository.base import Limits, Start
@@ -99,6 +100,7 @@ def prepare_remote(
     max_files: int = 100_000,
     max_bytes: int = 2048 * 1024**2,
     max_repository_bytes: int = MOST_FETCHED,
+    stopped: Flag | None = None,
 ) -> Checkout:
     """Fix the base commit of a repository behind an address, and bring our mirror up to date.
 
@@ -108,8 +110,10 @@ def prepare_remote(
         url: For git, without credentials.
         branch: Short name of the branch to start from.
         max_repository_bytes: Of what is fetched, with the history.
+        stopped: Once it is set, git is ended, and the mirror is left as it was.
 
     Raises:
+        Cancelled: It was stopped.
         RepositoryUnfit: The branch is not there, or the repository cannot be worked on.
         AccessLost: The token does not let us read it.
         ForgeUnavailable: The forge did not answer.
@@ -117,7 +121,7 @@ def prepare_remote(
     """
     branches.require_name(branch)
     copy = remote.path(url, mirrors.absolute())
-    with process.storage(mirrors, _ADVICE), mirror.held(copy) as hold:
+    with process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
         commit = remote.update(hold, url, token, branch, max_bytes=max_repository_bytes)
         base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
         # Held by a ref: the branch may have moved on before the run is done with it.
@@ -128,18 +132,23 @@ def prepare_remote(
 # --- work trees ------------------------------------------------------------------------------
 
 
-def lay_out(checkout: Checkout, folder: Path) -> WorkTree:
+def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
     """Make the folder the clean work tree of the commit, in place of whatever it holds.
 
     It appears under its name only when it is complete.
 
+    Args:
+        stopped: Once it is set, git is ended, and the folder is gone.
+
     Raises:
+        Cancelled: It was stopped.
         StorageFull: There is no room; the folder is gone.
     """
     folder = folder.absolute()
     fresh, index = _beside(folder, ".new"), _beside(folder, ".index")
     remove(folder)
-    place = _mirror_of(checkout).using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
+    mirrored = Place(Path(checkout.mirror), stopped=stopped)
+    place = mirrored.using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
     with _whole(checkout), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_regular_files, checkout.mirror, checkout.commit)
         try:

@@ -157,8 +157,10 @@ def _annotated_words(form: Form, extras: tuple[Form, ...], *, many: bool) -> str
     for extra in extras:
         if isinstance(extra, Words):
             return extra.many if many else extra.one
-        if (least := getattr(extra, "ge", None)) is not None:
-            return f"{_words(form)} of at least {least}"
+        # Within a union, pydantic's `Field` stands as it is written.
+        for bound in getattr(extra, "metadata", (extra,)):
+            if (least := getattr(bound, "ge", None)) is not None:
+                return f"{_words(form)} of at least {least}"
     return _words(form, many=many)
 
 

@@ -126,6 +126,9 @@ class LimitsSection(Section):
     minutes: int = Field(default=30, ge=1)
     """From start to decision. Looked at between the steps of a run; a step that has begun is
     bounded by limits of its own, such as checks.tests.minutes."""
+    runs_per_day: Annotated[int, Field(ge=1)] | None = None
+    """On GitHub: runs that are begun within 24 hours; what is over it waits, and says so. Read when
+    the label is set; default: as many as the operator allows, and never more."""
 
 
 class PullRequestSection(Section):

@@ -110,8 +110,8 @@ def run(app: FastAPI, door: socket.socket) -> None:
     # uvicorn raises the signal that stopped it once more; being stopped is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    # The thread that commits asks for the interpreter's lock once for every row; at the usual 5 ms
-    # the event loop lets it wait longer than the disk does.
+    # The thread that commits asks for the interpreter's lock after every statement; at the usual
+    # 5 ms the event loop lets it wait longer than the disk does.
     sys.setswitchinterval(_SWITCH_SECONDS)
     # What was loaded stays, and what a delivery makes goes by itself: looking for garbage at every
     # turn only costs time.

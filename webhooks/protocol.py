@@ -2,12 +2,16 @@
 
 uvicorn bounds how long a connection may idle after a request, not how long a head may take, nor
 how long somebody may take to read; one byte a second would hold a connection for hours.
+
+The head of an answer leaves together with its body: uvicorn would send each by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
@@ -15,6 +19,8 @@ STALL_SECONDS = 20.0
 """Within it a reader has to take what is buffered (about 50 KB beyond what the kernel holds)."""
 ANSWER_SECONDS = 600.0
 """From the head of a request to the end of its answer."""
+HEAD_BYTES = 64 * 1024
+"""A longer head of a request is refused."""
 
 
 class PatientProtocol(H11Protocol):
@@ -23,6 +29,11 @@ class PatientProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _whole: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **options)
+        self.conn = _Joining(h11.SERVER, HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection is opened to say something."""
@@ -96,6 +107,22 @@ class PatientProtocol(H11Protocol):
         self._deadline = None
         if not self._in_request() and not self.transport.is_closing():
             self.transport.close()
+
+
+class _Joining(h11.Connection):
+    """Keeps the head of an answer back until it leaves with the beginning of the body."""
+
+    _head = b""
+
+    def send(self, event: h11.Event) -> Any:
+        data = super().send(event)
+        if data is None:  # the connection is closed, after a body or without an answer
+            return None
+        if isinstance(event, h11.Response):
+            self._head = data
+            return b""
+        data, self._head = self._head + data, b""
+        return data
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:

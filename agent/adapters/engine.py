@@ -5,17 +5,16 @@ further one takes over the records of the one before up to a step. No segment is
 waits; the wait is a row in our own store, as are order and limits.
 
 One process at a time works with a SQLite file: DBOS counts outside of its write lock there, and a
-second process with the same name would carry the same runs. A lock on a file beside it holds that.
+second process with the same name would carry the same runs. The lock of the data folder
+(`agent.adapters.worker_lock`) holds that.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -26,8 +25,9 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 
 from agent.adapters import sqlite_file
+from agent.adapters.worker_lock import WorkerLock
 from agent.domain import Record
-from agent.errors import EngineHeld, StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.ports import Remember
 
 FILE_NAME = "engine.sqlite"
@@ -87,7 +87,7 @@ class Engine:
         self.path = home / FILE_NAME
         self._draining = threading.Event()
         self._alive = _Count()
-        self._held: int | None = None
+        self._lock: WorkerLock | None = None
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
@@ -99,16 +99,21 @@ class Engine:
 
         self._carried = carried
 
-    def launch(self) -> None:
+    def launch(self, lock: WorkerLock | None = None) -> None:
         """Open the file and go on with every segment that was alive when a process ended.
 
+        Args:
+            lock: The data folder's, where this process has it; None: it is taken here, until
+                `close`.
+
         Raises:
-            EngineHeld: Another process works with the file.
+            EngineHeld: Another process works on the data folder.
             StoreUnusable: The file is damaged, no database, or of a newer version.
             StoreUnavailable: Somebody else holds its lock.
             SettingsInvalid: It cannot be made there.
         """
-        self._held = _hold(self.path.with_suffix(".lock"))
+        if lock is None:
+            self._lock = WorkerLock(self.path.parent)
         try:
             sqlite_file.touch(self.path)
             with sqlite_file.translated(self.path, _ERRORS):
@@ -204,9 +209,9 @@ class Engine:
         """Let go of the file; what is alive goes on with the next process."""
         self._draining.set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _await_writable(self) -> None:
         """Wait until the end of a segment can be noted; until then it would be alive for ever."""
@@ -306,25 +311,3 @@ def _unwritable(path: Path) -> str | None:
     finally:
         trial.unlink(missing_ok=True)
     return None
-
-
-def _hold(path: Path) -> int:
-    """Lock a file that names its holder.
-
-    Raises:
-        EngineHeld: Somebody else has it.
-    """
-    sqlite_file.touch(path)
-    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as problem:
-        holder = os.pread(file, 200, 0).decode("ascii", "replace").strip() or "another process"
-        os.close(file)
-        raise EngineHeld(
-            f"{path.parent} is worked on by {holder}. Stop it first, or give this one a"
-            " MERGEWRIGHT_HOME of its own."
-        ) from problem
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"process {os.getpid()} since {time.strftime('%F %T')}\n".encode(), 0)
-    return file

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Collection, Container, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -108,6 +108,9 @@ class Receipt(Record):
     kept: Kept
     reason: str = ""
     """In words; empty when it was accepted."""
+
+
+_ACCEPTED = Receipt(kept=Kept.ACCEPTED)
 
 
 class Counts(Record):
@@ -289,13 +292,15 @@ class Inbox:
         for pair in zip(deliveries, receipts, strict=True):
             row = _row(*pair)
             values += [row[name] for name in _COLUMNS]
-        # One statement for all: at the end of every statement a thread has to wait until the event
-        # loop lets go of the interpreter.
+        # One statement for all, by the driver itself: at the end of every statement a thread has to
+        # wait until the event loop lets go of the interpreter.
         statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
-        with self._translated(), self._one, self._engine.connect() as connection:
-            added = connection.exec_driver_sql(statement, tuple(values)).rowcount
-            if added != len(deliveries):
-                return None
+        with self._translated(), self._one, closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(statement, tuple(values))
+            if cursor.rowcount != len(deliveries):
+                return None  # what was not committed is taken back with the connection
             connection.commit()
         return receipts
 
@@ -362,7 +367,7 @@ def _judge(delivery: Delivery, known_keys: Container[str]) -> Receipt:
         return Receipt(kept=Kept.IGNORED, reason=delivery.ignored)
     if delivery.content_key and delivery.content_key in known_keys:
         return Receipt(kept=Kept.DUPLICATE, reason="another delivery said the same")
-    return Receipt(kept=Kept.ACCEPTED)
+    return _ACCEPTED
 
 
 def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:

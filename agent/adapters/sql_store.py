@@ -9,17 +9,24 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Index, and_, false, func, or_, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Index,
+    and_,
+    false,
+    func,
+    inspect,
+    or_,
+    text,
+    tuple_,
+)
 from sqlmodel import Field, Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -30,6 +37,8 @@ from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
+#: Of the tables as they are described here; the last one in `migrations/versions/`.
+VERSION = "r0003"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
@@ -198,7 +207,7 @@ class SqlStore:
 
     def of_delivery(self, delivery_id: str) -> StoredRun | None:
         """Return the run that a delivery has become, over or not."""
-        with self._transaction() as session:
+        with self._reading() as session:
             row = _of_delivery(session, delivery_id)
             return _stored(row) if row else None
 
@@ -210,7 +219,7 @@ class SqlStore:
         Args:
             most: So many runs are under way at a time.
         """
-        with self._transaction() as session:
+        with self._reading() as session:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
@@ -234,7 +243,7 @@ class SqlStore:
         Raises:
             KeyError: There is none.
         """
-        with self._transaction() as session:
+        with self._reading() as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 raise KeyError(run_id)
@@ -242,7 +251,7 @@ class SqlStore:
 
     def active(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over."""
-        with self._transaction() as session:
+        with self._reading() as session:
             row = _active(session, repository_id, number)
             return _stored(row) if row else None
 
@@ -254,7 +263,7 @@ class SqlStore:
             .order_by(col(RunRow.attempt).desc())
             .limit(1)
         )
-        with self._transaction() as session:
+        with self._reading() as session:
             row = session.exec(wanted).first()
             return _stored(row) if row else None
 
@@ -271,11 +280,9 @@ class SqlStore:
             most: So many runs are under way at a time; 0: only what was stopped is taken.
             per_day: So many runs of a repository are begun within 24 hours; None: any number.
         """
+        if not self._anybody_waits():
+            return None
         with self._transaction() as session:
-            # Most looks find nobody; to put the others in order costs ten times as much.
-            anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
-            if session.exec(anybody.limit(1)).first() is None:
-                return None
             busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
             spent = () if per_day is None else tuple(_spent(session, now, per_day))
             waiting = _waiting(now, busy, spent, full=len(busy) >= most)
@@ -287,27 +294,34 @@ class SqlStore:
                 return stored
         return None
 
+    def _anybody_waits(self) -> bool:
+        # Most looks find nobody, and take no lock for that.
+        anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
+        with self._reading() as session:
+            return session.exec(anybody.limit(1)).first() is not None
+
     def active_ids(self) -> frozenset[str]:
         """Ids of the runs that are not over."""
-        with self._transaction() as session:
+        with self._reading() as session:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
     def under_way(self) -> tuple[StoredRun, ...]:
         """List the runs that are with the engine."""
+        wanted = select(RunRow).where(*_UNDER_WAY)
+        with suppress(ValidationError), self._reading() as session:
+            return tuple(_stored(row) for row in session.exec(wanted))
         with self._transaction() as session:
-            rows = session.exec(select(RunRow).where(*_UNDER_WAY))
-            return tuple(stored for _, stored in _sound(rows, time.time()))
+            return tuple(stored for _, stored in _sound(session.exec(wanted), time.time()))
 
     def backlog(self, now: float) -> Backlog:
-        """Count the runs that are not over; holds nobody up."""
+        """Count the runs that are not over."""
         counted = (
             select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
             .add_columns(func.count(), func.min(col(RunRow.queued_at)))
             .where(col(RunRow.active))
             .group_by(text("1"), text("2"), text("3"))
         )
-        reader = self._engine.execution_options(reads_only=True)
-        with self._translated(), Session(reader) as session, session.begin():
+        with self._reading() as session:
             rows = session.execute(counted).all()
         states: Counter[str] = Counter()
         for state, _, _, count, _ in rows:
@@ -324,14 +338,14 @@ class SqlStore:
         """Note where a run stands."""
         self._update(run_id, state=state.value)
 
-    def held_back(self, now: float, per_day: int) -> tuple[tuple[StoredRun, float], ...]:
-        """List the runs that wait for another day, and when each goes on; each run once.
+    def held_back(self, now: float, per_day: int) -> tuple[tuple[StoredRun, float, int], ...]:
+        """List the runs that wait for another day, when each goes on, and its runs a day.
 
         Whoever asks has to say so with `told_of_quota`; until then they are listed again.
         """
         with self._transaction() as session:
             found = []
-            for repository_id, starts in _spent(session, now, per_day).items():
+            for repository_id, (allowed, starts) in _spent(session, now, per_day).items():
                 rows = session.exec(
                     select(RunRow)
                     .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
@@ -339,9 +353,9 @@ class SqlStore:
                 )
                 for row, stored in _sound(rows, now):
                     # As many as were begun since then are begun within the day after it.
-                    starts.append(starts[len(starts) - per_day] + _DAY)
+                    starts.append(starts[len(starts) - allowed] + _DAY)
                     if not row.told_of_quota:
-                        found.append((stored, starts[-1]))
+                        found.append((stored, starts[-1], allowed))
             return tuple(found)
 
     def told_of_quota(self, run_id: str) -> None:
@@ -373,7 +387,7 @@ class SqlStore:
             .where(col(SegmentRow.run_id) == run_id)
             .order_by(col(SegmentRow.number))
         )
-        with self._transaction() as session:
+        with self._reading() as session:
             return tuple(
                 Stretch.model_validate(row.model_dump(exclude={"run_id"}))
                 for row in session.exec(wanted)
@@ -462,7 +476,7 @@ class SqlStore:
             .order_by(col(RunRow.run_id) != start, col(RunRow.queued_at).desc())
             .limit(limit)
         )
-        with self._transaction() as session:
+        with self._reading() as session:
             found = tuple(_stored(row) for row in session.exec(wanted))
         return found[:1] if found and found[0].run.run_id == start else found
 
@@ -475,7 +489,7 @@ class SqlStore:
         )
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
-        with self._transaction() as session:
+        with self._reading() as session:
             return tuple(_stored(row) for row in session.exec(wanted))
 
     def close(self) -> None:
@@ -485,6 +499,13 @@ class SqlStore:
     def _update(self, run_id: str, **values: object) -> None:
         with self._transaction() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """Open what waits for nobody who writes, and holds nobody up."""
+        reader = self._engine.execution_options(reads_only=True)
+        with self._translated(), Session(reader) as session, session.begin():
+            yield session
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
@@ -508,8 +529,8 @@ def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
     return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
 
-def _spent(session: Session, now: float, per_day: int) -> dict[int, list[float]]:
-    """Find the repositories that have had their runs of the day, and when those were begun."""
+def _spent(session: Session, now: float, per_day: int) -> dict[int, tuple[int, list[float]]]:
+    """Find the repositories that have had their runs of the day: how many, and when begun."""
     recent = col(RunRow.started_at) > now - _DAY
     waiting = select(RunRow.repository_id).where(*_UNBEGUN)
     rows = session.exec(
@@ -520,7 +541,20 @@ def _spent(session: Session, now: float, per_day: int) -> dict[int, list[float]]
     starts: dict[int, list[float]] = {}
     for repository_id, started in rows:
         starts.setdefault(repository_id, []).append(started or now)
-    return {one: begun for one, begun in starts.items() if len(begun) >= per_day}
+    bounds = {one: _allowed(session, one, per_day) for one in starts}
+    return {one: (bounds[one], at) for one, at in starts.items() if len(at) >= bounds[one]}
+
+
+def _allowed(session: Session, repository_id: int, per_day: int) -> int:
+    """The lower of the operator's bound and what the newest run found in the configuration."""
+    rows = session.exec(
+        select(RunRow)
+        .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
+        .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+        .limit(1)
+    )
+    own = next((one.run.runs_per_day for _, one in _sound(rows, time.time())), None)
+    return min(per_day, own or per_day)
 
 
 def _waiting(
@@ -616,17 +650,28 @@ def _stored(row: RunRow) -> StoredRun:
     )
 
 
+# --- versions of the tables; Alembic is loaded only where they are brought up to date ----------
+
+
 def revisions() -> frozenset[str]:
     """Every version of the tables that this code knows."""
+    from alembic.script import ScriptDirectory
+
     return frozenset(one.revision for one in ScriptDirectory(_scripts()).walk_revisions())
 
 
-def _scripts() -> str:
-    return str(resources.files("agent.adapters").joinpath("migrations"))
+def migrate(connection: Connection, path: Path, revision: str = VERSION) -> None:
+    """Bring the tables to a version, the newest by default.
 
+    Raises:
+        StoreUnusable: They are of a newer version.
+    """
+    if _is_of(connection, revision):
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
 
-def migrate(connection: Connection, path: Path, revision: str = "head") -> None:
-    """Bring the tables to a version, the newest by default."""
     config = Config()
     config.set_main_option("script_location", _scripts())
     config.attributes["connection"] = connection
@@ -638,3 +683,15 @@ def migrate(connection: Connection, path: Path, revision: str = "head") -> None:
             f"{path} was made by a newer version ({problem}). Install that version, or move the"
             " file away; the runs in it are then no longer listed."
         ) from problem
+
+
+def _is_of(connection: Connection, revision: str) -> bool:
+    """Whether the tables are there and of exactly this version."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    kept = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return list(kept.scalars()) == [revision]
+
+
+def _scripts() -> str:
+    return str(resources.files("agent.adapters").joinpath("migrations"))

@@ -170,7 +170,7 @@ def carry_issue(
 
     Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
     """
-    from agent import service, wiring
+    from agent import issue_run, wiring
 
     loaded = settings.load()
     name = repository_name(repo, loaded.github_url)
@@ -190,7 +190,7 @@ def carry_issue(
         progress.ended("look up", 0.0, ok=True)
         request = _run_of(live, base=base, dry_run=dry_run)
         make = wiring.on_github(loaded, way)
-        return service.carry_at_once(request, loaded, make, progress, progress.said)
+        return issue_run.carry_at_once(request, loaded, make, progress, progress.said)
 
 
 def _look_up(gatekeeper: Gatekeeper, name: str, number: int) -> LiveIssue:

@@ -7,7 +7,6 @@ Owns what each of them is given and how they are started, started again and ende
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import http.client
 import os
 import signal
@@ -16,8 +15,8 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,8 @@ from rich.console import Console
 
 import agent
 from agent import settings, telemetry, wiring
-from agent.errors import SandboxMissing, SettingsInvalid
+from agent.adapters.worker_lock import WorkerLock
+from agent.errors import SandboxMissing
 from agent.ports import RoomOrder
 from agent.settings import Settings
 
@@ -125,10 +125,10 @@ def work() -> None:
     stop = _stop_on_signals()
     loaded = settings.load()
     _require_access(loaded)
-    with _alone(loaded.home):
+    with closing(WorkerLock(loaded.home)) as lock:
         settings.require_home(loaded)
         _require_room(loaded)
-        service.work(loaded, stop)
+        service.work(loaded, lock, stop)
     # A step that has outlasted our patience does not hold the end up: its rooms go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
@@ -161,39 +161,6 @@ def _require_room(loaded: Settings) -> None:
         raise SandboxMissing(
             f"{problem.message} `mergewright doctor` tries every limit of a room."
         ) from problem
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold the data folder, for which there is one worker.
-
-    Raises:
-        SettingsInvalid: Another one holds it, or it cannot be used.
-    """
-    lock = home / "worker.lock"
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o711)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as problem:
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Name a folder that"
-            " this user may write to."
-        ) from problem
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-            named = f" (process {holder})" if holder.isdigit() else ""
-            raise SettingsInvalid(
-                f"Another worker{named} is at work on {home}. Stop it first, or give this one a"
-                " MERGEWRIGHT_HOME of its own."
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 # --- what each is given -----------------------------------------------------------------------

@@ -42,7 +42,7 @@ _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
 _ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
 #: How a note begins that tells of what was read and not done.
-_BACKGROUND = "Read as background"
+READ_AS_BACKGROUND = "Read as background"
 _LISTED = 10
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
@@ -245,8 +245,8 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
         "uses_http": _names(config.http_client, evidence.diff),
-        "done": tuple(note for note in evidence.notes if not note.startswith(_BACKGROUND)),
-        "background": tuple(note for note in evidence.notes if note.startswith(_BACKGROUND)),
+        "done": tuple(note for note in evidence.notes if not note.startswith(READ_AS_BACKGROUND)),
+        "background": tuple(note for note in evidence.notes if note.startswith(READ_AS_BACKGROUND)),
         "rivals": migrations.by_app(evidence.rivals),
         "variables": [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()],
         "commands": [

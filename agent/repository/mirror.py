@@ -10,16 +10,19 @@ import fcntl
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.errors import RepositoryUnfit
+from agent.errors import Cancelled, RepositoryUnfit
+from agent.ports import Flag
 from agent.repository import folders, process
 from agent.repository.process import GitFailed, Place
 
 FETCH_SECONDS = 3600.0
+_LOOK_SECONDS = 0.25
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
 # When git itself would tidy up: so many packs, or so many loose objects in one folder of 256.
@@ -53,21 +56,44 @@ def path(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def held(mirror: Path) -> Iterator[Hold]:
-    """Wait until no other run uses the mirror, and keep it for this one."""
+def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+    """Wait until no other run uses the mirror, and keep it for this one.
+
+    Args:
+        stopped: Once it is set, neither the wait goes on nor a git in the mirror.
+
+    Raises:
+        Cancelled: It was set.
+    """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     scratch = mirror.with_suffix(".scratch")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _take(lock, stopped)
         folders.delete(scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(Place(mirror, lock), scratch)
+            yield Hold(Place(mirror, lock, stopped=stopped), scratch)
         finally:
             folders.delete(scratch)
     finally:
         os.close(lock)
+
+
+def _take(lock: int, stopped: Flag | None) -> None:
+    if stopped is None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            return
+        if stopped.is_set():
+            raise Cancelled("The run was stopped while it waited for another one's git.")
+        time.sleep(_LOOK_SECONDS)
 
 
 def update(hold: Hold, view: Place, commit: str) -> None:
@@ -110,6 +136,7 @@ def renew(
         RepositoryUnfit: The repository is larger than it may be, or git's own examination refuses
             an object of it.
         GitFailed: The fetch failed otherwise.
+        Cancelled: It was stopped.
     """
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
     folders.delete(fresh)
@@ -117,6 +144,9 @@ def renew(
         sweep(mirror)
         try:
             fetched(hold.place)
+        except Cancelled:
+            sweep(mirror)
+            raise
         except GitFailed as problem:
             sweep(mirror)
             if process.no_space(problem) or sound(hold.place):
@@ -126,8 +156,9 @@ def renew(
             folders.delete(mirror)
     if not mirror.exists():
         try:
-            _make(Place(fresh, hold.place.lock), object_format)
-            fetched(Place(fresh, hold.place.lock))
+            begun = replace(hold.place, git_dir=fresh)
+            _make(begun, object_format)
+            fetched(begun)
             if max_bytes is not None and folders.size(fresh) > max_bytes:
                 raise too_large(max_bytes)
             fresh.rename(mirror)

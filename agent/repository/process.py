@@ -22,7 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.errors import AgentError, PermanentError, RepositoryUnfit, StorageFull
+from agent.errors import AgentError, Cancelled, PermanentError, RepositoryUnfit, StorageFull
+from agent.ports import Flag
 
 # Without this, GitPython ends the whole program on import where git is missing; `_program` says
 # what to install instead.
@@ -34,6 +35,7 @@ SECONDS = 600.0
 """After this long a git that is not said to take longer is ended."""
 _LISTING_SECONDS = 120.0
 _GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
 _OLDEST = (2, 31)
 """Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
 
@@ -126,6 +128,8 @@ class Place:
     """User and group to become; None: who we are."""
     inherited: tuple[int, ...] = ()
     """Further descriptors that git and what it starts may use."""
+    stopped: Flag | None = None
+    """Once it is set, a git that runs here is ended, and none is started."""
 
     def using(self, **environ: str | Path) -> Place:
         """The same place with more in git's environment."""
@@ -149,14 +153,13 @@ def run(
     Raises:
         FileTooLarge: It wanted to write a larger file.
         GitFailed: It ended with another code than those that are `ok`, or was too slow.
+        Cancelled: The place was stopped.
     """
     started = _start(place, args, file_bytes)
     process = started.proc
-    with _bounded(process, seconds) as late:
+    with _bounded(process, _command(args), seconds, place.stopped):
         # Without a time of its own: given one, Popen looks for the end only every other moment.
         out, err = process.communicate(stdin)
-    if late.is_set():
-        raise GitFailed(f"git {_command(args)} took longer than {seconds:g} seconds")
     if process.returncode not in ok:
         failure = _failure(_command(args), process.returncode, err)
         if file_bytes is not None and _TOO_LARGE.search(failure.message):
@@ -170,10 +173,11 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
 
     Raises:
         GitFailed: Git ended with an error, or too slow.
+        Cancelled: The place was stopped.
     """
     started = _start(place, args)
     process = started.proc
-    with _bounded(process, seconds) as late:
+    with _bounded(process, _command(args), seconds, place.stopped):
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):
@@ -181,33 +185,56 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
             yield from whole
         words = process.stderr.read()
         process.wait()
-    if late.is_set():
-        raise GitFailed(f"git {_command(args)} took longer than {seconds:g} seconds")
     if process.returncode:
         raise _failure(_command(args), process.returncode, words)
 
 
 @contextmanager
-def _bounded(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
-    """End git once it is late, and say so by the event; leaving the block ends it as well."""
-    late = threading.Event()
+def _bounded(
+    process: subprocess.Popen[bytes], command: str, seconds: float, stopped: Flag | None
+) -> Iterator[None]:
+    """End git once it is late or stopped, and raise that; leaving the block ends it as well."""
+    over = threading.Event()
+    ended: list[AgentError] = []
 
-    def end() -> None:
-        late.set()
-        _kill(process)
+    def watch() -> None:
+        if (problem := _problem(command, over, seconds, stopped)) is not None:
+            ended.append(problem)
+            _kill(process)
 
-    clock = threading.Timer(seconds, end)
-    clock.daemon = True  # an interruption in this very moment must not leave the program waiting
+    # An interruption in this very moment must not leave the program waiting.
+    watching = threading.Thread(target=watch, name="git", daemon=True)
     try:
-        clock.start()
-        yield late
+        watching.start()
+        yield
     finally:
-        clock.cancel()
+        over.set()
         _end(process)
+    if ended:
+        raise ended[0]
+
+
+def _problem(
+    command: str, over: threading.Event, seconds: float, stopped: Flag | None
+) -> AgentError | None:
+    """Wait until git is over; what else comes first is why it is to be ended."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if over.wait(left if stopped is None else min(left, _LOOK_SECONDS)):
+            return None
+        if stopped is not None and stopped.is_set():
+            return _broken_off(command)
+    return GitFailed(f"git {command} took longer than {seconds:g} seconds")
+
+
+def _broken_off(command: str) -> Cancelled:
+    return Cancelled(f"git {command} was broken off, since the run was stopped.")
 
 
 def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
+    if place.stopped is not None and place.stopped.is_set():
+        raise _broken_off(_command(args))
     program = _program("git")
     _require_version()
     environ = {

@@ -181,7 +181,8 @@ def push(
     lease = f"--force-with-lease={reference}:{expected or ''}"
     args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
     with reached(hold, url, token) as there:
-        place = there.by(hold.place)
+        # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
+        place = replace(there.by(hold.place), stopped=None)
         try:
             process.run(place, *args, there.address, f"{commit}:{reference}", seconds=_PUSH_SECONDS)
         except GitFailed as problem:

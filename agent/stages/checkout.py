@@ -33,6 +33,7 @@ def prepare(run: Run, svc: Services) -> Checkout:
             max_files=settings.max_files_in_tree,
             max_bytes=max_bytes,
             max_repository_bytes=settings.max_repository_mb * 1024**2,
+            stopped=svc.stopped,
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""
     svc.say(f"base commit {base.commit[:12]}{branch}")
@@ -50,7 +51,7 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
     Raises:
         ConfigInvalid: With file, line, column and the fix of every problem.
     """
-    tree = worktree.lay_out(base, svc.base_folder(run))
+    tree = worktree.lay_out(base, svc.base_folder(run), svc.stopped)
     try:
         for name in (".github", *load.OWN_FILES):
             if (svc.base_folder(run) / name).is_symlink():

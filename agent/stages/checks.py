@@ -93,7 +93,7 @@ def _under_base_rules(
 
 
 def _laid_out(change: Change, folder: Path, prepared: Prepared, svc: Services) -> Site:
-    tree = worktree.lay_out(prepared.checkout, folder)
+    tree = worktree.lay_out(prepared.checkout, folder, svc.stopped)
     tree.replay(change)
     return Site(
         tree=folder,

@@ -29,7 +29,7 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
     """
     recipe = registry.by_name(plan.recipe)
-    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run))
+    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     edits = recipe.apply(tree, plan.parameters)
     for path, content in edits.files.items():
         tree.write(path, content)

@@ -29,11 +29,21 @@ from agent.domain import (
     Verdict,
     end_state,
 )
-from agent.errors import AgentError, BranchTaken, PolicyRefused, RequestRefused, Superseded
+from agent.errors import (
+    AccessLost,
+    AgentError,
+    BranchTaken,
+    Cancelled,
+    PolicyRefused,
+    RequestRefused,
+    Superseded,
+)
 from agent.ports import OwnPull, Proposal, Remote
 from agent.publishing import commits, migrations, siblings, template, text
 from agent.publishing.siblings import Siblings
 from agent.redaction import Redactor
+from agent.repository import left_branches
+from agent.repository.left_branches import LeftBranch
 from agent.services import Services
 
 #: Names that are tried for a branch that the forge commits to; each takes a look at what is there.
@@ -71,7 +81,8 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     """Make branch and pull request if the verdict allows it, and hand the text over either way.
 
     Raises:
-        Superseded: The issue is no longer what was approved.
+        Superseded: The issue is no longer what was approved; no branch is left.
+        Cancelled: The run was stopped; no branch is left.
         RequestRefused: The forge has rules against the branch.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The forge does not let us write.
@@ -84,7 +95,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         if remote is not None:
             # The world may have changed while the checks ran: then there is nothing to publish,
             # or something more to say about the text that was approved.
-            decided = decided.model_copy(update={"ticket": svc.forge.ticket(run)})
+            decided = _asked_again(prepared, decided, svc)
         placed = _place(prepared, decided, remote, svc)
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     words = _words(prepared, decided, placed, svc)
@@ -92,6 +103,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         pull_request = _there_already(placed.siblings.same)
         svc.say(f"pull request {pull_request.url} holds this very change already")
     elif placed and remote is not None:
+        _require_wanted(prepared, placed, remote, svc)
         with _named(placed, "no pull request could be opened"):
             pull_request = svc.forge.propose(
                 run, _proposal(prepared, decided, placed, remote, words, svc)
@@ -118,6 +130,65 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         return svc.forge.deliver(run, outcome)
     with _named(placed, f"{pull_request.url} is open, but the issue could not be told"):
         return svc.forge.deliver(run, outcome)
+
+
+def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:
+    branch = _branch(prepared, decided, svc.redactor, shared=True)
+    ticket = _still_wanted(prepared.run, branch, svc)
+    return decided.model_copy(update={"ticket": ticket or decided.ticket})
+
+
+def _still_wanted(run: Run, branch: str, svc: Services) -> Ticket | None:
+    """Read the ticket once more; None: it is moot, but its pull request is there already.
+
+    Raises:
+        Superseded: The issue is no longer what was approved.
+        Cancelled: The run was stopped.
+    """
+    try:
+        return _ticket_unless_stopped(run, svc)
+    except (Superseded, Cancelled):
+        # Where we may not open one, there is none of ours.
+        with suppress(AccessLost):
+            if svc.forge.proposed(run, branch):
+                # By an earlier attempt: what others see already is brought to its end.
+                return None
+        raise
+
+
+def _ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
+    if svc.stopped.is_set():
+        raise Cancelled
+    return svc.forge.ticket(run)
+
+
+def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Services) -> None:
+    """Look once more before a pull request is opened; if it is moot, take the branch away again.
+
+    Raises:
+        Superseded: The issue is no longer what was approved.
+        Cancelled: The run was stopped.
+    """
+    run, left = prepared.run, LeftBranch(placed.branch, placed.commit, mark="")
+    with _named(placed, "no pull request could be opened"):
+        try:
+            _still_wanted(run, placed.branch, svc)
+        except (Superseded, Cancelled) as problem:
+            moot = problem
+        else:
+            return
+        token, mirrors = svc.forge.credential(run, write=True), svc.settings.home / "mirrors"
+        svc.redactor.learn(token)
+        gone = False
+        with suppress(AccessLost):
+            gone = left_branches.remove(remote.url, token, mirrors, left)
+        if not gone:
+            raise type(moot)(
+                "it is no longer wanted. The branch was left, since it is not as it was pushed or"
+                " may not be removed."
+            ) from moot
+    svc.say(f"branch {placed.branch} was removed again, since it is no longer wanted")
+    raise moot
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def decide(ticket: Ticket) -> Decision:
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
-    fitting = [recipe.name for recipe in registry.RECIPES if recipe.match(ticket)]
+    fitting = [recipe.name for recipe in registry.recipes() if recipe.match(ticket)]
     if len(fitting) > 1:
         raise TicketUnclear(
             (
@@ -28,7 +28,7 @@ def decide(ticket: Ticket) -> Decision:
             )
         )
     if not fitting:
-        shown = "; ".join(f"“{recipe.example}”" for recipe in registry.RECIPES)
+        shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
         raise NoRecipe(
             f"No recipe fits this ticket, so it is for a person. What recipes carry out reads like "
             f"this: {shown}."

@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.bench import timing
 from tests.bench.bare import BareFailed
@@ -40,62 +40,84 @@ BAR = 1 / 0.9
 def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
     """Deliver to all in turns; every round has deliveries that were never seen."""
     say(f"acknowledge: {DELIVERIES:,} deliveries, {CONNECTIONS} connections, {rounds} rounds")
-    times: dict[str, list[float]] = {"ours": [], "bare": [], "no-op": []}
-    waits: dict[str, list[list[float]]] = {name: [] for name in times}
+    measured: dict[str, list[_Round]] = {"ours": [], "bare": [], "no-op": []}
     with (
-        _ours(scratch / "ours") as our_port,
-        _apart("bare", str(scratch / "bare.sqlite")) as bare_port,
-        _apart("no-op") as idle_port,
+        _ours(scratch / "ours") as ours,
+        _apart("bare", str(scratch / "bare.sqlite")) as bare,
+        _apart("no-op") as idle,
     ):
-        ports = {"ours": our_port, "bare": bare_port, "no-op": idle_port}
-        for name, port in ports.items():
-            _deliver(port, WARM)  # the first requests load what is loaded late
+        servers = {"ours": ours, "bare": bare, "no-op": idle}
+        for name, server in servers.items():
+            _deliver(server.port, WARM)  # the first requests load what is loaded late
             say(f"acknowledge: {name} is warm")
         for number in range(rounds):
-            for name in list(ports)[:: 1 if number % 2 else -1]:
-                seconds, waited = _deliver(ports[name], DELIVERIES)
-                times[name].append(seconds)
-                waits[name].append(sorted(waited))
+            for name in list(servers)[:: 1 if number % 2 else -1]:
+                measured[name].append(_round(servers[name]))
     _all_there(scratch / "ours" / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
     _all_there(scratch / "bare.sqlite", "hooks", rounds * DELIVERIES + WARM)
     note = f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections."
-    counted = f"{note} Counted in the files afterwards. {_rates(times, 'bare')}"
-    against = f"{note} The no-op reads the body and answers 202. {_rates(times, 'no-op')}"
+    counted = f"{note} Counted in the files afterwards. {_rates(measured, 'bare')}"
+    against = f"{note} The no-op reads the body and answers 202. {_rates(measured, 'no-op')}"
     title = "Acknowledging a delivery that is on disk"
     return [
         timing.Section(
             "acknowledge", f"{title}, and a bare server doing so", "bare",
-            _rows(times, waits, "bare", BAR), counted,
+            _rows(measured, "bare", BAR), counted,
         ),
         timing.Section(
             "acknowledge-no-op", f"{title}, and the same server doing nothing", "no-op",
-            _rows(times, waits, "no-op", None), against,
+            _rows(measured, "no-op", None), against,
         ),
     ]  # fmt: skip
 
 
-def _rows(
-    times: dict[str, list[float]],
-    waits: dict[str, list[list[float]]],
-    other: str,
-    bar: float | None,
-) -> list[timing.Row]:
-    rows = [timing.Row(f"{DELIVERIES:,} deliveries", times["ours"], times[other], bar)]
-    for share in (50, 99):
-        ours, others = ([one[len(one) * share // 100] for one in waits[n]] for n in ("ours", other))
-        rows.append(timing.Row(f"wait of one, p{share}", ours, others))
-    return rows
+class _Server(NamedTuple):
+    port: int
+    pid: int
 
 
-def _rates(times: dict[str, list[float]], other: str) -> str:
-    """Deliveries in a second, and the share of the other's that ours are."""
-    rates = {name: DELIVERIES / statistics.median(times[name]) for name in ("ours", other)}
-    told = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    return f"Per second: {told}; ours are {rates['ours'] / rates[other]:.2f} of those."
+class _Round(NamedTuple):
+    """What one server took for all deliveries."""
+
+    seconds: float
+    busy: float
+    """Of them, at work on a processor."""
+    waits: list[float]
+    """Of each delivery, shortest first."""
+
+
+def _round(server: _Server) -> _Round:
+    before = timing.processor_seconds(server.pid)
+    seconds, waits = _deliver(server.port, DELIVERIES)
+    return _Round(seconds, timing.processor_seconds(server.pid) - before, sorted(waits))
+
+
+def _rows(measured: dict[str, list[_Round]], other: str, bar: float | None) -> list[timing.Row]:
+    def row(what: str, of: Callable[[_Round], float], bar: float | None = None) -> timing.Row:
+        ours, others = ([of(one) for one in measured[name]] for name in ("ours", other))
+        return timing.Row(what, ours, others, bar)
+
+    return [
+        row(f"{DELIVERIES:,} deliveries", lambda one: one.seconds, bar),
+        row("  processor time of the server", lambda one: one.busy),
+        row("wait of one, p50", lambda one: one.waits[len(one.waits) * 50 // 100]),
+        row("wait of one, p99", lambda one: one.waits[len(one.waits) * 99 // 100]),
+    ]
+
+
+def _rates(measured: dict[str, list[_Round]], other: str) -> str:
+    """Deliveries in a second, at the median and at best, and the share of the other's ours are."""
+    told = []
+    for words, chosen in (("Per second", statistics.median), ("at best", min)):
+        ours, others = (
+            DELIVERIES / chosen([one.seconds for one in measured[name]]) for name in ("ours", other)
+        )
+        told.append(f"{words}: ours {ours:,.0f}, {other} {others:,.0f}, {ours / others:.2f} of it")
+    return "; ".join(told) + "."
 
 
 @contextmanager
-def _ours(home: Path) -> Iterator[int]:
+def _ours(home: Path) -> Iterator[_Server]:
     port = _free_port()
     environ = {
         "PATH": os.environ["PATH"],
@@ -103,26 +125,26 @@ def _ours(home: Path) -> Iterator[int]:
         "MERGEWRIGHT_LISTEN_PORT": str(port),
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
     }
-    with _server([sys.executable, "-m", "webhooks"], environ, port):
-        yield port
+    with _server([sys.executable, "-m", "webhooks"], environ, port) as server:
+        yield server
 
 
 @contextmanager
-def _apart(which: str, *args: str) -> Iterator[int]:
+def _apart(which: str, *args: str) -> Iterator[_Server]:
     port = _free_port()
     argv = [sys.executable, "-m", "tests.bench.acknowledge", which, str(port), *args]
-    with _server(argv, {"PATH": os.environ["PATH"]}, port):
-        yield port
+    with _server(argv, {"PATH": os.environ["PATH"]}, port) as server:
+        yield server
 
 
 @contextmanager
-def _server(argv: list[str], environ: dict[str, str], port: int) -> Iterator[None]:
+def _server(argv: list[str], environ: dict[str, str], port: int) -> Iterator[_Server]:
     process = subprocess.Popen(
         argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         _wait_for(port, process)
-        yield
+        yield _Server(port, process.pid)
     finally:
         process.terminate()
         try:

@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ before, {middle("full"):.0f} MiB with the queue full, at most {middle("most"):.0
 
 
 def _carry_all(folder: Path) -> dict[str, float]:
-    from agent import telemetry
+    from agent import loops, telemetry
     from agent.adapters.engine import Engine
     from agent.adapters.sql_store import SqlStore
     from agent.dispatch import Bounds, Carrier, Dispatcher
@@ -73,9 +74,12 @@ def _carry_all(folder: Path) -> dict[str, float]:
     from agent.ports import Remember
     from agent.steps import Cancellation, Directly
 
+    bell, stop = threading.Event(), threading.Event()
+
     def carry(stored: StoredRun, remember: Remember, _: Cancellation) -> Outcome:
         run_id = stored.run.run_id
         _steps(folder, run_id, remember)
+        bell.set()
         return Outcome(run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
 
     telemetry.configure(verbose=False)
@@ -90,12 +94,19 @@ def _carry_all(folder: Path) -> dict[str, float]:
     told["queued"], _ = timing.taken(lambda: _queue(store))
     told["look"], _ = timing.taken(lambda: store.claim(time.time(), most=AT_ONCE))
     told["full"] = _memory("VmRSS")
+    written = loops.Written(store.path, engine.path)
+    loop = threading.Thread(
+        target=loops.take_turns,
+        args=("dispatch", dispatcher.turn, stop, bell),
+        kwargs={"written": written},
+    )
     begun = time.perf_counter()
+    loop.start()
     while store.backlog(time.time()).states:
-        # As the worker's loop does, but for its naps.
-        if not dispatcher.turn():
-            time.sleep(0.002)
+        time.sleep(0.01)
     told["carried"] = time.perf_counter() - begun
+    stop.set()
+    loop.join()
     told["idle"] = min(timing.taken(dispatcher.turn)[0] for _ in range(20))
     told["most"] = _memory("VmHWM")
     if len(store.latest(RUNS + 1)) != RUNS:
@@ -109,9 +120,9 @@ def _carry_all(folder: Path) -> dict[str, float]:
 
 
 def _steps(folder: Path, run_id: str, remember: object) -> None:
+    from agent.issue_run import Watchers
     from agent.ledger import Ledger
     from agent.redaction import Redactor
-    from agent.service import Watchers
     from agent.steps import Steps
     from agent.telemetry import RunLog
 

@@ -5,7 +5,6 @@ The whole service beside the simulated GitHub, as an operator starts it, left al
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from tests.bench import timing
 SECONDS = 10.0
 #: The engine looks for what it has to do more often in its first minute.
 SETTLED_SECONDS = 65.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 #: Of one processor.
 BAR = 0.01
 
@@ -34,10 +32,10 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
         named = _processes(stage.service.pid())
         for number in range(rounds):
             say(f"idle: round {number + 1} of {rounds}")
-            before = {name: _processor_seconds(pid) for name, pid in named.items()}
+            before = {name: timing.processor_seconds(pid) for name, pid in named.items()}
             time.sleep(SECONDS)
             for name, pid in named.items():
-                used.setdefault(name, []).append(_processor_seconds(pid) - before[name])
+                used.setdefault(name, []).append(timing.processor_seconds(pid) - before[name])
     shares = {name: statistics.median(each) / SECONDS for name, each in used.items()}
     told = ", ".join(f"{name} {share:.2%}" for name, share in shares.items())
     met = "met" if shares["worker"] < BAR else "missed"
@@ -58,8 +56,3 @@ def _processes(supervisor: int) -> dict[str, int]:
         words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
         found["listener" if b"webhooks" in words else "worker"] = int(child)
     return found
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -138,11 +138,9 @@ def _ours(stand: _Stand, home: Path) -> Seconds:
 
 def _run(repository: Path, ticket: Path, home: Path) -> dict[str, Any]:
     program = Path(sys.executable).with_name("mergewright")
-    # A person's shell does not forbid bytecode; a tool that starts this bench may.
-    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     ended = subprocess.run(
         [str(program), "run", "--json", "--repo", str(repository), "--ticket", str(ticket)],
-        env=inherited | {"MERGEWRIGHT_HOME": str(home)},
+        env=os.environ | {"MERGEWRIGHT_HOME": str(home)},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
     )  # fmt: skip
     if ended.returncode != 0:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,6 +18,7 @@ T = TypeVar("T")
 
 #: At least five, so that the median is a measurement and not the mean of two.
 ROUNDS = 5
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -102,6 +105,12 @@ def taken(work: Callable[[], T]) -> tuple[float, T]:
     begun = time.perf_counter()
     result = work()
     return time.perf_counter() - begun, result
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how long a process has been at work, all of its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _shortest_and_median(seconds: list[float]) -> tuple[str, str]:

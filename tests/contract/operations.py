@@ -163,6 +163,7 @@ GRAPHQL_TYPES = (
     "GitObjectID",
     "GitSignature",
     "GitSignatureState",
+    "Issue",
     "MarkPullRequestReadyForReviewInput",
     "MarkPullRequestReadyForReviewPayload",
     "MergeableState",

@@ -270,6 +270,9 @@ _READY = """mutation ($input: MarkPullRequestReadyForReviewInput!) {
   markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } } }"""
 _RESOLVE = """mutation ($input: ResolveReviewThreadInput!) {
   resolveReviewThread(input: $input) { thread { isResolved } } }"""
+_ISSUE = """query ($number: Int!) {
+  repository(owner: "octo", name: "shop") {
+    issue(number: $number) { id number title body lastEditedAt closed author { login } } } }"""
 _COMMIT = """mutation ($input: CreateCommitOnBranchInput!) {
   createCommitOnBranch(input: $input) { commit { oid signature { isValid } } } }"""
 
@@ -295,6 +298,22 @@ def graphql(hub: Hub) -> None:
     assert made["signature"]["isValid"] is True
     assert hub.ask("GET", f"{API}/pulls/{number}")["head"]["sha"] == made["oid"]
     assert hub.query(_COMMIT, input=wanted)["errors"]
+    edited = hub.issue("To be edited")
+    issue = hub.query(_ISSUE, number=edited)["data"]["repository"]["issue"]
+    assert (issue["number"], issue["title"], issue["lastEditedAt"]) == (
+        edited,
+        "To be edited",
+        None,
+    )
+    # A new title leaves an event, and no time of an edit.
+    hub.ask("PATCH", f"{API}/issues/{edited}", json={"title": "Edited"})
+    assert not hub.query(_ISSUE, number=edited)["data"]["repository"]["issue"]["lastEditedAt"]
+    hub.ask("PATCH", f"{API}/issues/{edited}", json={"body": "Another text"})
+    issue = hub.query(_ISSUE, number=edited)["data"]["repository"]["issue"]
+    assert (issue["title"], issue["body"]) == ("Edited", "Another text")
+    assert issue["lastEditedAt"].endswith("Z")
+    assert hub.query(_ISSUE, number=number)["errors"], "a pull request is none"
+    assert hub.query(_ISSUE, number=99_999)["errors"]
     assert hub.query('{ repository(owner: "octo", name: "shop") { celebrated } }')["errors"]
     assert hub.query(_READY, hub.stranger, input={"pullRequestId": pull["id"]})["errors"]
 

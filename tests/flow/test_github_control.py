@@ -93,6 +93,26 @@ def sleeping() -> list[int]:
     return found
 
 
+def gits(stage: Stage) -> list[int]:
+    """Processes that are at work on the mirrors of the service."""
+    found = []
+    mirrors = str(stage.home / "mirrors").encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mirrors in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def cancelled(told: Story) -> None:
+    """Stop the run of the issue as an operator does."""
+    run_id = told.runs()[0].run.run_id
+    with closing(SqlStore(told.stage.home)) as store:
+        assert store.stop(run_id, "Whoever runs the service has stopped this run: not wanted")
+
+
 def in_a_room(told: Story) -> None:
     """Wait until the slow test runs in its room."""
     begun(told, "baseline")
@@ -216,6 +236,36 @@ def test_a_run_with_a_pull_request_is_neither_stopped_nor_tried_again(story, sta
     told.assert_ready()
 
 
+@pytest.mark.parametrize("stop", [cancelled, Story.unlabel])
+def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage, stop):
+    told = story()
+    repository = f"/{told.name}.git"
+    slow = told.fault("delay", "POST", f"{repository}/git-upload-pack", seconds=90, count=1)
+    told.label()
+    await_(lambda: (slow.hits and gits(stage)) or None, "the fetch", 60)
+    asked = time.monotonic()
+    stop(told)
+    await_(lambda: (not gits(stage)) or None, "the end of git", 30)
+    print(f"git ended after {time.monotonic() - asked:.2f} s")
+    outcome = told.ended(seconds=30)
+    by_hand = stop is cancelled
+    assert outcome.state is RunState.CANCELLED
+    assert outcome.reason is (Reason.CANCELLED if by_hand else Reason.SUPERSEDED)
+    assert outcome.stopped_at == "checkout"
+    assert "the run was stopped" in told.log() or "has stopped this run" in told.log()
+    assert gits(stage) == []
+    told.assert_nothing_pushed()
+    assert ("mergewright: stopped" in told.labels()) is by_hand
+    if not by_hand:
+        told.label()
+    else:
+        told_by(stage, "retry", told.runs()[0].run.run_id)
+    # What was broken off has left nothing that is in the way.
+    await_(lambda: told.pulls() or None, "the pull request", 120)
+    await_(lambda: (not told.runs()[-1].active) or None, "its end", 30)
+    assert told.runs()[-1].outcome.reason is Reason.READY
+
+
 # --- taken back on GitHub -----------------------------------------------------------------------
 
 
@@ -269,6 +319,29 @@ def test_GH7_what_comes_while_the_result_is_handed_over_leaves_all_of_it_or_noth
     outcome = told.ended()
     assert len(told.comments()) == 1
     assert len(told.pulls()) == len(told.branches()) == (1 if outcome.done else 0)
+
+
+@pytest.mark.parametrize("happens", [Story.close, Story.unlabel, cancelled])
+def test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branch(story, happens):
+    told = story()
+    pushes = f"/{told.name}.git/git-receive-pack"
+    slow = told.fault("delay", "POST", pushes, seconds=4, count=1)
+    told.label()
+    await_(lambda: slow.hits or None, "the push", 120)
+    assert told.branches() == []
+    happens(told)
+    outcome = told.ended()
+    by_hand = happens is cancelled
+    assert outcome.state is RunState.CANCELLED
+    assert outcome.reason is (Reason.CANCELLED if by_hand else Reason.SUPERSEDED), outcome.sentence
+    assert (outcome.branch, outcome.commit, outcome.pull_request) == (None, None, None)
+    told.assert_nothing_pushed()
+    done = [one.status for one in told.requests("POST", pushes)]
+    assert done.count(200) == 2, "it arrived, and was removed again"
+    assert told.requests("POST", f"/api/v3/repos/{told.name}/pulls") == []
+    assert len(told.comments()) == 1
+    shown = {one for one in told.labels() if one.startswith("mergewright:")}
+    assert shown == ({"mergewright: stopped"} if by_hand else set())
 
 
 # --- out of order, and anew ---------------------------------------------------------------------

@@ -183,7 +183,8 @@ def test_GH5_a_worker_killed_again_and_again_leaves_nothing_twice(story, stage):
     moments = (("POST", "pulls"), ("POST", "check-runs"), ("DELETE", "issues/*/labels/*"))
     told.label()
     for method, path in moments:
-        fault = told.fault("delay", method, path, seconds=4)
+        # Longer than the kill takes, shorter than a start: GitHub is done with it by then.
+        fault = told.fault("delay", method, path, seconds=1)
         await_(partial(_struck, fault), f"{method} {path}")
         before = worker_pid(stage)
         os.kill(before, signal.SIGKILL)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import dispatch, service, wiring, worker
+from agent import deliveries, dispatch, issue_run, wiring, worker
 from agent.adapters.engine import Engine
 from agent.adapters.github import access
 from agent.adapters.github.retrying import Pacing
@@ -60,7 +60,7 @@ class Turns:
     stage: Stage
     came: list[Received]
     clock: Clock
-    intake: service.Intake
+    intake: deliveries.Intake
     dispatcher: Dispatcher
     read: int = field(default=0)
 
@@ -99,7 +99,7 @@ class Turns:
 def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
     """A simulated GitHub and a service of this process; environments are those of other tests."""
     clock = Clock()
-    monkeypatch.setattr(service, "time", clock)
+    monkeypatch.setattr(deliveries, "time", clock)
     monkeypatch.setattr(worker, "time", clock)
     monkeypatch.setattr(dispatch, "time", clock)
     world = World(tmp_path / "github")
@@ -131,10 +131,10 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
 
         def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-            durable = service.Carried(
+            durable = issue_run.Carried(
                 remember, cancellation, worker.Waited(stored.begin_with, stored.waits)
             )
-            return service.carry(stored.run, settings, make, durable=durable)[0]
+            return issue_run.carry(stored.run, settings, make, durable=durable)[0]
 
         switch = Switch(data)
         carrier = Carrier(runs, carried, switch)
@@ -143,7 +143,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             runs, engine, carrier, bounds=Bounds(switch, most=2), deliver=deliver
         )
         engine.launch()
-        intake = service.Intake(inbox, runs, wiring.gatekeeper(settings, way))
+        intake = deliveries.Intake(inbox, runs, wiring.gatekeeper(settings, way))
         yield Turns(stage, came, clock, intake, dispatcher)
         engine.drain(20)
         engine.close()

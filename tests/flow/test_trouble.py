@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from agent import clock, pause, service, worker
+from agent import clock, pause, worker
 from agent.adapters import sql_store, sqlite_file
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.engine import FILE_NAME as ENGINE
@@ -198,7 +198,7 @@ def test_PF3_whatever_a_run_cannot_write_is_a_full_disk_in_words(what, small_dis
             for number in range(2, 5_000):
                 worker.run_folder(disk, run(number))
         (folder / what).write_bytes(b"x" * 100_000)
-    assert service.worker.steps.foreseen(problem.value).__class__ is StorageFull
+    assert worker.steps.foreseen(problem.value).__class__ is StorageFull
 
 
 # --- PF4: trouble of the database ------------------------------------------------------------

@@ -494,13 +494,34 @@ def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
     for _ in range(3):
         one.dispatcher.turn()
     assert one.store.get("r3").started_at is None
-    ((held, until),) = one.store.held_back(time.time(), 2)
+    ((held, until, _),) = one.store.held_back(time.time(), 2)
     assert held.run.run_id == "r3"
     assert until == pytest.approx(one.store.get("r1").started_at + 86_400)
     one.store.told_of_quota("r3")
     assert one.store.held_back(time.time(), 2) == ()
     one.store._update("r1", started_at=now - 86_401)
     one.until(lambda: one.over("r3"))
+
+
+@pytest.mark.parametrize(
+    ("own", "operator", "held"),
+    [(1, 2, ["r2", "r3"]), (5, 2, ["r3"]), (None, 2, ["r3"])],
+)
+def test_the_lower_of_a_repositorys_and_the_operators_runs_a_day_counts(
+    service, own, operator, held
+):
+    one = service(per_day=operator)
+    now = time.time()
+    for number in (1, 2, 3):
+        queued = run(number, 7).model_copy(update={"runs_per_day": own})
+        one.store.add(queued, now - 100 + number)
+    begun = [name for name in ("r1", "r2", "r3") if name not in held]
+    one.until(lambda: all(one.over(name) for name in begun))
+    for _ in range(3):
+        one.dispatcher.turn()
+    waiting = one.store.held_back(time.time(), operator)
+    assert [stored.run.run_id for stored, _, _ in waiting] == held
+    assert {allowed for _, _, allowed in waiting} == {min(own or operator, operator)}
 
 
 def test_a_run_that_has_begun_goes_on_whatever_its_repository_has_had(service):
@@ -526,7 +547,7 @@ def test_when_each_of_many_goes_on_is_told_by_the_runs_before_it(service):
         one.store._update(f"r{number}", started_at=now - 100 * number, active=False)
     for number in (3, 4, 5):
         one.store.add(run(number), float(number))
-    held = [(one.run.run_id, round(until - now)) for one, until in one.store.held_back(now, 2)]
+    held = [(one.run.run_id, round(until - now)) for one, until, _ in one.store.held_back(now, 2)]
     day = 86_400
     assert held == [("r3", day - 200), ("r4", day - 100), ("r5", 2 * day - 200)]
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.engine import FILE_NAME, Engine, Segment, Standing
+from agent.adapters.worker_lock import WorkerLock
 from agent.errors import EngineHeld, StoreUnusable
 
 ROOT = Path(__file__).parents[2]
@@ -227,6 +229,20 @@ def test_a_second_process_is_refused_with_the_name_of_the_first(engine, tmp_path
     other = Engine(tmp_path, lambda run_id, remember: "")
     with pytest.raises(EngineHeld, match=r"worked on by process \d+ since .*MERGEWRIGHT_HOME"):
         other.launch()
+
+
+def test_a_lock_that_the_process_has_already_is_not_taken_again_and_stays_its_own(tmp_path):
+    with closing(WorkerLock(tmp_path)) as lock:
+        made = Engine(tmp_path, lambda run_id, remember: "")
+        made.launch(lock)
+        made.close()
+        with pytest.raises(EngineHeld):
+            WorkerLock(tmp_path)
+
+
+def test_an_engine_that_is_closed_lets_go_of_the_lock_that_it_took(engine, tmp_path):
+    engine(lambda run_id, remember: "").close()
+    WorkerLock(tmp_path).close()
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):

@@ -1007,6 +1007,7 @@ def whole_run(scene: Scene, forge: GithubForge) -> None:
     scene.gatekeeper.label(issue)
     scene.gatekeeper.permission(issue, "ann")
     scene.gatekeeper.live(issue)
+    scene.gatekeeper.runs_per_day(issue)
     forge.ticket(run)
     forge.begin(run)
     forge.remote(run)
@@ -1019,6 +1020,7 @@ def whole_run(scene: Scene, forge: GithubForge) -> None:
     forge.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
     forge.own_pulls(run, BRANCH)
+    forge.ticket(run)
     pull = forge.propose(run, proposal(commit, reviewers=("ann",), labels=("bug",)))
     forge.deliver(run, outcome(Reason.READY, "body", pull))
 
@@ -1096,8 +1098,16 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
     assert mixed == []
 
 
-def test_the_label_of_the_repositorys_configuration_starts_a_run(scene):
-    samples.put_file(scene.repository, ".github/mergewright.yml", "label: robot please\n")
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".github/mergewright.yml", "label: robot please\n"),
+        (".github/mergewright.yaml", "label: robot please\n"),
+        ("pyproject.toml", '[tool.mergewright]\nlabel = "robot please"\n'),
+    ],
+)
+def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, text):
+    samples.put_file(scene.repository, path, text)
     assert scene.gatekeeper.label(scene.run.snapshot.issue) == "robot please"
     scene.forge.ticket(scene.run)
     scene.issue.labels.clear()
@@ -1105,9 +1115,20 @@ def test_the_label_of_the_repositorys_configuration_starts_a_run(scene):
         scene.forge.ticket(scene.run)
 
 
-def test_a_configuration_with_an_error_leaves_the_operators_label(scene):
+def test_a_configuration_with_an_error_leaves_the_operators_label_and_bounds(scene):
     samples.put_file(scene.repository, ".github/mergewright.yml", "labell: [\n")
     assert scene.gatekeeper.label(scene.run.snapshot.issue) == "mergewright"
+    assert scene.gatekeeper.runs_per_day(scene.run.snapshot.issue) is None
+
+
+def test_label_and_quota_of_the_repositorys_configuration_are_read_at_once(scene):
+    text = "label: robot please\nlimits: {runs_per_day: 2}\n"
+    samples.put_file(scene.repository, ".github/mergewright.yml", text)
+    issue = scene.run.snapshot.issue
+    assert scene.gatekeeper.label(issue) == "robot please"
+    before = scene.asked()
+    assert scene.gatekeeper.runs_per_day(issue) == 2
+    assert scene.asked() == before
 
 
 def test_a_ruleset_that_lets_us_through_is_no_objection(either):

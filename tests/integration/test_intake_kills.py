@@ -13,10 +13,10 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
+from agent.deliveries import Intake
 from agent.domain import Delivery, IssueRef, Snapshot
 from agent.intake import Request
 from agent.ports import LiveIssue, Permission
-from agent.service import Intake
 
 COUNT = 3
 
@@ -40,6 +40,9 @@ class Everybody:
 
     def label(self, issue):
         return "mergewright"
+
+    def runs_per_day(self, issue):
+        return None
 
     def own_logins(self):
         return frozenset({"mergewright[bot]"})

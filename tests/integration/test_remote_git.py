@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from agent import worktree
 from agent.domain import Change, ChangedFile
-from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.errors import AccessLost, Cancelled, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.repository import mirror
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 
@@ -289,3 +293,158 @@ def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home
     files = [path for path in home.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if token.encode() in path.read_bytes()] == []
+
+
+# --- stopped ------------------------------------------------------------------------------------
+
+
+class Stopped:
+    """A fetch in a thread of its own, which is told to stop."""
+
+    def __init__(self, github, home, url=None):
+        self.flag = threading.Event()
+        self.problems = []
+        self._url = url or github.forge.remote(github.run).url
+        self._token = github.forge.credential(github.run, write=False)
+        self._mirrors = home / "mirrors"
+        self._thread = threading.Thread(target=self._fetch)
+        self._thread.start()
+
+    def _fetch(self):
+        try:
+            worktree.prepare_remote(
+                self._url, self._token, "main", self._mirrors, stopped=self.flag
+            )
+        except Exception as problem:
+            self.problems.append(problem)
+
+    def done(self):
+        """Wait for its good end."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        assert self.problems == []
+
+    def stop(self):
+        """Tell it to stop; give what it ended with."""
+        assert self._thread.is_alive()
+        self.flag.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        (problem,) = self.problems
+        return problem
+
+
+def gits_below(home):
+    """Processes that have anything to do with the mirrors."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in told and int(folder.name) != os.getpid():
+            found.append(told)
+    return found
+
+
+def seen(what):
+    """Wait for something to be there."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if what():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+SLOW = 45
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(github, home, known):
+    if known:
+        prepared(github, home)
+    wanted = grown(github, home / "scratch", [64 * 1024])
+    fault = github.fault("delay", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
+    slow = Stopped(github, home)
+    seen(lambda: fault.hits and gits_below(home / "mirrors"))
+    problem = slow.stop()
+    assert isinstance(problem, Cancelled), problem
+    assert "git fetch was broken off" in problem.message
+    assert gits_below(home / "mirrors") == []
+    left = [
+        one for one in (home / "mirrors").rglob("*") if ".lock" in one.name or "tmp" in one.name
+    ]
+    assert [one.parent for one in left] == [home / "mirrors"], "the mirror's own lock alone"
+    assert len(list((home / "mirrors").glob("*.git"))) == known
+    _, again = prepared(github, home)
+    assert again.commit == wanted
+
+
+@contextmanager
+def stalling(url, most):
+    """An address for the repository behind which no answer gets longer than `most[0]` bytes."""
+    parts = urlsplit(url)
+    listening = socket.create_server(("127.0.0.1", 0))
+    opened = [listening]
+
+    def pump(source, target, left):
+        with suppress(OSError):
+            while left > 0 and (block := source.recv(min(1 << 14, left))):
+                target.sendall(block)
+                left -= len(block)
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                client = listening.accept()[0]
+                server = socket.create_connection((parts.hostname, parts.port))
+                opened.extend((client, server))
+                for pair in ((client, server, 1 << 40), (server, client, most[0])):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}{parts.path}"
+    finally:
+        for one in opened:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def test_a_fetch_that_is_stopped_halfway_through_a_pack_keeps_nothing_of_it(github, home):
+    url = github.forge.remote(github.run).url
+    most = [2 * MIB]
+    with stalling(url, most) as address:
+        Stopped(github, home, address).done()
+        (known,) = (home / "mirrors").glob("*.git")
+        wanted = grown(github, home / "scratch", [6 * MIB])
+        slow = Stopped(github, home, address)
+        seen(lambda: any(one.stat().st_size > MIB for one in known.glob("objects/pack/tmp_*")))
+        assert isinstance(slow.stop(), Cancelled)
+        assert gits_below(home / "mirrors") == []
+        assert not list(known.rglob("*tmp*"))
+        assert bytes_below(known) < MIB
+        most[0] = 64 * MIB
+        Stopped(github, home, address).done()
+    assert git_samples.git(known, "rev-parse", "main").strip() == wanted
+    git_samples.git(known, "fsck", "--no-dangling")
+
+
+def test_a_run_that_waits_for_the_git_of_another_is_stopped_as_well(github, home):
+    _, first = prepared(github, home)
+    with mirror.held(Path(first.mirror)):
+        waiting = Stopped(github, home)
+        time.sleep(1.0)
+        assert "waited for another" in waiting.stop().message
+    assert prepared(github, home)[1].commit == first.commit
+
+
+def test_a_work_tree_that_is_stopped_is_not_there(github, home):
+    _, first = prepared(github, home)
+    flag = threading.Event()
+    flag.set()
+    with pytest.raises(Cancelled, match="read-tree"):
+        worktree.lay_out(first, home / "tree", flag)
+    assert not list(home.glob("tree*"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
 import threading
+import time
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from agent.adapters import sql_store
@@ -235,6 +239,64 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path):
         )
     engine.dispose()
     assert found == []
+
+
+def test_the_version_that_the_tables_have_is_that_of_the_last_migration(tmp_path):
+    SqlStore(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / sql_store.FILE_NAME)) as other:
+        kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert kept == [(sql_store.VERSION,)]
+    assert ScriptDirectory(sql_store._scripts()).get_heads() == [sql_store.VERSION]
+
+
+@pytest.mark.parametrize("older", ["r0001", "r0002"])
+def test_tables_of_an_earlier_version_are_brought_up_to_date(tmp_path, older):
+    path = tmp_path / sql_store.FILE_NAME
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        sql_store.migrate(connection, path, older)
+    engine.dispose()
+    with closing(SqlStore(tmp_path)) as store:
+        assert store.add(run("a"), 1.0) == run("a")
+    with closing(sqlite3.connect(path)) as other:
+        kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert kept == [(sql_store.VERSION,)]
+
+
+def test_a_worker_loads_no_migrations_and_no_recipes_before_it_needs_them(tmp_path):
+    SqlStore(tmp_path).close()
+    look = (
+        "import sys; from pathlib import Path; import agent.cli.main, agent.service;"
+        " from agent.adapters.sql_store import SqlStore;"
+        f" SqlStore(Path({str(tmp_path)!r})).close();"
+        " print({'alembic', 'libcst', 'agent.recipes.add_field.recipe'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_who_reads_waits_for_nobody_who_writes(store):
+    store.add(run("a"), 1.0)
+    claimed = store.claim(2.0, most=1)
+    assert claimed is not None
+    run_id = claimed.run.run_id
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        assert store.get(run_id).run == claimed.run
+        assert [one.run.run_id for one in store.under_way()] == [run_id]
+        assert store.active(7, 1) is not None
+        assert store.last(7, 1) is not None
+        assert store.active_ids() == {run_id}
+        assert len(store.segments(run_id)) == len(store.latest(9)) == 1
+        assert store.find("20261120-100000") is not None
+        assert store.of_delivery("d") is None
+        assert store.ahead(run_id, 2.0, most=1) == 0
+        assert store.claim(3.0, most=1) is None
+        assert time.monotonic() - begun < 5.0
+        other.execute("ROLLBACK")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

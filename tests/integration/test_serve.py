@@ -297,7 +297,7 @@ def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, kill
 def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     service.wait(service.ready)
     other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(free_port())}
-    holder = f"Another worker (process {service.pid(WORKER)}) is at work on {service.home}"
+    holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
     for words in ("serve", "work"):
         assert holder in refused(other, words)
     assert service.ready()

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from agent import service, wiring
+from agent import deliveries, issue_run, wiring
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.checks import reports
@@ -110,7 +110,7 @@ class Turns:
         way = wiring.way_to_github(settings)
         self._make = wiring.on_github(settings, way)
         gatekeeper = wiring.gatekeeper(settings, way)
-        self._intake = service.Intake(self.inbox, self.store, gatekeeper)
+        self._intake = deliveries.Intake(self.inbox, self.store, gatekeeper)
 
     def __call__(self) -> None:
         """Go on until there is nothing more to do."""
@@ -136,7 +136,7 @@ class Turns:
         claimed = self.store.claim(time.time(), most=1)
         if claimed is None:
             return False
-        outcome, _ = service.carry(claimed.run, self._settings, self._make)
+        outcome, _ = issue_run.carry(claimed.run, self._settings, self._make)
         self.store.finish(claimed.run.run_id, outcome, time.time())
         return True
 

@@ -134,7 +134,7 @@ def test_a_field_for_a_package_without_models_is_refused(slugify: Slugify, carry
 def test_a_breaking_edit_is_withheld_with_the_tests_that_fail(
     slugify: Slugify, carry: Carry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "RECIPES", (Replace(_BREAKING),))
+    monkeypatch.setattr(registry, "recipes", lambda: (Replace(_BREAKING),))
     outcome, reports = carry("breaking", "# Another separator\n\nJoin words otherwise.\n")
 
     broken = _broken_by_hand(slugify)
@@ -163,7 +163,7 @@ def test_a_breaking_edit_is_withheld_with_the_tests_that_fail(
 def test_its_harmless_twin_gets_a_branch(
     slugify: Slugify, carry: Carry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "RECIPES", (Replace(_HARMLESS),))
+    monkeypatch.setattr(registry, "recipes", lambda: (Replace(_HARMLESS),))
     outcome, reports = carry("harmless", "# Explain the separator\n\nIn a comment.\n")
 
     assert (outcome.state, outcome.reason) == (RunState.OPEN, Reason.READY), outcome.sentence

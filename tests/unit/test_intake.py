@@ -56,6 +56,7 @@ class Gate:
         self._live = LiveIssue(**{**facts, **live}) if live.get("state") != "gone" else None
         self.asked = []
         self.explained = []
+        self.per_day = None
 
     def permission(self, issue, login):
         self.asked.append(login)
@@ -63,6 +64,9 @@ class Gate:
 
     def label(self, issue):
         return self._label
+
+    def runs_per_day(self, issue):
+        return self.per_day
 
     def live(self, issue):
         return self._live
@@ -119,6 +123,37 @@ def test_a_label_by_somebody_who_may_write_starts_a_run_on_the_labelled_text(per
     assert run.snapshot.title == "Add a field"
     assert (run.ticket, run.repository) == ("#42", "https://h/o/r.git")
     assert run.run_id.startswith("20231114-221320-")
+
+
+@pytest.mark.parametrize("allowed", [None, 3])
+def test_a_run_carries_how_many_its_repository_allows_in_a_day(allowed):
+    runs, gate = Runs(), Gate()
+    gate.per_day = allowed
+    assert isinstance(intake.accept(request(), gate, runs, now=1.0), Accepted)
+    assert [run.runs_per_day for run in runs.added] == [allowed]
+
+
+def test_TC4_a_text_edited_after_the_label_starts_nothing_and_says_how_it_does():
+    gate = Gate()
+    assert reason(gate, edited=True) == "the text was edited after the label was set"
+    ((words, key),) = gate.explained
+    assert "was edited after the label `mergewright` was set" in words
+    assert "take the label off and set it again" in words
+    assert key == f"edited-{SNAPSHOT.approved_at}"
+
+
+def test_TC4_of_an_edited_text_nobody_is_told_whose_label_may_not_start_us():
+    gate = Gate("read")
+    assert "permission is read" in reason(gate, edited=True)
+    assert gate.explained == []
+
+
+def test_TC4_a_text_edited_while_its_run_is_under_way_is_told_of_by_that_run():
+    gate, under_way = Gate(), active()
+    settled = intake.accept(request(edited=True), gate, Runs(active=under_way), now=1.0)
+    assert isinstance(settled, Ignored)
+    assert "is not over" in settled.reason
+    assert gate.explained == []
 
 
 @pytest.mark.parametrize("permission", ["triage", "read", "none"])

@@ -428,7 +428,7 @@ def labelled(number: int = 1, event_id: int = 5) -> Labelled:
     snapshot = Snapshot(
         issue=ref, url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
         labels=("mergewright",), author="carl", actor="maria", actor_id=5,
-        approved_at="2026-11-20T10:00:00Z", read_at="2026-11-20T10:04:00Z",
+        approved_at="2026-11-20T10:00:00Z",
     )  # fmt: skip
     return Labelled(
         event_id=event_id, snapshot=snapshot, label="mergewright", actor_is_bot=False,
@@ -467,6 +467,9 @@ class Gate:
 
     def label(self, issue: IssueRef) -> str:
         return "mergewright"
+
+    def runs_per_day(self, issue: IssueRef) -> None:
+        return None
 
 
 @pytest.fixture

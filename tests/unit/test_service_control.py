@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent import service
+from agent import deliveries, issue_run
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.dispatch import Bounds
@@ -49,6 +49,9 @@ class Gate:
     def label(self, issue):
         return "mergewright"
 
+    def runs_per_day(self, issue):
+        return None
+
     def own_logins(self):
         return frozenset()
 
@@ -78,7 +81,7 @@ class World:
         self.restart()
 
     def restart(self):
-        self.intake = service.Intake(self.inbox, self.store, self.gate, bounds=self.bounds)
+        self.intake = deliveries.Intake(self.inbox, self.store, self.gate, bounds=self.bounds)
 
     def comes(self, name, action="labeled", number=1, **changes):
         if action == "labeled":
@@ -182,7 +185,7 @@ def test_what_is_over_the_quota_says_so_once_with_when_it_goes_on(world):
 
 
 def test_a_quota_that_is_used_up_while_a_run_waits_is_told_then(world, monkeypatch):
-    monkeypatch.setattr(service, "_QUOTA_SECONDS", 0.0)
+    monkeypatch.setattr(deliveries, "_QUOTA_SECONDS", 0.0)
     one = world(most=5, per_day=1)
     one.comes("a")
     one.comes("b", number=2)
@@ -193,7 +196,7 @@ def test_a_quota_that_is_used_up_while_a_run_waits_is_told_then(world, monkeypat
 
 
 def test_a_quota_that_could_not_be_told_is_told_later(world, monkeypatch):
-    monkeypatch.setattr(service, "_QUOTA_SECONDS", 0.0)
+    monkeypatch.setattr(deliveries, "_QUOTA_SECONDS", 0.0)
     one = world(most=5, per_day=1)
     one.comes("a")
     assert one.store.claim(time.time(), most=5, per_day=1) is not None
@@ -217,13 +220,13 @@ def test_a_run_that_is_accepted_while_everything_is_paused_has_a_sign(world):
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(issue_run, "_LOOK_SECONDS", 0.02)
     store = SqlStore(tmp_path)
     run = Run(
         run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
     )  # fmt: skip
     store.add(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
-    with service._stoppable(store, "r1") as cancellation:
+    with issue_run._stoppable(store, "r1") as cancellation:
         time.sleep(0.1)
         assert not cancellation.is_set()
         store.stop("r1", "Not wanted.")

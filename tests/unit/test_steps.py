@@ -333,3 +333,31 @@ def test_what_breaks_off_because_the_run_is_stopped_is_no_trouble_of_its_own(tmp
 
     with pytest.raises(Cancelled, match="maria took the label off"):
         steps(tmp_path, cancellation=cancellation)("checks 1", work)
+
+
+def test_what_was_begun_to_be_handed_over_is_begun_again_though_the_run_is_stopped(tmp_path):
+    cancellation = Cancellation()
+    cancellation.set("maria took the label off.")
+    with pytest.raises(Cancelled, match="maria took"):
+        steps(tmp_path, cancellation=cancellation)("publish", told)
+    assert steps(tmp_path, cancellation=cancellation)("publish", told) == "told"
+
+
+def test_what_is_handed_over_ends_as_stopped_only_if_it_says_so_itself(tmp_path):
+    cancellation = Cancellation()
+
+    def work() -> None:
+        cancellation.set("maria took the label off.")
+        raise problem
+
+    problem = Cancelled("before anything was opened")
+    problem.branch = "mergewright/1-x"
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(Cancelled, match="maria took the label off") as raised:
+        steps(tmp_path / "one", cancellation=cancellation)("publish", work)
+    assert raised.value.branch == "mergewright/1-x"
+    problem = errors.ForgeUnavailable("no reply")
+    cancellation = Cancellation()
+    with pytest.raises(errors.ForgeUnavailable):
+        steps(tmp_path / "two", cancellation=cancellation)("publish", work)

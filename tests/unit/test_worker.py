@@ -39,7 +39,7 @@ from agent.steps import Steps
 from agent.telemetry import RunLog
 from agent.testing import FakeForge
 from agent.worker import Postponed, Waited
-from tests.unit.test_service import run
+from tests.unit.delivery_samples import run
 
 
 class Watcher:
@@ -229,3 +229,12 @@ def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, mon
     monkeypatch.setattr(worker.worktree, "remove", refuse)
     outcome, _ = carry(home, NoRecipe("none fits"), 0)
     assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
+
+
+def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
+    # Its holder is gone, or was never there; so it is where a removal was cut off.
+    left = home / "trees" / run().run_id / "base"
+    left.mkdir(parents=True)
+    with pytest.raises(Postponed, match="no longer"):
+        carry(home, ForgeUnavailable("no longer"), 0)
+    assert not left.parent.exists()

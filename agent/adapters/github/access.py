@@ -27,6 +27,7 @@ from agent.adapters.github.session import SPARE_SECONDS, Minted, Scope, Session
 from agent.domain import IssueRef
 from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
 from agent.settings import Settings
+from repo_config.schema import RepoConfig
 
 _SESSIONS = 200
 _SECRETS = 500
@@ -80,8 +81,8 @@ class Known:
     installations: dict[str, int] = field(default_factory=dict)
     described: set[tuple[int, str]] = field(default_factory=set)
     """State labels that are known to be there, by repository."""
-    labels: dict[int, tuple[float, str]] = field(default_factory=dict)
-    """The label that starts a run, by repository, and when that was asked for."""
+    wishes: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
+    """What a repository's configuration says, and when that was asked for; None: nothing."""
     login: str | None = None
     number: int | None = None
     """Of our account; it stays when the login changes."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import get_args
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import TypeVar, get_args
 from urllib.parse import quote
 
 import structlog
@@ -23,6 +25,9 @@ from agent.ports import EarlierRun, LiveIssue, Permission
 from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
+from repo_config.schema import RepoConfig
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -78,12 +83,14 @@ class GithubGatekeeper:
     @in_our_words
     def known_label(self, issue: IssueRef, *, seconds: float) -> str:
         """Return the same, as it was asked for at most so many seconds ago."""
-        known = self._access.known.labels.get(issue.repository_id)
-        if known and time.monotonic() - known[0] < seconds:
-            return known[1]
-        found = self._configured(self._session(issue)) or self._label
-        self._access.known.labels[issue.repository_id] = (time.monotonic(), found)
-        return found
+        configured = self._configured(issue, seconds)
+        return (configured.label if configured else None) or self._label
+
+    @in_our_words
+    def runs_per_day(self, issue: IssueRef) -> int | None:
+        """Return how many runs a day the repository's configuration allows; None: any number."""
+        configured = self._configured(issue, _LABEL_SECONDS)
+        return configured.limits.runs_per_day if configured else None
 
     @in_our_words
     def live(self, issue: IssueRef) -> LiveIssue | None:
@@ -151,18 +158,35 @@ class GithubGatekeeper:
     def _session(self, issue: IssueRef) -> Session:
         return self._access.session(issue, f"intake {issue.repository_id}#{issue.number}")
 
-    def _configured(self, session: Session) -> str | None:
-        """The label that the repository's configuration on its default branch names."""
-        for name in (*OWN_FILES, PYPROJECT):
+    def _configured(self, issue: IssueRef, seconds: float) -> RepoConfig | None:
+        """The repository's configuration as it was at most so many seconds ago, if it is sound."""
+        wishes = self._access.known.wishes
+        known = wishes.get(issue.repository_id)
+        if known is None or time.monotonic() - known[0] >= seconds:
+            known = (time.monotonic(), self._read(self._session(issue)))
+            wishes[issue.repository_id] = known
+        return known[1]
+
+    def _read(self, session: Session) -> RepoConfig | None:
+        """Read the configuration on the default branch."""
+        # Most repositories have none of the files; one look tells.
+        there = self._listed(session, str(PurePosixPath(OWN_FILES[0]).parent))
+        for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
             text = self._file(session, name)
             if text is None:
                 continue
             try:
-                label = load.from_text(text, name).label
+                return load.from_text(text, name)
             except ConfigProblem:
                 return None
-            return label
         return None
+
+    def _listed(self, session: Session, folder: str) -> frozenset[str]:
+        def work(repository: Repository) -> frozenset[str]:
+            found = repository.get_contents(folder)
+            return frozenset(one.path for one in found) if isinstance(found, list) else frozenset()
+
+        return self._there(session, folder, work) or frozenset()
 
     def _file(self, session: Session, path: str) -> str | None:
         def work(repository: Repository) -> str | None:
@@ -171,6 +195,10 @@ class GithubGatekeeper:
                 return None
             return found.decoded_content.decode("utf-8-sig", "replace")
 
+        return self._there(session, path, work)
+
+    def _there(self, session: Session, path: str, work: Callable[[Repository], T]) -> T | None:
+        """Read something of the default branch; None: there is no such path."""
         try:
             return session.ask(Scope.READ, work, doing=f"read {path}", needs="contents: read")
         except Refused as problem:

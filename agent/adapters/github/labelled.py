@@ -2,8 +2,9 @@
 
 Owns what is asked and how little. The list is asked for what has changed since the last look, and
 conditionally, so that a quiet repository costs next to nothing; who set the label, and when, is in
-an issue's events. The text is the one that is there at the look: should the issue have changed
-after the label was set, the snapshot says when it was read.
+an issue's events. The text is the one that is there at the look; whether it was edited after the
+label was set is found by those events, where the title is concerned, and for the body by the time
+of its last edit, which GraphQL alone tells.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from github.Repository import Repository
 
 from agent.adapters.github import answers, live_issue
 from agent.adapters.github.access import Access
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.connection import Watched
 from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.session import Scope, Session
 from agent.adapters.github.spoken import in_our_words
@@ -35,6 +37,19 @@ _MOST_PAGES, _EVENT_PAGES = 20, 5
 #: looked at.
 _WHOLE_SECONDS = 3600.0
 _NEEDS = "issues: read"
+_TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) { title body lastEditedAt }
+  }
+}"""
+
+
+class _Set(NamedTuple):
+    """The label as it was set last."""
+
+    event: Mapping[str, Any]
+    renamed: bool
+    """Whether the issue got another title afterwards."""
 
 
 @dataclass
@@ -45,6 +60,8 @@ class _Seen:
     """The latest `updated_at`; nothing older is asked for."""
     issues: dict[int, str] = field(default_factory=dict)
     """`updated_at` by number."""
+    labels: dict[int, int] = field(default_factory=dict)
+    """Number of the event that set the label which was told of, by number of the issue."""
     whole_at: float = float("-inf")
     """When all were listed, by our steady clock."""
 
@@ -72,17 +89,22 @@ class GithubLabelledIssues:
             update={"repository": facts["full_name"], "repository_id": facts["id"]}
         )
         label = self._gatekeeper.label(ref)
-        listed, read_at = self._list(session, label, None if whole else seen.since)
+        listed = self._list(session, label, None if whole else seen.since)
         for raw in listed:
             number, updated = int(raw["number"]), str(raw["updated_at"])
             if raw.get("pull_request") is None and seen.issues.get(number) != updated:
-                event = self._set_by(session, number, label)
-                if event is not None:
-                    yield _labelled(ref, facts, raw, event, read_at)
+                found = self._set_by(session, number, label)
+                if found is not None and seen.labels.get(number) != found.event["id"]:
+                    # After the events: what is edited in between counts as edited.
+                    text = self._text(session, number)
+                    if text is not None:
+                        yield _labelled(ref, facts, raw, found, text)
+                    seen.labels[number] = found.event["id"]
             seen.issues[number] = updated
         if whole:
             there = {int(raw["number"]) for raw in listed}
             seen.issues = {one: at for one, at in seen.issues.items() if one in there}
+            seen.labels = {one: event for one, event in seen.labels.items() if one in there}
             seen.whole_at = time.monotonic()
         seen.since = max((str(raw["updated_at"]) for raw in listed), default=seen.since)
 
@@ -91,38 +113,50 @@ class GithubLabelledIssues:
         return live_issue.repository_facts(session, Scope.READ)
 
     @in_our_words
-    def _list(
-        self, session: Session, label: str, since: str | None
-    ) -> tuple[list[dict[str, Any]], str]:
-        """List the issues, the latest change first; say too when that was."""
+    def _list(self, session: Session, label: str, since: str | None) -> list[dict[str, Any]]:
+        """List the issues, the latest change first."""
         wanted: dict[str, Any] = {"state": "open", "labels": label, "per_page": _PER_PAGE}
         wanted |= {"sort": "updated", "direction": "desc"}
         if since is not None:
             wanted["since"] = since
         found: list[dict[str, Any]] = []
-        now = time.time()
         for page in range(1, _MOST_PAGES + 1):
 
-            def work(
-                repository: Repository, page: int = page
-            ) -> tuple[list[dict[str, Any]], float]:
-                headers, raw = repository.requester.requestJsonAndCheck(
+            def work(repository: Repository, page: int = page) -> list[dict[str, Any]]:
+                _, raw = repository.requester.requestJsonAndCheck(
                     "GET", f"{repository.url}/issues", parameters={**wanted, "page": page}
                 )
-                return [dict(one) for one in raw], answers.server_time(headers)
+                return [dict(one) for one in raw]
 
-            some, now = session.ask(
-                Scope.READ, work, doing="look for labelled issues", needs=_NEEDS
-            )
+            some = session.ask(Scope.READ, work, doing="look for labelled issues", needs=_NEEDS)
             found += some
             if len(some) < _PER_PAGE:
                 break
         else:
             _log.warning("not all labelled issues were seen", repository=session.name)
-        return found, datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return found
 
     @in_our_words
-    def _set_by(self, session: Session, number: int, label: str) -> dict[str, Any] | None:
+    def _text(self, session: Session, number: int) -> Mapping[str, Any] | None:
+        """Read the text and when it was last edited, both at once; None: the issue is gone."""
+
+        def work(repository: Repository) -> Mapping[str, Any]:
+            requester = repository.requester
+            assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
+            owner, _, name = session.name.partition("/")
+            wanted = {"owner": owner, "name": name, "number": number}
+            return dict(requester.query(_TEXT, wanted)["repository"]["issue"])
+
+        try:
+            doing = f"read when issue #{number} was last edited"
+            return session.ask(Scope.READ, work, doing=doing, needs=_NEEDS)
+        except Refused as problem:
+            if problem.status != 404:
+                raise
+            return None
+
+    @in_our_words
+    def _set_by(self, session: Session, number: int, label: str) -> _Set | None:
         """Find the event that has set the label; None: it was taken off meanwhile, or by nobody."""
 
         def work(repository: Repository, page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -142,14 +176,15 @@ class GithubLabelledIssues:
             )
 
         headers, first = ask(1)
-        last = answers.last_page(str(headers.get("link") or ""))
+        last, renamed = answers.last_page(str(headers.get("link") or "")), False
         for page in range(last, max(0, last - _EVENT_PAGES), -1):
             for event in reversed(first if page == 1 else ask(page)[1]):
+                renamed = renamed or event["event"] == "renamed"
                 named = str((event.get("label") or {}).get("name") or "")
                 if named.lower() == label.lower():
                     # An account that was deleted has no permission any more.
                     there = event["event"] == "labeled" and event["actor"] is not None
-                    return event if there else None
+                    return _Set(event, renamed) if there else None
         return None
 
 
@@ -157,26 +192,29 @@ def _labelled(
     ref: IssueRef,
     facts: Mapping[str, Any],
     raw: Mapping[str, Any],
-    event: Mapping[str, Any],
-    read_at: str,
+    found: _Set,
+    text: Mapping[str, Any],
 ) -> Labelled:
     """Make our record of an issue and of the event that has labelled it."""
+    event, edited = found.event, text["lastEditedAt"]
     actor, at = event["actor"], str(event["created_at"])
+    renamed = found.renamed or text["title"] != raw["title"]
     return Labelled(
         event_id=int(event["id"]),
         snapshot=Snapshot(
             issue=ref.model_copy(update={"number": int(raw["number"]), "issue_id": int(raw["id"])}),
             url=str(raw["html_url"]),
-            title=str(raw["title"]),
-            body=str(raw["body"] or ""),
+            title=str(text["title"]),
+            body=str(text["body"]),
             labels=tuple(str(one["name"]) for one in raw["labels"]),
             # The account may have been deleted.
             author=str(raw["user"]["login"]) if raw["user"] else "ghost",
             actor=str(actor["login"]),
             actor_id=int(actor["id"]),
             approved_at=at,
-            read_at=None if raw["updated_at"] == at else read_at,
         ),
+        # Times have no fractions: within one second, an edit counts as the later one.
+        edited=renamed or (edited is not None and str(edited) >= at),
         # As it is written there, which a webhook would tell too.
         label=str(event["label"]["name"]),
         actor_is_bot=actor["type"] == "Bot",

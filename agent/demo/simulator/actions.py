@@ -147,6 +147,8 @@ def edit(
         issue.body = body
     if changes:
         issue.updated = world.now()
+        if "body" in changes:
+            issue.edited = issue.updated
         events.on_issue(world, repository, issue, "edited", actor, changes=changes)
 
 

@@ -122,7 +122,32 @@ def repository(call: Call, one: Repository) -> Node:
         "name": one.name,
         "nameWithOwner": one.full_name,
         "url": repositories.page(call.world, one),
+        "issue": lambda number: _issue(call, one, number),
         "pullRequest": lambda number: _numbered(call, one, number),
+    }
+
+
+def _issue(call: Call, one: Repository, number: int) -> Node:
+    access.require(call.world, call.caller, one, ("issues",), "read", "read")
+    found = one.issues.get(number)
+    if found is None or found.pull is not None:
+        raise Refused("NOT_FOUND", f"Could not resolve to an Issue with the number of {number}.")
+    return {
+        "__typename": "Issue",
+        "id": node_id("I", found.id),
+        "databaseId": found.id,
+        "fullDatabaseId": str(found.id),
+        "number": found.number,
+        "title": found.title,
+        "body": found.body or "",
+        "author": actor(call, found.author),
+        "closed": found.state == "closed",
+        "locked": found.locked,
+        "createdAt": moment(found.created),
+        "updatedAt": moment(found.updated),
+        "lastEditedAt": moment_or_none(found.edited),
+        "url": issues.page(call.world, one, found),
+        "repository": lambda: repository(call, one),
     }
 
 

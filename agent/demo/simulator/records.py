@@ -171,6 +171,8 @@ class Issue:
     author: User
     created: float
     updated: float
+    edited: float | None = None
+    """When the body was last edited; a title leaves an event of its own."""
     app_id: int | None = None
     state: Literal["open", "closed"] = "open"
     state_reason: str | None = None

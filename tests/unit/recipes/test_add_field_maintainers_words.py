@@ -299,7 +299,7 @@ def test_the_plan_names_the_file_and_not_the_line_of_the_class() -> None:
 
 def test_background_reaches_the_text_as_what_it_is() -> None:
     remarks = settle(f"Support asks for it daily. {ADD}", FILES, "").remarks
-    assert [one for one in remarks if one.startswith(text._BACKGROUND)] == [
+    assert [one for one in remarks if one.startswith(text.READ_AS_BACKGROUND)] == [
         "Read as background, nothing is done for it: “Support asks for it daily”."
     ]
 

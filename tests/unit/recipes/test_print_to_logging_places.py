@@ -816,7 +816,9 @@ ALL = ["shop/api/stock.py", "shop/cart.py", "shop/stock.py", "src/mail/send.py"]
 )  # fmt: skip
 def test_a_ticket_says_where(title, body, paths):
     assert RECIPE.match(ticket(body, title))
-    assert [one.name for one in registry.RECIPES if one.match(ticket(body, title))] == [RECIPE.name]
+    assert [one.name for one in registry.recipes() if one.match(ticket(body, title))] == [
+        RECIPE.name
+    ]
     assert [work.path for work in settle(FILES, body, title=title).files] == paths
 
 

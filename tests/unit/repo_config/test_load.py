@@ -49,7 +49,7 @@ checks:
   tests: {runner: django, script: tests/runtests.py, args: [-v, "2"], minutes: 3}
   lint: [ruff, black]
 scope: {allow: ["src/**"], protect: [".github/**"], human_only: ["payments/**"], max_files: 5, max_lines: 50}
-limits: {minutes: 7}
+limits: {minutes: 7, runs_per_day: 3}
 pull_request: {branch_prefix: bot/}
 """
 
@@ -63,6 +63,7 @@ env = {DJANGO_SETTINGS_MODULE = "config.settings.test", EMPTY = ""}
 framework = "django"
 http_client = "httpx"
 limits.minutes = 7
+limits.runs_per_day = 3
 python = {version = "3.10", install = ["pytest-xdist>=3", "-r reqs/test.txt"], extras = ["dev"], groups = []}
 django = {manage = "backend/manage.py", settings = "config.settings.test"}
 pull_request = {branch_prefix = "bot/"}
@@ -91,7 +92,7 @@ def test_every_key_is_read_from_yaml():
     assert config.checks.lint == ("ruff", "black")
     assert config.checks.tests.args == ("-v", "2")
     assert config.pull_request.branch_prefix == "bot/"
-    assert config.limits.minutes == 7
+    assert (config.limits.minutes, config.limits.runs_per_day) == (7, 3)
 
 
 def test_the_same_keys_in_pyproject_give_the_same_configuration():
@@ -140,7 +141,9 @@ def test_a_key_that_belongs_elsewhere_is_sent_there():
 
 
 def test_a_key_like_no_other_is_answered_with_all_keys_of_its_level():
-    assert only("limits: {zzz: 1}") == '1:10: unknown key "zzz" in limits. Known keys here: minutes'
+    assert only("limits: {zzz: 1}") == (
+        '1:10: unknown key "zzz" in limits. Known keys here: minutes, runs_per_day'
+    )
 
 
 def test_dashes_and_capitals_are_seen_through():
@@ -274,6 +277,20 @@ def test_an_unquoted_version_in_pyproject_is_told_the_same():
             (
                 "1:19: limits.minutes: expected a whole number of at least 1; found the number 1.5. "
                 "Write a whole number of at least 1"
+            ),
+        ),
+        (
+            "limits: {runs_per_day: 0}",
+            (
+                "1:24: limits.runs_per_day: expected a whole number of at least 1; found the number "
+                "0. Write a whole number of at least 1"
+            ),
+        ),
+        (
+            "limits: {runs_per_day: '5'}",
+            (
+                '1:24: limits.runs_per_day: expected a whole number of at least 1; found "5". '
+                "Write 5 without quotes"
             ),
         ),
         (

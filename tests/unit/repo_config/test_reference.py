@@ -72,7 +72,16 @@ def test_the_schema_names_forms_that_an_editor_can_check():
     text = str(described)
     assert r"^3\\.([3-9]|[1-9][0-9])$" in text
     assert described["properties"]["limits"]["$ref"] == "#/$defs/LimitsSection"
-    assert described["$defs"]["LimitsSection"]["properties"]["minutes"]["minimum"] == 1
+    limits = described["$defs"]["LimitsSection"]["properties"]
+    assert limits["minutes"]["minimum"] == 1
+    assert {"minimum": 1, "type": "integer"} in limits["runs_per_day"]["anyOf"]
+
+
+def test_a_number_that_may_be_left_out_says_its_least():
+    (row,) = [line for line in reference.markdown().splitlines() if "runs_per_day" in line]
+    assert row.startswith(
+        "| `limits.runs_per_day` | a whole number of at least 1 | not set | On GitHub: runs that"
+    )
 
 
 def test_every_default_in_the_schema_is_accepted():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +13,9 @@ from agent import worktree
 from agent.domain import PullRequest, Reason, RunState
 from agent.errors import (
     AccessLost,
+    AgentError,
     BranchTaken,
+    Cancelled,
     ForgeLimited,
     PolicyRefused,
     RequestRefused,
@@ -41,7 +45,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
     assert there.calls == [
-        "remote", "ticket", "own_pulls", "rules", "commit", "propose", "deliver"
+        "remote", "ticket", "own_pulls", "rules", "commit", "ticket", "propose", "deliver"
     ]  # fmt: skip
     (branch, message, change), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
@@ -228,6 +232,131 @@ def test_a_branch_is_pushed_and_pushed_again_without_harm(tmp_path, home):
         assert shown == f"{first.commit} {remote.author}"
         # What git was given is a secret from now on.
         assert svc.redactor.known(there.credential(github.run, write=True))
+
+
+class Hosted(FakeForge):
+    """Pushes go to a real git server; what comes between push and opening is told to it."""
+
+    def __init__(self, github, between):
+        super().__init__(runs.TICKET, remote=github.forge.remote(github.run))
+        self._github = github
+        self._between = between
+
+    def credential(self, run, *, write):
+        return self._github.forge.credential(self._github.run, write=write)
+
+    def ticket(self, run):
+        found = super().ticket(run)
+        if self.calls.count("ticket") == 2:
+            self._between(self)
+        return found
+
+
+@pytest.fixture
+def hosted(tmp_path, home):
+    """Publish on a real git server; give what it raised, and what is there then."""
+    with github_samples.serving_world(tmp_path / "world") as world:
+        github = github_samples.scene(world, tmp_path)
+
+        def publish_with(between=lambda there: None, there=None, stopped=None):
+            there = there or Hosted(github, between)
+            base = runs.prepared(tmp_path / "app", home)
+            token = there.credential(base.run, write=False)
+            url = github.forge.remote(github.run).url
+            fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
+            base = base.model_copy(update={"checkout": fetched})
+            svc, said = runs.services(home, there)
+            svc = replace(svc, stopped=stopped or svc.stopped)
+            decided = runs.decided(base, path="new.py", before=None)
+            try:
+                ended = publish.open_pull_request(base, decided, svc)
+            except AgentError as problem:
+                ended = problem
+            return ended, there, said
+
+        publish_with.github = github
+        publish_with.heads = lambda: heads(github)
+        yield publish_with
+
+
+def heads(github):
+    listed = git(github.repository.git_dir, "for-each-ref", "--format=%(refname)", "refs/heads")
+    return {name.removeprefix("refs/heads/") for name in listed.split()}
+
+
+def closed(there):
+    raise Superseded("Issue #42 was closed; nothing was done.")
+
+
+def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_branch(hosted):
+    ended, there, said = hosted(closed)
+    assert isinstance(ended, Superseded)
+    assert ended.message == "Issue #42 was closed; nothing was done."
+    assert (ended.branch, ended.commit) == (None, None)
+    assert there.proposals == there.delivered == []
+    assert hosted.heads() == {"main"}
+    pushed = hosted.github.requests("POST", "/*/git-receive-pack")
+    assert len([one for one in pushed if one.status == 200]) == 2, "pushed, and removed"
+    assert any(line.endswith("was removed again, since it is no longer wanted") for line in said)
+
+
+def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_asks_nothing(hosted):
+    stopped = threading.Event()
+
+    class Stopping(Hosted):
+        def rules(self, run, branch):
+            stopped.set()  # the push comes next
+            return super().rules(run, branch)
+
+    there = Stopping(hosted.github, closed)
+    ended, _, _ = hosted(there=there, stopped=stopped)
+    assert isinstance(ended, Cancelled)
+    assert there.calls[-2:] == ["rules", "proposed"]
+    assert there.proposals == there.delivered == []
+    assert hosted.heads() == {"main"}
+    asked = hosted.github.requests("POST", "/*/git-receive-pack")
+    assert len([one for one in asked if one.status == 200]) == 2
+
+
+def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
+    github = hosted.github
+
+    def commit_and_close(there):
+        (name,) = heads(github) - {"main"}
+        where = github.repository.git_dir
+        who = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+        made = git(where, *who, "commit-tree", f"{name}^{{tree}}", "-p", name, "-m", "Mine").strip()
+        git(where, "update-ref", f"refs/heads/{name}", made)
+        closed(there)
+
+    ended, there, _ = hosted(commit_and_close)
+    assert isinstance(ended, Superseded)
+    (left,) = hosted.heads() - {"main"}
+    assert ended.branch == left
+    assert ended.message.startswith(f"The branch {left} was pushed; no pull request could be ")
+    assert "The branch was left" in ended.message
+    assert there.proposals == []
+
+
+def test_GH7_a_branch_that_may_not_be_removed_is_named(hosted):
+    def refuse(there):
+        there.credential = lambda run, write: hosted.github.forge.credential(
+            hosted.github.run, write=False
+        )
+        closed(there)
+
+    ended, _, _ = hosted(refuse)
+    assert isinstance(ended, Superseded)
+    assert {ended.branch} == hosted.heads() - {"main"}
+
+
+def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_is_moot(hosted):
+    first, there, _ = hosted()
+    there.ticket = lambda run: closed(there)
+    again, _, _ = hosted(there=there)
+    assert again == first
+    assert hosted.heads() == {"main", first.branch}
+    assert len(there.delivered) == 2
 
 
 def test_a_red_change_is_told_and_nothing_is_made(tmp_path, home):

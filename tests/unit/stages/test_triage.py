@@ -44,7 +44,7 @@ def test_what_is_shown_of_each_recipe_is_carried_out_by_it() -> None:
         triage.decide(ticket("The page is slow."))
     shown = re.findall(r"“([^”]+)”", raised.value.message)
     assert [triage.decide(ticket(one)).recipe for one in shown] == [
-        recipe.name for recipe in registry.RECIPES
+        recipe.name for recipe in registry.recipes()
     ]
 
 

@@ -1,0 +1,217 @@
+"""One run of an issue, carried: with its ledger, its log, its page and whoever watches.
+
+Owns what surrounds the steps of such a run, in the service and in a command, and what people are
+told of an end that the run could not tell. How an error ends a run is `agent.worker`; which run is
+carried, and when, is `agent.dispatch`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+import structlog
+
+from agent import worker
+from agent.adapters.sql_store import COMMAND, SqlStore
+from agent.adapters.stoppable import Stoppable
+from agent.domain import Outcome, Reason, Run, RunState
+from agent.errors import AgentError, Superseded
+from agent.ledger import Ledger, LedgerClosed
+from agent.milestones import Milestones, RunPage, StateNotes
+from agent.ports import Remember
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import Cancellation, Steps, Watcher
+from agent.telemetry import RunLog
+
+_log = structlog.get_logger()
+
+#: So often a command asks whether its run is to be stopped.
+_LOOK_SECONDS = 0.5
+
+
+Say = Callable[[str], None]
+"""Takes one line of progress."""
+Record = Callable[[str, Mapping[str, object]], None]
+"""Takes kind and facts of a write that went out."""
+
+
+MakeServices = Callable[[Say, Record], Services]
+"""Makes the services of one run."""
+
+
+class Watchers:
+    """Tells every watcher of a run what happens."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+        for watcher in self._watchers:
+            watcher.started(step)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """A step is over."""
+        for watcher in self._watchers:
+            watcher.ended(step, seconds, ok=ok)
+
+
+class Carried(NamedTuple):
+    """How a durable run is carried on."""
+
+    remember: Remember
+    cancellation: Cancellation
+    waited: worker.Waited = worker.Waited()
+    again: bool = False
+    """Whether it was over before: people were told of an end."""
+
+
+def carry(
+    run: Run,
+    settings: Settings,
+    make: MakeServices,
+    *further: Watcher,
+    say: Say = lambda line: None,
+    durable: Carried | None = None,
+    cancellation: Cancellation | None = None,
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run of an issue to its end; return its outcome and the seconds by step.
+
+    Args:
+        make: Makes the services of the run, told how to say and how to record what is written.
+        further: Who else watches.
+        say: Takes each line of progress, besides the log.
+        durable: What keeps its records; None: it ends with its process.
+        cancellation: What stops it, where it is not durable.
+
+    Raises:
+        Postponed: Something holds the run up; it goes on later.
+        SettingsInvalid: The operator's settings are wrong, and the run is not durable.
+    """
+    folder = worker.run_folder(settings.home, run)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    cancellation = durable.cancellation if durable else cancellation or Cancellation()
+
+    def told(line: str) -> None:
+        log.line(line)
+        page.said(line)
+        milestones.said(line)
+        say(line)
+
+    numbers = itertools.count(1)
+
+    def record(kind: str, facts: Mapping[str, object]) -> None:
+        try:
+            ledger.append("forge", next(numbers), kind, **facts)
+        except LedgerClosed as problem:
+            _log.warning("a write came late", run=run.run_id, problem=str(problem))
+
+    services = make(told, record)
+    services = replace(
+        services, sandbox=Stoppable(services.sandbox, cancellation), stopped=cancellation
+    )
+    log = RunLog(folder / "run.log", services.redactor)
+    page = RunPage(folder / "run.json", run, services.redactor)
+    milestones = Milestones(run, services.forge)
+    step = Steps(
+        ledger,
+        log,
+        Watchers(page, milestones, *further),
+        max_minutes=settings.max_minutes,
+        remember=durable.remember if durable else None,
+        cancellation=cancellation,
+    )
+    if durable and durable.again:
+        _show_again(run, services, cancellation)
+    try:
+        outcome = worker.carry(
+            run, step, services, ledger, log, waited=durable.waited if durable else None
+        )
+    finally:
+        # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
+        services.forge.pause(run)
+        ledger.close()
+    if outcome.pull_request_text is not None:
+        text = folder / "pull_request.md"
+        with suppress(OSError):  # the words are on the forge already
+            text.write_text(outcome.pull_request_text, encoding="utf-8")
+            outcome = outcome.model_copy(update={"text_path": str(text)})
+    page.end(outcome)
+    return outcome, step.seconds
+
+
+def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
+    """Show a run that was over as one that is at work, if the issue still stands.
+
+    It is no step, since a run that goes on does not repeat the one that told of it first; what
+    fails here is told by the run itself.
+    """
+    try:
+        services.forge.ticket(run)
+        services.forge.begin(run)
+    except Superseded as problem:
+        cancellation.set(problem.message, Reason.SUPERSEDED)
+    except AgentError as problem:
+        _log.warning("not shown as at work again", problem=problem.message)
+
+
+def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
+    page = worker.run_folder(svc.settings.home, run) / "run.json"
+    RunPage(page, run, svc.redactor).end(outcome)
+    return svc.forge.deliver(run, outcome)
+
+
+def carry_at_once(
+    run: Run, settings: Settings, make: MakeServices, watcher: Watcher, say: Say
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run that no worker will take, kept in the store: its issue has no other meanwhile.
+
+    Raises:
+        ActiveRun: The issue has a run that is not over.
+        SettingsInvalid: The operator's settings are wrong.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with closing(SqlStore(settings.home)) as store:
+        run = store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        sentence = "The command ended before the run did."
+        outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+        try:
+            notes = StateNotes(run.run_id, RunState.TRIAGING, store.moved)
+            with _stoppable(store, run.run_id) as cancellation:
+                outcome, seconds = carry(
+                    run, settings, make, notes, watcher, say=say, cancellation=cancellation
+                )
+        finally:
+            store.finish(run.run_id, outcome, time.time())
+    return outcome, seconds
+
+
+@contextmanager
+def _stoppable(store: SqlStore, run_id: str) -> Iterator[Cancellation]:
+    """Stop the run that the block carries when somebody asks the store for it."""
+    cancellation, over = Cancellation(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            with suppress(AgentError):  # it is asked again
+                stored = store.get(run_id)
+                if stored.stopped:
+                    cancellation.set(stored.stopped, stored.stopped_for)
+                    return
+
+    looking = threading.Thread(target=look, name="stoppable", daemon=True)
+    looking.start()
+    try:
+        yield cancellation
+    finally:
+        over.set()
+        looking.join()

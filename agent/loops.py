@@ -1,0 +1,110 @@
+"""Loops: turns taken one after the other until told to stop, and the sign that they go on.
+
+Owns when the next turn is taken: at once, when somebody rings or writes, or after a while. What a
+turn does is its owner's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from agent.errors import AgentError
+
+_log = structlog.get_logger()
+
+#: So often is asked whether anybody has written to what the turns look into: soon after the last
+#: time, then ever more seldom.
+_IDLE_SECONDS, _QUIET_SECONDS = 0.05, 0.25
+#: And so often a turn is taken in any case.
+_DUE_SECONDS = 2.0
+#: After a turn that failed.
+_TROUBLE_SECONDS = 1.0
+
+
+def take_turns(
+    name: str,
+    turn: Callable[[], bool],
+    stop: threading.Event,
+    bell: threading.Event,
+    alive: Callable[[], None] = lambda: None,
+    written: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take turns until told to stop; a turn that fails is logged, and the next one taken.
+
+    Where there is nothing to do, the next turn is taken when somebody rings or writes, and soon in
+    any case, for what is due by the clock.
+
+    Args:
+        bell: Set by whoever knows that there is something to do.
+        alive: Called before every turn.
+        written: Says whether somebody has written to what the turns look into since it was asked.
+    """
+    pause = _IDLE_SECONDS
+    while not stop.is_set():
+        alive()
+        # What is written from here on, the turn may miss; the wait does not.
+        written()
+        try:
+            if turn():
+                continue
+        except AgentError as problem:
+            _log.error("turn failed", loop=name, problem=problem.message)
+            bell.wait(_TROUBLE_SECONDS)
+        except Exception as problem:  # noqa: BLE001  the service outlives its bugs
+            _log.error("turn failed", loop=name, exc_info=problem)
+            bell.wait(_TROUBLE_SECONDS)
+        else:
+            heard = _heard(bell, written, pause)
+            pause = _IDLE_SECONDS if heard else min(2 * pause, _QUIET_SECONDS)
+        bell.clear()
+
+
+def _heard(bell: threading.Event, written: Callable[[], bool], pause: float) -> bool:
+    """Wait until somebody rings or writes, and for a while at most; return whether one did."""
+    until = time.monotonic() + _DUE_SECONDS
+    while time.monotonic() < until:
+        if bell.wait(pause) or written():
+            return True
+    return False
+
+
+class Written:
+    """Says whether somebody has written to SQLite files, in this process or another."""
+
+    def __init__(self, *databases: Path) -> None:
+        # Every commit is appended there, or begins it anew.
+        self._logs = [database.with_name(f"{database.name}-wal") for database in databases]
+        self._seen: list[tuple[int, int] | None] = []
+
+    def __call__(self) -> bool:
+        """Compare with the last time; costs some microseconds, and no lock."""
+        before, self._seen = self._seen, [self._look(log) for log in self._logs]
+        return self._seen != before
+
+    @staticmethod
+    def _look(log: Path) -> tuple[int, int] | None:
+        with suppress(OSError):
+            there = log.stat()
+            return there.st_mtime_ns, there.st_size
+        return None
+
+
+class Pulse:
+    """When a loop was last seen to go on."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def note(self) -> None:
+        """It goes on."""
+        self._last = time.monotonic()
+
+    def age(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self._last

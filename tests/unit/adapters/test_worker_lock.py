@@ -1,0 +1,83 @@
+"""The lock of a data folder: who has it is named, and it does not outlive its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.worker_lock import FILE_NAME, WorkerLock
+from agent.errors import EngineHeld, SettingsInvalid
+
+ROOT = Path(__file__).parents[3]
+#: Takes the lock, starts a program that goes on without it, and tells that program's number.
+_HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from agent.adapters.worker_lock import WorkerLock
+
+lock = WorkerLock(Path(sys.argv[1]))
+left = subprocess.Popen(["sleep", "60"], close_fds=False)
+print(left.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Have another process hold the folder; give it, and what it has started."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(home)], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        left = int(process.stdout.readline())
+        try:
+            yield process, left
+        finally:
+            process.kill()
+            os.kill(left, signal.SIGKILL)
+
+
+def test_who_comes_second_is_told_who_has_it_and_what_to_do(tmp_path):
+    with holding(tmp_path) as (holder, _):
+        words = rf"^{tmp_path} is worked on by process {holder.pid} since \d{{4}}-.* Stop it first"
+        with pytest.raises(EngineHeld, match=words):
+            WorkerLock(tmp_path)
+
+
+def test_it_ends_with_its_process_whatever_that_has_left_running(tmp_path):
+    with holding(tmp_path) as (holder, left):
+        holder.kill()
+        holder.wait(10)
+        with closing(WorkerLock(tmp_path)):
+            os.kill(left, 0)
+            assert (tmp_path / FILE_NAME).read_text().startswith(f"process {os.getpid()} since ")
+
+
+def test_who_was_refused_takes_nothing_from_the_holder_and_gets_it_afterwards(tmp_path):
+    with closing(WorkerLock(tmp_path)):
+        for _ in range(2):
+            with pytest.raises(EngineHeld, match=f"by process {os.getpid()} since"):
+                WorkerLock(tmp_path)
+    WorkerLock(tmp_path).close()
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    home = tmp_path / "new" / "home"
+    WorkerLock(home).close()
+    assert (home / FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_elsewhere_is_written_to(tmp_path):
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "other")
+    with pytest.raises(SettingsInvalid, match=rf"^MERGEWRIGHT_HOME: {tmp_path} cannot be used"):
+        WorkerLock(tmp_path)
+    assert (tmp_path / "other").read_text() == "kept"

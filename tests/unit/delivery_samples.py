@@ -1,0 +1,82 @@
+"""Deliveries that ask for runs, those runs, and forges that answer what the intake asks."""
+
+from __future__ import annotations
+
+import time
+
+from agent.domain import Delivery, IssueRef, Run, Snapshot
+from agent.intake import Request
+from agent.ports import LiveIssue, Permission
+
+
+def snapshot(number=1):
+    return Snapshot(
+        issue=IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number),
+        url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
+        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
+        approved_at="2026-11-20T10:00:00Z",
+    )  # fmt: skip
+
+
+def delivery(number, received=None):
+    request = Request(snapshot=snapshot(number), label="mergewright", clone_url="https://h/o/r.git")
+    return Delivery(
+        delivery_id=f"d{number}", event="issues", action="labeled", content_key=f"k{number}",
+        received_at=time.time() if received is None else received,
+        body=request.model_dump_json().encode(),
+    )  # fmt: skip
+
+
+def run(number=1):
+    return Run(
+        run_id=f"2026-{number}", repository="https://h/o/r.git", ticket=f"#{number}",
+        snapshot=snapshot(number), started=0,
+    )  # fmt: skip
+
+
+class Gate:
+    """A forge that has the same to say about everything, or trouble with single issues."""
+
+    def __init__(self, problems):
+        self.problems = problems
+        self.asked = []
+
+    def label(self, issue):
+        self.asked.append(issue.number)
+        if issue.number in self.problems:
+            raise self.problems[issue.number]
+        return "another label"
+
+    def earlier(self, snapshot):
+        return None
+
+    def own_logins(self):
+        return frozenset()
+
+
+class Open(Gate):
+    """A forge on which everybody may start a run; keeps which runs were shown to wait."""
+
+    def __init__(self, problems):
+        super().__init__(problems)
+        self.waiting = []
+
+    def label(self, issue):
+        return "mergewright"
+
+    def runs_per_day(self, issue):
+        return None
+
+    def permission(self, issue, login):
+        return Permission(level="write", account_id=5)
+
+    def live(self, issue):
+        return LiveIssue(
+            issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
+            body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
+        )  # fmt: skip
+
+    def queued(self, run, ahead):
+        self.waiting.append((run.snapshot.issue.number, ahead))
+        if run.snapshot.issue.number in self.problems:
+            raise self.problems[run.snapshot.issue.number]

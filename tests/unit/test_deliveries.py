@@ -1,0 +1,208 @@
+"""Deliveries: what is settled, what is kept for later, and what is told of a run that waits."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from agent import deliveries, intake
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Outcome, Reason, RunState
+from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, SettingsInvalid
+from agent.intake import Accepted, Request
+from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    made = Inbox(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = SqlStore(tmp_path)
+    yield made
+    made.close()
+
+
+def outcomes(inbox, count):
+    return [inbox.find(f"d{number}").outcome for number in range(1, count + 1)]
+
+
+def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
+    gate = Gate({1: ForgeUnavailable("away")})
+    inbox.append([delivery(1), delivery(2)])
+    intake = deliveries.Intake(inbox, store, gate)
+    assert intake.turn()
+    assert outcomes(inbox, 2) == [None, "ignored"]
+    assert not intake.turn()
+    assert gate.asked == [1, 2], "it is not asked again at once"
+
+
+def test_it_comes_again_after_a_while(inbox, store, monkeypatch):
+    monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.05,))
+    gate = Gate({1: ForgeUnavailable("away")})
+    inbox.append([delivery(1)])
+    intake = deliveries.Intake(inbox, store, gate)
+    assert not intake.turn()
+    gate.problems.clear()
+    time.sleep(0.06)
+    assert intake.turn()
+    assert outcomes(inbox, 1) == ["ignored"]
+
+
+def test_a_forge_that_says_when_is_asked_then(inbox, store):
+    gate = Gate({1: ForgeLimited("wait", until=time.time() + 0.2)})
+    inbox.append([delivery(1)])
+    intake = deliveries.Intake(inbox, store, gate)
+    intake.turn()
+    intake.turn()
+    assert gate.asked == [1]
+    time.sleep(0.21)
+    intake.turn()
+    assert gate.asked == [1, 1]
+
+
+def test_a_forge_that_is_away_altogether_is_not_asked_about_everything(inbox, store):
+    away = ForgeUnavailable("away")
+    gate = Gate(dict.fromkeys(range(1, 20), away))
+    inbox.append([delivery(number) for number in range(1, 20)])
+    deliveries.Intake(inbox, store, gate).turn()
+    assert gate.asked == [1, 2, 3]
+
+
+def test_an_operators_mistake_loses_no_delivery_however_old(inbox, store):
+    gate = Gate({1: SettingsInvalid("the key is wrong")})
+    inbox.append([delivery(1, received=0.0)])
+    deliveries.Intake(inbox, store, gate).turn()
+    assert outcomes(inbox, 1) == [None]
+
+
+def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
+    gate = Gate({1: ForgeUnavailable("away")})
+    inbox.append([delivery(1, received=time.time() - 90_000)])
+    deliveries.Intake(inbox, store, gate).turn()
+    settled = inbox.find("d1")
+    assert settled.outcome == "ignored"
+    assert "for a day: away" in settled.reason
+
+
+def test_access_that_is_lost_is_told_in_its_words(inbox, store):
+    gate = Gate({1: AccessLost("Our App has no access to o/r.")})
+    inbox.append([delivery(1)])
+    deliveries.Intake(inbox, store, gate).turn()
+    assert inbox.find("d1").reason == "Our App has no access to o/r."
+
+
+def done(one):
+    return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
+
+
+# --- one delivery, one run --------------------------------------------------------------------
+
+
+def accepted_once(inbox, store):
+    """Add the run of a delivery, and be killed before the delivery is settled."""
+    store.add(run(1), 1.0, delivery_id="d1")
+    assert outcomes(inbox, 1) == [None]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, over):
+    inbox.append([delivery(1)])
+    accepted_once(inbox, store)
+    if over:
+        store.finish("2026-1", done(run(1)), 2.0)
+    gate = Gate({})
+    assert deliveries.Intake(inbox, store, gate).turn()
+    settled = inbox.find("d1")
+    assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
+    assert [one.run.run_id for one in store.latest(9)] == ["2026-1"]
+    assert gate.asked == [], "what was decided is not decided anew"
+
+
+def test_a_delivery_decided_twice_has_one_run(inbox, store):
+    request = Request(snapshot=snapshot(), label="mergewright", clone_url="https://h/o/r.git")
+
+    first = intake.accept(request, Open({}), store, now=1.0, delivery_id="d1")
+    again = intake.accept(request, Open({}), store, now=2.0, delivery_id="d1")
+    assert isinstance(first, Accepted)
+    assert first == again
+    assert len(store.latest(9)) == 1
+
+
+# --- faults that must reach somebody ----------------------------------------------------------
+
+
+def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
+    monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.0,))
+    gate = Gate({1: ForgeUnavailable("away")})
+    inbox.append([delivery(1), delivery(2)])
+    intake = deliveries.Intake(inbox, store, gate)
+    intake.turn()  # what the forge does not answer does not count
+    gate.problems[1] = ZeroDivisionError()
+    for _ in range(2):
+        intake.turn()
+        assert outcomes(inbox, 1) == [None]
+    intake.turn()
+    settled = inbox.find("d1")
+    assert settled.outcome == "failed"
+    assert "ZeroDivisionError" in settled.reason
+    assert outcomes(inbox, 2)[1] == "ignored", "the one behind it did not wait"
+
+
+# --- runs that wait ---------------------------------------------------------------------------
+
+
+def test_a_run_that_is_taken_up_at_once_is_not_shown_to_wait(inbox, store):
+    gate = Open({})
+    inbox.append([delivery(1)])
+    deliveries.Intake(inbox, store, gate).turn()
+    assert gate.waiting == []
+
+
+def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, store):
+    gate = Open({})
+    inbox.append([delivery(1), delivery(2), delivery(3)])
+    intake = deliveries.Intake(inbox, store, gate)
+    intake.turn()
+    assert gate.waiting == [(2, 1), (3, 2)]
+    store.claim(time.time(), most=1)
+    inbox.append([delivery(4)])
+    intake.turn()
+    assert gate.waiting[2:] == [(4, 3)]
+
+
+@pytest.mark.parametrize("problem", [ForgeUnavailable("away"), AccessLost("no"), KeyError("bug")])
+def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
+    gate, heard = Open({2: problem}), []
+    inbox.append([delivery(1), delivery(2), delivery(3)])
+    with capture_logs() as said:
+        deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
+    assert outcomes(inbox, 3) == ["accepted"] * 3
+    assert len(heard) == len(store.latest(9)) == 3
+    assert [one[0] for one in gate.waiting] == [2, 3]
+    assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
+
+
+def test_a_label_of_ours_that_comes_back_is_noted_for_those_alone_who_look_closely(inbox, store):
+    ours = Request(
+        snapshot=snapshot(1), label="mergewright: working", clone_url="https://h/o/r.git"
+    )
+    inbox.append(
+        [
+            delivery(1).model_copy(update={"body": ours.model_dump_json().encode()}),
+            delivery(2),
+        ]
+    )
+    with capture_logs([merge_contextvars]) as said:
+        deliveries.Intake(inbox, store, Gate({})).turn()
+    told = [(one["delivery"], one["log_level"]) for one in said if one["event"] == "ignored"]
+    assert told == [("d1", "debug"), ("d2", "info")]
+    assert inbox.find("d1").reason == "a label of ours that tells the state of a run"

@@ -1,0 +1,147 @@
+"""One run of an issue: where it stands, and what is left of an attempt that is over."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+from structlog.testing import capture_logs
+
+from agent import issue_run
+from agent.adapters.github.access import Known
+from agent.adapters.github.status_comment import StatusComment
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Outcome, Reason, RunState
+from agent.errors import ForgeLimited, StoreUnavailable
+from agent.issue_run import Carried
+from agent.milestones import RunPage, StateNotes
+from agent.redaction import Redactor
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import Cancellation, Directly
+from agent.testing import FakeForge
+from agent.worker import Postponed
+from tests.unit.delivery_samples import run, snapshot
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = SqlStore(tmp_path)
+    yield made
+    made.close()
+
+
+def done(one):
+    return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
+
+
+# --- where a run stands -----------------------------------------------------------------------
+
+
+def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_path):
+    store.add(run(), 1.0)
+    store.claim(2.0, most=1)
+    notes = StateNotes("2026-1", RunState.TRIAGING, store.moved)
+    seen = []
+    page = RunPage(tmp_path / "run.json", run(), Redactor())
+    with capture_logs() as said:
+        for step in (
+            "read ticket", "announce", "triage", "checkout", "read config", "clarify",
+            "environment", "baseline", "plan", "edit", "policy 1", "checks 1", "repair 1",
+            "policy 2", "checks 2", "repair 2", "review", "compare", "decide", "publish",
+        ):  # fmt: skip
+            notes.started(step)
+            page.started(step)
+            notes.ended(step, 0.1, ok=True)
+            seen.append(store.find("2026-1").state.value)
+            assert json.loads((tmp_path / "run.json").read_text())["state"] == seen[-1]
+    assert said == [], "no move is illegal"
+    assert [state for state, _ in itertools.groupby(seen)] == [
+        "triaging", "preparing", "planning", "editing", "checking", "editing", "checking",
+        "reviewing", "publishing",
+    ]  # fmt: skip
+
+
+def test_an_illegal_move_is_refused_and_ends_nothing(store):
+    store.add(run(), 1.0)
+    store.claim(2.0, most=1)
+    notes = StateNotes("2026-1", RunState.TRIAGING, store.moved)
+    notes.started("publish")
+    notes.started("a step that nobody knows")
+    assert store.find("2026-1").state is RunState.TRIAGING
+    notes.started("checkout")
+    assert store.find("2026-1").state is RunState.PREPARING
+
+
+def test_a_state_that_cannot_be_noted_ends_no_run():
+    def away(run_id, state):
+        raise StoreUnavailable
+
+    StateNotes("2026-1", RunState.TRIAGING, away).started("checkout")
+
+
+def test_the_page_of_a_run_shows_no_secret(tmp_path):
+    secret = "Zq8" * 9
+    told = run().model_copy(
+        update={"snapshot": snapshot().model_copy(update={"title": f"Use {secret} here"})}
+    )
+    page = RunPage(tmp_path / "run.json", told, Redactor([secret]))
+    assert secret not in (tmp_path / "run.json").read_text()
+    page.end(done(told).model_copy(update={"sentence": f"It was {secret}."}))
+    shown = (tmp_path / "run.json").read_text()
+    assert secret not in shown
+    assert "Use [secret removed] here" in shown
+
+
+# --- an attempt that is over ------------------------------------------------------------------
+
+
+def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
+    kept = []
+
+    class Silent(FakeForge):
+        def ticket(self, run):
+            raise ForgeLimited("wait", time.time() + 60)
+
+    def make(say, record):
+        forge = Silent(None)
+        kept.append((forge, record))
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=Redactor()
+        )
+
+    settings = Settings(home=home)
+    with pytest.raises(Postponed):
+        issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
+    ((forge, record),) = kept
+    assert forge.calls[-1] == "pause"
+    ledger = home / "runs" / "2026-1" / "ledger.jsonl"
+    before = ledger.read_bytes()
+    record("comment edited", {"comment": 1})
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
+    asked = []
+
+    def ask(scope, work, *, doing, **how):
+        asked.append(doing)
+        return 1, "earlier words"
+
+    access = SimpleNamespace(pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known())
+    session = SimpleNamespace(
+        access=access, ask=ask, issue=snapshot().issue, notice=SimpleNamespace(remaining=None)
+    )
+    status = StatusComment(session, run())
+    status.begin("It begins.")
+    status.update("It goes on.")
+    if paused:
+        status.pause()
+    time.sleep(0.3)
+    edits = [doing for doing in asked if doing.startswith("edit")]
+    assert len(edits) == (1 if paused else 2)
+    status.pause()

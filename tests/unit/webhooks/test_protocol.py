@@ -1,0 +1,62 @@
+"""What the listener sends, and in how many pieces."""
+
+import h11
+import pytest
+
+from webhooks.protocol import _Joining
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.fixture
+def asked():
+    connection = _Joining(h11.SERVER)
+    connection.receive_data(REQUEST)
+    assert isinstance(connection.next_event(), h11.Request)
+    assert isinstance(connection.next_event(), h11.EndOfMessage)
+    return connection
+
+
+def response(status=202, length=2):
+    headers = [("Content-Length", str(length))]
+    return h11.Response(status_code=status, headers=headers, reason="Said")
+
+
+def test_the_head_of_an_answer_leaves_with_its_body(asked):
+    assert asked.send(response()) == b""
+    assert asked.send(h11.Data(data=b"ok")) == (b"HTTP/1.1 202 Said\r\nContent-Length: 2\r\n\r\nok")
+    assert asked.send(h11.EndOfMessage()) == b""
+
+
+def test_the_head_of_a_long_answer_leaves_with_the_first_part_of_its_body(asked):
+    asked.send(response(length=4))
+    assert asked.send(h11.Data(data=b"ok")).endswith(b"\r\n\r\nok")
+    assert asked.send(h11.Data(data=b"ay")) == b"ay"
+
+
+def test_an_answer_without_a_body_is_sent_at_its_end(asked):
+    asked.send(response(length=0))
+    assert asked.send(h11.EndOfMessage()).startswith(b"HTTP/1.1 202 Said\r\n")
+
+
+def test_every_answer_of_a_connection_has_its_own_head(asked):
+    for status in (202, 400):
+        asked.send(response(status))
+        assert asked.send(h11.Data(data=b"ok")).startswith(b"HTTP/1.1 %d Said\r\n" % status)
+        assert asked.send(h11.EndOfMessage()) == b""
+        asked.start_next_cycle()
+        asked.receive_data(REQUEST)
+        asked.next_event()
+        asked.next_event()
+
+
+def test_what_asks_for_the_body_waits_for_nothing(asked):
+    early = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+    assert asked.send(early) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_a_connection_that_is_closed_has_nothing_to_say(asked):
+    asked.send(response())
+    asked.send(h11.Data(data=b"ok"))
+    asked.send(h11.EndOfMessage())
+    assert asked.send(h11.ConnectionClosed()) is None
