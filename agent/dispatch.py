@@ -28,7 +28,8 @@ from agent.worker import Postponed
 _log = structlog.get_logger()
 
 _TROUBLE_SECONDS = 30.0
-#: What fails between the steps in a way that nobody has foreseen is tried so often.
+#: What fails between the steps in a way that nobody has foreseen is tried so often; what was waited
+#: for there just before counts as well.
 _MOST_STUMBLES = 5
 
 

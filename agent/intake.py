@@ -131,8 +131,8 @@ def accept(
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
-    if request.edited and not _is_of(request.snapshot, last):
-        return _unapproved(request, gatekeeper)
+    if request.edited:
+        return _edited(request, last, gatekeeper)
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
@@ -224,10 +224,13 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None
     return None
 
 
-def _is_of(snapshot: Snapshot, last: StoredRun | None) -> bool:
-    """Whether the newest run of the issue was started by this very label."""
+def _edited(request: Request, last: StoredRun | None, gatekeeper: Gatekeeper) -> Ignored:
+    """Refuse a text that nobody has approved as it is; a run of it may be under way from before."""
     done = last.run.snapshot if last else None
-    return done is not None and done.by_label and _moment(done) == _moment(snapshot)
+    if last and last.active and done and _moment(done) == _moment(request.snapshot):
+        _tell_of(last.run, request, gatekeeper)
+        return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
+    return _unapproved(request, gatekeeper)
 
 
 def _unapproved(request: Request, gatekeeper: Gatekeeper) -> Ignored:

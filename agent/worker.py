@@ -29,6 +29,8 @@ from agent.errors import (
     SandboxMissing,
     SettingsInvalid,
     StorageFull,
+    StoreUnavailable,
+    StoreUnusable,
     TimeSpent,
     TransientError,
     Unforeseen,
@@ -59,7 +61,7 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 _HELD = ".held"
 _UNHELD_SECONDS = 3600.0
 #: So long is waited for what a killed attempt at the same run has left running.
-_LET_GO_SECONDS = 20.0
+_LET_GO_SECONDS = 5.0
 #: What runs and the commands that borrow their folders are called: it ends with a random part.
 _RUN_ID = re.compile(r"(?:[a-z]+-)?[0-9]{8,}(?:-[0-9]{6})?-[0-9a-f]{6,}")
 
@@ -313,7 +315,12 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
         until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return
-    after = problem.made_by if isinstance(problem, CacheGone) else step.at or None
+    after: str | None = step.at
+    if isinstance(problem, CacheGone):
+        after = problem.made_by
+    elif isinstance(problem, StoreUnavailable | StoreUnusable):
+        # It is the records that cannot be had, of which none is to be left out.
+        after = None
     raise Postponed(problem.message, until, after) from problem
 
 

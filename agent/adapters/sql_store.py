@@ -20,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Index,
     and_,
+    case,
     false,
     func,
     inspect,
@@ -377,7 +378,7 @@ class SqlStore:
             row = session.get_one(RunRow, run_id)
             _end_segment(session, row, now, "paused", words)
             row.worker, row.segment, row.begin_with = None, row.segment + 1, None
-            row.waits_for = words
+            row.waits, row.waits_for = 0, words
             session.add(row)
 
     def segments(self, run_id: str) -> tuple[Stretch, ...]:
@@ -424,6 +425,10 @@ class SqlStore:
                 update(RunRow)
                 .where(col(RunRow.run_id) == run_id, col(RunRow.active))
                 .values(
+                    # It need not wait to be stopped; only for what holds its end up.
+                    not_before=case(
+                        (col(RunRow.stopped).is_(None), 0.0), else_=col(RunRow.not_before)
+                    ),
                     stopped_for=func.coalesce(col(RunRow.stopped_for), reason.value),
                     stopped=func.coalesce(col(RunRow.stopped), words),
                 )
@@ -575,13 +580,13 @@ def _waiting(
     place = false() if full else col(RunRow.repository_id).not_in(busy)
     # What has begun before goes on.
     today = col(RunRow.started_at).is_not(None) | col(RunRow.repository_id).not_in(spent)
-    may = and_(place, today, col(RunRow.not_before) <= now)
+    may = col(RunRow.stopped).is_not(None) | and_(place, today)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
-        .where(col(RunRow.stopped).is_not(None) | may)
+        .where(may, col(RunRow.not_before) <= now)
         .order_by(col(RunRow.stopped).is_(None), turn, col(RunRow.run_id))
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import EngineHeld, SettingsInvalid
@@ -60,8 +61,10 @@ class WorkerLock:
                     " this one a MERGEWRIGHT_HOME of its own."
                 )
             time.sleep(0.05)
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"process {os.getpid()} since {time.strftime('%F %T')}\n".encode(), 0)
+        holder = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
+        with suppress(OSError):  # the lock counts, though a full disk keeps no name
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, holder.encode(), 0)
 
     def _taken(self) -> bool:
         try:

@@ -124,15 +124,17 @@ class EgressProxy:
                 continue
             attending = threading.Thread(target=self._attend, args=(client,), daemon=True)
             with self._lock:
+                attending.start()
                 self._attending.add(attending)
-            attending.start()
 
     def _attend(self, client: socket.socket) -> None:
         try:
             with client, self._watched(client):
                 client.settimeout(_CONNECT_SECONDS)
+                # Whoever closes the proxy may not have seen this one.
                 with contextlib.suppress(OSError):
-                    self._tunnel(client)
+                    if not self._closing.is_set():
+                        self._tunnel(client)
         finally:
             self._places.release()
             with self._lock:

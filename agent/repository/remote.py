@@ -182,7 +182,8 @@ def push(
     args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
     with reached(hold, url, token) as there:
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
-        place = replace(there.by(hold.place), stopped=None)
+        # Whoever pushes holds the mirror without one.
+        place = there.by(hold.place)
         try:
             process.run(place, *args, there.address, f"{commit}:{reference}", seconds=_PUSH_SECONDS)
         except GitFailed as problem:

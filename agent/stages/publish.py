@@ -6,6 +6,7 @@ again, and the texts are written anew.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -81,8 +82,9 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     """Make branch and pull request if the verdict allows it, and hand the text over either way.
 
     Raises:
-        Superseded: The issue is no longer what was approved; no branch is left.
-        Cancelled: The run was stopped; no branch is left.
+        Superseded: The issue is no longer what was approved. A branch that was pushed for it is
+            removed again, by this attempt or the clean-up.
+        Cancelled: The run was stopped; likewise.
         RequestRefused: The forge has rules against the branch.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The forge does not let us write.
@@ -133,26 +135,21 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
 
 
 def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:
-    branch = _branch(prepared, decided, svc.redactor, shared=True)
-    ticket = _still_wanted(prepared.run, branch, svc)
-    return decided.model_copy(update={"ticket": ticket or decided.ticket})
-
-
-def _still_wanted(run: Run, branch: str, svc: Services) -> Ticket | None:
-    """Read the ticket once more; None: it is moot, but its pull request is there already.
+    """Read the ticket once more; what others see already is brought to its end all the same.
 
     Raises:
         Superseded: The issue is no longer what was approved.
         Cancelled: The run was stopped.
     """
+    run, branch = prepared.run, _branch(prepared, decided, svc.redactor, shared=True)
     try:
-        return _ticket_unless_stopped(run, svc)
+        return decided.model_copy(update={"ticket": _ticket_unless_stopped(run, svc)})
     except (Superseded, Cancelled):
-        # Where we may not open one, there is none of ours.
+        # A pull request that was merged or closed needs no branch any more.
+        ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if svc.forge.proposed(run, branch):
-                # By an earlier attempt: what others see already is brought to its end.
-                return None
+            if any(ours.fullmatch(one.branch) for one in svc.forge.own_pulls(run, "")):
+                return decided
         raise
 
 
@@ -172,11 +169,14 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
     run, left = prepared.run, LeftBranch(placed.branch, placed.commit, mark="")
     with _named(placed, "no pull request could be opened"):
         try:
-            _still_wanted(run, placed.branch, svc)
+            _ticket_unless_stopped(run, svc)
         except (Superseded, Cancelled) as problem:
             moot = problem
         else:
             return
+        with suppress(AccessLost):  # where we may not open one, there is none of ours
+            if svc.forge.proposed(run, placed.branch):
+                return
         token, mirrors = svc.forge.credential(run, write=True), svc.settings.home / "mirrors"
         svc.redactor.learn(token)
         gone = False

@@ -325,7 +325,7 @@ def test_GH7_what_comes_while_the_result_is_handed_over_leaves_all_of_it_or_noth
 def test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branch(story, happens):
     told = story()
     pushes = f"/{told.name}.git/git-receive-pack"
-    slow = told.fault("delay", "POST", pushes, seconds=4, count=1)
+    slow = told.fault("delay", "POST", pushes, seconds=12, count=1)
     told.label()
     await_(lambda: slow.hits or None, "the push", 120)
     assert told.branches() == []

@@ -332,7 +332,6 @@ def test_TC4_a_text_that_was_edited_before_the_label_is_approved_by_it(polled):
     snapshot = told.runs()[0].run.snapshot
     assert snapshot is not None
     assert (snapshot.title, snapshot.body) == ("Slower than it was", "It is very slow.\n")
-    assert snapshot.read_at is None
     # What is edited from here on changes nothing.
     told.edit(body="Another text.\n")
     settled(told, 4)

@@ -92,7 +92,6 @@ def rooms(failing: Rooms) -> Iterator[Rooms]:
 
 def outside(tmp_path: Path) -> tuple[dict[str, str], Path]:
     """Files of a project whose tests leave a mark, where they are not in a room; and that place."""
-    tmp_path.chmod(0o777)
     mark = Path(f"/tmp/mergewright-mark-{os.getpid()}-{tmp_path.name}")
     test = f"from pathlib import Path\n\n\ndef test_mark():\n    Path({str(mark)!r}).touch()\n"
     return {**FILES, "tests/test_mark.py": test}, mark

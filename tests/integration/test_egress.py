@@ -117,7 +117,8 @@ def test_public_addresses_are_not(address):
 @pytest.mark.parametrize(
     "request_text",
     ["", "NONSENSE\r\n\r\n", "CONNECT x HTTP/1.1\r\n\r\n", "CONNECT a:b:c HTTP/1.1\r\n\r\n",
-     "GET /simple/ HTTP/1.1\r\n\r\n", "CONNECT x:1\r\nx HTTP/1.1\r\n\r\n"],
+     "GET /simple/ HTTP/1.1\r\n\r\n", "CONNECT x:1\r\nx HTTP/1.1\r\n\r\n",
+     "GET http://x:99999/ HTTP/1.1\r\n\r\n", "GET http://[x/ HTTP/1.1\r\n\r\n"],
 )  # fmt: skip
 def test_what_is_no_request_for_a_proxy_gets_no_tunnel(tmp_path, request_text):
     with (
@@ -130,6 +131,20 @@ def test_what_is_no_request_for_a_proxy_gets_no_tunnel(tmp_path, request_text):
         client.shutdown(socket.SHUT_WR)
         answer = client.recv(4096)
         assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 403"))
+
+
+def test_a_closed_proxy_leaves_no_tunnel_and_no_thread_behind(tmp_path):
+    before = set(threading.enumerate())
+    with echoing() as port, socket.socket(socket.AF_UNIX) as client:
+        here = Target("127.0.0.1", port)
+        with proxy(tmp_path, here, inside=(here,)) as made:
+            client.settimeout(10)
+            client.connect(str(made.socket_path))
+            client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        assert client.recv(4096) == b""
+        ours = [one for one in set(threading.enumerate()) - before if "(_attend)" in one.name]
+        assert ours == []
 
 
 def test_a_head_without_end_is_cut_off(tmp_path):

@@ -329,3 +329,27 @@ def test_a_row_that_holds_no_run_holds_nobody_up(store):
     other.close()
     assert claimed(store, 5.0) == "b"
     assert claimed(store, 5.0) is None
+
+
+def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(store):
+    store.add(run(), 1.0)
+    (claimed,) = (store.claim(2.0, most=1),)
+    assert claimed is not None
+    store.postpone("20261120-100000-a", 1000.0, "checkout", "GitHub is silent")
+    assert store.claim(3.0, most=1) is None
+    assert store.stop("20261120-100000-a", "Somebody asked.")
+    assert store.claim(3.0, most=0) is not None, "it has nobody to wait for"
+    store.postpone("20261120-100000-a", 1000.0, "deliver", "GitHub is silent")
+    store.stop("20261120-100000-a", "Somebody else asked.")
+    assert store.claim(999.0, most=1) is None
+    assert store.claim(1000.0, most=1) is not None
+
+
+def test_waits_before_everything_was_paused_do_not_count_after_it(store):
+    store.add(run(), 1.0)
+    store.claim(2.0, most=1)
+    store.postpone("20261120-100000-a", 3.0, "checks 1", "no room")
+    store.claim(4.0, most=1)
+    store.hold("20261120-100000-a", "everything is paused", 5.0)
+    stored = store.get("20261120-100000-a")
+    assert (stored.begin_with, stored.waits) == (None, 0)

@@ -156,6 +156,14 @@ def test_TC4_a_text_edited_while_its_run_is_under_way_is_told_of_by_that_run():
     assert gate.explained == []
 
 
+def test_TC4_a_text_edited_after_the_run_of_its_label_starts_no_other():
+    gate, over = Gate(), Runs(last=stored(active(), reason=Reason.UNCLEAR))
+    settled = intake.accept(request(edited=True), gate, over, now=1.0)
+    assert isinstance(settled, Ignored)
+    assert settled.reason == "the text was edited after the label was set"
+    assert over.added == []
+
+
 @pytest.mark.parametrize("permission", ["triage", "read", "none"])
 def test_TC1_a_label_by_anybody_else_starts_nothing(permission):
     gate = Gate(permission)

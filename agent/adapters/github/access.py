@@ -81,7 +81,7 @@ class Known:
     installations: dict[str, int] = field(default_factory=dict)
     described: set[tuple[int, str]] = field(default_factory=set)
     """State labels that are known to be there, by repository."""
-    wishes: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
+    configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     login: str | None = None
     number: int | None = None

@@ -160,11 +160,11 @@ class GithubGatekeeper:
 
     def _configured(self, issue: IssueRef, seconds: float) -> RepoConfig | None:
         """The repository's configuration as it was at most so many seconds ago, if it is sound."""
-        wishes = self._access.known.wishes
-        known = wishes.get(issue.repository_id)
+        configs = self._access.known.configs
+        known = configs.get(issue.repository_id)
         if known is None or time.monotonic() - known[0] >= seconds:
             known = (time.monotonic(), self._read(self._session(issue)))
-            wishes[issue.repository_id] = known
+            configs[issue.repository_id] = known
         return known[1]
 
     def _read(self, session: Session) -> RepoConfig | None:

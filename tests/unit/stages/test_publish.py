@@ -359,6 +359,18 @@ def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_
     assert len(there.delivered) == 2
 
 
+def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(hosted):
+    first, there, _ = hosted()
+    where = hosted.github.repository.git_dir
+    git(where, "update-ref", "-d", f"refs/heads/{first.branch}")
+    there.own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
+    there.ticket = lambda run: closed(there)
+    again, _, _ = hosted(there=there)
+    assert isinstance(again, Superseded)
+    assert hosted.heads() == {"main"}
+    assert len(there.delivered) == 1
+
+
 def test_a_red_change_is_told_and_nothing_is_made(tmp_path, home):
     there, base = forge(), runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
