@@ -7,8 +7,10 @@ connection with the execution option `reads_only` they do not, and never wait.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +39,21 @@ def touch(path: Path) -> None:
     """
     # Rows hold the words of private repositories; SQLite gives its side files the same mode.
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        # It is not opened here: closing it again would take away the locks that connections of
+        # this process have on it, and who closes the file next would think it was the last.
+        _require_own(path)
+    except OSError as problem:
+        raise not_writable(path, problem) from problem
+
+
+def _require_own(path: Path) -> None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise not_writable(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise not_writable(path, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    try:
         path.chmod(0o600)
     except OSError as problem:
         raise not_writable(path, problem) from problem

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -290,3 +293,27 @@ def test_deliveries_that_are_put_off_hide_none_behind_them(inbox):
     inbox.append([delivery(f"d{number}", f"k{number}") for number in range(5)])
     first = [one.delivery_id for one in inbox.unread(3)]
     assert [one.delivery_id for one in inbox.unread(3, without=first)] == ["d3", "d4"]
+
+
+def test_a_second_inbox_of_a_process_takes_no_lock_from_the_first(tmp_path):
+    with closing(Inbox(tmp_path)) as first:
+        assert first.counts().unread == 0
+        log = first.path.with_name(f"{first.path.name}-wal")
+        before = log.stat().st_ino
+        Inbox(tmp_path).close()
+        # Whoever closes the file last removes the log that others would go on writing to.
+        look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        look += "print(c.execute('SELECT count(*) FROM deliveries').fetchone()[0]); c.close()"
+        told = subprocess.run(
+            [sys.executable, "-c", look, first.path], capture_output=True, timeout=30, check=True
+        )
+        assert told.stdout == b"0\n"
+        assert log.exists()
+        assert log.stat().st_ino == before
+
+
+def test_a_link_in_place_of_the_file_is_refused(tmp_path):
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / sql_inbox.FILE_NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SettingsInvalid, match=sql_inbox.FILE_NAME):
+        Inbox(tmp_path)
