@@ -135,6 +135,7 @@ def test_a_change_of_the_order_without_a_guard_breaks_the_run_and_does_nothing_t
     said, _ = work(tmp_path, more="told.append(remember('x' + name, lambda: 'null'))")
     assert said[:2] == ["a", "b"]
     assert said[-1].startswith("broken")
+    assert "Another version of Mergewright recorded another step where 'xa' comes" in said[-1]
     assert "c" not in said
 
 

@@ -231,9 +231,12 @@ class Watched(Requester):
         finally:
             status = told["status"]
             metrics.github_asked(verb, url, status if isinstance(status, int) else None)
-            if verb != "GET":
+            asked = body.get("query") if isinstance(body, dict) else None
+            named = _MUTATION.search(str(asked))
+            # What GraphQL is only asked is a POST as well.
+            if verb != "GET" and (asked is None or named):
                 path = urlsplit(url).path
-                if isinstance(body, dict) and (named := _MUTATION.search(str(body.get("query")))):
+                if named:
                     path = f"{path}#{named[1]}"
                 raw = json.dumps(body, sort_keys=True).encode()
                 told |= {"run": self._notice.run_id, "method": verb, "path": path}
