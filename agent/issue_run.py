@@ -39,11 +39,11 @@ _LOOK_SECONDS = 0.5
 
 Say = Callable[[str], None]
 """Takes one line of progress."""
-Record = Callable[[str, Mapping[str, object]], None]
+RecordWrite = Callable[[str, Mapping[str, object]], None]
 """Takes kind and facts of a write that went out."""
 
 
-MakeServices = Callable[[Say, Record], Services]
+MakeServices = Callable[[Say, RecordWrite], Services]
 """Makes the services of one run."""
 
 
@@ -95,6 +95,7 @@ def carry(
     Raises:
         Postponed: Something holds the run up; it goes on later.
         SettingsInvalid: The operator's settings are wrong, and the run is not durable.
+        AgentError: A durable run did not come to its first step.
     """
     folder = worker.run_folder(settings.home, run)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,25 +13,10 @@ from sqlalchemy.engine.default import DefaultDialect
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.deliveries import Intake
-from agent.domain import Delivery, IssueRef, Snapshot
-from agent.intake import Request
 from agent.ports import LiveIssue, Permission
+from tests.unit.delivery_samples import delivery
 
 COUNT = 3
-
-
-def delivery(number: int) -> Delivery:
-    snapshot = Snapshot(
-        issue=IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number),
-        url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
-        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
-        approved_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )  # fmt: skip
-    request = Request(snapshot=snapshot, label="mergewright", clone_url="https://h/o/r.git")
-    return Delivery(
-        delivery_id=f"d{number}", event="issues", action="labeled", content_key=f"k{number}",
-        received_at=time.time(), body=request.model_dump_json().encode(),
-    )  # fmt: skip
 
 
 class Everybody:

@@ -9,26 +9,10 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from agent import deliveries, intake
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.domain import Outcome, Reason, RunState
 from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, SettingsInvalid
 from agent.intake import Accepted, Request
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
-
-
-@pytest.fixture
-def inbox(tmp_path):
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = SqlStore(tmp_path)
-    yield made
-    made.close()
 
 
 def outcomes(inbox, count):

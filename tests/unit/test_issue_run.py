@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from agent import issue_run
 from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
-from agent.adapters.sql_store import SqlStore
 from agent.domain import Outcome, Reason, RunState
 from agent.errors import ForgeLimited, StoreUnavailable
 from agent.issue_run import Carried
@@ -25,13 +24,6 @@ from agent.steps import Cancellation, Directly
 from agent.testing import FakeForge
 from agent.worker import Postponed
 from tests.unit.delivery_samples import run, snapshot
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = SqlStore(tmp_path)
-    yield made
-    made.close()
 
 
 def done(one):

@@ -11,23 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import deliveries, loops
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from tests.unit.delivery_samples import Gate, delivery
-
-
-@pytest.fixture
-def inbox(tmp_path):
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = SqlStore(tmp_path)
-    yield made
-    made.close()
 
 
 def test_the_bell_wakes_a_loop_that_waits(monkeypatch):

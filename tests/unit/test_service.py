@@ -9,17 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent import service
-from agent.adapters.sql_inbox import Inbox
 from agent.errors import AccessLost, ForgeUnavailable, PermanentError, SettingsInvalid
 from agent.loops import Pulse
-
-
-@pytest.fixture
-def inbox(tmp_path):
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
-
 
 # --- signs of life ----------------------------------------------------------------------------
 
