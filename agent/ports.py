@@ -162,10 +162,16 @@ class Flag(Protocol):
         ...
 
 
+#: Takes what a room prints while its command runs, in the pieces in which it comes.
+Hear = Callable[[bytes], None]
+
+
 class Sandbox(Protocol):
     """Opens sealed rooms. Raises SandboxMissing when there is no way to open one."""
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
 
         Several threads may do so at a time.
@@ -173,6 +179,9 @@ class Sandbox(Protocol):
         Args:
             order: What to run, and with what.
             cancelled: Once it is set, the room is taken down within half a second.
+            hear: Called in this thread with every piece of the output, also with those that the
+                result leaves out. It has to be quick and may not raise: what the room prints
+                meanwhile waits.
 
         Raises:
             SandboxMissing: No room can be opened here; the message says what to install.

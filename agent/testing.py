@@ -9,6 +9,7 @@ from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.ports import (
     BranchRules,
     Flag,
+    Hear,
     Measure,
     OwnPull,
     Proposal,
@@ -146,10 +147,15 @@ class FakeSandbox:
         self._answer = answer
         self.orders: list[RoomOrder] = []
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         """Answer without a room."""
         self.orders.append(order)
-        return self._answer(order)
+        result = self._answer(order)
+        if hear is not None:
+            hear(result.output.encode())
+        return result
 
     def measure(self) -> tuple[Measure, ...]:
         """Claim nothing: a fake enforces no limit."""

@@ -13,7 +13,7 @@ from threading import Lock
 
 from agent.adapters.bubblewrap import cgroup, opened, presence, shared, slots, strays, walls
 from agent.environments import bytecode
-from agent.ports import Flag, Measure, RoomLimits, RoomOrder, RoomResult
+from agent.ports import Flag, Hear, Measure, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 
 _START = "start.py"
@@ -28,7 +28,9 @@ class BubblewrapSandbox:
         self._swept = False
         self._sweeping = Lock()
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         """Run one command in a fresh room and take the room down, whatever happens.
 
         Raises:
@@ -47,7 +49,7 @@ class BubblewrapSandbox:
             with (
                 shared.handed_over(order.mounts, uid),
                 self._cgroup(order, slot) as group,
-                opened.OpenedRoom(order, uid, group) as room,
+                opened.OpenedRoom(order, uid, group, hear) as room,
             ):
                 room.open(self._arguments, python)
                 return room.attend(cancelled)

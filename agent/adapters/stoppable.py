@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.ports import Flag, Measure, RoomOrder, RoomResult, Sandbox
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Sandbox
 
 
 class Stoppable:
@@ -12,10 +12,12 @@ class Stoppable:
         self._sandbox = sandbox
         self._stopped = stopped
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         """Run one command in a fresh room, unless and until one of the two is set."""
         either = _Either(self._stopped, cancelled) if cancelled else self._stopped
-        return self._sandbox.run(order, either)
+        return self._sandbox.run(order, either, hear)
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""

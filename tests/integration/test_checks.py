@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -36,7 +35,7 @@ from agent.domain import (
     Status,
     Ticket,
 )
-from agent.ports import RoomOrder, RoomResult
+from agent.ports import Flag, Hear, RoomOrder, RoomResult
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages import baseline
@@ -1615,9 +1614,11 @@ class CountingSandbox:
         self.measure = sandbox.measure
         self.count = 0
 
-    def run(self, order: RoomOrder, cancelled: Event | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         self.count += 1
-        return self._sandbox.run(order, cancelled)
+        return self._sandbox.run(order, cancelled, hear)
 
 
 @dataclass

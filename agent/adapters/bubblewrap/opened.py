@@ -24,7 +24,7 @@ from agent.adapters.bubblewrap import presence, shared, walls
 from agent.adapters.bubblewrap.cgroup import Cgroup
 from agent.adapters.bubblewrap.channel import Frames, Printed
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import ROOM_TREE, Flag, RoomOrder, RoomResult
+from agent.ports import ROOM_TREE, Flag, Hear, RoomOrder, RoomResult
 
 _TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
@@ -47,7 +47,7 @@ def own_tasks(order: RoomOrder) -> int:
 class OpenedRoom:
     """A room from its opening to its end; leaving the `with` block kills what is left of it."""
 
-    def __init__(self, order: RoomOrder, uid: int, group: Cgroup) -> None:
+    def __init__(self, order: RoomOrder, uid: int, group: Cgroup, hear: Hear | None = None) -> None:
         self._order = order
         self._uid = uid
         self._group = group
@@ -55,6 +55,7 @@ class OpenedRoom:
         self._nonce = secrets.token_bytes(16)
         self._frames = Frames(self._nonce, order.limits)
         self._printed = Printed(order.limits.output_bytes)
+        self._listener = hear
         self._complaints = bytearray()
         self._status = bytearray()
         self._runner: int | None = None
@@ -117,7 +118,7 @@ class OpenedRoom:
             end.close()
         self._phase_began = time.monotonic()
         self._readers = {
-            self._files["output"].fileno(): self._printed.add,
+            self._files["output"].fileno(): self._listen,
             self._files["channel"].fileno(): self._hear,
             self._files["complaints"].fileno(): self._keep_complaint,
             self._files["status"].fileno(): self._learn_pid,
@@ -223,6 +224,11 @@ class OpenedRoom:
                 self._readers[descriptor](content)
             else:
                 del self._readers[descriptor]
+
+    def _listen(self, content: bytes) -> None:
+        self._printed.add(content)
+        if self._listener is not None:
+            self._listener(content)
 
     def _hear(self, content: bytes) -> None:
         before = (self._frames.started, self._frames.ended)

@@ -1,0 +1,39 @@
+"""What a room prints is heard while its command runs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.stoppable import Stoppable
+from agent.errors import SandboxLost
+from agent.ports import RoomLimits, RoomOrder
+from agent.settings import Settings
+
+
+def test_output_is_heard_before_the_command_ends(home: Path) -> None:
+    heard, enough = bytearray(), threading.Event()
+
+    def hear(piece: bytes) -> None:
+        heard.extend(piece)
+        if b"begun" in heard:
+            enough.set()
+
+    sandbox = Stoppable(BubblewrapSandbox(Settings(home=home)), threading.Event())
+    # Nothing but hearing it ends this room within five minutes.
+    with pytest.raises(SandboxLost, match="taken down before"):
+        sandbox.run(RoomOrder(argv=("/bin/sh", "-c", "echo begun; sleep 300")), enough, hear)
+    assert heard == b"begun\n"
+
+
+def test_what_the_result_leaves_out_is_heard_as_well(home: Path) -> None:
+    heard: list[bytes] = []
+    argv = ("/bin/sh", "-c", "yes 0123456789 | head -n 50000; echo the end")
+    order = RoomOrder(argv=argv, limits=RoomLimits(output_bytes=4096))
+    result = BubblewrapSandbox(Settings(home=home)).run(order, hear=heard.append)
+    assert b"".join(heard) == b"0123456789\n" * 50_000 + b"the end\n"
+    assert result.output_bytes == len(b"".join(heard))
+    assert "bytes left out" in result.output
