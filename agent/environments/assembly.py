@@ -25,6 +25,8 @@ from agent.environments import (
 from agent.environments.bench import Bench
 from agent.environments.declare import Choice, Declaration
 from agent.environments.fetch import Fetcher, Wanted
+from agent.environments.locks import kinds
+from agent.environments.locks.lock import Lock, Target
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
@@ -115,10 +117,21 @@ class Assembly:
 
     def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
-        declaration = self._declaration
-        lock = declaration.lock
+        declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.requirements, False
+        files, target = TreeFiles(self._tree), Target(python=self._bench.interpreter.version)
+        locked = kinds.requirements(files, lock, target) or self._exported(lock, fetcher)
+        if locked.projects and not declaration.may_build:
+            # Then the key would not cover the code that runs in the build.
+            raise EnvironmentFailed(
+                f"{lock.path} names projects of the tree in a way not known here."
+            )
+        self._notes += locked.notes
+        return locked.plus(declaration.requirements), declaration.adds_nothing
+
+    def _exported(self, lock: Lock, fetcher: Fetcher) -> Requirements:
+        """What uv itself makes of its lock."""
         argv = [
             "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
             "--no-default-groups", "--python", self._bench.interpreter.path,
@@ -128,17 +141,12 @@ class Assembly:
         result = fetcher.run_offline(tuple(argv), lock.files)
         if result.exit_code != 0:
             raise EnvironmentFailed(
-                f"uv.lock cannot be read:\n{uv_program.essential(result.output)}\n"
+                f"{lock.path} cannot be read:\n{uv_program.essential(result.output)}\n"
                 "Run `uv lock` and commit the result."
             )
-        locked = requirement_files.parse(
-            TreeFiles(self._tree), result.output, "uv.lock", numbered=False
+        return requirement_files.parse(
+            TreeFiles(self._tree), result.output, lock.path, numbered=False
         )
-        more = declaration.requirements
-        if locked.projects and not declaration.may_build:
-            # Then the key would not cover the code that runs in the build.
-            raise EnvironmentFailed("uv.lock names projects of the tree in a way not known here.")
-        return locked.plus(more), not (more.lines or more.projects)
 
     def _local_wheels(
         self,

@@ -33,6 +33,8 @@ from agent.environments import (
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.bench import Bench
 from agent.environments.declare import Choice, Declaration
+from agent.environments.locks import kinds
+from agent.environments.locks.lock import Target
 from agent.environments.requirement_files import LocalProject
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
@@ -146,7 +148,13 @@ def explain(
     storage.hold(settings, storage.PARTS)
     prepared = _prepare(request, sandbox, index, settings, lambda _: None)
     stored = _load(prepared, settings)
-    declaration, found = prepared.declaration, prepared.declaration.requirements
+    declaration = prepared.declaration
+    locked = kinds.requirements(
+        TreeFiles(Path(request.tree)),
+        declaration.lock,
+        Target(python=prepared.bench.interpreter.version),
+    )
+    found = declaration.requirements if locked is None else locked.plus(declaration.requirements)
     lines = [f"{line.text}  ({line.origin})" for line in found.lines]
     return Explanation(
         key=prepared.key,

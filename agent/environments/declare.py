@@ -25,6 +25,8 @@ from agent.environments import (
     requirement_files,
     requirement_names,
 )
+from agent.environments.locks import kinds
+from agent.environments.locks.lock import Lock, Offer
 from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.requirement_names import TEST_NAMES
@@ -32,8 +34,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
-#: Of packages in a uv.lock: nothing of the tree is built for these.
-_HARMLESS_SOURCES = frozenset({"registry", "virtual"})
+_FIXED = "a lock file fixes every version"
 
 
 class Choice(Record):
@@ -42,17 +43,6 @@ class Choice(Record):
     what: str
     why: str
     taken: bool = True
-
-
-class Lock(Record):
-    """A uv.lock and what `uv export` needs beside it."""
-
-    files: dict[str, bytes]
-    """By path in the tree."""
-    extras: tuple[str, ...]
-    groups: tuple[str, ...]
-    builds: bool
-    """Whether it names projects of the tree that are built."""
 
 
 class Declaration(Record):
@@ -72,6 +62,12 @@ class Declaration(Record):
     def may_build(self) -> bool:
         """Whether something of the repository itself may be built."""
         return _may_build(self.lock, self.requirements)
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether all that the lock lacks is the project at the root."""
+        found = self.requirements
+        return not found.lines and all(not p.folder and not p.extras for p in found.projects)
 
 
 def _may_build(lock: Lock | None, found: Requirements) -> bool:
@@ -116,15 +112,17 @@ class _Reader:
         self.lock: Lock | None = None
 
     def read(self) -> Declaration:
-        locked = self.files.read("uv.lock") is not None and bool(self.pyproject)
-        if locked:
-            self._take_lock()
+        offers = kinds.offers(self.files, self.pyproject)
+        if offers:
+            self._take_lock(offers[0])
+            for path in (*(o.path for o in offers[1:]), *requirement_names.paths(self.files)):
+                self._left(path, f"{offers[0].path} is there, and it fixes every version")
         else:
             self._take_project()
             self._take_groups()
             self._take_requirement_files()
         self._take_install()
-        if not locked and not self._has_tests():
+        if not offers and not self._has_tests():
             self._take_tox()
         return Declaration(
             requirements=self.found,
@@ -146,47 +144,47 @@ class _Reader:
 
     # --- the sources, in order ---------------------------------------------------------------
 
-    def _take_lock(self) -> None:
-        lock = self.files.toml("uv.lock")
-        extras = tuple(self.project.get("optional-dependencies", {}))
-        groups = tuple(_table(self.pyproject, "dependency-groups"))
-        defaults = _table(self.pyproject, "tool", "uv").get("default-groups", ["dev"])
-        chosen = _choose(
-            groups, self.section.groups, "uv.lock", kind="group", key="python.groups",
-            more=groups if defaults == "all" else tuple(defaults),
-        )  # fmt: skip
-        needed = {"pyproject.toml", "uv.lock"}
-        builds = False
-        for package in lock.get("package", []):
-            source = package.get("source", {})
-            builds = builds or not _HARMLESS_SOURCES.issuperset(source)
-            where = source.get("editable") or source.get("virtual") or source.get("directory")
-            if where is not None:
-                needed.add(posixpath.normpath(posixpath.join(where, "pyproject.toml")))
-        members = {path: self.files.read(path) for path in needed if not path.startswith("..")}
+    def _take_lock(self, offer: Offer) -> None:
+        content = {path: self.files.read(path) for path in offer.files}
         self.lock = Lock(
-            files={path: content for path, content in members.items() if content is not None},
-            extras=_choose(
-                extras, self.section.extras, "pyproject.toml", kind="extra", key="python.extras"
+            kind=offer.kind,
+            path=offer.path,
+            files={path: text for path, text in content.items() if text is not None},
+            extras=choose_extras(offer.extras, self.section.extras, offer.path),
+            groups=_choose(
+                offer.groups, self.section.groups, offer.path, kind="group", key="python.groups",
+                more=offer.default_groups,
             ),
-            groups=chosen,
-            builds=builds,
-        )
-        self._took("uv.lock", "a lock file fixes every version")
-        for kind, names in (("extra", self.lock.extras), ("group", self.lock.groups)):
-            for name in names:
-                self._took(f"{kind} {name}", self._why(kind), source=False)
-        for path in requirement_names.paths(self.files):
-            self._left(path, "uv.lock is there, and it fixes every version")
+            builds=offer.builds,
+            notes=offer.notes,
+        )  # fmt: skip
+        self._took(offer.path, _FIXED)
+        for name in self.lock.extras:
+            self._took(f"extra {name}", self._why("extra"), source=False)
+        for name in self.lock.groups:
+            default = name in offer.default_groups and self.section.groups is None
+            why = f"{offer.kind} takes it by default" if default else self._why("group")
+            self._took(f"group {name}", why, source=False)
+        for name in offer.groups:
+            if name not in self.lock.groups:
+                self._left(f"group {name}", self._why_not("group"))
+        # uv says itself where the project is installed from.
+        if offer.kind != "uv":
+            self._take_package()
+
+    def _take_package(self) -> bool:
+        if not self._is_package():
+            return False
+        origin = "pyproject.toml" if self._has_backend() else "setup.py"
+        where = LocalProject(folder="", origin=origin)
+        self.found = self.found.plus(Requirements(projects=(where,)))
+        self._took(origin, "the repository is a package; its backend says what it needs")
+        if "setup.cfg" in self.files.names("") and self.setup_cfg.has_section("metadata"):
+            self._took("setup.cfg", "the package is described there")
+        return True
 
     def _take_project(self) -> None:
-        if self._is_package():
-            origin = "pyproject.toml" if self._has_backend() else "setup.py"
-            where = LocalProject(folder="", origin=origin)
-            self.found = self.found.plus(Requirements(projects=(where,)))
-            self._took(origin, "the repository is a package; its backend says what it needs")
-            if "setup.cfg" in self.files.names("") and self.setup_cfg.has_section("metadata"):
-                self._took("setup.cfg", "the package is described there")
+        if self._take_package():
             return
         if self.project:
             self._took("pyproject.toml", "[project] lists dependencies; there is nothing to build")
@@ -283,9 +281,22 @@ class _Reader:
     def _is_package(self) -> bool:
         if _table(self.pyproject, "tool", "uv").get("package") is False:
             return False
-        if self.poetry.get("package-mode") is False:
+        if self.poetry.get("package-mode") is False or not self._poetry_has_modules():
             return False
         return self._has_backend() or self.setup_py is not None
+
+    def _poetry_has_modules(self) -> bool:
+        """Whether Poetry's backend, where it is used, would find something to pack.
+
+        Many applications are described as packages, are none, and are installed with --no-root.
+        """
+        backend = _table(self.pyproject, "build-system").get("build-backend", "")
+        if not str(backend).startswith("poetry.core") or poetry.has_modules(
+            self.files, self.poetry, str(self.project.get("name") or self.poetry.get("name") or "")
+        ):
+            return True
+        self._left("the project itself", "it has no module of its name that could be packed")
+        return False
 
     def _has_backend(self) -> bool:
         return "build-system" in self.pyproject
@@ -355,6 +366,12 @@ class _Reader:
     def _why(self, kind: str) -> str:
         asked = self.section.extras if kind == "extra" else self.section.groups
         return f"named by python.{kind}s" if asked is not None else "by its name it is for tests"
+
+    def _why_not(self, kind: str) -> str:
+        asked = self.section.extras if kind == "extra" else self.section.groups
+        if asked is not None:
+            return f"python.{kind}s does not name it"
+        return "optional, and not for tests by its name"
 
     def _took(self, what: str, why: str, *, source: bool = True) -> None:
         self.choices.append(Choice(what=what, why=why))

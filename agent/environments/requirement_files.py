@@ -69,15 +69,16 @@ class Requirements(Record):
     notes: tuple[str, ...] = ()
     prereleases: bool = False
 
-    def plus(self, other: Requirements) -> Requirements:
-        """Both together, nothing twice."""
+    def plus(self, *others: Requirements) -> Requirements:
+        """All together, nothing twice."""
+        parts = (self, *others)
         return Requirements(
-            lines=_once(self.lines + other.lines),
-            constraints=_once(self.constraints + other.constraints),
-            projects=self.projects + tuple(p for p in other.projects if p not in self.projects),
-            files=tuple(dict.fromkeys(self.files + other.files)),
-            notes=tuple(dict.fromkeys(self.notes + other.notes)),
-            prereleases=self.prereleases or other.prereleases,
+            lines=_once(tuple(line for part in parts for line in part.lines)),
+            constraints=_once(tuple(line for part in parts for line in part.constraints)),
+            projects=tuple(dict.fromkeys(p for part in parts for p in part.projects)),
+            files=tuple(dict.fromkeys(path for part in parts for path in part.files)),
+            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            prereleases=any(part.prereleases for part in parts),
         )
 
 

@@ -53,11 +53,13 @@ def candidates(
     Args:
         name: Of the project, normalized.
         archives: All there are of it.
-        known: Requirements; those on other projects are passed over.
+        known: Requirements; those on other projects are passed over. Where they have hashes, an
+            archive has one of these.
         words: What the resolver said.
         version: Of the interpreter, in full.
     """
     allowed = SpecifierSet()
+    hashes: set[str] = set()
     for line in known:
         requirement = Requirement(line.text)
         applies = requirement.marker is None or requirement.marker.evaluate(
@@ -69,10 +71,12 @@ def candidates(
         )
         if line.name == name and applies:
             allowed &= requirement.specifier
+            hashes.update(one for one in line.hashes if one.startswith("sha256:"))
     found = [
         archive
         for archive in archives
-        if allowed.contains(archive.version, prereleases=_prereleases(allowed))
+        if (not hashes or f"sha256:{archive.sha256.lower()}" in hashes)
+        and allowed.contains(archive.version, prereleases=_prereleases(allowed))
         and _fits(archive.requires_python, version)
     ]
     asked = asked_in(words, name)

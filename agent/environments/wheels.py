@@ -98,8 +98,10 @@ class Workshop:
         offered = self._offered.setdefault(project, set())
         rest = [one for one in self._candidates(project, words) if one.version not in offered]
         if not rest or len(offered) >= _OLDER_VERSIONS:
+            locked = any(line.hashes and line.name == project for line in self._known)
+            named = "archive of it that has a hash of the lock" if locked else "version of it"
             raise EnvironmentFailed(
-                f"{project} exists only as source, and no version of it can be used with "
+                f"{project} exists only as source, and no {named} can be used with "
                 f"Python {self._bench.interpreter.version}. The resolver says:\n{words}"
             )
         archive = rest[0]

@@ -18,16 +18,13 @@ import pytest
 import uv
 from typer.testing import CliRunner
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.package_index import SimpleIndex
 from agent.cli import env
 from agent.domain import Environment
-from agent.environments import build, prune, rooms, storage
-from agent.environments.build import EnvironmentRequest
+from agent.environments import prune, storage
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
-from agent.ports import RoomLimits
 from agent.settings import Settings
-from repo_config.schema import PythonSection
+from tests.integration.environment_building import ensure, lay, local, python
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -45,44 +42,11 @@ def settings() -> Iterator[Settings]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
-
-
 @pytest.fixture
 def folder(home):
     place = home / "tree"
     place.mkdir()
     return place
-
-
-def ensure(settings, folder, *, tag=None, index=None, said=None, **section) -> Environment:
-    return build.ensure(
-        EnvironmentRequest(tree=str(folder), nearest_tag=tag, python=PythonSection(**section)),
-        BubblewrapSandbox(settings),
-        index or SimpleIndex(settings),
-        settings,
-        (said if said is not None else []).append,
-    )
-
-
-def local(settings, served) -> SimpleIndex:
-    return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
-
-
-def python(settings, environment, folder, program: str) -> str:
-    """Run a program in a check room and return what it prints."""
-    order = rooms.order(
-        environment, folder, (rooms.PYTHON, "-c", program),
-        environ={}, limits=RoomLimits(seconds=60),
-    )  # fmt: skip
-    result = BubblewrapSandbox(settings).run(order)
-    assert result.exit_code == 0, result.output
-    return result.output.strip()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from agent.environments import pointing, source_versions, wheel_files, wheels
+from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import SourceArchive
 from tests.unit.environments import local_index
 
 
@@ -37,6 +39,27 @@ def test_the_resolvers_words_say_which_versions_are_wanted():
     words = "Because foo==1 depends on docopt>=0.5,<0.6.2 and you require foo"
     assert source_versions.asked_in(words, "docopt") == SpecifierSet(">=0.5,<0.6.2")
     assert source_versions.asked_in("nothing of it", "docopt") == SpecifierSet()
+
+
+def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
+    archives = [
+        SourceArchive(
+            name="mine", version="1.0", filename=f"mine-1.0.{kind}", url="https://x/", sha256=sha
+        )
+        for kind, sha in (("tar.gz", "A" * 64), ("zip", "b" * 64))
+    ]  # fmt: skip
+
+    def chosen(*hashes: str) -> list[str]:
+        known = [
+            Line(text="mine==1.0", origin="poetry.lock", hashes=hashes),
+            Line(text="other==1.0", origin="poetry.lock", hashes=(f"sha256:{'c' * 64}",)),
+        ]
+        found = source_versions.candidates("mine", archives, known, "", "3.11.2")
+        return [archive.filename for archive in found]
+
+    assert chosen() == ["mine-1.0.tar.gz", "mine-1.0.zip"]
+    assert chosen(f"sha256:{'a' * 64}") == ["mine-1.0.tar.gz"]
+    assert chosen(f"sha256:{'d' * 64}") == []
 
 
 def test_metadata_is_read_as_data(tmp_path):

@@ -1,0 +1,40 @@
+"""Which lock file of a tree counts, and the way from a lock to exact requirements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.environments.locks import poetry_lock, uv_lock
+from agent.environments.locks.lock import Lock, Offer, Target
+from agent.environments.requirement_files import Requirements
+from agent.environments.tree_files import TreeFiles
+
+_IN_ORDER = (uv_lock, poetry_lock)
+_READERS = {"poetry": poetry_lock.requirements}
+
+
+def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
+    """The lock files of a tree, the one that counts first.
+
+    Raises:
+        EnvironmentFailed: One of them cannot be read.
+    """
+    found = (kind.offer(files, pyproject) for kind in _IN_ORDER)
+    return tuple(offer for offer in found if offer is not None)
+
+
+def requirements(files: TreeFiles, lock: Lock | None, target: Target) -> Requirements | None:
+    """What a lock installs; None without one, and of a uv.lock, which uv itself reads.
+
+    Raises:
+        EnvironmentFailed: The lock cannot be read, or names what is not fetched.
+    """
+    if lock is None or lock.kind == "uv":
+        return None
+    found = _READERS[lock.kind](files, lock, target)
+    bare = [line.name for line in found.lines if not line.hashes]
+    notes = list(lock.notes)
+    if bare:
+        shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
+        notes.append(f"{lock.path} has no hashes of {shown}: they are taken as the index has them")
+    return found.plus(Requirements(notes=tuple(notes)))

@@ -1,0 +1,46 @@
+"""Short ways to lay a tree, to build its environment for real and to look into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
+from agent.domain import Environment
+from agent.environments import build, rooms
+from agent.environments.build import EnvironmentRequest
+from agent.ports import RoomLimits
+from repo_config.schema import PythonSection
+
+
+def lay(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def ensure(settings, folder, *, tag=None, index=None, said=None, **section) -> Environment:
+    return build.ensure(
+        EnvironmentRequest(tree=str(folder), nearest_tag=tag, python=PythonSection(**section)),
+        BubblewrapSandbox(settings),
+        index or SimpleIndex(settings),
+        settings,
+        (said if said is not None else []).append,
+    )
+
+
+def local(settings, served) -> SimpleIndex:
+    return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
+
+
+def python(settings, environment, folder, program: str) -> str:
+    """Run a program in a check room and return what it prints."""
+    order = rooms.order(
+        environment, folder, (rooms.PYTHON, "-c", program),
+        environ={}, limits=RoomLimits(seconds=60),
+    )  # fmt: skip
+    result = BubblewrapSandbox(settings).run(order)
+    assert result.exit_code == 0, result.output
+    return result.output.strip()

@@ -1,0 +1,133 @@
+"""Lock files of other tools, built for real: exact versions, held against the hashes they name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import EnvironmentFailed
+from agent.settings import Settings
+from tests.integration.environment_building import ensure, lay, local, python
+from tests.unit.environments import local_index
+
+pytestmark = pytest.mark.index
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """One data folder for all tests here, with our own tools in it already."""
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-locked-", dir="/tmp"))
+    folder.chmod(0o711)
+    settings = Settings(home=folder)
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty).chmod(0o755)
+        ensure(settings, Path(empty))
+    yield settings
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(home):
+    place = home / "tree"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def served():
+    with local_index.serving() as index:
+        index.add(
+            local_index.wheel("direct", "1.0", ("transitive",)),
+            local_index.wheel("direct", "2.0", ("transitive",)),
+            local_index.wheel("transitive", "1.0"),
+            local_index.wheel("transitive", "2.0"),
+            local_index.wheel("checker", "1.0"),
+            local_index.sdist("onlysource", "1.0"),
+            local_index.sdist("onlysource", "2.0"),
+        )
+        yield index
+
+
+def digest(served, filename: str) -> str:
+    return hashlib.sha256(served.files[filename]).hexdigest()
+
+
+# --- poetry.lock -----------------------------------------------------------------------------
+
+POETRY = """
+[tool.poetry]
+name = "shop"
+version = "1"
+[tool.poetry.dependencies]
+python = ">=3.9"
+direct = "*"
+onlysource = "*"
+[tool.poetry.group.dev.dependencies]
+checker = "*"
+"""
+
+
+def poetry_lock(served, *files: str, version: str = "2.0") -> str:
+    text = ""
+    for filename in files:
+        name, number = filename.removesuffix(".tar.gz").split("-")[:2]
+        text += (
+            f'[[package]]\nname = "{name}"\nversion = "{number}"\noptional = false\n'
+            f'python-versions = "*"\n'
+            f'files = [{{file = "{filename}", hash = "sha256:{digest(served, filename)}"}}]\n'
+        )
+        if name == "direct":
+            text += '[package.dependencies]\ntransitive = "*"\n'
+    return text + f'[metadata]\nlock-version = "{version}"\n'
+
+
+LOCKED = (
+    "direct-1.0-py3-none-any.whl", "transitive-1.0-py3-none-any.whl",
+    "checker-1.0-py3-none-any.whl", "onlysource-1.0.tar.gz",
+)  # fmt: skip
+
+
+def test_a_poetry_lock_fixes_what_is_installed(settings, folder, served):
+    lay(folder, {"pyproject.toml": POETRY, "poetry.lock": poetry_lock(served, *LOCKED)})
+    environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == (
+        "checker==1.0", "direct==1.0", "onlysource==1.0", "transitive==1.0",
+    )  # fmt: skip
+    assert environment.sources == ("poetry.lock",)
+
+
+@pytest.mark.parametrize("filename", ["transitive-1.0-py3-none-any.whl", "onlysource-1.0.tar.gz"])
+def test_what_the_index_has_under_another_hash_is_not_installed(settings, folder, served, filename):
+    lock = poetry_lock(served, *LOCKED).replace(digest(served, filename), "0" * 64)
+    lay(folder, {"pyproject.toml": POETRY, "poetry.lock": lock})
+    with pytest.raises(EnvironmentFailed, match=filename.split("-")[0]):
+        ensure(settings, folder, index=local(settings, served))
+
+
+def test_the_project_itself_is_importable_beside_its_lock(settings, folder):
+    # From the real index: a backend is needed, and what the project asks for is not locked.
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[tool.poetry]\nname = "shop"\nversion = "1"\ndescription = ""\n'
+            'authors = []\n[tool.poetry.dependencies]\npython = ">=3.9"\nsix = "*"\n'
+            '[build-system]\nrequires = ["poetry-core"]\n'
+            'build-backend = "poetry.core.masonry.api"\n',
+            "poetry.lock": '[[package]]\nname = "six"\nversion = "1.16.0"\noptional = false\n'
+            'python-versions = "*"\nfiles = [{file = "six-1.16.0-py2.py3-none-any.whl", hash = '
+            '"sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"}]\n'
+            '[metadata]\nlock-version = "2.0"\n',
+            "shop/__init__.py": "value = 7\n",
+        },
+    )
+    environment = ensure(settings, folder)
+    assert environment.packages == ("shop==1", "six==1.16.0")
+    said = python(settings, environment, folder, "import shop, six; print(shop.__file__)")
+    assert said == "/work/shop/__init__.py"
