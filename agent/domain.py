@@ -366,6 +366,20 @@ class Contract(Record):
 # --- environment and checks ------------------------------------------------------------------
 
 
+class RoomService(Record):
+    """A server that a repository's checks need, started in each of their rooms."""
+
+    name: str
+    """`postgres` or `redis`."""
+    version: str
+    program: str
+    """Its path in the room."""
+    template: str = ""
+    """File on the host with the data that it begins with; empty: none."""
+    user: str = ""
+    database: str = ""
+
+
 class Environment(Record):
     """A built environment of the repository, read-only in every room."""
 
@@ -388,6 +402,8 @@ class Environment(Record):
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
+    services: tuple[RoomService, ...] = ()
+    """What is started beside whatever runs the project."""
 
 
 class Prepared(Record):

@@ -46,6 +46,8 @@ class Services:
             tree=str(tree),
             nearest_tag=prepared.checkout.nearest_tag,
             python=prepared.contract.config.python,
+            services=prepared.contract.config.services,
+            env=prepared.contract.config.env,
         )
         return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
 

@@ -130,6 +130,8 @@ def _inside(form: Form, step: str | int) -> Form:
     if is_section(form):
         field = form.model_fields.get(step)
         return field.rebuild_annotation() if field else None
+    if _origin(form) is Annotated:
+        form = typing.get_args(form)[0]
     origin, inner = _origin(form), typing.get_args(form)
     if origin is dict and isinstance(step, str):
         return inner[1]

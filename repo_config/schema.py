@@ -22,6 +22,7 @@ from repo_config.values import (
     RelativePath,
     RequirementLine,
     Reviewer,
+    Services,
     VariableName,
     VariableValue,
 )
@@ -159,6 +160,11 @@ class RepoConfig(Section):
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}
     """Environment variables for checks. No secrets: they are shown in the log."""
+    services: Services = ()
+    """Servers that the project needs, started empty in every room that runs it: postgres, redis, or
+    with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a
+    password; the usual variables (PGHOST and kin, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) say
+    so, as far as `env` does not say otherwise. Users and databases that `env` names are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"

@@ -26,6 +26,8 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
 _LABEL_LENGTH = 50
 _REVIEWER = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
+_SERVICE = r"^(postgres|redis)(:[0-9]{1,3}(\.[0-9]{1,3}){0,2})?$"
+_VERSIONS = {"postgres": "15", "redis": "7"}
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -208,6 +210,26 @@ def _reviewer(text: str) -> str:
     raise _wrong("not a login and not a team", "write octocat, or my-org/my-team")
 
 
+def _service(text: str) -> str:
+    if re.fullmatch(_SERVICE, text):
+        return text
+    name, colon, version = text.partition(":")
+    near = {"postgresql": "postgres", "pg": "postgres", "valkey": "redis"}.get(name.lower(), name)
+    if near not in ("postgres", "redis"):
+        raise _wrong("not a service that is known here", "write postgres or redis")
+    if near != name and re.fullmatch(_SERVICE, near + colon + version):
+        raise _wrong("not the name of this service", f'write "{near}{colon}{version}"')
+    raise _wrong("not a version of a service", f'write one such as "{near}:{_VERSIONS[near]}"')
+
+
+def _services(entries: tuple[str, ...]) -> tuple[str, ...]:
+    names = [entry.partition(":")[0] for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise _wrong(f"{name} is named more than once", "keep one of them")
+    return entries
+
+
 def _json(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -233,6 +255,13 @@ VariableName = Annotated[
 Plain = Annotated[str, AfterValidator(_plain), Words("text", "texts")]
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
 BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]
+ServiceName = Annotated[
+    str,
+    AfterValidator(_service),
+    _json(_SERVICE),
+    Words("postgres or redis, or either with a version as in postgres:15", "services"),
+]
+Services = Annotated[tuple[ServiceName, ...], AfterValidator(_services)]
 Label = Annotated[str, AfterValidator(_label), Words("a label", "labels")]
 Reviewer = Annotated[
     str, AfterValidator(_reviewer), Words("a login or org/team", "logins or teams")

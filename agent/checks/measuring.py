@@ -13,7 +13,7 @@ from threading import Event
 from agent import telemetry
 from agent.checks import suite
 from agent.checks.black_format import BLACK
-from agent.checks.check import Check, Site
+from agent.checks.check import Check, Site, unverified
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
@@ -22,6 +22,7 @@ from agent.checks.pytest_suite import PytestSuite
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult, Status
+from agent.environments import room_services
 from agent.ports import Sandbox
 
 Say = Callable[[str], None]
@@ -113,7 +114,10 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event) -> CheckR
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
     secret = Secret()
-    result = sandbox.run(check.order(site, secret), cancelled)
+    order = check.order(site, secret)
+    result = sandbox.run(order, cancelled)
+    if words := room_services.not_started(order, result):
+        return unverified(check, site, result, f"the check was not begun: {words}")
     return check.judge(site, secret, result)
 
 

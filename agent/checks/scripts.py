@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from agent.checks.check import Site
 from agent.checks.sealed import Secret
-from agent.environments import rooms
+from agent.environments import room_services, rooms
 from agent.ports import ROOM_OURS, RoomFile, RoomLimits, RoomOrder
 
 #: What an interpreter reads when it starts and at no other time, and that names no code.
@@ -42,12 +42,12 @@ def order(
         script: Its name and its arguments.
         told: What the script needs to know beside the names and the key.
     """
-    environ = dict(site.config.env)
+    environ = {**room_services.variables(site.environment.services), **site.config.env}
     if site.config.django.settings:
         environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
     late = {name: value for name, value in environ.items() if name not in _AT_START}
     name, *arguments = script
-    return rooms.order(
+    order = rooms.order(
         site.environment,
         site.tree,
         # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
@@ -57,3 +57,4 @@ def order(
         files=(secret.order_file(environ=late, **told), *files),
         collect=collect,
     )
+    return room_services.beside(order, site.environment.services, site.environment.interpreter)

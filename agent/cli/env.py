@@ -181,6 +181,8 @@ def _request(
                     tree=str(folder),
                     nearest_tag=pinned.nearest_tag,
                     python=contract.config.python,
+                    services=contract.config.services,
+                    env=contract.config.env,
                 ),
                 svc,
             )

@@ -25,6 +25,7 @@ from agent.domain import Environment, Record
 from agent.environments import (
     declare,
     interpreters,
+    room_services,
     source_versions,
     storage,
     toolsets,
@@ -52,6 +53,10 @@ class EnvironmentRequest(Record):
     """For builds that read their version from version control, which no room has."""
     python: PythonSection = PythonSection()
     """The section of the repository's configuration."""
+    services: tuple[str, ...] = ()
+    """Servers that the checks need, as in the configuration."""
+    env: dict[str, str] = {}
+    """The configuration's variables; they name users and databases of the servers."""
 
 
 class Explanation(Record):
@@ -98,6 +103,7 @@ def ensure(
     storage.hold(settings, storage.PARTS)
     prepared = _prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
+    services = room_services.provide(request.services, request.env, bench)
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
     if stored := _load(prepared, settings):
         say(f"the environment is {FROM_EARLIER}")
@@ -113,7 +119,7 @@ def ensure(
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
-    return stored.environment
+    return stored.environment.model_copy(update={"services": services})
 
 
 def again(

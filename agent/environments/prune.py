@@ -21,7 +21,9 @@ from agent.settings import Settings
 
 _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
-_PARTS = ("gates", "builders", "wheels", "interpreters", "scripts", "tools", "fetch/cache")
+_PARTS = (
+    "gates", "builders", "wheels", "interpreters", "services", "scripts", "tools", "fetch/cache",
+)  # fmt: skip
 
 
 #: A commit of ours that no kept run knows of stays pinned for so long.

@@ -75,6 +75,7 @@ def _key(prepared: Prepared, svc: Services) -> str:
     parts = (
         prepared.checkout.commit,
         prepared.environment.key,
+        prepared.environment.model_dump_json(include={"services"}),
         prepared.contract.config.model_dump_json(),
         prepared.contract.project.model_dump_json(),
         check.granted(svc.settings).model_dump_json(),

@@ -10,7 +10,7 @@ import fnmatch
 from agent import cleaning, worktree
 from agent.domain import Change, ChangedFile, Plan, Prepared, Severity
 from agent.editing.tree import WorkTree
-from agent.environments import rooms
+from agent.environments import room_services, rooms
 from agent.errors import EditFailed
 from agent.policy import paths, size
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
@@ -79,11 +79,13 @@ def _produce(
 ) -> tuple[str, ...]:
     """Run the recipe's one producing command; add the new files it is allowed to make."""
     report_path = f"{ROOM_OUT}/{command.report}"
+    environment = svc.environment(prepared)
     order = rooms.order(
-        svc.environment(prepared),
+        environment,
         svc.head_folder(prepared.run),
         (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
         environ={
+            **room_services.variables(environment.services),
             **prepared.contract.config.env,
             **command.environ,
             # What is produced must not hang on when: a run that begins anew makes the same commit.
@@ -92,6 +94,7 @@ def _produce(
         limits=_PRODUCE_LIMITS,
         collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
     )
+    order = room_services.beside(order, environment.services, environment.interpreter)
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"

@@ -21,5 +21,7 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
         tree=str(tree),
         nearest_tag=base.nearest_tag,
         python=contract.config.python,
+        services=contract.config.services,
+        env=contract.config.env,
     )
     return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

@@ -40,6 +40,7 @@ WHOLE = """\
 version: 1
 python: {version: "3.10", install: ["pytest-xdist>=3", "-r reqs/test.txt"], extras: [dev], groups: []}
 env: {DJANGO_SETTINGS_MODULE: config.settings.test, EMPTY: ""}
+services: ["postgres:15", redis]
 framework: django
 http_client: httpx
 django: {manage: backend/manage.py, settings: config.settings.test}
@@ -60,6 +61,7 @@ name = "x"
 [tool.mergewright]
 version = 1
 env = {DJANGO_SETTINGS_MODULE = "config.settings.test", EMPTY = ""}
+services = ["postgres:15", "redis"]
 framework = "django"
 http_client = "httpx"
 limits.minutes = 7
@@ -88,6 +90,7 @@ def test_every_key_is_read_from_yaml():
     assert config.python.version == "3.10"
     assert config.python.install == ("pytest-xdist>=3", "-r reqs/test.txt")
     assert config.env == {"DJANGO_SETTINGS_MODULE": "config.settings.test", "EMPTY": ""}
+    assert config.services == ("postgres:15", "redis")
     assert config.checks.makemigrations == "off"
     assert config.checks.lint == ("ruff", "black")
     assert config.checks.tests.args == ("-v", "2")
@@ -367,6 +370,12 @@ def test_a_wrong_value_is_answered_with_what_is_expected_and_what_stands_there(t
         ("python: {install: [-r /x.txt]}", '1:20: python.install[0]: an absolute path: "-r /x.txt". Write it relative to the root of the repository'),
         ("python: {install: [-r]}", '1:20: python.install[0]: an empty path: "-r". Write one, or remove the line'),
         ("python: {groups: [a b]}", '1:19: python.groups[0]: not a name of an extra or a group: "a b". Write letters, digits, dots, dashes and underscores only'),
+        ("services: [mysql]", '1:12: services[0]: not a service that is known here: "mysql". Write postgres or redis'),
+        ("services: [PostgreSQL:15]", '1:12: services[0]: not the name of this service: "PostgreSQL:15". Write "postgres:15"'),
+        ("services: ['postgres:latest']", '1:12: services[0]: not a version of a service: "postgres:latest". Write one such as "postgres:15"'),
+        ("services: [redis, 'redis:7']", "1:11: services: redis is named more than once: a list. Keep one of them"),
+        ("services: postgres", '1:11: services: expected a list of services; found "postgres". Write a list: ["postgres"]'),
+        ("services: [postgres: 15]", "1:12: services[0]: expected postgres or redis, or either with a version as in postgres:15; found a mapping. Write postgres or redis, or either with a version as in postgres:15"),
         ("env: {1A: x}", '1:7: env.1A: not a name for an environment variable: "1A". Write letters, digits and underscores, not beginning with a digit'),
         ('env: {A: "\\0"}', '1:10: env.A: a text with a NUL character: "\\x00". No environment variable can hold it'),
         ("django: {manage: C:/x}", '1:18: django.manage: an absolute path: "C:/x". Write it relative to the root of the repository'),
@@ -467,7 +476,7 @@ def test_a_refusal_survives_pickling():
         (": 1", "1:1: the key before the colon is not text. Write a word before the colon"),
         ("env: &e {A: b}", "1:6: an anchor (&e). Remove it; anchors and aliases are not taken"),
         ("env: *e", "1:6: an alias (*e). Write the value out"),
-        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, label, python, env, framework, http_client, logging, django, checks, scope, limits, pull_request'),
+        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, label, python, env, services, framework, http_client, logging, django, checks, scope, limits, pull_request'),
         ('env: {A: "\\ud800"}', "1:10: an escape of half a character (\\ud800 to \\udfff). Write the character itself"),
     ],
 )  # fmt: skip

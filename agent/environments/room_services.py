@@ -1,0 +1,326 @@
+"""Servers that a repository's checks need, PostgreSQL and Redis: found, prepared, put into orders.
+
+They run inside the room, from programs of its root file system, as the room's own user, on the
+room's own loopback, and are gone with it. Nothing is installed here: what is not there is named,
+with what would provide it. How they are started is left to `inside/with_services.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+from agent import cleaning
+from agent.domain import Record, RoomService
+from agent.environments import storage
+from agent.environments.bench import Bench
+from agent.errors import EnvironmentFailed
+from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult
+
+TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
+_PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
+#: Changes when a template means something else than before.
+_FORMAT = 1
+_SCRIPTS = f"{ROOM_OURS}/environments"
+_TEMPLATES = "/services"
+_ORDER_PATH = "/tmp/mergewright-services.json"  # noqa: S108 - in the room, whose /tmp is its own
+_JOB = "/tmp/mergewright-cluster.json"  # noqa: S108
+_FAILURE = f"{ROOM_OUT}/services-"
+_START_SECONDS = 60.0
+_MOST_WORDS = 1500
+_DEFAULT = "postgres"
+_LONGEST_NAME = 63
+_USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
+_DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
+_URL = "DATABASE_URL"
+
+
+class Program(Record):
+    """A server's program in the room's root file system."""
+
+    name: str
+    version: str
+    program: str
+
+
+def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple[RoomService, ...]:
+    """Find what `services` asks for, make what it begins with, and see it start.
+
+    Args:
+        asked: As in the configuration: `postgres`, `redis:7`.
+        env: The configuration's variables; users and databases that they name are made.
+
+    Raises:
+        EnvironmentFailed: One is not to be had or does not start; says what would help.
+    """
+    if not asked:
+        return ()
+    storage.hold(bench.settings, storage.PARTS)
+    there = _programs(bench)
+    given = []
+    for wanted in asked:
+        program = chosen(wanted, there, own_root=bench.settings.room_root is not None)
+        if program.name == "postgres":
+            given.append(_postgres(program, env, bench))
+        else:
+            given.append(RoomService(**program.model_dump()))
+    _try(tuple(given), bench)
+    return tuple(given)
+
+
+def chosen(wanted: str, there: Sequence[Program], *, own_root: bool) -> Program:
+    """Choose the newest program that fits what is asked for.
+
+    Raises:
+        EnvironmentFailed: There is none; says what would provide it.
+    """
+    name, _, version = wanted.partition(":")
+    same = sorted((one for one in there if one.name == name), key=_age, reverse=True)
+    for one in same:
+        if not version or one.version == version or one.version.startswith(f"{version}."):
+            return one
+    package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
+    found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
+    raise EnvironmentFailed(
+        f"services: {TITLES[name]} {version}".rstrip()
+        + f" is not to be had in a room. There is: {found}. To provide it: "
+        + (
+            f"a root file system that has it (sandbox_images/make_root.sh SUITE TARGET {package},"
+            " then MERGEWRIGHT_ROOM_ROOT)"
+            if own_root
+            else f"install it on this machine (apt-get install {package})"
+        )
+        + (f"; or ask for `{name}` in any version." if same else ".")
+    )
+
+
+def _age(one: Program) -> Version:
+    try:
+        return Version(one.version)
+    except InvalidVersion:
+        return Version("0")
+
+
+# --- what is there, and what it begins with --------------------------------------------------
+
+
+def _order(bench: Bench, script: str, argument: str = "", **more: object) -> RoomOrder:
+    """Run a script of ours under the base interpreter; nothing of the repository takes part."""
+    argv = (bench.interpreter.path, "-I", "-S", f"{_SCRIPTS}/{script}", argument)
+    order = RoomOrder(
+        argv=tuple(word for word in argv if word),
+        mounts=_mounts(bench),
+        limits=RoomLimits(seconds=120),
+        directory="/tmp",  # noqa: S108 - the room's own
+    )
+    return order.model_copy(update=more)
+
+
+def _mounts(bench: Bench) -> tuple[Mount, ...]:
+    scripts = Mount(source=str(storage.scripts(bench.settings)), target=ROOM_OURS)
+    return (*bench.interpreter.room_mounts(), scripts)
+
+
+def _programs(bench: Bench) -> tuple[Program, ...]:
+    report = f"{ROOM_OUT}/report.json"
+    result = bench.sandbox.run(_order(bench, "find_services.py", collect=(report,)))
+    if result.exit_code != 0 or report not in result.files:
+        raise EnvironmentFailed(
+            f"services: it could not be seen which servers a room has:\n{_end(result.output)}"
+        )
+    return tuple(Program.model_validate(one) for one in json.loads(result.files[report]))
+
+
+def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomService:
+    """Have a cluster with the users and databases that the repository's variables name."""
+    users, databases = accounts(env)
+    job = {
+        "folder": posixpath.dirname(program.program),
+        "users": [name for name in users if name != _DEFAULT],
+        "databases": [name for name in databases if name not in (_DEFAULT, "template1")],
+    }
+    mark = json.dumps([_FORMAT, program.version, job, storage.image_id(bench.settings)])
+    key = hashlib.sha256(mark.encode()).hexdigest()[:24]
+    place = storage.folder(bench.settings) / "services" / f"postgres-{key}"
+    if not place.is_dir():
+        with storage.locked(bench.settings, f"service-{key}"):
+            if not place.is_dir():
+                bench.say(f"making an empty database of {TITLES['postgres']} {program.version}")
+                _make_cluster(job, place, bench)
+    return RoomService(
+        **program.model_dump(),
+        template=str(place / "cluster.tar"),
+        user=users[0],
+        database=databases[0],
+    )
+
+
+def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """List users and databases that variables name, the first of each for whoever names none.
+
+    Raises:
+        EnvironmentFailed: PostgreSQL takes no such name.
+    """
+    url = urlsplit(env.get(_URL, ""))
+    ours = url.scheme.startswith(("postgres", "psql", "postgis"))
+    users = [env.get(name, "") for name in _USERS]
+    databases = [env.get(name, "") for name in _DATABASES]
+    if ours:
+        users.append(unquote(url.username or ""))
+        databases.append(unquote(url.path.strip("/")))
+    return _names(users, "user"), _names(databases, "database")
+
+
+def _names(given: list[str], what: str) -> list[str]:
+    names = list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
+    for name in names:
+        if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+            raise EnvironmentFailed(
+                f"env: {name[:80]!r} names a {what} of PostgreSQL, which takes names of at most"
+                f" {_LONGEST_NAME} printable characters."
+            )
+    return names
+
+
+def _make_cluster(job: Mapping[str, object], place: Path, bench: Bench) -> None:
+    tar = f"{ROOM_OUT}/cluster.tar"
+    order = _order(
+        bench,
+        "make_cluster.py",
+        _JOB,
+        files=(RoomFile(path=_JOB, content=json.dumps(job).encode()),),
+        collect=(tar,),
+        limits=RoomLimits(seconds=300, returned_bytes=256 * 1024**2),
+    )
+    result = bench.sandbox.run(order)
+    if result.exit_code != 0 or tar not in result.files:
+        ended = f" at the {result.limit} limit" if result.limit else ""
+        raise EnvironmentFailed(
+            f"services: PostgreSQL could not make a database{ended}:\n{_end(result.output)}"
+        )
+    with storage.building(bench.settings, place) as part:
+        storage.write_whole(part / "cluster.tar", result.files[tar])
+
+
+def _try(services: tuple[RoomService, ...], bench: Bench) -> None:
+    """Start them once, under the limits of a check and without any: what is short is said early."""
+    given = bench.settings
+    limits = RoomLimits(
+        memory_bytes=given.room_memory_mb * 1024**2,
+        processes=given.room_processes,
+        disk_bytes=given.room_disk_mb * 1024**2,
+    )
+    order = _order(bench, "find_services.py", limits=limits)
+    order = order.model_copy(update={"argv": ("true",)})
+    order = beside(order, services, bench.interpreter.path)
+    result = bench.sandbox.run(order)
+    if result.exit_code == 0:
+        return
+    names = " and ".join(TITLES[one.name] for one in services)
+    if result.limit is None:
+        words = not_started(order, result) or _end(result.output)
+        raise EnvironmentFailed(f"services: {names} did not start in a room: {words}")
+    raise EnvironmentFailed(
+        f"services: {names} cannot be started within the limits of a room: it reached the one on"
+        f" {result.limit}. MERGEWRIGHT_ROOM_PROCESSES is {given.room_processes},"
+        f" MERGEWRIGHT_ROOM_MEMORY_MB {given.room_memory_mb}, MERGEWRIGHT_ROOM_DISK_MB"
+        f" {given.room_disk_mb}."
+    )
+
+
+def _end(output: str) -> str:
+    return cleaning.terminal(output).strip()[-_MOST_WORDS:]
+
+
+# --- beside a command ------------------------------------------------------------------------
+
+
+def variables(services: Sequence[RoomService]) -> dict[str, str]:
+    """Say where the servers are, by the names that libraries and projects read.
+
+    Whatever the repository's configuration says by one of these names wins.
+    """
+    said: dict[str, str] = {}
+    for one in services:
+        if one.name == "postgres":
+            facts = {
+                "HOST": "127.0.0.1", "PORT": "5432", "USER": one.user, "PASSWORD": _DEFAULT,
+                "DATABASE": one.database,
+            }  # fmt: skip
+            said |= {f"PG{name}": value for name, value in facts.items()}
+            for prefix, database in (("POSTGRES", "DB"), ("DB", "NAME")):
+                said |= {
+                    f"{prefix}_{database if name == 'DATABASE' else name}": value
+                    for name, value in facts.items()
+                }
+            user, database = quote(one.user, safe=""), quote(one.database, safe="")
+            said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:5432/{database}"
+        else:
+            said |= {
+                "REDIS_URL": "redis://127.0.0.1:6379/0",
+                "REDIS_HOST": "127.0.0.1",
+                "REDIS_PORT": "6379",
+            }
+    return said
+
+
+def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> RoomOrder:
+    """Have servers started before the order's command begins.
+
+    Args:
+        order: Of a command that runs the project.
+        services: None: the order stays as it is.
+        python: Path of an interpreter that is nobody's environment.
+    """
+    if not services:
+        return order
+    failure = f"{_FAILURE}{secrets.token_hex(16)}"
+    told = {
+        "services": [
+            {
+                "name": one.name,
+                "title": f"{TITLES[one.name]} {one.version}",
+                "program": one.program,
+                "template": _template(one),
+            }
+            for one in services
+        ],
+        "seconds": min(_START_SECONDS, order.limits.seconds),
+        "failure": failure,
+    }
+    templates = tuple(
+        Mount(source=str(Path(one.template).parent), target=posixpath.dirname(_template(one)))
+        for one in services
+        if one.template
+    )
+    return order.model_copy(
+        update={
+            "argv": (python, "-I", "-S", f"{_SCRIPTS}/with_services.py", *order.argv),
+            "mounts": (*order.mounts, *templates),
+            "files": (
+                *order.files,
+                RoomFile(path=_ORDER_PATH, content=json.dumps(told).encode()),
+            ),
+            "collect": (*order.collect, failure),
+        }
+    )
+
+
+def _template(one: RoomService) -> str:
+    return f"{_TEMPLATES}/{one.name}/{Path(one.template).name}" if one.template else ""
+
+
+def not_started(order: RoomOrder, result: RoomResult) -> str:
+    """Say which server did not start, in its own words; empty where the command began."""
+    for path, content in result.files.items():
+        if path.startswith(_FAILURE) and path in order.collect:
+            words = cleaning.terminal(content.decode("utf-8", "replace")).strip()
+            return " ".join(words.split())[-_MOST_WORDS:]
+    return ""

@@ -1,0 +1,406 @@
+"""Servers in the room: real PostgreSQL and Redis, whole checks, and what happens without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
+from agent.checks import check, measuring
+from agent.checks.check import Site
+from agent.domain import CheckResult, Environment, Status
+from agent.editing.tree import WorkTree
+from agent.environments import build, room_services, rooms
+from agent.environments.build import EnvironmentRequest
+from agent.errors import EnvironmentFailed
+from agent.ports import Flag, RoomLimits, RoomOrder, RoomResult
+from agent.settings import Settings
+from repo_config import detect
+from repo_config.schema import RepoConfig
+
+pytestmark = pytest.mark.index
+
+Files = Mapping[str, str]
+BOTH = {"services": ["postgres", "redis"]}
+
+
+class Watched(BubblewrapSandbox):
+    """Real rooms; keeps what was ordered, and may spoil it first."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.orders: list[RoomOrder] = []
+        self.spoil: Callable[[RoomOrder], RoomOrder] = lambda order: order
+
+    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+        self.orders.append(order)
+        return super().run(self.spoil(order), cancelled)
+
+
+class Ground:
+    """One data folder, and checks of trees in environments that are built for them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.settings = Settings(home=home)
+        self.sandbox = Watched(self.settings)
+        self.said: list[str] = []
+
+    def tree(self, files: Files) -> Path:
+        folder = Path(tempfile.mkdtemp(dir=self.home))
+        folder.chmod(0o755)
+        for path, content in files.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(textwrap.dedent(content).lstrip("\n"))
+        return folder
+
+    def environment(self, tree: Path, config: RepoConfig, **settings: object) -> Environment:
+        request = EnvironmentRequest(
+            tree=str(tree), python=config.python, services=config.services, env=config.env
+        )
+        given = self.settings.model_copy(update=settings)
+        sandbox = Watched(given) if settings else self.sandbox
+        return build.ensure(request, sandbox, SimpleIndex(given), given, self.said.append)
+
+    def site(self, files: Files, told: Mapping[str, object]) -> Site:
+        config = RepoConfig.model_validate(told, strict=False)
+        tree = self.tree(files)
+        return Site(
+            tree=tree,
+            environment=self.environment(tree, config),
+            config=config,
+            project=detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config),
+            limits=check.granted(self.settings),
+        )
+
+    def measured(self, site: Site) -> dict[str, CheckResult]:
+        return {one.name: one for one in measuring.measure(site, self.sandbox, self.said.append)}
+
+    def printed(self, files: Files, told: Mapping[str, object], program: str) -> str:
+        """What a program prints beside the servers, with the variables that a check has."""
+        site = self.site(files, told)
+        services = site.environment.services
+        order = rooms.order(
+            site.environment, site.tree, (rooms.PYTHON, "-c", textwrap.dedent(program)),
+            environ={**room_services.variables(services), **site.config.env},
+            limits=RoomLimits(seconds=60),
+        )  # fmt: skip
+        order = room_services.beside(order, services, site.environment.interpreter)
+        result = self.sandbox.run(order)
+        assert result.exit_code == 0, result.output
+        return result.output.strip()
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    os.umask(0o022)
+    home = Path(tempfile.mkdtemp(prefix="mergewright-services-", dir="/tmp"))
+    home.chmod(0o711)
+    yield Ground(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+REQUIREMENTS = {
+    "requirements.txt": "django>=5.2,<5.3\npsycopg[binary]\nredis\npytest\npytest-django\n"
+}
+SHOP = {
+    **REQUIREMENTS,
+    "manage.py": """
+        import os, sys
+
+        if __name__ == "__main__":
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(sys.argv)
+    """,
+    "proj/__init__.py": "",
+    "proj/settings.py": """
+        SECRET_KEY = "x"
+        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
+        DATABASES = {
+            "default": {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": "postgres", "USER": "postgres", "HOST": "localhost",
+            }
+        }
+        DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+    """,
+    "shop/__init__.py": "",
+    "shop/models.py": """
+        from django.contrib.postgres.fields import ArrayField
+        from django.db import models
+
+
+        class Order(models.Model):
+            tags = ArrayField(models.CharField(max_length=10))
+    """,
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_initial.py": """
+        import django.contrib.postgres.fields
+        from django.db import migrations, models
+
+
+        class Migration(migrations.Migration):
+            initial = True
+            dependencies = []
+            operations = [
+                migrations.CreateModel(
+                    name="Order",
+                    fields=[
+                        ("id", models.BigAutoField(
+                            auto_created=True, primary_key=True, serialize=False,
+                            verbose_name="ID")),
+                        ("tags", django.contrib.postgres.fields.ArrayField(
+                            base_field=models.CharField(max_length=10), size=None)),
+                    ],
+                )
+            ]
+    """,
+    "shop/test_orders.py": """
+        import os
+
+        import redis
+        from django.test import TestCase
+
+        from shop.models import Order
+
+
+        class OrderTests(TestCase):
+            def test_an_array_is_found_by_what_it_holds(self):
+                Order.objects.create(tags=["a", "b"])
+                self.assertEqual(Order.objects.filter(tags__contains=["a"]).count(), 1)
+
+            def test_what_is_put_in_comes_out(self):
+                store = redis.Redis.from_url(os.environ["REDIS_URL"])
+                self.assertEqual(store.dbsize(), 0)
+                store.set("key", "value")
+                self.assertEqual(store.get("key"), b"value")
+    """,
+}  # fmt: skip
+
+
+# --- whole checks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runner", ["pytest", "django"])
+def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
+    found = ground.measured(ground.site(SHOP, {**BOTH, "checks": {"tests": {"runner": runner}}}))
+    told = {name: (one.status, one.reason) for name, one in found.items()}
+    for name in ("django check", "makemigrations", "tests"):
+        assert told[name] == (Status.PASSED, ""), found[name].output
+    assert "consistent migration history" not in found["makemigrations"].output
+    assert {item.outcome for item in found["tests"].items} == {"passed"}
+    assert len(found["tests"].items) == 2
+
+
+def test_what_is_red_on_postgres_is_red(ground):
+    """The same project with a field nobody has migrated and a test that only the server refuses."""
+    model = SHOP["shop/models.py"].rstrip() + "\n            note = models.TextField()\n"
+    wrong = """
+        from django.db import connection
+        from django.test import TestCase
+
+
+        class Wrong(TestCase):
+            def test_refused(self):
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT no_such_column FROM shop_order")
+    """
+    files = {**SHOP, "shop/models.py": model, "shop/test_wrong.py": wrong}
+    found = ground.measured(ground.site(files, BOTH))
+    assert found["makemigrations"].status is Status.FAILED
+    assert "note" in found["makemigrations"].items[0].item_id
+    assert found["tests"].status is Status.FAILED
+    (red,) = [one for one in found["tests"].items if one.item_id.endswith("test_refused")]
+    assert "no_such_column" in red.text
+
+
+def test_the_same_project_without_services_has_no_server(ground):
+    found = ground.measured(ground.site(SHOP, {}))
+    assert found["tests"].status is Status.FAILED
+    assert "Connection refused" in found["tests"].output
+
+
+def test_a_forged_run_is_no_more_believed_beside_a_server(ground):
+    forged = """
+        import os
+
+        from django.test import TestCase
+
+
+        class Forged(TestCase):
+            def test_ends_all(self):
+                os._exit(0)
+    """
+    found = ground.measured(ground.site({**SHOP, "shop/test_forged.py": forged}, BOTH))
+    assert found["tests"].status is Status.UNVERIFIED
+
+
+def test_the_command_ends_as_it_would_without_a_server(ground):
+    """Exit code, signal, and its children: none of them are the servers."""
+    site = ground.site(REQUIREMENTS, BOTH)
+    endings = {
+        "import sys; sys.exit(7)": 7,
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": -15,
+        "import os\ntry:\n os.wait()\nexcept ChildProcessError:\n raise SystemExit(3)": 3,
+        "import os; raise SystemExit(len(os.listdir('/proc/self/fd')))": 4,
+    }
+    for program, code in endings.items():
+        order = rooms.order(
+            site.environment, site.tree, (rooms.PYTHON, "-I", "-c", program),
+            environ={"LANG": "C"}, limits=RoomLimits(seconds=60),
+        )  # fmt: skip
+        plain = ground.sandbox.run(order)
+        beside = room_services.beside(
+            order, site.environment.services, site.environment.interpreter
+        )
+        assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("/usr/bin/env", "-0"),
+        (
+            "/bin/grep",
+            "-E",
+            "^(Sig(Ign|Blk|Cgt)|Umask|NoNewPrivs|Seccomp|Cap.*):",
+            "/proc/self/status",
+        ),
+        ("/bin/ls", "-l", "/proc/self/cwd"),
+    ],
+    ids=["environment", "signals", "folder"],
+)
+def test_the_command_inherits_what_it_would_without_a_server(ground, argv):
+    site = ground.site(REQUIREMENTS, BOTH)
+    order = rooms.order(
+        site.environment, site.tree, argv,
+        environ={"LANG": "C", "ODD": "a=b\nc"}, limits=RoomLimits(seconds=60),
+    )  # fmt: skip
+    beside = room_services.beside(order, site.environment.services, site.environment.interpreter)
+    assert ground.sandbox.run(beside).output == ground.sandbox.run(order).output
+
+
+def test_nothing_of_the_order_is_left_for_the_command(ground):
+    listed = ground.printed(
+        REQUIREMENTS, BOTH,
+        """
+        import os
+        print(sorted(n for n in os.listdir("/tmp") if not n.startswith(".") and n != "home"))
+        print(os.listdir("/out"))
+        """,
+    )  # fmt: skip
+    assert listed == "['mergewright-services']\n[]"
+
+
+# --- how a project finds them ------------------------------------------------------------------
+
+CONNECT = """
+    import os, psycopg
+    for where in ({}, {}):
+        with psycopg.connect(**where) as there:
+            print(*there.execute("SELECT current_user, current_database()").fetchone())
+"""
+
+
+def test_names_that_env_gives_are_there(ground):
+    env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
+    said = ground.printed(
+        REQUIREMENTS, {"services": ["postgres"], "env": env},
+        CONNECT.format("{'conninfo': os.environ['DATABASE_URL']}", "{}"),
+    )  # fmt: skip
+    assert said.splitlines() == ["web app shop", "alice shop"]
+
+
+def test_without_any_the_usual_ways_lead_there(ground):
+    said = ground.printed(
+        REQUIREMENTS, {"services": ["postgres"]},
+        CONNECT.format(
+            "{'conninfo': os.environ['DATABASE_URL']}",
+            "{'host': 'localhost', 'user': 'postgres', 'password': 'any', 'dbname': 'template1'}",
+        ),
+    )  # fmt: skip
+    assert said.splitlines() == ["postgres postgres", "postgres template1"]
+
+
+def test_each_room_begins_with_an_empty_server(ground):
+    program = """
+        import psycopg
+        with psycopg.connect(autocommit=True) as there:
+            print(there.execute("SELECT count(*) FROM pg_database").fetchone()[0])
+            there.execute("CREATE DATABASE left_behind")
+    """
+    told = {"services": ["postgres"]}
+    assert [ground.printed(REQUIREMENTS, told, program) for _ in range(2)] == ["3", "3"]
+
+
+def test_the_cluster_is_made_once(ground):
+    ground.said.clear()
+    for _ in range(2):
+        ground.site(REQUIREMENTS, {"services": ["postgres"], "env": {"PGDATABASE": "once"}})
+    made = [line for line in ground.said if "empty database" in line]
+    assert len(made) == 1
+
+
+# --- what is not there, or does not start ------------------------------------------------------
+
+
+def test_a_version_that_is_not_there_is_refused_before_anything_is_built(ground):
+    before = len(ground.sandbox.orders)
+    with pytest.raises(EnvironmentFailed) as caught:
+        ground.site({"requirements.txt": "iniconfig\n"}, {"services": ["postgres:9"]})
+    assert "services: PostgreSQL 9 is not to be had in a room. There is: 1" in str(caught.value)
+    assert "apt-get install postgresql-9" in str(caught.value)
+    ordered = [order.argv for order in ground.sandbox.orders[before:]]
+    assert not any("uv" in word for argv in ordered for word in argv)
+
+
+def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
+    site = ground.site(SHOP, BOTH)
+    ground.sandbox.spoil = _without_cluster
+    try:
+        found = ground.measured(site)
+    finally:
+        ground.sandbox.spoil = lambda order: order
+    for name in ("django check", "makemigrations", "tests"):
+        assert found[name].status is Status.UNVERIFIED
+        assert "the check was not begun: PostgreSQL 1" in found[name].reason
+        assert "No such file" in found[name].reason
+
+
+def _without_cluster(order: RoomOrder) -> RoomOrder:
+    """The server's data folder is gone."""
+    return order.model_copy(
+        update={
+            "files": tuple(
+                file.model_copy(update={"content": _elsewhere(file.content)})
+                if file.path.endswith("mergewright-services.json")
+                else file
+                for file in order.files
+            )
+        }
+    )
+
+
+def _elsewhere(content: bytes) -> bytes:
+    order = json.loads(content)
+    for one in order["services"]:
+        one["program"] += "-gone"
+    return json.dumps(order).encode()
+
+
+def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
+    config = RepoConfig.model_validate(BOTH, strict=False)
+    with pytest.raises(EnvironmentFailed) as caught:
+        ground.environment(ground.tree(REQUIREMENTS), config, room_processes=4)
+    assert "cannot be started within the limits of a room" in str(caught.value)
+    assert "MERGEWRIGHT_ROOM_PROCESSES is 4" in str(caught.value)

@@ -1,0 +1,107 @@
+"""Which server is chosen, and by which names a project finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import RoomService
+from agent.environments import room_services
+from agent.environments.room_services import Program
+from agent.errors import EnvironmentFailed
+from agent.ports import RoomOrder, RoomResult
+
+
+def postgres(version: str) -> Program:
+    program = f"/usr/lib/postgresql/{version.partition('.')[0]}/bin/postgres"
+    return Program(name="postgres", version=version, program=program)
+
+
+REDIS = Program(name="redis", version="7.0.15", program="/usr/bin/redis-server")
+THERE = (postgres("9.6.24"), postgres("15.18"), postgres("17beta1"), postgres("14.2"), REDIS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version"),
+    [
+        ("postgres", "17beta1"), ("postgres:15", "15.18"), ("postgres:15.18", "15.18"),
+        ("postgres:9.6", "9.6.24"), ("redis", "7.0.15"), ("redis:7", "7.0.15"),
+    ],
+)  # fmt: skip
+def test_the_newest_that_fits_is_chosen(wanted, version):
+    assert room_services.chosen(wanted, THERE, own_root=False).version == version
+
+
+@pytest.mark.parametrize("wanted", ["postgres:1", "postgres:16", "redis:6", "redis:7.0.1"])
+def test_part_of_a_number_is_another_version(wanted):
+    with pytest.raises(EnvironmentFailed):
+        room_services.chosen(wanted, THERE, own_root=False)
+
+
+def test_what_is_missing_is_named_with_what_would_provide_it():
+    with pytest.raises(EnvironmentFailed) as caught:
+        room_services.chosen("postgres:16", THERE[1:2], own_root=False)
+    assert caught.value.message == (
+        "services: PostgreSQL 16 is not to be had in a room. There is: 15.18"
+        " (/usr/lib/postgresql/15/bin/postgres). To provide it: install it on this machine"
+        " (apt-get install postgresql-16); or ask for `postgres` in any version."
+    )
+    with pytest.raises(EnvironmentFailed) as caught:
+        room_services.chosen("redis", (), own_root=True)
+    assert caught.value.message == (
+        "services: Redis is not to be had in a room. There is: none. To provide it: a root file"
+        " system that has it (sandbox_images/make_root.sh SUITE TARGET redis-server, then"
+        " MERGEWRIGHT_ROOM_ROOT)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "users", "databases"),
+    [
+        ({}, ["postgres"], ["postgres"]),
+        ({"POSTGRES_USER": "app", "POSTGRES_DB": "shop"}, ["app"], ["shop"]),
+        ({"PGUSER": "a", "DB_USER": "b", "DB_NAME": "c"}, ["a", "b"], ["c"]),
+        ({"DATABASE_URL": "postgres://u%40x:p@db:5432/n"}, ["u@x"], ["n"]),
+        ({"DATABASE_URL": "postgresql+psycopg2://u@localhost/n?x=1"}, ["u"], ["n"]),
+        ({"DATABASE_URL": "sqlite:///db.sqlite3"}, ["postgres"], ["postgres"]),
+        ({"DATABASE_URL": "postgres://localhost", "PGUSER": ""}, ["postgres"], ["postgres"]),
+    ],
+)
+def test_users_and_databases_are_those_that_variables_name(env, users, databases):
+    assert room_services.accounts(env) == (users, databases)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 64, "\0"])
+def test_names_that_no_server_takes_are_refused(name):
+    with pytest.raises(EnvironmentFailed, match="names a user of PostgreSQL"):
+        room_services.accounts({"PGUSER": name})
+
+
+def test_the_usual_variables_lead_to_the_servers():
+    server = RoomService(
+        name="postgres", version="15", program="/p", user="web app", database="shop"
+    )
+    said = room_services.variables((server, RoomService(name="redis", version="7", program="/r")))
+    assert said["DATABASE_URL"] == "postgresql://web%20app:postgres@127.0.0.1:5432/shop"
+    assert (said["PGHOST"], said["PGPORT"], said["PGUSER"]) == ("127.0.0.1", "5432", "web app")
+    assert (said["POSTGRES_DB"], said["DB_NAME"], said["PGDATABASE"]) == ("shop",) * 3
+    assert said["REDIS_URL"] == "redis://127.0.0.1:6379/0"
+
+
+def test_without_services_an_order_stays_as_it_is():
+    order = RoomOrder(argv=("true",))
+    assert room_services.beside(order, (), "/usr/bin/python3") == order
+    assert room_services.variables(()) == {}
+
+
+def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
+    order = room_services.beside(
+        RoomOrder(argv=("true",)),
+        (RoomService(name="redis", version="7", program="/r"),),
+        "/usr/bin/python3",
+    )
+    (place,) = order.collect
+    result = RoomResult(exit_code=69, output="", output_bytes=0, seconds=0.1)
+    said = result.model_copy(update={"files": {place: b"Redis 7 ended\nat once: \x1b[31mno"}})
+    assert room_services.not_started(order, said) == "Redis 7 ended at once: no"
+    forged = result.model_copy(update={"files": {"/out/services-0": b"Redis did not start"}})
+    assert room_services.not_started(order, forged) == ""
