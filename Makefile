@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 demo: $(READY) room
 	$(BIN)/mergewright demo
 
-test: $(READY) room
+test: $(READY) room services
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint test
@@ -45,6 +45,11 @@ format: $(READY)
 .PHONY: room
 room:
 	@deploy/ensure-room
+
+# What the tests start in rooms: installed where that is possible, else the command is printed.
+.PHONY: services
+services:
+	@deploy/ensure-services
 
 $(READY): pyproject.toml requirements.lock deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv $(VENV)
