@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from agent.domain import Environment, Record
 from agent.environments import (
-    declare,
+    choosing,
     generated,
     requirement_files,
     storage,
@@ -23,7 +23,8 @@ from agent.environments import (
     wheels,
 )
 from agent.environments.bench import Bench
-from agent.environments.declare import Choice, Declaration
+from agent.environments.choosing import Choice
+from agent.environments.declare import Declaration
 from agent.environments.fetch import Fetcher, Wanted
 from agent.environments.locks import kinds
 from agent.environments.locks.lock import Lock, Target
@@ -175,11 +176,11 @@ class Assembly:
     def _extras(self, facts: wheel_files.Metadata, folder: str, asked: list[str]) -> list[str]:
         known = [str(canonicalize_name(name)) for name in facts.extras]
         for name in asked:
-            declare.choose_extras(known, (name,), f"{folder or 'the project'}")
+            choosing.choose_extras(known, (name,), f"{folder or 'the project'}")
         if folder:
             return []
         wanted = self._declaration.extras
-        chosen = declare.choose_extras(known, wanted, "the project")
+        chosen = choosing.choose_extras(known, wanted, "the project")
         why = "named by python.extras" if wanted is not None else "by its name it is for tests"
         for name in chosen:
             self._choices.append(Choice(what=f"extra {name}", why=why))

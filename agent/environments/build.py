@@ -33,7 +33,8 @@ from agent.environments import (
 )
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.bench import Bench
-from agent.environments.declare import Choice, Declaration
+from agent.environments.choosing import Choice
+from agent.environments.declare import Declaration
 from agent.environments.locks import kinds
 from agent.environments.locks.lock import Target
 from agent.environments.requirement_files import LocalProject

@@ -7,7 +7,6 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 from __future__ import annotations
 
 import configparser
-import difflib
 import posixpath
 import re
 from collections.abc import Sequence
@@ -19,12 +18,14 @@ from packaging.utils import canonicalize_name
 
 from agent.domain import Record
 from agent.environments import (
+    choosing,
     fingerprint,
     poetry,
     python_hints,
     requirement_files,
     requirement_names,
 )
+from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
 from agent.environments.locks.lock import Lock, Offer
 from agent.environments.python_hints import PythonHints
@@ -35,14 +36,6 @@ from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
 _FIXED = "a lock file fixes every version"
-
-
-class Choice(Record):
-    """One thing that was taken or left, and why."""
-
-    what: str
-    why: str
-    taken: bool = True
 
 
 class Declaration(Record):
@@ -67,7 +60,9 @@ class Declaration(Record):
     def adds_nothing(self) -> bool:
         """Whether all that the lock lacks is the project at the root."""
         found = self.requirements
-        return not found.lines and all(not p.folder and not p.extras for p in found.projects)
+        if self.lock is None or found.lines or (found.projects and not self.lock.covers_project):
+            return False
+        return all(not project.folder and not project.extras for project in found.projects)
 
 
 def _may_build(lock: Lock | None, found: Requirements) -> bool:
@@ -82,17 +77,6 @@ def read(files: TreeFiles, section: PythonSection) -> Declaration:
             message names file and line, or the nearest name.
     """
     return _Reader(files, section).read()
-
-
-def choose_extras(
-    available: Sequence[str], wanted: tuple[str, ...] | None, origin: str
-) -> tuple[str, ...]:
-    """Take the extras that are asked for, or those made for tests.
-
-    Raises:
-        EnvironmentFailed: One that is asked for is not there; the message names the nearest.
-    """
-    return _choose(available, wanted, origin, kind="extra", key="python.extras")
 
 
 class _Reader:
@@ -128,9 +112,7 @@ class _Reader:
             requirements=self.found,
             lock=self.lock,
             extras=self.section.extras,
-            python=python_hints.read(
-                self.files, self.project, self.poetry, self.setup_cfg, self.setup_py
-            ),
+            python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
             choices=tuple(self.choices),
             digest=fingerprint.digest(
@@ -142,6 +124,15 @@ class _Reader:
             ),
         )
 
+    def _python(self, offers: Sequence[Offer]) -> PythonHints:
+        hints = python_hints.read(
+            self.files, self.project, self.poetry, self.setup_cfg, self.setup_py
+        )
+        asked = offers[0].requires_python if offers else None
+        if asked is None or hints.requires is not None:
+            return hints
+        return hints.model_copy(update={"requires": asked, "requires_origin": offers[0].path})
+
     # --- the sources, in order ---------------------------------------------------------------
 
     def _take_lock(self, offer: Offer) -> None:
@@ -150,12 +141,13 @@ class _Reader:
             kind=offer.kind,
             path=offer.path,
             files={path: text for path, text in content.items() if text is not None},
-            extras=choose_extras(offer.extras, self.section.extras, offer.path),
-            groups=_choose(
-                offer.groups, self.section.groups, offer.path, kind="group", key="python.groups",
+            extras=choosing.choose_extras(offer.extras, self.section.extras, offer.path),
+            groups=choosing.choose(
+                offer.groups, self.section.groups, offer.path, kind="group",
                 more=offer.default_groups,
             ),
             builds=offer.builds,
+            covers_project=offer.covers_project,
             notes=offer.notes,
         )  # fmt: skip
         self._took(offer.path, _FIXED)
@@ -168,8 +160,7 @@ class _Reader:
         for name in offer.groups:
             if name not in self.lock.groups:
                 self._left(f"group {name}", self._why_not("group"))
-        # uv says itself where the project is installed from.
-        if offer.kind != "uv":
+        if not offer.names_root:
             self._take_package()
 
     def _take_package(self) -> bool:
@@ -190,22 +181,22 @@ class _Reader:
             self._took("pyproject.toml", "[project] lists dependencies; there is nothing to build")
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
-            for name in choose_extras(tuple(extras), self.section.extras, "pyproject.toml"):
+            for name in choosing.choose_extras(
+                tuple(extras), self.section.extras, "pyproject.toml"
+            ):
                 self._add_extra(name, extras, seen=())
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
             self.found = self.found.plus(Requirements(lines=lines))
         elif self.section.extras:
-            choose_extras((), self.section.extras, "the repository")
+            choosing.choose_extras((), self.section.extras, "the repository")
 
     def _take_groups(self) -> None:
         table = _table(self.pyproject, "dependency-groups")
         old = poetry.groups(self.poetry, "pyproject.toml [tool.poetry]") if self.poetry else {}
         names = tuple(dict.fromkeys([*table, *old]))
-        chosen = _choose(
-            names, self.section.groups, "pyproject.toml", kind="group", key="python.groups"
-        )
+        chosen = choosing.choose(names, self.section.groups, "pyproject.toml", kind="group")
         resolver = self._group_resolver(table)
         for name in chosen:
             origin = f"pyproject.toml group {name}"
@@ -341,7 +332,7 @@ class _Reader:
             project = LocalProject(folder="", extras=extras, origin=origin)
             return Requirements(projects=(project,))
         table = self.project.get("optional-dependencies", {})
-        for name in choose_extras(tuple(table), extras, origin):
+        for name in choosing.choose_extras(tuple(table), extras, origin):
             self._add_extra(name, table, seen=(origin,))
         return Requirements()
 
@@ -388,31 +379,6 @@ class _Reader:
         except configparser.Error as problem:
             raise EnvironmentFailed(f"{path} cannot be read: {problem}") from problem
         return parser
-
-
-def _choose(
-    available: Sequence[str],
-    wanted: tuple[str, ...] | None,
-    origin: str,
-    *,
-    kind: str,
-    key: str,
-    more: tuple[str, ...] = (),
-) -> tuple[str, ...]:
-    known = [str(canonicalize_name(name)) for name in available]
-    if wanted is None:
-        also = {str(canonicalize_name(name)) for name in more}
-        return tuple(name for name in known if name in TEST_NAMES or name in also)
-    chosen = tuple(str(canonicalize_name(name)) for name in wanted)
-    for name in chosen:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            there = ", ".join(known) or "none"
-            raise EnvironmentFailed(
-                f"{key}: {origin} has no {kind} `{name}`.{hint} It has: {there}."
-            )
-    return chosen
 
 
 def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:

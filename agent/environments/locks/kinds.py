@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.environments.locks import poetry_lock, uv_lock
+from agent.environments.locks import pdm_lock, pipenv_lock, poetry_lock, pylock, uv_lock
 from agent.environments.locks.lock import Lock, Offer, Target
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 
-_IN_ORDER = (uv_lock, poetry_lock)
-_READERS = {"poetry": poetry_lock.requirements}
+#: A tool's own lock knows more than the one made for all tools.
+_IN_ORDER = (uv_lock, poetry_lock, pdm_lock, pylock, pipenv_lock)
+_READERS = {
+    "poetry": poetry_lock.requirements,
+    "pdm": pdm_lock.requirements,
+    "pylock": pylock.requirements,
+    "pipenv": pipenv_lock.requirements,
+}
 
 
 def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:

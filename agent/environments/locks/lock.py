@@ -47,6 +47,12 @@ class Offer(Record):
     """Taken by the tool that made the lock if nobody says anything."""
     builds: bool = False
     """Whether it names projects of the tree that are built."""
+    names_root: bool = False
+    """Whether the project at the root is one of these."""
+    covers_project: bool = True
+    """Whether it locks all that the project at the root asks for."""
+    requires_python: str | None = None
+    """What Python it is for, where it says so."""
     notes: tuple[str, ...] = ()
 
 
@@ -61,6 +67,7 @@ class Lock(Record):
     groups: tuple[str, ...]
     builds: bool
     """Whether it names projects of the tree that are built."""
+    covers_project: bool = True
     notes: tuple[str, ...] = ()
 
 

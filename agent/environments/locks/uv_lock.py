@@ -36,4 +36,6 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         groups=locks.names(groups),
         default_groups=locks.names(groups if defaults == "all" else defaults),
         builds=builds,
+        # It says itself where the project is installed from.
+        names_root=True,
     )

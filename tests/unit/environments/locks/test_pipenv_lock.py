@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agent.environments import declare
+from agent.environments.locks import kinds
+from agent.environments.locks.lock import Target
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from repo_config.schema import PythonSection
+
+A, B = "a" * 64, "b" * 64
+PIPFILE = (
+    '[[source]]\nname = "pypi"\nurl = "https://pypi.org/simple"\nverify_ssl = true\n'
+    '[packages]\nsix = "*"\n'
+)
+#: What Pipenv 2026.10 computes for that Pipfile.
+FITS = "83b3df86404322b5e9c6d1f3a782fd8510f976dafa4940f849d7e79258978aaa"
+
+
+def entry(version: str = "1", **more: Any) -> dict[str, Any]:
+    return {"version": f"=={version}", "hashes": [f"sha256:{A}"], **more}
+
+
+LOCK: dict[str, Any] = {
+    "_meta": {"requires": {"python_version": "3.11"}},
+    "default": {
+        "six": entry("1.16"), "tomli": entry(markers="python_version < '3.11'"),
+        "uvicorn": entry(extras=["standard"]),
+    },
+    "develop": {"pytest": entry("8"), "six": entry("1.17", hashes=[f"sha256:{B}"])},
+    "docs": {"sphinx": entry("7")},
+}  # fmt: skip
+
+
+@pytest.fixture
+def installed(tmp_path):
+    def write_and_read(lock: object, pipfile: str = PIPFILE, python: str = "3.11.4", **section):
+        (tmp_path / "Pipfile").write_text(pipfile)
+        text = lock if isinstance(lock, str) else json.dumps(lock)
+        (tmp_path / "Pipfile.lock").write_text(text)
+        files = TreeFiles(tmp_path)
+        declared = declare.read(files, PythonSection(**section))
+        found = kinds.requirements(files, declared.lock, Target(python=python))
+        assert found is not None
+        return found, declared
+
+    return write_and_read
+
+
+def texts(found) -> list[str]:
+    return sorted(line.text for line in found.lines)
+
+
+def test_both_usual_categories_are_taken_and_the_later_one_counts(installed):
+    found, declared = installed(LOCK)
+    assert texts(found) == ["pytest==8", "six==1.17", "uvicorn==1"]
+    assert {line.name: line.hashes for line in found.lines}["six"] == (f"sha256:{B}",)
+    assert declared.python.requires == "==3.11.*"
+    assert declared.adds_nothing
+
+
+def test_categories_are_groups(installed):
+    found, _ = installed(LOCK, groups=("docs",), python="3.10.1")
+    assert texts(found) == ["six==1.16", "sphinx==7", "tomli==1", "uvicorn==1"]
+
+
+def test_what_a_package_asks_for_beside_it_is_resolved(installed, tmp_path):
+    (tmp_path / "setup.py").write_text("")
+    _, declared = installed(LOCK)
+    assert [project.folder for project in declared.requirements.projects] == [""]
+    assert not declared.adds_nothing
+
+
+def test_a_lock_without_its_pipfile_is_no_declaration(tmp_path):
+    (tmp_path / "Pipfile.lock").write_text(json.dumps(LOCK))
+    assert declare.read(TreeFiles(tmp_path), PythonSection()).lock is None
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"git": "https://u:p@example.org/x"}, "x comes from a git address (https://example.org/x)"),
+        ({"file": "https://example.org/x.zip"}, "x comes from a file address"),
+        ({"path": "../x"}, "outside the repository"),
+    ],
+)  # fmt: skip
+def test_what_is_not_on_an_index_is_refused_by_name(installed, more, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        installed({"default": {"x": more}})
+    assert words in str(caught.value)
+
+
+def test_the_project_itself_may_be_locked(installed, tmp_path):
+    (tmp_path / "setup.py").write_text("")
+    found, declared = installed({"default": {"x": {"path": ".", "editable": True}}})
+    assert [project.folder for project in found.projects] == [""]
+    assert declared.requirements.projects == ()
+
+
+@pytest.mark.parametrize(
+    ("pipfile", "said"),
+    [
+        (PIPFILE, False),
+        (PIPFILE.replace("six", "attrs"), True),
+        # Pipenv then sums up the sources of the machine that locks.
+        (PIPFILE[PIPFILE.index("[packages]") :], False),
+    ],
+)
+def test_whether_it_is_of_this_pipfile_is_said(installed, pipfile, said):
+    lock = {"_meta": {"hash": {"sha256": FITS}}}
+    notes = installed(lock, pipfile)[0].notes
+    assert bool(notes) is said
+    assert all("run `pipenv lock`" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "holds no table"),
+        ({"default": {"six": "1"}}, "the entry of six is not a table"),
+        ({"default": {"six": {}}}, "is not a version"),
+    ],
+)
+def test_what_cannot_be_read_is_said(installed, lock, words):
+    with pytest.raises(EnvironmentFailed, match="Pipfile.lock") as caught:
+        installed(lock)
+    assert words in str(caught.value)

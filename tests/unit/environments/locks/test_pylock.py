@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import declare
+from agent.environments.locks import kinds
+from agent.environments.locks.lock import Target
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from repo_config.schema import PythonSection
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def installed(tmp_path):
+    def write_and_read(lock: str, python: str = "3.11.4", **section):
+        (tmp_path / "pylock.toml").write_text(lock)
+        files = TreeFiles(tmp_path)
+        declared = declare.read(files, PythonSection(**section))
+        found = kinds.requirements(files, declared.lock, Target(python=python))
+        assert found is not None
+        return found, declared
+
+    return write_and_read
+
+
+HEAD = (
+    'lock-version = "1.0"\ncreated-by = "uv"\nrequires-python = ">=3.9"\n'
+    'extras = ["cache"]\ndependency-groups = ["dev", "docs"]\ndefault-groups = ["docs"]\n'
+)
+
+
+def package(name: str, more: str = "", version: str = "1") -> str:
+    return (
+        f'[[packages]]\nname = "{name}"\nversion = "{version}"\n{more}\n'
+        f'wheels = [{{name = "{name}-{version}-py3-none-any.whl", url = "https://x/{name}.whl", '
+        f'hashes = {{sha256 = "{A}"}}}}]\n'
+        f'sdist = {{name = "{name}-{version}.tar.gz", url = "https://x/{name}.tar.gz", '
+        f'hashes = {{sha256 = "{B}"}}}}\n'
+    )
+
+
+LOCK = (
+    HEAD
+    + package("six")
+    + package("redis", "marker = \"'cache' in extras\"")
+    + package("pytest", "marker = \"'dev' in dependency_groups\"")
+    + package("sphinx", "marker = \"'docs' in dependency_groups\"")
+    + package("tomli", "marker = \"python_version < '3.11'\"")
+)
+
+
+def texts(found) -> list[str]:
+    return sorted(line.text for line in found.lines)
+
+
+def test_default_groups_and_those_for_tests_are_taken(installed):
+    found, declared = installed(LOCK)
+    assert texts(found) == ["pytest==1", "six==1", "sphinx==1"]
+    assert found.lines[0].hashes == (f"sha256:{A}", f"sha256:{B}")
+    assert declared.python.requires == ">=3.9"
+    assert declared.python.requires_origin == "pylock.toml"
+
+
+def test_extras_groups_and_python_select(installed):
+    found, _ = installed(LOCK, python="3.10.1", extras=("cache",), groups=())
+    assert texts(found) == ["redis==1", "six==1", "tomli==1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            'vcs = {type = "git", url = "https://u:p@example.org/x", commit-id = "0"}',
+            "x comes from a git repository (https://example.org/x)",
+        ),
+        (
+            f'archive = {{url = "https://example.org/x.zip", hashes = {{sha256 = "{A}"}}}}',
+            "x comes from a single archive",
+        ),
+        ('directory = {path = "../x"}', "outside the repository"),
+        ('directory = {path = "nothing"}', "neither pyproject.toml nor setup.py"),
+    ],
+)
+def test_what_is_not_on_an_index_is_refused_by_name(installed, more, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        installed(HEAD + f'[[packages]]\nname = "x"\n{more}\n')
+    assert words in str(caught.value)
+
+
+def test_projects_of_the_tree_are_built(installed, tmp_path):
+    for folder in (".", "libs/mine"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "setup.py").write_text("")
+    lock = HEAD + "".join(
+        f'[[packages]]\nname = "{name}"\ndirectory = {{path = "{path}", editable = true}}\n'
+        for name, path in (("shop", "."), ("mine", "libs/mine"))
+    )
+    found, declared = installed(lock)
+    assert [project.folder for project in found.projects] == ["", "libs/mine"]
+    # The lock names the root itself, so it is not taken a second time.
+    assert declared.requirements.projects == ()
+    assert declared.may_build
+
+
+@pytest.mark.parametrize(
+    ("lock", "python", "words"),
+    [
+        ('lock-version = "2.0"\ncreated-by = "x"\npackages = []\n', "3.11.4", "is not valid"),
+        ('created-by = "x"\n', "3.11.4", "is not valid"),
+        (LOCK, "3.8.10", "is for Python >=3.9, not for 3.8.10"),
+        (
+            'environments = ["sys_platform == \'win32\'"]\n' + LOCK, "3.11.4",
+            "for none of the environments",
+        ),
+        (HEAD + '[[packages]]\nname = "x"\nwheels = []\n', "3.11.4", "is not valid"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(installed, lock, python, words):
+    with pytest.raises(EnvironmentFailed) as caught:
+        installed(lock, python)
+    assert "pylock.toml" in str(caught.value)
+    assert words in str(caught.value)
