@@ -440,6 +440,40 @@ class CheckItem(Record):
     """`path:line` where the tool names one."""
 
 
+UNPROVED = "unproved"
+
+
+class Rerun(Record):
+    """One more run of one test, in a fresh room."""
+
+    outcome: str
+    """As in a CheckItem; `unproved` where its room proves nothing, or did not have the test."""
+    text: str = ""
+    """The first words of what went wrong."""
+
+
+class Repeated(Record):
+    """A test that failed with the change alone, and what it did when it was run again."""
+
+    item_id: str
+    base: tuple[Rerun, ...] = ()
+    head: tuple[Rerun, ...] = ()
+    place: str = ""
+    """`path:line` where it failed with the change."""
+
+    @property
+    def told(self) -> str:
+        """Say how often it failed; the runs of the whole suites, that began it, count as well."""
+        with_change, on_base = _failed(self.head, 1), _failed(self.base, 0)
+        return f"failed in {with_change} with the change and in {on_base} on base"
+
+
+def _failed(runs: tuple[Rerun, ...], at_first: int) -> str:
+    proved = [run for run in runs if run.outcome != UNPROVED]
+    bad = sum(run.outcome in ("failed", "error") for run in proved) + at_first
+    return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
+
+
 class CheckResult(Record):
     """One check on one side."""
 
@@ -449,6 +483,8 @@ class CheckResult(Record):
     """All tests by id, or all findings; equal ids may occur more than once for findings."""
     unstable: tuple[str, ...] = ()
     """Ids that did not come up again when the same tree was collected a second time."""
+    repeated: tuple[Repeated, ...] = ()
+    """Tests that were run again: on head on both sides; on base what earlier runs did there."""
     exit_code: int | None = None
     seconds: float = 0.0
     command: tuple[str, ...] = ()
@@ -494,6 +530,10 @@ class Comparison(Record):
     base_failures: int = 0
     head_failures: int = 0
     new_failures: tuple[CheckItem, ...] = ()
+    flaky: tuple[Repeated, ...] = ()
+    """Tests that failed with the change and fail at times on base as well: no new failures."""
+    unsure: tuple[Repeated, ...] = ()
+    """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()
     """Stable ids of base that head does not have."""
     unmatched: tuple[str, ...] = ()

@@ -164,6 +164,8 @@ def tell_comparison(comparison: Comparison) -> str:
         f"{comparison.name}: base {comparison.base.value}, head {comparison.head.value},"
         f" {len(comparison.new_failures)} new"
     )
+    if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
+        text += f", flaky: {', '.join(flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text
 
 

@@ -7,7 +7,8 @@ Owns what every check is told (`Site`) and how a tool is found. Running checks i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import posixpath
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult, Environment, Status
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomLimits, RoomOrder, RoomResult
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
@@ -60,8 +61,30 @@ class Site:
         """Limits for everything but the tests."""
         return self._ended_after(SECONDS)
 
+    def within(self, seconds: float) -> Site:
+        """The same, with less time for a room."""
+        shorter = min(seconds, self.limits.seconds)
+        return replace(self, limits=self.limits.model_copy(update={"seconds": shorter}))
+
     def _ended_after(self, seconds: float) -> RoomLimits:
         return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some of the tests of a suite: those of these ids, and those in these files."""
+
+    ids: tuple[str, ...] = ()
+    """As they are reported."""
+    files: tuple[str, ...] = ()
+    """Relative to the tree."""
+
+    def as_told(self) -> dict[str, list[str]]:
+        """Say it to a script in the room, whose files have whole paths."""
+        return {
+            "ids": list(self.ids),
+            "files": [posixpath.join(ROOM_TREE, file) for file in self.files],
+        }
 
 
 class Check(Protocol):
@@ -86,6 +109,18 @@ class Check(Protocol):
 
     def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Read what came back; nothing in it is trusted to have the right form."""
+        ...
+
+
+class Suite(Check, Protocol):
+    """A runner of tests, which can also run some of them."""
+
+    def collect_order(self, site: Site, secret: Secret) -> RoomOrder:
+        """Only collect."""
+        ...
+
+    def some_order(self, site: Site, secret: Secret, only: Selection) -> RoomOrder:
+        """Run some tests alone; our own run among them as always."""
         ...
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from agent.checks import check, suite
-from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.checks import check, flaky, suite
+from agent.checks.flaky import FAILING, PASSING, Proof
+from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"
-_FAILING = ("failed", "error")
-_RAN_WELL = ("passed", "xpassed")
 _NOT_RUN = ("skipped", "xfailed")
 _COUNTED = ("finding", "muted")
 
@@ -60,9 +59,13 @@ def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
     if unproved := _unproved(before, after):
         # Neither what is new nor what is gone can be told from a side that says nothing.
-        nothing = {"new_failures": (), "gone": (), "unmatched": (), "added": ()}
+        told_apart = ("new_failures", "flaky", "unsure", "gone", "unmatched", "added")
         return found.model_copy(
-            update={"verdict": Status.UNVERIFIED, "reason": unproved, **nothing}
+            update={
+                "verdict": Status.UNVERIFIED,
+                "reason": unproved,
+                **dict.fromkeys(told_apart, ()),
+            }
         )
     if _as_a_whole(after):
         # Tests that were not reached are not gone.
@@ -93,7 +96,15 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
         return Status.FAILED, after.reason
     if found.new_failures or found.gone:
         return Status.FAILED, _gone_words(found) if found.gone else ""
+    if found.unsure:
+        return Status.UNVERIFIED, _unsure_words(found)
     return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
+
+
+def _unsure_words(found: Comparison) -> str:
+    first, *others = found.unsure
+    more = f", and {len(others)} more like it" if others else ""
+    return f"{first.item_id} {first.told}, so neither is proved{more}"
 
 
 def _as_a_whole(result: CheckResult) -> bool:
@@ -126,6 +137,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
     unmatched = dict.fromkeys(_unmatched(missing, unstable, unsure))
     failures = [item for item in new.values() if _is_worse(old.get(item.item_id), item)]
+    failures = list(_without_renamed(failures, old, new, families))
+    proved = _proved(failures, after)
     return Comparison(
         name=name,
         base=before.status,
@@ -134,9 +147,11 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         counts_tests=True,
         base_count=_count_tests(before),
         head_count=_count_tests(after),
-        base_failures=before.count(*_FAILING),
-        head_failures=after.count(*_FAILING),
-        new_failures=tuple(_without_renamed(failures, old, new, families)),
+        base_failures=before.count(*FAILING),
+        head_failures=after.count(*FAILING),
+        new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
+        flaky=tuple(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
+        unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=tuple(item_id for item_id in missing if item_id not in unmatched),
         unmatched=(*unmatched, *unsure),
         added=tuple(
@@ -148,6 +163,28 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     )
 
 
+def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
+    """Sort failures by what the further runs of their tests have shown."""
+    repeated = _repeated(after)
+    found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
+    for item in failures:
+        seen = repeated.get(item.item_id) if item.outcome in FAILING else None
+        found[flaky.proof(item, seen)].append(item)
+    return found
+
+
+def _repeated(after: CheckResult) -> dict[str, Repeated]:
+    return {one.item_id: one for one in after.repeated}
+
+
+def _told(item: CheckItem, after: CheckResult) -> CheckItem:
+    """Add to a failure what further runs have shown."""
+    one = _repeated(after).get(item.item_id)
+    if one is None:
+        return item
+    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.told})".strip()})
+
+
 def _is_test(item_id: str) -> bool:
     return not item_id.endswith(suite.COLLECTION)
 
@@ -157,9 +194,9 @@ def _count_tests(result: CheckResult) -> int:
 
 
 def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
-    if new.outcome in _FAILING:
-        return old is None or old.outcome not in _FAILING
-    return new.outcome in _NOT_RUN and old is not None and old.outcome in _RAN_WELL
+    if new.outcome in FAILING:
+        return old is None or old.outcome not in FAILING
+    return new.outcome in _NOT_RUN and old is not None and old.outcome in PASSING
 
 
 def _family(item_id: str) -> str:
@@ -191,7 +228,7 @@ def _without_renamed(
     allowance = Counter(
         _family(item.item_id)
         for item in old.values()
-        if item.outcome in _FAILING and item.item_id not in new
+        if item.outcome in FAILING and item.item_id not in new
     )
     for item in failures:
         family = _family(item.item_id)

@@ -60,6 +60,10 @@ class DjangoSuite:
         """Run the script as it is."""
         return _order(site, secret, collect=False)
 
+    def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
+        """Run some tests alone."""
+        return _order(site, secret, collect=False, only=only)
+
     def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Only collect: the suite is put together and not run."""
         return _order(site, secret, collect=True)
@@ -103,7 +107,13 @@ def _entry(site: check.Site) -> RoomFile:
     return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [ROOM_TREE]).encode())
 
 
-def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
+def _order(
+    site: check.Site,
+    secret: Secret,
+    *,
+    collect: bool,
+    only: check.Selection | None = None,
+) -> RoomOrder:
     files: list[RoomFile] = []
     if site.project.test_script is None:
         folder, arguments = "", (_ENTRY, *_django_arguments(site))
@@ -115,7 +125,11 @@ def _order(site: check.Site, secret: Secret, *, collect: bool) -> RoomOrder:
         secret,
         ("mergewright_django.py", *arguments),
         limits=site.test_limits(),
-        told={"collect": collect, "seconds": site.test_limits().seconds},
+        told={
+            "collect": collect,
+            "only": only.as_told() if only else None,
+            "seconds": site.test_limits().seconds,
+        },
         collect=suite.returned(secret),
         files=tuple(files),
     )

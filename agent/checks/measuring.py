@@ -13,7 +13,7 @@ from threading import Event
 from agent import telemetry
 from agent.checks import suite
 from agent.checks.black_format import BLACK
-from agent.checks.check import Check, Site, unverified
+from agent.checks.check import Check, Site, Suite, unverified
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
@@ -40,7 +40,7 @@ _TOOLS: tuple[Check, ...] = (
     Makemigrations(),
     MypyTypes(),
 )
-_SUITES: dict[str, PytestSuite | DjangoSuite] = {
+_SUITES: dict[str, Suite] = {
     "pytest": PytestSuite(),
     "django": DjangoSuite(),
 }
@@ -56,7 +56,7 @@ def measure(
     """
     checks: list[Check] = [] if tests else list(_TOOLS)
     if tests is not False:
-        checks.append(_SUITES.get(site.project.test_runner or "") or _NoSuite())
+        checks.append(suite_of(site) or _NoSuite())
     cancelled = Event()
     with ThreadPoolExecutor(min(_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
         running = [
@@ -76,7 +76,7 @@ def measure(
 
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
     """Collect the tests a second time; return the ids that did not come up again."""
-    tests_check = _SUITES.get(site.project.test_runner or "")
+    tests_check = suite_of(site)
     ids = {item.item_id for item in tests.items if not item.item_id.endswith(suite.COLLECTION)}
     if tests_check is None or not ids:
         return ()
@@ -90,6 +90,11 @@ def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> 
     if gone:
         say(f"tests: {len(gone)} ids change from one collection to the next")
     return gone
+
+
+def suite_of(site: Site) -> Suite | None:
+    """Return what runs the tests, if the repository has any."""
+    return _SUITES.get(site.project.test_runner or "")
 
 
 def scripts_digest() -> str:

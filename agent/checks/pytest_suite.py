@@ -12,6 +12,7 @@ from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomR
 
 #: pytest's word for "some tests failed".
 _CODES = range(1, 2)
+_PAST_FAILURES = ("--maxfail=0", "--continue-on-collection-errors")
 
 
 class PytestSuite:
@@ -33,12 +34,15 @@ class PytestSuite:
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run all tests, past the first failure and past modules that cannot be collected."""
-        return _order(site, secret, ("--maxfail=0", "--continue-on-collection-errors"))
+        return _order(site, secret, _PAST_FAILURES)
+
+    def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
+        """Run some tests alone."""
+        return _order(site, secret, _PAST_FAILURES, only)
 
     def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Only collect."""
-        options = ("--maxfail=0", "--continue-on-collection-errors", "--collect-only", "-q")
-        return _order(site, secret, options)
+        return _order(site, secret, (*_PAST_FAILURES, "--collect-only", "-q"))
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how the tests ended."""
@@ -62,7 +66,12 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
     return environ
 
 
-def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOrder:
+def _order(
+    site: check.Site,
+    secret: Secret,
+    options: tuple[str, ...],
+    only: check.Selection | None = None,
+) -> RoomOrder:
     own = site.has("pytest")
     # What the configuration says wins.
     env = {**_environ(site, ROOM_TREE), **site.config.env}
@@ -73,6 +82,7 @@ def _order(site: check.Site, secret: Secret, options: tuple[str, ...]) -> RoomOr
         limits=site.test_limits(),
         told={
             "options": options,
+            "only": only.as_told() if only else None,
             "seconds": site.test_limits().seconds,
             "gate": "" if own else site.packages_of(ROOM_GATE),
             "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],

@@ -187,6 +187,11 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
         return "No check ran"
     names = (redactor or Redactor())(", ".join(check.name for check in ran))
     known = sum(check.head_failures for check in ran)
+    if flaky_tests := sum(len(check.flaky) for check in ran):
+        # As on base, where they fail at times; what fails there each time is counted besides.
+        few = f"{flaky_tests:,} flaky test{'s' * (flaky_tests != 1)}"
+        others = f", {known - flaky_tests:,} as on the base commit" if known > flaky_tests else ""
+        return f"Nothing new fails but {few}{others}: {names}"
     if known:
         return f"Nothing new fails, {known:,} as on the base commit: {names}"
     return f"The project's own checks passed: {names}"

@@ -6,10 +6,11 @@ is judged is what will be committed. What a check writes is thrown away with its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from agent import worktree
-from agent.checks import comparison, gate, measuring, mutes, reports
+from agent.checks import again, baselines, comparison, gate, measuring, mutes, reports
 from agent.checks.check import TESTS, Site, granted
 from agent.domain import (
     Change,
@@ -37,10 +38,10 @@ def run(
     results: tuple[CheckResult, ...] = ()
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-        results = _under_base_rules(change, rules, prepared, svc)
+        results = _under_base_rules(change, rules, before, prepared, svc)
         svc.say("checks on the whole change")
     site = _laid_out(change, head, prepared, svc)
-    measured = measuring.measure(site, svc.sandbox, svc.say)
+    measured = _measured(site, before, prepared, svc)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -74,8 +75,55 @@ def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     return comparison.compare(base, head)
 
 
+def _measured(
+    site: Site,
+    before: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+    *,
+    tests: bool | None = None,
+) -> tuple[CheckResult, ...]:
+    """Run the checks; run tests again that fail with the change alone."""
+    results = measuring.measure(site, svc.sandbox, svc.say, tests=tests)
+    return tuple(
+        _with_further_runs(result, site, before, prepared, svc) if result.name == TESTS else result
+        for result in results
+    )
+
+
+def _with_further_runs(
+    result: CheckResult, site: Site, before: CheckReport, prepared: Prepared, svc: Services
+) -> CheckResult:
+    """Add what tests did that failed with the change alone, when they were run again."""
+    base, suite = before.result(TESTS), measuring.suite_of(site)
+    alone = CheckReport(side="head", commit="", change_digest=None, results=(result,))
+    rounds = prepared.contract.config.checks.tests.reruns
+    failures = again.worth(comparison.compare(before, alone), base, rounds)
+    if base is None or suite is None or not failures:
+        return result
+    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    sides = again.Again(
+        base=replace(site, tree=svc.base_folder(prepared.run)),
+        head=site,
+        suite=suite,
+        sandbox=svc.sandbox,
+        say=svc.say,
+    )
+    # Another run may have learned something of this base since ours has begun.
+    stored = baselines.place(prepared, svc.settings)
+    kept = baselines.load(stored)
+    known = again.known((kept and kept.result(TESTS)) or base)
+    repeated = sides.repeat(failures, rounds, known)
+    baselines.remember(stored, repeated)
+    return result.model_copy(update={"repeated": repeated})
+
+
 def _under_base_rules(
-    change: Change, rules: frozenset[str], prepared: Prepared, svc: Services
+    change: Change,
+    rules: frozenset[str],
+    before: CheckReport,
+    prepared: Prepared,
+    svc: Services,
 ) -> tuple[CheckResult, ...]:
     """Run the tools without the changes to rules, and the tests also without those to tests."""
     folder = svc.head_folder(prepared.run).with_name("base-rules")
@@ -86,7 +134,7 @@ def _under_base_rules(
         site = _laid_out(part, folder, prepared, svc)
         results += [
             result.model_copy(update={"name": result.name + comparison.BASE_RULES})
-            for result in measuring.measure(site, svc.sandbox, svc.say, tests=wanted)
+            for result in _measured(site, before, prepared, svc, tests=wanted)
             if result.status is not Status.ABSENT
         ]
     return tuple(results)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from agent.checks import new_tests
+from agent.checks import flaky, new_tests
 from agent.domain import (
     CheckItem,
     ClearedChange,
@@ -49,6 +49,15 @@ class Facts:
         """Tests that the change adds and that were not run; of use where all else is proved."""
         return new_tests.uncollected(self.cleared, self.compared)
 
+    @property
+    def flaky(self) -> tuple[Finding, ...]:
+        """Tests that fail at times, on either side."""
+        return tuple(
+            flaky.finding(one)
+            for check in self.compared
+            for one in dict.fromkeys((*check.flaky, *check.unsure))
+        )
+
 
 @dataclass(frozen=True)
 class Row:
@@ -73,6 +82,7 @@ def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Co
         sentence = row.sentence(facts)
         if sentence is not None:
             findings = facts.uncollected if row.sentence is _uncollected else ()
+            findings += facts.flaky
             return Verdict(
                 publish=row.publish, reason=row.reason, sentence=sentence, findings=findings
             )
@@ -119,6 +129,14 @@ def _failed(facts: Facts) -> str | None:
     return None
 
 
+def _unsure(facts: Facts) -> str | None:
+    for check in facts.compared:
+        if check.unsure:
+            shown = _listed([f"{one.item_id} {one.told}" for one in check.unsure])
+            return f"{_named(check)}, run again, do not agree, so nothing is proved: {shown}."
+    return None
+
+
 def _unverified(facts: Facts) -> str | None:
     for check in facts.compared:
         proved = check.verdict is Status.PASSED and Status.UNVERIFIED not in (
@@ -160,9 +178,13 @@ def _ready(facts: Facts) -> str:
     if facts.tests_are_off:
         said.append("Tests are switched off in the configuration.")
     for check in facts.compared:
-        if check.head_failures:
+        if known := check.head_failures - len(check.flaky):
             word = "failure" if check.counts_tests else "finding"
-            said.append(f"{_named(check)}: {_count(check.head_failures, word)} as on base.")
+            said.append(f"{_named(check)}: {_count(known, word)} as on base.")
+        if check.flaky:
+            shown = _listed([one.item_id for one in check.flaky])
+            what = "a flaky test" if len(check.flaky) == 1 else f"{len(check.flaky)} flaky tests"
+            said.append(f"{_named(check)}: {what} failed, on base at times as well: {shown}.")
     if remarks := [
         finding for finding in facts.cleared.findings if finding.severity is Severity.REVIEW
     ]:
@@ -179,6 +201,11 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("a test of base is gone", Reason.NEW_FAILURES, _gone),
     Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _failed),
+    Row(
+        "a test fails at times with the change, and was not seen to do so on base",
+        Reason.UNVERIFIED,
+        _unsure,
+    ),
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
     Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
     Row(

@@ -103,14 +103,29 @@ def _both(listener, method):
     return called
 
 
-def _ids(suite):
-    """Yield the ids of all tests in a suite, in order."""
+def _cases(suite):
+    """Yield all tests in a suite, in order."""
     for test in suite:
         if hasattr(test, "id"):
-            yield test.id()
+            yield test
         else:
-            for inner in _ids(test):
+            for inner in _cases(test):
                 yield inner
+
+
+def _chosen(suite, order):
+    """Leave the tests that were asked for, where only some were, in their order."""
+    only = order["only"]
+    if only is None:
+        return suite
+    return unittest.TestSuite(
+        test for test in _cases(suite) if test.id() in only["ids"] or _file(test) in only["files"]
+    )
+
+
+def _file(test):
+    """Return the file of a test's module, or None."""
+    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 
 def _serial(suite):
@@ -199,18 +214,19 @@ def install(order, report, helpers):
         if depth[0] or os.getpid() != process:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
+        chosen = _chosen(self, order)
         report.add("session", tool="unittest", collect_only=False, setup_only=False)
-        report.add("collected", ids=list(_ids(self)))
+        report.add("collected", ids=[test.id() for test in _cases(chosen)])
         if order["collect"]:
             return result
         recorder = Recorder(order, report, *helpers)
         recorder.watch(result)
-        for watched in (self, result):
+        for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False
         depth[0] += 1
         try:
-            outcome = original(_serial(self), *args, **named)
+            outcome = original(_serial(chosen), *args, **named)
             stopped = bool(getattr(result, "shouldStop", False))
             result.shouldStop = False
             counted = result.testsRun

@@ -72,7 +72,7 @@ def pytest_configure_node(node):
     """Hand the names of the two tests to a worker; it gets no key and writes no report."""
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
-        name: _order[name] for name in ("module", "must_pass", "must_fail", "tree")
+        name: _order.get(name) for name in ("module", "must_pass", "must_fail", "tree", "only")
     }
 
 
@@ -150,7 +150,18 @@ def _is_own(nodeid):
 def pytest_collection_modifyitems(session, items):
     """Add the two tests once everybody else has chosen and sorted theirs."""
     yield
+    if _order.get("only") is not None:
+        wanted = [item for item in items if _is_wanted(item)]
+        left_out = [item for item in items if not _is_wanted(item)]
+        if left_out:
+            session.config.hook.pytest_deselected(items=left_out)
+        items[:] = wanted
     items.extend(list(_own_items(session, items)))
+
+
+def _is_wanted(item):
+    only = _order["only"]
+    return item.nodeid in only["ids"] or str(_place(item)) in only["files"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,8 @@ from agent.domain import (
     Outcome,
     Prepared,
     Reason,
+    Repeated,
+    Rerun,
     ReviewNotes,
     Run,
     RunState,
@@ -494,6 +496,25 @@ def test_the_title_of_a_check_tells_what_ran_and_how_it_was():
     for nothing in ((), (absent,)):
         assert text.checks_title(nothing) == "No check ran"
         assert text.compared(nothing) == ()
+
+
+def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():
+    run = Repeated(
+        item_id="t.py::t[@team]",
+        base=(Rerun(outcome="failed"), Rerun(outcome="passed")),
+        head=(Rerun(outcome="passed"),),
+    )
+    flaky = {"verdict": Status.PASSED, "head_failures": 3, "flaky": (run,)}
+    check = red(0).model_copy(update=flaky)
+    words = text.checks_summary((check,), evidence().verdict)
+    assert (
+        "tests: not held against the change, since base code does the same at times:\n"
+        "- `t.py::t[@team]` failed in 1 of 2 runs with the change and in 1 of 3 runs on base\n"
+    ) in words
+    title = "Nothing new fails but 1 flaky test, 2 as on the base commit: tests"
+    assert text.checks_title((check,)) == title
+    only = check.model_copy(update={"head_failures": 1})
+    assert text.checks_title((only,)) == "Nothing new fails but 1 flaky test: tests"
 
 
 # --- a run that stopped -----------------------------------------------------------------------

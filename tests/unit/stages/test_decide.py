@@ -13,6 +13,8 @@ from agent.domain import (
     Contract,
     Finding,
     Reason,
+    Repeated,
+    Rerun,
     Severity,
     Status,
     Verdict,
@@ -71,6 +73,13 @@ def finding(severity: Severity) -> Finding:
     return Finding(rule="paths", severity=severity, path="a", line=None, message="is.", fix="Do.")
 
 
+def flips(item_id: str, base: str, head: str) -> Repeated:
+    """A test that was run again: p passed, f failed."""
+    names = {"p": "passed", "f": "failed"}
+    sides = [tuple(Rerun(outcome=names[one]) for one in side) for side in (base, head)]
+    return Repeated(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
+
+
 def test_green_on_both_sides_is_published_with_the_counts():
     verdict = weigh(tool("makemigrations"), suite())
     assert verdict.publish
@@ -79,6 +88,38 @@ def test_green_on_both_sides_is_published_with_the_counts():
         "Nothing fails that did not fail before, in 2 checks."
         " Tests: 12 on base, 13 with the change, 1 new."
     )
+
+
+def test_a_flaky_test_is_named_and_does_not_withhold():
+    verdict = weigh(suite(head=FAILED, head_failures=3, flaky=(flips("t::a", "pf", "p"),)))
+    assert (verdict.publish, verdict.reason) == (True, Reason.READY)
+    assert "Tests: 2 failures as on base." in verdict.sentence
+    assert "Tests: a flaky test failed, on base at times as well: t::a." in verdict.sentence
+    [found] = verdict.findings
+    assert (found.path, found.line, found.severity) == ("tests/test_a.py", 3, Severity.INFO)
+
+
+def test_a_test_that_only_the_change_makes_fail_at_times_withholds():
+    verdict = weigh(
+        suite(
+            verdict=UNVERIFIED,
+            unsure=(flips("t::a", "ppp", "pfp"),),
+            flaky=(flips("t::b", "pf", "p"),),
+        )
+    )
+    assert (verdict.publish, verdict.reason) == (False, Reason.UNVERIFIED)
+    assert verdict.sentence == (
+        "Tests, run again, do not agree, so nothing is proved: t::a failed in 2 of 4 runs with the"
+        " change and in 0 of 4 runs on base."
+    )
+    assert [found.rule for found in verdict.findings] == ["flaky-tests"] * 2
+
+
+def test_what_fails_each_time_withholds_whatever_else_is_flaky():
+    verdict = weigh(
+        suite(verdict=FAILED, new_failures=failing("t::new"), flaky=(flips("t::a", "pf", "p"),))
+    )
+    assert verdict.reason is Reason.NEW_FAILURES
 
 
 def test_what_failed_before_does_not_withhold_and_is_said():

@@ -1,0 +1,150 @@
+"""Run tests again, alone and in fresh rooms, that failed with the change and passed on base.
+
+Owns which tests, how often and for how long. What their runs prove is left to `flaky`; that a run
+counts at all is proved in each room as in every other.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+
+from agent import telemetry
+from agent.checks import flaky
+from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.sealed import Secret
+from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
+from agent.ports import Sandbox
+
+Say = Callable[[str], None]
+
+#: Where more fail, it is the change.
+MOST_TESTS = 10
+#: After so many rounds a test that has not surprised anybody is not run again.
+_ENOUGH = 3
+#: A room with less time than this before it is not opened any more.
+_LEAST_SECONDS = 5.0
+_TEXT = 200
+
+
+def worth(
+    compared: tuple[Comparison, ...], base: CheckResult | None, rounds: int
+) -> tuple[CheckItem, ...]:
+    """Name the failures that base could excuse: few, of tests that passed there, and nothing else.
+
+    Args:
+        compared: The tests, base against head.
+        rounds: How often a test may be run again.
+    """
+    found = next((one for one in compared if one.name == TESTS), None)
+    if base is None or found is None or not rounds:
+        return ()
+    # A reason tells of more than failing tests: some are gone, or the run as a whole failed.
+    if found.reason or len(found.new_failures) > MOST_TESTS:
+        return ()
+    ran_well = {item.item_id for item in base.items if item.outcome in flaky.PASSING}
+    return tuple(
+        item
+        for item in found.new_failures
+        if item.outcome in flaky.FAILING and item.item_id in ran_well
+    )
+
+
+def known(base: CheckResult) -> dict[str, tuple[Rerun, ...]]:
+    """Return what earlier runs have seen of tests on this base commit."""
+    return {one.item_id: one.base for one in base.repeated}
+
+
+@dataclass
+class Again:
+    """Both sides of a run, ready to run tests of it again."""
+
+    base: Site
+    head: Site
+    suite: Suite
+    sandbox: Sandbox
+    say: Say
+
+    def repeat(
+        self,
+        failures: tuple[CheckItem, ...],
+        rounds: int,
+        before: Mapping[str, tuple[Rerun, ...]],
+    ) -> tuple[Repeated, ...]:
+        """Run failed tests again until their runs say enough, for as long as the suite may take.
+
+        Args:
+            rounds: So often at most.
+            before: What is known of them on base.
+        """
+        count = len(failures)
+        verb = "fails" if count == 1 else "fail"
+        self.say(f"tests: {count} {verb} with the change alone; run again on both sides")
+        found = {
+            item.item_id: Repeated(
+                item_id=item.item_id, base=before.get(item.item_id, ()), place=item.place
+            )
+            for item in failures
+        }
+        end = time.monotonic() + self.head.test_limits().seconds
+        for number in range(rounds):
+            left = [item for item in failures if _is_open(item, found[item.item_id], number)]
+            if not left or end - time.monotonic() < _LEAST_SECONDS:
+                break
+            self._round([item.item_id for item in left], found, end)
+        for one in found.values():
+            self.say(f"tests: {one.item_id} {one.told}")
+        return tuple(found.values())
+
+    def _round(self, ids: list[str], found: dict[str, Repeated], end: float) -> None:
+        """Run them once more on both sides; on base only those that were not seen to flip there."""
+        on_base = [item_id for item_id in ids if not flaky.flips(found[item_id].base)]
+        cancelled = Event()
+        with ThreadPoolExecutor(min(2, len(os.sched_getaffinity(0)))) as pool:
+            work = telemetry.carried_along(self._run)
+            head = pool.submit(work, self.head, ids, end, cancelled)
+            work = telemetry.carried_along(self._run)
+            base = pool.submit(work, self.base, on_base, end, cancelled)
+            try:
+                ran = {"head": head.result(), "base": base.result()}
+            except BaseException:
+                cancelled.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        for side, runs in ran.items():
+            for item_id, run in runs.items():
+                one = found[item_id]
+                found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
+
+    def _run(self, site: Site, ids: list[str], end: float, cancelled: Event) -> dict[str, Rerun]:
+        if not ids:
+            return {}
+        site, secret = site.within(max(end - time.monotonic(), _LEAST_SECONDS)), Secret()
+        order = self.suite.some_order(site, secret, Selection(ids=tuple(ids)))
+        result = self.sandbox.run(order, cancelled)
+        return dict(_seen(ids, self.suite.judge(site, secret, result)))
+
+
+def _is_open(failure: CheckItem, one: Repeated, rounds: int) -> bool:
+    """Whether another run could still change what is known of a test."""
+    if flaky.proof(failure, one) is flaky.Proof.FLAKY:
+        return False
+    surprised = flaky.flips(one.base) or any(run.outcome in flaky.PASSING for run in one.head)
+    failed_on_base = any(run.outcome in flaky.FAILING for run in one.base)
+    return rounds < _ENOUGH or surprised or failed_on_base
+
+
+def _seen(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
+    """What a room says of each test; nothing, where it proves nothing."""
+    proved = result.status in (Status.PASSED, Status.FAILED) and not result.reason
+    items = {item.item_id: item for item in result.items} if proved else {}
+    for item_id in ids:
+        item = items.get(item_id)
+        if item is None:
+            yield item_id, Rerun(outcome=UNPROVED)
+        else:
+            yield item_id, Rerun(outcome=item.outcome, text=item.text[:_TEXT])

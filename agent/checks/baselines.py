@@ -1,0 +1,110 @@
+"""Keep measurements of base commits, by everything that decides about their results.
+
+A result that says nothing, or that a limit ended, is not kept: the next run tries anew. What later
+runs learn of a test on the same base, that it fails at times, is added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.checks import check, measuring
+from agent.domain import CheckReport, CheckResult, Prepared, Repeated, Status
+from agent.errors import StorageFull
+from agent.settings import Settings
+
+_MOST_RUNS = 40
+"""Kept of one test."""
+
+
+def place(prepared: Prepared, settings: Settings) -> Path:
+    """Say where the measurement of a base commit is kept."""
+    return settings.home / "baselines" / f"{_key(prepared, settings)}.json"
+
+
+def load(stored: Path) -> CheckReport | None:
+    """Read a measurement, if there is one."""
+    try:
+        return CheckReport.model_validate_json(stored.read_bytes())
+    except (OSError, ValidationError):
+        # A damaged file is worth no more than none: it is measured again and replaced.
+        return None
+
+
+def keep(stored: Path, report: CheckReport) -> None:
+    """Keep a measurement if it is worth it.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
+    if all(_is_lasting(result) for result in report.results):
+        _write(stored, report)
+
+
+def remember(stored: Path, repeated: tuple[Repeated, ...]) -> None:
+    """Add what tests did on base when they were run again; nothing, where nothing is kept.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
+    report = load(stored)
+    if report is None or not any(one.base for one in repeated):
+        return
+    results = tuple(
+        result.model_copy(update={"repeated": _joined(result.repeated, repeated)})
+        if result.name == check.TESTS
+        else result
+        for result in report.results
+    )
+    _write(stored, report.model_copy(update={"results": results}))
+
+
+def _joined(before: tuple[Repeated, ...], repeated: tuple[Repeated, ...]) -> tuple[Repeated, ...]:
+    """Take over each test's runs; they begin with those that were known before."""
+    found = {one.item_id: one for one in before}
+    for one in repeated:
+        if one.base:
+            found[one.item_id] = Repeated(item_id=one.item_id, base=one.base[-_MOST_RUNS:])
+    return tuple(found.values())
+
+
+def _is_lasting(result: CheckResult) -> bool:
+    ended_early = result.status is not Status.ABSENT and result.exit_code is None
+    return result.status is not Status.UNVERIFIED and not ended_early
+
+
+def _key(prepared: Prepared, settings: Settings) -> str:
+    """Digest of all that a measurement of the base commit depends on."""
+    parts = (
+        prepared.checkout.commit,
+        prepared.environment.key,
+        prepared.environment.model_dump_json(include={"services"}),
+        prepared.contract.config.model_dump_json(),
+        prepared.contract.project.model_dump_json(),
+        check.granted(settings).model_dump_json(),
+        measuring.scripts_digest(),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _write(stored: Path, report: CheckReport) -> None:
+    """Write the whole file or none."""
+    try:
+        stored.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=stored.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(report.model_dump_json().encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(stored)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise StorageFull(f"{stored.parent} cannot be written: {problem.strerror}") from problem

@@ -1,0 +1,71 @@
+"""Tell a test that fails at times from one that the change breaks, by its runs on both sides. Pure.
+
+What excuses a failure is seen on base code, which a change cannot touch, and in rooms that are
+alike: there the test both passed and failed, and failed as it does with the change; and with the
+change it passed as well. Anything less excuses nothing. Who runs tests again is `again`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from agent.domain import CheckItem, Finding, Repeated, Rerun, Severity
+
+RULE = "flaky-tests"
+PASSING = ("passed", "xpassed")
+FAILING = ("failed", "error")
+_KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
+
+
+class Proof(Enum):
+    """What the runs of a test show of its failure."""
+
+    STEADY = auto()
+    """It fails whenever it is run with the change, as far as that was tried."""
+    UNSURE = auto()
+    """It fails at times, and was not seen to do so on base."""
+    FLAKY = auto()
+    """It fails at times, on base as well."""
+
+
+def proof(failure: CheckItem, repeated: Repeated | None) -> Proof:
+    """Say what the runs of a test that failed with the change alone have shown."""
+    if repeated is None or not _some(repeated.head, PASSING):
+        return Proof.STEADY
+    wrong = {_kind(failure.text)} | _kinds(repeated.head)
+    flips = _some(repeated.base, PASSING) and _some(repeated.base, FAILING)
+    return Proof.FLAKY if flips and wrong <= _kinds(repeated.base) else Proof.UNSURE
+
+
+def flips(runs: tuple[Rerun, ...]) -> bool:
+    """Whether a test both passed and failed."""
+    return _some(runs, PASSING) and _some(runs, FAILING)
+
+
+def finding(repeated: Repeated) -> Finding:
+    """Name a test that fails at times, for whoever looks after it."""
+    path, _, line = repeated.place.rpartition(":")
+    return Finding(
+        rule=RULE,
+        severity=Severity.INFO,
+        path=path or repeated.item_id.partition("::")[0],
+        line=int(line) if path and line.isdecimal() else None,
+        message=f"the test {repeated.item_id} is flaky: it {repeated.told}.",
+        fix="Find what it depends on besides the code: time, order, chance, the network.",
+    )
+
+
+def _some(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
+    return any(run.outcome in outcomes for run in runs)
+
+
+def _kinds(runs: Iterable[Rerun]) -> set[str]:
+    return {_kind(run.text) for run in runs if run.outcome in FAILING}
+
+
+def _kind(text: str) -> str:
+    """Name the kind of error; pytest leaves out that of a plain assertion."""
+    found = _KIND.match(text.strip())
+    return found[0].rpartition(".")[2] if found else "AssertionError"

@@ -1,0 +1,259 @@
+"""What tests of the checks share: environments, trees and repositories, in real rooms."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import uv
+
+from agent import worktree
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.checks import check, comparison, measuring
+from agent.checks.check import Site
+from agent.domain import (
+    Change,
+    ChangedFile,
+    CheckReport,
+    CheckResult,
+    ClearedChange,
+    Comparison,
+    Contract,
+    Environment,
+    Prepared,
+    Run,
+    Ticket,
+)
+from agent.ports import Flag, Hear, RoomOrder, RoomResult
+from agent.services import Services
+from agent.settings import Settings
+from agent.stages import baseline
+from agent.stages import checks as checks_stage
+from agent.testing import FakeForge
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
+Files = Mapping[str, str]
+TOOLS = ("pytest", "pytest-xdist", "mypy", "ruff", "flake8", "black", "django>=5.2,<5.3")
+GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}
+RED = {
+    "test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n\n\ndef test_wrong():\n    assert 1 == 2\n"
+}
+
+
+# --- a workshop: environments that are made once, and what runs in them ----------------------
+
+
+@dataclass
+class Workshop:
+    """Environments, trees and a sandbox below one folder."""
+
+    home: Path
+    settings: Settings
+    sandbox: BubblewrapSandbox
+    said: list[str] = field(default_factory=list)
+
+    def environment(self, *packages: str) -> Environment:
+        """An environment of exactly these packages; the gate has every tool."""
+        path, gate = self._venv(*packages), self._venv(*TOOLS)
+        listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
+        return Environment(
+            key=path.name,
+            path=str(path),
+            gate_path=str(gate),
+            scripts_path=str(self._scripts()),
+            python="3.11.2",
+            interpreter_mounts=(),
+            interpreter="/usr/bin/python3.11",
+            sources=(),
+            packages=tuple(sorted(listed.split())),
+        )
+
+    def _venv(self, *packages: str) -> Path:
+        name = "-".join(packages).replace(">", "").replace("<", "").replace("=", "") or "bare"
+        path = self.home / "environments" / name.replace(",", "")
+        if not path.exists():
+            python = "/usr/bin/python3.11"
+            _uv("venv", "-q", "--relocatable", "--python", python, str(path))
+            if packages:
+                target = ("--python", str(path / "bin" / "python"))
+                _uv("pip", "install", "-q", "--link-mode", "copy", *target, *packages)
+        return path
+
+    def _scripts(self) -> Path:
+        target = self.home / "scripts"
+        if not target.exists():
+            source = Path(str(resources.files("agent.checks"))) / "inside"
+            shutil.copytree(source, target / "checks")
+        return target
+
+    def tree(self, files: Files) -> Path:
+        """A tree of these files."""
+        folder = Path(tempfile.mkdtemp(dir=self.home))
+        folder.chmod(0o755)
+        for path, content in files.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(textwrap.dedent(content).lstrip("\n"))
+        return folder
+
+    def site(
+        self,
+        files: Files,
+        *,
+        packages: tuple[str, ...] = TOOLS,
+        config: Mapping[str, object] | None = None,
+        **detected: object,
+    ) -> Site:
+        """A site of these files."""
+        return Site(
+            tree=self.tree(files),
+            environment=self.environment(*packages),
+            config=RepoConfig.model_validate(config or {}, strict=False),
+            project=project(**detected),
+            limits=check.granted(self.settings),
+        )
+
+    def measure(self, site: Site) -> CheckReport:
+        """All checks of a site."""
+        results = measuring.measure(site, self.sandbox, self.said.append)
+        return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
+
+    def one(self, name: str, files: Files, **more: Any) -> CheckResult:
+        """One check of these files."""
+        site = self.site(files, **more)
+        tests = name == check.TESTS
+        results = measuring.measure(site, self.sandbox, self.said.append, tests=tests)
+        return next(result for result in results if result.name == name)
+
+    def tests(self, files: Files, **more: Any) -> CheckResult:
+        """The tests of these files, by pytest unless said otherwise."""
+        return self.one("tests", files, **{"test_runner": "pytest", **more})
+
+    def compared(self, name: str, before: Files, after: Files, **more: Any) -> Comparison:
+        """One check, base against head."""
+        sides = [self.measure(self.site(files, **more)) for files in (before, after)]
+        return next(found for found in comparison.compare(*sides) if found.name == name)
+
+
+def _uv(*arguments: str) -> str:
+    done = subprocess.run(
+        [uv.find_uv_bin(), *arguments],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def project(**detected: object) -> Project:
+    nothing = {
+        "framework": "none", "python_version": None, "django": None, "test_runner": None,
+        "test_script": None, "type_tool": None, "lint_tools": (),
+    }  # fmt: skip
+    return Project.model_validate(nothing | detected)
+
+
+def outcomes(result: CheckResult) -> dict[str, str]:
+    return {item.item_id: item.outcome for item in result.items}
+
+
+# --- the stages ------------------------------------------------------------------------------
+
+
+class CountingSandbox:
+    """The real sandbox, with a count."""
+
+    def __init__(self, sandbox: BubblewrapSandbox) -> None:
+        self._sandbox = sandbox
+        self.measure = sandbox.measure
+        self.count = 0
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        self.count += 1
+        return self._sandbox.run(order, cancelled, hear)
+
+
+@dataclass
+class Stage:
+    """A repository with a base commit, ready for the stages."""
+
+    prepared: Prepared
+    services: Services
+    sandbox: CountingSandbox
+    files: dict[str, str]
+
+    def cleared(self, **edits: str | None) -> ClearedChange:
+        """A change; keys are paths with `__` for `/` and no suffix `.py`."""
+        changed = []
+        for key, after in sorted(edits.items()):
+            path = key.replace("__", "/").replace("_DOT_", ".")
+            before = self.files.get(path)
+            changed.append(
+                ChangedFile(
+                    path=path,
+                    before=None if before is None else before.encode(),
+                    after=None if after is None else textwrap.dedent(after).lstrip("\n").encode(),
+                )
+            )
+        change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
+        return ClearedChange(change=change, findings=())
+
+    def compared(self, **edits: str | None) -> dict[str, Comparison]:
+        base = baseline.measure(self.prepared, self.services)
+        head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
+        return {found.name: found for found in checks_stage.compare(base, head)}
+
+
+def make_stage(
+    workshop: Workshop,
+    repository: Path,
+    files: Files,
+    config: Mapping[str, object] | None = None,
+    **detected: object,
+) -> Stage:
+    """Commit these files, ready for the stages."""
+    flat = {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
+    for path, text in flat.items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text)
+    for arguments in (
+        ("init", "-q", "-b", "main"),
+        ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "Start"),
+    ):
+        subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
+    home = Path(tempfile.mkdtemp(dir=workshop.home))
+    home.chmod(0o711)
+    checkout = worktree.prepare(
+        str(repository), None, home / "mirrors", max_files=1000, max_bytes=10**7
+    )
+    run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
+    contract = Contract(
+        config=RepoConfig.model_validate(config or {}, strict=False),
+        project=project(**detected),
+        source=None,
+    )
+    prepared = Prepared(
+        run=run,
+        checkout=checkout,
+        contract=contract,
+        environment=workshop.environment(*TOOLS),
+    )
+    sandbox = CountingSandbox(workshop.sandbox)
+    services = Services(
+        settings=Settings(home=home),
+        forge=FakeForge(Ticket(ticket_id="1", title="t", body="", digest="")),
+        sandbox=sandbox,
+        index=None,  # type: ignore[arg-type] # nothing here asks the index
+        say=workshop.said.append,
+    )
+    return Stage(prepared, services, sandbox, flat)

@@ -1,0 +1,234 @@
+"""Tests that fail at times, in real rooms: run again on both sides, and believed as far as proved.
+
+What a test depends on by chance is laid into each room by the sandbox here: a turn, different from
+room to room, as a script says for each side. All else is as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from agent.checks import again
+from agent.domain import Comparison, Finding, Reason, Status, Verdict
+from agent.ports import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
+from agent.stages import baseline, decide
+from agent.stages import checks as checks_stage
+from tests.integration.check_samples import GREEN, Stage
+
+TURN = "/tmp/turn"
+AT_TIMES = """
+    def test_at_times():
+        turn = open("/tmp/turn").read()
+        if turn == "E":
+            raise ValueError("another way to fail")
+        assert turn == "P"
+"""
+PYTEST = {**GREEN, "test_luck.py": AT_TIMES, "shop.py": "A = 1\n"}
+DJANGO = {
+    "manage.py": """
+        import os, sys
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+        if __name__ == "__main__":
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(sys.argv)
+    """,
+    "settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = []\nDATABASES = {}\n",
+    "shop.py": "A = 1\n",
+    "tests/__init__.py": "",
+    "tests/test_luck.py": """
+        from django.test import SimpleTestCase
+
+        class Luck(SimpleTestCase):
+            def test_at_times(self):
+                self.assertEqual(open("/tmp/turn").read(), "P")
+
+            def test_always(self):
+                self.assertEqual(1, 1)
+    """,
+}
+SUITES = {
+    "pytest": (PYTEST, {"test_runner": "pytest"}, "test_luck.py::test_at_times"),
+    "django": (
+        DJANGO,
+        {"test_runner": "django", "test_script": "manage.py"},
+        "tests.test_luck.Luck.test_at_times",
+    ),
+}
+
+
+class Turns:
+    """The real sandbox; each room that runs tests gets its side's next turn, at last P for ever."""
+
+    def __init__(self, sandbox: Sandbox, base: str, head: str) -> None:
+        self._sandbox = sandbox
+        self._turns = {"base": iter(base), "head": iter(head), "base-rules": iter(head)}
+        self.rooms = {"base": 0, "head": 0, "base-rules": 0}
+        self.measure = sandbox.measure
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        side = str(order.tree).rpartition("/")[2]
+        if side in self.rooms and _runs_tests(order):
+            self.rooms[side] += 1
+            turn = RoomFile(path=TURN, content=next(self._turns[side], "P").encode())
+            order = order.model_copy(update={"files": (*order.files, turn)})
+        return self._sandbox.run(order, cancelled, hear)
+
+
+def _runs_tests(order: RoomOrder) -> bool:
+    told = json.loads(order.files[0].content) if order.files else {}
+    return not told.get("collect") and "--collect-only" not in told.get("options", ())
+
+
+class Judged:
+    """A change that touches nothing the tests look at, and what became of it."""
+
+    def __init__(self, made: Stage, base: str, head: str, **edits: str) -> None:
+        self.rooms = Turns(made.sandbox, base, head)
+        self.services = replace(made.services, sandbox=self.rooms)
+        before = baseline.measure(made.prepared, self.services)
+        cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
+        self.report = checks_stage.run(cleared, before, made.prepared, self.services)
+        compared = checks_stage.compare(before, self.report)
+        self.tests: Comparison = next(one for one in compared if one.name == "tests")
+        self.verdict: Verdict = decide.weigh(compared, cleared, made.prepared.contract)
+
+    def runs(self) -> tuple[str, str]:
+        """What the one test did when it was run again: on base, with the change."""
+        found = self.report.result("tests")
+        assert found is not None
+        [one] = found.repeated
+        base, head = ("".join(run.outcome[0] for run in side) for side in (one.base, one.head))
+        return base, head
+
+
+@pytest.fixture(params=SUITES)
+def make(
+    request: pytest.FixtureRequest, stage: Callable[..., Stage]
+) -> Iterator[tuple[Callable[..., Stage], str]]:
+    files, detected, test_id = SUITES[request.param]
+    yield lambda **more: stage(files, **detected, **more), test_id
+
+
+def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(make) -> None:
+    made, test_id = make
+    judged = Judged(made(), base="PPF", head="FFP")
+    assert judged.runs() == ("pf", "fp")
+    assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
+    assert [one.item_id for one in judged.tests.flaky] == [test_id]
+    assert judged.tests.flaky[0].told == (
+        "failed in 2 of 3 runs with the change and in 1 of 3 runs on base"
+    )
+    assert judged.verdict.reason is Reason.READY
+    assert f"a flaky test failed, on base at times as well: {test_id}." in judged.verdict.sentence
+    [found] = judged.verdict.findings
+    assert isinstance(found, Finding)
+    assert (found.rule, found.severity.value) == ("flaky-tests", "info")
+    assert test_id in found.message
+
+
+def test_what_the_change_breaks_stays_red_after_three_rounds(make) -> None:
+    made, test_id = make
+    judged = Judged(made(), base="", head="FFFFFFFF")
+    assert judged.runs() == ("ppp", "fff")
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    assert [item.item_id for item in judged.tests.new_failures] == [test_id]
+    assert "failed in 4 of 4 runs with the change and in 0 of 4 runs on base" in (
+        judged.tests.new_failures[0].text
+    )
+
+
+def test_what_was_seen_to_fail_at_times_with_the_change_alone_is_unverified(make) -> None:
+    made, test_id = make
+    judged = Judged(made(), base="", head="FPFPPF")
+    assert judged.runs() == ("ppppp", "pfppf")
+    assert (judged.tests.verdict, judged.tests.new_failures) == (Status.UNVERIFIED, ())
+    assert judged.verdict.reason is Reason.UNVERIFIED
+    assert judged.verdict.sentence == (
+        f"Tests, run again, do not agree, so nothing is proved: {test_id} failed in 3 of 6 runs"
+        " with the change and in 0 of 6 runs on base."
+    )
+
+
+def test_a_test_that_fails_each_time_with_the_change_is_red_though_base_shows_it_flaky(
+    make,
+) -> None:
+    made, _ = make
+    judged = Judged(made(), base="PFP", head="FFFFFFFF")
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    # Once base was seen to flip, it is not run any more.
+    assert judged.runs() == ("fp", "fffff")
+
+
+def test_what_fails_on_base_whenever_it_is_run_alone_excuses_nothing(make) -> None:
+    made, _ = make
+    judged = Judged(made(), base="PFFFFFFF", head="FPFP")
+    assert judged.verdict.reason is Reason.UNVERIFIED
+
+
+def test_another_way_to_fail_is_not_excused(stage: Callable[..., Stage]) -> None:
+    files, detected, _ = SUITES["pytest"]
+    judged = Judged(stage(files, **detected), base="PPF", head="EEP")
+    assert judged.verdict.reason is Reason.UNVERIFIED
+
+
+def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
+    files, detected, test_id = SUITES["pytest"]
+    made = stage(files, **detected)
+    Judged(made, base="PPF", head="FFP")
+    second = Judged(made, base="", head="FP")
+    # Neither measured nor run again: base is known, and so is the test.
+    assert second.rooms.rooms == {"base": 0, "head": 2, "base-rules": 0}
+    assert second.verdict.reason is Reason.READY
+    assert [one.item_id for one in second.tests.flaky] == [test_id]
+
+
+def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
+    files, detected, _ = SUITES["pytest"]
+    made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
+    judged = Judged(made, base="PPF", head="FFP")
+    assert judged.rooms.rooms == {"base": 1, "head": 1, "base-rules": 0}
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+
+
+def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
+    files, detected, _ = SUITES["pytest"]
+    many = "\n".join(
+        f"def test_{n}():\n    assert open('/tmp/turn').read() == 'P'\n"
+        for n in range(again.MOST_TESTS)
+    )
+    judged = Judged(stage({**files, "test_many.py": many}, **detected), base="PPF", head="FFP")
+    assert judged.rooms.rooms == {"base": 1, "head": 1, "base-rules": 0}
+    assert len(judged.tests.new_failures) == again.MOST_TESTS + 1
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "os._exit(0)",
+        "session.config.option.collectonly = True",
+        "items[:] = [item for item in items if 'at_times' not in item.nodeid]",
+    ],
+)
+def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
+    stage: Callable[..., Stage], lie: str
+) -> None:
+    """In the room of the whole suite it fails; its code lies in those where it is run alone."""
+    files, detected, test_id = SUITES["pytest"]
+    lying = f"""
+        import os
+
+        def pytest_collection_modifyitems(session, items):
+            if open("/tmp/turn").read() == "L":
+                {lie}
+    """
+    made = stage({**files, "conftest.py": "VALUE = 1\n"}, **detected)
+    judged = Judged(made, base="PPF", head="FLLLLLLLL", conftest_DOT_py=lying)
+    assert set(judged.runs()[1]) == {"u"}
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    assert [item.item_id for item in judged.tests.new_failures] == [test_id]

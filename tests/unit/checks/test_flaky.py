@@ -1,0 +1,114 @@
+"""What the runs of a test on both sides show of its failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.checks import again, flaky
+from agent.checks.flaky import Proof
+from agent.domain import CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
+
+_OUTCOMES = {"P": "passed", "X": "xpassed", "F": "failed", "E": "error", "S": "skipped"}
+FAILURE = CheckItem(item_id="t", outcome="failed", text="assert 1 == 2", place="tests/t.py:7")
+
+
+def runs(letters: str, text: str = "assert 3 == 4") -> tuple[Rerun, ...]:
+    """Runs from letters; another one means that the room proved nothing."""
+    return tuple(
+        Rerun(outcome=_OUTCOMES.get(one, "unproved"), text=text if one in "FE" else "")
+        for one in letters
+    )
+
+
+def repeated(
+    base: str, head: str, *, on_base: str = "assert 3 == 4", with_change: str = "assert 3 == 4"
+) -> Repeated:
+    runs_of_both = {"base": runs(base, on_base), "head": runs(head, with_change)}
+    return Repeated(item_id="t", place=FAILURE.place, **runs_of_both)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "proof"),
+    [
+        ("PF", "FP", Proof.FLAKY),
+        ("FP", "P", Proof.FLAKY),
+        ("EX", "SX", Proof.FLAKY),
+        ("PPPPP", "FP", Proof.UNSURE),
+        ("PPPPP", "PPPPP", Proof.UNSURE),
+        # Alone it never passes on base: it needs others before it, so base shows nothing.
+        ("FFFFF", "FP", Proof.UNSURE),
+        ("P?S", "FP", Proof.UNSURE),
+        ("", "P", Proof.UNSURE),
+        ("PF", "FFFFF", Proof.STEADY),
+        ("PF", "?S", Proof.STEADY),
+        ("PF", "", Proof.STEADY),
+        ("", "", Proof.STEADY),
+    ],
+)
+def test_only_what_both_sides_show_excuses(base: str, head: str, proof: Proof) -> None:
+    assert flaky.proof(FAILURE, repeated(base, head)) is proof
+
+
+def test_without_further_runs_nothing_is_excused() -> None:
+    assert flaky.proof(FAILURE, None) is Proof.STEADY
+
+
+@pytest.mark.parametrize(
+    ("on_base", "with_change", "proof"),
+    [
+        ("TimeoutError: late", "TimeoutError: later", Proof.UNSURE),  # at first it was no timeout
+        ("AssertionError: no", "assert 1", Proof.FLAKY),
+        ("assert 1", "shop.errors.Late: no", Proof.UNSURE),
+        ("TimeoutError", "assert 1", Proof.UNSURE),
+    ],
+)
+def test_base_excuses_its_own_way_to_fail_and_no_other(
+    on_base: str, with_change: str, proof: Proof
+) -> None:
+    seen = repeated("PF", "FP", on_base=on_base, with_change=with_change)
+    assert flaky.proof(FAILURE, seen) is proof
+
+
+def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
+    found = flaky.finding(repeated("PF?", "FP"))
+    assert (found.path, found.line, found.severity.value) == ("tests/t.py", 7, "info")
+    assert found.message == (
+        "the test t is flaky: it failed in 2 of 3 runs with the change and in 1 of 3 runs on base."
+    )
+
+
+BASE = CheckResult(
+    name="tests",
+    status=Status.PASSED,
+    items=tuple(CheckItem(item_id=name, outcome="passed") for name in "abt"),
+)
+
+
+def compared(*failures: CheckItem, **more: object) -> tuple[Comparison, ...]:
+    facts = {"name": "tests", "base": "passed", "head": "failed", "verdict": "failed"}
+    facts |= {"new_failures": failures, "counts_tests": True}
+    return (Comparison.model_validate(facts | more, strict=False),)
+
+
+def test_what_base_could_excuse_is_run_again() -> None:
+    assert again.worth(compared(FAILURE), BASE, 5) == (FAILURE,)
+
+
+@pytest.mark.parametrize(
+    ("found", "base", "rounds"),
+    [
+        (compared(FAILURE), BASE, 0),
+        (compared(FAILURE), None, 5),
+        ((), BASE, 5),
+        (compared(FAILURE.model_copy(update={"item_id": "new"})), BASE, 5),
+        (compared(FAILURE.model_copy(update={"outcome": "skipped"})), BASE, 5),
+        (compared(FAILURE, reason="1 test of base is gone, such as a", gone=("a",)), BASE, 5),
+        (compared(FAILURE, reason="the tests were ended after 10 minutes"), BASE, 5),
+        (compared(*[FAILURE] * (again.MOST_TESTS + 1)), BASE, 5),
+    ],
+    ids=["switched off", "no base", "no tests", "not on base", "skipped", "gone", "ended", "many"],
+)
+def test_what_base_cannot_excuse_is_not(
+    found: tuple[Comparison, ...], base: CheckResult | None, rounds: int
+) -> None:
+    assert again.worth(found, base, rounds) == ()
