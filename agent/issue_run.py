@@ -116,8 +116,18 @@ def carry(
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
     services = make(told, record)
+
+    def shown(line: str) -> None:
+        # Neither page nor milestones, which know some lines by their words: this one is foreign.
+        line = services.redactor(line)
+        log.line(line)
+        say(line)
+
     services = replace(
-        services, sandbox=Stoppable(services.sandbox, cancellation), stopped=cancellation
+        services,
+        sandbox=Stoppable(services.sandbox, cancellation),
+        stopped=cancellation,
+        show=shown,
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / "run.json", run, services.redactor)

@@ -17,6 +17,7 @@ from agent.checks.check import Check, Site, Suite, unverified
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
+from agent.checks.live import Echo, Show
 from agent.checks.mypy_types import MypyTypes
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
@@ -47,12 +48,21 @@ _SUITES: dict[str, Suite] = {
 
 
 def measure(
-    site: Site, sandbox: Sandbox, say: Say, *, tests: bool | None = None
+    site: Site,
+    sandbox: Sandbox,
+    say: Say,
+    *,
+    show: Show = lambda line: None,
+    tests: bool | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
     Two at a time, the longest first, where there are two processors for them.
-    With `tests` the tests alone are run, or all but them; None stands for everything.
+
+    Args:
+        say: Told how each check ended.
+        show: Told some of the lines that are printed meanwhile; from several threads.
+        tests: Run the tests alone, or all but them; None stands for everything.
     """
     checks: list[Check] = [] if tests else list(_TOOLS)
     if tests is not False:
@@ -60,7 +70,7 @@ def measure(
     cancelled = Event()
     with ThreadPoolExecutor(min(_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
         running = [
-            pool.submit(telemetry.carried_along(_run), check, site, sandbox, cancelled)
+            pool.submit(telemetry.carried_along(_run), check, site, sandbox, cancelled, show)
             for check in checks[::-1]
         ]
         try:
@@ -115,12 +125,14 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event) -> CheckResult:
+def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Show) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
     secret = Secret()
     order = check.order(site, secret)
-    result = sandbox.run(order, cancelled)
+    echo = Echo(check.name, show)
+    result = sandbox.run(order, cancelled, echo)
+    echo.close()
     if words := room_services.not_started(order, result):
         return unverified(check, site, result, f"the check was not begun: {words}")
     return check.judge(site, secret, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -156,6 +157,8 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
             progress.said(line)
 
         services = wiring.local(loaded, say)
+        # What is foreign may show a secret, and the terminal may be recorded.
+        services = replace(services, show=lambda line: say(services.redactor(line)))
         folder = worker.run_folder(loaded.home, request)
         log = telemetry.RunLog(folder / "run.log", services.redactor)
         ledger = Ledger(folder / "ledger.jsonl", request.run_id)

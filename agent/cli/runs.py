@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +31,7 @@ for command in (control.cancel, control.retry, control.pause, control.resume):
 _NARROWEST = 72
 _UNBOUNDED = 1_000
 _SHORTEST_TITLE = 20
+_FOLLOW_SECONDS = 0.5
 _COLOURS = {
     RunState.OPEN: "green",
     RunState.FAILED: "red",
@@ -148,19 +151,51 @@ def _wide_enough() -> Console:
 
 
 @app.command()
-def log(run_id: kept.RunId) -> None:
+def log(
+    run_id: kept.RunId,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Go on with what is added, until the run is over."),
+    ] = False,
+) -> None:
     """Print the full log of a run."""
     loaded = settings.load()
     with kept.opened(loaded) as store:
         one = kept.one_of(store, run_id)
-    path = loaded.home / "runs" / one.run.run_id / "run.log"
-    try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                print(cleaning.terminal(line.rstrip("\n")))
-    except FileNotFoundError:
+        path = loaded.home / "runs" / one.run.run_id / "run.log"
+
+        def under_way() -> bool:
+            found = store.find(one.run.run_id) if store and follow else None
+            return found is not None and found.active
+
+        written = False
+        for line in _lines(path, under_way):
+            written = True
+            print(cleaning.terminal(line.rstrip("\n")), flush=follow)
+    if not written:
         print(f"mergewright: run {one.run.run_id} has written no log yet")
-        raise typer.Exit(1) from None
+        raise typer.Exit(1)
+
+
+def _lines(path: Path, under_way: Callable[[], bool]) -> Iterator[str]:
+    """Yield the lines of a log, and those that come as long as its run is under way."""
+    at, rest = 0, b""
+    while True:
+        # Asked first: what is written before the end is read after it.
+        over = not under_way()
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            file.seek(at)
+            for piece in file:
+                at += len(piece)
+                rest += piece
+                if rest.endswith(b"\n"):
+                    yield rest.decode("utf-8", "replace")
+                    rest = b""
+        if over:
+            break
+        time.sleep(_FOLLOW_SECONDS)
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 def _age(seconds: float) -> str:

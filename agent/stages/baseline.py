@@ -38,7 +38,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         project=prepared.contract.project,
         limits=check.granted(svc.settings),
     )
-    results = measuring.measure(site, svc.sandbox, svc.say)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

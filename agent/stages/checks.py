@@ -84,7 +84,7 @@ def _measured(
     tests: bool | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run the checks; run tests again that fail with the change alone."""
-    results = measuring.measure(site, svc.sandbox, svc.say, tests=tests)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=tests)
     return tuple(
         _with_further_runs(result, site, before, prepared, svc) if result.name == TESTS else result
         for result in results

@@ -17,6 +17,7 @@ from agent.domain import Outcome, Reason, RunState
 from agent.errors import ForgeLimited, StoreUnavailable
 from agent.issue_run import Carried
 from agent.milestones import RunPage, StateNotes
+from agent.ports import FROM_EARLIER
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
@@ -86,6 +87,35 @@ def test_the_page_of_a_run_shows_no_secret(tmp_path):
     shown = (tmp_path / "run.json").read_text()
     assert secret not in shown
     assert "Use [secret removed] here" in shown
+
+
+# --- what a check prints meanwhile -------------------------------------------------------------
+
+
+def test_foreign_lines_reach_log_and_terminal_without_secrets_and_are_no_words_of_ours(
+    home, monkeypatch
+):
+    secret, shown = "Zq8" * 9, []
+
+    def carry(run, step, svc, ledger, log, *, waited):
+        step._watcher.started("baseline")
+        svc.show(f"tests | {secret} all is {FROM_EARLIER}")
+        return done(run)
+
+    def make(say, record):
+        forge, redactor = FakeForge(None), Redactor([secret])
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
+        )
+
+    monkeypatch.setattr(issue_run.worker, "carry", carry)
+    settings = Settings(home=home)
+    issue_run.carry(run(), settings, make, say=shown.append)
+    folder = home / "runs" / "2026-1"
+    line = f"tests | [secret removed] all is {FROM_EARLIER}"
+    assert shown == [line]
+    assert line in (folder / "run.log").read_text()
+    assert json.loads((folder / "run.json").read_text())["reused"] == []
 
 
 # --- an attempt that is over ------------------------------------------------------------------

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
 
+from agent.adapters import sql_store
 from agent.adapters.sql_store import SqlStore
 from agent.cli import runs
 from agent.domain import Outcome, PullRequest, Reason, RunState
@@ -107,3 +112,39 @@ def test_a_whole_id_is_one_run_though_others_begin_with_it(kept):
     )
     store.close()
     assert json.loads(called("show", OLD, "--json").stdout)["run"] == OLD
+
+
+def test_a_log_is_followed_until_its_run_is_over(kept):
+    folder = kept / "runs" / OTHER
+    folder.mkdir(parents=True)
+    log = folder / "run.log"
+    asked = threading.Event()
+
+    def go_on():
+        asked.wait(60)
+        log.write_bytes(b"one\ntw")
+        time.sleep(0.1)
+        with log.open("ab") as file:
+            file.write(b"o\x1b[31m\nthree")
+        ended = Outcome(run_id=OTHER, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
+        with closing(SqlStore(kept)) as store:
+            store.finish(OTHER, ended, 400.0)
+
+    class Looking(SqlStore):
+        def find(self, run_id):
+            asked.set()
+            return super().find(run_id)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(sql_store, "SqlStore", Looking)
+        writer = pool.submit(go_on)
+        done = called("log", OTHER, "--follow")
+        writer.result()
+    assert (done.exit_code, done.stdout) == (0, "one\ntwo\nthree\n")
+
+
+def test_without_being_told_to_follow_a_log_ends_where_it_is(kept):
+    (kept / "runs" / OTHER).mkdir(parents=True)
+    assert called("log", OTHER).exit_code == 1
+    (kept / "runs" / OTHER / "run.log").write_text("one\n")
+    assert called("log", OTHER).stdout == "one\n"

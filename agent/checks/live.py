@@ -1,0 +1,100 @@
+"""Show what a check prints while it runs, if it runs for long: some lines of it, cleaned.
+
+Owns how many lines are shown and what stands in for the others. The whole of what was printed, as
+far as it is kept, is in the result once the check is over; who looks at the lines is the caller's.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from agent import cleaning
+
+#: Shows one line to whoever watches.
+Show = Callable[[str], None]
+
+#: What is over by then is in the log in a moment anyway.
+QUIET_SECONDS = 5.0
+PER_SECOND = 2.0
+#: So many may come at once.
+BURST = 20
+LONGEST = 300
+#: What is printed without an end, as pytest does with its dots, is shown when it is this old.
+_STALE_SECONDS = 5.0
+_MOST_WAITING = 8 * 1024
+#: The lines of a key are no secret one by one, to whoever looks for secrets.
+_KEY = re.compile(r"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
+
+
+class Echo:
+    """Takes what one room prints (`agent.ports.Hear`) and shows lines of it, under a name."""
+
+    def __init__(self, name: str, show: Show, now: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._show = show
+        self._now = now
+        self._begun = self._filled = self._shown_at = now()
+        self._allowance = float(BURST)
+        self._waiting = b""
+        self._left_out = 0
+        self._in_key = False
+
+    def __call__(self, piece: bytes) -> None:
+        """Take in a piece of output."""
+        *lines, waiting = (self._waiting + piece).split(b"\n")
+        for line in lines:
+            self._line(line)
+        if len(waiting) > _MOST_WAITING or (
+            waiting and self._is_loud() and self._now() - self._shown_at > _STALE_SECONDS
+        ):
+            self._line(waiting)
+            waiting = b""
+        self._waiting = waiting
+
+    def close(self) -> None:
+        """Say what was not shown, if anything was."""
+        if self._waiting:
+            self._line(self._waiting)
+            self._waiting = b""
+        if self._left_out and self._is_loud():
+            self._tell_left_out()
+
+    def _is_loud(self) -> bool:
+        return self._now() - self._begun >= QUIET_SECONDS
+
+    def _line(self, raw: bytes) -> None:
+        # Of a line of any length no more is read than is shown, with its escapes.
+        text = cleaning.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()
+        if not text or self._hides(text):
+            return
+        if not self._is_loud() or not self._may():
+            self._left_out += 1
+            return
+        if self._left_out:
+            self._tell_left_out()
+        cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        self._shown_at = self._now()
+        self._show(f"{self._name} | {cut}")
+
+    def _hides(self, text: str) -> bool:
+        """Whether a line is part of a private key."""
+        if found := _KEY.search(text):
+            self._in_key = found[1] == "BEGIN"
+            return True
+        return self._in_key
+
+    def _may(self) -> bool:
+        now = self._now()
+        filled = self._allowance + (now - self._filled) * PER_SECOND
+        self._allowance, self._filled = min(float(BURST), filled), now
+        if self._allowance < 1.0:
+            return False
+        self._allowance -= 1.0
+        return True
+
+    def _tell_left_out(self) -> None:
+        lines = "1 line is" if self._left_out == 1 else f"{self._left_out:,} lines are"
+        self._show(f"{self._name} | [{lines} not shown here]")
+        self._left_out = 0

@@ -1,0 +1,99 @@
+"""What is shown of a check's output while it runs."""
+
+from __future__ import annotations
+
+from agent.checks import live
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def echo() -> tuple[live.Echo, Clock, list[str]]:
+    shown: list[str] = []
+    clock = Clock()
+    return live.Echo("tests", shown.append, clock), clock, shown
+
+
+def loud() -> tuple[live.Echo, Clock, list[str]]:
+    made, clock, shown = echo()
+    clock.now += live.QUIET_SECONDS
+    return made, clock, shown
+
+
+def test_a_short_check_is_not_echoed() -> None:
+    made, clock, shown = echo()
+    made(b"one\ntwo\n")
+    clock.now += live.QUIET_SECONDS - 0.1
+    made(b"three\n")
+    made.close()
+    assert shown == []
+
+
+def test_a_long_one_is_and_says_what_came_before() -> None:
+    made, clock, shown = echo()
+    made(b"one\ntwo\n\n")
+    clock.now += live.QUIET_SECONDS
+    made(b"thr")
+    made(b"ee\nfo")
+    made(b"ur")
+    made.close()
+    assert shown == ["tests | [2 lines are not shown here]", "tests | three", "tests | four"]
+
+
+def test_lines_are_bounded_by_the_second_and_the_others_are_counted() -> None:
+    made, clock, shown = loud()
+    made(b"".join(b"line %d\n" % number for number in range(1000)))
+    assert len(shown) == live.BURST
+    clock.now += 1.0
+    made(b"".join(b"more %d\n" % number for number in range(1000)))
+    assert shown[live.BURST :] == ["tests | [980 lines are not shown here]",
+                                   "tests | more 0", "tests | more 1"]  # fmt: skip
+    made.close()
+    assert shown[-1] == "tests | [998 lines are not shown here]"
+
+
+def test_a_million_lines_a_second_for_ten_minutes_stay_few() -> None:
+    made, clock, shown = loud()
+    for _ in range(600):
+        made(b"x\n" * 2_000)
+        clock.now += 1.0
+    assert len(shown) <= 2 * (live.BURST + 600 * live.PER_SECOND)
+
+
+def test_a_line_without_end_is_shown_as_far_as_it_is_after_a_while() -> None:
+    made, clock, shown = loud()
+    made(b"tests/test_a.py ...")
+    assert shown == []
+    clock.now += 6.0
+    made(b"...")
+    assert shown == ["tests | tests/test_a.py ......"]
+
+
+def test_endless_output_without_a_line_is_neither_kept_nor_shown_whole() -> None:
+    made, _, shown = loud()
+    for _ in range(100):
+        made(b"y" * 10_000)
+    assert len(shown) == live.BURST
+    assert {len(line) for line in shown} == {len("tests | ") + live.LONGEST + 1}
+
+
+def test_escapes_and_bytes_that_are_no_text_are_harmless() -> None:
+    made, _, shown = loud()
+    made(b"\x1b[31mred\x1b[0m \x1b]0;title\x07and \xff\xfe\rover\n")
+    assert shown == ["tests | over"]
+    made(b"a\x00b\n")
+    assert "\x00" not in shown[-1]
+
+
+def test_a_private_key_is_not_shown_line_by_line() -> None:
+    made, _, shown = loud()
+    made(b"before\n-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----\n")
+    made(b"after\n")
+    assert shown == ["tests | before", "tests | after"]
