@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -45,8 +46,21 @@ class Settings(Record):
     home: Path
     """Mirrors, environments, runs. Default: /var/lib/mergewright for root, else
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
+    sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
+    """What makes rooms; auto: docker where an engine answers and has an image for rooms, else
+    bubblewrap."""
+    docker_host: str | None = None
+    """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
+    docker_image: str = Field(default="mergewright-room", min_length=1)
+    """Name of the images of docker rooms; the tag is the Python version, as `mergewright images
+    build 3.11` makes them."""
+    docker_runtime: str | None = None
+    """Runtime of the engine for rooms, as runsc (gVisor) or kata-runtime; None: its default."""
+    room_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Processors of one docker room; None: all."""
     room_root: Path | None = None
-    """Root file system of rooms, made by `sandbox_images/make_root.sh`; None: the host's /usr."""
+    """Root file system of bubblewrap rooms, made by `sandbox_images/make_root.sh`; None: the
+    host's /usr."""
     room_memory_mb: int = Field(default=4096, ge=1)
     """Of one room; checks have two rooms open at a time where there are two processors."""
     room_processes: int = Field(default=256, ge=1)

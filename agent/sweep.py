@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from agent import clock, worker
-from agent.adapters.bubblewrap import strays
+from agent.adapters import sandboxes
 from agent.adapters.engine import Engine
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Record, StoredRun
@@ -91,7 +91,7 @@ class Sweeper:
         home = self._settings.home
         before = self._clock.now() - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
-            "rooms": lambda: strays.remove(home),
+            "rooms": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: worker.remove_left_trees(home),
             "mirrors": lambda: stored.tidy(home / "mirrors"),
             "environments": lambda: storage.sweep(self._settings),

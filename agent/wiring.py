@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent import settings as given
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.local_forge import LocalForge
 from agent.adapters.package_index import SimpleIndex
+from agent.adapters.sandboxes import ChosenSandbox
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.errors import SettingsInvalid
 from agent.polling import Polling
-from agent.ports import Gatekeeper
+from agent.ports import Gatekeeper, Sandbox
 from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def sandbox(settings: Settings) -> BubblewrapSandbox:
-    """Make the room backend that the settings ask for."""
-    return BubblewrapSandbox(settings)
+def sandbox(settings: Settings) -> Sandbox:
+    """Make what opens rooms, of the kind that the settings ask for."""
+    return ChosenSandbox(settings)
 
 
 def local(settings: Settings, say: Callable[[str], None]) -> Services:

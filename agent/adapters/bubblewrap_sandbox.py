@@ -1,23 +1,17 @@
 """Open sealed rooms with bubblewrap: the sandbox that needs no daemon.
 
 Owns the life of a room from its slot to its removal. What a room shows is in `bubblewrap.walls`,
-what comes out of it in `bubblewrap.channel`, what happens inside in `inside/room.py`.
+what comes out of it in `rooms.channel`, what happens inside in `inside/room.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from threading import Lock
 
-from agent.adapters.bubblewrap import cgroup, opened, presence, shared, slots, strays, walls
-from agent.environments import bytecode
-from agent.ports import Flag, Hear, Measure, RoomLimits, RoomOrder, RoomResult
+from agent.adapters.bubblewrap import cgroup, opened, presence, strays, walls
+from agent.adapters.rooms import bounds, lending, reach, sheet, slots
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult
 from agent.settings import Settings
-
-_START = "start.py"
-_MODULES = ("room.py", "collection.py", "relay.py")
 
 
 class BubblewrapSandbox:
@@ -40,14 +34,13 @@ class BubblewrapSandbox:
         presence.check()
         with self._sweeping:
             self._sweep()
-        order = order.model_copy(update={"limits": self._bounded(order.limits)})
+        order = bounds.hold(order, self._settings)
         with slots.claim(self._settings.home) as slot:
-            keeps = any(mount.kept for mount in order.mounts)
-            uid = slots.keeper() if keeps else slot.uid
-            walls.check_reachable(order, self._settings.room_root, uid)
+            uid = slots.user(slot, order)
+            reach.check(order, self._settings.room_root, uid)
             python = walls.interpreter(order, self._settings.room_root)
             with (
-                shared.handed_over(order.mounts, uid),
+                lending.handed_over(order.mounts, uid),
                 self._cgroup(order, slot) as group,
                 opened.OpenedRoom(order, uid, group, hear) as room,
             ):
@@ -56,27 +49,16 @@ class BubblewrapSandbox:
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
-        from agent.adapters.bubblewrap import attempts
+        from agent.adapters.rooms import attempts
 
         return attempts.measure(self, self._settings)
 
-    def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-        return walls.arguments(order, self._settings.room_root, sheet, _runner())
+    def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
+        return walls.arguments(order, self._settings.room_root, lend)
 
     def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
-        tasks = order.limits.processes + opened.own_tasks(order)
+        tasks = order.limits.processes + sheet.own_tasks(order)
         return cgroup.create(slot.name, order.limits.memory_bytes, tasks)
-
-    def _bounded(self, limits: RoomLimits) -> RoomLimits:
-        """Hold what is asked for against what the operator allows."""
-        given = self._settings
-        return limits.model_copy(
-            update={
-                "memory_bytes": min(limits.memory_bytes, given.room_memory_mb * 1024**2),
-                "processes": min(limits.processes, given.room_processes),
-                "disk_bytes": min(limits.disk_bytes, given.room_disk_mb * 1024**2),
-            }
-        )
 
     def _sweep(self) -> None:
         """Remove what killed processes left behind, once per process."""
@@ -84,15 +66,3 @@ class BubblewrapSandbox:
             return
         strays.remove(self._settings.home)
         self._swept = True
-
-
-@cache
-def _runner() -> Mapping[str, bytes]:
-    """Read the program that runs first in every room, its modules with their bytecode."""
-    inside = resources.files("agent.adapters").joinpath("inside")
-    files = {_START: inside.joinpath(_START).read_bytes()}
-    for name in _MODULES:
-        source = inside.joinpath(name).read_bytes()
-        compiled, content = bytecode.of(name, source)
-        files |= {name: source, compiled: content}
-    return files

@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from agent import telemetry
-from agent.cli import backup, config, demo, doctor, env, run, runs, serve, simulator, version
+from agent.cli import (
+    backup,
+    config,
+    demo,
+    doctor,
+    env,
+    images,
+    run,
+    runs,
+    serve,
+    simulator,
+    version,
+)
 from agent.errors import (
     AgentError,
     EngineHeld,
@@ -45,6 +57,7 @@ app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")
+app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")
 
 

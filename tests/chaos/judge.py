@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.adapters import engine, sql_inbox, sql_store
-from agent.adapters.bubblewrap import cgroup, slots
+from agent.adapters.bubblewrap import cgroup
+from agent.adapters.rooms import slots
 from tests.chaos import effects
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, ask

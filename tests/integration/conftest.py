@@ -1,4 +1,4 @@
-"""What is costly to make, for all tests of the checks."""
+"""Both kinds of room, told in `tests/rooms.py`, and what is costly to make for tests of checks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,33 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.ports import Sandbox
 from agent.settings import Settings
+from tests import rooms as kinds
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
+
+
+@pytest.fixture(params=kinds.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def rooms(backend: str, home: Path) -> Callable[..., Any]:
+    """Make a sandbox of the kind with further settings."""
+    return partial(kinds.open_sandbox, backend, home)
+
+
+@pytest.fixture
+def sandbox(rooms: Callable[..., Sandbox]) -> Sandbox:
+    return rooms()
 
 
 @pytest.fixture(scope="session")

@@ -5,20 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxLost
-from agent.ports import RoomOrder
-from agent.settings import Settings
+from agent.ports import RoomOrder, Sandbox
 
 LONG = RoomOrder(argv=("/bin/sleep", "300"))
 
 
-def test_a_cancelled_room_is_taken_down_at_once(home: Path) -> None:
-    sandbox, cancelled = BubblewrapSandbox(Settings(home=home)), threading.Event()
+def test_a_cancelled_room_is_taken_down_at_once(sandbox: Sandbox) -> None:
+    cancelled = threading.Event()
     with ThreadPoolExecutor(2) as pool:
         begun = time.monotonic()
         rooms = [pool.submit(sandbox.run, LONG, cancelled) for _ in range(2)]
@@ -31,8 +28,7 @@ def test_a_cancelled_room_is_taken_down_at_once(home: Path) -> None:
     assert time.monotonic() - begun < 60
 
 
-def test_rooms_of_several_threads_do_not_meet(home: Path) -> None:
-    sandbox = BubblewrapSandbox(Settings(home=home))
+def test_rooms_of_several_threads_do_not_meet(sandbox: Sandbox) -> None:
     orders = [
         RoomOrder(argv=("/bin/sh", "-c", f"echo {n} >/out/mine; sleep 1; ls /out; cat /out/mine"))
         for n in range(2)

@@ -10,8 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agent.adapters.bubblewrap import cgroup, opened, slots, walls
+from agent.adapters.bubblewrap import cgroup, walls
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.rooms import sheet, slots
 from agent.cli import doctor
 from agent.ports import Measure, RoomOrder
 from agent.settings import Settings
@@ -66,8 +67,8 @@ class Mutated(BubblewrapSandbox):
         super().__init__(Settings(home=home))
         self._drop, self._give = drop, give
 
-    def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-        args = super()._arguments(order, sheet)
+    def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
+        args = super()._arguments(order, lend)
         found = 0
         for start in range(len(args) - len(self._drop), -1, -1):
             if tuple(args[start : start + len(self._drop)]) == self._drop:
@@ -89,8 +90,8 @@ def test_a_shared_namespace_is_noticed(home: Path, name: str) -> None:
     sandbox = Mutated(home, drop)
     if name == "uts":
         inner = sandbox._arguments
-        sandbox._arguments = lambda order, sheet: [  # type: ignore[method-assign]
-            arg for arg in inner(order, sheet) if arg != "--unshare-uts"
+        sandbox._arguments = lambda order, lend: [  # type: ignore[method-assign]
+            arg for arg in inner(order, lend) if arg != "--unshare-uts"
         ]
     assert broken(sandbox.measure()) == {"own namespaces"}
 
@@ -111,8 +112,8 @@ def test_an_unbounded_device_folder_is_noticed(home: Path) -> None:
 
 def test_a_writable_source_tree_is_noticed(home: Path) -> None:
     class Writable(BubblewrapSandbox):
-        def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-            args = super()._arguments(order, sheet)
+        def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
+            args = super()._arguments(order, lend)
             if order.tree is not None:
                 args[args.index(order.tree) - 1] = "--bind"
             return args
@@ -124,8 +125,8 @@ def test_a_writable_source_tree_is_noticed(home: Path) -> None:
 
 def test_places_without_a_size_are_noticed(home: Path) -> None:
     class Unsized(BubblewrapSandbox):
-        def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-            args = super()._arguments(order, sheet)
+        def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
+            args = super()._arguments(order, lend)
             while "--size" in args:
                 at = args.index("--size")
                 del args[at : at + 2]
@@ -142,8 +143,8 @@ def test_the_processes_of_the_host_are_noticed(home: Path) -> None:
 
 def test_further_namespaces_are_noticed(home: Path) -> None:
     class Open(Mutated):
-        def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-            args = super()._arguments(order, sheet)
+        def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
+            args = super()._arguments(order, lend)
             at = args.index("--seccomp")
             del args[at : at + 2]
             return args
@@ -160,7 +161,7 @@ def test_kept_capabilities_are_noticed(home: Path) -> None:
 
 
 def test_a_missing_process_limit_is_noticed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "own_tasks", lambda order: 10_000)
+    monkeypatch.setattr(sheet, "own_tasks", lambda order: 10_000)
     assert broken(BubblewrapSandbox(Settings(home=home)).measure()) == {"processes"}
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.stoppable import Stoppable
 from agent.errors import SandboxLost
-from agent.ports import RoomLimits, RoomOrder
-from agent.settings import Settings
+from agent.ports import RoomLimits, RoomOrder, Sandbox
 
 
-def test_output_is_heard_before_the_command_ends(home: Path) -> None:
+def test_output_is_heard_before_the_command_ends(sandbox: Sandbox) -> None:
     heard, enough = bytearray(), threading.Event()
 
     def hear(piece: bytes) -> None:
@@ -22,18 +19,18 @@ def test_output_is_heard_before_the_command_ends(home: Path) -> None:
         if b"begun" in heard:
             enough.set()
 
-    sandbox = Stoppable(BubblewrapSandbox(Settings(home=home)), threading.Event())
+    stoppable = Stoppable(sandbox, threading.Event())
     # Nothing but hearing it ends this room within five minutes.
     with pytest.raises(SandboxLost, match="taken down before"):
-        sandbox.run(RoomOrder(argv=("/bin/sh", "-c", "echo begun; sleep 300")), enough, hear)
+        stoppable.run(RoomOrder(argv=("/bin/sh", "-c", "echo begun; sleep 300")), enough, hear)
     assert heard == b"begun\n"
 
 
-def test_what_the_result_leaves_out_is_heard_as_well(home: Path) -> None:
+def test_what_the_result_leaves_out_is_heard_as_well(sandbox: Sandbox) -> None:
     heard: list[bytes] = []
     argv = ("/bin/sh", "-c", "yes 0123456789 | head -n 50000; echo the end")
     order = RoomOrder(argv=argv, limits=RoomLimits(output_bytes=4096))
-    result = BubblewrapSandbox(Settings(home=home)).run(order, hear=heard.append)
+    result = sandbox.run(order, hear=heard.append)
     assert b"".join(heard) == b"0123456789\n" * 50_000 + b"the end\n"
     assert result.output_bytes == len(b"".join(heard))
     assert "bytes left out" in result.output

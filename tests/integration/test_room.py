@@ -1,9 +1,8 @@
-"""The bubblewrap room: what it gives, what it refuses, and that nothing of it is left."""
+"""Rooms of every kind: what they give, what they refuse, and that nothing of them is left."""
 
 from __future__ import annotations
 
 import ast
-import json
 import os
 import platform
 import secrets
@@ -13,39 +12,30 @@ import socket
 import struct
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent.adapters.bubblewrap import cgroup, opened, presence, seccomp, shared, slots, walls
-from agent.adapters.bubblewrap.channel import Frames
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.rooms import lending, seccomp, slots
+from agent.adapters.rooms.channel import Frames
 from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
-from agent.ports import Mount, RoomFile, RoomLimits, RoomOrder, RoomResult
-from agent.settings import Settings
-
-MIB = 1024**2
-PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
-INSIDE = Path(walls.__file__).parents[1] / "inside"
-SMALL = RoomLimits(seconds=20, memory_bytes=512 * MIB, processes=64, disk_bytes=32 * MIB)
-
-own_root = os.environ.get("MERGEWRIGHT_ROOM_ROOT")
-
-
-@pytest.fixture(params=[None, own_root] if own_root else [None], ids=str)
-def room_root(request: pytest.FixtureRequest) -> Path | None:
-    return Path(request.param) if request.param else None
-
-
-@pytest.fixture
-def sandbox(home: Path, room_root: Path | None) -> BubblewrapSandbox:
-    return BubblewrapSandbox(Settings(home=home, room_root=room_root))
+from agent.ports import Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
+from tests.rooms import (
+    MIB,
+    ROOT,
+    SMALL,
+    alive,
+    code,
+    left_of,
+    open_sandbox,
+    wait_for,
+    wait_until_gone,
+    worst,
+)
 
 
 @pytest.fixture
@@ -59,42 +49,10 @@ def tree(home: Path) -> Path:
     return folder
 
 
-def code(text: str, **more: Any) -> RoomOrder:
-    """Order a piece of Python."""
-    given: dict[str, Any] = {"limits": SMALL} | more
-    return RoomOrder(argv=(*PYTHON, textwrap.dedent(text)), **given)
-
-
-def worst(*args: str, **limits: object) -> RoomOrder:
-    """Order one of the functions of `inside/worst.py`."""
-    argv = (*PYTHON, (INSIDE / "worst.py").read_text(), *args)
-    return RoomOrder(argv=argv, limits=SMALL.model_copy(update=limits))
-
-
-def alive(marker: str) -> list[int]:
-    """Host processes with this word in their command line, zombies aside."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def wait_for(marker: str, count: int = 1) -> None:
-    for _ in range(400):
-        if len(alive(marker)) >= count:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"no process with {marker} came up")
-
-
 # --- what a room gives -------------------------------------------------------------------------
 
 
-def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: BubblewrapSandbox) -> None:
+def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: Sandbox) -> None:
     result = sandbox.run(
         RoomOrder(argv=("/bin/sh", "-c", "echo out; echo err >&2; exit 3"), limits=SMALL)
     )
@@ -104,26 +62,24 @@ def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: BubblewrapSan
     assert 0 < result.seconds < 60
 
 
-def test_a_signal_is_a_negative_exit_code(sandbox: BubblewrapSandbox) -> None:
+def test_a_signal_is_a_negative_exit_code(sandbox: Sandbox) -> None:
     result = sandbox.run(RoomOrder(argv=("/bin/sh", "-c", "kill -SEGV $$"), limits=SMALL))
     assert result.exit_code == -signal.SIGSEGV
 
 
-def test_a_command_that_is_not_there_ends_with_127_and_says_so(sandbox: BubblewrapSandbox) -> None:
+def test_a_command_that_is_not_there_ends_with_127_and_says_so(sandbox: Sandbox) -> None:
     result = sandbox.run(RoomOrder(argv=("no-such-tool",), limits=SMALL))
     assert result.exit_code == 127
     assert "cannot start no-such-tool: No such file" in result.output
 
 
-def test_a_missing_working_directory_is_named(sandbox: BubblewrapSandbox) -> None:
+def test_a_missing_working_directory_is_named(sandbox: Sandbox) -> None:
     result = sandbox.run(RoomOrder(argv=("true",), directory="/work/sub", limits=SMALL))
     assert result.exit_code == 127
     assert "/work/sub" in result.output
 
 
-def test_the_tree_is_a_private_copy_with_modes_and_links(
-    sandbox: BubblewrapSandbox, tree: Path
-) -> None:
+def test_the_tree_is_a_private_copy_with_modes_and_links(sandbox: Sandbox, tree: Path) -> None:
     script = "./run.sh && readlink link && rm -r package && echo changed > run.sh"
     result = sandbox.run(RoomOrder(argv=("/bin/sh", "-c", script), tree=str(tree), limits=SMALL))
     assert result.exit_code == 0, result.output
@@ -132,9 +88,7 @@ def test_the_tree_is_a_private_copy_with_modes_and_links(
     assert (tree / "run.sh").read_text() == "#!/bin/sh\necho ran\n"
 
 
-def test_only_new_or_changed_files_of_the_tree_come_back(
-    sandbox: BubblewrapSandbox, tree: Path
-) -> None:
+def test_only_new_or_changed_files_of_the_tree_come_back(sandbox: Sandbox, tree: Path) -> None:
     (tree / "same-size.txt").write_text("aaa")
     result = sandbox.run(
         code(
@@ -168,7 +122,7 @@ def test_only_new_or_changed_files_of_the_tree_come_back(
     ],
 )
 def test_patterns_choose_what_comes_back(
-    sandbox: BubblewrapSandbox, pattern: str, expected: list[str]
+    sandbox: Sandbox, pattern: str, expected: list[str]
 ) -> None:
     script = "mkdir -p deep/er && touch a.txt b.txt deep/er/c.txt"
     order = RoomOrder(
@@ -178,7 +132,7 @@ def test_patterns_choose_what_comes_back(
 
 
 def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
-    sandbox: BubblewrapSandbox, tree: Path
+    sandbox: Sandbox, tree: Path
 ) -> None:
     result = sandbox.run(
         RoomOrder(
@@ -195,14 +149,14 @@ def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
     assert result.output == "laid\nvalue = 1\n�bytes\n"
 
 
-def test_a_file_ordered_into_a_read_only_place_is_named(sandbox: BubblewrapSandbox) -> None:
+def test_a_file_ordered_into_a_read_only_place_is_named(sandbox: Sandbox) -> None:
     order = RoomOrder(argv=("true",), files=(RoomFile(path="/usr/x", content=b""),), limits=SMALL)
     with pytest.raises(SandboxLost, match=r"/usr/x could not be written: Read-only"):
         sandbox.run(order)
 
 
 def test_the_environment_is_exactly_what_was_ordered(
-    sandbox: BubblewrapSandbox, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY_SECRET", "leaked")
     result = sandbox.run(
@@ -229,7 +183,7 @@ def test_the_environment_is_exactly_what_was_ordered(
     assert second == "True ''"
 
 
-def test_ordinary_programs_find_what_they_need(sandbox: BubblewrapSandbox) -> None:
+def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
     result = sandbox.run(
         code(
             """
@@ -253,7 +207,7 @@ def test_ordinary_programs_find_what_they_need(sandbox: BubblewrapSandbox) -> No
 
 
 def test_a_writable_mount_is_lent_to_the_room_and_comes_back_harmless(
-    sandbox: BubblewrapSandbox, home: Path
+    sandbox: Sandbox, home: Path
 ) -> None:
     folder = home / "environment"
     folder.mkdir(mode=0o700)
@@ -276,26 +230,6 @@ def test_a_writable_mount_is_lent_to_the_room_and_comes_back_harmless(
             assert result.exit_code == 0, result.output
 
 
-def test_the_interpreter_may_come_from_a_read_only_mount_when_the_root_has_none(
-    home: Path,
-) -> None:
-    root, prefix = home / "root", home / "prefix"
-    for folder in (root / "usr" / "bin", prefix / "bin"):
-        folder.mkdir(parents=True)
-    (prefix / "bin" / "python3.9").write_text("")
-    (prefix / "bin" / "python3.9").chmod(0o755)
-    (prefix / "bin" / "python3").symlink_to("python3.9")
-    mount = Mount(source=str(prefix), target="/opt/python")
-    order = RoomOrder(argv=("true",), mounts=(mount,))
-    assert walls.interpreter(order, root) == "/opt/python/bin/python3.9"
-    lent = mount.model_copy(update={"writable": True})
-    with pytest.raises(SandboxMissing, match="no python3"):
-        walls.interpreter(RoomOrder(argv=("true",), mounts=(lent,)), root)
-    (root / "usr" / "bin" / "python3").symlink_to("/root/outside")
-    with pytest.raises(SandboxMissing, match="sandbox_images/make_root"):
-        walls.interpreter(RoomOrder(argv=("true",)), root)
-
-
 # --- limits ------------------------------------------------------------------------------------
 
 FORK_BOMB = """
@@ -309,7 +243,7 @@ while True:
 
 
 def test_a_fork_bomb_ends_and_the_room_next_door_does_not_notice(
-    sandbox: BubblewrapSandbox,
+    sandbox: Sandbox,
 ) -> None:
     neighbour = worst("forks", "40", processes=45, seconds=3)
     with ThreadPoolExecutor(2) as pool:
@@ -322,7 +256,7 @@ def test_a_fork_bomb_ends_and_the_room_next_door_does_not_notice(
 
 
 def test_a_process_in_its_own_session_does_not_outlive_its_room(
-    sandbox: BubblewrapSandbox,
+    sandbox: Sandbox,
 ) -> None:
     marker = secrets.token_hex(8)
     result = sandbox.run(
@@ -344,7 +278,7 @@ def test_a_process_in_its_own_session_does_not_outlive_its_room(
     assert alive(marker) == []
 
 
-def test_a_command_that_ignores_every_request_ends_in_time(sandbox: BubblewrapSandbox) -> None:
+def test_a_command_that_ignores_every_request_ends_in_time(sandbox: Sandbox) -> None:
     marker = secrets.token_hex(8)
     began = time.monotonic()
     result = sandbox.run(worst("deaf", marker, seconds=1))
@@ -354,7 +288,7 @@ def test_a_command_that_ignores_every_request_ends_in_time(sandbox: BubblewrapSa
 
 
 def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
-    sandbox: BubblewrapSandbox,
+    sandbox: Sandbox,
 ) -> None:
     result = sandbox.run(worst("hog", "1", "300", memory_bytes=128 * MIB))
     assert (result.limit, result.exit_code) == ("memory", None)
@@ -362,25 +296,25 @@ def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/work", "/out", "/dev/shm"])
-def test_a_full_disk_is_named(sandbox: BubblewrapSandbox, place: str) -> None:
+def test_a_full_disk_is_named(sandbox: Sandbox, place: str) -> None:
     result = sandbox.run(worst("fill", place))
     assert (result.limit, result.exit_code) == ("disk", None)
     assert result.output.count("m") == 32
 
 
-def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: BubblewrapSandbox, tree: Path) -> None:
+def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: Sandbox, tree: Path) -> None:
     (tree / "large").write_bytes(bytes(40 * MIB))
     result = sandbox.run(RoomOrder(argv=("true",), tree=str(tree), limits=SMALL))
     assert (result.limit, result.exit_code) == ("disk", None)
 
 
-def test_endless_empty_files_are_a_disk_limit(sandbox: BubblewrapSandbox) -> None:
+def test_endless_empty_files_are_a_disk_limit(sandbox: Sandbox) -> None:
     result = sandbox.run(worst("names", "/tmp", disk_bytes=4 * MIB))
     assert result.limit in ("disk", "memory")
     assert result.exit_code is None
 
 
-def test_a_writable_mount_is_bounded_too(sandbox: BubblewrapSandbox, home: Path) -> None:
+def test_a_writable_mount_is_bounded_too(sandbox: Sandbox, home: Path) -> None:
     folder = home / "lent"
     folder.mkdir()
     mount = Mount(source=str(folder), target="/env", writable=True)
@@ -399,7 +333,7 @@ def test_a_writable_mount_is_bounded_too(sandbox: BubblewrapSandbox, home: Path)
 
 
 def test_ten_million_lines_are_counted_and_neither_kept_nor_blocking(
-    sandbox: BubblewrapSandbox,
+    sandbox: Sandbox,
 ) -> None:
     before = _resident()
     result = sandbox.run(worst("loud", "10000000", output_bytes=64 * 1024, seconds=60))
@@ -420,7 +354,7 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: BubblewrapSandbox) -> None:
+def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: Sandbox) -> None:
     order = worst("returns", "/out", returned_bytes=MIB, disk_bytes=512 * MIB)
     result = sandbox.run(order.model_copy(update={"collect": ("/out/**",)}))
     assert result.files == {"/out/plain": b"plain"}
@@ -436,7 +370,7 @@ def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: BubblewrapSan
     ]
 
 
-def test_nothing_is_collected_through_a_linked_folder(sandbox: BubblewrapSandbox) -> None:
+def test_nothing_is_collected_through_a_linked_folder(sandbox: Sandbox) -> None:
     script = "ln -s /etc /out/report && ln -s /proc/1 /work/one"
     result = sandbox.run(
         RoomOrder(
@@ -449,7 +383,7 @@ def test_nothing_is_collected_through_a_linked_folder(sandbox: BubblewrapSandbox
     assert result.refused == ("/out/report: symbolic link", "/work/one: symbolic link")
 
 
-def test_too_many_files_and_unreadable_names_are_refused(sandbox: BubblewrapSandbox) -> None:
+def test_too_many_files_and_unreadable_names_are_refused(sandbox: Sandbox) -> None:
     result = sandbox.run(
         code(
             """
@@ -467,8 +401,8 @@ def test_too_many_files_and_unreadable_names_are_refused(sandbox: BubblewrapSand
     assert result.refused[-1] == "and 891 more"
 
 
-def test_the_operator_bounds_what_an_order_may_ask_for(home: Path) -> None:
-    sandbox = BubblewrapSandbox(Settings(home=home, room_processes=16, room_disk_mb=8))
+def test_the_operator_bounds_what_an_order_may_ask_for(rooms: Callable[..., Sandbox]) -> None:
+    sandbox = rooms(room_processes=16, room_disk_mb=8)
     order = worst("forks", "40", processes=1000, disk_bytes=512 * MIB)
     result = sandbox.run(order)
     assert result.limit == "processes"
@@ -480,7 +414,7 @@ def test_the_operator_bounds_what_an_order_may_ask_for(home: Path) -> None:
 
 
 def test_a_forged_answer_and_a_killed_runner_do_not_change_the_verdict(
-    sandbox: BubblewrapSandbox,
+    sandbox: Sandbox,
 ) -> None:
     result = sandbox.run(worst("forge"))
     assert (result.exit_code, result.limit, result.files) == (7, None, {})
@@ -499,7 +433,7 @@ def test_a_forged_answer_and_a_killed_runner_do_not_change_the_verdict(
         "ctypes.CDLL(None).ptrace(16, 1, 0, 0) and os._exit(9)",
     ],
 )
-def test_no_attack_on_the_runner_ends_as_success(sandbox: BubblewrapSandbox, attack: str) -> None:
+def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) -> None:
     text = "import ctypes, os, resource, signal\ntry:\n    {}\nexcept OSError:\n    pass\n"
     try:
         result = sandbox.run(
@@ -551,7 +485,7 @@ def test_answers_that_no_runner_of_ours_sends_are_refused() -> None:
         Frames(nonce, RoomLimits()).feed(frame.pack(nonce, 1, 1 << 40))
 
 
-def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: BubblewrapSandbox) -> None:
+def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) -> None:
     column = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
     if column is None:
         pytest.skip("no filter is known for this processor; doctor says so")
@@ -579,7 +513,7 @@ def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: BubblewrapS
 
 
 def test_writing_outside_changes_nothing_on_the_host(
-    sandbox: BubblewrapSandbox, tree: Path, home: Path
+    sandbox: Sandbox, tree: Path, home: Path
 ) -> None:
     marker = f"escaped-{secrets.token_hex(8)}"
     folders = "/ /root /etc /usr /src /var /home /proc/1/root /proc/1/cwd /proc/self/root /dev"
@@ -634,7 +568,7 @@ def proxy(home: Path) -> Iterator[Path]:
 
 
 def test_the_only_way_out_is_the_proxy_and_only_where_it_is_ordered(
-    sandbox: BubblewrapSandbox, proxy: Path
+    sandbox: Sandbox, proxy: Path
 ) -> None:
     talk = """
         import os, socket, urllib.parse
@@ -657,9 +591,7 @@ def test_the_only_way_out_is_the_proxy_and_only_where_it_is_ordered(
     assert result.output == "[]\n"
 
 
-def test_a_proxy_socket_that_the_room_may_not_use_is_named(
-    sandbox: BubblewrapSandbox, proxy: Path
-) -> None:
+def test_a_proxy_socket_that_the_room_may_not_use_is_named(sandbox: Sandbox, proxy: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("the room's user is the socket's owner")
     proxy.chmod(0o700)
@@ -672,107 +604,36 @@ def test_a_proxy_socket_that_the_room_may_not_use_is_named(
 HOST = """
 import sys
 from pathlib import Path
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.ports import RoomOrder
-from agent.settings import Settings
+from tests.rooms import open_sandbox
 order = RoomOrder(argv=("/bin/sh", "-c", "sleep 60; : " + sys.argv[2]))
-BubblewrapSandbox(Settings(home=Path(sys.argv[1]))).run(order)
+open_sandbox(sys.argv[3], Path(sys.argv[1])).run(order)
 """
 
 
-def _host(home: Path, *args: str, text: str = HOST) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", text, str(home), *args],
-        cwd=Path(walls.__file__).parents[3],
-        stderr=subprocess.PIPE,
-    )
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_host_leaves_no_process_and_no_cgroup(
-    home: Path, number: signal.Signals
+def test_an_interrupted_host_leaves_no_process_and_what_else_it_leaves_is_swept(
+    home: Path, backend: str, number: signal.Signals
 ) -> None:
     marker = secrets.token_hex(8)
-    host = _host(home, marker)
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST, str(home), marker, backend], cwd=ROOT, stderr=subprocess.PIPE
+    )
     wait_for(marker, count=2)  # the host itself, and the command in the room
     host.send_signal(number)
     _, complaint = host.communicate(timeout=20)
     if number == signal.SIGINT:
         assert b"KeyboardInterrupt" in complaint
-        assert cgroup.names(slots.prefix(home)) == set()
-    for _ in range(100):
-        if not alive(marker):
-            break
-        time.sleep(0.05)
-    assert alive(marker) == []
+        assert left_of(backend, home) == set()
+    wait_until_gone(marker)
     # The next start sweeps what a killed one could not, and works.
-    sandbox = BubblewrapSandbox(Settings(home=home))
+    sandbox = open_sandbox(backend, home)
     assert sandbox.run(RoomOrder(argv=("true",), limits=SMALL)).exit_code == 0
-    assert cgroup.names(slots.prefix(home)) == set()
+    assert left_of(backend, home) == set()
 
 
-class Halfway(BubblewrapSandbox):
-    """Stays in the moment in which bubblewrap's child is not yet bound to its parent."""
-
-    marker = ""
-
-    def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
-        return cgroup.Cgroup()
-
-    def _arguments(self, order: RoomOrder, sheet: walls.Sheet) -> list[str]:
-        # The answer to the question whether the namespace is ready never comes.
-        args = super()._arguments(order, sheet)
-        args.remove("--disable-userns")  # which cannot be had together with the question
-        fifo = self._settings.home / "never"
-        os.mkfifo(fifo)
-        at, both_ends = sheet(b""), os.open(fifo, os.O_RDWR)
-        os.dup2(both_ends, at)
-        os.close(both_ends)
-        return ["--userns-block-fd", str(at), "--setenv", "MARKER", self.marker, *args]
-
-
-HALFWAY_HOST = """
-import importlib.util, sys
-from pathlib import Path
-from agent.ports import RoomOrder
-from agent.settings import Settings
-spec = importlib.util.spec_from_file_location("room_tests", sys.argv[3])
-tests = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tests)
-sandbox = tests.Halfway(Settings(home=Path(sys.argv[1])))
-sandbox.marker = sys.argv[2]
-sandbox.run(RoomOrder(argv=("true",)))
-"""
-
-
-def test_a_room_given_up_halfway_leaves_nothing(home: Path) -> None:
-    marker = secrets.token_hex(8)
-    sandbox = Halfway(Settings(home=home))
-    sandbox.marker = marker
-    order = RoomOrder(argv=("true",))
-    with slots.claim(home) as slot, opened.OpenedRoom(order, slot.uid, cgroup.Cgroup()) as room:
-        room.open(sandbox._arguments, "/usr/bin/python3")
-        wait_for(marker, count=2)
-    assert alive(marker) == []
-
-
-def test_a_host_killed_halfway_is_cleaned_up_after_at_the_next_start(home: Path) -> None:
-    marker = secrets.token_hex(8)
-    host = _host(home, marker, __file__, text=HALFWAY_HOST)
-    wait_for(marker, count=3)
-    host.kill()
-    host.communicate(timeout=20)
-    assert BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("true",))).exit_code == 0
-    for _ in range(20):
-        if not alive(marker):
-            break
-        time.sleep(0.5)
-        # What was not yet orphaned when the first start looked is found by a later one.
-        assert BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("true",))).exit_code == 0
-    assert alive(marker) == []
-
-
-def test_a_finished_room_leaves_nothing(sandbox: BubblewrapSandbox, home: Path) -> None:
+def test_a_finished_room_leaves_nothing(sandbox: Sandbox, backend: str, home: Path) -> None:
+    assert sandbox.run(RoomOrder(argv=("true",), limits=SMALL)).exit_code == 0
     descriptors = _descriptors()
     threads = threading.active_count()
     sandbox.run(worst("forks", "10", seconds=0.5))
@@ -780,11 +641,11 @@ def test_a_finished_room_leaves_nothing(sandbox: BubblewrapSandbox, home: Path) 
         sandbox.run(RoomOrder(argv=("true",), files=(RoomFile(path="/x", content=b""),)))
     assert _descriptors() == descriptors
     assert threading.active_count() == threads
-    assert cgroup.names(slots.prefix(home)) == set()
+    assert left_of(backend, home) == set()
     assert [path.name for path in home.iterdir()] == ["rooms"]
 
 
-def test_rooms_at_the_same_time_have_users_of_their_own(sandbox: BubblewrapSandbox) -> None:
+def test_rooms_at_the_same_time_have_users_of_their_own(sandbox: Sandbox) -> None:
     markers = [secrets.token_hex(8) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         rooms = [pool.submit(sandbox.run, worst("wait", "2", marker)) for marker in markers]
@@ -798,63 +659,7 @@ def test_rooms_at_the_same_time_have_users_of_their_own(sandbox: BubblewrapSandb
     assert 0 not in users
 
 
-# --- where no room can be had ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("tool", "command"),
-    [
-        ("apt-get", "apt-get install bubblewrap"),
-        ("dnf", "dnf install bubblewrap"),
-        ("pacman", "pacman -S bubblewrap"),
-        ("apk", "apk add bubblewrap"),
-    ],
-)
-def test_without_bubblewrap_the_one_command_is_named_and_nothing_runs(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, command: str
-) -> None:
-    (tmp_path / tool).touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    marker = home / "ran"
-    with pytest.raises(SandboxMissing, match=command):
-        BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("touch", str(marker))))
-    assert not marker.exists()
-
-
-def test_a_bubblewrap_that_lacks_walls_is_refused(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "bwrap").write_text("#!/bin/sh\necho bubblewrap 0.4.1\n")
-    (tmp_path / "bwrap").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(SandboxMissing, match=r"bubblewrap 0\.4\.1 lacks walls"):
-        BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("true",)))
-
-
-def test_forbidden_namespaces_are_explained(home: Path) -> None:
-    """A room forbids further namespaces, so a bubblewrap in it meets just that."""
-    room = BubblewrapSandbox(Settings(home=home))
-    order = RoomOrder(argv=("/usr/bin/bwrap", "--ro-bind", "/", "/", "true"), limits=SMALL)
-    result = room.run(order)
-    assert result.exit_code not in (0, 127), result.output
-    explained = presence.explain(result.output)
-    assert explained is not None
-    assert "namespaces" in explained
-    assert presence.explain("bwrap: Can't find source path /x: No such file") is None
-
-
-def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(
-    sandbox: BubblewrapSandbox, home: Path
-) -> None:
-    (home / "file").touch()
-    mount = Mount(source=str(home / "file"), target="/usr/not-there/file")
-    with pytest.raises(SandboxLost, match="did not open: bwrap: "):
-        sandbox.run(RoomOrder(argv=("true",), mounts=(mount,), limits=SMALL))
-
-
-def test_a_folder_out_of_reach_is_named_with_the_setting(
-    sandbox: BubblewrapSandbox, tmp_path: Path
-) -> None:
+def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox: Sandbox, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("the room's user is our own")
     closed = tmp_path / "closed"
@@ -867,41 +672,16 @@ def test_a_folder_out_of_reach_is_named_with_the_setting(
         sandbox.run(RoomOrder(argv=("true",), tree=str(closed / "tree"), limits=SMALL))
     with pytest.raises(SandboxMissing, match="does not exist"):
         sandbox.run(RoomOrder(argv=("true",), tree=str(closed / "gone"), limits=SMALL))
-    with pytest.raises(SandboxMissing, match="MERGEWRIGHT_ROOM_ROOT"):
-        BubblewrapSandbox(Settings(home=tmp_path, room_root=closed / "tree")).run(
-            RoomOrder(argv=("true",))
-        )
 
 
-def test_a_data_folder_that_cannot_be_used_is_named(home: Path) -> None:
+def test_a_data_folder_that_cannot_be_used_is_named(home: Path, backend: str) -> None:
     (home / "file").touch()
-    sandbox = BubblewrapSandbox(Settings(home=home / "file" / "below"))
+    sandbox = open_sandbox(backend, home / "file" / "below")
     with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_HOME: .*below cannot be used: Not a"):
         sandbox.run(RoomOrder(argv=("true",)))
 
 
-@pytest.mark.parametrize(
-    ("args", "status", "words"),
-    [
-        ((), 2, "usage: make_root.sh SUITE TARGET"),
-        (("bookworm",), 2, "usage: make_root.sh SUITE TARGET"),
-        (("bookworm", "{home}"), 1, "exists; give a new folder"),
-        (("bookworm", "{home}/closed/root"), 1, "closed is closed to other users"),
-    ],
-)
-def test_the_builder_of_root_trees_refuses_what_cannot_work(
-    home: Path, args: tuple[str, ...], status: int, words: str
-) -> None:
-    (home / "closed").mkdir(mode=0o700)
-    script = Path(walls.__file__).parents[3] / "sandbox_images" / "make_root.sh"
-    given = [arg.format(home=home) for arg in args]
-    done = subprocess.run([script, *given], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == status
-    assert words in done.stderr
-    assert list((home / "closed").iterdir()) == []
-
-
-def test_an_unreadable_file_in_the_tree_is_named(sandbox: BubblewrapSandbox, tree: Path) -> None:
+def test_an_unreadable_file_in_the_tree_is_named(sandbox: Sandbox, tree: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("the room's user is our own")
     (tree / "secret").touch(mode=0o600)
@@ -909,76 +689,8 @@ def test_an_unreadable_file_in_the_tree_is_named(sandbox: BubblewrapSandbox, tre
         sandbox.run(RoomOrder(argv=("true",), tree=str(tree), limits=SMALL))
 
 
-# --- limits without cgroups, and cgroup version 2 ----------------------------------------------
-
-
-class Unbounded(BubblewrapSandbox):
-    """A machine on which no cgroup can be made."""
-
-    def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
-        return cgroup.Cgroup()
-
-
-def test_without_cgroups_limits_hold_by_sampling(home: Path) -> None:
-    sandbox = Unbounded(Settings(home=home))
-    all_together = sandbox.run(worst("hog", "6", "60", memory_bytes=128 * MIB))
-    assert (all_together.limit, all_together.exit_code) == ("memory", None)
-    one = sandbox.run(worst("hog", "1", "300", memory_bytes=128 * MIB))
-    assert "g" not in one.output
-    bomb = sandbox.run(code(FORK_BOMB))
-    assert (bomb.limit, bomb.exit_code) == ("processes", None)
-    forks = sandbox.run(worst("forks", "200", processes=20, seconds=3))
-    # The sample that finds the limit reached ends the room, maybe before the last one is printed.
-    assert 10 < forks.output.count("f") <= 19
-
-
-def test_cgroup_version_2_is_set_up_and_read_as_the_kernel_documents_it(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "mergewright"):
-        folder.mkdir(exist_ok=True)
-        (folder / "cgroup.subtree_control").write_text("memory pids")
-    (tmp_path / "cgroup.controllers").write_text("memory pids")
-    made = tmp_path / "mergewright" / "one"
-    made.mkdir()
-    (made / "memory.max").write_text("max")  # the kernel's own; a plain folder has none
-    group = cgroup.Cgroup(dict.fromkeys(("memory", "pids"), made))
-    cgroup._set(made, "memory", 1000, 7)
-    cgroup._set(made, "pids", 1000, 7)
-    assert (made / "memory.max").read_text() == "1000"
-    assert (made / "memory.swap.max").read_text() == "0"
-    assert (made / "pids.max").read_text() == "7"
-    assert cgroup.names("on", tmp_path) == {"one"}
-    assert group.hit() is None
-    (made / "pids.events").write_text("max 1\n")
-    assert group.hit() == "processes"
-    (made / "memory.events").write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n")
-    assert group.hit() == "memory"
-
-
-def test_a_group_in_a_real_hierarchy_is_killed_and_removed() -> None:
-    """The unified hierarchy, where there is one we may write to; else a controller's own."""
-    root = next(
-        (
-            folder
-            for folder in (cgroup.CGROUP_ROOT / "unified", cgroup.CGROUP_ROOT)
-            if (folder / "cgroup.controllers").exists() and os.access(folder, os.W_OK)
-        ),
-        cgroup.CGROUP_ROOT / "pids",
-    )
-    if not os.access(root, os.W_OK):
-        pytest.skip("no cgroup can be made by this user")
-    folder = root / f"mergewright-test-{secrets.token_hex(4)}"
-    folder.mkdir()
-    group = cgroup.Cgroup({"pids": folder})
-    with group, subprocess.Popen(["sleep", "60"]) as sleeper:
-        group.add([sleeper.pid])
-        assert str(sleeper.pid) in (folder / "cgroup.procs").read_text().split()
-        group.kill()
-        assert sleeper.wait(timeout=5) == -signal.SIGKILL
-    assert not folder.exists()
-
-
 def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_rooms(
-    sandbox: BubblewrapSandbox, home: Path
+    sandbox: Sandbox, home: Path
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("a user who is not root has one user for all rooms")
@@ -1010,59 +722,9 @@ def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_rooms(
 def test_usage_of_lent_folders_counts_only_what_was_added(tmp_path: Path) -> None:
     (tmp_path / "before").write_bytes(bytes(4 * MIB))
     mounts = (Mount(source=str(tmp_path), target="/env", writable=True),)
-    watch = shared.Watch(mounts, MIB)
+    watch = lending.Watch(mounts, MIB)
     assert not watch.exceeded()
     (tmp_path / "after").write_bytes(bytes(2 * MIB))
     watch._next = 0.0
     assert watch.exceeded()
     shutil.rmtree(tmp_path)
-
-
-def _as_user(uid: int, work: Callable[[], str]) -> str:
-    """Do something as a user who is not root; the modules are loaded already."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-            os.write(writing, work().encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        answer = file.read()
-    os.waitpid(pid, 0)
-    return answer.decode()
-
-
-def test_a_user_who_is_not_root_has_the_same_rooms(home: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("every other test here runs as such a user")
-    if any(not folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents):
-        pytest.skip("this checkout lies where another user cannot read our own code")
-    own = home / "user"
-    own.mkdir()
-    os.chown(own, 64_321, 64_321)
-    sandbox = BubblewrapSandbox(Settings(home=own))
-
-    def measured() -> str:
-        return json.dumps([line.model_dump() for line in sandbox.measure()])
-
-    lines = json.loads(_as_user(64_321, measured))
-    assert [line["limit"] for line in lines if line["required"] and not line["enforced"]] == []
-    assert len(lines) > 15
-
-    def ran(order: RoomOrder) -> RoomResult:
-        text = _as_user(64_321, lambda: sandbox.run(order).model_dump_json())
-        return RoomResult.model_validate_json(text)
-
-    assert ran(code(FORK_BOMB)).limit == "processes"
-    result = ran(code("import os; print(os.getuid(), flush=True); os._exit(5)"))
-    assert (result.exit_code, result.output) == (5, "1000\n")
-    (own / "lent").mkdir()
-    os.chown(own / "lent", 64_321, 64_321)
-    mount = Mount(source=str(own / "lent"), target="/env", writable=True)
-    assert ran(code("open('/env/made', 'w').close()", mounts=(mount,))).exit_code == 0
-    assert (own / "lent" / "made").exists()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from agent import worktree
-from agent.adapters.bubblewrap import cgroup, slots, strays, walls
+from agent.adapters.bubblewrap import cgroup, strays
 from agent.adapters.engine import Engine, Segment, Standing
+from agent.adapters.rooms import layout, slots
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Change, ChangedFile, IssueRef, Outcome, Reason, Run, Snapshot
 from agent.ports import Proposal
@@ -230,8 +231,8 @@ def lives(pid: int) -> bool:
 def test_PF2_a_room_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     # The name of a program is what its starter says; these only wait.
     wait = ("-c", "sleep 30 & wait")
-    ours = orphan("bwrap", *wait, walls.RUNNER)
-    named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, walls.RUNNER)
+    ours = orphan("bwrap", *wait, layout.RUNNER)
+    named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, layout.RUNNER)
     try:
         assert strays.end() >= 1
         time.sleep(0.2)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from agent.adapters.bubblewrap import seccomp
 from agent.adapters.github import access
+from agent.adapters.rooms import seccomp
 from agent.adapters.sql_inbox import Inbox
 from agent.demo import play
 from webhooks import environment, shapes
@@ -178,7 +178,7 @@ def test_the_image_makes_these_folders_with_the_modes_of_the_code():
         for name in names.split()
     }  # fmt: skip
     assert made.keys() == folders_of_home()
-    assert {name for name, mode in made.items() if mode == "0755"} == {"environments", "trees"}
+    assert {name for name, mode in made.items() if mode == "0755"} == {"environments", "roots", "trees"}
 
 
 def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):

@@ -1,1 +1,1 @@
-"""The parts of the bubblewrap room: walls, slots, cgroup, channel, and the attempts on them."""
+"""The parts of the bubblewrap room: walls, cgroup, and what makes and takes it down."""

@@ -13,7 +13,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from agent.adapters.bubblewrap import cgroup, slots, walls
+from agent.adapters.bubblewrap import cgroup
+from agent.adapters.rooms import layout, slots
 
 
 def remove(home: Path) -> int:
@@ -45,7 +46,7 @@ def end() -> int:
 
 def _is_stray(pid: int, folder: Path) -> bool:
     words = (folder / "cmdline").read_bytes().split(b"\0")
-    if words[:1] != [b"bwrap"] or walls.RUNNER.encode() not in words:
+    if words[:1] != [b"bwrap"] or layout.RUNNER.encode() not in words:
         return False
     session = os.getsid(pid)
     # The first process leads the session; its child stays in it until the room is laid out.

@@ -1,44 +1,24 @@
 """Say to bubblewrap what a room shows and what it lacks.
 
-Owns the argument list and the check that everything shown can be reached by the room's user.
-Starts nothing.
+Owns the argument list, and which Python runs our runner. Starts nothing.
 """
 
 from __future__ import annotations
 
 import os
-import ssl
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from agent.adapters.bubblewrap import seccomp
+from agent.adapters.rooms import layout, seccomp
 from agent.errors import SandboxMissing
-from agent.ports import ROOM_OUT, ROOM_TREE, Mount, RoomOrder
+from agent.ports import RoomOrder
 
-SOURCE = "/src"
-"""The work tree as it was handed in, read-only."""
-ROOM = "/room"
-RUNNER = f"{ROOM}/start.py"
-PROXY = f"{ROOM}/proxy.sock"
-CERTIFICATES = f"{ROOM}/certificates.pem"
-TEMPORARY = "/tmp"  # noqa: S108 - the room's own, not the host's
-SHARED_MEMORY = "/dev/shm"  # noqa: S108
-HOME = f"{TEMPORARY}/home"
-WRITABLE = (TEMPORARY, ROOM_TREE, ROOM_OUT, SHARED_MEMORY)
 UID = 1000
 """The user inside; outside it is the slot's."""
 
-Sheet = Callable[[bytes], int]
+Lend = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
 
-_ETC = {
-    "passwd": f"root:x:0:0:root:/root:/bin/sh\nroom:x:{UID}:{UID}:room:{HOME}:/bin/sh\n"
-    "nobody:x:65534:65534:nobody:/:/bin/false\n",
-    "group": f"root:x:0:\nroom:x:{UID}:\nnogroup:x:65534:\n",
-    "hosts": "127.0.0.1 localhost room\n::1 localhost ip6-localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-}
 # What programs below /usr need to work at all; nothing in it is private to the host.
 _HOST_ETC = (
     "alternatives",
@@ -62,55 +42,43 @@ _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "room", 
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
-def arguments(
-    order: RoomOrder, root: Path | None, sheet: Sheet, runner: Mapping[str, bytes]
-) -> list[str]:
+def arguments(order: RoomOrder, root: Path | None, lend: Lend) -> list[str]:
     """List bubblewrap's arguments up to, but not with, the program.
 
     Args:
         order: What is to be shown, and its sizes.
         root: Root file system of the room; None for the host's /usr.
-        sheet: See `Sheet`.
-        runner: Files of the program that runs first, by name.
+        lend: See `Lend`.
     """
     args = [f"--unshare-{name}" for name in _NAMESPACES]
-    args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID), "--hostname", "room"]
+    args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
+    args += ["--hostname", layout.HOSTNAME]
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
     if (program := seccomp.program()) is not None:
-        args += ["--seccomp", str(sheet(program))]
-    args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", ROOM]
+        args += ["--seccomp", str(lend(program))]
+    args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.ROOM]
     args += _host_root() if root is None else _own_root(root)
-    for name, text in _ETC.items():
+    for name, text in layout.etc(UID).items():
         if root is not None and not (root / "etc" / name).exists():
             continue  # nothing can be shown in a place that a read-only tree does not have
-        args += ["--perms", "0444", "--ro-bind-data", str(sheet(text.encode())), f"/etc/{name}"]
+        args += ["--perms", "0444", "--ro-bind-data", str(lend(text.encode())), f"/etc/{name}"]
     args += ["--proc", "/proc", "--dev", "/dev"]
-    for place in WRITABLE:
+    for place in layout.WRITABLE:
         # bubblewrap's own /dev is a file system without a size; only /dev/shm stays writable.
-        mode = "1777" if place in (TEMPORARY, SHARED_MEMORY) else "0755"
-        args += ["--size", str(order.limits.disk_bytes), "--perms", mode, "--tmpfs", place]
+        size, mode = str(order.limits.disk_bytes), layout.mode_of(place)
+        args += ["--size", size, "--perms", mode, "--tmpfs", place]
     args += ["--remount-ro", "/dev"]
     if order.tree is not None:
-        args += ["--ro-bind", order.tree, SOURCE]
+        args += ["--ro-bind", order.tree, layout.SOURCE]
     for mount in order.mounts:
         args += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
     if order.proxy_socket is not None:
-        args += ["--ro-bind", order.proxy_socket, PROXY]
-        if (bundle := certificates()) is not None:
-            args += ["--perms", "0444", "--file", str(sheet(bundle)), CERTIFICATES]
-    for name, source in runner.items():
-        args += ["--perms", "0444", "--file", str(sheet(source)), f"{ROOM}/{name}"]
+        args += ["--ro-bind", order.proxy_socket, layout.PROXY]
+        if (bundle := layout.certificates()) is not None:
+            args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
+    for name, source in layout.runner().items():
+        args += ["--perms", "0444", "--file", str(lend(source)), f"{layout.ROOM}/{name}"]
     return [*args, "--remount-ro", "/", "--chdir", "/"]
-
-
-def certificates() -> bytes | None:
-    """Read the CA bundle that this machine trusts."""
-    found = ssl.get_default_verify_paths()
-    usual = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-    for path in (os.environ.get("SSL_CERT_FILE"), found.cafile, *usual, "/etc/ssl/cert.pem"):
-        if path and Path(path).is_file():
-            return Path(path).read_bytes()
-    return None
 
 
 def _host_root() -> list[str]:
@@ -172,53 +140,3 @@ def _inside(path: Path, base: Path) -> Path | None:
             return normal.relative_to(base)
         return None
     return None
-
-
-def check_reachable(order: RoomOrder, root: Path | None, uid: int) -> None:
-    """Refuse what the room's user could not open, and say which folder closes it off.
-
-    Raises:
-        SandboxMissing: Something that is to be shown is absent or out of reach.
-    """
-    if root is not None:
-        _check(root, uid, 0o4, "MERGEWRIGHT_ROOM_ROOT")
-    shown = []
-    if order.tree is not None:
-        shown.append(Mount(source=order.tree, target=ROOM_TREE))
-    for mount in (*shown, *order.mounts):
-        # What may be written to is lent to the room's user where that is not ourselves.
-        lent = mount.writable and uid != os.geteuid()
-        _check(Path(mount.source), uid, 0 if lent else 0o6 if mount.writable else 0o4)
-    if order.proxy_socket is not None:
-        _check(Path(order.proxy_socket), uid, 0o2)
-
-
-def _check(path: Path, uid: int, need: int, setting: str = "MERGEWRIGHT_HOME") -> None:
-    if not path.exists():
-        raise SandboxMissing(f"{path} is to be shown in a room, but it does not exist.")
-    real = path.resolve()
-    for folder in reversed(real.parents):
-        if not _allowed(folder.stat(), uid, 0o1):
-            raise SandboxMissing(
-                f"The room's user cannot reach {path}: {folder} is closed to other users "
-                f"(mode {stat.S_IMODE(folder.stat().st_mode):04o}). Keep Mergewright's data where "
-                f"others may enter: set {setting} to a folder outside {folder}."
-            )
-    state = real.stat()
-    if need and stat.S_ISDIR(state.st_mode):
-        need |= 0o1
-    if not _allowed(state, uid, need):
-        word, mode = ("write to", "w") if need & 0o2 else ("read", "rX")
-        raise SandboxMissing(
-            f"The room's user cannot {word} {path} "
-            f"(mode {stat.S_IMODE(state.st_mode):04o}): chmod o+{mode} {path}"
-        )
-
-
-def _allowed(state: os.stat_result, uid: int, need: int) -> bool:
-    if state.st_uid == uid:
-        return (state.st_mode >> 6) & need == need
-    own_groups = {os.getegid(), *os.getgroups()} if uid == os.geteuid() else {uid}
-    if state.st_gid in own_groups:
-        return (state.st_mode >> 3) & need == need
-    return state.st_mode & need == need

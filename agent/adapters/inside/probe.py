@@ -1,7 +1,7 @@
 """Look around in a room and try its walls; prints one JSON object.
 
 Runs in the room with only the standard library. Judges nothing: what it found and what it could
-do is held against the limits by `agent/adapters/bubblewrap/attempts.py`, outside.
+do is held against the limits by `agent/adapters/rooms/attempts.py`, outside.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ grants process 1: no signal from inside the room reaches it, and once it is not 
 inside can trace it or open its descriptors. When the command is over it kills everything else,
 so that files are collected from a room in which nothing moves.
 
-It reads its order from a file (descriptor 2nd argument) once the host has put it under its
-limits and sent the 16 bytes that sign every frame (standard input). It answers on a pipe
-(descriptor 1st argument): `started`, `ended` with the exit code and the list of files, then the
-bytes of each file. The host believes nothing else, and no exit status of this process.
+It reads its order (descriptor 2nd argument, a file or standard input) once the host has put it
+under its limits and sent the 16 bytes that sign every frame (standard input). It answers on a pipe
+(descriptor 1st argument, which may be that of the errors): `started`, `ended` with the exit code
+and the list of files, then the bytes of each file. The host believes nothing else, and no exit
+status of this process.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import errno
 import json
 import os
 import resource
+import select
 import signal
 import struct
 import sys
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
-    """What `agent/adapters/bubblewrap/opened.py` writes down."""
+    """What `agent/adapters/rooms/sheet.py` writes down."""
 
 STARTED, ENDED, CONTENT, FAILED = 1, 2, 3, 4
 FRAME = struct.Struct("!16sBQ")
 TICK_SECONDS = 0.1
-PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
+SECCOMP_MODE_FILTER = 2
+FILTER_STEP_BYTES = 8
 
 
 class Channel:
@@ -84,6 +88,19 @@ def set_dumpable(*, allowed: bool) -> None:
     """Say whether others of the same user may trace this process and open its descriptors."""
     if ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(allowed), 0, 0, 0) != 0:
         raise SetupError("prctl(PR_SET_DUMPABLE) was refused")
+
+
+def refuse_calls(program: bytes) -> None:
+    """Give up kernel calls for good, for this process and all that it starts.
+
+    Where whoever made the room has laid a filter of its own, each refuses what it refuses.
+    """
+    steps = ctypes.create_string_buffer(program)
+    told = struct.pack("HP", len(program) // FILTER_STEP_BYTES, ctypes.addressof(steps))
+    library = ctypes.CDLL(None, use_errno=True)
+    mode = ctypes.c_ulong(SECCOMP_MODE_FILTER)
+    if library.prctl(PR_SET_SECCOMP, mode, ctypes.c_char_p(told)) != 0:
+        raise SetupError("the filter of kernel calls: %s" % os.strerror(ctypes.get_errno()))
 
 
 def read_exactly(descriptor: int, length: int) -> bytes:
@@ -197,18 +214,26 @@ def start_command(order: Order, environ: dict[str, str]) -> int:
         os._exit(127)
 
 
-def supervise(pid: int, order: Order) -> tuple[int | None, str | None]:
-    """Wait for the command or for the first limit; return (exit code, limit)."""
+def supervise(pid: int, order: Order, host: select.poll) -> tuple[int | None, str | None]:
+    """Wait for the command or for the first limit; return (exit code, limit).
+
+    Args:
+        pid: Of the command.
+        order: See `Order`.
+        host: Tells when nobody is there any more who could want to know.
+    """
     deadline = time.monotonic() + order["seconds"]
     while True:
         code = reap(pid)
         if code is not None:
-            return code, full_place(order)
+            return code, counted_limit(order) or full_place(order)
         if time.monotonic() >= deadline:
             return None, "time"
-        limit = full_place(order) or sampled_limit(order)
+        limit = counted_limit(order) or full_place(order) or sampled_limit(order)
         if limit is not None:
             return None, limit
+        if host.poll(0):
+            os._exit(1)  # and with process 1 all others end
         wait = min(TICK_SECONDS, max(0.0, deadline - time.monotonic()))
         signal.sigtimedwait({signal.SIGCHLD}, wait)
 
@@ -227,13 +252,33 @@ def reap(wanted: int) -> int | None:
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def counted_limit(order: Order) -> str | None:
+    """Name the limit that the kernel has counted since the room was opened, where it tells us."""
+    for counter in order["counters"]:
+        if count(counter) > counter.get("before", 0):
+            limit: str = counter["limit"]
+            return limit
+    return None
+
+
+def count(counter: dict[str, Any]) -> int:
+    """Read one of the kernel's counters; 0 where it is not shown."""
+    with suppress(OSError), open(counter["path"]) as file:
+        for line in file:
+            word, _, number = line.partition(" ")
+            if word == counter["word"]:
+                return int(number)
+    return 0
+
+
 def full_place(order: Order) -> str | None:
     """Say `disk` when a writable place has no room left, for bytes or for names."""
     for place in order["places"]:
         state = os.statvfs(place)
         if state.f_blocks and state.f_bavail == 0:
             return "disk"
-        if state.f_files and state.f_files - state.f_ffree > order["inodes"]:
+        used = state.f_files - state.f_ffree
+        if state.f_files and (used > order["inodes"] or state.f_ffree == 0):
             return "disk"
     return None
 
@@ -331,33 +376,48 @@ def lay_out(order: Order) -> dict[str, str]:
     return environ
 
 
+def read_order(descriptor: int) -> Order:
+    """Read what is to be done, and the files that are to be laid out."""
+    length = struct.unpack("!Q", read_exactly(descriptor, 8))[0]
+    order: Order = json.loads(read_exactly(descriptor, length))
+    for file in order["files"]:
+        file["content"] = read_exactly(descriptor, file["size"])
+    for counter in order["counters"]:
+        counter["before"] = count(counter)
+    return order
+
+
 def main() -> None:
     """Serve one order."""
     if sys.version_info < (3, 9):
         raise SystemExit("mergewright: the room's python3 is older than 3.9")
-    descriptor, order_descriptor = int(sys.argv[1]), int(sys.argv[2])
     close_the_doors()
-    for number in (descriptor, order_descriptor):
-        os.set_inheritable(number, False)  # noqa: FBT003 - it takes no keyword
+    # Numbers of our own, which no program that is started takes over.
+    descriptor, order_descriptor = (os.dup(int(number)) for number in sys.argv[1:3])
     keep_only({descriptor, order_descriptor})
+    if sys.argv[1] == "2":
+        os.dup2(1, 2)
     channel = Channel(descriptor, read_exactly(0, 16))
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    length = struct.unpack("!Q", read_exactly(order_descriptor, 8))[0]
-    order = json.loads(read_exactly(order_descriptor, length))
-    for file in order["files"]:
-        file["content"] = read_exactly(order_descriptor, file["size"])
-    os.close(order_descriptor)
+    order = read_order(order_descriptor)
+    host = select.poll()
+    if order["lifeline"]:
+        # Nothing more comes this way, but it ends when the host does.
+        host.register(order_descriptor, 0)
+    else:
+        os.close(order_descriptor)
     try:
+        if order["filter"] is not None:
+            refuse_calls(bytes.fromhex(order["filter"]))
         environ = lay_out(order)
     except (OSError, SetupError) as problem:
-        full = full_place(order) or (
-            "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
-        )
+        full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
+        full = counted_limit(order) or full_place(order) or full
         channel.send(FAILED, {"limit": full, "message": str(problem)})
         return
     channel.send(STARTED, {})
-    code, limit = supervise(start_command(order, environ), order)
+    code, limit = supervise(start_command(order, environ), order, host)
     end_everything()
     # Nothing can write to the output any more; closing ours lets the host read to its end.
     os.dup2(0, 1)
-    hand_back(channel, code, limit, order)
+    hand_back(channel, code, limit or counted_limit(order), order)

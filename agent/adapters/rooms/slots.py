@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import SandboxLost, SettingsInvalid, StorageFull
+from agent.ports import RoomOrder
 
 _SLOTS = 64
 _WAIT_SECONDS = 600.0
@@ -34,7 +35,7 @@ class Slot:
     uid: int
     """Host user (and group) of everything in the room."""
     name: str
-    """Unique on this machine; names the room's cgroup."""
+    """Unique on this machine; names the room's cgroup or container."""
 
 
 def prefix(home: Path) -> str:
@@ -60,6 +61,11 @@ def claim(home: Path) -> Iterator[Slot]:
         if time.monotonic() > give_up:
             raise SandboxLost(f"All {_SLOTS} rooms were taken for {_WAIT_SECONDS:.0f} seconds.")
         time.sleep(0.2)
+
+
+def user(slot: Slot, order: RoomOrder) -> int:
+    """Name the host user of a room: its slot's, or the one of all rooms that keep a folder."""
+    return keeper() if any(mount.kept for mount in order.mounts) else slot.uid
 
 
 def keeper() -> int:

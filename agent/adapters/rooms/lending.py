@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.adapters.bubblewrap import slots
+from agent.adapters.rooms import slots
 from agent.ports import Mount
 
 

@@ -20,12 +20,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agent.adapters.bubblewrap import shared, slots, walls
+from agent.adapters.rooms import layout, lending, slots
 from agent.errors import SandboxLost
 from agent.ports import ROOM_OUT, Measure, RoomLimits, RoomOrder, RoomResult, Sandbox
 from agent.settings import Settings
 
 _AT_ONCE = 4
+_PYTHON = "python3"
 _MIB = 1024**2
 _CANARY = "ROOM_CANARY"
 _OWN_VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
@@ -42,13 +43,12 @@ class _Bench:
     """What all attempts work with."""
 
     sandbox: Sandbox
-    python: str
     tree: Path
 
     def argv(self, script: str, *args: str) -> tuple[str, ...]:
         """Say how to run one of the scripts in `inside/`."""
         code = resources.files("agent.adapters").joinpath(f"inside/{script}.py").read_text()
-        return (self.python, "-I", "-S", "-c", code, *args)
+        return (_PYTHON, "-I", "-S", "-c", code, *args)
 
     def worst(self, *args: str, collect: tuple[str, ...] = (), **limits: Any) -> RoomResult:
         """Run one of the functions of `worst.py` in a room of its own."""
@@ -72,8 +72,7 @@ def measure(sandbox: Sandbox, settings: Settings) -> tuple[Measure, ...]:
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)  # rooms run as another user
         tree.chmod(0o777)  # so that only the read-only mount keeps the room from writing to it
-        python = walls.interpreter(RoomOrder(argv=("true",)), settings.room_root)
-        bench = _Bench(sandbox, python, tree)
+        bench = _Bench(sandbox, tree)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = list(pool.map(lambda attempt: _lines(bench, *attempt), _ATTEMPTS))
     return (*(line for lines in found for line in lines), _root(settings))
@@ -154,7 +153,7 @@ def _was_reached(listener: socket.socket) -> bool:
 
 def _read_only(seen: dict[str, Any]) -> Said:
     written = [folder for folder, end in seen["folders"].items() if end == "done"]
-    extra = sorted(set(seen["mounts"]) - set(walls.WRITABLE))
+    extra = sorted(set(seen["mounts"]) - set(layout.WRITABLE))
     unbounded = [
         place for place, size in seen["mounts"].items() if not 0 < size <= _LIMITS.disk_bytes
     ]
@@ -302,7 +301,7 @@ def _seconds(bench: _Bench) -> list[Said]:
 
 def _disk(bench: _Bench) -> list[Said]:
     said = []
-    for place in walls.WRITABLE:
+    for place in layout.WRITABLE:
         result = bench.worst("fill", place)
         wrote = result.output.count("m")
         said.append((result.limit == "disk" and wrote <= 16, f"{place} {wrote} MiB"))
@@ -322,7 +321,7 @@ def _names(bench: _Bench) -> list[Said]:
             result.limit in ("disk", "memory"),
             (
                 f"about {made} thousand empty files, then ended by: {result.limit} "
-                f"(limit {shared.entries_for(4 * _MIB)}, looked at ten times a second)"
+                f"(limit {lending.entries_for(4 * _MIB)}, looked at ten times a second)"
             ),
         )
     ]

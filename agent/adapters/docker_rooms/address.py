@@ -1,0 +1,41 @@
+"""Where the container engine is. Loads nothing of its client, so that asking is quick."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.errors import SandboxMissing
+from agent.settings import Settings
+
+SCHEME = "unix://"
+USUAL = f"{SCHEME}/var/run/docker.sock"
+
+
+def of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """Say where the engine is; only one on this machine will do.
+
+    Raises:
+        SandboxMissing: It is on another machine.
+    """
+    told = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
+    if told.startswith("/"):
+        told = f"{SCHEME}{told}"
+    if not told.startswith(f"{SCHEME}/"):
+        raise SandboxMissing(
+            f"The container engine at {told} cannot be used: rooms show folders of this machine, so"
+            f" it has to be on it. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in {USUAL}, or"
+            " MERGEWRIGHT_SANDBOX=bubblewrap."
+        )
+    return told
+
+
+def is_there(settings: Settings) -> bool:
+    """Say whether there is a socket at that place; nobody is asked anything."""
+    try:
+        mode = Path(of(settings).removeprefix(SCHEME)).stat().st_mode
+    except (OSError, SandboxMissing):
+        return False
+    return stat.S_ISSOCK(mode)

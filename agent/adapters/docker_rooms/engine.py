@@ -1,0 +1,167 @@
+"""Reach the container engine, and say what to do where that fails.
+
+Owns the client, the words of its errors, and which images rooms can be opened from.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import docker
+import requests
+from docker import errors
+
+from agent.adapters.docker_rooms import address
+from agent.domain import Record
+from agent.errors import SandboxLost, SandboxMissing
+from agent.settings import Settings
+
+#: What `mergewright images build` writes down on an image, for whoever opens rooms of it.
+PYTHON_LABEL = "mergewright.python"
+PREFIX_LABEL = "mergewright.python.prefix"
+_ANSWER_SECONDS = 60
+_TAG = re.compile(r"3\.[0-9]+")
+
+
+class Image(Record):
+    """An image that rooms can be opened from."""
+
+    reference: str
+    digest: str
+    """Of its content."""
+    version: str
+    """The minor version of Python in it, as `3.11`."""
+    labels: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that has answered once."""
+
+    address: str
+    version: str
+    """Of its interface."""
+
+    @contextmanager
+    def client(self) -> Iterator[docker.APIClient]:
+        """Open a client of one's own: threads that share one get in each other's way.
+
+        Raises:
+            SandboxLost: The engine does not answer any more, or did not do what was asked.
+        """
+        with told(self.address):
+            client = docker.APIClient(self.address, version=self.version, timeout=_ANSWER_SECONDS)
+            try:
+                yield client
+            finally:
+                client.close()
+
+
+def connect(settings: Settings) -> Engine:
+    """Ask the engine whether it is there, and whether it can make rooms.
+
+    Raises:
+        SandboxMissing: It is not, or cannot; the message has the one command that helps.
+        SandboxLost: It is there and does not answer.
+    """
+    where = address.of(settings)
+    _knock(where)
+    with told(where):
+        client = docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
+        try:
+            info = client.info()
+            version = str(client.api_version)
+        finally:
+            client.close()
+    if any("rootless" in option for option in info.get("SecurityOptions") or ()):
+        raise SandboxMissing(
+            f"The container engine at {where} is a rootless one, whose users are not this"
+            " machine's: folders cannot be lent to its rooms. Set MERGEWRIGHT_SANDBOX=bubblewrap,"
+            " or MERGEWRIGHT_DOCKER_HOST to an engine of the system."
+        )
+    wanted, known = settings.docker_runtime, sorted(info.get("Runtimes") or ())
+    if wanted is not None and wanted not in known:
+        raise SandboxMissing(
+            f"MERGEWRIGHT_DOCKER_RUNTIME: the engine at {where} has no runtime {wanted}."
+            f" It has: {', '.join(known)}. Add it to the engine's /etc/docker/daemon.json under"
+            " `runtimes`, and restart the engine."
+        )
+    return Engine(where, version)
+
+
+def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
+    """Find the images that rooms can be opened from, by minor version of Python."""
+    found = {}
+    for one in client.images(name=settings.docker_image):
+        for reference in one["RepoTags"] or ():
+            name, _, tag = reference.rpartition(":")
+            if name == settings.docker_image and _TAG.fullmatch(tag):
+                found[tag] = Image(
+                    reference=reference,
+                    digest=one["Id"],
+                    version=tag,
+                    labels=one["Labels"] or {},
+                )
+    return found
+
+
+def choose(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
+    """Choose the image of a room: of this version, else the newest.
+
+    Raises:
+        SandboxMissing: There is none.
+    """
+    found = images(client, settings)
+    if version in found:
+        return found[version]
+    if version or not found:
+        wanted = version or "3.11"
+        raise SandboxMissing(
+            f"The container engine has no image {settings.docker_image}:{wanted} to open rooms"
+            f" from. Build it: mergewright images build {wanted}"
+        )
+    return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn the errors of the engine into ours.
+
+    Raises:
+        SandboxLost: It does not answer, or did not do what was asked.
+    """
+    try:
+        yield
+    except errors.APIError as problem:
+        said = problem.explanation or str(problem)
+        raise SandboxLost(f"The container engine refuses: {said}") from problem
+    except (errors.DockerException, requests.RequestException) as problem:
+        raise SandboxLost(
+            f"The container engine at {where} does not answer: {problem}"
+        ) from problem
+
+
+def _knock(where: str) -> None:
+    """See whether somebody listens at the address, and whether we may talk to it.
+
+    Raises:
+        SandboxMissing: With the one command that helps.
+    """
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(where.removeprefix(address.SCHEME))
+        except PermissionError as problem:
+            raise SandboxMissing(
+                f"This user may not use the container engine at {where}. Allow it, which makes the"
+                " user as powerful as root: sudo usermod -aG docker $USER (and sign in anew)."
+            ) from problem
+        except OSError as problem:
+            raise SandboxMissing(
+                f"No container engine answers at {where}. Start it (sudo systemctl start docker),"
+                " name its socket in MERGEWRIGHT_DOCKER_HOST, or set"
+                " MERGEWRIGHT_SANDBOX=bubblewrap."
+            ) from problem

@@ -1,0 +1,119 @@
+"""Say to the engine what a room shows and what it lacks. Starts nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docker.types import LogConfig, Mount
+
+from agent.adapters.docker_rooms.engine import Image
+from agent.adapters.rooms import layout, lending, seccomp, sheet, slots
+from agent.ports import RoomOrder
+from agent.settings import Settings
+
+#: By these labels a container is known as a room of a data folder.
+HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: The kernel's own counts, as a container is shown them: by version 2 and 1 of control groups.
+_COUNTERS = (
+    ("memory", "/sys/fs/cgroup/memory.events", "oom_kill"),
+    ("memory", "/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
+    ("processes", "/sys/fs/cgroup/pids.events", "max"),
+    ("processes", "/sys/fs/cgroup/pids/pids.events", "max"),
+)
+
+
+def host_config(
+    order: RoomOrder, uid: int, shown: Mapping[str, str], settings: Settings
+) -> dict[str, Any]:
+    """Say how the room is sealed, how large it is, and what it sees of this machine.
+
+    Args:
+        order: What is to run.
+        uid: Of the room's user.
+        shown: Which place of the room shows which file or folder of ours.
+        settings: The operator's.
+    """
+    limits = order.limits
+    config: dict[str, Any] = {
+        "network_mode": "none",
+        "ipc_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "read_only": True,
+        "init": False,  # our runner is process 1
+        "tmpfs": {
+            place: (
+                f"rw,nosuid,nodev,exec,size={limits.disk_bytes}"
+                f",nr_inodes={lending.entries_for(limits.disk_bytes)}"
+                f",mode={layout.mode_of(place)},uid={uid},gid={group(uid)}"
+            )
+            for place in layout.WRITABLE
+        },
+        "pids_limit": limits.processes + sheet.own_tasks(order),
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
+        # Nothing of what a room prints is kept by the engine: it could fill the disk.
+        "log_config": LogConfig(type="none"),
+        "userns_mode": "host",
+        "mounts": _mounts(order, shown),
+    }
+    if settings.room_cpus is not None:
+        config["nano_cpus"] = int(settings.room_cpus * 1e9)
+    if settings.docker_runtime is not None and order.proxy_socket is None:
+        # A socket of this machine reaches no kernel but this one. The rooms that need one fetch
+        # packages and run no code of a repository.
+        config["runtime"] = settings.docker_runtime
+    return config
+
+
+def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
+    """Say what runs first in the room, and as whom."""
+    return {
+        "image": image.digest,
+        "name": slot.name,
+        "hostname": layout.HOSTNAME,
+        "user": f"{uid}:{group(uid)}",
+        # Never one of a mount: foreign code of an earlier room may have replaced it.
+        "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "2", "0"],
+        "command": [],
+        "environment": {"PATH": _PATH},
+        "working_dir": "/",
+        "stdin_open": True,
+        "network_disabled": True,
+        "healthcheck": {"test": ["NONE"]},
+        "labels": {HOME_LABEL: slots.prefix(home), SLOT_LABEL: str(slot.number)},
+    }
+
+
+def _mounts(order: RoomOrder, shown: Mapping[str, str]) -> list[Mount]:
+    mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
+    if order.tree is not None:
+        mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
+    mounts += [
+        Mount(mount.target, mount.source, "bind", read_only=not mount.writable)
+        for mount in order.mounts
+    ]
+    if order.proxy_socket is not None:
+        mounts.append(Mount(layout.PROXY, order.proxy_socket, "bind", read_only=True))
+    return mounts
+
+
+def group(uid: int) -> int:
+    """The host group of everything in a room."""
+    return uid if os.geteuid() == 0 else os.getegid()
+
+
+def asked_of_runner() -> dict[str, Any]:
+    """Say what the runner in such a room has to see to by itself."""
+    program = seccomp.program()
+    return {
+        "counters": [
+            {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS
+        ],
+        "filter": program.hex() if program is not None else None,
+        "lifeline": True,
+    }

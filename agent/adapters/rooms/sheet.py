@@ -1,0 +1,78 @@
+"""Write an order down in the way in which the runner in a room reads it (`inside/room.py`)."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+from agent.adapters.rooms import layout, lending
+from agent.ports import ROOM_TREE, RoomOrder
+
+_OPEN_FILES = 4096
+_SPARE_TASKS = 16
+"""Above a bound of the kernel's for the whole room, which is the one that is counted and named."""
+
+
+def own_tasks(order: RoomOrder) -> int:
+    """How many tasks in the room are ours: the runner, and its relay to the proxy."""
+    return 1 if order.proxy_socket is None else 2
+
+
+def write(order: RoomOrder, *, bounded: bool, more: dict[str, Any] | None = None) -> bytes:
+    """Write all that the runner has to know, and the files it is to lay out.
+
+    Args:
+        order: What is to run.
+        bounded: The kernel bounds memory and tasks of the room as a whole; otherwise the runner
+            bounds each process and looks from time to time.
+        more: What only this kind of room asks of its runner.
+    """
+    limits = order.limits
+    rlimits = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_FSIZE": limits.disk_bytes,
+        "RLIMIT_NPROC": limits.processes + own_tasks(order) + (_SPARE_TASKS if bounded else 0),
+    }
+    if not bounded:
+        rlimits["RLIMIT_AS"] = limits.memory_bytes
+    told = {
+        "argv": order.argv,
+        "environ": _environ(order) | order.environ,
+        "directory": order.directory,
+        "home": layout.HOME,
+        "source": layout.SOURCE if order.tree is not None else None,
+        "tree": ROOM_TREE,
+        "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
+        "seconds": limits.seconds,
+        "rlimits": rlimits,
+        "sampled_memory": None if bounded else limits.memory_bytes,
+        "sampled_tasks": limits.processes,
+        "places": layout.WRITABLE,
+        "inodes": lending.entries_for(limits.disk_bytes),
+        "proxy": layout.PROXY if order.proxy_socket is not None else None,
+        "collect": order.collect,
+        "returned_bytes": limits.returned_bytes,
+        "returned_files": limits.returned_files,
+        "counters": (),
+        "filter": None,
+        "lifeline": False,
+        **(more or {}),
+    }
+    head = json.dumps(told).encode("ascii")
+    return struct.pack("!Q", len(head)) + head + b"".join(f.content for f in order.files)
+
+
+def _environ(order: RoomOrder) -> dict[str, str]:
+    environ = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": layout.HOME,
+        "LANG": "C.UTF-8",
+        "TMPDIR": layout.TEMPORARY,
+    }
+    if order.proxy_socket is not None and layout.certificates() is not None:
+        names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        environ |= dict.fromkeys(names, layout.CERTIFICATES)
+    return environ

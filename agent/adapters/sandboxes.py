@@ -1,0 +1,104 @@
+"""Choose what makes the rooms, and hold it against the operator's settings.
+
+Owns which kinds there are and which one `auto` means. What a room of each kind is like is theirs.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Literal
+
+from agent.adapters.bubblewrap import strays
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.errors import SandboxLost, SandboxMissing
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Sandbox
+from agent.settings import Settings
+
+Kind = Literal["docker", "bubblewrap"]
+KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
+
+
+def make(kind: Kind, settings: Settings) -> Sandbox:
+    """Make the sandbox of a kind, whatever the settings say of it."""
+    if kind == "bubblewrap":
+        return BubblewrapSandbox(settings)
+    # The client of the engine takes its time to load; who has no engine does without.
+    from agent.adapters.docker_sandbox import DockerSandbox
+
+    return DockerSandbox(settings)
+
+
+def choose(settings: Settings) -> Kind:
+    """Say which kind of room the settings mean.
+
+    Left to us it is docker where an engine has an image for rooms: whoever has built one wants it
+    used, and its root file system is never this machine's. Otherwise it is bubblewrap.
+
+    Raises:
+        SandboxMissing: `docker_host` is not the address of an engine on this machine.
+    """
+    if settings.sandbox != "auto":
+        return settings.sandbox
+    from agent.adapters.docker_rooms import address
+
+    if not address.is_there(settings):
+        return "bubblewrap"
+    from agent.adapters.docker_rooms import engine
+
+    try:
+        with engine.connect(settings).client() as client:
+            engine.choose(client, settings)
+    except (SandboxMissing, SandboxLost):
+        return "bubblewrap"
+    return "docker"
+
+
+class ChosenSandbox:
+    """The rooms that the settings ask for; which kind that is, is found out when one is needed.
+
+    It stays that kind from then on: an engine that goes away later makes for an error, never for
+    rooms of a weaker kind.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._found: Sandbox | None = None
+        self._choosing = Lock()
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        """Run one command in a fresh room and take the room down, whatever happens.
+
+        Raises:
+            SandboxMissing: No room can be opened here; the message says what to do.
+            SandboxLost: The room ended without proof that the command started, or was cancelled.
+        """
+        return self._chosen().run(order, cancelled, hear)
+
+    def measure(self) -> tuple[Measure, ...]:
+        """Try every limit by an attempt to break it."""
+        return self._chosen().measure()
+
+    def _chosen(self) -> Sandbox:
+        with self._choosing:
+            if self._found is None:
+                self._found = make(choose(self._settings), self._settings)
+            return self._found
+
+
+def remove_strays(settings: Settings) -> int:
+    """Remove what killed processes left of rooms of every kind; return how much."""
+    gone = strays.remove(settings.home)
+    from agent.adapters.docker_rooms import address
+
+    if settings.sandbox == "bubblewrap" or not address.is_there(settings):
+        return gone
+    from agent.adapters.docker_rooms import engine
+    from agent.adapters.docker_rooms import strays as containers
+
+    try:
+        with engine.connect(settings).client() as client:
+            return gone + containers.remove(client, settings.home)
+    except SandboxMissing:
+        return gone  # nobody there who could have any

@@ -1,0 +1,109 @@
+"""Rooms of both kinds for tests, and what is usually ordered in them.
+
+A test that takes the fixture `sandbox` (`tests/integration/conftest.py`) runs once for each kind of
+room; one that needs settings of its own takes `rooms` and calls `rooms(room_processes=16)`; the
+fixture `backend` is the name of the kind. `open_sandbox` is the same for tests that have no use
+for fixtures. All of them fail where a room cannot be opened: nothing is skipped.
+
+`deploy/with-engine` gives the tests an engine of their own, and an image. For those who cannot have
+one, `ENGINE=no` leaves out all tests with docker rooms; those which have no `backend` carry
+the mark `engine`.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.docker_sandbox import DockerSandbox
+from agent.ports import RoomLimits, RoomOrder
+from agent.settings import Settings
+
+MIB = 1024**2
+PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
+SMALL = RoomLimits(seconds=20, memory_bytes=512 * MIB, processes=64, disk_bytes=32 * MIB)
+ROOT = Path(__file__).parents[1]
+INSIDE = ROOT / "agent" / "adapters" / "inside"
+#: Where the engine of the tests is; `tests/conftest.py` hides it from the code under test.
+ENGINE = os.environ["ENGINE_OF_TESTS"]
+own_root = os.environ.get("MERGEWRIGHT_ROOM_ROOT")
+
+BACKENDS = [
+    "bubblewrap",
+    *(["bubblewrap-own-root"] if own_root else []),
+    *(["docker"] if os.environ.get("ENGINE") != "no" else []),
+]
+
+
+def settings_for(backend: str, home: Path, **given: Any) -> Settings:
+    """Settings with which rooms are of this kind."""
+    if backend == "docker":
+        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
+    if backend == "bubblewrap-own-root":
+        given["room_root"] = Path(str(own_root))
+    return Settings(home=home, sandbox="bubblewrap", **given)
+
+
+def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
+    """Make the sandbox of a kind, with a data folder of its own."""
+    settings = settings_for(backend, home, **given)
+    return DockerSandbox(settings) if backend == "docker" else BubblewrapSandbox(settings)
+
+
+def code(text: str, **more: Any) -> RoomOrder:
+    """Order a piece of Python."""
+    given: dict[str, Any] = {"limits": SMALL} | more
+    return RoomOrder(argv=(*PYTHON, textwrap.dedent(text)), **given)
+
+
+def worst(*args: str, **limits: object) -> RoomOrder:
+    """Order one of the functions of `inside/worst.py`."""
+    argv = (*PYTHON, (INSIDE / "worst.py").read_text(), *args)
+    return RoomOrder(argv=argv, limits=SMALL.model_copy(update=limits))
+
+
+def alive(marker: str) -> list[int]:
+    """Host processes with this word in their command line, zombies aside."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(marker: str, count: int = 1) -> None:
+    for _ in range(400):
+        if len(alive(marker)) >= count:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"no process with {marker} came up")
+
+
+def wait_until_gone(marker: str) -> None:
+    for _ in range(400):
+        if not alive(marker):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"a process with {marker} is still there")
+
+
+def left_of(backend: str, home: Path) -> set[str]:
+    """What is there on this machine of rooms of a data folder: control groups or containers."""
+    from agent.adapters.bubblewrap import cgroup
+    from agent.adapters.docker_rooms import engine, walls
+    from agent.adapters.rooms import slots
+
+    if backend != "docker":
+        return cgroup.names(slots.prefix(home))
+    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    with engine.connect(settings_for(backend, home)).client() as client:
+        return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}
