@@ -398,6 +398,8 @@ class Environment(Record):
     """(host folder, path in the room) that the interpreter needs besides the root."""
     interpreter: str
     """Path of the base interpreter in the room."""
+    root: str = ""
+    """Name of the root file system of rooms that it needs; empty: the usual one."""
     sources: tuple[str, ...]
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]

@@ -81,6 +81,32 @@ class Mount(Record):
     own: no other room's user can change what is in it, and it need not change hands."""
 
 
+class RootPython(Record):
+    """An interpreter that belongs to a root file system."""
+
+    version: str
+    """Full version, as in 3.14.1."""
+    prefix: str
+    """Where it is installed."""
+    path: str
+    """Of the program."""
+
+
+class Root(Record):
+    """A root file system that rooms can have."""
+
+    name: str = ""
+    """For `RoomOrder.root`; empty: what rooms have when nothing is said."""
+    folder: str | None = None
+    """Where it is on this machine, whose own is `/`; None: in an image."""
+    mark: str = ""
+    """Of an image: changes whenever it does."""
+    pythons: tuple[RootPython, ...] = ()
+    """Of an image: the interpreters in it. In a folder they are looked for."""
+    more: str = ""
+    """Command that adds Debian packages, with `{packages}` where their names go."""
+
+
 class RoomFile(Record):
     """A file laid into the room before the command starts (after the tree is copied)."""
 
@@ -113,6 +139,8 @@ class RoomOrder(Record):
     they are given here."""
     tree: str | None = None
     """Host folder copied to ROOM_TREE."""
+    root: str = ""
+    """Name of the root file system; see `Root`."""
     mounts: tuple[Mount, ...] = ()
     files: tuple[RoomFile, ...] = ()
     directory: str = ROOM_TREE
@@ -191,6 +219,10 @@ class Sandbox(Protocol):
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
+        ...
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have, the usual one first."""
         ...
 
 

@@ -16,6 +16,7 @@ from agent.ports import (
     Remote,
     RoomOrder,
     RoomResult,
+    Root,
     StageMark,
 )
 
@@ -159,6 +160,10 @@ class FakeSandbox:
 
     def measure(self) -> tuple[Measure, ...]:
         """Claim nothing: a fake enforces no limit."""
+        return ()
+
+    def roots(self) -> tuple[Root, ...]:
+        """Have none."""
         return ()
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from threading import Lock
 
-from agent.adapters.bubblewrap import cgroup, opened, presence, strays, walls
+from agent.adapters.bubblewrap import cgroup, opened, presence, roots, strays, walls
 from agent.adapters.rooms import bounds, lending, reach, sheet, slots
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root
 from agent.settings import Settings
 
 
@@ -37,8 +37,9 @@ class BubblewrapSandbox:
         order = bounds.hold(order, self._settings)
         with slots.claim(self._settings.home) as slot:
             uid = slots.user(slot, order)
-            reach.check(order, self._settings.room_root, uid)
-            python = walls.interpreter(order, self._settings.room_root)
+            root = roots.folder(order.root, self._settings)
+            reach.check(order, root, uid)
+            python = walls.interpreter(order, root)
             with (
                 lending.handed_over(order.mounts, uid),
                 self._cgroup(order, slot) as group,
@@ -53,8 +54,12 @@ class BubblewrapSandbox:
 
         return attempts.measure(self, self._settings)
 
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have: ours, and those below `roots/`."""
+        return roots.every(self._settings)
+
     def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
-        return walls.arguments(order, self._settings.room_root, lend)
+        return walls.arguments(order, roots.folder(order.root, self._settings), lend)
 
     def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + sheet.own_tasks(order)

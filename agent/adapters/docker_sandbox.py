@@ -14,7 +14,7 @@ import docker
 
 from agent.adapters.docker_rooms import engine, furniture, opened, strays, walls
 from agent.adapters.rooms import bounds, lending, reach, slots
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, RootPython
 from agent.settings import Settings
 
 
@@ -40,7 +40,7 @@ class DockerSandbox:
         with self._connected().client() as client, slots.claim(home) as slot:
             uid = slots.user(slot, order)
             reach.check(order, None, uid)
-            image = engine.choose(client, self._settings)
+            image = engine.choose(client, self._settings, order.root)
             with (
                 lending.handed_over(order.mounts, uid),
                 opened.OpenedRoom(order, client, hear) as room,
@@ -54,6 +54,19 @@ class DockerSandbox:
         from agent.adapters.rooms import attempts
 
         return attempts.measure(self, self._settings)
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the images that rooms can be opened from, by minor version of Python.
+
+        Raises:
+            SandboxMissing: There is no engine, or no image.
+            SandboxLost: The engine does not answer.
+        """
+        with self._connected().client() as client:
+            usual = engine.choose(client, self._settings)
+            others = engine.images(client, self._settings)
+        del others[usual.version]
+        return tuple(_root(image) for image in (usual, *others.values()))
 
     def _host_config(self, order: RoomOrder, uid: int) -> dict[str, Any]:
         shown = furniture.lay_out(self._settings.home, uid)
@@ -71,3 +84,15 @@ class DockerSandbox:
 
     def _remove_strays(self, client: docker.APIClient) -> None:
         strays.remove(client, self._settings.home)
+
+
+def _root(image: engine.Image) -> Root:
+    python, prefix = (image.labels.get(n) for n in (engine.PYTHON_LABEL, engine.PREFIX_LABEL))
+    path = f"{prefix}/bin/python{image.version}"
+    known = (RootPython(version=python, prefix=prefix, path=path),) if python and prefix else ()
+    return Root(
+        name=image.version,
+        mark=image.digest,
+        pythons=known,
+        more=f"mergewright images build {image.version} --package {{packages}}",
+    )

@@ -11,7 +11,7 @@ from typing import Literal
 from agent.adapters.bubblewrap import strays
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Sandbox
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
 from agent.settings import Settings
 
 Kind = Literal["docker", "bubblewrap"]
@@ -79,6 +79,10 @@ class ChosenSandbox:
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
         return self._chosen().measure()
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have, the usual one first."""
+        return self._chosen().roots()
 
     def _chosen(self) -> Sandbox:
         with self._choosing:

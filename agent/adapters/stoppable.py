@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Sandbox
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
 
 
 class Stoppable:
@@ -22,6 +22,10 @@ class Stoppable:
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
         return self._sandbox.measure()
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have."""
+        return self._sandbox.roots()
 
 
 class _Either:

@@ -216,6 +216,7 @@ class Assembly:
             python=interpreter.version,
             interpreter_mounts=interpreter.mounts,
             interpreter=interpreter.path,
+            root=interpreter.root,
             sources=self._declaration.sources,
             packages=_packages(part / "venv"),
         )

@@ -7,8 +7,39 @@ from dataclasses import dataclass
 
 from agent.environments import storage
 from agent.environments.interpreters import Interpreter
-from agent.ports import PackageIndex, Sandbox
+from agent.ports import (
+    Flag,
+    Hear,
+    Measure,
+    PackageIndex,
+    RoomOrder,
+    RoomResult,
+    Root,
+    Sandbox,
+)
 from agent.settings import Settings
+
+
+@dataclass(frozen=True)
+class RootedSandbox:
+    """Rooms that all have one root file system: that of the interpreter."""
+
+    sandbox: Sandbox
+    root: str
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        """Run one command in a fresh room with that root."""
+        return self.sandbox.run(order.model_copy(update={"root": self.root}), cancelled, hear)
+
+    def measure(self) -> tuple[Measure, ...]:
+        """Try every limit by an attempt to break it."""
+        return self.sandbox.measure()
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the one."""
+        return tuple(root for root in self.sandbox.roots() if root.name == self.root)
 
 
 @dataclass(frozen=True)
@@ -27,5 +58,5 @@ class Bench:
         """Differs wherever what is made for one Python does not fit another."""
         return (
             f"{self.interpreter.version}\0{self.interpreter.path}\0"
-            f"{storage.image_id(self.settings)}\0{storage.FORMAT}\0"
+            f"{self.interpreter.root_mark}\0{storage.FORMAT}\0"
         )

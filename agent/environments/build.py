@@ -32,7 +32,7 @@ from agent.environments import (
     uv_program,
 )
 from agent.environments.assembly import RECORD, Assembly, Stored
-from agent.environments.bench import Bench
+from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration
 from agent.environments.locks import kinds
@@ -217,7 +217,8 @@ def _prepare(
     files = TreeFiles(Path(request.tree))
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
-    bench = Bench(sandbox, index, settings, interpreter, say)
+    rooted = RootedSandbox(sandbox, interpreter.root)
+    bench = Bench(rooted, index, settings, interpreter, say)
     version = source_versions.version_for(request.nearest_tag, files)
     parts = {
         "declaration": declaration.digest,
@@ -245,6 +246,7 @@ def _load(prepared: _Prepared, settings: Settings) -> Stored | None:
             "gate_path": str(toolsets.gate_place(prepared.bench) / "venv"),
             "scripts_path": str(storage.scripts(settings)),
             "interpreter_mounts": prepared.bench.interpreter.mounts,
+            "root": prepared.bench.interpreter.root,
         }
     )
     return known.model_copy(update={"environment": environment})

@@ -64,9 +64,10 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
         return ()
     storage.hold(bench.settings, storage.PARTS)
     there = _programs(bench)
+    more = next((root.more for root in bench.sandbox.roots()), "")
     given = []
     for wanted in asked:
-        program = chosen(wanted, there, own_root=bench.settings.room_root is not None)
+        program = chosen(wanted, there, more)
         if program.name == "postgres":
             given.append(_postgres(program, env, bench))
         else:
@@ -75,8 +76,13 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
     return tuple(given)
 
 
-def chosen(wanted: str, there: Sequence[Program], *, own_root: bool) -> Program:
+def chosen(wanted: str, there: Sequence[Program], more: str) -> Program:
     """Choose the newest program that fits what is asked for.
+
+    Args:
+        wanted: As in the configuration.
+        there: What a room has.
+        more: As in `agent.ports.Root`.
 
     Raises:
         EnvironmentFailed: There is none; says what would provide it.
@@ -88,16 +94,11 @@ def chosen(wanted: str, there: Sequence[Program], *, own_root: bool) -> Program:
             return one
     package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
     found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
+    way = f" To provide it: {more.format(packages=package)}." if more else ""
     raise EnvironmentFailed(
         f"services: {TITLES[name]} {version}".rstrip()
-        + f" is not to be had in a room. There is: {found}. To provide it: "
-        + (
-            f"a root file system that has it (sandbox_images/make_root.sh SUITE TARGET {package},"
-            " then MERGEWRIGHT_ROOM_ROOT)"
-            if own_root
-            else f"install it on this machine (apt-get install {package})"
-        )
-        + (f"; or ask for `{name}` in any version." if same else ".")
+        + f" is not to be had in a room. There is: {found}.{way}"
+        + (f" Or ask for `{name}` in any version." if same else "")
     )
 
 
@@ -146,7 +147,7 @@ def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomSer
         "users": [name for name in users if name != _DEFAULT],
         "databases": [name for name in databases if name not in (_DEFAULT, "template1")],
     }
-    mark = json.dumps([_FORMAT, program.version, job, storage.image_id(bench.settings)])
+    mark = json.dumps([_FORMAT, program.version, job, bench.interpreter.root_mark])
     key = hashlib.sha256(mark.encode()).hexdigest()[:24]
     place = storage.folder(bench.settings) / "services" / f"postgres-{key}"
     if not place.is_dir():

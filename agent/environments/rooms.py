@@ -56,6 +56,7 @@ def order(
             **environ,
         },
         tree=str(tree),
+        root=environment.root,
         mounts=tuple(mounts),
         files=(*_generated(environment, tree), *files),
         directory=ROOM_TREE,

@@ -238,16 +238,16 @@ def size(place: Path) -> int:
     return total
 
 
-def image_id(settings: Settings) -> str:
-    """What rooms have as their root: the release of the system and its C library."""
-    root = settings.room_root or Path("/")
+def root_mark(folder: str | None) -> str:
+    """What a root file system of rooms is: the release of the system and its C library."""
+    root = Path(folder or "/")
     total = hashlib.sha256(str(root).encode())
     for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
         try:
             total.update((root / name).read_bytes())
         except OSError:
             continue
-    if settings.room_root is None:
+    if folder in (None, "/"):
         total.update((os.confstr("CS_GNU_LIBC_VERSION") or "").encode())
     else:
         total.update(str(root.stat().st_mtime_ns).encode())

@@ -21,7 +21,7 @@ from agent.editing.tree import WorkTree
 from agent.environments import build, room_services, rooms
 from agent.environments.build import EnvironmentRequest
 from agent.errors import EnvironmentFailed
-from agent.ports import Flag, RoomLimits, RoomOrder, RoomResult
+from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config import detect
 from repo_config.schema import RepoConfig
@@ -40,9 +40,11 @@ class Watched(BubblewrapSandbox):
         self.orders: list[RoomOrder] = []
         self.spoil: Callable[[RoomOrder], RoomOrder] = lambda order: order
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         self.orders.append(order)
-        return super().run(self.spoil(order), cancelled)
+        return super().run(self.spoil(order), cancelled, hear)
 
 
 class Ground:

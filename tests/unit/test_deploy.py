@@ -178,7 +178,11 @@ def test_the_image_makes_these_folders_with_the_modes_of_the_code():
         for name in names.split()
     }  # fmt: skip
     assert made.keys() == folders_of_home()
-    assert {name for name, mode in made.items() if mode == "0755"} == {"environments", "roots", "trees"}
+    assert {name for name, mode in made.items() if mode == "0755"} == {
+        "environments",
+        "roots",
+        "trees",
+    }
 
 
 def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):

@@ -1,0 +1,45 @@
+"""Which root file systems bubblewrap rooms can have: the operator's, and those below `roots/`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agent.errors import SandboxMissing
+from agent.ports import Root
+from agent.settings import Settings
+
+#: Folder in the data folder whose own folders are root file systems by name.
+FOLDER = "roots"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: A tree is never changed, only made anew.
+_MAKE = "sandbox_images/make_root.sh SUITE {folder} {{packages}}"
+
+
+def every(settings: Settings) -> tuple[Root, ...]:
+    """List them, the one that rooms have when nothing is said first."""
+    own = settings.room_root
+    more = "apt-get install {packages}" if own is None else _MAKE.format(folder=own)
+    found = [Root(folder=str(own or "/"), more=more)]
+    for place in sorted((settings.home / FOLDER).glob("*")):
+        # What is being built has another ending until it is whole.
+        if _NAME.fullmatch(place.name) and not place.name.endswith(".building") and place.is_dir():
+            found.append(Root(name=place.name, folder=str(place), more=_MAKE.format(folder=place)))
+    return tuple(found)
+
+
+def folder(name: str, settings: Settings) -> Path | None:
+    """Say where the root file system of that name is; None: this machine's own.
+
+    Raises:
+        SandboxMissing: It is not there any more.
+    """
+    if not name:
+        return settings.room_root
+    place = settings.home / FOLDER / name
+    if not _NAME.fullmatch(name) or not place.is_dir():
+        raise SandboxMissing(
+            f"There is no root file system {place} any more, which the room is to have. Make it"
+            " again with sandbox_images/make_root.sh, or start the run anew."
+        )
+    return place

@@ -1,0 +1,46 @@
+"""Which root file systems a room can have, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.adapters.bubblewrap import roots
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.errors import SandboxMissing
+from agent.ports import RoomOrder
+from agent.settings import Settings
+
+
+@pytest.fixture
+def given(home):
+    for name in ("sid", "trixie", "forky.building", ".hidden"):
+        (home / "roots" / name).mkdir(parents=True)
+    (home / "roots" / "README").write_text("")
+    return Settings(home=home)
+
+
+def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
+    found = roots.every(given)
+    assert [(one.name, one.folder) for one in found] == [
+        ("", "/"),
+        ("sid", str(given.home / "roots" / "sid")),
+        ("trixie", str(given.home / "roots" / "trixie")),
+    ]
+    assert found[0].more.format(packages="gettext") == "apt-get install gettext"
+    assert found[1].more.format(packages="gettext") == (
+        f"sandbox_images/make_root.sh SUITE {given.home}/roots/sid gettext"
+    )
+
+
+def test_the_operators_own_takes_the_place_of_the_machines(given, home):
+    own = given.model_copy(update={"room_root": home / "own"})
+    assert roots.every(own)[0].folder == str(home / "own")
+    assert roots.folder("", own) == home / "own"
+    assert roots.folder("", given) is None
+    assert roots.folder("sid", own) == home / "roots" / "sid"
+
+
+@pytest.mark.parametrize("name", ["gone", "../roots/sid", "/etc", "..", ".hidden"])
+def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
+    with pytest.raises(SandboxMissing, match="There is no root file system"):
+        BubblewrapSandbox(given).run(RoomOrder(argv=("true",), root=name))
