@@ -246,3 +246,23 @@ def test_rooms_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
     chosen._found._engine = engine.Engine("unix:///gone.sock", "1.41")
     with pytest.raises(SandboxLost, match="gone.sock does not answer"):
         chosen.run(TRUE)
+
+
+# --- root file systems -------------------------------------------------------------------------
+
+
+def test_a_room_has_the_root_of_the_image_that_is_asked_for(settings: Settings) -> None:
+    sandbox = DockerSandbox(settings)
+    usual = sandbox.roots()[0]
+    (python,) = usual.pythons
+    told = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
+    order = RoomOrder(argv=(python.path, "-c", told), root=usual.name, limits=SMALL)
+    assert sandbox.run(order).output.split() == [python.version, python.prefix]
+    assert usual.mark.startswith("sha256:")
+
+
+def test_a_root_that_is_not_there_is_named_with_the_command_that_makes_it(
+    settings: Settings,
+) -> None:
+    with pytest.raises(SandboxMissing, match=r"mergewright images build 3\.77"):
+        DockerSandbox(settings).run(TRUE.model_copy(update={"root": "3.77"}))
