@@ -21,7 +21,7 @@ from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
 from tests.integration.test_room import FORK_BOMB
-from tests.rooms import MIB, ROOT, SMALL, alive, code, wait_for, worst
+from tests.rooms import MIB, ROOT, SMALL, alive, code, wait_for, wait_until_gone, worst
 
 
 def test_the_interpreter_may_come_from_a_read_only_mount_when_the_root_has_none(
@@ -86,7 +86,7 @@ def test_a_room_given_up_halfway_leaves_nothing(home: Path) -> None:
     with slots.claim(home) as slot, opened.OpenedRoom(order, slot.uid, cgroup.Cgroup()) as room:
         room.open(sandbox._arguments, "/usr/bin/python3")
         wait_for(marker, count=2)
-    assert alive(marker) == []
+    wait_until_gone(marker)
 
 
 def test_a_host_killed_halfway_is_cleaned_up_after_at_the_next_start(home: Path) -> None:

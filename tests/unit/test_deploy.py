@@ -158,7 +158,7 @@ def folders_of_home() -> set[str]:
     found = {"rooms"}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
-            found |= set(re.findall(r'\bhome / "([a-z]+)"', path.read_text()))
+            found |= set(re.findall(r'\bhome\)? / "([a-z]+)"', path.read_text()))
     return found
 
 

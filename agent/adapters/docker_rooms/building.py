@@ -25,6 +25,7 @@ from docker import errors
 
 import agent
 from agent.adapters.docker_rooms import engine
+from agent.adapters.rooms import slots
 from agent.domain import Record
 from agent.environments import storage
 from agent.errors import SandboxMissing
@@ -100,8 +101,8 @@ def bases() -> dict[str, Base]:
 
 def place(settings: Settings) -> Path:
     """Where trees are made and the record is kept; rooms may be shown what is in it."""
-    found = settings.home / "roots"
-    found.mkdir(mode=0o755, parents=True, exist_ok=True)
+    found = slots.open_home(settings.home) / "roots"
+    found.mkdir(mode=0o755, exist_ok=True)
     return found
 
 
