@@ -6,7 +6,7 @@ port for git (tests use real git), for the clock or for configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -104,7 +104,13 @@ class Root(Record):
     pythons: tuple[RootPython, ...] = ()
     """Of an image: the interpreters in it. In a folder they are looked for."""
     more: str = ""
-    """Command that adds Debian packages, with `{packages}` where their names go."""
+    """Command that adds Debian packages; their names follow, each after `option`."""
+    option: str = ""
+
+    def adding(self, packages: Sequence[str]) -> str:
+        """Say the whole command; empty where none is known."""
+        named = " ".join(self.option + name for name in packages)
+        return f"{self.more} {named}" if self.more else ""
 
 
 class RoomFile(Record):

@@ -26,7 +26,7 @@ HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
 RESTORING = "restoring"
 """Folder below `home` in which a backup is laid out; once that is done, it is gone."""
-_LISTS = ("allow_hosts", "bot_ids", "repositories")
+_LISTS = ("allow_hosts", "bot_ids", "repositories", "system_packages")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
@@ -71,6 +71,9 @@ class Settings(Record):
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
+    system_packages: tuple[str, ...] = ()
+    """Debian packages that a repository may ask to have in its rooms; patterns as lib*-dev. Nothing
+    is ever installed by a run."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)

@@ -23,6 +23,7 @@ from repo_config.values import (
     RequirementLine,
     Reviewer,
     Services,
+    SystemPackage,
     VariableName,
     VariableValue,
 )
@@ -55,6 +56,9 @@ class PythonSection(Section):
     """Extras of the project; default: those named like test, tests, testing, dev."""
     groups: tuple[ProjectName, ...] | None = None
     """Dependency groups; default: those named like test, tests, testing, dev."""
+    system_packages: tuple[SystemPackage, ...] = ()
+    """Debian packages that builds and checks need, such as libpq-dev or gettext. They have to be in
+    the rooms' root file system; what is missing and how it gets there is said early."""
 
 
 class DjangoSection(Section):

@@ -26,6 +26,7 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
 _LABEL_LENGTH = 50
 _REVIEWER = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
+_DEBIAN = r"^[a-z0-9][a-z0-9+.-]{1,99}$"
 _SERVICE = r"^(postgres|redis)(:[0-9]{1,3}(\.[0-9]{1,3}){0,2})?$"
 _VERSIONS = {"postgres": "15", "redis": "7"}
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
@@ -222,6 +223,12 @@ def _service(text: str) -> str:
     raise _wrong("not a version of a service", f'write one such as "{near}:{_VERSIONS[near]}"')
 
 
+def _system_package(text: str) -> str:
+    if re.fullmatch(_DEBIAN, text):
+        return text
+    raise _wrong("not the name of a Debian package", "write one such as libpq-dev")
+
+
 def _services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
     for name in names:
@@ -260,6 +267,12 @@ ServiceName = Annotated[
     AfterValidator(_service),
     _json(_SERVICE),
     Words("postgres or redis, or either with a version as in postgres:15", "services"),
+]
+SystemPackage = Annotated[
+    str,
+    AfterValidator(_system_package),
+    _json(_DEBIAN),
+    Words("the name of a Debian package", "names of Debian packages"),
 ]
 Services = Annotated[tuple[ServiceName, ...], AfterValidator(_services)]
 Label = Annotated[str, AfterValidator(_label), Words("a label", "labels")]

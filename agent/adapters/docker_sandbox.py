@@ -94,5 +94,6 @@ def _root(image: engine.Image) -> Root:
         name=image.version,
         mark=image.digest,
         pythons=known,
-        more=f"mergewright images build {image.version} --package {{packages}}",
+        more=f"mergewright images build {image.version}",
+        option="--package ",
     )

@@ -38,8 +38,9 @@ class RootedSandbox:
         return self.sandbox.measure()
 
     def roots(self) -> tuple[Root, ...]:
-        """List the one."""
-        return tuple(root for root in self.sandbox.roots() if root.name == self.root)
+        """List the one; the usual one may have a name of its own as well."""
+        every = self.sandbox.roots()
+        return tuple(root for root in every if root.name == self.root) or every[:1]
 
 
 @dataclass(frozen=True)

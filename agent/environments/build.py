@@ -28,6 +28,7 @@ from agent.environments import (
     room_services,
     source_versions,
     storage,
+    system_packages,
     toolsets,
     uv_program,
 )
@@ -104,6 +105,7 @@ def ensure(
     storage.hold(settings, storage.PARTS)
     prepared = _prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
+    system_packages.require(request.python.system_packages, bench)
     services = room_services.provide(request.services, request.env, bench)
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
     if stored := _load(prepared, settings):

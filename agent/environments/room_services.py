@@ -22,7 +22,16 @@ from agent.domain import Record, RoomService
 from agent.environments import storage
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult
+from agent.ports import (
+    ROOM_OURS,
+    ROOM_OUT,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+    Root,
+)
 
 TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
@@ -64,10 +73,10 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
         return ()
     storage.hold(bench.settings, storage.PARTS)
     there = _programs(bench)
-    more = next((root.more for root in bench.sandbox.roots()), "")
+    root = next(iter(bench.sandbox.roots()), Root())
     given = []
     for wanted in asked:
-        program = chosen(wanted, there, more)
+        program = chosen(wanted, there, root)
         if program.name == "postgres":
             given.append(_postgres(program, env, bench))
         else:
@@ -76,13 +85,13 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
     return tuple(given)
 
 
-def chosen(wanted: str, there: Sequence[Program], more: str) -> Program:
+def chosen(wanted: str, there: Sequence[Program], root: Root) -> Program:
     """Choose the newest program that fits what is asked for.
 
     Args:
         wanted: As in the configuration.
         there: What a room has.
-        more: As in `agent.ports.Root`.
+        root: The one that it is looked for in.
 
     Raises:
         EnvironmentFailed: There is none; says what would provide it.
@@ -94,7 +103,7 @@ def chosen(wanted: str, there: Sequence[Program], more: str) -> Program:
             return one
     package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
     found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
-    way = f" To provide it: {more.format(packages=package)}." if more else ""
+    way = f" To provide it: {root.adding([package])}." if root.more else ""
     raise EnvironmentFailed(
         f"services: {TITLES[name]} {version}".rstrip()
         + f" is not to be had in a room. There is: {found}.{way}"

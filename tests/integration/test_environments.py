@@ -738,3 +738,16 @@ def test_a_git_dependency_in_a_lock_file_is_refused(settings, folder, tools):
     )
     with pytest.raises(EnvironmentFailed, match=r"uv\.lock: .*direct address"):
         ensure(settings, folder)
+
+
+# --- packages of the system --------------------------------------------------------------------
+
+
+def test_a_package_that_no_room_has_is_named_before_anything_is_built(settings, folder):
+    lay(folder, {"requirements.txt": "six==1.17.0\n"})
+    allowing = settings.model_copy(update={"system_packages": ("no-such-*",)})
+    said: list[str] = []
+    with pytest.raises(EnvironmentFailed, match="apt-get install no-such-package"):
+        ensure(allowing, folder, said=said, system_packages=("libc6", "no-such-package"))
+    assert said == []
+    assert ensure(settings, folder, system_packages=("libc6",)).packages == ("six==1.17.0",)

@@ -13,13 +13,13 @@ from agent.settings import Settings
 FOLDER = "roots"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: A tree is never changed, only made anew.
-_MAKE = "sandbox_images/make_root.sh SUITE {folder} {{packages}}"
+_MAKE = "sandbox_images/make_root.sh SUITE {folder}"
 
 
 def every(settings: Settings) -> tuple[Root, ...]:
     """List them, the one that rooms have when nothing is said first."""
     own = settings.room_root
-    more = "apt-get install {packages}" if own is None else _MAKE.format(folder=own)
+    more = "apt-get install" if own is None else _MAKE.format(folder=own)
     found = [Root(folder=str(own or "/"), more=more)]
     for place in sorted((settings.home / FOLDER).glob("*")):
         # What is being built has another ending until it is whole.

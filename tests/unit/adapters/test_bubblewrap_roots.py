@@ -26,8 +26,8 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
         ("sid", str(given.home / "roots" / "sid")),
         ("trixie", str(given.home / "roots" / "trixie")),
     ]
-    assert found[0].more.format(packages="gettext") == "apt-get install gettext"
-    assert found[1].more.format(packages="gettext") == (
+    assert found[0].adding(["gettext"]) == "apt-get install gettext"
+    assert found[1].adding(["gettext"]) == (
         f"sandbox_images/make_root.sh SUITE {given.home}/roots/sid gettext"
     )
 

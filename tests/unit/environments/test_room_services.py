@@ -8,7 +8,7 @@ from agent.domain import RoomService
 from agent.environments import room_services
 from agent.environments.room_services import Program
 from agent.errors import EnvironmentFailed
-from agent.ports import RoomOrder, RoomResult
+from agent.ports import RoomOrder, RoomResult, Root
 
 
 def postgres(version: str) -> Program:
@@ -28,25 +28,25 @@ THERE = (postgres("9.6.24"), postgres("15.18"), postgres("17beta1"), postgres("1
     ],
 )  # fmt: skip
 def test_the_newest_that_fits_is_chosen(wanted, version):
-    assert room_services.chosen(wanted, THERE, "").version == version
+    assert room_services.chosen(wanted, THERE, Root()).version == version
 
 
 @pytest.mark.parametrize("wanted", ["postgres:1", "postgres:16", "redis:6", "redis:7.0.1"])
 def test_part_of_a_number_is_another_version(wanted):
     with pytest.raises(EnvironmentFailed):
-        room_services.chosen(wanted, THERE, "")
+        room_services.chosen(wanted, THERE, Root())
 
 
 def test_what_is_missing_is_named_with_what_would_provide_it():
     with pytest.raises(EnvironmentFailed) as caught:
-        room_services.chosen("postgres:16", THERE[1:2], "apt-get install {packages}")
+        room_services.chosen("postgres:16", THERE[1:2], Root(more="apt-get install"))
     assert caught.value.message == (
         "services: PostgreSQL 16 is not to be had in a room. There is: 15.18"
         " (/usr/lib/postgresql/15/bin/postgres). To provide it: apt-get install postgresql-16."
         " Or ask for `postgres` in any version."
     )
     with pytest.raises(EnvironmentFailed) as caught:
-        room_services.chosen("redis", (), "")
+        room_services.chosen("redis", (), Root())
     assert caught.value.message == ("services: Redis is not to be had in a room. There is: none.")
 
 

@@ -38,7 +38,7 @@ def only(text: str, name: str = YML, tree=None) -> str:
 
 WHOLE = """\
 version: 1
-python: {version: "3.10", install: ["pytest-xdist>=3", "-r reqs/test.txt"], extras: [dev], groups: []}
+python: {version: "3.10", install: ["pytest-xdist>=3", "-r reqs/test.txt"], extras: [dev], groups: [], system_packages: [libpq-dev, g++]}
 env: {DJANGO_SETTINGS_MODULE: config.settings.test, EMPTY: ""}
 services: ["postgres:15", redis]
 framework: django
@@ -66,7 +66,7 @@ framework = "django"
 http_client = "httpx"
 limits.minutes = 7
 limits.runs_per_day = 3
-python = {version = "3.10", install = ["pytest-xdist>=3", "-r reqs/test.txt"], extras = ["dev"], groups = []}
+python = {version = "3.10", install = ["pytest-xdist>=3", "-r reqs/test.txt"], extras = ["dev"], groups = [], system_packages = ["libpq-dev", "g++"]}
 django = {manage = "backend/manage.py", settings = "config.settings.test"}
 pull_request = {branch_prefix = "bot/"}
 
@@ -90,6 +90,7 @@ def test_every_key_is_read_from_yaml():
     assert config.python.version == "3.10"
     assert config.python.install == ("pytest-xdist>=3", "-r reqs/test.txt")
     assert config.env == {"DJANGO_SETTINGS_MODULE": "config.settings.test", "EMPTY": ""}
+    assert config.python.system_packages == ("libpq-dev", "g++")
     assert config.services == ("postgres:15", "redis")
     assert config.checks.makemigrations == "off"
     assert config.checks.lint == ("ruff", "black")
@@ -376,6 +377,7 @@ def test_a_wrong_value_is_answered_with_what_is_expected_and_what_stands_there(t
         ("services: [redis, 'redis:7']", "1:11: services: redis is named more than once: a list. Keep one of them"),
         ("services: postgres", '1:11: services: expected a list of services; found "postgres". Write a list: ["postgres"]'),
         ("services: [postgres: 15]", "1:12: services[0]: expected postgres or redis, or either with a version as in postgres:15; found a mapping. Write postgres or redis, or either with a version as in postgres:15"),
+        ("python: {system_packages: ['libpq-dev=15']}", '1:28: python.system_packages[0]: not the name of a Debian package: "libpq-dev=15". Write one such as libpq-dev'),
         ("env: {1A: x}", '1:7: env.1A: not a name for an environment variable: "1A". Write letters, digits and underscores, not beginning with a digit'),
         ('env: {A: "\\0"}', '1:10: env.A: a text with a NUL character: "\\x00". No environment variable can hold it'),
         ("django: {manage: C:/x}", '1:18: django.manage: an absolute path: "C:/x". Write it relative to the root of the repository'),
