@@ -188,7 +188,8 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
             continue
         named_file: str | None = located.value
         if path[0] == "python":
-            named_file = values.requirements_file(located.value)
+            option = values.named_file(located.value)
+            named_file = option[1] if option else None
         if named_file is None or (wanted := str(PurePosixPath(named_file))) in paths:
             continue
         last = PurePosixPath(wanted).name

@@ -50,12 +50,13 @@ class PythonSection(Section):
     version: PythonMinor | None = None
     """Minor version as in "3.11"; default: from requires-python, .python-version, classifiers."""
     install: tuple[RequirementLine, ...] = ()
-    """More to install for the checks: requirement specifiers, or `-r path` of a requirements
-    file in the repository."""
+    """More to install for the checks: requirement specifiers, `-r path` of a requirements file
+    in the repository, or `-c path` of a constraints file, which installs nothing by itself."""
     extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev."""
     groups: tuple[ProjectName, ...] | None = None
-    """Dependency groups; default: those named like test, tests, testing, dev."""
+    """Dependency groups; default: those named like test, tests, testing, dev, and those that the
+    tool of the lock file installs by itself."""
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that builds and checks need, such as libpq-dev or gettext. They have to be in
     the rooms' root file system; what is missing and how it gets there is said early."""

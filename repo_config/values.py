@@ -63,21 +63,23 @@ def _meant(minor: str) -> str:
     return f"3.{minor}" if int(minor) > 2 else f"3.1{int(minor) if int(minor) != 1 else 0}"
 
 
-def requirements_file(text: str) -> str | None:
-    """The path in `-r path`; None for anything else."""
-    for option in ("--requirement", "-r"):
-        rest = text.removeprefix(option)
-        if rest != text and (option == "-r" or rest[:1] in ("", " ", "=")):
-            return rest.lstrip("= ").strip()
+def named_file(text: str) -> tuple[str, str] | None:
+    """Option and path of `-r path` or `-c path`; None for anything else."""
+    for long, short in (("--requirement", "-r"), ("--constraint", "-c")):
+        for option in (long, short):
+            rest = text.removeprefix(option)
+            if rest != text and (option == short or rest[:1] in ("", " ", "=")):
+                return short, rest.lstrip("= ").strip()
     return None
 
 
 def _requirement(text: str) -> str:
-    if (file := requirements_file(text)) is not None:
-        return f"-r {_path(file)}"
+    if (named := named_file(text)) is not None:
+        option, file = named
+        return f"{option} {_path(file)}"
     if text.lstrip().startswith("-"):
         raise _wrong(
-            "the only option taken here is -r",
+            "the only options taken here are -r and -c",
             "write a requirement such as pytest-xdist>=3, or -r and the path of a file",
         )
     try:

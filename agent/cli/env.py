@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -17,12 +17,15 @@ from rich.table import Table
 
 from agent import settings, wiring, worktree
 from agent.cli.progress import Progress
-from agent.domain import Record, Run
+from agent.domain import Contract, Record, Run
 from agent.environments import build as environments
 from agent.environments import prune as pruning
+from agent.environments.hints import advice
 from agent.errors import AgentError, RunStopped, TransientError
 from agent.services import Services
 from agent.stages import checkout
+from repo_config.detect import Tree
+from repo_config.project_files import Files
 
 app = typer.Typer(
     name="env",
@@ -55,9 +58,11 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 @app.command()
 def build(repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False) -> None:
     """Build the environment that checks of the repository run in, or find it in the store."""
-    with _request(repo, base, config, as_json=as_json) as (request, svc):
-        begun = time.monotonic()
-        environment = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    with _request(repo, base, config, as_json=as_json) as asked:
+        begun, svc = time.monotonic(), asked.svc
+        environment = environments.ensure(
+            asked.request, svc.sandbox, svc.index, svc.settings, svc.say
+        )
         seconds = time.monotonic() - begun
         if as_json:
             _print_json({**environment.model_dump(mode="json"), "seconds": round(seconds, 3)})
@@ -75,12 +80,17 @@ def explain(
     repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False
 ) -> None:
     """Say what would be installed and why, without building anything."""
-    with _request(repo, base, config, as_json=as_json) as (request, svc):
-        said = environments.explain(request, svc.sandbox, svc.index, svc.settings)
+    with _request(repo, base, config, as_json=as_json) as asked:
+        svc, contract = asked.svc, asked.contract
+        said = environments.explain(asked.request, svc.sandbox, svc.index, svc.settings)
+        found = advice.hints(Files(asked.tree), said, contract.config, contract.project)
         if as_json:
-            _print_json(said.model_dump(mode="json"))
+            hints = [hint.model_dump(mode="json") for hint in found]
+            _print_json({**said.model_dump(mode="json"), "hints": hints})
         else:
-            _show_explanation(said, Console())
+            console = Console()
+            _show_explanation(said, console)
+            _show_hints(found, console)
 
 
 @app.command()
@@ -155,10 +165,19 @@ def prune(
         console.print(f"kept {key[:12]}: it is in use")
 
 
+class _Asked(NamedTuple):
+    """A commit that is checked out, and what is known of it."""
+
+    request: environments.EnvironmentRequest
+    svc: Services
+    contract: Contract
+    tree: Tree
+
+
 @contextmanager
 def _request(
     repo: Path, base: str | None, config: Path | None, *, as_json: bool
-) -> Iterator[tuple[environments.EnvironmentRequest, Services]]:
+) -> Iterator[_Asked]:
     """Check the commit out, read its configuration, and answer for errors of what follows."""
     loaded = settings.load()
     started = int(time.time())
@@ -176,7 +195,7 @@ def _request(
         try:
             pinned = checkout.prepare(run, svc)
             contract = checkout.contract(run, pinned, svc)
-            yield (
+            yield _Asked(
                 environments.EnvironmentRequest(
                     tree=str(folder),
                     nearest_tag=pinned.nearest_tag,
@@ -185,6 +204,8 @@ def _request(
                     env=contract.config.env,
                 ),
                 svc,
+                contract,
+                worktree.open_tree(pinned, folder),
             )
         except (RunStopped, TransientError) as problem:
             _stop(problem, as_json=as_json)
@@ -242,6 +263,18 @@ def _show_explanation(said: environments.Explanation, console: Console) -> None:
             console.print(f"[bold]{title}[/]")
         for line in lines:
             console.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _show_hints(hints: tuple[advice.Hint, ...], console: Console) -> None:
+    if hints:
+        console.print("[bold]hints[/] of tox, nox and CI files; none of them was followed")
+    for hint in hints:
+        where = f"  ({'; '.join(hint.where)})"
+        console.print(f"  {hint.subject}: {escape(hint.says + where)}", soft_wrap=True)
+        if hint.line:
+            console.print(
+                f"    [yellow]differs[/]; to follow it: {escape(hint.line)}", soft_wrap=True
+            )
 
 
 def _print_json(value: Record | dict[str, object]) -> None:

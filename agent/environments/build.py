@@ -73,6 +73,8 @@ class Explanation(Record):
     version: str
     """Handed to backends that read theirs from version control."""
     sources: tuple[str, ...]
+    files: tuple[str, ...]
+    """Every requirements and constraints file that was read."""
     choices: tuple[Choice, ...]
     projects: tuple[str, ...]
     requirements: tuple[str, ...]
@@ -174,6 +176,7 @@ def explain(
         python_because=prepared.bench.interpreter.why,
         version=prepared.version,
         sources=declaration.sources,
+        files=found.files,
         choices=stored.choices if stored else declaration.choices,
         projects=tuple(_project_name(project) for project in found.projects),
         requirements=tuple(lines),

@@ -7,7 +7,6 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 from __future__ import annotations
 
 import configparser
-import posixpath
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -233,10 +232,10 @@ class _Reader:
     def _take_install(self) -> None:
         for entry in self.section.install:
             origin = "python.install"
-            if match := re.match(r"^(?:-r|--requirement)[\s=]*(.+)$", entry.strip()):
-                path = posixpath.normpath(match[1].strip())
-                self.found = self.found.plus(requirement_files.read(self.files, path))
-                self._took(path, "named by python.install")
+            if entry.startswith(("-r ", "-c ")):
+                found = requirement_files.requirement(self.files, entry, origin)
+                self.found = self.found.plus(found)
+                self._took(entry[3:], f"named by python.install, {entry[:2]}")
             else:
                 self.found = self.found.plus(
                     requirement_files.requirement(self.files, entry, origin)

@@ -18,19 +18,26 @@ _FOLDERS = (
 
 
 def paths(files: TreeFiles) -> tuple[str, ...]:
-    """Requirements files by their names: what runs first, then what tests need."""
+    """Requirements files by their names: what runs first, then what tests need.
+
+    Of a pair of pip-tools the compiled file counts, and what it was compiled from where that is
+    all there is.
+    """
     found: dict[str, list[str]] = {"run": [], "test": []}
     for folder in _FOLDERS:
-        for name in files.names(folder):
+        names = files.names(folder)
+        for name in names:
             path = posixpath.join(folder, name)
-            if name.endswith(".txt") and (for_what := role(path)):
+            stem, ending = posixpath.splitext(name)
+            alone = ending == ".in" and f"{stem}.txt" not in names
+            if (ending == ".txt" or alone) and (for_what := role(path)):
                 found[for_what].append(path)
     return (*found["run"], *found["test"])
 
 
 def role(path: str) -> str | None:
     """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
-    words = set(re.split(r"[-_./]+", path.lower().removesuffix(".txt")))
+    words = set(re.split(r"[-_./]+", posixpath.splitext(path.lower())[0]))
     if not words & _FILLERS:
         return None
     rest = words - _FILLERS

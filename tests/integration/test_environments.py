@@ -648,7 +648,15 @@ def test_a_full_disk_is_said_so(settings, folder):
 @pytest.fixture
 def repository(home):
     place = home / "repository"
-    lay(place, {"requirements.txt": "six==1.17.0\n", "requirements-docs.txt": "sphinx\n"})
+    lay(
+        place,
+        {
+            "requirements.txt": "six==1.17.0\n",
+            "requirements-docs.txt": "sphinx\n",
+            "tox.ini": "[testenv]\ncommands = pytest tests\n",
+            "tests/test_x.py": "def test_x(): pass\n",
+        },
+    )
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
         subprocess.run([*git, *command], cwd=place, check=True, timeout=30)
@@ -675,6 +683,12 @@ def test_the_command_line_builds_explains_shows_and_prunes(command, repository):
     assert explained["ready"]
     assert explained["requirements"] == ["six==1.17.0  (requirements.txt:1)"]
     assert explained["choices"][0]["what"] == "requirements.txt"
+    assert explained["hints"] == [
+        {"subject": "tests", "says": "pytest tests", "where": ["tox.ini [testenv]"],
+         "line": "checks: {tests: {args: [tests]}}"},
+    ]  # fmt: skip
+    shown = command("explain", "--repo", str(repository)).stdout
+    assert "to follow it: checks: {tests: {args: [tests]}}" in shown
     assert "six==1.17.0" in command("explain", "--repo", str(repository)).stdout
 
     rows = json.loads(command("show", "--json").stdout)["environments"]

@@ -64,6 +64,28 @@ def test_requirements_files_are_taken_by_their_names(read, name, taken):
     assert found.sources == ((name,) if taken else ())
 
 
+def test_of_a_pair_of_pip_tools_the_compiled_file_counts(read):
+    found = read(
+        {
+            "requirements.in": "six\n",
+            "requirements.txt": "six==1.17.0 \\\n    --hash=sha256:" + "a" * 64 + "\n",
+            "requirements-dev.in": "-c requirements.txt\nblack\n",
+        }
+    )
+    assert texts(found) == ["six==1.17.0", "black"]
+    assert found.requirements.lines[0].hashes == (f"sha256:{'a' * 64}",)
+    assert [line.text for line in found.requirements.constraints] == ["six==1.17.0"]
+    assert found.sources == ("requirements.txt", "requirements-dev.in")
+
+
+def test_a_constraints_file_of_the_configuration_bounds_and_installs_nothing(read):
+    files = {"requirements.txt": "six\n", "limits.txt": "six<2\nattrs<20\n"}
+    found = read(files, install=("-c limits.txt",))
+    assert texts(found) == ["six"]
+    assert [line.text for line in found.requirements.constraints] == ["six<2", "attrs<20"]
+    assert "limits.txt" in found.sources
+
+
 def test_a_package_is_built_and_its_groups_and_test_files_are_added(read):
     found = read(
         {

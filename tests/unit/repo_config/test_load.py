@@ -125,6 +125,12 @@ def test_a_requirements_file_is_kept_in_one_form(written):
     assert config.python.install == ("-r reqs.txt",)
 
 
+@pytest.mark.parametrize("written", ["-c c.txt", "-cc.txt", "--constraint=c.txt", "-c ./c.txt"])
+def test_a_constraints_file_is_kept_in_one_form(written):
+    config = load.from_text(f'python: {{install: ["{written}"]}}', YML)
+    assert config.python.install == ("-c c.txt",)
+
+
 # --- unknown keys ------------------------------------------------------------------------------
 
 
@@ -365,7 +371,7 @@ def test_a_wrong_value_is_answered_with_what_is_expected_and_what_stands_there(t
         ('python: {version: "2.7"}', '1:19: python.version: Python 2 is not supported: "2.7". Write a version such as "3.11"'),
         ('python: {version: ">=3.9"}', '1:19: python.version: not a minor version of Python 3: ">=3.9". Write "3.9"'),
         ('python: {version: "3.11\\n"}', '1:19: python.version: not a minor version of Python 3: "3.11\\n". Write "3.11"'),
-        ("python: {install: [-e .]}", '1:20: python.install[0]: the only option taken here is -r: "-e .". Write a requirement such as pytest-xdist>=3, or -r and the path of a file'),
+        ("python: {install: [-e .]}", '1:20: python.install[0]: the only options taken here are -r and -c: "-e .". Write a requirement such as pytest-xdist>=3, or -r and the path of a file'),
         ("python: {install: [a b]}", None),
         ("python: {install: [-r ../x.txt]}", '1:20: python.install[0]: a path with ..: "-r ../x.txt". Write one that stays inside the repository'),
         ("python: {install: [-r /x.txt]}", '1:20: python.install[0]: an absolute path: "-r /x.txt". Write it relative to the root of the repository'),

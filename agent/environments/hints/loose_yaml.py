@@ -1,0 +1,60 @@
+"""Read the YAML of other tools: aliases are followed, tags construct nothing, size is bounded.
+
+Our own configuration is read by `repo_config.yaml_text`, which takes less and says more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+#: Values a document may have once its aliases are written out.
+_MOST_VALUES = 20_000
+_DEEPEST = 60
+
+
+class NotRead(Exception):
+    """A document is not YAML, or far too large."""
+
+
+def read(text: str) -> Any:
+    """A document as mappings, lists and texts; numbers and truth values stay as written.
+
+    Raises:
+        NotRead: It is not YAML, or far too large.
+    """
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except (YAMLError, ValueError, RecursionError) as problem:
+        raise NotRead(str(problem).splitlines()[0]) from problem
+    return _Plain().value(node) if node is not None else None
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self._left = _MOST_VALUES
+
+    def value(self, node: Node, depth: int = 0) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > _DEEPEST:
+            raise NotRead("it has too many values, or they are nested too deep")
+        if isinstance(node, ScalarNode):
+            return str(node.value)
+        if isinstance(node, SequenceNode):
+            return [self.value(item, depth + 1) for item in node.value]
+        found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                if not isinstance(key, ScalarNode):
+                    continue
+                plain = self.value(value, depth + 1)
+                if key.value != "<<":
+                    found[str(key.value)] = plain
+                    continue
+                for one in plain if isinstance(plain, list) else [plain]:
+                    merged = {**one, **merged} if isinstance(one, dict) else merged
+        return {**merged, **found}
