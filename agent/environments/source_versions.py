@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.ports import SourceArchive
 
+#: They read no variable: without git, the metadata of a released archive tells them the version.
+_BY_METADATA = frozenset({"versioningit", "setuptools-git-versioning"})
 _VERSION_START = re.compile(r"(?:(?<![0-9A-Za-z.])|(?<=[vVr]))(?=\d)")
 
 
@@ -27,6 +30,22 @@ def version_environ(version: str) -> dict[str, str]:
         "HATCH_VCS_PRETEND_VERSION": version,
         "PBR_VERSION": version,
     }
+
+
+def version_file(requires: Iterable[str], names: Sequence[str], version: str) -> dict[str, bytes]:
+    """Files that hand a version to a backend which no variable reaches; by name.
+
+    For these alone: others take from such a file all that it does not say as well.
+
+    Args:
+        requires: What the backend is run with, as requirements.
+        names: Of the project, as far as it is known.
+    """
+    used = {canonicalize_name(Requirement(one).name) for one in requires}
+    if not names or not used & _BY_METADATA:
+        return {}
+    text = f"Metadata-Version: 2.1\nName: {names[0]}\nVersion: {version}\n"
+    return {"PKG-INFO": text.encode()}
 
 
 def version_for(tag: str | None, files: TreeFiles) -> str:

@@ -39,6 +39,7 @@ from agent.ports import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_OURS,
+    ROOM_TREE,
     Mount,
     RoomFile,
     RoomLimits,
@@ -166,12 +167,20 @@ class Workshop:
         label = f"the repository ({folder})" if folder else "the repository"
         self._bench.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
+        names = _declared_names(files, folder)
+        told = source_versions.version_file(system.requires, names, version)
+        there = files.names(folder)
         report, result = self._build(
-            job, system, label, tree=tree, environ=source_versions.version_environ(version)
+            job,
+            system,
+            label,
+            tree=tree,
+            environ=source_versions.version_environ(version),
+            files={posixpath.join(folder, n): text for n, text in told.items() if n not in there},
         )
         place = self._fetcher.workplace / f"project-{len(self.built)}"
         place.mkdir()
-        wheel = _keep_wheel(report, result, place, label, _declared_names(files, folder))
+        wheel = _keep_wheel(report, result, place, label, names)
         generated = {
             path.removeprefix("/out/generated/"): content
             for path, content in result.files.items()
@@ -203,11 +212,21 @@ class Workshop:
         mounts: tuple[Mount, ...] = (),
         tree: Path | None = None,
         environ: dict[str, str] | None = None,
+        files: dict[str, bytes] | None = None,
     ) -> tuple[dict[str, Any], RoomResult]:
         provided = system.requires
+        more = [
+            RoomFile(path=f"{ROOM_TREE}/{path}", content=text)
+            for path, text in (files or {}).items()
+        ]
         for _ in range(3):
             order = self._order(job, system, provided, label, mounts=mounts, tree=tree)
-            order = order.model_copy(update={"environ": {**order.environ, **(environ or {})}})
+            order = order.model_copy(
+                update={
+                    "environ": {**order.environ, **(environ or {})},
+                    "files": (*order.files, *more),
+                }
+            )
             result = self._bench.sandbox.run(order)
             report = _report(result, label)
             if not report.get("needs"):

@@ -150,6 +150,31 @@ def test_the_version_comes_from_the_tag_with_setuptools_too(settings, folder):
     assert "mine==2.5" in ensure(settings, folder, tag="mine-2.5").packages
 
 
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        (
+            '[build-system]\nrequires = ["hatchling", "versioningit"]\n'
+            'build-backend = "hatchling.build"\n'
+            '[project]\nname = "mine"\ndynamic = ["version"]\n'
+            '[tool.hatch.version]\nsource = "versioningit"\n[tool.versioningit]\n'
+        ),
+        (
+            '[build-system]\nrequires = ["setuptools", "setuptools-git-versioning"]\n'
+            'build-backend = "setuptools.build_meta"\n'
+            '[project]\nname = "mine"\ndynamic = ["version"]\n'
+            "[tool.setuptools-git-versioning]\nenabled = true\n"
+        ),
+    ],
+    ids=["versioningit", "setuptools-git-versioning"],
+)
+def test_the_version_comes_from_the_tag_where_no_variable_hands_it_over(
+    settings, folder, pyproject
+):
+    lay(folder, {"pyproject.toml": pyproject, "mine.py": ""})
+    assert "mine==2.5" in ensure(settings, folder, tag="v2.5").packages
+
+
 def test_dependencies_that_only_setup_py_can_tell_are_found(settings, folder):
     lay(
         folder,

@@ -35,6 +35,17 @@ def test_a_released_archive_keeps_its_version(tmp_path):
     assert source_versions.version_for(None, TreeFiles(tmp_path)) == "7.1"
 
 
+def test_only_backends_that_no_variable_reaches_are_told_the_version_by_a_file():
+    names = ("My.Project", "other")
+    for requires in (["hatchling", "Versioningit >= 3"], ["setuptools-git-versioning<3"]):
+        assert source_versions.version_file(requires, names, "1.2") == {
+            "PKG-INFO": b"Metadata-Version: 2.1\nName: My.Project\nVersion: 1.2\n"
+        }
+    for requires in (["hatchling", "hatch-vcs"], ["setuptools_scm[toml]>=8"], []):
+        assert source_versions.version_file(requires, names, "1.2") == {}
+    assert source_versions.version_file(["versioningit"], (), "1.2") == {}
+
+
 def test_the_resolvers_words_say_which_versions_are_wanted():
     words = "Because foo==1 depends on docopt>=0.5,<0.6.2 and you require foo"
     assert source_versions.asked_in(words, "docopt") == SpecifierSet(">=0.5,<0.6.2")
