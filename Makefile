@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check lint bench bench-ack chaos lock format clean
+.PHONY: demo test check lint bench bench-ack live chaos lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -25,6 +25,10 @@ bench: $(READY) room
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
+
+# Released projects in rooms, each test held against a bare run; needs a package index.
+live: $(READY) room
+	$(BIN)/python -m tests.live $(ARGS)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.

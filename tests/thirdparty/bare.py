@@ -97,13 +97,24 @@ class Bare:
             return json.loads(answer.read_text())
 
 
-def build(known: Known, tree: Path, environment: Environment, access: IndexAccess) -> Bare:
-    """Make a virtual environment beside the tree, with the packages of a built one."""
+def build(
+    known: Known,
+    tree: Path,
+    environment: Environment,
+    access: IndexAccess,
+    more: tuple[str, ...] | None = None,
+) -> Bare:
+    """Make a virtual environment beside the tree, with the packages of a built one.
+
+    Args:
+        more: What is installed besides; None: what reports on a suite that pytest does not run.
+    """
     bare = Bare(known, tree, tree.parent / "venv")
     own = canonicalize_name(known.source.name)
     packages = [one for one in environment.packages if one.partition("==")[0] != own]
-    if "pytest" not in known.suite:
-        packages.append(_UNITTEST_REPORTER)
+    if more is None:
+        more = () if "pytest" in known.suite else (_UNITTEST_REPORTER,)
+    packages += more
     listed = tree.parent / "packages.txt"
     listed.write_text("\n".join(packages))
     environ = _plain(tree.parent) | {
@@ -172,8 +183,9 @@ def dotted(item_id: str) -> str:
     """`tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
     address, bracket, parameters = item_id.partition("[")
     path, separator, rest = address.partition("::")
-    if separator:
-        address = re.sub(r"\.py$", "", path).replace("/", ".") + "." + rest.replace("::", ".")
+    if separator or path.endswith(".py"):
+        address = re.sub(r"\.py$", "", path).replace("/", ".")
+        address += separator and "." + rest.replace("::", ".")
     return address + bracket + parameters
 
 

@@ -6,6 +6,7 @@ makes only plain files below the given folder.
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,12 +27,19 @@ class Source:
 
 
 def repository(
-    source: Source, index: SimpleIndex, folder: Path, config: str | None = None
+    source: Source,
+    index: SimpleIndex,
+    folder: Path,
+    config: str | None = None,
+    *,
+    tag: str | None = None,
 ) -> Repository:
     """Fetch the archive and make a repository of what is in it.
 
     Args:
         config: Committed on top, as a maintainer would, without its version.
+        tag: Set on the commit; the version is then told by nothing but that, as in the
+            project's own repository, since what packing the archive added is left out.
     """
     archives = [one for one in index.source_archives(source.name) if one.version == source.version]
     assert archives, f"the index has no source archive of {source.name} {source.version}"
@@ -40,6 +48,8 @@ def repository(
     downloads.mkdir()
     tree = folder / source.name
     _unpack(index.download(archives[0], downloads), tree)
+    if tag is not None:
+        _leave_out_packing(tree)
     made = Repository(tree)
     made.git("init", "-q", "-b", "main")
     # Release archives hold files that their own .gitignore names; a project's tests may need them.
@@ -49,7 +59,16 @@ def repository(
         made.write(".github/mergewright.yml", f"version: 1\n{config}")
         made.git("add", "-f", ".github/mergewright.yml")
         made.git("commit", "-q", "-m", "Tell how the tests are run")
+    if tag is not None:
+        made.git("tag", "-a", "-m", source.version, tag)
     return made
+
+
+def _leave_out_packing(tree: Path) -> None:
+    """Remove the metadata that is in archives and in no repository."""
+    (tree / "PKG-INFO").unlink(missing_ok=True)
+    for folder in (*tree.glob("*.egg-info"), *tree.glob("src/*.egg-info")):
+        shutil.rmtree(folder)
 
 
 def _unpack(archive: Path, tree: Path) -> None:

@@ -1,0 +1,140 @@
+"""One project carried as a run carries it up to its baseline, and by hand.
+
+Nothing is configured: the repository is what its people have released, with a tag on it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from agent.checks import check, measuring
+from agent.checks.check import Site
+from agent.domain import CheckResult, Environment, Run, Status
+from agent.environments import build
+from agent.errors import AgentError
+from agent.services import Services
+from agent.stages import checkout, environment
+from tests.live import by_hand, comparison, differences
+from tests.live.comparison import Comparison
+from tests.live.projects import Project
+from tests.thirdparty import sources
+from tests.thirdparty.bare import Bare
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of one project."""
+
+    project: Project
+    python: str = ""
+    runner: str = ""
+    environment_seconds: float = 0.0
+    room_seconds: float = 0.0
+    bare_seconds: float = 0.0
+    comparison: Comparison | None = None
+    problems: tuple[str, ...] = ()
+    """Whatever else is not as it must be; with one of them nothing counts as shown."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the room tells of this project what a developer sees."""
+        compared = self.comparison
+        return not self.problems and compared is not None and compared.holds
+
+
+def measure(project: Project, folder: Path, svc: Services, say: Say) -> Measured:
+    """Build the environment, run the suite in the room and bare, and compare."""
+    known = project.known
+    try:
+        repository = sources.repository(
+            known.source, svc.index, folder, project.config, tag=project.tag
+        )
+        run = Run(
+            run_id=f"live-{known.source.name}-{time.time_ns()}",
+            repository=str(repository.path),
+            ticket="",
+            started=int(time.time()),
+        )
+        try:
+            return _measured(project, run, folder, svc, say)
+        finally:
+            shutil.rmtree(svc.base_folder(run).parent, ignore_errors=True)
+    except (AgentError, AssertionError, by_hand.NotRun) as problem:
+        return Measured(project, problems=(str(problem),))
+
+
+def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say) -> Measured:
+    base = checkout.prepare(run, svc)
+    contract = checkout.contract(run, base, svc)
+    begun = time.monotonic()
+    made = environment.build(run, base, contract, svc)
+    environment_seconds = time.monotonic() - begun
+    site = Site(
+        tree=svc.base_folder(run),
+        environment=made,
+        config=contract.config,
+        project=contract.project,
+        limits=check.granted(svc.settings),
+    )
+    begun = time.monotonic()
+    (result,) = measuring.measure(site, svc.sandbox, say, tests=True)
+    room_seconds = time.monotonic() - begun
+    room = by_hand.in_room(result)
+    copy = folder / "bare" / "tree"
+    copy.parent.mkdir()
+    shutil.copytree(run.repository, copy, symlinks=True)
+    say("the same packages in a plain virtual environment")
+    bare = by_hand.build(project, copy, made, svc.index.access())
+    say(f"by hand: python {' '.join(project.known.suite)}")
+    outcomes, bare_seconds = by_hand.outcomes(project, bare, folder)
+    return Measured(
+        project=project,
+        python=made.python,
+        runner=contract.project.test_runner or "",
+        environment_seconds=environment_seconds,
+        room_seconds=room_seconds,
+        bare_seconds=bare_seconds,
+        comparison=comparison.compare(outcomes, room, differences.of(project.known.source.name)),
+        problems=(*_problems(result), *_undeclared(project, made, svc), *_version(made, bare)),
+    )
+
+
+def _problems(result: CheckResult) -> list[str]:
+    if result.status is Status.UNVERIFIED or not result.items:
+        return [f"the room's run of the tests is {result.status.value}: {result.reason}"]
+    return []
+
+
+def _undeclared(project: Project, made: Environment, svc: Services) -> list[str]:
+    """Whether the environment was made of the declaration that the project is here for."""
+    (stored,) = (one for one in build.stored(svc.settings) if one.environment.key == made.key)
+    taken = {choice.what for choice in stored.choices if choice.taken} | set(made.sources)
+    return [
+        f"{name} was not taken; taken: {', '.join(sorted(taken))}"
+        for name in project.declared
+        if name not in taken
+    ]
+
+
+def _version(made: Environment, bare: Bare) -> list[str]:
+    """Whether the project's own version is the one that its backend makes of the tag itself."""
+    own = canonicalize_name(bare.known.source.name)
+    given = next((one for one in made.packages if one.partition("==")[0] == own), None)
+    if given is None:
+        return []
+    with tempfile.TemporaryDirectory(dir=bare.venv.parent) as place:
+        script = Path(place, "version.py")
+        script.write_text(f"import importlib.metadata as m\nprint(m.version({own!r}))\n")
+        seen = bare.run("-I", str(script)).strip()
+    if given != f"{own}=={seen}":
+        return [f"the environment has {given}, an editable installation in the clone has {seen}"]
+    return []

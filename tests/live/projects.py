@@ -1,0 +1,301 @@
+"""The released projects that rooms are held against, over all ways to declare what is needed.
+
+There is nothing here that the product is told: how a suite is run by hand is for the bare side
+alone, and what is declared is there to prove that the environment was made of just that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.thirdparty.projects import Known
+from tests.thirdparty.sources import Source
+
+_PYTEST = ("-m", "pytest")
+
+#: Each has to be shown by one project at least.
+KINDS = frozenset(
+    {
+        "requirements.txt", "setup.py extras", "setup.cfg extras", "PEP 621 extras",
+        "dependency groups", "uv.lock", "poetry.lock", "pdm.lock", "pip-tools", "constraints",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project and why it is here."""
+
+    known: Known
+    kinds: tuple[str, ...]
+    """How it declares what its tests need."""
+    declared: tuple[str, ...]
+    """What the environment must have been made of, as the product names it."""
+    tag: str
+    """What the release is called in the project's own repository."""
+    version_from_tag: bool = False
+    """Its files do not say which version they are."""
+    config: str | None = None
+    """What is configured nevertheless; nothing but services, of which archives do not tell."""
+    postgres: dict[str, str] | None = None
+    """Its tests want PostgreSQL; the variables that tell a bare run its port."""
+
+    @property
+    def name(self) -> str:
+        """As on the package index."""
+        return self.known.source.name
+
+
+PROJECTS = (
+    Project(
+        Known(
+            Source(
+                "itsdangerous",
+                "2.2.0",
+                "e0050c0b7da1eea53ffaf149c0cfbb5c6e2e2b69c4bef22c81fa6eb73e5f6173",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("pip-tools",),
+        declared=("requirements/tests.txt",),
+        tag="2.2.0",
+    ),
+    Project(
+        Known(
+            Source(
+                "flask",
+                "3.1.3",
+                "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("uv.lock",),
+        declared=("uv.lock",),
+        tag="3.1.3",
+    ),
+    # Its classifiers end with 3.10.
+    Project(
+        Known(
+            Source(
+                "graphql-core",
+                "3.2.3",
+                "06d2aad0ac723e35b1cb47885d3e5c45e956a53bc1b209a9fc5369007fe46676",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("poetry.lock",),
+        declared=("poetry.lock",),
+        tag="v3.2.3",
+    ),
+    Project(
+        Known(
+            Source(
+                "polyfactory",
+                "2.18.1",
+                "17c9db18afe4fb8d7dd8e5ba296e69da0fcf7d0f3b63d1840eb10d135aed5aad",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("pdm.lock",),
+        declared=("pdm.lock",),
+        tag="v2.18.1",
+    ),
+    Project(
+        Known(
+            Source(
+                "structlog",
+                "26.1.0",
+                "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("dependency groups",),
+        declared=("group tests",),
+        tag="26.1.0",
+        version_from_tag=True,
+    ),
+    # pbr: the version is of the tag, the dependencies are of requirements.txt.
+    Project(
+        Known(
+            Source(
+                "stevedore",
+                "5.10.0",
+                "6005f32c09dc3159802a61c04862770e439e32db22f6da78ba56e8a735466882",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("requirements.txt",),
+        declared=("requirements.txt", "test-requirements.txt"),
+        tag="5.10.0",
+        version_from_tag=True,
+    ),
+    # A manage.py at the root.
+    Project(
+        Known(
+            Source(
+                "django-tables2",
+                "3.0.1",
+                "5a8b51b6c18ce5ec4edd4d0f23c55a8b15590854168b2e5c734118ee369dcbfd",
+            ),
+            suite=("manage.py", "test"),
+        ),
+        kinds=("tox.ini",),
+        declared=("tox.ini",),
+        tag="v3.0.1",
+    ),
+    # The settings are named in the Makefile alone.
+    Project(
+        Known(
+            Source(
+                "django-formtools",
+                "2.7",
+                "52b30c08571108023937e4b5d96a5cc35282ff0a2e51630aeea00e27d723d3ac",
+            ),
+            suite=("-m", "django", "test", "tests"),
+            environ={"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": "."},
+        ),
+        kinds=("requirements.txt",),
+        declared=("tests/requirements.txt",),
+        tag="2.7",
+        version_from_tag=True,
+    ),
+    Project(
+        Known(
+            Source(
+                "django-filter",
+                "26.2",
+                "fd5cc83995fbe9f5f07fb5dcda16fde0f04de1ecf8ef82628b6c0ec921b751af",
+            ),
+            suite=("runtests.py",),
+        ),
+        kinds=("requirements.txt",),
+        declared=("requirements/test.txt",),
+        tag="26.2",
+    ),
+    # Needs Python 3.13.
+    Project(
+        Known(
+            Source(
+                "aiounifi",
+                "97",
+                "51a4d7855e92fe8a2e9d3a3194b7f21f8f3425b04bb6ee3c9f399807ed101f97",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("PEP 621 extras",),
+        declared=("extra requirements-test",),
+        tag="v97",
+    ),
+    # setup.cfg; its classifiers end with 3.10.
+    Project(
+        Known(
+            Source(
+                "waitress",
+                "2.1.2",
+                "780a4082c5fbc0fde6a2fcfe5e26e6efc1e8f425730863c04085769781f51eba",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("setup.cfg extras",),
+        declared=("extra testing",),
+        tag="v2.1.2",
+    ),
+    Project(
+        Known(
+            Source(
+                "webob",
+                "1.8.11",
+                "aa8c27231070b135c025e567a9cd7eda03f4df71352ffaac740cb6a75f0f81a5",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("setup.py extras",),
+        declared=("extra testing",),
+        tag="1.8.11",
+    ),
+    Project(
+        Known(
+            Source(
+                "pg8000",
+                "1.31.6",
+                "553b240256d4b2d8f0ad2af28d07df1f9980247f74ac98d2c2b573762ec1ff1b",
+            ),
+            suite=("-m", "pytest", "test"),
+        ),
+        kinds=("tox",),
+        declared=("pyproject.toml",),
+        tag="1.31.6",
+        version_from_tag=True,
+        config="services: [postgres]\n",
+        postgres={"PGPORT": "{port}", "PGHOST": "localhost"},
+    ),
+    Project(
+        Known(
+            Source(
+                "restrictedpython",
+                "9.0",
+                "9e809cc073b9398f41084f1b801cf9a8c2a126feb0003b6af52fedeb2a3408e1",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("constraints",),
+        declared=("extra test", "constraints.txt"),
+        tag="9.0",
+    ),
+    Project(
+        Known(
+            Source(
+                "edx-opaque-keys",
+                "4.0.1",
+                "38f9541534dc67b96a631b34bda5dc4328f64270f642f238a694dee046323424",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("uv.lock",),
+        declared=("uv.lock",),
+        tag="v4.0.1",
+        version_from_tag=True,
+    ),
+    Project(
+        Known(
+            Source(
+                "fastapi-filters",
+                "0.5.0",
+                "7ffea1b317502184eb0b00933b6e4cfc7299c491be4cae234455df3983e355ca",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("uv.lock",),
+        declared=("uv.lock",),
+        tag="0.5.0",
+    ),
+    Project(
+        Known(
+            Source(
+                "tinycss2",
+                "1.5.1",
+                "d339d2b616ba90ccce58da8495a78f46e55d4d25f9fd71dfd526f07e7d53f957",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("PEP 621 extras",),
+        declared=("extra test",),
+        tag="v1.5.1",
+    ),
+    # manage.py in a folder of a test project, which has the settings for PostgreSQL.
+    Project(
+        Known(
+            Source(
+                "django-tenants",
+                "4.0.1",
+                "769a0934507305c55b7b6e49b788df6627dcc546d7f4e187812285bad1c6270b",
+            ),
+            suite=("dts_test_project/manage.py", "test"),
+        ),
+        kinds=("PEP 621 extras",),
+        declared=("extra dev",),
+        tag="v4.0.1",
+        config="services: [postgres]\n",
+        postgres={"DATABASE_PORT": "{port}"},
+    ),
+)

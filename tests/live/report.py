@@ -1,0 +1,121 @@
+"""What is told in the end: a table, each difference with its reason, and what nothing has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.live.measured import Measured
+from tests.live.projects import KINDS
+
+_SHOWN = 20
+
+
+def lacking(found: Sequence[Measured]) -> tuple[str, ...]:
+    """Say what a whole run has to show and has not; only what holds shows anything."""
+    shown = [one for one in found if one.holds]
+    kinds = {kind for one in shown for kind in one.project.kinds}
+    counts = {
+        "projects": (len(shown), 12),
+        "projects with a Python other than 3.11": (
+            sum(not one.python.startswith("3.11.") for one in shown),
+            2,
+        ),
+        "projects with PostgreSQL": (sum(one.project.postgres is not None for one in shown), 1),
+        "projects with a version from tags": (
+            sum(one.project.version_from_tag for one in shown),
+            2,
+        ),
+        "projects with Django's own runner": (sum(one.runner == "django" for one in shown), 3),
+    }
+    few = [
+        f"{what}: {there} of {least}" for what, (there, least) in counts.items() if there < least
+    ]
+    return (*few, *(f"no project declares by {kind}" for kind in sorted(KINDS - kinds)))
+
+
+def as_json(found: Sequence[Measured], lacks: Sequence[str]) -> dict[str, object]:
+    """Everything, for programs."""
+    return {"projects": [_facts(one) for one in found], "lacking": list(lacks)}
+
+
+def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> None:
+    """Print the table, and below it what has to be known to read it."""
+    table = Table(show_edge=False)
+    for name in ("project", "declared by", "Python", "runner"):
+        table.add_column(name, no_wrap=name == "project")
+    for name in ("tests", "alike", "known", "wrong", "bare s", "room s", "environment s"):
+        table.add_column(name, justify="right")
+    for one in found:
+        table.add_row(*_row(one))
+    console.print(table)
+    for one in found:
+        _tell(one, console)
+    for line in lacks:
+        console.print(f"not shown: {line}", style="red", highlight=False, markup=False)
+
+
+def _row(one: Measured) -> tuple[str, ...]:
+    compared = one.comparison
+    source = one.project.known.source
+    counts = ("", "", "", "")
+    if compared is not None:
+        wrong = len(compared.unknown) + len(compared.stale) + len(one.problems)
+        every = (compared.tests, compared.alike, len(compared.known), wrong)
+        counts = tuple(str(number) for number in every)  # type: ignore[assignment]
+    elif one.problems:
+        counts = ("", "", "", str(len(one.problems)))
+    seconds = (one.bare_seconds, one.room_seconds, one.environment_seconds)
+    return (
+        f"{source.name} {source.version}", ", ".join(one.project.kinds), one.python, one.runner,
+        *counts, *(f"{number:.1f}" if number else "" for number in seconds),
+    )  # fmt: skip
+
+
+def _tell(one: Measured, console: Console) -> None:
+    def line(text: str, style: str) -> None:
+        console.print(f"{one.project.name}: {text}", style=style, highlight=False, markup=False)
+
+    for problem in one.problems:
+        line(problem, "red")
+    if one.comparison is None:
+        return
+    for difference in one.comparison.unknown[:_SHOWN]:
+        line(str(difference), "red")
+    if more := len(one.comparison.unknown) - _SHOWN:
+        line(f"and {more} more", "red") if more > 0 else None
+    for words in one.comparison.stale:
+        line(words, "red")
+    for difference, reason in one.comparison.known:
+        line(f"{difference}; {reason}", "dim")
+
+
+def _facts(one: Measured) -> dict[str, object]:
+    compared = one.comparison
+    return {
+        "project": one.project.name,
+        "version": one.project.known.source.version,
+        "kinds": list(one.project.kinds),
+        "python": one.python,
+        "runner": one.runner,
+        "holds": one.holds,
+        "problems": list(one.problems),
+        "tests": compared.tests if compared else 0,
+        "alike": compared.alike if compared else 0,
+        "known": [
+            {"test": d.test, "bare": d.bare, "room": d.room, "reason": reason}
+            for d, reason in (compared.known if compared else ())
+        ],
+        "unknown": [
+            {"test": d.test, "bare": d.bare, "room": d.room}
+            for d in (compared.unknown if compared else ())
+        ],
+        "stale": list(compared.stale) if compared else [],
+        "seconds": {
+            "bare": round(one.bare_seconds, 2),
+            "room": round(one.room_seconds, 2),
+            "environment": round(one.environment_seconds, 2),
+        },
+    }
