@@ -2,7 +2,7 @@
 
 Runs on the host, in threads of the process that builds an environment, for as long as that takes.
 It tunnels TLS (CONNECT) and, for an index that is configured with plain HTTP, forwards single
-requests. What it refuses is answered with 403 and noted. It reads nothing of what it tunnels and
+requests to read. What it refuses is answered with 403 and noted. It reads nothing of what it tunnels and
 writes no request anywhere, so no password of an index can end up in a log.
 """
 
@@ -27,6 +27,7 @@ _IDLE_SECONDS = 120.0
 _CLOSING_SECONDS = 5.0
 _MOST_NOTES = 50
 _CHUNK = 64 * 1024
+_READING = ("GET", "HEAD")
 
 
 class Target(NamedTuple):
@@ -152,9 +153,14 @@ class EgressProxy:
             first = rest
         else:
             wanted = _forwardable(address)
-            first = _forwarded(head, address) + rest if wanted else b""
+            first = _forwarded(head, address) if wanted else b""
         if wanted is None:
             _answer(client, "400 Bad Request")
+            return
+        if method != "CONNECT" and method not in _READING:
+            # An index is there to be read: whatever is pushed to one leaves this machine.
+            self._note(f"{_shown(wanted)} (a {method[:20]!a} request)")
+            _answer(client, "405 Method Not Allowed")
             return
         upstream = self._dial(client, wanted)
         if upstream is None:
@@ -164,7 +170,8 @@ class EgressProxy:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             if first:
                 upstream.sendall(first)
-            self._relay(client, upstream)
+            # Of a request to read nothing is to come after its head.
+            self._relay(client, upstream, both=method == "CONNECT")
 
     def _dial(self, client: socket.socket, wanted: Target) -> socket.socket | None:
         """Connect to an allowed host; answer the client and return None otherwise."""
@@ -194,9 +201,9 @@ class EgressProxy:
         _answer(client, "502 Bad Gateway")
         return None
 
-    def _relay(self, client: socket.socket, upstream: socket.socket) -> None:
-        """Copy both ways until both sides are done, or nothing moves for long."""
-        other = {client: upstream, upstream: client}
+    def _relay(self, client: socket.socket, upstream: socket.socket, *, both: bool) -> None:
+        """Copy both ways, or back only, until all sides are done, or nothing moves for long."""
+        other = {upstream: client} | ({client: upstream} if both else {})
         with selectors.DefaultSelector() as waiting:
             for side in other:
                 waiting.register(side, selectors.EVENT_READ)

@@ -76,8 +76,10 @@ class Fetcher:
         self._proxy: egress.EgressProxy | None = None
 
     def close(self) -> None:
-        """Shut the way out."""
+        """Shut the way out, and say what else was tried on it."""
         self._network.close()
+        for attempt in self._proxy.refused if self._proxy else ():
+            self._bench.say(f"refused on the way to the package index: {attempt}")
 
     def install(self, name: str, wanted: Wanted, supply: Supply) -> Path:
         """Make the virtual environment `name` below the working folder and fill it.

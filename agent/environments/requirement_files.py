@@ -32,6 +32,7 @@ _URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE
 _LOCAL = re.compile(
     r"^(?P<path>(?:\.{1,2}(?:/|$|(?=\[))|/|file:)[^\[;]*)(?:\[(?P<extras>[^\]]*)\])?"
 )
+_EXTRA = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class Line(Record):
@@ -236,6 +237,9 @@ def _local(files: TreeFiles, path: str, extras: str, place: str) -> Requirements
             "installed."
         )
     wanted = tuple(str(canonicalize_name(e.strip())) for e in extras.split(",") if e.strip())
+    # They become part of a line that the resolver reads.
+    if wrong := next((name for name in wanted if not _EXTRA.fullmatch(name)), None):
+        raise EnvironmentFailed(f"{place}: `{ascii(wrong)[1:-1]}` is not the name of an extra.")
     return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
 
 

@@ -1,0 +1,55 @@
+"""Ground, canary and the sandbox under attack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.ports import Sandbox
+from agent.settings import Settings
+from tests.attacks import ground as grounds
+from tests.attacks.ground import Ground, Witness
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[Path]:
+    """A data folder for all tests of a module, that the rooms' users can enter."""
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-attacks-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def settings(base: Path) -> Settings:
+    return Settings(home=base)
+
+
+@pytest.fixture(scope="module", params=["bubblewrap"])
+def sandbox(request: pytest.FixtureRequest, settings: Settings) -> Sandbox:
+    """The backend under attack."""
+    backends = {"bubblewrap": BubblewrapSandbox}
+    return backends[request.param](settings)
+
+
+@pytest.fixture
+def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    """A machine to attack; the service of the test has the operator's environment."""
+    with grounds.opened(home / "ground") as made:
+        for name, value in made.operator.environ.items():
+            if name not in ("HOME", "MERGEWRIGHT_CANARY"):
+                monkeypatch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture
+def witness(sandbox: Sandbox) -> Witness:
+    """The sandbox, with what payloads achieved in its rooms."""
+    return Witness(sandbox)

@@ -1,0 +1,368 @@
+"""RX1, RX2, RX8: code of a repository or a package runs in rooms alone, and leaves nothing behind.
+
+One repository attacks in every hook of its installation and in every file that a check imports;
+before and after it, a harmless one is measured. That the payload works where there is no wall is
+shown in `test_rx4_network.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.package_index import SimpleIndex
+from agent.checks import check, measuring
+from agent.checks.check import Site
+from agent.domain import CheckResult, Environment, Status
+from agent.environments import build, storage
+from agent.environments.build import EnvironmentRequest
+from agent.errors import EnvironmentFailed
+from agent.ports import PackageIndex, Sandbox
+from agent.settings import Settings
+from repo_config.detect import DjangoProject, Project
+from repo_config.schema import RepoConfig
+from tests.attacks import ground as grounds
+from tests.attacks import hostile, planted
+from tests.attacks.ground import Ground, Witness
+from tests.unit.environments import local_index
+
+pytestmark = pytest.mark.index
+
+PROJECT = Project.model_validate({
+    "framework": "django", "python_version": None, "test_runner": "pytest", "test_script": None,
+    "django": DjangoProject(settings_module="settings", manage="manage.py", python_path=("",)),
+    "type_tool": "mypy", "lint_tools": (),
+})  # fmt: skip
+HARMLESS = {
+    "requirements.txt": f"django>=5.2,<5.3\nsqlparse=={hostile.POSED_VERSION}\n",
+    "mypy.ini": "[mypy]\n",
+    "manage.py": "import os, sys\n\n"
+    'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")\n'
+    'if __name__ == "__main__":\n'
+    "    from django.core.management import execute_from_command_line\n\n"
+    "    execute_from_command_line(sys.argv)\n",
+    "settings.py": 'SECRET_KEY = "x"\nINSTALLED_APPS = ["shop"]\n'
+    'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}\n',
+    "shop/__init__.py": "",
+    "shop/models.py": "",
+    "shop/sums.py": "def add(a: int, b: int) -> int:\n    return a + b\n",
+    "test_shop.py": "import os\n\nimport sqlparse\nfrom shop.sums import add\n\n\n"
+    "def test_sums() -> None:\n    assert add(1, 1) == 2\n\n\n"
+    "def test_nothing_of_others() -> None:\n"
+    "    assert not hasattr(sqlparse, 'posing')\n"
+    "    assert not [name for name in os.listdir('/tmp') if name.startswith('attacked')]\n",
+}
+NEVER_IN_A_ROOM = ("MERGEWRIGHT", "PIP_", "UV_CACHE", "UV_DEFAULT", "UV_INDEX")
+#: Where foreign code has a say while packages are installed, and while checks run.
+INSTALLED = {
+    "evil backend", "evil build", "evil get_requires", "setup.py", "sqlparse backend",
+    "sqlparse build",
+}  # fmt: skip
+IMPORTED = {
+    "conftest", "entry point", "manage.py", "migrations", "models.py", "mypy plugin",
+    "plugin by option", "pth", "settings.py", "sitecustomize", "test module",
+}  # fmt: skip
+
+
+@dataclass
+class Measured:
+    """A repository, its environment and its checks."""
+
+    environment: Environment
+    packages: Mapping[str, str]
+    """Content of what is installed, by path."""
+    results: tuple[CheckResult, ...]
+
+    def verdicts(self) -> list[tuple[str, Status, list[tuple[str, str]]]]:
+        """What is compared between two measurements."""
+        return [
+            (one.name, one.status, sorted((item.item_id, item.outcome) for item in one.items))
+            for one in self.results
+        ]
+
+
+@dataclass
+class Scene:
+    """A harmless repository, then a hostile one, then the harmless one as if it was new."""
+
+    ground: Ground
+    settings: Settings
+    witness: Witness
+    said: list[str] = field(default_factory=list)
+    before: Measured | None = None
+    after: Measured | None = None
+    hostile: Measured | None = None
+    spoiled: dict[str, object] = field(default_factory=dict)
+    """What differs that should not, by the phase after which it was seen."""
+
+    def tree(self, name: str, files: dict[str, str]) -> Path:
+        folder = self.ground.folder / name
+        return hostile.lay(folder, files)
+
+    def measure(self, tree: Path) -> Measured:
+        environment = self.build(tree)
+        phase = planted.state(self.settings.home / "environments")
+        site = Site(
+            tree=tree, environment=environment, config=RepoConfig(), project=PROJECT,
+            limits=check.granted(self.settings),
+        )  # fmt: skip
+        results = measuring.measure(site, self.witness, self.said.append)
+        self.spoiled[f"checks of {tree.name}"] = differences(
+            phase, planted.state(self.settings.home / "environments"), new=True
+        )
+        return Measured(environment, planted.state(Path(environment.path)), results)
+
+    def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
+        return build.ensure(
+            EnvironmentRequest(tree=str(tree)), self.witness,
+            index or SimpleIndex(self.settings), self.settings, self.said.append,
+        )  # fmt: skip
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str], *, new: bool) -> list[str]:
+    """Name what has changed or gone; with `new`, also what was added."""
+    changed = [path for path in before if after.get(path) != before[path]]
+    return changed + ([path for path in after if path not in before] if new else [])
+
+
+@pytest.fixture(scope="module")
+def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
+    with grounds.opened(base / "ground") as ground, pytest.MonkeyPatch.context() as patch:
+        for name, value in ground.operator.environ.items():
+            if name not in ("HOME", "MERGEWRIGHT_CANARY"):
+                patch.setenv(name, value)
+        made = Scene(ground, settings, Witness(sandbox))
+        state = planted.state(*ground.watched())
+        harmless = made.tree("harmless", HARMLESS)
+        made.before = made.measure(harmless)
+        stored = lasting(settings)
+        trap = made.tree("trap", hostile.repository(ground))
+        laid = planted.state(trap)
+        made.hostile = made.measure(trap)
+        made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
+        made.spoiled["the operator's files"] = differences(
+            state, planted.state(*ground.watched()), new=True
+        )
+        made.spoiled["the tree itself"] = differences(laid, planted.state(trap), new=True)
+        # Its environment alone goes: caches, builders and tools stay, and are used again.
+        storage.release(settings, made.before.environment.key)
+        storage.remove(Path(made.before.environment.path).parent)
+        made.after = made.measure(harmless)
+        yield made
+
+
+def lasting(settings: Settings) -> Mapping[str, str]:
+    """What other repositories use: all but locks, and what uv notes of its last look at the index."""
+    found = planted.state(storage.folder(settings))
+    return {
+        path: facts
+        for path, facts in found.items()
+        if "/locks/" not in path and ("/fetch/cache/" not in path or "/archive-" in path)
+    }
+
+
+# --- the big trap ----------------------------------------------------------------------------
+
+
+def test_RX1_install_hooks_achieve_nothing(scene: Scene) -> None:
+    assert scene.witness.labels() >= INSTALLED
+    achieved = {one for one in scene.witness.achieved() if one.startswith(tuple(INSTALLED))}
+    assert achieved == set()
+    for found in scene.witness.evidence:
+        assert found["user"] != 0
+        assert not {
+            name
+            for name in found["environ"]
+            if name.lower().endswith("_proxy") or name.startswith(NEVER_IN_A_ROOM)
+        }
+
+
+def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
+    assert scene.witness.labels() >= IMPORTED
+    assert scene.witness.achieved() == set()
+
+
+def test_RX2_nothing_of_it_ran_outside_of_a_room(scene: Scene) -> None:
+    assert scene.ground.canary.silent()
+    assert not list(Path("/tmp").glob("attacked-*"))
+    assert scene.spoiled["the operator's files"] == []
+
+
+def test_RX2_nothing_secret_stands_in_what_checks_said(scene: Scene) -> None:
+    assert scene.hostile is not None
+    texts = [one.model_dump_json() for one in scene.hostile.results]
+    texts += [scene.hostile.environment.model_dump_json(), *scene.said, *scene.witness.printed]
+    assert scene.ground.leaks(*texts) == set()
+    assert "attacked by" in "".join(scene.witness.printed)
+
+
+def test_RX2_what_poses_as_a_tool_is_not_taken_for_it(scene: Scene) -> None:
+    assert scene.hostile is not None
+    assert not scene.witness.labels() & {"shadow pytest", "shadow mypy", "usercustomize"}
+    tests = next(one for one in scene.hostile.results if one.name == check.TESTS)
+    assert (tests.status, [item.item_id for item in tests.items]) == (
+        Status.PASSED,
+        ["test_shop.py::test_shop"],
+    )
+
+
+def test_RX8_the_next_run_is_as_if_there_had_been_no_attack(scene: Scene) -> None:
+    assert scene.before is not None
+    assert scene.after is not None
+    assert scene.after.environment == scene.before.environment
+    assert differences(scene.before.packages, scene.after.packages, new=True) == []
+    assert scene.after.verdicts() == scene.before.verdicts()
+    proved = {one.name: one.status for one in scene.after.results}
+    assert {proved[name] for name in ("tests", "mypy", "django check")} == {Status.PASSED}
+
+
+def test_RX8_nothing_that_rooms_share_was_changed(scene: Scene) -> None:
+    assert scene.spoiled["checks of harmless"] == []
+    assert scene.spoiled["checks of trap"] == []
+    assert scene.spoiled["what others use"] == []
+
+
+def test_RX8_what_checks_wrote_is_not_in_the_tree(scene: Scene) -> None:
+    assert scene.spoiled["the tree itself"] == []
+
+
+# --- one door each ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tools(scene: Scene) -> Settings:
+    """Our own tools are there, so that an index may lack them."""
+    return scene.settings
+
+
+def local(settings: Settings, served: local_index.LocalIndex, secret: str = "") -> SimpleIndex:
+    url = served.url.replace("://", f"://u:{secret}@") if secret else served.url
+    return SimpleIndex(settings.model_copy(update={"index_url": url}), {})
+
+
+def test_RX1_a_source_archive_of_the_index_achieves_nothing(
+    ground: Ground, witness: Witness, tools: Settings
+) -> None:
+    """It is built while the index is reached with a password."""
+    password = ground.operator.secret("the index's password")
+    before = planted.state(*ground.watched())
+    archive = local_index.sdist("trapped", "1.0", build=attacking(ground))
+    said: list[str] = []
+    with local_index.serving() as served:
+        served.add(archive)
+        tree = hostile.lay(ground.folder / "tree", {"requirements.txt": "trapped\n"})
+        environment = build.ensure(
+            EnvironmentRequest(tree=str(tree)), witness, local(tools, served, password), tools,
+            said.append,
+        )  # fmt: skip
+    assert environment.packages == ("trapped==1.0",)
+    assert witness.labels() == {"source archive"}
+    assert witness.achieved() == set()
+    assert ground.canary.silent()
+    assert ground.leaks(environment.model_dump_json(), *said, *witness.printed) == set()
+    assert planted.state(*ground.watched()) == before
+
+
+def attacking(ground: Ground) -> str:
+    """The payload as one statement, for the backend of `local_index`."""
+    return f"exec({ground.payload('source archive')!r}, {{'__name__': 'attack'}})"
+
+
+ADDRESS = "http://127.0.0.1:{http}/packages/evil-1.0-py3-none-any.whl"
+PLAIN = hostile.PYPROJECT.format(requires=[])
+DIRECT, OUTSIDE = "is a direct address", "is outside the repository"
+#: Ways to have something fetched from an address of one's own choice, and the words of the answer.
+ADDRESSES: dict[str, tuple[str, dict[str, str]]] = {
+    "a direct address": (DIRECT, {"requirements.txt": f"evil @ {ADDRESS}\n"}),
+    "a bare address": (DIRECT, {"requirements.txt": f"{ADDRESS}\n"}),
+    "version control": (
+        DIRECT, {"requirements.txt": "git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
+    ),
+    "an editable address": (
+        DIRECT, {"requirements.txt": "-e git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
+    ),
+    "a build requirement": (
+        DIRECT,
+        {
+            "pyproject.toml": hostile.PYPROJECT.format(requires=[f"evil @ {ADDRESS}"]),
+            "backend.py": "",
+        },
+    ),
+    "metadata": (
+        "a direct address",
+        {"pyproject.toml": PLAIN, "metadata": f"Requires-Dist: evil @ {ADDRESS}"},
+    ),
+    "an asked requirement": (DIRECT, {"pyproject.toml": PLAIN, "asked": f"evil @ {ADDRESS}"}),
+    "an asked option": (
+        "environment ready",
+        {"pyproject.toml": PLAIN, "asked": "--index-url=http://127.0.0.1:{http}/simple/"},
+    ),
+    "an asked second line": (
+        "six was not found",
+        {
+            "pyproject.toml": PLAIN,
+            "asked": "six\\n--extra-index-url http://127.0.0.1:{http}/simple/",
+        },
+    ),
+    "an asked short second line": (
+        "is not a requirement",
+        {"pyproject.toml": PLAIN, "asked": "six\\n-i http://127.0.0.1:{http}/simple/"},
+    ),
+    "an extra": (
+        "is not the name of an extra",
+        {
+            "requirements.txt": "-e .[x -i http://localhost:{http}/]\n",
+            "pyproject.toml": PLAIN,
+            "metadata": "Provides-Extra: x -i http://localhost:{http}/",
+        },
+    ),
+    "a file of the host": (OUTSIDE, {"requirements.txt": "-r /etc/passwd\n"}),
+    "a file beside the tree": (OUTSIDE, {"requirements.txt": "-r ../operator/.netrc\n"}),
+    "a folder beside the tree": (OUTSIDE, {"requirements.txt": "-e ../operator\n"}),
+    "a wheel of the host": (
+        OUTSIDE, {"requirements.txt": "evil @ file:///tmp/evil-1.0-py3-none-any.whl\n"},
+    ),
+    "a variable": (
+        "takes a value from the environment",
+        {"requirements.txt": "evil-${MERGEWRIGHT_CANARY}\n"},
+    ),
+}  # fmt: skip
+#: An option by which packages would come from elsewhere is left to the operator.
+WITHOUT_EFFECT = {"an asked option"}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
+    ground: Ground, witness: Witness, tools: Settings, name: str
+) -> None:
+    words, written = ADDRESSES[name]
+    files = {
+        path: text.replace("{http}", str(ground.canary.ports["http"]))
+        for path, text in written.items()
+    }
+    if "pyproject.toml" in files and "backend.py" not in files:
+        told = files.pop("metadata", "").replace("\\n", "\n")
+        files["backend.py"] = hostile.backend(ground, "mine", metadata=told).replace(
+            "    return []", f"    return ['{files.pop('asked', 'nothing')}']"
+        ).replace("return ['nothing']", "return []")  # fmt: skip
+    with local_index.serving() as served:
+        index = local(tools, served)
+        tree = hostile.lay(ground.folder / "tree", files)
+        said: list[str] = []
+        try:
+            build.ensure(EnvironmentRequest(tree=str(tree)), witness, index, tools, said.append)
+        except EnvironmentFailed as problem:
+            said.append(problem.message)
+            assert name not in WITHOUT_EFFECT
+        else:
+            assert name in WITHOUT_EFFECT
+    assert ground.canary.silent()
+    assert witness.achieved() == set()
+    assert words in said[-1]
+    assert ground.leaks(*said) == set()

@@ -1,0 +1,66 @@
+"""RX3: the kernel lets nobody out of a room.
+
+What kernel calls the filter refuses is in `test_room.py`; that doctor tries the walls at the start
+is in `test_doctor.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from agent.ports import Mount, RoomLimits, RoomOrder, Sandbox
+
+SCRIPT = Path(__file__).parent / "escape.py"
+LIMITS = RoomLimits(seconds=120, disk_bytes=32 * 1024**2)
+#: Not to be had on every machine that tests run on, whoever is root there.
+ABSENT_AT_TIMES = {
+    "a mounted cgroup", "binfmt", "modprobe", "more open files", "more processes", "release_agent",
+    "su", "sysrq", "to be spared", "uevent_helper",
+}  # fmt: skip
+#: What nobody needs to be root for.
+ANYBODY = {
+    "another process's memory", "devices of the machine", "other processes", "privileges to gain",
+    "ptrace", "what was left open",
+}  # fmt: skip
+APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc")
+COMPANY = (
+    'for n in 1 2 3 4; do sleep 60 & all="$all $!"; done; "$@"; code=$?; kill $all; exit $code'
+)
+
+
+def test_RX3_no_attempt_at_escape_works_in_a_room(sandbox: Sandbox, base: Path) -> None:
+    (base / "tree").mkdir()
+    (base / "lent").mkdir()
+    mount = Mount(source=str(base / "lent"), target="/env", writable=True)
+    order = RoomOrder(
+        argv=("/usr/bin/python3", "-I", "-S", "-c", SCRIPT.read_text()),
+        tree=str(base / "tree"),
+        mounts=(mount,),
+        limits=LIMITS,
+    )
+    result = sandbox.run(order)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output.splitlines()[-1])
+    assert found["done"] == [], result.output
+    assert found["user"] != 0
+
+
+def test_RX3_each_attempt_works_where_there_is_no_wall(tmp_path: Path) -> None:
+    """Bare; where that can be had, as root in namespaces that end with the process."""
+    root = os.geteuid() == 0
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        done = subprocess.run(
+            [*(APART if root else ()), "sh", "-c", COMPANY, "sh", sys.executable, "-I", SCRIPT],
+            capture_output=True, text=True, timeout=120, check=True, pass_fds=(folder,),
+            env={"PATH": os.environ["PATH"]},
+        )  # fmt: skip
+    finally:
+        os.close(folder)
+    found = json.loads(done.stdout.splitlines()[-1])
+    expected = set(found["tried"]) - ABSENT_AT_TIMES if root else ANYBODY
+    assert expected <= set(found["done"]), done.stderr

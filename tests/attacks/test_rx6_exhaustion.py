@@ -1,0 +1,299 @@
+"""RX6: a room that takes all it can get is ended at its limit, and nobody else notices.
+
+Each attack has a neighbour, whose work must come out right. Where one of them only shows in other
+places (`/tmp` alone, ten million lines that end by themselves), that is in `test_room.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap import cgroup, slots
+from agent.ports import RoomLimits, RoomOrder, RoomResult, Sandbox
+
+MIB = 1024**2
+PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
+SECONDS = 5.0
+#: A room has to be over so long after its time.
+LATEST_END = 5.0
+LIMITS = RoomLimits(
+    seconds=SECONDS,
+    memory_bytes=192 * MIB,
+    processes=48,
+    disk_bytes=24 * MIB,
+    output_bytes=64 * 1024,
+)
+
+#: By name: which limits may be named for it, and the code.
+ATTACKS: dict[str, tuple[set[str], str]] = {
+    "a fork bomb": (
+        {"processes"},
+        """
+        while True:
+            try:
+                if os.fork() == 0: os.setsid()
+            except OSError:
+                pass
+        """,
+    ),
+    "threads": (
+        {"processes"},
+        """
+        import threading
+        while True:
+            try:
+                threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            except RuntimeError:
+                pass
+        """,
+    ),
+    "a memory hog": (
+        {"memory"},
+        """
+        held = []
+        while True:
+            held.append(bytearray(b"x") * (8 << 20))
+        """,
+    ),
+    "a hog in the children": (
+        {"memory"},
+        """
+        for _ in range(8):
+            if os.fork() == 0:
+                os.setsid()
+                held = bytearray(b"x") * (64 << 20)
+                time.sleep(600)
+        time.sleep(600)
+        """,
+    ),
+    "memory without an owner": (
+        {"memory"},
+        """
+        import mmap
+        held = []
+        while True:
+            descriptor = os.memfd_create("hog")
+            os.write(descriptor, b"x" * (4 << 20))
+            held.append(mmap.mmap(-1, 4 << 20))
+            held[-1].write(b"x" * (4 << 20))
+        """,
+    ),
+    "a full disk": (
+        {"disk", "memory"},
+        """
+        for place in ("/tmp", "/work", "/out", "/dev/shm"):
+            for number in range(64):
+                try:
+                    with open("%s/%d" % (place, number), "wb") as file:
+                        file.write(b"x" * (1 << 20))
+                except OSError:
+                    break
+        time.sleep(600)
+        """,
+    ),
+    "a disk full of what has no name": (
+        {"disk"},
+        """
+        held = []
+        try:
+            while True:
+                held.append(open("/work/file", "wb", buffering=0))
+                os.unlink("/work/file")
+                held[-1].write(b"x" * (1 << 20))
+        except OSError:
+            time.sleep(600)
+        """,
+    ),
+    "names without end": (
+        {"disk", "memory"},
+        """
+        number = 0
+        while True:
+            number += 1
+            for place in ("/tmp", "/work", "/out", "/dev/shm"):
+                try:
+                    os.mkdir("%s/%d" % (place, number))
+                    os.symlink("x" * 200, "%s/l%d" % (place, number))
+                except OSError:
+                    pass
+        """,
+    ),
+    "a thousand million lines": (
+        {"time"},
+        """
+        print("the first line")
+        sys.stdout.flush()
+        piece = b"\\x1b[31mline of the attack\\xff\\n" * 4000
+        while True:
+            os.write(1, piece)
+            os.write(2, piece)
+        """,
+    ),
+    "one line without end": ({"time"}, "while True: os.write(2, b'x' * 65536)"),
+    "a deaf one": (
+        {"time"},
+        """
+        for number in range(1, 65):
+            try:
+                signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError):
+                pass
+        while True: time.sleep(1)
+        """,
+    ),
+    "one that stands still": ({"time"}, "os.kill(os.getpid(), signal.SIGSTOP)"),
+    "one that never rests": (
+        {"time"},
+        """
+        for _ in range(4):
+            os.fork()
+        while True: pass
+        """,
+    ),
+}
+NEIGHBOUR = """
+import hashlib, os, sys, time
+total, until = hashlib.sha256(), time.monotonic() + float(sys.argv[1])
+for number in range(20):
+    if os.fork() == 0:
+        os._exit(number)
+    total.update(b"%d" % (os.wait()[1] >> 8))
+held = bytearray(b"x") * (48 << 20)
+while time.monotonic() < until:
+    for place in ("/tmp", "/work", "/out"):
+        with open(place + "/own", "wb") as file:
+            file.write(held[: 4 << 20])
+    time.sleep(0.1)
+total.update(held)
+print(total.hexdigest())
+"""
+
+
+def code(marker: str, text: str) -> RoomOrder:
+    body = textwrap.dedent(text)
+    return RoomOrder(argv=(*PYTHON, f"import os, signal, sys, time\n{body}", marker), limits=LIMITS)
+
+
+def neighbours_answer() -> str:
+    total = hashlib.sha256()
+    for number in range(20):
+        total.update(b"%d" % number)
+    total.update(b"x" * (48 << 20))
+    return total.hexdigest()
+
+
+def alive(marker: str) -> list[int]:
+    """Processes of this machine with this word in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@contextmanager
+def measured_memory() -> Iterator[list[int]]:
+    """Keep the most that this process grew by within the block."""
+    before, most, over = resident(), [0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            most[0] = max(most[0], resident() - before)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
+
+
+#: Those that only their time ends are let loose together.
+ENDLESS = tuple(name for name, (limits, _) in ATTACKS.items() if limits == {"time"})
+
+
+@pytest.mark.parametrize(
+    "names", [*((name,) for name in ATTACKS if name not in ENDLESS), ENDLESS], ids=lambda x: x[0]
+)
+def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
+    sandbox: Sandbox, base: Path, names: tuple[str, ...]
+) -> None:
+    marker = secrets.token_hex(8)
+    neighbours = RoomOrder(
+        argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if names is ENDLESS else 2)),
+        limits=LIMITS.model_copy(update={"seconds": 120.0}),
+    )
+    with ThreadPoolExecutor(len(names) + 1) as pool, measured_memory() as grown:
+        other = pool.submit(sandbox.run, neighbours)
+        time.sleep(0.3)  # the neighbour is at work already
+        rooms = {name: pool.submit(sandbox.run, code(marker, ATTACKS[name][1])) for name in names}
+        results = {name: room.result() for name, room in rooms.items()}
+        neighbour = other.result()
+    for name, result in results.items():
+        ended_at_its_limit(name, result)
+    assert (neighbour.exit_code, neighbour.limit) == (0, None), neighbour.output
+    assert neighbour.output.strip() == neighbours_answer()
+    assert alive(marker) == []
+    assert left_over(base) == set()
+    assert grown[0] < 64 * MIB
+
+
+def ended_at_its_limit(name: str, result: RoomResult) -> None:
+    assert result.limit in ATTACKS[name][0], (name, result)
+    assert result.exit_code is None
+    assert result.seconds < SECONDS + LATEST_END
+    assert len(result.output) < 3 * LIMITS.output_bytes
+    if "line" in name:
+        assert result.output_bytes > 20 * LIMITS.output_bytes
+        assert "bytes left out" in result.output
+    if name == "a thousand million lines":
+        assert result.output.startswith("the first line\n")
+
+
+def left_over(base: Path) -> set[str]:
+    """What is left of rooms on this machine."""
+    return cgroup.names(slots.prefix(base))
+
+
+def test_RX6_whoever_has_left_the_session_does_not_outlive_the_room(
+    sandbox: Sandbox, base: Path
+) -> None:
+    """It holds the output open, is deaf, and its parent is long over."""
+    marker = secrets.token_hex(8)
+    text = """
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        for _ in range(3):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    while True: time.sleep(1)
+                os._exit(0)
+        print("the command is over", flush=True)
+    """
+    result = sandbox.run(code(marker, text))
+    assert (result.exit_code, result.limit) == (0, None)
+    assert result.output == "the command is over\n"
+    assert result.seconds < SECONDS
+    assert alive(marker) == []
+    assert left_over(base) == set()
