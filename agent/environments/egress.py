@@ -2,8 +2,8 @@
 
 Runs on the host, in threads of the process that builds an environment, for as long as that takes.
 It tunnels TLS (CONNECT) and, for an index that is configured with plain HTTP, forwards single
-requests to read. What it refuses is answered with 403 and noted. It reads nothing of what it tunnels and
-writes no request anywhere, so no password of an index can end up in a log.
+requests to read. What it refuses is answered with 403 or 405 and noted. It reads nothing of what it
+tunnels and writes no request anywhere, so no password of an index can end up in a log.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
+from pydantic import ValidationError
 
 from agent import cleaning
 from agent.domain import Record
@@ -66,6 +67,16 @@ class BuiltProject(Record):
     generated: dict[str, bytes]
     """Files that the build has made in the tree, which every room's tree then needs."""
     notes: tuple[str, ...] = ()
+
+
+class BuildReport(Record):
+    """What our script in the room says of a build; foreign code may have written it instead."""
+
+    needs: tuple[str, ...] = ()
+    """Requirements of the backend that its environment lacks; then nothing was built."""
+    wheel: str = ""
+    editable: bool = False
+    generated: tuple[str, ...] = ()
 
 
 class Workshop:
@@ -187,7 +198,7 @@ class Workshop:
             if path.startswith("/out/generated/")
         }
         notes: list[str] = []
-        if not report.get("editable"):
+        if not report.editable:
             more = pointing.point_at_tree(wheel, files, folder)
             generated = {**generated, **more}
             notes.append(
@@ -213,7 +224,7 @@ class Workshop:
         tree: Path | None = None,
         environ: dict[str, str] | None = None,
         files: dict[str, bytes] | None = None,
-    ) -> tuple[dict[str, Any], RoomResult]:
+    ) -> tuple[BuildReport, RoomResult]:
         provided = system.requires
         more = [
             RoomFile(path=f"{ROOM_TREE}/{path}", content=text)
@@ -229,9 +240,9 @@ class Workshop:
             )
             result = self._bench.sandbox.run(order)
             report = _report(result, label)
-            if not report.get("needs"):
+            if not report.needs:
                 return report, result
-            provided = (*provided, *map(str, report["needs"]))
+            provided = (*provided, *report.needs)
         raise EnvironmentFailed(f"The build of {label} asks for ever more requirements.")
 
     def _order(
@@ -304,34 +315,36 @@ class Workshop:
         return self._builders[key]
 
 
-def _report(result: RoomResult, label: str) -> dict[str, Any]:
+def _report(result: RoomResult, label: str) -> BuildReport:
     content = result.files.get("/out/report.json")
     if result.limit is not None:
         raise EnvironmentFailed(
             f"The build of {label} reached the limit on {result.limit} after "
             f"{result.seconds:.0f} s. It printed:\n{_last_words(result.output)}"
         )
-    if result.exit_code != 0 or content is None:
+    if result.exit_code != 0:
         raise EnvironmentFailed(
             f"The build of {label} failed (it runs without network). Its backend says:\n"
             f"{_last_words(result.output)}"
         )
+    if content is None:
+        why = "; ".join(result.refused) or "nothing was handed back"
+        raise EnvironmentFailed(f"The build of {label} left no report: {why}")
     try:
-        report = json.loads(content)
-    except ValueError as problem:
+        return BuildReport.model_validate_json(content)
+    except ValidationError as problem:
         raise EnvironmentFailed(f"The build of {label} left no readable report.") from problem
-    return report if isinstance(report, dict) else {}
 
 
 def _keep_wheel(
-    report: dict[str, Any],
+    report: BuildReport,
     result: RoomResult,
     place: Path,
     label: str,
     names: tuple[str, ...],
 ) -> Path:
     """Write the wheel that was handed back under its own name."""
-    filename = str(report.get("wheel"))
+    filename = report.wheel
     content = result.files.get(f"/out/wheels/{filename}")
     try:
         project, *_ = parse_wheel_filename(filename)

@@ -258,7 +258,7 @@ def main():
         try:
             work()
         except Exception as problem:  # whatever refuses it is a wall
-            print("%s: %s" % (name, problem), file=sys.stderr)
+            print(f"{name}: {problem}", file=sys.stderr)
         else:
             done.append(name)
     print(json.dumps({"done": done, "user": os.getuid(), "tried": list(ATTEMPTS)}))

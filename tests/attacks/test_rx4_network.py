@@ -24,7 +24,7 @@ def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground: Gr
     before = planted.state(*ground.watched())
     found = grounds.bare(ground)
     assert ground.canary.ways() == WAYS
-    assert WAYS <= set(found["done"])
+    assert set(found["done"]) >= WAYS
     assert set(found["loot"]) == set(ground.operator.secrets.values())
     assert ground.leaks() == set(ground.operator.secrets)
     after = planted.state(*ground.watched())

@@ -7,20 +7,17 @@ places (`/tmp` alone, ten million lines that end by themselves), that is in `tes
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import textwrap
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.bubblewrap import cgroup, slots
 from agent.ports import RoomLimits, RoomOrder, RoomResult, Sandbox
+from tests.attacks.memory import measured_memory
 
 MIB = 1024**2
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
@@ -50,8 +47,7 @@ ATTACKS: dict[str, tuple[set[str], str]] = {
     "threads": (
         {"processes"},
         """
-        import threading
-        while True:
+                while True:
             try:
                 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
             except RuntimeError:
@@ -203,29 +199,6 @@ def alive(marker: str) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def resident() -> int:
-    """Bytes of memory that this process has."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-@contextmanager
-def measured_memory() -> Iterator[list[int]]:
-    """Keep the most that this process grew by within the block."""
-    before, most, over = resident(), [0], threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.05):
-            most[0] = max(most[0], resident() - before)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        thread.join()
 
 
 #: Those that only their time ends are let loose together.
