@@ -196,7 +196,7 @@ def write_to_the_root():
     """Leave a file in what every room is made of."""
     for folder in ("/", "/usr", "/usr/bin", "/etc", "/lib"):
         with contextlib.suppress(OSError):
-            path = os.path.join(folder, ".mergewright-attack-%d" % os.getpid())
+            path = os.path.join(folder, f".mergewright-attack-{os.getpid()}")
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             os.unlink(path)
             return

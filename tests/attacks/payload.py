@@ -92,7 +92,7 @@ def ping(family, protocol, kind, address, words):
     """Send an echo request that carries the words."""
     head = struct.pack("!BBHHH", kind, 0, 0, 4711, 1)
     body = words + b"\0" * (len(words) % 2)
-    total = sum(struct.unpack("!%dH" % ((len(head) + len(body)) // 2), head + body))
+    total = sum(struct.unpack(f"!{(len(head) + len(body)) // 2}H", head + body))
     total = (total >> 16) + (total & 0xFFFF)
     total += total >> 16
     packet = head[:2] + struct.pack("!H", ~total & 0xFFFF) + head[4:] + body
@@ -102,7 +102,7 @@ def ping(family, protocol, kind, address, words):
 
 def pushed(words):
     """Push over HTTP, also by the proxy that the environment or the room may offer."""
-    url = "http://127.0.0.1:%d/push" % AIM["http"]
+    url = f"http://127.0.0.1:{AIM['http']}/push"
     request = urllib.request.Request(url, data=words, method="POST")
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2).close()
 
@@ -192,7 +192,7 @@ def main():
         "python": sys.executable,
         "process": os.getpid(),
     }
-    place = "/tmp/attacked-%s-%d.json" % (LABEL.replace(" ", "-"), os.getpid())
+    place = f"/tmp/attacked-{LABEL.replace(' ', '-')}-{os.getpid()}.json"
     with contextlib.suppress(OSError), open(place, "w") as file:
         json.dump(evidence, file)
     # Not where a tool may expect an answer of its own.

@@ -80,7 +80,12 @@ def leaked(known: Iterable[str], text: bytes) -> set[str]:
         # Every alignment of base64, without the ends that hang on what is around.
         packed = {base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)}
         shapes = {raw, raw[::-1], raw.hex().encode(), raw[7:], raw[:-7]}
-        if any(shape in low for shape in shapes) or any(one in text for one in packed) or raw in bare or raw[::-1] in bare:
+        if (
+            any(shape in low for shape in shapes)
+            or any(one in text for one in packed)
+            or raw in bare
+            or raw[::-1] in bare
+        ):
             found.add(secret)
     return found
 

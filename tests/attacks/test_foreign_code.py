@@ -400,7 +400,9 @@ _ENTRIES = """
 """
 _ENTITIES = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
-    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    + "".join(
+        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
     + ']><testsuite tests="1"><testcase name="&j;"/></testsuite>'
 )
 #: What a build hands back, and the words that it is refused with.
@@ -448,10 +450,12 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
         made = _EXCHANGED.format(made=made)
     code = _PACKED.format(made=made)
     tree = hostile.lay(home / "tree", {"pyproject.toml": PLAIN, "backend.py": code})
-    with local_index.serving() as served, measured_memory() as grown:
-        with pytest.raises(EnvironmentFailed, match=words):
-            build.ensure(
-                EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools,
-                lambda _: None,
-            )  # fmt: skip
+    with (
+        local_index.serving() as served,
+        measured_memory() as grown,
+        pytest.raises(EnvironmentFailed, match=words),
+    ):
+        build.ensure(
+            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
+        )
     assert grown[0] < 192 * 1024**2

@@ -94,14 +94,18 @@ def test_GR2_the_same_poison_works_on_a_git_that_reads_it(tmp_path: Path) -> Non
     canary, work = tmp_path / "canary", samples.make(tmp_path / "work")
     canary.mkdir()
     script = POISON.replace("/work", str(work)).replace("/out", str(tmp_path))
-    script = script.replace("/tmp/home", str(tmp_path / "home")).replace("for place in . ..", "for place in .")
+    script = script.replace("/tmp/home", str(tmp_path / "home")).replace(
+        "for place in . ..", "for place in ."
+    )
     script = script.replace("ln /etc/passwd passwd; ", "").replace("rm a.py && mkfifo a.py", "")
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
     (tmp_path / "home").mkdir()
-    for command in (["sh", "-c", script, "sh", str(canary)], ["git", "status"], ["git", "add", "-A"]):
-        subprocess.run(
-            command, cwd=work, env=environ, timeout=60, check=False, capture_output=True
-        )
+    for command in (
+        ["sh", "-c", script, "sh", str(canary)],
+        ["git", "status"],
+        ["git", "add", "-A"],
+    ):
+        subprocess.run(command, cwd=work, env=environ, timeout=60, check=False, capture_output=True)
     ran = {path.name for path in canary.iterdir()}
     assert {"fsmonitor"} & ran or {"global"} & ran
     assert "clean" in ran or "hook-post-index-change" in ran

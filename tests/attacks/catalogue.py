@@ -1,0 +1,267 @@
+"""Which test holds which vector of RX1 to RX8 and GR1 to GR8.
+
+By case and vector, with every place where it is tried; a name stands for a test function, whatever
+its parameters. `test_catalogue.py` holds this table against the tests that there are.
+"""
+
+from __future__ import annotations
+
+ROOM = "tests/integration/test_room.py"
+CHECKS = "tests/integration/test_checks.py"
+ENVIRONMENTS = "tests/integration/test_environments.py"
+EGRESS = "tests/integration/test_egress.py"
+GIT = "tests/integration/test_git_attacks.py"
+REMOTE = "tests/integration/test_remote_git.py"
+DOCTOR = "tests/integration/test_doctor.py"
+EDITING = "tests/unit/editing/test_tree.py"
+READERS = "tests/unit/checks/test_readers.py"
+BAD_INPUT = "tests/flow/test_bad_input.py"
+FOREIGN = "tests/attacks/test_foreign_code.py"
+ESCAPE = "tests/attacks/test_rx3_escape.py"
+NETWORK = "tests/attacks/test_rx4_network.py"
+EXHAUSTION = "tests/attacks/test_rx6_exhaustion.py"
+GR_ROOMS = "tests/attacks/test_gr_rooms.py"
+WHOLE = "tests/attacks/test_whole_runs.py"
+
+_INSTALLED = (FOREIGN, "test_RX1_install_hooks_achieve_nothing")
+_ARCHIVE = (FOREIGN, "test_RX1_a_source_archive_of_the_index_achieves_nothing")
+_ADDRESSES = (FOREIGN, "test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice")
+_IMPORTED = (FOREIGN, "test_RX2_import_time_code_achieves_nothing")
+_POSING = (FOREIGN, "test_RX2_what_poses_as_a_tool_is_not_taken_for_it")
+_OUTSIDE = (FOREIGN, "test_RX2_nothing_of_it_ran_outside_of_a_room")
+_SAID = (FOREIGN, "test_RX2_nothing_secret_stands_in_what_checks_said")
+_NEXT = (FOREIGN, "test_RX8_the_next_run_is_as_if_there_had_been_no_attack")
+_SHARED = (FOREIGN, "test_RX8_nothing_that_rooms_share_was_changed")
+_WRITTEN = (FOREIGN, "test_RX8_what_checks_wrote_is_not_in_the_tree")
+_RETURNED = (FOREIGN, "test_RX7_what_a_build_hands_back_is_read_within_bounds")
+_ESCAPE = (ESCAPE, "test_RX3_no_attempt_at_escape_works_in_a_room")
+_ESCAPE_CONTROL = (ESCAPE, "test_RX3_each_attempt_works_where_there_is_no_wall")
+_KERNEL = (ROOM, "test_kernel_calls_that_only_an_escape_needs_are_refused")
+_SILENT = (NETWORK, "test_RX4_nothing_gets_out_of_a_room")
+_CONTROL = (NETWORK, "test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall")
+_INDEX = (NETWORK, "test_RX4_the_way_to_the_index_leads_nowhere_else")
+_LIMITS = (EXHAUSTION, "test_RX6_the_limit_is_named_and_the_neighbour_unaffected")
+_ORPHAN = (EXHAUSTION, "test_RX6_whoever_has_left_the_session_does_not_outlive_the_room")
+_WORDS = (READERS, "test_each_limit_has_its_words")
+_RUN = (
+    WHOLE,
+    "test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_nothing_else",
+)
+_FORGED = (WHOLE, "test_RX5_a_forged_run_is_unverified_and_publishes_nothing")
+_PLANTED = (WHOLE, "test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken")
+_GIT_IN_ROOM = (GR_ROOMS, "test_GR2_GR4_GR7_what_a_room_writes_for_git_is_read_by_nobody")
+_GIT_CONTROL = (GR_ROOMS, "test_GR2_the_same_poison_works_on_a_git_that_reads_it")
+_FORGERIES = (CHECKS, "test_no_forgery_of_a_test_run_passes")
+_GONE = (CHECKS, "test_tests_that_no_longer_run_are_missed")
+_LIES = (CHECKS, "test_no_lie_hides_a_missing_migration")
+_TYPES = (CHECKS, "test_no_forgery_of_a_type_check_passes")
+_GR1 = (GIT, "test_gr1_a_base_that_is_not_a_name_is_refused")
+_GR1_ADDRESS = (GIT, "test_gr1_an_address_is_not_a_folder")
+_GR1_BRANCH = (
+    GIT,
+    "test_gr1_gr8_a_branch_name_that_is_none_or_looks_like_another_is_refused",
+)
+_GR3 = (GIT, "test_gr3_rewritten_addresses_lead_nowhere")
+_GR3_TOKEN = (REMOTE, "test_a_redirect_does_not_take_the_token_elsewhere")
+_GR5 = (GIT, "test_gr5_dangerous_gitmodules_are_refused_by_name")
+_GR5_ENTERED = (GIT, "test_gr5_submodules_are_not_entered")
+_GR6 = (GIT, "test_gr6_attributes_change_no_byte")
+_GR7_LINK = (GIT, "test_gr7_a_symlink_out_of_the_tree_is_refused")
+_GR8_NAMES = (GIT, "test_gr8_names_that_cannot_be_worked_with_are_refused")
+_GR8_SAME = (GIT, "test_gr8_names_that_look_the_same_are_refused")
+
+Place = tuple[str, str]
+CASES: dict[str, dict[str, tuple[Place, ...]]] = {
+    "RX1": {
+        "setup.py": (_INSTALLED, _CONTROL),
+        "PEP 517 backend": (
+            _INSTALLED,
+            _ARCHIVE,
+            (ENVIRONMENTS, "test_a_build_backend_reaches_nothing_outside_its_room"),
+        ),
+        "editable": (_INSTALLED,),
+        "direct URL": (_ADDRESSES,),
+        "post-install network": (_INSTALLED, _ARCHIVE, _OUTSIDE),
+        "start-up files of a package": (
+            (ENVIRONMENTS, "test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made"),
+        ),
+        "only the index is reachable": (_INDEX, (EGRESS, "test_from_a_room_only_the_index_is_reached")),
+        "no secret in the environment": (_INSTALLED, _ARCHIVE),
+    },
+    "RX2": {
+        "conftest": (_IMPORTED, _RUN),
+        "-p": (_IMPORTED,),
+        "entry point": (_IMPORTED,),
+        ".pth": (_IMPORTED,),
+        "sitecustomize": (_IMPORTED,),
+        "settings.py": (_IMPORTED, _RUN),
+        "manage.py": (_IMPORTED,),
+        "mypy plugin": (_IMPORTED,),
+        "shadow pytest.py": (_POSING, (CHECKS, "test_a_module_that_poses_as_pytest_changes_nothing")),
+        "the environment is clean": (_SAID, _RUN),
+        "the host imports nothing": (_OUTSIDE, _RUN),
+    },
+    "RX3": {
+        "engine socket": (_SILENT,),
+        "/proc/1/root": (_ESCAPE, _ESCAPE_CONTROL),
+        "core_pattern": (_ESCAPE, _ESCAPE_CONTROL),
+        "cgroup": (_ESCAPE, _ESCAPE_CONTROL),
+        "ptrace": (_ESCAPE, _ESCAPE_CONTROL, _KERNEL),
+        "new user namespace": (_ESCAPE, _ESCAPE_CONTROL, _KERNEL),
+        "setuid": (_ESCAPE, _ESCAPE_CONTROL),
+        "keyctl": (_ESCAPE, _ESCAPE_CONTROL, _KERNEL),
+        "raw and abstract sockets": (_ESCAPE, _ESCAPE_CONTROL, _SILENT),
+        "root, capabilities, privileges, the root's files": (_ESCAPE, _ESCAPE_CONTROL),
+        "checked at the start": (
+            (DOCTOR, "test_every_required_limit_holds_and_is_tried_in_seconds"),
+            (DOCTOR, "test_a_broken_wall_is_named_as_the_reason_to_refuse"),
+        ),
+    },
+    "RX4": {
+        "TCP": (_SILENT, _CONTROL),
+        "UDP": (_SILENT, _CONTROL),
+        "DNS TXT": (_SILENT, _CONTROL),
+        "ICMP": (_SILENT, _CONTROL),
+        "IPv6": (_SILENT, _CONTROL),
+        "host loopback": (_SILENT, _CONTROL),
+        "metadata IP": (_SILENT, _INDEX),
+        "our own API": (_SILENT, _CONTROL),
+        "pushes via an allowed host": (_INDEX,),
+        "attempts are known": (_INDEX, (EGRESS, "test_another_host_or_port_is_refused_and_noted")),
+    },
+    "RX5": {
+        "exit status": (_FORGERIES, (CHECKS, "test_no_forgery_of_a_script_passes")),
+        "reports": (_FORGERIES,),
+        "os._exit": (_FORGERIES,),
+        "addopts": (_FORGERIES,),
+        "shadow pytest.py": (_FORGERIES,),
+        "mypy plugin and configuration": (_TYPES,),
+        "order and seal": (
+            (CHECKS, "test_a_package_that_runs_when_python_starts_finds_no_order"),
+            (CHECKS, "test_what_pythonpath_brings_in_finds_no_order"),
+        ),
+        "deleted tests": (_GONE,),
+        "skip-all": (_FORGERIES, _GONE),
+        "MIGRATION_MODULES off": (_LIES,),
+        "custom makemigrations": (_LIES,),
+        "gate from base": (
+            (CHECKS, "test_a_change_of_the_test_rules_is_first_held_to_those_of_base"),
+            (CHECKS, "test_a_change_of_the_type_rules_is_first_held_to_those_of_base"),
+        ),
+        "unverified is said": (_FORGED,),
+    },
+    "RX6": {
+        "fork bomb": (_LIMITS,),
+        "memory hog": (_LIMITS,),
+        "disk and inode fill": (_LIMITS, (ROOM, "test_a_writable_mount_is_bounded_too")),
+        "10^9 log lines": (_LIMITS,),
+        "SIGTERM ignored": (_LIMITS,),
+        "setsid orphan": (_ORPHAN,),
+        "neighbour unaffected": (_LIMITS,),
+        "the limit is named in the outcome": (
+            _LIMITS,
+            _WORDS,
+            (BAD_INPUT, "test_tests_that_fork_without_end"),
+            (BAD_INPUT, "test_tests_that_fill_the_disk"),
+            (BAD_INPUT, "test_tests_that_never_end"),
+            (BAD_INPUT, "test_tests_that_print_ten_million_lines"),
+        ),
+    },
+    "RX7": {
+        "entity bomb": (_RETURNED,),
+        "1 GB report": (_RETURNED, _FORGERIES),
+        "report as a symlink": (_RETURNED, _FORGERIES),
+        "report as a FIFO": (_RETURNED, _FORGERIES, (ROOM, "test_links_pipes_and_too_large_files_stay_in_the_room")),
+        "zip bomb": (_RETURNED,),
+    },
+    "RX8": {
+        "caches": (_NEXT, _SHARED),
+        "image and tools": (_SHARED,),
+        "tmp": (_NEXT,),
+        "builders": (
+            _SHARED,
+            (ENVIRONMENTS, "test_a_repository_cannot_plant_a_backend_that_builds_others"),
+        ),
+        "environment": (
+            _NEXT,
+            (ENVIRONMENTS, "test_code_that_takes_part_in_the_build_has_an_environment_of_its_own"),
+        ),
+        "edits after the last edit": (
+            _WRITTEN, _RUN, _PLANTED,
+            (CHECKS, "test_what_the_checks_write_is_not_in_the_tree_afterwards"),
+        ),
+    },
+    "GR1": {
+        "options as names": (_GR1, _GR1_BRANCH),
+        "ext:: and other addresses": (_GR1_ADDRESS,),
+        "newline in a name": (_GR1, _GR1_BRANCH),
+        "@{...}": (_GR1, _GR1_BRANCH),
+    },
+    "GR2": {
+        "hooks and keys in the repository": ((GIT, "test_gr2_nothing_of_a_poisoned_repository_runs"), _RUN),
+        "the environment": ((GIT, "test_gr2_nothing_of_the_environment_reaches_git"),),
+        "written by tests in a room": (_GIT_IN_ROOM, _GIT_CONTROL, _RUN),
+    },
+    "GR3": {
+        "insteadOf": (_GR3,),
+        "pushurl": (_GR3,),
+        "http.proxy": (_GR3,),
+        "extraHeader": (_GR3, _RUN),
+        "include.path": (_GR3,),
+        "the token": (_GR3_TOKEN,),
+    },
+    "GR4": {
+        "gitfile": ((GIT, "test_gr4_a_gitfile_to_another_repository_is_refused"), _GIT_IN_ROOM),
+        "commondir": ((GIT, "test_gr4_a_commondir_elsewhere_is_refused"),),
+        "alternates": ((GIT, "test_gr4_objects_from_elsewhere_are_refused"), _GIT_IN_ROOM),
+        "nested bare repository": ((GIT, "test_gr4_a_repository_inside_the_tree_is_only_files"),),
+        "clone of another user": ((GIT, "test_gr4_a_clone_of_another_user_is_used_and_stays_theirs"),),
+        "no foreign object travels": ((GIT, "test_gr4_only_the_new_objects_travel"),),
+    },
+    "GR5": {
+        "dash URL": (_GR5,),
+        "CR path": (_GR5_ENTERED,),
+        "symlink folder": (
+            (GIT, "test_gr5_a_linked_gitmodules_is_refused"),
+            (GIT, "test_gr5_a_link_and_a_submodule_that_share_a_name_are_refused"),
+        ),
+        "URL on loopback": (_GR5_ENTERED,),
+    },
+    "GR6": {
+        "filter, merge driver, textconv": (_GR6,),
+        "working-tree-encoding": (_GR6,),
+        "LFS pointer": (_GR6,),
+    },
+    "GR7": {
+        "symlink to a file": (_GR7_LINK, _GIT_IN_ROOM),
+        "symlink to a folder": (_GR7_LINK, _GIT_IN_ROOM),
+        "hardlink": (
+            (EDITING, "test_a_hard_link_is_not_read_and_not_written_through"), _GIT_IN_ROOM,
+        ),
+        "FIFO": (
+            (GIT, "test_gr7_a_pipe_in_the_git_directory_does_not_hang"),
+            (GIT, "test_gr7_odd_files_in_the_work_tree_do_not_hang"),
+            _GIT_IN_ROOM,
+        ),
+        "device": ((EDITING, "test_a_pipe_or_device_is_refused_without_waiting"),),
+        "exchanged while it is written": (
+            (EDITING, "test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere"),
+        ),
+        "planted names": (_PLANTED,),
+    },
+    "GR8": {
+        "path bomb": (
+            (GIT, "test_gr8_ten_billion_paths_are_refused_at_once"),
+            (GIT, "test_gr8_a_bomb_beside_the_base_is_refused_at_once"),
+            (GIT, "test_gr8_endless_folders_without_a_file_are_refused_at_once"),
+        ),
+        "huge blob": (
+            (GIT, "test_gr8_a_huge_file_is_refused_before_it_is_copied"),
+            (REMOTE, "test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays"),
+        ),
+        "a million refs": ((GIT, "test_gr8_a_million_refs_are_refused"),),
+        "case and NFC": (_GR8_SAME,),
+        "newline, ANSI, dash": (_GR8_NAMES,),
+        "full-width": (_GR8_SAME, _GR1_BRANCH),
+    },
+}  # fmt: skip

@@ -1,0 +1,235 @@
+"""RX1, RX2, RX8, GR2, GR3: whole runs of a repository that attacks; what leaves is looked at.
+
+The run is a process of its own with the operator's environment, as a service is. What leaves is the
+branch with its commit, the pull-request text, the log, the ledger, the kept reports and whatever
+was printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.adapters.package_index import SimpleIndex
+from agent.ledger import verify
+from agent.ports import Sandbox
+from agent.settings import Settings
+from tests.attacks import ground as grounds
+from tests.attacks import planted
+from tests.attacks.ground import Ground
+from tests.flow.stories import SAMPLE, TICKET, Repository
+
+pytestmark = pytest.mark.index
+
+ROOT = Path(__file__).parents[2]
+#: Changes what is checked, after the last edit: sources, tests, migrations, git.
+LATE = """
+import glob as _glob, os as _os
+for _path in ("shop/models.py", "shop/late.py", "shop/tests/test_models.py", "late.txt",
+              ".git/hooks/post-checkout", ".gitattributes"):
+    try:
+        _os.makedirs(_os.path.dirname("/work/" + _path) or "/work", exist_ok=True)
+        with open("/work/" + _path, "a") as _file:
+            _file.write("\\n# late edit\\n")
+    except OSError:
+        pass
+"""
+
+
+@dataclass
+class Trap:
+    """The sample project, with attacks in it."""
+
+    ground: Ground
+    repository: Repository
+    store: Path
+    environ: dict[str, str]
+
+    def run(self, *, home: Path | None = None) -> tuple[dict[str, Any], str]:
+        """Run the ticket; return the result and all that was printed."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "agent", "run", "--repo", str(self.repository.path)),
+                *("--ticket", str(TICKET), "--json"),
+            ],
+            env={**self.environ, "MERGEWRIGHT_HOME": str(home or self.store)},
+            cwd=ROOT, capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout), done.stdout + done.stderr
+
+    def outbound(self, result: dict[str, Any]) -> list[bytes]:
+        """Gather every byte that leaves, or may be shown to somebody."""
+        folder = Path(result["log"]).parent
+        texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        assert any(path.name == "ledger.jsonl" for path in folder.iterdir())
+        if result["branch"]:
+            shown = self.repository.git("log", "-p", f"main..{result['branch']}")
+            texts.append(shown.encode())
+        return texts
+
+
+@pytest.fixture(scope="module")
+def store(sandbox: Sandbox, base: Path) -> Path:
+    return base
+
+
+@pytest.fixture
+def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
+    with grounds.opened(home / "ground") as ground:
+        access = SimpleIndex(settings).access()
+        environ = {
+            "PATH": os.environ["PATH"],
+            # What uv notes is no work of an attacker.
+            "XDG_CACHE_HOME": str(home / "cache"),
+            **{
+                name: value
+                for name, value in ground.operator.environ.items()
+                if "CANARY" not in name
+            },
+            "MERGEWRIGHT_INDEX_URL": access.url,
+            "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(ground.operator.home / "webhook-secret"),
+            "MERGEWRIGHT_GITHUB_TOKEN": ground.operator.secret("MERGEWRIGHT_GITHUB_TOKEN"),
+            **({"SSL_CERT_FILE": access.ca_bundle} if access.ca_bundle else {}),
+        }
+        shutil.copytree(SAMPLE, home / "shop", ignore=shutil.ignore_patterns("__pycache__"))
+        repository = Repository(home / "shop")
+        repository.git("init", "-q", "-b", "main")
+        yield Trap(ground, repository, store, environ)
+
+
+def spring(trap: Trap) -> None:
+    """Lay the attacks out, and secrets where a developer has them beside the code."""
+    repository, operator = trap.repository, trap.ground.operator
+    settings = (repository.path / "config/settings.py").read_text()
+    repository.write("config/settings.py", trap.ground.payload("settings.py") + LATE + settings)
+    repository.write("conftest.py", trap.ground.payload("conftest") + LATE)
+    apps = (repository.path / "shop/apps.py").read_text()
+    repository.write("shop/apps.py", trap.ground.payload("apps.py") + apps)
+    repository.write(".gitignore", ".env\n__pycache__/\n")
+    repository.commit("Add shop")
+    repository.write(".env", f"TOKEN={operator.secret('.env')}\n")
+    remote = f"https://u:{operator.secret('remote')}@127.0.0.1:1/o/r.git"
+    repository.git("remote", "add", "origin", remote)
+    repository.git("config", "http.extraHeader", f"X-Token: {operator.secret('extraHeader')}")
+    repository.git("config", "core.fsmonitor", f"touch {trap.ground.folder}/neighbour/fsmonitor")
+    hook = repository.path / ".git/hooks/reference-transaction"
+    hook.write_text(f"#!/bin/sh\ntouch {trap.ground.folder}/neighbour/hook\n")
+    hook.chmod(0o755)
+
+
+def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_nothing_else(
+    trap: Trap,
+) -> None:
+    spring(trap)
+    before = planted.state(*trap.ground.watched())
+    tree = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
+    result, printed = trap.run()
+    assert (result["outcome"], result["reason"]) == ("open", "ready"), result["sentence"]
+    changed = trap.repository.git("diff", "--name-status", f"main..{result['branch']}")
+    assert changed.splitlines() == [
+        "M\tshop/admin.py",
+        "A\tshop/migrations/0002_customer_nickname.py",
+        "M\tshop/models.py",
+        "A\tshop/tests/test_customer_nickname.py",
+    ]
+    outbound = [*trap.outbound(result), printed.encode()]
+    assert "late edit" not in trap.repository.git("log", "-p", f"main..{result['branch']}")
+    assert trap.ground.leaks(*outbound) == set()
+    assert trap.ground.canary.silent()
+    assert planted.state(*trap.ground.watched()) == before
+    after = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
+    assert after == tree
+    assert not list(Path("/tmp").glob("attacked-*"))
+    folder = Path(result["log"]).parent
+    assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+    # The control: it did run, in rooms.
+    log = (folder / "run.log").read_text()
+    assert "attacked by settings.py" in log
+
+
+#: Written by the settings, wherever they are loaded; so also where Django makes the migration.
+PLANTING = """
+import os as _os
+for _path, _text in {planted!r}.items():
+    try:
+        _os.makedirs(_os.path.dirname("/work/" + _path), exist_ok=True)
+        with open("/work/" + _path, "w") as _file:
+            _file.write(_text)
+    except OSError:
+        pass
+"""
+MIGRATION = """
+from django.db import migrations
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [migrations.RunPython(migrations.RunPython.noop)]
+"""
+#: Beside the migration that is asked for, and how the run then ends.
+PLANTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a migration": ("unasked_operations", ("shop/migrations/0002_planted.py",)),
+    "the one that is there": ("edit_failed", ("shop/migrations/0001_initial.py",)),
+    "a name of two lines": ("edit_failed", ("shop/migrations/0002_a\nb.py",)),
+    "files of nobody": (
+        "ready", ("other/migrations/0001_planted.py", ".git/migrations/0001_planted.py"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken(
+    trap: Trap, name: str
+) -> None:
+    repository = trap.repository
+    reason, paths = PLANTS[name]
+    settings = (repository.path / "config/settings.py").read_text()
+    code = PLANTING.format(planted=dict.fromkeys(paths, MIGRATION))
+    repository.write("config/settings.py", code + settings)
+    repository.commit("Add shop")
+    result, _ = trap.run()
+    assert result["reason"] == reason, result["sentence"]
+    if reason == "ready":
+        shown = repository.git("diff", "--name-only", f"main..{result['branch']}")
+        assert "planted" not in shown
+        assert "shop/migrations/0002_customer_nickname.py" in shown
+    else:
+        assert result["branch"] is None
+        assert repository.branches() == ["main"]
+
+
+#: Turns what is red green: what pytest counts, its reports, and how it ends.
+FORGER = """
+import pytest
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        report.outcome, report.longrepr = "passed", None
+
+def pytest_sessionfinish(session):
+    session.exitstatus = 0
+    session.testsfailed = 0
+"""
+
+
+def test_RX5_a_forged_run_is_unverified_and_publishes_nothing(trap: Trap) -> None:
+    trap.repository.write("conftest.py", FORGER)
+    trap.repository.write("shop/tests/test_red.py", "def test_red():\n    assert 1 == 2\n")
+    trap.repository.commit("Add shop")
+    result, _ = trap.run()
+    assert result["reason"] == "unverified", result["sentence"]
+    assert result["branch"] is None
+    tests = next(one for one in result["checks"] if one["name"] == "tests")
+    assert tests["verdict"] == "unverified"
+    assert "Tests proves nothing: on base" in result["pull_request_text"].partition("\n## ")[0]
+    assert trap.repository.branches() == ["main"]
