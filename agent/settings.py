@@ -49,6 +49,10 @@ class Settings(Record):
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
     """What makes rooms; auto: docker where an engine answers and has an image for rooms, else
     bubblewrap."""
+    sandbox_minimum: Literal["any", "own-root", "container", "own-kernel"] = "any"
+    """Rooms that are weaker are refused. own-root: nothing of this machine's /usr is shown;
+    container: and the kernel filters calls and bounds the room as a whole; own-kernel: gVisor or a
+    virtual machine. It is measured, not believed."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
     docker_image: str = Field(default="mergewright-room", min_length=1)

@@ -1,6 +1,7 @@
 """Choose what makes the rooms, and hold it against the operator's settings.
 
-Owns which kinds there are and which one `auto` means. What a room of each kind is like is theirs.
+Owns which kinds there are, which one `auto` means, and that no room is weaker than the operator
+asks for. What a room of each kind is like is theirs.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class ChosenSandbox:
         self._settings = settings
         self._found: Sandbox | None = None
         self._choosing = Lock()
+        self._tried: set[str] = set()
+        self._trying = Lock()
 
     def run(
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
@@ -74,7 +77,9 @@ class ChosenSandbox:
             SandboxMissing: No room can be opened here; the message says what to do.
             SandboxLost: The room ended without proof that the command started, or was cancelled.
         """
-        return self._chosen().run(order, cancelled, hear)
+        chosen = self._chosen()
+        self._hold(chosen, order.root)
+        return chosen.run(order, cancelled, hear)
 
     def measure(self) -> tuple[Measure, ...]:
         """Try every limit by an attempt to break it."""
@@ -83,6 +88,25 @@ class ChosenSandbox:
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have, the usual one first."""
         return self._chosen().roots()
+
+    def _hold(self, chosen: Sandbox, root: str) -> None:
+        """Refuse rooms that are weaker than the operator asks for; each root is tried once.
+
+        Raises:
+            SandboxMissing: Says what is lacking, and what would do.
+        """
+        minimum = self._settings.sandbox_minimum
+        if minimum == "any":
+            return
+        with self._trying:
+            if root in self._tried:
+                return
+            from agent.adapters.rooms import attempts, levels
+
+            measured = attempts.look(chosen, self._settings, root)
+            if (words := levels.objection(measured, minimum)) is not None:
+                raise SandboxMissing(words)
+            self._tried.add(root)
 
     def _chosen(self) -> Sandbox:
         with self._choosing:

@@ -93,6 +93,22 @@ def connect(settings: Settings) -> Engine:
     return Engine(where, version)
 
 
+def about(settings: Settings) -> str:
+    """Say which engine it is, by what it runs rooms, and from which image.
+
+    Raises:
+        SandboxMissing: There is none.
+        SandboxLost: It does not answer.
+    """
+    with connect(settings).client() as client:
+        info, image = client.info(), choose(client, settings)
+    runtime = settings.docker_runtime or info["DefaultRuntime"]
+    return (
+        f"engine {info['ServerVersion']} by {runtime}, control groups {info['CgroupVersion']},"
+        f" root {image.reference} ({image.digest[7:19]})"
+    )
+
+
 def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
     """Find the images that rooms can be opened from, by minor version of Python."""
     found = {}

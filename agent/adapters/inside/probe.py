@@ -57,6 +57,16 @@ def writable_mounts() -> dict[str, int]:
     return found
 
 
+def identities() -> dict[str, list[int]]:
+    """Say which folders those of the root file system are."""
+    found = {}
+    for folder in ("/usr", "/bin", "/lib", "/opt", "/var", "/home", "/srv", "/etc/ssl/certs"):
+        if os.path.isdir(folder):
+            state = os.stat(folder)
+            found[folder] = [state.st_dev, state.st_ino]
+    return found
+
+
 def connect(family: int, address: Any) -> Any:
     """Make the attempt to reach a listener."""
 
@@ -97,6 +107,8 @@ def main() -> None:
                     folder: attempt(write_into(folder))
                     for folder in ("/", "/usr", "/etc", "/usr/bin", "/dev", "/room")
                 },
+                "root": identities(),
+                "sealed": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
                 "tree": attempt(write_into("/src")),
                 "mounts": writable_mounts(),
                 "interfaces": [name for _, name in socket.if_nameindex()],

@@ -49,8 +49,13 @@ def hog(children: str, mib: str) -> None:
 
 
 def wait(seconds: str, marker: str) -> None:
-    """Stay for a while, to be found by the marker in the command line."""
-    say(marker.encode())
+    """Say which boot of which kernel this is, and stay for a while, to be found by the marker."""
+    say(marker.encode() + b" ")
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            say(file.read())
+    except OSError:
+        pass
     time.sleep(float(seconds))
 
 
@@ -83,7 +88,10 @@ def fill(*places: str) -> None:
 def names(folder: str) -> None:
     """Make empty files without end, `n` for each thousand."""
     for number in range(1_000_000):
-        os.close(os.open("%s/name-%d" % (folder, number), os.O_CREAT | os.O_WRONLY))
+        try:
+            os.close(os.open("%s/name-%d" % (folder, number), os.O_CREAT | os.O_WRONLY))
+        except OSError:
+            return
         if number % 1000 == 0:
             say(b"n")
 

@@ -148,7 +148,7 @@ class Attendance:
 
     def _not_laid_out(self) -> SandboxLost | SandboxMissing:
         tree, why = self._order.tree, self._why()
-        if tree is not None and "Permission denied" in why:
+        if tree is not None and "could not be copied" in why and "Permission denied" in why:
             return SandboxMissing(
                 f"The room's user cannot read all of {tree}: {why}. chmod -R o+rX {tree}"
             )
