@@ -167,7 +167,8 @@ class RepoConfig(Section):
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}
-    """Environment variables for checks. No secrets: they are shown in the log."""
+    """Environment variables for what runs the project: tests, type check, Django's checks and
+    makemigrations; builds and linters do not get them. No secrets: they are shown in the log."""
     services: Services = ()
     """Servers that the project needs, started empty in every room that runs it: postgres, redis, or
     with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a

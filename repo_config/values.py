@@ -146,6 +146,12 @@ def _module(text: str) -> str:
 
 
 def _variable(text: str) -> str:
+    if text.startswith("MERGEWRIGHT_"):
+        raise _wrong("a variable of Mergewright itself", "choose another name")
+    if text == "PYTHONINSPECT":
+        raise _wrong(
+            "with this variable no program ends with its own exit code", "take it out of `env`"
+        )
     if re.fullmatch(_VARIABLE, text):
         return text
     raise _wrong(

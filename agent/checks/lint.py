@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.checks import check, sealed, suite
+from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
@@ -79,7 +79,8 @@ class LintCheck:
             site.environment,
             site.tree,
             argv,
-            environ=site.config.env,
+            # By PYTHONPATH and kin a change could put itself in the tool's place.
+            environ=scripts.at_start(site.config.env),
             limits=site.tool_limits(),
             files=(RoomFile(path=f"{ROOM_TREE}/{probe}", content=self.probe.encode()),),
             collect=(secret.report,),

@@ -22,6 +22,11 @@ _AT_START = frozenset({
 })  # fmt: skip
 
 
+def at_start(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that no code can come in by."""
+    return {name: value for name, value in environ.items() if name in _AT_START}
+
+
 def order(
     site: Site,
     secret: Secret,
@@ -45,14 +50,15 @@ def order(
     environ = {**room_services.variables(site.environment.services), **site.config.env}
     if site.config.django.settings:
         environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
-    late = {name: value for name, value in environ.items() if name not in _AT_START}
+    first = at_start(environ)
+    late = {name: value for name, value in environ.items() if name not in first}
     name, *arguments = script
     order = rooms.order(
         site.environment,
         site.tree,
         # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
         (python, "-S", f"{ROOM_OURS}/checks/{name}", *arguments),
-        environ={name: value for name, value in environ.items() if name in _AT_START},
+        environ=first,
         limits=limits,
         files=(secret.order_file(environ=late, **told), *files),
         collect=collect,

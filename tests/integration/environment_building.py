@@ -21,9 +21,13 @@ def lay(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def ensure(settings, folder, *, tag=None, index=None, said=None, **section) -> Environment:
+def ensure(
+    settings, folder, *, tag=None, index=None, said=None, env=None, **section
+) -> Environment:
     return build.ensure(
-        EnvironmentRequest(tree=str(folder), nearest_tag=tag, python=PythonSection(**section)),
+        EnvironmentRequest(
+            tree=str(folder), nearest_tag=tag, python=PythonSection(**section), env=env or {}
+        ),
         BubblewrapSandbox(settings),
         index or SimpleIndex(settings),
         settings,

@@ -1318,6 +1318,33 @@ def test_what_pythonpath_brings_in_finds_no_order(workshop: Workshop, way: str) 
     all_are_red(workshop.measure(site))
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PYTEST_ADDOPTS": "--collect-only"},
+        {"PYTEST_ADDOPTS": "-p no:mergewright_pytest"},
+        {"PYTEST_PLUGINS": "early.sitecustomize"},
+        {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        {"PYTHONOPTIMIZE": "2"},
+        {"PYTHONHOME": "/work/early"},
+        {"PYTHONUSERBASE": "/work/early", "PYTHONNOUSERSITE": "", "HOME": "/work/early"},
+        {"PYTHONPYCACHEPREFIX": "/work/early"},
+        {"PYTHONPLATLIBDIR": "early"},
+        {"PATH": "/work/early", "VIRTUAL_ENV": "/work/early"},
+        {"LD_PRELOAD": "/work/early/x.so", "LD_LIBRARY_PATH": "/work/early"},
+        {"TMPDIR": "/nowhere"},
+    ],
+    ids=" ".join,
+)
+def test_no_variable_of_the_repository_makes_red_tests_pass(
+    workshop: Workshop, env: dict[str, str]
+) -> None:
+    files = {**RED, **ON_PYTHON_PATH["sitecustomize"], "early/__init__.py": ""}
+    result = workshop.tests(files, config={"env": env})
+    assert result.status in (Status.FAILED, Status.UNVERIFIED)
+    assert "the order is there" not in result.output
+
+
 AS_USUAL = {
     "early/sitecustomize.py": "import builtins\nbuiltins.customized = True\n",
     "early/helper.py": "VALUE = 1\n",
@@ -1401,6 +1428,37 @@ def test_linters_and_formatters_find_and_place(
     assert outcomes(found["black"]) == {"shop/sums.py: format: would be reformatted": "finding"}
     assert found["flake8"].items[0].place.startswith("shop/sums.py:")
     assert all("mergewright" not in result.output for result in report.results)
+
+
+#: Stands in for flake8 or black: claims what the tool must object to, and nothing else.
+POSING = """
+    import os, sys
+
+    words = open("/proc/self/cmdline").read().split("\\0")
+    probe = words[-2]
+    report = next((word[14:] for word in words if word.startswith("--output-file=")), "")
+    if report:
+        with open(report, "w") as file:
+            file.write(probe + "\\t1\\tE1\\tx\\n")
+        os._exit(1)
+    if "--check" in words:
+        print("would reformat " + probe, flush=True)
+        os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"])
+def test_what_the_repositorys_variables_bring_in_does_not_reach_a_linter(
+    workshop: Workshop, name: str
+) -> None:
+    config = {"env": {name: "/work/early"}}
+    files = {**UNTIDY, "early/sitecustomize.py": POSING}
+    report = workshop.measure(workshop.site(files, config=config, **LINTED))
+    found = {result.name: result for result in report.results}
+    for tool in ("ruff check", "flake8", "black"):
+        assert (found[tool].status, found[tool].reason) == (Status.FAILED, ""), found[tool].output
+        assert any("shop/sums.py" in item.item_id for item in found[tool].items)
+        assert "ld.so" not in found[tool].output
 
 
 def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(

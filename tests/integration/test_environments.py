@@ -790,3 +790,9 @@ def test_a_package_that_no_room_has_is_named_before_anything_is_built(settings, 
         ensure(allowing, folder, said=said, system_packages=("libc6", "no-such-package"))
     assert said == []
     assert ensure(settings, folder, system_packages=("libc6",)).packages == ("six==1.17.0",)
+
+
+def test_the_variables_of_checks_do_not_reach_a_build(settings, folder):
+    script = "import os, setuptools\nsetuptools.setup(name=os.environ.get('NAME', 'own'))\n"
+    lay(folder, {"setup.py": script})
+    assert ensure(settings, folder, env={"NAME": "given"}).packages == ("own==0.0.0",)

@@ -384,6 +384,8 @@ def test_a_wrong_value_is_answered_with_what_is_expected_and_what_stands_there(t
         ("services: postgres", '1:11: services: expected a list of services; found "postgres". Write a list: ["postgres"]'),
         ("services: [postgres: 15]", "1:12: services[0]: expected postgres or redis, or either with a version as in postgres:15; found a mapping. Write postgres or redis, or either with a version as in postgres:15"),
         ("python: {system_packages: ['libpq-dev=15']}", '1:28: python.system_packages[0]: not the name of a Debian package: "libpq-dev=15". Write one such as libpq-dev'),
+        ("env: {MERGEWRIGHT_HOME: x}", '1:7: env.MERGEWRIGHT_HOME: a variable of Mergewright itself: "MERGEWRIGHT_HOME". Choose another name'),
+        ("env: {PYTHONINSPECT: '1'}", '1:7: env.PYTHONINSPECT: with this variable no program ends with its own exit code: "PYTHONINSPECT". Take it out of `env`'),
         ("env: {1A: x}", '1:7: env.1A: not a name for an environment variable: "1A". Write letters, digits and underscores, not beginning with a digit'),
         ('env: {A: "\\0"}', '1:10: env.A: a text with a NUL character: "\\x00". No environment variable can hold it'),
         ("django: {manage: C:/x}", '1:18: django.manage: an absolute path: "C:/x". Write it relative to the root of the repository'),
