@@ -18,7 +18,7 @@ from agent.checks import flaky
 from agent.checks.check import TESTS, Selection, Site, Suite
 from agent.checks.sealed import Secret
 from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
-from agent.ports import Sandbox
+from agent.ports import Flag, Sandbox
 
 Say = Callable[[str], None]
 
@@ -120,13 +120,22 @@ class Again:
                 one = found[item_id]
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
+    def some(self, site: Site, only: Selection, cancelled: Flag | None = None) -> CheckResult:
+        """Run some of the tests of one side in a room of their own."""
+        secret = Secret()
+        result = self.sandbox.run(self.suite.some_order(site, secret, only), cancelled)
+        return self.suite.judge(site, secret, result)
+
     def _run(self, site: Site, ids: list[str], end: float, cancelled: Event) -> dict[str, Rerun]:
         if not ids:
             return {}
-        site, secret = site.within(max(end - time.monotonic(), _LEAST_SECONDS)), Secret()
-        order = self.suite.some_order(site, secret, Selection(ids=tuple(ids)))
-        result = self.sandbox.run(order, cancelled)
-        return dict(_seen(ids, self.suite.judge(site, secret, result)))
+        site = site.within(max(end - time.monotonic(), _LEAST_SECONDS))
+        return dict(_seen(ids, self.some(site, Selection(ids=tuple(ids)), cancelled)))
+
+
+def is_proved(result: CheckResult) -> bool:
+    """Whether a run of tests came to its end and says of each what it did."""
+    return result.status in (Status.PASSED, Status.FAILED) and not result.reason
 
 
 def _is_open(failure: CheckItem, one: Repeated, rounds: int) -> bool:
@@ -140,8 +149,7 @@ def _is_open(failure: CheckItem, one: Repeated, rounds: int) -> bool:
 
 def _seen(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
     """What a room says of each test; nothing, where it proves nothing."""
-    proved = result.status in (Status.PASSED, Status.FAILED) and not result.reason
-    items = {item.item_id: item for item in result.items} if proved else {}
+    items = {item.item_id: item for item in result.items} if is_proved(result) else {}
     for item_id in ids:
         item = items.get(item_id)
         if item is None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent import worktree
-from agent.checks import again, baselines, comparison, gate, measuring, mutes, reports
-from agent.checks.check import TESTS, Site, granted
+from agent.checks import again, baselines, comparison, early, gate, measuring, mutes, reports
+from agent.checks.check import TESTS, Site, Suite, granted
 from agent.domain import (
     Change,
     CheckReport,
@@ -21,6 +21,7 @@ from agent.domain import (
     Prepared,
     Status,
 )
+from agent.editing.tree import WorkTree
 from agent.services import Services
 
 
@@ -40,8 +41,10 @@ def run(
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results = _under_base_rules(change, rules, before, prepared, svc)
         svc.say("checks on the whole change")
-    site = _laid_out(change, head, prepared, svc)
-    measured = _measured(site, before, prepared, svc)
+    site, tree = _laid_out(change, head, prepared, svc)
+    measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
+        site, before, prepared, svc
+    )
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -101,14 +104,7 @@ def _with_further_runs(
     failures = again.worth(comparison.compare(before, alone), base, rounds)
     if base is None or suite is None or not failures:
         return result
-    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    sides = again.Again(
-        base=replace(site, tree=svc.base_folder(prepared.run)),
-        head=site,
-        suite=suite,
-        sandbox=svc.sandbox,
-        say=svc.say,
-    )
+    sides = _both(site, suite, prepared, svc)
     # Another run may have learned something of this base since ours has begun.
     stored = baselines.place(prepared, svc.settings)
     kept = baselines.load(stored)
@@ -116,6 +112,38 @@ def _with_further_runs(
     repeated = sides.repeat(failures, rounds, known)
     baselines.remember(stored, repeated)
     return result.model_copy(update={"repeated": repeated})
+
+
+def _first_red(
+    change: Change,
+    tree: WorkTree,
+    site: Site,
+    before: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+) -> tuple[CheckResult, ...]:
+    """Run the tests that the change reaches; where they are red for certain, no others."""
+    suite, rounds = measuring.suite_of(site), prepared.contract.config.checks.tests.reruns
+    if suite is None or not early.is_worth_it(before):
+        return ()
+    both = _both(site, suite, prepared, svc)
+    red = early.run(both, tree, change.paths, before, rounds)
+    if red is None:
+        return ()
+    others = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=False)
+    return (*others, red)
+
+
+def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.Again:
+    """Have the tree of base beside that of head."""
+    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    return again.Again(
+        base=replace(site, tree=svc.base_folder(prepared.run)),
+        head=site,
+        suite=suite,
+        sandbox=svc.sandbox,
+        say=svc.say,
+    )
 
 
 def _under_base_rules(
@@ -131,7 +159,7 @@ def _under_base_rules(
     results = []
     tests = gate.without(kept, gate.test_files(change))
     for part, wanted in ((kept, False), (tests, True)):
-        site = _laid_out(part, folder, prepared, svc)
+        site, _ = _laid_out(part, folder, prepared, svc)
         results += [
             result.model_copy(update={"name": result.name + comparison.BASE_RULES})
             for result in _measured(site, before, prepared, svc, tests=wanted)
@@ -140,16 +168,19 @@ def _under_base_rules(
     return tuple(results)
 
 
-def _laid_out(change: Change, folder: Path, prepared: Prepared, svc: Services) -> Site:
+def _laid_out(
+    change: Change, folder: Path, prepared: Prepared, svc: Services
+) -> tuple[Site, WorkTree]:
     tree = worktree.lay_out(prepared.checkout, folder, svc.stopped)
     tree.replay(change)
-    return Site(
+    site = Site(
         tree=folder,
         environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
     )
+    return site, tree
 
 
 def _with_mutes(result: CheckResult, change: Change) -> CheckResult:

@@ -79,6 +79,30 @@ def pytest_configure_node(node):
 # --- collection ------------------------------------------------------------------------------
 
 
+def _is_passed_over(path, config):
+    """Whether a file cannot hold what was asked for, where only some tests were."""
+    only = _order.get("only")
+    # Older pytests find a package by its __init__.py.
+    if only is None or os.path.isdir(path) or os.path.basename(path) == "__init__.py":
+        return None
+    root = str(getattr(config, "rootpath", None) or config.rootdir)
+    files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
+    return None if path in files.union(only["files"]) else True
+
+
+if int(pytest.__version__.split(".")[0]) >= 7:
+
+    def pytest_ignore_collect(collection_path, config):
+        """Leave out the files that nobody asked for."""
+        return _is_passed_over(str(collection_path), config)
+
+else:
+
+    def pytest_ignore_collect(path, config):
+        """Leave out the files that nobody asked for."""
+        return _is_passed_over(str(path), config)
+
+
 class _OwnModule(pytest.Module):
     """A test module that is not in a file."""
 

@@ -1,0 +1,130 @@
+"""Know which test files a change reaches, by who imports whom. Pure, and an estimate.
+
+What is imported by a name that is made up at run time, or only by a framework's configuration, is
+not seen, so what this leaves out proves nothing: it says what to run first, never what suffices.
+No library does this for files that are not installed anywhere: grimp wants packages that the
+service's own interpreter could import, and test folders often are none.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from agent.domain import CheckItem
+from repo_config import foreign_python
+
+_PACKAGE = "/__init__.py"
+
+
+class Imports:
+    """Who imports whom among the Python files of a tree."""
+
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
+        """Read the files, by path; those that do not parse import nothing."""
+        self._files = _by_name(sources)
+        self._importers: dict[str, set[str]] = defaultdict(set)
+        for path, content in sources.items():
+            for name in _imported(path, content):
+                for imported in self._found(name):
+                    self._importers[imported].add(path)
+            for conftest in _conftests(path, sources):
+                self._importers[conftest].add(path)
+
+    def reached(self, changed: Iterable[str]) -> frozenset[str]:
+        """Return the changed files and all that import them, directly or not."""
+        seen: set[str] = set()
+        left = list(changed)
+        while left:
+            path = left.pop()
+            if path not in seen:
+                seen.add(path)
+                left += self._importers.get(path, ())
+        return frozenset(seen)
+
+    def file_of(self, test_id: str) -> str | None:
+        """Return the file of a test, by its id: pytest's has the path, unittest's the module."""
+        path, mark, _ = test_id.partition("::")
+        if mark:
+            return path if path in self._files[_dotted(path)] else None
+        name = test_id.partition("[")[0]
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if found := self._files.get(name):
+                return min(found)
+        return None
+
+    def _found(self, name: str) -> Iterator[str]:
+        """Yield the files that an import of a name runs: its packages' as well."""
+        while name:
+            yield from self._files.get(name, ())
+            name = name.rpartition(".")[0]
+
+
+def tests(imports: Imports, items: Iterable[CheckItem], changed: Iterable[str]) -> dict[str, int]:
+    """Return the test files that a change reaches, with how many tests each had on base.
+
+    Args:
+        items: The tests of base; a new test file counts with none.
+        changed: Paths of the change.
+    """
+    counts: dict[str, int] = defaultdict(int)
+    for item in items:
+        if path := imports.file_of(item.item_id):
+            counts[path] += 1
+    reached = imports.reached(changed)
+    return {path: count for path, count in counts.items() if path in reached}
+
+
+def _by_name(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Map dotted names to files: from the root, and from where packages begin."""
+    every = set(paths)
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in every:
+        found[_dotted(path)].add(path)
+        folder = posixpath.dirname(path)
+        while folder and folder + _PACKAGE in every:
+            folder = posixpath.dirname(folder)
+        if folder:
+            found[_dotted(path.removeprefix(f"{folder}/"))].add(path)
+    return found
+
+
+def _conftests(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield what pytest imports before a file: what is nearest to it, and above."""
+    while path:
+        path = posixpath.dirname(path)
+        if (found := posixpath.join(path, "conftest.py")) in sources:
+            yield found
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _imported(path: str, content: bytes) -> Iterator[str]:
+    """Yield the names that a file imports, and those that may be modules."""
+    try:
+        tree = foreign_python.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(path, node)
+            if base is not None:
+                yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _base(path: str, node: ast.ImportFrom) -> str | None:
+    """Return what names are imported from, dotted from the root where it is relative."""
+    if not node.level:
+        return node.module
+    folders = path.split("/")[:-1]
+    above = len(folders) - (node.level - 1)
+    if above < 0:
+        return None
+    return ".".join([*folders[:above], *([node.module] if node.module else [])])

@@ -1,0 +1,87 @@
+"""Which test files a change reaches, by imports."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.checks import affected
+from agent.domain import CheckItem
+
+TREE = {
+    "shop/__init__.py": b"",
+    "shop/models.py": b"from .money import add\n",
+    "shop/money.py": b"",
+    "shop/views.py": b"import shop.models as m\n",
+    "shop/deep/__init__.py": b"",
+    "shop/deep/other.py": b"def late():\n    from ..money import add\n",
+    "src/tool/__init__.py": b"",
+    "src/tool/core.py": b"",
+    "tests/conftest.py": b"",
+    "tests/factories.py": b"from shop import models\n",
+    "tests/test_money.py": b"from shop.money import add\n",
+    "tests/test_views.py": b"from shop import views\n",
+    "tests/test_deep.py": b"import shop.deep.other\n",
+    "tests/test_made.py": b"import factories\n",
+    "tests/test_tool.py": b"from tool.core import run\n",
+    "tests/test_broken.py": b"def (\n",
+    "tests/api/conftest.py": b"from shop import views\n",
+    "tests/api/test_api.py": b"",
+}
+IDS = [f"{path}::test_{n}[a.b]" for path in TREE if "/test_" in path for n in range(2)]
+ALL = {path for path in TREE if "/test_" in path}
+
+
+def reached(*changed: str, tree: dict[str, bytes] = TREE, ids: list[str] = IDS) -> set[str]:
+    items = [CheckItem(item_id=test_id, outcome="passed") for test_id in ids]
+    return {
+        path.removeprefix("tests/")
+        for path in affected.tests(affected.Imports(tree), items, changed)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "tests"),
+    [
+        ("shop/views.py", {"test_views.py", "api/test_api.py"}),
+        ("shop/models.py", {"test_views.py", "test_made.py", "api/test_api.py"}),
+        ("shop/deep/other.py", {"test_deep.py"}),
+        ("src/tool/core.py", {"test_tool.py"}),
+        ("tests/test_broken.py", {"test_broken.py"}),
+        ("tests/api/conftest.py", {"api/test_api.py"}),
+        ("README.md", set()),
+        ("shop/gone.py", set()),
+    ],
+)
+def test_tests_are_reached_through_whoever_imports(changed: str, tests: set[str]) -> None:
+    assert reached(changed) == tests
+
+
+def test_what_all_import_reaches_all() -> None:
+    assert reached("shop/money.py") == {
+        "test_money.py", "test_views.py", "test_deep.py", "test_made.py", "api/test_api.py",
+    }  # fmt: skip
+    assert {f"tests/{name}" for name in reached("tests/conftest.py")} == ALL
+
+
+def test_a_package_is_imported_with_its_modules() -> None:
+    assert "test_money.py" in reached("shop/__init__.py")
+
+
+def test_ids_of_unittest_are_found_by_their_modules() -> None:
+    ids = ["tests.test_views.Views.test_a", "test_money.Money.test_b", "nowhere.Case.test_c"]
+    assert reached("shop/views.py", "shop/money.py", ids=ids) == {"test_views.py", "test_money.py"}
+
+
+def test_tests_are_counted_by_file() -> None:
+    items = [CheckItem(item_id=test_id, outcome="passed") for test_id in IDS]
+    found = affected.tests(affected.Imports(TREE), items, ["shop/deep/other.py"])
+    assert found == {"tests/test_deep.py": 2}
+
+
+def test_circles_and_ways_out_of_the_tree_end() -> None:
+    tree = {
+        "a.py": b"import b\n",
+        "b.py": b"import a\nfrom ... import far\n",
+        "tests/test_a.py": b"import a\n",
+    }
+    assert reached("b.py", tree=tree, ids=["tests/test_a.py::test"]) == {"test_a.py"}
