@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.ports import Sandbox
 from agent.settings import Settings
+from tests import rooms as kinds
 from tests.attacks import ground as grounds
 from tests.attacks.ground import Ground, Witness
 
@@ -27,16 +27,21 @@ def base() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module", params=kinds.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of room under attack."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def settings(base: Path) -> Settings:
-    return Settings(home=base)
+def settings(backend: str, base: Path) -> Settings:
+    return kinds.settings_for(backend, base)
 
 
-@pytest.fixture(scope="module", params=["bubblewrap"])
-def sandbox(request: pytest.FixtureRequest, settings: Settings) -> Sandbox:
-    """The backend under attack."""
-    backends = {"bubblewrap": BubblewrapSandbox}
-    return backends[request.param](settings)
+@pytest.fixture(scope="module")
+def sandbox(backend: str, base: Path) -> Sandbox:
+    """Rooms of that kind."""
+    return kinds.open_sandbox(backend, base)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from agent.ports import Flag, Measure, RoomOrder, RoomResult, Sandbox
+from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
 from tests.attacks import listeners, planted
 from tests.attacks.listeners import Canary
 from tests.attacks.planted import Operator
@@ -117,10 +117,12 @@ class Witness:
         self.printed: list[str] = []
         self.orders: list[RoomOrder] = []
 
-    def run(self, order: RoomOrder, cancelled: Flag | None = None) -> RoomResult:
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
         """Run the order, and hand back what would have been handed back without us."""
         asked = order.model_copy(update={"collect": (*order.collect, EVIDENCE)})
-        result = self._sandbox.run(asked, cancelled)
+        result = self._sandbox.run(asked, cancelled, hear)
         ours = {path for path in result.files if path.startswith("/tmp/attacked-")}
         with self._lock:
             self.orders.append(order)
@@ -132,6 +134,10 @@ class Witness:
     def measure(self) -> tuple[Measure, ...]:
         """Leave that to the sandbox."""
         return self._sandbox.measure()
+
+    def roots(self) -> tuple[Root, ...]:
+        """Leave that to the sandbox."""
+        return self._sandbox.roots()
 
     def labels(self) -> set[str]:
         """Say which payloads have run in rooms."""

@@ -20,26 +20,27 @@ from tests.integration.git_samples import git
 POISON = r"""
 exec 2>&1
 canary="$1"
+poisoned() {
+    printf '[core]\n\trepositoryformatversion = 0\n\tfsmonitor = "touch %s/fsmonitor"\n' "$canary"
+    printf '[filter "evil"]\n\tclean = touch %s/clean\n\tsmudge = touch %s/smudge\n' "$canary" "$canary"
+    printf '[diff]\n\texternal = "touch %s/external"\n' "$canary"
+}
 for place in . .. /tmp/home /work/pkg /out; do
     cd "$place" || continue
-    if [ -w . ] && git init --quiet .; then
-        mkdir -p .git/hooks
+    if [ -w . ] && mkdir -p .git/hooks .git/objects/info .git/refs/heads; then
+        [ -e .git/HEAD ] || echo "ref: refs/heads/main" > .git/HEAD
         for hook in pre-commit post-checkout post-index-change reference-transaction pre-push; do
             printf '#!/bin/sh\ntouch "%s/hook-%s"\n' "$canary" "$hook" > .git/hooks/$hook
             chmod +x .git/hooks/$hook
         done
-        git config core.fsmonitor "touch $canary/fsmonitor"
-        git config filter.evil.clean "touch $canary/clean"
-        git config filter.evil.smudge "touch $canary/smudge"
-        git config diff.external "touch $canary/external"
+        poisoned >> .git/config
         echo "* filter=evil diff=evil" > .gitattributes
-        printf '/nowhere/objects\n' > .git/objects/info/alternates
         echo done in "$place"
     fi
     cd /work
 done
-git config --global core.fsmonitor "touch $canary/global"
-git config --global core.hooksPath /work/.git/hooks
+poisoned > /tmp/home/.gitconfig
+printf '/nowhere/objects\n' > /out/.git/objects/info/alternates
 rm -rf pkg && ln -s / pkg
 rm a.py && mkfifo a.py
 ln /etc/passwd passwd; ln -s /etc/shadow shadow

@@ -10,8 +10,8 @@ from agent.ports import Mount, RoomFile, RoomLimits, RoomOrder, Sandbox
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground, Witness
+from tests.rooms import PYTHON
 
-PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
 LIMITS = RoomLimits(seconds=120, disk_bytes=64 * 1024**2)
 WAYS = {
     "tcp", "tcp6", "udp", "udp6", "dns", "http", "unix", "unix datagram", "abstract",

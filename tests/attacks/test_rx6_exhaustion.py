@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap import cgroup, slots
 from agent.ports import RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests.attacks.memory import measured_memory
+from tests.rooms import MIB, PYTHON, alive, left_of
 
-MIB = 1024**2
-PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
 SECONDS = 5.0
 #: A room has to be over so long after its time.
 LATEST_END = 5.0
@@ -47,7 +45,8 @@ ATTACKS: dict[str, tuple[set[str], str]] = {
     "threads": (
         {"processes"},
         """
-                while True:
+        import threading
+        while True:
             try:
                 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
             except RuntimeError:
@@ -189,18 +188,6 @@ def neighbours_answer() -> str:
     return total.hexdigest()
 
 
-def alive(marker: str) -> list[int]:
-    """Processes of this machine with this word in their command line."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
 #: Those that only their time ends are let loose together.
 ENDLESS = tuple(name for name, (limits, _) in ATTACKS.items() if limits == {"time"})
 
@@ -209,7 +196,7 @@ ENDLESS = tuple(name for name, (limits, _) in ATTACKS.items() if limits == {"tim
     "names", [*((name,) for name in ATTACKS if name not in ENDLESS), ENDLESS], ids=lambda x: x[0]
 )
 def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
-    sandbox: Sandbox, base: Path, names: tuple[str, ...]
+    sandbox: Sandbox, backend: str, base: Path, names: tuple[str, ...]
 ) -> None:
     marker = secrets.token_hex(8)
     neighbours = RoomOrder(
@@ -227,7 +214,7 @@ def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
     assert (neighbour.exit_code, neighbour.limit) == (0, None), neighbour.output
     assert neighbour.output.strip() == neighbours_answer()
     assert alive(marker) == []
-    assert left_over(base) == set()
+    assert left_of(backend, base) == set()
     assert grown[0] < 64 * MIB
 
 
@@ -243,13 +230,8 @@ def ended_at_its_limit(name: str, result: RoomResult) -> None:
         assert result.output.startswith("the first line\n")
 
 
-def left_over(base: Path) -> set[str]:
-    """What is left of rooms on this machine."""
-    return cgroup.names(slots.prefix(base))
-
-
 def test_RX6_whoever_has_left_the_session_does_not_outlive_the_room(
-    sandbox: Sandbox, base: Path
+    sandbox: Sandbox, backend: str, base: Path
 ) -> None:
     """It holds the output open, is deaf, and its parent is long over."""
     marker = secrets.token_hex(8)
@@ -269,4 +251,4 @@ def test_RX6_whoever_has_left_the_session_does_not_outlive_the_room(
     assert result.output == "the command is over\n"
     assert result.seconds < SECONDS
     assert alive(marker) == []
-    assert left_over(base) == set()
+    assert left_of(backend, base) == set()

@@ -21,7 +21,6 @@ import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.ledger import verify
-from agent.ports import Sandbox
 from agent.settings import Settings
 from tests.attacks import ground as grounds
 from tests.attacks import planted
@@ -79,7 +78,7 @@ class Trap:
 
 
 @pytest.fixture(scope="module")
-def store(sandbox: Sandbox, base: Path) -> Path:
+def store(base: Path) -> Path:
     return base
 
 
@@ -99,6 +98,8 @@ def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
             "MERGEWRIGHT_INDEX_URL": access.url,
             "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(ground.operator.home / "webhook-secret"),
             "MERGEWRIGHT_GITHUB_TOKEN": ground.operator.secret("MERGEWRIGHT_GITHUB_TOKEN"),
+            "MERGEWRIGHT_SANDBOX": settings.sandbox,
+            **({"MERGEWRIGHT_DOCKER_HOST": settings.docker_host} if settings.docker_host else {}),
             **({"SSL_CERT_FILE": access.ca_bundle} if access.ca_bundle else {}),
         }
         shutil.copytree(SAMPLE, home / "shop", ignore=shutil.ignore_patterns("__pycache__"))
