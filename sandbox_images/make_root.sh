@@ -46,7 +46,7 @@ done
 command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
 mkdir -p "$parent"
 
-include=${INCLUDE:-python3,python3-dev,python3-venv,build-essential,pkg-config,ca-certificates,tzdata,media-types,gettext}
+include=${INCLUDE:-python3,python3-dev,python3-venv,build-essential,pkg-config,ca-certificates,tzdata,media-types,gettext,git}
 for package in "$@"; do
     include=$include,$package
 done

@@ -37,6 +37,7 @@ _PACKAGES = (
     "build-essential",
     "ca-certificates",
     "gettext",
+    "git",
     "media-types",
     "pkg-config",
     "tzdata",
@@ -230,12 +231,14 @@ def _pulled(client: docker.APIClient, version: str, base: Base, say: Say) -> _Gr
     try:
         for line in client.pull(repository, tag=tag, stream=True, decode=True):
             if "error" in line:
-                raise SandboxMissing(f"The engine could not fetch {base.registry}: {line['error']}")
+                raise SandboxMissing(
+                    f"The engine could not fetch {base.registry}: {line['error']}."
+                )
             if line.get("status") == "Pull complete":
                 say(f"{line['id']}: complete")
     except errors.APIError as problem:
         why = problem.explanation or problem
-        raise SandboxMissing(f"The engine could not fetch {base.registry}: {why}") from problem
+        raise SandboxMissing(f"The engine could not fetch {base.registry}: {why}.") from problem
     pinned = str(_inspected(client, base.registry)["RepoDigests"][0])
     return _Ground(kind="registry", image=pinned, source=pinned)
 
