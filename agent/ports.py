@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
+from pydantic import Field
+
 from agent.domain import (
     Change,
     Finding,
@@ -568,20 +570,32 @@ class SourceArchive(Record):
 
 
 class IndexAccess(Record):
-    """How the index is reached; for the host and for the fetch room only, never shown."""
+    """How an index is reached; for the host only."""
 
     url: str
-    """Address of the simple index, with credentials where it needs them."""
+    """Address of the simple index, without credentials, with a slash at its end."""
+    login: str | None = Field(default=None, repr=False)
+    """`user:password`. It enters no room: whoever opens the way out adds it to each request."""
     ca_bundle: str | None = None
     """Certificate file on the host that the operator trusts beyond the usual ones."""
 
 
+class IndexWish(Record):
+    """An index that a repository names."""
+
+    url: str
+    origin: str
+    """File and line, or key."""
+    only_for: str = ""
+    """A project that is to come from there alone and is bound by no hash."""
+
+
 class PackageIndex(Protocol):
-    """The package index, as far as the fetch phase needs it from outside a room."""
+    """The package indexes, as far as the fetch phase needs them from outside a room."""
 
     @property
     def mark(self) -> str:
-        """Which index this is, for keys; needs no more than the settings."""
+        """Which indexes these are, for keys; needs no more than the settings."""
         ...
 
     @property
@@ -589,12 +603,25 @@ class PackageIndex(Protocol):
         """Address of the simple index in use, without credentials."""
         ...
 
-    def access(self) -> IndexAccess:
-        """What the fetch phase needs to reach the index."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the host's configuration, or of a repository's wishes, is not followed."""
+        ...
+
+    def including(self, wishes: tuple[IndexWish, ...]) -> PackageIndex:
+        """These, and of the ones that a repository names those that the operator allows.
+
+        Raises:
+            EnvironmentFailed: A project is to come only from one that is not allowed.
+        """
+        ...
+
+    def accesses(self) -> tuple[IndexAccess, ...]:
+        """All indexes, the one that is asked first in front, the default one last."""
         ...
 
     def hosts(self) -> tuple[str, ...]:
-        """Hosts that the fetch phase may reach: the index and wherever its files are."""
+        """Hosts that the fetch phase may reach: the indexes and wherever their files are."""
         ...
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:

@@ -40,12 +40,16 @@ _ATTEMPTS = 4
 class IndexPages:
     """One index, as it answers; every page is asked for once."""
 
-    def __init__(self, access: IndexAccess, shown: str) -> None:
-        """Take the way to the index, and its address as people may see it."""
+    def __init__(self, access: IndexAccess) -> None:
+        """Take the way to the index."""
         self._access = access
-        self._shown = shown
         self._base = access.url.rstrip("/") + "/"
         self._pages: dict[str, ProjectPage | None] = {}
+
+    def knows(self, name: str) -> bool:
+        """Whether the index has anything of a project."""
+        page = self._page(str(canonicalize_name(name)))
+        return page is not None and bool(page.packages)
 
     def file_addresses(self, project: str) -> Iterator[str]:
         """Yield where the files of a project are."""
@@ -106,8 +110,13 @@ class IndexPages:
             return True
         return ssl.create_default_context(cafile=self._access.ca_bundle)
 
-    def _client(self) -> httpx.Client:
+    def _client(self, address: str) -> httpx.Client:
+        # Credentials are for the index alone, wherever its pages point to. A redirect to another
+        # host drops them.
+        login = self._access.login if _origin(address) == _origin(self._base) else None
+        user, _, password = (login or "").partition(":")
         return httpx.Client(
+            auth=httpx.BasicAuth(user, password) if login else None,
             follow_redirects=True,
             timeout=httpx.Timeout(30.0, connect=15.0),
             verify=self._trusted,
@@ -124,7 +133,7 @@ class IndexPages:
         address = f"{self._base}{name}/"
         try:
             for attempt in _retrying():
-                with attempt, self._client() as client:
+                with attempt, self._client(address) as client:
                     response = client.get(address, headers={"Accept": ACCEPT_JSON_PREFERRED})
                     if response.status_code == httpx.codes.NOT_FOUND:
                         return None
@@ -140,14 +149,14 @@ class IndexPages:
             return ProjectPage.from_html(name, response.text, str(response.url))
         except (ValueError, KeyError, TypeError) as problem:
             raise IndexUnavailable(
-                f"The index at {self._shown} answers for {name} with what is no simple index page."
+                f"The index at {self._base} answers for {name} with what is no simple index page."
             ) from problem
 
     def _stream(self, archive: SourceArchive, place: Path) -> str:
         digest = hashlib.sha256()
         size = 0
         with (
-            self._client() as client,
+            self._client(archive.url) as client,
             client.stream("GET", archive.url) as response,
             place.open("wb") as file,
         ):
@@ -168,7 +177,7 @@ class IndexPages:
         else:
             said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
         return IndexUnavailable(
-            f"The package index at {self._shown} did not give {what}: {said}. "
+            f"The package index at {self._base} did not give {what}: {said}. "
             "Check the network and the index settings (MERGEWRIGHT_INDEX_URL), then run again."
         )
 
@@ -191,6 +200,11 @@ def _archive(name: str, package: DistributionPackage) -> SourceArchive | None:
         sha256=digest,
         requires_python=package.requires_python,
     )
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    url = httpx.URL(address)
+    return url.scheme, url.host, url.port
 
 
 def _retrying() -> Retrying:

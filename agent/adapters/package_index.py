@@ -1,22 +1,23 @@
-"""The package index: where it is, which hosts belong to it, and its source archives.
+"""The package indexes: where they are, which hosts belong to them, and their source archives.
 
-Owns the search for the operator's index and certificates. What is asked over the network is left
-to `index_pages`. Choosing versions beyond "newest first", and building, is `agent.environments`.
+Owns which indexes are asked: the operator's, and of those that a repository names the ones that
+the operator allows. Where the operator's stand is known to `index_settings`; what is asked over
+the network is left to `index_pages`. Choosing versions beyond "newest first", and building, is
+`agent.environments`.
 """
 
 from __future__ import annotations
 
-import configparser
 import os
-import re
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from agent.errors import SettingsInvalid
-from agent.ports import IndexAccess, SourceArchive
+from agent.adapters import index_settings
+from agent.adapters.index_settings import HostIndexes
+from agent.errors import EnvironmentFailed
+from agent.ports import IndexAccess, IndexWish, SourceArchive
 from agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,43 +25,93 @@ if TYPE_CHECKING:
 
 #: Asked for to learn where the index keeps its files; every index that can serve us has it.
 _PROBE_PROJECT = "pip"
-_URL_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
-_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+#: Addresses of the public index; whichever index is the default one stands for it.
+_PUBLIC = frozenset({"https://pypi.org/simple", "https://pypi.python.org/simple"})
 
 
 class SimpleIndex:
-    """A simple index over HTTP, JSON or HTML: the one that the settings, uv or pip name.
+    """Simple indexes over HTTP, JSON or HTML: those that the settings, uv or pip name.
 
     Raises:
-        SettingsInvalid: The configured address is not one of a web index.
+        SettingsInvalid: A configured address is not one of a web index, or a file of the host's
+            configuration cannot be read.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
-        self._configured = _configured_url(settings, environ)
-        self._ca_bundle = _ca_bundle(environ)
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        _host: HostIndexes | None = None,
+        _named: tuple[IndexAccess, ...] = (),
+        _notes: tuple[str, ...] = (),
+    ) -> None:
+        self._settings = settings
+        self._host = _host or index_settings.read(settings, environ)
+        self._named = _named
+        self._notes = _notes
+        self._opened: dict[str, IndexPages] = {}
 
     @property
     def mark(self) -> str:
-        """Which index this is, for keys: its address, or that it is the public one."""
-        return _shown(self._configured) if self._configured else "public"
+        """Which indexes these are, for keys: their addresses, or that it is the public one."""
+        default = self._host.default
+        others = [access.url for access in (*self._named, *self._host.extras)]
+        return " ".join([*others, default.url if default else "public"])
 
     @property
     def url(self) -> str:
         """Address of the simple index, without credentials."""
-        return _shown(self.access().url)
+        return self.accesses()[-1].url
 
-    def access(self) -> IndexAccess:
-        """What the fetch phase needs to reach the index, credentials included."""
-        if self._configured:
-            return IndexAccess(url=self._configured, ca_bundle=self._ca_bundle)
-        from agent.adapters import index_pages
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the host's configuration, or of a repository's wishes, is not followed."""
+        return (*self._host.notes, *self._notes)
 
-        return IndexAccess(url=index_pages.DEFAULT, ca_bundle=self._ca_bundle)
+    def including(self, wishes: tuple[IndexWish, ...]) -> SimpleIndex:
+        """These, and of the ones that a repository names those that the operator allows.
+
+        What the repository names gets no credentials but those that the operator has for exactly
+        that index.
+
+        Raises:
+            EnvironmentFailed: A project is to come only from one that is not allowed.
+        """
+        operators = {_compared(access.url): access for access in self._host.bound}
+        asked = {_compared(access.url) for access in (*self._host.extras, *self._defaults())}
+        named: list[IndexAccess] = []
+        notes: list[str] = []
+        for wish in wishes:
+            address = _compared(wish.url)
+            if address in asked or address in _PUBLIC:
+                continue
+            if address in operators:
+                named.append(operators[address])
+            elif self._is_allowed(wish.url):
+                url = f"{_without_login(wish.url).rstrip('/')}/"
+                named.append(IndexAccess(url=url, ca_bundle=self._host.ca_bundle))
+            elif wish.only_for:
+                # Taken from another index, the name might be somebody else's.
+                raise EnvironmentFailed(
+                    f"{wish.only_for} is to come from an index of its own. {_refusal(wish)}."
+                )
+            else:
+                notes.append(_refusal(wish))
+        named = list({access.url: access for access in named}.values())
+        notes = list(dict.fromkeys(notes))
+        return SimpleIndex(
+            self._settings, {}, _host=self._host, _named=tuple(named), _notes=tuple(notes)
+        )
+
+    def accesses(self) -> tuple[IndexAccess, ...]:
+        """All indexes, the one that is asked first in front, the default one last."""
+        return (*self._named, *self._host.extras, *self._defaults())
 
     def hosts(self) -> tuple[str, ...]:
-        """Ask the index for one project; its own host comes first, then those of the files."""
-        hosts = {_host(self.url): None}
-        for address in self._pages.file_addresses(_PROBE_PROJECT):
+        """Ask the default index for one project; the indexes come first, then hosts of files."""
+        hosts = {_host(access.url): None for access in reversed(self.accesses())}
+        for address in self._pages(self.accesses()[-1]).file_addresses(_PROBE_PROJECT):
             if address.startswith(("https://", "http://")):
                 hosts[_host(address)] = None
         return tuple(hosts)
@@ -68,10 +119,16 @@ class SimpleIndex:
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first.
 
+        Of several indexes the first one that knows the project counts, as it does for wheels.
+
         Raises:
-            IndexUnavailable: The index did not answer, after bounded retries.
+            IndexUnavailable: An index did not answer, after bounded retries.
         """
-        return self._pages.source_archives(name)
+        for access in self.accesses():
+            pages = self._pages(access)
+            if pages.knows(name):
+                return pages.source_archives(name)
+        return ()
 
     def download(self, archive: SourceArchive, folder: Path) -> Path:
         """Fetch one archive into the folder and hold it against its sha256.
@@ -80,70 +137,45 @@ class SimpleIndex:
             IndexUnavailable: The index did not answer, after bounded retries.
             EnvironmentFailed: What came is not what the index has announced.
         """
-        return self._pages.download(archive, folder)
+        for access in self.accesses():
+            if archive in self._pages(access).source_archives(archive.name):
+                return self._pages(access).download(archive, folder)
+        raise EnvironmentFailed(f"No index has {archive.filename} any more.")
 
-    @cached_property
-    def _pages(self) -> IndexPages:
+    def _defaults(self) -> tuple[IndexAccess]:
+        if self._host.default is not None:
+            return (self._host.default,)
         from agent.adapters import index_pages
 
-        return index_pages.IndexPages(self.access(), self.url)
+        return (IndexAccess(url=index_pages.DEFAULT, ca_bundle=self._host.ca_bundle),)
+
+    def _pages(self, access: IndexAccess) -> IndexPages:
+        from agent.adapters import index_pages
+
+        if access.url not in self._opened:
+            self._opened[access.url] = index_pages.IndexPages(access)
+        return self._opened[access.url]
+
+    def _is_allowed(self, url: str) -> bool:
+        if urlsplit(url).scheme not in ("http", "https"):
+            return False
+        return _host(url) in {_host(_with_scheme(host)) for host in self._settings.allow_hosts}
 
 
-def _configured_url(settings: Settings, environ: Mapping[str, str]) -> str | None:
-    """The address that settings, uv or pip name; None where none of them does."""
-    configured = _pip_configuration(environ).get("index-url")
-    places = [
-        ("MERGEWRIGHT_INDEX_URL", settings.index_url),
-        *((name, environ.get(name)) for name in _URL_VARIABLES),
-        ("index-url of pip's configuration", configured),
-    ]
-    given = [(place, value.strip()) for place, value in places if value and value.strip()]
-    if not given:
-        return None
-    name, url = given[0]
-    # uv allows `name=https://…`.
-    url = re.sub(r"^[\w-]+=(?=https?://)", "", url)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsInvalid(
-            f"{name} is not the address of a package index: give an https:// address."
-        )
-    return url
+def _refusal(wish: IndexWish) -> str:
+    host = urlsplit(wish.url).hostname
+    said = f"{wish.origin}: the index {_without_login(wish.url)} is not asked"
+    if host is None:
+        return f"{said}, for it is not on the web"
+    return (
+        f"{said}. An operator may allow "
+        f"it with MERGEWRIGHT_ALLOW_HOSTS={host}; one that wants credentials is named by UV_INDEX "
+        "or pip's extra-index-url"
+    )
 
 
-def _ca_bundle(environ: Mapping[str, str]) -> str | None:
-    """The certificate file that the operator trusts beyond the usual ones, if one is named."""
-    named = [environ.get(name) for name in _CA_VARIABLES]
-    named.append(_pip_configuration(environ).get("cert"))
-    return next((path for path in named if path and Path(path).is_file()), None)
-
-
-def _pip_configuration(environ: Mapping[str, str]) -> dict[str, str]:
-    """What pip's files say under [global] and [install]; later files win, as with pip."""
-    if environ.get("PIP_CONFIG_FILE") == os.devnull:
-        return {}
-    home = Path(environ.get("HOME") or Path.home())
-    config_home = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    system = [
-        Path(d, "pip", "pip.conf") for d in environ.get("XDG_CONFIG_DIRS", "").split(":") if d
-    ]
-    places = [*system, Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    places += [home / ".pip" / "pip.conf", config_home / "pip" / "pip.conf"]
-    if prefix := environ.get("VIRTUAL_ENV"):
-        places.append(Path(prefix, "pip.conf"))
-    if extra := environ.get("PIP_CONFIG_FILE"):
-        places.append(Path(extra))
-    found: dict[str, str] = {}
-    for place in places:
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(place, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError, OSError) as problem:
-            raise SettingsInvalid(f"pip's configuration {place} cannot be read.") from problem
-        for section in ("global", "install"):
-            if parser.has_section(section):
-                found.update(parser.items(section))
-    return found
+def _with_scheme(host: str) -> str:
+    return host if "://" in host else f"https://{host}"
 
 
 def _host(address: str) -> str:
@@ -153,7 +185,11 @@ def _host(address: str) -> str:
     return f"{parts.hostname}" if port == 443 else f"{parts.hostname}:{port}"
 
 
-def _shown(address: str) -> str:
-    """The address with a slash at its end and without credentials."""
-    parts = urlsplit(address.rstrip("/") + "/")
+def _without_login(address: str) -> str:
+    parts = urlsplit(address)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _compared(address: str) -> str:
+    """An address as it is compared with others."""
+    return _without_login(address).rstrip("/").lower()

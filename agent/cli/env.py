@@ -243,7 +243,8 @@ def _show_explanation(said: environments.Explanation, console: Console) -> None:
     console.print(f"environment {said.key[:12]}, {state}")
     console.print(f"python  {said.python} ({escape(said.interpreter)})", soft_wrap=True)
     console.print(f"        because {escape(said.python_because)}", soft_wrap=True)
-    console.print(f"index   {escape(said.index)}", soft_wrap=True)
+    for address in (*said.more_indexes, said.index):
+        console.print(f"index   {escape(address)}", soft_wrap=True)
     if said.projects:
         console.print(f"version {said.version}, for backends that read it from tags")
     for title, mark, taken in (("taken", "+", True), ("left", "-", False)):

@@ -82,6 +82,8 @@ class Explanation(Record):
     constraints: tuple[str, ...]
     notes: tuple[str, ...]
     index: str
+    more_indexes: tuple[str, ...] = ()
+    """Asked before that one."""
     environment: Environment | None
     """What is there already, with its packages."""
 
@@ -181,8 +183,9 @@ def explain(
         projects=tuple(_project_name(project) for project in found.projects),
         requirements=tuple(lines),
         constraints=tuple(f"{line.text}  ({line.origin})" for line in found.constraints),
-        notes=(stored.notes if stored else found.notes),
-        index=index.url,
+        notes=(*(stored.notes if stored else found.notes), *prepared.bench.index.notes),
+        index=prepared.bench.index.url,
+        more_indexes=tuple(one.url for one in prepared.bench.index.accesses()[:-1]),
         environment=stored.environment if stored else None,
     )
 
@@ -223,6 +226,7 @@ def _prepare(
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
+    index = index.including(declaration.requirements.indexes)
     bench = Bench(rooted, index, settings, interpreter, say)
     version = source_versions.version_for(request.nearest_tag, files)
     parts = {

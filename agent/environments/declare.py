@@ -19,6 +19,7 @@ from agent.domain import Record
 from agent.environments import (
     choosing,
     fingerprint,
+    named_indexes,
     poetry,
     python_hints,
     requirement_files,
@@ -104,6 +105,7 @@ class _Reader:
             self._take_project()
             self._take_groups()
             self._take_requirement_files()
+            self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
         self._take_install()
         if not offers and not self._has_tests():
             self._take_tox()
@@ -149,6 +151,7 @@ class _Reader:
             covers_project=offer.covers_project,
             notes=offer.notes,
         )  # fmt: skip
+        self.found = self.found.plus(Requirements(indexes=offer.indexes))
         self._took(offer.path, _FIXED)
         for name in self.lock.extras:
             self._took(f"extra {name}", self._why("extra"), source=False)

@@ -2,8 +2,9 @@
 
 Runs on the host, in threads of the process that builds an environment, for as long as that takes.
 It tunnels TLS (CONNECT) and, for an index that is configured with plain HTTP, forwards single
-requests to read. What it refuses is answered with 403 or 405 and noted. It reads nothing of what it
-tunnels and writes no request anywhere, so no password of an index can end up in a log.
+requests to read; those for an index with credentials go through `index_gateway`. What it refuses
+is answered with 403 or 405 and noted. It reads nothing of what it tunnels and writes no request
+anywhere, so no password of an index can end up in a log.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from agent.environments.index_gateway import Gateway
 
 _HEAD_BYTES = 16 * 1024
 _CONNECT_SECONDS = 20.0
@@ -44,13 +47,6 @@ def target(written: str) -> Target:
     return Target((parts.hostname or "").lower(), port)
 
 
-def credentials(address: str) -> tuple[str, ...]:
-    """The secret parts of an address, plain and as written, to be kept out of every text."""
-    parts = urlsplit(address)
-    written = (parts.password, parts.username if not parts.password else None)
-    return tuple({text for part in written if part for text in (part, unquote(part))})
-
-
 class EgressProxy:
     """Tunnels to allow-listed hosts only.
 
@@ -64,11 +60,13 @@ class EgressProxy:
         allowed: Iterable[Target],
         *,
         inside: Iterable[Target] = (),
+        gateways: Iterable[Gateway] = (),
         most_connections: int = 64,
     ) -> None:
         self.socket_path = socket_path
         self._allowed = frozenset(allowed)
         self._inside = frozenset(inside)
+        self._gateways = {gateway.host: gateway for gateway in gateways}
         self._places = threading.BoundedSemaphore(most_connections)
         self._refused: dict[str, None] = {}
         self._closing = threading.Event()
@@ -151,6 +149,9 @@ class EgressProxy:
         if method == "CONNECT":
             wanted = _authority(address)
             first = rest
+        elif gateway := self._gateway(address):
+            self._through(gateway, client, head, address)
+            return
         else:
             wanted = _forwardable(address)
             first = _forwarded(head, address) if wanted else b""
@@ -172,6 +173,21 @@ class EgressProxy:
                 upstream.sendall(first)
             # Of a request to read nothing is to come after its head.
             self._relay(client, upstream, both=method == "CONNECT")
+
+    def _gateway(self, address: str) -> Gateway | None:
+        try:
+            return self._gateways.get(urlsplit(address).hostname or "")
+        except ValueError:
+            return None
+
+    def _through(self, gateway: Gateway, client: socket.socket, head: bytes, address: str) -> None:
+        parts = urlsplit(address)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+        def dial(host: str, port: int) -> socket.socket | None:
+            return self._dial(client, Target(host, port))
+
+        gateway.answer(client, head, path, dial, self._watched)
 
     def _dial(self, client: socket.socket, wanted: Target) -> socket.socket | None:
         """Connect to an allowed host; answer the client and return None otherwise."""

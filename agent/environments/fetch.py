@@ -21,10 +21,12 @@ from pathlib import Path
 from agent.domain import Record
 from agent.environments import egress, storage, uv_program
 from agent.environments.bench import Bench
+from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.ports import (
     ROOM_OURS,
+    IndexAccess,
     Mount,
     PackageIndex,
     RoomFile,
@@ -74,6 +76,9 @@ class Fetcher:
         (workplace / _WHEELS).mkdir()
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
+        self._gateways = {
+            access.url: Gateway(access) for access in bench.index.accesses() if access.login
+        }
 
     def close(self) -> None:
         """Shut the way out, and say what else was tried on it."""
@@ -101,7 +106,7 @@ class Fetcher:
                 self._bench.say(
                     f"{project} exists only as source; its wheel is built without network"
                 )
-                words = uv_program.essential(result.output, self._secrets)
+                words = self._words(result.output)
                 self.take_in(name, supply(project, words))
                 supplied.add(project)
         raise EnvironmentFailed(
@@ -170,23 +175,28 @@ class Fetcher:
             f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
             f"{_TMP}/commands.json": json.dumps([make, install]).encode(),
         }
-        access = self._bench.index.access()
+        way_out = self._way_out()
+        *others, default = self._bench.index.accesses()
         environ = self._plain_environ() | {
             "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
             "UV_LINK_MODE": "hardlink",
-            "UV_DEFAULT_INDEX": access.url,
+            "UV_DEFAULT_INDEX": self._in_room(default),
+            "UV_INDEX": " ".join(map(self._in_room, others)),
             "UV_HTTP_TIMEOUT": "60",
             "UV_CONCURRENT_DOWNLOADS": "16",
         }
-        if access.ca_bundle is not None:
-            files[f"{_TMP}/certificates.pem"] = Path(access.ca_bundle).read_bytes()
+        if others and all(line.hashes for line in wanted.lines):
+            # The hashes say what it has to be, so that it may come from whoever has it.
+            environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+        if default.ca_bundle is not None:
+            files[f"{_TMP}/certificates.pem"] = Path(default.ca_bundle).read_bytes()
             environ["SSL_CERT_FILE"] = f"{_TMP}/certificates.pem"
         order = RoomOrder(
             argv=(self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json"),
             environ=environ,
             mounts=self._mounts(shared=True),
             files=tuple(RoomFile(path=path, content=text) for path, text in files.items()),
-            proxy_socket=str(self._way_out()),
+            proxy_socket=str(way_out),
             limits=_LIMITS,
         )
         with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
@@ -230,13 +240,20 @@ class Fetcher:
     def _way_out(self) -> Path:
         if self._proxy is None:
             self._proxy = self._network.enter_context(
-                open_proxy(self._bench.index, self._bench.settings)
+                open_proxy(self._bench.index, self._bench.settings, self._gateways.values())
             )
         return self._proxy.socket_path
 
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        return egress.credentials(self._bench.index.access().url)
+    def _in_room(self, access: IndexAccess) -> str:
+        """The address by which a room asks an index: none with credentials."""
+        gateway = self._gateways.get(access.url)
+        return gateway.url if gateway else access.url
+
+    def _words(self, output: str) -> str:
+        """What uv has to say, with the addresses that people know."""
+        for gateway in self._gateways.values():
+            output = gateway.shown(output)
+        return uv_program.essential(output)
 
     # --- when it fails -----------------------------------------------------------------------
 
@@ -244,7 +261,7 @@ class Fetcher:
         return _NETWORK.search(result.output) is not None
 
     def _failure(self, result: RoomResult, wanted: Wanted) -> Exception:
-        words = uv_program.essential(result.output, self._secrets)
+        words = self._words(result.output)
         refused = self._proxy.refused if self._proxy else ()
         if "No space left on device" in result.output or result.limit == "disk":
             return StorageFull(
@@ -266,8 +283,9 @@ class Fetcher:
                 f"The package index at {self._bench.index.url} did not answer:\n{words}"
             )
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
+        left = "".join(f"\n{note}." for note in self._bench.index.notes)
         return EnvironmentFailed(
-            f"{words}{origins}\n"
+            f"{words}{origins}{left}\n"
             f"This is the resolver's answer for Python {self._bench.interpreter.version}. "
             "Change the requirement that is named, or choose others with `python.install`, "
             "`python.extras` or `python.groups` in .github/mergewright.yml."
@@ -275,15 +293,22 @@ class Fetcher:
 
 
 @contextmanager
-def open_proxy(index: PackageIndex, settings: Settings) -> Iterator[egress.EgressProxy]:
-    """Open the way to the index and to nothing else, for the length of the block."""
+def open_proxy(
+    index: PackageIndex, settings: Settings, gateways: Iterable[Gateway] = ()
+) -> Iterator[egress.EgressProxy]:
+    """Open the way to the indexes and to nothing else, for the length of the block."""
     hosts = [egress.target(host) for host in index.hosts()]
+    indexes = [egress.target(access.url) for access in index.accesses()]
     named = [egress.target(host) for host in settings.allow_hosts]
-    # An index within a private network has its files there too; one outside never has.
-    inside = [*named, *(hosts if _is_internal(hosts[0]) else ())]
+    internal = [host for host in indexes if _is_internal(host)]
+    # The default index, last in its list, has its files within a private network if it is there
+    # itself; one outside never has.
+    inside = [*named, *internal, *(hosts if indexes[-1] in internal else ())]
     with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
         Path(place).chmod(0o711)
-        proxy = egress.EgressProxy(Path(place) / "out.sock", [*hosts, *named], inside=inside)
+        proxy = egress.EgressProxy(
+            Path(place) / "out.sock", [*hosts, *named], inside=inside, gateways=gateways
+        )
         try:
             yield proxy
         finally:

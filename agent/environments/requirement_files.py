@@ -18,16 +18,18 @@ from packaging.utils import canonicalize_name
 from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import IndexWish
 
 _DEEPEST = 20
 
 #: Options that say where packages come from: that is the operator's word, not the repository's.
 _IGNORED = {
-    "-i": 1, "--index-url": 1, "--extra-index-url": 1, "-f": 1, "--find-links": 1,
+    "-f": 1, "--find-links": 1,
     "--trusted-host": 1, "--no-index": 0, "--no-binary": 1, "--only-binary": 1,
     "--prefer-binary": 0, "--use-feature": 1, "--use-pep517": 0, "--no-build-isolation": 0,
     "--config-settings": 1, "--global-option": 1, "--require-hashes": 0,
 }  # fmt: skip
+_INDEXES = ("-i", "--index-url", "--extra-index-url")
 _URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE)
 _LOCAL = re.compile(
     r"^(?P<path>(?:\.{1,2}(?:/|$|(?=\[))|/|file:)[^\[;]*)(?:\[(?P<extras>[^\]]*)\])?"
@@ -68,6 +70,8 @@ class Requirements(Record):
     files: tuple[str, ...] = ()
     """Every file that was read."""
     notes: tuple[str, ...] = ()
+    indexes: tuple[IndexWish, ...] = ()
+    """Indexes that the repository names; whether they are asked is the operator's word."""
     prereleases: bool = False
 
     def plus(self, *others: Requirements) -> Requirements:
@@ -79,6 +83,7 @@ class Requirements(Record):
             projects=tuple(dict.fromkeys(p for part in parts for p in part.projects)),
             files=tuple(dict.fromkeys(path for part in parts for path in part.files)),
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            indexes=tuple(dict.fromkeys(one for part in parts for one in part.indexes)),
             prereleases=any(part.prereleases for part in parts),
         )
 
@@ -222,6 +227,8 @@ def _option(
         return _local(files, path, extras, place)
     if name == "--pre":
         return Requirements(prereleases=True)
+    if name in _INDEXES:
+        return Requirements(indexes=(named_index(value, place),))
     if name in _IGNORED:
         # The value may carry a password, so it is not repeated.
         return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
@@ -248,6 +255,11 @@ def _inside(path: str, place: str, written: str) -> str:
     if clean.startswith(("/", "..")):
         raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
     return "" if clean == "." else clean
+
+
+def named_index(url: str, origin: str) -> IndexWish:
+    """An index that a repository names; credentials in its address are not for us to use."""
+    return IndexWish(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
 
 
 def _refused_address(place: str, text: str) -> EnvironmentFailed:

@@ -19,9 +19,15 @@ from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 
 from agent.domain import Record
-from agent.environments.requirement_files import Line, LocalProject, Requirements
+from agent.environments.requirement_files import (
+    Line,
+    LocalProject,
+    Requirements,
+    named_index,
+)
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import IndexWish
 
 Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
 
@@ -53,6 +59,8 @@ class Offer(Record):
     """Whether it locks all that the project at the root asks for."""
     requires_python: str | None = None
     """What Python it is for, where it says so."""
+    indexes: tuple[IndexWish, ...] = ()
+    """Where it says that its packages come from."""
     notes: tuple[str, ...] = ()
 
 
@@ -166,6 +174,12 @@ def refused(name: str, kind: str, address: str, origin: str) -> EnvironmentFaile
         "of the repository are installed: lock a released version, or leave the group or extra "
         "out with `python.groups` or `python.extras` in .github/mergewright.yml."
     )
+
+
+def indexes(urls: Iterable[object], origin: str) -> tuple[IndexWish, ...]:
+    """Indexes of the web among addresses, each once."""
+    web = [str(url) for url in urls if re.match(r"https?://", str(url))]
+    return tuple(named_index(url, origin) for url in dict.fromkeys(web))
 
 
 def names(values: Iterable[object]) -> tuple[str, ...]:

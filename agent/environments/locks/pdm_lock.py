@@ -24,6 +24,7 @@ from agent.environments.locks.lock import Lock, Offer, Target
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import IndexWish
 
 PATH = "pdm.lock"
 _DEFAULT = "default"
@@ -50,6 +51,7 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         groups=tuple(name for name in groups if name in known),
         default_groups=tuple(name for name in groups if name in known),
         builds=any("path" in package for package in _packages(document)),
+        indexes=_indexes(pyproject),
         notes=(
             *_stale(document, pyproject),
             *(f"{PATH}: the group {name} is not locked; it is left out" for name in missing),
@@ -141,6 +143,14 @@ def _groups(pyproject: dict[str, Any]) -> dict[str, list[Any]]:
             if isinstance(entries, list):
                 found[name] = [*found.get(name, []), *entries]
     return found
+
+
+def _indexes(pyproject: dict[str, Any]) -> tuple[IndexWish, ...]:
+    sources = locks.table(pyproject, "tool", "pdm").get("source", [])
+    listed = [source for source in sources if isinstance(source, dict)]
+    # A source of links is a page, not an index.
+    urls = [source.get("url") for source in listed if source.get("type", "index") == "index"]
+    return locks.indexes(urls, "pyproject.toml [[tool.pdm.source]]")
 
 
 # --- packages that name their groups ---------------------------------------------------------

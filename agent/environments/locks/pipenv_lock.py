@@ -47,6 +47,14 @@ def offer(files: TreeFiles, _pyproject: dict[str, Any]) -> Offer | None:
         # It locks what the Pipfile lists; a setup.py beside it may ask for more.
         covers_project=False,
         requires_python=f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
+        indexes=locks.indexes(
+            (
+                source.get("url")
+                for source in locks.table(document, _META).get("sources", ())
+                if isinstance(source, dict)
+            ),
+            PATH,
+        ),
         notes=_stale(document, files),
     )
 

@@ -56,6 +56,14 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         groups=locks.names(named),
         default_groups=locks.names(name for name in named if name not in optional),
         builds=any(_source(package)[0] == "directory" for package in _packages(document)),
+        indexes=locks.indexes(
+            (
+                locks.table(package, "source").get("url")
+                for package in _packages(document)
+                if locks.table(package, "source").get("type") == "legacy"
+            ),
+            PATH,
+        ),
         notes=_stale(document, pyproject),
     )
 

@@ -36,6 +36,7 @@ def offer(files: TreeFiles, _pyproject: dict[str, Any]) -> Offer | None:
         default_groups=locks.names(lock.default_groups or ()),
         builds=bool(folders),
         names_root="." in folders,
+        indexes=locks.indexes((package.index for package in lock.packages), PATH),
         requires_python=str(lock.requires_python) if lock.requires_python else None,
     )
 

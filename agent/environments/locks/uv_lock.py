@@ -20,8 +20,10 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         return None
     needed = {"pyproject.toml", PATH}
     builds = False
+    registries: list[object] = []
     for package in locks.entries(files.toml(PATH), "package", PATH):
         source = locks.table(package, "source")
+        registries.append(source.get("registry"))
         builds = builds or not _HARMLESS_SOURCES.issuperset(source)
         where = source.get("editable") or source.get("virtual") or source.get("directory")
         if where is not None:
@@ -36,6 +38,7 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         groups=locks.names(groups),
         default_groups=locks.names(groups if defaults == "all" else defaults),
         builds=builds,
+        indexes=locks.indexes(registries, PATH),
         # It says itself where the project is installed from.
         names_root=True,
     )

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -94,6 +95,10 @@ class LocalIndex:
         """So many requests are answered with 503 first."""
         self.asked: list[str] = []
         self.credentials: list[str | None] = []
+        self.login: str | None = None
+        """`user:password` that every request has to bring."""
+        self.absolute = False
+        """Whether pages name whole addresses of files."""
         self.url = ""
 
     def add(self, *files: tuple[str, bytes]) -> None:
@@ -108,7 +113,7 @@ class LocalIndex:
         entries = [
             {
                 "filename": name,
-                "url": f"../../files/{name}",
+                "url": f"{self.url.replace('/simple/', '') if self.absolute else '../..'}/files/{name}",
                 "hashes": {"sha256": self._digest(name)},
                 "yanked": name in self.yanked,
                 **(
@@ -139,7 +144,7 @@ class LocalIndex:
 
 
 @contextmanager
-def serving(form: str = "json") -> Iterator[LocalIndex]:
+def serving(form: str = "json", *, tls: ssl.SSLContext | None = None) -> Iterator[LocalIndex]:
     """Serve an index on the loopback interface for the length of the block."""
     index = LocalIndex(form=form)
 
@@ -150,7 +155,11 @@ def serving(form: str = "json") -> Iterator[LocalIndex]:
             index.asked.append(self.path)
             index.credentials.append(self.headers.get("Authorization"))
             parts = self.path.strip("/").split("/")
-            if index.failures:
+            given = self.headers.get("Authorization", "")
+            wanted = base64.b64encode((index.login or "").encode()).decode()
+            if index.login and given != f"Basic {wanted}":
+                self._answer(401, "text/plain", b"who are you?")
+            elif index.failures:
                 index.failures -= 1
                 self._answer(503, "text/plain", b"later")
             elif parts[0] == "files" and parts[-1] in index.files:
@@ -174,9 +183,12 @@ def serving(form: str = "json") -> Iterator[LocalIndex]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    index.url = f"http://127.0.0.1:{server.server_port}/simple/"
+    scheme = "https" if tls else "http"
+    index.url = f"{scheme}://127.0.0.1:{server.server_port}/simple/"
     try:
         yield index
     finally:

@@ -28,7 +28,7 @@ def opened(served, settings):
 
 @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"])
 def test_the_index_of_uv_or_pip_is_used(settings, tmp_path, name):
-    assert SimpleIndex(settings, {name: URL, "HOME": str(tmp_path)}).access().url == URL
+    assert SimpleIndex(settings, {name: URL, "HOME": str(tmp_path)}).url == f"{URL}/"
 
 
 def test_the_operators_own_setting_wins(settings, tmp_path):
@@ -43,14 +43,14 @@ def test_pips_configuration_file_is_read(settings, tmp_path):
     config = tmp_path / ".config" / "pip"
     config.mkdir(parents=True)
     (config / "pip.conf").write_text(f"[global]\nindex-url = {URL}\ncert = {bundle}\n")
-    access = SimpleIndex(settings, {"HOME": str(tmp_path)}).access()
-    assert access.url == URL
+    (access,) = SimpleIndex(settings, {"HOME": str(tmp_path)}).accesses()
+    assert access.url == f"{URL}/"
     assert access.ca_bundle == str(bundle)
 
 
 def test_without_any_configuration_the_public_index_is_used(settings, tmp_path):
     environ = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/dev/null"}
-    assert SimpleIndex(settings, environ).access().url == PYPI_SIMPLE_ENDPOINT
+    assert SimpleIndex(settings, environ).url == PYPI_SIMPLE_ENDPOINT
 
 
 def test_the_address_is_shown_without_its_password(settings, tmp_path):
@@ -58,7 +58,9 @@ def test_the_address_is_shown_without_its_password(settings, tmp_path):
         settings, {"PIP_INDEX_URL": "https://u:hunter2@x.example.org/s", "HOME": str(tmp_path)}
     )
     assert index.url == "https://x.example.org/s/"
-    assert "hunter2" in index.access().url
+    assert [access.login for access in index.accesses()] == ["u:hunter2"]
+    assert "hunter2" not in repr(index.accesses())
+    assert "hunter2" not in index.mark
 
 
 @pytest.mark.parametrize("wrong", ["file:///srv/simple", "simple", "ftp://x/y"])

@@ -5,6 +5,7 @@ import pytest
 from agent.environments import requirement_files
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import IndexWish
 
 
 @pytest.fixture
@@ -114,13 +115,12 @@ def test_files_that_include_each_other_are_read_once(tree):
     assert texts(requirement_files.read(files, "a.txt")) == ["attrs", "six"]
 
 
-def test_another_index_is_not_asked_and_its_password_not_repeated(tree):
+def test_another_index_is_the_operators_to_decide_and_its_password_is_dropped(tree):
     files = tree(a_txt="--extra-index-url https://u:secret@example.org/simple\n--pre\nsix\n")
     found = requirement_files.read(files, "a.txt")
     assert texts(found) == ["six"]
     assert found.prereleases
-    assert "a.txt:1: `--extra-index-url`" in found.notes[0]
-    assert "secret" not in found.notes[0]
+    assert found.indexes == (IndexWish(url="https://example.org/simple", origin="a.txt:1"),)
 
 
 def test_a_file_that_is_not_utf_8_is_named_with_the_line(tmp_path):

@@ -1,0 +1,228 @@
+"""Indexes that want credentials, and several of them: what a room gets, and what it never sees."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ipaddress
+import os
+import shutil
+import ssl
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
+from agent.environments import build
+from agent.environments.build import EnvironmentRequest
+from agent.errors import EnvironmentFailed, IndexUnavailable
+from agent.ports import RoomOrder, RoomResult
+from agent.settings import Settings
+from repo_config.schema import PythonSection
+from tests.integration.environment_building import ensure, lay
+from tests.unit.environments import local_index
+
+pytestmark = pytest.mark.index
+
+PASSWORD = "hunter2-canary"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """One data folder for all tests here, with our own tools in it already."""
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="mergewright-private-", dir="/tmp"))
+    folder.chmod(0o711)
+    settings = Settings(home=folder)
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty).chmod(0o755)
+        ensure(settings, Path(empty))
+    yield settings
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(home):
+    place = home / "tree"
+    place.mkdir()
+    return place
+
+
+class Recorder(BubblewrapSandbox):
+    """Real rooms; every order that one was opened for is kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.orders: list[RoomOrder] = []
+
+    def run(self, order: RoomOrder, *more, **named) -> RoomResult:
+        self.orders.append(order)
+        return super().run(order, *more, **named)
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's certificate for 127.0.0.1 that only its own file makes trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "index")])
+    today = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    public, private = folder / "ca.pem", folder / "key.pem"
+    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    return context, public
+
+
+def fill(served: local_index.LocalIndex) -> None:
+    served.login = f"me:{PASSWORD}"
+    served.add(
+        local_index.wheel("direct", "1.0", ("onlysource",)),
+        local_index.sdist("onlysource", "1.0"),
+    )
+
+
+def canaries(settings: Settings) -> list[str]:
+    """Files of the data folder that hold the password, or its form in a header."""
+    import base64
+
+    shapes = [PASSWORD.encode(), base64.b64encode(f"me:{PASSWORD}".encode())]
+    return [
+        str(path)
+        for path in settings.home.rglob("*")
+        if path.is_file() and not path.is_symlink()
+        and any(shape in path.read_bytes() for shape in shapes)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_private_index_is_asked_and_no_room_sees_the_password(
+    settings, folder, tmp_path, form, absolute, tls
+):
+    context, public = certificate(tmp_path) if tls else (None, None)
+    with local_index.serving(form, tls=context) as served:
+        fill(served)
+        served.absolute = absolute
+        environ = {
+            "HOME": str(tmp_path),
+            "PIP_INDEX_URL": served.url.replace("://", f"://me:{PASSWORD}@"),
+            **({"PIP_CERT": str(public)} if public else {}),
+        }
+        lay(folder, {"requirements.txt": f"direct\n# {form} {absolute} {tls}\n"})
+        sandbox, said = Recorder(settings), []
+        request = EnvironmentRequest(tree=str(folder), python=PythonSection())
+        index = SimpleIndex(settings, environ)
+        made = build.ensure(request, sandbox, index, settings, said.append)
+        explained = build.explain(request, sandbox, index, settings)
+        assert made.packages == ("direct==1.0", "onlysource==1.0")
+        assert None not in served.credentials
+    assert len(sandbox.orders) >= 2
+    for order in sandbox.orders:
+        assert PASSWORD not in repr(order.model_dump())
+    assert PASSWORD not in "".join(said) + made.model_dump_json() + explained.model_dump_json()
+    assert canaries(settings) == []
+
+
+def test_a_wrong_password_is_said_without_it(settings, folder, tmp_path):
+    with local_index.serving() as served:
+        fill(served)
+        url = served.url.replace("://", f"://me:wrong-{PASSWORD}@")
+        lay(folder, {"requirements.txt": "direct\n# wrong\n"})
+        with pytest.raises(IndexUnavailable, match="HTTP 401") as caught:
+            ensure(settings, folder, index=SimpleIndex(settings, {"PIP_INDEX_URL": url}))
+        assert PASSWORD not in str(caught.value)
+        assert served.url in str(caught.value)
+
+
+def test_what_a_private_index_lacks_is_said_with_its_real_address(settings, folder):
+    with local_index.serving() as served:
+        fill(served)
+        url = served.url.replace("://", f"://me:{PASSWORD}@")
+        lay(folder, {"requirements.txt": "nowhere-to-be-had\n"})
+        with pytest.raises(EnvironmentFailed) as caught:
+            ensure(settings, folder, index=SimpleIndex(settings, {"PIP_INDEX_URL": url}))
+        assert "nowhere-to-be-had" in str(caught.value)
+        assert "index.invalid" not in str(caught.value)
+        assert PASSWORD not in str(caught.value)
+
+
+# --- several indexes -------------------------------------------------------------------------
+
+
+def test_a_further_index_of_the_host_is_asked_first(settings, folder):
+    with local_index.serving() as default, local_index.serving() as private:
+        default.add(local_index.wheel("direct", "2.0"), local_index.wheel("other", "1.0"))
+        private.add(local_index.wheel("direct", "1.0"))
+        private.login = f"me:{PASSWORD}"
+        environ = {
+            "PIP_INDEX_URL": default.url,
+            "PIP_EXTRA_INDEX_URL": private.url.replace("://", f"://me:{PASSWORD}@"),
+        }
+        lay(folder, {"requirements.txt": "direct\nother\n"})
+        made = ensure(settings, folder, index=SimpleIndex(settings, environ))
+        # The higher version of the default one might be somebody else's under the same name.
+        assert made.packages == ("direct==1.0", "other==1.0")
+        assert None not in private.credentials
+        assert set(default.credentials) == {None}
+
+
+def test_an_index_that_a_repository_names_is_asked_if_its_host_is_allowed(settings, folder):
+    with local_index.serving() as default, local_index.serving() as named:
+        default.add(local_index.wheel("other", "1.0"))
+        named.add(local_index.wheel("direct", "1.0"))
+        lay(folder, {"requirements.txt": f"--extra-index-url {named.url}\ndirect\nother\n"})
+        environ = {"PIP_INDEX_URL": default.url}
+        with pytest.raises(EnvironmentFailed) as caught:
+            ensure(settings, folder, index=SimpleIndex(settings, environ))
+        host = named.url.split("/")[2]
+        assert f"requirements.txt:1: the index {named.url} is not asked" in str(caught.value)
+        assert "MERGEWRIGHT_ALLOW_HOSTS" in str(caught.value)
+        assert named.asked == []
+        allowing = settings.model_copy(update={"allow_hosts": (host,)})
+        made = ensure(allowing, folder, index=SimpleIndex(allowing, environ))
+        assert made.packages == ("direct==1.0", "other==1.0")
+
+
+def test_with_hashes_it_does_not_matter_which_index_has_it(settings, folder):
+    with local_index.serving() as default, local_index.serving() as partial:
+        default.add(local_index.wheel("direct", "2.0"))
+        partial.add(local_index.wheel("direct", "1.0"))
+        content = default.files["direct-2.0-py3-none-any.whl"]
+        lay(
+            folder,
+            {
+                "pyproject.toml": '[project]\nname = "x"\nversion = "1"\n',
+                "pdm.lock": '[metadata]\nlock_version = "4.5"\n[[package]]\nname = "direct"\n'
+                'version = "2.0"\ngroups = ["default"]\nfiles = [{file = "d.whl", hash = '
+                f'"sha256:{hashlib.sha256(content).hexdigest()}"}}]\n',
+            },
+        )
+        environ = {"PIP_INDEX_URL": default.url, "PIP_EXTRA_INDEX_URL": partial.url}
+        made = ensure(settings, folder, index=SimpleIndex(settings, environ))
+        assert made.packages == ("direct==2.0",)

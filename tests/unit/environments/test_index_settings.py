@@ -1,0 +1,201 @@
+"""The host's own configuration of pip and uv, by real files in a home of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.adapters import index_settings
+from agent.adapters.package_index import SimpleIndex
+from agent.errors import EnvironmentFailed, SettingsInvalid
+from agent.ports import IndexWish
+from agent.settings import Settings
+
+A, B, C = (f"https://{name}.example.org/simple/" for name in "abc")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "data")
+
+
+@pytest.fixture
+def read(tmp_path, settings):
+    def written(files: dict[str, str], **environ: str):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("{home}", str(tmp_path)))
+        known = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "system"), **environ}
+        known = {name: value.replace("{home}", str(tmp_path)) for name, value in known.items()}
+        return index_settings.read(settings, known)
+
+    return written
+
+
+def urls(host) -> list[str]:
+    return [access.url for access in host.extras]
+
+
+PIP = ".config/pip/pip.conf"
+UV = ".config/uv/uv.toml"
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "default"),
+    [
+        ({PIP: f"[global]\nindex-url = {A}\n"}, {}, A),
+        ({PIP: f"[global]\nindex-url = {A}\n[install]\nindex-url = {B}\n"}, {}, B),
+        ({"system/pip/pip.conf": f"[global]\nindex-url = {A}\n", PIP: "[global]\n"}, {}, A),
+        ({"own.conf": f"[global]\nindex-url = {A}\n"}, {"PIP_CONFIG_FILE": "{home}/own.conf"}, A),
+        ({UV: f'index-url = "{A}"\n', PIP: f"[global]\nindex-url = {B}\n"}, {}, A),
+        ({UV: f'[[index]]\nurl = "{A}"\ndefault = true\n'}, {}, A),
+        ({UV: f'[pip]\nindex-url = "{A}"\n'}, {}, A),
+        ({"system/uv/uv.toml": f'index-url = "{B}"\n', UV: f'index-url = "{A}"\n'}, {}, A),
+        ({"own.toml": f'index-url = "{A}"\n'}, {"UV_CONFIG_FILE": "{home}/own.toml"}, A),
+        ({UV: f'index-url = "{A}"\n'}, {"UV_DEFAULT_INDEX": f"mine={B}"}, B),
+        ({UV: f'index-url = "{A}"\n'}, {"UV_NO_CONFIG": "1", "PIP_INDEX_URL": B}, B),
+    ],
+)
+def test_the_default_index_is_found_where_pip_and_uv_find_it(read, files, environ, default):
+    assert read(files, **environ).default.url == default
+
+
+def test_further_indexes_are_asked_first_in_their_order_and_once(read):
+    host = read(
+        {
+            UV: f'[[index]]\nname = "b"\nurl = "{B}"\n[[index]]\nurl = "{C}"\nexplicit = true\n',
+            PIP: f"[global]\nextra-index-url =\n    {B}\n    {A}\n",
+        },
+        UV_INDEX=f"x={A} https://d.example.org/simple",
+    )
+    assert urls(host) == [A, "https://d.example.org/simple/", B]
+    assert [access.url for access in host.bound] == [C]
+
+
+def test_the_settings_own_index_stands_alone(tmp_path):
+    settings = Settings(home=tmp_path, index_url=A)
+    host = index_settings.read(settings, {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": B})
+    assert (host.default.url, host.extras) == (A, ())
+
+
+@pytest.mark.parametrize(
+    ("files", "environ"),
+    [
+        ({}, {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"}),
+        ({}, {"UV_DEFAULT_INDEX": f"my-own={A}", "UV_INDEX_MY_OWN_USERNAME": "me",
+              "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2"}),
+        ({".netrc": "machine a.example.org login me password hun@ter2\n"}, {"PIP_INDEX_URL": A}),
+        ({"n": "machine a.example.org login me password hun@ter2\n"},
+         {"PIP_INDEX_URL": A, "NETRC": "{home}/n"}),
+    ],
+)  # fmt: skip
+def test_credentials_come_from_the_address_uvs_variables_or_netrc(read, files, environ):
+    access = read(files, **environ).default
+    assert access.login == "me:hun@ter2"
+    assert access.url == A
+    assert "hun" not in repr(access)
+
+
+def test_the_certificates_are_those_of_the_host(read, tmp_path):
+    (tmp_path / "ca.pem").write_text("")
+    for files, environ in (
+        ({}, {"PIP_CERT": "{home}/ca.pem"}),
+        ({}, {"SSL_CERT_FILE": "{home}/ca.pem", "PIP_CERT": "/nowhere"}),
+        ({PIP: "[global]\ncert = {home}/ca.pem\n"}, {}),
+    ):
+        assert read(files, **environ).ca_bundle == str(tmp_path / "ca.pem")
+    assert "REQUESTS_CA_BUNDLE names a file" in read({}, REQUESTS_CA_BUNDLE="/nowhere").notes[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "said"),
+    [
+        ({PIP: "[global]\nfind-links = /srv/wheels\n"}, {}, "find-links of pip's configuration"),
+        ({PIP: "[global]\nno-index = true\n"}, {}, "no-index of pip's configuration"),
+        ({}, {"PIP_FIND_LINKS": "/srv"}, "PIP_FIND_LINKS is not followed"),
+        ({UV: 'find-links = ["/srv"]\n'}, {}, "find-links of uv.toml"),
+        ({}, {"PIP_TRUSTED_HOST": "a"}, "name the index's certificate with SSL_CERT_FILE"),
+        ({PIP: "[global]\nextra-index-url = file:///srv/simple\n"}, {}, "no room sees it"),
+    ],
+)
+def test_what_no_room_could_use_is_said(read, files, environ, said):
+    assert any(said in note for note in read(files, **environ).notes)
+
+
+def test_an_option_that_is_off_is_not(read):
+    assert read({PIP: "[global]\nno-index = false\n"}).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "said"),
+    [
+        ({PIP: "no section\n"}, {}, "pip.conf cannot be read"),
+        ({UV: "a = [\n"}, {}, "uv.toml cannot be read"),
+        ({".netrc": "bogus hunter2"}, {"PIP_INDEX_URL": A}, ".netrc cannot be read"),
+        ({UV: 'index-url = "/srv/simple"\n'}, {}, "index-url of uv.toml is not the address"),
+    ],
+)
+def test_what_cannot_be_read_is_said_without_its_content(read, files, environ, said):
+    with pytest.raises(SettingsInvalid) as caught:
+        read(files, **environ)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+# --- indexes that a repository names ---------------------------------------------------------
+
+
+def including(settings, *wishes: str, only_for: str = "", **environ: str) -> SimpleIndex:
+    asked = tuple(IndexWish(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
+    return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).including(asked)
+
+
+def test_an_index_that_the_operator_does_not_know_is_not_asked_and_said(settings):
+    index = including(settings, "https://u:hunter2@c.example.org/simple")
+    assert [access.url for access in index.accesses()] == ["https://pypi.org/simple/"]
+    assert index.notes[0].startswith("r.txt:1: the index https://c.example.org/simple is not asked")
+    assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in index.notes[0]
+    assert "hunter2" not in "".join(index.notes)
+
+
+def test_one_whose_host_is_allowed_is_asked_without_credentials(settings):
+    allowing = settings.model_copy(update={"allow_hosts": ("c.example.org",)})
+    index = including(allowing, "https://u:hunter2@c.example.org/simple")
+    first, _ = index.accesses()
+    assert (first.url, first.login) == (C, None)
+    assert index.notes == ()
+    assert index.mark != including(allowing).mark
+
+
+@pytest.mark.parametrize(
+    "url", ["https://pypi.org/simple", "https://pypi.python.org/simple/", A, A.rstrip("/"), B]
+)
+def test_the_public_index_and_the_operators_own_are_asked_anyway(settings, url):
+    index = including(settings, url, PIP_INDEX_URL=A, PIP_EXTRA_INDEX_URL=B)
+    assert [access.url for access in index.accesses()] == [B, A]
+    assert index.notes == ()
+
+
+def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(settings, tmp_path):
+    # Otherwise a repository could read whatever else the operator may read there.
+    (tmp_path / "n").write_text("machine a.example.org login me password hunter2\n")
+    environ = {"PIP_INDEX_URL": A, "NETRC": str(tmp_path / "n")}
+    other = "https://a.example.org/secret/simple"
+    assert "is not asked" in including(settings, other, **environ).notes[0]
+    allowing = settings.model_copy(update={"allow_hosts": ("a.example.org",)})
+    named, default = including(allowing, other, **environ).accesses()
+    assert (named.login, default.login) == (None, "me:hunter2")
+
+
+def test_an_explicit_index_of_uv_is_asked_where_a_repository_names_it(settings, tmp_path):
+    (tmp_path / "uv.toml").write_text(f'[[index]]\nname = "c"\nurl = "{C}"\nexplicit = true\n')
+    environ = {"UV_CONFIG_FILE": str(tmp_path / "uv.toml"), "UV_INDEX_C_PASSWORD": "x"}
+    assert len(including(settings, **environ).accesses()) == 1
+    assert including(settings, C, **environ).accesses()[0].login == ":x"
+
+
+def test_a_project_that_is_to_come_from_one_that_is_not_allowed_is_refused(settings):
+    with pytest.raises(EnvironmentFailed) as caught:
+        including(settings, C, only_for="mine")
+    assert "mine is to come from an index of its own. r.txt:1" in str(caught.value)
+    assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in str(caught.value)
