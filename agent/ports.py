@@ -153,6 +153,8 @@ class RoomOrder(Record):
     files: tuple[RoomFile, ...] = ()
     directory: str = ROOM_TREE
     """Working directory."""
+    hosts: tuple[str, ...] = ()
+    """Further names by which the room knows itself."""
     proxy_socket: str | None = None
     """Unix socket of our egress proxy; the room then gets HTTP(S)_PROXY. None: no network."""
     collect: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ class DockerSandbox:
         return tuple(_root(image) for image in (usual, *others.values()))
 
     def _host_config(self, order: RoomOrder, uid: int) -> dict[str, Any]:
-        shown = furniture.lay_out(self._settings.home, uid)
+        shown = furniture.lay_out(self._settings.home, uid, order.hosts)
         return walls.host_config(order, uid, shown, self._settings)
 
     def _connected(self) -> engine.Engine:

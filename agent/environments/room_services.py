@@ -34,6 +34,8 @@ from agent.ports import (
 )
 
 TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
+#: Names of hosts by which settings written for containers look for them.
+_HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
 #: Changes when a template means something else than before.
 _FORMAT = 1
@@ -319,6 +321,7 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
                 RoomFile(path=_ORDER_PATH, content=json.dumps(told).encode()),
             ),
             "collect": (*order.collect, failure),
+            "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )
 

@@ -206,6 +206,22 @@ def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
     assert (result.exit_code, result.output) == (0, "thread\n")
 
 
+def test_a_room_knows_itself_by_the_names_that_are_ordered(sandbox: Sandbox) -> None:
+    asked = code(
+        """
+        import socket
+        for name in ("db", "redis"):
+            try:
+                print(socket.gethostbyname(name))
+            except OSError:
+                print("nobody")
+        """
+    )
+    named = asked.model_copy(update={"hosts": ("db", "redis")})
+    assert sandbox.run(named).output == "127.0.0.1\n" * 2
+    assert sandbox.run(asked).output == "nobody\n" * 2
+
+
 def test_a_writable_mount_is_lent_to_the_room_and_comes_back_harmless(
     sandbox: Sandbox, home: Path
 ) -> None:

@@ -334,6 +334,19 @@ def test_without_any_the_usual_ways_lead_there(ground):
     assert said.splitlines() == ["postgres postgres", "postgres template1"]
 
 
+def test_the_names_of_hosts_in_settings_for_containers_lead_there(ground):
+    said = ground.printed(
+        REQUIREMENTS, BOTH,
+        """
+        import psycopg, redis
+        for host in ("db", "postgres", "database"):
+            print(psycopg.connect(host=host).info.host)
+        print(redis.Redis(host="redis").ping(), redis.Redis(host="cache").ping())
+        """,
+    )  # fmt: skip
+    assert said.splitlines() == ["db", "postgres", "database", "True True"]
+
+
 def test_each_room_begins_with_an_empty_server(ground):
     program = """
         import psycopg

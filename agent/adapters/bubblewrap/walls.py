@@ -58,7 +58,7 @@ def arguments(order: RoomOrder, root: Path | None, lend: Lend) -> list[str]:
         args += ["--seccomp", str(lend(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.ROOM]
     args += _host_root() if root is None else _own_root(root)
-    for name, text in layout.etc(UID).items():
+    for name, text in layout.etc(UID, order.hosts).items():
         if root is not None and not (root / "etc" / name).exists():
             continue  # nothing can be shown in a place that a read-only tree does not have
         args += ["--perms", "0444", "--ro-bind-data", str(lend(text.encode())), f"/etc/{name}"]

@@ -9,25 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent.adapters.rooms import layout, slots
 
 
-def lay_out(home: Path, uid: int) -> dict[str, str]:
+def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Have the files in place; return which place of the room shows which path.
 
     Args:
         home: The data folder.
         uid: Of the room's user.
+        hosts: Further names of the room itself.
     """
     ours = dict(layout.runner())
     # Places that something else may be laid over: a read-only folder takes no new ones.
     ours[Path(layout.PROXY).name] = b""
     if (bundle := layout.certificates()) is not None:
         ours[Path(layout.CERTIFICATES).name] = bundle
-    etc = {name: text.encode() for name, text in layout.etc(uid).items()}
+    etc = {name: text.encode() for name, text in layout.etc(uid, hosts).items()}
     shown = _folder(home, "etc", etc)
     return {layout.ROOM: str(_folder(home, "runner", ours))} | {
         f"/etc/{name}": str(shown / name) for name in etc

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -31,17 +31,19 @@ _START = "start.py"
 _MODULES = ("room.py", "collection.py", "relay.py")
 
 
-def etc(uid: int) -> dict[str, str]:
+def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Make up the files of `/etc` that tell of users and hosts.
 
     Args:
         uid: Of the room's user, as it is seen inside.
+        hosts: Further names of the room itself.
     """
     return {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nroom:x:{uid}:{uid}:room:{HOME}:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/:/bin/false\n",
         "group": f"root:x:0:\nroom:x:{uid}:\nnogroup:x:65534:\n",
-        "hosts": f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost ip6-localhost\n",
+        "hosts": f"127.0.0.1 {' '.join(('localhost', HOSTNAME, *hosts))}\n"
+        "::1 localhost ip6-localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
 
