@@ -366,6 +366,9 @@ class Contract(Record):
 # --- environment and checks ------------------------------------------------------------------
 
 
+SERVICE_TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
+
+
 class RoomService(Record):
     """A server that a repository's checks need, started in each of their rooms."""
 
@@ -378,6 +381,11 @@ class RoomService(Record):
     """File on the host with the data that it begins with; empty: none."""
     user: str = ""
     database: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name and version, as people say them."""
+        return f"{SERVICE_TITLES[self.name]} {self.version}"
 
 
 class Environment(Record):

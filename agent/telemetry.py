@@ -127,7 +127,8 @@ def tell(result: object) -> str:
 def _(result: Environment) -> str:
     sources = ", ".join(result.sources) or "nothing declared"
     packages = "\n".join(f"  {package}" for package in result.packages)
-    return f"Python {result.python}, from {sources}, key {result.key}\n{packages}"
+    beside = "".join(f", beside {one.title}" for one in result.services)
+    return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
 
 
 @tell.register

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.version import InvalidVersion, Version
 
 from agent import cleaning
-from agent.domain import Record, RoomService
+from agent.domain import SERVICE_TITLES, Record, RoomService
 from agent.environments import storage
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
@@ -33,7 +33,6 @@ from agent.ports import (
     Root,
 )
 
-TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
 #: Names of hosts by which settings written for containers look for them.
 _HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
@@ -107,7 +106,7 @@ def chosen(wanted: str, there: Sequence[Program], root: Root) -> Program:
     found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
     way = f" To provide it: {root.adding([package])}." if root.more else ""
     raise EnvironmentFailed(
-        f"services: {TITLES[name]} {version}".rstrip()
+        f"services: {SERVICE_TITLES[name]} {version}".rstrip()
         + f" is not to be had in a room. There is: {found}.{way}"
         + (f" Or ask for `{name}` in any version." if same else "")
     )
@@ -164,7 +163,7 @@ def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomSer
     if not place.is_dir():
         with storage.locked(bench.settings, f"service-{key}"):
             if not place.is_dir():
-                bench.say(f"making an empty database of {TITLES['postgres']} {program.version}")
+                bench.say(f"making an empty database of PostgreSQL {program.version}")
                 _make_cluster(job, place, bench)
     return RoomService(
         **program.model_dump(),
@@ -235,7 +234,7 @@ def _try(services: tuple[RoomService, ...], bench: Bench) -> None:
     result = bench.sandbox.run(order)
     if result.exit_code == 0:
         return
-    names = " and ".join(TITLES[one.name] for one in services)
+    names = " and ".join(SERVICE_TITLES[one.name] for one in services)
     if result.limit is None:
         words = not_started(order, result) or _end(result.output)
         raise EnvironmentFailed(f"services: {names} did not start in a room: {words}")
@@ -298,7 +297,7 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
         "services": [
             {
                 "name": one.name,
-                "title": f"{TITLES[one.name]} {one.version}",
+                "title": one.title,
                 "program": one.program,
                 "template": _template(one),
             }

@@ -253,7 +253,10 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "done": tuple(note for note in evidence.notes if not note.startswith(READ_AS_BACKGROUND)),
         "background": tuple(note for note in evidence.notes if note.startswith(READ_AS_BACKGROUND)),
         "rivals": migrations.by_app(evidence.rivals),
-        "variables": [f"export {name}={shlex.quote(value)}" for name, value in config.env.items()],
+        "variables": [
+            *(f"# {one.title} has to run" for one in prepared.environment.services),
+            *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
+        ],
         "commands": [
             shlex.join(result.command) for result in evidence.after.results if result.command
         ],

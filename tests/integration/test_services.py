@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, measuring
 from agent.checks.check import Site
+from agent.cli import main
 from agent.domain import CheckResult, Environment, Status
 from agent.editing.tree import WorkTree
 from agent.environments import build, room_services, rooms
@@ -302,6 +305,32 @@ def test_nothing_of_the_order_is_left_for_the_command(ground):
         """,
     )  # fmt: skip
     assert listed == "['mergewright-services']\n[]"
+
+
+def test_a_ticket_is_carried_out_on_postgres(ground, monkeypatch):
+    """From the text to the branch: the migration is made and the tests run beside the servers."""
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(ground.home))
+    monkeypatch.setenv("MERGEWRIGHT_SANDBOX", "bubblewrap")
+    tree = ground.tree({**SHOP, ".github/mergewright.yml": "services: [postgres, redis]\n"})
+    for words in (
+        ("init", "-q", "-b", "main"), ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "base"),
+    ):  # fmt: skip
+        subprocess.run(["git", "-C", str(tree), *words], check=True)
+    ticket = ground.home / "ticket.md"
+    ticket.write_text(
+        "# Orders need a note\n\nAdd a CharField `note` with max_length=50, blank=True to the model"
+        ' `shop.Order`. Existing rows get "". Add a test.\n'
+    )
+    done = CliRunner().invoke(
+        main.app, ["run", "--repo", str(tree), "--ticket", str(ticket), "--json"]
+    )
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["reason"]) == (0, "ready"), said
+    text = Path(said["pull_request_path"]).read_text()
+    assert "| tests | 2 passed | 4 passed, 2 new | 0 | passed |" in text
+    assert "| makemigrations | clean | clean | 0 | passed |" in text
+    assert "PostgreSQL 1" in text and "Redis" in text
 
 
 # --- how a project finds them ------------------------------------------------------------------

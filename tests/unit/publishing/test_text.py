@@ -23,6 +23,7 @@ from agent.domain import (
     Repeated,
     Rerun,
     ReviewNotes,
+    RoomService,
     Run,
     RunState,
     Severity,
@@ -384,6 +385,18 @@ def test_a_text_of_an_issue_closes_it_and_has_no_title_of_its_own():
     assert "as it stood at 2026-11-20 12:00 UTC, which `grace` approved by setting" in words
     assert "<https://m.example/runs/r1/log>" in words
     assert "<summary>Diff</summary>" not in words
+
+
+def test_the_servers_that_ran_beside_the_checks_are_named():
+    prepared = evidence().prepared
+    server = RoomService(name="postgres", version="15.18", program="/p", user="u", database="d")
+    environment = prepared.environment.model_copy(update={"services": (server,)})
+    words = text.pull_request(
+        evidence(prepared=prepared.model_copy(update={"environment": environment}))
+    )
+    assert "\n- PostgreSQL 15.18, empty for each check\n" in words
+    assert "git switch --detach mergewright/42-add\n# PostgreSQL 15.18 has to run\n" in words
+    assert "has to run" not in text.pull_request(evidence())
 
 
 def test_a_reader_on_the_forge_can_reproduce_with_the_variables_of_the_configuration():
