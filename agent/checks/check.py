@@ -15,6 +15,7 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
+from agent.checks.type_cache import TypeCache
 from agent.domain import CheckResult, Environment, Status
 from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
@@ -36,6 +37,8 @@ class Site:
     project: Project
     limits: RoomLimits
     """What the operator grants."""
+    type_cache: TypeCache | None = None
+    """What mypy may begin with; None: with nothing."""
 
     def has(self, package: str) -> bool:
         """Whether the repository's own environment holds a package."""

@@ -11,14 +11,14 @@ from importlib.resources.abc import Traversable
 from threading import Event
 
 from agent import telemetry
-from agent.checks import suite
+from agent.checks import suite, type_cache
 from agent.checks.black_format import BLACK
 from agent.checks.check import Check, Site, Suite, unverified
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
 from agent.checks.live import Echo, Show
-from agent.checks.mypy_types import MypyTypes
+from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
@@ -135,7 +135,10 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Sho
     echo.close()
     if words := room_services.not_started(order, result):
         return unverified(check, site, result, f"the check was not begun: {words}")
-    return check.judge(site, secret, result)
+    judged = check.judge(site, secret, result)
+    if isinstance(check, MypyTypes):
+        type_cache.keep(site.type_cache, known_place(secret), result, judged)
+    return judged
 
 
 def _tell(result: CheckResult, say: Say) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from agent.checks import check, scripts, sealed, suite
+from agent.checks import check, scripts, sealed, suite, type_cache
 from agent.checks.sealed import Event, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
@@ -80,21 +80,31 @@ class MypyTypes:
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
-        own = site.has("mypy")
+        own, cache = site.has("mypy"), site.type_cache
         python = rooms.PYTHON if own else f"{ROOM_GATE}/bin/python"
-        return scripts.order(
+        fills = cache is not None and cache.fills
+        limits = site.tool_limits()
+        if fills:
+            more = {"returned_bytes": type_cache.RETURNED_BYTES}
+            limits = limits.model_copy(update=more)
+        order = scripts.order(
             site,
             secret,
             ("mergewright_mypy.py", *site.config.checks.types.args),
             python=python,
-            limits=site.tool_limits(),
+            limits=limits,
             told={
                 "python": "" if own else rooms.PYTHON,
                 "plugins": [] if own else [site.packages_of(ROOM_ENVIRONMENT)],
+                "known": type_cache.ROOM_TYPES if cache and cache.is_there else "",
+                "hand_out": known_place(secret) if fills else "",
+                "hand_out_bytes": type_cache.MOST_BYTES,
+                "libraries": [site.packages_of(ROOM_ENVIRONMENT), site.packages_of(ROOM_GATE)],
             },
             files=(RoomFile(path=f"{ROOM_TREE}/{secret.module}.py", content=_PROBE.encode()),),
-            collect=(secret.report,),
+            collect=(secret.report, f"{known_place(secret)}/**"),
         )
+        return cache.shown(order) if cache else order
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say which type errors there are."""
@@ -121,6 +131,11 @@ class MypyTypes:
             reason=reason,
             output=_shown(said, remarks, secret),
         )
+
+
+def known_place(secret: Secret) -> str:
+    """Name the folder in the room from which a cache is handed out."""
+    return f"{secret.report}.types"
 
 
 def read_line(line: str, *, json_lines: bool) -> Remark | None:

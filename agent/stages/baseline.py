@@ -6,7 +6,7 @@ Kept by `agent.checks.baselines`, so that a second run on the same base does not
 from __future__ import annotations
 
 from agent import worktree
-from agent.checks import baselines, check, measuring, reports
+from agent.checks import baselines, check, measuring, reports, type_cache
 from agent.checks.check import Site
 from agent.domain import CheckReport, Prepared
 from agent.ports import FROM_EARLIER
@@ -37,6 +37,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=check.granted(svc.settings),
+        type_cache=type_cache.of(prepared, svc.base_folder(prepared.run), svc.settings, base=True),
     )
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show)
     return CheckReport(

@@ -10,7 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent import worktree
-from agent.checks import again, baselines, comparison, early, gate, measuring, mutes, reports
+from agent.checks import (
+    again,
+    baselines,
+    comparison,
+    early,
+    gate,
+    measuring,
+    mutes,
+    reports,
+    type_cache,
+)
 from agent.checks.check import TESTS, Site, Suite, granted
 from agent.domain import (
     Change,
@@ -179,6 +189,7 @@ def _laid_out(
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
+        type_cache=type_cache.of(prepared, folder, svc.settings, base=False),
     )
     return site, tree
 

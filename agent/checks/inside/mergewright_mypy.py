@@ -9,6 +9,7 @@ import os
 import sys
 
 import mergewright_entry
+import mergewright_known_types as known
 import mergewright_report
 
 _CACHE = "/tmp/mergewright-mypy"  # noqa: S108 - the room's own
@@ -24,14 +25,19 @@ def main():
 
     version = tuple(int(part) for part in __version__.split(".")[:2])
     given = sys.argv[1:]
+    knows = known.may_be_used(order, _understood(given)[1])
+    if knows and order["known"]:
+        known.take(order, _CACHE)
     always = [
         "--no-pretty",
         "--hide-error-context",
         "--show-error-codes",
         "--no-error-summary",
         "--no-color-output",
-        "--cache-dir=" + (_CACHE if _shares_cache(given) else os.devnull),
+        "--cache-dir=" + (_CACHE if knows or _shares_cache(given) else os.devnull),
     ]
+    if knows:
+        always.append("--sqlite-cache")
     if order["python"]:
         always += ["--python-executable", order["python"]]
     if version >= (1, 11):
@@ -40,6 +46,8 @@ def main():
     facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
 
     def leave(out, err, code):
+        if knows and order["hand_out"]:
+            known.hand_out(order, _CACHE)
         _leave(report, facts, out, err, code)
 
     if said:

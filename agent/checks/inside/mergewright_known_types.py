@@ -1,0 +1,114 @@
+"""Take mypy's cache of libraries into a room, and hand one out; see `agent/checks/type_cache.py`.
+
+Whatever is in a cache, modules of the tree are taken out of it before mypy reads it and before it
+is handed out. Where anything is in the way, there is no cache: then mypy takes longer.
+
+Runs inside the room, on any Python from 3.9, with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+
+def may_be_used(order, options):
+    """Say whether a type check may have a cache: not where its plugins run code of the tree."""
+    if not (order["known"] or order["hand_out"]) or options is None:
+        return False
+    if getattr(options, "plugins", None) or not getattr(options, "incremental", True):
+        return False
+    # Who says where the cache is, or what it is to hold, has reasons.
+    if getattr(options, "bazel", False) or getattr(options, "cache_map", None):
+        return False
+    try:
+        import sqlite3  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def take(order, cache):
+    """Copy the cache that is shown to where mypy finds it."""
+    try:
+        shutil.copytree(order["known"], cache)
+        _without_tree(order, cache)
+    except Exception:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def hand_out(order, cache):
+    """Leave the cache where the host collects it."""
+    goal = order["hand_out"]
+    try:
+        _without_tree(order, cache)
+        if sum(os.path.getsize(file) for file in _databases(cache)) <= order["hand_out_bytes"]:
+            for file in _databases(cache):
+                copy = os.path.join(goal, os.path.relpath(file, cache))
+                os.makedirs(os.path.dirname(copy), exist_ok=True)
+                shutil.copyfile(file, copy)
+    except Exception:
+        shutil.rmtree(goal, ignore_errors=True)
+
+
+def _databases(cache):
+    return [
+        os.path.join(folder, file)
+        for folder, _, files in os.walk(cache)
+        for file in files
+        if file.startswith("cache") and file.endswith(".db")
+    ]
+
+
+def _without_tree(order, cache):
+    """Remove all but the modules of libraries whose names the tree does not have."""
+    import sqlite3
+
+    for file in _databases(cache):
+        base = sqlite3.connect(file)
+        try:
+            base.execute("PRAGMA synchronous=OFF")
+            paths = [row[0] for row in base.execute("SELECT path FROM files2")]
+            foreign = [(path,) for path in paths if not _is_library(order, path)]
+            base.executemany("DELETE FROM files2 WHERE path = ?", foreign)
+            base.commit()
+            if foreign:
+                base.execute("VACUUM")
+        finally:
+            base.close()
+
+
+def _is_library(order, path):
+    if path.startswith("@"):
+        return True
+    first = path.replace(os.sep, "/").partition("/")[0].partition(".")[0]
+    return first in _libraries(order)
+
+
+_known = {}
+
+
+def _libraries(order):
+    """Return the names of the top-level modules that are a library's and not the tree's."""
+    if not _known:
+        import mypy
+
+        typeshed = os.path.join(os.path.dirname(mypy.__file__), "typeshed", "stdlib")
+        ours = _names(order["tree"]) | _names(os.path.join(order["tree"], "src"))
+        theirs = set()
+        for place in (typeshed, *order["libraries"]):
+            theirs |= _names(place)
+        _known["names"] = theirs - ours
+    return _known["names"]
+
+
+def _names(folder):
+    """Return the names of what lies in a folder, as modules are called."""
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        return set()
+    found = set()
+    for entry in entries:
+        found.add(entry.partition(".")[0].removesuffix("-stubs"))
+    return found
