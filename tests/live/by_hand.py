@@ -29,6 +29,8 @@ _NOTES = Path(__file__).with_name("unittest_notes.py")
 _PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli")
 _RANK = ("passed", "skipped", "xfailed", "failed", "error")
 _SECONDS = 60
+#: Whom tests run as where this runs as root: a developer is not, and tests notice.
+_NOBODY = 65534
 
 
 class NotRun(Exception):
@@ -43,11 +45,13 @@ def build(project: Project, tree: Path, environment: Environment, access: IndexA
     shutil.copy(_NOTES, site)
     line = 'import os; "LIVE_NOTES" in os.environ and __import__("unittest_notes")\n'
     (site / "unittest_notes.pth").write_text(line)
-    return made
+    known = replace(made.known, environ={**made.known.environ, **_libraries(environment)})
+    return replace(made, known=known)
 
 
 def outcomes(project: Project, made: Bare, folder: Path) -> tuple[Outcomes, float]:
     """Run all tests; return how each ended, and the seconds that took."""
+    made = _given_away(made)
     with _services(project, folder) as environ:
         known = made.known
         if "pytest" in known.suite:
@@ -56,7 +60,7 @@ def outcomes(project: Project, made: Bare, folder: Path) -> tuple[Outcomes, floa
         known = replace(known, environ={**known.environ, **environ})
         made = replace(made, known=known)
         begun = time.monotonic()
-        found = made.outcomes() if "pytest" in known.suite else _by_unittest(made, folder)
+        found = made.outcomes() if "pytest" in known.suite else _by_unittest(made)
     return found, time.monotonic() - begun
 
 
@@ -74,8 +78,27 @@ def in_room(result: CheckResult) -> Outcomes:
     return found
 
 
-def _by_unittest(made: Bare, folder: Path) -> Outcomes:
-    place = folder / "notes"
+def _libraries(environment: Environment) -> dict[str, str]:
+    """Let an interpreter find its own library where it was copied to, so that others can read it.
+
+    The room shows the copy at the original's place.
+    """
+    copied = [Path(host, "lib") for host, room in environment.interpreter_mounts if host != room]
+    return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, copied))} if copied else {}
+
+
+def _given_away(made: Bare) -> Bare:
+    """Hand the tree over to somebody without rights, as rooms do."""
+    if os.geteuid() != 0:
+        return made
+    home = made.tree.parent
+    for path in (home, made.tree, *made.tree.rglob("*")):
+        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
+    return replace(made, user=_NOBODY)
+
+
+def _by_unittest(made: Bare) -> Outcomes:
+    place = made.tree.parent / "notes"
     printed = made.run(*made.known.suite, LIVE_NOTES=str(place))
     if not place.exists():
         raise NotRun(f"the bare run of {made.known.source.name} ran no test:\n{printed[-2000:]}")
@@ -124,7 +147,7 @@ def _services(project: Project, folder: Path) -> Iterator[dict[str, str]]:
 def _postgres(folder: Path) -> Iterator[int]:
     """Run a PostgreSQL of its own on loopback, which lets everybody in."""
     programs = _postgres_programs()
-    data, user = folder / "postgres", 65534 if os.geteuid() == 0 else None
+    data, user = folder / "postgres", _NOBODY if os.geteuid() == 0 else None
     data.mkdir(mode=0o700)
     if user is not None:
         os.chown(data, user, user)  # the server refuses to run as root
@@ -138,7 +161,12 @@ def _postgres(folder: Path) -> Iterator[int]:
     )  # fmt: skip
     if made.returncode != 0:
         raise NotRun(f"initdb: {made.stderr}")
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(data)}
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": str(data),
+        "fsync": "off",
+        "full_page_writes": "off",
+    }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     with (folder / "postgres.log").open("wb") as log:
         server = subprocess.Popen(

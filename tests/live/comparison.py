@@ -53,13 +53,23 @@ class Known:
 class Comparison:
     """What came out of one project."""
 
-    tests: int
-    alike: int
+    outcomes: Mapping[str, tuple[str, str]]
+    """Of every test, bare and in the room."""
     known: tuple[tuple[Difference, str], ...]
     """Differences with the reason that the list has for them."""
     unknown: tuple[Difference, ...]
     stale: tuple[str, ...]
     """Entries of the list that do not hold any more, in words."""
+
+    @property
+    def tests(self) -> int:
+        """How many either side has."""
+        return len(self.outcomes)
+
+    @property
+    def alike(self) -> int:
+        """How many of them end in the same way."""
+        return self.tests - len(self.known) - len(self.unknown)
 
     @property
     def holds(self) -> bool:
@@ -91,10 +101,11 @@ def compare(bare: Outcomes, room: Outcomes, listed: Iterable[Known]) -> Comparis
         if not entry.by_chance
         for test in entry.tests
     )
-    tests = len(bare.keys() | room.keys())
     return Comparison(
-        tests=tests,
-        alike=tests - len(found),
+        outcomes={
+            test: (bare.get(test, ABSENT), room.get(test, ABSENT))
+            for test in sorted(bare.keys() | room.keys())
+        },
         known=tuple(reasons.items()),
         unknown=tuple(one for one in found if one not in reasons),
         stale=tuple(

@@ -90,15 +90,15 @@ PROJECTS = (
     Project(
         Known(
             Source(
-                "polyfactory",
-                "2.18.1",
-                "17c9db18afe4fb8d7dd8e5ba296e69da0fcf7d0f3b63d1840eb10d135aed5aad",
+                "aiofiles",
+                "24.1.0",
+                "22a075c9e5a3810f0c2e48f3008c94d68c65d763b9b03857924c99e57355166c",
             ),
             suite=_PYTEST,
         ),
         kinds=("pdm.lock",),
         declared=("pdm.lock",),
-        tag="v2.18.1",
+        tag="v24.1.0",
     ),
     Project(
         Known(

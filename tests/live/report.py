@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.live.comparison import Comparison
 from tests.live.measured import Measured
 from tests.live.projects import KINDS
 
@@ -46,8 +47,11 @@ def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> N
     table = Table(show_edge=False)
     for name in ("project", "declared by", "Python", "runner"):
         table.add_column(name, no_wrap=name == "project")
-    for name in ("tests", "alike", "known", "wrong", "bare s", "room s", "environment s"):
-        table.add_column(name, justify="right")
+    for name in (
+        "tests", "passed\nbare/room", "failed\nbare/room", "other\nbare/room", "known", "wrong",
+        "bare s", "room s", "environ-\nment s",
+    ):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
     for one in found:
         table.add_row(*_row(one))
     console.print(table)
@@ -60,18 +64,25 @@ def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> N
 def _row(one: Measured) -> tuple[str, ...]:
     compared = one.comparison
     source = one.project.known.source
-    counts = ("", "", "", "")
-    if compared is not None:
+    if compared is None:
+        counts = [*[""] * 5, str(len(one.problems))]
+    else:
         wrong = len(compared.unknown) + len(compared.stale) + len(one.problems)
-        every = (compared.tests, compared.alike, len(compared.known), wrong)
-        counts = tuple(str(number) for number in every)  # type: ignore[assignment]
-    elif one.problems:
-        counts = ("", "", "", str(len(one.problems)))
+        counts = [str(compared.tests), *_by_outcome(compared), str(len(compared.known)), str(wrong)]
     seconds = (one.bare_seconds, one.room_seconds, one.environment_seconds)
     return (
         f"{source.name} {source.version}", ", ".join(one.project.kinds), one.python, one.runner,
         *counts, *(f"{number:.1f}" if number else "" for number in seconds),
     )  # fmt: skip
+
+
+def _by_outcome(compared: Comparison) -> Iterator[str]:
+    """Count what passed, failed and did neither, bare and in the room."""
+    plain, failing = ("passed",), ("failed", "error")
+    sides = [[pair[side] for pair in compared.outcomes.values()] for side in (0, 1)]
+    yield "/".join(str(sum(how in plain for how in side)) for side in sides)
+    yield "/".join(str(sum(how in failing for how in side)) for side in sides)
+    yield "/".join(str(sum(how not in (*plain, *failing) for how in side)) for side in sides)
 
 
 def _tell(one: Measured, console: Console) -> None:
@@ -84,8 +95,8 @@ def _tell(one: Measured, console: Console) -> None:
         return
     for difference in one.comparison.unknown[:_SHOWN]:
         line(str(difference), "red")
-    if more := len(one.comparison.unknown) - _SHOWN:
-        line(f"and {more} more", "red") if more > 0 else None
+    if (more := len(one.comparison.unknown) - _SHOWN) > 0:
+        line(f"and {more} more", "red")
     for words in one.comparison.stale:
         line(words, "red")
     for difference, reason in one.comparison.known:
@@ -104,6 +115,10 @@ def _facts(one: Measured) -> dict[str, object]:
         "problems": list(one.problems),
         "tests": compared.tests if compared else 0,
         "alike": compared.alike if compared else 0,
+        "outcomes": {
+            test: {"bare": bare, "room": room}
+            for test, (bare, room) in (compared.outcomes if compared else {}).items()
+        },
         "known": [
             {"test": d.test, "bare": d.bare, "room": d.room, "reason": reason}
             for d, reason in (compared.known if compared else ())

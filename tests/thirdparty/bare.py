@@ -42,6 +42,8 @@ class Bare:
     known: Known
     tree: Path
     venv: Path
+    user: int | None = None
+    """Whom tests run as; None: whoever runs this. Files in the tree are theirs."""
 
     @property
     def python(self) -> str:
@@ -57,6 +59,8 @@ class Bare:
                 env={**_plain(self.venv.parent), **self.known.environ, **environ},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                user=self.user,
+                group=self.user,
                 timeout=600,
                 check=False,
             )
@@ -65,6 +69,8 @@ class Bare:
     def outcomes(self) -> Outcomes:
         """Run all tests; return how each ended."""
         with tempfile.TemporaryDirectory(dir=self.venv.parent) as place:
+            if self.user is not None:
+                os.chown(place, self.user, self.user)
             suite = self.known.suite
             if "pytest" in suite:
                 argv = [*suite, "-p", "no:cacheprovider", f"--junitxml={place}/all.xml"]
@@ -123,8 +129,9 @@ def build(
         # Of all projects, and compiled, since no run below writes bytecode.
         "UV_CACHE_DIR": str(tree.parents[2] / "uv-cache"),
         "UV_COMPILE_BYTECODE": "1",
-        "SETUPTOOLS_SCM_PRETEND_VERSION": known.source.version,
     }
+    if not _has_tag(tree):
+        environ["SETUPTOOLS_SCM_PRETEND_VERSION"] = known.source.version
     if access.ca_bundle:
         environ["SSL_CERT_FILE"] = access.ca_bundle
     install = ("pip", "install", "--quiet", "--no-deps", "--python", bare.python)
@@ -163,6 +170,14 @@ def _plain(folder: Path) -> dict[str, str]:
     """An environment without anything that a developer or an outer test run has set."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {**kept, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _has_tag(tree: Path) -> bool:
+    """Whether the version is told as in the project's own repository."""
+    listed = subprocess.run(
+        ["git", "tag", "--list"], cwd=tree, capture_output=True, timeout=60, check=True
+    )
+    return bool(listed.stdout)
 
 
 def _on_host(environment: Environment) -> str:

@@ -112,6 +112,7 @@ def test_everything_alike_is_exit_code_0(monkeypatch, tmp_path, capsys):
     assert run(monkeypatch, tmp_path) == 0
     shown = capsys.readouterr().out
     assert all(project.name in shown for project in PROJECTS)
+    assert "1/1" in shown  # one passes on both sides, one fails on both
     assert sorted(tmp_path.iterdir()) == [tmp_path / "home"]
 
 
@@ -150,6 +151,8 @@ def test_all_there_is_goes_to_programs(monkeypatch, tmp_path, capsys):
     (project,) = json.loads(capsys.readouterr().out)["projects"]
     assert project["project"] == NAME
     assert project["holds"] is False
+    assert project["outcomes"]["tests.test_a.test_one"] == {"bare": "passed", "room": "failed"}
+    assert project["outcomes"]["tests.test_a.test_two"] == {"bare": "failed", "room": "failed"}
     assert project["unknown"] == [
         {"test": "tests.test_a.test_one", "bare": "passed", "room": "failed"}
     ]
