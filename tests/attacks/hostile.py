@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.attacks.ground import Ground
 
 POSED_VERSION = "0.5.3"
+ENVIRON = {"PYTHONPATH": "/work/early"}
 #: A backend that makes wheels of given files, with a payload in each of its hooks.
 _BACKEND = """
 import base64, hashlib, os, zipfile
@@ -79,7 +80,6 @@ def startup_files(ground: Ground) -> dict[str, str]:
     return {
         "evil.pth": "import evil_start\n",
         "evil_start.py": ground.payload("pth"),
-        "sitecustomize.py": ground.payload("sitecustomize"),
         "usercustomize.py": ground.payload("usercustomize"),
         "evil_plugin.py": ground.payload("entry point"),
         "evil-1.0.dist-info/entry_points.txt": "[pytest11]\nevil = evil_plugin\n",
@@ -102,6 +102,8 @@ def repository(ground: Ground) -> dict[str, str]:
         "legacy/setup.py": ground.payload("setup.py") + "\nfrom setuptools import setup\n"
         "setup(name='legacy', version='1.0', py_modules=['old_ways'])\n",
         "legacy/old_ways.py": "value = 1\n",
+        # Before those that an interpreter may have of its own; see ENVIRON.
+        "early/sitecustomize.py": ground.payload("sitecustomize"),
         "pytest.ini": "[pytest]\naddopts = -p plugin_by_option\n",
         "plugin_by_option.py": ground.payload("plugin by option"),
         "conftest.py": ground.payload("conftest"),

@@ -30,7 +30,7 @@ _FILES = {
     ".pypirc": "[pypi]\npassword = {}\n",
     ".ssh/id_ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n",
     ".aws/credentials": "[default]\naws_secret_access_key = {}\n",
-    ".docker/config.json": '{{"auths": {{"registry": {{"auth": "{}"}}}}}}\n',
+    ".docker/config.json": '{{"auths": {{}}, "credentials": "{}"}}\n',
     "app.pem": "-----BEGIN RSA PRIVATE KEY-----\n{}\n",
     "webhook-secret": "{}\n",
 }

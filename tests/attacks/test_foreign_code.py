@@ -107,7 +107,8 @@ class Scene:
         environment = self.build(tree)
         phase = planted.state(self.settings.home / "environments")
         site = Site(
-            tree=tree, environment=environment, config=RepoConfig(), project=PROJECT,
+            tree=tree, environment=environment, project=PROJECT,
+            config=RepoConfig.model_validate({"env": hostile.ENVIRON}, strict=False),
             limits=check.granted(self.settings),
         )  # fmt: skip
         results = measuring.measure(site, self.witness, self.said.append)
