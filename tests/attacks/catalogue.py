@@ -9,6 +9,7 @@ from __future__ import annotations
 ROOM = "tests/integration/test_room.py"
 CHECKS = "tests/integration/test_checks.py"
 ENVIRONMENTS = "tests/integration/test_environments.py"
+FLAKY = "tests/integration/test_flaky.py"
 EGRESS = "tests/integration/test_egress.py"
 GIT = "tests/integration/test_git_attacks.py"
 REMOTE = "tests/integration/test_remote_git.py"
@@ -113,7 +114,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "raw and abstract sockets": (_ESCAPE, _ESCAPE_CONTROL, _SILENT),
         "root, capabilities, privileges, the root's files": (_ESCAPE, _ESCAPE_CONTROL),
         "checked at the start": (
-            (DOCTOR, "test_every_required_limit_holds_and_is_tried_in_seconds"),
+            (DOCTOR, "test_every_required_limit_holds_and_the_level_is_the_measured_one"),
             (DOCTOR, "test_a_broken_wall_is_named_as_the_reason_to_refuse"),
         ),
     },
@@ -139,6 +140,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "order and seal": (
             (CHECKS, "test_a_package_that_runs_when_python_starts_finds_no_order"),
             (CHECKS, "test_what_pythonpath_brings_in_finds_no_order"),
+            (CHECKS, "test_no_variable_of_the_repository_makes_red_tests_pass"),
         ),
         "deleted tests": (_GONE,),
         "skip-all": (_FORGERIES, _GONE),
@@ -147,6 +149,9 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "gate from base": (
             (CHECKS, "test_a_change_of_the_test_rules_is_first_held_to_those_of_base"),
             (CHECKS, "test_a_change_of_the_type_rules_is_first_held_to_those_of_base"),
+        ),
+        "run again": (
+            (FLAKY, "test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone"),
         ),
         "unverified is said": (_FORGED,),
     },
