@@ -25,6 +25,11 @@ from repo_config.schema import RepoConfig
 _MOST = 12
 #: Tools that are there in every room, of our own.
 _OURS = frozenset({"pytest", "mypy", "ruff", "flake8", "black"})
+#: Packages that a machine of CI is fitted out with, whatever is tested there.
+_OF_MACHINES = frozenset(
+    {"make", "curl", "wget", "git", "jq", "yq", "sudo", "gnupg", "ca-certificates", "zip", "unzip"}
+    | {"lsb-release", "software-properties-common", "apt-transport-https", "xvfb", "locales"}
+)
 #: Variables that only say how a tool shall print or where it keeps its cache.
 _TECHNICAL = re.compile(
     r"(?:PIP|UV|POETRY|PDM|PIPENV|TOX|TOXENV|NOX|COVERAGE|CODECOV|COVERALLS|GITHUB|GITLAB|GIT|CI"
@@ -69,7 +74,7 @@ def hints(
         lambda: _files(seen, said),
         lambda: _packages(seen, said, files),
         lambda: _services(seen, config),
-        lambda: _system(seen),
+        lambda: _system(seen, config),
         lambda: _variables(seen, config),
         lambda: _indexes(seen),
         lambda: _tests(seen, config, project),
@@ -194,10 +199,15 @@ def _services(seen: Sightings, config: RepoConfig) -> Iterable[Hint]:
         )
 
 
-def _system(seen: Sightings) -> Iterable[Hint]:
+def _system(seen: Sightings, config: RepoConfig) -> Iterable[Hint]:
     found = seen.of("system package")
     if found:
-        yield Hint(subject="system packages", says=", ".join(found), where=_places(found))
+        there = config.python.system_packages
+        lacking = [name for name in found if name not in there and name not in _OF_MACHINES]
+        line = f"python: {{system_packages: [{', '.join([*there, *lacking])}]}}" if lacking else ""
+        yield Hint(
+            subject="system packages", says=", ".join(found), where=_places(found), line=line
+        )
 
 
 def _variables(seen: Sightings, config: RepoConfig) -> Iterable[Hint]:

@@ -139,13 +139,17 @@ def test_a_variable_from_a_secret_has_no_line():
     assert wanted == ""
 
 
-def test_system_packages_and_indexes_are_only_said():
-    found = hints(
-        workflow(
-            "apt-get install -y gdal-bin\npip install -i https://u:p@x.example.org/s six\npytest"
-        )
+def test_system_packages_beyond_those_of_every_machine_differ():
+    files = workflow("apt-get install -y gdal-bin curl libpq-dev\npytest")
+    config = "python: {system_packages: [libpq-dev]}"
+    assert line(files, "system packages", config) == (
+        "python: {system_packages: [libpq-dev, gdal-bin]}"
     )
-    assert found["system packages"] == ("gdal-bin", "")
+    assert line(workflow("apt-get install -y curl\npytest"), "system packages") == ""
+
+
+def test_indexes_are_only_said():
+    found = hints(workflow("pip install -i https://u:p@x.example.org/s six\npytest"))
     assert found["package indexes"] == ("https://x.example.org/s", "")
 
 
@@ -172,7 +176,7 @@ def test_the_way_tests_are_run_differs_or_not(command, wanted):
 
 def test_every_line_is_taken_by_the_configuration():
     files = workflow(
-        "pip install -r ci.txt -c limits.txt -e .[redis] pytest-xdist\npytest tests/unit -k 'a or b'",
+        "apt-get install -y gdal-bin\npip install -r ci.txt -c limits.txt -e .[redis] pytest-xdist\npytest tests/unit -k 'a or b'",
         SERVED + '    env: {A: "x: \\"y\\" #", B: "yes", C: ""}\n'
         "    strategy: {matrix: {python-version: ['3.9']}}\n",
     )
