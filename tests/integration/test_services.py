@@ -250,6 +250,27 @@ def test_a_forged_run_is_no_more_believed_beside_a_server(ground):
     assert found["tests"].status is Status.UNVERIFIED
 
 
+def test_a_test_that_ends_the_server_makes_nothing_pass(ground):
+    """The server is the tests' own to break; what they say of it is still proved."""
+    broken = """
+        import os, signal
+
+        from django.test import TestCase
+
+
+        class Broken(TestCase):
+            def test_that_breaks_it(self):
+                for name in filter(str.isdigit, os.listdir("/proc")):
+                    with open("/proc/%s/cmdline" % name) as file:
+                        if "bin/postgres" in file.read():
+                            os.kill(int(name), signal.SIGKILL)
+    """
+    found = ground.measured(ground.site({**SHOP, "shop/test_a_broken.py": broken}, BOTH))
+    assert found["tests"].status is Status.FAILED
+    ended = {one.item_id.rpartition("::")[2]: one.outcome for one in found["tests"].items}
+    assert ended["test_an_array_is_found_by_what_it_holds"] != "passed"
+
+
 def test_the_command_ends_as_it_would_without_a_server(ground):
     """Exit code, signal, and its children: none of them are the servers."""
     site = ground.site(REQUIREMENTS, BOTH)
