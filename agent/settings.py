@@ -66,7 +66,10 @@ class Settings(Record):
     """Root file system of bubblewrap rooms, made by `sandbox_images/make_root.sh`; None: the
     host's /usr."""
     room_memory_mb: int = Field(default=4096, ge=1)
-    """Of one room; checks have two rooms open at a time where there are two processors."""
+    """Of one room; checks have `checks_at_once` rooms open at a time."""
+    checks_at_once: int = Field(default=2, ge=1, le=16)
+    """Checks of one run under way at a time, where there are as many processors; each has a room,
+    with all the memory of one."""
     room_processes: int = Field(default=256, ge=1)
     room_disk_mb: int = Field(default=2048, ge=1)
     room_seconds: int | None = Field(default=None, ge=1)
@@ -81,7 +84,7 @@ class Settings(Record):
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
-    """Runs under way at a time; each takes as much memory and disk as two rooms."""
+    """Runs under way at a time; each takes as much memory and disk as `checks_at_once` rooms."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
     max_files_in_tree: int = Field(default=100_000, ge=1)

@@ -6,7 +6,6 @@ counts at all is proved in each room as in every other.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from threading import Event
 
 from agent import telemetry
 from agent.checks import flaky
-from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.check import TESTS, Selection, Site, Suite, workers
 from agent.checks.sealed import Secret
 from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
 from agent.ports import Flag, Sandbox
@@ -104,7 +103,7 @@ class Again:
         """Run them once more on both sides; on base only those that were not seen to flip there."""
         on_base = [item_id for item_id in ids if not flaky.flips(found[item_id].base)]
         cancelled = Event()
-        with ThreadPoolExecutor(min(2, len(os.sched_getaffinity(0)))) as pool:
+        with ThreadPoolExecutor(min(2, workers(self.head))) as pool:
             work = telemetry.carried_along(self._run)
             head = pool.submit(work, self.head, ids, end, cancelled)
             work = telemetry.carried_along(self._run)

@@ -7,6 +7,7 @@ Owns what every check is told (`Site`) and how a tool is found. Running checks i
 from __future__ import annotations
 
 import math
+import os
 import posixpath
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ class Site:
     project: Project
     limits: RoomLimits
     """What the operator grants."""
+    at_once: int = 1
+    """Checks that may be under way at a time."""
     type_cache: TypeCache | None = None
     """What mypy may begin with; None: with nothing."""
 
@@ -125,6 +128,11 @@ class Suite(Check, Protocol):
     def some_order(self, site: Site, secret: Secret, only: Selection) -> RoomOrder:
         """Run some tests alone; our own run among them as always."""
         ...
+
+
+def workers(site: Site) -> int:
+    """Say how many rooms may be open at a time: no more than processors that we may use."""
+    return min(site.at_once, len(os.sched_getaffinity(0)))
 
 
 def granted(settings: Settings) -> RoomLimits:

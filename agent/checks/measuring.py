@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
@@ -13,7 +12,7 @@ from threading import Event
 from agent import telemetry
 from agent.checks import suite, type_cache
 from agent.checks.black_format import BLACK
-from agent.checks.check import Check, Site, Suite, unverified
+from agent.checks.check import Check, Site, Suite, unverified, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
@@ -28,8 +27,6 @@ from agent.ports import Sandbox
 
 Say = Callable[[str], None]
 
-#: Each room may use all the memory that the operator grants one, so there are never more.
-_AT_ONCE = 2
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
@@ -57,7 +54,7 @@ def measure(
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
-    Two at a time, the longest first, where there are two processors for them.
+    As many at a time as the operator allows and there are processors for, the longest first.
 
     Args:
         say: Told how each check ended.
@@ -68,7 +65,7 @@ def measure(
     if tests is not False:
         checks.append(suite_of(site) or _NoSuite())
     cancelled = Event()
-    with ThreadPoolExecutor(min(_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
+    with ThreadPoolExecutor(workers(site)) as pool:
         running = [
             pool.submit(telemetry.carried_along(_run), check, site, sandbox, cancelled, show)
             for check in checks[::-1]

@@ -37,6 +37,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=check.granted(svc.settings),
+        at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(prepared, svc.base_folder(prepared.run), svc.settings, base=True),
     )
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show)

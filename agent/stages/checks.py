@@ -189,6 +189,7 @@ def _laid_out(
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
+        at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(prepared, folder, svc.settings, base=False),
     )
     return site, tree
