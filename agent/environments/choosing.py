@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from packaging.utils import canonicalize_name
 
 from agent.domain import Record
-from agent.environments.requirement_names import TEST_NAMES
+from agent.environments import requirement_names
 from agent.errors import EnvironmentFailed
 
 
@@ -47,7 +47,7 @@ def choose(
     known = [str(canonicalize_name(name)) for name in available]
     if wanted is None:
         also = {str(canonicalize_name(name)) for name in more}
-        return tuple(name for name in known if name in TEST_NAMES or name in also)
+        return tuple(name for name in known if requirement_names.is_for_tests(name) or name in also)
     chosen = tuple(str(canonicalize_name(name)) for name in wanted)
     for name in chosen:
         if name not in known:

@@ -7,7 +7,6 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 from __future__ import annotations
 
 import configparser
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,13 +23,13 @@ from agent.environments import (
     python_hints,
     requirement_files,
     requirement_names,
+    tox_deps,
 )
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
 from agent.environments.locks.lock import Lock, Offer
 from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import LocalProject, Requirements
-from agent.environments.requirement_names import TEST_NAMES
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
@@ -44,7 +43,7 @@ class Declaration(Record):
     requirements: Requirements = Requirements()
     lock: Lock | None = None
     extras: tuple[str, ...] | None = None
-    """Extras the configuration asks for; None: those of `TEST_NAMES` that the metadata has."""
+    """Extras the configuration asks for; None: those of the metadata that are for tests."""
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -107,8 +106,8 @@ class _Reader:
             self._take_requirement_files()
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
         self._take_install()
-        if not offers and not self._has_tests():
-            self._take_tox()
+        if not offers:
+            self._take_tox(last_resort=not self._has_tests())
         return Declaration(
             requirements=self.found,
             lock=self.lock,
@@ -246,28 +245,23 @@ class _Reader:
                 self._took(f"{origin}: {entry}", "named by the configuration", source=False)
                 self.sources.append("python.install")
 
-    def _take_tox(self) -> None:
-        tox = self._ini("tox.ini")
-        if not tox.has_option("testenv", "deps"):
+    def _take_tox(self, *, last_resort: bool) -> None:
+        tox = tox_deps.read(self.files, self._ini("tox.ini"))
+        if tox is None:
             return
-        plain: list[str] = []
-        for line in tox.get("testenv", "deps").splitlines():
-            text = line.strip()
-            if not text or text.startswith("#"):
-                continue
-            text = text.replace("{toxinidir}/", "").replace("{tox_root}/", "")
-            if "{" in text or re.match(r"^!?[\w.{},!-]+\s*:\s", text):
-                self._left(f"tox.ini [testenv] {text}", "it holds only for some of tox's runs")
-            else:
-                plain.append(text)
-        if not plain:
+        if not last_resort:
+            for path in tox.constraints(self.files):
+                found = requirement_files.requirement(self.files, f"-c {path}", tox.origin)
+                self.found = self.found.plus(found)
+                self._took(path, f"{tox.origin} constrains every run of the tests by it")
             return
-        self.found = self.found.plus(
-            requirement_files.parse(self.files, "\n".join(plain), "tox.ini [testenv] deps")
-        )
-        self._took(
-            "tox.ini", "last resort: nothing else says what the tests need, so deps of [testenv]"
-        )
+        for line in tox.left:
+            self._left(f"{tox.origin} {line}", "it holds only for some of tox's runs")
+        if tox.lines:
+            origin = f"{tox.origin} deps"
+            found = requirement_files.parse(self.files, "\n".join(tox.lines), origin)
+            self.found = self.found.plus(found)
+            self._took(tox.path, f"last resort: nothing else says what the tests need, so {origin}")
 
     # --- what the repository is --------------------------------------------------------------
 
@@ -304,7 +298,7 @@ class _Reader:
         if any(choice.what.startswith(("group ", "extra ")) for choice in self.choices):
             return True
         declared = [*self.project.get("optional-dependencies", {}), *self._old_extras()]
-        return any(str(canonicalize_name(name)) in TEST_NAMES for name in declared)
+        return any(requirement_names.is_for_tests(name) for name in declared)
 
     def _old_extras(self) -> list[str]:
         named = python_hints.literal_keyword(self.setup_py, "extras_require")

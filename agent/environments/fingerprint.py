@@ -25,6 +25,7 @@ _ALWAYS = (
     "Pipfile",
     "Pipfile.lock",
     "tox.ini",
+    "tox.toml",
     "MANIFEST.in",
     "PKG-INFO",
     ".python-version",

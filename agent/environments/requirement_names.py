@@ -35,6 +35,12 @@ def paths(files: TreeFiles) -> tuple[str, ...]:
     return (*found["run"], *found["test"])
 
 
+def is_for_tests(name: str) -> bool:
+    """Whether an extra or a group is for checks, by its name: `tests`, `requirements-test`."""
+    words = set(re.split(r"[-_.]+", name.lower())) - _FILLERS
+    return bool(words) and words <= TEST_NAMES
+
+
 def role(path: str) -> str | None:
     """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
     words = set(re.split(r"[-_./]+", posixpath.splitext(path.lower())[0]))

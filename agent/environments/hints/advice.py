@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from agent.domain import Record
+from agent.environments import requirement_names
 from agent.environments.build import Explanation
 from agent.environments.hints import ci_files, commands, nox, tox
 from agent.environments.hints.sightings import Sightings
-from agent.environments.requirement_names import TEST_NAMES
 from repo_config.detect import Project
 from repo_config.project_files import Files
 from repo_config.schema import RepoConfig
@@ -116,8 +116,12 @@ def _named(seen: Sightings, said: Explanation, config: RepoConfig) -> Iterable[H
         taken = [one.what for one in said.choices if one.taken]
         chosen = [what.removeprefix(f"{kind} ") for what in taken if what.startswith(f"{kind} ")]
         # Extras of a package that is not built yet are chosen by these names.
-        usual = TEST_NAMES if kind == "extra" and said.projects and asked is None else frozenset()
-        lacking = [name for name in found if name not in chosen and name not in usual]
+        later = kind == "extra" and bool(said.projects) and asked is None
+        lacking = [
+            name
+            for name in found
+            if name not in chosen and not (later and requirement_names.is_for_tests(name))
+        ]
         together = ", ".join([*(asked if asked is not None else chosen), *lacking])
         line = f"python: {{{kind}s: [{together}]}}" if lacking else ""
         yield Hint(subject=f"{kind}s", says=", ".join(found), where=_places(found), line=line)

@@ -197,6 +197,86 @@ def test_tox_is_not_asked_when_a_group_lists_test_dependencies(read):
     assert texts(found) == ["pytest"]
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pyproject.toml", "[tool.tox.env_run_base]\n"),
+        ("tox.toml", "[env_run_base]\n"),
+    ],
+)
+def test_tox_is_the_last_resort_in_its_newer_files_too(read, path, text):
+    deps = 'deps = ["pytest", "-r more.txt", { replace = "ref", of = ["x"] }]\n'
+    found = read(
+        {path: text + deps, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"}
+    )
+    assert texts(found) == ["pytest", "six"]
+    assert path in found.sources
+    assert len(left(found)) == 1
+
+
+CONSTRAINTS = "six<2\nattrs<99\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tox.ini", "[testenv]\ndeps =\n    -cconstraints.txt\n    pytest-cov\n"),
+        ("tox.ini", "[testenv]\ndeps = --constraint={toxinidir}/constraints.txt\n"),
+        ("tox.ini", "[testenv]\nconstraints = constraints.txt\n"),
+        ("tox.toml", '[env_run_base]\nconstraints = ["constraints.txt"]\n'),
+    ],
+)
+def test_constraints_of_every_run_of_tox_hold_where_others_say_what_to_install(read, path, text):
+    group = '[dependency-groups]\ntest = ["six"]\n'
+    found = read({path: text, "constraints.txt": CONSTRAINTS, "pyproject.toml": group})
+    assert texts(found) == ["six"]
+    assert [line.text for line in found.requirements.constraints] == ["six<2", "attrs<99"]
+    assert "constraints.txt" in found.sources
+
+
+@pytest.mark.parametrize(
+    "deps",
+    [
+        "django42: -cconstraints.txt",
+        "-c{env:TOX_CONSTRAINTS_FILE:https://example.org/upper}",
+        "-chttps://example.org/upper",
+        "-c../constraints.txt",
+        "-c/constraints.txt",
+        "-cmissing.txt",
+    ],
+)
+def test_other_constraints_of_tox_do_not_hold(read, deps):
+    group = '[dependency-groups]\ntest = ["six"]\n'
+    found = read(
+        {
+            "tox.ini": f"[testenv]\ndeps =\n    {deps}\n",
+            "constraints.txt": CONSTRAINTS,
+            "pyproject.toml": group,
+        }
+    )
+    assert found.requirements.constraints == ()
+    assert texts(found) == ["six"]
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("tests", True),
+        ("requirements-test", True),
+        ("test_requirements", True),
+        ("Dev.Deps", True),
+        ("dev-test", True),
+        ("requirements", False),
+        ("docs-test", False),
+        ("tests-postgres", False),
+        ("contest", False),
+    ],
+)
+def test_a_group_is_for_tests_by_the_words_of_its_name(read, name, taken):
+    found = read({"pyproject.toml": f'[dependency-groups]\n"{name}" = ["six"]\n'})
+    assert texts(found) == (["six"] if taken else [])
+
+
 def test_a_poetry_application_is_read_from_its_tables(read):
     found = read(
         {
