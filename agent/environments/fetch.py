@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.domain import Record
-from agent.environments import egress, storage, uv_program
+from agent.environments import egress, interpreter_start, storage, uv_program
 from agent.environments.bench import Bench
 from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
@@ -98,6 +98,7 @@ class Fetcher:
         for _ in range(_MOST_ROUNDS):
             result = self._attempt(name, wanted, supplied)
             if result.exit_code == 0:
+                interpreter_start.refuse_replaced(self.workplace / name)
                 return self.workplace / name
             missing = uv_program.needing_wheels(result.output)
             if not missing or self._failed_to_reach(result):
@@ -161,6 +162,11 @@ class Fetcher:
             f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
             "--python", self._bench.interpreter.path, venv,
         ]  # fmt: skip
+        keep = [
+            "cp",
+            f"{venv}/{interpreter_start.SETTINGS}",
+            str(interpreter_start.kept(Path(venv))),
+        ]
         install = [
             f"{_UV}/uv", "pip", "install", "--quiet", "--no-build", "--python",
             f"{venv}/bin/python", "--find-links", house, "-r",
@@ -173,7 +179,7 @@ class Fetcher:
         files = {
             f"{_TMP}/requirements.txt": self._written(wanted.lines, wanted.wheels, house, supplied),
             f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
-            f"{_TMP}/commands.json": json.dumps([make, install]).encode(),
+            f"{_TMP}/commands.json": json.dumps([make, keep, install]).encode(),
         }
         way_out = self._way_out()
         *others, default = self._bench.index.accesses()

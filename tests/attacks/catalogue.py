@@ -150,6 +150,11 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (CHECKS, "test_a_change_of_the_test_rules_is_first_held_to_those_of_base"),
             (CHECKS, "test_a_change_of_the_type_rules_is_first_held_to_those_of_base"),
         ),
+        "before our scripts": (
+            (FOREIGN, "test_RX5_no_package_has_its_code_run_before_ours"),
+            (FOREIGN, "test_RX5_no_package_replaces_the_interpreter"),
+            (FOREIGN, "test_RX5_what_stands_beside_the_interpreter_would_be_first_indeed"),
+        ),
         "run again": (
             (FLAKY, "test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone"),
         ),

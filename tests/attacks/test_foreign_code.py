@@ -17,10 +17,10 @@ from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, measuring
 from agent.checks.check import Site
 from agent.domain import CheckResult, Environment, Status
-from agent.environments import build, storage
+from agent.environments import build, interpreter_start, rooms, storage
 from agent.environments.build import EnvironmentRequest
 from agent.errors import EnvironmentFailed
-from agent.ports import PackageIndex, Sandbox
+from agent.ports import PackageIndex, RoomLimits, RoomResult, Sandbox
 from agent.settings import Settings
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
@@ -460,3 +460,68 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
             EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
         )
     assert grown[0] < 192 * 1024**2
+
+
+# --- before anything of ours runs ------------------------------------------------------------
+
+#: Says so as soon as an interpreter has taken it for its own.
+_POSING_LIBRARY = (
+    "import posix\nposix.write(2, b'foreign code was first\\n')\nraise SystemExit(5)\n"
+)
+_LIBRARY = "posing/lib/python3.11"
+#: Files of a package beside the environment's interpreter, by which that would start.
+STARTS = {
+    "pyvenv.cfg": {"evil-1.0.data/data/pyvenv.cfg": "home = /work/posing/bin\n"},
+    "bin/pyvenv.cfg": {"evil-1.0.data/data/bin/pyvenv.cfg": "home = /work/posing/bin\n"},
+    "bin/python._pth": {"evil-1.0.data/scripts/python._pth": f"/work/{_LIBRARY}\n"},
+    "bin/pybuilddir.txt": {"evil-1.0.data/scripts/pybuilddir.txt": f"../../work/{_LIBRARY}\n"},
+}
+REPLACED = {
+    "the interpreter": {"evil-1.0.data/scripts/python": "#!/bin/sh\nexit 0\n"},
+    "its version's name": {"evil-1.0.data/data/bin/python3.11": "#!/bin/sh\nexit 0\n"},
+}
+
+
+def started(ground: Ground, witness: Witness, tools: Settings, files: dict[str, str]) -> RoomResult:
+    """Build a repository whose package has these files, and start its interpreter."""
+    written = {
+        "pyproject.toml": PLAIN,
+        "backend.py": hostile.backend(ground, "evil", files),
+        f"{_LIBRARY}/os.py": "",
+        f"{_LIBRARY}/encodings/__init__.py": _POSING_LIBRARY,
+        "posing/bin/python3": "",
+    }
+    tree = hostile.lay(ground.folder / "tree", written)
+    with local_index.serving() as served:
+        environment = build.ensure(
+            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
+        )
+    argv = (rooms.PYTHON, "-I", "-S", "-c", "print('ours was first')")
+    limits = RoomLimits(seconds=60)
+    return witness.run(rooms.order(environment, tree, argv, environ={}, limits=limits))
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_RX5_no_package_has_its_code_run_before_ours(
+    ground: Ground, witness: Witness, tools: Settings, name: str
+) -> None:
+    with pytest.raises(EnvironmentFailed, match=f"evil 1.0 puts {name} into the environment"):
+        started(ground, witness, tools, STARTS[name])
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_RX5_no_package_replaces_the_interpreter(
+    ground: Ground, witness: Witness, tools: Settings, name: str
+) -> None:
+    with pytest.raises(EnvironmentFailed, match="must not use the reserved name"):
+        started(ground, witness, tools, REPLACED[name])
+
+
+def test_RX5_what_stands_beside_the_interpreter_would_be_first_indeed(
+    ground: Ground, witness: Witness, tools: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: without the wall, even with every option that keeps others out."""
+    monkeypatch.setattr(interpreter_start, "refuse_replaced", lambda venv: None)
+    result = started(ground, witness, tools, STARTS["bin/python._pth"])
+    assert "foreign code was first" in result.output
+    assert "ours was first" not in result.output
