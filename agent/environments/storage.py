@@ -27,7 +27,7 @@ from agent.errors import StorageFull
 from agent.settings import Settings
 
 #: Changes when what is stored means something else than before.
-FORMAT = 2
+FORMAT = 3
 #: Name of the lock on what environments are made of: tools, interpreters, scripts, caches.
 PARTS = "parts"
 #: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
