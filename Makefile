@@ -10,7 +10,7 @@ demo: $(READY) room
 	$(BIN)/mergewright demo
 
 test: $(READY) room services
-	@MERGEWRIGHT=$(BIN)/mergewright deploy/with-engine $(BIN)/python -m pytest -n auto $(ARGS)
+	@BIN=$(BIN) deploy/with-engine $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint test
 

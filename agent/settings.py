@@ -51,7 +51,7 @@ class Settings(Record):
     bubblewrap."""
     sandbox_minimum: Literal["any", "own-root", "container", "own-kernel"] = "any"
     """Rooms that are weaker are refused. own-root: nothing of this machine's /usr is shown;
-    container: and the kernel filters calls and bounds the room as a whole; own-kernel: gVisor or a
+    container: and the kernel filters calls and bounds the room as a whole; own-kernel: as in a
     virtual machine. It is measured, not believed."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
@@ -59,7 +59,7 @@ class Settings(Record):
     """Name of the images of docker rooms; the tag is the Python version, as `mergewright images
     build 3.11` makes them."""
     docker_runtime: str | None = None
-    """Runtime of the engine for rooms, as runsc (gVisor) or kata-runtime; None: its default."""
+    """Runtime of the engine for rooms, as kata-runtime; None: its default."""
     room_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Processors of one docker room; None: all."""
     room_root: Path | None = None

@@ -46,7 +46,8 @@ class DockerSandbox:
                 opened.OpenedRoom(order, client, hear) as room,
             ):
                 container = walls.container(uid, slot, image, home)
-                room.open(container, self._host_config(order, uid))
+                asked = walls.asked_of_runner(order, self._settings)
+                room.open(container, self._host_config(order, uid), asked)
                 return room.attend(cancelled)
 
     def measure(self) -> tuple[Measure, ...]:

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -18,9 +19,9 @@ import pytest
 from agent.adapters import sandboxes
 from agent.adapters.docker_rooms import address, engine, opened, walls
 from agent.adapters.docker_sandbox import DockerSandbox
-from agent.adapters.rooms import slots
+from agent.adapters.rooms import attempts, sheet, slots
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import Mount, RoomLimits, RoomOrder
+from agent.ports import Measure, Mount, RoomLimits, RoomOrder
 from agent.settings import Settings
 from tests.rooms import ENGINE, SMALL, alive, settings_for, wait_for, worst
 
@@ -203,13 +204,51 @@ def test_what_comes_in_pieces_is_put_together_again() -> None:
 def test_the_runtime_is_for_rooms_that_run_code_and_processors_are_bounded(
     settings: Settings, home: Path
 ) -> None:
-    given = settings.model_copy(update={"docker_runtime": "runsc", "room_cpus": 1.5})
-    order = RoomOrder(argv=("true",), limits=RoomLimits())
-    config = walls.host_config(order, 1, {}, given)
-    assert (config["runtime"], config["nano_cpus"]) == ("runsc", 1_500_000_000)
+    given = settings.model_copy(update={"docker_runtime": "kata-runtime", "room_cpus": 1.5})
+    order = RoomOrder(argv=("true",), limits=RoomLimits(memory_bytes=1024**3, processes=10))
+    config, plain = (walls.host_config(order, 1, {}, one) for one in (given, settings))
+    assert (config["runtime"], config["nano_cpus"]) == ("kata-runtime", 1_500_000_000)
+    # The room's kernel has its place beside the room; what the room uses is looked at from inside.
+    assert config["mem_limit"] == config["memswap_limit"] > plain["mem_limit"] == 1024**3
+    assert config["pids_limit"] > plain["pids_limit"] == 11
+    assert walls.asked_of_runner(order, given)["sampled_memory"] == 1024**3
+    assert "sampled_memory" not in walls.asked_of_runner(order, settings)
     fetching = order.model_copy(update={"proxy_socket": str(home / "proxy.sock")})
     assert "runtime" not in walls.host_config(fetching, 1, {}, given)
-    assert "nano_cpus" not in walls.host_config(order, 1, {}, settings)
+    assert not {"nano_cpus", "runtime"} & plain.keys()
+    same = walls.host_config(order, 1, {}, given.model_copy(update={"docker_runtime": "runc"}))
+    assert (same["runtime"], same["pids_limit"]) == ("runc", 11)
+
+
+def test_rooms_of_a_runtime_of_ones_choice_are_tried_before_the_first_is_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings.model_copy(update={"docker_runtime": "runc"})
+    tried = []
+    really = attempts.look
+
+    def look(*args: Any) -> tuple[Measure, ...]:
+        tried.append(1)
+        return tuple(
+            one.model_copy(update={"enforced": one.limit != "runner out of reach"})
+            for one in really(*args)
+        )
+
+    monkeypatch.setattr(attempts, "look", look)
+    with pytest.raises(SandboxMissing, match="not enforced: runner out of reach"):
+        sandboxes.ChosenSandbox(given).run(TRUE)
+    assert sandboxes.ChosenSandbox(settings).run(TRUE).exit_code == 0
+    assert tried == [1]
+
+
+def test_a_command_that_could_not_be_bounded_is_not_started(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under a kernel that does not know one of the bounds."""
+    monkeypatch.setattr(sheet, "_OPEN_FILES", -5)
+    result = DockerSandbox(settings).run(RoomOrder(argv=("echo", "ran"), limits=SMALL))
+    assert (result.exit_code, "ran" in result.output) == (127, False)
+    assert "no limits, so no start" in result.output
 
 
 def test_a_room_of_half_a_processor_gets_half_of_one(settings: Settings) -> None:

@@ -349,7 +349,7 @@ def test_rooms_that_are_as_strong_as_the_minimum_are_tried_once_for_each_root(
         assert chosen.run(order).exit_code == 0
     assert looked == ["", "3.11"]
     stronger = settings_for("docker", home, sandbox_minimum="own-kernel")
-    with pytest.raises(SandboxMissing, match=r"level container.*own kernel.*RUNTIME=runsc"):
+    with pytest.raises(SandboxMissing, match=r"level container.*own kernel.*RUNTIME=kata"):
         sandboxes.ChosenSandbox(stronger).run(order)
 
 

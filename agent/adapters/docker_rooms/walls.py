@@ -16,6 +16,10 @@ from agent.settings import Settings
 
 #: By these labels a container is known as a room of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
+#: Runtimes whose rooms this machine's own kernel runs.
+_PLAIN_RUNTIMES = ("runc", "crun", "youki", "io.containerd.runc.v2")
+#: Of a runtime with a kernel of its own; it has its place beside the room, in the same bounds.
+_KERNEL_TASKS, _KERNEL_BYTES = 1024, 512 * 1024**2
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: The kernel's own counts, as a container is shown them: by version 2 and 1 of control groups.
 _COUNTERS = (
@@ -38,6 +42,9 @@ def host_config(
         settings: The operator's.
     """
     limits = order.limits
+    apart = own_kernel(order, settings)
+    memory = limits.memory_bytes + (_KERNEL_BYTES if apart else 0)
+    tasks = limits.processes + sheet.own_tasks(order) + (_KERNEL_TASKS if apart else 0)
     config: dict[str, Any] = {
         "network_mode": "none",
         "ipc_mode": "none",
@@ -53,9 +60,9 @@ def host_config(
             )
             for place in layout.WRITABLE
         },
-        "pids_limit": limits.processes + sheet.own_tasks(order),
-        "mem_limit": limits.memory_bytes,
-        "memswap_limit": limits.memory_bytes,
+        "pids_limit": tasks,
+        "mem_limit": memory,
+        "memswap_limit": memory,
         # Nothing of what a room prints is kept by the engine: it could fill the disk.
         "log_config": LogConfig(type="none"),
         "userns_mode": "host",
@@ -63,11 +70,20 @@ def host_config(
     }
     if settings.room_cpus is not None:
         config["nano_cpus"] = int(settings.room_cpus * 1e9)
-    if settings.docker_runtime is not None and order.proxy_socket is None:
-        # A socket of this machine reaches no kernel but this one. The rooms that need one fetch
-        # packages and run no code of a repository.
-        config["runtime"] = settings.docker_runtime
+    if (runtime := _runtime(order, settings)) is not None:
+        config["runtime"] = runtime
     return config
+
+
+def _runtime(order: RoomOrder, settings: Settings) -> str | None:
+    # A socket of this machine reaches no kernel but this one. The rooms that need one fetch
+    # packages and run no code of a repository.
+    return settings.docker_runtime if order.proxy_socket is None else None
+
+
+def own_kernel(order: RoomOrder, settings: Settings) -> bool:
+    """Say whether the room is to have a kernel of its own, which counts for itself."""
+    return (_runtime(order, settings) or _PLAIN_RUNTIMES[0]) not in _PLAIN_RUNTIMES
 
 
 def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
@@ -107,10 +123,13 @@ def group(uid: int) -> int:
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def asked_of_runner() -> dict[str, Any]:
+def asked_of_runner(order: RoomOrder, settings: Settings) -> dict[str, Any]:
     """Say what the runner in such a room has to see to by itself."""
     program = seccomp.program()
+    # The bounds of the container are those of the room's kernel too: it would hit them as a whole.
+    apart = {"sampled_memory": order.limits.memory_bytes} if own_kernel(order, settings) else {}
     return {
+        **apart,
         "counters": [
             {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS
         ],

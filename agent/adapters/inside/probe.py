@@ -116,9 +116,11 @@ def main() -> None:
                 "abstract": attempt(connect(socket.AF_UNIX, "\0" + abstract)),
                 "datagram": attempt(send_datagram),
                 "raw": attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
-                "privileges": [told["NoNewPrivs"]],
+                "privileges": [told.get("NoNewPrivs", "not told")],
                 "filter": told.get("Seccomp", "0"),
-                "capabilities": [told[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")],
+                "capabilities": [
+                    told.get(name, "ffff") for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")
+                ],
                 "unshare": attempt(call("unshare", CLONE_NEWUSER)),
                 "trace": attempt(call("ptrace", PTRACE_SEIZE, 1, 0, 0)),
                 "runner": attempt(lambda: os.close(os.open("/proc/1/mem", os.O_RDONLY))),

@@ -186,7 +186,11 @@ def set_limits(order: Order) -> None:
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(number, (bound, bound))
+        try:
+            resource.setrlimit(number, (bound, bound))
+        except ValueError:
+            if name not in order["wishes"]:
+                raise
     # The file belongs to us only while we are dumpable; nothing foreign has been started yet.
     set_dumpable(allowed=True)
     with open("/proc/self/oom_score_adj", "w") as file:
@@ -202,7 +206,11 @@ def start_command(order: Order, environ: dict[str, str]) -> int:
         os.dup2(1, 2)
         keep_only(set())
         os.umask(0o022)
-        set_limits(order)
+        try:
+            set_limits(order)
+        except (OSError, ValueError) as problem:
+            os.write(2, ("mergewright: no limits, so no start: %s\n" % problem).encode())
+            os._exit(127)
         try:
             os.chdir(order["directory"])
         except OSError as problem:

@@ -33,8 +33,8 @@ _WAYS: dict[Level, str] = {
     " MERGEWRIGHT_ROOM_ROOT to a tree that sandbox_images/make_root.sh has made",
     "container": "use a container engine (mergewright images build 3.11), or bubblewrap as root"
     " with MERGEWRIGHT_ROOM_ROOT on a machine that lets control groups be made",
-    "own-kernel": "use a container engine with MERGEWRIGHT_DOCKER_RUNTIME=runsc (gVisor) or"
-    " kata-runtime (Kata)",
+    "own-kernel": "use a container engine with MERGEWRIGHT_DOCKER_RUNTIME=kata-runtime (Kata), or"
+    " another runtime that has a kernel of its own and keeps every limit",
 }
 
 

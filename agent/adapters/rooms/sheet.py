@@ -48,6 +48,8 @@ def write(order: RoomOrder, *, bounded: bool, more: dict[str, Any] | None = None
         "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
         "seconds": limits.seconds,
         "rlimits": rlimits,
+        # A kernel that knows no message queues does not let them be bounded.
+        "wishes": ("RLIMIT_MSGQUEUE",),
         "sampled_memory": None if bounded else limits.memory_bytes,
         "sampled_tasks": limits.processes,
         "places": layout.WRITABLE,
