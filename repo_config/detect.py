@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import dependencies, django_projects, frameworks, python_versions, suites
+from repo_config import (
+    dependencies,
+    django_projects,
+    frameworks,
+    plugins,
+    python_versions,
+    suites,
+)
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
 from repo_config.project_files import Files, Found, table
@@ -71,6 +78,8 @@ class Project(BaseModel):
     """mypy or None."""
     lint_tools: tuple[str, ...]
     """Of ruff, flake8, black."""
+    plugins: tuple[str, ...] = ()
+    """Files of the repository that mypy or pytest load as plugins."""
     origins: dict[str, str] = {}
     """For each of the above: the file and key it was taken from."""
     unreadable: dict[str, str] = {}
@@ -114,6 +123,7 @@ def project(tree: Tree, config: RepoConfig) -> Project:
         test_script=script if runner == "django" else None,
         type_tool=note("type_tool", _types(files, config)),
         lint_tools=tuple(found.value for found in lint),
+        plugins=plugins.loaded(files, pytest, config.checks.tests.args),
         origins={key: inert(origin) for key, origin in origins.items()},
         unreadable={path: inert(reason) for path, reason in files.unreadable.items()},
     )

@@ -46,6 +46,7 @@ def reason(path: str, project: Project) -> str | None:
         (path == manage, "it starts the checks"),
         (path in _settings_files(project), "it is a settings module that the checks run with"),
         (name.endswith(".pth"), _RUNS_FIRST),
+        (path in project.plugins, "a tool that checks loads it as its plugin"),
         (project.django and looks_like_settings, "it looks like a settings module"),
     )
     return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)

@@ -1598,6 +1598,39 @@ def test_a_change_of_the_type_rules_is_first_held_to_those_of_base(
     assert found["mypy" + comparison.BASE_RULES].new_failures[0].item_id == MISTAKE
 
 
+QUIET = """
+    from mypy.plugin import Plugin
+
+    class Quiet(Plugin):
+        def __init__(self, options):
+            super().__init__(options)
+            # All else is told as it is, also of a module that must have errors.
+            if QUIET:
+                options.per_module_options["shop.*"] = {"ignore_errors": True}
+                options.build_per_module_cache()
+
+    def plugin(version):
+        return Quiet
+"""
+
+
+def test_a_plugin_that_the_change_makes_quiet_is_first_held_to_what_it_was_on_base(
+    stage: Callable[..., Stage],
+) -> None:
+    config = {"mypy.ini": "[mypy]\nstrict = True\nplugins = ./tools/quiet.py\n"}
+    files = {**TYPED, **config, "tools/quiet.py": QUIET.replace("if QUIET", "if False")}
+    made = stage(files, type_tool="mypy", plugins=("tools/quiet.py",))
+    edits = {
+        "shop__sums_DOT_py": MISTYPED["shop/sums.py"],
+        "tools__quiet_DOT_py": QUIET.replace("if QUIET", "if True"),
+    }
+    found = made.compared(**edits)
+    # The whole change by itself would have passed, so it is the plugin of base that tells.
+    assert found["mypy"].verdict is Status.PASSED
+    assert found["mypy" + comparison.BASE_RULES].verdict is Status.FAILED
+    assert found["mypy" + comparison.BASE_RULES].new_failures[0].item_id == MISTAKE
+
+
 @pytest.mark.parametrize("comment", ["# mypy: ignore-errors", "# type: ignore"])
 def test_a_comment_that_hides_a_file_from_mypy_is_a_new_failure(
     stage: Callable[..., Stage], comment: str
