@@ -27,6 +27,9 @@ def at_start(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in _AT_START}
 
 
+_HELD_AGAINST_SOURCE = ("--check-hash-based-pycs", "always")
+
+
 def order(
     site: Site,
     secret: Secret,
@@ -57,7 +60,8 @@ def order(
         site.environment,
         site.tree,
         # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
-        (python, "-S", f"{ROOM_OURS}/checks/{name}", *arguments),
+        # Compiled code in the tree may say that it need not be held against its source.
+        (python, "-S", *_HELD_AGAINST_SOURCE, f"{ROOM_OURS}/checks/{name}", *arguments),
         environ=first,
         limits=limits,
         files=(secret.order_file(environ=late, **told), *files),

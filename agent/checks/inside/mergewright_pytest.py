@@ -9,12 +9,17 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import _imp
 import os
 import types
 import unittest
 
 import mergewright_report
 import pytest
+
+# A worker of pytest-xdist is started without the flag by which compiled code is held against its
+# source; see `agent/checks/scripts.py`.
+_imp.check_hash_based_pycs = "always"
 
 _order = None
 _report = None

@@ -1,0 +1,57 @@
+"""What is run is what the sources of the tree say: no bytecode of others, nothing of a user."""
+
+from __future__ import annotations
+
+import importlib.util
+import py_compile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.checks import measuring
+from agent.domain import Status
+from tests.integration.check_samples import Workshop
+
+RIGHT = "def add(a, b):\n    return a + b\n"
+WRONG = "def add(a, b):\n    return a - b\n"
+TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n"
+
+
+def compiled(tree: Path, source: str, where: Callable[[Path], Path]) -> None:
+    """Lay compiled code of other source beside a module, which says that it is not to be checked."""
+    other = tree.parent / f"{tree.name}-other.py"
+    other.write_text(source)
+    goal = where(tree / "sums.py")
+    goal.parent.mkdir(exist_ok=True)
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(other), cfile=str(goal), invalidation_mode=mode, doraise=True)
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "in a worker"])
+def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
+    workshop: Workshop, args: list[str]
+) -> None:
+    files = {"sums.py": WRONG, "test_add.py": TEST}
+    config = {"checks": {"tests": {"args": args}}}
+    site = workshop.site(files, test_runner="pytest", config=config)
+    compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
+    [tests] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    assert tests.status is Status.FAILED
+    assert [item.outcome for item in tests.items] == ["failed"]
+
+
+def test_a_run_leaves_no_compiled_code_and_reads_none_of_the_user(workshop: Workshop) -> None:
+    looks = """
+        import os, site, sys, sums
+
+        def test_add():
+            assert sys.dont_write_bytecode
+            assert not os.path.exists("__pycache__/sums.cpython-311.pyc")
+
+        def test_user():
+            assert not site.ENABLE_USER_SITE
+            assert site.getusersitepackages() not in sys.path
+    """
+    result = workshop.tests({"sums.py": RIGHT, "test_add.py": looks, "pytest.ini": "[pytest]\n"})
+    assert (result.status, result.reason) == (Status.PASSED, ""), result.output
