@@ -31,7 +31,23 @@ _KEY = re.compile(r"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
 class Echo:
     """Takes what one room prints (`agent.ports.Hear`) and shows lines of it, under a name."""
 
-    def __init__(self, name: str, show: Show, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        show: Show,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        ours: tuple[str, ...] = (),
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            name: Of the check.
+            show: Shows a line.
+            now: The clock, in seconds.
+            ours: Names that only we use in the room; lines with one of them are not the project's.
+        """
+        self._ours = ours
         self._name = name
         self._show = show
         self._now = now
@@ -79,7 +95,9 @@ class Echo:
         self._show(f"{self._name} | {cut}")
 
     def _hides(self, text: str) -> bool:
-        """Whether a line is part of a private key."""
+        """Whether a line is part of a private key, or tells of a sentinel."""
+        if any(name in text for name in self._ours):
+            return True
         if found := _KEY.search(text):
             self._in_key = found[1] == "BEGIN"
             return True

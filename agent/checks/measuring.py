@@ -127,7 +127,7 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Sho
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
     secret = Secret()
     order = check.order(site, secret)
-    echo = Echo(check.name, show)
+    echo = Echo(check.name, show, ours=secret.names)
     result = sandbox.run(order, cancelled, echo)
     echo.close()
     if words := room_services.not_started(order, result):

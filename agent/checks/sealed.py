@@ -53,6 +53,11 @@ class Secret:
     must_pass: str = field(default_factory=lambda: _random("test_"))
     must_fail: str = field(default_factory=lambda: _random("test_"))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What sentinels are called in this room, and nothing else is."""
+        return (self.module, self.must_pass, self.must_fail)
+
     def order_file(self, **more: object) -> RoomFile:
         """Compose the order that the script reads and deletes."""
         order = {

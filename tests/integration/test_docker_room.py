@@ -287,6 +287,15 @@ def test_rooms_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
         chosen.run(TRUE)
 
 
+def test_a_configuration_of_docker_that_cannot_be_read_is_named(
+    settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "config.json").write_text('{"auths": {"registry.example.org": {"auth": "abcd"}}}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(home))
+    with pytest.raises(SandboxMissing, match=rf"configuration {home}/config.json cannot be read"):
+        DockerSandbox(settings).run(TRUE)
+
+
 # --- root file systems -------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import docker
 import requests
 from docker import errors
+from docker.utils.config import find_config_file
 
 from agent.adapters.docker_rooms import address
 from agent.domain import Record
@@ -54,7 +55,7 @@ class Engine:
             SandboxLost: The engine does not answer any more, or did not do what was asked.
         """
         with told(self.address):
-            client = docker.APIClient(self.address, version=self.version, timeout=_ANSWER_SECONDS)
+            client = _client(self.address, self.version)
             try:
                 yield client
             finally:
@@ -71,7 +72,7 @@ def connect(settings: Settings) -> Engine:
     where = address.of(settings)
     _knock(where)
     with told(where):
-        client = docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
+        client = _client(where, "auto")
         try:
             info = client.info()
             version = str(client.api_version)
@@ -158,6 +159,22 @@ def told(where: str) -> Iterator[None]:
     except (errors.DockerException, requests.RequestException) as problem:
         raise SandboxLost(
             f"The container engine at {where} does not answer: {problem}"
+        ) from problem
+
+
+def _client(where: str, version: str) -> docker.APIClient:
+    """Make a client, which reads this user's configuration of docker whether we need it or not.
+
+    Raises:
+        SandboxMissing: That configuration cannot be read.
+    """
+    try:
+        return docker.APIClient(where, version=version, timeout=_ANSWER_SECONDS)
+    except ValueError as problem:
+        place = str(find_config_file())
+        raise SandboxMissing(
+            f"Docker's own configuration {place} cannot be read: {problem}. Mend it (`docker login`"
+            " writes its `auths` anew), or name another folder in DOCKER_CONFIG."
         ) from problem
 
 

@@ -97,3 +97,13 @@ def test_a_private_key_is_not_shown_line_by_line() -> None:
     made(b"before\n-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----\n")
     made(b"after\n")
     assert shown == ["tests | before", "tests | after"]
+
+
+def test_lines_about_sentinels_are_not_the_projects() -> None:
+    shown: list[str] = []
+    clock = Clock()
+    made = live.Echo("mypy", shown.append, clock, ours=("basket_method_draft",))
+    clock.now += live.QUIET_SECONDS
+    made(b"shop/models.py: error\nbasket_method_draft.py: error\n")
+    made.close()
+    assert shown == ["mypy | shop/models.py: error"]
