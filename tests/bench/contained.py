@@ -1,4 +1,4 @@
-"""The checks in their rooms against the same commands bare, on projects of 50 and 2,000 tests.
+"""The checks in rooms of every kind against the same commands bare, on 50 and on 2,000 tests.
 
 Ours is everything from the order to the judged result: the room, the copy of the tree, the
 sentinels, the sealed report and its reading. Bare is the command alone, in a copy that is there.
@@ -6,33 +6,41 @@ sentinels, the sealed report and its reading. Bare is the command alone, in a co
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent import wiring
-from agent.checks import check
+from agent.adapters import sandboxes
+from agent.adapters.package_index import SimpleIndex
+from agent.checks import check, measuring, type_cache
 from agent.checks.check import Check, Site
 from agent.checks.django_state import Makemigrations
-from agent.checks.mypy_types import MypyTypes
+from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
+from agent.checks.type_cache import TypeCache
 from agent.domain import CheckResult, Status
 from agent.editing.tree import WorkTree
 from agent.environments import build
-from agent.ports import Sandbox
-from agent.services import Services
+from agent.environments.rooms import PYTHON, order
+from agent.errors import SandboxLost, SandboxMissing
+from agent.ports import RoomOrder, Sandbox
 from agent.settings import Settings
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.bench import bare, sample_suites, timing
 
-BAR = 1.05
+BARS = {"bubblewrap": 1.05, "docker": 1.15}
 MANY, FEW = 2_000, 50
 _NOTE = """\
-Both sides: the same Python and packages, compiled; no bytecode, mypy or pytest cache of the
-project. Ours includes the room, the copy of the tree, and the reading of the report."""
+Both sides: the same packages, compiled; no bytecode and no pytest cache of the project. Ours
+includes the room, the copy of the tree, and the reading of the report. mypy cold: neither side
+has a cache; warm: bare has its own whole cache, ours what is kept of libraries, since each file of
+the project is always checked from its source."""
 
 Say = Callable[[str], None]
 
@@ -46,13 +54,16 @@ class _Case:
     argv: tuple[str, ...]
     """The same, bare."""
     tests: int
-    bar: float | None = None
+    warm: bool = False
+    """Whether both sides have what they keep of earlier type checks."""
 
 
+_PYTEST, _MYPY = ("python", "-m", "pytest"), ("mypy",)
 _CASES = (
-    _Case(f"pytest, {MANY:,} tests", PytestSuite(), ("python", "-m", "pytest"), MANY, BAR),
-    _Case(f"pytest, {FEW} tests", PytestSuite(), ("python", "-m", "pytest"), FEW),
-    _Case("mypy", MypyTypes(), ("mypy",), FEW),
+    _Case(f"pytest, {MANY:,} tests", PytestSuite(), _PYTEST, MANY),
+    _Case(f"pytest, {FEW} tests", PytestSuite(), _PYTEST, FEW),
+    _Case("mypy, cold", MypyTypes(), _MYPY, FEW),
+    _Case("mypy, warm", MypyTypes(), _MYPY, FEW, warm=True),
     _Case(
         "makemigrations",
         Makemigrations(),
@@ -62,11 +73,40 @@ _CASES = (
 )
 
 
+@dataclass(frozen=True)
+class _Stand:
+    """What one kind of room is measured with."""
+
+    sandbox: Sandbox
+    sites: dict[int, Site]
+    scratch: Path
+    shell: dict[str, str]
+
+
 def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    """Time each check in a room and bare, in turn."""
-    settings = Settings(home=scratch / "home")  # also that of `ticket`, and the same packages
-    services = wiring.local(settings, lambda _: None)
-    sites = {count: _site(scratch, count, services, say) for count in (FEW, MANY)}
+    """Time each check in a room and bare, in turn, for every kind of room that there is here."""
+    sections = []
+    for kind in sandboxes.KINDS[::-1]:
+        # That of bubblewrap is also the home of `ticket`, with the same packages.
+        home = scratch / ("home" if kind == "bubblewrap" else f"home-{kind}")
+        settings = Settings(home=home, sandbox=kind)
+        sandbox = sandboxes.make(kind, settings)
+        home.mkdir(mode=0o711, exist_ok=True)
+        try:
+            sandbox.run(RoomOrder(argv=("true",)))
+        except (SandboxMissing, SandboxLost) as problem:
+            say(f"contained: no rooms of {kind} here: {problem.message}")
+            continue
+        stand = _stand(scratch, kind, settings, sandbox, say)
+        rows = [*_rows(stand, rounds, BARS[kind], kind, say), *_whole(stand, rounds, kind, say)]
+        rows.append(_opened(stand, rounds))
+        title = f"Checks contained and bare: {kind}"
+        sections.append(timing.Section(f"contained-{kind}", title, "bare", rows, _NOTE))
+    return sections
+
+
+def _stand(scratch: Path, kind: str, settings: Settings, sandbox: Sandbox, say: Say) -> _Stand:
+    sites = {count: _site(scratch, kind, count, sandbox, settings, say) for count in (FEW, MANY)}
     venv = bare.make_venv(sites[FEW].environment, scratch, settings)
     # Neither side writes bytecode, and both begin without that of the project.
     shell = bare.environ(scratch, settings) | {
@@ -74,57 +114,132 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
         "VIRTUAL_ENV": str(venv),
     }
     shell["PATH"] = f"{venv}/bin:{shell['PATH']}"
-    rows = []
+    return _Stand(sandbox, sites, scratch, shell)
+
+
+def _rows(stand: _Stand, rounds: int, bar: float, kind: str, say: Say) -> Iterator[timing.Row]:
+    """Time each check by itself."""
     for case in _CASES:
-        say(f"contained: {case.what}, {rounds} rounds")
-        row = timing.Row(case.what, [], [], case.bar)
+        say(f"contained, {kind}: {case.what}, {rounds} rounds")
+        row = timing.Row(case.what, [], [], bar if case.tests == MANY else None)
         for number in range(-1, rounds):
-            ours = _in_room(case, sites[case.tests], services.sandbox)
-            other = _bare(case, sites[case.tests], scratch, shell)
-            if number >= 0:  # the first one warms the machine's file cache
+            ours, other = _in_room(case, stand), _bare(case, stand)
+            if number >= 0:  # the first one warms caches: the machine's, and mypy's where asked
                 row.ours.append(ours)
                 row.bare.append(other)
-        rows.append(row)
-    return [timing.Section("contained", "Checks contained and bare", "bare", rows, _NOTE)]
+        yield row
 
 
-def _in_room(case: _Case, site: Site, sandbox: Sandbox) -> float:
+def _in_room(case: _Case, stand: _Stand) -> float:
+    site = stand.sites[case.tests]
+    cache = stand.scratch / f"types-{site.environment.key}"
+    if case.warm:
+        site = replace(site, type_cache=TypeCache(cache / "known", fills=not cache.exists()))
+
     def work() -> CheckResult:
         secret = Secret()
-        return case.check.judge(site, secret, sandbox.run(case.check.order(site, secret)))
+        result = stand.sandbox.run(case.check.order(site, secret))
+        judged = case.check.judge(site, secret, result)
+        type_cache.keep(site.type_cache, known_place(secret), result, judged)
+        return judged
 
     seconds, judged = timing.taken(work)
-    expected = case.tests if judged.name == check.TESTS else 0
-    if judged.status is not Status.PASSED or len(judged.items) != expected:
-        raise bare.BareFailed(
-            f"{case.what}: {judged.status}, {len(judged.items)} items: {judged.reason}\n{judged.output}"
-        )
+    _hold(case.what, judged, case.tests if judged.name == check.TESTS else 0)
     return seconds
 
 
-def _bare(case: _Case, site: Site, scratch: Path, shell: dict[str, str]) -> float:
-    folder = scratch / "bare-tree"
-    shutil.copytree(site.tree, folder)
-    try:
-        seconds, printed = timing.taken(lambda: bare.run(list(case.argv), folder, shell))
-    finally:
-        shutil.rmtree(folder)
+def _hold(what: str, judged: CheckResult, expected: int) -> None:
+    if judged.status is not Status.PASSED or len(judged.items) != expected:
+        raise bare.BareFailed(
+            f"{what}: {judged.status}, {len(judged.items)} items: {judged.reason}\n{judged.output}"
+        )
+
+
+def _bare(case: _Case, stand: _Stand) -> float:
+    cache = stand.scratch / "bare-types"
+    kept = ("--cache-dir", str(cache)) if case.warm else ()
+    with _copied(stand, case.tests) as folder:
+        argv = [*case.argv, *kept]
+        seconds, printed = timing.taken(lambda: bare.run(argv, folder, stand.shell))
     if case.check.name == check.TESTS and f"{case.tests} passed" not in printed:
         raise bare.BareFailed(f"{case.what}: not all tests passed\n{printed[-2000:]}")
     return seconds
 
 
-def _site(scratch: Path, tests: int, services: Services, say: Say) -> Site:
+@contextmanager
+def _copied(stand: _Stand, tests: int) -> Iterator[Path]:
+    folder = stand.scratch / "bare-tree"
+    # With its times, by which mypy sees that nothing has changed.
+    shutil.copytree(stand.sites[tests].tree, folder, copy_function=shutil.copy2)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _whole(stand: _Stand, rounds: int, kind: str, say: Say) -> Iterator[timing.Row]:
+    """Time all checks that the project has, one after the other and two at a time."""
+    for what, at_once in (("all, in sequence", 1), ("all, two at a time", 2)):
+        site = replace(stand.sites[FEW], at_once=at_once)
+        say(f"contained, {kind}: {what}, {rounds} rounds")
+        row = timing.Row(what, [])
+        for number in range(-1, rounds):
+            ours, results = timing.taken(
+                lambda site=site: measuring.measure(site, stand.sandbox, lambda _: None)
+            )
+            ran = [one for one in results if one.status is not Status.ABSENT]
+            for one in ran:
+                _hold(f"{what}: {one.name}", one, FEW if one.name == check.TESTS else 0)
+            other = _all_bare([list(one.command) for one in ran][::-1], at_once, stand)
+            if number >= 0:
+                row.ours.append(ours)
+                row.bare.append(other)
+        yield row
+
+
+def _all_bare(commands: list[list[str]], at_once: int, stand: _Stand) -> float:
+    def work() -> None:
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(lambda argv: bare.run(argv, folder, stand.shell), commands))
+
+    with _copied(stand, FEW) as folder:
+        (folder / ".mypy_cache").write_text("")  # a file: nothing is kept there
+        for argv in commands:
+            if argv[0] == "mypy":
+                argv += ["--cache-dir", "/dev/null"]
+            if argv[0] == "ruff":
+                argv += ["--no-cache"]
+        return timing.taken(work)[0]
+
+
+def _opened(stand: _Stand, rounds: int) -> timing.Row:
+    """Time a room in which next to nothing is done, with a tree and an environment in it."""
+    site = stand.sites[FEW]
+    nothing = (PYTHON, "-I", "-S", "-c", "")
+    asked = order(site.environment, site.tree, nothing, environ={}, limits=site.limits)
+    row = timing.Row("a room for an empty program", [])
+    for number in range(-1, max(rounds, 10)):
+        seconds, result = timing.taken(lambda: stand.sandbox.run(asked))
+        if result.exit_code != 0:
+            raise bare.BareFailed(f"`{shlex.join(nothing)}` ended with {result.exit_code}")
+        if number >= 0:
+            row.ours.append(seconds)
+    return row
+
+
+def _site(
+    scratch: Path, kind: str, tests: int, sandbox: Sandbox, settings: Settings, say: Say
+) -> Site:
     folder, config = scratch / f"project-{tests}", RepoConfig()
-    sample_suites.make(folder, tests)
-    say(f"contained: the environment of the project with {tests:,} tests")
+    if not folder.exists():
+        sample_suites.make(folder, tests)
+    say(f"contained, {kind}: the environment of the project with {tests:,} tests")
     request = build.EnvironmentRequest(tree=str(folder))
-    settings = services.settings
     files = (path for path in folder.rglob("*") if path.is_file())
     paths = [path.relative_to(folder).as_posix() for path in files]
     return Site(
         tree=folder,
-        environment=build.ensure(request, services.sandbox, services.index, settings, services.say),
+        environment=build.ensure(request, sandbox, SimpleIndex(settings), settings, lambda _: None),
         config=config,
         project=detect.project(WorkTree(folder, paths), config),
         limits=check.granted(settings),

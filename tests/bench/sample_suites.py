@@ -32,7 +32,9 @@ def test_orders_of_customer_{number}_add_up():
 """
 _WITHOUT = """
 def test_receipt_{number}_survives_being_written_down():
-    lines = [{{"article": f"A-{{n}}", "price": f"{{n}}.25", "count": n % 7}} for n in range(120)]
+    lines = [
+        {{"article": f"A-{{n}}", "price": f"{{n}}.25", "count": n % 7}} for n in range(120)
+    ]
     read = json.loads(json.dumps({{"receipt": {number}, "lines": lines}}, indent=1))
     total = sum(Decimal(line["price"]) * line["count"] for line in read["lines"])
     assert total == sum((n + Decimal("0.25")) * (n % 7) for n in range(120))
