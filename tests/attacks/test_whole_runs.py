@@ -85,7 +85,7 @@ def store(base: Path) -> Path:
 @pytest.fixture
 def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
     with grounds.opened(home / "ground") as ground:
-        access = SimpleIndex(settings).access()
+        access = SimpleIndex(settings).accesses()[-1]
         environ = {
             "PATH": os.environ["PATH"],
             # What uv notes is no work of an attacker.

@@ -22,20 +22,6 @@ KNOWN: tuple[Known, ...] = (
             " run does; its tests do not expect that"
         ),
     ),
-    Known(
-        project="pg8000",
-        tests=tuple(
-            f"test.{api}.test_connection.test_broken_pipe_read"
-            for api in ("dbapi", "legacy", "native")
-        ),
-        bare="passed",
-        room="failed",
-        reason=(
-            "a server process is ended while its client reads: whether the client sees an end or"
-            " a reset of the connection is left to chance, and the test wants the first"
-        ),
-        by_chance=True,
-    ),
 )
 
 

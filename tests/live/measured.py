@@ -93,7 +93,7 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
     copy.parent.mkdir()
     shutil.copytree(run.repository, copy, symlinks=True)
     say("the same packages in a plain virtual environment")
-    bare = by_hand.build(project, copy, made, svc.index.access())
+    bare = by_hand.build(project, copy, made, svc.index.accesses()[-1])
     say(f"by hand: python {' '.join(project.known.suite)}")
     outcomes, bare_seconds = by_hand.outcomes(project, bare, folder)
     return Measured(

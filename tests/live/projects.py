@@ -172,20 +172,6 @@ PROJECTS = (
         declared=("requirements/test.txt",),
         tag="26.2",
     ),
-    # Needs Python 3.13.
-    Project(
-        Known(
-            Source(
-                "aiounifi",
-                "97",
-                "51a4d7855e92fe8a2e9d3a3194b7f21f8f3425b04bb6ee3c9f399807ed101f97",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("PEP 621 extras",),
-        declared=("extra requirements-test",),
-        tag="v97",
-    ),
     # setup.cfg; its classifiers end with 3.10.
     Project(
         Known(
@@ -216,22 +202,6 @@ PROJECTS = (
     Project(
         Known(
             Source(
-                "pg8000",
-                "1.31.6",
-                "553b240256d4b2d8f0ad2af28d07df1f9980247f74ac98d2c2b573762ec1ff1b",
-            ),
-            suite=("-m", "pytest", "test"),
-        ),
-        kinds=("tox",),
-        declared=("pyproject.toml",),
-        tag="1.31.6",
-        version_from_tag=True,
-        config="services: [postgres]\n",
-        postgres={"PGPORT": "{port}", "PGHOST": "localhost"},
-    ),
-    Project(
-        Known(
-            Source(
                 "restrictedpython",
                 "9.0",
                 "9e809cc073b9398f41084f1b801cf9a8c2a126feb0003b6af52fedeb2a3408e1",
@@ -254,6 +224,20 @@ PROJECTS = (
         kinds=("uv.lock",),
         declared=("uv.lock",),
         tag="v4.0.1",
+        version_from_tag=True,
+    ),
+    Project(
+        Known(
+            Source(
+                "openedx-calc",
+                "5.1.0",
+                "461e166d94cedb117d4347c0f109d86f046d7dd5170907b85b7654a0c0b902cd",
+            ),
+            suite=_PYTEST,
+        ),
+        kinds=("uv.lock",),
+        declared=("uv.lock",),
+        tag="v5.1.0",
         version_from_tag=True,
     ),
     Project(

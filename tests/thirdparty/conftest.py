@@ -54,7 +54,7 @@ def index(folder: Path) -> SimpleIndex:
 @pytest.fixture(scope="session")
 def bench(folder: Path, index: SimpleIndex) -> Bench:
     """The command line with a data folder of its own."""
-    return Bench(folder / "home", index.access())
+    return Bench(folder / "home", index.accesses()[-1])
 
 
 @pytest.fixture(scope="session")
