@@ -25,7 +25,8 @@ def keep(folder: Path, report: CheckReport) -> Path:
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(report.model_dump_json(indent=1).encode())
+                # In ASCII: somebody may show the file, and what was printed holds anything.
+                file.write(report.model_dump_json(indent=1, ensure_ascii=True).encode())
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(goal)

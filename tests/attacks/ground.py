@@ -139,6 +139,13 @@ class Witness:
         """Leave that to the sandbox."""
         return self._sandbox.roots()
 
+    def ordered(self) -> list[str]:
+        """Write down all that was handed into rooms, but for folders that were shown."""
+        return [
+            repr((order.argv, order.environ, [file.content for file in order.files]))
+            for order in self.orders
+        ]
+
     def labels(self) -> set[str]:
         """Say which payloads have run in rooms."""
         return {found["label"] for found in self.evidence}

@@ -197,7 +197,7 @@ def test_RX2_nothing_secret_stands_in_what_checks_said(scene: Scene) -> None:
     assert scene.hostile is not None
     texts = [one.model_dump_json() for one in scene.hostile.results]
     texts += [scene.hostile.environment.model_dump_json(), *scene.said, *scene.witness.printed]
-    assert scene.ground.leaks(*texts) == set()
+    assert scene.ground.leaks(*texts, *scene.witness.ordered()) == set()
     assert "attacked by" in "".join(scene.witness.printed)
 
 
@@ -265,6 +265,8 @@ def test_RX1_a_source_archive_of_the_index_achieves_nothing(
     assert witness.achieved() == set()
     assert ground.canary.silent()
     assert ground.leaks(environment.model_dump_json(), *said, *witness.printed) == set()
+    # Not even in a room that no foreign code is in.
+    assert ground.leaks(*witness.ordered()) == set()
     assert planted.state(*ground.watched()) == before
 
 

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.index
 ROOT = Path(__file__).parents[2]
 #: Changes what is checked, after the last edit: sources, tests, migrations, git.
 LATE = """
-import glob as _glob, os as _os
+import os as _os, sys as _sys
+print("\\x1b]52;c;ZXZpbA==\\x07\\x1b[2J\\x9b2J\\rshown to whoever reads the log", file=_sys.stderr, flush=True)
 for _path in ("shop/models.py", "shop/late.py", "shop/tests/test_models.py", "late.txt",
               ".git/hooks/post-checkout", ".gitattributes"):
     try:
@@ -146,6 +147,8 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     outbound = [*trap.outbound(result), printed.encode()]
     assert "late edit" not in trap.repository.git("log", "-p", f"main..{result['branch']}")
     assert trap.ground.leaks(*outbound) == set()
+    assert any(b"shown to whoever reads the log" in text for text in outbound)
+    assert not any(b"\x1b" in text or b"\xc2\x9b" in text for text in outbound)
     assert trap.ground.canary.silent()
     assert planted.state(*trap.ground.watched()) == before
     after = planted.state(trap.repository.path / "shop", trap.repository.path / "config")
