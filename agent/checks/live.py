@@ -24,8 +24,12 @@ LONGEST = 300
 #: What is printed without an end, as pytest does with its dots, is shown when it is this old.
 _STALE_SECONDS = 5.0
 _MOST_WAITING = 8 * 1024
+#: Lines of one piece. Whoever listens to a room also ends it at its limits, and to read every line
+#: of one that prints without end takes longer than that may wait.
+_MOST_READ = 100
 #: The lines of a key are no secret one by one, to whoever looks for secrets.
 _KEY = re.compile(r"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
+_KEY_BYTES = re.compile(_KEY.pattern.encode())
 
 
 class Echo:
@@ -59,9 +63,12 @@ class Echo:
 
     def __call__(self, piece: bytes) -> None:
         """Take in a piece of output."""
-        *lines, waiting = (self._waiting + piece).split(b"\n")
+        *lines, waiting = (self._waiting + piece).split(b"\n", _MOST_READ)
         for line in lines:
             self._line(line)
+        if b"\n" in waiting:
+            passed_over, _, waiting = waiting.rpartition(b"\n")
+            self._pass_over(passed_over)
         if len(waiting) > _MOST_WAITING or (
             waiting and self._is_loud() and self._now() - self._shown_at > _STALE_SECONDS
         ):
@@ -93,6 +100,12 @@ class Echo:
         cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         self._shown_at = self._now()
         self._show(f"{self._name} | {cut}")
+
+    def _pass_over(self, lines: bytes) -> None:
+        """Count lines that nobody reads, and only see whether a key begins or ends in them."""
+        self._left_out += lines.count(b"\n") + 1
+        for found in _KEY_BYTES.finditer(lines):
+            self._in_key = found[1] == b"BEGIN"
 
     def _hides(self, text: str) -> bool:
         """Whether a line is part of a private key, or tells of a sentinel."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.checks import live
 
 
@@ -65,6 +67,28 @@ def test_a_million_lines_a_second_for_ten_minutes_stay_few() -> None:
         made(b"x\n" * 2_000)
         clock.now += 1.0
     assert len(shown) <= 2 * (live.BURST + 600 * live.PER_SECOND)
+
+
+def test_what_is_printed_without_end_is_not_read_line_by_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(live.cleaning, "terminal", lambda text: (read.append(text), text)[1])
+    made, _, shown = loud()
+    made(b"\n" * 1_000_000)
+    made(b"x\n" * 1_000_000)
+    assert len(read) <= 300
+    made.close()
+    assert len(shown) == live.BURST + 2, "both floods are counted, and nothing else is said"
+
+
+def test_a_key_that_begins_where_nobody_reads_is_not_shown() -> None:
+    made, clock, shown = loud()
+    made(b"x\n" * 1_000 + b"-----BEGIN PRIVATE KEY-----\n" + b"MIIEow\n" * 10)
+    clock.now += 60.0
+    made(b"secret\n-----END PRIVATE KEY-----\nafter\n")
+    assert not any("secret" in line or "MIIE" in line for line in shown)
+    assert shown[-1] == "tests | after"
 
 
 def test_a_line_without_end_is_shown_as_far_as_it_is_after_a_while() -> None:
