@@ -33,8 +33,8 @@ COMPANY = (
 
 
 def test_RX3_no_attempt_at_escape_works_in_a_room(sandbox: Sandbox, base: Path) -> None:
-    (base / "tree").mkdir()
-    (base / "lent").mkdir()
+    (base / "tree").mkdir(exist_ok=True)
+    (base / "lent").mkdir(exist_ok=True)
     mount = Mount(source=str(base / "lent"), target="/env", writable=True)
     order = RoomOrder(
         argv=("/usr/bin/python3", "-I", "-S", "-c", SCRIPT.read_text()),
