@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from agent.environments.locks import pdm_lock, pipenv_lock, poetry_lock, pylock, uv_lock
 from agent.environments.locks.lock import Lock, Offer, Target
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
 
 #: A tool's own lock knows more than the one made for all tools.
 _IN_ORDER = (uv_lock, poetry_lock, pdm_lock, pylock, pipenv_lock)
@@ -25,7 +28,10 @@ def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     Raises:
         EnvironmentFailed: One of them cannot be read.
     """
-    found = (kind.offer(files, pyproject) for kind in _IN_ORDER)
+    found = []
+    for kind in _IN_ORDER:
+        with _read_as(kind.PATH):
+            found.append(kind.offer(files, pyproject))
     return tuple(offer for offer in found if offer is not None)
 
 
@@ -37,10 +43,27 @@ def requirements(files: TreeFiles, lock: Lock | None, target: Target) -> Require
     """
     if lock is None or lock.kind == "uv":
         return None
-    found = _READERS[lock.kind](files, lock, target)
+    with _read_as(lock.path):
+        found = _READERS[lock.kind](files, lock, target)
     bare = [line.name for line in found.lines if not line.hashes]
     notes = list(lock.notes)
     if bare:
         shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
         notes.append(f"{lock.path} has no hashes of {shown}: they are taken as the index has them")
     return found.plus(Requirements(notes=tuple(notes)))
+
+
+@contextmanager
+def _read_as(path: str) -> Iterator[None]:
+    """Say to a lock's author what its reader stumbled over.
+
+    The readers look at what may well be otherwise in what a tool has written; a number in the place
+    of a list, or packages that lead back to themselves, no tool has.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError, ValueError, RecursionError) as problem:
+        raise EnvironmentFailed(
+            f"{path}, or the file that it was made from, is not of the form that its tool writes"
+            f" ({problem}). Make the lock anew and commit the result."
+        ) from problem
