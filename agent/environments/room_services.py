@@ -177,9 +177,12 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """List users and databases that variables name, the first of each for whoever names none.
 
     Raises:
-        EnvironmentFailed: PostgreSQL takes no such name.
+        EnvironmentFailed: PostgreSQL takes no such name, or an address is none.
     """
-    url = urlsplit(env.get(_URL, ""))
+    try:
+        url = urlsplit(env.get(_URL, ""))
+    except ValueError as problem:
+        raise EnvironmentFailed(f"env: {_URL} is not an address: {problem}.") from problem
     ours = url.scheme.startswith(("postgres", "psql", "postgis"))
     users = [env.get(name, "") for name in _USERS]
     databases = [env.get(name, "") for name in _DATABASES]

@@ -101,3 +101,8 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     assert room_services.not_started(order, said) == "Redis 7 ended at once: no"
     forged = result.model_copy(update={"files": {"/out/services-0": b"Redis did not start"}})
     assert room_services.not_started(order, forged) == ""
+
+
+def test_an_address_that_is_none_is_named():
+    with pytest.raises(EnvironmentFailed, match="env: DATABASE_URL is not an address"):
+        room_services.accounts({"DATABASE_URL": "postgres://[::1/shop"})
