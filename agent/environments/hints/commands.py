@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 
 from agent.environments.hints.sightings import Kind, Sightings
 
-_OPEN = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+#: Bounded, so that what is opened again and again and never closed is not searched to its end.
+_OPEN = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
 _SEPARATORS = re.compile(r"\n|&&|\|\||;|\|(?!\|)")
 _ASSIGNED = re.compile(r"^[A-Za-z_]\w*=")
 #: Options of pip that take a value and say nothing here.

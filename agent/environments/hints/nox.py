@@ -20,7 +20,7 @@ def collect(files: Files, seen: Sightings) -> None:
         return
     try:
         module = foreign_python.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         seen.unread[_FILE] = "it is not Python that can be read here"
         return
     constants = {

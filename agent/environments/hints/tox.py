@@ -92,8 +92,8 @@ def _variables(text: str, where: str, seen: Sightings) -> None:
 
 def _spread(text: str) -> Iterator[str]:
     """Names of environments, `{39,310}` written out."""
-    for name in re.findall(r"(?:[^\s,{]|\{[^}]*\})+", text):
-        parts = re.split(r"\{([^}]*)\}", name)
+    for name in re.findall(r"(?:[^\s,{]|\{[^{}]*\})+", text):
+        parts = re.split(r"\{([^{}]*)\}", name)
         spread = [""]
         for place, part in enumerate(parts):
             options = part.split(",") if place % 2 else [part]
@@ -111,8 +111,7 @@ def _pythons(names: Iterator[str], where: str, seen: Sightings) -> None:
 
 
 def _toml(tool: Mapping[str, Any], file: str, seen: Sightings) -> None:
-    listed = tool.get("env_list", [])
-    names = [str(name) for name in listed] if isinstance(listed, list) else []
+    names = [str(name) for name in _listed(tool, "env_list")]
     _pythons(iter(names), f"{file} env_list", seen)
     base = table(dict(tool), "env_run_base")
     envs = {"env_run_base": base, **table(dict(tool), "env")}
@@ -120,19 +119,25 @@ def _toml(tool: Mapping[str, Any], file: str, seen: Sightings) -> None:
         if not isinstance(section, dict):
             continue
         own, where = Sightings(), f"{file} {name}"
-        for command in section.get("commands", []):
+        for command in _listed(section, "commands"):
             if isinstance(command, list):
                 commands.words([str(word) for word in command if isinstance(word, str)], where, own)
         if name != "env_run_base" and not own.of("tests"):
             continue
-        for dependency in section.get("deps", []):
+        for dependency in _listed(section, "deps"):
             words = commands.split(dependency) if str(dependency).startswith("-") else [dependency]
             commands.words(["pip", "install", *map(str, words)], where, own)
-        for extra in section.get("extras", []):
+        for extra in _listed(section, "extras"):
             own.note("extra", str(extra), where)
-        for group in section.get("dependency_groups", []):
+        for group in _listed(section, "dependency_groups"):
             own.note("group", str(group), where)
         for variable, value in table(section, "set_env").items():
             if isinstance(value, str) and "{" not in value:
                 own.note("variable", f"{variable}={value}", where)
         seen.take(own)
+
+
+def _listed(section: Mapping[str, Any], key: str) -> list[Any]:
+    """A list; empty where it is missing or something else."""
+    value = section.get(key)
+    return value if isinstance(value, list) else []

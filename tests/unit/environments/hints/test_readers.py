@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agent.environments.hints import ci_files, loose_yaml, nox, tox
@@ -231,3 +233,20 @@ def test_values_of_several_lines_are_nobodys_setting():
     found.note("variable", "A=x\ny", "here")
     found.note("variable", "B=\x1b[31m", "here")
     assert found.seen == {}
+
+
+@pytest.mark.parametrize("key", ["commands", "deps", "extras", "dependency_groups"])
+def test_a_number_in_the_place_of_a_list_says_nothing(key):
+    assert "unread" not in seen(tox, "tox.toml", f"[env_run_base]\n{key} = 3\n")
+
+
+def test_a_noxfile_that_is_nested_too_deep_is_not_read():
+    assert seen(nox, "noxfile.py", "x = " + "-" * 20_000 + "1\n")["unread"]
+
+
+def test_what_is_opened_and_never_closed_is_not_searched_again_and_again():
+    begun = time.process_time()
+    seen(tox, "tox.ini", "[tox]\nenvlist = " + "{" * 100_000)
+    run = "${{" * 60_000
+    seen(ci_files, ".gitlab-ci.yml", f"a:\n  script: '{run}'\n")
+    assert time.process_time() - begun < 10
