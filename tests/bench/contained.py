@@ -6,8 +6,10 @@ sentinels, the sealed report and its reading. Bare is the command alone, in a co
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,7 +31,7 @@ from agent.environments import build
 from agent.environments.rooms import PYTHON, order
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import RoomOrder, Sandbox
-from agent.settings import Settings
+from agent.settings import Settings, load
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.bench import bare, sample_suites, timing
@@ -89,7 +91,9 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     for kind in sandboxes.KINDS[::-1]:
         # That of bubblewrap is also the home of `ticket`, with the same packages.
         home = scratch / ("home" if kind == "bubblewrap" else f"home-{kind}")
-        settings = Settings(home=home, sandbox=kind)
+        # Where an engine is, and what it runs with, is for the environment to say.
+        here = {"MERGEWRIGHT_HOME": str(home), "MERGEWRIGHT_SANDBOX": kind}
+        settings = load(os.environ | here)
         sandbox = sandboxes.make(kind, settings)
         home.mkdir(mode=0o711, exist_ok=True)
         try:
@@ -107,7 +111,12 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
 
 def _stand(scratch: Path, kind: str, settings: Settings, sandbox: Sandbox, say: Say) -> _Stand:
     sites = {count: _site(scratch, kind, count, sandbox, settings, say) for count in (FEW, MANY)}
-    venv = bare.make_venv(sites[FEW].environment, scratch, settings)
+    environment = sites[FEW].environment
+    if not Path(environment.interpreter).exists():
+        # That of a container's own root; bare is a Python of this machine, of the same version.
+        own = shutil.which(f"python{'.'.join(environment.python.split('.')[:2])}")
+        environment = environment.model_copy(update={"interpreter": own or sys.executable})
+    venv = bare.make_venv(environment, scratch, settings)
     # Neither side writes bytecode, and both begin without that of the project.
     shell = bare.environ(scratch, settings) | {
         "PYTHONDONTWRITEBYTECODE": "1",
