@@ -20,7 +20,7 @@ from agent.errors import EditFailed
 SLOW_SECONDS = 30.0
 #: With more of the tests than this part, the wait would be longer rather than shorter.
 MOST = 0.25
-_MOST_FILES = 10_000
+_MOST_FILES = 3_000
 _MOST_SECONDS = 10.0
 
 

@@ -134,7 +134,7 @@ def _first_red(
 ) -> tuple[CheckResult, ...]:
     """Run the tests that the change reaches; where they are red for certain, no others."""
     suite, rounds = measuring.suite_of(site), prepared.contract.config.checks.tests.reruns
-    if suite is None or not early.is_worth_it(before):
+    if suite is None or not rounds or not early.is_worth_it(before):
         return ()
     both = _both(site, suite, prepared, svc)
     red = early.run(both, tree, change.paths, before, rounds)
