@@ -47,6 +47,7 @@ class Services:
         request = environments.EnvironmentRequest(
             tree=str(tree),
             nearest_tag=prepared.checkout.nearest_tag,
+            root=prepared.contract.config.folder,
             python=prepared.contract.config.python,
             services=prepared.contract.config.services,
             env=prepared.contract.config.env,

@@ -21,7 +21,7 @@ from repo_config.located import inert
 from repo_config.project_files import Files, Found, table
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
-from repo_config.tree import Tree
+from repo_config.tree import Below, Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "project"]
 
@@ -80,6 +80,9 @@ class Project(BaseModel):
     """Of ruff, flake8, black."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
+    root: str = ""
+    """Folder of the project in the repository, which all its paths here begin with; "" is the
+    repository itself."""
     origins: dict[str, str] = {}
     """For each of the above: the file and key it was taken from."""
     unreadable: dict[str, str] = {}
@@ -87,8 +90,43 @@ class Project(BaseModel):
 
 
 def project(tree: Tree, config: RepoConfig) -> Project:
-    """Detect what the checks need to know."""
-    files = Files(tree)
+    """Detect what the checks need to know; paths are those of the repository."""
+    files = Files(Below(tree, config.folder))
+    found = _project(files, config)
+    return _from_above(found, files, config.folder) if config.folder else found
+
+
+def _from_above(found: Project, files: Files, folder: str) -> Project:
+    """The same with paths of the repository in place of those relative to its folder."""
+
+    def above(path: str) -> str:
+        return f"{folder}/{path}" if path else folder
+
+    def origin(text: str) -> str:
+        return above(text) if files.has(text.partition(":")[0]) else text
+
+    django = found.django
+    if django is not None:
+        django = django.model_copy(
+            update={
+                "manage": above(django.manage) if django.manage else None,
+                "configured_by": above(django.configured_by) if django.configured_by else None,
+                "python_path": tuple(map(above, django.python_path)),
+            }
+        )
+    return found.model_copy(
+        update={
+            "root": folder,
+            "django": django,
+            "test_script": above(found.test_script) if found.test_script else None,
+            "origins": {key: origin(text) for key, text in found.origins.items()},
+            "plugins": tuple(map(above, found.plugins)),
+            "unreadable": {above(path): reason for path, reason in found.unreadable.items()},
+        }
+    )
+
+
+def _project(files: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.declared(files)
     pytest = suites.pytest_settings(files)

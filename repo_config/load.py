@@ -182,6 +182,16 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
         named += [("python", "install", index) for index in range(len(install.value))]
     paths = tree.paths()
     problems = []
+    folder = ""
+    there, located = resolve(("root",), root)
+    if there == ("root",) and "root" not in wrong and isinstance(located.value, str):
+        folder = str(PurePosixPath(located.value)).removeprefix(".")
+        folder = f"{folder}/" if folder else ""
+        if not any(path.startswith(folder) for path in paths):
+            message = f"root: no such folder in the repository: {shown(located.value)}"
+            fix = "Name a folder with committed files, such as services/api"
+            problems.append(problem_at(name, located.at, ("root",), message, fix))
+            return problems
     for path in named:
         there, located = resolve(path, root)
         if there != path or dotted(path) in wrong or not isinstance(located.value, str):
@@ -190,7 +200,9 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
         if path[0] == "python":
             option = values.named_file(located.value)
             named_file = option[1] if option else None
-        if named_file is None or (wanted := str(PurePosixPath(named_file))) in paths:
+        if named_file is None:
+            continue
+        if (wanted := folder + str(PurePosixPath(named_file))) in paths:
             continue
         last = PurePosixPath(wanted).name
         near = [one for one in paths if PurePosixPath(one).name == last][:3]

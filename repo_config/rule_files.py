@@ -36,7 +36,9 @@ _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 def reason(path: str, project: Project) -> str | None:
     """Say why a file decides about the checks; None where it does not."""
-    *folders, name = path.lower().split("/")
+    # What lies at the root of the project is found first by whatever runs there.
+    inner = path.removeprefix(f"{project.root}/") if project.root else path
+    *folders, name = inner.lower().split("/")
     top = (folders[0] if folders else name).removesuffix(".py")
     manage = project.django.manage if project.django else None
     looks_like_settings = _SETTINGS.fullmatch(name) or "settings" in folders
@@ -57,5 +59,6 @@ def _settings_files(project: Project) -> frozenset[str]:
     if project.django is None or project.django.settings_module is None:
         return frozenset()
     inner = project.django.settings_module.replace(".", "/")
-    stems = {posixpath.join(folder, inner) for folder in {"", "src", *project.django.python_path}}
+    roots = {"", "src", project.root, posixpath.join(project.root, "src")}
+    stems = {posixpath.join(folder, inner) for folder in roots | {*project.django.python_path}}
     return frozenset(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))

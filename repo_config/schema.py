@@ -164,6 +164,10 @@ class RepoConfig(Section):
     """Of this format."""
     label: Label | None = None
     """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""
+    root: RelativePath = "."
+    """Folder of the project in a repository that holds several: its dependencies are declared and
+    its checks run there, and tickets are about it. Paths of `python`, `django` and `checks` are
+    relative to it; those of `scope` and of changes stay paths of the repository."""
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}
@@ -190,6 +194,11 @@ class RepoConfig(Section):
     """What a run may use."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the project; "" is the repository itself."""
+        return "" if self.root == "." else self.root
 
 
 def json_schema() -> dict[str, object]:

@@ -15,3 +15,38 @@ class Tree(Protocol):
     def read(self, path: str) -> bytes:
         """Content of one of these paths."""
         ...
+
+
+class Below:
+    """A folder of a tree as if it were the whole: paths are relative to the folder."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree = tree
+        self._start = f"{folder}/" if folder else ""
+
+    def paths(self) -> tuple[str, ...]:
+        """All paths in the folder, relative to it, sorted."""
+        start = self._start
+        return tuple(
+            path.removeprefix(start) for path in self._tree.paths() if path.startswith(start)
+        )
+
+    def read(self, path: str) -> bytes:
+        """Content of one of these paths."""
+        return self._tree.read(self._start + path)
+
+
+class Within:
+    """Only what lies in a folder of a tree; paths stay those of the tree."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree = tree
+        self._start = f"{folder}/" if folder else ""
+
+    def paths(self) -> tuple[str, ...]:
+        """All paths in the folder, relative to the root of the tree, sorted."""
+        return tuple(path for path in self._tree.paths() if path.startswith(self._start))
+
+    def read(self, path: str) -> bytes:
+        """Content of one of these paths."""
+        return self._tree.read(path)

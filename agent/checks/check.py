@@ -59,6 +59,16 @@ class Site:
         minor = ".".join(self.environment.python.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
+    def in_room(self, name: str) -> str:
+        """Place in the room of a file at the root of the project."""
+        return posixpath.join(ROOM_TREE, self.project.root, name)
+
+    def path_of(self, reported: str) -> str:
+        """A path of the repository for one that a tool has said, whole or from where it ran."""
+        if reported[:1] in ("", "/", "<"):
+            return reported.removeprefix(f"{ROOM_TREE}/")
+        return posixpath.normpath(posixpath.join(self.project.root, reported))
+
     def test_limits(self) -> RoomLimits:
         """Limits for the tests."""
         return self._ended_after(self.config.checks.tests.minutes * 60.0)

@@ -70,7 +70,7 @@ class _DjangoState:
         django = site.project.django
         if django is None:
             raise ValueError("not a Django project")
-        folder = posixpath.dirname(django.manage) if django.manage else ""
+        folder = posixpath.dirname(django.manage) if django.manage else site.project.root
         order = scripts.order(
             site,
             secret,

@@ -49,9 +49,13 @@ class DjangoSuite:
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         if site.project.test_script is None:
-            folders = ":".join(folder or "." for folder in _python_path(site))
+            root = site.project.root or "."
+            folders = ":".join(
+                posixpath.relpath(folder or ".", root) for folder in _python_path(site)
+            )
             path = ("env", f"PYTHONPATH={folders}") if folders not in {"", "."} else ()
-            return (*path, "python", "-m", "django", *_django_arguments(site))
+            start = ("env", "-C", root, *path[1:]) if root != "." else path
+            return (*start, "python", "-m", "django", *_django_arguments(site))
         folder, arguments = _call(site)
         start = ("env", "-C", folder) if folder else ()
         return (*start, "python", *arguments)
@@ -78,15 +82,16 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
 
     manage.py looks for tests in the folder it is started in: its own, unless it has none there.
     """
-    path = site.project.test_script or ""
+    path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
     given = site.config.checks.tests.args
+    from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
-        return "", (path, *given)
+        return root, (from_root, *given)
     # What Django's runner looks for; a project around a package has its tests at the root.
     if any((site.tree / folder).rglob("test*.py")):
         return folder, (name, "test", *given)
-    return "", (path, "test", *given)
+    return root, (from_root, "test", *given)
 
 
 def _settings(site: check.Site) -> str | None:
@@ -104,7 +109,8 @@ def _django_arguments(site: check.Site) -> tuple[str, ...]:
 def _entry(site: check.Site) -> RoomFile:
     """A script that does what `python -m django` does in the root of the repository."""
     folders = [posixpath.join(ROOM_TREE, folder).rstrip("/") for folder in _python_path(site)]
-    return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [ROOM_TREE]).encode())
+    root = site.in_room("").rstrip("/")
+    return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())
 
 
 def _order(
@@ -116,7 +122,7 @@ def _order(
 ) -> RoomOrder:
     files: list[RoomFile] = []
     if site.project.test_script is None:
-        folder, arguments = "", (_ENTRY, *_django_arguments(site))
+        folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
         files = [_entry(site)]
     else:
         folder, arguments = _call(site)

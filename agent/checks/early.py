@@ -15,6 +15,7 @@ from agent.checks.check import TESTS, Selection
 from agent.domain import CheckItem, CheckReport, CheckResult, Status
 from agent.editing.tree import WorkTree
 from agent.errors import EditFailed
+from repo_config.tree import Below, Tree
 
 #: A suite that took less on base is run whole at once.
 SLOW_SECONDS = 30.0
@@ -36,7 +37,11 @@ def run(
     base = _slow(before)
     if base is None:
         return None
-    files = _files(tree, changed, base)
+    # Ids and imports are those of the project, wherever in the repository that is.
+    root = both.head.project.root
+    start = f"{root}/" if root else ""
+    inside = tuple(path.removeprefix(start) for path in changed if path.startswith(start))
+    files = tuple(start + path for path in _files(Below(tree, root), inside, base))
     if not files:
         return None
     both.say(f"tests: those in {len(files)} files that the change reaches run first")
@@ -96,7 +101,7 @@ def _certain(
     )
 
 
-def _files(tree: WorkTree, changed: tuple[str, ...], base: CheckResult) -> tuple[str, ...]:
+def _files(tree: Tree, changed: tuple[str, ...], base: CheckResult) -> tuple[str, ...]:
     """Choose the test files to begin with; none where they are too many, or it takes too long."""
     paths = [path for path in tree.paths() if path.endswith(".py")]
     if len(paths) > _MOST_FILES:

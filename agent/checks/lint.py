@@ -7,15 +7,16 @@ a random name is taken as theirs. That they look at all is proved by a file they
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
+from agent.ports import RoomFile, RoomOrder, RoomResult
 
 #: What a shell, or a room, says when there is no such program.
 _NO_PROGRAM = 127
@@ -65,8 +66,8 @@ class LintCheck:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        del site
-        return (self.tool, *self.arguments)
+        start = ("env", "-C", site.project.root) if site.project.root else ()
+        return (*start, self.tool, *self.arguments)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the tool on the tree and on the probe."""
@@ -82,14 +83,17 @@ class LintCheck:
             # By PYTHONPATH and kin a change could put itself in the tool's place.
             environ=scripts.at_start(site.config.env),
             limits=site.tool_limits(),
-            files=(RoomFile(path=f"{ROOM_TREE}/{probe}", content=self.probe.encode()),),
+            files=(RoomFile(path=site.in_room(probe), content=self.probe.encode()),),
             collect=(secret.report,),
+            folder=site.project.root,
         )
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say what the tool found."""
         content = result.files.get(secret.report)
         remarks = None if content is None else self.read(content)
+        if remarks is not None:
+            remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
         items = tuple(_items(remarks or [], secret))
         status, reason = self._verdict(result, content, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), f"{self.name} was"):
@@ -138,24 +142,18 @@ class LintCheck:
 
 
 def _is_probe(remark: Remark, secret: Secret) -> bool:
-    return _relative(remark.path) == f"{secret.module}.py"
-
-
-def _relative(path: str) -> str:
-    return path.removeprefix(f"{ROOM_TREE}/").removeprefix("./")
+    return posixpath.basename(remark.path) == f"{secret.module}.py"
 
 
 def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
     return [
         CheckItem(
             item_id=sealed.clean_id(
-                f"{_relative(remark.path)}: {remark.code}: {_FIGURES.sub('N', remark.message)}"
+                f"{remark.path}: {remark.code}: {_FIGURES.sub('N', remark.message)}"
             ),
             outcome="finding",
             text=sealed.clean_text(remark.message),
-            place=sealed.clean_text(
-                _relative(remark.path) + (f":{remark.line}" if remark.line else "")
-            ),
+            place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
         )
         for remark in remarks
         if not _is_probe(remark, secret)

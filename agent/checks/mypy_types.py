@@ -15,7 +15,7 @@ from agent.checks import check, scripts, sealed, suite, type_cache
 from agent.checks.sealed import Event, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomFile, RoomOrder, RoomResult
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomFile, RoomOrder, RoomResult
 
 #: Two errors of different codes, in case a configuration turns one off; strict in all else.
 _PROBE = '''"""Checked on purpose: mypy must find errors in the second function only."""
@@ -76,7 +76,8 @@ class MypyTypes:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return ("mypy", *site.config.checks.types.args)
+        start = ("env", "-C", site.project.root) if site.project.root else ()
+        return (*start, "mypy", *site.config.checks.types.args)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
@@ -101,7 +102,7 @@ class MypyTypes:
                 "hand_out_bytes": type_cache.MOST_BYTES,
                 "libraries": [site.packages_of(ROOM_ENVIRONMENT), site.packages_of(ROOM_GATE)],
             },
-            files=(RoomFile(path=f"{ROOM_TREE}/{secret.module}.py", content=_PROBE.encode()),),
+            files=(RoomFile(path=site.in_room(f"{secret.module}.py"), content=_PROBE.encode()),),
             collect=(secret.report, f"{known_place(secret)}/**"),
         )
         return cache.shown(order) if cache else order
@@ -115,7 +116,9 @@ class MypyTypes:
             found = check.unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         remarks = [
-            remark for line in said.lines if (remark := read_line(line, json_lines=said.as_json))
+            remark.model_copy(update={"file": site.path_of(remark.file)})
+            for line in said.lines
+            if (remark := read_line(line, json_lines=said.as_json))
         ]
         items = tuple(_items(remarks, secret))
         status, reason = _verdict(said, report.problem, remarks, items, secret)

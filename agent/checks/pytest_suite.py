@@ -28,8 +28,10 @@ class PytestSuite:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
+        root = site.project.root
         named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
-        start = ("env", *named) if named else ()
+        folder = ("-C", root) if root else ()
+        start = ("env", *folder, *named) if folder or named else ()
         return (*start, "python", "-m", "pytest", *site.config.checks.tests.args)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
@@ -61,8 +63,12 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
         return {}
     environ = {"DJANGO_SETTINGS_MODULE": django.settings_module}
     # Under `python -m pytest` the root itself is on the path already.
-    if folders := [posixpath.join(tree, folder) for folder in django.python_path if folder]:
-        environ["PYTHONPATH"] = ":".join(folders)
+    root = site.project.root
+    if below := [folder for folder in django.python_path if folder != root]:
+        folders = [posixpath.join(tree, folder) for folder in below]
+        # A person starts it in the root, the room has whole paths.
+        shown = [posixpath.relpath(folder, root or ".") for folder in below]
+        environ["PYTHONPATH"] = ":".join(folders if tree else shown)
     return environ
 
 

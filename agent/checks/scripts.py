@@ -66,5 +66,6 @@ def order(
         limits=limits,
         files=(secret.order_file(environ=late, **told), *files),
         collect=collect,
+        folder=site.project.root,
     )
     return room_services.beside(order, site.environment.services, site.environment.interpreter)

@@ -25,7 +25,6 @@ from agent.errors import AgentError, RunStopped, TransientError
 from agent.services import Services
 from agent.stages import checkout
 from repo_config.detect import Tree
-from repo_config.project_files import Files
 
 app = typer.Typer(
     name="env",
@@ -83,7 +82,7 @@ def explain(
     with _request(repo, base, config, as_json=as_json) as asked:
         svc, contract = asked.svc, asked.contract
         said = environments.explain(asked.request, svc.sandbox, svc.index, svc.settings)
-        found = advice.hints(Files(asked.tree), said, contract.config, contract.project)
+        found = advice.hints(asked.tree, said, contract.config, contract.project)
         if as_json:
             hints = [hint.model_dump(mode="json") for hint in found]
             _print_json({**said.model_dump(mode="json"), "hints": hints})
@@ -199,6 +198,7 @@ def _request(
                 environments.EnvironmentRequest(
                     tree=str(folder),
                     nearest_tag=pinned.nearest_tag,
+                    root=contract.config.folder,
                     python=contract.config.python,
                     services=contract.config.services,
                     env=contract.config.env,

@@ -56,6 +56,7 @@ class Assembly:
 
     def __init__(self, tree: Path, version: str, declaration: Declaration, bench: Bench) -> None:
         self._tree = tree
+        self._files = TreeFiles(tree, declaration.root)
         self._version = version
         self._declaration = declaration
         self._bench = bench
@@ -121,7 +122,7 @@ class Assembly:
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.requirements, False
-        files, target = TreeFiles(self._tree), Target(python=self._bench.interpreter.version)
+        files, target = self._files, Target(python=self._bench.interpreter.version)
         locked = kinds.requirements(files, lock, target) or self._exported(lock, fetcher)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
@@ -139,15 +140,13 @@ class Assembly:
         ]  # fmt: skip
         argv += [word for name in lock.extras for word in ("--extra", name)]
         argv += [word for name in lock.groups for word in ("--group", name)]
-        result = fetcher.run_offline(tuple(argv), lock.files)
+        result = fetcher.run_offline(tuple(argv), lock.files, self._declaration.root)
         if result.exit_code != 0:
             raise EnvironmentFailed(
                 f"{lock.path} cannot be read:\n{uv_program.essential(result.output)}\n"
                 "Run `uv lock` and commit the result."
             )
-        return requirement_files.parse(
-            TreeFiles(self._tree), result.output, lock.path, numbered=False
-        )
+        return requirement_files.parse(self._files, result.output, lock.path, numbered=False)
 
     def _local_wheels(
         self,
@@ -177,7 +176,7 @@ class Assembly:
         known = [str(canonicalize_name(name)) for name in facts.extras]
         for name in asked:
             choosing.choose_extras(known, (name,), f"{folder or 'the project'}")
-        if folder:
+        if folder != self._declaration.root:
             return []
         wanted = self._declaration.extras
         chosen = choosing.choose_extras(known, wanted, "the project")

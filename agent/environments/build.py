@@ -51,6 +51,8 @@ class EnvironmentRequest(Record):
 
     tree: str
     """Work tree of the base commit, on the host."""
+    root: str = ""
+    """Folder of the project in it."""
     nearest_tag: str | None = None
     """For builds that read their version from version control, which no room has."""
     python: PythonSection = PythonSection()
@@ -163,7 +165,7 @@ def explain(
     stored = _load(prepared, settings)
     declaration = prepared.declaration
     locked = kinds.requirements(
-        TreeFiles(Path(request.tree)),
+        TreeFiles(Path(request.tree), request.root),
         declaration.lock,
         Target(python=prepared.bench.interpreter.version),
     )
@@ -222,7 +224,7 @@ def _prepare(
     settings: Settings,
     say: Callable[[str], None],
 ) -> _Prepared:
-    files = TreeFiles(Path(request.tree))
+    files = TreeFiles(Path(request.tree), request.root)
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)

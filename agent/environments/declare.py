@@ -47,6 +47,8 @@ class Declaration(Record):
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    root: str = ""
+    """Folder of the project in the repository."""
     digest: str
     """sha256 over every byte that has a say; where something is built, over the whole tree."""
 
@@ -61,7 +63,7 @@ class Declaration(Record):
         found = self.requirements
         if self.lock is None or found.lines or (found.projects and not self.lock.covers_project):
             return False
-        return all(not project.folder and not project.extras for project in found.projects)
+        return all(project.folder == self.root and not project.extras for project in found.projects)
 
 
 def _may_build(lock: Lock | None, found: Requirements) -> bool:
@@ -115,6 +117,7 @@ class _Reader:
             python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
             choices=tuple(self.choices),
+            root=self.files.base,
             digest=fingerprint.digest(
                 self.files,
                 self.section,
@@ -168,7 +171,7 @@ class _Reader:
         if not self._is_package():
             return False
         origin = "pyproject.toml" if self._has_backend() else "setup.py"
-        where = LocalProject(folder="", origin=origin)
+        where = LocalProject(folder=self.files.base, origin=origin)
         self.found = self.found.plus(Requirements(projects=(where,)))
         self._took(origin, "the repository is a package; its backend says what it needs")
         if "setup.cfg" in self.files.names("") and self.setup_cfg.has_section("metadata"):
@@ -325,7 +328,7 @@ class _Reader:
     def _own(self, entry: str, origin: str) -> Requirements:
         extras = tuple(str(canonicalize_name(e)) for e in sorted(Requirement(entry).extras))
         if self._is_package():
-            project = LocalProject(folder="", extras=extras, origin=origin)
+            project = LocalProject(folder=self.files.base, extras=extras, origin=origin)
             return Requirements(projects=(project,))
         table = self.project.get("optional-dependencies", {})
         for name in choosing.choose_extras(tuple(table), extras, origin):

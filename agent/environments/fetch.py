@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import shutil
 import socket
@@ -26,6 +27,7 @@ from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.ports import (
     ROOM_OURS,
+    ROOM_TREE,
     IndexAccess,
     Mount,
     PackageIndex,
@@ -138,17 +140,27 @@ class Fetcher:
         house.mkdir(exist_ok=True)
         return house
 
-    def run_offline(self, argv: tuple[str, ...], files: dict[str, bytes]) -> RoomResult:
-        """Run uv on a few files below /work, without network and without the shared cache."""
+    def run_offline(
+        self, argv: tuple[str, ...], files: dict[str, bytes], folder: str
+    ) -> RoomResult:
+        """Run uv in a folder below /work, without network and without the shared cache.
+
+        Args:
+            argv: Of uv.
+            files: All that is there, by paths relative to the folder.
+            folder: Of the project in its repository.
+        """
+        directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
         return self._bench.sandbox.run(
             RoomOrder(
                 argv=(f"{_UV}/uv", *argv),
                 environ={**self._plain_environ(), "UV_NO_CACHE": "1", "UV_OFFLINE": "1"},
                 mounts=self._mounts(shared=False),
                 files=tuple(
-                    RoomFile(path=f"/work/{path}", content=content)
+                    RoomFile(path=posixpath.join(directory, path), content=content)
                     for path, content in files.items()
                 ),
+                directory=directory,
                 limits=RoomLimits(seconds=120, output_bytes=8 * 1024**2),
             )
         )

@@ -55,16 +55,19 @@ def digest(
         EnvironmentFailed: The tree cannot be read.
     """
     paths = {*_ALWAYS, *found.files, *more}
-    for project in found.projects:
-        paths.update(posixpath.join(project.folder, name) for name in _OF_PROJECTS)
     # A setup.py often reads these, whatever they are called.
     for folder in ("", "requirements"):
         for name in files.names(folder):
             if "require" in name.lower() or name.endswith(".in"):
                 paths.add(posixpath.join(folder, name))
-    total = hashlib.sha256(section.model_dump_json().encode())
-    for path in sorted(paths):
-        content = files.read(path)
+    total = hashlib.sha256(f"{files.base}\0{section.model_dump_json()}".encode())
+    of_projects = {
+        posixpath.join(project.folder, name) for project in found.projects for name in _OF_PROJECTS
+    }
+    places = [(files, path) for path in sorted(paths)]
+    places += [(files.whole(), path) for path in sorted(of_projects)]
+    for place, path in places:
+        content = place.read(path)
         if content is not None:
             total.update(f"\0{path}\0{len(content)}\0".encode())
             total.update(content)

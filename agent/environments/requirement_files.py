@@ -56,7 +56,7 @@ class LocalProject(Record):
     """A project of the repository itself, to be installed from the tree."""
 
     folder: str
-    """Relative to the root; "" is the root."""
+    """Relative to the root of the repository; "" is the root."""
     extras: tuple[str, ...] = ()
     origin: str = ""
 
@@ -215,7 +215,7 @@ def _option(
         name, value = words[0][:2], words[0][2:]
     value = value or " ".join(words[1:])
     if name in ("-r", "--requirement", "-c", "--constraint"):
-        target = _inside(posixpath.join(folder, value), place, value)
+        target = _inside(files, posixpath.join(folder, value), place, value)
         only = constraint or name in ("-c", "--constraint")
         return _read(files, target, asked_by=place, constraint=only, seen=seen)
     if name in ("-e", "--editable"):
@@ -237,8 +237,9 @@ def _option(
 
 def _local(files: TreeFiles, path: str, extras: str, place: str) -> Requirements:
     # pip takes local paths from the working directory, which is the root, not from the file.
-    folder = _inside(path.removeprefix("file://").removeprefix("file:").strip(), place, path)
-    if not files.is_project(folder):
+    inside = _inside(files, path.removeprefix("file://").removeprefix("file:").strip(), place, path)
+    folder = files.from_root(inside) or ""
+    if not files.is_project(inside):
         raise EnvironmentFailed(
             f"{place}: `{path}` holds neither pyproject.toml nor setup.py, so it cannot be "
             "installed."
@@ -250,9 +251,9 @@ def _local(files: TreeFiles, path: str, extras: str, place: str) -> Requirements
     return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
 
 
-def _inside(path: str, place: str, written: str) -> str:
+def _inside(files: TreeFiles, path: str, place: str, written: str) -> str:
     clean = posixpath.normpath(path)
-    if clean.startswith(("/", "..")):
+    if files.from_root(clean) is None:
         raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
     return "" if clean == "." else clean
 

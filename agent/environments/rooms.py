@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def order(
     limits: RoomLimits,
     files: tuple[RoomFile, ...] = (),
     collect: tuple[str, ...] = (),
+    folder: str = "",
 ) -> RoomOrder:
-    """Say how `argv` runs on a copy of `tree` with the environment in place.
+    """Say how `argv` runs in a folder of a copy of `tree` with the environment in place.
 
     Bytecode is never written: an edit of equal length within one second would leave a stale
     `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
@@ -59,7 +61,7 @@ def order(
         root=environment.root,
         mounts=tuple(mounts),
         files=(*_generated(environment, tree), *files),
-        directory=ROOM_TREE,
+        directory=posixpath.join(ROOM_TREE, folder).rstrip("/"),
         collect=collect,
         limits=limits,
     )

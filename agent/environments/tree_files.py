@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,21 @@ _LARGEST = 8 * 1024**2
 class TreeFiles:
     """The files of one tree; nothing outside it is ever read, whatever links say."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, base: str = "") -> None:
+        """Take the root of the tree; paths are relative to `base`, a folder in it."""
         self.root = Path(os.path.realpath(root))
+        self.base = base
+
+    def whole(self) -> TreeFiles:
+        """The same with paths relative to the root."""
+        return TreeFiles(self.root)
+
+    def from_root(self, path: str) -> str | None:
+        """A path as it is from the root, "" for the root itself; None where it leads outside."""
+        clean = posixpath.normpath(posixpath.join(self.base, path))
+        if clean == ".." or clean.startswith(("/", "../")):
+            return None
+        return "" if clean == "." else clean
 
     def read(self, path: str) -> bytes | None:
         """Content of a regular file of the tree; None where there is none.
@@ -26,7 +40,7 @@ class TreeFiles:
         Raises:
             EnvironmentFailed: The file is a link that leaves the tree, or is far too large.
         """
-        place = os.path.realpath(self.root / path)
+        place = os.path.realpath(self.root / self.base / path)
         if os.path.commonpath([place, self.root]) != str(self.root):
             raise EnvironmentFailed(
                 f"{path} points outside the repository, so it is not read. "
@@ -77,7 +91,7 @@ class TreeFiles:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""
-        place = os.path.realpath(self.root / folder)
+        place = os.path.realpath(self.root / self.base / folder)
         if os.path.commonpath([place, self.root]) != str(self.root):
             return ()
         try:

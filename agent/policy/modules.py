@@ -48,7 +48,8 @@ class Modules:
         present |= {path for path, content in self._changed.items() if content is not None}
         self._paths = frozenset(path for path in present if path.endswith(".py"))
         python_path = project.django.python_path if project.django else ()
-        self._roots = tuple(dict.fromkeys(("", "src", *python_path)))
+        inner = (project.root, f"{project.root}/src") if project.root else ()
+        self._roots = tuple(dict.fromkeys(("", "src", *inner, *python_path)))
         self._folders = frozenset(_folders(self._paths))
         self._scopes: dict[str, Scope | None] = {}
         self._texts: dict[str, bytes] = {}

@@ -18,6 +18,7 @@ from agent.publishing import changelog
 from agent.recipes import registry
 from agent.recipes.recipe import ProducingCommand, Recipe
 from agent.services import Services
+from repo_config.tree import Within
 
 _PRODUCE_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
@@ -30,7 +31,7 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     """
     recipe = registry.by_name(plan.recipe)
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    edits = recipe.apply(tree, plan.parameters)
+    edits = recipe.apply(Within(tree, prepared.contract.config.folder), plan.parameters)
     for path, content in edits.files.items():
         tree.write(path, content)
         svc.say(f"edited {path}")

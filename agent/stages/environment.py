@@ -20,6 +20,7 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
     request = environments.EnvironmentRequest(
         tree=str(tree),
         nearest_tag=base.nearest_tag,
+        root=contract.config.folder,
         python=contract.config.python,
         services=contract.config.services,
         env=contract.config.env,

@@ -19,6 +19,7 @@ from agent.errors import PolicyRefused
 from agent.policy import paths
 from agent.recipes import registry
 from agent.services import Services
+from repo_config.tree import Within
 
 
 def settle(
@@ -38,7 +39,8 @@ def settle(
     """
     tree = worktree.open_tree(base, svc.base_folder(run))
     recipe = registry.by_name(decision.recipe)
-    parameters = recipe.settle(ticket, tree, contract.config, contract.project)
+    mine = Within(tree, contract.config.folder)
+    parameters = recipe.settle(ticket, mine, contract.config, contract.project)
     _require_open(recipe.touches(parameters), tree, base, contract)
     return parameters
 

@@ -55,6 +55,12 @@ SUITES = {
 }
 
 
+IN_FOLDER = {f"api/{path}": text for path, text in PYTEST.items()} | {
+    # Of the same name, and not of the project.
+    "test_add.py": "def test_add():\n    assert False\n",
+}
+
+
 @pytest.fixture(autouse=True)
 def every_suite_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(early, "SLOW_SECONDS", 0.0)
@@ -88,6 +94,13 @@ def test_a_change_that_breaks_what_it_reaches_is_red_without_the_rest(
     assert judged.tests.reason == (
         "only the tests that the change reaches were run (1 of 10 tests), since some of them fail"
     )
+
+
+def test_a_project_in_a_folder_has_files_of_its_own(stage: Callable[..., Stage]) -> None:
+    made = stage(IN_FOLDER, test_runner="pytest", root="api")
+    judged = Judged(made, **{"api/sums_DOT_py": SUB})
+    assert [item.item_id for item in judged.tests.new_failures] == ["test_add.py::test_add"]
+    assert judged.tests.head_count == 1
 
 
 @pytest.mark.parametrize("runner", SUITES)

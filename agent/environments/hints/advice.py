@@ -21,6 +21,7 @@ from agent.environments.hints.sightings import Sightings
 from repo_config.detect import Project
 from repo_config.project_files import Files
 from repo_config.schema import RepoConfig
+from repo_config.tree import Below, Tree
 
 _MOST = 12
 #: Tools that are there in every room, of our own.
@@ -60,13 +61,15 @@ class Hint(Record):
     """For `.github/mergewright.yml`, where following it takes one."""
 
 
-def hints(
-    files: Files, said: Explanation, config: RepoConfig, project: Project
-) -> tuple[Hint, ...]:
+def hints(tree: Tree, said: Explanation, config: RepoConfig, project: Project) -> tuple[Hint, ...]:
     """What other tools' files hint at, beside what was chosen."""
     seen = Sightings()
-    for reader in (tox, nox, ci_files):
+    files = Files(Below(tree, config.folder))
+    for reader in (tox, nox):
         reader.collect(files, seen)
+    # CI is configured for the repository; of its jobs those count that speak of the project.
+    whole = files if not config.folder else Files(tree)
+    ci_files.collect(whole, seen, config.folder)
     # Together these say what a person would look for; each yields nothing where nothing was seen.
     judges: tuple[Callable[[], Iterable[Hint]], ...] = (
         lambda: _python(seen, said),
@@ -80,7 +83,7 @@ def hints(
         lambda: _tests(seen, config, project),
         lambda: (
             Hint(subject="not read", says=reason, where=(path,))
-            for path, reason in {**seen.unread, **_unreadable(files)}.items()
+            for path, reason in {**seen.unread, **_unreadable(files), **_unreadable(whole)}.items()
         ),
     )
     return tuple(hint for judge in judges for hint in judge())

@@ -11,6 +11,7 @@ from agent.environments.hints.sightings import Sightings
 from repo_config.project_files import Files
 
 _GITLAB = ".gitlab-ci.yml"
+_PATHS = frozenset({"file", "constraint"})
 _MINOR = re.compile(r"3\.\d{1,2}")
 #: At the top level of GitLab's file: no jobs.
 _GITLAB_KEYS = frozenset(
@@ -19,18 +20,40 @@ _GITLAB_KEYS = frozenset(
 )
 
 
-def collect(files: Files, seen: Sightings) -> None:
-    """Note what the jobs that run tests install, start, set and run."""
+def collect(files: Files, seen: Sightings, folder: str = "") -> None:
+    """Note what the jobs that run tests install, start, set and run.
+
+    Where a folder is named, only those jobs count in which its name stands.
+    """
+    own = Sightings()
+    _collect(files, own, folder)
+    for (kind, value), places in own.seen.items():
+        inner = value.removeprefix(f"{folder}/") if folder and kind in _PATHS else value
+        for where in places:
+            seen.note(kind, inner, where)
+    seen.unread.update(own.unread)
+
+
+def _collect(files: Files, seen: Sightings, folder: str) -> None:
     for path in files.paths:
         if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
             document = _document(files, path, seen)
             for name, job in _map(document.get("jobs")).items():
-                _github(document, _map(job), f"{path} job {name}", seen)
+                if _speaks_of(folder, job):
+                    _github(document, _map(job), f"{path} job {name}", seen)
     if files.has(_GITLAB):
         document = _document(files, _GITLAB, seen)
         for name, job in document.items():
-            if name not in _GITLAB_KEYS and not name.startswith(".") and isinstance(job, dict):
+            if name in _GITLAB_KEYS or name.startswith(".") or not isinstance(job, dict):
+                continue
+            if _speaks_of(folder, {name: job}):
                 _gitlab(document, job, f"{_GITLAB} job {name}", seen)
+
+
+def _speaks_of(folder: str, job: Any) -> bool:
+    return (
+        not folder or re.search(rf"(?<![\w.-]){re.escape(folder)}(?![\w-])", str(job)) is not None
+    )
 
 
 def _document(files: Files, path: str, seen: Sightings) -> dict[str, Any]:

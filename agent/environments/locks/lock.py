@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import platform
-import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
@@ -146,18 +145,17 @@ def _named(digest: str) -> str:
 def project(
     files: TreeFiles, folder: str, origin: str, name: str, extras: Iterable[str] = ()
 ) -> Requirements:
-    """A project of the tree, in a folder that is given from the root.
+    """A project of the tree, in a folder that is given from where the lock is.
 
     Raises:
         EnvironmentFailed: It is outside the tree, or nothing that can be built.
     """
-    where = posixpath.normpath(folder)
-    if where.startswith(("/", "..")):
+    where = files.from_root(folder)
+    if where is None:
         raise EnvironmentFailed(
             f"{origin}: {name} comes from `{folder}`, which is outside the repository."
         )
-    where = "" if where == "." else where
-    if not files.is_project(where):
+    if not files.is_project(folder):
         raise EnvironmentFailed(
             f"{origin}: {name} comes from `{folder}`, which holds neither pyproject.toml nor "
             "setup.py, so it cannot be installed."

@@ -27,6 +27,7 @@ from agent.recipes.print_to_logging.scope import Scope
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
+from repo_config.tree import Below
 
 _LONGEST_TITLE = 60
 
@@ -139,13 +140,13 @@ def _settled(
     if questions:
         raise TicketUnclear(tuple(dict.fromkeys(questions)))
     python_path = project.django.python_path if project.django else ()
-    found = survey.Survey(tree, python_path, wish).look(where.paths, where.named)
+    found = survey.Survey(tree, python_path, wish, project.root).look(where.paths, where.named)
     _hold_readable(found, where)
     left = _left(found, where, tree)
     if not found.files:
         raise RequestRefused(_nothing(where, left))
     _hold_size(found, where, config)
-    shape = style.of(tree, project.lint_tools)
+    shape = style.of(Below(tree, project.root), project.lint_tools)
     parameters = Parameters(
         scope=where.words,
         files=tuple(found.files),

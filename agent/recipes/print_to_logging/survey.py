@@ -13,7 +13,7 @@ from agent.recipes.print_to_logging.deciding import Decisions, Wish
 from agent.recipes.print_to_logging.parameters import FileWork, Left
 from agent.recipes.source import SourceFile
 from repo_config import foreign_python
-from repo_config.tree import Tree
+from repo_config.tree import Below, Tree
 
 
 @dataclass
@@ -31,10 +31,12 @@ class Result:
 class Survey:
     """Everything that is asked of a tree, once for all of its files."""
 
-    def __init__(self, tree: Tree, python_path: tuple[str, ...], wish: Wish) -> None:
+    def __init__(
+        self, tree: Tree, python_path: tuple[str, ...], wish: Wish, root: str = ""
+    ) -> None:
         self._tree = tree
         self._modules = Modules(tree, python_path)
-        self._entries = programs.entry_points(tree)
+        self._entries = programs.entry_points(Below(tree, root))
         self._callers = Callers(self._modules, self._entries)
         self._captures = captures.Captures(tree)
         self._wish = wish

@@ -486,7 +486,7 @@ def test_a_refusal_survives_pickling():
         (": 1", "1:1: the key before the colon is not text. Write a word before the colon"),
         ("env: &e {A: b}", "1:6: an anchor (&e). Remove it; anchors and aliases are not taken"),
         ("env: *e", "1:6: an alias (*e). Write the value out"),
-        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, label, python, env, services, framework, http_client, logging, django, checks, scope, limits, pull_request'),
+        ("<<: {version: 1}", '1:1: unknown key "<<". Known keys here: version, label, root, python, env, services, framework, http_client, logging, django, checks, scope, limits, pull_request'),
         ('env: {A: "\\ud800"}', "1:10: an escape of half a character (\\ud800 to \\udfff). Write the character itself"),
     ],
 )  # fmt: skip

@@ -8,7 +8,6 @@ from agent.environments.build import Explanation
 from agent.environments.choosing import Choice
 from agent.environments.hints import advice
 from repo_config import detect, load
-from repo_config.project_files import Files
 
 
 class Memory:
@@ -37,7 +36,7 @@ def hints(tree_files: dict[str, str], config: str = "", **said: Any) -> dict[str
     """What is said of each subject, and the line."""
     tree = Memory(tree_files)
     settings = load.from_text(config, "mergewright.yml", tree)
-    found = advice.hints(Files(tree), explanation(**said), settings, detect.project(tree, settings))
+    found = advice.hints(tree, explanation(**said), settings, detect.project(tree, settings))
     return {hint.subject: (hint.says, hint.line) for hint in found}
 
 
@@ -58,7 +57,7 @@ def test_nothing_is_said_where_nothing_is_seen():
 def test_what_is_seen_names_its_place():
     tree = Memory({"tox.ini": "[tox]\nenvlist=py39\n[testenv]\ncommands=pytest\n"})
     config = load.from_text("", "mergewright.yml", tree)
-    found = advice.hints(Files(tree), explanation(), config, detect.project(tree, config))
+    found = advice.hints(tree, explanation(), config, detect.project(tree, config))
     assert [(hint.subject, hint.where) for hint in found] == [
         ("Python", ("tox.ini envlist",)), ("tests", ("tox.ini [testenv]",)),
     ]  # fmt: skip
@@ -115,7 +114,7 @@ def test_services_that_rooms_offer_can_be_asked_for():
     config = load.from_text("services: [redis]", "mergewright.yml", tree)
     first = next(
         hint
-        for hint in advice.hints(Files(tree), explanation(), config, detect.project(tree, config))
+        for hint in advice.hints(tree, explanation(), config, detect.project(tree, config))
         if hint.subject == "services"
     )
     assert first.line == "services: [redis, postgres:15]"
@@ -183,7 +182,7 @@ def test_every_line_is_taken_by_the_configuration():
     files |= {"ci.txt": "", "limits.txt": ""}
     tree = Memory(files)
     config = load.from_text("", "mergewright.yml", tree)
-    found = advice.hints(Files(tree), explanation(), config, detect.project(tree, config))
+    found = advice.hints(tree, explanation(), config, detect.project(tree, config))
     lines = [hint.line for hint in found if hint.line]
     assert len(lines) >= 7
     for one in lines:

@@ -173,6 +173,21 @@ def test_a_workflows_test_jobs_are_read_and_the_others_are_not():
     }  # fmt: skip
 
 
+MONO = """
+jobs:
+  api: {defaults: {run: {working-directory: services/api}}, env: {A: "1"}, steps: [{run: pytest}]}
+  other: {env: {B: "2"}, steps: [{run: cd services/api-old && pytest}]}
+  both: {steps: [{run: pip install -r services/api/ci.txt && pytest services/api}]}
+"""
+
+
+def test_of_a_repository_with_several_projects_the_jobs_of_the_one_count():
+    found = Sightings()
+    path = ".github/workflows/x.yml"
+    ci_files.collect(Files(OneFile(path, MONO)), found, "services/api")
+    assert {value for _, value in found.seen} == {"A=1", "pytest", "ci.txt", "pytest services/api"}
+
+
 # --- GitLab ----------------------------------------------------------------------------------
 
 GITLAB = """

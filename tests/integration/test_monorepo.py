@@ -1,0 +1,221 @@
+"""A project in a folder of a repository: its environment, and checks that run there."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import build, declare, rooms
+from agent.environments.build import EnvironmentRequest
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import RoomLimits
+from repo_config import detect, load
+from repo_config.schema import PythonSection
+from tests.integration.check_samples import outcomes
+from tests.integration.environment_building import lay, local
+from tests.unit.environments import local_index
+
+ROOT = "services/api"
+
+
+# --- the environment -------------------------------------------------------------------------
+
+
+def package(name: str, *requires: str) -> dict[str, str]:
+    """A project with a backend of its own."""
+    lines = "".join(f"Requires-Dist: {one}\\n" for one in requires)
+    return {
+        "pyproject.toml": local_index.PYPROJECT,
+        "backend.py": local_index.BACKEND.format(
+            name=name, version="1", build="pass", metadata=lines
+        ),
+        f"{name}.py": f"name = '{name}'\n",
+    }
+
+
+@pytest.mark.index
+def test_the_environment_is_that_of_the_folder_with_projects_beside_it(workshop, home):
+    tree = home / "tree"
+    lay(tree, {f"{ROOT}/{path}": text for path, text in package("api", "wanted").items()})
+    lay(tree, {f"libs/common/{path}": text for path, text in package("common").items()})
+    lay(
+        tree,
+        {
+            "requirements.txt": "nowhere-to-be-had\n",
+            "shared.txt": "shared\n",
+            f"{ROOT}/requirements-dev.txt": "-r ../../shared.txt\n-e ../../libs/common\n",
+        },
+    )
+    with local_index.serving() as served:
+        served.add(local_index.wheel("wanted", "1.0"), local_index.wheel("shared", "1.0"))
+        index = local(workshop.settings, served)
+        build.ensure(
+            EnvironmentRequest(tree=str(home / "tree" / "libs")), workshop.sandbox,
+            # Our own tools come from the real index, before the small one is asked.
+            type(index)(workshop.settings), workshop.settings, workshop.said.append,
+        )  # fmt: skip
+        made = build.ensure(
+            EnvironmentRequest(tree=str(tree), root=ROOT, python=PythonSection()),
+            workshop.sandbox, index, workshop.settings, workshop.said.append,
+        )  # fmt: skip
+    assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
+    order = rooms.order(
+        made, tree, (rooms.PYTHON, "-c", "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"),
+        environ={}, limits=RoomLimits(seconds=60), folder=ROOT,
+    )  # fmt: skip
+    result = workshop.sandbox.run(order)
+    assert result.output.split() == [
+        f"/work/{ROOT}", f"/work/{ROOT}/api.py", "/work/libs/common/common.py",
+    ]  # fmt: skip
+
+
+def test_what_leads_out_of_the_repository_is_refused(tmp_path):
+    lay(tmp_path / "repo", {f"{ROOT}/requirements.txt": "-e ../../../elsewhere\n"})
+    lay(tmp_path / "elsewhere", {"setup.py": ""})
+    with pytest.raises(EnvironmentFailed, match="outside the repository"):
+        declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
+
+
+def test_the_folder_has_a_say_in_the_key(tmp_path):
+    for folder in ("a", "b"):
+        lay(tmp_path, {f"{folder}/requirements.txt": "six\n"})
+    digests = {
+        declare.read(TreeFiles(tmp_path, folder), PythonSection()).digest for folder in ("a", "b")
+    }
+    assert len(digests) == 2
+
+
+# --- checks ----------------------------------------------------------------------------------
+
+DJANGO = {
+    "manage.py": """
+        import os, sys
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        from django.core.management import execute_from_command_line
+        if __name__ == "__main__":
+            execute_from_command_line(sys.argv)
+        """,
+    "config/__init__.py": "",
+    "config/settings.py": """
+        SECRET_KEY = "x"
+        INSTALLED_APPS = ["shop"]
+        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        """,
+    "shop/__init__.py": "",
+    "shop/migrations/__init__.py": "",
+    "shop/models.py": "from django.db import models\n\n\nclass Item(models.Model):\n    pass\n",
+    "shop/tests.py": """
+        from django.test import SimpleTestCase
+
+
+        class Sums(SimpleTestCase):
+            def test_right(self):
+                assert 1 + 1 == 2
+
+            def test_wrong(self):
+                assert 1 + 1 == 3
+        """,
+}
+TOOLS = {
+    "pyproject.toml": """
+        [tool.pytest.ini_options]
+        [tool.ruff]
+        [tool.mypy]
+        files = ["lib"]
+        [tool.black]
+        """,
+    "setup.cfg": "[flake8]\n",
+    "lib/__init__.py": "",
+    "lib/sums.py": 'import os\n\n\ndef total() -> int:\n    return   "text"\n',
+    "tests/test_lib.py": """
+        import os
+
+        from lib import sums
+
+
+        def test_where_it_runs():
+            assert os.path.exists("pyproject.toml")
+            assert sums.total() == "text"
+
+
+        def test_red():
+            assert False
+        """,
+}
+
+
+def measured(workshop, files: dict[str, str]):
+    """The checks of a project below a folder, as they are detected there."""
+    inside = {f"{ROOT}/{path}": text for path, text in files.items()}
+    # At the root of the repository is what would lead astray.
+    beside = {"pytest.ini": "[pytest]\naddopts = --no-such-option\n", "test_x.py": "import gone\n"}
+    site = workshop.site({**inside, **beside}, config={"root": ROOT})
+    tree = TreeOf(site.tree)
+    config = load.from_text(f"root: {ROOT}\n", "x.yml", tree)
+    found = detect.project(tree, config)
+    report = workshop.measure(type(site)(site.tree, site.environment, config, found, site.limits))
+    return {result.name: result for result in report.results}
+
+
+class TreeOf:
+    def __init__(self, folder) -> None:
+        self._folder = folder
+
+    def paths(self) -> tuple[str, ...]:
+        found = (p for p in self._folder.rglob("*") if p.is_file())
+        return tuple(sorted(str(path.relative_to(self._folder)) for path in found))
+
+    def read(self, path: str) -> bytes:
+        return (self._folder / path).read_bytes()
+
+
+def test_tools_run_in_the_folder_and_name_paths_of_the_repository(workshop):
+    checks = measured(workshop, TOOLS)
+    places = {
+        name: sorted({item.place.partition(":")[0] for item in checks[name].items})
+        for name in ("ruff check", "mypy", "flake8", "black")
+    }
+    sums = f"{ROOT}/lib/sums.py"
+    assert places == {"ruff check": [sums], "mypy": [sums], "flake8": [sums], "black": [sums]}
+    assert {checks[name].status.value for name in places} == {"failed"}
+    assert outcomes(checks["tests"]) == {
+        "tests/test_lib.py::test_where_it_runs": "passed",
+        "tests/test_lib.py::test_red": "failed",
+    }
+
+
+def test_commands_for_people_name_the_folder(workshop):
+    checks = measured(workshop, TOOLS)
+    assert checks["tests"].command == ("env", "-C", ROOT, "python", "-m", "pytest")
+    assert checks["ruff check"].command[:3] == ("env", "-C", ROOT)
+    assert checks["mypy"].command[:4] == ("env", "-C", ROOT, "mypy")
+
+
+def test_djangos_own_questions_and_runner_work_in_the_folder(workshop):
+    checks = measured(workshop, DJANGO)
+    assert [item.item_id for item in checks["makemigrations"].items] == ["shop: Create model Item"]
+    assert checks["django check"].status.value == "passed"
+    assert sorted(outcomes(checks["tests"]).values()) == ["failed", "passed"]
+
+
+def test_a_script_of_the_folder_is_started_in_it(workshop):
+    script = (
+        "import os, unittest\nassert os.path.exists('runtests.py')\n"
+        "from django.conf import settings\n"
+        "settings.configure(INSTALLED_APPS=[], DATABASES={})\n"
+        "import django\ndjango.setup()\n"
+        "from django.test.runner import DiscoverRunner\n"
+        "import sys\n"
+        "if __name__ == '__main__':\n"
+        "    sys.exit(bool(DiscoverRunner().run_tests(['tests'])))\n"
+    )
+    files = {
+        "runtests.py": script,
+        "requirements.txt": "django\n",
+        "tests/__init__.py": "",
+        "tests/test_sums.py": "import unittest\n\n\nclass Sums(unittest.TestCase):\n"
+        "    def test_sum(self):\n        self.assertEqual(1 + 1, 2)\n",
+    }
+    checks = measured(workshop, files)
+    assert checks["tests"].command == ("env", "-C", ROOT, "python", "runtests.py")
+    assert outcomes(checks["tests"]) == {"tests.test_sums.Sums.test_sum": "passed"}

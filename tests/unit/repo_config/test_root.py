@@ -1,0 +1,118 @@
+"""A project in a folder of a repository: what is named relative to it, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from repo_config import detect, doubts, load, rule_files
+from repo_config.tree import Below, Within
+
+MANAGE = (
+    'import os, sys\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")\n'
+    "from django.core.management import execute_from_command_line\n"
+    "execute_from_command_line(sys.argv)\n"
+)
+FILES = {
+    "pyproject.toml": "[tool.black]\n[tool.mypy]\n",
+    "pytest.ini": "[pytest]\n",
+    "tests/test_all.py": "def test_all(): pass\n",
+    "api/pyproject.toml": "[tool.ruff]\n[project]\nrequires-python = '>=3.10'\n",
+    "api/requirements.txt": "django\n",
+    "api/src/manage.py": MANAGE,
+    "api/src/config/__init__.py": "",
+    "api/src/config/settings.py": "INSTALLED_APPS = ['shop']\n",
+    "api/src/shop/tests.py": "from django.test import TestCase\n",
+    "api/runtests.py": "",
+}
+
+
+class Memory:
+    def __init__(self, files: dict[str, str]) -> None:
+        self._files = files
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(sorted(self._files))
+
+    def read(self, path: str) -> bytes:
+        return self._files[path].encode()
+
+
+TREE = Memory(FILES)
+
+
+def detected(text: str) -> detect.Project:
+    return detect.project(TREE, load.from_text(text, ".github/mergewright.yml", TREE))
+
+
+def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
+    project = detected("root: api")
+    assert project.root == "api"
+    assert project.python_version == "3.10"
+    assert project.lint_tools == ("ruff",)
+    assert project.type_tool is None
+    assert (project.test_runner, project.test_script) == ("django", "api/runtests.py")
+    assert project.django is not None
+    assert project.django.manage == "api/src/manage.py"
+    assert project.django.python_path == ("api/src", "api")
+    assert project.origins["lint_tools"].startswith("ruff: ")
+    assert project.origins["django.manage"] == "api/src/manage.py"
+
+
+@pytest.mark.parametrize("text", ["", "root: .\n", "root: ./\n"])
+def test_without_a_folder_the_repository_is_the_project(text):
+    project = detected(text)
+    assert project.root == ""
+    assert project.lint_tools == ("black",)
+    assert project.type_tool == "mypy"
+
+
+def test_named_paths_are_relative_to_the_folder():
+    text = "root: api\ndjango: {manage: src/manage.py}\npython: {install: [-r requirements.txt]}\n"
+    assert detected(text).django.manage == "api/src/manage.py"
+    with pytest.raises(
+        load.ConfigProblem, match="no such file in the repository: .*api/pytest.ini"
+    ):
+        detected("root: api\npython: {install: [-r pytest.ini]}\n")
+
+
+@pytest.mark.parametrize("written", ["apii", "api/shop", "pyproject.toml"])
+def test_a_folder_that_is_not_there_is_refused(written):
+    with pytest.raises(load.ConfigProblem, match="root: no such folder in the repository"):
+        detected(f"root: {written}")
+
+
+@pytest.mark.parametrize("written", ["../api", "/api", "api/.."])
+def test_a_folder_outside_is_refused(written):
+    with pytest.raises(load.ConfigProblem):
+        detected(f"root: {written}")
+
+
+def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
+    project = detected("root: api")
+    assert "taken for the tool" in str(rule_files.reason("api/pytest.py", project))
+    assert rule_files.reason("api/src/config/settings.py", project)
+    assert rule_files.reason("other/pytest.py", project) is None
+    assert rule_files.reason("api/runtests.py", project)
+
+
+def test_plugins_of_the_folders_tools_decide_too():
+    files = {"api/mypy.ini": "[mypy]\nplugins = tools/plug.py\n", "api/tools/plug.py": ""}
+    tree = Memory(files)
+    project = detect.project(tree, load.from_text("root: api", "x.yml", tree))
+    assert project.plugins == ("api/tools/plug.py",)
+    assert "plugin" in str(rule_files.reason("api/tools/plug.py", project))
+
+
+def test_settings_that_are_in_the_folder_leave_no_doubt():
+    assert doubts.of(TREE, detected("root: api")) == ()
+    (doubt,) = doubts.of(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
+    assert "Did you mean config.settings?" in doubt
+
+
+def test_views_of_a_folder():
+    assert Below(TREE, "api/src/config").paths() == ("__init__.py", "settings.py")
+    assert Below(TREE, "api").read("runtests.py") == b""
+    assert Within(TREE, "api/src/config").paths() == (
+        "api/src/config/__init__.py", "api/src/config/settings.py",
+    )  # fmt: skip
+    assert Below(TREE, "").paths() == Within(TREE, "").paths() == TREE.paths()
