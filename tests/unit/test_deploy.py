@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from agent.adapters.bubblewrap import roots
 from agent.adapters.github import access
 from agent.adapters.rooms import seccomp
 from agent.adapters.sql_inbox import Inbox
 from agent.demo import play
+from agent.environments import found_pythons
 from webhooks import environment, shapes
 from webhooks.refusals import Refused
 from webhooks.sources import github_issues
@@ -155,14 +157,16 @@ def test_the_container_refuses_the_calls_that_rooms_refuse():
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"rooms"}
+    found = {"rooms", found_pythons.FOLDER, roots.FOLDER}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
-            found |= set(re.findall(r'\bhome\)? / "([a-z]+)"', path.read_text()))
+            found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))
     return found
 
 
 def test_the_listener_sees_the_inbox_and_the_runs_of_the_data_folder_alone():
+    # What lies in the first is run, what is in the second decides what mypy finds.
+    assert {"pythons", "type-caches"} <= folders_of_home()
     hidden = {
         one.partition(":")[0].removeprefix(f"{HOME}/")
         for one in services()["listener"]["tmpfs"]
@@ -174,12 +178,13 @@ def test_the_listener_sees_the_inbox_and_the_runs_of_the_data_folder_alone():
 def test_the_image_makes_these_folders_with_the_modes_of_the_code():
     made = {
         name: mode
-        for mode, names in re.findall(r"install -d -m (\d+) ([a-z ]+?)(?: \\)?$", read("Dockerfile"), re.MULTILINE)
+        for mode, names in re.findall(r"install -d -m (\d+) ([a-z -]+?)(?: \\)?$", read("Dockerfile"), re.MULTILINE)
         for name in names.split()
     }  # fmt: skip
     assert made.keys() == folders_of_home()
     assert {name for name, mode in made.items() if mode == "0755"} == {
         "environments",
+        "pythons",
         "roots",
         "trees",
     }
