@@ -9,11 +9,15 @@ from __future__ import annotations
 from threading import Lock
 from typing import Literal
 
+import structlog
+
 from agent.adapters.bubblewrap import strays
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
 from agent.settings import Settings
+
+_log = structlog.get_logger()
 
 Kind = Literal["docker", "bubblewrap"]
 KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
@@ -49,7 +53,8 @@ def choose(settings: Settings) -> Kind:
     try:
         with engine.connect(settings).client() as client:
             engine.choose(client, settings)
-    except (SandboxMissing, SandboxLost):
+    except (SandboxMissing, SandboxLost) as problem:
+        _log.info("rooms are made by bubblewrap", because=problem.message)
         return "bubblewrap"
     return "docker"
 

@@ -67,7 +67,7 @@ def tests(imports: Imports, items: Iterable[CheckItem], changed: Iterable[str]) 
     """Return the test files that a change reaches, with how many tests each had on base.
 
     Args:
-        items: The tests of base; a new test file counts with none.
+        items: The tests of base; files of tests that base lacks are left out.
         changed: Paths of the change.
     """
     counts: dict[str, int] = defaultdict(int)

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Event
 
-from agent import telemetry
 from agent.checks import flaky
-from agent.checks.check import TESTS, Selection, Site, Suite, workers
+from agent.checks.check import TESTS, Selection, Site, Suite
 from agent.checks.sealed import Secret
 from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
-from agent.ports import Flag, Sandbox
+from agent.ports import Sandbox
 
 Say = Callable[[str], None]
 
@@ -102,34 +99,24 @@ class Again:
     def _round(self, ids: list[str], found: dict[str, Repeated], end: float) -> None:
         """Run them once more on both sides; on base only those that were not seen to flip there."""
         on_base = [item_id for item_id in ids if not flaky.flips(found[item_id].base)]
-        cancelled = Event()
-        with ThreadPoolExecutor(min(2, workers(self.head))) as pool:
-            work = telemetry.carried_along(self._run)
-            head = pool.submit(work, self.head, ids, end, cancelled)
-            work = telemetry.carried_along(self._run)
-            base = pool.submit(work, self.base, on_base, end, cancelled)
-            try:
-                ran = {"head": head.result(), "base": base.result()}
-            except BaseException:
-                cancelled.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        # One side after the other: what base is seen to do, code of the change must not slow down.
+        ran = {"base": self._run(self.base, on_base, end), "head": self._run(self.head, ids, end)}
         for side, runs in ran.items():
             for item_id, run in runs.items():
                 one = found[item_id]
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
-    def some(self, site: Site, only: Selection, cancelled: Flag | None = None) -> CheckResult:
+    def some(self, site: Site, only: Selection) -> CheckResult:
         """Run some of the tests of one side in a room of their own."""
         secret = Secret()
-        result = self.sandbox.run(self.suite.some_order(site, secret, only), cancelled)
+        result = self.sandbox.run(self.suite.some_order(site, secret, only))
         return self.suite.judge(site, secret, result)
 
-    def _run(self, site: Site, ids: list[str], end: float, cancelled: Event) -> dict[str, Rerun]:
+    def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:
             return {}
         site = site.within(max(end - time.monotonic(), _LEAST_SECONDS))
-        return dict(_seen(ids, self.some(site, Selection(ids=tuple(ids)), cancelled)))
+        return dict(_seen(ids, self.some(site, Selection(ids=tuple(ids)))))
 
 
 def is_proved(result: CheckResult) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 import docker
 import pytest
+from structlog.testing import capture_logs
 
 from agent.adapters import sandboxes
 from agent.adapters.docker_rooms import address, engine, opened, walls
@@ -70,6 +71,31 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
                 engine.connect(Settings(home=home, docker_host=str(closed)))
         finally:
             os.seteuid(0)
+
+
+def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PING_SECONDS", 0.2)
+    silent = home / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(silent))
+        listener.listen()
+        given = Settings(home=home, docker_host=str(silent))
+        with pytest.raises(SandboxLost, match="has said nothing for"):
+            engine.connect(given)
+        with capture_logs() as said:
+            assert sandboxes.choose(given) == "bubblewrap"
+    assert "said nothing" in said[-1]["because"]
+
+
+def test_a_stream_that_is_no_output_ends_the_room() -> None:
+    heard: list[bytes] = []
+    pieces = opened.Pieces({1: heard.append})
+    pieces.feed(struct.pack("!B3xI", 1, 2) + b"ok")
+    with pytest.raises(SandboxLost, match="stream 3"):
+        pieces.feed(struct.pack("!B3xI", 3, 5) + b"error")
+    assert heard == [b"ok"]
 
 
 def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:

@@ -124,6 +124,9 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "environments" / ".interpreters.json.77"),
         file(home / "environments" / "tools" / "uv-1.2" / ".uv-77"),
         aged(file(home / "measure-abcd1234" / "a").parent),
+        aged(file(home / "type-caches" / ".new-abcd1234" / "3.11" / "cache.db").parent.parent),
+        aged(file(home / "rooms" / ".runner-0123456789abcdef.77-aabbccdd" / "a").parent),
+        aged(file(home / "rooms" / ".etc-0123456789abcdef.77-aabbccdd" / "a").parent),
     ]
     theirs = [
         file(home / "baselines" / ".new-abcd1235", at=time.time()),
@@ -131,6 +134,8 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "baselines" / "a.json"),
         file(home / "runs" / "20261120-101010-1" / "run.json"),
         file(home / "measurements.txt"),
+        aged(file(home / "rooms" / "runner-0123456789abcdef" / "a").parent),
+        file(home / "rooms" / "slot-0"),
         aged(file(home / "measure-of-mine" / "a").parent),
     ]
     target = file(home.parent / f"{home.name}-outside" / "kept").parent

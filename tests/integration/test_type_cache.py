@@ -202,6 +202,23 @@ def _plain_mypy(made: Typed, content: str, cache: Path | None, goal: Path | None
     return result.output
 
 
+def test_a_module_of_the_tree_that_poses_as_a_librarys_is_not_kept(
+    typed: Callable[..., Typed],
+) -> None:
+    made = typed(
+        {
+            **TYPED,
+            "mypy.ini": "[mypy]\nstrict = True\nmypy_path = stubs\n",
+            "stubs/iniconfig.pyi": "def read() -> int: ...\n",
+            "shop/sums.py": "import iniconfig\n" + RIGHT,
+        }
+    )
+    assert made.base().results[-2].status is Status.PASSED
+    modules = made.modules()
+    assert "json/__init__" in modules
+    assert "iniconfig" not in modules
+
+
 def test_another_configuration_begins_with_nothing(typed: Callable[..., Typed]) -> None:
     made = typed()
     made.base()

@@ -25,6 +25,8 @@ from agent.settings import Settings
 PYTHON_LABEL = "mergewright.python"
 PREFIX_LABEL = "mergewright.python.prefix"
 _ANSWER_SECONDS = 60
+#: So long it is waited for whether anybody is there at all.
+_PING_SECONDS = 10.0
 _TAG = re.compile(r"3\.[0-9]+")
 
 
@@ -179,14 +181,22 @@ def _client(where: str, version: str) -> docker.APIClient:
 
 
 def _knock(where: str) -> None:
-    """See whether somebody listens at the address, and whether we may talk to it.
+    """See whether somebody answers at the address, and whether we may talk to it.
 
     Raises:
         SandboxMissing: With the one command that helps.
+        SandboxLost: Somebody listens and says nothing.
     """
     with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_PING_SECONDS)
         try:
             line.connect(where.removeprefix(address.SCHEME))
+            line.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
+            line.recv(1)
+        except TimeoutError as problem:
+            raise SandboxLost(
+                f"The container engine at {where} has said nothing for {_PING_SECONDS:.0f} seconds."
+            ) from problem
         except PermissionError as problem:
             raise SandboxMissing(
                 f"This user may not use the container engine at {where}. Allow it, which makes the"

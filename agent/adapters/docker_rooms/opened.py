@@ -60,7 +60,9 @@ class Pieces:
                     self._head.clear()
                 continue
             part = view[: self._left]
-            self._takers[self._stream](bytes(part))
+            if (taker := self._takers.get(self._stream)) is None:
+                raise SandboxLost(f"The container engine speaks on a stream {self._stream}.")
+            taker(bytes(part))
             self._left -= len(part)
             view = view[len(part) :]
 

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+
+#: Name and place of a module are the first that its record tells.
+_RECORD_HEAD = 1024
 
 
 def may_be_used(order, options):
@@ -19,6 +23,13 @@ def may_be_used(order, options):
     if getattr(options, "plugins", None) or not getattr(options, "incremental", True):
         return False
     # Who says where the cache is, or what it is to hold, has reasons.
+    python = getattr(options, "python_executable", None)
+    if (
+        python
+        and not order["python"]
+        and os.path.realpath(python) != os.path.realpath(sys.executable)
+    ):
+        return False
     if getattr(options, "bazel", False) or getattr(options, "cache_map", None):
         return False
     try:
@@ -61,21 +72,54 @@ def _databases(cache):
 
 
 def _without_tree(order, cache):
-    """Remove all but the modules of libraries whose names the tree does not have."""
+    """Remove all but modules found in libraries and of names that the tree does not have."""
     import sqlite3
 
+    found = _found_in_libraries(order, cache)
     for file in _databases(cache):
         base = sqlite3.connect(file)
         try:
             base.execute("PRAGMA synchronous=OFF")
             paths = [row[0] for row in base.execute("SELECT path FROM files2")]
-            foreign = [(path,) for path in paths if not _is_library(order, path)]
+            foreign = [
+                (path,)
+                for path in paths
+                if not _is_library(order, path)
+                or not (path.startswith("@") or _module(path) in found)
+            ]
             base.executemany("DELETE FROM files2 WHERE path = ?", foreign)
             base.commit()
             if foreign:
                 base.execute("VACUUM")
         finally:
             base.close()
+
+
+def _found_in_libraries(order, cache):
+    """Return the modules whose record begins with a place in a library's folder.
+
+    A module of the tree can be found by a name of any kind: `mypy_path`, or a folder without
+    `__init__.py`, makes it one of the top level.
+    """
+    import sqlite3
+
+    places = [folder.encode() + b"/" for folder in order["libraries"]]
+    found = set()
+    for file in _databases(cache):
+        base = sqlite3.connect(file)
+        try:
+            query = "SELECT path, CAST(data AS BLOB) FROM files2 WHERE path LIKE '%.meta.%'"
+            for path, data in base.execute(query):
+                if any(place in bytes(data[:_RECORD_HEAD]) for place in places):
+                    found.add(_module(path))
+        finally:
+            base.close()
+    return found
+
+
+def _module(path):
+    folder, name = os.path.split(path)
+    return os.path.join(folder, name.partition(".")[0])
 
 
 def _is_library(order, path):
