@@ -104,12 +104,14 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
         room_seconds=room_seconds,
         bare_seconds=bare_seconds,
         comparison=comparison.compare(outcomes, room, differences.of(project.known.source.name)),
-        problems=(*_problems(result), *_undeclared(project, made, svc), *_version(made, bare)),
+        problems=(*problems_of(result), *_undeclared(project, made, svc), *_version(made, bare)),
     )
 
 
-def _problems(result: CheckResult) -> list[str]:
-    if result.status is Status.UNVERIFIED or not result.items:
+def problems_of(result: CheckResult) -> list[str]:
+    """Say what keeps the room's run from being one that comparisons can be made with."""
+    # A red suite needs none; one that a limit ended has one.
+    if result.reason or result.status is Status.UNVERIFIED or not result.items:
         return [f"the room's run of the tests is {result.status.value}: {result.reason}"]
     return []
 

@@ -172,19 +172,20 @@ PROJECTS = (
         declared=("requirements/test.txt",),
         tag="26.2",
     ),
-    # setup.cfg; its classifiers end with 3.10.
+    # Its classifiers end with 3.10.
     Project(
         Known(
             Source(
-                "waitress",
-                "2.1.2",
-                "780a4082c5fbc0fde6a2fcfe5e26e6efc1e8f425730863c04085769781f51eba",
+                "humanize",
+                "4.0.0",
+                "ee1f872fdfc7d2ef4a28d4f80ddde9f96d36955b5d6b0dac4bdeb99502bddb00",
             ),
             suite=_PYTEST,
         ),
         kinds=("setup.cfg extras",),
-        declared=("extra testing",),
-        tag="v2.1.2",
+        declared=("extra tests",),
+        tag="4.0.0",
+        version_from_tag=True,
     ),
     Project(
         Known(

@@ -242,6 +242,23 @@ def test_notes_have_the_outcome_of_every_test(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "count"),
+    [
+        (Status.PASSED, "", 0),
+        (Status.FAILED, "", 0),
+        (Status.FAILED, "the tests were ended after 10 minutes", 1),
+        (Status.UNVERIFIED, "a test of ours was not run", 1),
+    ],
+)
+def test_a_suite_that_a_limit_ended_or_that_proves_nothing_is_a_problem(status, reason, count):
+    items = (CheckItem(item_id="test_a.py::test_one", outcome="passed"),)
+    result = CheckResult(name="tests", status=status, items=items, reason=reason)
+    found = measured.problems_of(result)
+    assert len(found) == count
+    assert all(reason in one for one in found)
+
+
 def test_a_project_that_cannot_be_had_is_a_problem_and_no_trace(tmp_path, monkeypatch):
     def gone(*args, **named):
         raise AssertionError("the index has no such archive")
