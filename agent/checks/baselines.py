@@ -7,15 +7,12 @@ runs learn of a test on the same base, that it fails at times, is added.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.checks import check, measuring
+from agent.checks import check, measuring, reports
 from agent.domain import CheckReport, CheckResult, Prepared, Repeated, Status
-from agent.errors import StorageFull
 from agent.settings import Settings
 
 _MOST_RUNS = 40
@@ -43,7 +40,7 @@ def keep(stored: Path, report: CheckReport) -> None:
         StorageFull: It could not be written.
     """
     if all(_is_lasting(result) for result in report.results):
-        _write(stored, report)
+        reports.write(stored, report.model_dump_json())
 
 
 def remember(stored: Path, repeated: tuple[Repeated, ...]) -> None:
@@ -61,7 +58,7 @@ def remember(stored: Path, repeated: tuple[Repeated, ...]) -> None:
         else result
         for result in report.results
     )
-    _write(stored, report.model_copy(update={"results": results}))
+    reports.write(stored, report.model_copy(update={"results": results}).model_dump_json())
 
 
 def _joined(before: tuple[Repeated, ...], repeated: tuple[Repeated, ...]) -> tuple[Repeated, ...]:
@@ -90,21 +87,3 @@ def _key(prepared: Prepared, settings: Settings) -> str:
         measuring.scripts_digest(),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _write(stored: Path, report: CheckReport) -> None:
-    """Write the whole file or none."""
-    try:
-        stored.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=stored.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(report.model_dump_json().encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(stored)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as problem:
-        raise StorageFull(f"{stored.parent} cannot be written: {problem.strerror}") from problem

@@ -20,22 +20,31 @@ def keep(folder: Path, report: CheckReport) -> Path:
         StorageFull: It could not be written.
     """
     goal = folder / f"checks-{report.side}.json"
+    # In ASCII: somebody may show the file, and what was printed holds anything.
+    write(goal, report.model_dump_json(indent=1, ensure_ascii=True))
+    return goal
+
+
+def write(place: Path, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all, and its folder if need be.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=place.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                # In ASCII: somebody may show the file, and what was printed holds anything.
-                file.write(report.model_dump_json(indent=1, ensure_ascii=True).encode())
+                file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(goal)
+            Path(name).replace(place)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as problem:
-        raise StorageFull(f"{folder} cannot be written: {problem.strerror}") from problem
-    return goal
+        raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem
 
 
 def load(folder: Path, side: str) -> CheckReport:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
@@ -10,6 +15,7 @@ from agent.domain import Environment
 from agent.environments import build, rooms
 from agent.environments.build import EnvironmentRequest
 from agent.ports import RoomLimits
+from agent.settings import Settings
 from repo_config.schema import PythonSection
 
 
@@ -33,6 +39,20 @@ def ensure(
         settings,
         (said if said is not None else []).append,
     )
+
+
+@contextmanager
+def with_our_tools() -> Iterator[Settings]:
+    """Give a data folder for many tests, with our own tools in it already."""
+    os.umask(0o022)
+    home = Path(tempfile.mkdtemp(prefix="mergewright-environments-", dir="/tmp"))
+    home.chmod(0o711)
+    settings = Settings(home=home)
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty).chmod(0o755)
+        ensure(settings, Path(empty))
+    yield settings
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def local(settings, served) -> SimpleIndex:

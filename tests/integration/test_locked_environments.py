@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import uv
 
 from agent.errors import EnvironmentFailed
 from agent.settings import Settings
-from tests.integration.environment_building import ensure, lay, local, python
+from tests.integration.environment_building import ensure, lay, local, python, with_our_tools
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -24,16 +20,8 @@ pytestmark = pytest.mark.index
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """One data folder for all tests here, with our own tools in it already."""
-    os.umask(0o022)
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-locked-", dir="/tmp"))
-    folder.chmod(0o711)
-    settings = Settings(home=folder)
-    with tempfile.TemporaryDirectory() as empty:
-        Path(empty).chmod(0o755)
-        ensure(settings, Path(empty))
-    yield settings
-    shutil.rmtree(folder, ignore_errors=True)
+    with with_our_tools() as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import ipaddress
-import os
-import shutil
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.ports import RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config.schema import PythonSection
-from tests.integration.environment_building import ensure, lay
+from tests.integration.environment_building import ensure, lay, with_our_tools
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -35,16 +32,8 @@ PASSWORD = "hunter2-canary"
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """One data folder for all tests here, with our own tools in it already."""
-    os.umask(0o022)
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-private-", dir="/tmp"))
-    folder.chmod(0o711)
-    settings = Settings(home=folder)
-    with tempfile.TemporaryDirectory() as empty:
-        Path(empty).chmod(0o755)
-        ensure(settings, Path(empty))
-    yield settings
-    shutil.rmtree(folder, ignore_errors=True)
+    with with_our_tools() as made:
+        yield made
 
 
 @pytest.fixture
