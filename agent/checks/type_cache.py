@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 import shutil
 import tempfile
@@ -77,12 +78,13 @@ def of(prepared: Prepared, tree: Path, settings: Settings, *, base: bool) -> Typ
     """
     total = hashlib.sha256()
     args = prepared.contract.config.checks.types.args
-    for part in (prepared.checkout.repository, prepared.environment.key, *args):
+    root = prepared.contract.project.root
+    for part in (prepared.checkout.repository, prepared.environment.key, root, *args):
         total.update(f"{len(part)}:{part}".encode())
     named = [arg.partition("=")[2] for arg in args if arg.startswith("--config-file=")]
     named += [after for arg, after in pairwise(args) if arg == "--config-file"]
     for name in (*_CONFIGURED_BY, *named):
-        content = _content(tree, name)
+        content = _content(tree, posixpath.join(root, name))
         total.update(f"{len(name)}:{name}:{len(content)}:".encode() + content)
     folder = settings.home / "type-caches" / total.hexdigest()[:32]
     return TypeCache(folder, fills=base and not folder.is_dir())

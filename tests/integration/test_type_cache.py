@@ -59,8 +59,8 @@ WITH_PLUGIN = {
 class Typed:
     """A repository whose types are checked."""
 
-    def __init__(self, stage: Callable[..., Stage], files: dict[str, str]) -> None:
-        self.stage = stage(files, type_tool="mypy")
+    def __init__(self, stage: Callable[..., Stage], files: dict[str, str], **more: object) -> None:
+        self.stage = stage(files, type_tool="mypy", **more)
         self.folder = self.stage.services.settings.home / "type-caches"
 
     def base(self) -> CheckReport:
@@ -237,3 +237,37 @@ def test_a_damaged_cache_only_costs_time(typed: Callable[..., Typed]) -> None:
         path.write_bytes(b"no database at all" * 100)
     assert made.head(shop__sums_DOT_py=WRONG).verdict is Status.FAILED
     assert made.head(other_DOT_py="number: int = 1\n").verdict is Status.PASSED
+
+
+def test_what_a_folder_of_the_tree_has_is_the_trees_although_it_is_installed_as_well(
+    stage: Callable[..., Stage],
+) -> None:
+    """A project in a folder, whose module has the name of an installed one."""
+    files = {f"backend/{path}": text for path, text in TYPED.items()}
+    files |= {"backend/iniconfig/__init__.py": "", "backend/iniconfig/core.py": RIGHT}
+    made = Typed(stage, files, root="backend")
+    made.base()
+    modules = made.modules()
+    assert "json/__init__" in modules
+    assert not [name for name in modules if name.startswith(("shop", "iniconfig"))]
+    found = made.head(backend__iniconfig__core_DOT_py=WRONG)
+    assert found.verdict is Status.FAILED
+    assert found.new_failures[0].item_id.startswith("backend/iniconfig/core.py: return-value: ")
+
+
+def test_a_cache_that_lies_in_the_tree_is_not_read(stage: Callable[..., Stage]) -> None:
+    made = Typed(stage, TYPED, config={"checks": {"types": {"args": ["--cache-dir", "kept"]}}})
+    forged = _forged(made)
+    assert "Success" in _plain_mypy(made, WRONG, forged)
+    rooms = made.stage.sandbox.run
+
+    def run(order, *others, **more):
+        """The tree has that cache in it."""
+        files = tuple(
+            RoomFile(path=f"/work/kept/{path.relative_to(forged)}", content=path.read_bytes())
+            for path in forged.rglob("*.db")
+        )
+        return rooms(order.model_copy(update={"files": (*order.files, *files)}), *others, **more)
+
+    made.stage.sandbox.run = run  # type: ignore[method-assign]
+    assert made.head(shop__sums_DOT_py=WRONG).verdict is Status.FAILED

@@ -39,20 +39,30 @@ def may_be_used(order, options):
     return True
 
 
-def take(order, cache):
+def places_of_tree(order, sources, options):
+    """Return the folders in which mypy looks for modules of the tree."""
+    found = [order["tree"], os.getcwd()]
+    found += [os.path.join(place, "src") for place in tuple(found)]
+    found += [source.base_dir for source in sources if getattr(source, "base_dir", None)]
+    found += list(getattr(options, "mypy_path", None) or ())
+    found += os.environ.get("MYPYPATH", "").split(os.pathsep)
+    return {os.path.realpath(place) for place in found if place}
+
+
+def take(order, cache, places):
     """Copy the cache that is shown to where mypy finds it."""
     try:
         shutil.copytree(order["known"], cache)
-        _without_tree(order, cache)
+        _without_tree(order, cache, places)
     except Exception:
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def hand_out(order, cache):
+def hand_out(order, cache, places):
     """Leave the cache where the host collects it."""
     goal = order["hand_out"]
     try:
-        _without_tree(order, cache)
+        _without_tree(order, cache, places)
         if sum(os.path.getsize(file) for file in _databases(cache)) <= order["hand_out_bytes"]:
             for file in _databases(cache):
                 copy = os.path.join(goal, os.path.relpath(file, cache))
@@ -71,11 +81,12 @@ def _databases(cache):
     ]
 
 
-def _without_tree(order, cache):
+def _without_tree(order, cache, places):
     """Remove all but modules found in libraries and of names that the tree does not have."""
     import sqlite3
 
     found = _found_in_libraries(order, cache)
+    libraries = _libraries_beside(order, places)
     for file in _databases(cache):
         base = sqlite3.connect(file)
         try:
@@ -84,7 +95,7 @@ def _without_tree(order, cache):
             foreign = [
                 (path,)
                 for path in paths
-                if not _is_library(order, path)
+                if not _is_library(path, libraries)
                 or not (path.startswith("@") or _module(path) in found)
             ]
             base.executemany("DELETE FROM files2 WHERE path = ?", foreign)
@@ -122,28 +133,24 @@ def _module(path):
     return os.path.join(folder, name.partition(".")[0])
 
 
-def _is_library(order, path):
+def _is_library(path, libraries):
     if path.startswith("@"):
         return True
     first = path.replace(os.sep, "/").partition("/")[0].partition(".")[0]
-    return first in _libraries(order)
+    return first in libraries
 
 
-_known = {}
+def _libraries_beside(order, places):
+    """Return the names of top-level modules that a library has and the tree has not."""
+    import mypy
 
-
-def _libraries(order):
-    """Return the names of the top-level modules that are a library's and not the tree's."""
-    if not _known:
-        import mypy
-
-        typeshed = os.path.join(os.path.dirname(mypy.__file__), "typeshed", "stdlib")
-        ours = _names(order["tree"]) | _names(os.path.join(order["tree"], "src"))
-        theirs = set()
-        for place in (typeshed, *order["libraries"]):
-            theirs |= _names(place)
-        _known["names"] = theirs - ours
-    return _known["names"]
+    typeshed = os.path.join(os.path.dirname(mypy.__file__), "typeshed", "stdlib")
+    theirs, ours = set(), set()
+    for place in (typeshed, *order["libraries"]):
+        theirs |= _names(place)
+    for place in places:
+        ours |= _names(place)
+    return theirs - ours
 
 
 def _names(folder):

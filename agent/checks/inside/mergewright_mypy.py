@@ -25,39 +25,41 @@ def main():
 
     version = tuple(int(part) for part in __version__.split(".")[:2])
     given = sys.argv[1:]
-    knows = known.may_be_used(order, _understood(given)[1])
-    if knows and order["known"]:
-        known.take(order, _CACHE)
     always = [
         "--no-pretty",
         "--hide-error-context",
         "--show-error-codes",
         "--no-error-summary",
         "--no-color-output",
-        "--cache-dir=" + (_CACHE if knows or _shares_cache(given) else os.devnull),
     ]
-    if knows:
-        always.append("--sqlite-cache")
     if order["python"]:
         always += ["--python-executable", order["python"]]
     if version >= (1, 11):
         always += ["--output", "json"]
     targets, chosen, said = _targets(given, order)
     facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
+    sources, options, _ = _understood([*given, *targets])
+    knows = known.may_be_used(order, options)
+    places = known.places_of_tree(order, sources, options) if knows else ()
+    if knows and order["known"]:
+        known.take(order, _CACHE, places)
 
     def leave(out, err, code):
         if knows and order["hand_out"]:
-            known.hand_out(order, _CACHE)
+            known.hand_out(order, _CACHE, places)
         _leave(report, facts, out, err, code)
 
     if said:
         leave("", said, 2)
-    leave(*_run([*always, *given, *targets], version, leave))
-
-
-def _shares_cache(given):
-    """Say whether several processes need a cache between them; nobody else reads it here."""
-    return bool(getattr(_understood(given)[1], "num_workers", 0))
+    # Several processes need a cache between them.
+    shared = knows or getattr(options, "num_workers", 0)
+    if knows:
+        always.append("--sqlite-cache")
+    arguments = [*given, *targets]
+    # The last one counts, and a cache in the tree is anybody's.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments.insert(end, "--cache-dir=" + (_CACHE if shared else os.devnull))
+    leave(*_run([*always, *arguments], version, leave))
 
 
 _exit = os._exit
