@@ -17,20 +17,20 @@ from tests.attacks import ground as grounds
 from tests.attacks.ground import Ground, Witness
 
 
+@pytest.fixture(scope="module", params=kinds.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of room under attack."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def base() -> Iterator[Path]:
-    """A data folder for all tests of a module, that the rooms' users can enter."""
+def base(backend: str) -> Iterator[Path]:
+    """A data folder for all tests of a module, that the rooms' users can enter; one for each kind."""
     os.umask(0o022)
     folder = Path(tempfile.mkdtemp(prefix="mergewright-attacks-", dir="/tmp"))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module", params=kinds.BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
-    """The kind of room under attack."""
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ class Canary:
     heard: list[tuple[str, bytes]] = field(default_factory=list)
     ports: dict[str, int] = field(default_factory=dict)
     abstract: str = field(default_factory=lambda: f"mergewright-canary-{secrets.token_hex(8)}")
+    echo: int = field(default_factory=lambda: secrets.randbelow(2**16))
+    """Identifier of the echo requests that are meant for it."""
 
     def aim(self) -> dict[str, object]:
         """Say to a payload where to send what it steals."""
@@ -37,6 +39,7 @@ class Canary:
             "unix": str(self.folder / "stream.sock"),
             "unix_datagram": str(self.folder / "datagram.sock"),
             "abstract": self.abstract,
+            "echo": self.echo,
         }
 
     def ways(self) -> set[str]:
@@ -146,9 +149,9 @@ def _hear(canary: Canary, way: str, opened: socket.socket) -> None:
         return
     words, sender = opened.recvfrom(65536)
     if way.startswith("icmp"):
-        # A raw socket hears everybody's echoes: ours carry the mark of the payload.
+        # A raw socket hears everybody's echoes, also those of another test's canary.
         start = words[(words[0] & 15) * 4 :] if way == "icmp" else words
-        if start[0] != _ECHO_REQUEST[opened.proto] or start[4:6] != b"\x12\x67":
+        if start[0] != _ECHO_REQUEST[opened.proto] or start[4:6] != canary.echo.to_bytes(2, "big"):
             return
     elif sender:
         opened.sendto(b"heard", sender)

@@ -90,7 +90,7 @@ def send(family, kind, address, words):
 
 def ping(family, protocol, kind, address, words):
     """Send an echo request that carries the words."""
-    head = struct.pack("!BBHHH", kind, 0, 0, 4711, 1)
+    head = struct.pack("!BBHHH", kind, 0, 0, AIM["echo"], 1)
     body = words + b"\0" * (len(words) % 2)
     total = sum(struct.unpack(f"!{(len(head) + len(body)) // 2}H", head + body))
     total = (total >> 16) + (total & 0xFFFF)
