@@ -96,13 +96,7 @@ class Workshop:
 
     def tree(self, files: Files) -> Path:
         """A tree of these files."""
-        folder = Path(tempfile.mkdtemp(dir=self.home))
-        folder.chmod(0o755)
-        for path, content in files.items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(textwrap.dedent(content).lstrip("\n"))
-        return folder
+        return lay_tree(self.home, files)
 
     def site(
         self,
@@ -257,3 +251,14 @@ def make_stage(
         say=workshop.said.append,
     )
     return Stage(prepared, services, sandbox, flat)
+
+
+def lay_tree(home: Path, files: Files) -> Path:
+    """Make a folder below another one that every room's user can read, with these files."""
+    folder = Path(tempfile.mkdtemp(dir=home))
+    folder.chmod(0o755)
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(textwrap.dedent(content).lstrip("\n"))
+    return folder

@@ -28,6 +28,7 @@ from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config import detect
 from repo_config.schema import RepoConfig
+from tests.integration.check_samples import lay_tree
 
 pytestmark = pytest.mark.index
 
@@ -60,13 +61,7 @@ class Ground:
         self.said: list[str] = []
 
     def tree(self, files: Files) -> Path:
-        folder = Path(tempfile.mkdtemp(dir=self.home))
-        folder.chmod(0o755)
-        for path, content in files.items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(textwrap.dedent(content).lstrip("\n"))
-        return folder
+        return lay_tree(self.home, files)
 
     def environment(self, tree: Path, config: RepoConfig, **settings: object) -> Environment:
         request = EnvironmentRequest(
