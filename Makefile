@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check lint bench bench-ack live chaos lock format clean
+.PHONY: demo test check lint bench bench-ack live false-positives chaos reference lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -29,6 +29,10 @@ bench-ack: $(READY)
 # Released projects in rooms, each test held against a bare run; needs a package index.
 live: $(READY) room
 	$(BIN)/python -m tests.live $(ARGS)
+
+# Every rule over whole released projects, judged in tests/false_positives; needs a package index.
+false-positives: $(READY)
+	$(BIN)/python -m tests.false_positives $(ARGS)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
@@ -58,6 +62,10 @@ services:
 $(READY): pyproject.toml requirements.lock deploy/make-venv
 	@PYTHON="$(PYTHON)" deploy/make-venv $(VENV)
 	@touch $@
+
+# Configuration and rules as the code has them; a test holds the document against it.
+reference: $(READY)
+	$(BIN)/python -m agent.cli.reference > REFERENCE.md
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -322,6 +322,10 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+Level = Literal["off", "info", "review", "block"]
+"""What a rule weighs: the severity of its findings, or that it yields none."""
+
+
 class Finding(Record):
     """One remark of a rule, at a place, with the way out."""
 
@@ -340,6 +344,18 @@ class ClearedChange(Record):
     change: Change
     findings: tuple[Finding, ...]
     """Findings below `block`."""
+
+
+class LibraryName(Record):
+    """What code takes from a library: a name, or an argument of a call."""
+
+    path: str
+    line: int
+    name: str
+    """In full, as in `httpx.AsyncClient`."""
+    keyword: str = ""
+    """An argument that is given by this name in a call; "": the name alone."""
+    is_import: bool = False
 
 
 class Plan(Record):
@@ -484,6 +500,19 @@ def _failed(runs: tuple[Rerun, ...], at_first: int) -> str:
     return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
 
 
+class Route(Record):
+    """One way into an application from outside, as the application itself tells of it."""
+
+    name: str
+    """Method and path, or Django's pattern."""
+    gives: tuple[str, ...] = ()
+    """What callers can rely on."""
+    needs: tuple[str, ...] = ()
+    """What callers cannot leave out."""
+    place: str = ""
+    """`path:line` of what answers, where it is in the repository."""
+
+
 class CheckResult(Record):
     """One check on one side."""
 
@@ -495,6 +524,10 @@ class CheckResult(Record):
     """Ids that did not come up again when the same tree was collected a second time."""
     repeated: tuple[Repeated, ...] = ()
     """Tests that were run again: on head on both sides; on base what earlier runs did there."""
+    figures: str = ""
+    """What it has counted, in words, where that is neither tests nor findings."""
+    routes: tuple[Route, ...] = ()
+    """Ways into the application; nothing where they are not known."""
     exit_code: int | None = None
     seconds: float = 0.0
     command: tuple[str, ...] = ()
@@ -534,11 +567,16 @@ class Comparison(Record):
     reason: str = ""
     counts_tests: bool = False
     """Whether the counts are tests run, or findings."""
+    figures: str = ""
+    """What head has counted, in words, where that is neither."""
     base_count: int = 0
     """Tests run, or findings."""
     head_count: int = 0
     base_failures: int = 0
     head_failures: int = 0
+    base_skipped: int = 0
+    """Of the tests; they prove nothing."""
+    head_skipped: int = 0
     new_failures: tuple[CheckItem, ...] = ()
     flaky: tuple[Repeated, ...] = ()
     """Tests that failed with the change and fail at times on base as well: no new failures."""
@@ -546,6 +584,9 @@ class Comparison(Record):
     """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()
     """Stable ids of base that head does not have."""
+    findings: tuple[Finding, ...] = ()
+    """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
+    failure, and the rule's weight decides."""
     unmatched: tuple[str, ...] = ()
     """Ids that are not stable from one collection to the next: never called gone."""
     added: tuple[str, ...] = ()
@@ -569,6 +610,16 @@ class Verdict(Record):
     sentence: str
     findings: tuple[Finding, ...] = ()
     """What is in the way, where it has a place in a file."""
+    review: tuple[str, ...] = ()
+    """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
+    draft until then."""
+
+    @property
+    def decision(self) -> str:
+        """The decision in the words of the table, as people read it."""
+        if not self.publish:
+            return "withhold"
+        return "open as draft" if self.review else "open"
 
 
 class PullRequest(Record):

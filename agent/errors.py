@@ -20,6 +20,7 @@ AgentError
   ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
     CacheGone         what an earlier step had made is gone; `made_by` names that step
+    OwnerAwaited      the repository's owner has to answer; `again` names the step to go on with
     SandboxLost       the room ended without a word of its own
     IndexUnavailable  the package index did not answer
     ForgeUnavailable  the forge did not answer, or not sensibly
@@ -222,6 +223,23 @@ class CacheGone(TransientError):
 
     def __reduce__(self) -> tuple[type[CacheGone], tuple[str, str]]:
         return type(self), (self.message, self.made_by)
+
+
+class OwnerAwaited(TransientError):
+    """The repository's owner has to answer before anything else happens."""
+
+    def __init__(self, message: str, again: str = "") -> None:
+        """Say what is waited for.
+
+        Args:
+            again: The step to go on with at once, since the answer is there; empty: to wait, and
+                to ask by the same step.
+        """
+        super().__init__(message)
+        self.again = again
+
+    def __reduce__(self) -> tuple[type[OwnerAwaited], tuple[str, str]]:
+        return type(self), (self.message, self.again)
 
 
 class SandboxLost(TransientError):

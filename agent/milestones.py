@@ -90,6 +90,8 @@ class Milestones:
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
+        if step == "onboard":
+            return  # while it waits, its own words stand there
         stage = _STAGE_OF.get(_kind(step), self._at)
         # After a kill the forge knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):

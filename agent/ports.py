@@ -123,6 +123,17 @@ class RoomFile(Record):
     content: bytes
 
 
+class Companion(Record):
+    """A process that the command relies on and that ends with the room, not before."""
+
+    name: str
+    """As people call it."""
+    number: str
+    """File in the room with its process id."""
+    log: str
+    """File in the room with what it prints."""
+
+
 class RoomLimits(Record):
     """What one command may use; reaching one ends the room and is named in the result."""
 
@@ -160,6 +171,8 @@ class RoomOrder(Record):
     collect: tuple[str, ...] = ()
     """Absolute glob patterns in the room (`**` allowed); regular files that match are handed
     back. Below ROOM_TREE only files that are new or differ from the tree that was handed in."""
+    company: tuple[Companion, ...] = ()
+    """Whoever is no longer there when the command is over is named in the result."""
     limits: RoomLimits = RoomLimits()
 
 
@@ -179,6 +192,9 @@ class RoomResult(Record):
     """Returned files by absolute path in the room."""
     refused: tuple[str, ...] = ()
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
+    gone: dict[str, str] = {}
+    """By name, who of the company was gone when the command was over, with the end of its log.
+    Code in the room can bring that about, and hide it: a reason to doubt, never one to believe."""
 
 
 class Measure(Record):
@@ -258,7 +274,7 @@ class BranchRules(Record):
     """Whether every commit must carry a verified signature."""
 
 
-class Proposal(Record):
+class NewPullRequest(Record):
     """A pull request to be opened, or brought up to date."""
 
     branch: str
@@ -296,6 +312,16 @@ class OwnPull(Record):
     commit: str = ""
     """At the end of its branch."""
     draft: bool = False
+
+
+class Onboarding(Record):
+    """The pull request that proposes a configuration for a repository, as it stands now."""
+
+    number: int
+    url: str
+    state: Literal["open", "merged", "closed"]
+    head: str
+    """The commit at the end of the default branch."""
 
 
 #: How a line of progress ends that tells of work which need not be done again.
@@ -372,8 +398,24 @@ class Forge(Protocol):
         """List our open pull requests but that of one branch, among the newest."""
         ...
 
-    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""
+        ...
+
+    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """Look for the pull request of ours by which the repository's owner is asked first."""
+        ...
+
+    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open that pull request, or find it; no check is reported on it."""
+        ...
+
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Let people see on the issue what its run waits for."""
+        ...
+
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Say once in that pull request what follows of its being closed."""
         ...
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
@@ -580,6 +622,8 @@ class IndexAccess(Record):
     """`user:password`. It enters no room: whoever opens the way out adds it to each request."""
     ca_bundle: str | None = None
     """Certificate file on the host that the operator trusts beyond the usual ones."""
+    origin: str = ""
+    """Where it is configured, in words."""
 
 
 class IndexWish(Record):

@@ -99,7 +99,9 @@ _KEY_LINES = re.compile(
 _KEY_LENGTH = 20_000
 #: What goes on behind the part of a value by which it was recognised.
 _TAIL = re.compile(rf"[\w+/=-]{{0,{_LONGEST}}}+")
-_LOCAL = re.compile(r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)\b")
+_LOCAL = re.compile(
+    r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)(?![.-]?\w)"
+)
 
 
 class _Shape(NamedTuple):

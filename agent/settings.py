@@ -12,21 +12,22 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from agent.domain import Record
+from agent.domain import Level, Record
 from agent.errors import SettingsInvalid
+from repo_config.rule_ids import RULE_IDS
 
 _PREFIX = "MERGEWRIGHT_"
 HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
 RESTORING = "restoring"
 """Folder below `home` in which a backup is laid out; once that is done, it is gone."""
-_LISTS = ("allow_hosts", "bot_ids", "repositories", "system_packages")
+_LISTS = ("allow_hosts", "bot_ids", "repositories", "rule_floors", "system_packages")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
@@ -81,6 +82,9 @@ class Settings(Record):
     system_packages: tuple[str, ...] = ()
     """Debian packages that a repository may ask to have in its rooms; patterns as lib*-dev. Nothing
     is ever installed by a run."""
+    rule_floors: tuple[str, ...] = ()
+    """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
+    lets them switch that one off. Default: what each rule says of itself."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
@@ -106,6 +110,9 @@ class Settings(Record):
     """Shared with GitHub to sign deliveries. The listener refuses to start without one."""
     webhook_secret_file: Path | None = None
     """File with that secret, in place of its value."""
+    onboarding: Literal["on", "off"] = "on"
+    """on: a repository without a configuration is first asked, by a pull request that proposes one;
+    its runs wait for the answer. off: they begin with what is detected."""
     label: str = Field(default="mergewright", min_length=1, max_length=50)
     """Label that starts a run, where a repository's configuration names no other."""
     listen_host: str = Field(default="127.0.0.1", min_length=1)
@@ -133,6 +140,26 @@ class Settings(Record):
             if not _REPOSITORY.fullmatch(name):
                 raise ValueError(f"entry {value.index(name) + 1} is not of the form owner/name")
         return tuple({name.lower(): name for name in value}.values())
+
+    @field_validator("rule_floors")
+    @classmethod
+    def _rules_and_weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, entry in enumerate(value):
+            rule, _, level = entry.partition("=")
+            if rule not in RULE_IDS:
+                near = difflib.get_close_matches(rule, RULE_IDS, 1, 0.6)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                raise ValueError(f"entry {place + 1} names no rule.{hint}")
+            if level not in get_args(Level):
+                levels = ", ".join(get_args(Level))
+                raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
+        return value
+
+    @property
+    def floors(self) -> dict[str, Level]:
+        """The least that repositories can make of rules, by their ids."""
+        pairs = (entry.partition("=") for entry in self.rule_floors)
+        return {rule: cast(Level, level) for rule, _, level in pairs}
 
     @field_validator("home", mode="before")
     @classmethod

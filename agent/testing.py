@@ -11,8 +11,9 @@ from agent.ports import (
     Flag,
     Hear,
     Measure,
+    NewPullRequest,
+    Onboarding,
     OwnPull,
-    Proposal,
     Remote,
     RoomOrder,
     RoomResult,
@@ -53,8 +54,12 @@ class FakeForge:
         self.marks: list[tuple[StageMark, ...]] = []
         self.commits: list[tuple[str, str, Change]] = []
         """Branch, message and change of every commit made through the forge."""
-        self.proposals: list[Proposal] = []
+        self.proposals: list[NewPullRequest] = []
         self.delivered: list[Outcome] = []
+        self.onboarded: Onboarding | None = None
+        """How the pull request that proposes a configuration stands."""
+        self.told: list[str] = []
+        """What was said of it, on the issue and in it."""
 
     def ticket(self, run: Run) -> Ticket:
         """Return the one ticket."""
@@ -117,7 +122,7 @@ class FakeForge:
             if one.branch != besides
         )
 
-    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Number pull requests by their branches."""
         self.calls.append("propose")
         self.proposals.append(proposal)
@@ -129,6 +134,31 @@ class FakeForge:
             draft=proposal.draft and not self._notes,
             notes=self._notes,
         )
+
+    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """Say how the pull request of the branch stands, if it was opened."""
+        self.calls.append("onboarding")
+        if self.onboarded is None or not any(one.branch == branch for one in self.proposals):
+            return None
+        return self.onboarded
+
+    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open it; from then on `onboarded` says how it stands."""
+        pull = self.propose(run, proposal)
+        self.calls[-1] = "onboard"
+        self.onboarded = Onboarding(
+            number=pull.number, url=pull.url, state="open", head=proposal.base_commit
+        )
+        return pull
+
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Keep the words."""
+        self.told.append(words)
+
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Keep the words, once."""
+        if words not in self.told:
+            self.told.append(words)
 
     def _page(self, number: int) -> str:
         name = self._remote.name if self._remote else "local"

@@ -23,6 +23,7 @@ from agent.errors import (
     AgentError,
     CacheGone,
     ForgeLimited,
+    OwnerAwaited,
     PermanentError,
     PolicyRefused,
     RunStopped,
@@ -57,6 +58,8 @@ _MOST_TELLINGS = 11
 #: The step that tells people of an end; it has a wait of its own.
 _TELL = "deliver"
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
+#: An owner is waited for as long as it takes, and asked for at least so often.
+_LONGEST_LOOK = 180.0
 #: In a run's folder of work trees; locked as long as the run is at work.
 _HELD = ".held"
 _UNHELD_SECONDS = 3600.0
@@ -311,6 +314,8 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     times = waited.times if waited.step == step.at else 0
     if isinstance(problem, ForgeLimited):
         until = problem.until
+    elif isinstance(problem, OwnerAwaited):
+        until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
     elif times < (_MOST_TELLINGS if step.at == _TELL else MOST_WAITS):
         until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
@@ -318,6 +323,8 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     after: str | None = step.at
     if isinstance(problem, CacheGone):
         after = problem.made_by
+    elif isinstance(problem, OwnerAwaited) and problem.again:
+        until, after = time.time() + 1.0, problem.again
     elif isinstance(problem, StoreUnavailable | StoreUnusable):
         # It is the records that cannot be had, of which none is to be left out.
         after = None

@@ -14,6 +14,7 @@ from agent.domain import (
     Outcome,
     Prepared,
     Run,
+    Ticket,
 )
 from agent.ports import Step
 from agent.services import Services
@@ -24,6 +25,7 @@ from agent.stages import (
     decide,
     edit,
     environment,
+    onboard,
     plan,
     policy,
     publish,
@@ -44,15 +46,17 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     decision = step("triage", triage.decide, ticket)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
+    if step.changed("onboarding"):
+        step("onboard", onboard.settle, run, base, contract, svc)
     facts = step("clarify", plan.settle, ticket, decision, run, base, contract, svc)
     built = step("environment", environment.build, run, base, contract, svc)
     prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
     before = step("baseline", baseline.measure, prepared, svc)
     agreed = step("plan", plan.draft, decision, facts)
     change = step("edit", edit.carry_out, agreed, prepared, svc)
-    cleared, after = _until_green(change, prepared, before, step, svc)
+    cleared, after = _until_green(change, ticket, prepared, before, step, svc)
     notes = step("review", review.examine, cleared, agreed)
-    compared = step("compare", checks.compare, before, after)
+    compared = step("compare", checks.compare, before, after, prepared, svc)
     verdict = step("decide", decide.weigh, compared, cleared, contract)
     decided = publish.Decided(
         ticket=ticket,
@@ -67,12 +71,17 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
 
 
 def _until_green(
-    change: Change, prepared: Prepared, before: CheckReport, step: Step, svc: Services
+    change: Change,
+    ticket: Ticket,
+    prepared: Prepared,
+    before: CheckReport,
+    step: Step,
+    svc: Services,
 ) -> tuple[ClearedChange, CheckReport]:
     """Policy, checks, repair; and again while repair has something new to try."""
     attempt = 1
     while True:
-        cleared = step(f"policy {attempt}", policy.clear, change, prepared, svc)
+        cleared = step(f"policy {attempt}", policy.clear, change, ticket, prepared, svc)
         after = step(f"checks {attempt}", checks.run, cleared, before, prepared, svc)
         revised = step(f"repair {attempt}", repair.revise, cleared, before, after)
         if revised is None:

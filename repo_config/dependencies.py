@@ -36,7 +36,7 @@ class Dependency(NamedTuple):
 def declared(files: Files) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
     found: list[Dependency] = []
-    for lines, origin, runtime in _lists(files):
+    for lines, origin, runtime in written(files):
         for line in lines:
             name = _NAME.match(line)
             if name and not line.lstrip().startswith("-"):
@@ -44,7 +44,11 @@ def declared(files: Files) -> tuple[Dependency, ...]:
     return tuple(found)
 
 
-def _lists(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+    """Yield each list of requirements as it is written, its origin, and whether it runs with them.
+
+    Of tables, as poetry and Pipenv have them, there are the names alone.
+    """
     yield from _pyproject(files)
     setup = files.ini("setup.cfg")
     options = setup.get("options", {})

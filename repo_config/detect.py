@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from repo_config import (
     dependencies,
     django_projects,
+    fastapi_apps,
     frameworks,
     plugins,
+    pre_commit,
     python_versions,
     suites,
 )
@@ -76,8 +78,15 @@ class Project(BaseModel):
     """For Django's runner: the script that starts it. None where none was found."""
     type_tool: str | None
     """mypy or None."""
+    fastapi_app: str | None = None
+    """Module and name of the FastAPI application, as in app.main:app; None where there is not
+    exactly one."""
+    fastapi_path: str = ""
+    """The folder in which its module begins, relative to the root."""
     lint_tools: tuple[str, ...]
-    """Of ruff, flake8, black."""
+    """Of ruff, flake8, black, isort."""
+    isort_args: tuple[str, ...] = ()
+    """What isort is told before commits, beside its configuration."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
     root: str = ""
@@ -150,6 +159,7 @@ def _project(files: Files, config: RepoConfig) -> Project:
         origins["test_script"] = "none is needed: python -m django test"
     if django and runner == "pytest" and not _pytest_knows(files, config, pytest):
         django = django.model_copy(update={"told_to_pytest": False})
+    app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
     lint = _lint(files, config)
     if lint:
         origins["lint_tools"] = ", ".join(f"{found.value}: {found.origin}" for found in lint)
@@ -160,7 +170,10 @@ def _project(files: Files, config: RepoConfig) -> Project:
         test_runner=runner,
         test_script=script if runner == "django" else None,
         type_tool=note("type_tool", _types(files, config)),
+        fastapi_app=app,
+        fastapi_path=fastapi_apps.folder(files, app) if app else "",
         lint_tools=tuple(found.value for found in lint),
+        isort_args=pre_commit.arguments(files, "isort") or (),
         plugins=plugins.loaded(files, pytest, config.checks.tests.args),
         origins={key: inert(origin) for key, origin in origins.items()},
         unreadable={path: inert(reason) for path, reason in files.unreadable.items()},
@@ -232,6 +245,12 @@ def _runner(
     return suites.runner(files, pytest, declared, manage, is_django=framework == "django")
 
 
+def _fastapi_app(files: Files, config: RepoConfig) -> Found | None:
+    if config.fastapi.app:
+        return Found(config.fastapi.app, _from("fastapi.app"))
+    return fastapi_apps.application(files)
+
+
 def _types(files: Files, config: RepoConfig) -> Found | None:
     asked = config.checks.types.tool
     if asked == "off":
@@ -251,8 +270,20 @@ def _lint(files: Files, config: RepoConfig) -> tuple[Found, ...]:
         _section_of(files, "ruff", ("ruff.toml", ".ruff.toml"), ()),
         _section_of(files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False),
         _section_of(files, "black", (), ()),
+        _isort(files),
     )
     return tuple(one for one in found if one)
+
+
+def _isort(files: Files) -> Found | None:
+    if found := _section_of(files, "isort", (".isort.cfg",), ("setup.cfg", "tox.ini")):
+        return found
+    for path in ("setup.cfg", "tox.ini"):
+        if "tool:isort" in files.ini(path):
+            return Found("isort", f"{path}: [tool:isort]")
+    if pre_commit.arguments(files, "isort") is None:
+        return None
+    return Found("isort", f"{pre_commit.NAME}: isort")
 
 
 def _section_of(

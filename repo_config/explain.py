@@ -32,6 +32,8 @@ def problems(error: ValidationError, root: Located, name: str) -> list[Problem]:
             continue  # the alternative of a union that got further names the place
         if detail["type"] == "extra_forbidden":
             found.append(_unknown_key(path, located, name))
+        elif detail["type"] == "missing":
+            found.append(_missing_key(path, located, detail, name))
         elif detail["type"] == WRONG_FORM:
             found.append(_wrong_form(path, located, detail, name))
         else:
@@ -56,6 +58,14 @@ def _unknown_key(path: Path, located: Located, name: str) -> Problem:
         fix = f"Known keys here: {', '.join(known)}"
     where = f" in {dotted(parent)}" if parent else ""
     return problem_at(name, located.key_at, path, f"unknown key {shown(key)}{where}", fix)
+
+
+def _missing_key(path: Path, located: Located, detail: Any, name: str) -> Problem:
+    key = str(detail["loc"][-1])
+    parent = path[:-1] if path[-1:] == (key,) else path
+    form = reference.words(reference.form_at((*parent, key)))
+    message = f"{dotted(parent)}: the key {key} is missing"
+    return problem_at(name, located.place, parent, message, f"Add {key}: {form}")
 
 
 def nearest(key: str, known: tuple[str, ...]) -> list[str]:

@@ -23,15 +23,28 @@ def lowest(files: Files) -> Found | None:
             return Found(version, origin)
         path = origin.partition(":")[0]
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
-    for path in (".python-version", "runtime.txt"):
-        named = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
-        if versions := [match[1] for match in named if match]:
-            return Found(min(versions, key=_minor), path)
+    if found := named(files):
+        return found
     for lines, origin in _classifiers(files):
-        named = [_CLASSIFIER.match(line.strip()) for line in lines]
-        if versions := [match[1] for match in named if match]:
+        classified = [_CLASSIFIER.match(line.strip()) for line in lines]
+        if versions := [match[1] for match in classified if match]:
             return Found(min(versions, key=_minor), origin)
     return None
+
+
+def named(files: Files) -> Found | None:
+    """The version that a file made for that alone names; the lowest of several."""
+    for path in (".python-version", "runtime.txt"):
+        lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
+        if versions := [match[1] for match in lines if match]:
+            return Found(min(versions, key=_minor), path)
+    return None
+
+
+def is_exact(files: Files) -> bool:
+    """Whether the project says that it runs on one minor version alone."""
+    text = next((text for text, _ in _ranges(files)), "")
+    return len(_minors(text)) == 1
 
 
 def lowest_in(text: str) -> str | None:
@@ -39,20 +52,24 @@ def lowest_in(text: str) -> str | None:
 
     Poetry's `^3.9`, `~3.9` and `||` are understood as well.
     """
-    found = []
+    found = _minors(text)
+    return f"3.{min(found)}" if found else None
+
+
+def _minors(text: str) -> frozenset[int]:
+    """The minor versions with a release in a range."""
+    found: set[int] = set()
     for alternative in text.split("||"):
         try:
             allowed = SpecifierSet(_standard(alternative))
         except InvalidSpecifier:
             continue
-        versions = (
+        found.update(
             minor
             for minor in range(100)
             if any(allowed.contains(f"3.{minor}.{patch}") for patch in _PATCHES)
         )
-        if (minor := next(versions, None)) is not None:
-            found.append(minor)
-    return f"3.{min(found)}" if found else None
+    return frozenset(found)
 
 
 def _standard(text: str) -> str:

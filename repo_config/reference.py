@@ -151,8 +151,15 @@ def _words(form: Form, *, many: bool = False) -> str:
         return f"a list of {_words(inner[0], many=True)}"
     if origin is dict:
         return f"a mapping of {_words(inner[0], many=True)} to {_words(inner[1])}"
+    if is_section(form):
+        return f"mappings of {_and(tuple(form.model_fields))}" if many else "a mapping"
     plain = {str: "text", int: "a whole number", bool: "true or false"}
-    return "a mapping" if is_section(form) else plain.get(form, str(form))
+    return plain.get(form, str(form))
+
+
+def _and(names: tuple[str, ...]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _annotated_words(form: Form, extras: tuple[Form, ...], *, many: bool) -> str:

@@ -25,12 +25,14 @@ _BY_NAME = {
 } | dict.fromkeys(
     (
         "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "tox.toml",
-        "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc",
+        "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", ".coveragerc",
     ),
     _CONFIGURES,
 )  # fmt: skip
 #: A module of one of these names at the root could be taken for the tool.
-_TOOLS = frozenset({"pytest", "_pytest", "mypy", "flake8", "black", "ruff", "unittest", "django"})
+_TOOLS = frozenset(
+    {"pytest", "_pytest", "mypy", "flake8", "black", "isort", "ruff", "unittest", "django"}
+)
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 

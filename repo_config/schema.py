@@ -12,9 +12,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from repo_config.values import (
+    ApplicationName,
+    AttributeName,
     BranchPrefix,
     Glob,
     Label,
+    ModelKey,
     ModuleName,
     Plain,
     ProjectName,
@@ -22,8 +25,10 @@ from repo_config.values import (
     RelativePath,
     RequirementLine,
     Reviewer,
+    RuleId,
     Services,
     SystemPackage,
+    UrlPattern,
     VariableName,
     VariableValue,
 )
@@ -55,21 +60,99 @@ class PythonSection(Section):
     extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev."""
     groups: tuple[ProjectName, ...] | None = None
-    """Dependency groups; default: those named like test, tests, testing, dev, and those that the
-    tool of the lock file installs by itself."""
+    """Dependency groups; default: those named like test, tests, testing, dev, and those that uv's
+    default-groups name. Of a lock without any such, those that its tool installs by itself, but for
+    documentation, linters and the like."""
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that builds and checks need, such as libpq-dev or gettext. They have to be in
     the rooms' root file system; what is missing and how it gets there is said early."""
 
 
 class DjangoSection(Section):
-    """Where Django is started."""
+    """Where Django is started, and how its parts are used."""
 
     manage: RelativePath | None = None
     """Path of manage.py; default: the one nearest to the root, if there is one."""
     settings: ModuleName | None = None
     """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
     configuration, then of manage.py."""
+    views: Literal["class", "function", "any"] = "any"
+    """What new views are written as; those that are there stay."""
+    signals: Literal["forbid", "any"] = "any"
+    """forbid: no new signals, and no new handlers of them, outside of tests."""
+    managers: dict[ModelKey, AttributeName] = {}
+    """Through which manager a model is asked for, as in `Order: active` or, where several models
+    have the name, `shop.models.Order: active`."""
+
+
+class FastapiAuth(Section):
+    """Which dependency the endpoints of some URL paths must have."""
+
+    paths: Annotated[tuple[UrlPattern, ...], Field(min_length=1)]
+    """Patterns of URL paths, with all prefixes: `*` is one part of a path, `**` any number."""
+    dependency: ModuleName
+    """Full dotted name of the dependency, as in app.auth.admin."""
+
+
+class FastapiSection(Section):
+    """Where the application is, and who may call its endpoints."""
+
+    app: ApplicationName | None = None
+    """The application, as in app.main:app, whose OpenAPI document is compared between base and
+    change; default: the only one that a module of the project makes."""
+
+    auth: tuple[FastapiAuth, ...] = ()
+    """For each entry `paths`, patterns of URL paths (`*` is one part, `**` any number), and
+    `dependency`, the full dotted name of what their endpoints must depend on. The first entry that
+    matches a path counts."""
+    public: tuple[UrlPattern, ...] = ()
+    """Patterns of URL paths that need no such dependency."""
+
+
+class ImportsSection(Section):
+    """What changed code may import."""
+
+    forbid: tuple[ModuleName, ...] = ()
+    """Modules, or names in them, that changed code may not bring in: neither under another name nor
+    through another module of the repository. What is below a module counts as it does."""
+    allow: tuple[ModuleName, ...] = ()
+    """What is allowed of them. Of two entries that match, the longer one decides."""
+
+
+HttpClient = Literal["httpx", "requests", "aiohttp", "urllib3", "any"]
+
+
+class HttpClientSection(Section):
+    """The HTTP client, and how it is used."""
+
+    name: HttpClient = "any"
+    """The only HTTP client that changed code may import."""
+    timeout: Literal["required", "any"] = "any"
+    """required: no request may wait for ever."""
+    retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
+    """The only library that changed code may repeat requests with."""
+
+
+Mode = Literal["sync", "async", "any"]
+
+
+class ConcurrencyOverride(Section):
+    """Paths that are written otherwise than the rest."""
+
+    paths: tuple[Glob, ...]
+    """Patterns, as in .gitignore, of the paths it is about."""
+    mode: Mode
+    """How code is written there."""
+
+
+class ConcurrencySection(Section):
+    """Whether code is written sync or async."""
+
+    mode: Mode = "any"
+    """What answers requests is written this way: views, endpoints, consumers."""
+    overrides: tuple[ConcurrencyOverride, ...] = ()
+    """Other modes by path, each with `paths` and `mode`; of several that match, the last decides.
+    As in `[{paths: ["api/**"], mode: async}]`."""
 
 
 class TypesSection(Section):
@@ -101,6 +184,18 @@ class TestsSection(Section):
     whether it fails at times anyway; 0: never."""
 
 
+class OwnTestsSection(Section):
+    """What the repository demands of its tests."""
+
+    mock: Literal["auto", "external_only", "any"] = "auto"
+    """external_only: tests may patch what is outside of the repository, never its own code; auto:
+    new patches of its own code are shown to the reviewer; any: they are no matter."""
+    coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Percent of the statements that a change adds or edits which the tests have to run; lines that
+    are missed are named to the reviewer. The suite runs once more for it, in one process and
+    measured by coverage.py; default: nothing is measured."""
+
+
 class ChecksSection(Section):
     """Which checks run, before and after the change."""
 
@@ -110,8 +205,9 @@ class ChecksSection(Section):
     """Type check."""
     tests: TestsSection = TestsSection()
     """Test suite."""
-    lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black"], ...] = "auto"
-    """auto: those of ruff, flake8 and black that the repository has a configuration of."""
+    lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black", "isort"], ...] = "auto"
+    """auto: those of ruff, flake8, black and isort that the repository has a configuration of; of
+    isort, a hook of pre-commit without limits to some files is one as well."""
 
 
 class ScopeSection(Section):
@@ -127,6 +223,12 @@ class ScopeSection(Section):
     """Files that one change may touch."""
     max_lines: int = Field(default=600, ge=1)
     """Lines added and removed together."""
+    new_dependencies: Literal["ask", "allow", "forbid"] = "ask"
+    """Whether a change may declare packages that the project did not need before: `ask` leaves
+    each to the reviewer, `forbid` refuses it."""
+
+
+Weight = Literal["block", "review", "info", "off"]
 
 
 class LimitsSection(Section):
@@ -180,20 +282,44 @@ class RepoConfig(Section):
     so, as far as `env` does not say otherwise. Users and databases that `env` names are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
-    http_client: Literal["httpx", "requests", "aiohttp", "urllib3", "any"] = "any"
-    """The only HTTP client that changed code may import."""
+    http_client: HttpClient | HttpClientSection = "any"
+    """The only HTTP client that changed code may import; or a mapping of `name`, `timeout`
+    (required: no request may wait for ever) and `retries` (the only library to repeat requests
+    with: tenacity, stamina or backoff)."""
+    background_tasks: Literal["celery", "background-tasks", "rq", "dramatiq", "none", "any"] = "any"
+    """The only system that changed code may begin work aside with; background-tasks: those of
+    FastAPI and Starlette, after the response."""
+    concurrency: ConcurrencySection = ConcurrencySection()
+    """Whether code is written sync or async."""
     logging: Literal["structlog", "logging", "any"] = "any"
     """What new loggers are made with; any: what the package uses. A logger that is there stays."""
+    imports: ImportsSection = ImportsSection()
+    """What changed code may import."""
     django: DjangoSection = DjangoSection()
+    """Where Django is started, and how its parts are used."""
     """Where Django is started."""
+    fastapi: FastapiSection = FastapiSection()
+    """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
     """Which checks run, before and after the change."""
+    tests: OwnTestsSection = OwnTestsSection()
+    """What the repository demands of its tests."""
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
+    rules: dict[RuleId, Weight] = {}
+    """What single rules weigh here, by their ids: block (no pull request), review (a draft that
+    names the place), info or off. Default: what each rule says of itself. The operator may hold
+    a rule at more."""
     limits: LimitsSection = LimitsSection()
     """What a run may use."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
+
+    @property
+    def http(self) -> HttpClientSection:
+        """What `http_client` says, in its long form."""
+        said = self.http_client
+        return said if isinstance(said, HttpClientSection) else HttpClientSection(name=said)
 
     @property
     def folder(self) -> str:

@@ -5,6 +5,7 @@ Pure checks of a single text; which key takes which form is said in `schema`.
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,6 +16,8 @@ from packaging.utils import InvalidName, canonicalize_name
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from repo_config.rule_ids import RULE_IDS
+
 #: Type of the pydantic error that carries `message` and `fix` in its context.
 WRONG_FORM = "wrong_form"
 
@@ -22,6 +25,7 @@ WRONG_FORM = "wrong_form"
 _MINOR = r"^3\.([3-9]|[1-9][0-9])$"
 _NEAR_MINOR = re.compile(r"(?<![0-9.])3\.?([0-9]{1,2})(?![0-9])")
 _DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+_APPLICATION = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
 _LABEL_LENGTH = 50
@@ -92,6 +96,14 @@ def _requirement(text: str) -> str:
     return text
 
 
+def _rule_id(text: str) -> str:
+    if text not in RULE_IDS:
+        near = difflib.get_close_matches(text, RULE_IDS, 2, 0.6)
+        fix = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them"
+        raise _wrong("there is no rule of this name", fix)
+    return text
+
+
 def _project_name(text: str) -> str:
     try:
         canonicalize_name(text, validate=True)
@@ -143,6 +155,39 @@ def _module(text: str) -> str:
         dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
         raise _wrong("a file where a module is named", f'write "{dotted}"')
     raise _wrong("not a dotted module name", 'write one such as "config.settings.test"')
+
+
+def _application(text: str) -> str:
+    if re.fullmatch(_APPLICATION, text):
+        return text
+    raise _wrong("not a module and a name in it", 'write both, as in "app.main:app"')
+
+
+def _model(text: str) -> str:
+    if re.fullmatch(_DOTTED, text) and text.rpartition(".")[2][:1].isupper():
+        return text
+    raise _wrong("not the name of a model", "write its class, as in Order or shop.models.Order")
+
+
+def _attribute(text: str) -> str:
+    if re.fullmatch(_DOTTED, text) and "." not in text:
+        return text
+    raise _wrong("not the name of an attribute", "write one such as `active`")
+
+
+def _url_pattern(text: str) -> str:
+    if not text.startswith("/"):
+        path = re.sub(r"^https?://[^/]*", "", text)
+        raise _wrong(
+            "a URL path that does not begin with a slash", f"write /{path.removeprefix('/')}"
+        )
+    if any(not char.isprintable() or char.isspace() for char in text):
+        raise _wrong("a URL path with a space or invisible character", "leave it out")
+    if "?" in text or "#" in text or "//" in text:
+        raise _wrong("a URL path with ?, # or //", "write the path alone, such as /admin/**")
+    if any("**" in part and part != "**" for part in text.split("/")):
+        raise _wrong("a URL path with ** beside other letters", "write ** between slashes")
+    return text
 
 
 def _variable(text: str) -> str:
@@ -264,6 +309,26 @@ Glob = Annotated[str, AfterValidator(_glob), Words("a glob pattern", "glob patte
 ModuleName = Annotated[
     str, AfterValidator(_module), _json(_DOTTED), Words("a dotted module name", "module names")
 ]
+ApplicationName = Annotated[
+    str,
+    AfterValidator(_application),
+    _json(_APPLICATION),
+    Words("a module and a name in it, as in app.main:app", "applications"),
+]
+ModelKey = Annotated[
+    str, AfterValidator(_model), _json(_DOTTED), Words("the class of a model", "model classes")
+]
+AttributeName = Annotated[
+    str,
+    AfterValidator(_attribute),
+    _json(_VARIABLE),
+    Words("the name of an attribute", "names of attributes"),
+]
+UrlPattern = Annotated[
+    str,
+    AfterValidator(_url_pattern),
+    Words("a URL path such as /admin/**", "URL paths"),
+]
 VariableName = Annotated[
     str, AfterValidator(_variable), _json(_VARIABLE), Words("a variable name", "variable names")
 ]
@@ -281,6 +346,12 @@ SystemPackage = Annotated[
     AfterValidator(_system_package),
     _json(_DEBIAN),
     Words("the name of a Debian package", "names of Debian packages"),
+]
+RuleId = Annotated[
+    str,
+    AfterValidator(_rule_id),
+    WithJsonSchema({"type": "string", "enum": list(RULE_IDS)}),
+    Words("the id of a rule", "ids of rules"),
 ]
 Services = Annotated[tuple[ServiceName, ...], AfterValidator(_services)]
 Label = Annotated[str, AfterValidator(_label), Words("a label", "labels")]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+
+from tests.folders import data_folder
 
 # A test run in the background of a shell ignores Ctrl-C, and so would every program that the
 # tests start and interrupt.
@@ -22,14 +23,18 @@ os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
 
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """A command that is called within a test sets up logging, for that test alone."""
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Give a data folder that the rooms' own user can reach, unlike pytest's tmp_path."""
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-test-", dir="/tmp"))
-    folder.chmod(0o711)
-    os.umask(0o022)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with data_folder() as folder:
+        yield folder
 
 
 #: Of several processes the first begins with what takes longest.

@@ -12,6 +12,7 @@ _STEPS = {
     "announce": "Tell of the run on the issue",
     "triage": "Find out what is asked for",
     "checkout": "Fetch the code",
+    "onboard": "Ask for a configuration",
     "clarify": "Hold the request against the code",
     "environment": "Build the environment",
     "baseline": "Run the checks without the change",

@@ -13,7 +13,7 @@ from typing import Any
 import docker
 
 from agent.adapters.docker_rooms import engine, furniture, opened, strays, walls
-from agent.adapters.rooms import bounds, lending, reach, slots
+from agent.adapters.rooms import bounds, lending, reach, sheet, slots
 from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, RootPython
 from agent.settings import Settings
 
@@ -46,8 +46,13 @@ class DockerSandbox:
                 opened.OpenedRoom(order, client, hear) as room,
             ):
                 container = walls.container(uid, slot, image, home)
-                asked = walls.asked_of_runner(order, self._settings)
-                room.open(container, self._host_config(order, uid), asked)
+                told = sheet.write(
+                    order,
+                    bounded=True,
+                    own_users=walls.own_kernel(order, self._settings),
+                    more=walls.asked_of_runner(order, self._settings),
+                )
+                room.open(container, self._host_config(order, uid), told)
                 return room.attend(cancelled)
 
     def measure(self) -> tuple[Measure, ...]:

@@ -192,7 +192,9 @@ class _Logins:
         url = urlunsplit(parts._replace(netloc=netloc, query="", fragment=""))
         login = self._written(parts.username, parts.password) or self._of_uv(named.name)
         login = login or self._of_netrc(parts.hostname or "")
-        return IndexAccess(url=url.rstrip("/") + "/", login=login, ca_bundle=bundle)
+        return IndexAccess(
+            url=url.rstrip("/") + "/", login=login, ca_bundle=bundle, origin=named.place
+        )
 
     def _written(self, user: str | None, password: str | None) -> str | None:
         if not user and not password:

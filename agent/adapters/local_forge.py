@@ -9,7 +9,7 @@ from pathlib import Path
 from agent import cleaning
 from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.errors import PermanentError, RequestRefused
-from agent.ports import BranchRules, OwnPull, Proposal, StageMark
+from agent.ports import BranchRules, NewPullRequest, Onboarding, OwnPull, StageMark
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
@@ -79,8 +79,23 @@ class LocalForge:
         """There are none here."""
         return ()
 
-    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Refuse: a folder has no pull requests."""
+        raise _no_remote()
+
+    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """There is none here."""
+
+    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Refuse: whoever has the folder is the one who calls."""
+        raise _no_remote()
+
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Refuse, likewise."""
+        raise _no_remote()
+
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Refuse, likewise."""
         raise _no_remote()
 
     def pause(self, run: Run) -> None:

@@ -90,7 +90,9 @@ class SimpleIndex:
                 named.append(operators[address])
             elif self._is_allowed(wish.url):
                 url = f"{_without_login(wish.url).rstrip('/')}/"
-                named.append(IndexAccess(url=url, ca_bundle=self._host.ca_bundle))
+                named.append(
+                    IndexAccess(url=url, ca_bundle=self._host.ca_bundle, origin=wish.origin)
+                )
             elif wish.only_for:
                 # Taken from another index, the name might be somebody else's.
                 raise EnvironmentFailed(
@@ -147,7 +149,13 @@ class SimpleIndex:
             return (self._host.default,)
         from agent.adapters import index_pages
 
-        return (IndexAccess(url=index_pages.DEFAULT, ca_bundle=self._host.ca_bundle),)
+        return (
+            IndexAccess(
+                url=index_pages.DEFAULT,
+                ca_bundle=self._host.ca_bundle,
+                origin="nothing else is configured",
+            ),
+        )
 
     def _pages(self, access: IndexAccess) -> IndexPages:
         from agent.adapters import index_pages

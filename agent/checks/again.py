@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.checks import flaky
+from agent.checks import flaky, running
 from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.live import Show
 from agent.checks.sealed import Secret
 from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
 from agent.ports import Sandbox
@@ -64,6 +65,8 @@ class Again:
     suite: Suite
     sandbox: Sandbox
     say: Say
+    show: Show
+    """Told some of the lines that are printed meanwhile."""
 
     def repeat(
         self,
@@ -109,8 +112,10 @@ class Again:
     def some(self, site: Site, only: Selection) -> CheckResult:
         """Run some of the tests of one side in a room of their own."""
         secret = Secret()
-        result = self.sandbox.run(self.suite.some_order(site, secret, only))
-        return self.suite.judge(site, secret, result)
+        order = self.suite.some_order(site, secret, only)
+        name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
+        result = running.heard(order, name, secret, self.sandbox, self.show)
+        return running.judged(self.suite, site, secret, order, result)
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:

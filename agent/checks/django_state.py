@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, scripts, sealed, suite
+from agent.checks import check, openapi_map, scripts, sealed, suite
+from agent.checks.openapi_map import Routes
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.ports import ROOM_TREE, RoomOrder, RoomResult
@@ -118,7 +119,7 @@ class Makemigrations(_DjangoState):
 
 
 class DjangoCheck(_DjangoState):
-    """Django's system check framework."""
+    """Django's system check framework; on the way, which URLs the project has."""
 
     name = "django check"
     job = "check"
@@ -129,14 +130,15 @@ class DjangoCheck(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say which messages there are; those below error do not fail."""
-        report = sealed.read(result, secret, (SystemCheck,))
+        report = sealed.read(result, secret, (SystemCheck, Routes))
         said = report.first(SystemCheck)
         if said is None:
             return _nothing_said(self, site, report, result)
         problem = report.problem
         if said.asked != ["fails", "passes"] or not said.seen:
             problem = "an error that the system check must report was not reported"
-        return _result(self, site, result, said.items, problem, "")
+        found = _result(self, site, result, said.items, problem, "")
+        return found.model_copy(update={"routes": openapi_map.read(report.first(Routes))})
 
 
 def _migrations_problem(said: Migrations) -> str:

@@ -6,6 +6,7 @@ Where there is none, and the settings are known, by `python -m django test`.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
@@ -68,6 +69,12 @@ class DjangoSuite:
         """Run some tests alone."""
         return _order(site, secret, collect=False, only=only)
 
+    def covered_order(
+        self, site: check.Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
+    ) -> RoomOrder:
+        """Run the script, measured; what it runs in other processes is not seen."""
+        return _order(site, secret, collect=False, files=files)
+
     def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Only collect: the suite is put together and not run."""
         return _order(site, secret, collect=True)
@@ -119,11 +126,12 @@ def _order(
     *,
     collect: bool,
     only: check.Selection | None = None,
+    files: Mapping[str, tuple[int, ...]] | None = None,
 ) -> RoomOrder:
-    files: list[RoomFile] = []
+    entry: list[RoomFile] = []
     if site.project.test_script is None:
         folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
-        files = [_entry(site)]
+        entry = [_entry(site)]
     else:
         folder, arguments = _call(site)
     order = scripts.order(
@@ -134,9 +142,10 @@ def _order(
         told={
             "collect": collect,
             "only": only.as_told() if only else None,
+            "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
         },
         collect=suite.returned(secret),
-        files=tuple(files),
+        files=tuple(entry),
     )
     return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})

@@ -48,6 +48,7 @@ def run(
     only = Selection(files=files)
     head = both.some(both.head, only)
     if not again.is_proved(head):
+        both.say(f"tests: those prove nothing, so all of them run: {head.reason}")
         return None
     red = _certain(_failing(head, base), only, base, both, rounds)
     told = f"{len(head.items):,} of {len(base.items):,} tests"

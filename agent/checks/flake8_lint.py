@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from agent.checks import check, lint
 
-#: Objectionable in many ways, so that some rule of every selection is broken.
+#: Objectionable in many ways, so that some rule of every selection is broken. It can be parsed:
+#: otherwise nothing but that would be found, which is left to a file beside it.
 _PROBE = """import os, sys
-from os import *
 import json
 def  f(x,y = 1) :
     l = undefined_name
     if x == None: return
     try:
-\t\tpass
+        pass
     except:
         pass
+    assert (x, "never false")
     return lambda: 0;   
 a=1
-class  c: pass
+class  c:
+\tpass
 """  # noqa: W291
+#: More branches than any limit that is in use.
+_TOO_COMPLEX = "\ndef g(x):\n" + "    if x:\n        x = 1\n" * 200
 
 
 def _is_configured(site: check.Site) -> bool:
@@ -32,7 +36,8 @@ FLAKE8 = lint.LintCheck(
     machine_arguments=(
         "--output-file={report}", "--format=%(path)s\t%(row)d\t%(code)s\t%(text)s",
     ),
-    probe=_PROBE,
+    probe=_PROBE + _TOO_COMPLEX,
+    unreadable_probe="def broken(:\n",
     read=lint.read_flake8,
     configured=_is_configured,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import RoomFile, RoomOrder, RoomResult
+from agent.ports import ROOM_GATE, RoomFile, RoomOrder, RoomResult
 
 #: What a shell, or a room, says when there is no such program.
 _NO_PROGRAM = 127
@@ -57,23 +57,37 @@ class LintCheck:
     configured: Callable[[check.Site], bool]
     prints_report: bool = False
     """Whether the report is what the tool prints, for tools that write none."""
+    unreadable_probe: str = ""
+    """The same of another one, for selections that only object to what cannot be parsed."""
     unreadable_code: int = 1
     """Exit code when files could not be parsed, and all others were still looked at."""
+    more: Callable[[check.Site], tuple[str, ...]] = lambda _: ()
+    """Further arguments that the repository runs it with."""
+    ours: bool = False
+    """Whether the gate's own is run, whatever the repository has."""
+    rule: str = ""
+    """Id of the rule that weighs what it finds; it is not run where that is off."""
 
     def absent(self, site: check.Site) -> str:
         """Say why the tool is not run."""
+        if self.rule and site.config.rules.get(self.rule) == "off":
+            return f"the rule {self.rule} is off"
         return "" if self.configured(site) else f"the repository has no {self.name} configuration"
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, self.tool, *self.arguments)
+        return (*start, self.tool, *self.more(site), *self.arguments)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the tool on the tree and on the probe."""
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
-        argv = (site.program(self.tool), *arguments, ".", probe)
+        program = f"{ROOM_GATE}/bin/{self.tool}" if self.ours else site.program(self.tool)
+        probes = {probe: self.probe}
+        if self.unreadable_probe:
+            probes[f"{secret.module}/{probe}"] = self.unreadable_probe
+        argv = (program, *self.more(site), *arguments, ".", *probes)
         if self.prints_report:
             argv = ("/bin/sh", "-c", _INTO_FILE, secret.report, *argv)
         return rooms.order(
@@ -83,7 +97,10 @@ class LintCheck:
             # By PYTHONPATH and kin a change could put itself in the tool's place.
             environ=scripts.at_start(site.config.env),
             limits=site.tool_limits(),
-            files=(RoomFile(path=site.in_room(probe), content=self.probe.encode()),),
+            files=tuple(
+                RoomFile(path=site.in_room(path), content=content.encode())
+                for path, content in probes.items()
+            ),
             collect=(secret.report,),
             folder=site.project.root,
         )
@@ -212,6 +229,18 @@ def read_black(content: bytes) -> list[Remark] | None:
         else Remark(found["broken"], "unreadable", "cannot be parsed")
         for found in _BLACK.finditer(_text(content))
     ]
+
+
+_ISORT = re.compile(
+    r"^(?:(?:\x1b\[\d+m)?ERROR(?:\x1b\[0m)?: )?(?P<path>.+?) Imports are incorrectly sorted.*$",
+    re.MULTILINE,
+)
+
+
+def read_isort(content: bytes) -> list[Remark] | None:
+    """Read what `isort --check-only` prints; a file that is named and found is there twice."""
+    paths = dict.fromkeys(found["path"] for found in _ISORT.finditer(_text(content)))
+    return [Remark(path, "imports", "are not sorted as configured") for path in paths]
 
 
 _PLACE = r"\n\s*--> (?P<{}>.+?)(?::\d+:\d+)?"

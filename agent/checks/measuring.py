@@ -10,19 +10,21 @@ from importlib.resources.abc import Traversable
 from threading import Event
 
 from agent import telemetry
-from agent.checks import suite, type_cache
+from agent.checks import running, suite, type_cache
 from agent.checks.black_format import BLACK
-from agent.checks.check import Check, Site, Suite, unverified, workers
+from agent.checks.check import Check, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
-from agent.checks.live import Echo, Show
+from agent.checks.isort_order import ISORT
+from agent.checks.live import Show
 from agent.checks.mypy_types import MypyTypes, known_place
+from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
+from agent.checks.security_lint import SECURITY
 from agent.domain import CheckResult, Status
-from agent.environments import room_services
 from agent.ports import Sandbox
 
 Say = Callable[[str], None]
@@ -30,12 +32,15 @@ Say = Callable[[str], None]
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
+    SECURITY,
     RUFF_CHECK,
     RUFF_FORMAT,
     FLAKE8,
     BLACK,
+    ISORT,
     DjangoCheck(),
     Makemigrations(),
+    OpenapiMap(),
     MypyTypes(),
 )
 _SUITES: dict[str, Suite] = {
@@ -51,6 +56,7 @@ def measure(
     *,
     show: Show = lambda line: None,
     tests: bool | None = None,
+    also: tuple[Check, ...] = (),
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
@@ -60,8 +66,9 @@ def measure(
         say: Told how each check ended.
         show: Told some of the lines that are printed meanwhile; from several threads.
         tests: Run the tests alone, or all but them; None stands for everything.
+        also: Further checks, of this side alone.
     """
-    checks: list[Check] = [] if tests else list(_TOOLS)
+    checks: list[Check] = [*also] if tests else [*also, *_TOOLS]
     if tests is not False:
         checks.append(suite_of(site) or _NoSuite())
     cancelled = Event()
@@ -90,7 +97,7 @@ def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> 
     secret = Secret()
     result = sandbox.run(tests_check.collect_order(site, secret))
     again = suite.collected(result, secret)
-    if again is None:
+    if again is None or result.gone:
         say("tests: a second collection did not come to its end; all ids are taken as stable")
         return ()
     gone = tuple(sorted(ids - again))
@@ -127,12 +134,8 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Sho
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
     secret = Secret()
     order = check.order(site, secret)
-    echo = Echo(check.name, show, ours=secret.names)
-    result = sandbox.run(order, cancelled, echo)
-    echo.close()
-    if words := room_services.not_started(order, result):
-        return unverified(check, site, result, f"the check was not begun: {words}")
-    judged = check.judge(site, secret, result)
+    result = running.heard(order, check.name, secret, sandbox, show, cancelled)
+    judged = running.judged(check, site, secret, order, result)
     if isinstance(check, MypyTypes):
         type_cache.keep(site.type_cache, known_place(secret), result, judged)
     return judged

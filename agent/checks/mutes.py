@@ -17,6 +17,7 @@ from agent.domain import Change, CheckItem
 _NOQA = {
     "ruff check": re.compile(r"#\s*(?:ruff|flake8):\s*noqa\b", re.IGNORECASE),
     "flake8": re.compile(r"#\s*flake8[:=]\s*noqa\b", re.IGNORECASE),
+    "isort": re.compile(r"#\s*isort:\s*skip_file\b"),
 }
 _MYPY_OPTIONS = re.compile(r"#\s*mypy:(?P<options>.*)", re.IGNORECASE)
 _TIGHTENING = ("strict", "disallow-", "warn-", "check-", "enable-error-code", "no-implicit-")
@@ -54,7 +55,7 @@ def _mutes(content: bytes, tool: str) -> Iterator[str]:
             alone = not token.line[: token.start[1]].strip()
             if token.type == tokenize.COMMENT and alone and _hides(token.string, tool, code_seen):
                 yield " ".join(token.string.split())
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
+    except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
         return
 
 

@@ -1,31 +1,30 @@
-"""`mergewright config`: check a repository's configuration, show the schema for editors."""
+"""`mergewright config`: check, explain and propose a configuration; its schema for editors."""
 
 from __future__ import annotations
 
+import difflib
 import json
-import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent import settings
+from agent.cli import repository
+from agent.contract import effective, written
+from agent.contract.effective import Effective, Read
 from agent.editing.tree import WorkTree
+from agent.policy import levels
 from repo_config import detect, doubts, load, reference, schema
-from repo_config.located import START, inert, problem_at
+from repo_config.located import inert
 from repo_config.schema import RepoConfig
-from repo_config.tree import Tree
 
 app = typer.Typer(
-    help="The repository's configuration: check it, or show its schema.",
+    help="The repository's configuration: check it, say what holds and why, propose one.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-#: Folders that hold no files of the project itself.
-_FOREIGN = frozenset(
-    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__", ".eggs"}
-)
-_INVALID = 2
 
 
 @app.command()
@@ -71,15 +70,21 @@ def check(
     if folder and repo:
         raise typer.BadParameter("give DIR or --repo, not both", param_hint="--repo")
     repo = folder or repo
-    root = _root(repo or Path()) if repo or not file else Path()
-    tree = _tree(root) if repo or not file else None
+    root = repository.root(repo or Path()) if repo or not file else Path()
+    tree = repository.tree(root) if repo or not file else None
     try:
         name, config = _read(file, root, tree)
     except load.ConfigProblem as problem:
-        _refuse(problem, as_json=as_json)
-        raise typer.Exit(_INVALID) from problem
+        repository.refuse(problem, as_json=as_json)
+        raise typer.Exit(repository.INVALID) from problem
+    # It brings all that rules stand on; other commands start without.
+    from agent.policy import registry
+
     project = detect.project(tree, config) if tree else None
-    warnings = doubts.of(tree, project) if tree and project else ()
+    warnings = (
+        *(doubts.of(tree, project) if tree and project else ()),
+        *levels.held(registry.RULES, config, {}),
+    )
     if as_json:
         report: dict[str, object] = {
             "valid": True,
@@ -93,7 +98,7 @@ def check(
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
     for key, value in _given(config):
-        print(f"  {key} = {_text(value)}")
+        print(f"  {key} = {repository.text(value)}")
     if project:
         _show(project)
     for warning in warnings:
@@ -106,74 +111,110 @@ def show_schema() -> None:
     print(json.dumps(schema.json_schema(), indent=2))
 
 
-def _root(folder: Path) -> Path:
-    """The root of the repository that a folder is in."""
-    here = folder.resolve()
-    for place in (here, *here.parents):
-        if (place / ".git").exists():
-            return place
-    raise typer.BadParameter(
-        f"{here} is not in a git repository. Go into one, name one as `config check DIR`, "
-        "or a configuration alone with --file FILE.",
-        param_hint="DIR",
-    )
+@app.command()
+def explain(
+    key: Annotated[
+        str | None,
+        typer.Argument(help="Only this key, or the keys below it, as `checks.tests`."),
+    ] = None,
+    repo: repository.Folder = Path(),
+    path: Annotated[
+        str | None,
+        typer.Option("--path", help="What holds for this file, as `shop/models.py`."),
+    ] = None,
+    as_json: repository.Json = False,
+) -> None:
+    """Show what holds, key by key, and what says so: file and line, detection, default, operator.
+
+    The operator's bounds are those of this machine's `MERGEWRIGHT_*`.
+    """
+    place, tree, read = repository.opened(repo, as_json=as_json)
+    project = detect.project(tree, read.config)
+    if path is not None:
+        inner = Path(path)
+        if inner.is_absolute() and inner.is_relative_to(place):
+            inner = inner.relative_to(place)
+        found = list(effective.at_path(inner.as_posix(), read, project))
+    else:
+        found = list(effective.values(read, project, settings.load()))
+    if key is not None:
+        found = _below(key, found)
+    if as_json:
+        shown = [one.model_dump(mode="json", exclude_none=True) for one in found]
+        print(json.dumps(shown, indent=2))
+        return
+    for one in found:
+        print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
+        if key is not None and one.meaning:
+            print(f"    {one.meaning}")
 
 
-def _read(file: Path | None, repo: Path, tree: Tree | None) -> tuple[str | None, RepoConfig]:
+@app.command("detect")
+def detect_values(
+    repo: repository.Folder = Path(),
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Write the file. What one that is there says is kept, but for its comments.",
+        ),
+    ] = False,
+    as_json: repository.Json = False,
+) -> None:
+    """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
+
+    What it does not know it leaves out; what only a person can decide stands in comments.
+    """
+    place, tree, read = repository.opened(repo, as_json=as_json)
+    detected = written.propose(tree)
+    proposal = written.propose(tree, read) if read.source else detected
+    differs = list(written.differences(detected, read)) if read.source else []
+    name = read.source.name if read.source else load.OWN_FILES[0]
+    if write and name == load.PYPROJECT:
+        raise typer.BadParameter(
+            f"the configuration stands in {name}, and only one place is allowed. Put what differs"
+            " there, or take the table out first.",
+            param_hint="--write",
+        )
+    if write:
+        WorkTree(place, tree.paths()).write(name, proposal.text.encode())
+    if as_json:
+        report = {
+            "file": name,
+            "written": write,
+            "differs": differs,
+            **proposal.model_dump(mode="json"),
+        }
+        print(json.dumps(report, indent=2))
+        return
+    print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
+    if read.source:
+        said = f"what differs from {name}:" if differs else f"nothing differs from {name}"
+        print(said, *(f"  {inert(one)}" for one in differs), sep="\n", file=sys.stderr)
+
+
+def _below(key: str, found: list[Effective]) -> list[Effective]:
+    """The key itself, or what is below it; one that is not known is refused with the nearest."""
+    chosen = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
+    if chosen:
+        return chosen
+    known = [one.key for one in found]
+    near = difflib.get_close_matches(key, known, 1) or [
+        one for one in known if one.rpartition(".")[2] == key
+    ]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise typer.BadParameter(f"there is no key {inert(key)}.{hint}", param_hint="KEY")
+
+
+def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> tuple[str | None, RepoConfig]:
     """Read the file that was named, else the repository's own configuration."""
     if file is not None:
         name = str(file)
         with file.open("rb") as opened:
             content = opened.read(load.most_bytes(name) + 1)
         return name, load.from_text(load.decode(content, name), name, tree)
-    _refuse_links(repo)
-    source = load.find(tree) if tree else None
-    if source is None:
-        return None, RepoConfig()
-    return source.name, load.from_text(source.text, source.name, tree)
-
-
-def _refuse_links(repo: Path) -> None:
-    """A link would be passed over by every run; here the owner can still do something about it."""
-    problems = [
-        problem_at(
-            name,
-            START,
-            (),
-            "the file is a link, and links are not followed",
-            "Put the file itself there",
-        )
-        for name in load.OWN_FILES
-        if (repo / name).is_symlink()
-    ]
-    if problems:
-        raise load.ConfigProblem(tuple(problems))
-
-
-def _tree(folder: Path) -> Tree:
-    """The files of a folder, without links and without what tools have put there."""
-    paths: list[str] = []
-    for at, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in _FOREIGN and not Path(at, name, "pyvenv.cfg").exists()
-        ]
-        paths += [
-            Path(at, name).relative_to(folder).as_posix()
-            for name in names
-            if Path(at, name).is_file() and not Path(at, name).is_symlink()
-        ]
-    return WorkTree(folder, paths)
-
-
-def _refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
-    if as_json:
-        problems = [one.model_dump(mode="json") for one in problem.problems]
-        file = problem.problems[0].file
-        print(json.dumps({"valid": False, "file": file, "problems": problems}, indent=2))
-        return
-    print(problem)
+    read = repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)
+    return read.source.name if read.source else None, read.config
 
 
 def _given(config: RepoConfig) -> list[tuple[str, object]]:
@@ -210,17 +251,6 @@ def _show(project: detect.Project) -> None:
     print("in effect:")
     for key, value in rows:
         origin = project.origins.get(key)
-        print(f"  {key:<23} {_text(value)}" + (f"  ({inert(origin)})" if origin else ""))
+        print(f"  {key:<23} {repository.text(value)}" + (f"  ({inert(origin)})" if origin else ""))
     for path, reason in project.unreadable.items():
         print(f"  not read: {inert(path)}: {inert(reason)}")
-
-
-def _text(value: object) -> str:
-    """Write a value on one line, with nothing in it that a terminal would obey."""
-    if value is None or value == ():
-        return "-"
-    if isinstance(value, tuple):
-        return ", ".join(inert(str(item)) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={inert(str(item))}" for name, item in value.items())
-    return inert(str(value))

@@ -16,12 +16,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring, worktree
+from agent.cli import explained
 from agent.cli.progress import Progress
 from agent.domain import Contract, Record, Run
 from agent.environments import build as environments
+from agent.environments import explanation
 from agent.environments import prune as pruning
 from agent.environments.hints import advice
-from agent.errors import AgentError, RunStopped, TransientError
+from agent.errors import AgentError, EnvironmentFailed, RunStopped, TransientError
 from agent.services import Services
 from agent.stages import checkout
 from repo_config.detect import Tree
@@ -78,18 +80,23 @@ def build(repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Jso
 def explain(
     repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False
 ) -> None:
-    """Say what would be installed and why, without building anything."""
+    """Say what would be installed and why, without building anything.
+
+    Also where it would be refused; the exit code is 1 then.
+    """
     with _request(repo, base, config, as_json=as_json) as asked:
         svc, contract = asked.svc, asked.contract
-        said = environments.explain(asked.request, svc.sandbox, svc.index, svc.settings)
+        said = explanation.make(asked.request, svc.sandbox, svc.index, svc.settings)
         found = advice.hints(asked.tree, said, contract.config, contract.project)
+        refusal = EnvironmentFailed("\n".join(said.refused)) if said.refused else None
         if as_json:
             hints = [hint.model_dump(mode="json") for hint in found]
-            _print_json({**said.model_dump(mode="json"), "hints": hints})
+            failed = _failed(refusal) if refusal else {}
+            _print_json({**failed, **said.model_dump(mode="json"), "hints": hints})
         else:
-            console = Console()
-            _show_explanation(said, console)
-            _show_hints(found, console)
+            explained.show(said, found, Console())
+    if refusal is not None:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -228,54 +235,19 @@ def _config_text(config: Path | None) -> str | None:
 
 def _stop(problem: AgentError, *, as_json: bool) -> None:
     """Say why it was not done, and end with exit code 1."""
-    reason = problem.reason.value if isinstance(problem, RunStopped) else "unavailable"
+    said = _failed(problem)
     if as_json:
-        _print_json({"outcome": "failed", "reason": reason, "sentence": problem.message})
+        _print_json(said)
     else:
         Console(stderr=True).print(
-            f"[bold red]not done[/] ({reason})\n{escape(problem.message)}", soft_wrap=True
+            f"[bold red]not done[/] ({said['reason']})\n{escape(problem.message)}", soft_wrap=True
         )
     raise typer.Exit(1) from problem
 
 
-def _show_explanation(said: environments.Explanation, console: Console) -> None:
-    state = "[green]in the store[/]" if said.ready else "[yellow]not built yet[/]"
-    console.print(f"environment {said.key[:12]}, {state}")
-    console.print(f"python  {said.python} ({escape(said.interpreter)})", soft_wrap=True)
-    console.print(f"        because {escape(said.python_because)}", soft_wrap=True)
-    for address in (*said.more_indexes, said.index):
-        console.print(f"index   {escape(address)}", soft_wrap=True)
-    if said.projects:
-        console.print(f"version {said.version}, for backends that read it from tags")
-    for title, mark, taken in (("taken", "+", True), ("left", "-", False)):
-        chosen = [choice for choice in said.choices if choice.taken is taken]
-        if chosen:
-            console.print(f"[bold]{title}[/]")
-        for choice in chosen:
-            console.print(f"  {mark} {escape(choice.what)}: {escape(choice.why)}", soft_wrap=True)
-    for title, lines in (
-        ("the repository's own projects", said.projects),
-        ("requirements", said.requirements),
-        ("constraints", said.constraints),
-        ("notes", said.notes),
-        ("packages", said.environment.packages if said.environment else ()),
-    ):
-        if lines:
-            console.print(f"[bold]{title}[/]")
-        for line in lines:
-            console.print(f"  {escape(line)}", soft_wrap=True)
-
-
-def _show_hints(hints: tuple[advice.Hint, ...], console: Console) -> None:
-    if hints:
-        console.print("[bold]hints[/] of tox, nox and CI files; none of them was followed")
-    for hint in hints:
-        where = f"  ({'; '.join(hint.where)})"
-        console.print(f"  {hint.subject}: {escape(hint.says + where)}", soft_wrap=True)
-        if hint.line:
-            console.print(
-                f"    [yellow]differs[/]; to follow it: {escape(hint.line)}", soft_wrap=True
-            )
+def _failed(problem: AgentError) -> dict[str, object]:
+    reason = problem.reason.value if isinstance(problem, RunStopped) else "unavailable"
+    return {"outcome": "failed", "reason": reason, "sentence": problem.message}
 
 
 def _print_json(value: Record | dict[str, object]) -> None:

@@ -20,6 +20,8 @@ from agent.cli import (
     doctor,
     env,
     images,
+    readiness,
+    rules,
     run,
     runs,
     serve,
@@ -55,6 +57,8 @@ app.command()(backup.restore)
 app.command()(demo.demo)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
+app.command()(rules.rules)
+app.command("readiness")(readiness.readiness_table)
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")
 app.add_typer(images.app, name="images")

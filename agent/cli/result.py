@@ -16,11 +16,12 @@ _LISTED = 5
 def exit_code(outcome: Outcome) -> int:
     """Return what the process ends with.
 
-    0: done as asked; 1: not done; 2: not before the configuration is corrected; 130: interrupted.
+    0: done as asked; 1: not done; 2: not before configuration or machine are corrected; 130:
+    interrupted.
     """
     if outcome.reason is Reason.INTERRUPTED:
         return 130
-    if outcome.reason is Reason.CONFIG_INVALID:
+    if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_ROOM):
         return 2
     return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
 
@@ -41,8 +42,12 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
         "checks": [
             {
                 "name": check.name,
-                "base": _side(check.base, check.base_count, check.base_failures),
-                "head": _side(check.head, check.head_count, check.head_failures),
+                "base": _side(
+                    check.base, check.base_count, check.base_failures, check.base_skipped
+                ),
+                "head": _side(
+                    check.head, check.head_count, check.head_failures, check.head_skipped
+                ),
                 "verdict": check.verdict.value,
                 "reason": check.reason,
                 "new_failures": [item.item_id for item in check.new_failures],
@@ -60,8 +65,8 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
     }
 
 
-def _side(status: Status, count: int, failures: int) -> dict[str, object]:
-    return {"status": status.value, "count": count, "failures": failures}
+def _side(status: Status, count: int, failures: int, skipped: int) -> dict[str, object]:
+    return {"status": status.value, "count": count, "failures": failures, "skipped": skipped}
 
 
 def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
@@ -102,8 +107,8 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
         colour = _COLOURS.get(check.verdict, "white")
         table.add_row(
             _shown(check.name),
-            _words(check, check.base, check.base_count, check.base_failures),
-            _words(check, check.head, check.head_count, check.head_failures),
+            _words(check, check.base, check.base_count, check.base_failures, check.base_skipped),
+            _words(check, check.head, check.head_count, check.head_failures, check.head_skipped),
             str(len(check.new_failures)),
             f"[{colour}]{check.verdict.value}[/]",
         )
@@ -115,10 +120,12 @@ def _shown(text: str) -> str:
     return escape(cleaning.terminal(text))
 
 
-def _words(check: Comparison, status: Status, count: int, failures: int) -> str:
+def _words(check: Comparison, status: Status, count: int, failures: int, skipped: int) -> str:
     if status in (Status.ABSENT, Status.UNVERIFIED):
         return status.value
     if check.counts_tests:
-        tests = f"{count} test{'s' * (count != 1)}"
-        return f"{tests}, {failures} failed" if failures else f"{tests} passed"
+        ran = count - skipped
+        tests = f"{ran} test{'s' * (ran != 1)}"
+        said = f"{tests}, {failures} failed" if failures else f"{tests} passed"
+        return f"{said}, {skipped} skipped" if skipped else said
     return f"{count} finding{'s' * (count != 1)}" if count else "clean"

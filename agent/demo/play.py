@@ -230,8 +230,13 @@ def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Pl
 
 
 @contextmanager
-def staging(home: Path, folder: Path) -> Iterator[Stage]:
+def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
     """Start the simulated GitHub with our App in it, and the service; both end with the block.
+
+    Args:
+        home: The service's data folder.
+        folder: Scratch, gone when the caller says so.
+        more: Further variables of the service.
 
     Raises:
         PermanentError: The service does not start.
@@ -246,6 +251,9 @@ def staging(home: Path, folder: Path) -> Iterator[Stage]:
             "MERGEWRIGHT_HOME": str(home),
             "MERGEWRIGHT_LISTEN_PORT": str(port),
             "MERGEWRIGHT_PUBLIC_URL": listener,
+            # What is played is the run itself.
+            "MERGEWRIGHT_ONBOARDING": "off",
+            **more,
         }
         service = Service(environ, listener, folder / "service.log")
         try:

@@ -146,7 +146,9 @@ class Assembly:
                 f"{lock.path} cannot be read:\n{uv_program.essential(result.output)}\n"
                 "Run `uv lock` and commit the result."
             )
-        return requirement_files.parse(self._files, result.output, lock.path, numbered=False)
+        # What uv prints is relative to where its lock lies.
+        files = TreeFiles(self._tree, lock.folder)
+        return requirement_files.parse(files, result.output, lock.path, numbered=False)
 
     def _local_wheels(
         self,

@@ -34,11 +34,7 @@ from agent.environments import (
 )
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.bench import Bench, RootedSandbox
-from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
-from agent.environments.requirement_files import LocalProject
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
 from agent.ports import FROM_EARLIER, PackageIndex, Sandbox
@@ -61,33 +57,6 @@ class EnvironmentRequest(Record):
     """Servers that the checks need, as in the configuration."""
     env: dict[str, str] = {}
     """The configuration's variables; they name users and databases of the servers."""
-
-
-class Explanation(Record):
-    """What would be built, and why; nothing is resolved for it."""
-
-    key: str
-    ready: bool
-    path: str
-    python: str
-    interpreter: str
-    python_because: str
-    version: str
-    """Handed to backends that read theirs from version control."""
-    sources: tuple[str, ...]
-    files: tuple[str, ...]
-    """Every requirements and constraints file that was read."""
-    choices: tuple[Choice, ...]
-    projects: tuple[str, ...]
-    requirements: tuple[str, ...]
-    """Each with the place where it is written."""
-    constraints: tuple[str, ...]
-    notes: tuple[str, ...]
-    index: str
-    more_indexes: tuple[str, ...] = ()
-    """Asked before that one."""
-    environment: Environment | None
-    """What is there already, with its packages."""
 
 
 def ensure(
@@ -114,17 +83,17 @@ def ensure(
     system_packages.require(request.python.system_packages, bench)
     services = room_services.provide(request.services, request.env, bench)
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
-    if stored := _load(prepared, settings):
+    if stored := load(prepared, settings):
         say(f"the environment is {FROM_EARLIER}")
         if not toolsets.gate_place(bench).is_dir():
             assembly.run_gate()
     else:
         with storage.locked(settings, f"build-{prepared.key}"):
-            if (stored := _load(prepared, settings)) is None:
+            if (stored := load(prepared, settings)) is None:
                 storage.sweep(settings)
                 say(f"building the environment for Python {bench.interpreter.version}")
                 assembly.run(prepared.key)
-                stored = _load(prepared, settings)
+                stored = load(prepared, settings)
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
@@ -156,42 +125,6 @@ def again(
     return made
 
 
-def explain(
-    request: EnvironmentRequest, sandbox: Sandbox, index: PackageIndex, settings: Settings
-) -> Explanation:
-    """Say what would be installed and why, without resolving or building anything."""
-    storage.hold(settings, storage.PARTS)
-    prepared = _prepare(request, sandbox, index, settings, lambda _: None)
-    stored = _load(prepared, settings)
-    declaration = prepared.declaration
-    locked = kinds.requirements(
-        TreeFiles(Path(request.tree), request.root),
-        declaration.lock,
-        Target(python=prepared.bench.interpreter.version),
-    )
-    found = declaration.requirements if locked is None else locked.plus(declaration.requirements)
-    lines = [f"{line.text}  ({line.origin})" for line in found.lines]
-    return Explanation(
-        key=prepared.key,
-        ready=stored is not None,
-        path=str(storage.ready(settings, prepared.key)),
-        python=prepared.bench.interpreter.version,
-        interpreter=prepared.bench.interpreter.path,
-        python_because=prepared.bench.interpreter.why,
-        version=prepared.version,
-        sources=declaration.sources,
-        files=found.files,
-        choices=stored.choices if stored else declaration.choices,
-        projects=tuple(_project_name(project) for project in found.projects),
-        requirements=tuple(lines),
-        constraints=tuple(f"{line.text}  ({line.origin})" for line in found.constraints),
-        notes=(*(stored.notes if stored else found.notes), *prepared.bench.index.notes),
-        index=prepared.bench.index.url,
-        more_indexes=tuple(one.url for one in prepared.bench.index.accesses()[:-1]),
-        environment=stored.environment if stored else None,
-    )
-
-
 def stored(settings: Settings) -> tuple[Stored, ...]:
     """List the environments of the store, newest first."""
     found = []
@@ -208,7 +141,7 @@ def stored(settings: Settings) -> tuple[Stored, ...]:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """The request with everything decided that can be decided without running anything."""
 
     declaration: Declaration
@@ -223,27 +156,34 @@ def _prepare(
     index: PackageIndex,
     settings: Settings,
     say: Callable[[str], None],
-) -> _Prepared:
+) -> Prepared:
     files = TreeFiles(Path(request.tree), request.root)
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
     index = index.including(declaration.requirements.indexes)
-    bench = Bench(rooted, index, settings, interpreter, say)
+    return keyed(request, declaration, Bench(rooted, index, settings, interpreter, say))
+
+
+def keyed(request: EnvironmentRequest, declaration: Declaration, bench: Bench) -> Prepared:
+    """Give an environment the key of all that has a say in it."""
+    files = TreeFiles(Path(request.tree), request.root)
     version = source_versions.version_for(request.nearest_tag, files)
     parts = {
         "declaration": declaration.digest,
+        # Rules by which is chosen may change.
+        "taken": [choice.what for choice in declaration.choices if choice.taken],
         "bench": bench.mark,
         "uv": uv_program.version(),
         "version": version if declaration.may_build else None,
-        "index": index.mark,
+        "index": bench.index.mark,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-    return _Prepared(declaration, bench, version, key)
+    return Prepared(declaration, bench, version, key)
 
 
-def _load(prepared: _Prepared, settings: Settings) -> Stored | None:
-    """What is stored under the key, with the paths that hold today; None if it is not whole."""
+def load(prepared: Prepared, settings: Settings) -> Stored | None:
+    """Find what is stored under the key, with the paths of today; None if it is not whole."""
     place = storage.ready(settings, prepared.key)
     storage.hold(settings, prepared.key)
     try:
@@ -261,8 +201,3 @@ def _load(prepared: _Prepared, settings: Settings) -> Stored | None:
         }
     )
     return known.model_copy(update={"environment": environment})
-
-
-def _project_name(project: LocalProject) -> str:
-    extras = f"[{','.join(project.extras)}]" if project.extras else ""
-    return f"{project.folder or '.'}{extras}  ({project.origin})"

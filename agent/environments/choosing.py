@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from packaging.utils import canonicalize_name
 
@@ -37,17 +37,28 @@ def choose(
     origin: str,
     *,
     kind: str,
-    more: tuple[str, ...] = (),
+    more: Collection[str] = (),
+    usual: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Take what is asked for, or what is made for tests, and `more` with that.
+
+    Args:
+        available: All there are.
+        wanted: What is asked for; None: nobody said.
+        origin: Where they are written.
+        kind: What they are.
+        more: Taken as well where nobody said.
+        usual: Taken where none is made for tests, but for what is for something else by its name.
 
     Raises:
         EnvironmentFailed: One that is asked for is not there; the message names the nearest.
     """
     known = [str(canonicalize_name(name)) for name in available]
     if wanted is None:
-        also = {str(canonicalize_name(name)) for name in more}
-        return tuple(name for name in known if requirement_names.is_for_tests(name) or name in also)
+        for_tests = {name for name in known if requirement_names.is_for_tests(name)}
+        if not for_tests:
+            for_tests = {name for name in usual if not requirement_names.is_for_others(name)}
+        return tuple(name for name in known if name in for_tests or name in more)
     chosen = tuple(str(canonicalize_name(name)) for name in wanted)
     for name in chosen:
         if name not in known:

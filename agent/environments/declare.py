@@ -6,11 +6,10 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-import configparser
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any
 
-from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -18,6 +17,7 @@ from agent.domain import Record
 from agent.environments import (
     choosing,
     fingerprint,
+    hatch_deps,
     named_indexes,
     poetry,
     python_hints,
@@ -28,6 +28,7 @@ from agent.environments import (
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
 from agent.environments.locks.lock import Lock, Offer
+from agent.environments.named_groups import NamedGroups
 from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
@@ -35,6 +36,7 @@ from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
 _FIXED = "a lock file fixes every version"
+_LAST_RESORT = "last resort: nothing else says what the tests need, so"
 
 
 class Declaration(Record):
@@ -89,12 +91,17 @@ class _Reader:
         self.pyproject = files.toml("pyproject.toml")
         self.project: dict[str, Any] = _table(self.pyproject, "project")
         self.poetry: dict[str, Any] = _table(self.pyproject, "tool", "poetry")
-        self.setup_cfg = self._ini("setup.cfg")
+        self.setup_cfg = files.ini("setup.cfg")
         self.setup_py = files.text("setup.py")
         self.found = Requirements()
         self.sources: list[str] = []
         self.choices: list[Choice] = []
         self.lock: Lock | None = None
+
+    @cached_property
+    def groups(self) -> NamedGroups:
+        """Those of pyproject.toml."""
+        return NamedGroups(_table(self.pyproject, "dependency-groups"), self.poetry)
 
     def read(self) -> Declaration:
         offers = kinds.offers(self.files, self.pyproject)
@@ -109,7 +116,8 @@ class _Reader:
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
         self._take_install()
         if not offers:
-            self._take_tox(last_resort=not self._has_tests())
+            lacking = not self._has_tests() and not self._take_hatch()
+            self._take_tox(last_resort=lacking)
         return Declaration(
             requirements=self.found,
             lock=self.lock,
@@ -140,30 +148,30 @@ class _Reader:
 
     def _take_lock(self, offer: Offer) -> None:
         content = {path: self.files.read(path) for path in offer.files}
+        extras = choosing.choose_extras(offer.extras, self.section.extras, offer.path)
+        has_tests = any(requirement_names.is_for_tests(name) for name in extras)
         self.lock = Lock(
             kind=offer.kind,
             path=offer.path,
+            folder=self.files.base if offer.folder is None else offer.folder,
             files={path: text for path, text in content.items() if text is not None},
-            extras=choosing.choose_extras(offer.extras, self.section.extras, offer.path),
+            extras=extras,
             groups=choosing.choose(
                 offer.groups, self.section.groups, offer.path, kind="group",
-                more=offer.default_groups,
+                more=offer.default_groups, usual=() if has_tests else offer.usual_groups,
             ),
             builds=offer.builds,
             covers_project=offer.covers_project,
             notes=offer.notes,
         )  # fmt: skip
         self.found = self.found.plus(Requirements(indexes=offer.indexes))
-        self._took(offer.path, _FIXED)
+        above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
+        self._took(offer.path, _FIXED + above)
         for name in self.lock.extras:
             self._took(f"extra {name}", self._why("extra"), source=False)
         for name in self.lock.groups:
-            default = name in offer.default_groups and self.section.groups is None
-            why = f"{offer.kind} takes it by default" if default else self._why("group")
-            self._took(f"group {name}", why, source=False)
-        for name in offer.groups:
-            if name not in self.lock.groups:
-                self._left(f"group {name}", self._why_not("group"))
+            self._took(f"group {name}", self._why_group(name, offer), source=False)
+        self._left_groups(offer.groups, self.lock.groups)
         if not offer.names_root:
             self._take_package()
 
@@ -185,10 +193,9 @@ class _Reader:
             self._took("pyproject.toml", "[project] lists dependencies; there is nothing to build")
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
-            for name in choosing.choose_extras(
-                tuple(extras), self.section.extras, "pyproject.toml"
-            ):
-                self._add_extra(name, extras, seen=())
+            asked = self.section.extras
+            for name in choosing.choose_extras(tuple(extras), asked, "pyproject.toml"):
+                self._add_extra(name, extras, self._why("extra"), seen=())
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
@@ -197,25 +204,18 @@ class _Reader:
             choosing.choose_extras((), self.section.extras, "the repository")
 
     def _take_groups(self) -> None:
-        table = _table(self.pyproject, "dependency-groups")
-        old = poetry.groups(self.poetry, "pyproject.toml [tool.poetry]") if self.poetry else {}
-        names = tuple(dict.fromkeys([*table, *old]))
-        chosen = choosing.choose(names, self.section.groups, "pyproject.toml", kind="group")
-        resolver = self._group_resolver(table)
+        groups = self.groups
+        chosen = choosing.choose(groups.names, self.section.groups, "pyproject.toml", kind="group")
         for name in chosen:
-            origin = f"pyproject.toml group {name}"
             self._took(f"group {name}", self._why("group"), source=False)
-            if resolver is not None and name in {str(canonicalize_name(n)) for n in table}:
-                try:
-                    lines = [str(requirement) for requirement in resolver.resolve(name)]
-                except (ValueError, LookupError, ExceptionGroup) as problem:
-                    raise EnvironmentFailed(f"{origin}: {_words(problem)}") from problem
-                self._add(lines, origin)
-            self.found = self.found.plus(
-                Requirements(lines=next((v for k, v in old.items() if k == name), ()))
-            )
+            self._add_group(name)
+        self._left_groups(groups.names, chosen)
         if chosen:
             self.sources.append("pyproject.toml")
+
+    def _add_group(self, name: str) -> None:
+        self._add(self.groups.standard(name), f"pyproject.toml group {name}")
+        self.found = self.found.plus(Requirements(lines=self.groups.of_poetry(name)))
 
     def _take_requirement_files(self) -> None:
         paths = requirement_names.paths(self.files)
@@ -249,7 +249,7 @@ class _Reader:
                 self.sources.append("python.install")
 
     def _take_tox(self, *, last_resort: bool) -> None:
-        tox = tox_deps.read(self.files, self._ini("tox.ini"))
+        tox = tox_deps.read(self.files, self.files.ini("tox.ini"))
         if tox is None:
             return
         if not last_resort:
@@ -264,7 +264,23 @@ class _Reader:
             origin = f"{tox.origin} deps"
             found = requirement_files.parse(self.files, "\n".join(tox.lines), origin)
             self.found = self.found.plus(found)
-            self._took(tox.path, f"last resort: nothing else says what the tests need, so {origin}")
+            self._took(tox.path, f"{_LAST_RESORT} {origin}")
+
+    def _take_hatch(self) -> bool:
+        hatch = hatch_deps.read(self.files, self.pyproject)
+        if hatch is None:
+            return False
+        for line in hatch.left:
+            self._left(f"{hatch.origin} {line}", "it holds only for some of Hatch's runs")
+        self._add(list(hatch.lines), hatch.origin)
+        if hatch.features:
+            own = self._own(hatch.features, hatch.origin)
+            self.found = self.found.plus(own)
+        for name in hatch.groups:
+            self._took(f"group {name}", f"{hatch.origin} names it", source=False)
+            self._add_group(str(canonicalize_name(name)))
+        self._took(hatch.path, f"{_LAST_RESORT} {hatch.origin}")
+        return True
 
     # --- what the repository is --------------------------------------------------------------
 
@@ -298,7 +314,9 @@ class _Reader:
             or self.section.install
         ):
             return True
-        if any(choice.what.startswith(("group ", "extra ")) for choice in self.choices):
+        if any(
+            choice.taken and choice.what.startswith(("group ", "extra ")) for choice in self.choices
+        ):
             return True
         declared = [*self.project.get("optional-dependencies", {}), *self._old_extras()]
         return any(requirement_names.is_for_tests(name) for name in declared)
@@ -322,46 +340,48 @@ class _Reader:
             one = requirement_files.requirement(self.files, entry, origin)
             if own and any(line.name == own for line in one.lines):
                 # A group that asks for the project itself, with extras: that is the tree.
-                one = self._own(entry, origin)
+                one = self._own(sorted(Requirement(entry).extras), origin)
             self.found = self.found.plus(one)
 
-    def _own(self, entry: str, origin: str) -> Requirements:
-        extras = tuple(str(canonicalize_name(e)) for e in sorted(Requirement(entry).extras))
+    def _own(self, wanted: Sequence[str], origin: str) -> Requirements:
+        """The project itself, with extras that something of it asks for."""
+        extras = tuple(str(canonicalize_name(name)) for name in wanted)
         if self._is_package():
             project = LocalProject(folder=self.files.base, extras=extras, origin=origin)
             return Requirements(projects=(project,))
         table = self.project.get("optional-dependencies", {})
         for name in choosing.choose_extras(tuple(table), extras, origin):
-            self._add_extra(name, table, seen=(origin,))
+            self._add_extra(name, table, f"{origin} names it", seen=(origin,))
         return Requirements()
 
-    def _add_extra(self, name: str, extras: dict[str, Any], seen: tuple[str, ...]) -> None:
+    def _add_extra(
+        self, name: str, extras: dict[str, Any], why: str, seen: tuple[str, ...]
+    ) -> None:
         if name in seen:
             return
-        self._took(f"extra {name}", self._why("extra"), source=False)
+        self._took(f"extra {name}", why, source=False)
         for written, requirements in extras.items():
             if str(canonicalize_name(written)) == name:
                 self._add(requirements, f"pyproject.toml extra {name}")
-
-    def _group_resolver(self, table: dict[str, Any]) -> DependencyGroupResolver | None:
-        if not table:
-            return None
-        try:
-            return DependencyGroupResolver(table)
-        except (ValueError, ExceptionGroup) as problem:
-            raise EnvironmentFailed(
-                f"pyproject.toml [dependency-groups]: {_words(problem)}"
-            ) from problem
 
     def _why(self, kind: str) -> str:
         asked = self.section.extras if kind == "extra" else self.section.groups
         return f"named by python.{kind}s" if asked is not None else "by its name it is for tests"
 
-    def _why_not(self, kind: str) -> str:
-        asked = self.section.extras if kind == "extra" else self.section.groups
-        if asked is not None:
-            return f"python.{kind}s does not name it"
-        return "optional, and not for tests by its name"
+    def _why_group(self, name: str, offer: Offer) -> str:
+        """Of one that was taken from a lock."""
+        if self.section.groups is not None or requirement_names.is_for_tests(name):
+            return self._why("group")
+        habit = f"{offer.kind} takes it by default"
+        is_named = name in offer.default_groups
+        return habit if is_named else f"{habit}, and none is for tests by its name"
+
+    def _left_groups(self, names: Sequence[str], chosen: Collection[str]) -> None:
+        asked = self.section.groups is not None
+        why = "python.groups does not name it" if asked else "by its name it is not for tests"
+        for name in dict.fromkeys(str(canonicalize_name(one)) for one in names):
+            if name not in chosen:
+                self._left(f"group {name}", why)
 
     def _took(self, what: str, why: str, *, source: bool = True) -> None:
         self.choices.append(Choice(what=what, why=why))
@@ -370,14 +390,6 @@ class _Reader:
 
     def _left(self, what: str, why: str) -> None:
         self.choices.append(Choice(what=what, why=why, taken=False))
-
-    def _ini(self, path: str) -> configparser.ConfigParser:
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read_string(self.files.text(path) or "", path)
-        except configparser.Error as problem:
-            raise EnvironmentFailed(f"{path} cannot be read: {problem}") from problem
-        return parser
 
 
 def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -388,10 +400,3 @@ def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
             raise EnvironmentFailed(f"pyproject.toml: [{'.'.join(keys)}] must be a table.")
         document = value
     return document
-
-
-def _words(problem: BaseException) -> str:
-    """An error in words, the members of a group one after the other."""
-    if isinstance(problem, BaseExceptionGroup):
-        return "; ".join(_words(part) for part in problem.exceptions)
-    return str(problem)

@@ -4,7 +4,8 @@ Runs on the host, in threads of the process that builds an environment, for as l
 It tunnels TLS (CONNECT) and, for an index that is configured with plain HTTP, forwards single
 requests to read; those for an index with credentials go through `index_gateway`. What it refuses
 is answered with 403 or 405 and noted. It reads nothing of what it tunnels and writes no request
-anywhere, so no password of an index can end up in a log.
+anywhere, so no password of an index can end up in a log. Where this host itself reaches the web by
+a proxy (`host_proxy`), so does this one, and adds that proxy's credentials.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from agent.environments.index_gateway import Gateway
+from agent.environments.host_proxy import HostProxies, HostProxy
+from agent.environments.index_gateway import Gateway, Reached
 
 _HEAD_BYTES = 16 * 1024
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
 _CLOSING_SECONDS = 5.0
 _MOST_NOTES = 50
+_LONGEST_FAULT = 400
 _CHUNK = 64 * 1024
 _READING = ("GET", "HEAD")
 
@@ -61,14 +64,17 @@ class EgressProxy:
         *,
         inside: Iterable[Target] = (),
         gateways: Iterable[Gateway] = (),
+        proxies: HostProxies | None = None,
         most_connections: int = 64,
     ) -> None:
         self.socket_path = socket_path
         self._allowed = frozenset(allowed)
         self._inside = frozenset(inside)
         self._gateways = {gateway.host: gateway for gateway in gateways}
+        self._proxies = proxies or HostProxies({})
         self._places = threading.BoundedSemaphore(most_connections)
         self._refused: dict[str, None] = {}
+        self._faults: dict[str, None] = {}
         self._closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._attending: set[threading.Thread] = set()
@@ -87,6 +93,12 @@ class EgressProxy:
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         with self._lock:
             return tuple(self._refused)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What this host's own proxy did not do, each once, at most 50."""
+        with self._lock:
+            return tuple(self._faults)
 
     def close(self) -> None:
         """End every tunnel and remove the socket."""
@@ -148,13 +160,11 @@ class EgressProxy:
         method, address, _ = words
         if method == "CONNECT":
             wanted = _authority(address)
-            first = rest
         elif gateway := self._gateway(address):
             self._through(gateway, client, head, address)
             return
         else:
             wanted = _forwardable(address)
-            first = _forwarded(head, address) if wanted else b""
         if wanted is None:
             _answer(client, "400 Bad Request")
             return
@@ -163,9 +173,11 @@ class EgressProxy:
             self._note(f"{_shown(wanted)} (a {method[:20]!a} request)")
             _answer(client, "405 Method Not Allowed")
             return
-        upstream = self._dial(client, wanted)
-        if upstream is None:
+        reached = self._dial(client, wanted, tls=method == "CONNECT")
+        if reached is None:
             return
+        upstream = reached.connection
+        first = rest if method == "CONNECT" else _forwarded(head, address, reached.proxy)
         with upstream, self._watched(upstream):
             if method == "CONNECT":
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -184,24 +196,20 @@ class EgressProxy:
         parts = urlsplit(address)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
-        def dial(host: str, port: int) -> socket.socket | None:
-            return self._dial(client, Target(host, port))
+        def dial(host: str, port: int, *, tls: bool) -> Reached | None:
+            return self._dial(client, Target(host, port), tls=tls)
 
         gateway.answer(client, head, path, dial, self._watched)
 
-    def _dial(self, client: socket.socket, wanted: Target) -> socket.socket | None:
+    def _dial(self, client: socket.socket, wanted: Target, *, tls: bool) -> Reached | None:
         """Connect to an allowed host; answer the client and return None otherwise."""
         if wanted not in self._allowed:
             self._note(f"{_shown(wanted)} (not on the list)")
             _answer(client, "403 Forbidden")
             return None
-        try:
-            found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # the latter: no name that could be looked up
-            _answer(client, "502 Bad Gateway")
-            return None
-        addresses = [str(entry[4][0]) for entry in found]
-        if wanted not in self._inside:
+        proxy = self._proxies.to(wanted.host, wanted.port, tls=tls)
+        addresses = _addresses(wanted)
+        if addresses and wanted not in self._inside:
             # Every address counts: connecting to the resolved one leaves no second look-up.
             public = [address for address in addresses if not is_internal(address)]
             if not public:
@@ -209,13 +217,33 @@ class EgressProxy:
                 _answer(client, "403 Forbidden")
                 return None
             addresses = public
+        # A name that only the proxy can look up is its affair.
+        reached = self._by(proxy, wanted, tls=tls) if proxy else self._to(addresses, wanted.port)
+        if reached is None and not self._closing.is_set():
+            _answer(client, "502 Bad Gateway")
+        return reached
+
+    def _to(self, addresses: Iterable[str], port: int) -> Reached | None:
         for address in dict.fromkeys(addresses):
             if self._closing.is_set():
                 return None
             with contextlib.suppress(OSError):
-                return socket.create_connection((address, wanted.port), _CONNECT_SECONDS)
-        _answer(client, "502 Bad Gateway")
+                return Reached(socket.create_connection((address, port), _CONNECT_SECONDS), None)
         return None
+
+    def _by(self, proxy: HostProxy, wanted: Target, *, tls: bool) -> Reached | None:
+        if self._closing.is_set():
+            return None
+        try:
+            if tls:
+                return Reached(proxy.tunnel(*wanted), None)
+            return Reached(proxy.connect(), proxy)
+        except OSError as problem:
+            said = f"{proxy.address} ({proxy.variable}) on the way to {_shown(wanted)}: {problem}"
+            with self._lock:
+                if len(self._faults) < _MOST_NOTES:
+                    self._faults[said[:_LONGEST_FAULT]] = None
+            return None
 
     def _relay(self, client: socket.socket, upstream: socket.socket, *, both: bool) -> None:
         """Copy both ways, or back only, until all sides are done, or nothing moves for long."""
@@ -251,6 +279,15 @@ class EgressProxy:
         with self._lock:
             if len(self._refused) < _MOST_NOTES:
                 self._refused[attempt] = None
+
+
+def _addresses(wanted: Target) -> list[str]:
+    """Those of a host; none where its name cannot be looked up here."""
+    try:
+        found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # the latter: no name that could be looked up
+        return []
+    return [str(entry[4][0]) for entry in found]
 
 
 def is_internal(address: str) -> bool:
@@ -290,8 +327,8 @@ def _forwardable(address: str) -> Target | None:
         return None
 
 
-def _forwarded(head: bytes, address: str) -> bytes:
-    """The request as the host itself expects it; it answers once and closes."""
+def _forwarded(head: bytes, address: str, proxy: HostProxy | None) -> bytes:
+    """The request as the host itself, or a proxy before it, expects it; it is answered once."""
     parts = urlsplit(address)
     method = head.split(b" ", 1)[0]
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -300,6 +337,9 @@ def _forwarded(head: bytes, address: str) -> bytes:
         line for line in head.split(b"\r\n")[1:] if not line.lower().startswith(dropped)
     ]  # fmt: skip
     host = parts.netloc.rpartition("@")[2].encode("latin-1", "replace")
+    if proxy is not None:
+        path = f"http://{parts.netloc.rpartition('@')[2]}{path}"
+        kept += [f"{name}: {value}".encode("latin-1") for name, value in proxy.headers.items()]
     first = method + b" " + path.encode("latin-1", "replace") + b" HTTP/1.1"
     return b"\r\n".join([first, b"Host: " + host, b"Connection: close", *kept, b"", b""])
 

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.domain import Record
-from agent.environments import egress, interpreter_start, storage, uv_program
+from agent.environments import egress, host_proxy, interpreter_start, storage, uv_program
 from agent.environments.bench import Bench
 from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
@@ -147,7 +147,7 @@ class Fetcher:
 
         Args:
             argv: Of uv.
-            files: All that is there, by paths relative to the folder.
+            files: All that is there, by paths relative to the folder; they stay in /work.
             folder: Of the project in its repository.
         """
         directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
@@ -157,7 +157,9 @@ class Fetcher:
                 environ={**self._plain_environ(), "UV_NO_CACHE": "1", "UV_OFFLINE": "1"},
                 mounts=self._mounts(shared=False),
                 files=tuple(
-                    RoomFile(path=posixpath.join(directory, path), content=content)
+                    RoomFile(
+                        path=posixpath.normpath(posixpath.join(directory, path)), content=content
+                    )
                     for path, content in files.items()
                 ),
                 directory=directory,
@@ -275,6 +277,9 @@ class Fetcher:
 
     # --- when it fails -----------------------------------------------------------------------
 
+    def _faults(self) -> tuple[str, ...]:
+        return self._proxy.faults if self._proxy else ()
+
     def _failed_to_reach(self, result: RoomResult) -> bool:
         return _NETWORK.search(result.output) is not None
 
@@ -297,8 +302,9 @@ class Fetcher:
                 f"An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
             )
         if self._failed_to_reach(result):
+            faults = "".join(f"\nThe proxy {one}." for one in self._faults())
             return IndexUnavailable(
-                f"The package index at {self._bench.index.url} did not answer:\n{words}"
+                f"The package index at {self._bench.index.url} did not answer:\n{words}{faults}"
             )
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
         left = "".join(f"\n{note}." for note in self._bench.index.notes)
@@ -315,6 +321,7 @@ def open_proxy(
     index: PackageIndex, settings: Settings, gateways: Iterable[Gateway] = ()
 ) -> Iterator[egress.EgressProxy]:
     """Open the way to the indexes and to nothing else, for the length of the block."""
+    proxies = host_proxy.read()
     hosts = [egress.target(host) for host in index.hosts()]
     indexes = [egress.target(access.url) for access in index.accesses()]
     named = [egress.target(host) for host in settings.allow_hosts]
@@ -325,7 +332,11 @@ def open_proxy(
     with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
         Path(place).chmod(0o711)
         proxy = egress.EgressProxy(
-            Path(place) / "out.sock", [*hosts, *named], inside=inside, gateways=gateways
+            Path(place) / "out.sock",
+            [*hosts, *named],
+            inside=inside,
+            gateways=gateways,
+            proxies=proxies,
         )
         try:
             yield proxy

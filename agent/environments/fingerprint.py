@@ -26,6 +26,7 @@ _ALWAYS = (
     "Pipfile.lock",
     "tox.ini",
     "tox.toml",
+    "hatch.toml",
     "MANIFEST.in",
     "PKG-INFO",
     ".python-version",

@@ -17,8 +17,10 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from agent.environments.host_proxy import HostProxy
 from agent.ports import IndexAccess
 
 _MOST_PAGE_BYTES = 64 * 1024**2
@@ -31,11 +33,26 @@ _DROPPED = frozenset(
 )
 _NOT_HANDED_BACK = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
-    | {"www-authenticate", "strict-transport-security"}
+    | {"www-authenticate", "proxy-authenticate", "strict-transport-security"}
 )
 
-#: Opens a connection to the real host, or answers the client itself and returns None.
-Dial = Callable[[str, int], socket.socket | None]
+
+class Reached(NamedTuple):
+    """A connection on which a host can be asked."""
+
+    connection: socket.socket
+    proxy: HostProxy | None
+    """Where a proxy of this host answers on it and wants to hear whole addresses."""
+
+
+class Dial(Protocol):
+    """Opens a connection to the real host, or answers the client itself and returns None."""
+
+    def __call__(self, host: str, port: int, *, tls: bool) -> Reached | None:
+        """Connect, for TLS or for single requests."""
+        ...
+
+
 #: Keeps a connection where whoever closes the proxy finds it.
 Watched = Callable[[socket.socket], AbstractContextManager[None]]
 
@@ -72,21 +89,24 @@ class Gateway:
             return
         host = self._parts.hostname or ""
         port = self._parts.port or (80 if self._parts.scheme == "http" else 443)
-        upstream = dial(host, port)
-        if upstream is None:
+        is_tls = self._parts.scheme == "https"
+        reached = dial(host, port, tls=is_tls)
+        if reached is None:
             return
+        upstream, proxy = reached
         with contextlib.ExitStack() as stack:
             stack.enter_context(upstream)
             upstream.settimeout(_SECONDS)
             try:
                 secured = upstream
-                if self._parts.scheme == "https":
+                if is_tls:
                     secured = stack.enter_context(self._wrapped(upstream, host))
                 stack.enter_context(watched(secured))
                 connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
                 connection.sock = secured
-                connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self._headers(head):
+                asked = f"{self.origin}{path}" if proxy else path
+                connection.putrequest(method, asked, skip_host=True, skip_accept_encoding=True)
+                for name, value in (*self._headers(head), *_for_proxy(proxy)):
                     connection.putheader(name, value)
                 connection.endheaders()
                 self._hand_back(client, method, connection.getresponse())
@@ -139,6 +159,10 @@ class Gateway:
 
     def _ours(self, text: str) -> str:
         return self._real.sub(f"http://{self.host}", text)
+
+
+def _for_proxy(proxy: HostProxy | None) -> Iterable[tuple[str, str]]:
+    return proxy.headers.items() if proxy else ()
 
 
 def _refuse(client: socket.socket, status: str) -> None:

@@ -155,7 +155,7 @@ def _not_to_be_had(
         wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
     if example is None or Version(example) < OLDEST:
         return (
-            f"The repository asks for {wanted}. Nothing older than {OLDEST} is supported. "
+            f"The repository asks for {wanted}. Supported are {_MINORS[-1]} to {_MINORS[0]}. "
             f"There is: {there}; set python.version to one of them."
         )
     parts = [f"The repository asks for {wanted}, which is not to be had here. There is: {there}."]

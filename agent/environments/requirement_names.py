@@ -9,6 +9,11 @@ from agent.environments.tree_files import TreeFiles
 
 #: What extras, groups and files for checks are called.
 TEST_NAMES = frozenset({"test", "tests", "testing", "dev", "develop", "development"})
+#: What they are called where no test needs them.
+_OTHER_NAMES = frozenset(
+    {"doc", "docs", "documentation", "lint", "linting", "linters", "style", "format", "formatting"}
+    | {"release", "publish", "deploy", "build", "bench", "benchmark", "benchmarks", "notebook"}
+)
 _FILE_ROLES = TEST_NAMES | {"local", "ci"}
 _COMMON_ROLES = frozenset({"base", "common", "main", "default", "core", "runtime"})
 _FILLERS = frozenset({"requirements", "requirement", "reqs", "req", "deps", "dependencies"})
@@ -39,6 +44,12 @@ def is_for_tests(name: str) -> bool:
     """Whether an extra or a group is for checks, by its name: `tests`, `requirements-test`."""
     words = set(re.split(r"[-_.]+", name.lower())) - _FILLERS
     return bool(words) and words <= TEST_NAMES
+
+
+def is_for_others(name: str) -> bool:
+    """Whether an extra or a group is for something that tests do without, by its name."""
+    words = set(re.split(r"[-_.]+", name.lower())) - _FILLERS - TEST_NAMES
+    return bool(words) and words <= _OTHER_NAMES
 
 
 def role(path: str) -> str | None:

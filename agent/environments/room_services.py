@@ -25,6 +25,7 @@ from agent.errors import EnvironmentFailed
 from agent.ports import (
     ROOM_OURS,
     ROOM_OUT,
+    Companion,
     Mount,
     RoomFile,
     RoomLimits,
@@ -42,9 +43,11 @@ _SCRIPTS = f"{ROOM_OURS}/environments"
 _TEMPLATES = "/services"
 _ORDER_PATH = "/tmp/mergewright-services.json"  # noqa: S108 - in the room, whose /tmp is its own
 _JOB = "/tmp/mergewright-cluster.json"  # noqa: S108
+_FOLDER = "/tmp/mergewright-services"  # noqa: S108
 _FAILURE = f"{ROOM_OUT}/services-"
 _START_SECONDS = 60.0
 _MOST_WORDS = 1500
+_MOST_LAST = 600
 _DEFAULT = "postgres"
 _LONGEST_NAME = 63
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
@@ -73,7 +76,7 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
     if not asked:
         return ()
     storage.hold(bench.settings, storage.PARTS)
-    there = _programs(bench)
+    there = programs(bench)
     root = next(iter(bench.sandbox.roots()), Root())
     given = []
     for wanted in asked:
@@ -139,7 +142,12 @@ def _mounts(bench: Bench) -> tuple[Mount, ...]:
     return (*bench.interpreter.room_mounts(), scripts)
 
 
-def _programs(bench: Bench) -> tuple[Program, ...]:
+def programs(bench: Bench) -> tuple[Program, ...]:
+    """See which servers a room has.
+
+    Raises:
+        EnvironmentFailed: It cannot be seen.
+    """
     report = f"{ROOM_OUT}/report.json"
     result = bench.sandbox.run(_order(bench, "find_services.py", collect=(report,)))
     if result.exit_code != 0 or report not in result.files:
@@ -296,6 +304,14 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
+    company = tuple(
+        Companion(
+            name=one.title,
+            number=f"{_FOLDER}/{one.name}/number",
+            log=f"{_FOLDER}/{one.name}/log",
+        )
+        for one in services
+    )
     told = {
         "services": [
             {
@@ -303,8 +319,11 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
                 "title": one.title,
                 "program": one.program,
                 "template": _template(one),
+                "folder": f"{_FOLDER}/{one.name}",
+                "number": there.number,
+                "log": there.log,
             }
-            for one in services
+            for one, there in zip(services, company, strict=True)
         ],
         "seconds": min(_START_SECONDS, order.limits.seconds),
         "failure": failure,
@@ -323,6 +342,7 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
                 RoomFile(path=_ORDER_PATH, content=json.dumps(told).encode()),
             ),
             "collect": (*order.collect, failure),
+            "company": (*order.company, *company),
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )
@@ -339,3 +359,21 @@ def not_started(order: RoomOrder, result: RoomResult) -> str:
             words = cleaning.terminal(content.decode("utf-8", "replace")).strip()
             return " ".join(words.split())[-_MOST_WORDS:]
     return ""
+
+
+def ended(result: RoomResult, during: str) -> str:
+    """Say which servers ended before the command did, with their last words; empty where none.
+
+    Args:
+        result: Of an order with servers beside it.
+        during: What the command was.
+    """
+    return "; ".join(
+        f"{name} ended during {during}. The last it said: {_last_words(log)}"
+        for name, log in result.gone.items()
+    )
+
+
+def _last_words(log: str) -> str:
+    lines = [line.strip() for line in cleaning.terminal(log).splitlines() if line.strip()]
+    return " / ".join(lines[-3:])[-_MOST_LAST:] or "nothing"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from agent import settings as operator
+from agent.domain import Record
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
 from agent.ports import ROOM_OUT, RoomLimits, RoomOrder, Root
@@ -21,6 +22,15 @@ _HANDED = f"{ROOM_OUT}/status"
 _KEY = "python.system_packages"
 
 
+class SystemPackage(Record):
+    """A package that a repository asks for."""
+
+    name: str
+    there: bool
+    provided_by: str = ""
+    """What would make it be there, in words."""
+
+
 def require(names: Sequence[str], bench: Bench) -> None:
     """See whether a room has all of these packages.
 
@@ -28,9 +38,20 @@ def require(names: Sequence[str], bench: Bench) -> None:
         EnvironmentFailed: Some are missing; says which command provides them, or that the
             operator does not allow them.
     """
+    missing = [one.name for one in look(names, bench) if not one.there]
+    if missing:
+        raise EnvironmentFailed(_in_words(missing, bench.settings.system_packages, root_of(bench)))
+
+
+def look(names: Sequence[str], bench: Bench) -> tuple[SystemPackage, ...]:
+    """See which of these packages a room has, and what would provide the others.
+
+    Raises:
+        EnvironmentFailed: Rooms have no packages of Debian at all.
+    """
     if not names:
-        return
-    root = next(iter(bench.sandbox.roots()), Root())
+        return ()
+    root = root_of(bench)
     status = _status(root, bench)
     if status is None:
         raise EnvironmentFailed(
@@ -39,9 +60,19 @@ def require(names: Sequence[str], bench: Bench) -> None:
             " sandbox_images/make_root.sh, or take the key out of the configuration."
         )
     there = set(installed(status))
-    missing = [name for name in names if name not in there]
-    if missing:
-        raise EnvironmentFailed(_in_words(missing, bench.settings.system_packages, root))
+    return tuple(
+        SystemPackage(
+            name=name,
+            there=name in there,
+            provided_by="" if name in there else _way(name, bench.settings.system_packages, root),
+        )
+        for name in names
+    )
+
+
+def root_of(bench: Bench) -> Root:
+    """The root file system that rooms have."""
+    return next(iter(bench.sandbox.roots()), Root())
 
 
 def installed(status: str) -> Iterator[str]:
@@ -70,12 +101,22 @@ def _status(root: Root, bench: Bench) -> str | None:
     return None if content is None else content.decode("utf-8", "replace")
 
 
+def _way(name: str, allowed: Iterable[str], root: Root) -> str:
+    command = root.adding([name]) or "an operator's own way of adding it to rooms"
+    if _is_allowed(name, tuple(allowed)):
+        return command
+    setting = operator.variable("system_packages")
+    return f"{command}; the operator has to allow it in {setting} as well"
+
+
+def _is_allowed(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, one) for one in patterns)
+
+
 def _in_words(missing: Sequence[str], allowed: Iterable[str], root: Root) -> str:
     setting = operator.variable("system_packages")
     patterns = tuple(allowed)
-    refused = [
-        name for name in missing if not any(fnmatch.fnmatchcase(name, one) for one in patterns)
-    ]
+    refused = [name for name in missing if not _is_allowed(name, patterns)]
     fine = [name for name in missing if name not in refused]
     parts = []
     if refused:

@@ -58,6 +58,13 @@ def catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
     return any(_last_name(one) in names for one in several)
 
 
+def _ends(statement: ast.stmt) -> bool:
+    """Whether nothing behind a statement is reached."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return _last_name(statement.value.func) in {"exit", "_exit", "abort", "skip"}
+    return isinstance(statement, _ENDS)
+
+
 def _last_name(node: ast.expr) -> str | None:
     if isinstance(node, ast.Attribute):
         return node.attr
@@ -186,7 +193,7 @@ class _Pruner(ast.NodeTransformer):
             if isinstance(statement, ast.If):
                 truth = self._truth(statement.test)
                 taken = statement.body if truth else statement.orelse
-                if truth is not None and taken and isinstance(taken[-1], _ENDS):
+                if truth is not None and taken and _ends(taken[-1]):
                     return block[: place + 1]
         return block
 

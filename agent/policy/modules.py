@@ -7,13 +7,15 @@ so that a change in a repository of many thousand files costs little. Nothing is
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from agent.domain import Change
 from agent.policy import source
-from agent.policy.names import Reader, Ref, Scope
+from agent.policy.names import DefinitionNode, Reader, Ref, Scope
 from repo_config.detect import Project, Tree
 
 #: How much is parsed in following names, over a whole change: about a second.
@@ -24,11 +26,26 @@ _MOST_STEPS = 500
 _MOST_DOTS = 24
 
 
+@dataclass(frozen=True)
+class Definition:
+    """A class or function of the tree."""
+
+    path: str
+    node: DefinitionNode
+    scope: Scope
+    """Of its module."""
+
+
 class Modules:
     """The Python modules of the tree with the change applied."""
 
     def __init__(
-        self, change: Change, project: Project, tree: Tree, known: frozenset[str] = frozenset()
+        self,
+        change: Change,
+        project: Project,
+        tree: Tree,
+        known: frozenset[str] = frozenset(),
+        parsed: dict[bytes, ast.Module] | None = None,
     ) -> None:
         """Index the paths; nothing is read yet.
 
@@ -38,7 +55,9 @@ class Modules:
             tree: The base.
             known: Top-level names of libraries. They mean the library unless a module of that
                 name lies right below a root; a mere folder, or a namesake elsewhere, is none.
+            parsed: What was parsed already, by its text; that of another side of the change.
         """
+        self.parsed = {} if parsed is None else parsed
         self._tree = tree
         self._known = known
         self._changed = {file.path: file.after for file in change.files}
@@ -56,7 +75,26 @@ class Modules:
         self.exhausted = False
         """Whether a name was not followed to its end."""
         self._read_bytes = 0
-        self._led: dict[Ref, tuple[str, ...]] = {}
+        self._led: dict[Ref, tuple[Ref, ...]] = {}
+
+    def parse(self, content: bytes) -> ast.Module:
+        """Parse a file, once for all who only read the tree.
+
+        Raises:
+            UnreadableError: It does not parse.
+        """
+        if content not in self.parsed:
+            self.parsed[content] = source.parse(content)
+        return self.parsed[content]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every module, by path."""
+        return tuple(sorted(self._paths))
+
+    def has(self, path: str) -> bool:
+        """Whether there is a module of this path."""
+        return path in self._paths
 
     def text(self, path: str) -> bytes:
         """Return the content of a module after the change."""
@@ -113,11 +151,74 @@ class Modules:
 
         After 300 modules or 8 MB nothing more is read, and `exhausted` is set.
         """
+        return tuple(at.dotted for at in self._ways(ref) if at.module is None)
+
+    def trail(self, ref: Ref) -> tuple[str, ...]:
+        """Return all names by which it could be imported, in the tree and outside of it.
+
+        The same limits hold as for `leads_to`.
+        """
+        return tuple(self._importable(at) for at in self._ways(ref))
+
+    def definitions(self, ref: Ref) -> Iterator[Definition]:
+        """Yield the classes and functions of the tree that a name leads to."""
+        for at in self._ways(ref):
+            if at.module is None or at.module.endswith("/") or "." in at.dotted:
+                continue
+            scope = self._scope(at.module) if at.dotted else None
+            if scope and (node := scope.defined.get(at.dotted)):
+                yield Definition(at.module, node, scope)
+
+    def name_of(self, path: str) -> str:
+        """Return the full dotted name of a module of the tree."""
+        return self._importable(Ref(path, ""))
+
+    def may_be(self, ref: Ref, before: bytes, *signs: bytes) -> bool:
+        """Whether a module of the tree that a name leads to holds the name after these words.
+
+        Cheap: a look at texts, before anything is parsed to be sure.
+
+        Args:
+            ref: The name.
+            before: What stands right before it, as `async def `.
+            signs: What else would do, wherever in the module.
+        """
+        for at in self._ways(ref):
+            if at.module is None or at.module.endswith("/") or not at.dotted:
+                continue
+            text = self.text(at.module)
+            last = at.dotted.rpartition(".")[2].encode()
+            if before + last in text or any(sign in text for sign in signs):
+                return True
+        return False
+
+    def owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
+        """Yield the classes and functions of the tree that a name begins with, and its rest.
+
+        Of `app.models.Order.objects.get` that is the class `Order`, and `objects.get`.
+        """
+        for at in self._ways(ref):
+            head, _, rest = at.dotted.partition(".")
+            if at.module is None or at.module.endswith("/") or not head:
+                continue
+            scope = self._scope(at.module)
+            if scope and (node := scope.defined.get(head)):
+                yield Definition(at.module, node, scope), rest
+
+    def _importable(self, ref: Ref) -> str:
+        if ref.module is None:
+            return ref.dotted
+        stem = ref.module.removesuffix("/").removesuffix(".py").removesuffix("/__init__")
+        roots = [root for root in self._roots if root and stem.startswith(f"{root}/")]
+        below = stem[len(max(roots, key=len)) + 1 :] if roots else stem
+        return ".".join(part for part in (below.replace("/", "."), ref.dotted) if part)
+
+    def _ways(self, ref: Ref) -> tuple[Ref, ...]:
         if ref not in self._led:
             self._led[ref] = tuple(self._follow(ref))
         return self._led[ref]
 
-    def _follow(self, ref: Ref) -> Iterator[str]:
+    def _follow(self, ref: Ref) -> Iterator[Ref]:
         seen: set[Ref] = set()
         waiting = [ref]
         while waiting:
@@ -128,9 +229,8 @@ class Modules:
             if len(seen) > _MOST_STEPS:
                 self.exhausted = True
                 return
-            if at.module is None:
-                yield at.dotted
-            elif at.dotted:
+            yield at
+            if at.module is not None and at.dotted:
                 waiting.extend(self._next(at.module, at.dotted))
 
     def _next(self, module: str, dotted: str) -> Iterator[Ref]:
@@ -158,18 +258,24 @@ class Modules:
 
     def _exports(self, path: str, name: str) -> Scope | None:
         """Return the names of a module, unless a look at its text rules this name out."""
+        text = self.text(path)
+        # What a rule has parsed anyway is sooner read than searched for each name.
+        is_read = path in self._scopes or text in self.parsed
+        if not is_read and not _may_bind(text, name.encode("utf-8", "replace")):
+            return None
+        return self._scope(path)
+
+    def _scope(self, path: str) -> Scope | None:
         if path in self._scopes:
             return self._scopes[path]
         text = self.text(path)
-        if not _may_bind(text, name.encode()):
-            return None
         self._read_bytes += len(text)
         if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
             self.exhausted = True
             return None
         self._scopes[path] = None
         try:
-            module = source.parse(text)
+            module = self.parse(text)
             scope = Scope()
             Reader(self, path).collect(module.body, scope)
             self._scopes[path] = scope
@@ -186,7 +292,9 @@ def _may_bind(text: bytes, name: bytes) -> bool:
     if not re.search(rb"^(?:class|(?:async )?def) " + word, text, re.MULTILINE):
         return True
     # It is defined here. That settles it unless it is assigned or imported as well.
-    again = rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*\b" + word + rb"|^\s+" + word + rb",?$"
+    again = (
+        rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*\b" + word + rb"|^[ \t]+" + word + rb",?$"
+    )
     return re.search(again, text, re.MULTILINE) is not None
 
 

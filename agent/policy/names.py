@@ -17,7 +17,14 @@ from agent.policy import guards
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)
+#: What may bind a name; most of a file is none of it.
+_BINDING = (
+    ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.For,
+    ast.AsyncFor, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler,
+    ast.Global,
+)  # fmt: skip
 _MOST_DOTS = 12
 _MOST_MEANINGS = 16
 #: Functions that turn a text into a module or into something in one.
@@ -32,6 +39,11 @@ _LOADERS = frozenset(
         "pytest.importorskip",
     }
 )
+#: What stands around the class that an annotation means.
+_WRAPPERS = frozenset(
+    {"typing.Annotated", "typing_extensions.Annotated", "typing.Optional", "typing.Final"}
+)
+_MOST_ANNOTATION = 200
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class Scope:
     """Modules of which everything was imported."""
     outer: set[str] = field(default_factory=set)
     """Names declared `global`."""
+    defined: dict[str, DefinitionNode] = field(default_factory=dict)
+    """The classes and functions that are defined in it; of several the last."""
 
     def bind(self, name: str, refs: list[Ref]) -> None:
         """Add what a name may stand for; several assignments add up."""
@@ -103,7 +117,8 @@ class Reader:
         """Collect what a block binds in its own scope, without those nested in it."""
         for statement in body:
             for node in _within(statement):
-                self._bind(node, scope)
+                if isinstance(node, _BINDING):
+                    self._bind(node, scope)
 
     def _bind(self, node: ast.AST, scope: Scope) -> None:  # noqa: C901, PLR0912 - one case each
         match node:
@@ -126,14 +141,17 @@ class Reader:
                 self.bind_target(target, value, scope)
             case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                 self.bind_target(target, value, scope)
-            case ast.For(target=target) | ast.AsyncFor(target=target):
-                self.bind_target(target, None, scope)
+            case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
+                self.bind_item(target, items, scope)
             case (
                 ast.FunctionDef(name=name)
                 | ast.AsyncFunctionDef(name=name)
                 | ast.ClassDef(name=name)
-                | ast.ExceptHandler(name=str(name))
             ):
+                scope.defined[name] = node
+                # Of the module itself it can be imported by this name, and asked for elsewhere.
+                scope.bind(name, [] if scope.parent else [Ref(self._path, name)])
+            case ast.ExceptHandler(name=str(name)):
                 scope.bind(name, [])
             case ast.Global(names=outer):
                 scope.outer.update(outer)
@@ -159,6 +177,16 @@ class Reader:
         elif own := _own_attribute(target):
             # `self.session = ...` in one method is read in another one.
             scope.module_scope().bind(own, self.meaning(value, scope) if value else [])
+
+    def bind_item(self, target: ast.expr, items: ast.expr, scope: Scope) -> None:
+        """Bind what takes one item after the other: any of those that are written out."""
+        if isinstance(items, (ast.Tuple, ast.List, ast.Set)) and items.elts:
+            for item in items.elts[:_MOST_MEANINGS]:
+                self.bind_target(target, item, scope)
+        elif isinstance(target, ast.Name):
+            scope.bind(target.id, [ref.attribute("[]") for ref in self.meaning(items, scope)])
+        else:
+            self.bind_target(target, None, scope)
 
     def imported(self, node: ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
         """Yield the bound name and its meaning for each name of a `from` import."""
@@ -198,11 +226,31 @@ class Reader:
                 found = self.meaning(body, scope) + self.meaning(orelse, scope)
             case ast.BoolOp(values=parts):
                 found = [ref for part in parts for ref in self.meaning(part, scope)]
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                found = self.meaning(left, scope) + self.meaning(right, scope)
             case ast.Subscript(value=value, slice=index):
-                tables = {ref.dotted for ref in self.meaning(value, scope) if ref.module is None}
-                text = constant_text(index) if "sys.modules" in tables else None
-                found = [self.absolute(text)] if text else []
+                # Asked once: twice at each of many subscripts in a row would never end.
+                held = self.meaning(value, scope)
+                tables = {ref.dotted for ref in held if ref.module is None}
+                if "sys.modules" in tables:
+                    text = constant_text(index)
+                    found = [self.absolute(text)] if text else []
+                elif tables & _WRAPPERS:
+                    inner = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
+                    found = self.meaning(inner, scope)
+                else:
+                    found = [ref.attribute("[]") for ref in held]
         return found
+
+    def annotated(self, node: ast.expr | None, scope: Scope) -> list[Ref]:
+        """Say what the class is that an annotation names, also one that is written as a text."""
+        text = constant_text(node) if node is not None else None
+        if text and len(text) < _MOST_ANNOTATION:
+            try:
+                node = ast.parse(text.strip(), mode="eval").body
+            except (SyntaxError, ValueError):
+                return []
+        return self.meaning(node, scope)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> list[Ref]:
         own = _own_attribute(node)
@@ -272,12 +320,13 @@ def _own_attribute(node: ast.expr) -> str | None:
 
 def _within(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a statement without what is only read by type checkers, or is another scope."""
-    yield node
-    if isinstance(node, _SCOPES):
-        return
-    if isinstance(node, ast.If) and guards.is_type_checking(node.test):
-        children: Iterator[ast.AST] = iter(node.orelse)
-    else:
-        children = ast.iter_child_nodes(node)
-    for child in children:
-        yield from _within(child)
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        at = waiting.pop()
+        yield at
+        if isinstance(at, (*_SCOPES, ast.Name, ast.Constant)):
+            continue
+        if isinstance(at, ast.If) and guards.is_type_checking(at.test):
+            waiting.extend(reversed(at.orelse))
+        else:
+            waiting.extend(reversed(list(ast.iter_child_nodes(at))))

@@ -2,26 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from agent.policy import tool_rules
+from agent.policy.care import generated, imports, magic
+from agent.policy.content import gate_files, hidden_text, paths, secrets, size
+from agent.policy.contract import (
+    async_bridges,
+    async_queries,
+    background_tasks,
+    blocking_calls,
+    concurrency,
+    http_calls,
+    http_client,
+)
+from agent.policy.django import (
+    loops,
+    managers,
+    model_fields,
+    raw_sql,
+    settings_edits,
+    signals,
+    views,
+)
+from agent.policy.migrations import data, destructive, history, locks, unasked
+from agent.policy.rule import Rule, RuleModule
+from agent.policy.security import (
+    command_injection,
+    deserialisation,
+    hard_coded_secrets,
+    path_traversal,
+    sql_injection,
+)
+from agent.policy.tampering import (
+    deleted_tests,
+    hollow_tests,
+    hooks,
+    mocked_code,
+    skipped_tests,
+    snapshots,
+    suppressions,
+    tool_settings,
+    weakened_tests,
+)
+from agent.policy.upkeep import (
+    complexity,
+    docstrings,
+    lost_types,
+    missing_names,
+    nested_scans,
+    new_dependencies,
+    prints,
+    public_api,
+    swallowed,
+    unused,
+)
+from agent.policy.versions import python_syntax
+from agent.policy.web import answers, fastapi_auth
 
-from agent.domain import Change, Finding
-from agent.policy import gate_files, http_client, paths, python_syntax, secrets, size
-from repo_config.detect import Project, Tree
-from repo_config.schema import RepoConfig
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
+_TAMPERING: tuple[RuleModule, ...] = (
+    deleted_tests,
+    skipped_tests,
+    weakened_tests,
+    hollow_tests,
+    mocked_code,
+    suppressions,
+    tool_settings,
+    hooks,
+    snapshots,
+)
+_SECURITY: tuple[RuleModule, ...] = (
+    sql_injection,
+    hard_coded_secrets,
+    deserialisation,
+    path_traversal,
+    command_injection,
+)
+_VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
+_CONTRACT: tuple[RuleModule, ...] = (
+    http_client,
+    http_calls,
+    concurrency,
+    async_queries,
+    blocking_calls,
+    async_bridges,
+    background_tasks,
+)
+_CARE: tuple[RuleModule, ...] = (
+    imports,
+    generated,
+    magic,
+)
+_DJANGO: tuple[RuleModule, ...] = (
+    signals,
+    views,
+    managers,
+    raw_sql,
+    model_fields,
+    settings_edits,
+    loops,
+)
+_WEB: tuple[RuleModule, ...] = (
+    fastapi_auth,
+    answers,
+)
+_MIGRATIONS: tuple[RuleModule, ...] = (history, unasked, destructive, locks, data)
+_UPKEEP: tuple[RuleModule, ...] = (
+    missing_names,
+    new_dependencies,
+    swallowed,
+    prints,
+    public_api,
+    complexity,
+    lost_types,
+    docstrings,
+    unused,
+    nested_scans,
+)
 
-
-class Rule(Protocol):
-    """A module that holds one rule."""
-
-    RULE: str
-    """Short, with dashes; names the rule in findings and in the documentation."""
-
-    def check(
-        self, change: Change, config: RepoConfig, project: Project, tree: Tree
-    ) -> Iterator[Finding]:
-        """Yield what the rule has to say of the change; `tree` is the base, before it."""
-        ...
-
-
-RULES: tuple[Rule, ...] = (paths, size, secrets, gate_files, python_syntax, http_client)
+MODULES: tuple[RuleModule, ...] = (
+    *_CONTENT,
+    *_TAMPERING,
+    *_SECURITY,
+    *_VERSIONS,
+    *_CONTRACT,
+    *_CARE,
+    *_WEB,
+    *_DJANGO,
+    *_MIGRATIONS,
+    *_UPKEEP,
+)
+OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
+"""Those that look at the change alone, before anything runs."""
+RULES: tuple[Rule, ...] = (*OF_CHANGES, *tool_rules.RULES)

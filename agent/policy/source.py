@@ -84,3 +84,14 @@ def text(content: bytes) -> str:
         return content.decode(encoding, "replace")
     except LookupError:
         return content.decode("utf-8", "replace")
+
+
+def written(node: ast.AST) -> str:
+    """Return an expression or statement as text, the same for the same one.
+
+    Python before 3.12 cannot write every f-string that it can read; of those the tree is returned.
+    """
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError):
+        return ast.dump(node)

@@ -286,7 +286,7 @@ _TESTS_PASS = re.compile(
     r"|\b(?:pass\w*|ran|run)\b.*\btests?\b",
     re.IGNORECASE,
 )
-_LINT = re.compile(r"\b(?:lint\w*|ruff|flake8|black|formatt(?:ed|er|ing))\b", re.IGNORECASE)
+_LINT = re.compile(r"\b(?:lint\w*|ruff|flake8|black|isort|formatt(?:ed|er|ing))\b", re.IGNORECASE)
 _TYPES = re.compile(r"\b(?:mypy|type.?checks?|type.?checker)\b", re.IGNORECASE)
 _CHANGELOG = re.compile(r"\b(?:change ?log|news ?fragment|news|release notes?)\b", re.IGNORECASE)
 

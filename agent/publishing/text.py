@@ -217,18 +217,19 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
         return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)(*args)).strip())
 
     snapshot = evidence.prepared.run.snapshot
+    closes = f"Closes #{snapshot.issue.number}" if snapshot else ""
     parts = [
+        # What decides comes first: a reader sees it without a turn of the wheel.
         part("", "summary", kind="summary"),
-        part("", "why", kind="why"),
         part("Checks", "tested", kind="tests"),
         part("Findings", "findings"),
+        part("Changes", "did", kind="summary"),
+        part("", "why", kind="why"),
+        *([Part(kind="issue", heading="", text=closes)] if closes else []),
         part("Second review", "review"),
         part("Reproduce", "reproduce"),
         part("", "held_to"),
     ]
-    if snapshot is not None:
-        closes = f"Closes #{snapshot.issue.number}"
-        parts.insert(0, Part(kind="issue", heading="", text=closes))
     if snapshot is None or evidence.branch is None:
         # On a forge the reader has it one click away.
         parts.append(part("", "diff", "Diff"))
@@ -249,7 +250,7 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "log_text": cleaning.cut(telemetry.tell(evidence.after), log_limit, where=where),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
-        "uses_http": _names(config.http_client, evidence.diff),
+        "uses_http": _names(config.http.name, evidence.diff),
         "done": tuple(note for note in evidence.notes if not note.startswith(READ_AS_BACKGROUND)),
         "background": tuple(note for note in evidence.notes if note.startswith(READ_AS_BACKGROUND)),
         "rivals": migrations.by_app(evidence.rivals),
@@ -286,7 +287,7 @@ def _claims(evidence: Evidence) -> Claims:
             check.head is Status.PASSED and check.head_count and not check.head_failures
             for check in tests
         ),
-        lint=clean("ruff", "flake8", "black"),
+        lint=clean("ruff", "flake8", "black", "isort"),
         types=clean("mypy"),
         changelog=any(note.startswith(changelog.NOTE) for note in evidence.notes),
     )
@@ -377,10 +378,15 @@ def _side(comparison: Comparison, side: str) -> str:
     status = comparison.base if side == "base" else comparison.head
     count = comparison.base_count if side == "base" else comparison.head_count
     failures = comparison.base_failures if side == "base" else comparison.head_failures
+    skipped = comparison.base_skipped if side == "base" else comparison.head_skipped
     if status is Status.ABSENT:
         return "not there"
     if status is Status.UNVERIFIED:
         return "unverified"
+    if comparison.figures and side == "head":
+        return comparison.figures
     if comparison.counts_tests:
-        return f"{count - failures} of {count} passed" if failures else f"{count} passed"
+        passed = count - failures - skipped
+        said = f"{passed} of {count} passed" if failures else f"{passed} passed"
+        return f"{said}, {skipped} skipped" if skipped else said
     return f"{count} finding{'s' * (count != 1)}" if count else "clean"

@@ -20,7 +20,7 @@ class Style:
 
     width: int
     formatters: tuple[str, ...]
-    """Of `ruff check`, `ruff format` and `black` those that will look at the change."""
+    """Of `ruff check`, `ruff format`, `isort` and `black` those that will look at the change."""
     one_per_line: bool
     """Whether the formatter allows longer lines than the linter, and would join broken ones."""
 
@@ -49,7 +49,7 @@ def _formatters(text: Callable[[str], str], lint_tools: tuple[str, ...]) -> tupl
         found.append("ruff check")
         if formatters.ruff_formats(text):
             found.append("ruff format")
-    return (*found, "black") if "black" in lint_tools else tuple(found)
+    return (*found, *(tool for tool in ("isort", "black") if tool in lint_tools))
 
 
 def _table(content: str, *keys: str) -> dict[str, object] | None:

@@ -6,6 +6,7 @@ is judged is what will be committed. What a check writes is thrown away with its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from agent.checks import (
     again,
     baselines,
     comparison,
+    coverage_of_change,
     early,
     gate,
     measuring,
@@ -21,18 +23,26 @@ from agent.checks import (
     reports,
     type_cache,
 )
-from agent.checks.check import TESTS, Site, Suite, granted
+from agent.checks.check import TESTS, Check, Site, Suite, granted
+from agent.checks.library_names import LibraryNames
 from agent.domain import (
     Change,
     CheckReport,
     CheckResult,
     ClearedChange,
     Comparison,
+    Level,
     Prepared,
     Status,
 )
 from agent.editing.tree import WorkTree
+from agent.policy import levels, tool_rules, url_map
+from agent.policy.django.files import is_migration
+from agent.policy.layout import is_test
+from agent.policy.proposal import Proposal
+from agent.policy.upkeep import library_names
 from agent.services import Services
+from repo_config.schema import RepoConfig
 
 
 def run(
@@ -53,7 +63,7 @@ def run(
         svc.say("checks on the whole change")
     site, tree = _laid_out(change, head, prepared, svc)
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
-        site, before, prepared, svc
+        site, before, prepared, svc, also=_of_change(change, site, prepared, svc)
     )
     report = CheckReport(
         side="head",
@@ -83,9 +93,47 @@ def _with_unstable_ids(report: CheckReport, site: Site, svc: Services) -> CheckR
     )
 
 
-def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
-    """Hold the two sides against each other, check by check."""
-    return comparison.compare(base, head)
+def compare(
+    base: CheckReport, head: CheckReport, prepared: Prepared, svc: Services
+) -> tuple[Comparison, ...]:
+    """Hold the two sides against each other, check by check; rules weigh what some tools find."""
+    config, floors = prepared.contract.config, svc.settings.floors
+    return tuple(
+        _with_routes(_weighed(one, config, floors), base, head, config, floors)
+        for one in comparison.compare(base, head)
+    )
+
+
+def _with_routes(
+    found: Comparison,
+    base: CheckReport,
+    head: CheckReport,
+    config: RepoConfig,
+    floors: Mapping[str, Level],
+) -> Comparison:
+    """Add what the change does to callers, where both sides list the ways in."""
+    before, after = base.result(found.name), head.result(found.name)
+    if before is None or after is None:
+        return found
+    told = url_map.findings(before.routes, after.routes)
+    more = tuple(levels.weigh(told, url_map.OF_ROUTES, config, floors))
+    return found.model_copy(update={"findings": (*found.findings, *more)}) if more else found
+
+
+def _weighed(found: Comparison, config: RepoConfig, floors: Mapping[str, Level]) -> Comparison:
+    rules = tool_rules.BY_CHECK.get(found.name.removesuffix(comparison.BASE_RULES))
+    if rules is None or not found.new_failures:
+        return found
+    told = tool_rules.findings(rules, found.new_failures)
+    # What fails as a whole says nothing that a rule could weigh.
+    only_findings = found.verdict is Status.FAILED and not found.reason
+    return found.model_copy(
+        update={
+            "findings": tuple(levels.weigh(told, rules, config, floors)),
+            "new_failures": (),
+            "verdict": Status.PASSED if only_findings else found.verdict,
+        }
+    )
 
 
 def _measured(
@@ -95,13 +143,41 @@ def _measured(
     svc: Services,
     *,
     tests: bool | None = None,
+    also: tuple[Check, ...] = (),
 ) -> tuple[CheckResult, ...]:
     """Run the checks; run tests again that fail with the change alone."""
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=tests)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=tests, also=also)
     return tuple(
         _with_further_runs(result, site, before, prepared, svc) if result.name == TESTS else result
         for result in results
     )
+
+
+def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+    """Return the checks that are about the change alone."""
+    return (*_of_libraries(change, prepared, svc), *_of_coverage(change, site))
+
+
+def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
+    """Have the lines of the change counted that tests run, where the repository asks for it."""
+    suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
+    if suite is None or wanted is None:
+        return ()
+    found = {
+        file.path: coverage_of_change.changed_lines(file)
+        for file in change.files
+        if not is_test(file.path) and not is_migration(file.path)
+    }
+    lines = {path: numbers for path, numbers in found.items() if numbers}
+    return (coverage_of_change.CoverageOfChange(lines, suite, wanted),) if lines else ()
+
+
+def _of_libraries(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+    """Have libraries asked for what the change newly takes from them, if it does."""
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    contract = prepared.contract
+    asked = library_names.fresh(Proposal(change, contract.config, contract.project, base))
+    return (LibraryNames(asked),) if asked else ()
 
 
 def _with_further_runs(
@@ -153,6 +229,7 @@ def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.
         suite=suite,
         sandbox=svc.sandbox,
         say=svc.say,
+        show=svc.show,
     )
 
 

@@ -50,6 +50,16 @@ class Facts:
         return new_tests.uncollected(self.cleared, self.compared)
 
     @property
+    def remarks(self) -> tuple[Finding, ...]:
+        """What a person has to look at before the change is merged."""
+        return tuple(one for one in self.told if one.severity is Severity.REVIEW)
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """What rules say of the change, and of what tools have found in it."""
+        return (*self.cleared.findings, *(one for check in self.compared for one in check.findings))
+
+    @property
     def flaky(self) -> tuple[Finding, ...]:
         """Tests that fail at times, on either side."""
         return tuple(
@@ -68,6 +78,8 @@ class Row:
     reason: Reason
     sentence: Callable[[Facts], str | None]
     """The sentence for maintainers; None where the row does not hold."""
+    draft: bool = False
+    """Whether the pull request waits for a person to look at what is named in it."""
 
     @property
     def publish(self) -> bool:
@@ -84,7 +96,11 @@ def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Co
             findings = facts.uncollected if row.sentence is _uncollected else ()
             findings += facts.flaky
             return Verdict(
-                publish=row.publish, reason=row.reason, sentence=sentence, findings=findings
+                publish=row.publish,
+                reason=row.reason,
+                sentence=sentence,
+                findings=findings,
+                review=_places(facts.remarks) if row.draft else (),
             )
     raise AssertionError("the last row of the decision table always holds")
 
@@ -149,6 +165,13 @@ def _unverified(facts: Facts) -> str | None:
     return None
 
 
+def _blocked(facts: Facts) -> str | None:
+    blocking = [one for one in facts.told if one.severity is Severity.BLOCK]
+    if not blocking:
+        return None
+    return f"A rule of the repository stands against it: {_listed(map(_said, blocking))}."
+
+
 def _uncollected(facts: Facts) -> str | None:
     found = facts.uncollected
     if not found:
@@ -163,9 +186,16 @@ def _no_tests(facts: Facts) -> str | None:
     switch = "To work without tests, set checks.tests.runner to off."
     if not facts.tests:
         return f"The repository has no test suite that was found. {switch}"
-    if any(check.head_count == 0 for check in facts.tests):
+    if any(check.head_count == check.head_skipped for check in facts.tests):
         return f"The test suite ran no test at all. {switch}"
     return None
+
+
+def _to_review(facts: Facts) -> str | None:
+    if not facts.remarks:
+        return None
+    places = _listed(_places(facts.remarks))
+    return f"{_ready(facts)} A draft, since a person has to look at this first: {places}."
 
 
 def _ready(facts: Facts) -> str:
@@ -185,10 +215,6 @@ def _ready(facts: Facts) -> str:
             shown = _listed([one.item_id for one in check.flaky])
             what = "a flaky test" if len(check.flaky) == 1 else f"{len(check.flaky)} flaky tests"
             said.append(f"{_named(check)}: {what} failed, on base at times as well: {shown}.")
-    if remarks := [
-        finding for finding in facts.cleared.findings if finding.severity is Severity.REVIEW
-    ]:
-        said.append(f"{_count(len(remarks), 'place')} to look at first, below.")
     return " ".join(said)
 
 
@@ -207,17 +233,30 @@ TABLE: tuple[Row, ...] = (
         _unsure,
     ),
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
+    Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
     Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
     Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,
         _no_tests,
     ),
+    Row("a rule asks for a person's look", Reason.READY, _to_review, draft=True),
     Row("none of these", Reason.READY, _ready),
 )
 
 
 # --- words ------------------------------------------------------------------------------------
+
+
+def _places(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Name the places of findings, each once; of a whole change its rule stands for it."""
+    named = ((f"{one.path}:{one.line}" if one.line else one.path) or one.rule for one in findings)
+    return tuple(dict.fromkeys(named))
+
+
+def _said(finding: Finding) -> str:
+    place = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    return f"{place} {finding.message.rstrip('.')} ({finding.rule})".strip()
 
 
 def _named(check: Comparison) -> str:
@@ -230,6 +269,8 @@ def _count(number: int, word: str) -> str:
 
 def _test_counts(check: Comparison) -> str:
     new = f", {len(check.added):,} new" if check.added else ""
+    if skipped := check.head_skipped:
+        new += f", {skipped:,} of them skipped"
     return (
         f"{_named(check)}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
     )

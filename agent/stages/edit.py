@@ -12,7 +12,8 @@ from agent.domain import Change, ChangedFile, Plan, Prepared, Severity
 from agent.editing.tree import WorkTree
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed
-from agent.policy import paths, size
+from agent.policy.content import paths, size
+from agent.policy.proposal import Proposal
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.publishing import changelog
 from agent.recipes import registry
@@ -59,12 +60,12 @@ def _enter(
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
-    for rule in (paths, size):
-        for finding in rule.check(whole, config, prepared.contract.project, base):
-            # What the change breaks without the entry is said by the policy.
-            about_it = finding.path == entry.path or (rule is size and not finding.path)
-            if about_it and finding.severity is Severity.BLOCK:
-                return (f"No line was added to `{entry.path}`: the rule {rule.RULE} forbids it.",)
+    proposal = Proposal(whole, config, prepared.contract.project, base)
+    for finding in (*paths.check(proposal), *size.check(proposal)):
+        # What the change breaks without the entry is said by the policy.
+        about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)
+        if about_it and finding.severity is Severity.BLOCK:
+            return (f"No line was added to `{entry.path}`: the rule {finding.rule} forbids it.",)
     tree.write(entry.path, entry.content)
     svc.say(f"added to {entry.path}")
     return (f"{changelog.NOTE} `{entry.path}`.",)
@@ -99,8 +100,9 @@ def _produce(
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
+        server = room_services.ended(result, "the command")
         raise EditFailed(
-            f"{command.script} ended with {ending}; it printed:\n"
+            f"{command.script} ended with {ending}; {server}{'; ' * bool(server)}it printed:\n"
             + cleaning.terminal(result.output).strip()[-4000:]
         )
     produced = {

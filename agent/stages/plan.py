@@ -16,7 +16,8 @@ from agent.domain import (
 )
 from agent.editing.tree import WorkTree
 from agent.errors import PolicyRefused
-from agent.policy import paths
+from agent.policy.content import paths
+from agent.policy.proposal import Proposal
 from agent.recipes import registry
 from agent.services import Services
 from repo_config.tree import Within
@@ -57,8 +58,9 @@ def _require_open(
             for path, content in contents.items()
         ),
     )
-    found = tuple(paths.check(planned, contract.config, contract.project, tree))
-    if any(finding.severity is Severity.BLOCK for finding in found):
+    checked = paths.check(Proposal(planned, contract.config, contract.project, tree))
+    found = tuple(finding for finding in checked if finding.severity is Severity.BLOCK)
+    if found:
         raise PolicyRefused(found)
 
 

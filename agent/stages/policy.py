@@ -6,17 +6,17 @@ are in `agent.policy`; what tools find in a room is left to `checks`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent import worktree
-from agent.domain import Change, ClearedChange, Prepared, Severity
+from agent.domain import Change, ClearedChange, Level, Prepared, Severity, Ticket
 from agent.errors import PolicyRefused
-from agent.policy import registry
+from agent.policy import levels, registry
+from agent.policy.proposal import Proposal
 from agent.services import Services
-from repo_config.detect import Project
-from repo_config.schema import RepoConfig
-from repo_config.tree import Tree
 
 
-def clear(change: Change, prepared: Prepared, svc: Services) -> ClearedChange:
+def clear(change: Change, ticket: Ticket, prepared: Prepared, svc: Services) -> ClearedChange:
     """Let a change pass only if every rule of the target repository allows it.
 
     Raises:
@@ -24,30 +24,28 @@ def clear(change: Change, prepared: Prepared, svc: Services) -> ClearedChange:
     """
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     contract = prepared.contract
-    cleared = judge(change, contract.config, contract.project, base)
+    proposal = Proposal(change, contract.config, contract.project, base, ticket)
+    cleared = judge(proposal, svc.settings.floors)
     remarks = len(cleared.findings)
     svc.say(
-        f"{len(registry.RULES)} rules allow the change"
+        f"{len(registry.OF_CHANGES)} rules allow the change"
         + (f", {remarks} remark{'s' * (remarks != 1)} for the reviewer" if remarks else "")
     )
     return cleared
 
 
-def judge(change: Change, config: RepoConfig, project: Project, tree: Tree) -> ClearedChange:
+def judge(proposal: Proposal, floors: Mapping[str, Level]) -> ClearedChange:
     """Hold a change against every rule; pure.
 
     Args:
-        change: What would be published.
-        config: Of the base commit, so that no change loosens its own rules.
-        project: What was detected there.
-        tree: The files of the base commit.
+        proposal: The change, with its contract and base.
+        floors: The least that rules weigh here, by their ids, as the operator has set them.
 
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    findings = tuple(
-        finding for rule in registry.RULES for finding in rule.check(change, config, project, tree)
-    )
+    found = (finding for module in registry.MODULES for finding in module.check(proposal))
+    findings = tuple(levels.weigh(found, registry.RULES, proposal.config, floors))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
-    return ClearedChange(change=change, findings=findings)
+    return ClearedChange(change=proposal.change, findings=findings)

@@ -39,7 +39,7 @@ from agent.errors import (
     RequestRefused,
     Superseded,
 )
-from agent.ports import OwnPull, Proposal, Remote
+from agent.ports import NewPullRequest, OwnPull, Remote
 from agent.publishing import commits, migrations, siblings, template, text
 from agent.publishing.siblings import Siblings
 from agent.redaction import Redactor
@@ -365,16 +365,16 @@ def _proposal(
     remote: Remote,
     words: str,
     svc: Services,
-) -> Proposal:
+) -> NewPullRequest:
     wanted = prepared.contract.config.pull_request
-    return Proposal(
+    return NewPullRequest(
         branch=placed.branch,
         commit=placed.commit,
         base_branch=prepared.checkout.base_branch or remote.default_branch,
         base_commit=prepared.checkout.commit,
         title=text.title(decided.plan.title, svc.redactor),
         body=words,
-        draft=wanted.draft,
+        draft=wanted.draft or bool(decided.verdict.review),
         reviewers=wanted.reviewers,
         labels=wanted.labels,
         findings=svc.redactor.inside(_findings(decided)),
@@ -386,7 +386,8 @@ def _proposal(
 
 
 def _findings(decided: Decided) -> tuple[Finding, ...]:
-    return (*decided.cleared.findings, *decided.verdict.findings)
+    found = (one for check in decided.compared for one in check.findings)
+    return (*decided.cleared.findings, *found, *decided.verdict.findings)
 
 
 def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services) -> str:

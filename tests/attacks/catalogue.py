@@ -43,6 +43,7 @@ _CONTROL = (NETWORK, "test_RX4_the_payload_gets_out_by_every_way_where_there_is_
 _INDEX = (NETWORK, "test_RX4_the_way_to_the_index_leads_nowhere_else")
 _LIMITS = (EXHAUSTION, "test_RX6_the_limit_is_named_and_the_neighbour_unaffected")
 _ORPHAN = (EXHAUSTION, "test_RX6_whoever_has_left_the_session_does_not_outlive_the_room")
+_SHOWN = (EXHAUSTION, "test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up")
 _WORDS = (READERS, "test_each_limit_has_its_words")
 _RUN = (
     WHOLE,
@@ -164,7 +165,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "fork bomb": (_LIMITS,),
         "memory hog": (_LIMITS,),
         "disk and inode fill": (_LIMITS, (ROOM, "test_a_writable_mount_is_bounded_too")),
-        "10^9 log lines": (_LIMITS,),
+        "10^9 log lines": (_LIMITS, _SHOWN),
         "SIGTERM ignored": (_LIMITS,),
         "setsid orphan": (_ORPHAN,),
         "neighbour unaffected": (_LIMITS,),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from agent.settings import Settings
 from tests import rooms as kinds
 from tests.attacks import ground as grounds
 from tests.attacks.ground import Ground, Witness
+from tests.folders import data_folder
 
 
 @pytest.fixture(scope="module", params=kinds.BACKENDS)
@@ -26,11 +24,8 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def base(backend: str) -> Iterator[Path]:
     """A data folder for all tests of a module, that the rooms' users can enter; one for each kind."""
-    os.umask(0o022)
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-attacks-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with data_folder("attacks") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

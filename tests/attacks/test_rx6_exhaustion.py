@@ -10,12 +10,14 @@ import hashlib
 import secrets
 import textwrap
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agent.ports import RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.checks import live
+from agent.ports import Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests.attacks.memory import measured_memory
 from tests.rooms import MIB, PYTHON, alive, left_of
 
@@ -190,6 +192,8 @@ def neighbours_answer() -> str:
 
 #: Those that only their time ends are let loose together.
 ENDLESS = tuple(name for name, (limits, _) in ATTACKS.items() if limits == {"time"})
+#: Those that print without end.
+FLOODS = tuple(name for name in ENDLESS if "line" in name)
 
 
 @pytest.mark.parametrize(
@@ -198,15 +202,46 @@ ENDLESS = tuple(name for name, (limits, _) in ATTACKS.items() if limits == {"tim
 def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
     sandbox: Sandbox, backend: str, base: Path, names: tuple[str, ...]
 ) -> None:
+    let_loose(sandbox, backend, base, names, {})
+
+
+def test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up(
+    sandbox: Sandbox, backend: str, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listens to a room also ends it at its limits."""
+    monkeypatch.setattr(live, "QUIET_SECONDS", 0.0)
+    shown: dict[str, list[str]] = {name: [] for name in FLOODS}
+    heard = {name: live.Echo(name, shown[name].append) for name in FLOODS}
+    let_loose(sandbox, backend, base, FLOODS, heard)
+    for name, lines in shown.items():
+        heard[name].close()
+        # What may come at once and in the time; and before each, how many were left out.
+        assert 0 < len(lines) <= 2 * (live.BURST + live.PER_SECOND * (SECONDS + LATEST_END))
+        for line in lines:
+            assert line.startswith(f"{name} | ")
+            assert len(line) <= live.LONGEST + len(f"{name} | …")
+            assert line.isprintable(), line
+    lines = shown["a thousand million lines"]
+    assert lines[0] == "a thousand million lines | the first line"
+    assert any(line.endswith(" lines are not shown here]") for line in lines)
+
+
+def let_loose(
+    sandbox: Sandbox, backend: str, base: Path, names: tuple[str, ...], heard: Mapping[str, Hear]
+) -> None:
+    """Let attacks loose beside a neighbour; some are listened to."""
     marker = secrets.token_hex(8)
     neighbours = RoomOrder(
-        argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if names is ENDLESS else 2)),
+        argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if set(names) <= {*ENDLESS} else 2)),
         limits=LIMITS.model_copy(update={"seconds": 120.0}),
     )
     with ThreadPoolExecutor(len(names) + 1) as pool, measured_memory() as grown:
         other = pool.submit(sandbox.run, neighbours)
         time.sleep(0.3)  # the neighbour is at work already
-        rooms = {name: pool.submit(sandbox.run, code(marker, ATTACKS[name][1])) for name in names}
+        rooms = {
+            name: pool.submit(sandbox.run, code(marker, ATTACKS[name][1]), None, heard.get(name))
+            for name in names
+        }
         results = {name: room.result() for name, room in rooms.items()}
         neighbour = other.result()
     for name, result in results.items():

@@ -31,6 +31,7 @@ from tests.bench import (
     idle,
     label,
     resume,
+    rules,
     ticket,
     timing,
 )
@@ -57,6 +58,7 @@ _SECTIONS = {
     "control": control.measure,
     "dispatch": dispatch.measure,
     "idle": idle.measure,
+    "rules": rules.measure,
 }
 
 

@@ -220,6 +220,7 @@ def _environ(
         "webhook_secret_file": shared,
         "listen_port": port,
         "public_url": f"http://127.0.0.1:{port}",
+        "onboarding": "off",
     }
     ours = {settings.variable(name): str(value) for name, value in given.items()}
     return {**plain, "TMPDIR": str(scratch), **ours}

@@ -15,7 +15,7 @@ from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.session import Scope
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
-from agent.ports import Proposal, StageMark
+from agent.ports import NewPullRequest, StageMark
 from tests.contract import operations, recording, schemas
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -62,7 +62,7 @@ def publish(scene: Scene) -> None:
     forge.own_pulls(run, BRANCH)
     # What came of a write whose answer is lost is looked up.
     scene.fault("perform_refuse", "PATCH", "check-runs/*")
-    given = Proposal(
+    given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
     )  # fmt: skip

@@ -35,14 +35,14 @@ from agent.adapters.github.retrying import Pacing
 from agent.adapters.github.session import Scope
 from agent.domain import Change, ChangedFile, Finding, IssueRef, Severity
 from agent.errors import AgentError, ForgeUnavailable
-from agent.ports import Proposal
+from agent.ports import NewPullRequest
 from agent.settings import Settings
 from tests.contract import example_server, operations, schemas
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 REPO = "/repos/{owner}/{repo}"
 ISSUE = IssueRef(repository="octocat/Hello-World", repository_id=1296269, number=1347, issue_id=1)
-PROPOSAL = Proposal(
+PROPOSAL = NewPullRequest(
     branch="new-topic", commit=SHA, base_branch="main", title="Amazing new feature", body="Body",
     reviewers=("hubot",), labels=("bug",), summary="All green",
 )  # fmt: skip

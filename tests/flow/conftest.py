@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,15 +18,14 @@ from agent.demo.simulator.world import APP_EVENTS
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository
+from tests.folders import data_folder
 
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[Path]:
     """One data folder for all whole runs, so that the sample's environment is built once."""
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-flow-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with data_folder("flow") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_a_field_is_added_and_the_branch_passes_its_checks(sample, run):
 def test_the_checks_are_shown_base_and_head(sample, run):
     ended = run(sample.path, TICKET.read_text())
     tests = ended.check("tests")
-    assert tests["base"] == {"status": "passed", "count": 4, "failures": 0}
+    assert tests["base"] == {"status": "passed", "count": 4, "failures": 0, "skipped": 0}
     assert tests["head"]["status"] == "passed"
     assert tests["head"]["count"] == 4 + len(tests["added"])
     assert tests["added"]
@@ -67,6 +67,7 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
         "triage",
         "checkout",
         "read config",
+        "onboard",
         "clarify",
         "environment",
         "baseline",

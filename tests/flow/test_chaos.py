@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +15,7 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.ground import Ground, Workers, laid_out
 from tests.chaos.points import Point, When
 from tests.chaos.tickets import Tickets
+from tests.folders import data_folder
 
 SEED = 1
 KINDS = ("add-field", "logging", "unclear")
@@ -26,12 +24,9 @@ KINDS = ("add-field", "logging", "unclear")
 @pytest.fixture(scope="module")
 def folder(store: Path) -> Iterator[Path]:
     """A folder that rooms can reach, with the environments that are there already."""
-    made = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
-    made.chmod(0o711)
-    os.umask(0o022)
-    (store / "environments").mkdir(mode=0o755, exist_ok=True)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with data_folder("chaos") as made:
+        (store / "environments").mkdir(mode=0o755, exist_ok=True)
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -118,6 +118,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             github_url=f"{address}/api/v3",
             github_app_id=app.id,
             github_private_key_file=key,
+            onboarding="off",
         )
         # Between two questions about the same the real service waits for seconds.
         quick = Pacing(first_wait=0.01, seconds_between_writes=0.0, mark_seconds=0.0)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,7 @@ import uv
 
 from agent import worktree
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
 from agent.domain import (
@@ -31,17 +32,31 @@ from agent.domain import (
     Run,
     Ticket,
 )
-from agent.ports import Flag, Hear, RoomOrder, RoomResult
+from agent.editing.tree import WorkTree
+from agent.environments import build
+from agent.environments.build import EnvironmentRequest
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Sandbox
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from agent.testing import FakeForge
+from repo_config import detect
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
 Files = Mapping[str, str]
-TOOLS = ("pytest", "pytest-xdist", "mypy", "ruff", "flake8", "black", "django>=5.2,<5.3")
+TOOLS = (
+    "pytest",
+    "pytest-xdist",
+    "mypy",
+    "ruff",
+    "flake8",
+    "black",
+    "isort[colors]",
+    "coverage",
+    "django>=5.2,<5.3",
+)
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}
 RED = {
     "test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n\n\ndef test_wrong():\n    assert 1 == 2\n"
@@ -158,6 +173,36 @@ def outcomes(result: CheckResult) -> dict[str, str]:
     return {item.item_id: item.outcome for item in result.items}
 
 
+# --- sites whose environment is built as the service builds it -------------------------------
+
+
+def declared_site(
+    files: Files,
+    told: Mapping[str, object],
+    settings: Settings,
+    sandbox: Sandbox,
+    say: Callable[[str], None],
+) -> Site:
+    """A site of these files, with the environment that they and the configuration declare."""
+    config = RepoConfig.model_validate(told, strict=False)
+    tree = lay_tree(settings.home, files)
+    request = EnvironmentRequest(
+        tree=str(tree), python=config.python, services=config.services, env=config.env
+    )
+    return Site(
+        tree=tree,
+        environment=build.ensure(request, sandbox, SimpleIndex(settings), settings, say),
+        config=config,
+        project=detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config),
+        limits=check.granted(settings),
+    )
+
+
+def measured(site: Site, sandbox: Sandbox) -> dict[str, CheckResult]:
+    """All checks of a site, by name."""
+    return {one.name: one for one in measuring.measure(site, sandbox, lambda line: None)}
+
+
 # --- the stages ------------------------------------------------------------------------------
 
 
@@ -204,7 +249,20 @@ class Stage:
     def compared(self, **edits: str | None) -> dict[str, Comparison]:
         base = baseline.measure(self.prepared, self.services)
         head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
-        return {found.name: found for found in checks_stage.compare(base, head)}
+        return {found.name: found for found in comparison.compare(base, head)}
+
+    def weighed(
+        self, config: RepoConfig | None = None, **edits: str | None
+    ) -> dict[str, Comparison]:
+        """The same, as the rules of a configuration weigh it."""
+        base = baseline.measure(self.prepared, self.services)
+        head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
+        contract = self.prepared.contract
+        if config is not None:
+            contract = contract.model_copy(update={"config": config})
+        prepared = self.prepared.model_copy(update={"contract": contract})
+        found = checks_stage.compare(base, head, prepared, self.services)
+        return {one.name: one for one in found}
 
 
 def make_stage(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +13,7 @@ from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.ports import Sandbox
 from agent.settings import Settings
 from tests import rooms as kinds
+from tests.folders import data_folder
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
 
 
@@ -37,12 +35,9 @@ def sandbox(rooms: Callable[..., Sandbox]) -> Sandbox:
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    home = Path(tempfile.mkdtemp(prefix="mergewright-checks-", dir="/tmp"))
-    home.chmod(0o711)
-    os.umask(0o022)
-    settings = Settings(home=home)
-    yield Workshop(home, settings, BubblewrapSandbox(settings))
-    shutil.rmtree(home, ignore_errors=True)
+    with data_folder("checks") as home:
+        settings = Settings(home=home)
+        yield Workshop(home, settings, BubblewrapSandbox(settings))
 
 
 @pytest.fixture

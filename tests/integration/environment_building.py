@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.ports import RoomLimits
 from agent.settings import Settings
 from repo_config.schema import PythonSection
+from tests.folders import data_folder
 
 
 def lay(folder: Path, files: dict[str, str]) -> Path:
@@ -44,15 +43,12 @@ def ensure(
 @contextmanager
 def with_our_tools() -> Iterator[Settings]:
     """Give a data folder for many tests, with our own tools in it already."""
-    os.umask(0o022)
-    home = Path(tempfile.mkdtemp(prefix="mergewright-environments-", dir="/tmp"))
-    home.chmod(0o711)
-    settings = Settings(home=home)
-    with tempfile.TemporaryDirectory() as empty:
-        Path(empty).chmod(0o755)
-        ensure(settings, Path(empty))
-    yield settings
-    shutil.rmtree(home, ignore_errors=True)
+    with data_folder("environments") as home:
+        settings = Settings(home=home)
+        with tempfile.TemporaryDirectory() as empty:
+            Path(empty).chmod(0o755)
+            ensure(settings, Path(empty))
+        yield settings
 
 
 def local(settings, served) -> SimpleIndex:

@@ -504,6 +504,11 @@ TOOLS = {
         ("black",),
         [["black", "--check", "."]],
     ),
+    "isort and black": (
+        "[tool.isort]\nprofile = 'black'\nforce_sort_within_sections = true\n[tool.black]\n",
+        ("isort", "black"),
+        [["isort", "--check-only", "."], ["black", "--check", "."]],
+    ),
     "ruff": (
         "[tool.ruff]\nline-length=70\n[tool.ruff.lint]\nselect=['F', 'I']\n[tool.ruff.format]\n",
         ("ruff",),
@@ -538,9 +543,9 @@ FORMATTED_TICKETS = (
 
 @pytest.fixture(scope="session")
 def shaping(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with Django, black and ruff."""
+    """An interpreter with Django, black, isort and ruff."""
     folder = tmp_path_factory.mktemp("shaping") / "env"
-    return environment(folder, "django>=5.2,<5.3", "djangorestframework", "black", "ruff")
+    return environment(folder, "django>=5.2,<5.3", "djangorestframework", "black", "isort", "ruff")
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -562,7 +567,7 @@ def test_new_and_edited_files_pass_the_formatter_that_old_migrations_fail(
     run = {"cwd": shaped.root, "capture_output": True, "text": True, "timeout": 120}
     tools = shaping.parent
     old = ["shop/migrations/0001_initial.py", "shop/migrations/0002_by_hand.py"]
-    for command in (["ruff", "check", "--fix"], ["ruff", "format"], ["black"]):
+    for command in (["ruff", "check", "--fix"], ["ruff", "format"], ["isort"], ["black"]):
         if command[0] in lint:
             edited = ["shop/models.py", "shop/admin.py", "shop/tests"]
             subprocess.run([tools / command[0], *command[1:], *edited], check=False, **run)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from agent.checks import early
+from agent.checks import early, live
 from agent.domain import Comparison, Reason, Status
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
@@ -72,11 +73,14 @@ class Judged:
     def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
         self.rooms = Turns(made.sandbox, base, head)
         self.said: list[str] = []
-        services = replace(made.services, sandbox=self.rooms, say=self.said.append)
+        self.shown: list[str] = []
+        services = replace(
+            made.services, sandbox=self.rooms, say=self.said.append, show=self.shown.append
+        )
         before = baseline.measure(made.prepared, services)
         cleared = made.cleared(**edits)
         report = checks_stage.run(cleared, before, made.prepared, services)
-        compared = checks_stage.compare(before, report)
+        compared = checks_stage.compare(before, report, made.prepared, services)
         self.tests: Comparison = next(one for one in compared if one.name == "tests")
         self.verdict = decide.weigh(compared, cleared, made.prepared.contract)
 
@@ -140,6 +144,24 @@ def test_tests_that_need_others_before_them_are_not_called_red_for_it(
     judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
     assert judged.verdict.reason is Reason.READY
     assert judged.tests.head_count == 11
+
+
+def test_what_runs_first_is_shown_while_it_runs(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole suite on base, then part of it with the change, then the same on base."""
+    monkeypatch.setattr(live, "QUIET_SECONDS", 0.0)
+    told = {**PYTEST, "pytest.ini": "[pytest]\naddopts = -s\n"}
+    told["test_add.py"] = (
+        "import sums\n\ndef test_add():\n    print('it is', sums.add(1, 1))\n"
+        "    assert sums.add(1, 1) == 2\n"
+    )
+    judged = Judged(stage(told, test_runner="pytest"), sums_DOT_py=SUB)
+    assert judged.tests.head_count == 1
+    found = [re.fullmatch(r"(.*) \| .*it is (\d)", line) for line in judged.shown]
+    said = [one.groups() for one in found if one]
+    assert said[:3] == [("tests", "2"), ("tests", "0"), ("tests on base", "2")], judged.shown
+    assert set(said[3:]) == {("tests", "0"), ("tests on base", "2")}
 
 
 def test_what_fails_at_times_does_not_end_the_wait(stage: Callable[..., Stage]) -> None:

@@ -19,6 +19,7 @@ from agent.checks import check, comparison, measuring, new_tests
 from agent.checks.check import Site
 from agent.domain import (
     CheckReport,
+    Severity,
     Status,
 )
 from agent.stages import baseline
@@ -34,6 +35,7 @@ from tests.integration.check_samples import (
     Workshop,
     outcomes,
 )
+from tests.integration.forgeries import DELETED, FORGERIES
 
 # --- pytest ----------------------------------------------------------------------------------
 
@@ -315,184 +317,6 @@ def test_ids_that_change_are_found_by_collecting_twice(workshop: Workshop) -> No
 
 # --- forgeries: each with a failing test beside it, none may come out as passed --------------
 
-FORGERIES = {
-    "the exit code is set to 0": {
-        "conftest.py": """
-            def pytest_sessionfinish(session):
-                session.exitstatus = 0
-        """
-    },
-    "reports are turned green": {
-        "conftest.py": """
-            import pytest
-            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-            def pytest_runtest_makereport(item, call):
-                outcome = yield
-                report = outcome.get_result()
-                if report.failed:
-                    report.outcome = "passed"
-                    report.longrepr = None
-        """
-    },
-    "reports of chosen tests are turned green": {
-        "conftest.py": """
-            import pytest
-            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-            def pytest_runtest_makereport(item, call):
-                outcome = yield
-                report = outcome.get_result()
-                if "test_sums" in report.nodeid:
-                    report.outcome = "passed"
-        """
-    },
-    "reports are replaced": {
-        "conftest.py": """
-            import pytest
-            from _pytest.reports import TestReport
-            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-            def pytest_runtest_makereport(item, call):
-                outcome = yield
-                old = outcome.get_result()
-                outcome.force_result(TestReport(
-                    nodeid=old.nodeid, location=old.location, keywords=old.keywords,
-                    outcome="passed", longrepr=None, when=old.when))
-        """
-    },
-    "tests are called and what they raise is dropped": {
-        "conftest.py": """
-            import pytest
-            @pytest.hookimpl(tryfirst=True)
-            def pytest_pyfunc_call(pyfuncitem):
-                return True
-        """
-    },
-    "what tests raise is swallowed in one folder": {
-        "inner/conftest.py": """
-            import pytest
-            @pytest.hookimpl(tryfirst=True)
-            def pytest_pyfunc_call(pyfuncitem):
-                try:
-                    pyfuncitem.obj()
-                except AssertionError:
-                    pass
-                return True
-        """,
-        "inner/test_inner.py": "def test_inner():\n    assert 0\n",
-        "test_sums.py": GREEN["test_sums.py"],
-    },
-    "everything is skipped": {
-        "conftest.py": """
-            import pytest
-            def pytest_runtest_setup(item):
-                pytest.skip("later")
-        """
-    },
-    "everything is expected to fail": {
-        "conftest.py": """
-            import pytest
-            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-            def pytest_runtest_makereport(item, call):
-                outcome = yield
-                report = outcome.get_result()
-                if report.failed:
-                    report.outcome = "skipped"
-                    report.wasxfail = "known"
-        """
-    },
-    "the process ends itself at once": {"conftest.py": "import os\nos._exit(0)\n"},
-    "the process ends itself within a test": {
-        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(0)\n"
-    },
-    "the process ends itself with the code of a failed run": {
-        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(1)\n"
-    },
-    "the process ends itself when all is over": {
-        "conftest.py": """
-            import os
-            def pytest_unconfigure(config):
-                os._exit(0)
-        """
-    },
-    "sys.exit while loading": {"conftest.py": "import sys\nsys.exit(0)\n"},
-    "an option only collects": {"pytest.ini": "[pytest]\naddopts = --co\n"},
-    "an option only sets up": {"pytest.ini": "[pytest]\naddopts = --setup-only\n"},
-    "an option only plans": {"pytest.ini": "[pytest]\naddopts = --setup-plan\n"},
-    "an option only prints": {"pytest.ini": "[pytest]\naddopts = --version --version\n"},
-    "an option switches our plugin off": {
-        "pytest.ini": "[pytest]\naddopts = -p no:mergewright_pytest --co\n"
-    },
-    "a module poses as pytest": {
-        "pytest.py": "print('1 passed')\nraise SystemExit(0)\n",
-        "_pytest.py": "raise SystemExit(0)\n",
-    },
-    "a module poses as our plugin": {
-        "mergewright_pytest.py": "def begin(*a): pass\n",
-        "mergewright_report.py": "def take_order(): raise SystemExit(0)\n",
-    },
-    "a hook runs nothing": {"conftest.py": "def pytest_runtestloop(session):\n    return True\n"},
-    "a hook runs half": {
-        "conftest.py": """
-            def pytest_runtest_protocol(item, nextitem):
-                if "test_sums" in item.nodeid:
-                    return True
-        """
-    },
-    "the report is written beforehand": {
-        "conftest.py": """
-            import glob, json
-            for name in glob.glob("/out/*"):
-                with open(name, "a") as file:
-                    for line in ({"event": "exit", "code": 0}, {"event": "test", "id": "x"}):
-                        file.write("0" * 32 + " " + json.dumps(line) + "\\n")
-        """
-    },
-    "the report is exchanged": {
-        "conftest.py": """
-            import glob, os
-            def pytest_unconfigure(config):
-                for name in glob.glob("/out/*"):
-                    os.unlink(name)
-                    open(name, "w").write("{}\\n")
-        """
-    },
-    "the report becomes a link": {
-        "conftest.py": """
-            import glob, os
-            def pytest_unconfigure(config):
-                for name in glob.glob("/out/*"):
-                    os.unlink(name)
-                    os.symlink("/etc/passwd", name)
-        """
-    },
-    "the report becomes a pipe": {
-        "conftest.py": """
-            import glob, os
-            def pytest_unconfigure(config):
-                for name in glob.glob("/out/*"):
-                    os.unlink(name)
-                    os.mkfifo(name)
-        """
-    },
-    "the report becomes huge": {
-        "conftest.py": """
-            import glob, os
-            def pytest_unconfigure(config):
-                for name in glob.glob("/out/*"):
-                    with open(name, "ab") as file:
-                        file.truncate(1024 ** 3)
-        """
-    },
-    "the report is deeply nested": {
-        "conftest.py": """
-            import glob
-            def pytest_unconfigure(config):
-                for name in glob.glob("/out/*"):
-                    with open(name, "a") as file:
-                        file.write("0" * 32 + " " + "[" * 100000 + "\\n")
-        """
-    },
-}
-
 
 #: These leave a run that is red by its own account; all others are unverified.
 HONEST_RED = {
@@ -516,36 +340,6 @@ def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
 def test_a_module_that_poses_as_pytest_changes_nothing(workshop: Workshop) -> None:
     result = workshop.tests({**RED, **FORGERIES["a module poses as pytest"]})
     assert outcomes(result)["test_sums.py::test_wrong"] == "failed"
-
-
-DELETED = {
-    "a conftest deletes the items": {
-        "conftest.py": """
-            def pytest_collection_modifyitems(items):
-                items[:] = [item for item in items if "wrong" not in item.name]
-        """
-    },
-    "a conftest ignores the module": {"conftest.py": "collect_ignore = ['test_sums.py']\n"},
-    "the module is skipped": {
-        "test_sums.py": """
-            import pytest
-            pytest.skip("later", allow_module_level=True)
-            def test_sum(): pass
-            def test_wrong(): assert 1 == 2
-        """
-    },
-    "the tests are marked": {
-        "test_sums.py": """
-            import pytest
-            pytestmark = pytest.mark.skip
-            def test_sum(): pass
-            def test_wrong(): assert 1 == 2
-        """
-    },
-    "the tests are deleted": {"test_sums.py": "def test_other():\n    pass\n"},
-    "the module cannot be imported": {"test_sums.py": "import no_such_module\n"},
-    "options leave them out": {"pytest.ini": "[pytest]\naddopts = -k sum\n"},
-}
 
 
 @pytest.mark.parametrize("name", DELETED)
@@ -695,12 +489,15 @@ def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) 
     site = workshop.site(DJANGO, **MANAGED)
     report = workshop.measure(site)
     assert {result.name: result.status for result in report.results} == {
+        "security": Status.PASSED,
         "ruff check": Status.ABSENT,
         "ruff format": Status.ABSENT,
         "flake8": Status.ABSENT,
         "black": Status.ABSENT,
+        "isort": Status.ABSENT,
         "django check": Status.PASSED,
         "makemigrations": Status.PASSED,
+        "openapi": Status.ABSENT,
         "mypy": Status.ABSENT,
         "tests": Status.PASSED,
     }
@@ -718,7 +515,7 @@ def test_a_project_in_a_folder_is_started_there(workshop: Workshop) -> None:
     detected = {**MANAGED, "test_script": "backend/manage.py", "django": django}
     report = workshop.measure(workshop.site(files, **detected))
     ran = [result for result in report.results if result.status is not Status.ABSENT]
-    assert [result.status for result in ran] == [Status.PASSED] * 3, ran
+    assert [result.status for result in ran] == [Status.PASSED] * 4, ran
     assert ran[-1].command == ("env", "-C", "backend", "python", "manage.py", "test")
 
 
@@ -811,7 +608,8 @@ def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop)
     said = {result.name: result.reason for result in results}
     assert "`django: {settings: tests.settings}` or `checks: {tests: {script:" in said["tests"]
     assert "as in `django: {settings: tests.settings}`" in said["makemigrations"]
-    assert {result.status for result in results} == {Status.ABSENT}
+    there = [result.name for result in results if result.status is not Status.ABSENT]
+    assert there == ["security"]
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -1430,6 +1228,51 @@ def test_linters_and_formatters_find_and_place(
     assert all("mergewright" not in result.output for result in report.results)
 
 
+UNSORTED = "import os\nimport abc\n\nprint(os, abc)\n"
+BLACK_PROFILE = {"pyproject.toml": "[tool.isort]\nprofile = 'black'\n"}
+
+
+@pytest.mark.parametrize("packages", [TOOLS, ()], ids=["own", "gate"])
+def test_imports_out_of_order_are_new_only_in_files_that_were_in_order(
+    workshop: Workshop, packages: tuple[str, ...]
+) -> None:
+    old = {"old.py": UNSORTED, "shop.py": "import abc\n", **BLACK_PROFILE}
+    more: dict[str, Any] = {"packages": packages, "lint_tools": ("isort",)}
+    found = workshop.compared(
+        "isort", old, {**old, "shop.py": UNSORTED, "new.py": UNSORTED}, **more
+    )
+    assert {item.item_id for item in found.new_failures} == {
+        "shop.py: imports: are not sorted as configured",
+        "new.py: imports: are not sorted as configured",
+    }
+    assert (found.base_count, found.head_count, found.verdict) == (1, 3, Status.FAILED)
+    same = workshop.compared("isort", old, {**old, "old.py": f"{UNSORTED}\n# more\n"}, **more)
+    assert (same.verdict, same.new_failures) == (Status.PASSED, ())
+
+
+def test_isort_sorts_as_it_is_told_before_commits(workshop: Workshop) -> None:
+    files = {"shop.py": "import abc, os\n"}
+    told: dict[str, Any] = {"lint_tools": ("isort",), "isort_args": ("--combine-straight-imports",)}
+    result = workshop.one("isort", files, **told)
+    assert (result.status, result.reason) == (Status.PASSED, ""), result.output
+    assert result.command == ("isort", "--combine-straight-imports", "--check-only", ".")
+    assert workshop.one("isort", files, lint_tools=("isort",)).status is Status.FAILED
+
+
+@pytest.mark.parametrize("line", ["skip_gitignore = true", "color_output = true", "quiet = true"])
+def test_isort_is_read_however_it_is_configured_to_speak(workshop: Workshop, line: str) -> None:
+    files = {"shop.py": UNSORTED, "pyproject.toml": f"[tool.isort]\n{line}\n"}
+    result = workshop.one("isort", files, lint_tools=("isort",))
+    assert (result.status, result.reason) == (Status.FAILED, ""), result.output
+    assert len(result.items) == 1
+
+
+def test_isort_that_is_kept_from_looking_is_unverified(workshop: Workshop) -> None:
+    files = {"shop.py": UNSORTED, "pyproject.toml": "[tool.isort]\nskip_glob = ['*']\n"}
+    told = {"lint_tools": ("isort",), "isort_args": ("--filter-files",)}
+    assert workshop.one("isort", files, **told).status is Status.UNVERIFIED
+
+
 #: Stands in for flake8 or black: claims what the tool must object to, and nothing else.
 POSING = """
     import os, sys
@@ -1465,7 +1308,7 @@ def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
     workshop: Workshop,
 ) -> None:
     report = workshop.measure(workshop.site(TIDY, **LINTED))
-    assert {result.name: result.status for result in report.results[:4]} == {
+    assert {result.name: result.status for result in report.results[1:5]} == {
         "ruff check": Status.PASSED,
         "ruff format": Status.ABSENT,
         "flake8": Status.PASSED,
@@ -1518,6 +1361,37 @@ def test_a_broken_configuration_is_a_failure_with_the_tools_words(workshop: Work
     assert "no-such-option" in result.reason
 
 
+HOLE = "import pickle\n\n\ndef loaded(text):\n    return pickle.loads(text)\n"
+
+
+def test_security_rules_see_what_a_noqa_or_a_configuration_hides(workshop: Workshop) -> None:
+    files = {
+        "ruff.toml": "[lint]\nselect = []\nignore = ['S301']\n",
+        "a.py": HOLE.replace("(text)\n", "(text)  # noqa: S301\n"),
+        "setup.cfg": "[flake8]\nignore = S\n",
+    }
+    [found] = [one for one in workshop.measure(workshop.site(files)).results if one.items]
+    assert (found.name, found.status) == ("security", Status.FAILED)
+    [item] = found.items
+    assert (item.place, item.item_id.split(": ")[1]) == ("a.py:5", "S301")
+
+
+def test_a_rule_weighs_what_security_finds_and_only_what_is_new(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage({**RED, "old.py": HOLE}, test_runner="pytest")
+    moved = f"# moved down\n{HOLE}"
+    edits = {"old_DOT_py": moved, "new_DOT_py": HOLE, "test_new_DOT_py": HOLE}
+    found = made.weighed(**edits)["security"]
+    assert (found.verdict, found.new_failures) == (Status.PASSED, ())
+    [finding] = found.findings
+    assert (finding.rule, finding.severity) == ("security-lint", Severity.REVIEW)
+    assert (finding.path, finding.line) == ("new.py", 5)
+    blocked = made.weighed(config=RepoConfig(rules={"security-lint": "block"}), **edits)
+    [finding] = blocked["security"].findings
+    assert finding.severity is Severity.BLOCK
+
+
 # --- the stages ------------------------------------------------------------------------------
 
 
@@ -1527,7 +1401,7 @@ def test_a_second_run_on_the_same_base_does_not_measure_again(
     made = stage(RED, test_runner="pytest", lint_tools=("ruff",))
     first = baseline.measure(made.prepared, made.services)
     counted = made.sandbox.count
-    assert counted == 3  # ruff, the tests, the second collection
+    assert counted == 4  # security, ruff, the tests, the second collection
     assert baseline.measure(made.prepared, made.services) == first
     assert made.sandbox.count == counted
     [stored] = (made.services.settings.home / "baselines").iterdir()
@@ -1558,7 +1432,7 @@ def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]
         test_runner="pytest",
     )  # fmt: skip
     same = made.compared(sums_DOT_py="def add(a, b):\n    return b + a\n")
-    assert list(same) == ["tests"]
+    assert list(same) == ["security", "tests"]
     tests = same["tests"]
     assert (tests.verdict, tests.base_failures, tests.head_failures) == (Status.PASSED, 1, 1)
     assert (tests.base_count, tests.head_count, tests.counts_tests) == (3, 3, True)
@@ -1698,7 +1572,7 @@ def test_ids_that_only_the_change_makes_unstable_are_unmatched_as_well(
         update={"results": (*(one for one in head.results if one.name != "tests"),
                             tests.model_copy(update={"unstable": unstable}))}
     )  # fmt: skip
-    [found] = [one for one in checks_stage.compare(base, again) if one.name == "tests"]
+    [found] = [one for one in comparison.compare(base, again) if one.name == "tests"]
     assert (found.verdict, found.gone, found.new_failures) == (Status.PASSED, (), ())
     assert set(found.unmatched) == {"test_ids.py::test_random[a]", *unstable}
 
@@ -1726,3 +1600,288 @@ def test_what_the_checks_write_is_not_in_the_tree_afterwards(stage: Callable[...
     made.compared(other_DOT_py="value = 1\n")
     folder = made.services.head_folder(made.prepared.run)
     assert sorted(path.name for path in folder.iterdir()) == ["other.py", "test_w.py"]
+
+
+# --- routes ----------------------------------------------------------------------------------
+
+URLS = """
+    from django.http import HttpResponse
+    from django.urls import include, path
+    from django.views import View
+
+    def home(request): return HttpResponse()
+
+    class Orders(View):
+        def get(self, request, pk=None): return HttpResponse()
+        def post(self, request, pk=None): return HttpResponse()
+
+    orders = ([path("<int:pk>/", Orders.as_view(), name="one")], "orders")
+    urlpatterns = [path("", home, name="home"), path("orders/", include(orders))]
+"""
+
+
+def test_djangos_urls_are_held_against_those_of_base(stage: Callable[..., Stage]) -> None:
+    site = stage({**DJANGO, "proj/urls.py": URLS}, **NO_TESTS)
+    found = site.weighed(
+        proj__urls_DOT_py=textwrap.dedent(URLS)
+        .replace("        def post(self, request, pk=None): return HttpResponse()\n", "")
+        .replace("    def post(self, request, pk=None): return HttpResponse()\n", "")
+        .replace('path("", home, name="home")', 'path("cart/", home, name="cart")')
+    )["django check"]
+    assert found.verdict is Status.PASSED, found.reason
+    assert [(one.rule, one.path, one.line, one.message) for one in found.findings] == [
+        ("url-map", "", None, "The route / is gone."),
+        (
+            "url-map",
+            "proj/urls.py",
+            None,
+            "changes the route /orders/<int:pk>/: callers no longer have method POST.",
+        ),
+        ("url-map-new", "proj/urls.py", 5, "brings in the route /cart/."),
+    ]
+    assert [one.severity for one in found.findings] == [
+        Severity.REVIEW, Severity.REVIEW, Severity.INFO,
+    ]  # fmt: skip
+
+
+def test_urls_that_stay_or_cannot_be_read_say_nothing(stage: Callable[..., Stage]) -> None:
+    site = stage({**DJANGO, "proj/urls.py": URLS}, **NO_TESTS)
+    assert site.weighed(shop__views="VALUE = 1\n")["django check"].findings == ()
+    broken = site.weighed(proj__urls_DOT_py="from nowhere import thing\n")["django check"]
+    assert (broken.verdict, broken.findings) == (Status.FAILED, ())
+
+
+API = """
+    from fastapi import APIRouter, FastAPI
+    from pydantic import BaseModel
+
+    class Order(BaseModel):
+        name: str
+        note: str = ""
+
+    router = APIRouter(prefix="/orders")
+
+    @router.get("/{order_id}", responses={404: {}})
+    def one(order_id: int, shop: str = ""): ...
+
+    @router.post("", status_code=201)
+    def make(order: Order): ...
+
+    app = FastAPI()
+    app.include_router(router)
+"""
+WITH_API: dict[str, Any] = {
+    "packages": ("fastapi",), "framework": "fastapi", "fastapi_app": "app.main:app",
+}  # fmt: skip
+SERVED = {"app/__init__.py": "", "app/main.py": API}
+
+
+@pytest.fixture
+def served(workshop: Workshop, stage: Callable[..., Stage]) -> Callable[..., Stage]:
+    """A repository with a FastAPI application, in an environment with FastAPI."""
+
+    def make(files: Files = SERVED, **more: object) -> Stage:
+        site = stage(files, framework="fastapi", fastapi_app="app.main:app", **more)
+        environment = workshop.environment("fastapi")
+        prepared = site.prepared.model_copy(update={"environment": environment})
+        return replace(site, prepared=prepared)
+
+    return make
+
+
+def test_an_openapi_document_is_held_against_that_of_base(served: Callable[..., Stage]) -> None:
+    changed = (
+        textwrap.dedent(API)
+        .replace('note: str = ""', "note: str")
+        .replace("status_code=201", "status_code=200")
+        .replace('shop: str = ""', "shop: str | int = 0, page: int | None = None")
+        .replace("app = FastAPI()", '@router.get("")\ndef every(): ...\n\napp = FastAPI()')
+    )
+    found = served().weighed(app__main_DOT_py=changed)["openapi"]
+    assert found.verdict is Status.PASSED, found.reason
+    assert [(one.rule, one.path, one.message) for one in found.findings] == [
+        (
+            "url-map",
+            "app/main.py",
+            "changes the route POST /orders: callers no longer have answer 201.",
+        ),
+        (
+            "url-map",
+            "app/main.py",
+            "changes the route POST /orders: callers have to send body field note.",
+        ),
+        ("url-map-new", "app/main.py", "brings in the route GET /orders."),
+    ]
+    assert all(one.line for one in found.findings)
+
+
+def test_an_application_that_base_cannot_start_says_nothing(served: Callable[..., Stage]) -> None:
+    site = served({"app/__init__.py": "", "app/main.py": "import nowhere\n"})
+    assert "openapi" not in site.weighed(other="VALUE = 1\n")
+    assert site.weighed(app__main_DOT_py=API)["openapi"].findings == ()
+
+
+def test_an_application_that_starts_no_longer_is_a_failure_of_the_change(
+    served: Callable[..., Stage],
+) -> None:
+    found = served().weighed(app__main_DOT_py="import nowhere\n")["openapi"]
+    assert found.verdict is Status.FAILED
+    assert "No module named 'nowhere'" in found.reason
+
+
+def test_no_application_is_asked_where_the_rules_are_off(served: Callable[..., Stage]) -> None:
+    site = served(config={"rules": {"url-map": "off", "url-map-new": "off"}})
+    assert "openapi" not in site.weighed(app__main_DOT_py="import nowhere\n")
+
+
+# --- limits on complexity --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("selected", ["C901", "F", "E", "W", "E9,F63,F7,F82", "F63", "E9", "W191"])
+def test_flake8_is_believed_whatever_it_selects(workshop: Workshop, selected: str) -> None:
+    config = f"[flake8]\nselect = {selected}\nmax-complexity = 10\n"
+    result = workshop.one("flake8", {**TIDY, ".flake8": config}, lint_tools=("flake8",))
+    assert (result.status, result.reason) == (Status.PASSED, "")
+
+
+def _branching(name: str, branches: int) -> str:
+    steps = "".join(
+        f"    if value == {number}:\n        value += 1\n" for number in range(branches)
+    )
+    return f"def {name}(value: int) -> int:\n{steps}    return value\n"
+
+
+@pytest.mark.parametrize(
+    ("check_name", "tool", "config", "codes"),
+    [
+        (
+            "ruff check",
+            "ruff",
+            {"ruff.toml": "lint.select = ['C901', 'PLR0912']\nlint.mccabe.max-complexity = 5\n"
+            "lint.pylint.max-branches = 5\n"},
+            ["C901", "PLR0912"],
+        ),
+        ("flake8", "flake8", {".flake8": "[flake8]\nselect = C901\nmax-complexity = 5\n"}, ["C901"]),
+    ],
+)  # fmt: skip
+def test_only_a_function_that_becomes_too_complex_is_new(
+    workshop: Workshop, check_name: str, tool: str, config: Files, codes: list[str]
+) -> None:
+    base = {**config, "shop.py": _branching("old", 9) + "\n\n" + _branching("grows", 2)}
+    # Further down, and more complex than it was: the same finding as before.
+    head = {
+        **config,
+        "shop.py": "VALUE = 1\n\n\n" + _branching("grows", 8) + "\n\n" + _branching("old", 10),
+    }
+    found = workshop.compared(check_name, base, head, lint_tools=(tool,))
+    assert (found.verdict, found.base_count) == (Status.FAILED, len(codes))
+    # ruff names the function in one message and only the figures in another.
+    assert sorted(item.item_id.split(": ")[1] for item in found.new_failures) == codes
+    named = [item.item_id for item in found.new_failures if ": C901: " in item.item_id]
+    assert ["grows" in one for one in named] == [True]
+    same = workshop.compared(check_name, base, {**head, "shop.py": head["shop.py"].replace(
+        _branching("grows", 8), _branching("grows", 2))}, lint_tools=(tool,))  # fmt: skip
+    assert (same.verdict, same.new_failures) == (Status.PASSED, ())
+
+
+# --- coverage of a change --------------------------------------------------------------------
+
+NAME = "coverage of the change"
+SUMS = {
+    "shop/__init__.py": "",
+    "shop/sums.py": "def add(a, b):\n    return a + b\n\n\ndef old():\n    return 1\n",
+    "tests/test_sums.py": "from shop.sums import add\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+}
+HALF_TESTED = """
+    def add(a, b):
+        if a < 0:
+            a = 0
+            b = 0
+        return a + b
+
+
+    def old():
+        return 1
+
+
+    def fresh(a):
+        return a
+"""
+WANTED = {"tests": {"coverage_of_change": 80}}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "gate"])
+def test_lines_of_a_change_that_no_test_runs_are_named(
+    workshop: Workshop, stage: Callable[..., Stage], own: bool
+) -> None:
+    site = stage(SUMS, test_runner="pytest", config=WANTED)
+    if own:
+        environment = workshop.environment("pytest", "coverage", "pytest-cov", "pytest-xdist")
+        prepared = site.prepared.model_copy(update={"environment": environment})
+        site = replace(site, prepared=prepared)
+    compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)
+    found = compared[NAME]
+    assert (found.verdict, found.figures) == (Status.PASSED, "2 of 5 lines run")
+    (finding,) = found.findings
+    assert (finding.rule, finding.severity) == ("coverage-of-change", Severity.REVIEW)
+    assert (finding.path, finding.line) == ("shop/sums.py", 3)
+    assert finding.message == (
+        "no test runs lines 3-4, 13; the tests run 40 % of the change, and "
+        "tests.coverage_of_change is 80."
+    )
+    assert (compared["tests"].verdict, compared["tests"].head_count) == (Status.PASSED, 1)
+
+
+def test_enough_coverage_is_a_figure_and_no_finding(stage: Callable[..., Stage]) -> None:
+    site = stage(SUMS, test_runner="pytest", config={"tests": {"coverage_of_change": 40}})
+    found = site.weighed(shop__sums_DOT_py=HALF_TESTED)[NAME]
+    assert (found.figures, found.findings) == ("2 of 5 lines run", ())
+
+
+def test_a_new_module_that_nothing_imports_is_missed_whole(stage: Callable[..., Stage]) -> None:
+    site = stage(SUMS, test_runner="pytest", config=WANTED)
+    (finding,) = site.weighed(shop__more_DOT_py="A = 1\n\nB = 2\n")[NAME].findings
+    assert (finding.path, finding.line) == ("shop/more.py", 1)
+    assert "no test runs lines 1-3; the tests run 0 %" in finding.message
+
+
+def test_nothing_is_measured_where_nobody_asks(stage: Callable[..., Stage]) -> None:
+    site = stage(SUMS, test_runner="pytest")
+    assert NAME not in site.weighed(shop__sums_DOT_py=HALF_TESTED)
+
+
+def test_nothing_is_measured_where_only_tests_change(
+    stage: Callable[..., Stage],
+) -> None:
+    site = stage({**SUMS, "a.py": ""}, test_runner="pytest", config=WANTED)
+    tests = SUMS["tests/test_sums.py"] + "\n\ndef test_more():\n    assert add(0, 0) == 0\n"
+    assert NAME not in site.weighed(tests__test_sums_DOT_py=tests)
+
+
+def test_nothing_is_measured_where_the_rule_is_off(stage: Callable[..., Stage]) -> None:
+    off = stage(
+        SUMS, test_runner="pytest", config={**WANTED, "rules": {"coverage-of-change": "off"}}
+    )
+    assert NAME not in off.weighed(shop__sums_DOT_py=HALF_TESTED)
+
+
+def test_a_run_that_ends_before_it_is_known_is_for_the_reviewer(
+    stage: Callable[..., Stage],
+) -> None:
+    site = stage(SUMS, test_runner="pytest", config=WANTED)
+    ends = "import os\n\ndef add(a, b):\n    os._exit(0)\n"
+    found = site.weighed(shop__sums_DOT_py=ends)
+    assert found["tests"].verdict is Status.UNVERIFIED
+    (finding,) = found[NAME].findings
+    assert "it is not known which lines the tests run" in finding.message
+
+
+def test_djangos_runner_is_measured_as_well(stage: Callable[..., Stage]) -> None:
+    site = stage(DJANGO, config=WANTED, **MANAGED)
+    model = DJANGO["shop/models.py"] + "\n    def unused(self):\n        return self.name\n"
+    found = site.weighed(shop__models_DOT_py=model)
+    assert found["tests"].verdict is Status.PASSED
+    (finding,) = found[NAME].findings
+    assert (finding.path, finding.line, found[NAME].figures) == (
+        "shop/models.py", 7, "1 of 2 lines run",
+    )  # fmt: skip

@@ -8,6 +8,7 @@ import secrets
 import socket
 import struct
 import tarfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from agent.adapters.rooms import attempts, sheet, slots
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Measure, Mount, RoomLimits, RoomOrder
 from agent.settings import Settings
+from tests.folders import data_folder
 from tests.rooms import ENGINE, SMALL, alive, settings_for, wait_for, worst
 
 pytestmark = pytest.mark.engine
@@ -222,6 +224,40 @@ def test_what_comes_in_pieces_is_put_together_again() -> None:
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert heard == {1: b"output", 2: b"frames"}
+
+
+# --- rooms of several data folders on one machine ----------------------------------------------
+
+
+def test_what_is_started_in_a_room_is_not_taken_from_anothers_with_the_same_user(
+    home: Path,
+) -> None:
+    """The kernel counts processes by user for all containers: that bound is none of a room's."""
+    begun, enough = threading.Event(), threading.Event()
+
+    def keeping(place: Path, order: RoomOrder) -> RoomOrder:
+        (place / "cache").mkdir()
+        mount = Mount(source=str(place / "cache"), target="/cache", writable=True, kept="own")
+        return order.model_copy(update={"mounts": (mount,)})
+
+    def hear(piece: bytes) -> None:
+        heard.extend(piece)
+        if heard.count(b"f") == 40:
+            begun.set()
+
+    heard = bytearray()
+    with data_folder() as other, ThreadPoolExecutor(1) as pool:
+        many = keeping(other, worst("forks", "40", processes=64, seconds=300))
+        running = pool.submit(DockerSandbox(settings_for("docker", other)).run, many, enough, hear)
+        try:
+            assert begun.wait(120)
+            order = keeping(home, worst("forks", "40", processes=16))
+            result = DockerSandbox(settings_for("docker", home)).run(order)
+        finally:
+            enough.set()
+        with pytest.raises(SandboxLost, match="taken down before"):
+            running.result()
+    assert (result.limit, result.output.count("f")) == ("processes", 15)
 
 
 # --- what is asked of the engine ---------------------------------------------------------------

@@ -189,7 +189,7 @@ def test_a_missing_memory_limit_is_noticed(home: Path, monkeypatch: pytest.Monke
 
 
 def test_root_outside_is_noticed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "_uid", lambda number: 0)
+    monkeypatch.setattr(slots, "_uid", lambda wanted, number: 0)
     assert "unprivileged user" in broken(BubblewrapSandbox(Settings(home=home)).measure())
 
 
@@ -314,7 +314,7 @@ def test_two_filters_of_kernel_calls_lie_over_each_other(
 
 @pytest.mark.engine
 def test_root_in_a_container_is_noticed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "_uid", lambda number: 0)
+    monkeypatch.setattr(slots, "_uid", lambda wanted, number: 0)
     measures = attempts.look(DockerSandbox(settings_for("docker", home)), Settings(home=home))
     assert "unprivileged user" in broken(measures)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from agent.domain import Environment
 from agent.environments import prune, storage
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.settings import Settings
+from tests.folders import data_folder
 from tests.integration.environment_building import ensure, lay, local, python
 from tests.unit.environments import local_index
 
@@ -35,11 +35,8 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     """One data folder for all tests here: our own tools are then fetched once per Python."""
-    os.umask(0o022)
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-environments-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield Settings(home=folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with data_folder("environments") as home:
+        yield Settings(home=home)
 
 
 @pytest.fixture
@@ -91,7 +88,7 @@ def test_our_own_tools_are_there_beside_it(settings, folder, tools):
     said = python(
         settings, tools, folder,
         "import subprocess\n"
-        "for tool in 'pytest', 'mypy', 'ruff', 'flake8', 'black':\n"
+        "for tool in 'pytest', 'mypy', 'ruff', 'flake8', 'black', 'isort', 'coverage':\n"
         "    subprocess.run(['/gate/bin/python', '-m', tool, '--version'], check=True)\n",
     )  # fmt: skip
     assert "ruff" in said
@@ -777,6 +774,28 @@ def test_a_git_dependency_in_a_lock_file_is_refused(settings, folder, tools):
     )
     with pytest.raises(EnvironmentFailed, match=r"uv\.lock: .*direct address"):
         ensure(settings, folder)
+
+
+def test_a_git_package_of_a_group_that_is_not_for_tests_stops_no_build(settings, folder, tools):
+    far = "https://example.org/theme"
+    lay(
+        folder,
+        {
+            "pyproject.toml": '[project]\nname = "mine"\nversion = "1"\n'
+            'requires-python = ">=3.9"\n[dependency-groups]\ndev = []\ndocs = ["theme"]\n'
+            f'[tool.uv]\ndefault-groups = "all"\n[tool.uv.sources]\ntheme = {{git = "{far}"}}\n',
+            "uv.lock": 'version = 1\nrequires-python = ">=3.9"\n'
+            '[[package]]\nname = "mine"\nversion = "1"\nsource = { virtual = "." }\n'
+            '[package.dev-dependencies]\ndev = []\ndocs = [{ name = "theme" }]\n'
+            "[package.metadata]\n"
+            f'[package.metadata.requires-dev]\ndev = []\ndocs = [{{ name = "theme", git = "{far}" }}]\n'
+            '[[package]]\nname = "theme"\nversion = "1"\n'
+            f'source = {{ git = "{far}#0123456789012345678901234567890123456789" }}\n',
+        },
+    )
+    assert ensure(settings, folder).packages == ()
+    with pytest.raises(EnvironmentFailed, match=r"uv\.lock: .*direct address"):
+        ensure(settings, folder, groups=("docs",))
 
 
 # --- packages of the system --------------------------------------------------------------------

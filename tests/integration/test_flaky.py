@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from agent.checks import again
+from agent.checks.sealed import ORDER_PATH
 from agent.domain import Comparison, Finding, Reason, Status, Verdict
 from agent.ports import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
 from agent.stages import baseline, decide
@@ -81,8 +82,13 @@ class Turns:
 
 
 def _runs_tests(order: RoomOrder) -> bool:
-    told = json.loads(order.files[0].content) if order.files else {}
-    return not told.get("collect") and "--collect-only" not in told.get("options", ())
+    told = next((json.loads(one.content) for one in order.files if one.path == ORDER_PATH), {})
+    # What some tests can be chosen for is a suite.
+    return (
+        "only" in told
+        and not told.get("collect")
+        and "--collect-only" not in told.get("options", ())
+    )
 
 
 class Judged:
@@ -94,7 +100,7 @@ class Judged:
         before = baseline.measure(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
         self.report = checks_stage.run(cleared, before, made.prepared, self.services)
-        compared = checks_stage.compare(before, self.report)
+        compared = checks_stage.compare(before, self.report, made.prepared, self.services)
         self.tests: Comparison = next(one for one in compared if one.name == "tests")
         self.verdict: Verdict = decide.weigh(compared, cleared, made.prepared.contract)
 

@@ -38,7 +38,7 @@ from agent.errors import (
     RequestRefused,
     Superseded,
 )
-from agent.ports import Forge, Gatekeeper, OwnPull, Proposal, StageMark
+from agent.ports import Forge, Gatekeeper, NewPullRequest, OwnPull, StageMark
 from agent.publishing import text
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -62,12 +62,12 @@ def either(request, world, tmp_path) -> Scene:
     return samples.scene(world, tmp_path, app=request.param == "app")
 
 
-def proposal(commit: str, **more: object) -> Proposal:
+def proposal(commit: str, **more: object) -> NewPullRequest:
     given = {
         "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
         "body": "All checks passed.\n\nCloses #1", "summary": "| check | head |",
     }  # fmt: skip
-    return Proposal.model_validate({**given, **more})
+    return NewPullRequest.model_validate({**given, **more})
 
 
 def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:

@@ -37,7 +37,7 @@ from agent.errors import (
     SettingsInvalid,
     Superseded,
 )
-from agent.ports import Permission, Proposal, StageMark
+from agent.ports import NewPullRequest, Permission, StageMark
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
@@ -58,12 +58,12 @@ def token_scene(world, tmp_path) -> Scene:
     return samples.scene(world, tmp_path, app=False)
 
 
-def proposal(commit: str, **more: object) -> Proposal:
+def proposal(commit: str, **more: object) -> NewPullRequest:
     given = {
         "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
         "body": "All checks passed.",
     }  # fmt: skip
-    return Proposal.model_validate({**given, **more})
+    return NewPullRequest.model_validate({**given, **more})
 
 
 def outcome(reason: Reason = Reason.NEW_FAILURES, text: str = "red") -> Outcome:

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -251,6 +251,73 @@ def test_a_failing_debootstrap_is_told_with_its_last_words(
     with pytest.raises(SandboxMissing, match="could not make bookworm: .*no such suite"):
         building.build("3.11", "debootstrap", settings, say)
     assert list((settings.home / "roots").iterdir()) == []
+
+
+@pytest.fixture
+def bootstrapped(
+    layer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[str]]:
+    """A debootstrap that asks no mirror; return the packages of each tree that was made by it."""
+    (tmp_path / "layer.tar").write_bytes(layer)
+    script = tmp_path / "debootstrap"
+    script.write_text(DEBOOTSTRAP.format(folder=tmp_path))
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("INCLUDE", "python3")
+    asked = tmp_path / "asked"
+    asked.touch()
+    return lambda: asked.read_text().splitlines()
+
+
+WISHES = ("libfirst-dev", "libsecond-dev")
+DEBOOTSTRAP = """#!/bin/sh
+set -eu
+packages=${{2#--include=}}
+echo "$packages" >> {folder}/asked
+case $packages in *no-such-package*) echo "E: Couldn't find these debs: no-such-package"; exit 1;; esac
+mkdir "$4"
+tar -x -C "$4" -f {folder}/layer.tar
+mkdir -p "$4/dev"
+for name in $(echo "$packages" | tr , ' '); do
+  [ "$name" = python3 ] || printf '\nPackage: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n' \
+    "$name" >> "$4/var/lib/dpkg/status"
+done
+"""
+
+
+def test_further_packages_are_in_the_tree_so_that_the_engine_needs_no_network(
+    bootstrapped: Callable[[], list[str]], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tree was made with stays in it; one that has all is taken as it is."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes a tree")
+    known(monkeypatch, v3_11=Base(suite="bookworm"))
+    listed = settings.home / "roots" / "3.11.packages"
+
+    def build(*packages: str) -> set[str]:
+        building.build("3.11", "debootstrap", settings, say, more_packages=packages)
+        return {line.split()[0] for line in listed.read_text().splitlines()} & {*WISHES}
+
+    assert build("libfirst-dev") == {"libfirst-dev"}
+    assert build("libsecond-dev") == {"libfirst-dev", "libsecond-dev"}
+    assert build("libfirst-dev") == {"libfirst-dev", "libsecond-dev"}
+    assert bootstrapped() == ["python3,libfirst-dev", "python3,libfirst-dev,libsecond-dev"]
+    with pytest.raises(SandboxMissing, match="Couldn't find these debs: no-such-package"):
+        build("no-such-package")
+    roots = {one.name for one in (settings.home / "roots").iterdir()}
+    assert roots == {"bookworm", "3.11.packages", "images.json"}
+
+
+def test_a_tree_that_lacks_a_package_is_named_where_none_can_be_made(
+    tree: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known(monkeypatch, v3_11=Base(suite="bookworm"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        SandboxMissing, match=f"^{tree} lacks libpq-dev. .*apt-get install debootstrap"
+    ):
+        building.build("3.11", "debootstrap", settings, say, more_packages=("libpq-dev",))
+    assert tree.is_dir()
 
 
 def test_the_versions_are_those_that_messages_name() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+import uv
 
 from agent.environments import build, declare, rooms
 from agent.environments.build import EnvironmentRequest
@@ -67,6 +70,112 @@ def test_the_environment_is_that_of_the_folder_with_projects_beside_it(workshop,
     assert result.output.split() == [
         f"/work/{ROOT}", f"/work/{ROOT}/api.py", "/work/libs/common/common.py",
     ]  # fmt: skip
+
+
+MEMBER = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "{name}"
+version = "1"
+requires-python = ">=3.9"
+dependencies = [{requires}]
+[dependency-groups]
+dev = [{dev}]
+"""
+
+
+WORKSPACE = {
+    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["services/*", "libs/*"]\n'
+    "[tool.uv.sources]\ncommon = {workspace = true}\n",
+}
+
+
+def member(folder: str, requires: str, dev: str = "") -> dict[str, str]:
+    name = folder.rpartition("/")[2]
+    files = package(name) | {"pyproject.toml": MEMBER.format(name=name, requires=requires, dev=dev)}
+    return {f"{folder}/{path}": text for path, text in files.items()}
+
+
+@pytest.mark.index
+def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(workshop, home):
+    tree = home / "tree"
+    tree.mkdir()
+    names = ("wanted", "shared", "checker", "elsewhere")
+    with local_index.serving() as served:
+        served.add(*(local_index.wheel(name, "1.0") for name in names))
+        index = local(workshop.settings, served)
+        build.ensure(
+            EnvironmentRequest(tree=str(tree)), workshop.sandbox, type(index)(workshop.settings),
+            workshop.settings, workshop.said.append,
+        )  # fmt: skip
+        lay(tree, WORKSPACE)
+        lay(tree, member(ROOT, '"common", "wanted"', '"checker"'))
+        lay(tree, member("libs/common", '"shared"'))
+        lay(tree, member("libs/other", '"elsewhere"'))
+        subprocess.run(
+            [uv.find_uv_bin(), "lock", "--quiet", "--no-config", "--default-index", served.url],
+            cwd=tree, check=True, timeout=120,
+        )  # fmt: skip
+        served.add(*(local_index.wheel(name, "2.0") for name in names))
+        made = build.ensure(
+            EnvironmentRequest(tree=str(tree), root=ROOT), workshop.sandbox, index,
+            workshop.settings, workshop.said.append,
+        )  # fmt: skip
+    assert made.packages == ("api==1", "checker==1.0", "common==1", "shared==1.0", "wanted==1.0")
+    assert made.sources[0] == "../../uv.lock"
+
+
+LOCK_ABOVE = """version = 1
+[manifest]
+members = ["api"]
+[[package]]
+name = "api"
+source = { editable = "services/api" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "taken"),
+    [
+        ({}, "../../uv.lock"),
+        # Another's: the folder only lies below it.
+        ({"uv.lock": LOCK_ABOVE.replace("api", "other")}, ""),
+        ({"pyproject.toml": '[project]\nname = "whole"\nversion = "1"\n'}, ""),
+        # The nearest counts.
+        ({f"{ROOT}/uv.lock": LOCK_ABOVE.replace("services/api", ".")}, "uv.lock"),
+        (
+            {"services/uv.lock": LOCK_ABOVE, "services/pyproject.toml": WORKSPACE["pyproject.toml"]},
+            "../uv.lock",
+        ),
+    ],
+)  # fmt: skip
+def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, changed, taken):
+    lay(tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed})
+    lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
+    found = declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
+    assert (found.lock.path if found.lock else "") == taken
+
+
+def test_a_lock_above_the_repository_is_nobodys(tmp_path):
+    lay(tmp_path / "repo", member(ROOT, ""))
+    lay(tmp_path, {"uv.lock": LOCK_ABOVE.replace("services", "repo/services"), **WORKSPACE})
+    assert declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection()).lock is None
+
+
+def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_path):
+    lay(
+        tmp_path,
+        {"uv.lock": LOCK_ABOVE, **WORKSPACE, f"{ROOT}/pyproject.toml": "[project]\nname='api'\n"},
+    )
+    lock = LOCK_ABOVE.replace("editable", "virtual")
+    digests = set()
+    for text in (lock, lock + "# another\n"):
+        lay(tmp_path, {"uv.lock": text})
+        digests.add(declare.read(TreeFiles(tmp_path, ROOT), PythonSection()).digest)
+    assert len(digests) == 2
 
 
 def test_what_leads_out_of_the_repository_is_refused(tmp_path):

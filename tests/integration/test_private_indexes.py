@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.package_index import SimpleIndex
-from agent.environments import build
+from agent.environments import build, explanation
 from agent.environments.build import EnvironmentRequest
 from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.ports import RoomOrder, RoomResult
@@ -56,25 +56,13 @@ class Recorder(BubblewrapSandbox):
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's certificate for 127.0.0.1 that only its own file makes trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "index")])
-    today = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    public, private = folder / "ca.pem", folder / "key.pem"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    """A server's certificate for 127.0.0.1, by an authority that only its own file makes trusted."""
+    authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    public, chain, private = (folder / name for name in ("ca.pem", "index.pem", "key.pem"))
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    ca = x509.BasicConstraints(ca=True, path_length=None)
+    public.write_bytes(_signed("authority", authority, authority, ca))
+    chain.write_bytes(_signed("index", key, authority, here))
     private.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -83,8 +71,31 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         )
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
+    context.load_cert_chain(chain, private)
     return context, public
+
+
+def _signed(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    by: ec.EllipticCurvePrivateKey,
+    extension: x509.ExtensionType,
+) -> bytes:
+    subject, issuer = (
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)])
+        for one in (name, "authority")
+    )
+    today = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(extension, critical=False)
+        .sign(by, hashes.SHA256())
+    )  # fmt: skip
+    return made.public_bytes(serialization.Encoding.PEM)
 
 
 def fill(served: local_index.LocalIndex) -> None:
@@ -128,8 +139,12 @@ def test_a_private_index_is_asked_and_no_room_sees_the_password(
         request = EnvironmentRequest(tree=str(folder), python=PythonSection())
         index = SimpleIndex(settings, environ)
         made = build.ensure(request, sandbox, index, settings, said.append)
-        explained = build.explain(request, sandbox, index, settings)
+        explained = explanation.make(request, sandbox, index, settings)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
+        (shown,) = explained.indexes
+        assert (shown.url, shown.with_credentials) == (f"{served.url}", True)
+        assert shown.origin == "PIP_INDEX_URL"
+        assert public is None or shown.certificates == str(public)
         assert None not in served.credentials
     assert len(sandbox.orders) >= 2
     for order in sandbox.orders:

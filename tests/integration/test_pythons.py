@@ -6,85 +6,59 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
-from agent.checks import check, measuring
-from agent.checks.check import Site
 from agent.domain import CheckResult, Status
-from agent.editing.tree import WorkTree
-from agent.environments import build, found_pythons, interpreters
-from agent.environments.build import EnvironmentRequest
+from agent.environments import found_pythons, interpreters
 from agent.errors import EnvironmentFailed
 from agent.ports import Root
 from agent.settings import Settings
-from repo_config import detect
-from repo_config.schema import RepoConfig
+from tests.folders import data_folder
+from tests.integration import check_samples
+from tests.integration.check_samples import Files
 
 pytestmark = pytest.mark.index
 
 ROOTS = os.environ.get("MERGEWRIGHT_TEST_ROOTS")
 
 
-def prepared() -> Settings:
+@contextmanager
+def prepared() -> Iterator[Settings]:
     """A data folder that has the root file systems of the test."""
-    os.umask(0o022)
-    home = Path(tempfile.mkdtemp(prefix="mergewright-pythons-", dir="/tmp"))
-    home.chmod(0o711)
-    (home / "roots").mkdir()
-    for place in Path(ROOTS).iterdir() if ROOTS else ():
-        (home / "roots" / place.name).symlink_to(place)
-    return Settings(home=home)
+    with data_folder("pythons") as home:
+        (home / "roots").mkdir()
+        for place in Path(ROOTS).iterdir() if ROOTS else ():
+            (home / "roots" / place.name).symlink_to(place)
+        yield Settings(home=home)
 
 
 def minors() -> list[str]:
     """The minor versions that this machine has an interpreter of."""
-    given = prepared()
-    try:
+    with prepared() as given:
         roots: tuple[Root, ...] = BubblewrapSandbox(given).roots()
         found = [Version(one.version) for one in found_pythons.Memory(given, roots).found()]
-    finally:
-        shutil.rmtree(given.home)
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})
     return [f"{major}.{minor}" for major, minor in wanted]
 
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    given = prepared()
-    yield given
-    shutil.rmtree(given.home, ignore_errors=True)
+    with prepared() as given:
+        yield given
 
 
-def measured(settings: Settings, files: Mapping[str, str], minor: str) -> dict[str, CheckResult]:
-    tree = Path(tempfile.mkdtemp(dir=settings.home))
-    tree.chmod(0o755)
-    for path, content in files.items():
-        place = tree / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(textwrap.dedent(content).lstrip("\n"))
-    config = RepoConfig.model_validate({"python": {"version": minor}})
+def measured(settings: Settings, files: Files, minor: str) -> dict[str, CheckResult]:
     sandbox = BubblewrapSandbox(settings)
-    request = EnvironmentRequest(tree=str(tree), python=config.python)
-    environment = build.ensure(request, sandbox, SimpleIndex(settings), settings, lambda line: None)
-    assert environment.python.startswith(f"{minor}.")
-    site = Site(
-        tree=tree,
-        environment=environment,
-        config=config,
-        project=detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config),
-        limits=check.granted(settings),
-    )
-    results = measuring.measure(site, sandbox, lambda line: None)
-    return {one.name: one for one in results}
+    told = {"python": {"version": minor}}
+    site = check_samples.declared_site(files, told, settings, sandbox, lambda line: None)
+    assert site.environment.python.startswith(f"{minor}.")
+    return check_samples.measured(site, sandbox)
 
 
 def project(minor: str, tests: str) -> dict[str, str]:
@@ -160,5 +134,7 @@ def test_checks_tell_the_truth_on_each_python(settings, minor):
 
 
 def test_too_old_a_python_is_refused_by_its_name(settings):
-    with pytest.raises(EnvironmentFailed, match=r"Python 3\.8 \(python\.version\)\. Nothing older"):
+    with pytest.raises(
+        EnvironmentFailed, match=r"Python 3\.8 \(python\.version\)\. Supported are 3\.9 to"
+    ):
         measured(settings, {}, "3.8")

@@ -23,7 +23,7 @@ import pytest
 from agent.adapters.rooms import lending, seccomp, slots
 from agent.adapters.rooms.channel import Frames
 from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
-from agent.ports import Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.ports import Companion, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests.rooms import (
     MIB,
     ROOT,
@@ -424,6 +424,54 @@ def test_the_operator_bounds_what_an_order_may_ask_for(rooms: Callable[..., Sand
     assert result.limit == "processes"
     assert result.output.count("f") == 15
     assert sandbox.run(worst("fill", "/tmp", disk_bytes=512 * MIB)).output.count("m") == 8
+
+
+def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
+    sandbox: Sandbox,
+) -> None:
+    """Whoever left no number of its own that can be read is not taken to be there."""
+    lies = {"nobody": "-1", "the runner": "1", "words": "many", "far": "9" * 30, "empty": ""}
+    company = tuple(
+        Companion(name=name, number=f"/tmp/{name}", log=f"/tmp/{name}.log")
+        for name in ("one", "two", *lies, "none", "a pipe", "a link", "a folder")
+    )
+    order = code(
+        f"""
+        import os, signal, time
+        for name in ("one", "two"):
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                time.sleep(600)
+            with open("/tmp/" + name, "w") as file: file.write(str(child))
+            with open("/tmp/" + name + ".log", "wb") as file:
+                file.write(b"x" * 100_000 + b"\\xff the last word of " + name.encode())
+        for name, number in {lies!r}.items():
+            with open("/tmp/" + name, "w") as file: file.write(number)
+        os.mkfifo("/tmp/a pipe")
+        os.mkfifo("/tmp/a pipe.log")
+        os.symlink("/tmp/one", "/tmp/a link")
+        os.symlink("/tmp/one.log", "/tmp/a link.log")
+        os.mkdir("/tmp/a folder")
+        os.mkdir("/tmp/a folder.log")
+        os.kill(child, signal.SIGKILL)
+        print("over")
+        """,
+        company=company,
+    )
+    result = sandbox.run(order)
+    assert (result.exit_code, result.output) == (0, "over\n")
+    assert set(result.gone) == {one.name for one in company} - {"one"}
+    assert len(result.gone["two"]) == 4000
+    assert result.gone["two"].endswith("x\ufffd the last word of two")
+    assert {words for name, words in result.gone.items() if name != "two"} == {""}
+
+
+def test_who_is_gone_is_also_named_where_a_limit_ended_the_command(sandbox: Sandbox) -> None:
+    company = (Companion(name="one", number="/tmp/one", log="/tmp/log"),)
+    limits = SMALL.model_copy(update={"seconds": 1})
+    result = sandbox.run(code("import time; time.sleep(60)", company=company, limits=limits))
+    assert (result.limit, result.gone) == ("time", {"one": ""})
 
 
 # --- attacks -----------------------------------------------------------------------------------

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,33 +11,30 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
-from agent.checks import check, measuring
-from agent.checks.check import Site
+from agent.checks import comparison, measuring
+from agent.checks.again import Again
+from agent.checks.check import Selection, Site
 from agent.cli import main
-from agent.domain import CheckResult, Environment, Status
-from agent.editing.tree import WorkTree
-from agent.environments import build, room_services, rooms
-from agent.environments.build import EnvironmentRequest
+from agent.domain import CheckReport, CheckResult, Status
+from agent.environments import room_services, rooms
 from agent.errors import EnvironmentFailed
-from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult
-from agent.settings import Settings
-from repo_config import detect
-from repo_config.schema import RepoConfig
-from tests.integration.check_samples import lay_tree
+from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
+from tests import rooms as kinds
+from tests.folders import data_folder
+from tests.integration import check_samples
+from tests.integration.check_samples import Files, lay_tree
 
 pytestmark = pytest.mark.index
 
-Files = Mapping[str, str]
 BOTH = {"services": ["postgres", "redis"]}
 
 
-class Watched(BubblewrapSandbox):
+class Watched:
     """Real rooms; keeps what was ordered, and may spoil it first."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.measure, self.roots = sandbox.measure, sandbox.roots
         self.orders: list[RoomOrder] = []
         self.spoil: Callable[[RoomOrder], RoomOrder] = lambda order: order
 
@@ -48,42 +42,28 @@ class Watched(BubblewrapSandbox):
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> RoomResult:
         self.orders.append(order)
-        return super().run(self.spoil(order), cancelled, hear)
+        return self._sandbox.run(self.spoil(order), cancelled, hear)
 
 
 class Ground:
     """One data folder, and checks of trees in environments that are built for them."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, backend: str, home: Path) -> None:
+        self.backend = backend
         self.home = home
-        self.settings = Settings(home=home)
-        self.sandbox = Watched(self.settings)
+        self.settings = kinds.settings_for(backend, home)
+        self.sandbox = Watched(kinds.open_sandbox(backend, home))
         self.said: list[str] = []
 
-    def tree(self, files: Files) -> Path:
-        return lay_tree(self.home, files)
-
-    def environment(self, tree: Path, config: RepoConfig, **settings: object) -> Environment:
-        request = EnvironmentRequest(
-            tree=str(tree), python=config.python, services=config.services, env=config.env
-        )
+    def site(self, files: Files, told: Mapping[str, object], **settings: object) -> Site:
         given = self.settings.model_copy(update=settings)
-        sandbox = Watched(given) if settings else self.sandbox
-        return build.ensure(request, sandbox, SimpleIndex(given), given, self.said.append)
-
-    def site(self, files: Files, told: Mapping[str, object]) -> Site:
-        config = RepoConfig.model_validate(told, strict=False)
-        tree = self.tree(files)
-        return Site(
-            tree=tree,
-            environment=self.environment(tree, config),
-            config=config,
-            project=detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config),
-            limits=check.granted(self.settings),
+        sandbox = kinds.open_sandbox(self.backend, self.home, **settings) if settings else None
+        return check_samples.declared_site(
+            files, told, given, sandbox or self.sandbox, self.said.append
         )
 
     def measured(self, site: Site) -> dict[str, CheckResult]:
-        return {one.name: one for one in measuring.measure(site, self.sandbox, self.said.append)}
+        return check_samples.measured(site, self.sandbox)
 
     def printed(self, files: Files, told: Mapping[str, object], program: str) -> str:
         """What a program prints beside the servers, with the variables that a check has."""
@@ -100,15 +80,13 @@ class Ground:
         return result.output.strip()
 
 
-@pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    os.umask(0o022)
-    home = Path(tempfile.mkdtemp(prefix="mergewright-services-", dir="/tmp"))
-    home.chmod(0o711)
-    yield Ground(home)
-    shutil.rmtree(home, ignore_errors=True)
+@pytest.fixture(scope="module", params=kinds.BACKENDS)
+def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    with data_folder("services") as home:
+        yield Ground(str(request.param), home)
 
 
+PASSED = CheckResult(name="tests", status=Status.PASSED)
 REQUIREMENTS = {
     "requirements.txt": "django>=5.2,<5.3\npsycopg[binary]\nredis\npytest\npytest-django\n"
 }
@@ -245,25 +223,69 @@ def test_a_forged_run_is_no_more_believed_beside_a_server(ground):
     assert found["tests"].status is Status.UNVERIFIED
 
 
-def test_a_test_that_ends_the_server_makes_nothing_pass(ground):
-    """The server is the tests' own to break; what they say of it is still proved."""
-    broken = """
-        import os, signal
+ENDS_A_SERVER = """
+    import os, signal, time
 
-        from django.test import TestCase
+    from django.test import TestCase
 
 
-        class Broken(TestCase):
-            def test_that_breaks_it(self):
+    class Broken(TestCase):
+        def test_that_breaks_it(self):
+            for name in filter(str.isdigit, os.listdir("/proc")):
+                with open("/proc/%s/cmdline" % name) as file:
+                    if "{program}" in file.read():
+                        os.kill(int(name), signal.{signal})
+                        while os.path.exists("/proc/" + name):
+                            time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "sign", "named", "words"),
+    [
+        ("bin/postgres", "SIGKILL", "PostgreSQL 1", "is ready to accept connections"),
+        ("bin/postgres", "SIGINT", "PostgreSQL 1", "database system is shut down"),
+        ("redis-server", "SIGTERM", "Redis ", "ready to exit, bye bye"),
+    ],
+    ids=["postgres killed", "postgres told to end", "redis told to end"],
+)
+def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
+    ground, program, sign, named, words
+):
+    """A test of the project's own ends it, in the middle of the others."""
+    broken = ENDS_A_SERVER.format(program=program, signal=sign)
+    site = ground.site({**SHOP, "shop/test_a_broken.py": broken}, BOTH)
+    found = ground.measured(site)["tests"]
+    assert (found.status, found.items) == (Status.UNVERIFIED, ()), found
+    assert found.reason.startswith(named), found.reason
+    assert " ended during the check. The last it said: " in found.reason
+    assert words in found.reason
+    assert "failed" in found.output
+    base = CheckReport(side="base", commit="", change_digest=None, results=(PASSED,))
+    head = CheckReport(side="head", commit="", change_digest=None, results=(found,))
+    (compared,) = comparison.compare(base, head)
+    assert (compared.verdict, compared.new_failures) == (Status.UNVERIFIED, ())
+    assert compared.reason == f"on the change: {found.reason}"
+
+
+@pytest.mark.parametrize("program", ["bin/postgres", "redis-server"])
+def test_a_green_suite_whose_server_is_gone_is_not_believed(ground, program):
+    """Whatever came after it may have been skipped for it."""
+    files = {
+        **REQUIREMENTS,
+        "test_last.py": """
+            import os, signal
+
+            def test_that_breaks_it():
                 for name in filter(str.isdigit, os.listdir("/proc")):
                     with open("/proc/%s/cmdline" % name) as file:
-                        if "bin/postgres" in file.read():
+                        if "PROGRAM" in file.read():
                             os.kill(int(name), signal.SIGKILL)
-    """
-    found = ground.measured(ground.site({**SHOP, "shop/test_a_broken.py": broken}, BOTH))
-    assert found["tests"].status is Status.FAILED
-    ended = {one.item_id.rpartition("::")[2]: one.outcome for one in found["tests"].items}
-    assert ended["test_an_array_is_found_by_what_it_holds"] != "passed"
+        """.replace("PROGRAM", program),
+    }
+    found = ground.measured(ground.site(files, BOTH))["tests"]
+    assert found.status is Status.UNVERIFIED
+    assert "ended during the check" in found.reason
 
 
 def test_the_command_ends_as_it_would_without_a_server(ground):
@@ -326,8 +348,10 @@ def test_nothing_of_the_order_is_left_for_the_command(ground):
 def test_a_ticket_is_carried_out_on_postgres(ground, monkeypatch):
     """From the text to the branch: the migration is made and the tests run beside the servers."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(ground.home))
-    monkeypatch.setenv("MERGEWRIGHT_SANDBOX", "bubblewrap")
-    tree = ground.tree({**SHOP, ".github/mergewright.yml": "services: [postgres, redis]\n"})
+    monkeypatch.setenv("MERGEWRIGHT_SANDBOX", ground.settings.sandbox)
+    monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", kinds.ENGINE)
+    files = {**SHOP, ".github/mergewright.yml": "services: [postgres, redis]\n"}
+    tree = lay_tree(ground.home, files)
     for words in (
         ("init", "-q", "-b", "main"), ("add", "-A"),
         ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "base"),
@@ -419,7 +443,8 @@ def test_a_version_that_is_not_there_is_refused_before_anything_is_built(ground)
     with pytest.raises(EnvironmentFailed) as caught:
         ground.site({"requirements.txt": "iniconfig\n"}, {"services": ["postgres:9"]})
     assert "services: PostgreSQL 9 is not to be had in a room. There is: 1" in str(caught.value)
-    assert "apt-get install postgresql-9" in str(caught.value)
+    root = next(iter(ground.sandbox.roots()))
+    assert f"To provide it: {root.adding(['postgresql-9'])}." in str(caught.value)
     ordered = [order.argv for order in ground.sandbox.orders[before:]]
     assert not any("uv" in word for argv in ordered for word in argv)
 
@@ -435,6 +460,22 @@ def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
         assert found[name].status is Status.UNVERIFIED
         assert "the check was not begun: PostgreSQL 1" in found[name].reason
         assert "No such file" in found[name].reason
+
+
+def test_some_tests_alone_are_not_judged_without_their_servers(ground):
+    site = ground.site(SHOP, BOTH)
+    suite = measuring.suite_of(site)
+    both = Again(site, site, suite, ground.sandbox, ground.said.append, ground.said.append)
+    only = Selection(files=("shop/test_orders.py",))
+    found = both.some(site, only)
+    assert (found.status, len(found.items)) == (Status.PASSED, 2), found
+    ground.sandbox.spoil = _without_cluster
+    try:
+        found = both.some(site, only)
+    finally:
+        ground.sandbox.spoil = lambda order: order
+    assert found.status is Status.UNVERIFIED
+    assert found.reason.startswith("the check was not begun: PostgreSQL 1")
 
 
 def _without_cluster(order: RoomOrder) -> RoomOrder:
@@ -459,8 +500,7 @@ def _elsewhere(content: bytes) -> bytes:
 
 
 def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
-    config = RepoConfig.model_validate(BOTH, strict=False)
     with pytest.raises(EnvironmentFailed) as caught:
-        ground.environment(ground.tree(REQUIREMENTS), config, room_processes=4)
+        ground.site(REQUIREMENTS, BOTH, room_processes=4)
     assert "cannot be started within the limits of a room" in str(caught.value)
     assert "MERGEWRIGHT_ROOM_PROCESSES is 4" in str(caught.value)

@@ -19,7 +19,7 @@ from agent.adapters.engine import Engine, Segment, Standing
 from agent.adapters.rooms import layout, slots
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Change, ChangedFile, IssueRef, Outcome, Reason, Run, Snapshot
-from agent.ports import Proposal
+from agent.ports import NewPullRequest
 from agent.publishing import commits
 from agent.repository import left_branches
 from agent.settings import Settings
@@ -357,7 +357,7 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
     )
     pushed.github.forge.propose(
         pushed.run,
-        Proposal(branch=name, commit=commit, base_branch="main", title="t", body="b"),
+        NewPullRequest(branch=name, commit=commit, base_branch="main", title="t", body="b"),
     )
     assert pushed.place.sweeper().turn().branches == 0
     assert pushed.branches() == {name}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import type_cache
+from agent.checks import comparison, type_cache
 from agent.domain import CheckReport, Comparison, Status
 from agent.ports import Mount, RoomFile, RoomOrder
 from agent.stages import baseline
@@ -70,7 +70,7 @@ class Typed:
         before = self.base()
         cleared = self.stage.cleared(**edits)
         after = checks_stage.run(cleared, before, self.stage.prepared, self.stage.services)
-        return next(one for one in checks_stage.compare(before, after) if one.name == "mypy")
+        return next(one for one in comparison.compare(before, after) if one.name == "mypy")
 
     def kept(self) -> dict[str, bytes]:
         """All files of all caches, with their content."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
+from tests.folders import data_folder
 from tests.thirdparty import carried, on_github, summary
 from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
@@ -39,10 +38,8 @@ class UnderWay:
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """Where everything lies, within reach of the rooms' own user."""
-    place = Path(tempfile.mkdtemp(prefix="mergewright-thirdparty-", dir="/tmp"))
-    place.chmod(0o711)
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
+    with data_folder("thirdparty") as place:
+        yield place
 
 
 @pytest.fixture(scope="session")

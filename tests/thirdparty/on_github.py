@@ -283,6 +283,7 @@ def running(home: Path) -> Iterator[Hub]:
                 github_url=f"{url}/api/v3",
                 github_app_id=app.id,
                 github_private_key_file=key,
+                onboarding="off",
             )
             turns = Turns(world, came, settings, folder)
             try:

@@ -41,13 +41,7 @@ def repository(
         tag: Set on the commit; the version is then told by nothing but that, as in the
             project's own repository, since what packing the archive added is left out.
     """
-    archives = [one for one in index.source_archives(source.name) if one.version == source.version]
-    assert archives, f"the index has no source archive of {source.name} {source.version}"
-    assert archives[0].sha256 == source.sha256, f"{archives[0].filename} is not what was pinned"
-    downloads = folder / "downloads"
-    downloads.mkdir()
-    tree = folder / source.name
-    _unpack(index.download(archives[0], downloads), tree)
+    tree = fetched(source, index, folder)
     if tag is not None:
         _leave_out_packing(tree)
     made = Repository(tree)
@@ -62,6 +56,18 @@ def repository(
     if tag is not None:
         made.git("tag", "-a", "-m", source.version, tag)
     return made
+
+
+def fetched(source: Source, index: SimpleIndex, folder: Path) -> Path:
+    """Fetch the archive and unpack it below the folder; returns where."""
+    archives = [one for one in index.source_archives(source.name) if one.version == source.version]
+    assert archives, f"the index has no source archive of {source.name} {source.version}"
+    assert archives[0].sha256 == source.sha256, f"{archives[0].filename} is not what was pinned"
+    downloads = folder / "downloads"
+    downloads.mkdir(exist_ok=True)
+    tree = folder / source.name
+    _unpack(index.download(archives[0], downloads), tree)
+    return tree
 
 
 def _leave_out_packing(tree: Path) -> None:

@@ -109,8 +109,10 @@ def _table(text: str) -> dict[str, list[str]]:
 
 def _told(outcomes: Outcomes) -> str:
     failures = sum(how in ("failed", "error") for how in outcomes.values())
-    count = len(outcomes)
-    return f"{count - failures} of {count} passed" if failures else f"{count} passed"
+    skipped = sum(how == "skipped" for how in outcomes.values())
+    count, passed = len(outcomes), len(outcomes) - failures - skipped
+    told = f"{passed} of {count} passed" if failures else f"{passed} passed"
+    return f"{told}, {skipped} skipped" if skipped else told
 
 
 def _dateless(files: dict[str, ChangedFile]) -> dict[str, ChangedFile]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
 import subprocess
 import time
 import tomllib
@@ -24,7 +22,7 @@ import docker
 from docker import errors
 
 import agent
-from agent.adapters.docker_rooms import engine
+from agent.adapters.docker_rooms import engine, trees
 from agent.adapters.rooms import slots
 from agent.domain import Record
 from agent.environments import storage
@@ -52,7 +50,6 @@ prefix = sys.base_prefix
 print(json.dumps({"version": platform.python_version(), "prefix": prefix, "packages": listed}))
 """
 _PROBE_SECONDS = 120
-_QUIET_SECONDS = 5.0
 
 
 class Base(Record):
@@ -131,7 +128,8 @@ def build(
         kind: Of base; auto: of a registry, or where none can be reached, by debootstrap.
         settings: The operator's.
         say: Told what goes on.
-        more_packages: Further Debian packages; they are taken from the network.
+        more_packages: Further Debian packages. With a base of a registry the engine takes them from
+            the network; what debootstrap makes has them already.
 
     Raises:
         SandboxMissing: It cannot be built here; the message says why, and what would help.
@@ -142,10 +140,12 @@ def build(
             f"There is no image for Python {version}. There is: {', '.join(known)}"
         )
     with engine.connect(settings).client() as client:
-        ground = _ground(client, version, known[version], kind, settings, say)
+        wanted = _Wanted(version=version, base=known[version], packages=more_packages)
+        ground = _ground(client, wanted, kind, settings, say)
         reference = f"{settings.docker_image}:{version}"
         say(f"building {reference}")
-        packages = [*(_PACKAGES if ground.kind == "registry" else ()), *more_packages]
+        # What debootstrap has made has all of them; then the engine needs no network.
+        packages = (*_PACKAGES, *more_packages) if ground.kind == "registry" else ()
         args = {"BASE": ground.image, "PACKAGES": " ".join(packages)}
         found = _probed(client, _made(client, args, {}, say))
         if ".".join(found["version"].split(".")[:2]) != version:
@@ -188,6 +188,15 @@ def _record(built: Built, listed: str, settings: Settings) -> None:
 # --- bases -----------------------------------------------------------------------------------
 
 
+class _Wanted(Record):
+    """What an image is to have."""
+
+    version: str
+    base: Base
+    packages: tuple[str, ...]
+    """Beyond the usual ones."""
+
+
 class _Ground(Record):
     """A base that the engine has."""
 
@@ -200,32 +209,32 @@ class _Ground(Record):
 
 def _ground(
     client: docker.APIClient,
-    version: str,
-    base: Base,
+    wanted: _Wanted,
     kind: Literal["auto", "registry", "debootstrap"],
     settings: Settings,
     say: Say,
 ) -> _Ground:
     """Get the base; with `auto` the way without a registry is the second one."""
     if kind == "debootstrap":
-        return _bootstrapped(client, version, base, settings, say)
+        return _bootstrapped(client, wanted, settings, say)
     try:
-        return _pulled(client, version, base, say)
+        return _pulled(client, wanted, say)
     except SandboxMissing as problem:
         if kind == "registry":
             raise
         first = problem.message
         say(first)
     try:
-        return _bootstrapped(client, version, base, settings, say)
+        return _bootstrapped(client, wanted, settings, say)
     except SandboxMissing as problem:
         raise SandboxMissing(f"{first} And without one: {problem.message}") from problem
 
 
-def _pulled(client: docker.APIClient, version: str, base: Base, say: Say) -> _Ground:
+def _pulled(client: docker.APIClient, wanted: _Wanted, say: Say) -> _Ground:
     """Have the engine fetch the base, and pin what it has got."""
+    base = wanted.base
     if base.registry is None:
-        raise SandboxMissing(f"No registry is known to have an image of Python {version}.")
+        raise SandboxMissing(f"No registry is known to have an image of Python {wanted.version}.")
     say(f"fetching {base.registry}")
     repository, _, tag = base.registry.rpartition(":")
     try:
@@ -244,20 +253,16 @@ def _pulled(client: docker.APIClient, version: str, base: Base, say: Say) -> _Gr
 
 
 def _bootstrapped(
-    client: docker.APIClient, version: str, base: Base, settings: Settings, say: Say
+    client: docker.APIClient, wanted: _Wanted, settings: Settings, say: Say
 ) -> _Ground:
-    """Make a tree with debootstrap, unless it is there, and hand it to the engine."""
-    if base.suite is None:
+    """Have a tree by debootstrap with all packages in it, and hand it to the engine."""
+    suite = wanted.base.suite
+    if suite is None:
         raise SandboxMissing(
-            f"No Debian release has Python {version} as its own: only a registry has it."
+            f"No Debian release has Python {wanted.version} as its own: only a registry has it."
         )
-    tree = place(settings) / base.suite
-    if not tree.is_dir():
-        if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-            raise SandboxMissing(
-                "To make a base takes root and debootstrap: sudo apt-get install debootstrap"
-            )
-        _bootstrap(base.suite, tree, say)
+    tree = place(settings) / suite
+    trees.have(suite, tree, wanted.packages, folder() / "make_root.sh", say)
     say(f"handing {tree} to the engine")
     with subprocess.Popen(
         ["tar", "--numeric-owner", "-C", str(tree), "-c", "."],
@@ -268,28 +273,7 @@ def _bootstrapped(
     if tar.returncode != 0:
         raise SandboxMissing(f"{tree} could not be read as a whole. Remove it, and try again.")
     image = str(json.loads(answer.splitlines()[-1])["status"])
-    return _Ground(kind="debootstrap", image=image, source=f"debootstrap {base.suite}")
-
-
-def _bootstrap(suite: str, tree: Path, say: Say) -> None:
-    """Run the build script, and tell from time to time how far it is."""
-    say(f"making {tree} with debootstrap; that takes a minute or two")
-    last: list[str] = []
-    told = time.monotonic()
-    with subprocess.Popen(
-        [str(folder() / "make_root.sh"), suite, str(tree)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as script:
-        for line in script.stdout or ():
-            last = [*last[-5:], line.strip()]
-            if time.monotonic() > told + _QUIET_SECONDS:
-                told = time.monotonic()
-                say(last[-1])
-    if script.returncode != 0:
-        raise SandboxMissing(f"debootstrap could not make {suite}: {' | '.join(last)}")
+    return _Ground(kind="debootstrap", image=image, source=f"debootstrap {suite}")
 
 
 # --- the image -------------------------------------------------------------------------------

@@ -57,11 +57,23 @@ class Engine:
             SandboxLost: The engine does not answer any more, or did not do what was asked.
         """
         with told(self.address):
+            self._reach()
             client = _client(self.address, self.version)
             try:
                 yield client
             finally:
                 client.close()
+
+    def _reach(self) -> None:
+        """See whether somebody listens: where nobody does, the client leaves its socket open."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(_PING_SECONDS)
+            try:
+                line.connect(self.address.removeprefix(address.SCHEME))
+            except OSError as problem:
+                raise SandboxLost(
+                    f"The container engine at {self.address} does not answer: {problem}"
+                ) from problem
 
 
 def connect(settings: Settings) -> Engine:

@@ -22,7 +22,6 @@ import requests
 import structlog
 from docker import errors
 
-from agent.adapters.rooms import sheet
 from agent.adapters.rooms.attendance import TICK_SECONDS, Attendance
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Flag, Hear, RoomOrder, RoomResult
@@ -90,15 +89,13 @@ class OpenedRoom:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def open(
-        self, container: dict[str, Any], host_config: dict[str, Any], asked: dict[str, Any]
-    ) -> None:
+    def open(self, container: dict[str, Any], host_config: dict[str, Any], told: bytes) -> None:
         """Make and start the container, and hand it its order.
 
         Args:
             container: See `walls.container`.
             host_config: See `walls.host_config`.
-            asked: See `walls.asked_of_runner`.
+            told: The order, as its runner reads it.
 
         Raises:
             SandboxMissing: The image cannot be used.
@@ -112,7 +109,6 @@ class OpenedRoom:
         self._line = attached._sock  # noqa: SLF001
         self._stack.callback(self._line.close)
         self._line.settimeout(0)
-        told = sheet.write(self._order, bounded=True, more=asked)
         self._to_send = memoryview(self._nonce + told)
         try:
             self._client.start(self._container)

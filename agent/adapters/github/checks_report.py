@@ -14,7 +14,7 @@ from agent import cleaning
 from agent.adapters.github.answers import Unsure
 from agent.adapters.github.session import Scope, Session
 from agent.domain import Finding, Severity
-from agent.ports import Proposal
+from agent.ports import NewPullRequest
 
 #: What a person sees in the list of checks.
 NAME = "Mergewright"
@@ -32,7 +32,9 @@ _LEVELS = {
 }
 
 
-def report(session: Session, proposal: Proposal, page: str | None, *, anew: bool) -> str | None:
+def report(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> str | None:
     """Report once, also when it is asked for again; return why it could not be, in words.
 
     Args:
@@ -51,7 +53,9 @@ def report(session: Session, proposal: Proposal, page: str | None, *, anew: bool
 # --- check run ---------------------------------------------------------------------------------
 
 
-def _set_check_run(session: Session, proposal: Proposal, page: str | None, *, anew: bool) -> None:
+def _set_check_run(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> None:
     run_id = session.notice.run_id
     notes = [_annotation(finding) for finding in proposal.findings if finding.path]
     left_out = max(0, len(notes) - _MOST_ANNOTATIONS)
@@ -155,7 +159,9 @@ def _annotation(finding: Finding) -> dict[str, str | int]:
 # --- commit status -----------------------------------------------------------------------------
 
 
-def _set_status(session: Session, proposal: Proposal, page: str | None, *, anew: bool) -> None:
+def _set_status(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> None:
     # By its run it is found again, so that is never cut.
     run = f" (run {session.notice.run_id})"
     told = session.access.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run

@@ -38,7 +38,15 @@ from agent.domain import (
     Ticket,
 )
 from agent.errors import AgentError, ForgeUnavailable, RequestRefused, RunStopped, Superseded
-from agent.ports import BranchRules, LiveIssue, OwnPull, Proposal, Remote, StageMark
+from agent.ports import (
+    BranchRules,
+    LiveIssue,
+    NewPullRequest,
+    Onboarding,
+    OwnPull,
+    Remote,
+    StageMark,
+)
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -165,7 +173,7 @@ class GithubForge:
         return pull_requests.own_open(self._session(run), besides)
 
     @in_our_words
-    def propose(self, run: Run, proposal: Proposal) -> PullRequest:
+    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
         session = self._session(run)
         page = self._page(run)
@@ -178,6 +186,30 @@ class GithubForge:
         if missing is None:
             return pull
         return pull.model_copy(update={"notes": (*pull.notes, missing)})
+
+    @in_our_words
+    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """Look for the pull request that proposes a configuration, open or not."""
+        session = self._session(run)
+        default = live_issue.remote(session).default_branch
+        return pull_requests.onboarding(session, branch, default)
+
+    @in_our_words
+    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open that pull request, or find it where somebody was quicker."""
+        pull, _ = pull_requests.open_or_update(self._session(run), proposal, self._page(run))
+        return pull
+
+    @in_our_words
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Let the status comment say what the run waits for."""
+        self._status(run).begin(status_comment.awaiting(run, pull, words, self._page(run)))
+
+    @in_our_words
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Comment once in that pull request."""
+        there = _snapshot(run).issue.model_copy(update={"number": pull.number})
+        self._gatekeeper.explain(there, words, key="onboarding-closed")
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.

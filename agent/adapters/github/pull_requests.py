@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import islice
+from typing import Literal
 
 from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
@@ -14,7 +15,7 @@ from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
 from agent.domain import PullRequest, Record, Snapshot
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
-from agent.ports import EarlierRun, OwnPull, Proposal
+from agent.ports import EarlierRun, NewPullRequest, Onboarding, OwnPull
 
 _SEARCHED = 100
 _REVIEWERS = 15
@@ -41,7 +42,7 @@ class Pull(Record):
 
 
 def open_or_update(
-    session: Session, proposal: Proposal, page: str | None = None
+    session: Session, proposal: NewPullRequest, page: str | None = None
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or bring ours up to date; say whether it is new.
 
@@ -121,6 +122,30 @@ def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     return session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
 
 
+def onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
+    """Say how our pull request of a branch stands: the open one, else the newest.
+
+    Args:
+        default: The branch that it goes to.
+
+    Raises:
+        AccessLost: The open one of that branch is somebody else's.
+    """
+    pull = _find(session, branch)
+    if pull is None:
+        return None
+    head = session.ask(
+        Scope.READ,
+        lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
+        doing=f"read the branch {default}",
+        needs="contents: read",
+    )
+    state: Literal["open", "merged", "closed"] = "merged" if pull.merged else "closed"
+    return Onboarding(
+        number=pull.number, url=pull.url, state="open" if pull.open else state, head=head
+    )
+
+
 def _told(pull: Pull, notes: list[str]) -> PullRequest:
     return PullRequest(number=pull.number, url=pull.url, draft=pull.draft, notes=tuple(notes))
 
@@ -182,7 +207,9 @@ def _pull(found: GithubPull) -> Pull:
     )
 
 
-def _create(session: Session, proposal: Proposal, title: str, body: str, notes: list[str]) -> Pull:
+def _create(
+    session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
+) -> Pull:
     def create(*, draft: bool) -> Pull:
         def work(repository: Repository) -> Pull:
             try:
@@ -219,7 +246,7 @@ def _create(session: Session, proposal: Proposal, title: str, body: str, notes: 
         raise _unfit(problem, proposal) or problem from problem
 
 
-def _unfit(problem: Refused, proposal: Proposal) -> RepositoryUnfit | None:
+def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None:
     if problem.says("no commits between"):
         return RepositoryUnfit(
             f"GitHub sees no difference between {proposal.base_branch} and {proposal.branch}; the"
@@ -239,7 +266,7 @@ def _unfit(problem: Refused, proposal: Proposal) -> RepositoryUnfit | None:
     return None
 
 
-def _base_moved(pull: Pull, proposal: Proposal) -> list[str]:
+def _base_moved(pull: Pull, proposal: NewPullRequest) -> list[str]:
     """Say that the checks were held against what the base branch was before."""
     if not (pull.base and proposal.base_commit) or pull.base == proposal.base_commit:
         return []

@@ -23,7 +23,7 @@ from github.Repository import Repository
 from agent import cleaning, telemetry
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, Run, Snapshot
+from agent.domain import Outcome, PullRequest, Run, Snapshot
 from agent.errors import AgentError
 from agent.ports import EarlierRun, StageMark
 
@@ -347,6 +347,12 @@ def waiting(run: Run, ahead: int, because: str = "") -> str:
             " the service only a few. It begins by itself."
         )
     return f"{' '.join(told)}\n\n{_details(_origin(run, None))}"
+
+
+def awaiting(run: Run, pull: PullRequest, words: str, page: str | None) -> str:
+    """Write the text of a run that goes on when the owner has answered."""
+    head = f"**Mergewright waits for an answer in #{pull.number}.** {cleaning.words(words)}"
+    return _paragraphs(head, _details(_origin(run, page)))
 
 
 def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:

@@ -28,6 +28,7 @@ import time
 from contextlib import suppress
 
 import collection
+import company
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a room opens
 if TYPE_CHECKING:
@@ -235,11 +236,12 @@ def supervise(pid: int, order: Order, host: select.poll) -> tuple[int | None, st
         code = reap(pid)
         if code is not None:
             return code, counted_limit(order) or full_place(order)
-        if time.monotonic() >= deadline:
-            return None, "time"
         limit = counted_limit(order) or full_place(order) or sampled_limit(order)
         if limit is not None:
             return None, limit
+        # Last: who was not let run for long may find several reached, and time is then the least.
+        if time.monotonic() >= deadline:
+            return None, "time"
         if host.poll(0):
             os._exit(1)  # and with process 1 all others end
         wait = min(TICK_SECONDS, max(0.0, deadline - time.monotonic()))
@@ -334,15 +336,14 @@ def end_everything() -> None:
 # --- what is handed back ---------------------------------------------------------------------
 
 
-def hand_back(channel: Channel, code: int | None, limit: str | None, order: Order) -> None:
+def hand_back(channel: Channel, message: dict[str, Any], order: Order) -> None:
     """Send how the command ended and everything that may leave the room."""
     found = collection.Collection(order)
     found.gather()
-    if limit is None and found.over:
-        limit = "returned"
+    if message["limit"] is None and found.over:
+        message["limit"] = "returned"
     files = [{"path": path, "size": size} for path, size in found.files.items()]
-    message = {"exit_code": code, "limit": limit, "files": files, "refused": found.refused}
-    channel.send(ENDED, message)
+    channel.send(ENDED, {**message, "files": files, "refused": found.refused})
     for path, size in found.files.items():
         channel.open_frame(CONTENT, size)
         with collection.open_plain(path) as file:
@@ -425,7 +426,9 @@ def main() -> None:
         return
     channel.send(STARTED, {})
     code, limit = supervise(start_command(order, environ), order, host)
+    gone = company.gone(order)
     end_everything()
     # Nothing can write to the output any more; closing ours lets the host read to its end.
     os.dup2(0, 1)
-    hand_back(channel, code, limit or counted_limit(order), order)
+    message = {"exit_code": code, "limit": limit or counted_limit(order), "gone": gone}
+    hand_back(channel, message, order)

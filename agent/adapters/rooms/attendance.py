@@ -126,6 +126,9 @@ class Attendance:
             SandboxLost: The room ended without proof that the command started or ended.
         """
         frames, limit = self.frames, hit or self._limit
+        if limit == "time" and frames.ended is not None and frames.complete:
+            # It was over by then, and only the word of it came late.
+            limit = None
         if frames.failed is not None:
             if frames.failed.limit is None and limit is None:
                 raise self._not_laid_out()
@@ -144,6 +147,7 @@ class Attendance:
             limit=limit,
             files=frames.files if ended is not None else {},
             refused=ended.refused if ended is not None else (),
+            gone={one.name: one.words for one in ended.gone} if ended is not None else {},
         )
 
     def _not_laid_out(self) -> SandboxLost | SandboxMissing:

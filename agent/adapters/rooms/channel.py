@@ -35,11 +35,19 @@ class ListedFile(Record):
     size: int
 
 
+class Gone(Record):
+    """A process that the command relied on, and the end of what it had printed."""
+
+    name: str
+    words: str
+
+
 class Ended(Record):
     """How the command ended, and what is handed back."""
 
     exit_code: int | None
     limit: str | None
+    gone: tuple[Gone, ...] = ()
     files: tuple[ListedFile, ...]
     refused: tuple[str, ...]
 

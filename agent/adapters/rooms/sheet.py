@@ -12,6 +12,8 @@ from agent.ports import ROOM_TREE, RoomOrder
 _OPEN_FILES = 4096
 _SPARE_TASKS = 16
 """Above a bound of the kernel's for the whole room, which is the one that is counted and named."""
+_TASKS_OF_OTHERS = 4096
+"""Where a user may have other rooms too: more than those are likely to start, and still an end."""
 
 
 def own_tasks(order: RoomOrder) -> int:
@@ -19,22 +21,34 @@ def own_tasks(order: RoomOrder) -> int:
     return 1 if order.proxy_socket is None else 2
 
 
-def write(order: RoomOrder, *, bounded: bool, more: dict[str, Any] | None = None) -> bytes:
+def write(
+    order: RoomOrder,
+    *,
+    bounded: bool,
+    own_users: bool = True,
+    more: dict[str, Any] | None = None,
+) -> bytes:
     """Write all that the runner has to know, and the files it is to lay out.
 
     Args:
         order: What is to run.
         bounded: The kernel bounds memory and tasks of the room as a whole; otherwise the runner
             bounds each process and looks from time to time.
+        own_users: The kernel counts the room's users apart from those of other rooms. Where it
+            does not, rooms of another data folder may have the same ones, and what one of them
+            starts must not be what another may not.
         more: What only this kind of room asks of its runner.
     """
     limits = order.limits
+    spare = _SPARE_TASKS if own_users else _TASKS_OF_OTHERS
+    if not bounded:
+        spare = 0
     rlimits = {
         "RLIMIT_CORE": 0,
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_NOFILE": _OPEN_FILES,
         "RLIMIT_FSIZE": limits.disk_bytes,
-        "RLIMIT_NPROC": limits.processes + own_tasks(order) + (_SPARE_TASKS if bounded else 0),
+        "RLIMIT_NPROC": limits.processes + own_tasks(order) + spare,
     }
     if not bounded:
         rlimits["RLIMIT_AS"] = limits.memory_bytes
@@ -56,6 +70,7 @@ def write(order: RoomOrder, *, bounded: bool, more: dict[str, Any] | None = None
         "inodes": lending.entries_for(limits.disk_bytes),
         "proxy": layout.PROXY if order.proxy_socket is not None else None,
         "collect": order.collect,
+        "company": [one.model_dump() for one in order.company],
         "returned_bytes": limits.returned_bytes,
         "returned_files": limits.returned_files,
         "counters": (),

@@ -23,6 +23,9 @@ _SLOTS = 64
 _WAIT_SECONDS = 600.0
 # Above all ranges that distributions hand out to accounts, containers and subordinate ids.
 _FIRST_UID = 1_900_000_000
+_FIRST_OF_SLOTS = _FIRST_UID + 1000
+# Data folders have ranges by chance, so that hardly two of a machine have the same.
+_RANGES = 2_000_000
 # Where the kernel maps only the low ids (a container): the end of the range of free system ids.
 _FIRST_LOW_UID = 64_100
 
@@ -54,7 +57,7 @@ def claim(home: Path) -> Iterator[Slot]:
             if descriptor is None:
                 continue
             try:
-                yield Slot(number, _uid(number), f"{prefix(home)}{number}")
+                yield Slot(number, _slot_uid(home, number), f"{prefix(home)}{number}")
             finally:
                 os.close(descriptor)
             return
@@ -69,8 +72,11 @@ def user(slot: Slot, order: RoomOrder) -> int:
 
 
 def keeper() -> int:
-    """Name the host user of the rooms that keep a folder; no slot has it."""
-    return _uid(_SLOTS)
+    """Name the host user of the rooms that keep a folder; no slot has it.
+
+    The same for every data folder: what it keeps is its own wherever the folder is moved.
+    """
+    return _uid(_FIRST_UID + _SLOTS, _SLOTS)
 
 
 @contextmanager
@@ -120,12 +126,18 @@ def _lock(path: Path) -> int | None:
     return descriptor
 
 
-def _uid(number: int) -> int:
+def _slot_uid(home: Path, number: int) -> int:
+    digest = hashlib.sha256(os.fsencode(home.resolve())).digest()
+    first = _FIRST_OF_SLOTS + int.from_bytes(digest[:8], "big") % _RANGES * _SLOTS
+    return _uid(first + number, number)
+
+
+def _uid(wanted: int, number: int) -> int:
+    """Return a user id, or the low one of that number where this machine has no high ones."""
     if os.geteuid() != 0:
         return os.geteuid()
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, length = (int(word) for word in line.split())
-        mapped = range(first, first + length)
-        if _FIRST_UID in mapped and _FIRST_UID + _SLOTS in mapped:
-            return _FIRST_UID + number
+        if wanted in range(first, first + length):
+            return wanted
     return _FIRST_LOW_UID + number

@@ -15,10 +15,10 @@ import os
 import re
 import runpy
 import sys
-import traceback
 
 import mergewright_entry
 import mergewright_report
+import mergewright_routes
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -55,25 +55,16 @@ def main():
         django.setup()
         done[0] = jobs[job](order, report)
 
-    try:
+    def enter():
         if order["manage"]:
             management.execute_from_command_line = work
             sys.argv[:] = [order["manage"], job]
             runpy.run_path(order["manage"], run_name="__main__")
         work()
-        code = 1 if done[0] else 0
-    except SystemExit as end:
-        code = 1
-        report.add("broken", text="the project ended the process with exit code %s" % end.code)
-    except BaseException as problem:
-        code = 1
-        traceback.print_exc()
-        place = mergewright_report.last_place(problem.__traceback__, order["tree"])
-        text = mergewright_report.told(type(problem), problem)
-        report.add("broken", text=text, place=place)
-    report.add("exit", code=code)
-    sys.stdout.flush()
-    sys.exit(code)
+        return 1 if done[0] else 0
+
+    ended = "the project ended the process with exit code %s"
+    mergewright_report.leave(report, order["tree"], enter, ended)
 
 
 # --- migrations ------------------------------------------------------------------------------
@@ -286,10 +277,22 @@ def system_check(order, report):
         elif not silenced:
             items.append(_message_item(message, checks.ERROR))
     report.add("system_check", items=items, seen=seen, asked=sorted(asked))
+    _list_urls(order, report)
     for item in items:
         print(item["id"])
     print("System check identified %d issue(s)" % len(items))
     return any(item["fails"] for item in items)
+
+
+def _list_urls(order, report):
+    """Say which URLs there are; a project whose URLs cannot be read hears of it from its check."""
+    try:
+        routes = mergewright_routes.of_django(order["tree"])
+    except Exception:
+        return
+    if routes is not None:
+        most = mergewright_routes.MOST_ROUTES
+        report.add("routes", routes=routes[:most], all=len(routes))
 
 
 def _message_item(message, error):

@@ -184,3 +184,23 @@ def told(kind, value):
     except Exception:
         lines = [getattr(kind, "__name__", "exception") + " (its text cannot be had)"]
     return cut("".join(lines).strip())
+
+
+def leave(report, tree, work, ended):
+    """Do the work, which returns an exit code, say what broke it, and end the process.
+
+    `ended` has a `%s` for the code with which the code of the tree ended the process itself.
+    """
+    try:
+        code = work()
+    except SystemExit as end:
+        code = 1
+        report.add("broken", text=ended % end.code)
+    except BaseException as problem:
+        code = 1
+        traceback.print_exc()
+        place = last_place(problem.__traceback__, tree)
+        report.add("broken", text=told(type(problem), problem), place=place)
+    report.add("exit", code=code)
+    sys.stdout.flush()
+    sys.exit(code)

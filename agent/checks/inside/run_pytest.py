@@ -11,6 +11,7 @@ Arguments: those of pytest.
 import os
 import sys
 
+import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
@@ -34,8 +35,10 @@ def main():
     sys.path[:] = [os.getcwd(), *whole_path, ours]
     if order["gate"]:
         sys.path.append(order["gate"])
+    finish = mergewright_coverage.begin(order)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *order["options"]]))
+    finish(report)
     report.add("exit", code=code)
     return code
 

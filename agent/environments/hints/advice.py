@@ -1,13 +1,15 @@
-"""Set what tox, nox and CI files show beside what was chosen, and name the line that differs.
+"""Set what other tools' files show beside what was chosen, and name the line that differs.
 
-A hint changes nothing: the files of other tools are written for other machines. Where following
-one takes a line of the configuration, the hint has it.
+These are those of tox, nox and CI, and Django's settings. A hint changes nothing: the files of
+other tools are written for other machines. Where following one takes a line of the configuration,
+the hint has it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -15,17 +17,17 @@ from packaging.version import Version
 
 from agent.domain import Record
 from agent.environments import requirement_names
-from agent.environments.build import Explanation
-from agent.environments.hints import ci_files, commands, nox, tox
+from agent.environments.explanation import Explanation
+from agent.environments.hints import ci_files, commands, django_settings, nox, tox
 from agent.environments.hints.sightings import Sightings
 from repo_config.detect import Project
-from repo_config.project_files import Files
+from repo_config.project_files import Files, table
 from repo_config.schema import RepoConfig
 from repo_config.tree import Below, Tree
 
 _MOST = 12
 #: Tools that are there in every room, of our own.
-_OURS = frozenset({"pytest", "mypy", "ruff", "flake8", "black"})
+_OURS = frozenset({"pytest", "mypy", "ruff", "flake8", "black", "isort"})
 #: Packages that a machine of CI is fitted out with, whatever is tested there.
 _OF_MACHINES = frozenset(
     {"make", "curl", "wget", "git", "jq", "yq", "sudo", "gnupg", "ca-certificates", "zip", "unzip"}
@@ -70,10 +72,11 @@ def hints(tree: Tree, said: Explanation, config: RepoConfig, project: Project) -
     # CI is configured for the repository; of its jobs those count that speak of the project.
     whole = files if not config.folder else Files(tree)
     ci_files.collect(whole, seen, config.folder)
+    django_settings.collect(files, seen, project)
     # Together these say what a person would look for; each yields nothing where nothing was seen.
     judges: tuple[Callable[[], Iterable[Hint]], ...] = (
         lambda: _python(seen, said),
-        lambda: _named(seen, said, config),
+        lambda: _named(seen, said, config, files.pyproject),
         lambda: _files(seen, said),
         lambda: _packages(seen, said, files),
         lambda: _services(seen, config),
@@ -103,17 +106,21 @@ def _python(seen: Sightings, said: Explanation) -> Iterable[Hint]:
     if tested:
         here = ".".join(said.python.split(".")[:2])
         newest = tested[-1]
-        line = "" if here in tested else f'python: {{version: "{newest}"}}'
+        # One that is asked for and not to be had is answered where it is refused.
+        agrees = not here or here in tested
+        line = "" if agrees else f'python: {{version: "{newest}"}}'
         yield Hint(subject="Python", says=", ".join(tested), where=_places(found), line=line)
 
 
-def _named(seen: Sightings, said: Explanation, config: RepoConfig) -> Iterable[Hint]:
+def _named(
+    seen: Sightings, said: Explanation, config: RepoConfig, pyproject: dict[str, Any]
+) -> Iterable[Hint]:
     """Extras and groups."""
     for kind, asked in (("extra", config.python.extras), ("group", config.python.groups)):
-        found = {
-            str(canonicalize_name(name)): where
-            for name, where in seen.of("extra" if kind == "extra" else "group").items()
-        }
+        found: dict[str, list[str]] = {}
+        for name, where in seen.of("extra" if kind == "extra" else "group").items():
+            for one in _written_out(name, kind, pyproject):
+                found.setdefault(str(canonicalize_name(one)), where)
         if not found:
             continue
         taken = [one.what for one in said.choices if one.taken]
@@ -126,8 +133,28 @@ def _named(seen: Sightings, said: Explanation, config: RepoConfig) -> Iterable[H
             if name not in chosen and not (later and requirement_names.is_for_tests(name))
         ]
         together = ", ".join([*(asked if asked is not None else chosen), *lacking])
-        line = f"python: {{{kind}s: [{together}]}}" if lacking else ""
+        line = f"python: {{{kind}s: [{together}]}}" if lacking and said.declared else ""
         yield Hint(subject=f"{kind}s", says=", ".join(found), where=_places(found), line=line)
+
+
+def _written_out(name: str, kind: str, pyproject: dict[str, Any]) -> list[str]:
+    """The extras or groups that there are, in place of what stands for all of them."""
+    if name != commands.ALL:
+        return [name]
+    tool = table(pyproject, "tool")
+    poetry, pdm = table(tool, "poetry"), table(tool, "pdm")
+    places: tuple[dict[str, Any], ...]
+    if kind == "extra":
+        places = (
+            table(table(pyproject, "project"), "optional-dependencies"),
+            table(poetry, "extras"),
+        )
+    else:
+        places = (
+            table(pyproject, "dependency-groups"), table(poetry, "group"),
+            table(pdm, "dev-dependencies"),
+        )  # fmt: skip
+    return [str(one) for place in places for one in place]
 
 
 def _files(seen: Sightings, said: Explanation) -> Iterable[Hint]:
@@ -140,7 +167,7 @@ def _files(seen: Sightings, said: Explanation) -> Iterable[Hint]:
                 subject="requirements files" if kind == "file" else "constraints",
                 says=", ".join(found),
                 where=_places(found),
-                line=f"python: {{install: [{entries}]}}" if lacking else "",
+                line=f"python: {{install: [{entries}]}}" if lacking and said.declared else "",
             )
 
 
@@ -161,7 +188,7 @@ def _packages(seen: Sightings, said: Explanation, files: Files) -> Iterable[Hint
             subject="packages",
             says=", ".join(found),
             where=_places(found),
-            line=f"python: {{install: [{entries}]}}" if lacking else "",
+            line=f"python: {{install: [{entries}]}}" if lacking and said.declared else "",
         )
 
 
@@ -192,7 +219,12 @@ def _services(seen: Sightings, config: RepoConfig) -> Iterable[Hint]:
         return
     offered = [one for one in found if re.fullmatch(r"(?:postgres|redis)(?::\d+)?", one)]
     there = {one.partition(":")[0] for one in config.services}
-    lacking = {one.partition(":")[0]: one for one in offered}
+    lacking: dict[str, str] = {}
+    for one in offered:
+        # One with a version says more than one without.
+        name, _, version = one.partition(":")
+        if version or name not in lacking:
+            lacking[name] = one
     entries = ", ".join([*config.services, *(v for k, v in lacking.items() if k not in there)])
     wanted = any(name not in there for name in lacking)
     line = f"services: [{entries}]" if wanted else ""

@@ -142,6 +142,8 @@ def _image(written: str) -> str:
     if name == "valkey":
         # It is Redis by another name, with versions of its own.
         return "redis"
+    # Names of images by others that hold the same.
+    name = {"postgresql": "postgres"}.get(name, name)
     version = re.match(r"\d+", tag)
     return f"{name}:{version[0]}" if version else name
 

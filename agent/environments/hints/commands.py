@@ -25,6 +25,7 @@ _PIP_VALUES = frozenset(
     | {
         "--target",
         "--cache-dir",
+        "--extra",
         "--python",
         "--config-settings",
         "--root",
@@ -36,6 +37,10 @@ _PIP_KINDS: dict[str, Kind] = {
     "-r": "file", "--requirement": "file", "-c": "constraint", "--constraint": "constraint",
     "-i": "index", "--index-url": "index", "--extra-index-url": "index", "--group": "group",
 }  # fmt: skip
+#: Stands for all extras, or all groups.
+ALL = "*"
+_ALL_OF: dict[str, Kind] = {"--all-extras": "extra", "--all-groups": "group"}
+_UV_FLAGS: dict[str, Kind] = {"--extra": "extra", "--group": "group", "--only-group": "group"}
 #: What CI installs for itself.
 _OWN_TOOLS = frozenset(
     {"pip", "setuptools", "wheel", "tox", "nox", "poetry", "pdm", "uv", "hatch", "build", "twine"}
@@ -49,12 +54,22 @@ _NO_TESTS = re.compile(
 #: Words before the command that is meant.
 _WRAPPERS = (
     ("poetry", "run"), ("pdm", "run"), ("uv", "run"), ("pipenv", "run"), ("hatch", "run"),
+    ("uvx",), ("uv", "tool", "run"), ("pipx", "run"),
     ("sudo",), ("xvfb-run",), ("env",), ("time",), ("exec",), ("command",), ("coverage", "run"),
 )  # fmt: skip
 #: Options of `uv run` and of the others above that take a value.
 _WRAPPER_VALUES = frozenset(
     {"--with", "--python", "-p", "--package", "--project", "--directory", "--env-file"}
-    | {"--group", "--extra", "--rcfile", "--source", "--include", "--omit", "--data-file"}
+    | {
+        "--group",
+        "--extra",
+        "--only-group",
+        "--rcfile",
+        "--source",
+        "--include",
+        "--omit",
+        "--data-file",
+    }
 )
 
 
@@ -135,8 +150,9 @@ def _behind_options(left: list[str], where: str, seen: Sightings) -> list[str]:
             return left
         if option in _WRAPPER_VALUES and not value and left:
             value = left.pop(0)
-        if option in ("--group", "--extra") and "$" not in value:
-            seen.note("group" if option == "--group" else "extra", value, where)
+        if option in _UV_FLAGS and "$" not in value:
+            seen.note(_UV_FLAGS[option], value, where)
+        _whole([option], where, seen)
     return left
 
 
@@ -163,7 +179,7 @@ def _pip(rest: list[str], where: str, seen: Sightings) -> None:
             _installed(value if is_joined else next(waiting, ""), where, seen)
         elif option in _PIP_KINDS or option in _PIP_VALUES:
             value = value if is_joined else next(waiting, "")
-            if option in _PIP_KINDS and not _is_open(value):
+            if option in _PIP_KINDS and not _is_open(value) and value != "pyproject.toml":
                 seen.note(_PIP_KINDS[option], _plain(value), where)
         elif not word.startswith("-"):
             _installed(word, where, seen)
@@ -195,17 +211,34 @@ def _installed(word: str, where: str, seen: Sightings) -> None:
         seen.note("package", str(asked), where)
 
 
+def _whole(rest: list[str], where: str, seen: Sightings) -> None:
+    """Flags that ask for all of a kind."""
+    for word in rest:
+        if kind := _ALL_OF.get(word):
+            seen.note(kind, ALL, where)
+
+
 def _poetry(rest: list[str], where: str, seen: Sightings) -> None:
+    _whole(rest, where, seen)
     known: dict[str, Kind] = {"--with": "group", "--only": "group", "-E": "extra"}
     _flags(rest, where, seen, {**known, "--extras": "extra"})
 
 
 def _pdm(rest: list[str], where: str, seen: Sightings) -> None:
+    if any(rest[place : place + 2] == ["-G", ":all"] for place in range(len(rest))):
+        # What is for development it installs anyway.
+        seen.note("extra", ALL, where)
     _flags(rest, where, seen, {"-G": "group", "--group": "group", "-dG": "group"})
 
 
 def _uv_sync(rest: list[str], where: str, seen: Sightings) -> None:
-    _flags(rest, where, seen, {"--extra": "extra", "--group": "group"})
+    _whole(rest, where, seen)
+    _flags(rest, where, seen, _UV_FLAGS)
+
+
+def _uv_pip(rest: list[str], where: str, seen: Sightings) -> None:
+    _uv_sync(rest, where, seen)
+    _pip(rest, where, seen)
 
 
 def _pipenv(rest: list[str], where: str, seen: Sightings) -> None:
@@ -240,7 +273,7 @@ def _names(value: str) -> Iterator[str]:
 
 _INSTALLERS: tuple[tuple[tuple[str, ...], Callable[[list[str], str, Sightings], None]], ...] = (
     (("pip", "install"), _pip),
-    (("uv", "pip", "install"), _pip),
+    (("uv", "pip", "install"), _uv_pip),
     (("uv", "sync"), _uv_sync),
     (("poetry", "install"), _poetry),
     (("pdm", "install"), _pdm),

@@ -7,7 +7,8 @@ between it and whoever reads its exit code, and nobody is left whom the code und
 attack. With the room the servers end as well.
 
 What to start lies in a file that is deleted first. When a server does not come up, its own words
-are left at the place named there, and the command never begins.
+are left at the place named there, and the command never begins. The number of each is left beside
+its log, for whoever looks at the end whether it is still there.
 
 Arguments: the command.
 """
@@ -23,7 +24,6 @@ import tarfile
 import time
 
 ORDER_PATH = "/tmp/mergewright-services.json"  # noqa: S108 - in the room, whose /tmp is its own
-FOLDER = "/tmp/mergewright-services"  # noqa: S108
 NOT_STARTED = 69
 TICK_SECONDS = 0.01
 MOST_WORDS = 4000
@@ -62,14 +62,17 @@ class Server:
         self.title = told["title"]
         self.program = told["program"]
         self.template = told["template"]
-        self.folder = os.path.join(FOLDER, told["name"])
-        self.log = os.path.join(self.folder, "log")
+        self.folder = told["folder"]
+        self.log = told["log"]
+        self.number = told["number"]
         self.process = 0
 
     def start(self):
         """Lay the data out and start the program."""
         os.makedirs(self.folder, 0o700)
         self.process = _detached(self.arguments(), self.folder, self.log)
+        with open(self.number, "w", encoding="ascii") as file:
+            file.write(str(self.process))
 
     def wait(self, end):
         """Wait until it answers."""

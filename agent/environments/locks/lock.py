@@ -43,13 +43,18 @@ class Offer(Record):
 
     kind: Kind
     path: str
-    """Of the lock file in the tree."""
+    """Of the lock file, from the project."""
+    folder: str | None = None
+    """Where it lies, from the root of the repository; None: beside the project."""
     files: tuple[str, ...]
     """Every file that has a say."""
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     default_groups: tuple[str, ...] = ()
-    """Taken by the tool that made the lock if nobody says anything."""
+    """Those that the repository itself says are installed where nobody asks."""
+    usual_groups: tuple[str, ...] = ()
+    """Taken by the tool that made the lock if nobody says anything; here only where none is for
+    tests by its name, since the rest (documentation, linters) is not run."""
     builds: bool = False
     """Whether it names projects of the tree that are built."""
     names_root: bool = False
@@ -68,8 +73,11 @@ class Lock(Record):
 
     kind: Kind
     path: str
+    """From the project."""
+    folder: str
+    """Where it lies, from the root of the repository."""
     files: dict[str, bytes]
-    """By path in the tree."""
+    """By path from the project."""
     extras: tuple[str, ...]
     groups: tuple[str, ...]
     builds: bool

@@ -49,7 +49,7 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         files=(PATH, "pyproject.toml"),
         extras=tuple(name for name in extras if name in known),
         groups=tuple(name for name in groups if name in known),
-        default_groups=tuple(name for name in groups if name in known),
+        usual_groups=tuple(name for name in groups if name in known),
         builds=any("path" in package for package in _packages(document)),
         indexes=_indexes(pyproject),
         notes=(

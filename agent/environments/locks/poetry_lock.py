@@ -54,7 +54,7 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         files=(PATH, "pyproject.toml"),
         extras=locks.names(locks.table(document, "extras")),
         groups=locks.names(named),
-        default_groups=locks.names(name for name in named if name not in optional),
+        usual_groups=locks.names(name for name in named if name not in optional),
         builds=any(_source(package)[0] == "directory" for package in _packages(document)),
         indexes=locks.indexes(
             (

@@ -148,7 +148,7 @@ class Parameters(Record):
     width: int
     """Longest line the repository's style allows."""
     formatters: tuple[str, ...] = ()
-    """Tools that shape new files: `ruff check`, `ruff format`, `black`."""
+    """Tools that shape new files: `ruff check`, `ruff format`, `isort`, `black`."""
     one_per_line: bool = False
     """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     remarks: tuple[str, ...] = ()

@@ -458,6 +458,7 @@ def format_files(formatters, paths, root):
     commands = {
         "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
         "ruff format": ["ruff", "format", "-q", "--no-cache", "--force-exclude", *paths],
+        "isort": ["isort", "-q", "--filter-files", *paths],
         "black": ["black", "-q", "--include", only, "."],
     }
     for formatter in formatters:

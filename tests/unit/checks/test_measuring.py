@@ -12,6 +12,7 @@ from agent.checks import measuring
 from agent.checks.check import Site
 from agent.ports import RoomOrder, RoomResult
 from agent.testing import FakeSandbox
+from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import PROJECT, site
 
 
@@ -21,7 +22,8 @@ def linted(tmp_path: Path) -> Site:
     project = PROJECT.model_copy(
         update={"lint_tools": ("ruff", "flake8", "black"), "test_runner": None}
     )
-    return replace(site(10), tree=tmp_path, project=project)
+    config = RepoConfig(rules={"security-lint": "off"})
+    return replace(site(10), tree=tmp_path, project=project, config=config)
 
 
 class Counting:

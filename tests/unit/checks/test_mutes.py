@@ -60,6 +60,10 @@ def test_comments_that_do_not(source: str) -> None:
         ("flake8", "# ruff: noqa", False),
         ("ruff check", "import os  # noqa", False),
         ("black", "# flake8: noqa", False),
+        ("isort", "# isort: skip_file", True),
+        ("isort", "#isort:skip_file", True),
+        ("isort", "# isort: skip", False),
+        ("ruff check", "# isort: skip_file", False),
     ],
 )
 def test_each_linter_has_its_own(tool: str, comment: str, hides: bool) -> None:

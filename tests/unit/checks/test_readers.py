@@ -11,6 +11,7 @@ from agent.checks import lint, mypy_types
 from agent.checks.black_format import BLACK
 from agent.checks.check import Site, limit_reached
 from agent.checks.flake8_lint import FLAKE8
+from agent.checks.isort_order import ISORT
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult, Environment, Status
@@ -142,6 +143,25 @@ def test_formatters_name_files_in_every_version(site: Site) -> None:
     for tool, said in ((RUFF_FORMAT, old), (RUFF_FORMAT, new), (BLACK, black)):
         result = judged(tool, site, secret, said)
         assert [item.item_id for item in result.items] == ["a/b.py: format: would be reformatted"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR: {} Imports are incorrectly sorted and/or formatted.",
+        "ERROR: {} Imports are incorrectly sorted.",
+        "\x1b[31mERROR\x1b[0m: {} Imports are incorrectly sorted and/or formatted.",
+    ],
+)
+def test_isort_names_each_file_once_in_every_version(site: Site, line: str) -> None:
+    secret = Secret()
+    named = ["/work/a/b c.py", f"/work/{secret.module}.py", f"/work/{secret.module}.py"]
+    said = "Skipped 2 files\n" + "".join(line.format(path) + "\n" for path in named)
+    result = judged(ISORT, site, secret, said)
+    assert [item.item_id for item in result.items] == [
+        "a/b c.py: imports: are not sorted as configured"
+    ]
+    assert judged(ISORT, site, secret, "Skipped 2 files\n", 0).status is Status.UNVERIFIED
 
 
 def test_flake8_lines_are_read(site: Site) -> None:

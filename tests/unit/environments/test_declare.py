@@ -162,6 +162,28 @@ def test_a_lock_file_wins_over_everything_and_says_so(read):
     assert left(found) == ["requirements.txt"]
 
 
+def test_all_groups_of_uv_are_those_for_tests(read):
+    files = {
+        "pyproject.toml": PACKAGE + '[dependency-groups]\ndev = ["six"]\ndocs = ["sphinx"]\n'
+        "[tool.uv]\ndefault-groups = 'all'\n",
+        "uv.lock": "version = 1\n[[package]]\nname = 'mine'\nsource = {editable = '.'}\n",
+    }
+    found = read(files)
+    assert found.lock is not None
+    assert found.lock.groups == ("dev",)
+    assert left(found) == ["group docs"]
+    unit = read({**files, "pyproject.toml": files["pyproject.toml"].replace("dev =", "unit =")})
+    assert unit.lock is not None
+    assert unit.lock.groups == ("unit",)
+
+
+def test_groups_that_are_left_are_named(read):
+    groups = '[dependency-groups]\ndev = ["six"]\ndocs = ["sphinx"]\n'
+    assert left(read({"pyproject.toml": groups})) == ["group docs"]
+    found = read({"pyproject.toml": groups}, groups=("docs",))
+    assert [one.why for one in found.choices if not one.taken] == ["python.groups does not name it"]
+
+
 def test_requirements_files_named_by_the_configuration_replace_those_found(read):
     found = read(
         {"requirements.txt": "django\n", "checks.in": "six\n"},
@@ -212,6 +234,96 @@ def test_tox_is_the_last_resort_in_its_newer_files_too(read, path, text):
     assert texts(found) == ["pytest", "six"]
     assert path in found.sources
     assert len(left(found)) == 1
+
+
+def test_a_group_that_is_left_is_no_declaration_for_tests(read):
+    found = read(
+        {"tox.ini": "[testenv]\ndeps = six\n",
+         "pyproject.toml": '[dependency-groups]\ndocs = ["sphinx"]\n'}
+    )  # fmt: skip
+    assert texts(found) == ["six"]
+
+
+HATCH = """
+[tool.hatch.envs.default]
+dependencies = ["six"]
+[tool.hatch.envs.test]
+extra-dependencies = ["attrs", "near @ {root:uri}/near"]
+features = ["cache"]
+[tool.hatch.envs.test.overrides]
+matrix.django.dependencies = [{value = "django~=4.2", if = ["4"]}]
+[tool.hatch.envs.docs]
+dependencies = ["sphinx"]
+"""
+
+
+def test_hatchs_environments_for_tests_are_read_where_nothing_else_says_what_these_need(read):
+    found = read({"pyproject.toml": PACKAGE + HATCH, "tox.ini": "[testenv]\ndeps = other\n"})
+    assert texts(found) == ["six", "attrs"]
+    assert [project.extras for project in found.requirements.projects] == [(), ("cache",)]
+    assert left(found) == [
+        "pyproject.toml [tool.hatch.envs.test] near @ {root:uri}/near",
+        "pyproject.toml [tool.hatch.envs.test] test overrides.matrix.django.dependencies",
+    ]
+    why = next(one.why for one in found.choices if "last resort" in one.why)
+    assert why.endswith("so pyproject.toml [tool.hatch.envs.test]")
+
+
+def test_hatchs_environments_are_left_where_something_better_is_there(read):
+    group = PACKAGE + HATCH + '[dependency-groups]\ntest = ["pytest"]\n'
+    assert texts(read({"pyproject.toml": group})) == ["pytest"]
+    found = read({"pyproject.toml": PACKAGE + HATCH, "requirements-dev.txt": "pytest\n"})
+    assert texts(found) == ["pytest"]
+
+
+@pytest.mark.parametrize(
+    ("envs", "expected"),
+    [
+        ('[envs.default]\ndependencies = ["six"]\n', ["six"]),
+        # What an environment names itself replaces what its template has.
+        ('[envs.default]\ndependencies = ["six"]\n[envs.test]\ndependencies = ["attrs"]\n', ["attrs"]),
+        (
+            '[envs]\nbase = {dependencies = ["attrs"]}\ndefault = {dependencies = ["six"]}\n[envs.tests]\ntemplate = "base"\nextra-dependencies = ["x"]\n',
+            ["attrs", "x"],
+        ),
+        ('[envs.default]\ndependencies = ["six"]\n[envs.dev]\ndetached = true\n', []),
+        # That of `hatch test` inherits from nothing.
+        (
+            '[envs.default]\ndependencies = ["six"]\n[envs.hatch-test]\nextra-dependencies = ["x"]\n',
+            ["coverage[toml]", "pytest", "pytest-mock", "pytest-rerunfailures", "pytest-xdist", "x"],
+        ),
+        ('[envs.hatch-test]\ndependencies = ["x"]\n', ["x"]),
+        ('[envs.test]\ndependency-groups = ["unit"]\n', ["iniconfig"]),
+        ("[envs.a]\ntemplate = 'b'\n[envs.b]\ntemplate = 'a'\n[envs.test]\ntemplate = 'a'\n", []),
+        ("envs = 1\n", []),
+        ("[envs]\ntest = 1\ndefault = {dependencies = 'six', features = [1]}\n", []),
+    ],
+)  # fmt: skip
+def test_hatchs_rules_of_inheritance(read, envs, expected):
+    groups = (
+        '[dependency-groups]\nunit = ["iniconfig"]\n[tool.hatch.envs.test]\ndependencies = ["y"]\n'
+    )
+    found = read({"hatch.toml": envs, "pyproject.toml": groups if "unit" in envs else ""})
+    assert texts(found) == expected
+
+
+def test_features_of_hatch_are_extras_where_nothing_is_built(read):
+    pyproject = (
+        '[project]\nname = "mine"\nversion = "1"\n[project.optional-dependencies]\n'
+        'cache = ["redis"]\n[tool.hatch.envs.default]\nfeatures = ["cache"]\n'
+    )
+    found = read({"pyproject.toml": pyproject})
+    assert texts(found) == ["redis"]
+    assert ("extra cache", "pyproject.toml [tool.hatch.envs.default] names it") in [
+        (one.what, one.why) for one in found.choices
+    ]
+
+
+def test_hatchs_own_file_has_a_say_in_the_key(read):
+    digests = {
+        read({"hatch.toml": f'[envs.default]\ndependencies = ["six{n}"]\n'}).digest for n in "12"
+    }
+    assert len(digests) == 2
 
 
 CONSTRAINTS = "six<2\nattrs<99\n"

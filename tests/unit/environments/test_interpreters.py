@@ -145,11 +145,16 @@ def test_where_rooms_come_from_images_one_is_named(alone):
 
 @pytest.mark.parametrize(
     ("asked", "hints"),
-    [("3.8", {}), (None, {"requires": "<3.9", "requires_origin": "setup.py"})],
+    [
+        ("3.8", {}),
+        (None, {"requires": "<3.9", "requires_origin": "setup.py"}),
+        (None, {"requires": ">=3.99", "requires_origin": "setup.py"}),
+    ],
 )
-def test_too_old_is_said_to_be_unsupported_and_not_to_be_installed(alone, asked, hints):
+def test_too_old_or_too_new_is_said_to_be_unsupported_and_not_to_be_installed(alone, asked, hints):
     said = refusal(alone, Rooted(tree(alone.home)), asked, **hints)
-    assert "Nothing older than 3.9 is supported." in said
+    assert "Supported are 3.9 to 3.14." in said
+    assert "older than" not in said
     assert "To provide one" not in said
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from agent.domain import Change, ChangedFile, Finding, Severity
+from dataclasses import dataclass, field
+
+from agent.domain import Change, ChangedFile, Finding, Severity, Ticket
+from agent.policy.proposal import Proposal
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 
@@ -30,6 +33,7 @@ def change(
     after: dict[str, str | bytes | None],
     base: dict[str, str | bytes] | None = None,
     executable: tuple[str, ...] = (),
+    was_executable: tuple[str, ...] | None = None,
 ) -> tuple[Change, DictTree]:
     """Make the change that turns the named files of the base into these contents."""
     before = {path: as_bytes(content) for path, content in (base or {}).items()}
@@ -39,6 +43,9 @@ def change(
             before=before.get(path),
             after=None if content is None else as_bytes(content),
             executable=path in executable,
+            was_executable=None
+            if was_executable is None or path not in before
+            else path in was_executable,
         )
         for path, content in sorted(after.items())
     )
@@ -69,3 +76,47 @@ def blocking(findings: list[Finding]) -> list[Finding]:
 
 def review(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity is Severity.REVIEW]
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A small change, and where a rule is to speak of it."""
+
+    after: str | dict[str, str | bytes | None]
+    """What files hold after the change; a text alone is that of `app/views.py`."""
+    base: str | dict[str, str | bytes] = ""
+    """The files of the base; a text alone is what `app/views.py` held, "" for a new file."""
+    line: int | None = None
+    """Where the finding stands; None: anywhere."""
+    config: dict[str, object] = field(default_factory=dict)
+    project: dict[str, object] = field(default_factory=dict)
+    """What was detected beside Python 3.11 and no framework."""
+    ticket: str | None = None
+    executable: tuple[str, ...] = ()
+    """Paths that can be started after the change."""
+    was_executable: tuple[str, ...] = ()
+    """Paths of the base that could be started before."""
+
+    def proposal(self) -> Proposal:
+        """Make what rules are shown."""
+        after = {"app/views.py": self.after} if isinstance(self.after, str) else self.after
+        base = self.base
+        if isinstance(base, str):
+            base = {"app/views.py": base} if base else {}
+        made, tree = change(dict(after), dict(base), self.executable, self.was_executable)
+        asked = self.ticket
+        return Proposal(
+            made,
+            config(**self.config),
+            project("3.11").model_copy(update=self.project),
+            tree,
+            Ticket(ticket_id="1", title=asked, body=asked, digest="0") if asked else None,
+        )
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What a rule finds, and what comes close and is no matter of it."""
+
+    fails: dict[str, Snippet]
+    passes: dict[str, Snippet]

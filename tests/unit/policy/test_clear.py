@@ -16,6 +16,8 @@ from agent.domain import (
     Change,
     ChangedFile,
     Environment,
+    Finding,
+    Level,
     Prepared,
     Reason,
     Run,
@@ -24,18 +26,21 @@ from agent.domain import (
 )
 from agent.errors import PolicyRefused, RunStopped
 from agent.policy import registry
+from agent.policy.proposal import Proposal
 from agent.ports import RoomResult
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages import checkout, policy
 from tests.unit.policy import cases
 
+TICKET = Ticket(ticket_id="1", title="t", body="b", digest="d")
 MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
 
 
 def judge(after, base=None, **keys):
     made, tree = cases.change(after, base or {"app/models.py": MODELS})
-    return policy.judge(made, cases.config(**keys), cases.project("3.9"), tree)
+    proposal = Proposal(made, cases.config(**keys), cases.project("3.9"), tree)
+    return policy.judge(proposal, {})
 
 
 def test_an_ordinary_change_is_cleared_without_remarks():
@@ -87,22 +92,6 @@ def test_a_refusal_is_an_expected_end_and_survives_pickling():
     assert type(copy) is PolicyRefused
     assert copy.findings == error.findings
     assert copy.message == error.message
-
-
-def test_the_rules_have_distinct_names_and_say_why_they_exist():
-    names = [rule.RULE for rule in registry.RULES]
-    assert names == ["paths", "size", "secrets", "gate-files", "python-syntax", "http-client"]
-    assert len(set(names)) == len(names)
-    assert all(len((rule.__doc__ or "").splitlines()) > 3 for rule in registry.RULES)
-
-
-def test_every_module_with_a_rule_is_registered():
-    folder = Path(agent.__file__).parent / "policy"
-    with_rule = {
-        path.stem for path in folder.glob("*.py") if "\nRULE = " in path.read_text("utf-8")
-    }
-    registered = {getattr(rule, "__name__", "").rpartition(".")[2] for rule in registry.RULES}
-    assert with_rule == registered
 
 
 def _makes_cleared_change(node: ast.AST) -> bool:
@@ -170,7 +159,7 @@ def test_twenty_files_in_a_repository_of_five_thousand_read_only_what_they_need(
         after[path] = cases.as_bytes(base[path]).decode() + more
     made, tree = cases.change(dict(after), base)
     config = cases.config(http_client="httpx")
-    cleared = policy.judge(made, config, cases.project("3.9"), tree)
+    cleared = policy.judge(Proposal(made, config, cases.project("3.9"), tree), {})
     assert cleared.findings == ()
     assert len(tree.reads) < 250
 
@@ -181,7 +170,7 @@ def test_a_change_that_lies_about_its_base_is_refused():
         base_commit="0" * 40, files=(ChangedFile(path="b.py", before=b"y\n", after=b"z\n"),)
     )
     with pytest.raises(PolicyRefused, match="no regular file in the base commit"):
-        policy.judge(made, cases.config(), cases.project(), tree)
+        policy.judge(Proposal(made, cases.config(), cases.project(), tree), {})
 
 
 def _git(folder: Path, *args: str) -> None:
@@ -197,13 +186,12 @@ def _git(folder: Path, *args: str) -> None:
 def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[str]]:
     """Check a real repository out, as a run does."""
     said: list[str] = []
-    ticket = Ticket(ticket_id="1", title="t", body="b", digest="d")
     sandbox = testing.FakeSandbox(
         lambda order: RoomResult(exit_code=0, output="", output_bytes=0, seconds=0)
     )
     svc = Services(
         settings=Settings(home=home),
-        forge=testing.FakeForge(ticket),
+        forge=testing.FakeForge(TICKET),
         sandbox=sandbox,
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         say=said.append,
@@ -245,18 +233,42 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     commit = prepared.checkout.commit
     file = ChangedFile(path="a.py", before=None, after=b"from net import requests\n")
     with pytest.raises(PolicyRefused, match=r"http-client: a.py:1 .* through another module"):
-        policy.clear(Change(base_commit=commit, files=(file,)), prepared, svc)
-    cleared = policy.clear(
-        Change(base_commit=commit, files=(file.model_copy(update={"after": b"import httpx\n"}),)),
-        prepared,
-        svc,
-    )
+        policy.clear(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
+    good = file.model_copy(update={"after": b"import httpx\n\nprobe = httpx.Client()\n"})
+    change = Change(base_commit=commit, files=(good,))
+    cleared = policy.clear(change, TICKET, prepared, svc)
     assert cleared.findings == ()
-    assert "6 rules allow the change" in said[-1]
+    assert f"{len(registry.OF_CHANGES)} rules allow the change" in said[-1]
 
 
 def test_clear_refuses_to_edit_a_link_of_the_base(repository, home):
     prepared, svc, _ = _prepared(repository, home)
     file = ChangedFile(path="link.py", before=b"net.py", after=b"x = 1\n")
     with pytest.raises(PolicyRefused, match="a link"):
-        policy.clear(Change(base_commit=prepared.checkout.commit, files=(file,)), prepared, svc)
+        change = Change(base_commit=prepared.checkout.commit, files=(file,))
+        policy.clear(change, TICKET, prepared, svc)
+
+
+def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may():
+    client = {"app/a.py": "import requests\n\nsession = requests.Session()\n"}
+    made, tree = cases.change(client, {"b.py": "x = 1\n"})
+
+    def judged(weight: str, floors: dict[str, Level]) -> tuple[Finding, ...]:
+        config = cases.config(http_client="httpx", rules={"http-client": weight})
+        return policy.judge(Proposal(made, config, cases.project(), tree), floors).findings
+
+    assert [finding.severity for finding in judged("review", {})] == [Severity.REVIEW]
+    assert [finding.severity for finding in judged("info", {})] == [Severity.INFO]
+    assert judged("off", {}) == ()
+    assert [one.severity for one in judged("off", {"http-client": "review"})] == [Severity.REVIEW]
+    with pytest.raises(PolicyRefused, match="http-client"):
+        judged("off", {"http-client": "block"})
+
+
+def test_what_a_rule_says_of_itself_bounds_a_repository_and_not_an_operator():
+    secret = {"a.py": "TOKEN = 'ghp_" + "q7Zk2Lw9Xc4Vb6Nm8Pt1Rs3Yd5Fg0HjKaQeW" + "'\n"}
+    made, tree = cases.change(secret, {"b.py": "x = 1\n"})
+    proposal = Proposal(made, cases.config(rules={"secrets": "off"}), cases.project(), tree)
+    with pytest.raises(PolicyRefused, match="secrets"):
+        policy.judge(proposal, {})
+    assert policy.judge(proposal, {"secrets": "off"}).findings == ()

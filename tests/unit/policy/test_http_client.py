@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.domain import Finding
-from agent.policy import http_client
+from agent.policy.contract import http_client
+from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
 
 
@@ -19,7 +20,9 @@ def findings(
         after = {"app/views.py": after}
     made, tree = cases.change(dict(after), dict(base or {}))
     return list(
-        http_client.check(made, cases.config(http_client=client), cases.project(version), tree)
+        http_client.check(
+            Proposal(made, cases.config(http_client=client), cases.project(version), tree)
+        )
     )
 
 
@@ -75,6 +78,10 @@ NEW_CLIENTS = {
     "from urllib": ("from urllib import request\n", "urllib.request"),
     "urlopen": ("from urllib.request import urlopen\n", "urllib.request.urlopen"),
     "http.client": ("import http.client\n", "http.client"),
+    "http.client, a table and more": (
+        "import http.client as c\nprint(c.responses)\nc.HTTPSConnection('a')\n",
+        "http.client",
+    ),
     "from http": ("from http import client as c\n", "http.client"),
     "HTTPSConnection": ("from http.client import HTTPSConnection\n", "http.client.HTTPSConnection"),
     "pycurl": ("import pycurl\n", "pycurl"),
@@ -341,7 +348,9 @@ def test_only_modules_that_a_name_leads_to_are_read():
     base = {f"app/m{number}.py": "import requests\n" for number in range(500)} | NET
     made, tree = cases.change({"app/views.py": "from .net import fetch\nfrom . import m7\n"}, base)
     found = list(
-        http_client.check(made, cases.config(http_client="httpx"), cases.project("3.11"), tree)
+        http_client.check(
+            Proposal(made, cases.config(http_client="httpx"), cases.project("3.11"), tree)
+        )
     )
     assert found == []
     assert set(tree.reads) <= {"app/net.py", "app/m7.py", "app/__init__.py"}

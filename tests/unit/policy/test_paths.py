@@ -6,7 +6,8 @@ import pytest
 
 from agent.checks import gate
 from agent.domain import Change, ChangedFile, Finding
-from agent.policy import gate_files, paths
+from agent.policy.content import gate_files, paths
+from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
 
 BASE: dict[str, str | bytes] = {
@@ -24,7 +25,7 @@ BASE: dict[str, str | bytes] = {
 
 def findings(after: dict[str, str | bytes | None], **scope: object) -> list[Finding]:
     made, tree = cases.change(after, BASE)
-    return list(paths.check(made, cases.config(scope=scope), cases.project(), tree))
+    return list(paths.check(Proposal(made, cases.config(scope=scope), cases.project(), tree)))
 
 
 # --- scope ------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(pattern, key):
     scope = config.scope.model_copy(update={key: (pattern,)})
     made, tree = cases.change({"app/models.py": "y\n"}, BASE)
     config = config.model_copy(update={"scope": scope})
-    found = list(paths.check(made, config, cases.project(), tree))
+    found = list(paths.check(Proposal(made, config, cases.project(), tree)))
     assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
 
 
@@ -210,7 +211,7 @@ def test_a_path_below_a_file_and_a_folder_as_file_are_refused():
 def _one(file: ChangedFile) -> list[Finding]:
     tree = cases.DictTree({path: cases.as_bytes(content) for path, content in BASE.items()})
     made = Change(base_commit="0" * 40, files=(file,))
-    return list(paths.check(made, cases.config(), cases.project(), tree))
+    return list(paths.check(Proposal(made, cases.config(), cases.project(), tree)))
 
 
 def test_what_is_no_regular_file_of_the_base_is_refused():
@@ -281,7 +282,9 @@ def gate_findings(
     after: dict[str, str | bytes | None], settings: str | None = "config.settings.test"
 ) -> list[Finding]:
     made, tree = cases.change(after, BASE)
-    return list(gate_files.check(made, cases.config(), cases.project(settings=settings), tree))
+    return list(
+        gate_files.check(Proposal(made, cases.config(), cases.project(settings=settings), tree))
+    )
 
 
 GATES = [

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from agent.domain import Finding
-from agent.policy import python_syntax
+from agent.policy.proposal import Proposal
+from agent.policy.versions import python_syntax
 from tests.unit.policy import cases
 
 HOST = sys.version_info.minor
@@ -123,7 +124,7 @@ LIBRARY: dict[str, tuple[str, int]] = {
 def findings(after: str | bytes, version: str | None, before: str | None = None) -> list[Finding]:
     base = {} if before is None else {"app/a.py": before}
     made, tree = cases.change({"app/a.py": after}, base)
-    return list(python_syntax.check(made, cases.config(), cases.project(version), tree))
+    return list(python_syntax.check(Proposal(made, cases.config(), cases.project(version), tree)))
 
 
 def _matrix(features: dict[str, tuple[str, int]]) -> list[object]:
@@ -312,7 +313,7 @@ def test_a_moved_file_keeps_what_it_needed():
         {"a/x.py": None, "b/x.py": "import tomllib\ny = 1\n"}, {"a/x.py": "import tomllib\n"}
     )
     project = cases.project("3.8")
-    assert list(python_syntax.check(made, cases.config(), project, tree)) == []
+    assert list(python_syntax.check(Proposal(made, cases.config(), project, tree))) == []
 
 
 def test_the_finding_says_where_the_version_is_declared():
@@ -320,7 +321,7 @@ def test_the_finding_says_where_the_version_is_declared():
     project = cases.project("3.9").model_copy(
         update={"origins": {"python_version": "pyproject.toml: requires-python"}}
     )
-    (finding,) = python_syntax.check(made, cases.config(), project, tree)
+    (finding,) = python_syntax.check(Proposal(made, cases.config(), project, tree))
     assert finding.line == 2
     assert "pyproject.toml: requires-python" in finding.message
     assert "3.9" in finding.fix
@@ -354,14 +355,16 @@ def test_an_endless_file_is_not_parsed():
 
 def test_scripts_without_an_ending_are_read():
     made, tree = cases.change({"bin/tool": "#!/usr/bin/env python3\nimport tomllib\n"})
-    found = list(python_syntax.check(made, cases.config(), cases.project("3.9"), tree))
+    found = list(python_syntax.check(Proposal(made, cases.config(), cases.project("3.9"), tree)))
     assert len(found) == 1
 
 
 @pytest.mark.parametrize("path", ["a.txt", "a.pyi", "notes", "a.py.txt"])
 def test_other_files_and_stubs_are_not_read(path):
     made, tree = cases.change({path: "import tomllib\n"})
-    assert list(python_syntax.check(made, cases.config(), cases.project("3.8"), tree)) == []
+    assert (
+        list(python_syntax.check(Proposal(made, cases.config(), cases.project("3.8"), tree))) == []
+    )
 
 
 def test_without_a_declared_version_only_parsing_counts():

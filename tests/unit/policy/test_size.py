@@ -8,7 +8,8 @@ import time
 import pytest
 
 from agent.domain import Finding
-from agent.policy import size
+from agent.policy.content import size
+from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
 
 
@@ -18,7 +19,7 @@ def findings(
     **scope: object,
 ) -> list[Finding]:
     made, tree = cases.change(after, base)
-    return list(size.check(made, cases.config(scope=scope), cases.project(), tree))
+    return list(size.check(Proposal(made, cases.config(scope=scope), cases.project(), tree)))
 
 
 def lines(count: int, text: str = "line") -> str:

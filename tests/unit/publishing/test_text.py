@@ -186,9 +186,10 @@ def test_the_judge_of_these_tests_sees_what_acts(live):
 def test_facts_come_first():
     words = text.pull_request(evidence())
     lines = [line for line in words.split("\n") if line]
-    assert lines[:3] == ["# Add nickname to Customer", "Nothing fails.", "- Added nickname."]
+    assert lines[:2] == ["# Add nickname to Customer", "**Decision: open.** Nothing fails."]
     assert "| tests | 4 passed | 6 passed, 2 new | 0 | passed |" in words
-    order = [words.index(part) for part in ("## Checks", "## Reproduce", "What it was held to")]
+    parts = ("## Checks", "## Changes", "- Added nickname.", "## Reproduce", "What it was held to")
+    order = [words.index(part) for part in parts]
     assert order == sorted(order)
 
 
@@ -269,8 +270,8 @@ def test_other_pull_requests_with_a_migration_of_the_same_app_are_named_in_one_l
         " migration to `shop`. What is merged later needs its own made anew, or a merge migration"
         " (`python manage.py makemigrations --merge`).\n"
     ) in words
-    assert words.index("- Added nickname.") < words.index("#12 also") < words.index("Asked for")
-    assert "<!-- mergewright:migrations=shop/migrations -->\n\nCloses #42" in words
+    assert words.index("#12 also") < words.index("- Added nickname.") < words.index("Asked for")
+    assert "<!-- mergewright:migrations=shop/migrations -->\n\n**Decision: " in words
 
 
 @pytest.mark.parametrize(
@@ -379,7 +380,8 @@ def test_a_text_of_an_issue_closes_it_and_has_no_title_of_its_own():
     words = text.pull_request(of_an_issue())
     run = forge_runs.run()
     mark = f"<!-- mergewright:run={run.run_id} approval={run.snapshot.approval} -->"
-    assert words.startswith(f"{mark}\n\nCloses #42\n")
+    assert words.startswith(f"{mark}\n\n**Decision: open.** ")
+    assert "\n\nCloses #42\n\n" in words
     assert "# Add nickname" not in words
     assert words.count("Closes #") == 1
     assert "as it stood at 2026-11-20 12:00 UTC, which `grace` approved by setting" in words
@@ -639,3 +641,15 @@ def test_a_run_that_stopped_says_reason_and_log():
     assert "`unclear`" in words
     assert "@org" not in outside_fences(words)
     assert "/runs/r/run.log" in words
+
+
+def test_tests_that_were_skipped_are_not_called_passed():
+    comparison = (
+        evidence()
+        .comparisons[0]
+        .model_copy(
+            update={"base_count": 9, "head_count": 10, "base_skipped": 2, "head_skipped": 3}
+        )
+    )
+    words = text.pull_request(evidence(comparisons=(comparison,)))
+    assert "7 passed, 2 skipped | 7 passed, 3 skipped" in words

@@ -238,3 +238,11 @@ def test_the_folder_may_be_given_alone(tmp_path):
         result.output
     )
     assert run("check", tmp_path, "--repo", tmp_path).exit_code == 2
+
+
+def test_a_weight_below_the_floor_of_its_rule_is_told(repo):
+    write(repo, ".github/mergewright.yml", "rules: {paths: review, new-print: block}\n")
+    result = run("check", "--repo", repo)
+    assert result.exit_code == 0
+    assert "warning: rules.paths: review is below its floor, so block holds." in result.output
+    assert "new-print: block is" not in result.output

@@ -680,6 +680,57 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
     }
 
 
+HOOK = "repos:\n- repo: https://example.org/isort\n  hooks:\n  - id: isort\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "origin", "args"),
+    [
+        ({"pyproject.toml": "[tool.isort]\nprofile = 'black'\n"}, "pyproject.toml: tool.isort", ()),
+        ({".isort.cfg": "[settings]\n"}, ".isort.cfg", ()),
+        ({"setup.cfg": "[isort]\nprofile=black\n"}, "setup.cfg: [isort]", ()),
+        ({"setup.cfg": "[tool:isort]\n"}, "setup.cfg: [tool:isort]", ()),
+        ({"tox.ini": "[isort]\n"}, "tox.ini: [isort]", ()),
+        ({".pre-commit-config.yaml": HOOK}, ".pre-commit-config.yaml: isort", ()),
+        (
+            {".pre-commit-config.yaml": HOOK + "    args: [--profile, black]\n"},
+            ".pre-commit-config.yaml: isort",
+            ("--profile", "black"),
+        ),
+        (
+            {".isort.cfg": "", ".pre-commit-config.yaml": HOOK + "    args: ['--profile=black']\n"},
+            ".isort.cfg",
+            ("--profile=black",),
+        ),
+    ],
+)
+def test_isort_is_found_wherever_it_is_configured(tree, files, origin, args):
+    project = detected(tree(files))
+    assert project.lint_tools == ("isort",)
+    assert project.origins["lint_tools"] == f"isort: {origin}"
+    assert project.isort_args == args
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"requirements-dev.txt": "isort\n"},
+        {"setup.cfg": "[options]\n", "pyproject.toml": "[tool.ruffian]\n"},
+        {".pre-commit-config.yaml": HOOK + "    exclude: ^old/\n"},
+        {".pre-commit-config.yaml": "exclude: ^old/\n" + HOOK},
+        {".pre-commit-config.yaml": HOOK.replace("id: isort", "id: seed-isort-config")},
+        {".pre-commit-config.yaml": "repos: {hooks: [{id: isort}]}\n"},
+        {".pre-commit-config.yaml": "repos:\n- hooks:\n  - isort\n- 5\n"},
+        {".pre-commit-config.yaml": ": not [yaml\n"},
+        {".pre-commit-config.yaml": ""},
+    ],
+)
+def test_isort_is_not_where_nothing_says_so_for_the_whole_project(tree, files):
+    project = detected(tree(files))
+    assert (project.lint_tools, project.isort_args) == ((), ())
+
+
 def test_checks_that_are_off_are_off(tree):
     files = tree(
         {"mypy.ini": "", "ruff.toml": "", "tests/test_x.py": "", "manage.py": MANAGE.format("a")}

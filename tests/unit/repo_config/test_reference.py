@@ -35,7 +35,12 @@ def test_every_key_has_a_row_with_type_default_and_meaning():
     [
         ("version", "1", "`1`", "Of this format."),
         ("python.version", 'a minor version such as "3.11"', "not set", "Minor version as in"),
-        ("checks.lint", "auto or off, or a list of ruff, flake8 or black", "`auto`", "auto: those"),
+        (
+            "checks.lint",
+            "auto or off, or a list of ruff, flake8, black or isort",
+            "`auto`",
+            "auto: those",
+        ),
         ("checks.tests.minutes", "a whole number of at least 1", "`10`", "After this long"),
         ("scope.protect", "a list of glob patterns", '`[".github/**"]`', "Patterns of paths"),
         ("logging", "structlog, logging or any", "`any`", "What new loggers are made with"),

@@ -6,7 +6,8 @@ import pytest
 
 from agent.checks import gate
 from agent.domain import Change, ChangedFile
-from agent.policy import gate_files
+from agent.policy.content import gate_files
+from agent.policy.proposal import Proposal
 from repo_config import rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
@@ -53,7 +54,7 @@ def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer
     why = rule_files.reason(path, PROJECT)
     assert why
     assert gate.rule_files(change(path), PROJECT) == {path}
-    [told] = gate_files.check(change(path), RepoConfig(), PROJECT, NoTree())
+    [told] = gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, NoTree()))
     assert f", and {why}" in told.message
 
 
@@ -61,13 +62,13 @@ def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer
 def test_any_other_file_is_neither(path):
     assert rule_files.reason(path, PROJECT) is None
     assert gate.rule_files(change(path), PROJECT) == frozenset()
-    assert list(gate_files.check(change(path), RepoConfig(), PROJECT, NoTree())) == []
+    assert list(gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, NoTree()))) == []
 
 
 @pytest.mark.parametrize("path", ["requirements.txt", "setup.py", ".github/x.yml", "Makefile"])
 def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
     assert gate.rule_files(change(path), PROJECT) == frozenset()
-    assert len(list(gate_files.check(change(path), RepoConfig(), PROJECT, NoTree()))) == 1
+    assert len(list(gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, NoTree())))) == 1
 
 
 def test_settings_are_looked_for_in_django_projects_alone():

@@ -135,7 +135,9 @@ def test_what_failed_before_does_not_withhold_and_is_said():
 def test_remarks_for_the_reviewer_are_counted():
     verdict = weigh(suite(), findings=(finding(Severity.REVIEW), finding(Severity.INFO)))
     assert verdict.publish
-    assert "1 place to look at first" in verdict.sentence
+    assert verdict.decision == "open as draft"
+    assert verdict.review == ("a",)
+    assert verdict.sentence.endswith("A draft, since a person has to look at this first: a.")
 
 
 def test_a_new_failing_test_withholds_and_is_named():
@@ -288,8 +290,10 @@ def test_new_tests_are_not_looked_for_where_none_are_run_or_the_run_proves_nothi
     assert unproved.findings == ()
 
 
-def test_exactly_one_row_publishes_and_it_is_the_last():
-    assert [row.publish for row in decide.TABLE] == [False] * (len(decide.TABLE) - 1) + [True]
+def test_only_the_last_two_rows_publish_and_one_of_them_as_a_draft():
+    assert [row.publish for row in decide.TABLE[-3:]] == [False, True, True]
+    assert not any(row.publish for row in decide.TABLE[:-2])
+    assert [row.draft for row in decide.TABLE[-2:]] == [True, False]
     assert len({row.fact for row in decide.TABLE}) == len(decide.TABLE)
     assert all(row.fact for row in decide.TABLE)
 
@@ -301,3 +305,15 @@ def test_only_proved_combinations_are_published(base, head, verdict):
     found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
     proved = verdict is PASSED and UNVERIFIED not in (base, head)
     assert found.publish is proved
+
+
+def test_a_suite_that_is_skipped_as_a_whole_is_no_suite():
+    verdict = weigh(suite(base_count=4, head_count=4, base_skipped=4, head_skipped=4, added=()))
+    assert verdict.reason is Reason.NO_TESTS
+
+
+def test_what_a_blocking_rule_makes_of_a_tools_finding_withholds():
+    found = finding(Severity.BLOCK).model_copy(update={"path": "a.py", "line": 3})
+    verdict = weigh(suite(), tool("names", findings=(found,)))
+    assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
+    assert verdict.sentence == "A rule of the repository stands against it: a.py:3 is (paths)."

@@ -178,7 +178,8 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     )
     mark, rest = rest.split("\n", 1)
     assert re.fullmatch(r"<!-- mergewright:change=[0-9a-f]{64} issue=42 -->", mark)
-    assert rest.startswith("\nCloses #42\n")
+    assert rest.startswith("\n**Decision: open.** ")
+    assert "\nCloses #42\n" in rest
     assert "(https://forge.example/shop/app/issues/42)" in body
     assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in body
     assert (

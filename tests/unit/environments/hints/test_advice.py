@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agent.environments.build import Explanation
 from agent.environments.choosing import Choice
+from agent.environments.explanation import Explanation
 from agent.environments.hints import advice
 from repo_config import detect, load
 
@@ -22,14 +22,7 @@ class Memory:
 
 
 def explanation(**more: Any) -> Explanation:
-    return Explanation(
-        **{
-            "key": "", "ready": False, "path": "", "python": "3.11.2", "interpreter": "",
-            "python_because": "", "version": "", "sources": (), "files": (), "choices": (),
-            "projects": (), "requirements": (), "constraints": (), "notes": (), "index": "",
-            "environment": None, **more,
-        }
-    )  # fmt: skip
+    return Explanation(**{"python": "3.11.2", **more})
 
 
 def hints(tree_files: dict[str, str], config: str = "", **said: Any) -> dict[str, tuple[str, str]]:
@@ -72,11 +65,60 @@ def test_a_python_that_is_not_tested_differs(tested, wanted):
     assert line(files, "Python") == wanted
 
 
+def test_nothing_is_said_to_differ_from_what_could_not_be_read():
+    files = workflow(
+        "apt-get install gdal-bin\npip install .[redis] -r ci.txt six\npytest",
+        "    strategy: {matrix: {python-version: ['3.9']}}\n",
+    )
+    found = hints(files, declared=False, python="")
+    assert {subject: line for subject, (_, line) in found.items()} == {
+        "Python": "", "extras": "", "requirements files": "", "packages": "", "tests": "",
+        "system packages": "python: {system_packages: [gdal-bin]}",
+    }  # fmt: skip
+
+
 def test_extras_and_groups_that_were_not_chosen_differ():
     files = workflow("pip install .[test,redis] --group dev\npytest")
     taken = (Choice(what="group dev", why=""), Choice(what="extra redis", why="", taken=False))
     assert line(files, "extras", choices=taken) == "python: {extras: [test, redis]}"
     assert line(files, "groups", choices=taken) == ""
+
+
+PARTS = """
+[project]
+name = "x"
+[project.optional-dependencies]
+redis = []
+test = []
+[dependency-groups]
+lint = []
+dev = []
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "extras", "groups"),
+    [
+        ("uv sync --all-extras", "redis, test", None),
+        ("uv sync --extra redis --group=lint", "redis", "lint"),
+        ("uv sync --all-groups", None, "lint, dev"),
+        ("uv sync --only-group lint", None, "lint"),
+        ("uv run --all-extras --group lint pytest -q", "redis, test", "lint"),
+        ("uv pip install -r pyproject.toml --extra redis", "redis", None),
+        ("uv pip install --all-extras -e .", "redis, test", None),
+        ("pip install -e '.[redis]'", "redis", None),
+        ("poetry install --all-extras --with lint", "redis, test", "lint"),
+        ("pdm install -G :all", "redis, test", None),
+    ],
+)
+def test_extras_and_groups_that_ci_installs_are_hints(command, extras, groups):
+    found = hints(workflow(f"{command}\npytest") | {"pyproject.toml": PARTS})
+    wanted = {"extras": extras, "groups": groups}
+    assert {kind: found.get(kind, (None,))[0] for kind in wanted} == wanted
+    assert "requirements files" not in found
+    for kind, names in wanted.items():
+        if names:
+            assert found[kind][1] == f"python: {{{kind}: [{names}]}}"
 
 
 def test_extras_of_a_package_that_is_not_built_yet_are_chosen_by_their_names():

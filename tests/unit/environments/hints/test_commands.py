@@ -31,7 +31,7 @@ def seen(script: str) -> dict[str, list[str]]:
         ("uv sync --extra cache --group=test --frozen", {"extra": ["cache"], "group": ["test"]}),
         ("poetry install --with dev,test -E 'a b' --no-root",
          {"group": ["dev", "test"], "extra": ["a", "b"]}),
-        ("pdm install -dG test -G :all", {"group": ["test"]}),
+        ("pdm install -dG test -G :all", {"group": ["test"], "extra": ["*"]}),
         ("pipenv install --dev --deploy", {"group": ["develop"]}),
         ("sudo apt-get update && sudo apt-get install -y --no-install-recommends libpq-dev gdal-bin",
          {"system package": ["libpq-dev", "gdal-bin"]}),
@@ -47,6 +47,7 @@ def test_what_is_installed_is_seen(line, found):
     [
         ("pytest -x tests", "pytest -x tests"),
         ("poetry run pytest", "pytest"),
+        ("uvx --python 3.12 --with tox-uv tox", "tox"),
         ("uv run --group test --python 3.12 pytest -m slow", "pytest -m slow"),
         ("coverage run --branch -m pytest tests", "pytest tests"),
         ("python -W error -m coverage run manage.py test app", "manage.py test app"),

@@ -5,12 +5,9 @@ import json
 
 import pytest
 
-from agent.environments import declare
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
-from agent.environments.tree_files import TreeFiles
+from agent.environments.declare import Declaration
 from agent.errors import EnvironmentFailed
-from repo_config.schema import PythonSection
+from tests.unit.environments.locks.reading import installed_from, texts
 
 A, B = "a" * 64, "b" * 64
 PYPROJECT = """
@@ -31,18 +28,7 @@ HTTPX = '[[package]]\nname = "httpx"\nversion = "0.28.1"\nrequires_python = ">=3
 SOCKS = 'dependencies = ["httpx==0.28.1", "socksio==1.*"]\nextras = ["socks"]\n'
 
 
-@pytest.fixture
-def installed(tmp_path):
-    def write_and_read(lock: str, pyproject: str = PYPROJECT, python: str = "3.11.4", **section):
-        (tmp_path / "pyproject.toml").write_text(pyproject)
-        (tmp_path / "pdm.lock").write_text(lock)
-        files = TreeFiles(tmp_path)
-        declared = declare.read(files, PythonSection(**section))
-        found = kinds.requirements(files, declared.lock, Target(python=python))
-        assert found is not None
-        return found, declared
-
-    return write_and_read
+installed = installed_from("pdm.lock", "pyproject.toml", PYPROJECT)
 
 
 def package(name: str, version: str = "1", more: str = "") -> str:
@@ -55,10 +41,6 @@ def package(name: str, version: str = "1", more: str = "") -> str:
 def head(*groups: str, version: str = "4.5.0") -> str:
     listed = f"groups = {json.dumps(groups)}\n" if groups else ""
     return f'[metadata]\n{listed}strategy = ["inherit_metadata"]\nlock_version = "{version}"\n'
-
-
-def texts(found) -> list[str]:
-    return sorted(line.text for line in found.lines)
 
 
 # --- packages that name their groups ---------------------------------------------------------
@@ -79,15 +61,43 @@ INHERITING = (
 )  # fmt: skip
 
 
-def test_the_groups_of_development_are_taken_as_pdm_takes_them(installed):
+def groups(declared: Declaration) -> list[tuple[str, bool, str]]:
+    return [
+        (choice.what, choice.taken, choice.why)
+        for choice in declared.choices
+        if choice.what.startswith("group ")
+    ]
+
+
+def test_of_the_groups_of_development_those_for_tests_are_taken(installed):
     found, declared = installed(INHERITING)
-    assert texts(found) == [
-        "httpx==0.28.1", "numpy==2.3.1", "pytest==8.1", "socksio==1", "sphinx==7.0",
-    ]  # fmt: skip
+    assert texts(found) == ["httpx==0.28.1", "numpy==2.3.1", "pytest==8.1", "socksio==1"]
     assert declared.sources[0] == "pdm.lock"
-    assert {choice.why for choice in declared.choices if choice.what == "group docs"} == {
-        "pdm takes it by default"
-    }
+    assert groups(declared) == [
+        ("group test", True, "by its name it is for tests"),
+        ("group types", False, "by its name it is not for tests"),
+        ("group docs", False, "by its name it is not for tests"),
+    ]
+
+
+def test_a_git_package_in_a_group_that_is_not_for_tests_stops_nothing(installed):
+    far = 'groups = ["docs"]\ngit = "https://example.org/theme.git"\nrevision = "main"\n'
+    found, _ = installed(INHERITING + package("theme", more=far))
+    assert "theme" not in {line.name for line in found.lines}
+    with pytest.raises(EnvironmentFailed, match="theme comes from a git address"):
+        installed(INHERITING + package("theme", more=far), groups=("docs",))
+
+
+def test_where_no_group_is_for_tests_those_that_pdm_takes_are(installed):
+    unit = PYPROJECT.replace("test = [", "unit = [")
+    lock = INHERITING.replace('"test"', '"unit"')
+    found, declared = installed(lock, unit)
+    assert "pytest==8.1" in texts(found)
+    why = "pdm takes it by default, and none is for tests by its name"
+    assert groups(declared) == [
+        ("group unit", True, why), ("group types", True, why),
+        ("group docs", False, "by its name it is not for tests"),
+    ]  # fmt: skip
 
 
 def test_of_several_targets_that_of_the_python_counts(installed):
@@ -129,7 +139,7 @@ def test_dependencies_are_followed_with_extras_and_included_groups(installed):
     found, _ = installed(FOLLOWED)
     assert texts(found) == [
         "anyio==1", "httpx==0.28.1", "mypy==1", "numpy==2.3.1", "pytest==1", "redis==1",
-        "socksio==1", "sphinx==1",
+        "socksio==1",
     ]  # fmt: skip
     assert {line.hashes for line in found.lines if line.name == "httpx"} == {(f"sha256:{B}",)}
 

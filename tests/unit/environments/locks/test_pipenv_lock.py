@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from agent.environments import declare
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
+from tests.unit.environments.locks.reading import installed_from, texts
 
 A, B = "a" * 64, "b" * 64
 PIPFILE = (
@@ -36,23 +35,7 @@ LOCK: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def installed(tmp_path):
-    def write_and_read(lock: object, pipfile: str = PIPFILE, python: str = "3.11.4", **section):
-        (tmp_path / "Pipfile").write_text(pipfile)
-        text = lock if isinstance(lock, str) else json.dumps(lock)
-        (tmp_path / "Pipfile.lock").write_text(text)
-        files = TreeFiles(tmp_path)
-        declared = declare.read(files, PythonSection(**section))
-        found = kinds.requirements(files, declared.lock, Target(python=python))
-        assert found is not None
-        return found, declared
-
-    return write_and_read
-
-
-def texts(found) -> list[str]:
-    return sorted(line.text for line in found.lines)
+installed = installed_from("Pipfile.lock", "Pipfile", PIPFILE)
 
 
 def test_both_usual_categories_are_taken_and_the_later_one_counts(installed):

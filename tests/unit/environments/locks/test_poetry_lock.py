@@ -5,12 +5,8 @@ import json
 
 import pytest
 
-from agent.environments import declare
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
-from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from repo_config.schema import PythonSection
+from tests.unit.environments.locks.reading import installed_from, texts
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -41,20 +37,7 @@ cache = ["redis"]
 """
 
 
-@pytest.fixture
-def installed(tmp_path):
-    """What a lock installs, as `name==version`, and its notes."""
-
-    def write_and_read(lock: str, pyproject: str = PYPROJECT, python: str = "3.11.4", **section):
-        (tmp_path / "pyproject.toml").write_text(pyproject)
-        (tmp_path / "poetry.lock").write_text(lock)
-        files = TreeFiles(tmp_path)
-        declared = declare.read(files, PythonSection(**section))
-        found = kinds.requirements(files, declared.lock, Target(python=python))
-        assert found is not None
-        return found, declared
-
-    return write_and_read
+installed = installed_from("poetry.lock", "pyproject.toml", PYPROJECT)
 
 
 def package(
@@ -65,10 +48,6 @@ def package(
         f"optional = {str(optional).lower()}\n"
         f'python-versions = "*"\nfiles = [{{file = "{name}.whl", hash = "sha256:{file}"}}]\n{more}\n'
     )
-
-
-def texts(found) -> list[str]:
-    return sorted(line.text for line in found.lines)
 
 
 # --- 2.1: every package says where it belongs ------------------------------------------------
@@ -88,12 +67,30 @@ SELF_CONTAINED = (
 )  # fmt: skip
 
 
-def test_groups_that_poetry_installs_by_itself_are_taken_and_optional_ones_are_not(installed):
+def test_groups_for_tests_are_taken_and_others_are_left(installed):
     found, declared = installed(SELF_CONTAINED)
     assert texts(found) == ["colorama==0.4.6", "pytest==8.1", "uvicorn==0.30.1"]
     assert declared.sources == ("poetry.lock",)
     left = {choice.what: choice.why for choice in declared.choices if not choice.taken}
-    assert left == {"group docs": "optional, and not for tests by its name"}
+    assert left == {"group docs": "by its name it is not for tests"}
+
+
+def test_a_group_counts_by_its_name_whether_poetry_calls_it_optional_or_not(installed):
+    swapped = PYPROJECT.replace("[tool.poetry.group.docs]\noptional = true\n", "")
+    assert swapped != PYPROJECT
+    swapped += "[tool.poetry.group.dev]\noptional = true\n"
+    far = package("theme", more='groups = ["docs"]') + (
+        '[package.source]\ntype = "git"\nurl = "https://example.org/theme.git"\n'
+    )
+    found, declared = installed(far + SELF_CONTAINED, swapped)
+    assert texts(found) == ["colorama==0.4.6", "pytest==8.1", "uvicorn==0.30.1"]
+    assert [choice.what for choice in declared.choices if not choice.taken] == ["group docs"]
+    named = swapped.replace("group.dev", "group.unit")
+    found, _ = installed(
+        SELF_CONTAINED.replace('"dev"', '"unit"').replace("dev =", "unit ="), named
+    )
+    # An optional one of that name is nobody's default.
+    assert texts(found) == ["uvicorn==0.30.1"]
 
 
 def test_markers_are_those_of_the_python_that_runs_it(installed):

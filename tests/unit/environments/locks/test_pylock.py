@@ -2,27 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from agent.environments import declare
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
-from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from repo_config.schema import PythonSection
+from tests.unit.environments.locks.reading import installed_from, texts
 
 A, B = "a" * 64, "b" * 64
 
 
-@pytest.fixture
-def installed(tmp_path):
-    def write_and_read(lock: str, python: str = "3.11.4", **section):
-        (tmp_path / "pylock.toml").write_text(lock)
-        files = TreeFiles(tmp_path)
-        declared = declare.read(files, PythonSection(**section))
-        found = kinds.requirements(files, declared.lock, Target(python=python))
-        assert found is not None
-        return found, declared
-
-    return write_and_read
+installed = installed_from("pylock.toml")
 
 
 HEAD = (
@@ -49,10 +35,6 @@ LOCK = (
     + package("sphinx", "marker = \"'docs' in dependency_groups\"")
     + package("tomli", "marker = \"python_version < '3.11'\"")
 )
-
-
-def texts(found) -> list[str]:
-    return sorted(line.text for line in found.lines)
 
 
 def test_default_groups_and_those_for_tests_are_taken(installed):
@@ -119,6 +101,6 @@ def test_projects_of_the_tree_are_built(installed, tmp_path):
 )  # fmt: skip
 def test_what_does_not_fit_is_said(installed, lock, python, words):
     with pytest.raises(EnvironmentFailed) as caught:
-        installed(lock, python)
+        installed(lock, python=python)
     assert "pylock.toml" in str(caught.value)
     assert words in str(caught.value)

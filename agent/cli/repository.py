@@ -1,0 +1,138 @@
+"""A repository on this disk as commands read it: its root, its files, its configuration.
+
+What commands say of these is their own; runs read the base commit instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+
+from agent.contract.effective import Read
+from agent.editing.tree import WorkTree
+from repo_config import load
+from repo_config.located import START, inert, problem_at
+from repo_config.schema import RepoConfig
+from repo_config.tree import Tree
+
+INVALID = 2
+"""Exit code of a configuration with a mistake."""
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--repo",
+        help="Folder of the repository, as it is on disk. Default: here.",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+#: Folders that hold no files of the project itself.
+_FOREIGN = frozenset(
+    {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "node_modules", "__pycache__", ".eggs"}
+)
+
+
+def root(folder: Path) -> Path:
+    """Find the root of the repository that a folder is in."""
+    here = folder.resolve()
+    for place in (here, *here.parents):
+        if (place / ".git").exists():
+            return place
+    raise typer.BadParameter(
+        f"{here} is not in a git repository. Go into one, name one as `config check DIR`, "
+        "or a configuration alone with --file FILE.",
+        param_hint="DIR",
+    )
+
+
+def tree(folder: Path) -> Tree:
+    """List the files of a folder, without links and without what tools have put there."""
+    paths: list[str] = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in _FOREIGN and not Path(at, name, "pyvenv.cfg").exists()
+        ]
+        paths += [
+            Path(at, name).relative_to(folder).as_posix()
+            for name in names
+            if Path(at, name).is_file() and not Path(at, name).is_symlink()
+        ]
+    return WorkTree(folder, paths)
+
+
+def configuration(folder: Path, files: Tree) -> Read:
+    """Read a repository's own configuration.
+
+    Raises:
+        ConfigProblem: With every mistake.
+    """
+    _refuse_links(folder)
+    source = load.find(files)
+    if source is None:
+        return Read(RepoConfig(), None)
+    return Read(load.from_text(source.text, source.name, files), source)
+
+
+def opened(folder: Path, *, as_json: bool) -> tuple[Path, Tree, Read]:
+    """Find a repository and read it; a configuration with mistakes ends the command with 2."""
+    place = root(folder)
+    files = tree(place)
+    try:
+        return place, files, configuration(place, files)
+    except load.ConfigProblem as problem:
+        refuse(problem, as_json=as_json)
+        raise typer.Exit(INVALID) from problem
+
+
+def _refuse_links(folder: Path) -> None:
+    """A link would be passed over by every run; here the owner can still do something about it."""
+    problems = [
+        problem_at(
+            name,
+            START,
+            (),
+            "the file is a link, and links are not followed",
+            "Put the file itself there",
+        )
+        for name in load.OWN_FILES
+        if (folder / name).is_symlink()
+    ]
+    if problems:
+        raise load.ConfigProblem(tuple(problems))
+
+
+def refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
+    """Print every mistake of a configuration, with its place and the way out."""
+    if as_json:
+        problems = [one.model_dump(mode="json") for one in problem.problems]
+        file = problem.problems[0].file
+        print(json.dumps({"valid": False, "file": file, "problems": problems}, indent=2))
+        return
+    print(problem)
+
+
+def text(value: object) -> str:
+    """Write a value on one line, with nothing in it that a terminal would obey."""
+    if value is None or value in ((), {}):
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(text(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{inert(str(name))}={text(item)}" for name, item in value.items())
+    if isinstance(value, BaseModel):
+        return "; ".join(f"{name}: {text(item)}" for name, item in value)
+    return inert(str(value))

@@ -1,0 +1,119 @@
+"""`mergewright rules`: what every change is held to, and how much each rule weighs here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent import settings
+from agent.cli import repository
+from agent.contract import effective
+from agent.contract.effective import Effective, Read
+from agent.policy import levels
+from agent.policy.rule import Rule
+from repo_config.schema import RepoConfig
+
+
+def rules(
+    rule_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Only this rule, with its examples.")
+    ] = None,
+    repo: Annotated[
+        Path | None,
+        typer.Option(
+            "--repo",
+            help="Weigh them as this repository does. Default: the one that is here, if any.",
+            exists=True,
+            file_okay=False,
+            metavar="DIR",
+        ),
+    ] = None,
+    as_json: repository.Json = False,
+) -> None:
+    """List the rules: what each demands, what it weighs here, and how little it can be made to.
+
+    `block` withholds the pull request, `review` makes it a draft, `info` is only told, `off` is
+    not looked at.
+    """
+    read = _read(repo, as_json=as_json)
+    loaded = settings.load()
+    chosen = _all() if rule_id is None else (_named(rule_id),)
+    rows = [(rule, effective.of_rule(rule, read, loaded, _place(rule, read))) for rule in chosen]
+    floors = {rule.id: levels.floor_of(rule, loaded.floors) for rule in chosen}
+    if as_json:
+        print(json.dumps([_facts(rule, one, floors[rule.id]) for rule, one in rows], indent=2))
+        return
+    if rule_id is None:
+        _table(rows)
+        return
+    for rule, one in rows:
+        print(f"{rule.id}: {rule.demands}")
+        print(f"weighs {one.value} ({one.origin}), by itself {rule.severity.value}")
+        print(f"no less than {floors[rule.id]}" if floors[rule.id] != "off" else "may be off")
+        print(f"\nbreaks it:\n{_indented(rule.bad)}\nkeeps it:\n{_indented(rule.good)}")
+
+
+def _read(repo: Path | None, *, as_json: bool) -> Read:
+    """Read the repository that was named, or that is here; without one the defaults hold."""
+    if repo is None:
+        try:
+            repository.root(Path())
+        except typer.BadParameter:
+            return Read(RepoConfig(), None)
+    _, _, read = repository.opened(repo or Path(), as_json=as_json)
+    return read
+
+
+def _all() -> tuple[Rule, ...]:
+    # They bring all that rules stand on; other commands start without.
+    from agent.policy import registry
+
+    return registry.RULES
+
+
+def _named(rule_id: str) -> Rule:
+    for rule in _all():
+        if rule.id == rule_id:
+            return rule
+    near = difflib.get_close_matches(rule_id, [rule.id for rule in _all()], 2)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them."
+    raise typer.BadParameter(f"there is no rule {rule_id!r}. {hint}", param_hint="ID")
+
+
+def _place(rule: Rule, read: Read) -> str | None:
+    return effective.place_of(("rules", rule.id), read)
+
+
+def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "demands": rule.demands,
+        "weighs": one.value,
+        "origin": one.origin,
+        "by_itself": rule.severity.value,
+        "floor": floor,
+        "bad": rule.bad,
+        "good": rule.good,
+    }
+
+
+def _table(rows: list[tuple[Rule, Effective]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("rule", "weighs", "demands"):
+        table.add_column(title, no_wrap=title != "demands", overflow="fold")
+    for rule, one in rows:
+        default = one.origin == "default"
+        table.add_row(rule.id, f"{one.value}" + ("" if default else "*"), rule.demands)
+    Console(soft_wrap=False).print(table, markup=False)
+    if any(one.origin != "default" for _, one in rows):
+        print("* set here or bounded; `mergewright rules ID` says by what")
+
+
+def _indented(code: str) -> str:
+    return "\n".join(f"    {line}" for line in code.splitlines())

@@ -1,0 +1,217 @@
+"""What is counted over code: HTTP client, logging, concurrency, background tasks.
+
+A value is a fact where one answer clearly outweighs all others in the application itself; tests,
+examples and scripts do not count. Anything else stays open, and `agent.readiness` names it.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agent.contract.facts import Evidence, Fact, places
+from agent.contract.survey import Place, Source, Survey
+from agent.policy.contract import handlers, http_uses
+
+#: So many times as often as all others together, for one answer to be the project's.
+_CLEARLY = 4
+_ENOUGH_FUNCTIONS = 20
+_ENOUGH_HANDLERS = 3
+_CLIENTS = ("httpx", "requests", "aiohttp", "urllib3")
+#: What a file has that answers requests; others are not looked into.
+_HINT = re.compile(
+    rb"@\s*[\w.]+\.\w+\s*\(|\b(?:request|req)\b|View|Consumer|RequestHandler|Endpoint"
+)
+_TASKS: dict[str, tuple[str, ...]] = {
+    "celery": ("celery",),
+    "background-tasks": (
+        "fastapi.BackgroundTasks",
+        "fastapi.background.BackgroundTasks",
+        "starlette.background",
+    ),
+    "rq": ("rq", "django_rq", "flask_rq2"),
+    "dramatiq": ("dramatiq", "django_dramatiq"),
+}
+
+
+def counted(evidence: Evidence) -> Iterator[Fact]:
+    """Yield what the code shows."""
+    survey = evidence.survey
+    talking = clients(survey)
+    needed = {one.name for one in evidence.declared if one.runtime}
+    if any(name in needed or len(found) > 1 for name, found in talking.items()):
+        # A single file may do so for the sake of something else that it uses.
+        what = "files of the application that talk HTTP import"
+        if (fact := _dominant("http_client", talking, what)) is not None:
+            yield fact
+    for key, found, what in (
+        ("logging", loggers(survey), "files of the application that make loggers use"),
+        ("background_tasks", tasks(survey), "files of the application with tasks use"),
+    ):
+        if (fact := _dominant(key, found, what)) is not None:
+            yield fact
+    yield from concurrency(evidence)
+
+
+def clients(survey: Survey) -> dict[str, list[Place]]:
+    """The HTTP clients of the application, each with the first line of every file that has it."""
+    found: dict[str, list[Place]] = {}
+    for source in survey.application:
+        seen: dict[str, int] = {}
+        for name, line in source.imports:
+            if client := _client(name):
+                seen.setdefault(client, line)
+        for client, line in seen.items():
+            found.setdefault(client, []).append(Place(source.path, line))
+    return found
+
+
+def _client(name: str) -> str | None:
+    """The client that an import belongs to; None also for what several of them share."""
+    module = http_uses.client_of(name, "")
+    if module is None:
+        return None
+    own = [client for client in _CLIENTS if http_uses.client_of(name, client) is None]
+    return module if not own else own[0] if len(own) == 1 else None
+
+
+def loggers(survey: Survey) -> dict[str, list[Place]]:
+    """What loggers of the application are made with."""
+    found: dict[str, list[Place]] = {}
+    for source in survey.application:
+        seen: dict[str, int] = {}
+        for call in source.calls:
+            name = source.dotted(call.func)
+            if name in ("logging.getLogger", "structlog.get_logger", "structlog.getLogger"):
+                seen.setdefault(name.partition(".")[0], call.lineno)
+        for name, line in source.imports:
+            if name.partition(".")[0] == "loguru":
+                seen.setdefault("loguru", line)
+        for kind, line in seen.items():
+            found.setdefault(kind, []).append(Place(source.path, line))
+    return found
+
+
+def tasks(survey: Survey) -> dict[str, list[Place]]:
+    """The systems for background tasks of the application."""
+    return _imported(survey.application, _TASKS)
+
+
+def _imported(sources: list[Source], wanted: dict[str, tuple[str, ...]]) -> dict[str, list[Place]]:
+    found: dict[str, list[Place]] = {}
+    for source in sources:
+        for kind, modules in wanted.items():
+            lines = [
+                line
+                for name, line in source.imports
+                if any(name == module or name.startswith(f"{module}.") for module in modules)
+            ]
+            if lines:
+                found.setdefault(kind, []).append(Place(source.path, min(lines)))
+    return found
+
+
+#: What the configuration has a word for.
+_WORDS = {
+    "http_client": frozenset(_CLIENTS),
+    "logging": frozenset({"structlog", "logging"}),
+    "background_tasks": frozenset(_TASKS),
+}
+
+
+def _dominant(key: str, found: dict[str, list[Place]], what: str) -> Fact | None:
+    """The one answer that outweighs all others, if there is one."""
+    if not found:
+        return None
+    best = max(found, key=lambda one: len(found[one]))
+    total = sum(map(len, found.values()))
+    others = total - len(found[best])
+    if best not in _WORDS[key] or len(found[best]) < _CLEARLY * others:
+        return None
+    why = f"{len(found[best])} of {total} {what} it: {places(found[best])}"
+    return Fact(key=key, value=best, why=why)
+
+
+# --- concurrency ------------------------------------------------------------------------------
+
+
+@dataclass
+class Answering:
+    """The functions that answer requests, by the folder of their file."""
+
+    sync: dict[str, list[Place]] = field(default_factory=dict)
+    waits: dict[str, list[Place]] = field(default_factory=dict)
+    """Those that are `async def`."""
+
+
+def answering(evidence: Evidence) -> Answering:
+    """Find what answers requests, as the rule on concurrency does."""
+    found = Answering()
+    is_django = evidence.project.framework == "django"
+    for source in evidence.survey.application:
+        if not _HINT.search(evidence.tree.read(source.path)):
+            continue
+        view = evidence.view(source.path)
+        for handler in handlers.of(view, is_django=is_django) if view else ():
+            if handler.kind != "websocket":
+                side = found.waits if handler.is_async else found.sync
+                folder = posixpath.dirname(source.path)
+                side.setdefault(folder, []).append(source.at(handler.visit.node))
+    return found
+
+
+def concurrency(evidence: Evidence) -> Iterator[Fact]:
+    """Yield the mode that code is written in and where it is another; nothing where both mix."""
+    found = answering(evidence)
+    sync, waits = sum(map(len, found.sync.values())), sum(map(len, found.waits.values()))
+    if sync + waits < _ENOUGH_HANDLERS:
+        yield from _of_functions(evidence.survey)
+        return
+    mode, much, few = ("async", found.waits, found.sync)
+    if sync >= waits:
+        mode, much, few = ("sync", found.sync, found.waits)
+    apart = _apart(few, much)
+    left = sum(len(few[folder]) for folder in few if not _below(folder, apart))
+    if left * _CLEARLY * 2 > max(sync, waits):
+        return
+    waiting = f"{waits} of {sync + waits} functions that answer requests are async"
+    yield Fact(key="concurrency.mode", value=mode, why=waiting)
+    if apart:
+        other = "async" if mode == "sync" else "sync"
+        patterns = [f"{folder}/**" for folder in apart]
+        first = [places_[0] for folder, places_ in few.items() if _below(folder, apart)]
+        why = f"all functions that answer requests there are {other}: {places(first)}"
+        override = {"paths": patterns, "mode": other}
+        yield Fact(key="concurrency.overrides", value=[override], why=why)
+
+
+def _apart(few: dict[str, list[Place]], much: dict[str, list[Place]]) -> list[str]:
+    """The highest folders in which all handlers are of the rarer kind, and several."""
+    parents = {
+        "/".join(folder.split("/")[:depth])
+        for folder in few
+        for depth in range(1, folder.count("/") + 2)
+    }
+    clean = [
+        one
+        for one in sorted(parents - {""}, key=len)
+        if not any(_below(folder, [one]) for folder in much)
+        and sum(len(few[folder]) for folder in few if _below(folder, [one])) >= _ENOUGH_HANDLERS
+    ]
+    return [one for one in clean if not _below(posixpath.dirname(one), clean)]
+
+
+def _below(folder: str, tops: list[str]) -> bool:
+    return any(folder == top or folder.startswith(f"{top}/") for top in tops)
+
+
+def _of_functions(survey: Survey) -> Iterator[Fact]:
+    """Without handlers, that nothing is async says enough."""
+    several = [node for source in survey.application for node in source.functions]
+    waits = sum(isinstance(node, ast.AsyncFunctionDef) for node in several)
+    if not waits and len(several) >= _ENOUGH_FUNCTIONS:
+        why = f"none of {len(several)} functions of the application is async"
+        yield Fact(key="concurrency.mode", value="sync", why=why)

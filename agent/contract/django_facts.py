@@ -1,0 +1,113 @@
+"""What a Django project shows of its own ways: views, signal handlers, managers.
+
+Counted over the application, as in `code_facts`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from agent.contract.facts import Evidence, Fact, places
+from agent.contract.survey import Place, Source, Survey
+
+_CLEARLY = 4
+_ENOUGH = 3
+_SIGNALS = "django.db.models.signals"
+_RECEIVERS = ("django.dispatch.receiver", "django.dispatch.dispatcher.receiver")
+
+
+def counted(evidence: Evidence) -> Iterator[Fact]:
+    """Yield what is counted in a Django project."""
+    if evidence.project.framework != "django":
+        return
+    survey = evidence.survey
+    yield from _views(survey)
+    yield from _signals(survey)
+    yield from _managers(survey)
+
+
+def _views(survey: Survey) -> Iterator[Fact]:
+    functions: list[Place] = []
+    classes: list[Place] = []
+    for source in survey.application:
+        if "view" not in source.path.lower() and "api" not in source.path.lower():
+            continue
+        for node in source.module.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                arguments = node.args.posonlyargs + node.args.args
+                if arguments and arguments[0].arg == "request" and not node.name.startswith("_"):
+                    functions.append(source.at(node))
+            elif isinstance(node, ast.ClassDef):
+                bases = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
+                if any(base.endswith(("View", "ViewSet")) for base in bases):
+                    classes.append(source.at(node))
+    kind, most, fewest = ("class", classes, functions)
+    if len(functions) > len(classes):
+        kind, most, fewest = ("function", functions, classes)
+    if len(most) >= _ENOUGH and len(most) >= _CLEARLY * len(fewest):
+        why = f"{len(most)} of {len(most) + len(fewest)} views are: {places(most)}"
+        yield Fact(key="django.views", value=kind, why=why)
+
+
+def handlers_of_signals(survey: Survey) -> list[Place]:
+    """Where the application listens to signals of its models."""
+    found = []
+    for source in survey.application:
+        for call in source.calls:
+            name = source.dotted(call.func)
+            connects = name.startswith(_SIGNALS) and name.endswith(".connect")
+            if connects or name in _RECEIVERS:
+                found.append(source.at(call))
+    return found
+
+
+def _signals(survey: Survey) -> Iterator[Fact]:
+    found = handlers_of_signals(survey)
+    models = sum(len(_models(source)) for source in survey.application)
+    if not found and models >= _ENOUGH:
+        why = f"no signal handler beside {models} models; forbid keeps it so"
+        yield Fact(key="django.signals", value="forbid", why=why, sure=False)
+
+
+def _models(source: Source) -> list[ast.ClassDef]:
+    return [
+        node
+        for node in source.classes
+        if any(source.dotted(base).endswith("models.Model") for base in node.bases)
+    ]
+
+
+def _managers(survey: Survey) -> Iterator[Fact]:
+    """Models whose code goes by a manager other than `objects`."""
+    own: dict[str, set[str]] = {}
+    for source in survey.application:
+        for node in _models(source):
+            names = {
+                target.id
+                for statement in node.body
+                if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+                for target in statement.targets
+                if isinstance(target, ast.Name)
+                and "manager" in source.dotted(statement.value.func).lower()
+            }
+            if names - {"objects"}:
+                own[node.name] = names | {"objects"}
+    uses: Counter[tuple[str, str]] = Counter()
+    for source in survey.application if own else ():
+        for inner in ast.walk(source.module):
+            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+                if inner.attr in own.get(inner.value.id, ()):
+                    uses[inner.value.id, inner.attr] += 1
+    chosen: dict[str, str] = {}
+    reasons = []
+    for model, names in sorted(own.items()):
+        counts = {name: uses[model, name] for name in names}
+        best = max(sorted(counts), key=counts.__getitem__)
+        others = sum(counts.values()) - counts[best]
+        if best != "objects" and counts[best] >= max(_ENOUGH, _CLEARLY * others):
+            chosen[model] = best
+            reasons.append(f"{model}.{best} {counts[best]} times, others {others} times")
+    if chosen:
+        yield Fact(key="django.managers", value=chosen, why=places(reasons))

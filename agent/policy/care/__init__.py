@@ -1,0 +1,1 @@
+"""Rules on what a change must leave alone, or bring in only with care."""

@@ -1,0 +1,110 @@
+"""Name every changed file that decides about the checks themselves.
+
+A green result means less when the change also touched what produces it: test configuration,
+settings, tool tables, dependencies, CI. Such a change is not forbidden, since tickets ask for
+it; but the reviewer must see it first, so each such file is a `review` finding.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from agent.domain import ChangedFile, Finding, Severity
+from agent.policy.proposal import Proposal
+from agent.policy.rule import Rule
+from repo_config import rule_files, toml_text
+from repo_config.detect import Project
+
+GATE_FILES = Rule(
+    id="gate-files",
+    demands="What decides about the checks is left as it is, or looked at first.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="conftest.py is edited",
+    good="tests/test_orders.py is edited",
+)
+RULES = (GATE_FILES,)
+
+#: Besides what the checks here are run with: what else installs, checks, reviews or hides.
+_BY_NAME = {
+    "noxfile.py": "it configures the tests",
+    "setup.py": "it is run to install the project",
+    ".gitattributes": "it decides how files are checked out and shown in a diff",
+    "codeowners": "it decides who must review",
+    "makefile": "it starts the checks",
+    ".gitlab-ci.yml": "it is CI",
+    ".travis.yml": "it is CI",
+    "azure-pipelines.yml": "it is CI",
+    "jenkinsfile": "it is CI",
+    ".pre-commit-config.yaml": "it configures checks",
+} | dict.fromkeys(
+    ("setup.cfg", "pyrightconfig.json", ".pylintrc", "pylintrc"),
+    "it configures the checks",
+)
+_DEPENDENCIES = re.compile(
+    r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|uv\.lock|poetry\.lock|pdm\.lock"
+    r"|pylock.*\.toml|pipfile(?:\.lock)?|environment\.ya?ml|\.python-version"
+)
+_INSTALLS = "it decides what is installed for the checks"
+_CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for every changed file that decides about the checks."""
+    project = proposal.project
+    for file in proposal.change.files:
+        if file.path.lower() == "pyproject.toml" or file.path.lower().endswith("/pyproject.toml"):
+            reasons = list(_tables(file))
+        else:
+            reason = _reason(file.path, project)
+            reasons = [reason] if reason else []
+        for reason in reasons:
+            yield GATE_FILES.at(
+                file.path,
+                f"is touched, and {reason}",
+                "Read this part first: it bears on what the checks prove.",
+            )
+
+
+def _reason(path: str, project: Project) -> str | None:
+    lowered = path.lower()
+    name = posixpath.basename(lowered)
+    if _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
+        return _INSTALLS
+    if name not in _BY_NAME and lowered.startswith(_CI_FOLDERS):
+        return "it belongs to CI"
+    return _BY_NAME.get(name) or rule_files.reason(path, project)
+
+
+def _tables(file: ChangedFile) -> Iterator[str]:
+    """Name the tables of a pyproject.toml that differ."""
+    before, after = _read(file.before), _read(file.after)
+    if before is None or after is None:
+        yield "it configures the checks and does not parse on one side"
+        return
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if name.startswith("tool."):
+            yield f"[{name}] configures a tool"
+        elif name in {"project", "build-system", "dependency-groups"}:
+            yield f"[{name}] decides what is installed for the checks"
+        else:
+            yield f"[{name}] is changed"
+
+
+def _read(content: bytes | None) -> dict[str, object] | None:
+    """Return top-level tables by name, those of `tool` one by one; None: does not parse."""
+    if content is None:
+        return {}
+    try:
+        tables = toml_text.parse(content.decode("utf-8"))
+    except (toml_text.TomlError, UnicodeDecodeError):
+        return None
+    tools = tables.pop("tool", {})
+    if not isinstance(tools, dict):
+        return None
+    return {**tables, **{f"tool.{name}": table for name, table in tools.items()}}

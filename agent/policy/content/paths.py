@@ -1,0 +1,273 @@
+"""Hold a change to the paths it may touch.
+
+A change is judged by what it touches before anyone reads what it says. Held here: the lists of
+`scope` (allow, protect, human_only); the files that no configuration can open up (git's own
+names, Mergewright's configuration: a run must not loosen its own rules); names that are
+something else on another system or to a reader (`..`, another case, invisible letters); and
+edits of what is no regular file in the base commit, such as a link out of the tree.
+Whether a file decides about the checks is the matter of `gate_files`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from agent.domain import ChangedFile, Finding, Severity
+from agent.policy.patterns import Patterns, folded
+from agent.policy.proposal import Proposal
+from agent.policy.rule import Rule
+from agent.repository import names
+from repo_config import toml_text
+from repo_config.schema import RepoConfig
+
+PATHS = Rule(
+    id="paths",
+    demands="A change stays within the paths that `scope` leaves to it, under plain names.",
+    severity=Severity.BLOCK,
+    floor=Severity.BLOCK,
+    bad=".github/workflows/ci.yml is edited",
+    good="src/shop/models.py is edited",
+)
+FILE_MODE = Rule(
+    id="file-mode",
+    demands="No file becomes executable, or stops being so, unseen.",
+    severity=Severity.REVIEW,
+    bad="src/shop/models.py gets mode 755",
+    good="src/shop/models.py keeps mode 644",
+)
+RULES = (PATHS, FILE_MODE)
+
+_CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
+_DRIVE = re.compile(r"[A-Za-z]:")
+#: Names that Windows gives to devices, whatever the extension.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for every path that may not be touched, or needs a second look."""
+    change, config = proposal.change, proposal.config
+    present = frozenset(proposal.tree.paths())
+    spellings = _spellings(present)
+    scope = _Scope(config)
+    yield from scope.faults
+    for file in change.files:
+        if fault := _fault_of_name(file.path):
+            yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
+            continue
+        if fault := _reserved(file.path):
+            yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
+            continue
+        yield from _own_configuration(file)
+        yield from scope.check(file)
+        yield from _against_base(file, present, spellings)
+        yield from _mode(file)
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def _fault_of_name(path: str) -> str | None:
+    """Say why a path cannot be taken at its word, if so."""
+    if problem := names.name_problem(path):
+        return f"cannot be a path of a change: {problem}"
+    if _DRIVE.match(path):
+        return "is an absolute path on Windows"
+    for letter in path:
+        if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
+            return f"has an invisible or control character (U+{ord(letter):04X})"
+    return None
+
+
+def _unportable(path: str) -> str | None:
+    """Say why a new path would trouble a checkout elsewhere, if so."""
+    for part in path.split("/"):
+        if part != part.rstrip(". ") or part != part.lstrip(" "):
+            return "has a part that starts with a space or ends with a space or dot"
+        if _DEVICES.fullmatch(part) or set(part) & set('<>:"|?*'):
+            return "has a part that no Windows checkout can hold"
+    return None
+
+
+def _reserved(path: str) -> str | None:
+    """Say why no setting opens a path to a change, if so."""
+    for part in path.split("/"):
+        if folded(part) == ".gitmodules":
+            return "declares submodules, from which foreign code would be fetched"
+    return None
+
+
+def _spellings(present: frozenset[str]) -> dict[str, str]:
+    """Return every path and folder of the base by its folded form."""
+    spellings: dict[str, str] = {}
+    for path in present:
+        part = path
+        while part and (key := folded(part)) not in spellings:
+            spellings[key] = part
+            part = part.rpartition("/")[0]
+    return spellings
+
+
+# --- Mergewright's own configuration ----------------------------------------------------------
+
+
+def _own_configuration(file: ChangedFile) -> Iterator[Finding]:
+    name = folded(file.path)
+    fix = "Change the configuration in a commit of your own, reviewed by a person."
+    if name in _CONFIG_FILES:
+        yield PATHS.at(file.path, "is Mergewright's configuration, which no run may change", fix)
+    elif name == "pyproject.toml":
+        before, after = _own_table(file.before), _own_table(file.after)
+        if after is None:
+            yield PATHS.at(
+                file.path,
+                "does not parse after the change, so its [tool.mergewright] is unknown",
+                "Write valid TOML.",
+            )
+        elif before != after:
+            yield PATHS.at(
+                file.path,
+                "changes [tool.mergewright], which no run may change",
+                fix,
+                _line_of(file.after, b"tool.mergewright"),
+            )
+
+
+def _own_table(content: bytes | None) -> object | None:
+    """Return the table `tool.mergewright`; () where there is none, None where it is unknown."""
+    if content is None:
+        return ()
+    try:
+        tool = toml_text.parse(content.decode("utf-8")).get("tool", {})
+    except (toml_text.TomlError, UnicodeDecodeError):
+        return None
+    return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
+
+
+def _line_of(content: bytes | None, needle: bytes) -> int | None:
+    at = content.find(needle) if content else -1
+    return None if content is None or at < 0 else content.count(b"\n", 0, at) + 1
+
+
+# --- scope ------------------------------------------------------------------------------------
+
+
+class _Scope:
+    """The three lists of the configuration."""
+
+    def __init__(self, config: RepoConfig) -> None:
+        self.faults: list[Finding] = []
+        scope = config.scope
+        self._allow = self._compiled("allow", scope.allow, lenient=False)
+        self._protect = self._compiled("protect", scope.protect, lenient=True)
+        self._human_only = self._compiled("human_only", scope.human_only, lenient=True)
+
+    def _compiled(self, key: str, lines: tuple[str, ...], *, lenient: bool) -> Patterns:
+        try:
+            return Patterns(lines, lenient=lenient)
+        except ValueError as problem:
+            self.faults.append(
+                PATHS.at(
+                    "",
+                    f"scope.{key} of the configuration: {problem}",
+                    "Write the pattern as in a .gitignore file.",
+                )
+            )
+            return Patterns((), lenient=lenient)
+
+    def check(self, file: ChangedFile) -> Iterator[Finding]:
+        deed = _deed(file)
+        if pattern := self._human_only.first(file.path):
+            yield PATHS.at(
+                file.path,
+                f"is {deed}, but only people change it (scope.human_only: {pattern!r})",
+                "Leave this part of the ticket to a person.",
+            )
+        if pattern := self._protect.first(file.path):
+            yield PATHS.at(
+                file.path,
+                f"is {deed}, but it is protected (scope.protect: {pattern!r})",
+                "Leave the file as it is, or take it out of scope.protect first.",
+            )
+        if not self._allow.first(file.path):
+            yield PATHS.at(
+                file.path,
+                f"is {deed}, but lies outside scope.allow",
+                "Stay within scope.allow, or widen it first.",
+            )
+
+
+def _deed(file: ChangedFile) -> str:
+    if file.before is None:
+        return "added"
+    return "deleted" if file.after is None else "changed"
+
+
+# --- against the base commit ------------------------------------------------------------------
+
+
+def _against_base(
+    file: ChangedFile, present: frozenset[str], spellings: dict[str, str]
+) -> Iterator[Finding]:
+    fix = "Make the change against the files of the base commit."
+    if file.before is None and file.after is None:
+        yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
+    elif file.before is not None and file.path not in present:
+        yield PATHS.at(
+            file.path,
+            "is no regular file in the base commit (a link, a submodule or untracked)",
+            "Name the file itself: links are neither edited nor followed.",
+        )
+    elif file.before is None and file.path in present:
+        yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
+    elif file.before is None and (fault := _unportable(file.path)):
+        yield PATHS.at(file.path, fault, "Choose a plain name.")
+    elif file.before is None:
+        yield from _collision(file, present, spellings)
+
+
+def _collision(
+    file: ChangedFile, present: frozenset[str], spellings: dict[str, str]
+) -> Iterator[Finding]:
+    """Compare a new path, and every folder of it, with what is there already."""
+    folder = file.path
+    while folder:
+        other = spellings.get(folded(folder))
+        if folder != file.path and folder in present:
+            yield PATHS.at(
+                file.path, f"lies below {folder}, which is a file", "Choose another folder."
+            )
+            return
+        if other is not None and other != folder and not _has(present, folder):
+            yield PATHS.at(
+                file.path,
+                f"differs from the existing {other} in case or in look-alike letters only",
+                f"Use the existing spelling, {other}, or another name.",
+            )
+            return
+        if other == folder == file.path:
+            yield PATHS.at(file.path, "is a folder in the base commit", "Choose another name.")
+            return
+        folder = folder.rpartition("/")[0]
+
+
+def _has(present: frozenset[str], folder: str) -> bool:
+    """Whether the base has this very spelling, as a file or as a folder."""
+    return folder in present or any(path.startswith(f"{folder}/") for path in present)
+
+
+def _mode(file: ChangedFile) -> Iterator[Finding]:
+    """Name a file that can be started, or no longer, as no diff of lines shows it."""
+    if file.after is None:
+        return
+    state = "executable" if file.executable else "no longer executable"
+    if file.before is None and file.executable:
+        message = "is added as an executable file"
+    elif file.before == file.after:
+        message = f"has a new mode and nothing else: it is {state}"
+    elif file.was_executable is not None and file.was_executable != file.executable:
+        message = f"is {state} after the change"
+    else:
+        return
+    yield FILE_MODE.at(file.path, message, "Check that the executable bit is meant.")

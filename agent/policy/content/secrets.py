@@ -1,0 +1,112 @@
+"""Hold back a change that would publish a credential.
+
+What is pushed cannot be taken back, in a public repository least of all. Only values that the
+base does not hold already: those are no news to anybody who may read it. Tests and examples are
+full of values made up for them, which no shape tells from real ones; so there only what a vendor
+gives out blocks, and the rest is for the reviewer. What counts as a credential is known to
+`secret_shapes`.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+
+from agent import secret_shapes, vendor_tokens
+from agent.domain import ChangedFile, Finding, Severity
+from agent.policy import layout
+from agent.policy.proposal import Proposal
+from agent.policy.rule import Rule
+from repo_config.tree import Tree
+
+SECRETS = Rule(
+    id="secrets",
+    demands="A change brings in nothing that looks like a credential.",
+    severity=Severity.BLOCK,
+    floor=Severity.BLOCK,
+    bad="API_TOKEN = <forty letters and digits of a service>",
+    good='API_TOKEN = os.environ["API_TOKEN"]',
+)
+SAMPLE_SECRETS = Rule(
+    id="sample-secrets",
+    demands="What looks like a credential in tests, examples and docs was made up for them.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="a private key is added to tests/keys/",
+    good="the test makes a key of its own when it begins",
+)
+RULES = (SECRETS, SAMPLE_SECRETS)
+
+_FIX = "Take the value out of the ticket, and read it from the environment or a secret store."
+_SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
+_SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
+_PROSE = (".md", ".rst", ".adoc")
+#: `auth_header`, `not-a-real-token`: what people write where a value stands.
+_WORDS = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
+#: Published by its vendor for everybody: the account of Azure's storage emulator.
+_PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for every line that brings in what looks like a credential."""
+    tree = proposal.tree
+    docstrings = _Docstrings(proposal)
+    for file in proposal.change.files:
+        for line, value, of_vendor in _fresh(file):
+            if _held(value.encode(), tree):
+                continue
+            # The value itself stays unsaid: findings are shown to everyone.
+            if of_vendor or not (_is_sample(file.path) or docstrings.has(file.path, line)):
+                yield SECRETS.at(file.path, "brings in what looks like a credential", _FIX, line)
+            else:
+                yield SAMPLE_SECRETS.at(
+                    file.path, "brings in what looks like a credential", _SAMPLE_FIX, line
+                )
+        if secret_shapes.find(file.path) and file.before is None:
+            yield SECRETS.at("", "A new path holds what looks like a credential", _FIX)
+
+
+def _fresh(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
+    """Lines and values that are in the new content and not in the old, and if a vendor's."""
+    after = (file.after or b"").decode("utf-8", "replace")
+    spans = secret_shapes.find(after)
+    vendors = list(vendor_tokens.find(after)) if spans else []
+    for start, end in spans:
+        value = after[start:end]
+        if _WORDS.fullmatch(value) or any(public in value for public in _PUBLIC):
+            continue
+        if value.encode() not in (file.before or b""):
+            of_vendor = any(first < end and start < last for first, last in vendors)
+            yield after.count("\n", 0, start) + 1, value, of_vendor
+
+
+def _is_sample(path: str) -> bool:
+    """Whether a file is there to show or to try something."""
+    folders = posixpath.dirname(path).lower().split("/")
+    return (
+        layout.is_test(path)
+        or path.lower().endswith(_PROSE)
+        or any(_SAMPLE_FOLDER.fullmatch(folder) for folder in folders)
+    )
+
+
+class _Docstrings:
+    """Which lines of the changed files are of docstrings; read when the first one is asked for."""
+
+    def __init__(self, proposal: Proposal) -> None:
+        self._files = {file.path: file for file in proposal.python}
+
+    def has(self, path: str, line: int) -> bool:
+        view = self._files[path].after if path in self._files else None
+        return view is not None and any(
+            isinstance(visit.node.value, ast.Constant)
+            and visit.node.lineno <= line <= (visit.node.end_lineno or 0)
+            for visit in view.all(ast.Expr)
+        )
+
+
+def _held(value: bytes, tree: Tree) -> bool:
+    """Whether some file of the base has the value; read only where there is something to ask."""
+    return any(value in tree.read(path) for path in tree.paths())

@@ -1,0 +1,1 @@
+"""Rules on what a repository has chosen: its HTTP client and kin."""

@@ -1,0 +1,1 @@
+"""Rules on Django code: signals, managers, SQL, fields, settings, views, queries."""

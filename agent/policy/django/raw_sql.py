@@ -1,0 +1,85 @@
+"""Show the reviewer every place where new code writes SQL past the ORM.
+
+Raw SQL is not seen by migrations, by managers that hide rows, or by another database; it may be
+right all the same, so it is a matter for a person. Covers `raw()`, `extra()`, `RawSQL` and cursors
+of Django's connections, through aliases and `with` blocks. Whether a statement is put together
+from foreign texts is left to the rules on security; SQL in migrations to those on migrations.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from agent.domain import Finding, Severity
+from agent.policy.django import files
+from agent.policy.proposal import Hit, Proposal
+from agent.policy.rule import Rule
+from agent.policy.view import View, Visit
+
+RAW_SQL = Rule(
+    id="django-raw-sql",
+    demands="SQL that is written by hand in place of the ORM is looked at.",
+    severity=Severity.REVIEW,
+    bad='Order.objects.raw("select * from shop_order where paid")',
+    good="Order.objects.filter(paid=True)",
+)
+RULES = (RAW_SQL,)
+
+_EXPRESSIONS = frozenset({"django.db.models.expressions.RawSQL", "django.db.models.RawSQL"})
+_CURSOR = re.compile(
+    r"django\.db\.(?:connection|connections\.\[\]|transaction\.get_connection\.\(\)"
+    r"|connections\.all\.\(\)\.\[\]|router\.\w+)\.cursor\.\(\)\.(?:execute|executemany|callproc)"
+)
+_EXTRA = frozenset({"select", "where", "params", "tables", "order_by", "select_params"})
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "get_queryset"})
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for every place where SQL is newly written by hand."""
+    own = frozenset(proposal.config.django.managers.values()) | _MANAGERS
+
+    def find(view: View) -> Iterator[Hit]:
+        for call in view.all(ast.Call):
+            if how := _how(call, view, own):
+                yield Hit(how, call.node.lineno)
+
+    for file, hit in proposal.fresh(find, among=files.is_application):
+        yield RAW_SQL.at(
+            file.path,
+            f"writes SQL by hand: {hit.message}",
+            "Use the ORM where it can say the same; else see that all values are parameters.",
+            hit.line,
+        )
+
+
+def _how(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str | None:
+    func = call.node.func
+    if isinstance(func, ast.Attribute) and func.attr in {"raw", "extra"}:
+        words = {word.arg for word in call.node.keywords}
+        on_query = _chain(func.value) & managers
+        if func.attr == "raw" and on_query and (call.node.args or "raw_query" in words):
+            return "raw()"
+        if func.attr == "extra" and words and (words <= _EXTRA) and (on_query or len(words) > 1):
+            return "extra()"
+        return None
+    names = view.names(func, call.scope)
+    if names & _EXPRESSIONS:
+        return "RawSQL"
+    if any(_CURSOR.fullmatch(name) for name in names):
+        return "a cursor"
+    return None
+
+
+def _chain(node: ast.expr) -> set[str]:
+    """Return the attributes and methods that an expression is a chain of."""
+    found: set[str] = set()
+    at = node
+    while isinstance(at, (ast.Attribute, ast.Call, ast.Subscript)):
+        if isinstance(at, ast.Attribute):
+            found.add(at.attr)
+        at = at.func if isinstance(at, ast.Call) else at.value
+    if isinstance(at, ast.Name):
+        found.add(at.id)
+    return found

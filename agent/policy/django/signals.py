@@ -1,0 +1,102 @@
+"""Hold new code to calls that can be seen, where `django.signals` is `forbid`.
+
+A handler of a signal runs in places that do not name it: nobody who reads `order.save()` finds
+it, and it is left out wherever `update()` or a bulk method is used. So neither handlers nor
+signals of one's own are added. What is there already stays. Tests may connect a handler to see
+that a signal is sent; signals of Celery and other libraries that are not Django's are their own
+matter.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from agent.domain import Finding, Severity
+from agent.policy import source
+from agent.policy.django import files
+from agent.policy.proposal import Hit, Proposal
+from agent.policy.rule import Rule
+from agent.policy.view import View
+
+SIGNALS = Rule(
+    id="django-signals",
+    demands="No handler of a signal of Django and no signal is added where `django.signals` is "
+    "forbid.",
+    severity=Severity.BLOCK,
+    bad="@receiver(post_save, sender=Order)\ndef send_mail(sender, instance, **kwargs): ...",
+    good="def place(order):\n    order.save()\n    send_mail(order)",
+)
+LIBRARY_SIGNALS = Rule(
+    id="django-library-signals",
+    demands="No handler is added to what looks like a signal of a library on Django where "
+    "`django.signals` is forbid.",
+    severity=Severity.REVIEW,
+    bad="from allauth.account.signals import user_signed_up\nuser_signed_up.connect(greet)",
+    good="class Adapter(DefaultAccountAdapter):\n    def save_user(self, request, user, form): ...",
+)
+RULES = (SIGNALS, LIBRARY_SIGNALS)
+
+_CLASSES = frozenset({"django.dispatch.Signal", "django.dispatch.dispatcher.Signal"})
+_RECEIVERS = frozenset({"django.dispatch.receiver", "django.dispatch.dispatcher.receiver"})
+_DJANGO = re.compile(
+    r"django\.(?:core|db\.models|db\.backends|contrib\.auth|test)\.signals\.\w+"
+    r"|django\.dispatch(?:\.dispatcher)?\.Signal(?:\.\(\))?"
+    r"|django\.db\.models\.signals\.ModelSignal\.\(\)"
+)
+_LIBRARY = re.compile(r"(?P<library>\w+)(?:\.\w+)*\.signals?\.\w+")
+#: Signals of these are no `django.dispatch.Signal`.
+_OTHERS = frozenset({"blinker", "celery", "flask", "kombu", "scrapy"})
+_FIX = "Call the function where the thing happens, or change django.signals first."
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for every signal or handler that the change adds."""
+    if proposal.config.django.signals != "forbid":
+        return
+
+    for rule, find in ((SIGNALS, _ours), (LIBRARY_SIGNALS, _libraries)):
+        for file, hit in proposal.fresh(find, among=files.is_application):
+            yield rule.at(file.path, f"{hit.message}; signals are not used here", _FIX, hit.line)
+
+
+def _ours(view: View) -> Iterator[Hit]:
+    for call in view.all(ast.Call):
+        names = view.names(call.node.func, call.scope)
+        if names & _CLASSES:
+            yield Hit("defines a signal", call.node.lineno)
+        elif names & _RECEIVERS:
+            signals = call.node.args[0] if call.node.args else None
+            yield Hit(f"connects a handler to {_written(signals)}", call.node.lineno)
+        elif _is_connected(names):
+            signal = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
+            yield Hit(f"connects a handler to {_written(signal)}", call.node.lineno)
+    for made in view.all(ast.ClassDef):
+        if view.lineage(made.node, made.scope) & _CLASSES:
+            yield Hit("defines a class of signals", made.node.lineno)
+
+
+def _is_connected(names: frozenset[str]) -> bool:
+    """Whether it is `connect` of a signal of Django, or of one that is defined in the tree."""
+    return any(
+        method == "connect" and _DJANGO.fullmatch(owner)
+        for owner, _, method in (name.rpartition(".") for name in names)
+    )
+
+
+def _written(node: ast.expr | None) -> str:
+    return "a signal" if node is None else " ".join(source.written(node).split())
+
+
+def _libraries(view: View) -> Iterator[Hit]:
+    for call in view.all(ast.Call):
+        names = view.names(call.node.func, call.scope)
+        owners = [name.removesuffix(".connect") for name in names if name.endswith(".connect")]
+        if owners and not _is_connected(names) and any(map(_is_library, owners)):
+            yield Hit(f"connects a handler to {min(owners)}", call.node.lineno)
+
+
+def _is_library(name: str) -> bool:
+    found = _LIBRARY.fullmatch(name)
+    return found is not None and found["library"] not in _OTHERS

@@ -1,0 +1,40 @@
+"""Which files of a repository are not the application itself, by where they lie.
+
+A test may sleep and a script may read a file where code that answers requests may not. Owns the
+names of such places; what follows from them is left to each rule.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+_TEST_FOLDERS = frozenset({"test", "tests", "testing", "e2e", "functional_tests"})
+_TEST_FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py$")
+_APART_FOLDERS = frozenset(
+    {
+        "bench", "benchmark", "benchmarks", "bin", "ci", "commands", "doc", "docs", "docs_src",
+        "demo", "demos", "dev", "example", "examples", "fixtures", "migrations", "notebooks",
+        "perf", "playground", "recipes", "samples", "script", "scripts", "tools", "tutorial",
+        "tutorials", "versions",
+    }
+)  # fmt: skip
+_APART_FILE = re.compile(
+    r"(?:setup|noxfile|tasks|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
+)
+
+
+def is_test(path: str) -> bool:
+    """Whether a file holds tests, or what only tests use."""
+    *folders, name = path.split("/")
+    return not _TEST_FOLDERS.isdisjoint(folders) or bool(_TEST_FILE.match(name))
+
+
+def is_apart(path: str) -> bool:
+    """Whether a file is a test, or runs by itself: a script, an example, a migration."""
+    folders = posixpath.dirname(path).split("/")
+    return (
+        is_test(path)
+        or not _APART_FOLDERS.isdisjoint(folders)
+        or bool(_APART_FILE.match(posixpath.basename(path)))
+    )

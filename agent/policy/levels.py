@@ -1,0 +1,54 @@
+"""Who may change what a rule weighs: a repository in its configuration, above the operator's floor.
+
+Owns the order `off < info < review < block`. What a rule weighs by itself is said where it is
+declared; what its findings do is left to `agent.stages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agent.domain import Finding, Level, Severity
+from agent.policy.rule import Rule
+from repo_config.schema import RepoConfig
+
+_ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
+
+
+def floor_of(rule: Rule, floors: Mapping[str, Level]) -> Level:
+    """Return the least that a repository can make of a rule.
+
+    Args:
+        rule: Any.
+        floors: By rule id, as the operator has set them.
+    """
+    own: Level = rule.floor.value if rule.floor else "off"
+    return floors.get(rule.id, own)
+
+
+def of(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
+    """Return what a rule weighs in a repository."""
+    asked: Level = config.rules.get(rule.id, rule.severity.value)
+    return max(asked, floor_of(rule, floors), key=_ORDER.index)
+
+
+def held(rules: tuple[Rule, ...], config: RepoConfig, floors: Mapping[str, Level]) -> Iterator[str]:
+    """Say which weights of a configuration do not hold, since a floor is above them."""
+    for rule in rules:
+        asked, holds = config.rules.get(rule.id), of(rule, config, floors)
+        if asked is not None and asked != holds:
+            yield f"rules.{rule.id}: {asked} is below its floor, so {holds} holds."
+
+
+def weigh(
+    findings: Iterator[Finding],
+    rules: tuple[Rule, ...],
+    config: RepoConfig,
+    floors: Mapping[str, Level],
+) -> Iterator[Finding]:
+    """Give each finding the weight that its rule has here, and leave out those that are off."""
+    levels = {rule.id: of(rule, config, floors) for rule in rules}
+    for finding in findings:
+        level = levels[finding.rule]
+        if level != "off":
+            yield finding.model_copy(update={"severity": Severity(level)})

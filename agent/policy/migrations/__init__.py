@@ -1,0 +1,1 @@
+"""Rules on Django's migrations, read as data: graph, history, operations."""

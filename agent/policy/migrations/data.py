@@ -1,0 +1,141 @@
+"""Hold code and SQL in a migration to what makes them run again, and back.
+
+A function of `RunPython` runs against the models as they were then: the ones that `apps.get_model`
+gives. A model that is imported is the one of today, and the migration breaks on a new database as
+soon as a later migration adds a column; that blocks. Without the way back a release cannot be
+taken back; that is for the reviewer. Enumerations and plain functions may be imported. What SQL
+destroys is left to `destructive`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from agent.domain import Finding, Severity
+from agent.policy import source
+from agent.policy.migrations import graph
+from agent.policy.migrations.operations import Migration, Operation
+from agent.policy.names import DefinitionNode
+from agent.policy.proposal import Proposal
+from agent.policy.rule import Rule
+from agent.policy.view import View, Visit
+
+MODEL_IMPORT = Rule(
+    id="migration-model-import",
+    demands="Code of a migration takes models from `apps.get_model`, and imports none.",
+    severity=Severity.BLOCK,
+    bad="from shop.models import Order\n\ndef fill(apps, schema_editor):\n"
+    "    Order.objects.update(paid=False)",
+    good='def fill(apps, schema_editor):\n    Order = apps.get_model("shop", "Order")\n'
+    "    Order.objects.update(paid=False)",
+)
+IRREVERSIBLE = Rule(
+    id="migration-irreversible",
+    demands="Code and SQL of a migration say how they are taken back.",
+    severity=Severity.REVIEW,
+    bad="migrations.RunPython(fill)",
+    good="migrations.RunPython(fill, migrations.RunPython.noop)",
+)
+RULES = (MODEL_IMPORT, IRREVERSIBLE)
+
+_BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
+_MODEL_BASES = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
+#: A class of a library, in its module of models.
+_LIBRARY_MODEL = re.compile(r"[\w.]+\.models(?:\.\w+)*\.[A-Z]\w*")
+_USER = "django.contrib.auth.get_user_model.()"
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for each new piece of code that cannot be run again or taken back."""
+    for one in graph.touched(proposal):
+        if not one.is_new or one.after is None:
+            continue
+        for operation in one.after.operations:
+            yield from _irreversible(one.path, operation)
+        for line, model in sorted(set(_imported_models(one.after))):
+            yield MODEL_IMPORT.at(
+                one.path,
+                f"uses {model} as it is today, and not as it was at this migration",
+                'Take it from the registry: apps.get_model("app", "Model").',
+                line,
+            )
+
+
+def _irreversible(path: str, operation: Operation) -> Iterator[Finding]:
+    word = _BACK.get(operation.kind)
+    if word is None or None in {one.arg for one in operation.visit.node.keywords}:
+        return
+    back = operation.words.get(word)
+    if back is None or (isinstance(back, ast.Constant) and back.value is None):
+        yield IRREVERSIBLE.at(
+            path,
+            f"has {operation.kind} without {word}, so that it cannot be taken back",
+            f"Give {word}; migrations.{operation.kind}.noop where nothing has to be done.",
+            operation.line,
+        )
+
+
+# --- models that are imported -----------------------------------------------------------------
+
+
+def _imported_models(migration: Migration) -> Iterator[tuple[int, str]]:
+    view = migration.view
+    code = _functions(migration)
+    if not code:
+        return
+    for visit in view.all(ast.Attribute):
+        if visit.node.attr in _MANAGERS and _runs_in(visit, code):
+            if _is_today(visit.node.value, visit, view):
+                yield visit.node.lineno, source.written(visit.node.value)
+    for call in view.all(ast.Call):
+        if _runs_in(call, code) and _makes_row(call, view):
+            yield call.node.lineno, source.written(call.node.func)
+
+
+def _functions(migration: Migration) -> set[ast.AST]:
+    """Return the functions of the file that `RunPython` runs, with those that they call."""
+    view = migration.view
+    defined = view.scope.defined
+    found: set[ast.AST] = set()
+    waiting: list[ast.expr] = [
+        operation.words[word]
+        for operation in migration.operations
+        for word in ("code", "reverse_code")
+        if operation.kind == "RunPython" and word in operation.words
+    ]
+    while waiting:
+        node = waiting.pop()
+        inner: DefinitionNode | ast.Lambda | None = None
+        if isinstance(node, ast.Lambda):
+            inner = node
+        elif isinstance(node, ast.Name):
+            inner = defined.get(node.id)
+        if inner is not None and inner not in found:
+            found.add(inner)
+            waiting += [call.func for call in ast.walk(inner) if isinstance(call, ast.Call)]
+    return found
+
+
+def _runs_in(visit: Visit[ast.Attribute] | Visit[ast.Call], code: set[ast.AST]) -> bool:
+    return any(around.node in code for around in visit.around())
+
+
+def _is_today(node: ast.expr, visit: Visit[ast.Attribute], view: View) -> bool:
+    """Whether it is a model as it was imported: of the repository, or of a library."""
+    names = view.names(node, visit.scope)
+    others = [one for one in view.definitions(node, visit.scope) if one.path != view.path]
+    if any(isinstance(one.node, ast.ClassDef) for one in others):
+        return True
+    return _USER in names or any(map(_LIBRARY_MODEL.fullmatch, names))
+
+
+def _makes_row(call: Visit[ast.Call], view: View) -> bool:
+    """Whether it makes an instance of a model of the repository."""
+    for one in view.definitions(call.node.func, call.scope):
+        if one.path != view.path and isinstance(one.node, ast.ClassDef):
+            if view.lineage(one.node, one.scope) & _MODEL_BASES:
+                return True
+    return False

@@ -1,0 +1,63 @@
+"""What a rule is: an id, what it demands, how much it weighs, and an example of each side.
+
+A module of the policy declares the rules that it holds in `RULES`, and one `check` that yields
+their findings. Who may change the weight of a rule is left to `levels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.domain import Finding, Severity
+from agent.policy.proposal import Proposal
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that is demanded of every change."""
+
+    id: str
+    """Short, with dashes; names the rule in findings, in the configuration and in its reference."""
+    demands: str
+    """One sentence in the present: what holds in a change that keeps the rule."""
+    severity: Severity
+    """What its findings do, unless a repository says otherwise."""
+    bad: str
+    """What breaks it: a few lines of a file, as short as they can be."""
+    good: str
+    """The same, as it should be."""
+    floor: Severity | None = None
+    """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
+
+    def at(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
+        """Make a finding.
+
+        Args:
+            path: Of the file; "" for the change as a whole.
+            message: Continues the path: a clause in the present, without the final point.
+            fix: A sentence that says the way out.
+            line: In the new file, 1-based; None for the file as a whole.
+        """
+        return Finding(
+            rule=self.id,
+            severity=self.severity,
+            path=path,
+            line=line,
+            message=message if message.endswith(".") else f"{message}.",
+            fix=fix,
+        )
+
+
+class RuleModule(Protocol):
+    """A module that holds a rule, or a few that are told apart only in what they weigh."""
+
+    @property
+    def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module
+        """What it holds, in the order of the reference."""
+        ...
+
+    def check(self, proposal: Proposal) -> Iterator[Finding]:
+        """Yield what the rules have to say of the change."""
+        ...

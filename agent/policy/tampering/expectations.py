@@ -1,0 +1,463 @@
+"""What a test looks at: every check that runs, and those that stand there and cannot fail.
+
+Follows a helper of the repository one level, and puts the cases of a parametrized test, the
+items of a written-out loop and the arguments of a helper in the place of their names. So a test
+that becomes a case, or asserts that become a helper, still look at the same things. What one check
+says is left to `looks`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from agent.policy import source
+from agent.policy.names import Scope
+from agent.policy.tampering import cases, looks
+from agent.policy.tampering.looks import Check
+from agent.policy.tampering.naming import is_beside_tests
+from agent.policy.view import FunctionNode, View
+
+_SWALLOWS = frozenset({"AssertionError", "Exception", "BaseException"})
+_RAISING = frozenset(
+    {
+        "raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex",
+        "assertRaisesMessage", "assertRaisesRegexp", "assertWarns", "assertWarnsRegex",
+        "assertWarnsMessage", "RaisesGroup", "assert_raises",
+    }
+)  # fmt: skip
+_FAILS = frozenset({"fail", "exit"})
+_SKIPS = frozenset({"skip", "skipTest", "xfail"})
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A check that cannot fail."""
+
+    text: str
+    line: int
+    why: str
+
+
+@dataclass
+class Reading:
+    """What was found in one test."""
+
+    checks: list[Check] = field(default_factory=list)
+    """Those that run, each as often as there are cases."""
+    sometimes: dict[str, str] = field(default_factory=dict)
+    """The texts of those among them that run under a condition only, and which."""
+    idle: list[Idle] = field(default_factory=list)
+    calls: list[tuple[ast.Call, bool]] = field(default_factory=list)
+    """The other calls, and whether the repository has what is called."""
+    cases: int = 1
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where in a test a statement stands."""
+
+    swallowed: str = ""
+    condition: str = ""
+    words: cases.Words = field(default_factory=dict)
+    own: cases.Words = field(default_factory=dict)
+    """Those among them that are the test's own variables; only these make a check idle."""
+    depth: int = 0
+
+
+def truth(node: ast.expr) -> bool | None:
+    """Return what a condition always is; None where that is open."""
+    return looks.truth(node)
+
+
+class Module:
+    """One side of a file with tests, indexed once for all of them."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    @cached_property
+    def methods(self) -> dict[str, FunctionNode]:
+        """The methods of all its classes by name."""
+        return {
+            visit.node.name: visit.node
+            for visit in self.view.functions
+            if visit.class_ is not None and visit.function is None
+        }
+
+    @cached_property
+    def inherited(self) -> dict[str, FunctionNode]:
+        """The methods that its classes inherit from elsewhere in the repository, by name."""
+        found: dict[str, FunctionNode] = {}
+        for visit in self.view.all(ast.ClassDef):
+            for base in visit.node.bases:
+                for definition in self.view.definitions(base, visit.scope):
+                    if not is_beside_tests(definition.path):
+                        continue
+                    for item in definition.node.body:
+                        if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                            found[item.name] = item
+        return found
+
+    def read(self, node: FunctionNode, scope: Scope) -> Reading:
+        """Read one test."""
+        return _Reader(node, scope, self).reading
+
+
+class _Reader:
+    def __init__(self, node: FunctionNode, scope: Scope, module: Module) -> None:
+        self.reading = Reading()
+        self._scope = scope
+        self._module = module
+        self._view = view = module.view
+        self._named = {
+            inner.id
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+        }
+        plain = cases.plain_locals(node)
+        self._lists = cases.local_lists(node)
+        rows = [{**plain, **words} for words in cases.of_parameters(node, view)]
+        self.reading.cases = len(rows)
+        for words in rows:
+            self._block(node.body, _State(words=words, own=plain))
+
+    # --- statements ---------------------------------------------------------------------------
+
+    def _block(self, body: list[ast.stmt], state: _State) -> None:
+        for place, statement in enumerate(body):
+            if _ends(statement):
+                self._leaf(statement, state)
+                self._dead(body[place + 1 :], "it comes after the end of the test")
+                return
+            leaves = self._statement(statement, state)
+            if leaves and not state.condition:
+                state = _but(state, condition=leaves)
+
+    def _statement(self, node: ast.stmt, state: _State) -> str:  # noqa: C901, PLR0912 - one case each
+        """Read a statement; return the condition under which the block ends with it."""
+        match node:
+            case ast.If():
+                return self._if(node, state)
+            case ast.For() | ast.AsyncFor():
+                self._for(node, state)
+            case ast.While():
+                if looks.truth(node.test) is False:
+                    self._dead(node.body, "its loop never runs")
+                else:
+                    self._expression(node.test, state)
+                    self._block(node.body, state)
+            case ast.With() | ast.AsyncWith():
+                self._with(node, state)
+            case ast.Try():
+                self._try(node, state)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                if node.name in self._named or node.decorator_list:
+                    self._block(node.body, _but(state, condition=""))
+                else:
+                    self._dead(node.body, f"{node.name}() is never called")
+            case ast.ClassDef():
+                # What is defined in a test is called by the framework under test.
+                for item in node.body:
+                    body = [item]
+                    if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        body = item.body
+                    self._block(body, _but(state, condition=""))
+            case ast.Match():
+                for case in node.cases:
+                    self._block(case.body, _but(state, condition=state.condition or "a match"))
+            case ast.Assert(test=test):
+                self._expression(test, state)
+                self._condition(test, node.lineno, state)
+            case _:
+                self._leaf(node, state)
+        return ""
+
+    def _leaf(self, node: ast.stmt, state: _State) -> None:
+        if isinstance(node, ast.Raise):
+            named = source.written(node.exc) if node.exc else ""
+            if named.startswith("AssertionError"):
+                self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self._expression(child, state)
+
+    def _if(self, node: ast.If, state: _State) -> str:
+        known = looks.truth(node.test)
+        if known is not None:
+            run, dead = (node.body, node.orelse) if known else (node.orelse, node.body)
+            self._dead(dead, f"`{_short(node.test)}` never lets it run")
+            self._block(run, state)
+            return _short(node.test) if run and _ends(run[-1]) else ""
+        self._expression(node.test, state)
+        condition = state.condition or _short(node.test)
+        both = _looks_at_something(node.body) and _looks_at_something(node.orelse)
+        inner = state if both else _but(state, condition=condition)
+        if _only_fails(node.body):
+            inner = state
+        self._block(node.body, inner)
+        self._block(node.orelse, inner)
+        leaves = (
+            bool(node.body) and _ends(node.body[-1]) and not isinstance(node.body[-1], ast.Raise)
+        )
+        skips = node.body and _is_skip(node.body[-1])
+        return condition if (leaves or skips) and not both else ""
+
+    def _for(self, node: ast.For | ast.AsyncFor, state: _State) -> None:
+        if _is_empty(node.iter):
+            self._dead(node.body, "it loops over nothing")
+            return
+        self._expression(node.iter, state)
+        for words in cases.of_loop(node, self._view, self._lists):
+            self._block(node.body, _but(state, words={**state.words, **words}))
+        self._block(node.orelse, state)
+
+    def _with(self, node: ast.With | ast.AsyncWith, state: _State) -> None:
+        inner = state
+        for item in node.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call):
+                name = cases.called(call)
+                if name in _RAISING:
+                    check = looks.of_raises(cases.put_call(call, state.words), self._names(call))
+                    first = node.body[0]
+                    if isinstance(first, ast.Raise):
+                        self.reading.idle.append(
+                            Idle(check.text, call.lineno, "the test itself raises it")
+                        )
+                    else:
+                        self._found(check, state)
+                    if self._catches_all(call):
+                        inner = _but(inner, swallowed=f"`{_short(call)}` takes its failure")
+                    continue
+                if name == "suppress" and self._catches_all(call):
+                    inner = _but(inner, swallowed=f"`{_short(call)}` takes its failure")
+            self._expression(call, state)
+        self._block(node.body, inner)
+
+    def _catches_all(self, call: ast.Call) -> bool:
+        wanted = [
+            inner
+            for arg in call.args[:1]
+            for inner in (arg.elts if isinstance(arg, ast.Tuple) else [arg])
+        ]
+        wanted = call.args if cases.called(call) == "suppress" else wanted
+        return any(cases.last(one) in _SWALLOWS for one in wanted)
+
+    def _try(self, node: ast.Try, state: _State) -> None:
+        swallowed = state.swallowed
+        for handler in node.handlers:
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            takes = handler.type is None or any(
+                kind and cases.last(kind) in _SWALLOWS for kind in kinds
+            )
+            if takes and not _raises_again(handler.body):
+                swallowed = "its failure is caught and dropped"
+        fails = _only_fails(node.orelse) or (bool(node.body) and _is_fail(node.body[-1]))
+        if node.handlers and fails and handler_kinds(node):
+            # try: ...; except E: pass; else: self.fail() says what raises() says.
+            kinds_text = " or ".join(handler_kinds(node))
+            text = f"raises {kinds_text}"
+            self._found(
+                Check(text, "raises", 6, node.lineno, "raises", text, {}, kinds_text), state
+            )
+        self._block(node.body, _but(state, swallowed=swallowed))
+        for handler in node.handlers:
+            again = _raises_again(handler.body)
+            self._block(
+                handler.body,
+                state if again else _but(state, condition=state.condition or "an error"),
+            )
+        self._block(node.orelse, state)
+        self._block(node.finalbody, state)
+
+    # --- expressions --------------------------------------------------------------------------
+
+    def _expression(self, node: ast.expr, state: _State) -> None:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Call):
+                self._call(inner, state)
+
+    def _call(self, node: ast.Call, state: _State) -> None:
+        name = cases.called(node)
+        if name in _RAISING and node.args:
+            self._found(
+                looks.of_raises(cases.put_call(node, state.words), self._names(node)), state
+            )
+        elif name == "fail":
+            self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
+        elif is_assertion(name):
+            helper = self._helper(node) if state.depth == 0 else None
+            if helper is not None and self._follow(node, helper, state):
+                return
+            own = looks.of_call(cases.put_call(node, state.own))
+            for check, alone in zip(
+                looks.of_call(cases.put_call(node, state.words)), own, strict=False
+            ):
+                self._found(check, state, always=alone.always)
+        else:
+            helper = self._helper(node) if state.depth == 0 else None
+            if helper is None or not self._follow(node, helper, state):
+                self.reading.calls.append((node, helper is not None))
+
+    def _follow(self, node: ast.Call, helper: FunctionNode, state: _State) -> bool:
+        """Read a helper of the repository with its arguments; False where it looks at nothing."""
+        before = len(self.reading.checks) + len(self.reading.idle)
+        given = cases.arguments(node, helper, state.words)
+        named, self._named = (
+            self._named,
+            self._named | {inner.id for inner in ast.walk(helper) if isinstance(inner, ast.Name)},
+        )
+        self._block(
+            helper.body, _but(state, words={**cases.plain_locals(helper), **given}, depth=1)
+        )
+        self._named = named
+        return len(self.reading.checks) + len(self.reading.idle) > before
+
+    def _helper(self, node: ast.Call) -> FunctionNode | None:
+        """Find the function of the tests that is called; code under test is none."""
+        function = node.func
+        if isinstance(function, ast.Attribute) and _is_own(function.value):
+            name = function.attr
+            return self._module.methods.get(name) or self._module.inherited.get(name)
+        if isinstance(function, ast.Name):
+            own = self._view.scope.defined.get(function.id)
+            if isinstance(own, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return own
+        for found in self._view.definitions(function, self._scope):
+            if isinstance(found.node, ast.ClassDef) or not is_beside_tests(found.path):
+                continue
+            return found.node
+        return None
+
+    # --- what is found ------------------------------------------------------------------------
+
+    def _names(self, node: ast.Call) -> frozenset[str]:
+        wanted = node.args[0] if node.args else None
+        several = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
+        return frozenset(name for one in several for name in self._view.names(one, self._scope))
+
+    def _condition(self, test: ast.expr, line: int, state: _State) -> None:
+        own = looks.of_condition(cases.put(test, state.own), line)
+        put = looks.of_condition(cases.put(test, state.words), line)
+        for check, alone in zip(put, own, strict=False):
+            self._found(check, state, always=alone.always)
+
+    def _found(self, check: Check, state: _State, *, always: bool = False) -> None:
+        if always:
+            self.reading.idle.append(
+                Idle(check.text, check.line, "it holds whatever the code does")
+            )
+        elif state.swallowed:
+            self.reading.idle.append(Idle(check.text, check.line, state.swallowed))
+        else:
+            self.reading.checks.append(check)
+            if state.condition:
+                self.reading.sometimes[check.text] = state.condition
+
+    def _dead(self, body: list[ast.stmt], why: str) -> None:
+        for statement in body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Assert):
+                    for check in looks.of_condition(node.test, node.lineno):
+                        self.reading.idle.append(Idle(check.text, check.line, why))
+                elif isinstance(node, ast.Call) and is_assertion(cases.called(node)):
+                    for check in looks.of_call(node):
+                        self.reading.idle.append(Idle(check.text, check.line, why))
+                elif isinstance(node, ast.Call) and cases.called(node) in _RAISING:
+                    self.reading.idle.append(Idle(source.written(node), node.lineno, why))
+
+
+def is_assertion(name: str) -> bool:
+    """Whether a call of this name is an assertion by its name alone."""
+    return name.startswith(("assert", "_assert")) or name in {
+        "eq_",
+        "ok_",
+        "fail",
+        "raise_for_status",
+    }
+
+
+# --- statements ---------------------------------------------------------------------------------
+
+
+def _but(state: _State, **changed: object) -> _State:
+    return _State(**{**state.__dict__, **changed})
+
+
+def _ends(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
+        return True
+    return _is_skip(node)
+
+
+def _is_skip(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and cases.called(node.value) in _SKIPS
+    )
+
+
+def _is_fail(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return cases.called(node.value) in _FAILS
+    if isinstance(node, ast.Assert):
+        return looks.truth(node.test) is False
+    return isinstance(node, ast.Raise)
+
+
+def _only_fails(body: list[ast.stmt]) -> bool:
+    return bool(body) and _is_fail(body[-1])
+
+
+def _raises_again(body: list[ast.stmt]) -> bool:
+    return any(
+        _is_fail(node)
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.stmt)
+    )
+
+
+def handler_kinds(node: ast.Try) -> list[str]:
+    """Return the names of what is caught and dropped."""
+    found = []
+    for handler in node.handlers:
+        if handler.type is not None and not _raises_again(handler.body):
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            found += [cases.last(kind) for kind in kinds]
+    return sorted(found)
+
+
+def _looks_at_something(body: list[ast.stmt]) -> bool:
+    return any(
+        isinstance(node, ast.Assert)
+        or (
+            isinstance(node, ast.Call)
+            and (is_assertion(cases.called(node)) or cases.called(node) in _RAISING | _FAILS)
+        )
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def _is_empty(node: ast.expr) -> bool:
+    match node:
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=0)]):
+            return True
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "dict" | "iter"), args=[]):
+            return True
+    return False
+
+
+def _is_own(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in {"self", "cls"}
+
+
+def _short(node: ast.AST) -> str:
+    text = " ".join(source.written(node).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,86 @@
+"""Rules whose findings tools make in a room; here is what they demand and weigh.
+
+What a tool reports is compared between base and head like any check; what is new becomes a
+finding of the rule of that check. Which tool it is and how it is run is left to `agent.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.domain import CheckItem, Finding, Severity
+from agent.policy import url_map
+from agent.policy.layout import is_test
+from agent.policy.rule import Rule
+
+SECURITY_LINT = Rule(
+    id="security-lint",
+    demands="A change brings in nothing that ruff's security rules (S) object to.",
+    severity=Severity.REVIEW,
+    bad="requests.get(url, verify=False)",
+    good="requests.get(url)",
+)
+
+INVENTED_API = Rule(
+    id="invented-api",
+    demands="What a change takes from a library is there, in the version that is installed.",
+    severity=Severity.BLOCK,
+    bad="httpx.AsyncSession()  # httpx has AsyncClient, and no AsyncSession",
+    good="httpx.AsyncClient()",
+)
+UNKNOWN_MODULE = Rule(
+    id="unknown-module",
+    demands="What a change imports is in the environment that the repository declares.",
+    severity=Severity.REVIEW,
+    bad="import quickhttp  # and no requirement brings it",
+    good="import httpx  # which pyproject.toml names",
+)
+
+COVERAGE_OF_CHANGE = Rule(
+    id="coverage-of-change",
+    demands="The tests run as much of what a change adds or edits as tests.coverage_of_change "
+    "says; where that is not set, nothing is measured.",
+    severity=Severity.REVIEW,
+    bad="if total < 0:  # and no test has such a total",
+    good="if total < 0:  # as test_refund has",
+)
+
+_FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
+_NAME_FIX = "Take what the installed version has, or guard it where another version has it."
+_COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
+_MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
+#: By the name of the check whose new findings they weigh.
+BY_CHECK: dict[str, tuple[Rule, ...]] = {
+    "security": (SECURITY_LINT,),
+    "names": (INVENTED_API, UNKNOWN_MODULE),
+    "coverage of the change": (COVERAGE_OF_CHANGE,),
+}
+RULES: tuple[Rule, ...] = (
+    *(rule for rules in BY_CHECK.values() for rule in rules),
+    *url_map.OF_ROUTES,
+)
+
+
+def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[Finding]:
+    """Make findings of what a tool reports.
+
+    Args:
+        rules: Of the check.
+        items: New with the change; the place of each is `path:line`, where there is one.
+    """
+    for item in items:
+        path, _, line = item.place.rpartition(":")
+        if not line.isdigit():
+            path, line = item.place, ""
+        code, _, said = item.item_id.partition(": ")[2].partition(": ")
+        at = int(line) if line else None
+        rule = next((one for one in rules if one.id == code), rules[0])
+        if rule in (INVENTED_API, UNKNOWN_MODULE):
+            fix = _NAME_FIX if rule is INVENTED_API else _MODULE_FIX
+            yield rule.at(path, f"takes what is not there: {said}", fix, at)
+        elif rule is COVERAGE_OF_CHANGE:
+            yield rule.at(path, item.text, _COVERAGE_FIX, at)
+        # Tests do on purpose what would be a hole in an application.
+        elif not is_test(path):
+            text = item.item_id.partition(": ")[2] or item.text
+            yield rule.at(path, text.rstrip("."), _FIX, at)

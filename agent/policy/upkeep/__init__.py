@@ -1,0 +1,1 @@
+"""What keeps a repository easy to change: names that are there, code that is used and shown."""

@@ -1,0 +1,237 @@
+"""Hold a change to the packages that a project has chosen, and to the way it declares them.
+
+A new package is code of strangers that runs with the project's rights from then on: that is a
+person's decision (`scope.new_dependencies`). What comes from a repository of somebody instead of
+the index, or is called nearly like a package that everybody knows, is told apart, and so is what
+the project's own way of pinning and locking misses. That a package exists is proved by the
+environment, which is built from these files; what is imported undeclared is left to the check
+`names`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from agent.domain import Finding, Severity
+from agent.policy.proposal import Proposal
+from agent.policy.rule import Rule
+from agent.policy.upkeep import requirements
+from agent.policy.upkeep.requirements import Declared
+from repo_config.project_files import Files
+
+NEW_DEPENDENCY = Rule(
+    id="new-dependency",
+    demands="A package that the project did not need before is for the reviewer.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["httpx", "tablib"]  # and tablib is new',
+    good='dependencies = ["httpx"]  # and the code does it with csv',
+)
+FORBIDDEN_DEPENDENCY = Rule(
+    id="forbidden-dependency",
+    demands="Where `scope.new_dependencies` is forbid, a change declares no new package.",
+    severity=Severity.BLOCK,
+    bad='dependencies = ["httpx", "tablib"]  # and scope.new_dependencies is forbid',
+    good='dependencies = ["httpx"]',
+)
+LOOKALIKE = Rule(
+    id="dependency-lookalike",
+    demands="No new package is called nearly like one that everybody knows.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["reqeusts"]',
+    good='dependencies = ["requests"]',
+)
+SOURCE = Rule(
+    id="dependency-source",
+    demands="What a change declares comes from the package index.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["tablib @ git+https://github.com/somebody/tablib"]',
+    good='dependencies = ["tablib>=3.6"]',
+)
+UNPINNED = Rule(
+    id="dependency-unpinned",
+    demands="A new package is pinned as the others beside it are.",
+    severity=Severity.REVIEW,
+    bad="httpx==0.28.1\ntablib",
+    good="httpx==0.28.1\ntablib==3.8.0",
+)
+LOCK_BEHIND = Rule(
+    id="lock-behind",
+    demands="What a change declares is in the lock file beside it.",
+    severity=Severity.BLOCK,
+    bad='dependencies = ["httpx", "tablib"]  # and uv.lock has no tablib',
+    good='dependencies = ["httpx", "tablib"]  # and uv.lock comes with the change',
+)
+RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED, LOCK_BEHIND)
+
+_FILES = re.compile(
+    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
+    r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
+)
+#: Packages that are worth an imitation, and namesakes of theirs that are none.
+_KNOWN = frozenset(
+    """aiofile aiofiles aiohttp alembic anyio arrow attrs babel bcrypt black boto boto3 botocore
+    celery certifi cffi chardet click colorama coverage cryptography cython dataclasses dateparser
+    django django-allauth django-cors-headers django-debug-toolbar django-environ django-extensions
+    django-filter django-rest-framework djangorestframework docker docutils dramatiq factory-boy
+    faker fastapi filelock flake8 flask flask-login flask-migrate flask-sqlalchemy gevent gunicorn
+    httpcore httpx hypothesis idna isort itsdangerous jinja2 jsonschema kombu keyring lxml mako
+    markdown markupsafe marshmallow matplotlib mypy mysqlclient networkx numpy oauthlib openai
+    openpyxl orjson packaging pandas paramiko passlib pillow pluggy poetry psutil psycopg psycopg2
+    psycopg2-binary pyarrow pydantic pydantic-core pydantic-settings pygments pyjwt pylint pymongo
+    pymysql pyopenssl pyparsing pytest pytest-asyncio pytest-cov pytest-django pytest-mock
+    pytest-xdist python-dateutil python-dotenv python-multipart python-slugify pyyaml redis regex
+    requests requests-mock requests-oauthlib responses rich scikit-learn scipy scrapy selenium
+    sentry-sdk setuptools simplejson sniffio sphinx sqlalchemy sqlmodel sqlparse starlette
+    structlog tabulate tenacity tensorflow toolz tornado traitlets twisted typer tzdata ujson
+    urllib3 uvicorn uvloop virtualenv wagtail watchfiles websocket websockets werkzeug wheel
+    whitenoise wrapt yarl zipp""".split()  # noqa: SIM905 - a list of words is what can be read
+)
+#: Of shorter names many are near each other.
+_LONG_ENOUGH = 5
+_ENOUGH = 3
+_MOSTLY = 0.8
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield what is to be said of each package that is newly declared."""
+    if not any(_FILES.search(file.path) for file in proposal.change.files):
+        return
+    before, after = requirements.sides(proposal)
+    had = requirements.declared(before)
+    # Extras may name the project itself: `app[test]`.
+    known = {one.name for one in had} | {requirements.own_name(after)}
+    root = f"{proposal.project.root}/" if proposal.project.root else ""
+    told: set[tuple[str, str]] = set()
+    declared = requirements.declared(after)
+    for one in declared:
+        if one.name in known or (one.name, one.path) in told:
+            continue
+        line = requirements.line_of(after, one.path, one.name)
+        for finding in _said(one, proposal, root + one.path, line):
+            if (one.name, finding.rule) not in told:
+                told.add((one.name, finding.rule))
+                yield finding
+        if not one.source and (said := _unlike(one, declared, known)):
+            yield UNPINNED.at(root + one.path, said, "Pin it as the others are.", line)
+        if lock := _behind(one, after, had, proposal):
+            told.add((one.name, one.path))
+            yield LOCK_BEHIND.at(
+                root + one.path,
+                f"declares {one.name}, which {lock} does not have",
+                f"Bring {lock} up to date in the same change.",
+                line,
+            )
+    yield from _moved(had, declared, after, root)
+
+
+def _said(one: Declared, proposal: Proposal, path: str, line: int | None) -> Iterator[Finding]:
+    match proposal.config.scope.new_dependencies:
+        case "forbid":
+            yield FORBIDDEN_DEPENDENCY.at(
+                path,
+                f"declares {one.name}; scope.new_dependencies is forbid",
+                "Do without it, or have somebody declare it first.",
+                line,
+            )
+        case "ask":
+            yield NEW_DEPENDENCY.at(
+                path,
+                f"declares {one.name}, which the project did not need before",
+                "Look at who makes it, its licence, and whether the project wants it.",
+                line,
+            )
+    if near := _lookalike(one.name):
+        yield LOOKALIKE.at(
+            path,
+            f"declares {one.name}, which is nearly {near}",
+            f"If {near} is meant, write that.",
+            line,
+        )
+    if one.source:
+        yield _from_elsewhere(one, path, line)
+
+
+def _from_elsewhere(one: Declared, path: str, line: int | None) -> Finding:
+    return SOURCE.at(
+        path,
+        f"takes {one.name} from {one.source[:200]}, not from the package index",
+        "Take a released version, or look at what is there and who can change it.",
+        line,
+    )
+
+
+def _moved(
+    had: Iterable[Declared], declared: Iterable[Declared], after: Files, root: str
+) -> Iterator[Finding]:
+    """Yield packages that came from the index and now come from elsewhere."""
+    plain = {one.name for one in had if not one.source}
+    elsewhere = {(one.name, one.source) for one in had if one.source}
+    for one in declared:
+        if one.source and one.name in plain and (one.name, one.source) not in elsewhere:
+            line = requirements.line_of(after, one.path, one.name)
+            yield _from_elsewhere(one, root + one.path, line)
+
+
+def _lookalike(name: str) -> str | None:
+    if name in _KNOWN or len(name) < _LONG_ENOUGH:
+        return None
+    return next((known for known in sorted(_KNOWN) if _is_near(name, known)), None)
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two names differ in one letter: more, less, another, or two that changed places."""
+    if len(other) < _LONG_ENOUGH or abs(len(one) - len(other)) > 1:
+        return False
+    if one.replace("-", "") == other.replace("-", ""):
+        return True
+    start = next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if len({*pair}) > 1), -1
+    )
+    if start < 0:
+        start = min(len(one), len(other))
+    rest, other_rest = one[start:], other[start:]
+    return (
+        rest[1:] == other_rest
+        or rest == other_rest[1:]
+        or rest[1:] == other_rest[1:]
+        or (rest[:2] == other_rest[:2][::-1] and rest[2:] == other_rest[2:])
+    )
+
+
+def _unlike(one: Declared, declared: Iterable[Declared], known: set[str]) -> str:
+    """Say how it is pinned other than those beside it, that were there before."""
+    beside = [
+        other
+        for other in declared
+        if other.origin == one.origin and other.name in known and other.version != "local"
+    ]
+    if len(beside) < _ENOUGH or one.version == "local":
+        return ""
+    exact = sum(_is_exact(other.version) for other in beside) / len(beside)
+    bound = sum(bool(other.version) for other in beside) / len(beside)
+    if exact >= _MOSTLY and not _is_exact(one.version):
+        return f"declares {one.name} without an exact version, as those beside it have"
+    if bound >= _MOSTLY and not one.version:
+        return f"declares {one.name} without any version, where those beside it have bounds"
+    return ""
+
+
+def _is_exact(version: str) -> bool:
+    return version.startswith("==") or version[:1].isdigit()
+
+
+def _behind(one: Declared, after: Files, had: Iterable[Declared], proposal: Proposal) -> str:
+    """Return the lock file that lacks a package; "" where one has it, or locks lag anyway."""
+    found = requirements.locks(after, one.path)
+    if not found or one.version == "local":
+        return ""
+    if any(requirements.is_locked(proposal, lock, one.name) for lock in found):
+        return ""
+    others = {other.name for other in had if other.path == one.path and other.version != "local"}
+    if not all(
+        any(requirements.is_locked(proposal, lock, name, before=True) for lock in found)
+        for name in others
+    ):
+        return ""
+    return found[0]

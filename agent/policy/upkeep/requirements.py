@@ -1,0 +1,175 @@
+"""Read which packages a project declares, before a change and after it, and what locks hold.
+
+Pure and from the files alone; nothing is resolved. What it means that a package is new is left to
+`new_dependencies`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from agent.policy.proposal import Proposal
+from repo_config import dependencies
+from repo_config.project_files import Files, table
+from repo_config.tree import Below, Tree
+
+_COMMENT = re.compile(r"\s+#.*|\s+--hash=.*|\s*\\$")
+_EGG = re.compile(r"#egg=([\w.-]+)")
+_REMOTE = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?://|ssh://|git@)")
+#: Which lock files speak for what a file declares.
+LOCKS: Mapping[str, tuple[str, ...]] = {
+    "pyproject.toml": ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"),
+    "Pipfile": ("Pipfile.lock",),
+}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A package that the project says it needs."""
+
+    name: str
+    """Normalised."""
+    path: str
+    """Of the file that says so."""
+    origin: str
+    """The list in it."""
+    version: str
+    """The bounds, as they are written; "" where there are none."""
+    source: str
+    """Address, where it does not come from the index."""
+
+
+class _Changed:
+    """The tree with the change applied."""
+
+    def __init__(self, proposal: Proposal) -> None:
+        self._tree = proposal.tree
+        self._changed = {file.path: file.after for file in proposal.change.files}
+
+    def paths(self) -> tuple[str, ...]:
+        """All paths, sorted."""
+        gone = {path for path, content in self._changed.items() if content is None}
+        there = {path for path, content in self._changed.items() if content is not None}
+        return tuple(sorted((set(self._tree.paths()) - gone) | there))
+
+    def read(self, path: str) -> bytes:
+        """Content of one of these paths."""
+        content = self._changed.get(path)
+        return self._tree.read(path) if content is None else content
+
+
+def sides(proposal: Proposal) -> tuple[Files, Files]:
+    """Return the project's own files before the change and after it."""
+    root = proposal.project.root
+    before: Tree = proposal.tree
+    after: Tree = _Changed(proposal)
+    return Files(Below(before, root)), Files(Below(after, root))
+
+
+def declared(files: Files) -> tuple[Declared, ...]:
+    """Return what is declared, each by its list."""
+    return (*_of_lists(files), *_of_tables(files))
+
+
+def own_name(files: Files) -> str:
+    """Return what the project itself is called, normalised; "" where that is not said."""
+    named = table(files.pyproject, "project").get("name")
+    return canonicalize_name(named) if isinstance(named, str) else ""
+
+
+def locks(files: Files, path: str) -> tuple[str, ...]:
+    """Return the lock files that are there for what a file declares."""
+    if path.endswith(".in"):
+        compiled = f"{path.removesuffix('.in')}.txt"
+        return (compiled,) if files.has(compiled) else ()
+    folder = posixpath.dirname(path)
+    several = LOCKS.get(posixpath.basename(path), ())
+    return tuple(one for name in several if files.has(one := posixpath.join(folder, name)))
+
+
+def is_locked(proposal: Proposal, lock: str, name: str, *, before: bool = False) -> bool:
+    """Whether a lock file speaks of a package, by a look at its text.
+
+    Lock files are larger than what is read of a project's other files.
+    """
+    tree: Tree = proposal.tree if before else _Changed(proposal)
+    path = posixpath.join(proposal.project.root, lock)
+    if path not in tree.paths():
+        return False
+    return _word(name).search(tree.read(path).decode("utf-8", "replace")) is not None
+
+
+def line_of(files: Files, path: str, name: str) -> int | None:
+    """Return the line of a file that names a package, 1-based."""
+    word = _word(name)
+    lines = enumerate(files.text(path).splitlines(), 1)
+    return next((number for number, line in lines if word.search(line)), None)
+
+
+def _word(name: str) -> re.Pattern[str]:
+    """Make what finds a package's name, however it is written."""
+    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    return re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
+
+
+def _of_lists(files: Files) -> Iterator[Declared]:
+    for lines, origin, _ in dependencies.written(files):
+        path = origin.partition(":")[0]
+        if ".poetry." in origin or path == "Pipfile":
+            continue
+        for line in lines:
+            if one := _read(line, path, origin):
+                yield one
+
+
+def _read(line: str, path: str, origin: str) -> Declared | None:
+    text = _COMMENT.sub("", line).strip()
+    text = re.sub(r"^(?:-e|--editable)[\s=]+", "", text)
+    if not text or text.startswith(("-", "#")):
+        return None
+    if _REMOTE.match(text):
+        egg = _EGG.search(text)
+        name = egg[1] if egg else posixpath.basename(text.partition("@")[0]).partition(".git")[0]
+        return Declared(canonicalize_name(name or text), path, origin, "", text)
+    try:
+        required = Requirement(text)
+    except InvalidRequirement:
+        return None
+    url = required.url or ""
+    source = url if _REMOTE.match(url) else ""
+    version = str(required.specifier) or ("local" if url and not source else "")
+    return Declared(canonicalize_name(required.name), path, origin, version, source)
+
+
+def _of_tables(files: Files) -> Iterator[Declared]:
+    poetry = table(files.pyproject, "tool", "poetry")
+    start = "pyproject.toml: tool.poetry"
+    places = [(f"{start}.dependencies", table(poetry, "dependencies"), "pyproject.toml")]
+    places.append(
+        (f"{start}.dev-dependencies", table(poetry, "dev-dependencies"), "pyproject.toml")
+    )
+    for group in table(poetry, "group"):
+        inner = table(poetry, "group", group, "dependencies")
+        places.append((f"{start}.group.{group}", inner, "pyproject.toml"))
+    pipfile = files.toml("Pipfile")
+    for name in ("packages", "dev-packages"):
+        places.append((f"Pipfile: {name}", table(pipfile, name), "Pipfile"))
+    for origin, entries, path in places:
+        for name, value in entries.items():
+            if name.lower() != "python":
+                yield _of_value(name, value, path, origin)
+
+
+def _of_value(name: str, value: object, path: str, origin: str) -> Declared:
+    facts: dict[str, object] = value if isinstance(value, dict) else {"version": value}
+    source = next((str(facts[key]) for key in ("git", "url") if facts.get(key)), "")
+    version = "local" if "path" in facts else str(facts.get("version") or "")
+    return Declared(
+        canonicalize_name(name), path, origin, "" if version == "*" else version, source
+    )

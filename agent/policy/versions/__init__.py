@@ -1,0 +1,1 @@
+"""Rules on which Python and which packages changed code may need."""

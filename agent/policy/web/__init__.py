@@ -1,0 +1,1 @@
+"""Rules on web endpoints: who may call them, and what they answer."""

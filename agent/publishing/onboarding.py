@@ -1,0 +1,101 @@
+"""The words of the pull request that proposes a configuration, and of what follows from it.
+
+What is proposed and how ready a repository is comes from `agent.contract`; here it becomes text of
+which nothing foreign is more than words or code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from agent import cleaning
+from agent.domain import Run
+from agent.redaction import Redactor
+
+TITLE = "Configure Mergewright"
+MESSAGE = (
+    "Configure Mergewright\n\nProposes .github/mergewright.yml from what the repository shows."
+)
+WAITING = (
+    "This repository has no configuration yet, so its owner is asked. Merge that pull request,"
+    " edited or as it is, or close it to go on with what was detected; this run then begins by"
+    " itself."
+)
+CLOSED = (
+    "This was closed without being merged, so Mergewright works here with what it detects. It asks"
+    " no second time; `.github/mergewright.yml` may be added whenever you like."
+)
+_MARK = "<!-- mergewright:onboarding -->"
+
+
+class _Fact(Protocol):
+    """What is shown of a fact."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def value(self) -> object: ...
+    @property
+    def why(self) -> str: ...
+
+
+class _Proposed(Protocol):
+    """What is shown of a proposed configuration."""
+
+    @property
+    def facts(self) -> Sequence[_Fact]: ...
+    @property
+    def proposals(self) -> Sequence[_Fact]: ...
+
+
+def body(run: Run, proposed: _Proposed, table: str, tickets: str, redactor: Redactor) -> str:
+    """Write the text of the pull request.
+
+    Args:
+        proposed: The configuration.
+        table: How ready the repository is, in Markdown.
+        tickets: Words for an issue of each gap, as plain text.
+    """
+    parts = [_MARK, _opening(run), "## What is proposed, and why", *_facts(proposed)]
+    parts += ["## How ready the repository is", table]
+    if tickets:
+        fenced = cleaning.fenced(tickets, "markdown")
+        parts.append(
+            f"<details><summary>Words for issues that close these gaps</summary>\n\n{fenced}\n\n"
+            "</details>"
+        )
+    return redactor("\n\n".join(parts))
+
+
+def _opening(run: Run) -> str:
+    number = run.snapshot.issue.number if run.snapshot else 0
+    return (
+        f"Somebody labelled #{number} for Mergewright, and this repository has no configuration"
+        " yet. This pull request proposes one from what the files show. **Nothing else happens"
+        " here until you answer:**\n\n"
+        "- **Merge it**, as it is or after you have edited the file on this branch: it holds from"
+        " then on.\n"
+        "- **Close it**: what is detected holds, and you are not asked again.\n\n"
+        "Either way, runs that wait begin by themselves within a few minutes."
+    )
+
+
+def _facts(proposed: _Proposed) -> Iterator[str]:
+    if proposed.facts:
+        yield _table(proposed.facts)
+    else:
+        yield "Nothing was found that a configuration had to say; it holds the defaults."
+    if proposed.proposals:
+        yield "In comments, for you to decide:"
+        yield _table(proposed.proposals)
+
+
+def _table(several: Sequence[_Fact]) -> str:
+    rows = ["| key | value | why |", "|---|---|---|"]
+    for one in several:
+        value = one.value if isinstance(one.value, str) else json.dumps(one.value)
+        why = cleaning.words(one.why).replace("|", "\\|")
+        rows.append(f"| {cleaning.cell(one.key)} | {cleaning.cell(value)} | {why} |")
+    return "\n".join(rows)

@@ -1,0 +1,85 @@
+"""Onboard: ask a repository's owner, before anything else happens, how it is to be worked on.
+
+A repository without a configuration gets one pull request, ever, that proposes one. What became of
+it is looked up on the forge each time, so nothing here has to be remembered: while it is open,
+every run of the repository waits; once it is merged the configuration is there, and once it is
+closed what was detected holds. Both are read at a base commit that is not older than the answer.
+"""
+
+from __future__ import annotations
+
+from agent import worktree
+from agent.contract import facts, readiness, written
+from agent.contract.facts import Evidence
+from agent.domain import Change, ChangedFile, Checkout, Contract, PullRequest, Run
+from agent.errors import BranchTaken, OwnerAwaited
+from agent.ports import NewPullRequest
+from agent.publishing import onboarding
+from agent.services import Services
+from repo_config import load
+
+BRANCH = "mergewright/onboarding"
+"""Of the pull request; by it that is found again."""
+#: The step that fixes the base commit.
+_CHECKOUT = "checkout"
+
+
+def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
+    """Go on where the owner has answered, in whichever way; say how. May run twice.
+
+    Raises:
+        OwnerAwaited: The pull request is open, or the base commit is older than its end.
+    """
+    if contract.source is not None:
+        return "configured"
+    if svc.settings.onboarding == "off" or run.dry_run or not _by_label(run):
+        # Whoever calls a command has been asked.
+        return "not asked"
+    there = svc.forge.onboarding(run, BRANCH)
+    if there is None:
+        pull, state = _open(run, base, svc), "open"
+        svc.say(f"a configuration is proposed by {pull.url}")
+    else:
+        pull, state = PullRequest(number=there.number, url=there.url), there.state
+    if state == "open":
+        svc.forge.await_owner(run, pull, onboarding.WAITING)
+        raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
+    if there is not None and there.head != base.commit:
+        raise OwnerAwaited(f"{pull.url} is {state}, so the repository is read anew", _CHECKOUT)
+    if state == "closed":
+        svc.forge.close_onboarding(run, pull, onboarding.CLOSED)
+    svc.say(f"{pull.url} is {state}, and there is no configuration: what is detected holds")
+    return state
+
+
+def _by_label(run: Run) -> bool:
+    return run.snapshot is not None and run.snapshot.by_label
+
+
+def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
+    """Open the pull request, with a commit that adds the one file."""
+    tree = worktree.lay_out(base, svc.base_folder(run), svc.stopped)
+    proposed = written.propose(tree)
+    found = readiness.of(Evidence(tree, facts.only_folder(tree) or ""))
+    name = load.OWN_FILES[0]
+    file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
+    change = Change(base_commit=base.commit, files=(file,))
+    commit = base.commit
+    try:
+        commit = svc.forge.commit(run, BRANCH, onboarding.MESSAGE, change)
+    except BranchTaken:
+        # Another run of the repository was quicker, or was killed before it opened the request.
+        svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
+    return svc.forge.onboard(
+        run,
+        NewPullRequest(
+            branch=BRANCH,
+            commit=commit,
+            base_branch=base.base_branch or "",
+            base_commit=base.commit,
+            title=onboarding.TITLE,
+            body=onboarding.body(
+                run, proposed, readiness.markdown(found), readiness.tickets(found), svc.redactor
+            ),
+        ),
+    )

@@ -1,0 +1,161 @@
+"""The ids of all rules, so that a configuration that names another is told so.
+
+What the rules demand is said in `agent.policy`, which a test holds this list against.
+"""
+
+from __future__ import annotations
+
+_CONTENT = (
+    "paths",
+    "file-mode",
+    "size",
+    "huge-file",
+    "reformatted",
+    "secrets",
+    "sample-secrets",
+    "hidden-text",
+    "look-alikes",
+    "odd-text",
+    "gate-files",
+)
+_TAMPERING = (
+    "test-deleted",
+    "test-deleted-noted",
+    "test-skipped",
+    "test-skipped-noted",
+    "test-weakened",
+    "test-weakened-noted",
+    "test-asserts-nothing",
+    "test-asserts-nothing-noted",
+    "mocks-own-code",
+    "mocks-own-code-noted",
+    "suppression",
+    "suppression-noted",
+    "settings-loosened",
+    "settings-loosened-noted",
+    "test-hooks",
+    "test-hooks-noted",
+    "snapshot-changed",
+)
+_SECURITY = (
+    "sql-injection",
+    "built-sql",
+    "hard-coded-secret",
+    "possible-secret",
+    "insecure-deserialisation",
+    "format-that-runs-code",
+    "path-traversal",
+    "unpacking",
+    "command-injection",
+    "built-command",
+)
+_VERSIONS = (
+    "python-syntax",
+    "python-syntax-of-data",
+    "unreadable-python",
+)
+_CONTRACT = (
+    "http-client",
+    "http-client-use",
+    "http-timeout",
+    "http-timeout-unset",
+    "http-retries",
+    "concurrency",
+    "sync-handler",
+    "async-code",
+    "async-query",
+    "async-session",
+    "blocking-call",
+    "blocking-io",
+    "blocking-deep",
+    "unawaited",
+    "async-bridge",
+    "lazy-bridge",
+    "background-tasks",
+    "background-tasks-use",
+    "handler-thread",
+    "dangling-task",
+)
+_CARE = (
+    "forbidden-import",
+    "forbidden-import-use",
+    "generated-file",
+    "generated-anew",
+    "runtime-magic",
+    "near-runtime-magic",
+)
+_DJANGO = (
+    "django-signals",
+    "django-library-signals",
+    "django-views",
+    "django-likely-views",
+    "django-manager",
+    "django-implicit-manager",
+    "django-raw-sql",
+    "django-on-delete",
+    "django-null-text",
+    "django-settings",
+    "django-settings-loosened",
+    "django-query-in-loop",
+)
+_WEB = (
+    "fastapi-auth",
+    "fastapi-auth-unknown",
+    "bare-500",
+    "endpoint-answer",
+)
+_MIGRATIONS = (
+    "migration-graph",
+    "migration-merged",
+    "migration-squash",
+    "migration-unasked",
+    "migration-unexplained",
+    "migration-destructive",
+    "migration-locks",
+    "migration-column-index",
+    "migration-model-import",
+    "migration-irreversible",
+)
+_UPKEEP = (
+    "missing-name",
+    "new-dependency",
+    "forbidden-dependency",
+    "dependency-lookalike",
+    "dependency-source",
+    "dependency-unpinned",
+    "lock-behind",
+    "swallowed-exception",
+    "silent-filter",
+    "new-print",
+    "public-api",
+    "complexity",
+    "lost-types",
+    "untyped-function",
+    "missing-docstring",
+    "unused-import",
+    "dead-code",
+    "nested-scan",
+)
+_TOOLS = (
+    "security-lint",
+    "invented-api",
+    "unknown-module",
+    "coverage-of-change",
+    "url-map",
+    "url-map-new",
+)
+
+RULE_IDS = (
+    *_CONTENT,
+    *_TAMPERING,
+    *_SECURITY,
+    *_VERSIONS,
+    *_CONTRACT,
+    *_CARE,
+    *_WEB,
+    *_DJANGO,
+    *_MIGRATIONS,
+    *_UPKEEP,
+    *_TOOLS,
+)
+"""In the order in which findings are listed."""

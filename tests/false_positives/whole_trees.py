@@ -1,0 +1,89 @@
+"""Hold every file of a tree against every rule, as if a run had added it.
+
+The files come in changes of the size that a run may make, each on top of all the others, so that
+names are followed as they are in a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.domain import Change, ChangedFile, Finding
+from agent.policy import registry, source
+from agent.policy.proposal import Proposal
+from repo_config import detect
+from tests.false_positives import judged
+from tests.false_positives.projects import LEFT_OUT, Project
+from tests.unit.policy.cases import DictTree
+
+#: Of one change; what a run may touch by default.
+FILES = 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, with the text of the line that it speaks of."""
+
+    project: str
+    finding: Finding
+    text: str
+
+    @property
+    def key(self) -> judged.Key:
+        """By which it is judged."""
+        return judged.key(self.project, self.finding.rule, self.finding.path, self.text)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of one project."""
+
+    project: str
+    files: int
+    python_files: int
+    found: tuple[Found, ...]
+
+
+def look(project: Project, tree: Path) -> Looked:
+    """Hold the files below a folder against the rules."""
+    files = {
+        path.relative_to(tree).as_posix(): path.read_bytes()
+        for path in sorted(tree.rglob("*"))
+        if path.is_file()
+    }
+    config = project.repo_config
+    detected = detect.project(DictTree(files), config)
+    found: list[Found] = []
+    for change, base in _changes(files):
+        proposal = Proposal(change, config, detected, DictTree(base))
+        found.extend(
+            Found(project.name, finding, _text(files.get(finding.path), finding.line))
+            for finding in _findings(proposal)
+        )
+    python = sum(source.is_python(path, content) for path, content in files.items())
+    return Looked(project.name, len(files), python, tuple(found))
+
+
+def _findings(proposal: Proposal) -> Iterator[Finding]:
+    for module in registry.MODULES:
+        if {rule.id for rule in module.RULES} <= LEFT_OUT.keys():
+            continue
+        yield from (one for one in module.check(proposal) if one.rule not in LEFT_OUT)
+
+
+def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, bytes]]]:
+    paths = sorted(files)
+    for at in range(0, len(paths), FILES):
+        some = paths[at : at + FILES]
+        added = tuple(ChangedFile(path=path, before=None, after=files[path]) for path in some)
+        rest = {path: content for path, content in files.items() if path not in some}
+        yield Change(base_commit="0" * 40, files=added), rest
+
+
+def _text(content: bytes | None, line: int | None) -> str:
+    if content is None or line is None:
+        return ""
+    lines = source.text(content).splitlines()
+    return lines[line - 1].strip() if 0 < line <= len(lines) else ""

@@ -1,0 +1,159 @@
+"""A repository without a configuration is asked by one pull request before anything else happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from agent.demo import play
+from agent.demo.play import LABEL, MAINTAINER, Stage
+from agent.demo.simulator.records import Issue
+from agent.demo.simulator.world import APP_EVENTS
+from agent.domain import Reason
+from repo_config import load
+from repo_config.schema import RepoConfig
+from tests.flow import github_stories
+from tests.flow.github_stories import FILES, Story, await_, worker_pid
+
+BRANCH = "mergewright/onboarding"
+CONFIG = ".github/mergewright.yml"
+
+
+@pytest.fixture(scope="module")
+def asking(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A service that asks first; it shares what the others of these tests have built."""
+    home = Path(tempfile.mkdtemp(prefix="mergewright-asking-", dir="/tmp"))
+    home.chmod(0o711)
+    (store / "environments").mkdir(exist_ok=True, mode=0o711)
+    (home / "environments").symlink_to(store / "environments")
+    with play.staging(home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="on") as made:
+        made.app.hook.events = APP_EVENTS
+        yield made
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def told(asking: Stage, tmp_path: Path) -> Iterator[Story]:
+    yield github_stories.tell(asking, tmp_path)
+    asking.world.faults.remove()
+
+
+def asked(told: Story) -> list[Issue]:
+    """The pull requests that propose a configuration."""
+    return [one for one in told.repository.pulls() if one.pull and one.pull.head_ref == BRANCH]
+
+
+def waits(told: Story) -> Issue:
+    """Wait until the issue says that it waits; return what for."""
+
+    def waiting() -> Issue | None:
+        words = "Mergewright waits for an answer in #"
+        return (asked(told) or [None])[0] if any(words in c.body for c in told.comments()) else None
+
+    return await_(waiting, "the words that it waits")
+
+
+def answer(told: Story, pull: Issue, how: str) -> None:
+    """Merge or close a pull request, as its owner does."""
+    token = {"Authorization": f"Bearer {told.stage.world.token_for(MAINTAINER)}"}
+    below = f"{told.stage.address}/api/v3/repos/{told.name}/pulls/{pull.number}"
+    if how == "merged":
+        done = httpx.put(f"{below}/merge", headers=token, json={})
+    else:
+        done = httpx.patch(below, headers=token, json={"state": "closed"})
+    assert done.status_code == 200, done.text
+
+
+def assert_only_asked(told: Story) -> None:
+    """Nothing but the one pull request and words on the issue has come of it."""
+    told.assert_nothing_pushed()
+    assert len(asked(told)) == 1
+    assert told.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split() == [
+        "main", BRANCH,
+    ]  # fmt: skip
+    assert len(told.comments()) == 1
+    assert "[baseline]" not in told.log()
+
+
+def test_the_owner_is_asked_once_and_runs_go_on_by_themselves_once_it_is_merged(told, tmp_path):
+    told.label()
+    pull = waits(told)
+    assert_only_asked(told)
+    assert told.git("diff", "--name-only", "main", BRANCH).split() == [CONFIG]
+    text = told.git("show", f"{BRANCH}:{CONFIG}")
+    assert load.from_text(text, CONFIG).checks.tests.runner == "pytest"
+    assert "| `checks.tests.runner` | `pytest` |" in pull.body
+    assert "## How ready the repository is" in pull.body
+    assert "| medium | tests in CI |" in pull.body
+    beside = github_stories.tell(told.stage, tmp_path, beside=told, title="Another of them")
+    beside.label()
+    beside.present()
+    # Whatever is killed meanwhile, the answer is found.
+    os.kill(worker_pid(told.stage), signal.SIGKILL)
+    answer(told, pull, "merged")
+    outcome = told.ended()
+    assert outcome.reason is Reason.READY, outcome.sentence
+    (change,) = told.pulls()
+    assert change.pull is not None
+    assert CONFIG in told.git("ls-tree", "-r", "--name-only", change.pull.base_sha).split()
+    assert beside.ended().done
+    assert len(asked(told)) == 1
+    assert len(told.comments()) == 1
+    assert "A checked pull request is ready" in told.comments()[0].body
+
+
+def test_once_it_is_closed_what_is_detected_holds_and_nobody_is_asked_again(told, tmp_path):
+    told.label()
+    pull = waits(told)
+    answer(told, pull, "closed")
+    assert told.ended().reason is Reason.READY, told.ended().sentence
+    later = github_stories.tell(told.stage, tmp_path, beside=told, title="Later")
+    later.label()
+    assert later.ended().done
+    assert asked(told) == [pull]
+    (said,) = [one for one in pull.comments if one.author is told.us]
+    assert "asks no second time" in said.body
+    assert "waits for an answer" not in later.comments()[0].body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "git/refs", "perform_drop"),
+        ("POST", "/api/graphql", "perform_refuse"),
+        ("POST", "pulls", "perform_drop"),
+        ("POST", "pulls", "perform_refuse"),
+        ("PATCH", "issues/comments/*", "perform_refuse"),
+    ],
+)
+def test_a_lost_reply_makes_no_second_one(told, method, path, kind):
+    fault = told.fault(kind, method, path)
+    told.label()
+    pull = waits(told)
+    assert fault.hits > 0
+    assert_only_asked(told)
+    answer(told, pull, "closed")
+    told.assert_ready()
+
+
+def test_a_repository_with_a_configuration_is_not_asked(asking, tmp_path):
+    files = {**FILES, CONFIG: "version: 1\n"}
+    told = github_stories.tell(asking, tmp_path, files=files)
+    told.label()
+    told.assert_ready()
+    assert asked(told) == []
+    assert load.from_text(files[CONFIG], CONFIG) == RepoConfig()
+
+
+def test_taking_the_label_off_ends_the_wait(told):
+    told.label()
+    waits(told)
+    told.unlabel(LABEL)
+    assert told.ended().reason is Reason.SUPERSEDED

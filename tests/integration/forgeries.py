@@ -1,0 +1,215 @@
+"""Ways to make a red run look green, and to have the tests that are red not run at all.
+
+Files by path, each set beside `test_sums.py` with a test that fails.
+"""
+
+from __future__ import annotations
+
+from tests.integration.check_samples import GREEN
+
+FORGERIES = {
+    "the exit code is set to 0": {
+        "conftest.py": """
+            def pytest_sessionfinish(session):
+                session.exitstatus = 0
+        """
+    },
+    "reports are turned green": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if report.failed:
+                    report.outcome = "passed"
+                    report.longrepr = None
+        """
+    },
+    "reports of chosen tests are turned green": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if "test_sums" in report.nodeid:
+                    report.outcome = "passed"
+        """
+    },
+    "reports are replaced": {
+        "conftest.py": """
+            import pytest
+            from _pytest.reports import TestReport
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                old = outcome.get_result()
+                outcome.force_result(TestReport(
+                    nodeid=old.nodeid, location=old.location, keywords=old.keywords,
+                    outcome="passed", longrepr=None, when=old.when))
+        """
+    },
+    "tests are called and what they raise is dropped": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_pyfunc_call(pyfuncitem):
+                return True
+        """
+    },
+    "what tests raise is swallowed in one folder": {
+        "inner/conftest.py": """
+            import pytest
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_pyfunc_call(pyfuncitem):
+                try:
+                    pyfuncitem.obj()
+                except AssertionError:
+                    pass
+                return True
+        """,
+        "inner/test_inner.py": "def test_inner():\n    assert 0\n",
+        "test_sums.py": GREEN["test_sums.py"],
+    },
+    "everything is skipped": {
+        "conftest.py": """
+            import pytest
+            def pytest_runtest_setup(item):
+                pytest.skip("later")
+        """
+    },
+    "everything is expected to fail": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_makereport(item, call):
+                outcome = yield
+                report = outcome.get_result()
+                if report.failed:
+                    report.outcome = "skipped"
+                    report.wasxfail = "known"
+        """
+    },
+    "the process ends itself at once": {"conftest.py": "import os\nos._exit(0)\n"},
+    "the process ends itself within a test": {
+        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(0)\n"
+    },
+    "the process ends itself with the code of a failed run": {
+        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(1)\n"
+    },
+    "the process ends itself when all is over": {
+        "conftest.py": """
+            import os
+            def pytest_unconfigure(config):
+                os._exit(0)
+        """
+    },
+    "sys.exit while loading": {"conftest.py": "import sys\nsys.exit(0)\n"},
+    "an option only collects": {"pytest.ini": "[pytest]\naddopts = --co\n"},
+    "an option only sets up": {"pytest.ini": "[pytest]\naddopts = --setup-only\n"},
+    "an option only plans": {"pytest.ini": "[pytest]\naddopts = --setup-plan\n"},
+    "an option only prints": {"pytest.ini": "[pytest]\naddopts = --version --version\n"},
+    "an option switches our plugin off": {
+        "pytest.ini": "[pytest]\naddopts = -p no:mergewright_pytest --co\n"
+    },
+    "a module poses as pytest": {
+        "pytest.py": "print('1 passed')\nraise SystemExit(0)\n",
+        "_pytest.py": "raise SystemExit(0)\n",
+    },
+    "a module poses as our plugin": {
+        "mergewright_pytest.py": "def begin(*a): pass\n",
+        "mergewright_report.py": "def take_order(): raise SystemExit(0)\n",
+    },
+    "a hook runs nothing": {"conftest.py": "def pytest_runtestloop(session):\n    return True\n"},
+    "a hook runs half": {
+        "conftest.py": """
+            def pytest_runtest_protocol(item, nextitem):
+                if "test_sums" in item.nodeid:
+                    return True
+        """
+    },
+    "the report is written beforehand": {
+        "conftest.py": """
+            import glob, json
+            for name in glob.glob("/out/*"):
+                with open(name, "a") as file:
+                    for line in ({"event": "exit", "code": 0}, {"event": "test", "id": "x"}):
+                        file.write("0" * 32 + " " + json.dumps(line) + "\\n")
+        """
+    },
+    "the report is exchanged": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    open(name, "w").write("{}\\n")
+        """
+    },
+    "the report becomes a link": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    os.symlink("/etc/passwd", name)
+        """
+    },
+    "the report becomes a pipe": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    os.unlink(name)
+                    os.mkfifo(name)
+        """
+    },
+    "the report becomes huge": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    with open(name, "ab") as file:
+                        file.truncate(1024 ** 3)
+        """
+    },
+    "the report is deeply nested": {
+        "conftest.py": """
+            import glob
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    with open(name, "a") as file:
+                        file.write("0" * 32 + " " + "[" * 100000 + "\\n")
+        """
+    },
+}
+
+DELETED = {
+    "a conftest deletes the items": {
+        "conftest.py": """
+            def pytest_collection_modifyitems(items):
+                items[:] = [item for item in items if "wrong" not in item.name]
+        """
+    },
+    "a conftest ignores the module": {"conftest.py": "collect_ignore = ['test_sums.py']\n"},
+    "the module is skipped": {
+        "test_sums.py": """
+            import pytest
+            pytest.skip("later", allow_module_level=True)
+            def test_sum(): pass
+            def test_wrong(): assert 1 == 2
+        """
+    },
+    "the tests are marked": {
+        "test_sums.py": """
+            import pytest
+            pytestmark = pytest.mark.skip
+            def test_sum(): pass
+            def test_wrong(): assert 1 == 2
+        """
+    },
+    "the tests are deleted": {"test_sums.py": "def test_other():\n    pass\n"},
+    "the module cannot be imported": {"test_sums.py": "import no_such_module\n"},
+    "options leave them out": {"pytest.ini": "[pytest]\naddopts = -k sum\n"},
+}

@@ -1,0 +1,63 @@
+"""What a room's answers come to, in the order in which they reach the host."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+
+from agent.adapters.rooms.attendance import Attendance
+from agent.adapters.rooms.channel import Kind
+from agent.errors import SandboxLost
+from agent.ports import RoomLimits, RoomOrder
+
+NONCE = bytes(16)
+
+
+def frame(kind: Kind, told: dict[str, object]) -> bytes:
+    body = json.dumps(told).encode()
+    return struct.pack("!16sBQ", NONCE, kind, len(body)) + body
+
+
+def ended(code: int | None, limit: str | None) -> bytes:
+    told = {"exit_code": code, "limit": limit, "files": [], "refused": [], "gone": []}
+    return frame(Kind.ENDED, told)
+
+
+@pytest.fixture
+def late() -> Attendance:
+    """A room whose time the host has seen pass, without a word of its end."""
+    order = RoomOrder(argv=("true",), limits=RoomLimits(seconds=-60))
+    room = Attendance(order, NONCE)
+    room.hear(frame(Kind.STARTED, {}))
+    assert room.over(None, lambda: None)
+    return room
+
+
+@pytest.mark.parametrize(
+    ("code", "limit"), [(None, "processes"), (None, "time"), (3, None)], ids=str
+)
+def test_word_of_the_end_that_comes_late_still_counts(
+    late: Attendance, code: int | None, limit: str | None
+) -> None:
+    late.hear(ended(code, limit))
+    result = late.judge(None, 1.0, lambda words: None)
+    assert (result.exit_code, result.limit) == (code, limit)
+
+
+def test_without_any_the_time_is_what_ended_it(late: Attendance) -> None:
+    result = late.judge(None, 1.0, lambda words: None)
+    assert (result.exit_code, result.limit) == (None, "time")
+
+
+def test_what_the_kernel_has_counted_comes_first(late: Attendance) -> None:
+    late.hear(ended(0, None))
+    result = late.judge("memory", 1.0, lambda words: None)
+    assert (result.exit_code, result.limit) == (None, "memory")
+
+
+def test_a_room_that_says_nothing_has_proved_nothing() -> None:
+    room = Attendance(RoomOrder(argv=("true",)), NONCE)
+    with pytest.raises(SandboxLost, match="did not open"):
+        room.judge(None, 1.0, lambda words: None)

@@ -1,0 +1,28 @@
+"""Which user a room gets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.rooms import slots
+from agent.ports import Mount, RoomOrder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all rooms")
+def test_open_rooms_have_users_of_their_own_also_those_of_other_data_folders(
+    tmp_path: Path,
+) -> None:
+    keeping = Mount(source="/", target="/store", writable=True, kept="cache")
+    order = RoomOrder(argv=("true",), mounts=(keeping,))
+    one, other = tmp_path / "one", tmp_path / "other"
+    with slots.claim(one) as first, slots.claim(one) as second, slots.claim(other) as third:
+        assert (first.number, second.number, third.number) == (0, 1, 0)
+        users = [slots.user(slot, RoomOrder(argv=("true",))) for slot in (first, second, third)]
+        keepers = {slots.user(slot, order) for slot in (first, second, third)}
+    assert len({*users, *keepers}) == 4
+    with slots.claim(one) as again:
+        assert again.uid == users[0]
+    assert keepers == {slots.keeper()}

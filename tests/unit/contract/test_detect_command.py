@@ -1,0 +1,86 @@
+"""`mergewright config detect`, as it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.main import app
+
+CONFIG = ".github/mergewright.yml"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "mypy.ini").write_text("")
+    return tmp_path
+
+
+def run(*args: object):
+    return CliRunner().invoke(app, ["config", *map(str, args)])
+
+
+def test_it_prints_and_writes_nothing_unless_told_to(repo):
+    result = run("detect", "--repo", repo)
+    assert result.exit_code == 0
+    assert "# mypy.ini\n    tool: mypy\n" in result.stdout
+    assert not (repo / ".github").exists()
+
+
+def test_what_it_writes_is_valid_and_says_what_it_printed(repo):
+    printed = run("detect", "--repo", repo).stdout
+    assert run("detect", "--repo", repo, "--write").stdout == f"written: {CONFIG}\n"
+    assert (repo / CONFIG).read_text() == printed
+    assert run("check", repo).output.startswith(f"{CONFIG}: valid\n  checks.types.tool = mypy\n")
+    again = run("detect", "--repo", repo)
+    assert again.stderr == f"nothing differs from {CONFIG}\n"
+
+
+def test_a_file_that_is_there_is_left_alone_and_what_differs_is_said(repo):
+    (repo / ".github").mkdir()
+    (repo / CONFIG).write_text("limits: {minutes: 7}  # mine\n")
+    result = run("detect", "--repo", repo)
+    assert (repo / CONFIG).read_text() == "limits: {minutes: 7}  # mine\n"
+    assert "checks.types.tool: not in the file; detected mypy (mypy.ini)" in result.stderr
+    assert "minutes: 7" in result.stdout
+    run("detect", "--repo", repo, "--write")
+    assert "  minutes: 7\n" in (repo / CONFIG).read_text()
+    assert "tool: mypy" in (repo / CONFIG).read_text()
+
+
+def test_a_table_in_pyproject_gets_no_file_beside_it(repo):
+    (repo / "pyproject.toml").write_text("[tool.mergewright]\nhttp_client = 'httpx'\n")
+    assert run("detect", "--repo", repo).exit_code == 0
+    result = run("detect", "--repo", repo, "--write")
+    assert result.exit_code == 2
+    assert "only one place is allowed" in " ".join(result.output.replace("│", " ").split())
+    assert not (repo / ".github").exists()
+
+
+def test_nothing_is_written_through_a_link(repo, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (repo / ".github").symlink_to(outside, target_is_directory=True)
+    result = run("detect", "--repo", repo, "--write")
+    assert result.exit_code != 0
+    assert list(outside.iterdir()) == []
+
+
+def test_as_json_with_the_reason_of_each_value(repo):
+    report = json.loads(run("detect", "--repo", repo, "--json").output)
+    assert (report["file"], report["written"], report["differs"]) == (CONFIG, False, [])
+    assert report["facts"] == [
+        {"key": "checks.types.tool", "value": "mypy", "why": "mypy.ini", "sure": True}
+    ]
+    assert report["text"].startswith("# Proposed by")
+
+
+def test_a_configuration_with_mistakes_is_told_first(repo):
+    (repo / ".github").mkdir()
+    (repo / CONFIG).write_text("nonsense: 1\n")
+    result = run("detect", "--repo", repo)
+    assert result.exit_code == 2
+    assert "unknown key" in result.output

@@ -1,0 +1,198 @@
+"""`mergewright config explain` and `mergewright rules`, as they are called."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import reference
+from agent.cli.main import app
+from agent.policy import registry
+from repo_config import reference as keys
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    (folder / ".git").mkdir(parents=True)
+    write(folder, "mypy.ini", "[mypy]\n")
+    write(folder, "shop/tests/test_shop.py", "")
+    return folder
+
+
+def write(folder: Path, path: str, text: str) -> None:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def run(*args: object):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def explained(repo: Path, *args: str) -> dict[str, tuple[object, str]]:
+    result = run("config", "explain", "--repo", repo, "--json", *args)
+    assert result.exit_code == 0, result.output
+    return {one["key"]: (one.get("value"), one["origin"]) for one in json.loads(result.output)}
+
+
+def test_every_key_and_every_rule_has_a_value_with_its_origin(repo):
+    found = explained(repo)
+    sections = [
+        ".".join((*path, name))
+        for path, section in keys.sections()
+        for name, field in section.model_fields.items()
+        if not keys.is_section(field.annotation) and name != "rules"
+    ]
+    assert list(found) == [*sections, *(f"rules.{rule.id}" for rule in registry.RULES)]
+    assert all(origin for _, origin in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".github/mergewright.yml", "version: 1\nhttp_client: httpx\nscope:\n  max_files: 3\n"),
+        (
+            "pyproject.toml",
+            "[tool.mergewright]\nhttp_client = 'httpx'\n[tool.mergewright.scope]\nmax_files = 3\n",
+        ),
+    ],
+)
+def test_what_the_file_says_is_told_with_its_line(repo, name, text):
+    write(repo, name, text)
+    found = explained(repo)
+    assert found["http_client"] == ("httpx", f"{name}:2")
+    assert found["scope.max_files"] == (3, f"{name}:4")
+    assert found["scope.max_lines"] == (600, "default")
+
+
+def test_what_was_detected_names_the_file(repo):
+    found = explained(repo)
+    assert found["checks.types.tool"] == ("mypy", "detected from mypy.ini")
+    write(repo, ".github/mergewright.yml", "checks: {types: {tool: off}}\n")
+    assert explained(repo)["checks.types.tool"] == ("off", ".github/mergewright.yml:1")
+
+
+def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):
+    write(repo, ".github/mergewright.yml", "limits: {minutes: 90, runs_per_day: 3}\nlabel: go\n")
+    monkeypatch.setenv("MERGEWRIGHT_MAX_MINUTES", "20")
+    monkeypatch.setenv("MERGEWRIGHT_LABEL", "robot")
+    found = explained(repo)
+    assert found["limits.minutes"] == (
+        20,
+        "bounded by MERGEWRIGHT_MAX_MINUTES: at most 20; .github/mergewright.yml:1 asks for 90",
+    )
+    assert found["limits.runs_per_day"] == (3, ".github/mergewright.yml:1")
+    assert found["label"] == ("go", ".github/mergewright.yml:2")
+    write(repo, ".github/mergewright.yml", "version: 1\n")
+    assert explained(repo)["label"] == ("robot", "MERGEWRIGHT_LABEL")
+
+
+def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, monkeypatch):
+    write(
+        repo,
+        ".github/mergewright.yml",
+        "rules:\n  paths: info\n  file-mode: info\n  http-client: off\n",
+    )
+    monkeypatch.setenv("MERGEWRIGHT_RULE_FLOORS", "http-client=review")
+    found = explained(repo, "rules")
+    assert found["rules.paths"] == (
+        "block",
+        "bounded by the rule itself: no less than block; .github/mergewright.yml:2 asks for info",
+    )
+    assert found["rules.file-mode"] == ("info", ".github/mergewright.yml:3")
+    assert found["rules.http-client"][0] == "review"
+    assert found["rules.http-client"][1].startswith("bounded by MERGEWRIGHT_RULE_FLOORS")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "origin"),
+    [
+        ("shop/models.py", "may be touched", "scope.allow: ** (default)"),
+        (".github/workflows/ci.yml", "never touched", "scope.protect: .github/**"),
+        ("payments/card.py", "only people change it", "scope.human_only: payments/**"),
+        (".github/mergewright.yml", "never touched", "Mergewright's own configuration"),
+    ],
+)
+def test_what_holds_for_a_path(repo, path, value, origin):
+    write(repo, ".github/mergewright.yml", 'scope: {human_only: ["docs/**", "payments/**"]}\n')
+    found = explained(repo, "--path", path)["scope"]
+    assert found[0] == value
+    assert found[1].startswith(origin)
+
+
+def test_a_path_outside_of_the_projects_folder_and_one_that_decides(repo):
+    write(repo, ".github/mergewright.yml", "root: shop\nscope: {allow: [shop/**]}\n")
+    outside = explained(repo, "--path", "other/x.py")
+    assert outside["root"] == (
+        "outside of the project's folder shop",
+        ".github/mergewright.yml:1",
+    )
+    assert outside["scope"] == (
+        "never touched",
+        "scope.allow does not name it (.github/mergewright.yml:2)",
+    )
+    decides = explained(repo, "--path", str(repo / "shop" / "conftest.py"))
+    assert decides["checks"] == (
+        "decides about the checks",
+        "it is loaded into every test run below it",
+    )
+
+
+def test_one_key_and_one_that_is_not_known(repo):
+    result = run("config", "explain", "checks.tests", "--repo", repo)
+    assert [line.split()[0] for line in result.output.splitlines() if line[0] != " "] == [
+        "checks.tests.runner", "checks.tests.script", "checks.tests.args", "checks.tests.minutes",
+        "checks.tests.reruns",
+    ]  # fmt: skip
+    assert "After this long the suite is ended" in result.output
+    wrong = run("config", "explain", "http_cleint", "--repo", repo)
+    assert wrong.exit_code == 2
+    assert "Did you mean http_client?" in " ".join(wrong.output.replace("│", " ").split())
+
+
+def test_a_configuration_with_a_mistake_is_not_explained(repo):
+    write(repo, ".github/mergewright.yml", "verison: 1\n")
+    result = run("config", "explain", "--repo", repo)
+    assert result.exit_code == 2
+    assert "1:1: unknown key" in result.output
+
+
+def test_rules_are_listed_with_their_weight_here(repo):
+    write(repo, ".github/mergewright.yml", "rules: {file-mode: info}\n")
+    listed = json.loads(run("rules", "--repo", repo, "--json").output)
+    assert [one["id"] for one in listed] == [rule.id for rule in registry.RULES]
+    mode = next(one for one in listed if one["id"] == "file-mode")
+    assert (mode["weighs"], mode["by_itself"], mode["floor"]) == ("info", "review", "off")
+    assert mode["origin"] == ".github/mergewright.yml:1"
+    table = run("rules", "--repo", repo).output
+    assert re.search(r"^file-mode +info\*", table, re.MULTILINE)
+
+
+def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(repo, monkeypatch):
+    monkeypatch.chdir(repo.parent)
+    shown = run("rules", "http-client").output
+    assert "import requests  # and http_client is httpx" in shown
+    assert "may be off" in shown
+    assert "no less than block" in run("rules", "paths").output
+    wrong = run("rules", "htp-client")
+    assert wrong.exit_code == 2
+    assert "Did you mean http-client" in " ".join(wrong.output.replace("│", " ").split())
+
+
+def test_the_reference_is_what_the_code_says():
+    written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
+    assert written == reference.document(), "run `make reference`"
+    for rule in registry.RULES:
+        assert f"#### `{rule.id}`\n\n{rule.demands} Weighs `{rule.severity.value}`;" in written

@@ -1,0 +1,100 @@
+"""Which dependency guards the endpoints below a path."""
+
+from __future__ import annotations
+
+from agent.contract import fastapi_facts, written
+from agent.contract.facts import Evidence
+from repo_config import load
+
+AUTH = """\
+from fastapi import Depends
+def get_db(): ...
+def current_user(db=Depends(get_db)): ...
+def admin(user=Depends(current_user)): ...
+"""
+ADMIN = """\
+from typing import Annotated
+from fastapi import APIRouter, Depends
+from app.auth import admin
+router = APIRouter(prefix="/admin", dependencies=[Depends(admin)])
+@router.get("/users")
+def users(): ...
+@router.delete("/users/{id}")
+def remove(id: int): ...
+"""
+ORDERS = """\
+from typing import Annotated
+from fastapi import APIRouter, Depends
+from app.auth import current_user
+User = Annotated[object, Depends(current_user)]
+router = APIRouter()
+@router.get("/orders")
+def orders(user: User): ...
+@router.post("/orders")
+def order(user: User): ...
+"""
+MAIN = """\
+from fastapi import FastAPI
+from app import admin_api, orders
+app = FastAPI()
+app.include_router(admin_api.router)
+app.include_router(orders.router)
+@app.get("/health")
+def health(): ...
+"""
+FILES = {
+    "pyproject.toml": "[project]\nname='x'\ndependencies = ['fastapi']\n",
+    "app/__init__.py": "",
+    "app/auth.py": AUTH,
+    "app/admin_api.py": ADMIN,
+    "app/orders.py": ORDERS,
+    "app/main.py": MAIN,
+}
+
+
+def auth(made) -> object:
+    return {one.key: one.value for one in fastapi_facts.counted(Evidence(made))}.get("fastapi.auth")
+
+
+def test_what_all_endpoints_below_a_path_share_is_known(tree):
+    assert auth(tree(FILES)) == [
+        {"paths": ["/admin/**"], "dependency": "app.auth.admin"},
+        {"paths": ["/orders/**"], "dependency": "app.auth.current_user"},
+    ]
+    proposal = written.propose(tree(FILES))
+    config = load.from_text(proposal.text, "x.yml")
+    assert [one.dependency for one in config.fastapi.auth] == [
+        "app.auth.admin", "app.auth.current_user",
+    ]  # fmt: skip
+    assert "all 2 endpoints below /admin depend on app.auth.admin" in proposal.text
+
+
+def test_prefixes_that_all_share_are_no_group(tree):
+    files = FILES | {
+        "app/main.py": MAIN.replace("router)", "router, prefix='/api/v1')").replace(
+            '"/health"', '"/api/v1/health"'
+        )
+    }
+    assert [one["paths"] for one in auth(tree(files))] == [
+        ["/api/v1/admin/**"],
+        ["/api/v1/orders/**"],
+    ]
+
+
+def test_one_endpoint_without_it_leaves_its_path_open(tree):
+    open_ = ORDERS + '@router.get("/orders/public")\ndef public(): ...\n'
+    assert auth(tree(FILES | {"app/orders.py": open_})) == [
+        {"paths": ["/admin/**"], "dependency": "app.auth.admin"}
+    ]
+
+
+def test_what_is_no_matter_of_rights_or_of_a_library_is_none(tree):
+    files = FILES | {
+        "app/orders.py": ORDERS.replace("current_user", "get_db"),
+        "app/admin_api.py": ADMIN.replace("app.auth", "fastapi_login"),
+    }
+    assert auth(tree(files)) is None
+
+
+def test_other_frameworks_have_none(tree):
+    assert auth(tree(FILES | {"pyproject.toml": "[project]\ndependencies = ['flask']\n"})) is None

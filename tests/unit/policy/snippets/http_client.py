@@ -1,0 +1,61 @@
+"""Changes that `http-client` refuses, and near misses."""
+
+from __future__ import annotations
+
+from tests.unit.policy.cases import Cases, Snippet
+
+_HTTPX = {"http_client": "httpx"}
+_NET = {"app/__init__.py": "", "app/net.py": "import requests\n\nsession = requests.Session()\n"}
+_HAS = "import requests\n\nrequests.get('a')\n"
+
+
+def _asked(after: str, line: int | None = None, base: str | dict[str, str] = "") -> Snippet:
+    return Snippet(after, base=base, line=line, config=_HTTPX)
+
+
+CASES = {
+    "http-client": Cases(
+        fails={
+            "import": _asked("import requests\n", 1),
+            "under another name": _asked("import requests as http\n", 1),
+            "in a function": _asked("def f():\n    from requests import get\n    get('a')\n", 2),
+            "through another module": _asked("from app.net import session\n", 1, base=_NET),
+            "loaded by name": _asked("import importlib\nimportlib.import_module('aiohttp')\n", 2),
+            "in the other branch": _asked(
+                "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n"
+                "    import urllib3\n",
+                5,
+            ),
+        },
+        passes={
+            "the configured one": _asked("import httpx\n"),
+            "for types only": _asked(
+                "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import requests\n"
+            ),
+            "there already": _asked("import requests\n\nx = 1\n", base="import requests\n"),
+            "a folder of the same name": _asked("from app import requests\n", base=_NET),
+            "a text": _asked("NAME = 'requests'\n"),
+            "any client": Snippet("import requests\n"),
+        },
+    ),
+    "http-client-use": Cases(
+        fails={
+            "once more": _asked(_HAS + "requests.get('b')\n", 4, base=_HAS),
+            "another method": _asked(_HAS + "requests.post('b')\n", 4, base=_HAS),
+            "a class of it": _asked(_HAS + "s = requests.Session()\n", 4, base=_HAS),
+            "in a function": _asked(
+                _HAS + "def f():\n    return requests.get('b')\n", 5, base=_HAS
+            ),
+            "in a comprehension": _asked(
+                _HAS + "all_ = [requests.head(u) for u in 'ab']\n", 4, base=_HAS
+            ),
+        },
+        passes={
+            "untouched": _asked(_HAS + "x = 1\n", base=_HAS),
+            "moved down": _asked("import requests\n\nx = 1\nrequests.get('a')\n", base=_HAS),
+            "fewer": _asked("import requests\n", base=_HAS),
+            "the configured one": _asked(_HAS + "import httpx\nhttpx.get('a')\n", base=_HAS),
+            "any client": Snippet(_HAS + "requests.get('b')\n", base=_HAS),
+        },
+    ),
+}

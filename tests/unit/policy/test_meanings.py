@@ -1,0 +1,56 @@
+"""What names stand for in loops and behind brackets."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from agent.policy.proposal import Proposal
+from tests.unit.policy.cases import change, config, project
+
+
+def meant(text: str) -> set[str]:
+    """Return what the argument of the last call of `show` stands for."""
+    made, tree = change({"app/a.py": text})
+    view = Proposal(made, config(), project("3.11"), tree).python[0].after
+    assert view is not None
+    shown = [
+        call
+        for call in view.all(ast.Call)
+        if isinstance(call.node.func, ast.Name) and call.node.func.id == "show"
+    ]
+    return set(view.names(shown[-1].node.args[0], shown[-1].scope))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("from lib import a, b\nfor one in (a, b):\n    show(one)\n", {"lib.a", "lib.b"}),
+        ("from lib import a, b\nfor x, y in [(a, b)]:\n    show(y)\n", {"lib.b"}),
+        ("from lib import a, b\n[show(one.get) for one in {a, b}]\n", {"lib.a.get", "lib.b.get"}),
+        ("import lib\nfor one in lib.all():\n    show(one.key)\n", {"lib.all.().[].key"}),
+        ("import lib\nshow(lib.table['a'].cursor())\n", {"lib.table.[].cursor.()"}),
+        ("import lib\nfor x, y in lib.pairs():\n    show(y)\n", set()),
+        ("for one in []:\n    show(one)\n", set()),
+    ],
+)
+def test_an_item_is_followed_to_what_it_is_taken_from(text, names):
+    assert meant(text) == names
+
+
+def test_a_list_that_is_long_is_followed_in_part():
+    text = (
+        f"import lib\nfor one in [{', '.join(f'lib.a{n}' for n in range(500))}]:\n    show(one)\n"
+    )
+    assert 0 < len(meant(text)) <= 16
+
+
+def test_many_items_in_a_row_take_no_longer_than_few():
+    # Two looks at each would be a million million; so long a name leads nowhere.
+    assert meant(f"import lib\nshow(lib.table{'[0]' * 40})\n") == set()
+
+
+def test_a_file_that_is_nested_too_deeply_is_not_read_in_part():
+    made, tree = change({"app/a.py": f"x = {' + '.join('1' * 300)}\n"})
+    assert Proposal(made, config(), project("3.11"), tree).python[0].after is None

@@ -1,0 +1,186 @@
+"""Migrations of several apps at once, long histories, and what the recipe makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import Finding, Severity, Ticket
+from agent.policy import registry
+from agent.policy.migrations import data, destructive, graph, history, locks, unasked
+from agent.policy.proposal import Proposal
+from tests.unit.policy.cases import blocking, change, config, project, review
+from tests.unit.policy.migration_files import FIRST, NOTE, ORDER, SHOP, migration
+
+MODULES = (history, unasked, destructive, locks, data)
+PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
+
+
+def proposal(
+    after: dict[str, str | bytes | None],
+    base: dict[str, str | bytes] | None = None,
+    ticket: str | None = None,
+) -> Proposal:
+    made, tree = change(after, base if base is not None else SHOP)
+    asked = Ticket(ticket_id="1", title=ticket, body="", digest="0") if ticket else None
+    return Proposal(made, config(), project("3.11", "config.settings"), tree, asked)
+
+
+def found(asked: Proposal) -> list[Finding]:
+    return [finding for module in MODULES for finding in module.check(asked)]
+
+
+def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
+    return [(finding.rule, finding.path, finding.line) for finding in findings]
+
+
+def test_each_app_has_an_end_of_its_own():
+    asked = proposal(
+        {
+            "shop/migrations/0003_paid.py": migration(PAID, after="0002_note"),
+            "wine/migrations/0002_year.py": migration(
+                "migrations.AddField('bottle', 'year', models.IntegerField(default=0))",
+                after="0001_initial",
+                app="wine",
+            ),
+            "tax/migrations/0001_initial.py": migration("migrations.CreateModel('Rate', [])"),
+        }
+    )
+    assert found(asked) == []
+
+
+def test_of_several_apps_the_one_with_two_ends_is_named():
+    asked = proposal(
+        {
+            "shop/migrations/0003_paid.py": migration(PAID, after="0002_note"),
+            "wine/migrations/0002_a.py": migration(after="0001_initial", app="wine"),
+            "wine/migrations/0002_b.py": migration(after="0001_initial", app="wine"),
+        }
+    )
+    (finding,) = found(asked)
+    assert finding.path == "wine/migrations/0002_a.py"
+    assert finding.message == "leaves wine with more than one last migration: 0002_a, 0002_b."
+    assert finding.severity is Severity.BLOCK
+
+
+def test_a_dependency_on_another_app_makes_no_end():
+    between = migration(after="0001_initial", app="wine").replace(
+        '("wine", "0001_initial"),', '("wine", "0001_initial"), ("shop", "0002_note"),'
+    )
+    asked = proposal({"wine/migrations/0002_a.py": between})
+    assert found(asked) == []
+    assert graph.app(asked, "wine/migrations", after=True).leaves == ("0002_a",)
+    assert graph.app(asked, "shop/migrations", after=True).leaves == ("0002_note",)
+
+
+def test_run_before_is_a_link_as_well():
+    early = migration(PAID, after="0001_initial").replace(
+        "    operations", '    run_before = [("shop", "0002_note")]\n    operations', 1
+    )
+    assert found(proposal({"shop/migrations/0001_early.py": early})) == []
+
+
+def test_a_name_in_another_file_does_not_hide_an_end():
+    """What looks like a dependency is parsed where it matters, and a comment is none."""
+    asked = proposal(
+        {
+            "shop/migrations/0003_paid.py": migration(PAID, after="0001_initial"),
+            "shop/migrations/0004_size.py": "# after (shop, 0003_paid)\n"
+            + migration(after="0002_note"),
+        }
+    )
+    assert named(found(asked))[0][:2] == ("migration-graph", "shop/migrations/0003_paid.py")
+
+
+def test_squashed_twice_there_is_still_one_end():
+    base = {
+        **SHOP,
+        "shop/migrations/0001_squashed_0002.py": migration(
+            ORDER, NOTE, replaces=("0001_initial", "0002_note")
+        ),
+        "shop/migrations/0003_paid.py": migration(PAID, after="0002_note"),
+    }
+    again = migration(ORDER, NOTE, PAID, replaces=("0001_squashed_0002", "0003_paid"))
+    asked = proposal({"shop/migrations/0001_squashed_0003.py": again}, base)
+    assert blocking(found(asked)) == []
+    assert [finding.rule for finding in review(found(asked))] == ["migration-squash"]
+    assert graph.app(asked, "shop/migrations", after=True).leaves == ("0001_squashed_0003",)
+
+
+def test_an_edited_migration_says_where_and_a_new_one_beside_it_stays_fine():
+    asked = proposal(
+        {
+            "shop/migrations/0002_note.py": migration(NOTE, PAID, after="0001_initial"),
+            "wine/migrations/0002_a.py": migration(after="0001_initial", app="wine"),
+        }
+    )
+    assert named(found(asked)) == [("migration-merged", "shop/migrations/0002_note.py", FIRST + 1)]
+
+
+def test_what_a_field_was_is_found_where_it_was_last_altered():
+    longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
+    base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}
+    shorter = longer.replace("40", "30")
+    asked = proposal({"shop/migrations/0004_code.py": migration(shorter, after="0003_code")}, base)
+    (finding,) = found(asked)
+    assert finding.message == "alters code on order: max_length goes from 40 down to 30."
+
+
+def test_after_a_renaming_nothing_is_said_of_what_was():
+    base = {
+        **SHOP,
+        "shop/migrations/0003_code.py": migration(
+            "migrations.RenameField('order', 'code', 'number')", after="0002_note"
+        ),
+    }
+    shorter = "migrations.AlterField('order', 'number', models.CharField(max_length=2))"
+    asked = proposal(
+        {"shop/migrations/0004_number.py": migration(shorter, after="0003_code")}, base
+    )
+    assert found(asked) == []
+
+
+def test_of_a_long_history_only_what_is_new_is_parsed(monkeypatch):
+    base: dict[str, str | bytes] = {"shop/migrations/0000_a.py": migration(ORDER)}
+    for number in range(1, 300):
+        before = f"{number - 1:04}_a"
+        base[f"shop/migrations/{number:04}_a.py"] = migration(NOTE, after=before)
+    asked = proposal({"shop/migrations/0300_a.py": migration(PAID, after="0299_a")}, base)
+    parsed: list[bytes] = []
+    parse = graph.source.parse
+
+    def counted(content: bytes):
+        parsed.append(content)
+        return parse(content)
+
+    monkeypatch.setattr(graph.source, "parse", counted)
+    assert found(asked) == []
+    assert len(parsed) <= 2
+
+
+@pytest.mark.parametrize("broken", [b"class Migration(\n", b"\x00class Migration"])
+def test_a_migration_that_cannot_be_read_is_left_to_others(broken):
+    assert found(proposal({"shop/migrations/0003_a.py": broken})) == []
+
+
+def test_an_app_deleted_as_a_whole_blocks_for_each_of_its_migrations():
+    asked = proposal({"wine/migrations/0001_initial.py": None, "wine/migrations/__init__.py": None})
+    assert named(found(asked)) == [("migration-merged", "wine/migrations/0001_initial.py", None)]
+
+
+def test_what_the_recipe_makes_is_clean():
+    """A field that the ticket asks for, with the migration that Django writes for it."""
+    models = "from django.db import models\n\n\nclass Order(models.Model):\n    pass\n"
+    field = "priority = models.PositiveIntegerField(default=1)"
+    asked = proposal(
+        {
+            "shop/models.py": models.replace("pass", field),
+            "shop/migrations/0003_order_priority.py": migration(
+                "migrations.AddField(model_name='order', name='priority', "
+                "field=models.PositiveIntegerField(default=1))",
+                after="0002_note",
+            ),
+        },
+        {**SHOP, "shop/models.py": models},
+        ticket="Add a `priority` to Order: PositiveIntegerField, default=1",
+    )
+    assert [one for module in registry.MODULES for one in module.check(asked)] == []

@@ -1,0 +1,100 @@
+"""Which class or function of the tree an expression begins with, however it came into the file."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from agent.policy.names import Ref
+from agent.policy.proposal import Proposal
+from agent.policy.view import View
+from tests.unit.policy import cases
+
+BASE = {
+    "app/__init__.py": "",
+    "app/bases.py": "class Base:\n    pass\n",
+    "app/models.py": "from .bases import Base\n\n\nclass Order(Base):\n    pass\n",
+    "app/tasks.py": "async def send():\n    pass\n\n\ndef count():\n    pass\n",
+    "app/again.py": "from .models import Order as Purchase\nfrom .tasks import send as tell\n",
+    "app/either.py": "try:\n    from fast import send\nexcept ImportError:\n"
+    "    from .tasks import send\n",
+}
+
+
+def view_of(text: str) -> View:
+    made, tree = cases.change({"app/views.py": text}, dict(BASE))
+    (file,) = Proposal(made, cases.config(), cases.project("3.11"), tree).python
+    assert file.after is not None
+    return file.after
+
+
+def owners(text: str) -> list[tuple[str, str, str]]:
+    view = view_of(text)
+    call = view.all(ast.Call)[-1]
+    found = view.owners(call.node.func, call.scope)
+    return [(place.path, place.node.name, rest) for place, rest in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("from app.models import Order\nOrder()\n", ""),
+        ("from app.again import Purchase\nPurchase.objects.get()\n", "objects.get"),
+        ("from . import models as m\norder = m.Order()\norder.save()\n", "().save"),
+        ("from app.models import Order\ndef f(order: Order):\n    order.save()\n", "().save"),
+        ("from app.models import Order\ndef f(o: 'Order | None'):\n    o.save()\n", "().save"),
+        (
+            (
+                "from typing import Annotated as A\nfrom app.models import Order\nIt = A[Order, 1]\n"
+                "def f(order: It):\n    order.save()\n"
+            ),
+            "().save",
+        ),
+        (
+            (
+                "import typing\nfrom app.models import Order\n"
+                "def f(order: typing.Optional[Order]):\n    order.save()\n"
+            ),
+            "().save",
+        ),
+    ],
+)
+def test_a_class_is_found_with_the_rest_of_the_name(text, rest):
+    assert owners(text) == [("app/models.py", "Order", rest)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import requests\nrequests.get()\n",
+        "def f(order: 'not a (name'):\n    order.save()\n",
+        "f()\n",
+    ],
+)
+def test_what_is_no_definition_of_the_tree_has_no_owner(text):
+    assert owners(text) == []
+
+
+def test_the_lineage_of_a_class_is_followed_from_where_it_stands():
+    view = view_of("from app.again import Purchase\nPurchase()\n")
+    (call,) = view.all(ast.Call)
+    ((place, _),) = view.owners(call.node.func, call.scope)
+    assert view.lineage_at(place) == {"app.bases.Base"}
+
+
+def test_an_owner_that_may_be_another_is_not_the_only_one():
+    sure = view_of("from app.again import tell\ntell()\n")
+    either = view_of("from app.either import send\nsend()\n")
+    for view, name in ((sure, "send"), (either, None)):
+        (call,) = view.all(ast.Call)
+        only = view.only_owner(call.node.func, call.scope)
+        assert (only[0].node.name if only else None) == name
+
+
+def test_a_look_at_the_text_tells_what_may_be_defined():
+    places = view_of("x = 1\n").places
+    assert places.may_be(Ref("app/again.py", "tell"), b"async def ")
+    assert not places.may_be(Ref("app/tasks.py", "count"), b"async def ")
+    assert places.may_be(Ref("app/tasks.py", "count"), b"async def ", b"pass")
+    assert not places.may_be(Ref(None, "asyncio.sleep"), b"async def ")

@@ -1,0 +1,83 @@
+"""Every rule on small changes: what it finds and where, and what it leaves alone."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import agent
+from agent.domain import Severity
+from agent.policy import registry
+from repo_config.rule_ids import RULE_IDS
+from tests.unit.policy import snippets
+from tests.unit.policy.cases import Cases, Snippet
+
+ENOUGH = 5
+MODULE_OF = {rule.id: module for module in registry.MODULES for rule in module.RULES}
+
+
+def _all_cases() -> dict[str, Cases]:
+    found: dict[str, Cases] = {}
+    for path in sorted(Path(*snippets.__path__).glob("[!_]*.py")):
+        module = importlib.import_module(f"{snippets.__name__}.{path.stem}")
+        assert not found.keys() & module.CASES.keys()
+        found |= module.CASES
+    return found
+
+
+CASES = _all_cases()
+FAILS = [(rule, name, one) for rule, cases in CASES.items() for name, one in cases.fails.items()]
+PASSES = [(rule, name, one) for rule, cases in CASES.items() for name, one in cases.passes.items()]
+
+
+def _ids(several: list[tuple[str, str, Snippet]]) -> list[str]:
+    return [f"{rule}: {name}" for rule, name, _ in several]
+
+
+@pytest.mark.parametrize(("rule", "name", "snippet"), FAILS, ids=_ids(FAILS))
+def test_a_rule_finds(rule, name, snippet):
+    found = list(MODULE_OF[rule].check(snippet.proposal()))
+    places = [finding.line for finding in found if finding.rule == rule]
+    assert places, found
+    if snippet.line is not None:
+        assert places == [snippet.line], found
+
+
+@pytest.mark.parametrize(("rule", "name", "snippet"), PASSES, ids=_ids(PASSES))
+def test_a_rule_leaves_alone(rule, name, snippet):
+    found = list(MODULE_OF[rule].check(snippet.proposal()))
+    assert [finding for finding in found if finding.rule == rule] == []
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in registry.OF_CHANGES])
+def test_every_rule_is_shown_from_both_sides(rule):
+    assert len(CASES[rule].fails) >= ENOUGH
+    assert len(CASES[rule].passes) >= ENOUGH
+
+
+def test_rules_have_ids_of_their_own_that_the_configuration_knows():
+    assert [rule.id for rule in registry.RULES] == list(RULE_IDS)
+    assert len(set(RULE_IDS)) == len(RULE_IDS)
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) for name in RULE_IDS)
+
+
+def test_every_module_with_a_rule_is_registered_and_says_why_it_exists():
+    folder = Path(agent.__file__).parent / "policy"
+    declared = {
+        path.relative_to(folder).with_suffix("").as_posix().replace("/", ".")
+        for path in folder.rglob("*.py")
+        if re.search(r"^RULES = ", path.read_text("utf-8"), re.MULTILINE)
+    }
+    names = {module.__name__.removeprefix("agent.policy.") for module in registry.MODULES}
+    assert declared == names
+    assert all(len((module.__doc__ or "").splitlines()) > 3 for module in registry.MODULES)
+
+
+def test_rules_say_what_they_demand_in_one_sentence():
+    for rule in registry.RULES:
+        assert re.fullmatch(r"[A-Z][^.]*(\.\w[^.]*)*\.", rule.demands), rule.demands
+        assert rule.bad != rule.good
+        assert rule.severity in Severity

@@ -1,0 +1,142 @@
+"""A repository without a configuration is asked first, once, and then gone by its answer."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from agent.errors import BranchTaken, OwnerAwaited
+from agent.ports import Onboarding
+from agent.publishing import onboarding
+from agent.stages import onboard
+from agent.testing import FakeForge
+from repo_config import load
+from tests.unit.stages import forge_runs
+
+FILES = {
+    "mypy.ini": "[mypy]\n",
+    "app/auth/a.py": "import httpx\n",
+    "app/b.py": "import httpx\n",
+    "tests/test_x.py": "def test_x():\n    pass\n",
+}
+
+
+@pytest.fixture
+def asked(tmp_path):
+    made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
+    forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
+    services, said = forge_runs.services(tmp_path / "home", forge)
+    return made, forge, services, said
+
+
+def settle(asked, **changed):
+    made, _, services, _ = asked
+    contract = made.contract.model_copy(update=changed)
+    return onboard.settle(made.run, made.checkout, contract, services)
+
+
+def answered(asked, state: str, *, head: str | None = None) -> None:
+    made, forge, _, _ = asked
+    forge.onboarded = Onboarding(
+        number=100, url="https://forge.example/100", state=state, head=head or made.checkout.commit
+    )
+
+
+def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
+    made, forge, _, said = asked
+    with pytest.raises(OwnerAwaited) as waits:
+        settle(asked)
+    assert waits.value.again == ""
+    [(branch, message, change)] = forge.commits
+    assert (branch, change.base_commit) == ("mergewright/onboarding", made.checkout.commit)
+    assert message.startswith("Configure Mergewright\n")
+    [file] = change.files
+    assert file.path == ".github/mergewright.yml"
+    config = load.from_text(file.after.decode(), file.path)
+    assert (config.http_client, config.checks.types.tool) == ("httpx", "mypy")
+    [proposal] = forge.proposals
+    assert (proposal.branch, proposal.base_branch) == (branch, "main")
+    assert forge.told == [onboarding.WAITING]
+    assert said == ["a configuration is proposed by https://forge.example/shop/app/pull/100"]
+
+
+def test_the_text_has_the_reason_of_each_value_and_how_ready_the_repository_is(asked):
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    body = asked[1].proposals[0].body
+    assert "Somebody labelled #42" in body
+    assert "| `http_client` | `httpx` | 2 of 2 files" in body
+    assert "In comments, for you to decide:" in body
+    assert '| `scope.human_only` | `["app/auth/**"]` |' in body
+    assert "| medium | type checker in CI |" in body
+    assert "# Run mypy in CI" in body
+    assert "@" not in body.replace("`", "")
+
+
+def test_while_it_is_open_every_run_waits_and_none_is_opened_again(asked):
+    for _ in range(3):
+        with pytest.raises(OwnerAwaited):
+            settle(asked)
+    assert len(asked[1].proposals) == len(asked[1].commits) == 1
+
+
+@pytest.mark.parametrize("state", ["merged", "closed"])
+def test_an_answer_that_is_newer_than_the_base_is_read_from_the_checkout_on(asked, state):
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    answered(asked, state, head="f" * 40)
+    with pytest.raises(OwnerAwaited) as again:
+        settle(asked)
+    assert again.value.again == "checkout"
+    assert onboarding.CLOSED not in asked[1].told
+
+
+def test_a_closed_one_is_told_once_and_what_is_detected_holds(asked):
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    answered(asked, "closed")
+    assert settle(asked) == settle(asked) == "closed"
+    assert asked[1].told == [onboarding.WAITING, onboarding.CLOSED]
+
+
+def test_a_merged_one_whose_file_is_gone_again_holds_nobody_up(asked):
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    answered(asked, "merged")
+    assert settle(asked) == "merged"
+    assert onboarding.CLOSED not in asked[1].told
+
+
+def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):
+    def taken(*_: object) -> str:
+        raise BranchTaken("it is there")
+
+    monkeypatch.setattr(asked[1], "commit", taken)
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]
+
+
+def test_a_repository_with_a_configuration_is_not_asked(asked):
+    assert settle(asked, source="pyproject.toml") == "configured"
+    assert asked[1].calls == []
+
+
+def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
+    made, forge, services, said = asked
+    snapshot = made.run.snapshot.model_copy(update={"by_label": False})
+    for run in (
+        made.run.model_copy(update={"dry_run": True}),
+        made.run.model_copy(update={"snapshot": snapshot}),
+        made.run.model_copy(update={"snapshot": None}),
+    ):
+        assert onboard.settle(run, made.checkout, made.contract, services) == "not asked"
+    off, _ = forge_runs.services(services.settings.home, forge, onboarding="off")
+    assert onboard.settle(made.run, made.checkout, made.contract, off) == "not asked"
+    assert (forge.calls, said) == ([], [])
+
+
+def test_what_is_waited_for_survives_a_record():
+    again = pickle.loads(pickle.dumps(OwnerAwaited("words", "checkout")))
+    assert (again.message, again.again) == ("words", "checkout")
