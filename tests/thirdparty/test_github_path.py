@@ -26,8 +26,9 @@ def test_one_pull_request_is_open_on_the_default_branch(both: Both) -> None:
     (pull,) = both.opened.pulls
     assert both.opened.runs == 1
     assert (pull["state"], pull["draft"], pull["user"]["login"]) == (
-        "open", False, "mergewright[bot]",
-    )  # fmt: skip
+        "open", bool(both.known.review), "mergewright[bot]",
+    ), pull["body"]  # fmt: skip
+    assert tuple(re.findall(r"^- review `([a-z-]+)`", pull["body"], re.M)) == both.known.review
     assert (pull["base"]["ref"], pull["base"]["sha"]) == ("main", both.base)
     outcome = both.opened.outcome
     assert (pull["head"]["ref"], pull["head"]["sha"]) == (outcome.branch, outcome.commit)
