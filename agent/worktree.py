@@ -19,7 +19,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from agent.domain import Change, Checkout
-from agent.editing.tree import WorkTree
 from agent.errors import (
     CacheGone,
     EditFailed,
@@ -32,6 +31,7 @@ from agent.repository import base as base_commit
 from agent.repository import branches, folders, mirror, objects, process, remote, source
 from agent.repository.base import Limits, Start
 from agent.repository.process import GitFailed, Place
+from agent.repository.tree import WorkTree
 
 AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"

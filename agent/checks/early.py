@@ -13,8 +13,8 @@ from agent.checks import affected, again, flaky
 from agent.checks.again import Again
 from agent.checks.check import TESTS, Selection
 from agent.domain import CheckItem, CheckReport, CheckResult, Status
-from agent.editing.tree import WorkTree
 from agent.errors import EditFailed
+from agent.repository.tree import WorkTree
 from repo_config.tree import Below, Tree
 
 #: A suite that took less on base is run whole at once.

@@ -14,8 +14,8 @@ from agent import settings
 from agent.cli import repository
 from agent.contract import effective, written
 from agent.contract.effective import Effective, Read
-from agent.editing.tree import WorkTree
 from agent.policy import levels
+from agent.repository.tree import WorkTree
 from repo_config import detect, doubts, load, reference, schema
 from repo_config.located import inert
 from repo_config.schema import RepoConfig

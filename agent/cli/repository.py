@@ -14,7 +14,7 @@ import typer
 from pydantic import BaseModel
 
 from agent.contract.effective import Read
-from agent.editing.tree import WorkTree
+from agent.repository.tree import WorkTree
 from repo_config import load
 from repo_config.located import START, inert, problem_at
 from repo_config.schema import RepoConfig

@@ -1,7 +1,7 @@
 """What the files of a tree may be called, and where its links may point. Pure.
 
 Owns the rules for names and links. `agent.worktree` holds every file of a commit against them,
-`agent.editing.tree` every path that is to be edited.
+`agent.repository.tree` every path that is to be edited.
 """
 
 from __future__ import annotations

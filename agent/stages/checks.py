@@ -35,12 +35,12 @@ from agent.domain import (
     Prepared,
     Status,
 )
-from agent.editing.tree import WorkTree
 from agent.policy import levels, tool_rules, url_map
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import library_names
+from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.schema import RepoConfig
 

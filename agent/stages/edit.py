@@ -9,7 +9,6 @@ import fnmatch
 
 from agent import cleaning, worktree
 from agent.domain import Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing.tree import WorkTree
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed
 from agent.policy.content import paths, size
@@ -18,6 +17,7 @@ from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.publishing import changelog
 from agent.recipes import registry
 from agent.recipes.recipe import ProducingCommand, Recipe
+from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 

@@ -14,11 +14,11 @@ from agent.domain import (
     Severity,
     Ticket,
 )
-from agent.editing.tree import WorkTree
 from agent.errors import PolicyRefused
 from agent.policy.content import paths
 from agent.policy.proposal import Proposal
 from agent.recipes import registry
+from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 

@@ -26,11 +26,11 @@ from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
 from agent.domain import CheckResult, Status
-from agent.editing.tree import WorkTree
 from agent.environments import build
 from agent.environments.rooms import PYTHON, order
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import RoomOrder, Sandbox
+from agent.repository.tree import WorkTree
 from agent.settings import Settings, load
 from repo_config import detect
 from repo_config.schema import RepoConfig

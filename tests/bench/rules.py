@@ -19,10 +19,10 @@ from pathlib import Path
 from agent import settings
 from agent.adapters.package_index import SimpleIndex
 from agent.domain import Change, ChangedFile
-from agent.editing.tree import WorkTree
 from agent.policy import registry
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import library_names
+from agent.repository.tree import WorkTree
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.bench import timing

@@ -32,10 +32,10 @@ from agent.domain import (
     Run,
     Ticket,
 )
-from agent.editing.tree import WorkTree
 from agent.environments import build
 from agent.environments.build import EnvironmentRequest
 from agent.ports import Flag, Hear, RoomOrder, RoomResult, Sandbox
+from agent.repository.tree import WorkTree
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages import baseline

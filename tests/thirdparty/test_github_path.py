@@ -28,7 +28,9 @@ def test_one_pull_request_is_open_on_the_default_branch(both: Both) -> None:
     assert (pull["state"], pull["draft"], pull["user"]["login"]) == (
         "open", bool(both.known.review), "mergewright[bot]",
     ), pull["body"]  # fmt: skip
-    assert tuple(re.findall(r"^- review `([a-z-]+)`", pull["body"], re.M)) == both.known.review
+    assert (
+        tuple(re.findall(r"^- review `([a-z-]+)`", pull["body"], re.MULTILINE)) == both.known.review
+    )
     assert (pull["base"]["ref"], pull["base"]["sha"]) == ("main", both.base)
     outcome = both.opened.outcome
     assert (pull["head"]["ref"], pull["head"]["sha"]) == (outcome.branch, outcome.commit)

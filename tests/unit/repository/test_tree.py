@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.domain import Change
-from agent.editing.tree import WorkTree
 from agent.errors import AgentError, EditFailed
+from agent.repository.tree import WorkTree
 
 SECRET = b"outside"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
