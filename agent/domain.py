@@ -100,6 +100,8 @@ class Reason(StrEnum):
     NO_ROOM = "no_room"
     STORAGE_FULL = "storage_full"
     TIME_SPENT = "time_spent"
+    BUDGET_SPENT = "budget_spent"
+    MODEL_REFUSED = "model_refused"
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"
     ACCESS_LOST = "access_lost"

@@ -12,6 +12,8 @@ AgentError
     EditFailed        the edit could not be made as asked
       UnaskedOperations what was produced goes beyond what was asked for
     TimeSpent         the run has used the minutes it was given
+    BudgetSpent       the next request to a model could cost more than is left
+    ModelRefused      a model will not answer, or has no room for the request
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
     Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
     AccessLost        the forge no longer lets us do what this run needs
@@ -25,11 +27,13 @@ AgentError
     IndexUnavailable  the package index did not answer
     ForgeUnavailable  the forge did not answer, or not sensibly
       ForgeLimited      it asks us to wait; `until` says how long
+    ModelUnavailable  no model answered; `until` says when to ask again, where that is known
     InboxUnavailable  the inbox could not be read or written just now
     StoreUnavailable  the database of the runs is locked or gone
   PermanentError    an operator must act; a retry will not help
     SandboxMissing    no room can be opened on this machine
     SettingsInvalid   an operator's setting is wrong
+      ModelUnusable     a model's key, name or address is wrong
     StorageFull       the disk of the service is full
     InboxUnusable     the file of the inbox is not one we can use
     StoreUnusable     the database of the runs is not one we can use
@@ -174,6 +178,18 @@ class TimeSpent(RunStopped):
     reason = Reason.TIME_SPENT
 
 
+class BudgetSpent(RunStopped):
+    """What the run may use of models is spent, or its next request could go beyond it."""
+
+    reason = Reason.BUDGET_SPENT
+
+
+class ModelRefused(RunStopped):
+    """The model will not answer this, or has no room for it."""
+
+    reason = Reason.MODEL_REFUSED
+
+
 class Superseded(RunStopped):
     """The issue is no longer what was approved: closed, transferred, locked or unlabelled."""
 
@@ -270,6 +286,22 @@ class ForgeLimited(ForgeUnavailable):
         return type(self), (self.message, self.until)
 
 
+class ModelUnavailable(TransientError):
+    """No model answered."""
+
+    def __init__(self, message: str, until: float | None = None) -> None:
+        """Say when it may be tried again, where the provider did.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        super().__init__(message)
+        self.until = until
+
+    def __reduce__(self) -> tuple[type[ModelUnavailable], tuple[str, float | None]]:
+        return type(self), (self.message, self.until)
+
+
 class InboxUnavailable(TransientError):
     """The inbox could not be read or written just now."""
 
@@ -288,6 +320,10 @@ class SandboxMissing(PermanentError):
 
 class SettingsInvalid(PermanentError):
     """An operator's setting is wrong."""
+
+
+class ModelUnusable(SettingsInvalid):
+    """A model's key, name or address is wrong."""
 
 
 class StorageFull(PermanentError):

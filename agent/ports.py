@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from agent.chat import ChatRequest, Reply, Role, Worst
 from agent.domain import (
     Change,
     Finding,
@@ -422,6 +423,43 @@ class Forge(Protocol):
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
         On a forge: the status comment's last state and the state label; on this machine a file.
+        """
+        ...
+
+
+class ChatModel(Protocol):
+    """Models, by role. One for each run: it remembers nothing, requests say who answered last.
+
+    Raises ModelUnavailable where no model of the chain answered in spite of bounded tries.
+    """
+
+    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        """List who is to answer, as `provider:name`, the first first; empty: nobody is set."""
+        ...
+
+    def worst(self, request: ChatRequest) -> Worst:
+        """Say the most that a request can use, over all who may come to answer it."""
+        ...
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Ask; wait for the whole reply.
+
+        Args:
+            stopped: Once it is set, the wait ends within half a second.
+            hear: Told each piece of text as it comes.
+
+        Raises:
+            ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
+                again where the provider said so.
+            ModelRefused: The provider or the model will not answer this; or it has no room for
+                the request.
+            ModelUnusable: Key, name or address are wrong: the operator has to act.
+            Cancelled: It was stopped.
         """
         ...
 

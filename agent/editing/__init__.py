@@ -1,1 +1,1 @@
-"""How files of a work tree are read and changed."""
+"""How a model changes files: what it is shown and asked, its tools, and the gate before them."""

@@ -20,6 +20,8 @@ _HEADLINES = {
     Reason.EDIT_FAILED: "The edit could not be made as asked.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
     Reason.TIME_SPENT: "The run has used up its time.",
+    Reason.BUDGET_SPENT: "The run has used up what it may spend on models.",
+    Reason.MODEL_REFUSED: "The model did not take this on.",
     Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
@@ -51,6 +53,13 @@ _NEXT = {
     Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: f"What to do next: allow more minutes, or make the checks quicker, {_AGAIN}",
+    Reason.BUDGET_SPENT: (
+        "What to do next: ask whoever runs the service to let the run go on with more"
+        f" (`mergewright runs retry`), or make the issue smaller, {_AGAIN}"
+    ),
+    Reason.MODEL_REFUSED: (
+        f"What to do next: a person takes it on, or the issue is told in other words; {_AGAIN}"
+    ),
     Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
     Reason.SUPERSEDED: (
         "What to do next, if it is still wanted: set the label on the issue while it is open; a"

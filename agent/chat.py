@@ -1,0 +1,163 @@
+"""What is said between us and a model, as records: JSON both ways, the same for every provider.
+
+A conversation is a tuple of messages that only ever grows at its end. What a provider needs to be
+given back as it was (signatures of thoughts, ids) travels in `Reply.raw`, which nobody else reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from agent.domain import Record
+
+Role = Literal["planner", "editor", "reviewer", "judge"]
+"""What a model is asked to be; each is routed on its own."""
+
+
+class ToolSpec(Record):
+    """A tool that a model may call."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON Schema of the arguments, an object."""
+
+
+class ToolCall(Record):
+    """One call of a tool, as the model wrote it; nothing of it is to be trusted."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """JSON as it came; it may be none."""
+
+
+class ToolResult(Record):
+    """What a call is answered with."""
+
+    call_id: str
+    name: str
+    content: str
+    failed: bool = False
+    """The call was refused or went wrong; the content says how to do better."""
+
+
+class Usage(Record):
+    """Tokens of one reply."""
+
+    input_tokens: int = 0
+    """All that was sent, with what came from the provider's cache."""
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Of the input."""
+    cache_write_tokens: int = 0
+    """Of the input."""
+
+    @property
+    def tokens(self) -> int:
+        """All of them, as limits count."""
+        return self.input_tokens + self.output_tokens
+
+
+class Reply(Record):
+    """What a model answered, whole."""
+
+    model: str
+    """`provider:name`, of the one that answered."""
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    finish: Literal["stop", "calls", "length", "refused"]
+    """length: cut at the most tokens that were allowed."""
+    usage: Usage
+    cost_usd: float | None
+    """None: no price is known."""
+    seconds: float
+    raw: str
+    """The reply as the adapter keeps it, to be given back in later requests."""
+    passed_over: tuple[str, ...] = ()
+    """Models that were to answer before this one, each with the reason why not."""
+
+
+class Asked(Record):
+    """What we say."""
+
+    kind: Literal["asked"] = "asked"
+    text: str
+
+
+class Answered(Record):
+    """What the model says."""
+
+    kind: Literal["answered"] = "answered"
+    reply: Reply
+
+
+class Returned(Record):
+    """What the calls of the reply before are answered with, in their order; each has one."""
+
+    kind: Literal["returned"] = "returned"
+    results: tuple[ToolResult, ...]
+    text: str = ""
+    """What we say besides."""
+
+
+Message = Annotated[Asked | Answered | Returned, Field(discriminator="kind")]
+
+
+class ChatRequest(Record):
+    """One turn that is asked of a model: what is stable comes first, so that it can be cached."""
+
+    role: Role
+    category: str = ""
+    """Of the ticket; models are routed by it as well."""
+    model: str = ""
+    """`provider:name` of whoever answered this role last in this run; empty: the first in line."""
+    system: str
+    tools: tuple[ToolSpec, ...] = ()
+    messages: tuple[Message, ...]
+    """The first and the last are ours."""
+    must_call: bool = False
+    """Whether the reply has to call a tool, as far as the provider can be told so."""
+    most_tokens: int = 8_192
+    """Of the reply."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all that the model is shown, whoever it is: equal requests, equal digest."""
+        shown = self.model_dump(mode="json", exclude={"model", "category"})
+        for message in shown["messages"]:
+            if message["kind"] == "answered":
+                reply = message["reply"]
+                message["reply"] = {"text": reply["text"], "calls": reply["calls"]}
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def characters(self) -> int:
+        """How much text is sent, without the wire's own words."""
+        fixed = len(self.system) + sum(
+            len(tool.name) + len(tool.description) + len(json.dumps(tool.parameters))
+            for tool in self.tools
+        )
+        return fixed + sum(_length(message) for message in self.messages)
+
+
+def _length(message: Message) -> int:
+    match message:
+        case Asked(text=text):
+            return len(text)
+        case Answered(reply=reply):
+            return len(reply.text) + sum(len(c.name) + len(c.arguments) for c in reply.calls)
+        case Returned(results=results, text=text):
+            return len(text) + sum(len(result.content) for result in results)
+
+
+class Worst(Record):
+    """The most that one request can use, with its reply."""
+
+    tokens: int
+    usd: float | None
+    """None: no price is known."""

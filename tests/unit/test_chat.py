@@ -1,0 +1,91 @@
+"""Requests to a model: what their digest and their length depend on."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.chat import (
+    Answered,
+    Asked,
+    ChatRequest,
+    Reply,
+    Returned,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    Usage,
+)
+
+READ = ToolSpec(name="read", description="Read a file.", parameters={"type": "object"})
+REPLY = Reply(
+    model="openai:big",
+    text="Let me look.",
+    calls=(ToolCall(call_id="c1", name="read", arguments='{"path": "a.py"}'),),
+    finish="calls",
+    usage=Usage(input_tokens=10, output_tokens=5),
+    cost_usd=0.01,
+    seconds=1.0,
+    raw="{}",
+)
+RESULT = ToolResult(call_id="c1", name="read", content="1 x = 1")
+REQUEST = ChatRequest(
+    role="editor",
+    system="You edit.",
+    tools=(READ,),
+    messages=(Asked(text="Do it."), Answered(reply=REPLY), Returned(results=(RESULT,))),
+)
+
+
+def with_reply(**changes: object) -> ChatRequest:
+    asked, answered, returned = REQUEST.messages
+    assert isinstance(answered, Answered)
+    told = Answered(reply=answered.reply.model_copy(update=changes))
+    return REQUEST.model_copy(update={"messages": (asked, told, returned)})
+
+
+def test_a_request_is_the_same_after_a_way_through_json():
+    again = ChatRequest.model_validate_json(REQUEST.model_dump_json())
+    assert again == REQUEST
+    assert again.digest == REQUEST.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        REQUEST.model_copy(update={"system": "You edit well."}),
+        REQUEST.model_copy(update={"tools": ()}),
+        REQUEST.model_copy(update={"most_tokens": 1}),
+        REQUEST.model_copy(update={"role": "judge"}),
+        REQUEST.model_copy(
+            update={
+                "messages": (
+                    *REQUEST.messages[:2],
+                    Returned(results=(RESULT.model_copy(update={"content": "1 x = 2"}),)),
+                )
+            }
+        ),
+        with_reply(text="Let me see."),
+        with_reply(calls=()),
+    ],
+    ids=["system", "tools", "length", "role", "one byte of a result", "text", "calls"],
+)
+def test_what_a_model_is_shown_changes_the_digest(other):
+    assert other.digest != REQUEST.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        REQUEST.model_copy(update={"model": "anthropic:other", "category": "bug"}),
+        with_reply(model="x:y", seconds=9.0, cost_usd=None, usage=Usage(), raw="[]"),
+    ],
+    ids=["who is asked", "what a reply cost"],
+)
+def test_what_no_model_sees_does_not(other):
+    assert other.digest == REQUEST.digest
+
+
+def test_characters_count_the_whole_text():
+    told = len("You edit.") + len("readRead a file.") + len('{"type": "object"}')
+    said = len("Do it.") + len("Let me look.") + len('read{"path": "a.py"}') + len("1 x = 1")
+    assert REQUEST.characters == told + said
