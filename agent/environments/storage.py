@@ -188,9 +188,13 @@ def remove(place: Path) -> None:
 
 
 def write_whole(place: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole, or not at all."""
+    """Write a file so that it is there as a whole, or not at all; of several writers the last wins.
+
+    Raises:
+        StorageFull: There is no room for it.
+    """
     with no_space(place.name):
-        part = place.with_name(f".{place.name}.{os.getpid()}")
+        part = beside(place)
         try:
             with part.open("wb") as file:
                 file.write(content)
@@ -200,6 +204,11 @@ def write_whole(place: Path, content: bytes) -> None:
             part.replace(place)
         finally:
             part.unlink(missing_ok=True)
+
+
+def beside(place: Path) -> Path:
+    """Name a file for one writer alone, from which what it writes is renamed into place."""
+    return place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(6)}")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Owns nothing of what is installed; `fetch` gives it its orders.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import stat
@@ -40,7 +39,7 @@ def program(settings: Settings) -> Path:
     place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".uv-{os.getpid()}")
+        part = storage.beside(place)
         shutil.copyfile(uv_package.find_uv_bin(), part)
         part.chmod(0o755)
         part.replace(place)

@@ -77,7 +77,8 @@ def restored(
         backup.make(first, homes / "old.tar.gz")
         stage.world.faults.remove(slow.id)
         for since, told in stories.items():
-            assert told.ended().reason.value == "ready"
+            outcome = told.ended()
+            assert outcome.reason.value == "ready", outcome.sentence
             happen(told, since)
         stage.service.stop()
         backup.restore(second, homes / "old.tar.gz")

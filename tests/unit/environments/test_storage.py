@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -95,3 +96,16 @@ def test_scripts_are_laid_where_a_room_can_read_them(settings):
     assert script.stat().st_mode & 0o004
     assert place.stat().st_mode & 0o005 == 0o005
     assert storage.scripts(settings) == place
+
+
+def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
+    place, contents = tmp_path / "known.json", [bytes([65 + n]) * 50_000 for n in range(8)]
+
+    def write(content: bytes) -> None:
+        for _ in range(25):
+            storage.write_whole(place, content)
+            assert place.read_bytes() in contents
+
+    with ThreadPoolExecutor(len(contents)) as pool:
+        list(pool.map(write, contents))
+    assert [one.name for one in tmp_path.iterdir()] == ["known.json"]
