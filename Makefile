@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check lint bench bench-ack live false-positives chaos reference lock format clean
 
 demo: $(READY) room

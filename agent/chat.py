@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -138,21 +139,32 @@ class ChatRequest(Record):
     @property
     def characters(self) -> int:
         """How much text is sent, without the wire's own words."""
-        fixed = len(self.system) + sum(
-            len(tool.name) + len(tool.description) + len(json.dumps(tool.parameters))
-            for tool in self.tools
-        )
-        return fixed + sum(_length(message) for message in self.messages)
+        return sum(len(text) for text in self._texts())
+
+    @property
+    def bytes(self) -> int:
+        """The same in bytes of UTF-8: no model makes more tokens of it."""
+        return sum(len(text.encode(errors="surrogatepass")) for text in self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        yield self.system
+        for tool in self.tools:
+            yield from (tool.name, tool.description, json.dumps(tool.parameters))
+        for message in self.messages:
+            yield from _texts(message)
 
 
-def _length(message: Message) -> int:
+def _texts(message: Message) -> Iterator[str]:
     match message:
         case Asked(text=text):
-            return len(text)
+            yield text
         case Answered(reply=reply):
-            return len(reply.text) + sum(len(c.name) + len(c.arguments) for c in reply.calls)
+            yield reply.text
+            for call in reply.calls:
+                yield from (call.name, call.arguments)
         case Returned(results=results, text=text):
-            return len(text) + sum(len(result.content) for result in results)
+            yield text
+            yield from (result.content for result in results)
 
 
 class Worst(Record):

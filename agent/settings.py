@@ -27,7 +27,22 @@ HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
 RESTORING = "restoring"
 """Folder below `home` in which a backup is laid out; once that is done, it is gone."""
-_LISTS = ("allow_hosts", "bot_ids", "repositories", "rule_floors", "system_packages")
+_LISTS = (
+    "allow_hosts",
+    "bot_ids",
+    "model",
+    "model_allow",
+    "model_editor",
+    "model_judge",
+    "model_planner",
+    "model_reviewer",
+    "model_routes",
+    "repositories",
+    "rule_floors",
+    "system_packages",
+)
+_MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+_ROUTE = re.compile(r"(planner|editor|reviewer|judge)/[a-z]{2,20}=(.*)", re.DOTALL)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
@@ -125,6 +140,38 @@ class Settings(Record):
     bot_ids: tuple[int, ...] = ()
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
 
+    model: tuple[str, ...] = ()
+    """Models for whatever no recipe fits, as `openai:NAME`: those after the first are asked where
+    the ones before do not answer. Their keys and addresses are in the providers' own variables
+    (OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY and kin). None: recipes alone."""
+    model_planner: tuple[str, ...] = ()
+    """For plans; None: `model`."""
+    model_editor: tuple[str, ...] = ()
+    """For edits; None: `model`."""
+    model_reviewer: tuple[str, ...] = ()
+    """For the review of finished changes; None: `model`."""
+    model_judge: tuple[str, ...] = ()
+    """For the choice between attempts; None: `model`."""
+    model_routes: tuple[str, ...] = ()
+    """By the ticket's category, as `editor/docs=openai:NAME`; several entries are a chain."""
+    model_allow: tuple[str, ...] = ()
+    """Further models that a repository may name in its `models`; those above it may."""
+    model_prices: Path | None = None
+    """TOML file with own prices, as `["openai-chat:local"]` with `input` and `output` in dollars
+    for a million tokens; they win over those that are known."""
+    model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Dollars that one run may spend; bounds a repository's `limits.usd`."""
+    model_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
+    model_calls: int = Field(default=200, ge=1)
+    """Requests to models in one run."""
+    model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Dollars that the runs of one repository may spend within 24 hours."""
+    model_stream: Literal["on", "off"] = "on"
+    """off: for addresses that give a reply only as a whole."""
+    model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
+    """So long a model may say nothing before it counts as away."""
+
     keep_days: int = Field(default=90, ge=1)
     """So long the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
@@ -154,6 +201,38 @@ class Settings(Record):
                 levels = ", ".join(get_args(Level))
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
         return value
+
+    @field_validator(
+        "model", "model_planner", "model_editor", "model_reviewer", "model_judge", "model_allow"
+    )
+    @classmethod
+    def _names_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, name in enumerate(value):
+            if not _MODEL.fullmatch(name):
+                raise ValueError(f"entry {place + 1} is not of the form provider:name")
+        return value
+
+    @field_validator("model_routes")
+    @classmethod
+    def _routes_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, entry in enumerate(value):
+            found = _ROUTE.fullmatch(entry)
+            if found is None or not _MODEL.fullmatch(found[2]):
+                raise ValueError(
+                    f"entry {place + 1} is not of the form role/category=provider:name, with one of"
+                    " planner, editor, reviewer, judge"
+                )
+        return value
+
+    @property
+    def models_allowed(self) -> frozenset[str]:
+        """Models that a repository may name."""
+        named = (
+            *(self.model, self.model_planner, self.model_editor, self.model_reviewer),
+            *(self.model_judge, self.model_allow),
+            tuple(entry.partition("=")[2] for entry in self.model_routes),
+        )
+        return frozenset(name for several in named for name in several)
 
     @property
     def floors(self) -> dict[str, Level]:
@@ -197,6 +276,16 @@ def withheld_from_listener() -> frozenset[str]:
     )
 
 
+def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what opens a provider of models, by its variable: nobody but the worker has a use."""
+    return {
+        name: value for name, value in environ.items() if value and _OF_A_PROVIDER.fullmatch(name)
+    }
+
+
+_OF_A_PROVIDER = re.compile(r"[A-Z0-9_]+_(API_KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY)")
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
@@ -233,9 +322,9 @@ def _in_words(problem: ValidationError) -> Iterator[str]:
         field, *inside = error["loc"]
         name = variable(str(field))
         if error["type"] == "extra_forbidden":
-            known = [variable(known) for known in Settings.model_fields]
-            near = difflib.get_close_matches(name, known, 1, 0.8)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}"
+            near = difflib.get_close_matches(str(field), Settings.model_fields, 1, 0.6)
+            known = ", ".join(variable(known) for known in Settings.model_fields)
+            hint = f"Did you mean {variable(near[0])}?" if near else f"Known: {known}"
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""

@@ -18,7 +18,7 @@ from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.errors import SettingsInvalid
 from agent.polling import Polling
-from agent.ports import Gatekeeper, Sandbox
+from agent.ports import ChatModel, Gatekeeper, Sandbox
 from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
@@ -56,7 +56,32 @@ def redactor(settings: Settings) -> Redactor:
         with suppress(SettingsInvalid):
             if (secret := read(settings)) is not None:
                 found.learn(secret.get_secret_value())
+    for key in given.model_keys().values():
+        found.learn(key)
     return found
+
+
+def models(settings: Settings) -> ChatModel | None:
+    """Make what asks models; None: no model is set.
+
+    Raises:
+        SettingsInvalid: Prices are not as they have to be.
+    """
+    # A run without a model loads nothing of all this.
+    from agent.adapters.chat_model.routes import routes
+
+    chosen = routes(settings)
+    if not chosen.any:
+        return None
+    from agent.adapters.chat_model import prices
+    from agent.adapters.chat_model.provided import ProvidedModels
+
+    return ProvidedModels(
+        chosen,
+        prices.load(settings.model_prices),
+        stream=settings.model_stream == "on",
+        silence_seconds=settings.model_silence_seconds,
+    )
 
 
 def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:

@@ -18,6 +18,7 @@ from repo_config.values import (
     Glob,
     Label,
     ModelKey,
+    ModelName,
     ModuleName,
     Plain,
     ProjectName,
@@ -237,9 +238,34 @@ class LimitsSection(Section):
     minutes: int = Field(default=30, ge=1)
     """From start to decision. Looked at between the steps of a run; a step that has begun is
     bounded by limits of its own, such as checks.tests.minutes."""
+    usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Dollars that a run may spend on models; default: as many as the operator allows, and never
+    more."""
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens that a run may use; default: as many as the operator allows, and never more."""
+    repair_rounds: int = Field(default=4, ge=0, le=20)
+    """So often at most a model may mend its change after rules or checks have refused it."""
+    candidates: int = Field(default=1, ge=1, le=5)
+    """Independent attempts of a model, of which the best one is taken."""
     runs_per_day: Annotated[int, Field(ge=1)] | None = None
     """On GitHub: runs that are begun within 24 hours; what is over it waits, and says so. Read when
     the label is set; default: as many as the operator allows, and never more."""
+
+
+class ModelsSection(Section):
+    """Which models work here, of those that the operator allows, as `anthropic:NAME`.
+
+    Whoever the operator has for a role is asked where they do not answer.
+    """
+
+    planner: ModelName | None = None
+    """Makes plans; default: the operator's."""
+    editor: ModelName | None = None
+    """Writes tests and edits; default: the operator's."""
+    reviewer: ModelName | None = None
+    """Looks at finished changes; default: the operator's."""
+    judge: ModelName | None = None
+    """Chooses between attempts; default: the operator's."""
 
 
 class PullRequestSection(Section):
@@ -297,7 +323,6 @@ class RepoConfig(Section):
     """What changed code may import."""
     django: DjangoSection = DjangoSection()
     """Where Django is started, and how its parts are used."""
-    """Where Django is started."""
     fastapi: FastapiSection = FastapiSection()
     """Where the application is, and who may call its endpoints."""
     checks: ChecksSection = ChecksSection()
@@ -312,6 +337,8 @@ class RepoConfig(Section):
     a rule at more."""
     limits: LimitsSection = LimitsSection()
     """What a run may use."""
+    models: ModelsSection = ModelsSection()
+    """Which models work here."""
     pull_request: PullRequestSection = PullRequestSection()
     """How the result is handed over."""
 

@@ -26,6 +26,7 @@ _MINOR = r"^3\.([3-9]|[1-9][0-9])$"
 _NEAR_MINOR = re.compile(r"(?<![0-9.])3\.?([0-9]{1,2})(?![0-9])")
 _DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 _APPLICATION = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+_MODEL_NAME = r"^[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
 _LABEL_LENGTH = 50
@@ -161,6 +162,12 @@ def _application(text: str) -> str:
     if re.fullmatch(_APPLICATION, text):
         return text
     raise _wrong("not a module and a name in it", 'write both, as in "app.main:app"')
+
+
+def _model_name(text: str) -> str:
+    if re.fullmatch(_MODEL_NAME, text):
+        return text
+    raise _wrong("not a provider and a name", "write both, as in openai:NAME")
 
 
 def _model(text: str) -> str:
@@ -317,6 +324,12 @@ ApplicationName = Annotated[
 ]
 ModelKey = Annotated[
     str, AfterValidator(_model), _json(_DOTTED), Words("the class of a model", "model classes")
+]
+ModelName = Annotated[
+    str,
+    AfterValidator(_model_name),
+    _json(_MODEL_NAME),
+    Words("a model, as provider:name", "models"),
 ]
 AttributeName = Annotated[
     str,

@@ -25,7 +25,7 @@ from pypi_simple import (
     DistributionPackage,
     ProjectPage,
 )
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.ports import IndexAccess, SourceArchive
@@ -210,7 +210,7 @@ def _origin(address: str) -> tuple[str, str, int | None]:
 def _retrying() -> Retrying:
     return Retrying(
         stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2),
+        wait=wait_exponential(multiplier=0.2, max=5) + wait_random(0, 0.2),
         retry=retry_if_exception(_passing),
         reraise=True,
     )

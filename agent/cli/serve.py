@@ -181,7 +181,7 @@ def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _for_listener(environ: Mapping[str, str]) -> dict[str, str]:
     """Leave out every setting that is not the listener's; it drops the rest by itself."""
-    withheld = settings.withheld_from_listener()
+    withheld = settings.withheld_from_listener() | settings.model_keys(environ).keys()
     return {name: value for name, value in environ.items() if name not in withheld}
 
 

@@ -30,7 +30,7 @@ def test_every_state_that_is_no_end_may_stop():
 
 def test_every_dependency_has_its_reason():
     declared = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
-    names = {re.split(r"[<>=]", line)[0] for line in declared}
+    names = {re.split(r"[<>=\[]", line)[0] for line in declared}
     table = read("ARCHITECTURE.md").partition("## Dependencies")[2].lower()
     listed = set(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE))
     listed = {name.strip() for row in listed for name in row.split(",")} - {"package", "---"}

@@ -1,0 +1,1 @@
+"""Models over the network: providers through pydantic-ai; tries and chain are ours."""

@@ -1,0 +1,124 @@
+"""What tokens cost: the operator's own rows first, then the tables of genai-prices.
+
+Nothing is fetched: the tables are those of the installed release (https://github.com/pydantic/
+genai-prices).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from agent.chat import Usage
+from agent.domain import Record
+from agent.errors import SettingsInvalid
+
+_MILLION = 1_000_000
+#: Providers by the names that genai-prices has for them, where these differ.
+_NAMES = {"openai-chat": "openai", "openai-responses": "openai"}
+
+
+class Row(Record):
+    """Prices of one model, in US dollars for a million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """None: as other input."""
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """None: as other input."""
+
+    def cost(self, usage: Usage) -> float:
+        """Price one reply."""
+        read, written = usage.cache_read_tokens, usage.cache_write_tokens
+        plain = usage.input_tokens - read - written
+        total = (
+            plain * self.input
+            + read * (self.input if self.cache_read is None else self.cache_read)
+            + written * (self.input if self.cache_write is None else self.cache_write)
+            + usage.output_tokens * self.output
+        )
+        return total / _MILLION
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All prices that are known here."""
+
+    rows: Mapping[str, Row]
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Price a reply in US dollars; None: no price of this model is known."""
+        if (row := self.rows.get(model)) is not None:
+            return row.cost(usage)
+        return _listed(model, usage)
+
+    def worst(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """Price the most that a request can cost, wherever its input comes from or goes to."""
+        ways = [
+            Usage(input_tokens=input_tokens, output_tokens=output_tokens),
+            Usage(
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                cache_write_tokens=input_tokens,
+            ),
+        ]
+        costs = [cost for way in ways if (cost := self.cost(model, way)) is not None]
+        return max(costs, default=None)
+
+
+def load(path: Path | None) -> Prices:
+    """Read the operator's rows, a TOML table for each `"provider:name"`.
+
+    Raises:
+        SettingsInvalid: The file cannot be read, or a row is not one.
+    """
+    if path is None:
+        return Prices({})
+    try:
+        rows = _ROWS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_MODEL_PRICES: {path} cannot be read ({problem.strerror})."
+        ) from problem
+    except ValidationError as problem:
+        first = problem.errors(include_input=False)[0]
+        at = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_MODEL_PRICES: {path}: {at}: {first['msg']}. A row is as in"
+            ' ["openai-chat:local"] input = 0.5, output = 1.5: dollars for a million tokens.'
+        ) from problem
+    except ValueError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_MODEL_PRICES: {path} is no TOML: {problem}."
+        ) from problem
+    return Prices(rows)
+
+
+_ROWS = TypeAdapter(dict[str, Row])
+
+
+def _listed(model: str, usage: Usage) -> float | None:
+    # Only who asks a model has a use for the tables, which take a tenth of a second to load.
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    provider, _, name = model.partition(":")
+    counted = Counted(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+    )
+    try:
+        found = calc_price(counted, name, provider_id=_NAMES.get(provider, provider))
+    except LookupError:
+        return None
+    return float(Decimal(found.total_price))

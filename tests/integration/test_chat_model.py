@@ -1,0 +1,344 @@
+"""Models over real wires: what goes out, what comes back, and every way of failing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from agent import settings as given
+from agent import wiring
+from agent.adapters.chat_model import provided
+from agent.adapters.chat_model.provided import ProvidedModels
+from agent.chat import (
+    Answered,
+    Asked,
+    ChatRequest,
+    Reply,
+    Returned,
+    ToolResult,
+    ToolSpec,
+    Usage,
+)
+from agent.errors import AgentError, Cancelled, ModelRefused, ModelUnavailable, ModelUnusable
+from agent.ports import ChatModel
+from tests import scripted
+from tests.scripted import Call, Fault, Said, Script, Server
+from tests.scripted.server import KEY
+
+READ = ToolSpec(
+    name="read",
+    description="Read a file.",
+    parameters={
+        "type": "object",
+        "properties": {"path": {"type": "string"}},
+        "required": ["path"],
+        "additionalProperties": False,
+    },
+)
+ASKED = Asked(text="Mend the paginator.")
+REQUEST = ChatRequest(role="editor", system="You edit.", tools=(READ,), messages=(ASKED,))
+TWO_CALLS = Said("Let me look.", (Call("read", {"path": "a.py"}), Call("read", {"path": "ü/b.py"})))
+WIRES = ("chat", "responses", "anthropic")
+
+Open = Callable[..., tuple[ChatModel, Server]]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[Open]:
+    """Give what starts a server with a script, and asks it."""
+    with ExitStack() as stack:
+
+        def start(script: Script, wire: str = "chat", **more: str) -> tuple[ChatModel, Server]:
+            server = stack.enter_context(scripted.serving(script))
+            environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(tmp_path), **more}
+            for name, value in environ.items():
+                monkeypatch.setenv(name, value)
+            models = wiring.models(given.load())
+            assert isinstance(models, ProvidedModels)
+            stack.callback(models.close)
+            return models, server
+
+        yield start
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Take no naps between tries; list how long they would have been."""
+    naps: list[float] = []
+    real = provided._as_long_as_asked
+
+    def told(state) -> float:
+        naps.append(real(state))
+        return 0.0
+
+    monkeypatch.setattr(provided, "_as_long_as_asked", told)
+    return naps
+
+
+def returned(reply: Reply, *contents: str) -> Returned:
+    pairs = zip(reply.calls, contents, strict=True)
+    return Returned(
+        results=tuple(
+            ToolResult(call_id=call.call_id, name=call.name, content=content)
+            for call, content in pairs
+        )
+    )
+
+
+@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream):
+    models, server = opened([TWO_CALLS, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
+    heard: list[str] = []
+    first = models.reply(REQUEST, hear=heard.append)
+    assert (first.text, first.finish) == ("Let me look.", "calls")
+    assert [(c.name, json.loads(c.arguments)) for c in first.calls] == [
+        ("read", {"path": "a.py"}),
+        ("read", {"path": "ü/b.py"}),
+    ]
+    assert len({call.call_id for call in first.calls}) == 2
+    # What is kept is JSON, and makes the next request as the reply itself would.
+    kept = Reply.model_validate_json(first.model_dump_json())
+    messages = (ASKED, Answered(reply=kept), returned(kept, "x = 1", "y = 2"))
+    last = models.reply(REQUEST.model_copy(update={"messages": messages, "model": kept.model}))
+    assert (last.text, last.calls, last.finish) == ("Done.", (), "stop")
+    if stream == "on":
+        assert "".join(heard) == "Let me look."
+    one, two = server.requests
+    assert (one.system, one.tools, one.messages) == (
+        "You edit.",
+        ("read",),
+        (("user", "Mend the paginator."),),
+    )
+    assert [kind for kind, _ in two.messages] == [
+        *("user", "assistant", "call", "call", "result", "result")
+    ]
+    assert [text for kind, text in two.messages if kind == "result"] == ["x = 1", "y = 2"]
+    assert {one.stream, two.stream} == {stream == "on"}
+    assert {one.wire, two.wire} == {wire}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_tokens_are_counted_and_cached_ones_among_them(opened, wire):
+    said = Said("Done.", input_tokens=1000, output_tokens=50, cached_tokens=800)
+    models, _ = opened([said], wire)
+    usage = models.reply(REQUEST).usage
+    assert usage == Usage(input_tokens=1000, output_tokens=50, cache_read_tokens=800)
+
+
+def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
+    models, server = opened([Said("Done.")], "anthropic")
+    models.reply(REQUEST)
+    body = server.requests[0].body
+    mark = {"type": "ephemeral", "ttl": "5m"}
+    assert body["tools"][-1]["cache_control"] == mark
+    assert body["system"][-1]["cache_control"] == mark
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_call_is_demanded_where_one_is_needed(opened, wire):
+    models, server = opened([TWO_CALLS], wire)
+    models.reply(REQUEST.model_copy(update={"must_call": True}))
+    choice = server.requests[0].body["tool_choice"]
+    assert choice in ("required", {"type": "any"})
+
+
+# --- faults -----------------------------------------------------------------------------------
+
+LIMITED = Fault(status=429, code="rate_limit_exceeded")
+PASSING = {
+    "limited": LIMITED,
+    "broken": Fault(status=500),
+    "away": Fault(status=503),
+    "overloaded": Fault(status=529, code="overloaded_error"),
+    "empty": Fault(empty=True),
+    "no JSON": Fault(body="<html>proxy</html>"),
+    "cut off": Fault(cut=True),
+}
+
+
+@pytest.mark.parametrize("wire", ["chat", "anthropic"])
+@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_what_may_pass_is_tried_again(opened, quick, fault, stream, wire):
+    models, server = opened([fault, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
+    assert models.reply(REQUEST).text == "Done."
+    assert len(server.requests) == 2
+    assert len(quick) == 1
+    assert 0 < quick[0] <= 3
+
+
+def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick):
+    script = [Fault(stall_seconds=3), Said("Done.")]
+    models, server = opened(script, MERGEWRIGHT_MODEL_SILENCE_SECONDS="0.6")
+    assert models.reply(REQUEST).text == "Done."
+    assert len(server.requests) == 2
+
+
+def test_tries_end_and_say_what_happened(opened, quick):
+    models, server = opened(lambda seen: Fault(status=500, code="broken_pipe"))
+    with pytest.raises(ModelUnavailable, match=r"No model answered as editor: openai-chat:scripted: 500, broken_pipe"):  # fmt: skip
+        models.reply(REQUEST)
+    assert len(server.requests) == 4
+    assert quick == sorted(quick)
+
+
+def test_a_wait_that_is_asked_for_is_kept(opened, quick):
+    after = Fault(status=429, code="rate_limit_exceeded", headers={"Retry-After": "7"})
+    models, _ = opened([after, Said("Done.")])
+    models.reply(REQUEST)
+    assert quick == [7.0]
+
+
+def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
+    after = Fault(status=429, code="rate_limit_exceeded", headers={"Retry-After": "3600"})
+    models, server = opened(lambda seen: after)
+    now = time.time()
+    with pytest.raises(ModelUnavailable) as told:
+        models.reply(REQUEST)
+    assert told.value.until == pytest.approx(now + 3600, abs=60)
+    assert len(server.requests) == 1
+
+
+FOREVER: dict[str, tuple[Fault, type[AgentError], str]] = {
+    "key": (Fault(status=401, code="invalid_api_key"), ModelUnusable, "its key is not accepted"),
+    "name": (Fault(status=404, code="model_not_found"), ModelUnusable, "there is no such model"),
+    "money": (Fault(status=429, code="insufficient_quota"), ModelUnusable, "account is used up"),
+    "room": (Fault(status=400, code="context_length_exceeded"), ModelRefused, "too long for it"),
+    "request": (Fault(status=400, code="invalid_request"), ModelRefused, "refuses the request"),
+}
+
+
+@pytest.mark.parametrize(("fault", "kind", "words"), FOREVER.values(), ids=FOREVER)
+def test_what_never_passes_is_tried_once(opened, quick, fault, kind, words):
+    models, server = opened(lambda seen: fault)
+    with pytest.raises(kind, match=words):
+        models.reply(REQUEST)
+    assert (len(server.requests), quick) == (1, [])
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_refusal_is_final(opened, wire):
+    models, server = opened([Said("I will not do this.", finish="refused")], wire)
+    with pytest.raises(ModelRefused, match="refuse"):
+        models.reply(REQUEST)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_reply_that_was_cut_at_its_length_says_so(opened, wire):
+    models, _ = opened([Said("And then", finish="length")], wire)
+    assert models.reply(REQUEST).finish == "length"
+
+
+def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, quick):
+    def by_name(seen: scripted.Seen) -> scripted.Said | Fault:
+        return Fault(status=503) if seen.model == "first" else Said("Done.")
+
+    chain = "openai-chat:first,openai-chat:second"
+    models, server = opened(by_name, MERGEWRIGHT_MODEL=chain)
+    reply = models.reply(REQUEST)
+    assert reply.model == "openai-chat:second"
+    assert reply.passed_over == ("openai-chat:first: 503, server_error",)
+    asked = len(server.requests)
+    messages = (ASKED, Answered(reply=reply), Asked(text="Sure?"))
+    models.reply(REQUEST.model_copy(update={"messages": messages, "model": reply.model}))
+    assert [one.model for one in server.requests[asked:]] == ["second"]
+
+
+def test_a_reply_goes_on_in_the_words_of_another_provider(opened, quick):
+    """What only its own provider understands is left out, and nothing else."""
+    models, _ = opened([TWO_CALLS], "anthropic")
+    reply = models.reply(REQUEST)
+    others, server = opened([Said("Done.")], "responses")
+    messages = (ASKED, Answered(reply=reply), returned(reply, "x = 1", "y = 2"))
+    others.reply(REQUEST.model_copy(update={"messages": messages}))
+    assert [kind for kind, _ in server.requests[0].messages] == [
+        *("user", "assistant", "call", "call", "result", "result")
+    ]
+
+
+def test_a_stop_ends_the_wait_at_once(opened):
+    models, _ = opened([Fault(stall_seconds=20)])
+    stopped = threading.Event()
+    threading.Timer(0.3, stopped.set).start()
+    begun = time.monotonic()
+    with pytest.raises(Cancelled):
+        models.reply(REQUEST, stopped)
+    assert time.monotonic() - begun < 10
+
+
+def test_the_key_goes_to_its_provider_and_into_no_text(opened, quick, caplog):
+    repeats = Fault(status=401, code="invalid_api_key", body=json.dumps({"error": {
+        "message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}))  # fmt: skip
+    models, server = opened(lambda seen: repeats)
+    with pytest.raises(ModelUnusable) as told:
+        models.reply(REQUEST)
+    assert server.requests[0].key == KEY
+    assert KEY not in f"{told.value!r} {caplog.text}"
+    assert KEY not in wiring.redactor(given.load())(f"echo {KEY}")
+
+
+# --- money ------------------------------------------------------------------------------------
+
+
+def test_own_prices_win_and_unknown_models_have_none(opened, tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["openai-chat:scripted"]\ninput = 2.0\noutput = 10.0\ncache_read = 0.5\n')
+    said = Said("Done.", input_tokens=1_000_000, output_tokens=100_000, cached_tokens=400_000)
+    models, _ = opened([said, said], MERGEWRIGHT_MODEL_PRICES=str(prices))
+    assert models.reply(REQUEST).cost_usd == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 0.1 * 10)
+    others, _ = opened([said])
+    monkey = others.reply(REQUEST.model_copy(update={"model": "openai-chat:nobody-knows-this"}))
+    assert monkey.cost_usd is None
+
+
+def test_a_known_model_has_its_listed_price(opened):
+    said = Said("Done.", input_tokens=1_000_000, output_tokens=0)
+    models, _ = opened([said], MERGEWRIGHT_MODEL="openai-chat:gpt-4o")
+    assert models.reply(REQUEST).cost_usd == pytest.approx(2.5)
+
+
+def test_no_request_costs_more_than_its_worst(opened, tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["openai-chat:scripted"]\ninput = 2.0\noutput = 10.0\ncache_write = 2.5\n')
+    models, _ = opened(greedy, MERGEWRIGHT_MODEL_PRICES=str(prices))
+    request = REQUEST
+    for _ in range(4):
+        worst, reply = models.worst(request), models.reply(request)
+        assert reply.cost_usd is not None
+        assert worst.usd is not None
+        assert worst.tokens >= reply.usage.tokens
+        assert worst.usd >= reply.cost_usd > worst.usd / 2
+        messages = (*request.messages, Answered(reply=reply), Asked(text="ü" * 500))
+        request = request.model_copy(update={"messages": messages, "model": reply.model})
+
+
+def greedy(seen: scripted.Seen) -> scripted.Said:
+    """Count as many tokens as there can be: one for each byte, and a reply of full length."""
+    functions = [tool["function"] for tool in seen.body["tools"]]
+    told = [seen.system, *(text for _, text in seen.messages)]
+    for function in functions:
+        told += [function["name"], function["description"], json.dumps(function["parameters"])]
+    sent = sum(len(text.encode()) for text in told)
+    return Said("x" * 40, input_tokens=sent, output_tokens=8192)
+
+
+def test_without_a_model_nothing_of_all_this_is_loaded():
+    program = (
+        "import sys; from agent import settings, wiring;"
+        "assert wiring.models(settings.load({'MERGEWRIGHT_HOME': '/tmp/x'})) is None;"
+        "import agent.cli.main;"
+        "print([m for m in ('pydantic_ai', 'openai', 'anthropic', 'genai_prices') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

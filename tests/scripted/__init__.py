@@ -1,0 +1,11 @@
+"""A model that says what a test has it say, over the wires of real providers.
+
+`serving()` starts an HTTP server on loopback that speaks chat-completions, responses and Anthropic's
+messages, whole or as a stream; a script decides each reply by what was sent. It can also fail in
+the ways in which providers do. Nothing of the product is used here.
+"""
+
+from tests.scripted.script import Call, Fault, Said, Script, Seen
+from tests.scripted.server import Server, serving
+
+__all__ = ["Call", "Fault", "Said", "Script", "Seen", "Server", "serving"]

@@ -1,0 +1,104 @@
+"""What was sent to the model, and what it says to it, whatever the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request, as the model sees it."""
+
+    number: int
+    """Counts all requests of the server, from 1."""
+    wire: str
+    """`chat`, `responses` or `anthropic`."""
+    model: str
+    stream: bool
+    system: str
+    tools: tuple[str, ...]
+    """Their names."""
+    messages: tuple[tuple[str, str], ...]
+    """(`user`, `assistant`, `call` or `result`, text), in order."""
+    key: str
+    """What came as the key."""
+    body: dict[str, Any]
+    characters: int
+    """Of the body as it was sent."""
+
+    @property
+    def text(self) -> str:
+        """All that is said in it."""
+        return "\n".join(text for _, text in self.messages)
+
+    @property
+    def last(self) -> str:
+        """What the last message says."""
+        return self.messages[-1][1] if self.messages else ""
+
+    @property
+    def turn(self) -> int:
+        """Which reply of its conversation is asked for, from 1."""
+        kinds = [kind for kind, _ in self.messages]
+        ours = [
+            kind
+            for kind, before in zip(kinds, ["user", *kinds], strict=False)
+            if kind in ("assistant", "call") and before not in ("assistant", "call")
+        ]
+        return len(ours) + 1
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a tool."""
+
+    name: str
+    arguments: dict[str, Any] | str = field(default_factory=dict)
+    """A text goes out as it is, be it JSON or not."""
+    call_id: str = ""
+    """Empty: one of its own."""
+
+    @property
+    def text(self) -> str:
+        """The arguments as they are sent."""
+        given = self.arguments
+        return given if isinstance(given, str) else json.dumps(given)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reply."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    finish: str = ""
+    """`length` or `refused`; empty: as the reply has it."""
+    input_tokens: int | None = None
+    """None: a fourth of the characters that were sent."""
+    output_tokens: int | None = None
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure in the place of a reply."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    """Sent as it is; empty: an error in the words of the wire."""
+    code: str = "server_error"
+    """Of that error."""
+    stall_seconds: float = 0.0
+    """So long nothing comes after the first piece of a stream; then it is cut."""
+    cut: bool = False
+    """The connection is closed in the midst of a reply."""
+    empty: bool = False
+    """A reply without any content."""
+
+
+Answer = Said | Fault
+Script = Sequence[Answer] | Callable[[Seen], Answer]

@@ -1,0 +1,161 @@
+"""The HTTP server: one script for all requests, a log of what came, faults on order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.scripted import wires
+from tests.scripted.script import Answer, Fault, Said, Script, Seen
+
+#: Looks like a provider's, so that whoever prints it is found out.
+KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
+NAMES = {"chat": "openai-chat", "responses": "openai", "anthropic": "anthropic"}
+
+
+class Server:
+    """What was asked, and where."""
+
+    def __init__(self, script: Script) -> None:
+        self.requests: list[Seen] = []
+        self.address = ""
+        self._script = script
+        self._lock = threading.Lock()
+
+    def answer(self, wire: str, raw: bytes, key: str) -> tuple[Seen, Answer]:
+        """Note a request, and look up what is said to it; in order where the script is a list."""
+        with self._lock:
+            request = wires.seen(len(self.requests) + 1, wire, raw, key)
+            self.requests.append(request)
+        if callable(self._script):
+            return request, self._script(request)
+        if request.number > len(self._script):
+            told = f"the script has no reply {request.number}"
+            return request, Fault(status=400, code="invalid_request_error", body=told)
+        return request, self._script[request.number - 1]
+
+    def environ(self, wire: str = "chat", name: str = "scripted") -> dict[str, str]:
+        """Variables with which every role of a run is this model."""
+        return {
+            "MERGEWRIGHT_MODEL": f"{NAMES[wire]}:{name}",
+            "MERGEWRIGHT_MODEL_TOKENS": "5000000",
+            "OPENAI_BASE_URL": f"{self.address}/v1",
+            "OPENAI_API_KEY": KEY,
+            "ANTHROPIC_BASE_URL": self.address,
+            "ANTHROPIC_API_KEY": KEY,
+        }
+
+
+@contextmanager
+def serving(script: Script) -> Iterator[Server]:
+    """Serve until the block ends."""
+    server = Server(script)
+
+    class Handler(_Handler):
+        scripted = server
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.daemon_threads = True
+        server.address = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    scripted: Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing."""
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        wire = wires.WIRES.get(self.path.partition("?")[0])
+        if wire is None:
+            self._send(404, {}, json.dumps({"error": {"message": f"no {self.path}"}}))
+            return
+        key = self.headers.get("x-api-key") or self.headers.get("Authorization", "")
+        request, answer = self.scripted.answer(wire, raw, key.removeprefix("Bearer "))
+        # Whoever asked may have gone.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            if isinstance(answer, Fault):
+                self._fail(request, answer)
+            elif request.stream:
+                self._stream(wires.events(request, answer), done=request.wire == "chat")
+            else:
+                self._send(200, {}, json.dumps(wires.whole(request, answer)))
+
+    def _fail(self, request: Seen, fault: Fault) -> None:
+        if fault.status >= 400:
+            told: dict[str, Any] = {"message": f"scripted {fault.code}", "type": fault.code}
+            body: dict[str, Any] = {"error": {**told, "code": fault.code}}
+            if request.wire == "anthropic":
+                body = {"type": "error", "error": told}
+            self._send(fault.status, fault.headers, fault.body or json.dumps(body))
+        elif fault.body:
+            self._send(200, fault.headers, fault.body)
+        elif fault.empty:
+            if request.stream:
+                self._stream(wires.events(request, Said()), done=request.wire == "chat")
+            else:
+                self._send(200, {}, json.dumps(wires.whole(request, Said())))
+        else:
+            self._break_off(request, fault)
+
+    def _break_off(self, request: Seen, fault: Fault) -> None:
+        """Begin a reply, and let it stall or end there."""
+        said = Said(text="I am about to say something that never comes to its end. " * 3)
+        self.close_connection = True
+        if not request.stream:
+            whole = json.dumps(wires.whole(request, said)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(whole)))
+            self.end_headers()
+            self.wfile.write(whole[: len(whole) // 2])
+            self.wfile.flush()
+        else:
+            self._begin_stream()
+            for name, data in list(wires.events(request, said))[:4]:
+                self._event(name, data)
+        if fault.stall_seconds:
+            threading.Event().wait(fault.stall_seconds)
+
+    def _send(self, status: int, headers: dict[str, str], body: str) -> None:
+        raw = body.encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def _begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _event(self, name: str, data: dict[str, Any] | str) -> None:
+        text = data if isinstance(data, str) else json.dumps(data)
+        raw = (f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode()
+        self.wfile.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
+        self.wfile.flush()
+
+    def _stream(self, events: Iterator[wires.Event], *, done: bool) -> None:
+        self._begin_stream()
+        for name, data in events:
+            self._event(name, data)
+        if done:
+            self._event("", "[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()

@@ -1,0 +1,374 @@
+"""The three wires: how a request is read, and a reply written, whole or as events of a stream.
+
+Sources: the API references of OpenAI (chat completions, responses) and Anthropic (messages), as the
+SDKs of the lock file send and read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.scripted.script import Call, Said, Seen
+
+Event = tuple[str, dict[str, Any]]
+"""Name (empty: none) and data."""
+
+#: By path.
+WIRES = {
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/messages": "anthropic",
+}
+_PIECE = 24
+
+
+def seen(number: int, wire: str, raw: bytes, key: str) -> Seen:
+    """Read a request."""
+    body = json.loads(raw)
+    system, messages = _READERS[wire](body)
+    tools = tuple(_tool_name(tool) for tool in body.get("tools") or ())
+    return Seen(
+        number=number,
+        wire=wire,
+        model=body["model"],
+        stream=bool(body.get("stream")),
+        system=system,
+        tools=tools,
+        messages=tuple(messages),
+        key=key,
+        body=body,
+        characters=len(raw.decode()),
+    )
+
+
+def _tool_name(tool: dict[str, Any]) -> str:
+    return str(tool.get("name") or tool["function"]["name"])
+
+
+def _plain(content: Any) -> str:
+    """Join the texts of a content, which is one or a list of blocks."""
+    if isinstance(content, str) or content is None:
+        return content or ""
+    return "\n".join(str(block.get("text", "")) for block in content)
+
+
+Messages = list[tuple[str, str]]
+
+
+def _read_chat(body: dict[str, Any]) -> tuple[str, Messages]:
+    system, found = [], Messages()
+    for message in body["messages"]:
+        role, text = message["role"], _plain(message.get("content"))
+        if role in ("system", "developer"):
+            system.append(text)
+        elif role == "tool":
+            found.append(("result", text))
+        else:
+            if text or role == "user":
+                found.append((role, text))
+            for call in message.get("tool_calls") or ():
+                function = call["function"]
+                found.append(("call", f"{function['name']} {function['arguments']}"))
+    return "\n".join(system), found
+
+
+def _read_responses(body: dict[str, Any]) -> tuple[str, Messages]:
+    system, found = [body.get("instructions") or ""], Messages()
+    for item in body["input"]:
+        match item.get("type", "message"):
+            case "function_call":
+                found.append(("call", f"{item['name']} {item['arguments']}"))
+            case "function_call_output":
+                found.append(("result", _plain(item["output"])))
+            case "message" if item["role"] in ("system", "developer"):
+                system.append(_plain(item["content"]))
+            case "message":
+                found.append((item["role"], _plain(item["content"])))
+    return "\n".join(part for part in system if part), found
+
+
+def _read_anthropic(body: dict[str, Any]) -> tuple[str, Messages]:
+    found = Messages()
+    for message in body["messages"]:
+        content = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for block in blocks:
+            match block["type"]:
+                case "tool_use":
+                    found.append(("call", f"{block['name']} {json.dumps(block['input'])}"))
+                case "tool_result":
+                    found.append(("result", _plain(block["content"])))
+                case "text":
+                    found.append((message["role"], block["text"]))
+    return _plain(body.get("system")), found
+
+
+_READERS = {"chat": _read_chat, "responses": _read_responses, "anthropic": _read_anthropic}
+
+
+# --- replies ----------------------------------------------------------------------------------
+
+
+def whole(request: Seen, said: Said) -> dict[str, Any]:
+    """Write a reply as one JSON object."""
+    return _WRITERS[request.wire](request, said)
+
+
+def events(request: Seen, said: Said) -> Iterator[Event]:
+    """Write a reply as the events of a stream."""
+    return _STREAMS[request.wire](request, said)
+
+
+def _ids(request: Seen, said: Said) -> list[tuple[str, Call]]:
+    return [
+        (call.call_id or f"call_{request.number}_{place}", call)
+        for place, call in enumerate(said.calls)
+    ]
+
+
+def _tokens(request: Seen, said: Said) -> tuple[int, int]:
+    sent = request.characters // 4 if said.input_tokens is None else said.input_tokens
+    written = len(said.text) + sum(len(call.text) + len(call.name) for call in said.calls)
+    return sent, max(written // 4, 1) if said.output_tokens is None else said.output_tokens
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for at in range(0, len(text), _PIECE):
+        yield text[at : at + _PIECE]
+
+
+def _chat_finish(said: Said) -> str:
+    known = {"length": "length", "refused": "content_filter"}
+    return known.get(said.finish, "tool_calls" if said.calls else "stop")
+
+
+def _chat_usage(request: Seen, said: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, said)
+    return {
+        "prompt_tokens": sent,
+        "completion_tokens": written,
+        "total_tokens": sent + written,
+        "prompt_tokens_details": {"cached_tokens": said.cached_tokens},
+    }
+
+
+def _whole_chat(request: Seen, said: Said) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
+    if said.calls:
+        message["tool_calls"] = [
+            {"id": one, "type": "function", "function": {"name": c.name, "arguments": c.text}}
+            for one, c in _ids(request, said)
+        ]
+    return {
+        "id": f"chatcmpl-{request.number}",
+        "object": "chat.completion",
+        "created": 1_750_000_000,
+        "model": request.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": _chat_finish(said)}],
+        "usage": _chat_usage(request, said),
+    }
+
+
+def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> Event:
+        return "", {
+            "id": f"chatcmpl-{request.number}",
+            "object": "chat.completion.chunk",
+            "created": 1_750_000_000,
+            "model": request.model,
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+            **more,
+        }
+
+    yield chunk({"role": "assistant", "content": ""})
+    for piece in _pieces(said.text):
+        yield chunk({"content": piece})
+    for place, (one, call) in enumerate(_ids(request, said)):
+        start = {"index": place, "id": one, "type": "function"}
+        yield chunk({"tool_calls": [{**start, "function": {"name": call.name, "arguments": ""}}]})
+        for piece in _pieces(call.text):
+            yield chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
+    yield chunk({}, _chat_finish(said))
+    name, last = chunk({})
+    yield name, {**last, "choices": [], "usage": _chat_usage(request, said)}
+
+
+def _responses_output(request: Seen, said: Said) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if said.text or not said.calls:
+        kind = "refusal" if said.finish == "refused" else "output_text"
+        field = "refusal" if kind == "refusal" else "text"
+        content = {"type": kind, field: said.text}
+        if kind == "output_text":
+            content["annotations"] = []  # type: ignore[assignment]
+        found.append(
+            {
+                "id": f"msg_{request.number}",
+                "type": "message",
+                "role": "assistant",
+                "status": "completed",
+                "content": [content],
+            }
+        )
+    found += [
+        {
+            "id": f"fc_{request.number}_{place}",
+            "type": "function_call",
+            "call_id": one,
+            "name": call.name,
+            "arguments": call.text,
+            "status": "completed",
+        }
+        for place, (one, call) in enumerate(_ids(request, said))
+    ]
+    return found
+
+
+def _whole_responses(request: Seen, said: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, said)
+    cut = said.finish == "length"
+    return {
+        "id": f"resp_{request.number}",
+        "object": "response",
+        "created_at": 1_750_000_000,
+        "model": request.model,
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+        "error": None,
+        "instructions": None,
+        "metadata": {},
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "output": _responses_output(request, said),
+        "usage": {
+            "input_tokens": sent,
+            "input_tokens_details": {"cached_tokens": said.cached_tokens},
+            "output_tokens": written,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": sent + written,
+        },
+    }
+
+
+def _stream_responses(request: Seen, said: Said) -> Iterator[Event]:
+    number = 0
+
+    def event(kind: str, **data: Any) -> Event:
+        nonlocal number
+        number += 1
+        return kind, {"type": kind, "sequence_number": number, **data}
+
+    done = _whole_responses(request, said)
+    begun = {**done, "status": "in_progress", "output": [], "usage": None}
+    yield event("response.created", response=begun)
+    for place, item in enumerate(done["output"]):
+        at = {"output_index": place, "item_id": item["id"]}
+        if item["type"] == "message":
+            (content,) = item["content"]
+            bare = {**item, "status": "in_progress", "content": []}
+            yield event("response.output_item.added", output_index=place, item=bare)
+            part = {**at, "content_index": 0}
+            if content["type"] == "output_text":
+                empty = {**content, "text": ""}
+                yield event("response.content_part.added", **part, part=empty)
+                for piece in _pieces(content["text"]):
+                    delta = {**part, "delta": piece, "logprobs": []}
+                    yield event("response.output_text.delta", **delta)
+                whole_text = {**part, "text": content["text"], "logprobs": []}
+                yield event("response.output_text.done", **whole_text)
+            else:
+                empty = {**content, "refusal": ""}
+                yield event("response.content_part.added", **part, part=empty)
+                yield event("response.refusal.delta", **part, delta=content["refusal"])
+                yield event("response.refusal.done", **part, refusal=content["refusal"])
+            yield event("response.content_part.done", **part, part=content)
+        else:
+            bare = {**item, "status": "in_progress", "arguments": ""}
+            yield event("response.output_item.added", output_index=place, item=bare)
+            for piece in _pieces(item["arguments"]):
+                yield event("response.function_call_arguments.delta", **at, delta=piece)
+            ended = {**at, "name": item["name"], "arguments": item["arguments"]}
+            yield event("response.function_call_arguments.done", **ended)
+        yield event("response.output_item.done", output_index=place, item=item)
+    kind = "response.incomplete" if said.finish == "length" else "response.completed"
+    yield event(kind, response=done)
+
+
+def _anthropic_finish(said: Said) -> str:
+    known = {"length": "max_tokens", "refused": "refusal"}
+    return known.get(said.finish, "tool_use" if said.calls else "end_turn")
+
+
+def _anthropic_usage(request: Seen, said: Said) -> dict[str, Any]:
+    sent, written = _tokens(request, said)
+    return {
+        "input_tokens": sent - said.cached_tokens,
+        "output_tokens": written,
+        "cache_read_input_tokens": said.cached_tokens,
+        "cache_creation_input_tokens": 0,
+    }
+
+
+def _as_object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"broken": text}
+
+
+def _whole_anthropic(request: Seen, said: Said) -> dict[str, Any]:
+    content: list[dict[str, Any]] = [{"type": "text", "text": said.text}] if said.text else []
+    content += [
+        {"type": "tool_use", "id": one, "name": call.name, "input": _as_object(call.text)}
+        for one, call in _ids(request, said)
+    ]
+    return {
+        "id": f"msg_{request.number}",
+        "type": "message",
+        "role": "assistant",
+        "model": request.model,
+        "content": content,
+        "stop_reason": _anthropic_finish(said),
+        "stop_sequence": None,
+        "usage": _anthropic_usage(request, said),
+    }
+
+
+def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
+    def event(kind: str, **data: Any) -> Event:
+        return kind, {"type": kind, **data}
+
+    def block(
+        place: int, start: dict[str, Any], deltas: Iterator[dict[str, Any]]
+    ) -> Iterator[Event]:
+        yield event("content_block_start", index=place, content_block=start)
+        for delta in deltas:
+            yield event("content_block_delta", index=place, delta=delta)
+        yield event("content_block_stop", index=place)
+
+    done = _whole_anthropic(request, said)
+    usage = done["usage"]
+    begun = {**done, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    yield event("message_start", message=begun)
+    place = 0
+    if said.text:
+        deltas = ({"type": "text_delta", "text": piece} for piece in _pieces(said.text))
+        yield from block(place, {"type": "text", "text": ""}, deltas)
+        place += 1
+    for one, call in _ids(request, said):
+        start = {"type": "tool_use", "id": one, "name": call.name, "input": {}}
+        parts = ({"type": "input_json_delta", "partial_json": p} for p in _pieces(call.text))
+        yield from block(place, start, parts)
+        place += 1
+    ending = {"stop_reason": done["stop_reason"], "stop_sequence": None}
+    yield event("message_delta", delta=ending, usage={"output_tokens": usage["output_tokens"]})
+    yield event("message_stop")
+
+
+_WRITERS = {"chat": _whole_chat, "responses": _whole_responses, "anthropic": _whole_anthropic}
+_STREAMS = {"chat": _stream_chat, "responses": _stream_responses, "anthropic": _stream_anthropic}
