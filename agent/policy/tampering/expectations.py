@@ -9,6 +9,7 @@ says is left to `looks`.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -79,12 +80,34 @@ class Module:
 
     @cached_property
     def methods(self) -> dict[str, FunctionNode]:
-        """The methods of all its classes by name."""
-        return {
+        """The methods of all its classes by name, functions of the file among them."""
+        own = {
             visit.node.name: visit.node
             for visit in self.view.functions
             if visit.class_ is not None and visit.function is None
         }
+        return dict(self._taken_over()) | own
+
+    def _taken_over(self) -> Iterator[tuple[str, FunctionNode]]:
+        """Yield what classes make a method of: `check = staticmethod(_check)`."""
+        for visit in self.view.all(ast.ClassDef):
+            for item in visit.node.body:
+                match item:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=function)):
+                        pass
+                    case ast.Assign(
+                        targets=[ast.Name(id=name)],
+                        value=ast.Call(
+                            func=ast.Name(id="staticmethod" | "classmethod"),
+                            args=[ast.Name(id=function)],
+                        ),
+                    ):
+                        pass
+                    case _:
+                        continue
+                defined = self.view.scope.defined.get(function)
+                if isinstance(defined, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    yield name, defined
 
     @cached_property
     def inherited(self) -> dict[str, FunctionNode]:
@@ -196,6 +219,8 @@ class _Reader:
         inner = state if both else _but(state, condition=condition)
         if _only_fails(node.body):
             inner = state
+            if _raises_other(node.body[-1]):
+                self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
         self._block(node.body, inner)
         self._block(node.orelse, inner)
         leaves = (
@@ -222,7 +247,7 @@ class _Reader:
                 if name in _RAISING:
                     check = looks.of_raises(cases.put_call(call, state.words), self._names(call))
                     first = node.body[0]
-                    if isinstance(first, ast.Raise):
+                    if isinstance(first, ast.Raise) and _is_written_out(first.exc):
                         self.reading.idle.append(
                             Idle(check.text, call.lineno, "the test itself raises it")
                         )
@@ -406,6 +431,20 @@ def _is_fail(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assert):
         return looks.truth(node.test) is False
     return isinstance(node, ast.Raise)
+
+
+def _raises_other(node: ast.stmt) -> bool:
+    """Whether it fails the test by an error that is no AssertionError."""
+    if not isinstance(node, ast.Raise) or node.exc is None:
+        return False
+    named = source.written(node.exc).partition("(")[0].rpartition(".")[2]
+    return named not in {"AssertionError", "SkipTest", "Exit"}
+
+
+def _is_written_out(raised: ast.expr | None) -> bool:
+    """Whether what is raised is made on the spot, and not handed out by the code under test."""
+    maker = raised.func if isinstance(raised, ast.Call) else raised
+    return maker is None or not any(isinstance(inner, ast.Call) for inner in ast.walk(maker))
 
 
 def _only_fails(body: list[ast.stmt]) -> bool:

@@ -183,10 +183,37 @@ def _written(target: ast.expr, visit: Visit[ast.Assign] | Visit[ast.AugAssign], 
     return ""
 
 
+def _in_forked_child(visit: Visit[ast.Call]) -> bool:
+    """Whether it stands where only a child that the function has forked comes: that one has to."""
+    function = visit.function
+    if function is None:
+        return False
+    forked = [
+        node.targets[0].id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and source.written(node.value) == "os.fork()"
+    ]
+    given = [
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    ]
+    # A name that is set but once is the child's for certain.
+    tests = {f"{name} == 0" for name in forked if given.count(name) == 1}
+    return any(
+        isinstance(node, ast.If)
+        and source.written(node.test) in tests
+        and any(inner is visit.node for statement in node.body for inner in ast.walk(statement))
+        for node in ast.walk(function)
+    )
+
+
 def _called(visit: Visit[ast.Call], view: View) -> str:
     node = visit.node
     names = view.names(node.func, visit.scope)
-    if "os._exit" in names:
+    if "os._exit" in names and not _in_forked_child(visit):
         return "ends the process before the results are written"
     ends = names & {"sys.exit", "pytest.exit", "builtins.exit", "builtins.quit"}
     if ends and visit.function is None and _is_imported(visit, view):

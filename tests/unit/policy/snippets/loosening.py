@@ -253,6 +253,10 @@ def _conftest(
 
 
 _REPORT = "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item):\n    outcome = yield\n"
+_FORKS = (
+    "import os\n\n\ndef test_a():\n    {}\n    if pid == 0:\n        os._exit(serve())\n"
+    "    assert os.waitpid(pid, 0)[1] == 0\n"
+)
 _HOOKS = Cases(
     fails={
         "a result is written": _conftest(
@@ -291,6 +295,9 @@ _HOOKS = Cases(
         ),
         "a module named as the tool": Snippet({"pytest.py": "def main():\n    return 0\n"}),
         "the import ends it": _conftest("import sys\nsys.exit(0)\n", line=3),
+        "the parent of a child": Snippet(
+            {"tests/test_a.py": _FORKS.format("pid = os.fork()\n    pid = 0")}, line=8
+        ),
     },
     passes={
         "a marker": _conftest(
@@ -309,6 +316,7 @@ _HOOKS = Cases(
                 "tests/test_a.py": "def test_a():\n    items = [1]\n    items.clear()\n    assert f()\n"
             }
         ),
+        "a child": Snippet({"tests/test_a.py": _FORKS.format("pid = os.fork()")}),
         "a script": Snippet("import sys\n\nsys.exit(0)\n"),
         "a script of the tests": Snippet({"tests/run.py": "import sys\n\nsys.exit(main())\n"}),
         "slow tests": _conftest(

@@ -308,6 +308,16 @@ _HOLLOW = Cases(
         "a helper that looks at nothing": _new(
             "run([1])", 8, head="def run(cart):\n    return total(cart)\n"
         ),
+        "a method made of a function that looks at nothing": _tests(
+            "def run(cart):\n    return total(cart)\n\n\nclass TestTotal:\n"
+            "    run = staticmethod(run)\n\n    def test_new(self):\n        self.run([1])\n",
+            base="",
+            line=13,
+        ),
+        "an error that never comes": _new("if False:\n    raise TimeoutError", 6),
+        "raises what it makes": _new(
+            "with pytest.raises(ValueError):\n    raise errors.wrong(1)", 6
+        ),
         "a function that nobody calls": _new(
             "def inner():\n    assert total([1]) == 2\ntotal([1])", 6
         ),
@@ -334,6 +344,15 @@ _HOLLOW = Cases(
                 "tests/checks.py": "def is_right(n):\n    assert n == 1\n",
                 "tests/__init__.py": "",
             },
+        ),
+        "a method made of a function that looks": _tests(
+            "def run(cart):\n    assert total(cart) == 1\n\n\nclass TestTotal:\n"
+            "    run = staticmethod(run)\n\n    def test_new(self):\n        self.run([1])\n",
+            base="",
+        ),
+        "an error of its own": _new("if total([1]) > 2:\n    raise TimeoutError('too much')"),
+        "raises what the code hands out": _new(
+            "with pytest.raises(ValueError):\n    raise total(None).error"
         ),
         "a mock": _new("mail = Mock()\ntotal(mail)\nmail.send.assert_called_once()"),
         "named after not failing": _new("total([])", name="test_empty_does_not_raise"),
