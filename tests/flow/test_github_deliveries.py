@@ -287,7 +287,7 @@ def test_setting_the_label_anew_is_an_explicit_retry(story):
     earlier, later = (one.run.run_id for one in told.runs())
     lines = first.body.split("\n")
     assert lines[0] == f"<!-- mergewright:status run={earlier} -->"
-    assert lines[2].startswith(f"<details><summary>Earlier run {earlier}: ")
+    assert lines[2].startswith(f"<details><summary>Earlier run {earlier}: "), first.body
     assert "cuont.py" in first.body
     assert later in second.body
     assert "A checked pull request is ready" in second.body
