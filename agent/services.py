@@ -44,15 +44,28 @@ class Services:
             return known
         tree = self.base_folder(prepared.run)
         worktree.open_tree(prepared.checkout, tree)
-        request = environments.EnvironmentRequest(
+        request = self._request(prepared, tree)
+        return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
+
+    def environment_of_change(self, prepared: Prepared) -> Environment:
+        """Give the environment that the files of the change declare, laid out as head.
+
+        Raises:
+            EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
+        """
+        request = self._request(prepared, self.head_folder(prepared.run))
+        return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+
+    def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
+        config = prepared.contract.config
+        return environments.EnvironmentRequest(
             tree=str(tree),
             nearest_tag=prepared.checkout.nearest_tag,
-            root=prepared.contract.config.folder,
-            python=prepared.contract.config.python,
-            services=prepared.contract.config.services,
-            env=prepared.contract.config.env,
+            root=config.folder,
+            python=config.python,
+            services=config.services,
+            env=config.env,
         )
-        return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""

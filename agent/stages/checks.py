@@ -31,15 +31,17 @@ from agent.domain import (
     CheckResult,
     ClearedChange,
     Comparison,
+    Environment,
     Level,
     Prepared,
     Status,
 )
+from agent.errors import EnvironmentFailed
 from agent.policy import levels, tool_rules, url_map
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
-from agent.policy.upkeep import library_names
+from agent.policy.upkeep import library_names, requirements
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.schema import RepoConfig
@@ -52,16 +54,20 @@ def run(
 
     Where the change touches what the checks are configured by, they are first run under the
     base commit's rules and with its tests; these results carry `comparison.BASE_RULES` in their
-    names.
+    names. Where the change declares other packages than base, all of its side runs with those.
+
+    Raises:
+        EnvironmentFailed: What the change declares cannot be installed.
     """
     change, project = cleared.change, prepared.contract.project
     head = svc.head_folder(prepared.run)
+    environment = _environment(change, prepared, svc)
     results: tuple[CheckResult, ...] = ()
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-        results = _under_base_rules(change, rules, before, prepared, svc)
+        results = _under_base_rules(change, rules, before, environment, prepared, svc)
         svc.say("checks on the whole change")
-    site, tree = _laid_out(change, head, prepared, svc)
+    site, tree = _laid_out(change, head, environment, prepared, svc)
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
         site, before, prepared, svc, also=_of_change(change, site, prepared, svc)
     )
@@ -75,6 +81,23 @@ def run(
         report = _with_unstable_ids(report, site, svc)
     reports.keep(svc.run_folder(prepared.run), report)
     return report
+
+
+def _environment(change: Change, prepared: Prepared, svc: Services) -> Environment:
+    """Take the environment of base, or build the one that the change declares."""
+    contract = prepared.contract
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    if not requirements.differs(Proposal(change, contract.config, contract.project, base)):
+        return svc.environment(prepared)
+    svc.say("the change declares other packages, so it is checked with those")
+    folder = svc.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    try:
+        return svc.environment_of_change(prepared)
+    except EnvironmentFailed as problem:
+        raise EnvironmentFailed(
+            f"What the change declares cannot be installed.\n{problem.message}"
+        ) from problem
 
 
 def _with_unstable_ids(report: CheckReport, site: Site, svc: Services) -> CheckReport:
@@ -224,7 +247,9 @@ def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.
     """Have the tree of base beside that of head."""
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     return again.Again(
-        base=replace(site, tree=svc.base_folder(prepared.run)),
+        base=replace(
+            site, tree=svc.base_folder(prepared.run), environment=svc.environment(prepared)
+        ),
         head=site,
         suite=suite,
         sandbox=svc.sandbox,
@@ -237,6 +262,7 @@ def _under_base_rules(
     change: Change,
     rules: frozenset[str],
     before: CheckReport,
+    environment: Environment,
     prepared: Prepared,
     svc: Services,
 ) -> tuple[CheckResult, ...]:
@@ -246,7 +272,7 @@ def _under_base_rules(
     results = []
     tests = gate.without(kept, gate.test_files(change))
     for part, wanted in ((kept, False), (tests, True)):
-        site, _ = _laid_out(part, folder, prepared, svc)
+        site, _ = _laid_out(part, folder, environment, prepared, svc)
         results += [
             result.model_copy(update={"name": result.name + comparison.BASE_RULES})
             for result in _measured(site, before, prepared, svc, tests=wanted)
@@ -256,18 +282,23 @@ def _under_base_rules(
 
 
 def _laid_out(
-    change: Change, folder: Path, prepared: Prepared, svc: Services
+    change: Change, folder: Path, environment: Environment, prepared: Prepared, svc: Services
 ) -> tuple[Site, WorkTree]:
     tree = worktree.lay_out(prepared.checkout, folder, svc.stopped)
     tree.replay(change)
     site = Site(
         tree=folder,
-        environment=svc.environment(prepared),
+        environment=environment,
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.of(prepared, folder, svc.settings, base=False),
+        type_cache=type_cache.of(
+            prepared.model_copy(update={"environment": environment}),
+            folder,
+            svc.settings,
+            base=False,
+        ),
     )
     return site, tree
 

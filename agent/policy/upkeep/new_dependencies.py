@@ -10,7 +10,6 @@ environment, which is built from these files; what is imported undeclared is lef
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from agent.domain import Finding, Severity
@@ -64,10 +63,6 @@ LOCK_BEHIND = Rule(
 )
 RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED, LOCK_BEHIND)
 
-_FILES = re.compile(
-    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
-    r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
-)
 #: Packages that are worth an imitation, and namesakes of theirs that are none.
 _KNOWN = frozenset(
     """aiofile aiofiles aiohttp alembic anyio arrow attrs babel bcrypt black boto boto3 botocore
@@ -95,7 +90,7 @@ _MOSTLY = 0.8
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield what is to be said of each package that is newly declared."""
-    if not any(_FILES.search(file.path) for file in proposal.change.files):
+    if not requirements.may_declare(proposal):
         return
     before, after = requirements.sides(proposal)
     had = requirements.declared(before)

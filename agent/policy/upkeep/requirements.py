@@ -22,6 +22,14 @@ from repo_config.tree import Below, Tree
 _COMMENT = re.compile(r"\s+#.*|\s+--hash=.*|\s*\\$")
 _EGG = re.compile(r"#egg=([\w.-]+)")
 _REMOTE = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?://|ssh://|git@)")
+_FILES = re.compile(
+    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
+    r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
+)
+#: What says nothing but versions: an edit of it is one of what is installed.
+_VERSIONS = re.compile(
+    r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
+)
 #: Which lock files speak for what a file declares.
 LOCKS: Mapping[str, tuple[str, ...]] = {
     "pyproject.toml": ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"),
@@ -70,6 +78,21 @@ def sides(proposal: Proposal) -> tuple[Files, Files]:
     before: Tree = proposal.tree
     after: Tree = _Changed(proposal)
     return Files(Below(before, root)), Files(Below(after, root))
+
+
+def may_declare(proposal: Proposal) -> bool:
+    """Whether the change touches a file of those that declare packages."""
+    return any(_FILES.search(file.path) for file in proposal.change.files)
+
+
+def differs(proposal: Proposal) -> bool:
+    """Whether the change declares other packages, or other versions of them, than the base."""
+    if any(_VERSIONS.search(file.path) for file in proposal.change.files):
+        return True
+    if not may_declare(proposal):
+        return False
+    before, after = sides(proposal)
+    return set(declared(before)) != set(declared(after))
 
 
 def declared(files: Files) -> tuple[Declared, ...]:

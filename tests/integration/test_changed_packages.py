@@ -1,0 +1,98 @@
+"""A change that declares other packages than base is checked with those, installed for real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import wiring
+from agent.domain import Change, ChangedFile, CheckReport, ClearedChange, Prepared, Run, Status
+from agent.errors import EnvironmentFailed
+from agent.services import Services
+from agent.settings import Settings
+from agent.stages import baseline, checkout, checks, environment
+from tests.folders import data_folder
+from tests.integration import git_samples
+
+pytestmark = pytest.mark.index
+
+FILES = {
+    "requirements.txt": "pytest\n",
+    "shop.py": "def total(prices):\n    return sum(prices)\n",
+    "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
+}
+CALLS = (
+    FILES["shop.py"] + "\n\ndef text(value):\n    import six\n    return six.ensure_str(value)\n"
+)
+TESTS = (
+    FILES["test_shop.py"]
+    + "\n\ndef test_text():\n    from shop import text\n    assert text(b'a') == 'a'\n"
+)
+
+
+@pytest.fixture(scope="module")
+def begun() -> Iterator[tuple[Prepared, CheckReport, Services]]:
+    """A run as far as its baseline."""
+    with data_folder("changed-packages") as home:
+        repository = git_samples.make(home / "repository", dict(FILES))
+        svc = wiring.local(Settings(home=home / "data"), lambda line: None)
+        run = Run(
+            run_id=f"20261120-101010-{time.time_ns():016x}"[:32],
+            repository=str(repository),
+            ticket="t",
+            started=1,
+        )
+        svc.base_folder(run).parent.mkdir(parents=True)
+        base = checkout.prepare(run, svc)
+        contract = checkout.contract(run, base, svc)
+        built = environment.build(run, base, contract, svc)
+        prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
+        yield prepared, baseline.measure(prepared, svc), svc
+
+
+def changed(prepared: Prepared, **after: str) -> ClearedChange:
+    files = tuple(
+        ChangedFile(
+            path=path,
+            before=FILES[path].encode() if path in FILES else None,
+            after=text.encode(),
+        )
+        for path, text in sorted((name.replace("_DOT_", "."), one) for name, one in after.items())
+    )
+    return ClearedChange(
+        change=Change(base_commit=prepared.checkout.commit, files=files), findings=()
+    )
+
+
+def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
+    prepared, before, svc = begun
+    cleared = changed(
+        prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n", shop_DOT_py=CALLS,
+        test_shop_DOT_py=TESTS,
+    )  # fmt: skip
+    report = checks.run(cleared, before, prepared, svc)
+    found = {one.name: one for one in checks.compare(before, report, prepared, svc)}
+    assert (found["tests"].verdict, found["tests"].head_count) == (Status.PASSED, 2)
+    assert (found["names"].verdict, found["names"].findings) == (Status.PASSED, ())
+
+
+def test_without_the_declaration_the_same_code_is_red(begun):
+    prepared, before, svc = begun
+    cleared = changed(prepared, shop_DOT_py=CALLS, test_shop_DOT_py=TESTS)
+    report = checks.run(cleared, before, prepared, svc)
+    found = {one.name: one for one in checks.compare(before, report, prepared, svc)}
+    assert [item.item_id for item in found["tests"].new_failures] == ["test_shop.py::test_text"]
+    assert [one.rule for one in found["names"].findings] == ["unknown-module"]
+
+
+def test_what_cannot_be_installed_ends_the_run_with_the_resolvers_words(begun):
+    prepared, before, svc = begun
+    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==0.0.99\n")
+    with pytest.raises(EnvironmentFailed) as caught:
+        checks.run(cleared, before, prepared, svc)
+    assert caught.value.message.startswith("What the change declares cannot be installed.\n")
+    assert "six==0.0.99" in caught.value.message
+    assert Path(svc.base_folder(prepared.run), "requirements.txt").read_text() == "pytest\n"
