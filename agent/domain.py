@@ -360,6 +360,55 @@ class LibraryName(Record):
     is_import: bool = False
 
 
+class DeclaredPackage(Record):
+    """A package that a change declares, or fixes another version of."""
+
+    name: str
+    """Normalised."""
+    version: str = ""
+    """Where it is an exact one."""
+    place: str = ""
+    """`path:line` where it is declared, or the path of a lock file."""
+    is_new: bool = True
+    """Whether nothing declared it before."""
+
+
+class Licensing(Record):
+    """What a distribution says of its licence, as it stands in its metadata."""
+
+    expression: str = ""
+    """`License-Expression`."""
+    field: str = ""
+    """`License`; it may be a whole text."""
+    classifiers: tuple[str, ...] = ()
+    """Those about licences."""
+
+
+class Package(Record):
+    """A package that comes with a change, or comes in another version."""
+
+    name: str
+    """Normalised."""
+    version: str = ""
+    """Exact; "" where it is declared without one for what the checks do not install."""
+    before: str = ""
+    """The version that base has; "" where it is new."""
+    place: str = ""
+    """`path:line` where it is declared, or what needs it; "" where that is not known."""
+    needed_by: tuple[str, ...] = ()
+    """Packages of the change that require it."""
+    licensing: Licensing | None = None
+    """None: it is not installed for the checks."""
+    earlier: Licensing | None = None
+    """Of the version that base has."""
+
+
+class Brought(Record):
+    """The packages that come with a change."""
+
+    packages: tuple[Package, ...]
+
+
 class Plan(Record):
     """What will be done, by whom, in which files."""
 
@@ -530,6 +579,8 @@ class CheckResult(Record):
     """What it has counted, in words, where that is neither tests nor findings."""
     routes: tuple[Route, ...] = ()
     """Ways into the application; nothing where they are not known."""
+    brought: Brought | None = None
+    """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None
     seconds: float = 0.0
     command: tuple[str, ...] = ()

@@ -143,6 +143,9 @@ _TOOLS = (
     "coverage-of-change",
     "url-map",
     "url-map-new",
+    "forbidden-licence",
+    "unknown-licence",
+    "package-licence",
 )
 
 RULE_IDS = (

@@ -17,6 +17,7 @@ from repo_config.values import (
     BranchPrefix,
     Glob,
     Label,
+    LicenceName,
     ModelKey,
     ModelName,
     ModuleName,
@@ -211,6 +212,17 @@ class ChecksSection(Section):
     isort, a hook of pre-commit without limits to some files is one as well."""
 
 
+class LicencesSection(Section):
+    """Which licences packages may have that are new with a change."""
+
+    allow: tuple[LicenceName, ...] = ()
+    """The only licences that a package may have which is new with a change, by their names in SPDX;
+    `*` stands for any letters, as in BSD-*. Where one of several may be chosen, one is enough."""
+    forbid: tuple[LicenceName, ...] = ()
+    """Licences that no such package may have, such as AGPL-* or GPL-*. Where neither list is set,
+    licences are only named; where one is, a licence that is not known is for the reviewer."""
+
+
 class ScopeSection(Section):
     """What a change may touch."""
 
@@ -227,6 +239,8 @@ class ScopeSection(Section):
     new_dependencies: Literal["ask", "allow", "forbid"] = "ask"
     """Whether a change may declare packages that the project did not need before: `ask` leaves
     each to the reviewer, `forbid` refuses it."""
+    licences: LicencesSection = LicencesSection()
+    """Which licences packages may have that are new with a change."""
 
 
 Weight = Literal["block", "review", "info", "off"]

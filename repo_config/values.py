@@ -16,6 +16,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from repo_config import licences
 from repo_config.rule_ids import RULE_IDS
 
 #: Type of the pydantic error that carries `message` and `fix` in its context.
@@ -103,6 +104,19 @@ def _rule_id(text: str) -> str:
         fix = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them"
         raise _wrong("there is no rule of this name", fix)
     return text
+
+
+def _licence(text: str) -> str:
+    if found := licences.entry(text):
+        return found
+    if re.search(r"\s(?:and|or)\s", text, re.IGNORECASE):
+        raise _wrong("several licences in one entry", "give each an entry of its own")
+    known = {one.lower(): one for one in licences.IDENTIFIERS}
+    near = [*licences.meant(text)] or [
+        known[one] for one in difflib.get_close_matches(text.lower(), known, 2, 0.7)
+    ]
+    fix = f"write {' or '.join(near)}" if near else "write one such as MIT, or GPL-* for several"
+    raise _wrong("not a licence of SPDX's list", fix)
 
 
 def _project_name(text: str) -> str:
@@ -312,6 +326,11 @@ RequirementLine = Annotated[
 ]
 ProjectName = Annotated[str, AfterValidator(_project_name), Words("a name", "names")]
 RelativePath = Annotated[str, AfterValidator(_path), Words("a path in the repository", "paths")]
+LicenceName = Annotated[
+    str,
+    AfterValidator(_licence),
+    Words("a licence as SPDX names it, such as MIT or GPL-*", "licences as SPDX names them"),
+]
 Glob = Annotated[str, AfterValidator(_glob), Words("a glob pattern", "glob patterns")]
 ModuleName = Annotated[
     str, AfterValidator(_module), _json(_DOTTED), Words("a dotted module name", "module names")

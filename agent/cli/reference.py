@@ -47,7 +47,7 @@ def _families() -> Iterator[str]:
             for rule in module.RULES:
                 yield from _rule(rule)
     yield "### Tools\n"
-    yield "Found by a tool in a room on both sides; what is new is held against the change.\n"
+    yield "Found by what the checks see of both sides; what is new is held against the change.\n"
     for rule in tool_rules.RULES:
         yield from _rule(rule)
 

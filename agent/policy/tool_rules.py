@@ -12,6 +12,7 @@ from agent.domain import CheckItem, Finding, Severity
 from agent.policy import url_map
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
+from agent.policy.upkeep import brought
 
 SECURITY_LINT = Rule(
     id="security-lint",
@@ -58,6 +59,7 @@ BY_CHECK: dict[str, tuple[Rule, ...]] = {
 RULES: tuple[Rule, ...] = (
     *(rule for rules in BY_CHECK.values() for rule in rules),
     *url_map.OF_ROUTES,
+    *brought.OF_PACKAGES,
 )
 
 

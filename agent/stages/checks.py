@@ -20,6 +20,7 @@ from agent.checks import (
     gate,
     measuring,
     mutes,
+    packages,
     reports,
     type_cache,
 )
@@ -41,7 +42,7 @@ from agent.policy import levels, tool_rules, url_map
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
-from agent.policy.upkeep import library_names, requirements
+from agent.policy.upkeep import brought, library_names, requirements
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.schema import RepoConfig
@@ -61,11 +62,10 @@ def run(
     """
     change, project = cleared.change, prepared.contract.project
     head = svc.head_folder(prepared.run)
-    environment = _environment(change, prepared, svc)
-    results: tuple[CheckResult, ...] = ()
+    environment, results = _with_declared(change, prepared, svc)
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-        results = _under_base_rules(change, rules, before, environment, prepared, svc)
+        results += _under_base_rules(change, rules, before, environment, prepared, svc)
         svc.say("checks on the whole change")
     site, tree = _laid_out(change, head, environment, prepared, svc)
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
@@ -83,21 +83,28 @@ def run(
     return report
 
 
-def _environment(change: Change, prepared: Prepared, svc: Services) -> Environment:
-    """Take the environment of base, or build the one that the change declares."""
+def _with_declared(
+    change: Change, prepared: Prepared, svc: Services
+) -> tuple[Environment, tuple[CheckResult, ...]]:
+    """Take the environment of base, or build the one that the change declares and look at it."""
     contract = prepared.contract
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    if not requirements.differs(Proposal(change, contract.config, contract.project, base)):
-        return svc.environment(prepared)
+    proposal = Proposal(change, contract.config, contract.project, base)
+    known = svc.environment(prepared)
+    if not requirements.differs(proposal):
+        return known, ()
     svc.say("the change declares other packages, so it is checked with those")
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        return svc.environment_of_change(prepared)
+        built = svc.environment_of_change(prepared)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
+    found = packages.look(requirements.brought(proposal), known, built)
+    svc.say(f"{found.name}: {found.figures}")
+    return built, (found,)
 
 
 def _with_unstable_ids(report: CheckReport, site: Site, svc: Services) -> CheckReport:
@@ -121,10 +128,9 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
     config, floors = prepared.contract.config, svc.settings.floors
-    return tuple(
-        _with_routes(_weighed(one, config, floors), base, head, config, floors)
-        for one in comparison.compare(base, head)
-    )
+    weighed = (_weighed(one, config, floors) for one in comparison.compare(base, head))
+    routed = (_with_routes(one, base, head, config, floors) for one in weighed)
+    return tuple(_with_packages(one, head, config, floors) for one in routed)
 
 
 def _with_routes(
@@ -141,6 +147,18 @@ def _with_routes(
     told = url_map.findings(before.routes, after.routes)
     more = tuple(levels.weigh(told, url_map.OF_ROUTES, config, floors))
     return found.model_copy(update={"findings": (*found.findings, *more)}) if more else found
+
+
+def _with_packages(
+    found: Comparison, head: CheckReport, config: RepoConfig, floors: Mapping[str, Level]
+) -> Comparison:
+    """Add what is to be said of packages that come with the change."""
+    result = head.result(found.name)
+    if result is None or result.brought is None:
+        return found
+    told = brought.findings(result.brought, config)
+    more = tuple(levels.weigh(told, brought.OF_PACKAGES, config, floors))
+    return found.model_copy(update={"findings": (*found.findings, *more)})
 
 
 def _weighed(found: Comparison, config: RepoConfig, floors: Mapping[str, Level]) -> Comparison:

@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 
 from agent import wiring
-from agent.domain import Change, ChangedFile, CheckReport, ClearedChange, Prepared, Run, Status
+from agent.domain import (
+    Change,
+    ChangedFile,
+    CheckReport,
+    ClearedChange,
+    Prepared,
+    Reason,
+    Run,
+    Severity,
+    Status,
+)
 from agent.errors import EnvironmentFailed
 from agent.services import Services
 from agent.settings import Settings
-from agent.stages import baseline, checkout, checks, environment
+from agent.stages import baseline, checkout, checks, decide, environment
+from repo_config.schema import RepoConfig
 from tests.folders import data_folder
 from tests.integration import git_samples
 
@@ -77,6 +88,27 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     found = {one.name: one for one in checks.compare(before, report, prepared, svc)}
     assert (found["tests"].verdict, found["tests"].head_count) == (Status.PASSED, 2)
     assert (found["names"].verdict, found["names"].findings) == (Status.PASSED, ())
+    brought = found["packages"]
+    assert (brought.verdict, brought.figures) == (Status.PASSED, "1 new")
+    assert [
+        (one.rule, one.severity, one.path, one.line, one.message) for one in brought.findings
+    ] == [
+        ("package-licence", Severity.INFO, "requirements.txt", 2, "brings six 1.17.0 (MIT)."),
+    ]
+    assert decide.weigh(tuple(found.values()), cleared, prepared.contract).decision == "open"
+
+
+def test_a_licence_that_the_repository_does_not_let_in_withholds_the_change(begun):
+    prepared, before, svc = begun
+    demand = RepoConfig.model_validate({"scope": {"licences": {"forbid": ["MIT"]}}}, strict=False)
+    contract = prepared.contract.model_copy(update={"config": demand})
+    prepared = prepared.model_copy(update={"contract": contract})
+    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n")
+    report = checks.run(cleared, before, prepared, svc)
+    found = checks.compare(before, report, prepared, svc)
+    verdict = decide.weigh(found, cleared, contract)
+    assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
+    assert "under MIT, which scope.licences does not let in (forbidden-licence)" in verdict.sentence
 
 
 def test_without_the_declaration_the_same_code_is_red(begun):

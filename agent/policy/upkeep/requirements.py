@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from agent.domain import DeclaredPackage
 from agent.policy.proposal import Proposal
 from repo_config import dependencies
 from repo_config.project_files import Files, table
@@ -35,6 +36,9 @@ LOCKS: Mapping[str, tuple[str, ...]] = {
     "pyproject.toml": ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"),
     "Pipfile": ("Pipfile.lock",),
 }
+_LOCKS = frozenset(name for names in LOCKS.values() for name in names)
+_TOML_PINS = re.compile(r'^name = "([\w.-]+)"\nversion = "([\w.+!-]+)"$', re.MULTILINE)
+_JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,51 @@ def differs(proposal: Proposal) -> bool:
 def declared(files: Files) -> tuple[Declared, ...]:
     """Return what is declared, each by its list."""
     return (*_of_lists(files), *_of_tables(files))
+
+
+def brought(proposal: Proposal) -> tuple[DeclaredPackage, ...]:
+    """Return the packages that the change declares anew or fixes another version of, each once.
+
+    What stands in a file comes before what only a lock file says.
+    """
+    before, after = sides(proposal)
+    had = declared(before)
+    names = {one.name for one in had} | {own_name(after)}
+    pins = {(one.name, _exact(one)) for one in had}
+    root = f"{proposal.project.root}/" if proposal.project.root else ""
+    found: dict[tuple[str, str], DeclaredPackage] = {}
+    for one in declared(after):
+        version = _exact(one)
+        is_new = one.name not in names
+        if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
+            continue
+        line = line_of(after, one.path, one.name)
+        place = f"{root}{one.path}:{line}" if line else f"{root}{one.path}"
+        package = DeclaredPackage(name=one.name, version=version, place=place, is_new=is_new)
+        found.setdefault((one.name, version), package)
+    for file in proposal.change.files:
+        for name, version in sorted(
+            _locked(file.path, file.after) - _locked(file.path, file.before)
+        ):
+            package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
+            found.setdefault((name, version), package)
+    return tuple(found.values())
+
+
+def _exact(one: Declared) -> str:
+    """Return the version that is fixed, "" where bounds leave a choice."""
+    version = one.version.removeprefix("===").removeprefix("==").strip()
+    is_exact = one.version.startswith("==") or one.version[:1].isdigit()
+    return version if is_exact and not re.search(r"[*,\s]", version) else ""
+
+
+def _locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
+    """Return names and versions that a lock file fixes, by a look at its text."""
+    if content is None or posixpath.basename(path) not in _LOCKS:
+        return set()
+    text = content.decode("utf-8", "replace")
+    pairs = _JSON_PINS if path.endswith("Pipfile.lock") else _TOML_PINS
+    return {(str(canonicalize_name(name)), version) for name, version in pairs.findall(text)}
 
 
 def own_name(files: Files) -> str:

@@ -40,3 +40,64 @@ def test_other_packages_or_versions_are_told(path, before, after):
 def test_what_declares_the_same_is_no_other_environment(path, before, after):
     snippet = Snippet({path: after}, base={path: before})
     assert not requirements.differs(snippet.proposal())
+
+
+def brought(after, base, **more):
+    snippet = Snippet(after, base=base, **more)
+    return {
+        (one.name, one.version, one.place, one.is_new)
+        for one in requirements.brought(snippet.proposal())
+    }
+
+
+def test_new_packages_and_exact_versions_are_told_with_their_places():
+    assert brought(
+        {"requirements.txt": "httpx==0.28.1\ntablib\nRich==13.7.0\ntyper>=1\n"},
+        {"requirements.txt": "httpx==0.27\nrich==13.7.0\ntyper\n"},
+    ) == {
+        ("httpx", "0.28.1", "requirements.txt:1", False),
+        ("tablib", "", "requirements.txt:2", True),
+    }
+
+
+def test_bounds_patterns_and_places_of_the_tree_fix_no_version():
+    project = '[tool.poetry.dependencies]\nlib = {path = "lib"}\nhttpx = "==0.28.*"\n'
+    assert brought({"pyproject.toml": project}, {"pyproject.toml": ""}) == {
+        ("httpx", "", "pyproject.toml:3", True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        (
+            "uv.lock",
+            '[[package]]\nname = "httpx"\nversion = "0.27.0"\n',
+            '[[package]]\nname = "HTTPX"\nversion = "0.28.0"\nsource = {}\n',
+        ),
+        (
+            "poetry.lock",
+            "",
+            '[[package]]\nname = "httpx"\nversion = "0.28.0"\ndescription = ""\n',
+        ),
+        (
+            "Pipfile.lock",
+            '{"default": {"httpx": {"hashes": ["sha256:1"], "version": "==0.27.0"}}}',
+            '{"default": {"httpx": {"hashes": ["sha256:1"], "version": "==0.28.0"}}}',
+        ),
+    ],
+)
+def test_versions_of_lock_files_are_told(path, before, after):
+    found = brought({path: after}, {path: before} if before else {"a.py": ""})
+    assert found == {("httpx", "0.28.0", path, False)}
+
+
+def test_what_is_declared_and_locked_is_told_where_it_is_declared():
+    lock = '[[package]]\nname = "tablib"\nversion = "3.9.0"\n'
+    assert brought(
+        {"pyproject.toml": PROJECT.replace('"httpx"', '"httpx", "tablib==3.9.0"'), "uv.lock": lock},
+        {"pyproject.toml": PROJECT},
+    ) == {("tablib", "3.9.0", "pyproject.toml:3", True)}
+    assert brought({"sub/requirements.txt": "tablib\n"}, {"a.py": ""}, project={"root": "sub"}) == {
+        ("tablib", "", "sub/requirements.txt:1", True)
+    }

@@ -124,3 +124,24 @@ def test_both_forms_of_the_http_client_survive_json():
 )
 def test_a_mistake_in_the_long_form_is_named_at_its_place(text, expected):
     assert refused(text) == expected
+
+
+def test_licences_are_kept_as_spdx_names_them():
+    config = load.from_text("scope: {licences: {allow: [mit, BSD-*], forbid: [gpl-3.0]}}", YML)
+    assert config.scope.licences.allow == ("MIT", "BSD-*")
+    assert config.scope.licences.forbid == ("GPL-3.0",)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("The MIT License", 'The MIT License". Write MIT'),
+        ("Apache 2", 'Apache 2". Write Apache-2.0'),
+        ("GPL-3", 'GPL-3". Write GPL-3.0-only or GPL-3.0-or-later'),
+        ("GLP-*", 'GLP-*". Write one such as MIT, or GPL-* for several'),
+        ("MIT or ISC", 'MIT or ISC". Give each an entry of its own'),
+    ],
+)
+def test_a_licence_that_spdx_does_not_have_is_named_with_the_nearest(entry, expected):
+    said = refused(f'scope: {{licences: {{forbid: ["{entry}"]}}}}')
+    assert said.endswith(f': "{expected}'), said

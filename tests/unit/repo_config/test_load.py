@@ -347,7 +347,7 @@ def test_an_unquoted_version_in_pyproject_is_told_the_same():
             "scope: [x]",
             (
                 "1:8: scope: expected a mapping; found a list. Write keys below it: allow, protect, human_only, "
-                "max_files, max_lines, new_dependencies"
+                "max_files, max_lines, new_dependencies, licences"
             ),
         ),
         ("version: 2", "1:10: version: expected 1; found the number 2. Write 1"),

@@ -1,0 +1,109 @@
+"""The packages that come with a change: which, in which version, and what they say of themselves.
+
+No tool is run: two environments are held against each other, and the metadata of what differs is
+read. What follows from a licence is left to rules (`agent.policy.upkeep.brought`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.utils import canonicalize_name
+
+from agent.domain import (
+    Brought,
+    CheckResult,
+    DeclaredPackage,
+    Environment,
+    Package,
+    Status,
+)
+from agent.environments import distributions
+from agent.environments.distributions import Distribution
+
+NAME = "packages"
+_MOST_STEPS = 50
+
+
+def look(
+    declared: tuple[DeclaredPackage, ...], base: Environment, head: Environment
+) -> CheckResult:
+    """Say what the environment of the change has that the one of base has not.
+
+    Args:
+        declared: What the change declares anew, or fixes another version of.
+        base: The environment of base.
+        head: The one that the change declares.
+    """
+    old, new = _versions(base), _versions(head)
+    other = {name for name, version in new.items() if old.get(name) != version}
+    after = distributions.read(head.path, other)
+    before = distributions.read(base.path, other & old.keys())
+    places = {one.name: one.place for one in reversed(declared)}
+    found = [
+        Package(
+            name=name,
+            version=new[name],
+            before=old.get(name, ""),
+            place=_place(name, places, after),
+            needed_by=_needed_by(name, after),
+            licensing=after[name].licensing if name in after else None,
+            earlier=before[name].licensing if name in before else None,
+        )
+        for name in sorted(other)
+        if name not in after or not after[name].is_local
+    ]
+    found += _not_installed(declared, new)
+    return CheckResult(
+        name=NAME,
+        status=Status.PASSED,
+        figures=_figures(found),
+        brought=Brought(packages=tuple(found)),
+        output="\n".join(f"{one.name} {one.version}" for one in found),
+    )
+
+
+def _versions(environment: Environment) -> dict[str, str]:
+    pairs = (entry.partition("==") for entry in environment.packages)
+    return {str(canonicalize_name(name)): version for name, _, version in pairs if version}
+
+
+def _not_installed(
+    declared: tuple[DeclaredPackage, ...], installed: Mapping[str, str]
+) -> list[Package]:
+    """Return what is declared for what the checks do not install: documentation, other systems."""
+    return [
+        Package(
+            name=one.name,
+            version=one.version,
+            before="" if one.is_new else "another",
+            place=one.place,
+        )
+        for one in declared
+        if installed.get(one.name) != one.version and (one.version or one.name not in installed)
+    ]
+
+
+def _needed_by(name: str, after: Mapping[str, Distribution]) -> tuple[str, ...]:
+    return tuple(sorted(other for other, one in after.items() if name in one.needs))
+
+
+def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distribution]) -> str:
+    """Return where it is declared, or what needs it, however many packages are between."""
+    seen, waiting = {name}, [name]
+    while waiting and len(seen) < _MOST_STEPS:
+        at = waiting.pop(0)
+        if at in places:
+            return places[at]
+        nearer = [one for one in _needed_by(at, after) if one not in seen]
+        seen.update(nearer)
+        waiting += nearer
+    return ""
+
+
+def _figures(found: list[Package]) -> str:
+    new = sum(not one.before for one in found)
+    parts = [f"{new} new"] if new else []
+    if len(found) > new:
+        parts.append(f"{len(found) - new} in another version")
+    return ", ".join(parts) or "none that are new"

@@ -1,0 +1,98 @@
+"""Read what installed distributions say of themselves: version, licence, what they need.
+
+From the files of an environment in the store, as data: they were written by whoever made the
+packages, so they are read within bounds and nothing in them is believed to have the right form.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection
+from pathlib import Path
+
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from agent.domain import Licensing, Record
+
+#: A description may follow the fields that are wanted here; it is not read.
+_MOST_BYTES = 256 * 1024
+_MOST_ENTRIES = 2_000
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Distribution(Record):
+    """One installed package."""
+
+    name: str
+    """Normalised."""
+    version: str
+    licensing: Licensing = Licensing()
+    needs: tuple[str, ...] = ()
+    """Names of what it requires, normalised, without what only an extra of it does."""
+    is_local: bool = False
+    """Whether it was built from the repository itself."""
+
+
+def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
+    """Read the metadata of some packages.
+
+    Args:
+        environment: Folder of the virtual environment on the host.
+        wanted: Normalised names.
+
+    Returns:
+        By name; what is not installed, or says nothing that can be read, is not in it.
+    """
+    found = {}
+    for place in Path(environment).glob("lib/python3*/site-packages/*.dist-info"):
+        name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
+        canonical = str(canonicalize_name(name))
+        if canonical in wanted and (content := _content(place / "METADATA")) is not None:
+            one = parsed(canonical, version, content)
+            origin = _content(place / "direct_url.json") or b""
+            found[canonical] = one.model_copy(update={"is_local": b"file://" in origin})
+    return found
+
+
+def parsed(name: str, version: str, content: bytes) -> Distribution:
+    """Read the fields of one metadata file."""
+    # Fields end where the description begins; cut there, no half of a character is left.
+    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n"
+    raw, _ = parse_email(head)
+    needs = {one for line in raw.get("requires_dist", [])[:_MOST_ENTRIES] if (one := _name(line))}
+    return Distribution(
+        name=name,
+        version=version,
+        licensing=Licensing(
+            expression=raw.get("license_expression", "").strip(),
+            field=raw.get("license", "").strip(),
+            classifiers=tuple(
+                one
+                for one in raw.get("classifiers", [])[:_MOST_ENTRIES]
+                if one.startswith("License ::")
+            ),
+        ),
+        needs=tuple(sorted(needs)),
+    )
+
+
+def _name(requirement: str) -> str:
+    try:
+        required = Requirement(requirement)
+    except InvalidRequirement:
+        return ""
+    is_extra = required.marker is not None and "extra" in str(required.marker)
+    return "" if is_extra else str(canonicalize_name(required.name))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            return file.read(_MOST_BYTES)
+    except OSError:
+        return None

@@ -1,0 +1,75 @@
+"""Metadata of installed packages, read as data of strangers."""
+
+from __future__ import annotations
+
+from agent.domain import Licensing
+from agent.environments import distributions
+from agent.environments.distributions import Distribution
+
+METADATA = """\
+Metadata-Version: 2.4
+Name: Tab_Lib
+Version: 3.9.0
+License-Expression: MIT
+Classifier: Programming Language :: Python
+Classifier: License :: OSI Approved :: MIT License
+Requires-Dist: ODF.py>=1; extra == "ods"
+Requires-Dist: my_tables (>=2)
+Requires-Dist: not a requirement !
+
+License: of the description
+"""
+
+
+def install(folder, name, text, **more):
+    place = folder / "lib" / "python3.11" / "site-packages" / f"{name}.dist-info"
+    place.mkdir(parents=True)
+    (place / "METADATA").write_text(text)
+    for file, content in more.items():
+        (place / file).write_text(content)
+    return place
+
+
+def test_version_licence_and_needs_are_read(tmp_path):
+    install(tmp_path, "Tab_Lib-3.9.0", METADATA)
+    assert distributions.read(str(tmp_path), {"tab-lib", "other"}) == {
+        "tab-lib": Distribution(
+            name="tab-lib",
+            version="3.9.0",
+            licensing=Licensing(
+                expression="MIT", classifiers=("License :: OSI Approved :: MIT License",)
+            ),
+            needs=("my-tables",),
+        )
+    }
+
+
+def test_others_than_those_wanted_are_not_read(tmp_path):
+    install(tmp_path, "tablib-3.9.0", METADATA)
+    assert distributions.read(str(tmp_path), {"six"}) == {}
+
+
+def test_what_was_built_from_the_repository_is_told_apart(tmp_path):
+    install(
+        tmp_path, "app-1.0", METADATA, **{"direct_url.json": '{"url": "file:///store/app.whl"}'}
+    )
+    assert distributions.read(str(tmp_path), {"app"})["app"].is_local
+
+
+def test_links_and_rubbish_say_nothing(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("License: MIT\n")
+    place = install(tmp_path, "linked-1.0", "")
+    (place / "METADATA").unlink()
+    (place / "METADATA").symlink_to(secret)
+    install(tmp_path, "odd-1.0", "\x00: \nLicense: MIT\n")
+    (install(tmp_path, "folder-1.0", "") / "METADATA").unlink()
+    found = distributions.read(str(tmp_path), {"linked", "odd", "folder"})
+    assert found == {"odd": Distribution(name="odd", version="1.0")}
+
+
+def test_a_whole_text_in_the_field_is_kept_and_a_long_file_is_cut():
+    text = "License: BSD 3-Clause\n        \n        Redistribution and use\nClassifier: x\n\n"
+    found = distributions.parsed("a", "1", (text + "word " * 100_000).encode())
+    assert found.licensing.field.startswith("BSD 3-Clause")
+    assert "Redistribution" in found.licensing.field
