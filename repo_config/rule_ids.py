@@ -146,6 +146,9 @@ _TOOLS = (
     "forbidden-licence",
     "unknown-licence",
     "package-licence",
+    "known-vulnerability",
+    "kept-vulnerability",
+    "vulnerability-data",
 )
 
 RULE_IDS = (

@@ -102,7 +102,8 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    found = packages.look(requirements.brought(proposal), known, built)
+    records = packages.Known(svc.settings.osv, svc.settings.home / "osv", prepared.run.started)
+    found = packages.look(requirements.brought(proposal), known, built, records)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,16 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
         (one.rule, one.severity, one.path, one.line, one.message) for one in brought.findings
     ] == [
         ("package-licence", Severity.INFO, "requirements.txt", 2, "brings six 1.17.0 (MIT)."),
+        (
+            "vulnerability-data",
+            Severity.INFO,
+            "requirements.txt",
+            2,
+            (
+                "nothing is known of vulnerabilities of six 1.17.0: the operator has set no "
+                "MERGEWRIGHT_OSV."
+            ),
+        ),
     ]
     assert decide.weigh(tuple(found.values()), cleared, prepared.contract).decision == "open"
 
@@ -109,6 +121,27 @@ def test_a_licence_that_the_repository_does_not_let_in_withholds_the_change(begu
     verdict = decide.weigh(found, cleared, contract)
     assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
     assert "under MIT, which scope.licences does not let in (forbidden-licence)" in verdict.sentence
+
+
+def test_a_version_that_is_known_to_be_vulnerable_withholds_the_change(begun, tmp_path):
+    prepared, before, svc = begun
+    events = [{"introduced": "1.16"}, {"fixed": "1.18"}]
+    said = {
+        "package": {"ecosystem": "PyPI", "name": "six"},
+        "ranges": [{"type": "ECOSYSTEM", "events": events}],
+    }
+    record = {"id": "GHSA-1", "summary": "Of a test", "affected": [said]}
+    (tmp_path / "GHSA-1.json").write_text(json.dumps(record))
+    svc = replace(svc, settings=svc.settings.model_copy(update={"osv": tmp_path}))
+    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n")
+    report = checks.run(cleared, before, prepared, svc)
+    found = checks.compare(before, report, prepared, svc)
+    verdict = decide.weigh(found, cleared, prepared.contract)
+    assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
+    assert (
+        "requirements.txt:2 brings six 1.17.0 with GHSA-1: Of a test (known-vulnerability)"
+        in verdict.sentence
+    )
 
 
 def test_without_the_declaration_the_same_code_is_red(begun):

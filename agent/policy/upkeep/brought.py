@@ -2,14 +2,15 @@
 
 Pure. Which packages those are and what they say of themselves is found out by `agent.checks`; what
 a repository wants to know before anything is installed is left to `new_dependencies`. A licence
-counts where a package is new, or where another version is under another licence.
+counts where a package is new, or where another version is under another licence; a vulnerability
+where the version before did not have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.domain import Brought, Finding, Licensing, Package, Severity
+from agent.domain import Brought, Finding, Licensing, Package, Severity, Vulnerability
 from agent.policy.rule import Rule
 from repo_config import licences
 from repo_config.licences import Demand, Licence
@@ -37,31 +38,120 @@ LICENCE = Rule(
     bad='dependencies = ["tablib"]  # new, and under MIT',
     good='dependencies = ["httpx"]  # was there',
 )
-OF_PACKAGES = (FORBIDDEN_LICENCE, UNKNOWN_LICENCE, LICENCE)
+VULNERABILITY = Rule(
+    id="known-vulnerability",
+    demands="No version that comes with a change has a vulnerability that is on record and that "
+    "the version before did not have.",
+    severity=Severity.BLOCK,
+    bad="jinja2==2.4.1  # new, and GHSA-462w-v97r-4m45 is fixed in 2.10.1",
+    good="jinja2==3.1.6",
+)
+KEPT_VULNERABILITY = Rule(
+    id="kept-vulnerability",
+    demands="A version that comes with a change is rid of the vulnerabilities that are on record "
+    "of the one before.",
+    severity=Severity.INFO,
+    bad="jinja2==2.4.2  # was 2.4.1, and both have GHSA-462w-v97r-4m45",
+    good="jinja2==3.1.6  # was 2.4.1",
+)
+VULNERABILITY_DATA = Rule(
+    id="vulnerability-data",
+    demands="There are records at hand, and new ones, of known vulnerabilities of what comes with "
+    "a change.",
+    severity=Severity.INFO,
+    bad="the operator has set no MERGEWRIGHT_OSV, so nothing is known of jinja2 3.1.6",
+    good="MERGEWRIGHT_OSV names the dump of this morning",
+)
+OF_PACKAGES = (
+    FORBIDDEN_LICENCE,
+    UNKNOWN_LICENCE,
+    LICENCE,
+    VULNERABILITY,
+    KEPT_VULNERABILITY,
+    VULNERABILITY_DATA,
+)
 
 _REFUSED = "Do without it, or have somebody change scope.licences first."
 _LOOK = "Look at its sources, and tell the reviewer what its licence is."
 _NAMED = "Say with scope.licences which licences are wanted, if that matters here."
+_RECORDS = "An operator keeps a new dump of osv.dev for PyPI where MERGEWRIGHT_OSV says."
 _SHOWN = 8
 
 
 def findings(brought: Brought, config: RepoConfig) -> Iterator[Finding]:
-    """Yield what is to be said of each package, in their order, and the names of all licences."""
+    """Yield what is to be said of licences, then of vulnerabilities, in the packages' order."""
+    yield from _of_licences(brought.packages, config)
+    for package in brought.packages:
+        yield from _of_vulnerabilities(package)
+    if brought.packages:
+        yield from _of_data(brought)
+
+
+def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
     said = config.scope.licences
     demand = Demand(said.allow, said.forbid)
     named: dict[str, list[str]] = {}
-    for package in brought.packages:
-        if package.before and not _has_other_licence(package):
+    for package in packages:
+        if not package.is_new and not _has_other_licence(package):
             continue
         licence = _licence(package.licensing)
         yield from _weighed(package, licence, demand)
         words = licence.words if licence.node else f"{licence.words or 'licence'} not known"
         named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
-    for place, packages in named.items():
+    for place, several in named.items():
         path, line = _at(place)
-        more = f" and {len(packages) - _SHOWN} more" if len(packages) > _SHOWN else ""
-        listed = ", ".join(packages[:_SHOWN]) + more
-        yield LICENCE.at(path, f"{_start(path)}brings {listed}", _NAMED, line)
+        yield LICENCE.at(path, f"{_start(path)}brings {_listed(several)}", _NAMED, line)
+
+
+def _of_vulnerabilities(package: Package) -> Iterator[Finding]:
+    path, line = _at(package.place)
+    start = f"{_start(path)}brings {_called(package)}"
+    for one in package.vulnerabilities:
+        said = f"{start}{_why(package)} with {_named(one)}"
+        yield VULNERABILITY.at(path, said, _way_out(package, one), line)
+    if package.kept:
+        said = f"{start}, which has {_listed([_named(one) for one in package.kept])}"
+        said += f", as {package.before} had"
+        yield KEPT_VULNERABILITY.at(path, said, _way_out(package, package.kept[0]), line)
+
+
+def _named(one: Vulnerability) -> str:
+    first, *others = one.ids
+    also = f" ({', '.join(others[:2])})" if others else ""
+    return f"{first}{also}{': ' if one.summary else ''}{one.summary.rstrip('.')}"
+
+
+def _way_out(package: Package, one: Vulnerability) -> str:
+    if one.fixed:
+        return f"Take {package.name} {one.fixed} or later."
+    return "No version without it is on record: do without the package, or take another one."
+
+
+def _of_data(brought: Brought) -> Iterator[Finding]:
+    """Say where silence about vulnerabilities proves little, or nothing."""
+    known = brought.known
+    path, line = _at(brought.packages[0].place)
+    versions = _listed([_called(one) for one in brought.packages])
+    if not known.count:
+        why = known.problems[0] if known.problems else "the operator has set no MERGEWRIGHT_OSV"
+        said = f"Nothing is known of vulnerabilities of {versions}: {why}"
+        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
+        return
+    if known.stale_days:
+        age = f"{known.newest}, {known.stale_days} days ago"
+        said = f"The newest record of vulnerabilities is of {age}"
+        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
+    if known.problems:
+        said = f"Records of vulnerabilities that cannot be read: {_listed([*known.problems])}"
+        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
+    open_versions = [one.name for one in brought.packages if not one.version]
+    if open_versions:
+        said = f"No version is fixed of {_listed(open_versions)}, so no record can speak of it"
+        yield VULNERABILITY_DATA.at(path, _clause(path, said), "Fix one, where it matters.", line)
+
+
+def _clause(path: str, said: str) -> str:
+    return f"{said[:1].lower()}{said[1:]}" if path else said
 
 
 def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
@@ -92,6 +182,11 @@ def _has_other_licence(package: Package) -> bool:
     if package.licensing is None or package.earlier is None:
         return False
     return _licence(package.licensing).node != _licence(package.earlier).node
+
+
+def _listed(several: list[str]) -> str:
+    more = f" and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
+    return ", ".join(several[:_SHOWN]) + more
 
 
 def _called(package: Package) -> str:

@@ -113,6 +113,7 @@ def brought(proposal: Proposal) -> tuple[DeclaredPackage, ...]:
     had = declared(before)
     names = {one.name for one in had} | {own_name(after)}
     pins = {(one.name, _exact(one)) for one in had}
+    fixed = dict(pin for pin in sorted(pins) if pin[1])
     root = f"{proposal.project.root}/" if proposal.project.root else ""
     found: dict[tuple[str, str], DeclaredPackage] = {}
     for one in declared(after):
@@ -122,8 +123,13 @@ def brought(proposal: Proposal) -> tuple[DeclaredPackage, ...]:
             continue
         line = line_of(after, one.path, one.name)
         place = f"{root}{one.path}:{line}" if line else f"{root}{one.path}"
-        package = DeclaredPackage(name=one.name, version=version, place=place, is_new=is_new)
-        found.setdefault((one.name, version), package)
+        found[one.name, version] = found.get((one.name, version)) or DeclaredPackage(
+            name=one.name,
+            version=version,
+            place=place,
+            is_new=is_new,
+            before=fixed.get(one.name, ""),
+        )
     for file in proposal.change.files:
         for name, version in sorted(
             _locked(file.path, file.after) - _locked(file.path, file.before)

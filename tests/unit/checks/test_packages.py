@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from agent.checks import packages
-from agent.domain import DeclaredPackage, Environment, Status
+from agent.domain import DeclaredPackage, Environment, Status, VulnerabilityData
 
 
 def environment(folder, **versions):
@@ -27,9 +29,12 @@ def environment(folder, **versions):
     )
 
 
-def looked(tmp_path, base, head, *declared):
+def looked(tmp_path, base, head, *declared, **known):
     result = packages.look(
-        declared, environment(tmp_path / "base", **base), environment(tmp_path / "head", **head)
+        declared,
+        environment(tmp_path / "base", **base),
+        environment(tmp_path / "head", **head),
+        **known,
     )
     assert result.status is Status.PASSED
     assert result.brought
@@ -95,3 +100,56 @@ def test_packages_that_need_each_other_end(tmp_path):
 def test_the_same_packages_are_none_that_are_new(tmp_path):
     result, found = looked(tmp_path, {"a": ("1", "MIT")}, {"a": ("1", "MIT")})
     assert (result.figures, found) == ("none that are new", {})
+
+
+NOW = 1_790_000_000.0
+"""In September 2026."""
+
+
+def known(tmp_path, *records):
+    for one in records:
+        (tmp_path / f"{one['id']}.json").write_text(json.dumps(one))
+    return packages.Known(tmp_path, tmp_path / "cache", NOW)
+
+
+def vulnerable(name, fixed, number="GHSA-1"):
+    events = [{"introduced": "0"}, {"fixed": fixed}]
+    package = {"ecosystem": "PyPI", "name": name}
+    said = {"package": package, "ranges": [{"type": "ECOSYSTEM", "events": events}]}
+    return {"id": number, "modified": "2026-09-20T00:00:00Z", "affected": [said]}
+
+
+def test_versions_that_come_are_held_against_the_records(tmp_path):
+    records = known(tmp_path, vulnerable("certifi", "2025.1"), vulnerable("Furo", "9", "GHSA-2"))
+    result, found = looked(
+        tmp_path,
+        {},
+        {"httpx": ("0.28", "BSD-3-Clause", "certifi"), "certifi": ("2024.1", "MPL-2.0")},
+        DeclaredPackage(name="furo", version="8.0", place="docs/requirements.txt:1"),
+        known=records,
+    )
+    assert result.figures == "3 new, 2 known to be vulnerable"
+    assert {name: [v.ids for v in one.vulnerabilities] for name, one in found.items()} == {
+        "httpx": [],
+        "certifi": [("GHSA-1",)],
+        "furo": [("GHSA-2",)],
+    }
+    assert result.brought.known == VulnerabilityData(count=2, newest="2026-09-20")
+
+
+def test_what_the_version_before_had_as_well_is_told_apart(tmp_path):
+    records = known(tmp_path, vulnerable("a", "3"), vulnerable("a", "1.5", "GHSA-2"))
+    result, found = looked(tmp_path, {"a": ("2.0", "MIT")}, {"a": ("1.0", "MIT")}, known=records)
+    assert result.figures == "1 in another version, 1 known to be vulnerable"
+    assert [one.ids for one in found["a"].vulnerabilities] == [("GHSA-2",)]
+    assert [one.ids for one in found["a"].kept] == [("GHSA-1",)]
+
+
+def test_an_old_dump_and_one_that_cannot_be_read_are_told(tmp_path):
+    old = {**vulnerable("a", "3"), "modified": "2026-01-01T00:00:00Z"}
+    data = known(tmp_path, old).said_of([]).known
+    assert (data.newest, data.stale_days) == ("2026-01-01", 263)
+    gone = packages.Known(tmp_path / "gone", tmp_path / "cache", NOW).said_of([]).known
+    assert gone.count == 0
+    assert gone.problems == ("MERGEWRIGHT_OSV cannot be read (No such file or directory)",)
+    assert packages.Known(None, tmp_path, NOW).said_of([]).known == VulnerabilityData()
