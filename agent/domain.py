@@ -348,6 +348,19 @@ class ClearedChange(Record):
     """Findings below `block`."""
 
 
+class CalledMethod(Record):
+    """A method that is called on an object of a class."""
+
+    name: str
+    by: Literal["made", "entered", "entered async", "handed"]
+    """How the object came: its class is called, a `with` gives it, or it is an argument that names
+    the class."""
+    held: str = ""
+    """The name by which other modules may set something else in its place; "" where none can."""
+    within: str = ""
+    """Where that is an attribute of `self`: the class that sets it."""
+
+
 class LibraryName(Record):
     """What code takes from a library: a name, or an argument of a call."""
 
@@ -358,6 +371,8 @@ class LibraryName(Record):
     keyword: str = ""
     """An argument that is given by this name in a call; "": the name alone."""
     is_import: bool = False
+    called: CalledMethod | None = None
+    """What is called on an object of this class; None: the name alone is asked for."""
 
 
 class DeclaredPackage(Record):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Event, Secret, Text
-from agent.domain import CheckItem, CheckResult, LibraryName, Status
+from agent.domain import CalledMethod, CheckItem, CheckResult, LibraryName, Status
 from agent.ports import RoomOrder, RoomResult
 
 NAME = "names"
@@ -51,7 +51,7 @@ class LibraryNames:
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Ask by a script of ours, in the repository's environment."""
         asked = (*self.asked, *_sentinels(secret))
-        names = [{"name": one.name, "keyword": one.keyword} for one in asked]
+        names = [one.model_dump(include={"name", "keyword", "called"}) for one in asked]
         return scripts.order(
             site,
             secret,
@@ -106,19 +106,24 @@ class LibraryNames:
 def _sentinels(secret: Secret) -> tuple[LibraryName, ...]:
     """Return what must be there, and what must not."""
     there = LibraryName(path="", line=1, name="shlex.quote", keyword="s")
+    formatter = LibraryName(path="", line=1, name="string.Formatter")
     return (
         there,
         there.model_copy(update={"keyword": secret.must_fail}),
         there.model_copy(update={"name": f"shlex.{secret.must_fail}", "keyword": ""}),
         there.model_copy(update={"name": secret.module, "keyword": ""}),
+        formatter.model_copy(update={"called": CalledMethod(name="format", by="made")}),
+        formatter.model_copy(update={"called": CalledMethod(name=secret.must_fail, by="made")}),
     )
 
 
 def _problem(answers: dict[int, Answer], count: int) -> str:
     """Say what makes the answers worth nothing."""
-    states = [answers[number].state if number in answers else "" for number in range(count + 4)]
+    expected = ["there", "missing", "missing", "absent", "there", "missing"]
+    numbers = range(count + len(expected))
+    states = [answers[number].state if number in answers else "" for number in numbers]
     if "" in states:
         return "not every name was answered for"
-    if states[count:] != ["there", "missing", "missing", "absent"]:
+    if states[count:] != expected:
         return "names that are there and names that are not were not told apart"
     return ""

@@ -106,6 +106,141 @@ concurrent.futures.ThreadPoolExecutor(max_workers=2)
     assert "names are there" in result.output
 
 
+OBJECTS = """\
+import concurrent.futures
+import contextlib
+import threading
+import types
+
+import httpx
+import requests
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+
+opened = httpx.Client()
+opened.get_json("http://localhost")
+
+
+class Shop:
+    def __init__(self):
+        self.session = requests.Session()
+
+    def total(self):
+        return self.session.fetch_json("/")
+
+
+def threads():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.launch(print)
+
+
+async def streamed(request: HttpRequest):
+    async with httpx.AsyncClient() as client:
+        await client.stream_lines("/")
+    request.parsed_json()
+"""
+
+
+def test_methods_that_objects_of_a_library_do_not_have_are_found(workshop: Workshop) -> None:
+    result = answered(workshop, OBJECTS)
+    assert result.status is Status.FAILED, (result.reason, result.output)
+    assert {(item.place, item.item_id.split(": ", 1)[1]) for item in result.items} == {
+        ("app/views.py:12", "invented-api: objects of httpx.Client have no get_json"),
+        ("app/views.py:20", "invented-api: objects of requests.Session have no fetch_json"),
+        (
+            "app/views.py:25",
+            "invented-api: objects of concurrent.futures.ThreadPoolExecutor have no launch",
+        ),
+        (
+            "app/views.py:30",
+            "invented-api: objects of httpx.AsyncClient have no stream_lines (stream?)",
+        ),
+        ("app/views.py:31", "invented-api: objects of django.http.HttpRequest have no parsed_json"),
+    }
+
+
+def test_methods_that_come_from_somewhere_are_left_alone(workshop: Workshop) -> None:
+    code = """\
+import argparse
+import contextlib
+import logging
+import subprocess
+import tempfile
+import threading
+import types
+import unittest.mock
+from pathlib import Path
+
+import httpx
+import requests
+from django.http import HttpResponse
+from django.test import Client
+from django.test.client import RequestFactory
+
+unittest.mock.Mock().anything()
+argparse.Namespace(run=print).run()
+types.SimpleNamespace(run=print).run()
+types.ModuleType("shop").run()
+threading.local().run()
+Client().post("/").json()
+RequestFactory().get("/")
+Path("a").as_posix()
+requests.Response().iter_lines()
+httpx.Response(200).raise_for_status()
+threading.Thread(target=print).start()
+client = httpx.Client()
+client.post("http://localhost")
+
+
+def used(log: logging.Logger, answer: HttpResponse, error: OSError, path: Path):
+    log.info("x")
+    # Of a subclass that a library has, and of one that this repository has.
+    answer.render()
+    log.shout("x")
+    path.walk()
+    error.explain()
+    with tempfile.TemporaryDirectory() as place:
+        place.removeprefix("x")
+    with contextlib.closing(httpx.Client()) as closed:
+        closed.anything()
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+"""
+    given = """\
+class Loud:
+    def shout(self, text):
+        self.explain = text
+"""
+    site = workshop.site({"app/views.py": code, "app/loud.py": given, **GREEN}, packages=LIBRARIES)
+    check = LibraryNames(asked_of(code))
+    results = measuring.measure(site, workshop.sandbox, workshop.said.append, also=(check,))
+    result = next(one for one in results if one.name == "names")
+    assert (result.status, result.items) == (Status.PASSED, ()), result.output
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "from app.views import Shop\n\n\nclass Fake(Shop):\n    pass\n",
+        "def put(shop):\n    shop.session = Fake()\n",
+        "NAMES = ['fetch_json']\n",
+        "def put(session):\n    session.fetch_json = print\n",
+    ],
+    ids=["a subclass", "another object", "a table of names", "another method"],
+)
+def test_what_other_modules_of_the_repository_may_put_there_is_left_alone(
+    workshop: Workshop, other: str
+) -> None:
+    asked = tuple(one for one in asked_of(OBJECTS) if one.called and one.called.within == "Shop")
+    files = {"app/views.py": OBJECTS, "app/other.py": other, **GREEN}
+    site = workshop.site(files, packages=LIBRARIES)
+    results = measuring.measure(
+        site, workshop.sandbox, workshop.said.append, also=(LibraryNames(asked),)
+    )
+    result = next(one for one in results if one.name == "names")
+    assert (len(asked), result.status, result.items) == (1, Status.PASSED, ()), result.output
+
+
 def test_what_the_repository_has_itself_is_not_asked_of_libraries() -> None:
     names = {
         one.name for one in asked_of("import app.models\nimport json\nfrom app import views\n")

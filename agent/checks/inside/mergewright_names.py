@@ -2,7 +2,7 @@
 
 Only libraries are imported, never a module of the tree. Of each name is said whether it is there,
 certainly missing, or unknown: whatever cannot be imported here, or makes up its attributes, has
-them all.
+them all. Of methods that are called on objects, `mergewright_methods` says so.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import types
 from abc import ABCMeta
 
 import mergewright_entry
+import mergewright_methods
 import mergewright_report
 
 #: What only some platforms have, and no look at another one can deny.
@@ -51,8 +52,17 @@ def main():
     out, sys.stdout, sys.stderr = sys.stdout, io.StringIO(), io.StringIO()
     if not all(_is_stdlib(entry["name"].partition(".")[0]) for entry in order["names"]):
         _set_up_django()
+    answers = [_asked(entry, order["tree"]) for entry in order["names"]]
+    asked = {
+        number: entry["called"]
+        for number, entry in enumerate(order["names"])
+        if entry["called"] and answers[number][0] == "missing"
+    }
+    libraries = [place for place in sys.path if not _is_below(place, order["tree"])]
+    for number in mergewright_methods.given_elsewhere(asked, libraries, order["tree"]):
+        answers[number] = ("unknown", "other code may give it")
     for number, entry in enumerate(order["names"]):
-        state, text = _asked(entry["name"], entry["keyword"], order["tree"])
+        state, text = answers[number]
         report.add("name", number=number, state=state, text=text)
         if state in ("missing", "absent"):
             out.write("%s%s: %s\n" % (entry["name"], entry["keyword"] and "(...)", text))
@@ -80,19 +90,30 @@ def _set_up_django():
         return
 
 
-def _asked(name, keyword, tree):
+def _asked(entry, tree):
+    name, called = entry["name"], entry["called"]
     try:
         thing = _found(name, tree)
-        if keyword:
-            _takes(thing, name, keyword)
+        if called:
+            return _asked_of_objects(thing, name, called)
+        if entry["keyword"]:
+            _takes(thing, name, entry["keyword"])
     except Missing as problem:
         state, text = problem.args
-        return state, text[:_LONGEST_TEXT]
-    except Unknown as problem:
+        # What is said of a class that is not there is said of its name.
+        return "unknown" if called else state, text[:_LONGEST_TEXT]
+    except (Unknown, mergewright_methods.Unknown) as problem:
         return "unknown", str(problem)[:_LONGEST_TEXT]
     except BaseException as problem:
         return "unknown", type(problem).__name__
     return "there", ""
+
+
+def _asked_of_objects(owner, name, called):
+    if not mergewright_methods.lacks(owner, called):
+        return "there", ""
+    said = "objects of %s have no %s" % (name, called["name"])
+    return "missing", _words(said, called["name"], dir(owner))[:_LONGEST_TEXT]
 
 
 def _found(name, tree):
@@ -103,8 +124,7 @@ def _found(name, tree):
         if _is_stdlib(first):
             raise Unknown("a module of another platform or version")
         raise Missing("absent", first + " is not in the environment")
-    place = os.path.realpath(getattr(thing, "__file__", None) or "/")
-    if place.startswith(tree.rstrip("/") + "/"):
+    if _is_below(getattr(thing, "__file__", None) or "/", tree):
         raise Unknown("of the repository")
     at = first
     for number, part in enumerate(rest, 1):
@@ -115,6 +135,10 @@ def _found(name, tree):
         thing = inner
         at += "." + part
     return thing
+
+
+def _is_below(path, folder):
+    return os.path.realpath(path).startswith(folder.rstrip("/") + "/")
 
 
 def _has_module(owner, part):

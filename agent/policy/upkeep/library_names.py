@@ -1,9 +1,10 @@
 """Collect what a change newly takes from libraries, for the libraries themselves to be asked.
 
-Pure: whether `httpx.AsyncSession` exists, or takes the argument `retries`, only the installed
-version knows (see the check `names` in `agent.checks.library_names`). Left out is whatever the
-code itself provides for: a handler, `hasattr`, a condition on versions or platforms, a name that
-is also bound to something else, and what is only read by type checkers.
+Pure: whether `httpx.AsyncSession` exists, takes the argument `retries`, or makes objects with a
+method `fetch`, only the installed version knows (see the check `names` in
+`agent.checks.library_names`). Left out is whatever the code itself provides for: a handler,
+`hasattr`, a condition on versions or platforms, a name that is also bound to something else, and
+what is only read by type checkers.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from agent.domain import LibraryName
+from agent.domain import CalledMethod, LibraryName
 from agent.policy import libraries, source
 from agent.policy.proposal import Hit, Proposal
-from agent.policy.upkeep import tried
+from agent.policy.upkeep import instances, tried
+from agent.policy.upkeep.instances import Called
 from agent.policy.view import View, Visit
 
 #: More are not asked for: a change of that size is for a person anyway.
@@ -31,6 +33,17 @@ class _Use:
     keyword: str
     line: int
     is_import: bool = False
+    on: Called | None = None
+    """The object that a method of the class is called on."""
+
+    @property
+    def what(self) -> str:
+        """The same for the same thing asked."""
+        if self.is_import:
+            return f"import {self.dotted}"
+        if self.on:
+            return f"{self.dotted}.().{self.on.method} {self.on.by}"
+        return f"{self.dotted}({self.keyword})" if self.keyword else self.dotted
 
 
 def fresh(proposal: Proposal) -> tuple[LibraryName, ...]:
@@ -41,13 +54,11 @@ def fresh(proposal: Proposal) -> tuple[LibraryName, ...]:
     def find(view: View) -> Iterator[Hit]:
         seen: set[str] = set()
         for use in _uses(view, own):
-            what = f"{use.dotted}({use.keyword})" if use.keyword else use.dotted
-            what = f"import {what}" if use.is_import else what
             # Once more of what a file had is nothing to ask.
-            if what not in seen:
-                seen.add(what)
-                kinds[what] = use
-                yield Hit(what, use.line)
+            if use.what not in seen:
+                seen.add(use.what)
+                kinds[use.what] = use
+                yield Hit(use.what, use.line)
 
     found: list[LibraryName] = []
     for file, hit in islice(proposal.fresh(find), _MOST):
@@ -59,9 +70,14 @@ def fresh(proposal: Proposal) -> tuple[LibraryName, ...]:
                 name=use.dotted,
                 keyword=use.keyword,
                 is_import=use.is_import,
+                called=_asked(use.on) if use.on else None,
             )
         )
     return tuple(found)
+
+
+def _asked(on: Called) -> CalledMethod:
+    return CalledMethod(name=on.method, by=on.by, held=on.held, within=on.within)
 
 
 def _own_names(proposal: Proposal) -> frozenset[str]:
@@ -105,6 +121,13 @@ def _uses(view: View, own: frozenset[str]) -> Iterator[_Use]:
         if not tried.may_fail(call, tried.CALLS):
             for word in words:
                 yield _Use(dotted, word.arg or "", word.value.lineno)
+
+    for found in instances.called(view):
+        dotted = _library_name(view, found.visit, found.owner, again)
+        if dotted is None or dotted.partition(".")[0] in own:
+            continue
+        if not tried.may_fail(found.visit, tried.ATTRIBUTES):
+            yield _Use(dotted, "", found.visit.node.func.end_lineno or 1, on=found)
 
 
 def _imports(view: View, own: frozenset[str]) -> Iterator[_Use]:
