@@ -60,6 +60,8 @@ _CONTRACT = (
     "http-timeout",
     "http-timeout-unset",
     "http-retries",
+    "http-retries-by-hand",
+    "http-retries-likely",
     "concurrency",
     "sync-handler",
     "async-code",

@@ -132,7 +132,8 @@ class HttpClientSection(Section):
     timeout: Literal["required", "any"] = "any"
     """required: no request may wait for ever."""
     retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
-    """The only library that changed code may repeat requests with."""
+    """The only library that changed code may repeat requests with; retries that are written by hand
+    count as well."""
 
 
 Mode = Literal["sync", "async", "any"]

@@ -13,6 +13,7 @@ from agent.policy.contract import (
     concurrency,
     http_calls,
     http_client,
+    http_repeats,
 )
 from agent.policy.django import (
     loops,
@@ -81,6 +82,7 @@ _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (
     http_client,
     http_calls,
+    http_repeats,
     concurrency,
     async_queries,
     blocking_calls,
