@@ -18,7 +18,6 @@ from agent.policy.contract import handlers, http_uses
 
 #: So many times as often as all others together, for one answer to be the project's.
 _CLEARLY = 4
-_ENOUGH_FUNCTIONS = 20
 _ENOUGH_HANDLERS = 3
 _CLIENTS = ("httpx", "requests", "aiohttp", "urllib3")
 #: What a file has that answers requests; others are not looked into.
@@ -164,28 +163,45 @@ def answering(evidence: Evidence) -> Answering:
 
 
 def concurrency(evidence: Evidence) -> Iterator[Fact]:
-    """Yield the mode that code is written in and where it is another; nothing where both mix."""
+    """Yield the mode of what answers requests, and where it is another.
+
+    Where both mix it is left to a person, and where nothing answers requests there is none.
+    """
     found = answering(evidence)
     sync, waits = sum(map(len, found.sync.values())), sum(map(len, found.waits.values()))
     if sync + waits < _ENOUGH_HANDLERS:
-        yield from _of_functions(evidence.survey)
         return
     mode, much, few = ("async", found.waits, found.sync)
     if sync >= waits:
         mode, much, few = ("sync", found.sync, found.waits)
+    other = "async" if mode == "sync" else "sync"
     apart = _apart(few, much)
-    left = sum(len(few[folder]) for folder in few if not _below(folder, apart))
-    if left * _CLEARLY * 2 > max(sync, waits):
-        return
-    waiting = f"{waits} of {sync + waits} functions that answer requests are async"
-    yield Fact(key="concurrency.mode", value=mode, why=waiting)
+    left = [one for folder in few if not _below(folder, apart) for one in few[folder]]
+    why, sure = f"{waits} of {sync + waits} functions that answer requests are async", True
+    if len(left) * _CLEARLY * 2 > max(sync, waits):
+        why, sure = f"{why}, and {other} ones stand beside the others: {places(left)}", False
+    elif mode == "sync" and (waiting := _waiting(evidence.survey, apart)):
+        # Such as middleware that serves both, which a mode of sync would forbid to go on so.
+        some = "1 other function is" if len(waiting) == 1 else f"{len(waiting)} others are"
+        why, sure = f"{why}, but {some}: {places(waiting)}", False
+    yield Fact(key="concurrency.mode", value=mode, why=why, sure=sure)
     if apart:
-        other = "async" if mode == "sync" else "sync"
         patterns = [f"{folder}/**" for folder in apart]
         first = [places_[0] for folder, places_ in few.items() if _below(folder, apart)]
         why = f"all functions that answer requests there are {other}: {places(first)}"
         override = {"paths": patterns, "mode": other}
         yield Fact(key="concurrency.overrides", value=[override], why=why)
+
+
+def _waiting(survey: Survey, apart: list[str]) -> list[Place]:
+    """Every `async def` of the application that is in none of some folders."""
+    return [
+        source.at(node)
+        for source in survey.application
+        if not _below(posixpath.dirname(source.path), apart)
+        for node in source.functions
+        if isinstance(node, ast.AsyncFunctionDef)
+    ]
 
 
 def _apart(few: dict[str, list[Place]], much: dict[str, list[Place]]) -> list[str]:
@@ -206,12 +222,3 @@ def _apart(few: dict[str, list[Place]], much: dict[str, list[Place]]) -> list[st
 
 def _below(folder: str, tops: list[str]) -> bool:
     return any(folder == top or folder.startswith(f"{top}/") for top in tops)
-
-
-def _of_functions(survey: Survey) -> Iterator[Fact]:
-    """Without handlers, that nothing is async says enough."""
-    several = [node for source in survey.application for node in source.functions]
-    waits = sum(isinstance(node, ast.AsyncFunctionDef) for node in several)
-    if not waits and len(several) >= _ENOUGH_FUNCTIONS:
-        why = f"none of {len(several)} functions of the application is async"
-        yield Fact(key="concurrency.mode", value="sync", why=why)

@@ -275,17 +275,48 @@ def test_a_folder_that_is_written_otherwise_is_an_override(tree):
     ]
 
 
-def test_files_that_mix_both_leave_the_mode_open(tree):
+def test_files_that_mix_both_leave_the_mode_open_with_the_count(tree):
     both = VIEWS.format(how="") + VIEWS.format(how="async ").replace("view", "other")
-    assert "concurrency.mode" not in facts(tree(DJANGO | {"shop/views.py": both}))
+    made = tree(DJANGO | {"shop/views.py": both})
+    assert "concurrency.mode" not in facts(made)
+    [left] = [one for one in written.propose(made).proposals if one.key == "concurrency.mode"]
+    assert left.why.startswith("4 of 8 functions that answer requests are async, and async ones")
+    assert "shop/views.py:11" in left.why
 
 
-def test_without_anything_that_answers_requests_no_async_function_is_sync(tree):
+def test_async_middleware_beside_sync_views_leaves_the_mode_open(tree):
+    middleware = (
+        "class Middleware:\n    async_capable = True\n\n"
+        "    async def __acall__(self, request):\n        return await self.get_response(request)\n"
+    )
+    views = {"shop/views.py": VIEWS.format(how="")}
+    made = tree(DJANGO | views | {"shop/middleware.py": middleware})
+    assert "concurrency.mode" not in facts(made)
+    text = written.propose(made).text
+    assert "# concurrency: {mode: sync}\n" in text
+    said = " ".join(text.replace("#", " ").split())
+    assert (
+        "0 of 4 functions that answer requests are async, but 1 other function is:"
+        " shop/middleware.py:4"
+    ) in said
+    tests_alone = tree(DJANGO | views | {"tests/test_middleware.py": middleware})
+    assert facts(tests_alone)["concurrency.mode"] == "sync"
+
+
+def test_async_code_in_the_folder_that_is_an_override_leaves_the_rest_sync(tree):
+    files = DJANGO | {
+        "shop/views.py": VIEWS.format(how=""),
+        "api/orders/a.py": ENDPOINTS.format(how="async "),
+        "api/client.py": "async def ask():\n    pass\n",
+    }
+    assert facts(tree(files))["concurrency.mode"] == "sync"
+
+
+def test_without_anything_that_answers_requests_nothing_is_proposed(tree):
     functions = "".join(f"def f{number}():\n    pass\n" for number in range(30))
-    assert facts(tree({"lib/x.py": functions}))["concurrency.mode"] == "sync"
-    waits = functions + "async def g():\n    pass\n"
-    assert "concurrency.mode" not in facts(tree({"lib/x.py": waits}))
-    assert "concurrency.mode" not in facts(tree({"lib/x.py": "def f():\n    pass\n"}))
+    for text in (functions, functions + "async def g():\n    pass\n", "def f():\n    pass\n"):
+        proposal = written.propose(tree({"lib/x.py": text}))
+        assert "concurrency" not in proposal.text
 
 
 # --- beside a file that is there --------------------------------------------------------------
