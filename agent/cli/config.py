@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent import settings
 from agent.cli import repository
-from agent.contract import effective, written
+from agent.contract import effective, facts, written
 from agent.contract.effective import Effective, Read
 from agent.policy import levels
 from agent.repository.tree import WorkTree
 from repo_config import detect, doubts, load, reference, schema
 from repo_config.located import inert
 from repo_config.schema import RepoConfig
+
+if TYPE_CHECKING:
+    from agent.environments.explanation import PythonHere
 
 app = typer.Typer(
     help="The repository's configuration: check it, say what holds and why, propose one.",
@@ -81,6 +86,7 @@ def check(
     from agent.policy import registry
 
     project = detect.project(tree, config) if tree else None
+    here = repository.python_here(root, config) if project else None
     warnings = (
         *(doubts.of(tree, project) if tree and project else ()),
         *levels.held(registry.RULES, config, {}),
@@ -93,6 +99,7 @@ def check(
             "warnings": list(warnings),
             "config": config.model_dump(mode="json"),
             "detected": project.model_dump(mode="json") if project else None,
+            "python_here": here.model_dump(mode="json") if here else None,
         }
         print(json.dumps(report, indent=2))
         return
@@ -100,7 +107,7 @@ def check(
     for key, value in _given(config):
         print(f"  {key} = {repository.text(value)}")
     if project:
-        _show(project)
+        _show(project, here)
     for warning in warnings:
         print(f"warning: {warning}")
 
@@ -139,12 +146,15 @@ def explain(
         found = list(effective.values(read, project, settings.load()))
     if key is not None:
         found = _below(key, found)
+    found = [_with_here(one, place, read.config) for one in found]
     if as_json:
         shown = [one.model_dump(mode="json", exclude_none=True) for one in found]
         print(json.dumps(shown, indent=2))
         return
     for one in found:
         print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
+        if one.here:
+            print(f"    {inert(one.here)}")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
 
@@ -166,8 +176,10 @@ def detect_values(
     What it does not know it leaves out; what only a person can decide stands in comments.
     """
     place, tree, read = repository.opened(repo, as_json=as_json)
-    detected = written.propose(tree)
-    proposal = written.propose(tree, read) if read.source else detected
+    folder = read.config.folder or facts.only_folder(tree) or ""
+    python = functools.cache(partial(repository.python_asked, place, folder))
+    detected = written.propose(tree, python=python)
+    proposal = written.propose(tree, read, python) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []
     name = read.source.name if read.source else load.OWN_FILES[0]
     if write and name == load.PYPROJECT:
@@ -191,6 +203,13 @@ def detect_values(
     if read.source:
         said = f"what differs from {name}:" if differs else f"nothing differs from {name}"
         print(said, *(f"  {inert(one)}" for one in differs), sep="\n", file=sys.stderr)
+
+
+def _with_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
+    """The same with what this machine makes of it."""
+    if one.key != "python.version":
+        return one
+    return one.model_copy(update={"here": str(repository.python_here(place, config))})
 
 
 def _below(key: str, found: list[Effective]) -> list[Effective]:
@@ -232,7 +251,7 @@ def _given(config: RepoConfig) -> list[tuple[str, object]]:
     return given
 
 
-def _show(project: detect.Project) -> None:
+def _show(project: detect.Project, here: PythonHere | None) -> None:
     django = project.django
     rows: list[tuple[str, object]] = [
         ("framework", project.framework),
@@ -252,5 +271,7 @@ def _show(project: detect.Project) -> None:
     for key, value in rows:
         origin = project.origins.get(key)
         print(f"  {key:<23} {repository.text(value)}" + (f"  ({inert(origin)})" if origin else ""))
+        if key == "python_version" and here:
+            print(f"  {'':<23} {inert(str(here))}")
     for path, reason in project.unreadable.items():
         print(f"  not read: {inert(path)}: {inert(reason)}")

@@ -8,17 +8,23 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import BaseModel
 
+from agent import settings
 from agent.contract.effective import Read
+from agent.errors import SettingsInvalid
 from agent.repository.tree import WorkTree
 from repo_config import load
 from repo_config.located import START, inert, problem_at
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
+
+if TYPE_CHECKING:
+    from agent.environments.explanation import PythonAsked, PythonHere
+    from agent.services import Services
 
 INVALID = 2
 """Exit code of a configuration with a mistake."""
@@ -94,6 +100,41 @@ def opened(folder: Path, *, as_json: bool) -> tuple[Path, Tree, Read]:
     except load.ConfigProblem as problem:
         refuse(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem
+
+
+def python_here(place: Path, config: RepoConfig) -> PythonHere:
+    """Say which Python runs of a repository take on this machine; nothing of it is run."""
+    # It brings all that environments are made with; other commands start without.
+    from agent.environments import explanation
+    from agent.environments.tree_files import TreeFiles
+
+    try:
+        svc = _services()
+    except SettingsInvalid as problem:
+        return explanation.PythonHere(why=problem.message)
+    files = TreeFiles(place, config.folder)
+    return explanation.python_here(files, config.python, svc.sandbox, svc.settings)
+
+
+def python_asked(place: Path, folder: str, version: str) -> PythonAsked:
+    """Say whether runs could take a version of Python on this machine."""
+    from agent.environments import explanation
+    from agent.environments.tree_files import TreeFiles
+
+    try:
+        svc = _services()
+    except SettingsInvalid:
+        return explanation.PythonAsked(to_be_had=True)
+    files = TreeFiles(place, folder)
+    return explanation.python_asked(version, files, svc.sandbox, svc.settings)
+
+
+def _services() -> Services:
+    from agent import wiring
+
+    loaded = settings.load()
+    settings.require_home(loaded)
+    return wiring.local(loaded, lambda line: None)
 
 
 def _refuse_links(folder: Path) -> None:

@@ -69,6 +69,8 @@ class Effective(Record):
     meaning: str = ""
     given: object = None
     """What the file asks for, where that is not what holds."""
+    here: str = ""
+    """What this machine makes of it, in words."""
 
 
 def values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:

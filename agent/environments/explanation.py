@@ -33,9 +33,10 @@ from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.system_packages import SystemPackage
 from agent.environments.tree_files import TreeFiles
-from agent.errors import EnvironmentFailed, SettingsInvalid
+from agent.errors import AgentError, EnvironmentFailed, SettingsInvalid
 from agent.ports import PackageIndex, Sandbox
 from agent.settings import Settings
+from repo_config.schema import PythonSection
 
 T = TypeVar("T")
 
@@ -62,6 +63,21 @@ class WantedService(Record):
     """In the room; empty: there is none."""
     lacking: str = ""
     """Why it is not to be had, and what would provide it."""
+
+
+class PythonHere(Record):
+    """The Python that runs take on this machine."""
+
+    version: str = ""
+    """Empty: none can be taken."""
+    path: str = ""
+    why: str
+    """Why it is this one, or why it is none."""
+
+    def __str__(self) -> str:
+        if not self.version:
+            return f"runs find no Python here: {self.why}"
+        return f"runs here take Python {self.version} ({self.path}), because {self.why}"
 
 
 class Explanation(Record):
@@ -105,6 +121,58 @@ def make(
     """Say what would be installed and why, without resolving or building anything."""
     storage.hold(settings, storage.PARTS)
     return _Explained(request, sandbox, index, settings).explanation()
+
+
+def python_here(
+    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+) -> PythonHere:
+    """Say which Python runs of a repository take on this machine; where none, why not."""
+    try:
+        found = _taken(files, section, sandbox, settings)
+    except AgentError as problem:
+        return PythonHere(why=problem.message)
+    return PythonHere(version=found.version, path=found.path, why=found.why)
+
+
+class PythonAsked(Record):
+    """What becomes of a version of Python that a configuration would ask for."""
+
+    to_be_had: bool
+    note: str = ""
+    """What runs take without it, in words; empty where that is the same."""
+
+
+def python_asked(
+    version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings
+) -> PythonAsked:
+    """Say whether runs could take a version on this machine, and what they take without it.
+
+    Where no room can be opened nothing is known, so nothing is said against it.
+    """
+    try:
+        _taken(files, PythonSection(version=version), sandbox, settings)
+    except EnvironmentFailed:
+        note = f"no Python {version} is to be had where runs are made"
+        instead = python_here(files, PythonSection(), sandbox, settings)
+        if instead.version:
+            note += f"; they take {instead.version}, because {instead.why}"
+        return PythonAsked(to_be_had=False, note=note)
+    except AgentError:
+        return PythonAsked(to_be_had=True)
+    other = python_here(files, PythonSection(), sandbox, settings)
+    if not other.version or other.version.startswith(f"{version}."):
+        return PythonAsked(to_be_had=True)
+    note = f"without this line runs take {other.version}, because {other.why}"
+    return PythonAsked(to_be_had=True, note=note)
+
+
+def _taken(
+    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+) -> Interpreter:
+    storage.hold(settings, storage.PARTS)
+    # What the repository says of itself counts where nothing is configured.
+    hints = PythonHints() if section.version else declare.read(files, section).python
+    return interpreters.choose(section.version, hints, sandbox, settings)
 
 
 class _Explained:

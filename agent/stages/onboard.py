@@ -12,6 +12,8 @@ from agent import worktree
 from agent.contract import facts, readiness, written
 from agent.contract.facts import Evidence
 from agent.domain import Change, ChangedFile, Checkout, Contract, PullRequest, Run
+from agent.environments import explanation
+from agent.environments.tree_files import TreeFiles
 from agent.errors import BranchTaken, OwnerAwaited
 from agent.ports import NewPullRequest
 from agent.publishing import onboarding
@@ -58,9 +60,15 @@ def _by_label(run: Run) -> bool:
 
 def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
-    tree = worktree.lay_out(base, svc.base_folder(run), svc.stopped)
-    proposed = written.propose(tree)
-    found = readiness.of(Evidence(tree, facts.only_folder(tree) or ""))
+    place = svc.base_folder(run)
+    tree = worktree.lay_out(base, place, svc.stopped)
+    folder = facts.only_folder(tree) or ""
+    files = TreeFiles(place, folder)
+    proposed = written.propose(
+        tree,
+        python=lambda version: explanation.python_asked(version, files, svc.sandbox, svc.settings),
+    )
+    found = readiness.of(Evidence(tree, folder))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     change = Change(base_commit=base.commit, files=(file,))

@@ -1,4 +1,4 @@
-"""The inbox and the store of a data folder, for what works with them."""
+"""The inbox and the store of a data folder, and one that commands share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
+from tests.folders import data_folder
 
 
 @pytest.fixture
@@ -22,3 +23,16 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     with closing(SqlStore(tmp_path)) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def _commands_home() -> Iterator[Path]:
+    with data_folder("commands") as folder:
+        yield folder
+
+
+@pytest.fixture
+def commands_home(_commands_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of commands that open rooms; what they learn of interpreters is shared."""
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(_commands_home))
+    return _commands_home

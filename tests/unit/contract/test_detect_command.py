@@ -12,6 +12,8 @@ from agent.cli.main import app
 
 CONFIG = ".github/mergewright.yml"
 
+pytestmark = pytest.mark.usefixtures("commands_home")
+
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
@@ -84,3 +86,26 @@ def test_a_configuration_with_mistakes_is_told_first(repo):
     result = run("detect", "--repo", repo)
     assert result.exit_code == 2
     assert "unknown key" in result.output
+
+
+def test_a_python_that_no_run_could_take_is_left_to_a_person(repo):
+    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '==3.99.*'\n")
+    text = run("detect", "--repo", repo).stdout
+    said = " ".join(text.replace("#", " ").split())
+    assert "project.requires-python; no Python 3.99 is to be had where runs are made" in said
+    assert '# python: {version: "3.99"}\n' in text
+    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
+    (repo / ".python-version").write_text("3.99\n")
+    said = " ".join(run("detect", "--repo", repo).stdout.replace("#", " ").split())
+    assert "where runs are made; they take 3." in said
+
+
+def test_a_python_that_runs_take_only_if_it_is_written_down_says_what_they_take_now(repo):
+    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
+    report = json.loads(run("detect", "--repo", repo, "--json").output)
+    [one] = [one for one in report["proposals"] if one["key"] == "python.version"]
+    here = json.loads(run("check", repo, "--json").output)["python_here"]["version"]
+    # Where 3.9 is the one that is taken there is nothing to add, where it is missing it is said.
+    assert (
+        here.startswith("3.9.") or f"{here}, because pyproject.toml requires-python" in one["why"]
+    )

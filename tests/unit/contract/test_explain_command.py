@@ -17,9 +17,7 @@ from repo_config import reference as keys
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("commands_home")
 
 
 @pytest.fixture
@@ -196,3 +194,34 @@ def test_the_reference_is_what_the_code_says():
     assert written == reference.document(), "run `make reference`"
     for rule in registry.RULES:
         assert f"#### `{rule.id}`\n\n{rule.demands} Weighs `{rule.severity.value}`;" in written
+
+
+def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
+    write(repo, "pyproject.toml", "[project]\nname = 'shop'\nrequires-python = '>=3.9'\n")
+    result = run("config", "explain", "python.version", "--repo", repo)
+    first, here, _ = result.output.splitlines()
+    assert first.split()[:2] == ["python.version", "3.9"]
+    checked = json.loads(run("config", "check", repo, "--json").output)["python_here"]
+    assert here.strip() == (
+        f"runs here take Python {checked['version']} ({checked['path']}), because"
+        " pyproject.toml requires-python: >=3.9"
+    )
+    assert Path(checked["path"]).name.startswith("python3")
+    assert here.strip() in " ".join(run("config", "check", repo).output.split())
+
+
+def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
+    write(repo, ".github/mergewright.yml", 'python: {version: "3.99"}\n')
+    found = run("config", "explain", "python.version", "--repo", repo).output.splitlines()[1]
+    assert found.strip().startswith(
+        "runs find no Python here: The repository asks for Python 3.99 (python.version)"
+    )
+
+
+def test_without_rooms_here_no_python_is_named(repo, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_SANDBOX", "docker")
+    checked = json.loads(run("config", "check", repo, "--json").output)["python_here"]
+    assert checked["version"] == ""
+    assert "No container engine answers" in checked["why"]
+    monkeypatch.setenv("MERGEWRIGHT_HOME", "/proc/nowhere")
+    assert "runs find no Python here: MERGEWRIGHT_HOME:" in run("config", "check", repo).output

@@ -16,6 +16,8 @@ MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
 )
 
+pytestmark = pytest.mark.usefixtures("commands_home")
+
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:

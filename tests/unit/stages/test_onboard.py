@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from agent.errors import BranchTaken, OwnerAwaited
 from agent.ports import Onboarding
 from agent.publishing import onboarding
 from agent.stages import onboard
-from agent.testing import FakeForge
+from agent.testing import FakeForge, FakeSandbox
 from repo_config import load
 from tests.unit.stages import forge_runs
 
@@ -72,6 +73,22 @@ def test_the_text_has_the_reason_of_each_value_and_how_ready_the_repository_is(a
     assert "| medium | type checker in CI |" in body
     assert "# Run mypy in CI" in body
     assert "@" not in body.replace("`", "")
+
+
+def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
+    files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
+    made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
+    forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
+    services, _ = forge_runs.services(tmp_path / "home", forge)
+    services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no room")))
+    with pytest.raises(OwnerAwaited):
+        onboard.settle(made.run, made.checkout, made.contract, services)
+    [(_, _, change)] = forge.commits
+    text = change.files[0].after.decode()
+    assert '# python: {version: "3.99"}\n' in text
+    assert "no Python 3.99 is to be had where runs are made" in " ".join(
+        text.replace("#", " ").split()
+    )
 
 
 def test_while_it_is_open_every_run_waits_and_none_is_opened_again(asked):
