@@ -77,6 +77,7 @@ _CONTRACT = (
     "background-tasks-use",
     "handler-thread",
     "dangling-task",
+    "test-factories",
 )
 _CARE = (
     "forbidden-import",

@@ -193,6 +193,9 @@ class OwnTestsSection(Section):
     mock: Literal["auto", "external_only", "any"] = "auto"
     """external_only: tests may patch what is outside of the repository, never its own code; auto:
     new patches of its own code are shown to the reviewer; any: they are no matter."""
+    factories: Literal["factory_boy", "model_bakery", "mixer", "polyfactory", "any"] = "any"
+    """What tests make their rows with; a new test that creates a model's row itself is for the
+    reviewer then."""
     coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
     """Percent of the statements that a change adds or edits which the tests have to run; lines that
     are missed are named to the reviewer. The suite runs once more for it, in one process and

@@ -11,6 +11,7 @@ from agent.policy.contract import (
     background_tasks,
     blocking_calls,
     concurrency,
+    factories,
     http_calls,
     http_client,
     http_repeats,
@@ -88,6 +89,7 @@ _CONTRACT: tuple[RuleModule, ...] = (
     blocking_calls,
     async_bridges,
     background_tasks,
+    factories,
 )
 _CARE: tuple[RuleModule, ...] = (
     imports,

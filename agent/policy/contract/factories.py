@@ -1,0 +1,147 @@
+"""Show the reviewer test data that is made by hand where the project makes it by factories.
+
+A row that a test writes itself (`Order.objects.create(...)`) repeats what a row needs, so that each
+new required field breaks one test after the other; where `tests.factories` names a library, one
+place says it. What is only built in memory is left alone, and so are factories themselves. Models
+are those of Django, SQLAlchemy and SQLModel.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+
+from agent.domain import Finding, Severity
+from agent.policy import layout
+from agent.policy.modules import Definition
+from agent.policy.proposal import Hit, Proposal, PythonFile
+from agent.policy.rule import Rule
+from agent.policy.view import View, Visit
+
+TEST_FACTORIES = Rule(
+    id="test-factories",
+    demands="Where `tests.factories` names a library, new tests make their rows by it.",
+    severity=Severity.REVIEW,
+    bad='Order.objects.create(code="x")  # in a test, and tests.factories is factory_boy',
+    good='OrderFactory(code="x")',
+)
+RULES = (TEST_FACTORIES,)
+
+_VERBS = frozenset(
+    {"create", "get_or_create", "update_or_create", "bulk_create", "create_user"}
+    | {"create_superuser"}
+)
+_CREATES = _VERBS | {f"a{verb}" for verb in _VERBS}
+_SAVES = frozenset({"save", "asave"})
+_ADDS = frozenset({"add", "add_all"})
+_DJANGO = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
+_TABLES = re.compile(
+    r"sqlmodel(?:\.main)?\.SQLModel|sqlalchemy\.orm\.(?:DeclarativeBase|declarative_base\.\(\))"
+    r"|sqlalchemy\.ext\.declarative\.(?:\w+\.)*declarative_base\.\(\)"
+    r"|flask_sqlalchemy\.(?:\w+\.)*SQLAlchemy\.\(\)\.Model"
+)
+#: Models that a library brings.
+_OF_LIBRARIES = re.compile(
+    r"django\.contrib\.\w+\.(?:models\.)?[A-Z]\w*|django\.contrib\.auth\.get_user_model\.\(\)"
+)
+_FACTORY = re.compile(
+    r"^class (\w+)\b[^\n]*:[^\n]*\n(?:(?!^class ).*\n)*?\s+model\s*=\s*(.+)$", re.MULTILINE
+)
+_WRITE = {"model_bakery": "baker.make({})", "mixer": "mixer.blend({})"}
+_MOST_FILES = 200
+
+
+def check(proposal: Proposal) -> Iterator[Finding]:
+    """Yield a finding for each row that new code of tests makes itself."""
+    wanted = proposal.config.tests.factories
+    if wanted == "any":
+        return
+    for file, hit in proposal.fresh(_made, _is_of_tests):
+        model = hit.what
+        message = f"makes a row of {model} itself; tests here make their data by {wanted}"
+        yield TEST_FACTORIES.at(file.path, message, _fix(model, wanted, proposal), hit.line)
+
+
+def _is_of_tests(file: PythonFile) -> bool:
+    name = posixpath.basename(file.path)
+    return layout.is_test(file.path) and not re.match(r"(?:\w+_)?factor(?:y|ies)\b", name)
+
+
+def _made(view: View) -> Iterator[Hit]:
+    for visit in view.all(ast.Call):
+        function = visit.node.func
+        if not isinstance(function, ast.Attribute):
+            continue
+        models: list[str] = []
+        if function.attr in _CREATES and isinstance(function.value, ast.Attribute):
+            models = [_model(view, visit, function.value.value, made=False)]
+        elif function.attr in _SAVES:
+            models = [_model(view, visit, function.value, made=True)]
+        elif function.attr in _ADDS:
+            models = [_model(view, visit, one, made=True) for one in _rows(visit.node)]
+        for model in models:
+            if model and not _is_in_factory(visit):
+                yield Hit(model, visit.node.lineno)
+
+
+def _rows(call: ast.Call) -> list[ast.expr]:
+    """Return what a session of SQLAlchemy is given."""
+    rows: list[ast.expr] = []
+    for one in call.args:
+        rows += one.elts if isinstance(one, (ast.List, ast.Tuple)) else [one]
+    return rows
+
+
+def _model(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) -> str:
+    """Return the name of the model that an expression means, or is a row of.
+
+    Args:
+        made: Whether it is to be a row: what calling the class gives.
+    """
+    end = "()" if made else ""
+    for place, rest in view.owners(node, visit.scope):
+        if rest == end and isinstance(place.node, ast.ClassDef) and _is_model(view, place):
+            return place.node.name
+    for name in sorted(view.names(node, visit.scope)):
+        known = name.removesuffix(".()") if made else name
+        if (known != name or not made) and _OF_LIBRARIES.fullmatch(known):
+            return "the user model" if known.endswith("()") else known.rpartition(".")[2]
+    return ""
+
+
+def _is_model(view: View, place: Definition) -> bool:
+    lineage = view.lineage_at(place)
+    return not _DJANGO.isdisjoint(lineage) or any(map(_TABLES.fullmatch, lineage))
+
+
+def _is_in_factory(visit: Visit[ast.Call]) -> bool:
+    return any(
+        isinstance(around.node, ast.ClassDef) and around.node.name.endswith(("Factory", "Recipe"))
+        for around in visit.around()
+    )
+
+
+def _fix(model: str, wanted: str, proposal: Proposal) -> str:
+    if wanted in _WRITE:
+        return f"Write {_WRITE[wanted].format(model)}."
+    if found := _factory(model, proposal):
+        return f"Use {found}."
+    return f"Use its factory, or add one for {model} beside the others."
+
+
+def _factory(model: str, proposal: Proposal) -> str:
+    """Return name and place of the factory of a model, by a look at the texts of factories."""
+    changed = {file.path: file.after for file in proposal.change.files}
+    paths = [
+        path
+        for path in {*proposal.tree.paths(), *changed}
+        if path.endswith(".py") and "factor" in path
+    ]
+    for path in sorted(paths)[:_MOST_FILES]:
+        content = changed[path] if path in changed else proposal.tree.read(path)
+        for name, said in _FACTORY.findall((content or b"").decode("utf-8", "replace")):
+            if re.fullmatch(rf"[\"']?(?:\w+\.)*{re.escape(model)}[\"']?", said.strip()):
+                return f"{name} of {path}"
+    return ""
