@@ -78,6 +78,7 @@ _CONTRACT = (
     "handler-thread",
     "dangling-task",
     "test-factories",
+    "test-required",
 )
 _CARE = (
     "forbidden-import",

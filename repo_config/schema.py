@@ -190,6 +190,9 @@ class TestsSection(Section):
 class OwnTestsSection(Section):
     """What the repository demands of its tests."""
 
+    require: bool = False
+    """true: a change of what the code does has to bring a test, new or edited; scripts, migrations,
+    comments, types and what only moves are no matter."""
     mock: Literal["auto", "external_only", "any"] = "auto"
     """external_only: tests may patch what is outside of the repository, never its own code; auto:
     new patches of its own code are shown to the reviewer; any: they are no matter."""

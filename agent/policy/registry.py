@@ -15,6 +15,7 @@ from agent.policy.contract import (
     http_calls,
     http_client,
     http_repeats,
+    required_tests,
 )
 from agent.policy.django import (
     loops,
@@ -90,6 +91,7 @@ _CONTRACT: tuple[RuleModule, ...] = (
     async_bridges,
     background_tasks,
     factories,
+    required_tests,
 )
 _CARE: tuple[RuleModule, ...] = (
     imports,
