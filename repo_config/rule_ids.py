@@ -100,6 +100,8 @@ _DJANGO = (
     "django-null-text",
     "django-settings",
     "django-settings-loosened",
+    "django-database",
+    "django-database-likely",
     "django-query-in-loop",
 )
 _WEB = (

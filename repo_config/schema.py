@@ -85,6 +85,10 @@ class DjangoSection(Section):
     managers: dict[ModelKey, AttributeName] = {}
     """Through which manager a model is asked for, as in `Order: active` or, where several models
     have the name, `shop.models.Order: active`."""
+    database: Literal["postgres", "mysql", "sqlite", "oracle", "any"] = "any"
+    """The database that the project is put into service with; what another one alone has is refused
+    then. mysql stands for MariaDB as well. any: whether migrations lock tables of PostgreSQL is
+    told by `services` and the settings."""
 
 
 class FastapiAuth(Section):

@@ -18,6 +18,7 @@ from agent.policy.contract import (
     required_tests,
 )
 from agent.policy.django import (
+    database,
     loops,
     managers,
     model_fields,
@@ -105,6 +106,7 @@ _DJANGO: tuple[RuleModule, ...] = (
     raw_sql,
     model_fields,
     settings_edits,
+    database,
     loops,
 )
 _WEB: tuple[RuleModule, ...] = (

@@ -2,9 +2,10 @@
 
 An index that is not made concurrently, a constraint, a column of another type: nobody writes to
 the table, or reads it, until every row has been gone through. On a large table that is downtime;
-how large it is nobody can tell from here. Only where the repository shows that it uses PostgreSQL,
-in `services` or in its settings. Tables that the same change makes are empty. Since PostgreSQL 11
-a column with a default is made without going through the rows, so that it is not on the list.
+how large it is nobody can tell from here. Only where `django.database` says so, or the repository
+shows that it uses PostgreSQL, in `services` or in its settings. Tables that the same change makes
+are empty. Since PostgreSQL 11 a column with a default is made without going through the rows, so
+that it is not on the list.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def _has_index(column: columns.Column) -> bool:
 
 
 def _on_postgres(proposal: Proposal) -> bool:
-    """Whether the repository shows that it uses PostgreSQL."""
+    """Whether the configuration says, or the repository shows, that it uses PostgreSQL."""
+    if proposal.config.django.database != "any":
+        return proposal.config.django.database == "postgres"
     if any(service.startswith("postgres") for service in proposal.config.services):
         return True
     django = proposal.project.django

@@ -116,6 +116,9 @@ CASES = {
     "migration-locks": Cases(
         fails={
             "an index": _postgres(_INDEX),
+            "an index, as the configuration says": _does(
+                _INDEX, config={"django": {"database": "postgres"}}
+            ),
             "an index, as the settings say": Snippet(
                 {"shop/migrations/0003_new.py": migration(_INDEX, after="0002_note")},
                 base={**SHOP, **_SETTINGS},
@@ -134,6 +137,9 @@ CASES = {
         },
         passes={
             "not known to be PostgreSQL": _passes(_INDEX),
+            "another database, whatever tests run with": _passes(
+                _INDEX, config={"django": {"database": "mysql"}, **_POSTGRES}
+            ),
             "concurrently": _passes(
                 "AddIndexConcurrently('order', models.Index(fields=['size'], name='size'))",
                 before="from django.contrib.postgres.operations import AddIndexConcurrently\n\n\n",
