@@ -19,7 +19,9 @@ from agent.contract.effective import Effective, Read
 from agent.policy import levels
 from agent.repository.tree import WorkTree
 from repo_config import detect, doubts, load, reference, schema
-from repo_config.located import inert
+from repo_config import explain as spelling
+from repo_config.located import inert, shown
+from repo_config.rule_ids import RULE_IDS
 from repo_config.schema import RepoConfig
 
 if TYPE_CHECKING:
@@ -122,7 +124,11 @@ def show_schema() -> None:
 def explain(
     key: Annotated[
         str | None,
-        typer.Argument(help="Only this key, or the keys below it, as `checks.tests`."),
+        typer.Argument(
+            help="Only this key, or the keys below it, as `checks.tests`; also one within a value,"
+            " as `http_client.timeout`.",
+            metavar="KEY",
+        ),
     ] = None,
     repo: repository.Folder = Path(),
     path: Annotated[
@@ -138,18 +144,19 @@ def explain(
     place, tree, read = repository.opened(repo, as_json=as_json)
     project = detect.project(tree, read.config)
     if path is not None:
-        inner = Path(path)
-        if inner.is_absolute() and inner.is_relative_to(place):
-            inner = inner.relative_to(place)
-        found = list(effective.at_path(inner.as_posix(), read, project))
+        found = list(effective.at_path(repository.file(path, place, tree), read, project))
     else:
         found = list(effective.values(read, project, settings.load()))
     if key is not None:
-        found = _below(key, found)
+        within = effective.within(key, read) if path is None else None
+        found = _below(key, found) or ([within] if within else [])
+        if not found:
+            raise typer.BadParameter(_unknown(key, path), param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
-        shown = [one.model_dump(mode="json", exclude_none=True) for one in found]
-        print(json.dumps(shown, indent=2))
+        print(
+            json.dumps([one.model_dump(mode="json", exclude_none=True) for one in found], indent=2)
+        )
         return
     for one in found:
         print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
@@ -213,16 +220,37 @@ def _with_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
 
 
 def _below(key: str, found: list[Effective]) -> list[Effective]:
-    """The key itself, or what is below it; one that is not known is refused with the nearest."""
-    chosen = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
-    if chosen:
-        return chosen
-    known = [one.key for one in found]
-    near = difflib.get_close_matches(key, known, 1) or [
-        one for one in known if one.rpartition(".")[2] == key
-    ]
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise typer.BadParameter(f"there is no key {inert(key)}.{hint}", param_hint="KEY")
+    """The key itself, or what is below it."""
+    return [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
+
+
+def _unknown(key: str, path: str | None) -> str:
+    """Say that there is no such key, with the nearest, or those that are beside it."""
+    said = f"there is no key {shown(key, quoted=False)}"
+    if path is not None:
+        return f"{said} of a file. There are: {', '.join(effective.OF_PATHS)}"
+    above, _, last = key.rpartition(".")
+    if above == "rules":
+        near = difflib.get_close_matches(last, RULE_IDS, 2)
+        fix = f"Did you mean {_either(above, near)}?" if near else "`mergewright rules` lists them"
+        return f"{said}. {fix}"
+    known = reference.dotted_keys()
+    known += tuple(".".join(inner) for inner, _ in reference.sections() if inner)
+    beside = tuple(
+        one.rpartition(".")[2] for one in known if above and one.rpartition(".")[0] == above
+    )
+    if beside:
+        near = spelling.nearest(last, beside)
+        listed = f"{above} has: {', '.join(beside)}"
+        return f"{said}. " + (f"Did you mean {_either(above, near)}?" if near else listed)
+    near = [one for one in known if one.rpartition(".")[2] == last]
+    near = near or difflib.get_close_matches(key, known, 1)
+    fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
+    return f"{said}. {fix}"
+
+
+def _either(above: str, names: list[str]) -> str:
+    return " or ".join(f"{above}.{name}" for name in names)
 
 
 def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> tuple[str | None, RepoConfig]:

@@ -5,8 +5,10 @@ What commands say of these is their own; runs read the base commit instead.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +20,7 @@ from agent.contract.effective import Read
 from agent.errors import SettingsInvalid
 from agent.repository.tree import WorkTree
 from repo_config import load
-from repo_config.located import START, inert, problem_at
+from repo_config.located import START, inert, problem_at, shown
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -76,6 +78,35 @@ def tree(folder: Path) -> Tree:
             if Path(at, name).is_file() and not Path(at, name).is_symlink()
         ]
     return WorkTree(folder, paths)
+
+
+def file(given: str, place: Path, files: Tree) -> str:
+    """Find the file of a repository that was named, from its root or from here."""
+    inner = []
+    for way in (place / given, Path(given).absolute()):
+        # The last part stays as it is: it may be a link.
+        plain = way.parent.resolve() / way.name
+        if plain.is_relative_to(place):
+            inner.append(plain.relative_to(place).as_posix())
+    known = frozenset(files.paths())
+    found = next((one for one in inner if one in known), None)
+    if found is not None:
+        return found
+    wanted = inner[0] if inner else given
+    named = shown(wanted, quoted=False)
+    if not inner:
+        said = f"{named} is outside of the repository at {place}"
+    elif (place / wanted).is_symlink():
+        said = f"{named} is a link, and links are not followed. Name the file itself"
+    elif (place / wanted).is_dir():
+        said = f"{named} is a folder. Name a file in it"
+    else:
+        said = f"there is no file {named} in the repository"
+        last = posixpath.basename(wanted)
+        near = [one for one in files.paths() if posixpath.basename(one) == last][:3]
+        near = near or difflib.get_close_matches(wanted, files.paths(), 2, 0.75)
+        said += f". Did you mean {' or '.join(map(inert, near))}?" if near else ""
+    raise typer.BadParameter(said, param_hint="--path")
 
 
 def configuration(folder: Path, files: Tree) -> Read:

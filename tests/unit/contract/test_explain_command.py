@@ -124,6 +124,7 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
     ],
 )
 def test_what_holds_for_a_path(repo, path, value, origin):
+    write(repo, path, "")
     write(repo, ".github/mergewright.yml", 'scope: {human_only: ["docs/**", "payments/**"]}\n')
     found = explained(repo, "--path", path)["scope"]
     assert found[0] == value
@@ -132,6 +133,8 @@ def test_what_holds_for_a_path(repo, path, value, origin):
 
 def test_a_path_outside_of_the_projects_folder_and_one_that_decides(repo):
     write(repo, ".github/mergewright.yml", "root: shop\nscope: {allow: [shop/**]}\n")
+    write(repo, "other/x.py", "")
+    write(repo, "shop/conftest.py", "")
     outside = explained(repo, "--path", "other/x.py")
     assert outside["root"] == (
         "outside of the project's folder shop",
@@ -158,6 +161,102 @@ def test_one_key_and_one_that_is_not_known(repo):
     wrong = run("config", "explain", "http_cleint", "--repo", repo)
     assert wrong.exit_code == 2
     assert "Did you mean http_client?" in " ".join(wrong.output.replace("│", " ").split())
+
+
+NESTED = """\
+http_client:
+  name: httpx
+  timeout: required
+env: {A: "1"}
+fastapi:
+  auth:
+    - {paths: ["/admin/**"], dependency: app.auth.admin}
+    - {paths: ["/**"], dependency: app.auth.user}
+concurrency:
+  overrides: [{paths: ["api/**"], mode: async}]
+django: {managers: {shop.models.Order: active}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "lines"),
+    [
+        ("http_client.timeout", "required", "3"),
+        ("http_client.retries", "any", None),
+        ("fastapi.auth.dependency", ["app.auth.admin", "app.auth.user"], "7 8"),
+        ("fastapi.auth[1].dependency", "app.auth.user", "8"),
+        ("fastapi.auth[1].paths", ["/**"], "8"),
+        ("concurrency.overrides.mode", "async", "10"),
+        ("env.A", "1", "4"),
+        ("django.managers.shop.models.Order", "active", "11"),
+    ],
+)
+def test_a_key_within_a_value_is_explained(repo, key, value, lines):
+    write(repo, ".github/mergewright.yml", NESTED)
+    places = [f".github/mergewright.yml:{line}" for line in (lines or "").split()]
+    assert explained(repo, key) == {key: (value, ", ".join(places) or "default")}
+    told = run("config", "explain", key, "--repo", repo).output.splitlines()
+    assert told[0].startswith(key)
+    assert told[1].strip()
+
+
+def test_a_key_within_a_value_that_is_not_given(repo):
+    assert explained(repo, "http_client.name") == {"http_client.name": ("any", "default")}
+    assert explained(repo, "env.NOT_THERE")["env.NOT_THERE"][1] == "not set"
+    assert explained(repo, "fastapi.auth.paths")["fastapi.auth.paths"][1] == "not set"
+    write(repo, ".github/mergewright.yml", "version: 1\nhttp_client: httpx\n")
+    short = ".github/mergewright.yml:2"
+    assert explained(repo, "http_client.name") == {"http_client.name": ("httpx", short)}
+    assert explained(repo, "http_client.timeout") == {"http_client.timeout": ("any", "default")}
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("http_client.timeuot", "Did you mean http_client.timeout?"),
+        ("timeout", "Did you mean http_client.timeout?"),
+        ("http_client.speed", "http_client has: name, timeout, retries"),
+        ("fastapi.auth.scope", "fastapi.auth has: paths, dependency"),
+        ("rules.new-prin", "Did you mean rules.new-print"),
+        ("chekcs", "Did you mean checks"),
+        ("", "`config explain` lists them"),
+        ("zzz.qqq[", "`config explain` lists them"),
+    ],
+)
+def test_a_key_that_is_not_known_is_answered_by_the_nearest(repo, key, said):
+    result = run("config", "explain", key, "--repo", repo)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_file_that_is_not_there_is_answered_by_the_nearest(repo, tmp_path):
+    write(repo, "shop/models.py", "")
+    (repo / "shop" / "linked.py").symlink_to(repo / "shop" / "models.py")
+    for named, said in (
+        ("shop/model.py", "there is no file shop/model.py in the repository. Did you mean shop/"),
+        ("models.py", "Did you mean shop/models.py?"),
+        ("zzz", "there is no file zzz in the repository"),
+        ("shop", "shop is a folder. Name a file in it"),
+        ("shop/linked.py", "shop/linked.py is a link"),
+        (str(tmp_path / "x.py"), "is outside of the repository at"),
+        ("../x.py", "is outside of the repository at"),
+    ):
+        result = run("config", "explain", "--repo", repo, "--path", named)
+        assert result.exit_code == 2, named
+        assert said in " ".join(result.output.replace("│", " ").split()), result.output
+
+
+def test_a_file_may_be_named_from_the_folder_that_one_is_in(repo, monkeypatch):
+    write(repo, "shop/models.py", "")
+    monkeypatch.chdir(repo / "shop")
+    result = run("config", "explain", "--path", "models.py", "scope")
+    assert result.exit_code == 0
+    assert "may be touched" in result.output
+    wrong = run("config", "explain", "--path", "models.py", "python")
+    assert wrong.exit_code == 2
+    assert "no key python of a file. There are: root, scope," in " ".join(
+        wrong.output.replace("│", " ").split()
+    )
 
 
 def test_a_configuration_with_a_mistake_is_not_explained(repo):
