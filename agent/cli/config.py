@@ -80,18 +80,21 @@ def check(
     root = repository.root(repo or Path()) if repo or not file else Path()
     tree = repository.tree(root) if repo or not file else None
     try:
-        name, config = _read(file, root, tree)
+        read = _read(file, root, tree)
+        refused = repository.refused(root, read) if tree else ()
     except load.ConfigProblem as problem:
         repository.refuse(problem, as_json=as_json)
         raise typer.Exit(repository.INVALID) from problem
     # It brings all that rules stand on; other commands start without.
     from agent.policy import registry
 
+    config, name = read.config, read.source.name if read.source else None
     project = detect.project(tree, config) if tree else None
-    here = repository.python_here(root, config) if project else None
+    here = repository.python_here(root, config) if project and not refused else None
     warnings = (
         *(doubts.of(tree, project) if tree and project else ()),
         *levels.held(registry.RULES, config, {}),
+        *map(inert, refused),
     )
     if as_json:
         report: dict[str, object] = {
@@ -253,15 +256,14 @@ def _either(above: str, names: list[str]) -> str:
     return " or ".join(f"{above}.{name}" for name in names)
 
 
-def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> tuple[str | None, RepoConfig]:
+def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:
     """Read the file that was named, else the repository's own configuration."""
     if file is not None:
         name = str(file)
         with file.open("rb") as opened:
-            content = opened.read(load.most_bytes(name) + 1)
-        return name, load.from_text(load.decode(content, name), name, tree)
-    read = repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)
-    return read.source.name if read.source else None, read.config
+            text = load.decode(opened.read(load.most_bytes(name) + 1), name)
+        return Read(load.from_text(text, name, tree), load.Source(name=name, text=text))
+    return repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)
 
 
 def _given(config: RepoConfig) -> list[tuple[str, object]]:

@@ -20,7 +20,7 @@ from agent.contract.effective import Read
 from agent.errors import SettingsInvalid
 from agent.repository.tree import WorkTree
 from repo_config import load
-from repo_config.located import START, inert, problem_at, shown
+from repo_config.located import START, inert, problem_at, resolve, shown
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -131,6 +131,27 @@ def opened(folder: Path, *, as_json: bool) -> tuple[Path, Tree, Read]:
     except load.ConfigProblem as problem:
         refuse(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem
+
+
+def refused(place: Path, read: Read) -> tuple[str, ...]:
+    """Say why every run would be refused for what the repository itself declares.
+
+    Raises:
+        ConfigProblem: Its configuration asks for what it does not declare.
+    """
+    from agent.environments import explanation
+    from agent.environments.tree_files import TreeFiles
+
+    unmet = explanation.unmet(TreeFiles(place, read.config.folder), read.config.python)
+    problems = []
+    for path, why in unmet:
+        if read.root is not None and read.source is not None and path:
+            _, at = resolve(path, read.root)
+            message, _, fix = why.partition(". ")
+            problems.append(problem_at(read.source.name, at.place, path, message, fix))
+    if problems:
+        raise load.ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
+    return tuple(f"runs will be refused: {one.why}" for one in unmet)
 
 
 def python_here(place: Path, config: RepoConfig) -> PythonHere:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from agent.domain import SERVICE_TITLES, Environment, Record
 from agent.environments import (
@@ -39,6 +39,8 @@ from agent.settings import Settings
 from repo_config.schema import PythonSection
 
 T = TypeVar("T")
+#: Entries that ask for something, by key, and what each is without them.
+_NOTHING: dict[str, tuple[str, ...] | None] = {"install": (), "extras": None, "groups": None}
 
 
 class IndexInForce(Record):
@@ -132,6 +134,38 @@ def python_here(
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
+
+
+class Unmet(NamedTuple):
+    """What a declaration fails for."""
+
+    path: tuple[str | int, ...]
+    """Of the entry of the configuration that asks for what is not there; empty: of none."""
+    why: str
+
+
+def unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
+    """Say what of a configuration, or else of the repository, refuses any environment. Pure."""
+    if not (why := _refusal(files, section)):
+        return ()
+    if _refusal(files, PythonSection()):
+        return (Unmet((), why),)
+    entries = [
+        (("python", key, number), section.model_copy(update=_NOTHING | {key: (entry,)}))
+        for key in _NOTHING
+        for number, entry in enumerate(getattr(section, key) or ())
+    ]
+    found = [Unmet(path, why) for path, one in entries if (why := _refusal(files, one))]
+    return tuple(found) or (Unmet(("python",), why),)
+
+
+def _refusal(files: TreeFiles, section: PythonSection) -> str:
+    """Why the declaration of a repository cannot be read; empty where it can."""
+    try:
+        declare.read(files, section)
+    except EnvironmentFailed as problem:
+        return problem.message
+    return ""
 
 
 class PythonAsked(Record):

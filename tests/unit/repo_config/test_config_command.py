@@ -248,3 +248,55 @@ def test_a_weight_below_the_floor_of_its_rule_is_told(repo):
     assert result.exit_code == 0
     assert "warning: rules.paths: review is below its floor, so block holds." in result.output
     assert "new-print: block is" not in result.output
+
+
+DECLARED = """\
+[project]
+name = "site"
+version = "1"
+optional-dependencies = {tests = ["pytest"]}
+[dependency-groups]
+docs = ["sphinx"]
+"""
+
+
+def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
+    write(repo, "pyproject.toml", DECLARED)
+    text = "python:\n  groups: [docs, test]\n  extras: [tests, 'dev']\n"
+    write(repo, ".github/mergewright.yml", text)
+    result = run("check", repo)
+    assert result.exit_code == 2
+    assert result.output.splitlines() == [
+        (
+            ".github/mergewright.yml:2:18: python.groups: pyproject.toml has no group `test`."
+            " It has: docs."
+        ),
+        (
+            ".github/mergewright.yml:3:19: python.extras: pyproject.toml has no extra `dev`."
+            " It has: tests."
+        ),
+    ]
+    report = json.loads(run("check", repo, "--json").output)
+    assert [(one["key"], one["line"]) for one in report["problems"]] == [
+        ("python.groups[1]", 2),
+        ("python.extras[1]", 3),
+    ]
+    write(repo, ".github/mergewright.yml", "python: {groups: [docs], extras: [tests]}\n")
+    assert run("check", repo).exit_code == 0
+
+
+def test_a_file_by_itself_is_not_held_against_a_project_that_is_not_there(repo, tmp_path):
+    file = write(tmp_path, "new.yml", "python: {groups: [test]}\n")
+    assert run("check", "--file", file).exit_code == 0
+    checked = run("check", repo, "--file", file)
+    assert checked.exit_code == 2
+    assert f"{file}:1:19: python.groups: pyproject.toml has no group `test`" in checked.output
+
+
+def test_what_the_repository_itself_declares_wrongly_is_told_as_a_warning(repo):
+    write(repo, "requirements.txt", "-r missing.txt\n")
+    result = run("check", repo)
+    assert result.exit_code == 0
+    assert (
+        "warning: runs will be refused: The requirements file missing.txt, which" in result.output
+    )
