@@ -76,8 +76,9 @@ def check(
     """
     if folder and repo:
         raise typer.BadParameter("give DIR or --repo, not both", param_hint="--repo")
+    param = "--repo" if repo else "DIR"
     repo = folder or repo
-    root = repository.root(repo or Path()) if repo or not file else Path()
+    root = repository.root(repo or Path(), param) if repo or not file else Path()
     tree = repository.tree(root) if repo or not file else None
     try:
         read = _read(file, root, tree)

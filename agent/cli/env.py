@@ -16,14 +16,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring, worktree
-from agent.cli import explained
+from agent.cli import explained, repository
 from agent.cli.progress import Progress
 from agent.domain import Contract, Record, Run
 from agent.environments import build as environments
 from agent.environments import explanation
 from agent.environments import prune as pruning
 from agent.environments.hints import advice
-from agent.errors import AgentError, EnvironmentFailed, RunStopped, TransientError
+from agent.errors import AgentError, ConfigInvalid, EnvironmentFailed, RunStopped, TransientError
 from agent.services import Services
 from agent.stages import checkout
 from repo_config.detect import Tree
@@ -37,7 +37,14 @@ app = typer.Typer(
 
 _Repo = Annotated[
     Path,
-    typer.Option("--repo", help="The repository.", exists=True, file_okay=False, metavar="DIR"),
+    typer.Option(
+        "--repo",
+        help="The repository. Default: here.",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        show_default=False,
+    ),
 ]
 _Base = Annotated[
     str | None,
@@ -57,7 +64,9 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
-def build(repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False) -> None:
+def build(
+    repo: _Repo = Path(), base: _Base = None, config: _Config = None, as_json: _Json = False
+) -> None:
     """Build the environment that checks of the repository run in, or find it in the store."""
     with _request(repo, base, config, as_json=as_json) as asked:
         begun, svc = time.monotonic(), asked.svc
@@ -78,7 +87,7 @@ def build(repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Jso
 
 @app.command()
 def explain(
-    repo: _Repo, base: _Base = None, config: _Config = None, as_json: _Json = False
+    repo: _Repo = Path(), base: _Base = None, config: _Config = None, as_json: _Json = False
 ) -> None:
     """Say what would be installed and why, without building anything.
 
@@ -189,7 +198,7 @@ def _request(
     started = int(time.time())
     run = Run(
         run_id=f"env-{started}-{secrets.token_hex(3)}",
-        repository=str(repo.resolve()),
+        repository=str(repository.clone(repo)),
         ticket="",
         base=base,
         config_text=_config_text(config),
@@ -234,7 +243,7 @@ def _config_text(config: Path | None) -> str | None:
 
 
 def _stop(problem: AgentError, *, as_json: bool) -> None:
-    """Say why it was not done, and end with exit code 1."""
+    """Say why it was not done; exit code 2 for a configuration with a mistake, else 1."""
     said = _failed(problem)
     if as_json:
         _print_json(said)
@@ -242,7 +251,7 @@ def _stop(problem: AgentError, *, as_json: bool) -> None:
         Console(stderr=True).print(
             f"[bold red]not done[/] ({said['reason']})\n{escape(problem.message)}", soft_wrap=True
         )
-    raise typer.Exit(1) from problem
+    raise typer.Exit(2 if isinstance(problem, ConfigInvalid) else 1) from problem
 
 
 def _failed(problem: AgentError) -> dict[str, object]:

@@ -50,17 +50,24 @@ _FOREIGN = frozenset(
 )
 
 
-def root(folder: Path) -> Path:
-    """Find the root of the repository that a folder is in."""
+def root(folder: Path, param: str = "--repo") -> Path:
+    """Find the root of the repository that a folder is in; without one the command ends with 2."""
     here = folder.resolve()
     for place in (here, *here.parents):
         if (place / ".git").exists():
             return place
     raise typer.BadParameter(
-        f"{here} is not in a git repository. Go into one, name one as `config check DIR`, "
-        "or a configuration alone with --file FILE.",
-        param_hint="DIR",
+        f"{here} is not in a git repository. Name the folder of a clone, or make it one: git init,"
+        " git add, git commit",
+        param_hint=param,
     )
+
+
+def clone(folder: Path) -> Path:
+    """Find the repository whose commits are meant; it may be one without a work tree."""
+    here = folder.resolve()
+    # What is odd about it, whoever reads it tells.
+    return here if (here / "HEAD").exists() else root(here)
 
 
 def tree(folder: Path) -> Tree:

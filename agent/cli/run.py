@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from agent import intake, settings, telemetry
-from agent.cli import result
+from agent.cli import repository, result
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
 from agent.errors import RequestRefused, RunStopped
@@ -110,13 +110,7 @@ def _folder(repo: str) -> Path:
         raise typer.BadParameter(
             f"{repo} is not a folder; an address goes with --issue N", param_hint="--repo"
         )
-    place = folder.resolve()
-    # What is odd about one that is there, the run itself tells.
-    if not (place / ".git").exists() and not (place / "HEAD").exists():
-        above = next((one for one in place.parents if (one / ".git").exists()), None)
-        fix = f"it lies inside the one at {above}: name that" if above else "name a clone"
-        raise typer.BadParameter(f"{place} is not a git repository; {fix}", param_hint="--repo")
-    return folder
+    return repository.clone(folder)
 
 
 def new_run(

@@ -99,19 +99,9 @@ def test_a_repository_of_no_commits(tmp_path, run):
     refused(repository, run(repository.path, PROSE), "repository_unfit", "no commit")
 
 
-@pytest.mark.parametrize("inside", [False, True])
-def test_no_repository(tmp_path, sample, inside):
-    ticket = tmp_path / "ticket.md"
-    ticket.write_text(PROSE)
-    folder = sample.path / "shop" if inside else tmp_path
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", "run", "--repo", str(folder), "--ticket", str(ticket)],
-        env={**os.environ, "COLUMNS": "1000"},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    fix = f"it lies inside the one at {sample.path}: name that" if inside else "name a clone"
-    assert f"{folder} is not a git repository; {fix}" in done.stderr
+def test_a_folder_within_the_repository_means_the_repository(sample, run):
+    ended = run(sample.path / "shop", PROSE, "--base", "mian")
+    refused(sample, ended, "repository_unfit", "mian", "main")
 
 
 def test_a_missing_base_names_the_nearest(sample, run):

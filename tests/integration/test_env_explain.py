@@ -185,3 +185,9 @@ def test_services_that_no_room_could_be_searched_for_are_not_called_missing(home
     said = explanation.make(request, Without(settings), SimpleIndex(settings, {}), settings)
     assert len(said.refused) == 1
     assert said.services[0].lacking.startswith("it was not looked for")
+
+
+def test_a_configuration_with_a_mistake_ends_with_the_exit_code_of_one(explain):
+    result = explain({".github/mergewright.yml": "verison: 1\n"}, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["reason"] == "config_invalid"

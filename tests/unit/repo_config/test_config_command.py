@@ -146,7 +146,7 @@ def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatc
     for result in (run("check"), run("check", "--repo", tmp_path)):
         assert result.exit_code == 2
         said = " ".join(result.output.replace("│", " ").split())
-        assert "is not in a git repository. Go into one, name one as `config check DIR`" in said
+        assert "is not in a git repository. Name the folder of a clone" in said
     alone = write(tmp_path, "mergewright.yml", "limits: {minutes: 5}\n")
     assert run("check", "--file", alone).exit_code == 0
 
