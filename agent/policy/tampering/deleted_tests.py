@@ -18,7 +18,7 @@ from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.tampering import suite
 from agent.policy.tampering.asked import Asked
-from agent.policy.tampering.suite import Test
+from agent.policy.tampering.collected import Test
 
 DELETED = Rule(
     id="test-deleted",

@@ -15,21 +15,12 @@ from functools import cached_property
 
 from agent.policy import source
 from agent.policy.names import Scope
-from agent.policy.tampering import cases, looks
+from agent.policy.tampering import cases, looks, statements
 from agent.policy.tampering.looks import Check
 from agent.policy.tampering.naming import is_beside_tests
 from agent.policy.view import FunctionNode, View
 
 _SWALLOWS = frozenset({"AssertionError", "Exception", "BaseException"})
-_RAISING = frozenset(
-    {
-        "raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex",
-        "assertRaisesMessage", "assertRaisesRegexp", "assertWarns", "assertWarnsRegex",
-        "assertWarnsMessage", "RaisesGroup", "assert_raises",
-    }
-)  # fmt: skip
-_FAILS = frozenset({"fail", "exit"})
-_SKIPS = frozenset({"skip", "skipTest", "xfail"})
 
 
 @dataclass(frozen=True)
@@ -150,7 +141,7 @@ class _Reader:
 
     def _block(self, body: list[ast.stmt], state: _State) -> None:
         for place, statement in enumerate(body):
-            if _ends(statement):
+            if statements.ends(statement):
                 self._leaf(statement, state)
                 self._dead(body[place + 1 :], "it comes after the end of the test")
                 return
@@ -212,25 +203,29 @@ class _Reader:
             run, dead = (node.body, node.orelse) if known else (node.orelse, node.body)
             self._dead(dead, f"`{_short(node.test)}` never lets it run")
             self._block(run, state)
-            return _short(node.test) if run and _ends(run[-1]) else ""
+            return _short(node.test) if run and statements.ends(run[-1]) else ""
         self._expression(node.test, state)
         condition = state.condition or _short(node.test)
-        both = _looks_at_something(node.body) and _looks_at_something(node.orelse)
+        both = statements.looks_at_something(node.body) and statements.looks_at_something(
+            node.orelse
+        )
         inner = state if both else _but(state, condition=condition)
-        if _only_fails(node.body):
+        if statements.only_fails(node.body):
             inner = state
-            if _raises_other(node.body[-1]):
+            if statements.raises_other(node.body[-1]):
                 self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
         self._block(node.body, inner)
         self._block(node.orelse, inner)
         leaves = (
-            bool(node.body) and _ends(node.body[-1]) and not isinstance(node.body[-1], ast.Raise)
+            bool(node.body)
+            and statements.ends(node.body[-1])
+            and not isinstance(node.body[-1], ast.Raise)
         )
-        skips = node.body and _is_skip(node.body[-1])
+        skips = node.body and statements.is_skip(node.body[-1])
         return condition if (leaves or skips) and not both else ""
 
     def _for(self, node: ast.For | ast.AsyncFor, state: _State) -> None:
-        if _is_empty(node.iter):
+        if statements.is_empty(node.iter):
             self._dead(node.body, "it loops over nothing")
             return
         self._expression(node.iter, state)
@@ -244,10 +239,10 @@ class _Reader:
             call = item.context_expr
             if isinstance(call, ast.Call):
                 name = cases.called(call)
-                if name in _RAISING:
+                if name in statements.RAISING:
                     check = looks.of_raises(cases.put_call(call, state.words), self._names(call))
                     first = node.body[0]
-                    if isinstance(first, ast.Raise) and _is_written_out(first.exc):
+                    if isinstance(first, ast.Raise) and statements.is_written_out(first.exc):
                         self.reading.idle.append(
                             Idle(check.text, call.lineno, "the test itself raises it")
                         )
@@ -277,19 +272,21 @@ class _Reader:
             takes = handler.type is None or any(
                 kind and cases.last(kind) in _SWALLOWS for kind in kinds
             )
-            if takes and not _raises_again(handler.body):
+            if takes and not statements.raises_again(handler.body):
                 swallowed = "its failure is caught and dropped"
-        fails = _only_fails(node.orelse) or (bool(node.body) and _is_fail(node.body[-1]))
-        if node.handlers and fails and handler_kinds(node):
+        fails = statements.only_fails(node.orelse) or (
+            bool(node.body) and statements.is_fail(node.body[-1])
+        )
+        if node.handlers and fails and statements.handler_kinds(node):
             # try: ...; except E: pass; else: self.fail() says what raises() says.
-            kinds_text = " or ".join(handler_kinds(node))
+            kinds_text = " or ".join(statements.handler_kinds(node))
             text = f"raises {kinds_text}"
             self._found(
                 Check(text, "raises", 6, node.lineno, "raises", text, {}, kinds_text), state
             )
         self._block(node.body, _but(state, swallowed=swallowed))
         for handler in node.handlers:
-            again = _raises_again(handler.body)
+            again = statements.raises_again(handler.body)
             self._block(
                 handler.body,
                 state if again else _but(state, condition=state.condition or "an error"),
@@ -306,13 +303,13 @@ class _Reader:
 
     def _call(self, node: ast.Call, state: _State) -> None:
         name = cases.called(node)
-        if name in _RAISING and node.args:
+        if name in statements.RAISING and node.args:
             self._found(
                 looks.of_raises(cases.put_call(node, state.words), self._names(node)), state
             )
         elif name == "fail":
             self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
-        elif is_assertion(name):
+        elif statements.is_assertion(name):
             helper = self._helper(node) if state.depth == 0 else None
             if helper is not None and self._follow(node, helper, state):
                 return
@@ -387,110 +384,15 @@ class _Reader:
                 if isinstance(node, ast.Assert):
                     for check in looks.of_condition(node.test, node.lineno):
                         self.reading.idle.append(Idle(check.text, check.line, why))
-                elif isinstance(node, ast.Call) and is_assertion(cases.called(node)):
+                elif isinstance(node, ast.Call) and statements.is_assertion(cases.called(node)):
                     for check in looks.of_call(node):
                         self.reading.idle.append(Idle(check.text, check.line, why))
-                elif isinstance(node, ast.Call) and cases.called(node) in _RAISING:
+                elif isinstance(node, ast.Call) and cases.called(node) in statements.RAISING:
                     self.reading.idle.append(Idle(source.written(node), node.lineno, why))
-
-
-def is_assertion(name: str) -> bool:
-    """Whether a call of this name is an assertion by its name alone."""
-    return name.startswith(("assert", "_assert")) or name in {
-        "eq_",
-        "ok_",
-        "fail",
-        "raise_for_status",
-    }
-
-
-# --- statements ---------------------------------------------------------------------------------
 
 
 def _but(state: _State, **changed: object) -> _State:
     return _State(**{**state.__dict__, **changed})
-
-
-def _ends(node: ast.stmt) -> bool:
-    if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
-        return True
-    return _is_skip(node)
-
-
-def _is_skip(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and cases.called(node.value) in _SKIPS
-    )
-
-
-def _is_fail(node: ast.stmt) -> bool:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        return cases.called(node.value) in _FAILS
-    if isinstance(node, ast.Assert):
-        return looks.truth(node.test) is False
-    return isinstance(node, ast.Raise)
-
-
-def _raises_other(node: ast.stmt) -> bool:
-    """Whether it fails the test by an error that is no AssertionError."""
-    if not isinstance(node, ast.Raise) or node.exc is None:
-        return False
-    named = source.written(node.exc).partition("(")[0].rpartition(".")[2]
-    return named not in {"AssertionError", "SkipTest", "Exit"}
-
-
-def _is_written_out(raised: ast.expr | None) -> bool:
-    """Whether what is raised is made on the spot, and not handed out by the code under test."""
-    maker = raised.func if isinstance(raised, ast.Call) else raised
-    return maker is None or not any(isinstance(inner, ast.Call) for inner in ast.walk(maker))
-
-
-def _only_fails(body: list[ast.stmt]) -> bool:
-    return bool(body) and _is_fail(body[-1])
-
-
-def _raises_again(body: list[ast.stmt]) -> bool:
-    return any(
-        _is_fail(node)
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.stmt)
-    )
-
-
-def handler_kinds(node: ast.Try) -> list[str]:
-    """Return the names of what is caught and dropped."""
-    found = []
-    for handler in node.handlers:
-        if handler.type is not None and not _raises_again(handler.body):
-            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-            found += [cases.last(kind) for kind in kinds]
-    return sorted(found)
-
-
-def _looks_at_something(body: list[ast.stmt]) -> bool:
-    return any(
-        isinstance(node, ast.Assert)
-        or (
-            isinstance(node, ast.Call)
-            and (is_assertion(cases.called(node)) or cases.called(node) in _RAISING | _FAILS)
-        )
-        for statement in body
-        for node in ast.walk(statement)
-    )
-
-
-def _is_empty(node: ast.expr) -> bool:
-    match node:
-        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
-            return True
-        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=0)]):
-            return True
-        case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "dict" | "iter"), args=[]):
-            return True
-    return False
 
 
 def _is_own(node: ast.expr) -> bool:

@@ -17,7 +17,7 @@ from agent.policy import source
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.tampering import suite
-from agent.policy.tampering.suite import Test
+from agent.policy.tampering.collected import Test
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
