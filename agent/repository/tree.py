@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from agent.domain import Change, ChangedFile
 from agent.errors import AgentError, EditFailed, StorageFull
@@ -46,6 +47,28 @@ class WorkTree:
     def paths(self) -> tuple[str, ...]:
         """All regular files, relative, with forward slashes, sorted; links are not among them."""
         return tuple(sorted(self._paths))
+
+    def has(self, path: str) -> bool:
+        """Whether a path is one of these."""
+        return path in self._paths
+
+    def size(self, path: str) -> int:
+        """Bytes of one of these paths.
+
+        Raises:
+            EditFailed: There is no such file, or it is not a plain file.
+        """
+        with self._opened(path) as file:
+            return os.fstat(file.fileno()).st_size
+
+    def is_executable(self, path: str) -> bool:
+        """Whether one of these paths can be started.
+
+        Raises:
+            EditFailed: There is no such file, or it is not a plain file.
+        """
+        with self._opened(path) as file:
+            return bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
 
     def read(self, path: str) -> bytes:
         """Content of one of these paths.
@@ -133,6 +156,13 @@ class WorkTree:
         return present
 
     def _load(self, path: str) -> _File:
+        with self._opened(path) as file:
+            executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
+            return _File(file.read(), executable)
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[BinaryIO]:
+        """Open one of the paths for reading; a regular file and nothing else."""
         if problem := names.name_problem(path):
             raise EditFailed(f"`{_shown(path)}` cannot be read: {problem}")
         if path not in self._paths:
@@ -148,7 +178,7 @@ class WorkTree:
                 raise EditFailed(f"`{path}` is not a regular file")
             if state.st_nlink != 1:
                 raise EditFailed(f"`{path}` is a hard link; its other name may lie anywhere")
-            return _File(file.read(), bool(state.st_mode & stat.S_IXUSR))
+            yield file
 
     @contextmanager
     def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:

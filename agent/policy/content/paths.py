@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from agent.domain import ChangedFile, Finding, Severity
 from agent.policy.patterns import Patterns, folded
@@ -47,22 +48,62 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNO
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""
-    change, config = proposal.change, proposal.config
-    present = frozenset(proposal.tree.paths())
-    spellings = _spellings(present)
-    scope = _Scope(config)
-    yield from scope.faults
-    for file in change.files:
+    limits = Limits(proposal.config, proposal.tree.paths())
+    yield from limits.faults
+    for file in proposal.change.files:
+        yield from limits.check(file)
+
+
+class Limits:
+    """What a change may touch in one repository, file by file."""
+
+    def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
+        """Take the configuration, and the paths of the base commit."""
+        self._present = frozenset(present)
+        self._scope = _Scope(config)
+        self.faults: tuple[Finding, ...] = tuple(self._scope.faults)
+        """Patterns of the configuration that cannot be read."""
+
+    def check(self, file: ChangedFile) -> Iterator[Finding]:
+        """Yield a finding for everything that is wrong with where a file lies."""
         if fault := _fault_of_name(file.path):
             yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
-            continue
+            return
         if fault := _reserved(file.path):
             yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
-            continue
+            return
         yield from _own_configuration(file)
-        yield from scope.check(file)
-        yield from _against_base(file, present, spellings)
+        yield from self._scope.check(file)
+        yield from self._against_base(file)
         yield from _mode(file)
+
+    def _against_base(self, file: ChangedFile) -> Iterator[Finding]:
+        fix = "Make the change against the files of the base commit."
+        if file.before is None and file.after is None:
+            yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
+        elif file.before is not None and file.path not in self._present:
+            yield PATHS.at(
+                file.path,
+                "is no regular file in the base commit (a link, a submodule or untracked)",
+                "Name the file itself: links are neither edited nor followed.",
+            )
+        elif file.before is None and file.path in self._present:
+            yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
+        elif file.before is None and (fault := _unportable(file.path)):
+            yield PATHS.at(file.path, fault, "Choose a plain name.")
+        elif file.before is None:
+            yield from _collision(file, self._present, self._spellings)
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """Every path and folder of the base by its folded form."""
+        spellings: dict[str, str] = {}
+        for path in self._present:
+            part = path
+            while part and (key := folded(part)) not in spellings:
+                spellings[key] = part
+                part = part.rpartition("/")[0]
+        return spellings
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -96,17 +137,6 @@ def _reserved(path: str) -> str | None:
         if folded(part) == ".gitmodules":
             return "declares submodules, from which foreign code would be fetched"
     return None
-
-
-def _spellings(present: frozenset[str]) -> dict[str, str]:
-    """Return every path and folder of the base by its folded form."""
-    spellings: dict[str, str] = {}
-    for path in present:
-        part = path
-        while part and (key := folded(part)) not in spellings:
-            spellings[key] = part
-            part = part.rpartition("/")[0]
-    return spellings
 
 
 # --- Mergewright's own configuration ----------------------------------------------------------
@@ -205,26 +235,6 @@ def _deed(file: ChangedFile) -> str:
 
 
 # --- against the base commit ------------------------------------------------------------------
-
-
-def _against_base(
-    file: ChangedFile, present: frozenset[str], spellings: dict[str, str]
-) -> Iterator[Finding]:
-    fix = "Make the change against the files of the base commit."
-    if file.before is None and file.after is None:
-        yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
-    elif file.before is not None and file.path not in present:
-        yield PATHS.at(
-            file.path,
-            "is no regular file in the base commit (a link, a submodule or untracked)",
-            "Name the file itself: links are neither edited nor followed.",
-        )
-    elif file.before is None and file.path in present:
-        yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
-    elif file.before is None and (fault := _unportable(file.path)):
-        yield PATHS.at(file.path, fault, "Choose a plain name.")
-    elif file.before is None:
-        yield from _collision(file, present, spellings)
 
 
 def _collision(

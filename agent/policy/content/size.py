@@ -187,10 +187,10 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
         return
     if max(len(file.before), len(file.after)) > HUGE_BYTES:
         return
-    old, new = _middle(file.before, file.after)
-    if _squash(old) == _squash(new):
+    if is_layout_only(file.before, file.after):
         share = lines
     else:
+        old, new = _middle(file.before, file.after)
         before, after = Counter(_lines(old)), Counter(_lines(new))
         # Moved lines are on both sides as they are; what is left only looks alike.
         share = 2 * (_squashed(before - after) & _squashed(after - before)).total()
@@ -201,6 +201,12 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
             f"is reformatted: {about} of its {lines:,} changed lines differ in layout only",
             "Look at the diff without white space; ask for the format change on its own.",
         )
+
+
+def is_layout_only(before: bytes, after: bytes) -> bool:
+    """Whether both sides have the same words, in another layout at most."""
+    old, new = _middle(before, after)
+    return _squash(old) == _squash(new)
 
 
 def _squash(content: bytes) -> bytes:
