@@ -21,6 +21,7 @@ from agent import settings
 from agent.adapters import sandboxes
 from agent.adapters.rooms import levels
 from agent.adapters.sandboxes import Kind
+from agent.cli import terminal
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Measure, Sandbox
 
@@ -41,7 +42,7 @@ def doctor(
     if as_json:
         print(json.dumps(report))
     else:
-        _show(report, Console())
+        _show(report, terminal.console())
     raise typer.Exit(0 if report["sound"] else 1)
 
 

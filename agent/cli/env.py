@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring, worktree
-from agent.cli import explained, repository
+from agent.cli import explained, repository, terminal
 from agent.cli.progress import Progress
 from agent.domain import Contract, Record, Run
 from agent.environments import build as environments
@@ -77,7 +77,7 @@ def build(
         if as_json:
             _print_json({**environment.model_dump(mode="json"), "seconds": round(seconds, 3)})
             return
-        console = Console()
+        console = terminal.console()
         console.print(f"[bold green]ready[/] in {seconds:.1f} s")
         console.print(f"python   {environment.python} ({escape(environment.interpreter)})")
         console.print(f"from     {escape(', '.join(environment.sources) or 'nothing declared')}")
@@ -103,7 +103,7 @@ def explain(
             failed = _failed(refusal) if refusal else {}
             _print_json({**failed, **said.model_dump(mode="json"), "hints": hints})
         else:
-            explained.show(said, found, Console())
+            explained.show(said, found, terminal.console())
     if refusal is not None:
         raise typer.Exit(1)
 
@@ -116,7 +116,7 @@ def show(as_json: _Json = False) -> None:
     if as_json:
         _print_json({"environments": [row.model_dump(mode="json") for row in rows]})
         return
-    console = Console()
+    console = terminal.console()
     if not rows:
         console.print(f"no environments below {escape(str(loaded.home))}", soft_wrap=True)
         return
@@ -168,7 +168,7 @@ def prune(
     if as_json:
         _print_json(done.model_dump(mode="json"))
         return
-    console = Console()
+    console = terminal.console()
     console.print(f"removed {len(done.removed)}, freed {_megabytes(done.bytes_freed)}")
     for what, size in done.freed.items():
         console.print(f"  {what:<12} {_megabytes(size)}")

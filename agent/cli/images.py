@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings
+from agent.cli import terminal
 from agent.cli.progress import Progress
 
 app = typer.Typer(
@@ -57,7 +58,7 @@ def build(
     if as_json:
         print(json.dumps(built.model_dump()))
         return
-    console = Console()
+    console = terminal.console()
     console.print(f"[bold green]built[/] {built.reference} in {time.monotonic() - begun:.0f} s")
     for line in _words(built.model_dump()):
         console.print(line, soft_wrap=True)
@@ -88,7 +89,7 @@ def show(as_json: _Json = False) -> None:
     if as_json:
         print(json.dumps({"images": rows}))
         return
-    console = Console()
+    console = terminal.console()
     if not rows:
         console.print("no images. Build one: mergewright images build 3.11")
         return

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.cli import repository, suite_runs
+from agent.cli import repository, suite_runs, terminal
 from agent.contract import facts, readiness
 from agent.contract.facts import Evidence
 from agent.contract.gaps import Aspect
@@ -47,10 +46,10 @@ def readiness_table(
     elif tickets:
         print(readiness.tickets(found), end="")
     else:
-        _show(found)
+        _show(found, measured=runs is not None)
 
 
-def _show(found: tuple[Aspect, ...]) -> None:
+def _show(found: tuple[Aspect, ...], *, measured: bool) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("", "what", "how it stands"):
         table.add_column(title, no_wrap=title == "", overflow="fold")
@@ -59,8 +58,10 @@ def _show(found: tuple[Aspect, ...]) -> None:
         colour = _COLOURS.get(state, "green" if state == "ready" else "dim")
         where = f" ({', '.join(one.places[:3])})" if one.places else ""
         table.add_row(f"[{colour}]{state}[/]", escape(one.name), escape(one.says + where))
-    Console().print(table)
+    terminal.show(table)
     gaps = sum(one.state == "gap" for one in found)
     if gaps:
         some = "a gap" if gaps == 1 else f"{gaps} gaps"
         print(f"{some}; `mergewright readiness --tickets` prints the words for an issue of each")
+    if not measured and any(one.state == "unknown" for one in found):
+        print("`mergewright readiness --run` measures the tests: their time, and which are flaky")

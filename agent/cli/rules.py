@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from agent import settings
-from agent.cli import repository
+from agent.cli import repository, terminal
 from agent.contract import effective
 from agent.contract.effective import Effective, Read
 from agent.policy import levels
@@ -36,10 +37,11 @@ def rules(
     ] = None,
     as_json: repository.Json = False,
 ) -> None:
-    """List the rules: what each demands, what it weighs here, and how little it can be made to.
+    """List the rules: what each demands, what it weighs here, and the least it can be made to.
 
     `block` withholds the pull request, `review` makes it a draft, `info` is only told, `off` is
-    not looked at.
+    not looked at. Weights are set by `rules: {ID: WEIGHT}` in the configuration; the least is the
+    rule's own, or the operator's by `MERGEWRIGHT_RULE_FLOORS`.
     """
     read = _read(repo, as_json=as_json)
     loaded = settings.load()
@@ -50,7 +52,7 @@ def rules(
         print(json.dumps([_facts(rule, one, floors[rule.id]) for rule, one in rows], indent=2))
         return
     if rule_id is None:
-        _table(rows)
+        _table(rows, floors)
         return
     for rule, one in rows:
         print(f"{rule.id}: {rule.demands}")
@@ -103,16 +105,22 @@ def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
     }
 
 
-def _table(rows: list[tuple[Rule, Effective]]) -> None:
+def _table(rows: list[tuple[Rule, Effective]], floors: Mapping[str, str]) -> None:
+    narrow = terminal.console().width < terminal.NARROW
     table = Table(box=None, pad_edge=False)
-    for title in ("rule", "weighs", "demands"):
-        table.add_column(title, no_wrap=title != "demands", overflow="fold")
+    for title in ("rule", "weighs", "at least"):
+        table.add_column(title, no_wrap=True)
+    if not narrow:
+        table.add_column("demands", overflow="fold")
     for rule, one in rows:
-        default = one.origin == "default"
-        table.add_row(rule.id, f"{one.value}" + ("" if default else "*"), rule.demands)
-    Console(soft_wrap=False).print(table, markup=False)
+        mark = "" if one.origin == "default" else "*"
+        cells = [rule.id, f"{one.value}{mark}", floors[rule.id]]
+        table.add_row(*cells, *([] if narrow else [escape(rule.demands)]))
+    terminal.show(table)
     if any(one.origin != "default" for _, one in rows):
         print("* set here or bounded; `mergewright rules ID` says by what")
+    if narrow:
+        print("`mergewright rules ID` says what a rule demands")
 
 
 def _indented(code: str) -> str:

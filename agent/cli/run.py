@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from agent import intake, settings, telemetry
-from agent.cli import repository, result
+from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
 from agent.errors import RequestRefused, RunStopped
@@ -100,7 +100,7 @@ def run(
     if as_json:
         print(json.dumps(result.as_json(outcome, seconds), indent=2))
     else:
-        result.show(outcome, seconds, Console())
+        result.show(outcome, seconds, terminal.console())
     raise typer.Exit(result.exit_code(outcome))
 
 

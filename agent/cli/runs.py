@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent import cleaning, settings
-from agent.cli import control, kept, timeline
+from agent.cli import control, kept, terminal, timeline
 from agent.domain import RunState, StoredRun
 from agent.pause import Switch
 
@@ -145,7 +145,7 @@ def show(run_id: kept.RunId, as_json: kept.Json = False) -> None:
 
 def _wide_enough() -> Console:
     """Take the terminal's width; what another program reads has one line for each row."""
-    console = Console()
+    console = terminal.console()
     console.width = max(console.width, _NARROWEST) if console.is_terminal else _UNBOUNDED
     return console
 

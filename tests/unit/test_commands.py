@@ -48,3 +48,29 @@ def test_outside_of_a_repository_all_say_the_same(here, command):
             f"{here} is not in a git repository. Name the folder of a clone, or make it one:"
             " git init, git add, git commit" in plain(result.stderr)
         )
+
+
+@pytest.fixture
+def shop(here: Path) -> Path:
+    (here / ".git").mkdir()
+    (here / "requirements.txt").write_text("django\nrequests>=2\n")
+    (here / "mypy.ini").write_text("[mypy]\n")
+    return here
+
+
+@pytest.mark.parametrize("command", [("rules",), ("readiness",)], ids=" ".join)
+def test_in_a_pipe_every_row_keeps_to_its_line_and_no_blanks_follow(shop, monkeypatch, command):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = run(*command).output.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    assert not any(line.startswith("  ") for line in lines[1:])
+    assert max(map(len, lines)) > 90
+
+
+@pytest.mark.parametrize("command", [("rules",), ("readiness",)], ids=" ".join)
+def test_a_narrow_terminal_cuts_nothing_off(shop, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    output = run(*command).output
+    assert "…" not in output
+    table = [line for line in output.splitlines() if "`" not in line]
+    assert max(map(len, table)) <= 60

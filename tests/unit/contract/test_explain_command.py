@@ -274,7 +274,19 @@ def test_rules_are_listed_with_their_weight_here(repo):
     assert (mode["weighs"], mode["by_itself"], mode["floor"]) == ("info", "review", "off")
     assert mode["origin"] == ".github/mergewright.yml:1"
     table = run("rules", "--repo", repo).output
-    assert re.search(r"^file-mode +info\*", table, re.MULTILINE)
+    assert re.search(r"^file-mode +info\* +off +No file becomes executable", table, re.MULTILINE)
+
+
+def test_the_table_has_the_least_that_each_rule_can_be_made_to(repo, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_RULE_FLOORS", "http-client=review")
+    first, *rows = run("rules", "--repo", repo).output.splitlines()
+    assert first.split() == ["rule", "weighs", "at", "least", "demands"]
+    assert len(rows) == len(registry.RULES)
+    floors = {line.split()[0]: line.split()[2] for line in rows}
+    assert (floors["paths"], floors["http-client"], floors["file-mode"]) == (
+        "block", "review", "off",
+    )  # fmt: skip
+    assert "the least it can be made to" in " ".join(run("rules", "--help").output.split())
 
 
 def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(repo, monkeypatch):
