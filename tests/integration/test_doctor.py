@@ -388,8 +388,33 @@ def test_the_command_shows_each_limit_of_each_kind_and_ends_with_0(
         assert result.output.count(f" {limit} ") >= 2, limit
     assert "docker (used)" in result.output
     assert "bubblewrap (not used)" in result.output
-    assert "Every required limit holds" in result.output
+    assert "every required limit holds" in result.output
     assert str(home) in result.output
+
+
+def test_what_is_needed_is_told_from_what_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.output.splitlines())) <= 60
+    said = " ".join(result.output.split())
+    needed, optional = said.partition(" needed yes rooms ")[2].split(" optional ")
+    assert "every required limit holds" in needed
+    assert " no " not in needed
+    assert optional.startswith("no container engine No container engine answers at")
+    assert "Not needed: bubblewrap makes the rooms." in optional
+    assert "`run --ticket` does without" in optional
+    assert said.endswith("All that is needed is there. Tickets can be worked on here.")
+    assert "MERGEWRIGHT_SANDBOX=bubblewrap" not in said
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    report = json.loads(CliRunner().invoke(app, ["--json"]).stdout)
+    there = {line["what"]: line["there"] for line in report["needed"]}
+    assert there == {"rooms": False, "git": False, "uv": True, "data folder": True}
+    [engine, _] = report["optional"]
+    assert engine["detail"].startswith("would do in place of bubblewrap: No container engine")
 
 
 def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
