@@ -88,6 +88,19 @@ def measure(
     return tuple(one.result() for one in running[::-1])
 
 
+def names(site: Site) -> tuple[str, ...]:
+    """Name the checks that the repository has, besides the tests."""
+    return tuple(check.name for check in _TOOLS if not check.absent(site))
+
+
+def single(
+    name: str, site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
+) -> CheckResult:
+    """Run one of these checks."""
+    check = next(check for check in _TOOLS if check.name == name)
+    return _run(check, site, sandbox, Event(), show)
+
+
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
     """Collect the tests a second time; return the ids that did not come up again."""
     tests_check = suite_of(site)

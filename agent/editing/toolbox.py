@@ -14,8 +14,9 @@ from typing import Any
 from agent import cleaning
 from agent.chat import ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
-from agent.editing import files, forms
+from agent.editing import files, forms, trials
 from agent.editing.gate import PathGate, Phase, Refused
+from agent.editing.trials import Trials
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
@@ -64,9 +65,9 @@ class Toolbox:
         """
         self._tree = tree
         self._prepared = prepared
-        self._svc = svc
         self._tools = {tool.name: tool for tool in _TOOLS if phase in tool.phases}
         self.gate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
+        self.trials: Trials = Trials(self.gate, tree, prepared, svc)
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return the tools as a model is told of them; the same for each run."""
@@ -79,8 +80,8 @@ class Toolbox:
 
         Raises:
             StorageFull: The disk is full.
-            SandboxLost: A room ended without a word, or none is to be had.
-            Cancelled: The run was stopped.
+            SandboxLost: A room ended without a word, or the run was stopped.
+            SandboxMissing: No room is to be had.
         """
         results: list[ToolResult] = []
         left = MOST_OF_A_BATCH
@@ -145,4 +146,18 @@ _TOOLS = (
     _Tool("create", "Write a new file.", files.Create, _of_files(files.create), _WRITING),
     _Tool("move", "Move a file.", files.Move, _of_files(files.move), _WRITING),
     _Tool("delete", "Delete a file.", files.Delete, _of_files(files.delete), _WRITING),
+    _Tool(
+        "run_test",
+        "Run tests by id (path::Case::name) or file, in a sealed room.",
+        trials.RunTest,
+        lambda toolbox, asked: toolbox.trials.tests(asked),
+        _WRITING,
+    ),
+    _Tool(
+        "run_check",
+        "Run one check besides the tests.",
+        trials.RunCheck,
+        lambda toolbox, asked: toolbox.trials.check(asked),
+        _WRITING,
+    ),
 )

@@ -119,14 +119,28 @@ def _chosen(suite, order):
     only = order["only"]
     if only is None:
         return suite
-    return unittest.TestSuite(
-        test for test in _cases(suite) if test.id() in only["ids"] or _file(test) in only["files"]
+    return unittest.TestSuite(test for test in _cases(suite) if _is_wanted(test, only))
+
+
+_LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
+
+
+def _is_wanted(test, only):
+    """Whether a test was asked for: by its id, its file, or its name in a file."""
+    if test.id() in only["ids"]:
+        return True
+    files = only["files"] + [file for file, _ in only["names"]]
+    for prefix in _LOST:
+        if test.id().startswith(prefix):
+            # It stands for a module that cannot be imported, and so hides what is in it.
+            end = os.sep + test.id()[len(prefix) :].replace(".", os.sep) + ".py"
+            return any(file.endswith(end) for file in files)
+    file = getattr(sys.modules.get(type(test).__module__), "__file__", None)
+    inner = test.id()[len(type(test).__module__) + 1 :] + "."
+    return file in only["files"] or any(
+        file == wanted and inner.startswith(name.replace("::", ".") + ".")
+        for wanted, name in only["names"]
     )
-
-
-def _file(test):
-    """Return the file of a test's module, or None."""
-    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 
 def _serial(suite):

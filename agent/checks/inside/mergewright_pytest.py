@@ -92,7 +92,8 @@ def _is_passed_over(path, config):
         return None
     root = str(getattr(config, "rootpath", None) or config.rootdir)
     files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
-    return None if path in files.union(only["files"]) else True
+    files.update(only["files"], (file for file, _ in only["names"]))
+    return None if path in files else True
 
 
 if int(pytest.__version__.split(".")[0]) >= 7:
@@ -189,8 +190,14 @@ def pytest_collection_modifyitems(session, items):
 
 
 def _is_wanted(item):
-    only = _order["only"]
-    return item.nodeid in only["ids"] or str(_place(item)) in only["files"]
+    only, place = _order["only"], str(_place(item))
+    if item.nodeid in only["ids"] or place in only["files"]:
+        return True
+    inner = item.nodeid.partition("::")[2]
+    return any(
+        place == file and (inner == name or inner.startswith((name + "::", name + "[")))
+        for file, name in only["names"]
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -61,7 +61,7 @@ class Bench:
     toolbox: Toolbox
     _ids: itertools.count[int] = field(default_factory=itertools.count)
 
-    def call(self, name: str, **arguments: object) -> ToolResult:
+    def call(self, name: str, /, **arguments: object) -> ToolResult:
         """Call one tool."""
         return self.calls((name, json.dumps(arguments))).results[0]
 
@@ -73,13 +73,13 @@ class Bench:
         )
         return self.toolbox.carry_out(made)
 
-    def said(self, name: str, **arguments: object) -> str:
+    def said(self, name: str, /, **arguments: object) -> str:
         """Call a tool that has to do its work."""
         result = self.call(name, **arguments)
         assert not result.failed, result.content
         return result.content
 
-    def refused(self, name: str, **arguments: object) -> str:
+    def refused(self, name: str, /, **arguments: object) -> str:
         """Call a tool that has to refuse, and to leave everything as it is."""
         before = self.tree.changes()
         result = self.call(name, **arguments)
