@@ -1,4 +1,4 @@
-"""Find the FastAPI application of a project by its source: the only one that a module makes."""
+"""Find the FastAPI applications of a project by their source; where there is one, it is that."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "sc
 
 def application(files: Files) -> Found | None:
     """The module and name of the application, as in `app.main:app`; None where it is not one."""
-    found = [
+    found = applications(files)
+    return found[0] if len(found) == 1 and _can_be_imported(found[0].value) else None
+
+
+def applications(files: Files) -> tuple[Found, ...]:
+    """All that modules make, without those of tests and examples."""
+    return tuple(
         Found(f"{_module(path)}:{name}", f"{path}: {name}")
         for path in files.paths
         if path.endswith(".py") and not _NOT_SERVED & set(path.split("/")[:-1])
         if not path.rsplit("/", 1)[-1].startswith(("test_", "conftest"))
         if "FastAPI(" in files.text(path)
         for name in _names(files.module(path))
-    ]
-    return found[0] if len(found) == 1 and _can_be_imported(found[0].value) else None
+    )
 
 
 def folder(files: Files, application: str) -> str:

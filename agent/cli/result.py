@@ -49,6 +49,7 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
                     check.head, check.head_count, check.head_failures, check.head_skipped
                 ),
                 "verdict": check.verdict.value,
+                "figures": check.figures,
                 "reason": check.reason,
                 "new_failures": [item.item_id for item in check.new_failures],
                 "gone": list(check.gone),
@@ -108,7 +109,7 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
         table.add_row(
             _shown(check.name),
             _words(check, check.base, check.base_count, check.base_failures, check.base_skipped),
-            _words(check, check.head, check.head_count, check.head_failures, check.head_skipped),
+            _with_change(check),
             str(len(check.new_failures)),
             f"[{colour}]{check.verdict.value}[/]",
         )
@@ -118,6 +119,12 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
 def _shown(text: str) -> str:
     """Make foreign words safe for the terminal: no markup of ours, no escapes of theirs."""
     return escape(cleaning.terminal(text))
+
+
+def _with_change(check: Comparison) -> str:
+    if check.figures and check.head in (Status.PASSED, Status.FAILED):
+        return _shown(check.figures)
+    return _words(check, check.head, check.head_count, check.head_failures, check.head_skipped)
 
 
 def _words(check: Comparison, status: Status, count: int, failures: int, skipped: int) -> str:

@@ -26,6 +26,17 @@ def counted(evidence: Evidence) -> Iterator[Fact]:
     yield from _views(survey)
     yield from _signals(survey)
     yield from _managers(survey)
+    yield from _database(evidence)
+
+
+def _database(evidence: Evidence) -> Iterator[Fact]:
+    """The only database that the settings name; whether it is the one in service, people know."""
+    named = evidence.engines
+    # SQLite is what every project begins with, and what tests are run with for speed.
+    if len(named) == 1 and "sqlite" not in named:
+        [(database, where)] = named.items()
+        why = f"the only database that the settings name: {places(where)}"
+        yield Fact(key="django.database", value=database, why=why, sure=False)
 
 
 def _views(survey: Survey) -> Iterator[Fact]:

@@ -1,8 +1,9 @@
-"""Which dependency the endpoints below a path of a FastAPI application share.
+"""Which application a FastAPI project has, and which dependency its endpoints below a path share.
 
-Found as the rule on auth finds them. Known where all endpoints below the first part of their paths
-depend on the same function of the repository whose name speaks of users or rights, as far as it
-can be followed; anything less is left open.
+Of several applications it is for a person to say whose OpenAPI document is compared. Dependencies
+are found as the rule on auth finds them: known where all endpoints below the first part of their
+paths depend on the same function of the repository whose name speaks of users or rights, as far as
+it can be followed; anything less is left open.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.contract.facts import Evidence, Fact
+from agent.contract.facts import Evidence, Fact, places
 from agent.policy.web.dependencies import Dependencies
 from agent.policy.web.side import Side
 from agent.policy.web.urls import Urls
+from repo_config import fastapi_apps
 
 _SPEAKS = re.compile(
     r"auth|user|admin|token|login|logged|permission|principal|credential|identity|role|api_?key"
@@ -33,9 +35,10 @@ class _Endpoint:
 
 
 def counted(evidence: Evidence) -> Iterator[Fact]:
-    """Yield what guards the endpoints, path by path."""
+    """Yield the application, and what guards its endpoints, path by path."""
     if evidence.project.framework != "fastapi":
         return
+    yield from _application(evidence)
     endpoints = list(_endpoints(evidence))
     uses = Counter(name for one in endpoints for name in one.names)
     entries: list[dict[str, object]] = []
@@ -50,6 +53,20 @@ def counted(evidence: Evidence) -> Iterator[Fact]:
         reasons.append(f"all {len(several)} endpoints below {prefix} depend on {chosen}")
     if entries:
         yield Fact(key="fastapi.auth", value=entries, why="; ".join(reasons))
+
+
+def _application(evidence: Evidence) -> Iterator[Fact]:
+    key, project = "fastapi.app", evidence.project
+    if project.fastapi_app:
+        why = f"{project.origins.get('fastapi_app', '')}, the only application"
+        yield Fact(key=key, value=project.fastapi_app, why=why)
+        return
+    found = fastapi_apps.applications(evidence.files)
+    if found:
+        # The one nearest to the root is the one that is served, as a rule.
+        nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
+        why = f"one of {len(found)} applications: {places([one.origin for one in found])}"
+        yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 
 def _endpoints(evidence: Evidence) -> Iterator[_Endpoint]:

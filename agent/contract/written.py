@@ -11,7 +11,14 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from agent.contract import code_facts, django_facts, effective, facts, fastapi_facts
+from agent.contract import (
+    code_facts,
+    django_facts,
+    effective,
+    facts,
+    fastapi_facts,
+    suite_facts,
+)
 from agent.contract.effective import Read
 from agent.contract.facts import Evidence, Fact
 from agent.domain import Record
@@ -58,6 +65,7 @@ def propose(
     evidence = Evidence(tree, folder)
     found = [*facts.declared(evidence), *code_facts.counted(evidence)]
     found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence)]
+    found += suite_facts.counted(evidence)
     known = [one for one in found if _is_taken(one, tree, folder)]
     if python is not None:
         known = [_asked(one, python) if one.key == "python.version" else one for one in known]

@@ -319,6 +319,92 @@ def test_without_anything_that_answers_requests_nothing_is_proposed(tree):
         assert "concurrency" not in proposal.text
 
 
+# --- the ways of tests, databases and applications --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "share", "place"),
+    [
+        ({"pyproject.toml": "[tool.coverage.report]\nfail_under = 90.5\n"}, 90, "fail_under asks"),
+        ({".coveragerc": "[report]\nfail_under = 85\n"}, 85, ".coveragerc: [report]"),
+        ({"setup.cfg": "[coverage:report]\nfail_under=70\n"}, 70, "setup.cfg: [coverage:report]"),
+        ({"tox.ini": "[testenv]\ncommands = pytest --cov-fail-under=80\n"}, 80, "tox.ini:2"),
+        (
+            {"pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--cov-fail-under=77"]\n'},
+            77,
+            "pyproject.toml:2",
+        ),
+        (
+            {
+                ".coveragerc": "[report]\nfail_under = 85\n",
+                "codecov.yml": "coverage:\n  status:\n    patch:\n      default:\n"
+                "        target: 95%\n",
+            },
+            95,
+            "codecov.yml asks for 95 % of what a change touches",
+        ),
+    ],
+)
+def test_a_share_of_coverage_that_is_demanded_is_left_to_a_person(tree, files, share, place):
+    made = tree(files)
+    assert left(made)["tests.coverage_of_change"] == share
+    assert "tests.coverage_of_change" not in facts(made)
+    proposal = written.propose(made)
+    [fact] = [one for one in proposal.proposals if one.key == "tests.coverage_of_change"]
+    assert place in fact.why
+    assert f"# tests: {{coverage_of_change: {share}}}\n" in proposal.text
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"codecov.yml": "coverage:\n  status:\n    patch:\n      default:\n        target: auto\n"},
+        {"codecov.yml": "coverage: [\n"},
+        {"codecov.yml": "coverage:\n  status:\n    patch: off\n"},
+        {"pyproject.toml": "[tool.coverage.report]\nfail_under = 0\n"},
+        {".coveragerc": "[report]\nfail_under = much\n"},
+    ],
+)
+def test_no_share_that_is_demanded_is_no_proposal(tree, files):
+    assert "tests.coverage_of_change" not in left(tree(files))
+
+
+def test_the_factories_of_tests_are_left_to_a_person(tree):
+    uses = several("import factory\n", 3, "tests/orders")
+    assert left(tree(uses))["tests.factories"] == "factory_boy"
+    assert "tests.factories" not in left(tree(several("import factory\n", 2, "tests")))
+    mixed = uses | {"tests/test_x.py": "from model_bakery import baker\n"}
+    assert "tests.factories" not in left(tree(mixed))
+
+
+def test_the_only_database_of_the_settings_is_left_to_a_person(tree):
+    settings = "DATABASES = {{'default': {{'ENGINE': 'django.db.backends.{}'}}}}\n"
+    files = {"manage.py": MANAGE, "site/__init__.py": "", "requirements.txt": "django\n"}
+    one = tree(files | {"site/settings.py": settings.format("mysql")})
+    assert left(one)["django.database"] == "mysql"
+    two = tree(
+        files | {"site/settings.py": settings.format("mysql") + settings.format("postgresql")}
+    )
+    assert "django.database" not in left(two)
+    for engine in ("snowflake", "sqlite3"):
+        other = tree(files | {"site/settings.py": settings.format(engine)})
+        assert "django.database" not in left(other)
+
+
+def test_the_only_application_is_a_fact_and_one_of_several_is_for_a_person(tree):
+    files = {"requirements.txt": "fastapi\n", "app/__init__.py": ""}
+    made = "from fastapi import FastAPI\n\napp = FastAPI()\n"
+    one = tree(files | {"app/main.py": made, "tests/test_app.py": made})
+    assert facts(one)["fastapi.app"] == "app.main:app"
+    assert why(one, "fastapi.app") == "app/main.py: app, the only application"
+    two = tree(files | {"app/main.py": made, "app/internal/admin.py": made})
+    assert "fastapi.app" not in facts(two)
+    assert left(two)["fastapi.app"] == "app.main:app"
+    [fact] = [one for one in written.propose(two).proposals if one.key == "fastapi.app"]
+    assert fact.why == "one of 2 applications: app/internal/admin.py: app, app/main.py: app"
+    assert '# fastapi: {app: "app.main:app"}\n' in written.propose(two).text
+
+
 # --- beside a file that is there --------------------------------------------------------------
 
 
