@@ -249,11 +249,18 @@ class Ticket(Record):
     """What was taken out of the text, in words."""
 
 
+Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]
+"""What kind of work a ticket asks for."""
+
+
 class Decision(Record):
     """What triage makes of a ticket it accepts."""
 
     recipe: str
+    """Its name; "": a model plans and edits."""
     sentence: str
+    category: Category = "feature"
+    """As far as the ticket's own words tell; a recipe has no use for it."""
 
 
 # --- the code --------------------------------------------------------------------------------
@@ -456,16 +463,64 @@ class Brought(Record):
     known: VulnerabilityData = VulnerabilityData()
 
 
+class AcceptanceTest(Record):
+    """A test that says when the ticket is carried out."""
+
+    name: str
+    """File and test, as in `shop/tests/test_prices.py::test_no_discount`."""
+    shows: str
+    """What it shows, in words."""
+    breaks: str = ""
+    """Empty: it fails before the change. Otherwise it holds before and after, and what it holds is
+    this function, as in `shop/prices.py::Order.total`: with that broken on purpose, it fails."""
+
+
 class Plan(Record):
     """What will be done, by whom, in which files."""
 
     recipe: str
+    """Its name; "": a model edits."""
     title: str
     """Imperative, for the commit and the branch."""
     parameters: str
     """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     """In words, in order."""
+    category: Category = "feature"
+    files: tuple[str, ...] = ()
+    """That a model expects to touch, besides those of the tests."""
+    tests: tuple[AcceptanceTest, ...] = ()
+    risks: tuple[str, ...] = ()
+    """In a model's words."""
+    lines: int = 0
+    """Added and removed, as a model estimates."""
+
+
+class ProofRow(Record):
+    """What one acceptance test did without the change, and with it; outcomes as in a CheckItem."""
+
+    name: str
+    without: str
+    """With the final tests alone, on the base commit; where it breaks something on purpose, with
+    that broken in the final code."""
+    with_change: str
+    breaks: str = ""
+    """As in the AcceptanceTest."""
+    problem: str = ""
+    """Why this proves nothing, in words; empty: it is proved."""
+
+
+class Proof(Record):
+    """That the acceptance tests fail without the change and pass with it."""
+
+    rows: tuple[ProofRow, ...] = ()
+    unneeded: str = ""
+    """Why there is nothing to prove, in words."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is not proved, in words."""
+        return tuple(f"{row.name} {row.problem}" for row in self.rows if row.problem)
 
 
 class Contract(Record):
@@ -695,11 +750,65 @@ class Comparison(Record):
     """On head."""
 
 
+class Remark(Record):
+    """One thing that a reviewing model says about a change."""
+
+    text: str
+    path: str = ""
+    line: int | None = None
+    """1-based, in the new file."""
+    blocking: bool = False
+
+
 class ReviewNotes(Record):
     """A second model's view, or the word that there was none."""
 
     ran: bool
     sentence: str
+    """Ours."""
+    approves: bool = False
+    remarks: tuple[Remark, ...] = ()
+    """The model's words."""
+    model: str = ""
+    """`provider:name` of whoever reviewed."""
+
+    @property
+    def blocking(self) -> tuple[Remark, ...]:
+        """The remarks that ask for another edit."""
+        return tuple(remark for remark in self.remarks if remark.blocking)
+
+
+class ModelUse(Record):
+    """What one model did in a run, in one role."""
+
+    role: str
+    model: str
+    """`provider:name`."""
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    """Of the input, from the provider's cache."""
+    output_tokens: int
+    usd: float | None
+    """None: no price is known of some of it."""
+    seconds: float
+
+
+class ModelWork(Record):
+    """What models did in a run: figures of ours, and words of theirs."""
+
+    uses: tuple[ModelUse, ...] = ()
+    words: str = ""
+    """What the editing model says of its change; claims, no facts."""
+    rounds: tuple[str, ...] = ()
+    """How each round of edits ended, in words of ours."""
+    passed_over: tuple[str, ...] = ()
+    """Models that were to answer and did not, each with the reason."""
+
+    @property
+    def usd(self) -> float:
+        """What is known to have been spent."""
+        return sum(use.usd or 0.0 for use in self.uses)
 
 
 class Verdict(Record):
@@ -748,6 +857,8 @@ class Outcome(Record):
     """The text itself."""
     text_path: str | None = None
     """Where that text is stored."""
+    patch_path: str | None = None
+    """What a model had done when the run stopped, as a patch for `git apply`."""
     log: str | None = None
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()

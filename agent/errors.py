@@ -52,7 +52,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from agent.domain import Finding, Reason, Record, Run, Severity
+from agent.domain import Change, Finding, Reason, Record, Run, Severity
 
 
 class AgentError(Exception):
@@ -61,6 +61,8 @@ class AgentError(Exception):
     branch: str | None = None
     """What the run had pushed before; whoever reads of the error has to know."""
     commit: str | None = None
+    change: Change | None = None
+    """What was done until then by a model, for whoever wants to go on by hand."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())

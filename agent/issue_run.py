@@ -7,7 +7,6 @@ carried, and when, is `agent.dispatch`.
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
@@ -70,8 +69,8 @@ class Carried(NamedTuple):
     remember: Remember
     cancellation: Cancellation
     waited: worker.Waited = worker.Waited()
-    again: bool = False
-    """Whether it was over before: people were told of an end."""
+    retries: int = 0
+    """So often it was over before, people were told of an end, and somebody let it go on."""
 
 
 def carry(
@@ -107,11 +106,11 @@ def carry(
         milestones.said(line)
         say(line)
 
-    numbers = itertools.count(1)
+    write = ledger.notes("forge")
 
     def record(kind: str, facts: Mapping[str, object]) -> None:
         try:
-            ledger.append("forge", next(numbers), kind, **facts)
+            write(kind, facts)
         except LedgerClosed as problem:
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
@@ -128,6 +127,8 @@ def carry(
         sandbox=Stoppable(services.sandbox, cancellation),
         stopped=cancellation,
         show=shown,
+        record=ledger.notes("model"),
+        grants=1 + (durable.retries if durable else 0),
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / "run.json", run, services.redactor)
@@ -140,7 +141,7 @@ def carry(
         remember=durable.remember if durable else None,
         cancellation=cancellation,
     )
-    if durable and durable.again:
+    if durable and durable.retries:
         _show_again(run, services, cancellation)
     try:
         outcome = worker.carry(

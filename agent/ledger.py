@@ -7,11 +7,12 @@ carries the sha256 of the one before, so that a changed or missing line shows.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,15 @@ class Ledger:
                 # What comes after half a line would be lost with it.
                 file.truncate(whole)
                 raise
+
+    def notes(self, step: str) -> Callable[[str, Mapping[str, object]], None]:
+        """Give what appends events of one step, by kind and facts, and numbers them."""
+        numbers = itertools.count(1)
+
+        def note(kind: str, facts: Mapping[str, object]) -> None:
+            self.append(step, next(numbers), kind, **facts)
+
+        return note
 
     def close(self) -> None:
         """Take no more events; an append under way is brought to its end first."""

@@ -43,8 +43,8 @@ REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
 #: A step may be a look at an issue, or the tests of a large repository.
 _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
-#: What is done again carries a number behind its name.
-_NUMBERED = re.compile(r" \d+$")
+#: What is done again carries a number in its name.
+_NUMBERED = re.compile(r" \d+\b")
 _METHODS = {"GET": "read", "HEAD": "read"}
 _RESOURCES = ("core", "graphql", "search")
 #: Every installation of our App has an allowance of its own; more are not told apart.

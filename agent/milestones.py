@@ -7,6 +7,7 @@ them to the forge when one of them changes; one keeps the facts of the page; one
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,13 +37,16 @@ _STAGE_OF = {
     "clarify": 0,
     "environment": 1,
     "baseline": 2,
+    "plan": 3,
+    "tests": 3,
     "edit": 3,
+    "repair": 3,
     "policy": 3,
     "checks": 4,
     "publish": 5,
 }
-#: Which state of a run a step belongs to, by its name or kind. Repair is part of the state before:
-#: whether there is anything to edit anew shows in the step after it.
+#: Which state of a run a step belongs to, by its name or kind. A recipe's repair is part of the
+#: state before, since it has nothing to edit anew.
 _STATE_OF = {
     "read ticket": RunState.TRIAGING,
     "read config": RunState.PREPARING,
@@ -53,9 +57,11 @@ _STATE_OF = {
     "environment": RunState.PREPARING,
     "baseline": RunState.PREPARING,
     "plan": RunState.PLANNING,
+    "tests": RunState.EDITING,
     "edit": RunState.EDITING,
     "policy": RunState.EDITING,
     "checks": RunState.CHECKING,
+    "judge": RunState.REVIEWING,
     "review": RunState.REVIEWING,
     "compare": RunState.REVIEWING,
     "decide": RunState.REVIEWING,
@@ -63,6 +69,7 @@ _STATE_OF = {
 }
 
 
+_MODEL_REPAIRS = re.compile(r"repair \d+ \w")
 #: Below this there is no time to tell.
 _SHORTEST_SECONDS = 0.1
 
@@ -73,6 +80,8 @@ def _kind(step: str) -> str:
 
 
 def _state_at(step: str) -> RunState | None:
+    if _MODEL_REPAIRS.match(step):
+        return RunState.EDITING
     return _STATE_OF.get(step) or _STATE_OF.get(_kind(step))
 
 

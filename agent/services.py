@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from agent import worktree
 from agent.domain import Environment, Prepared, Run
 from agent.environments import build as environments
 from agent.environments import storage
-from agent.ports import Flag, Forge, PackageIndex, Sandbox
+from agent.ports import ChatModel, Flag, Forge, PackageIndex, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -32,6 +32,15 @@ class Services:
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
+    models: ChatModel | None = None
+    """None: no model is configured."""
+    grants: int = 1
+    """So often somebody let the run begin or go on; each time it may spend as much on models."""
+    record: Callable[[str, Mapping[str, object]], None] = lambda kind, facts: None
+    """Writes kind and facts of what models and their tools did into the run's ledger; redacted by
+    whoever calls."""
+    hear: Callable[[str], None] | None = None
+    """Told what a model writes, as it comes: foreign words."""
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.

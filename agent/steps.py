@@ -25,7 +25,9 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
+from agent.chat import Reply
 from agent.domain import (
+    Checkout,
     ClearedChange,
     Comparison,
     Contract,
@@ -35,6 +37,7 @@ from agent.domain import (
     Ticket,
     Verdict,
 )
+from agent.editing.called import Called, Opening
 from agent.errors import (
     AgentError,
     Cancelled,
@@ -57,6 +60,8 @@ _log = structlog.get_logger()
 _FINISHED = frozenset({"publish", "deliver"})
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
+#: Results that have events of their own in the ledger, which are redacted.
+_TOLD_APART = (Reply, Called, Opening)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -155,6 +160,10 @@ class Steps:
         """The checks once they were compared: they are proved, however the run ends."""
         self.findings: tuple[Finding, ...] = ()
         """What policy has found in the change, and the verdict after it."""
+        self.checkout: Checkout | None = None
+        """The base commit once it is fixed."""
+        self.cost_usd = 0.0
+        """What models have cost, as far as their prices are known."""
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
         """Do the work, or return what it returned before; a name may occur only once in a run.
@@ -212,7 +221,8 @@ class Steps:
             # What a step returns must survive the process.
             value = _adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
-            self._ledger.append(name, 2, "done", seconds=seconds, **_for_ledger(value))
+            facts = _for_ledger(value, whole=not isinstance(result, _TOLD_APART))
+            self._ledger.append(name, 2, "done", seconds=seconds, **facts)
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
@@ -264,6 +274,10 @@ class Steps:
                 self.ticket = result
             case Contract():
                 self._minutes = min(result.config.limits.minutes, self._most_minutes)
+            case Checkout():
+                self.checkout = result
+            case Reply():
+                self.cost_usd += result.cost_usd or 0.0
             case ClearedChange():
                 self.findings = result.findings
             case (Comparison(), *_):
@@ -285,9 +299,9 @@ def foreseen(problem: Exception) -> AgentError:
     )
 
 
-def _for_ledger(value: str) -> dict[str, object]:
+def _for_ledger(value: str, *, whole: bool) -> dict[str, object]:
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
-    if len(value) <= _LEDGER_BYTES:
+    if whole and len(value) <= _LEDGER_BYTES:
         facts["result"] = json.loads(value)
     return facts
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
+from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.domain import Change, Outcome, PullRequest, Run, Ticket
 from agent.ports import (
     BranchRules,
@@ -169,6 +171,66 @@ class FakeForge:
         self.calls.append("deliver")
         self.delivered.append(outcome)
         return outcome
+
+
+class FakeModel:
+    """Answers each request by a function; keeps the requests."""
+
+    def __init__(
+        self,
+        answer: Callable[[ChatRequest], Reply],
+        *,
+        roles: tuple[Role, ...] = ("planner", "editor"),
+        name: str = "fake:one",
+        worst: Worst | None = None,
+    ) -> None:
+        """Take what is answered.
+
+        Args:
+            roles: Somebody is set for these.
+            worst: Of every request; default: ten tokens that cost nothing.
+        """
+        self._answer = answer
+        self._roles = roles
+        self._name = name
+        self._worst = worst or Worst(tokens=10, usd=0.0)
+        self.requests: list[ChatRequest] = []
+
+    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        """Name the one model for the roles that it has."""
+        return (self._name,) if role in self._roles else ()
+
+    def worst(self, request: ChatRequest) -> Worst:
+        """Return the one worst case."""
+        return self._worst
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Answer without a provider."""
+        self.requests.append(request)
+        return self._answer(request)
+
+
+def said(*calls: tuple[str, dict[str, object]], text: str = "", model: str = "fake:one") -> Reply:
+    """Make a reply that calls tools by name and arguments."""
+    made = tuple(
+        ToolCall(call_id=f"c{number}", name=name, arguments=json.dumps(arguments))
+        for number, (name, arguments) in enumerate(calls)
+    )
+    return Reply(
+        model=model,
+        text=text,
+        calls=made,
+        finish="calls" if made else "stop",
+        usage=Usage(input_tokens=8, output_tokens=2),
+        cost_usd=0.01,
+        seconds=0.5,
+        raw="{}",
+    )
 
 
 class FakeSandbox:

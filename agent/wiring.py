@@ -45,6 +45,7 @@ def local(settings: Settings, say: Callable[[str], None]) -> Services:
         index=SimpleIndex(settings),
         say=say,
         redactor=redactor(settings),
+        models=models(settings),
     )
 
 
@@ -133,6 +134,7 @@ def on_github(
             index=SimpleIndex(settings),
             say=say,
             redactor=secrets.another(),
+            models=models(settings),
         )
 
     return compose

@@ -18,11 +18,13 @@ from typing import NamedTuple, TextIO
 import structlog
 
 from agent import steps, telemetry, workflow, worktree
-from agent.domain import Outcome, Reason, Run
+from agent.checks import reports
+from agent.domain import Change, Outcome, Reason, Run
 from agent.errors import (
     AgentError,
     CacheGone,
     ForgeLimited,
+    ModelUnavailable,
     OwnerAwaited,
     PermanentError,
     PolicyRefused,
@@ -140,13 +142,19 @@ def carry(
             outcome = _stopped(run, _reason(problem), _sentence(problem, waited), problem)
             # More minutes are in a configuration that only a new beginning reads.
             anew = isinstance(problem, TimeSpent | VersionUnknown)
-            outcome = outcome.model_copy(update={"stopped_at": None if anew else step.at})
+            outcome = outcome.model_copy(
+                update={
+                    "stopped_at": None if anew else step.at,
+                    "patch_path": _keep(problem.change, run, step, svc),
+                }
+            )
             if isinstance(problem, PolicyRefused):
                 outcome = outcome.model_copy(update={"findings": problem.findings})
         outcome = outcome.model_copy(
             update={
                 "checks": outcome.checks or step.compared,
                 "findings": outcome.findings or step.findings,
+                "cost_usd": round(step.cost_usd, 6),
             }
         )
         outcome = _with_text(run, outcome, step, svc, waited)
@@ -278,6 +286,19 @@ def _stopped(run: Run, reason: Reason, sentence: str, problem: AgentError | None
     return outcome.model_copy(update={"branch": problem.branch, "commit": problem.commit})
 
 
+def _keep(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
+    """Leave what a model has done until then as a patch in the run's folder; return its path."""
+    if change is None or not change.files or step.checkout is None:
+        return None
+    place = svc.run_folder(run) / "change.patch"
+    try:
+        reports.write(place, worktree.diff(step.checkout, change))
+    except AgentError as problem:
+        _log.warning("what was done is not kept", error=problem.message)
+        return None
+    return str(place)
+
+
 def _with_text(
     run: Run, outcome: Outcome, step: Steps, svc: Services, waited: Waited | None
 ) -> Outcome:
@@ -312,7 +333,7 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     if waited is None or not isinstance(problem, TransientError | PermanentError):
         return
     times = waited.times if waited.step == step.at else 0
-    if isinstance(problem, ForgeLimited):
+    if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until is not None:
         until = problem.until
     elif isinstance(problem, OwnerAwaited):
         until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)

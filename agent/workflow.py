@@ -2,20 +2,16 @@
 
 No I/O here, no clock, no chance: everything happens in a step, whose name is stable and unique
 and whose result is a small record. So a durable engine can stand under `step` and repeat the
-function from the top; a finished step is then remembered, not done again.
+function from the top; a finished step is then remembered, not done again. What models do are
+steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 """
 
 from __future__ import annotations
 
-from agent.domain import (
-    Change,
-    CheckReport,
-    ClearedChange,
-    Outcome,
-    Prepared,
-    Run,
-    Ticket,
-)
+from agent.domain import Outcome, Prepared, Run
+from agent.editing.job import Job
+from agent.editing.rounds import Draft, Round, best
+from agent.errors import PolicyRefused
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -28,6 +24,7 @@ from agent.stages import (
     onboard,
     plan,
     policy,
+    prove,
     publish,
     repair,
     review,
@@ -43,7 +40,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     """
     ticket = step("read ticket", svc.forge.ticket, run)
     step("announce", svc.forge.begin, run)
-    decision = step("triage", triage.decide, ticket)
+    decision = step("triage", triage.decide, ticket, svc.models)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
     if step.changed("onboarding"):
@@ -52,14 +49,25 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     built = step("environment", environment.build, run, base, contract, svc)
     prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
     before = step("baseline", baseline.measure, prepared, svc)
-    agreed = step("plan", plan.draft, decision, facts)
+    job = Job(ticket, decision, facts, prepared, before, step, svc)
+    with job.keeping():
+        decided = _by_recipe(job) if facts else _by_model(job)
+    return step("publish", publish.open_pull_request, prepared, decided, svc)
+
+
+def _by_recipe(job: Job) -> publish.Decided:
+    """Plan, edit, policy, checks: a recipe makes the same change each time, so it has one try."""
+    step, svc, prepared = job.step, job.svc, job.prepared
+    agreed = step("plan", plan.draft, job.decision, job.facts)
     change = step("edit", edit.carry_out, agreed, prepared, svc)
-    cleared, after = _until_green(change, ticket, prepared, before, step, svc)
+    cleared = step("policy 1", policy.clear, change, job.ticket, prepared, svc)
+    after = step("checks 1", checks.run, cleared, job.before, prepared, svc)
+    step("repair 1", repair.revise, cleared, job.before, after)
     notes = step("review", review.examine, cleared, agreed)
-    compared = step("compare", checks.compare, before, after, prepared, svc)
-    verdict = step("decide", decide.weigh, compared, cleared, contract)
-    decided = publish.Decided(
-        ticket=ticket,
+    compared = step("compare", checks.compare, job.before, after, prepared, svc)
+    verdict = step("decide", decide.weigh, compared, cleared, prepared.contract)
+    return publish.Decided(
+        ticket=job.ticket,
         plan=agreed,
         cleared=cleared,
         after=after,
@@ -67,23 +75,40 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
         notes=notes,
         verdict=verdict,
     )
-    return step("publish", publish.open_pull_request, prepared, decided, svc)
 
 
-def _until_green(
-    change: Change,
-    ticket: Ticket,
-    prepared: Prepared,
-    before: CheckReport,
-    step: Step,
-    svc: Services,
-) -> tuple[ClearedChange, CheckReport]:
+def _by_model(job: Job) -> publish.Decided:
+    """Plan, tests that fail, candidates, each mended until it passes; a second model's review."""
+    agreed = plan.agree(job)
+    tests = edit.tests_first(agreed, job)
+    candidates: list[Round] = []
+    while (draft := edit.next_candidate(agreed, tests, candidates, job)) is not None:
+        candidates.append(_until_green(draft, job))
+    chosen = review.choose(candidates, job)
+    notes = review.examine_draft(chosen, job)
+    if (draft := repair.answer(chosen, notes, job)) is not None:
+        chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
+    return publish.decided(chosen, notes, job)
+
+
+def _until_green(draft: Draft, job: Job) -> Round:
     """Policy, checks, repair; and again while repair has something new to try."""
-    attempt = 1
-    while True:
-        cleared = step(f"policy {attempt}", policy.clear, change, ticket, prepared, svc)
-        after = step(f"checks {attempt}", checks.run, cleared, before, prepared, svc)
-        revised = step(f"repair {attempt}", repair.revise, cleared, before, after)
-        if revised is None:
-            return cleared, after
-        change, attempt = revised, attempt + 1
+    tried = [_judged(draft, job)]
+    while (following := repair.next_draft(tried, job)) is not None:
+        tried.append(_judged(following, job))
+    return best(tried)
+
+
+def _judged(draft: Draft, job: Job) -> Round:
+    """Hold a change against the rules and, if they let it pass, against the project's checks."""
+    step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
+    change = draft.change
+    try:
+        cleared = step(f"policy {number}", policy.clear, change, job.ticket, prepared, svc)
+    except PolicyRefused as problem:
+        return job.over(Round(number, draft, refused=problem.findings))
+    after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
+    compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
+    proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
+    verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)
+    return job.over(Round(number, draft, (), cleared, after, compared, proof, verdict))

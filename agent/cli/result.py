@@ -38,6 +38,7 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
         "pull_request": outcome.pull_request.url if outcome.pull_request else None,
         "pull_request_text": outcome.pull_request_text,
         "pull_request_path": outcome.text_path,
+        "patch_path": outcome.patch_path,
         "log": outcome.log,
         "checks": [
             {
@@ -95,6 +96,8 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
             console.print(f"        {_shown(note)}", soft_wrap=True)
     if outcome.text_path:
         console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
+    if outcome.patch_path:
+        console.print(f"patch   {_shown(outcome.patch_path)}", soft_wrap=True)
     if outcome.log:
         console.print(f"log     {_shown(outcome.log)}", soft_wrap=True)
 

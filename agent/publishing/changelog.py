@@ -10,12 +10,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from agent import cleaning
 from agent.domain import Record
 from repo_config import toml_text
 from repo_config.detect import Tree
+
+Kind = Literal["bug", "feature", "misc"]
 
 #: How the note about an entry begins.
 NOTE = "Added a line to"
@@ -29,7 +31,8 @@ _UNRELEASED = re.compile(
     re.IGNORECASE,
 )
 #: In the order in which a repository's own fragment types are looked through.
-_TYPES = {
+_TYPES: dict[Kind, tuple[str, ...]] = {
+    "bug": ("bugfix", "bugfixes", "bug", "fix", "fixed", "patch", "misc", "change"),
     "feature": ("feature", "features", "added", "enhancement", "improvement", "minor", "change"),
     "misc": ("misc", "internal", "changed", "improvement", "trivial", "change", "feature"),
 }
@@ -47,13 +50,13 @@ class Entry(Record):
     content: bytes
 
 
-def entry(tree: Tree, title: str, ticket_id: str, *, kind: str) -> Entry | None:
+def entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None:
     """Write the entry for a change where the repository keeps such entries.
 
     Args:
         title: Imperative, without a full stop.
         ticket_id: Number of the issue.
-        kind: `feature` for what users see, else `misc`.
+        kind: What it is to users; `misc` is nothing that they see.
     """
     paths = frozenset(tree.paths())
     words = cleaning.inert(title)
@@ -66,7 +69,7 @@ def entry(tree: Tree, title: str, ticket_id: str, *, kind: str) -> Entry | None:
 
 
 def _fragment(
-    tree: Tree, paths: frozenset[str], words: str, ticket_id: str, kind: str
+    tree: Tree, paths: frozenset[str], words: str, ticket_id: str, kind: Kind
 ) -> Entry | None:
     settings = _towncrier(tree, paths)
     if settings is None:

@@ -20,8 +20,11 @@ from agent.domain import (
     CheckReport,
     Comparison,
     Finding,
+    ModelWork,
     Outcome,
+    Plan,
     Prepared,
+    Proof,
     Reason,
     Record,
     ReviewNotes,
@@ -74,6 +77,9 @@ class Evidence(Record):
     after: CheckReport
     review: ReviewNotes
     verdict: Verdict
+    proof: Proof = Proof()
+    work: ModelWork = ModelWork()
+    plan: Plan | None = None
     branch: str | None
     commit: str | None
     log_path: str
@@ -222,8 +228,11 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
         # What decides comes first: a reader sees it without a turn of the wheel.
         part("", "summary", kind="summary"),
         part("Checks", "tested", kind="tests"),
+        part("Proof", "proof", kind="tests"),
         part("Findings", "findings"),
         part("Changes", "did", kind="summary"),
+        part("Models", "models"),
+        part("In the model's words", "model_words"),
         part("", "why", kind="why"),
         *([Part(kind="issue", heading="", text=closes)] if closes else []),
         part("Second review", "review"),

@@ -6,7 +6,9 @@ from agent import worktree
 from agent.domain import Checkout, Contract, Run
 from agent.errors import ConfigInvalid
 from agent.services import Services
+from agent.settings import Settings
 from repo_config import detect, load
+from repo_config.schema import RepoConfig
 
 
 def prepare(run: Run, svc: Services) -> Checkout:
@@ -65,4 +67,19 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
             config = load.from_text(run.config_text, source, tree)
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
+    _require_allowed(config, svc.settings, source)
     return Contract(config=config, project=detect.project(tree, config), source=source)
+
+
+def _require_allowed(config: RepoConfig, settings: Settings, source: str | None) -> None:
+    """Let a repository name only models that the operator lets it have; without any, it may wish.
+
+    Raises:
+        ConfigInvalid: It names another one.
+    """
+    for role, name in config.models:
+        if name is not None and settings.models_allowed and name not in settings.models_allowed:
+            raise ConfigInvalid(
+                f"{source}: models.{role} names {name}, which the operator of this service does not"
+                " allow. Leave it out, or ask for it to be added to MERGEWRIGHT_MODEL_ALLOW."
+            )

@@ -8,7 +8,7 @@ same rows. Owns the order of the reasons and the sentence for maintainers; the f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.checks import flaky, new_tests
 from agent.domain import (
@@ -17,6 +17,7 @@ from agent.domain import (
     Comparison,
     Contract,
     Finding,
+    Proof,
     Reason,
     Severity,
     Status,
@@ -33,6 +34,8 @@ class Facts:
     compared: tuple[Comparison, ...]
     cleared: ClearedChange
     contract: Contract
+    proof: Proof = field(default_factory=Proof)
+    """Of a model's change."""
 
     @property
     def tests(self) -> tuple[Comparison, ...]:
@@ -87,9 +90,18 @@ class Row:
         return self.reason is Reason.READY
 
 
-def weigh(compared: tuple[Comparison, ...], cleared: ClearedChange, contract: Contract) -> Verdict:
-    """Publish only what is proved to break nothing; otherwise name what is in the way."""
-    facts = Facts(compared, cleared, contract)
+def weigh(
+    compared: tuple[Comparison, ...],
+    cleared: ClearedChange,
+    contract: Contract,
+    proof: Proof | None = None,
+) -> Verdict:
+    """Publish only what is proved to break nothing; otherwise name what is in the way.
+
+    Args:
+        proof: That the tests of a model's change fail without it; None: a recipe made the change.
+    """
+    facts = Facts(compared, cleared, contract, proof or Proof())
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
@@ -180,6 +192,12 @@ def _uncollected(facts: Facts) -> str | None:
     return f"Tests prove nothing about the change: {said}."
 
 
+def _unshown(facts: Facts) -> str | None:
+    if not facts.proof.problems:
+        return None
+    return f"The acceptance tests do not show the change: {_listed(facts.proof.problems)}."
+
+
 def _no_tests(facts: Facts) -> str | None:
     if facts.tests_are_off:
         return None
@@ -235,6 +253,11 @@ TABLE: tuple[Row, ...] = (
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
     Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
     Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
+    Row(
+        "an acceptance test does not fail without the change and pass with it",
+        Reason.UNVERIFIED,
+        _unshown,
+    ),
     Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,

@@ -6,11 +6,17 @@ The Change is complete before any check runs; what checks write is thrown away w
 from __future__ import annotations
 
 import fnmatch
+import posixpath
+from collections.abc import Sequence
 
 from agent import cleaning, worktree
-from agent.domain import Change, ChangedFile, Plan, Prepared, Severity
+from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
+from agent.editing import authoring
+from agent.editing import tests_first as acceptance
+from agent.editing.job import Job
+from agent.editing.rounds import Draft, Round
 from agent.environments import room_services, rooms
-from agent.errors import EditFailed
+from agent.errors import BudgetSpent, EditFailed
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
@@ -21,6 +27,8 @@ from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 
+#: What a change is to the users of a project; all others are nothing that they see.
+_KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
 _PRODUCE_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
@@ -41,20 +49,62 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
         notes += _produce(command, recipe, plan, tree, prepared, svc)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
-    notes += _enter(plan, recipe, tree, prepared, svc)
+    notes += _enter(plan, recipe.kind, tree, prepared, svc)
     return Change(base_commit=prepared.checkout.commit, files=tree.changes(), notes=notes)
 
 
+def tests_first(plan: Plan, job: Job) -> Change:
+    """Have a model write the acceptance tests, which then fail on the base commit.
+
+    Raises:
+        TicketUnclear: They pass there.
+        EditFailed: They could not be shown to fail.
+        BudgetSpent: The next request could cost more than is left.
+    """
+    return acceptance.write(plan, job)
+
+
+def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) -> Draft | None:
+    """Have a model make the change, independently of what was tried; None: it was often enough.
+
+    Raises:
+        BudgetSpent: The next request could cost more than is left, and nothing has passed.
+        EditFailed: Nothing was changed.
+    """
+    number, most = len(tried) + 1, job.terms.candidates
+    if number > most:
+        return None
+    which = f"This is attempt {number} of {most}; none knows of the others." if most > 1 else ""
+    try:
+        draft = authoring.attempt(plan, tests, job, which=which)
+    except (BudgetSpent, EditFailed):
+        if any(one.passed for one in tried):
+            return None
+        raise
+    args = (plan, draft.change, job.prepared, job.svc)
+    return draft.edited(job.step(f"changelog {job.number}", entered, *args), draft.words)
+
+
+def entered(plan: Plan, change: Change, prepared: Prepared, svc: Services) -> Change:
+    """Add the changelog entry to a model's change."""
+    if prepared.run.snapshot is None:
+        return change
+    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
+    tree.replay(change)
+    notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
+    return change.model_copy(update={"files": tree.changes(), "notes": notes})
+
+
 def _enter(
-    plan: Plan, recipe: Recipe, tree: WorkTree, prepared: Prepared, svc: Services
+    plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, svc: Services
 ) -> tuple[str, ...]:
     """Add the changelog entry, where the repository keeps one and its rules leave room for it."""
     run, config = prepared.run, prepared.contract.config
     if run.snapshot is None or config.pull_request.changelog == "off":
         return ()
     number = str(run.snapshot.issue.number)
-    entry = changelog.entry(tree, plan.title, number, kind=recipe.kind)
-    if entry is None:
+    entry = changelog.entry(tree, plan.title, number, kind=kind)
+    if entry is None or _is_there(entry.path, tree):
         return ()
     before = tree.read(entry.path) if entry.path in tree.paths() else None
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
@@ -69,6 +119,14 @@ def _enter(
     tree.write(entry.path, entry.content)
     svc.say(f"added to {entry.path}")
     return (f"{changelog.NOTE} `{entry.path}`.",)
+
+
+def _is_there(path: str, tree: WorkTree) -> bool:
+    """Whether whoever edited has made the entry already: the file, or one of its kind."""
+    changed = [file.path for file in tree.changes() if file.after is not None]
+    folder = posixpath.dirname(path)
+    fragment = path not in tree.paths()
+    return path in changed or (fragment and folder in map(posixpath.dirname, changed))
 
 
 def _produce(

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from agent import worktree
-from agent.domain import (
-    Change,
-    ChangedFile,
-    Checkout,
-    Contract,
-    Decision,
-    Plan,
-    Run,
-    Severity,
-    Ticket,
-)
-from agent.errors import PolicyRefused
-from agent.policy.content import paths
-from agent.policy.proposal import Proposal
+from agent.domain import Checkout, Contract, Decision, Plan, Run, Ticket
+from agent.editing import planning
+from agent.editing.job import Job
+from agent.errors import NoRecipe, PolicyRefused, RepositoryUnfit
 from agent.recipes import registry
-from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 
@@ -33,35 +22,42 @@ def settle(
 ) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
+    Nothing comes of it where a model takes the ticket: none fits, or the one that seemed to does
+    not.
+
     Raises:
         TicketUnclear: Facts are missing or wrong; every question at once.
         RequestRefused: The ticket asks for what cannot be done.
+        NoRecipe: The recipe does not fit after all, and no model is configured.
         PolicyRefused: It needs a file that only people change.
+        RepositoryUnfit: A model would have no tests to show its work by.
     """
+    if not decision.recipe:
+        _require_tests(contract)
+        return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
     recipe = registry.by_name(decision.recipe)
     mine = Within(tree, contract.config.folder)
-    parameters = recipe.settle(ticket, mine, contract.config, contract.project)
-    _require_open(recipe.touches(parameters), tree, base, contract)
+    try:
+        parameters = recipe.settle(ticket, mine, contract.config, contract.project)
+    except NoRecipe:
+        if svc.models is None or not svc.models.chain("editor", decision.category):
+            raise
+        _require_tests(contract)
+        return ""
+    if found := planning.closed(recipe.touches(parameters), tree, contract, base.commit):
+        raise PolicyRefused(found)
     return parameters
 
 
-def _require_open(
-    touched: tuple[str, ...], tree: WorkTree, base: Checkout, contract: Contract
-) -> None:
-    """Hold the files that will be edited against the scope, before anything costly is started."""
-    contents = {path: tree.read(path) for path in touched}
-    planned = Change(
-        base_commit=base.commit,
-        files=tuple(
-            ChangedFile(path=path, before=content, after=content)
-            for path, content in contents.items()
-        ),
-    )
-    checked = paths.check(Proposal(planned, contract.config, contract.project, tree))
-    found = tuple(finding for finding in checked if finding.severity is Severity.BLOCK)
-    if found:
-        raise PolicyRefused(found)
+def _require_tests(contract: Contract) -> None:
+    """Refuse early what could only end in a change that nothing proves."""
+    if contract.project.test_runner is None and contract.config.checks.tests.runner != "off":
+        raise RepositoryUnfit(
+            "The repository has no tests that a runner would find, so nothing could show that a"
+            " model's change is right. Set checks.tests.runner in .github/mergewright.yml to the"
+            " runner that new tests are written for, or to off to work without."
+        )
 
 
 def draft(decision: Decision, parameters: str) -> Plan:
@@ -73,3 +69,15 @@ def draft(decision: Decision, parameters: str) -> Plan:
         parameters=parameters,
         steps=recipe.steps(parameters),
     )
+
+
+def agree(job: Job) -> Plan:
+    """Have a model plan what no recipe fits.
+
+    Raises:
+        TicketUnclear: Facts are missing, or nothing would show that it is carried out.
+        RequestRefused: It needs what a change may not touch.
+        EditFailed: No plan came that the rules allow.
+        BudgetSpent: The next request could cost more than is left.
+    """
+    return planning.plan(job)

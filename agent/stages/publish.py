@@ -13,13 +13,16 @@ from contextlib import contextmanager, suppress
 from agent import worktree
 from agent.domain import (
     Change,
+    ChangedFile,
     CheckReport,
     ClearedChange,
     Comparison,
     Finding,
+    ModelWork,
     Outcome,
     Plan,
     Prepared,
+    Proof,
     PullRequest,
     Reason,
     Record,
@@ -30,6 +33,8 @@ from agent.domain import (
     Verdict,
     end_state,
 )
+from agent.editing.job import Job
+from agent.editing.rounds import Round
 from agent.errors import (
     AccessLost,
     AgentError,
@@ -61,6 +66,42 @@ class Decided(Record):
     compared: tuple[Comparison, ...]
     notes: ReviewNotes
     verdict: Verdict
+    proof: Proof = Proof()
+    work: ModelWork = ModelWork()
+
+
+def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
+    """Put together what a run found out about a model's change.
+
+    Raises:
+        PolicyRefused: The rules did not let it pass.
+    """
+    if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
+        raise PolicyRefused(chosen.refused)
+    return Decided(
+        ticket=job.ticket,
+        plan=chosen.draft.plan,
+        cleared=_with_notes(chosen.cleared),
+        after=chosen.after,
+        compared=chosen.compared,
+        notes=notes,
+        verdict=chosen.verdict,
+        proof=chosen.proof,
+        work=job.work(chosen.draft.words),
+    )
+
+
+def _with_notes(cleared: ClearedChange) -> ClearedChange:
+    """Name the files that a model has touched; what it says of them stands elsewhere."""
+    notes = tuple(f"{_deed(file)} `{file.path}`." for file in cleared.change.files)
+    change = cleared.change.model_copy(update={"notes": (*notes, *cleared.change.notes)})
+    return cleared.model_copy(update={"change": change})
+
+
+def _deed(file: ChangedFile) -> str:
+    if file.before is None:
+        return "Added"
+    return "Deleted" if file.after is None else "Edited"
 
 
 class Placed(Record):
@@ -403,6 +444,9 @@ def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Ser
         after=decided.after,
         review=decided.notes,
         verdict=decided.verdict,
+        proof=decided.proof,
+        work=decided.work,
+        plan=decided.plan,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),

@@ -1,14 +1,66 @@
-"""Repair: what to try next after red checks.
+"""Repair: what to try next with a change that does not pass.
 
-A recipe is deterministic: run again it would make the same change. So without a model there is
-nothing to try, and the first result stands.
+A recipe is deterministic: run again it would make the same change, so its first result stands. A
+model is shown what fails; where that leads nowhere it begins anew once, knowing what failed.
 """
 
 from __future__ import annotations
 
-from agent.domain import Change, CheckReport, ClearedChange
+from collections.abc import Sequence
+
+from agent.domain import Change, CheckReport, ClearedChange, ReviewNotes
+from agent.editing import authoring, failures, rounds, tests_first
+from agent.editing.job import Job
+from agent.editing.rounds import Draft, Round
+from agent.errors import BudgetSpent
 
 
 def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> Change | None:
-    """Return the next Change to try, or None when there is nothing left to try."""
+    """Return the next Change of a recipe to try: there is none."""
     return None
+
+
+def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
+    """Have a change mended, or made anew; None: it passes, or nothing is left to try.
+
+    Args:
+        tried: The rounds of one candidate, in their order.
+
+    Raises:
+        BudgetSpent: The next request could cost more than is left.
+    """
+    last = tried[-1]
+    draft, failed = last.draft, last.failures
+    if last.passed or not failed.names or draft.repairs >= job.terms.repair_rounds:
+        return None
+    why = rounds.stuck([one for one in tried if one.draft.attempt == draft.attempt])
+    if not why:
+        mended = authoring.repair(draft, failed.words, job)
+        if not rounds.is_known(mended.change, tried):
+            return mended
+        why = "what came of a repair was tried before"
+    return _anew(rounds.best(tried), why, job) if draft.attempt == 1 else None
+
+
+def _anew(given_up: Round, why: str, job: Job) -> Draft:
+    """Begin again from the tests; from the plan, where they themselves may be what is wrong."""
+    draft, failed = given_up.draft, given_up.failures
+    told = failures.given_up(failed, why)
+    tests = draft.tests
+    if any(test.name in failed.words for test in draft.plan.tests):
+        tests = tests_first.write(draft.plan, job, failed=told)
+    return authoring.attempt(draft.plan, tests, job, after=draft, failed=told)
+
+
+def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
+    """Have the reviewer's blocking remarks seen to, once; None: there are none.
+
+    Where the budget is spent, the change stays as it passed.
+    """
+    if not notes.blocking or not best.passed:
+        return None
+    try:
+        mended = authoring.repair(best.draft, failures.remarked(notes.blocking), job)
+    except BudgetSpent:
+        return None
+    return None if rounds.is_known(mended.change, [best]) else mended

@@ -2,9 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.domain import ClearedChange, Plan, ReviewNotes
+from agent.editing import reviewing, rounds
+from agent.editing.job import Job
+from agent.editing.rounds import Round
 
 
 def examine(cleared: ClearedChange, plan: Plan) -> ReviewNotes:
-    """Say what a second pair of eyes makes of the change."""
+    """Say what a second pair of eyes makes of a recipe's change: it needs none."""
     return ReviewNotes(ran=False, sentence="Not run: no model is configured.")
+
+
+def examine_draft(best: Round, job: Job) -> ReviewNotes:
+    """Have a model's change reviewed by a second model, if it passed."""
+    if not best.passed:
+        return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
+    return reviewing.review(best, job)
+
+
+def choose(candidates: Sequence[Round], job: Job) -> Round:
+    """Choose the best of the candidates: by what was measured, and only then by a model."""
+    best = rounds.best(candidates)
+    equals = [one for one in candidates if one.rank == best.rank]
+    return reviewing.choose(equals, job) if best.passed else best
+
+
+def settled(
+    best: Round, answered: Round, notes: ReviewNotes, job: Job
+) -> tuple[Round, ReviewNotes]:
+    """Take the change that answers a review if it passes as well, else the one before it."""
+    if not answered.passed:
+        more = "A change that answers this did not pass, so what was reviewed stays as it was."
+        return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
+    return answered, _together(notes, reviewing.review(answered, job))
+
+
+def _together(before: ReviewNotes, after: ReviewNotes) -> ReviewNotes:
+    """Give the second review, with what of the first one asked for no edit."""
+    count = len(before.blocking)
+    said = (
+        f"{before.model} asked for {count} change{'s' * (count != 1)}, and another edit followed."
+    )
+    kept = [one for one in before.remarks if not one.blocking and one not in after.remarks]
+    return after.model_copy(
+        update={
+            "ran": True,
+            "sentence": f"{said} {after.sentence}",
+            "remarks": (*after.remarks, *kept),
+            "model": after.model or before.model,
+        }
+    )

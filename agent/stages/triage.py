@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from agent.domain import Decision, Ticket
+import re
+
+from agent.domain import Category, Decision, Ticket
 from agent.errors import NoRecipe, TicketUnclear
+from agent.ports import ChatModel
 from agent.recipes import registry
 
+#: What kind of work words ask for; the first that matches decides, in the title before the text.
+_CATEGORIES: tuple[tuple[Category, str], ...] = (
+    ("docs", r"typos?|readme|docstrings?"),
+    (
+        "bug",
+        (
+            r"bugs?|fix(?:es|ed)?|broken|crash\w*|wrong(?:ly)?|incorrect\w*|regression|traceback"
+            r"|raises?|fails?|failing|does(?:n't| not) (?:work|return|show|save)|error 5\d\d"
+        ),
+    ),
+    (
+        "dependency",
+        (
+            r"upgrade|bump|migrate (?:from|to)|(?:replace|switch from) \w+ (?:with|by|to)"
+            r"|drop (?:the )?dependency"
+        ),
+    ),
+    ("typing", r"type[- ]?(?:hint|annotation)s?|annotat\w+ (?:the )?\w+|mypy|typing"),
+    ("tests", r"(?:add|write|more|missing) (?:\w+ )?tests?|tests? for|test coverage|untested"),
+    ("docs", r"docs?|documentation|changelog"),
+    ("refactor", r"refactor\w*|extract|split|rename|simplif\w+|clean ?up|de-?duplicat\w+|inline"),
+)
+_PATTERNS = tuple(
+    (category, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for category, words in _CATEGORIES
+)
 
-def decide(ticket: Ticket) -> Decision:
-    """Choose the recipe for a ticket; without a model there is only recipe or person.
+
+def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
+    """Choose the recipe for a ticket; what none fits is for a model, or else for a person.
 
     Raises:
         TicketUnclear: The ticket is empty, or several recipes fit it.
-        NoRecipe: None fits.
+        NoRecipe: None fits, and no model is configured.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
@@ -27,10 +56,24 @@ def decide(ticket: Ticket) -> Decision:
                 ),
             )
         )
-    if not fitting:
+    kind = category(ticket)
+    if fitting:
+        return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
+    chain = models.chain("editor", kind) if models else ()
+    if not chain:
         shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
         raise NoRecipe(
-            f"No recipe fits this ticket, so it is for a person. What recipes carry out reads like "
+            "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
+            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. What recipes carry out reads like "
             f"this: {shown}."
         )
-    return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}")
+    return Decision(recipe="", sentence=f"{kind}, for {chain[0]}", category=kind)
+
+
+def category(ticket: Ticket) -> Category:
+    """Say what kind of work a ticket asks for, as far as its words tell."""
+    for text in (ticket.title, ticket.body):
+        for found, pattern in _PATTERNS:
+            if pattern.search(text):
+                return found
+    return "feature"

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,13 @@ Runner = Callable[..., Ended]
 def run(store: Path, tmp_path: Path) -> Runner:
     """Run `mergewright run --json` as a process of its own."""
 
-    def runner(repository: Path, ticket: str | bytes, *args: str, home: Path = store) -> Ended:
+    def runner(
+        repository: Path,
+        ticket: str | bytes,
+        *args: str,
+        home: Path = store,
+        environ: Mapping[str, str] | None = None,
+    ) -> Ended:
         path = tmp_path / "ticket.md"
         path.write_bytes(ticket.encode() if isinstance(ticket, str) else ticket)
         done = subprocess.run(
@@ -53,7 +59,7 @@ def run(store: Path, tmp_path: Path) -> Runner:
                 *(sys.executable, "-m", "agent", "run", "--repo", str(repository)),
                 *("--ticket", str(path), "--json", *args),
             ],
-            env={**os.environ, "MERGEWRIGHT_HOME": str(home)},
+            env={**os.environ, "MERGEWRIGHT_HOME": str(home), **(environ or {})},
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,

@@ -11,6 +11,7 @@ from agent.domain import Ticket
 from agent.errors import NoRecipe, TicketUnclear
 from agent.recipes import registry
 from agent.stages import triage
+from agent.testing import FakeModel, said
 
 FIELD = "Add a CharField `nick` with max_length=50 to Customer."
 PRINT = "Replace the print calls in shop/views.py with logging."
@@ -33,10 +34,48 @@ def test_a_ticket_that_fits_none_says_what_there_is(body: str) -> None:
     with pytest.raises(NoRecipe) as raised:
         triage.decide(ticket(body))
     assert raised.value.message == (
-        "No recipe fits this ticket, so it is for a person. What recipes carry out reads like this: "
+        "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
+        " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. What recipes carry out reads like this: "
         "“Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True”; "
         "“Replace print with logging in shop/views.py”."
     )
+
+
+def test_what_none_fits_is_for_the_editing_model_if_there_is_one() -> None:
+    model = FakeModel(lambda request: said(), roles=("editor",))
+    decision = triage.decide(ticket("The page is slow."), model)
+    assert (decision.recipe, decision.category) == ("", "feature")
+    assert decision.sentence == "feature, for fake:one"
+    assert triage.decide(ticket(FIELD), model).recipe == "add-django-field"
+
+
+def test_a_model_for_another_part_is_none_for_editing() -> None:
+    with pytest.raises(NoRecipe, match="no model is configured"):
+        triage.decide(ticket("The page is slow."), FakeModel(lambda _: said(), roles=("reviewer",)))
+
+
+@pytest.mark.parametrize(
+    ("title", "category"),
+    [
+        ("Total is wrong for a single order", "bug"),
+        ("POST /orders fails with an empty list", "bug"),
+        ("Export orders as CSV", "feature"),
+        ("Replace requests with httpx", "dependency"),
+        ("Add type hints to shop/prices.py", "typing"),
+        ("Write tests for `total`", "tests"),
+        ("Document the export", "feature"),
+        ("Mend the docs of the export", "docs"),
+        ("Split `checkout`, which has 90 lines", "refactor"),
+        ("Fix the typo in the README", "docs"),
+    ],
+)
+def test_what_kind_of_work_words_ask_for(title: str, category: str) -> None:
+    assert triage.category(ticket("", title)) == category
+
+
+def test_the_title_counts_before_the_text() -> None:
+    told = ticket("It fails today, since nobody wrote it.", "Refactor the price list")
+    assert triage.category(told) == "refactor"
 
 
 def test_what_is_shown_of_each_recipe_is_carried_out_by_it() -> None:

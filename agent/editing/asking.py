@@ -1,0 +1,119 @@
+"""Ask a model once: within the budget, on record, as one durable step.
+
+A reply that is on record is never asked for again. What is written into the ledger is redacted;
+what is sent is not, since edits have to match files to the letter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from agent.chat import ChatRequest, Message, Reply, Role, ToolSpec
+from agent.domain import Record
+from agent.editing import budget
+from agent.editing.budget import Limits, Spent
+from agent.editing.job import Job
+from agent.errors import ModelRefused
+from agent.ports import ChatModel
+from agent.services import Services
+
+
+class Turn(Record):
+    """Which request of which conversation it is."""
+
+    conversation: str
+    number: int
+    """1-based."""
+    prompts: dict[str, str]
+    """sha256 of each prompt file that the request is made of, by name."""
+    told: int
+    """Messages that an earlier turn of the conversation has sent already."""
+
+
+def reply(
+    job: Job,
+    turn: Turn,
+    role: Role,
+    system: str,
+    tools: tuple[ToolSpec, ...],
+    messages: tuple[Message, ...],
+) -> Reply:
+    """Have the next reply, from the record where there is one.
+
+    Raises:
+        BudgetSpent: The request could cost more than is left.
+        ModelRefused: The model will not answer.
+        ModelUnavailable: Nobody answered.
+        ModelUnusable: The operator has to act.
+    """
+    request = ChatRequest(
+        role=role,
+        category=job.category,
+        model=job.first_in_line(role),
+        system=system,
+        tools=tools,
+        messages=messages,
+        must_call=True,
+    )
+    name = f"{turn.conversation} {turn.number} reply"
+    answer = job.step(name, _ask, request, turn, job.spent, job.limits, job.models, job.svc)
+    job.take(role, answer)
+    return answer
+
+
+def _ask(
+    request: ChatRequest,
+    turn: Turn,
+    spent: Spent,
+    most: Limits,
+    models: ChatModel,
+    svc: Services,
+) -> Reply:
+    purpose = f"turn {turn.number} of {turn.conversation}"
+    budget.require(spent, models.worst(request), most, purpose=purpose)
+    _record_question(request, turn, models, svc)
+    answer = models.reply(request, svc.stopped, svc.hear)
+    if answer.finish == "refused":
+        raise ModelRefused(f"{answer.model} refused {purpose}.")
+    kept = svc.redactor.inside(answer)
+    facts = {"conversation": turn.conversation, "turn": turn.number, "digest": request.digest}
+    redacted = {"redacted": True} if kept != answer else {}
+    svc.record("model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")})
+    svc.say(_told(turn, answer))
+    return answer
+
+
+def _record_question(request: ChatRequest, turn: Turn, models: ChatModel, svc: Services) -> None:
+    new = request.messages[turn.told :]
+    kept = svc.redactor.inside(new)
+    facts = {
+        "conversation": turn.conversation,
+        "turn": turn.number,
+        "role": request.role,
+        "model_chain": models.chain(request.role, request.category),
+        "digest": request.digest,
+        "system_sha256": _sha256(request.system),
+        "tools_sha256": _sha256(json.dumps([tool.model_dump() for tool in request.tools])),
+        "prompts": turn.prompts,
+        "messages": [message.model_dump(mode="json") for message in kept],
+        "most_tokens": request.most_tokens,
+    }
+    if turn.number == 1:
+        facts["system"] = svc.redactor(request.system)
+    redacted = {"redacted": True} if kept != new else {}
+    svc.record("model.asked", {**facts, **redacted})
+
+
+def _told(turn: Turn, answer: Reply) -> str:
+    """Say a reply in one line of ours; what a model writes is not in it."""
+    calls = f"{len(answer.calls)} call{'s' * (len(answer.calls) != 1)}"
+    price = "" if answer.cost_usd is None else f", ${answer.cost_usd:.4f}"
+    return (
+        f"{turn.conversation}, turn {turn.number}: {calls}, {answer.usage.tokens:,} tokens{price},"
+        f" {answer.seconds:.1f} s by {answer.model}"
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

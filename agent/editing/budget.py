@@ -1,0 +1,98 @@
+"""What a run may spend on models, held before each request with the worst that it can cost.
+
+Owns the caps of one run: money, tokens and calls, the lower of what operator and repository allow.
+Its minutes are bounded by `agent.steps`; what a request can cost at worst is known to the adapter.
+"""
+
+from __future__ import annotations
+
+from agent.chat import Reply, Worst
+from agent.domain import Record
+from agent.errors import BudgetSpent
+from agent.settings import Settings
+from repo_config.schema import RepoConfig
+
+
+class Limits(Record):
+    """The most that one run may use; None: no limit."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+
+    def times(self, grants: int) -> Limits:
+        """Return what may be used when it was granted so often."""
+        return Limits(
+            usd=None if self.usd is None else self.usd * grants,
+            tokens=None if self.tokens is None else self.tokens * grants,
+            calls=None if self.calls is None else self.calls * grants,
+        )
+
+
+def limits(config: RepoConfig, settings: Settings) -> Limits:
+    """Say what a run may use: the lower of what operator and repository allow."""
+    asked = config.limits
+    return Limits(
+        usd=min(asked.usd or settings.model_usd, settings.model_usd),
+        tokens=min(
+            (most for most in (asked.tokens, settings.model_tokens) if most is not None),
+            default=None,
+        ),
+        calls=settings.model_calls,
+    )
+
+
+class Spent(Record):
+    """What the replies of a run have used so far."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
+
+    def and_then(self, reply: Reply) -> Spent:
+        """Add a reply."""
+        return Spent(
+            usd=self.usd + (reply.cost_usd or 0.0),
+            tokens=self.tokens + reply.usage.tokens,
+            calls=self.calls + 1,
+        )
+
+
+def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
+    """Refuse a request that could take the run over one of its caps.
+
+    Args:
+        purpose: What is about to be asked, for the words.
+
+    Raises:
+        BudgetSpent: It names the cap, what is left of it and what the request could cost.
+    """
+    if caps.calls is not None and spent.calls >= caps.calls:
+        raise BudgetSpent(
+            f"The run has used its {caps.calls:,} requests to models"
+            f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{_KEPT}"
+        )
+    if caps.tokens is not None and spent.tokens + worst.tokens > caps.tokens:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
+            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
+            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).{_KEPT}"
+        )
+    if caps.usd is None:
+        return
+    if worst.usd is None:
+        if caps.tokens is None:
+            raise BudgetSpent(
+                f"No price is known of a model that would be asked for {purpose}, and no cap of"
+                " tokens is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or limits.tokens."
+            )
+        return
+    if spent.usd + worst.usd > caps.usd:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of ${caps.usd:.2f} are left to the run"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD).{_KEPT}"
+        )
+
+
+_KEPT = " What was done so far is kept: `mergewright runs retry` lets the run go on."

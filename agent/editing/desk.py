@@ -1,0 +1,127 @@
+"""Where the calls of a model are carried out: its tools on a work tree, and the form it hands in.
+
+The work tree is a cache. It is laid out anew from the base commit and the last Change when the
+process, or somebody else who used the folder, has lost it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+from typing import Generic, TypeVar
+
+from agent import worktree
+from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
+from agent.domain import Change, Record
+from agent.editing import forms
+from agent.editing.asking import Turn
+from agent.editing.called import Called, Objection
+from agent.editing.job import Job
+from agent.editing.toolbox import Phase, Toolbox
+from agent.repository.tree import WorkTree
+
+F = TypeVar("F", bound=Record)
+
+Accept = Callable[[F, Change], Objection | None]
+"""Judges a form that was handed in."""
+
+
+class Desk(Generic[F]):
+    """Carries out the calls of one conversation."""
+
+    def __init__(
+        self,
+        job: Job,
+        form: tuple[str, str, type[F]],
+        accept: Accept[F],
+        *,
+        phase: Phase,
+        closed: tuple[str, ...] = (),
+    ) -> None:
+        """Take the tools of a phase, and the form that ends the conversation.
+
+        Args:
+            form: Its name as a tool, what it is for, and what it holds.
+            accept: Judges a form; it may take as long as a run of tests.
+            closed: Paths that may not be written.
+        """
+        self._job, self._phase, self._closed = job, phase, closed
+        self.form_name, description, self._kind = form
+        self._form = forms.form(self.form_name, description, self._kind)
+        self._accept = accept
+        self._at = ""
+        self._toolbox: Toolbox | None = None
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model is told of; the same throughout."""
+        # None is used here, so none needs the files.
+        folder = self._job.svc.head_folder(self._job.prepared.run)
+        return (*self._tools(WorkTree(folder, ())).specs(), self._form)
+
+    def carry_out(self, reply: Reply, before: Change, turn: Turn) -> Called:
+        """Carry the calls of a reply out in order; whatever a model wrote, it gets an answer.
+
+        Args:
+            before: The change so far.
+        """
+        called = self._called(reply.calls, before)
+        results = self._job.svc.redactor.inside(called.results)
+        facts = {
+            "conversation": turn.conversation,
+            "turn": turn.number,
+            "results": [result.model_dump(mode="json") for result in results],
+            "change_digest": (called.change or before).digest,
+        }
+        redacted = {"redacted": True} if results != called.results else {}
+        self._job.svc.record("model.called", {**facts, **redacted})
+        return called
+
+    def _called(self, calls: tuple[ToolCall, ...], before: Change) -> Called:
+        results: list[ToolResult] = []
+        objections: list[Objection] = []
+        change, form = before, ""
+        for is_form, group in groupby(calls, lambda call: call.name == self.form_name):
+            if not is_form:
+                batch = self._opened(change).carry_out(tuple(group))
+                results += batch.results
+                change, self._at = batch.change, batch.change.digest
+                continue
+            for call in group:
+                found = self._judged(call, change)
+                if isinstance(found, Objection):
+                    objections.append(found)
+                else:
+                    form = found
+                results.append(_answer(call, found))
+        changed = change if change.digest != before.digest else None
+        return Called(
+            results=tuple(results), change=changed, form=form, objections=tuple(objections)
+        )
+
+    def _judged(self, call: ToolCall, change: Change) -> str | Objection:
+        """Return the form that is accepted, or what is wrong with it."""
+        read = forms.read(call, self._kind)
+        if isinstance(read, str):
+            return Objection(text=read)
+        return self._accept(read, change) or read.model_dump_json()
+
+    def _opened(self, change: Change) -> Toolbox:
+        """Have the tools on a tree that holds the change."""
+        if self._toolbox is None or self._at != change.digest:
+            job = self._job
+            folder = job.svc.head_folder(job.prepared.run)
+            tree = worktree.lay_out(job.prepared.checkout, folder, job.svc.stopped)
+            tree.replay(change)
+            self._toolbox, self._at = self._tools(tree), change.digest
+        return self._toolbox
+
+    def _tools(self, tree: WorkTree) -> Toolbox:
+        job = self._job
+        return Toolbox(tree, job.prepared, job.svc, phase=self._phase, closed=self._closed)
+
+
+def _answer(call: ToolCall, found: str | Objection) -> ToolResult:
+    refused = isinstance(found, Objection)
+    content = found.text if isinstance(found, Objection) else "accepted"
+    return ToolResult(call_id=call.call_id, name=call.name, content=content, failed=refused)

@@ -1,0 +1,149 @@
+"""What is wrong with a change, cut to what somebody needs who mends it, and counted. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from agent.domain import (
+    CheckItem,
+    CheckReport,
+    Comparison,
+    Finding,
+    Proof,
+    Record,
+    Remark,
+    Severity,
+    Status,
+    Verdict,
+)
+
+_MOST_FAILURES = 5
+_MOST_FINDINGS = 10
+_MOST_LINES = 30
+_LONGEST_LINE = 240
+_HEADER = re.compile(r"_{3,} (?P<name>\S.*\S) _{3,}")
+#: Of a traceback: what was executed, what went wrong, and where, by paths without a root.
+_TELLING = re.compile(r"(?:>|E) |(?P<path>[\w./-]+\.py):\d+: ")
+
+
+class Failures(Record):
+    """All that stands against a change."""
+
+    names: tuple[str, ...]
+    """Stable, one for each failure and blocking finding, sorted."""
+    words: str
+    """For whoever mends it; contains foreign words."""
+
+    @property
+    def score(self) -> int:
+        """How many there are."""
+        return len(self.names)
+
+
+def refused(findings: tuple[Finding, ...]) -> Failures:
+    """Tell what rules have against a change."""
+    blocking = [one for one in findings if one.severity is Severity.BLOCK]
+    return _made([(f"{one.rule} {one.path} {one.message}", _finding(one)) for one in blocking])
+
+
+def red(
+    compared: tuple[Comparison, ...], proof: Proof, verdict: Verdict, after: CheckReport
+) -> Failures:
+    """Tell what checks have against a change; nothing where it is let through."""
+    if verdict.publish:
+        return Failures(names=(), words="")
+    found = [pair for check in compared for pair in _of_check(check, after)]
+    found += [(f"proof {words}", words) for words in proof.problems]
+    found += [
+        (f"{one.rule} {one.path} {one.message}", _finding(one))
+        for one in verdict.findings
+        if one.severity is Severity.BLOCK
+    ]
+    return _made(found, said=verdict.sentence)
+
+
+def remarked(remarks: tuple[Remark, ...]) -> str:
+    """Tell what a reviewer demands."""
+    lines = [f"- {_place(one.path, one.line)}{one.text}" for one in remarks]
+    return "\n".join(("A reviewer demands:", *lines))
+
+
+def given_up(found: Failures, why: str) -> str:
+    """Tell whoever begins anew what failed before."""
+    return (
+        f"An earlier attempt was given up: {why}. It is gone; take another way. At its best, this"
+        f" stood against it:\n{found.words}"
+    )
+
+
+def _place(path: str, line: int | None) -> str:
+    place = f"{path}:{line}" if line else path
+    return f"{place}: " if place else ""
+
+
+def _made(found: list[tuple[str, str]], said: str = "") -> Failures:
+    shown = [words for _, words in found[:_MOST_FINDINGS]]
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown)} more")
+    names = tuple(sorted({name for name, _ in found}))
+    return Failures(names=names, words="\n\n".join((*([said] if said else []), *shown)))
+
+
+def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+    result = after.result(check.name)
+    output = result.output if result else ""
+    for number, item in enumerate(check.new_failures):
+        yield f"{check.name} {item.item_id}", _failure(check, item, output, number)
+    for name in check.gone:
+        yield f"gone {name}", f"{name} ran on the base commit and does not any more."
+    for one in check.unsure:
+        yield f"unsure {one.item_id}", f"{one.item_id} {one.told}."
+    for finding in check.findings:
+        if finding.severity is Severity.BLOCK:
+            yield f"{finding.rule} {finding.path} {finding.message}", _finding(finding)
+    if check.verdict is not Status.PASSED and not (check.new_failures or check.gone):
+        said = check.reason or f"{check.name} ended {check.head.value}"
+        yield f"{check.name} as a whole", f"{check.name}: {said}\n{_last_lines(output)}".rstrip()
+
+
+def _failure(check: Comparison, item: CheckItem, output: str, number: int) -> str:
+    place = f" at {item.place}" if item.place else ""
+    head = f"{check.name}: {item.item_id}{place}"
+    if number >= _MOST_FAILURES:
+        return head
+    lines = list(_traceback(item, output)) if check.counts_tests else []
+    return "\n".join((head, *(lines or _lines(item.text))))
+
+
+def _traceback(item: CheckItem, output: str) -> Iterator[str]:
+    """Yield of what pytest printed about a test: what was executed and failed, and where."""
+    wanted = re.sub(r"^.*?::", "", item.item_id).replace("::", ".")
+    lines = output.splitlines()
+    heads = [number for number, line in enumerate(lines) if _HEADER.fullmatch(line.strip())]
+    for at, following in pairwise((*heads, len(lines))):
+        found = _HEADER.fullmatch(lines[at].strip())
+        if found is None or found["name"] != wanted:
+            continue
+        telling = [line for line in lines[at + 1 : following] if _is_telling(line)]
+        yield from (line[:_LONGEST_LINE] for line in telling[-_MOST_LINES:])
+        return
+
+
+def _is_telling(line: str) -> bool:
+    found = _TELLING.match(line)
+    return found is not None and not (found["path"] or "").startswith("/")
+
+
+def _lines(text: str) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in text.strip().splitlines()[:_MOST_LINES]]
+
+
+def _last_lines(output: str) -> str:
+    return "\n".join(line[:_LONGEST_LINE] for line in output.strip().splitlines()[-_MOST_LINES:])
+
+
+def _finding(one: Finding) -> str:
+    place = f"{one.path}:{one.line}" if one.line else one.path
+    return f"{place} {one.message} ({one.rule}) {one.fix}".strip()

@@ -1,0 +1,152 @@
+"""What is worked on in one run, and the dealings with models so far.
+
+One for each run. What it counts comes from the results of steps alone, in their order, so that a
+run that goes on after a kill counts the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from agent.chat import Reply, Role
+from agent.domain import (
+    Category,
+    Change,
+    CheckReport,
+    Decision,
+    ModelUse,
+    ModelWork,
+    Prepared,
+    Ticket,
+)
+from agent.editing import budget, rounds, terms
+from agent.editing.budget import Limits, Spent
+from agent.editing.rounds import Round
+from agent.editing.terms import Terms
+from agent.errors import AgentError, ModelUnusable
+from agent.ports import ChatModel, Step
+from agent.services import Services
+
+
+@dataclass
+class Job:
+    """A ticket on a prepared repository, and what carries it."""
+
+    ticket: Ticket
+    decision: Decision
+    facts: str
+    """A recipe's parameters."""
+    prepared: Prepared
+    before: CheckReport
+    """The checks of the base commit."""
+    step: Step
+    svc: Services
+    spent: Spent = field(default_factory=Spent)
+    judged: list[Round] = field(default_factory=list)
+    latest: Change | None = None
+    """As the last calls of a model have left it."""
+    _replies: list[tuple[Role, Reply]] = field(default_factory=list)
+
+    @property
+    def models(self) -> ChatModel:
+        """The models of the run.
+
+        Raises:
+            ModelUnusable: None is configured any more.
+        """
+        if self.svc.models is None:
+            raise ModelUnusable("No model is configured; set MERGEWRIGHT_MODEL, or _EDITOR.")
+        return self.svc.models
+
+    @property
+    def category(self) -> Category:
+        """Of the ticket, as triage took it."""
+        return self.decision.category
+
+    @property
+    def limits(self) -> Limits:
+        """What the run may spend by now."""
+        config, svc = self.prepared.contract.config, self.svc
+        return budget.limits(config, svc.settings).times(svc.grants)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What the job is held to; read once, when it is asked for first."""
+        config = self.prepared.contract.config
+        return self.step("terms", terms.read, config, self.models, self.category)
+
+    @property
+    def number(self) -> int:
+        """Of the round that is under way, 1-based."""
+        return len(self.judged) + 1
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Let what ends the run tell of the best change so far."""
+        try:
+            yield
+        except AgentError as problem:
+            checked = [one for one in self.judged if one.cleared is not None]
+            problem.change = rounds.best(checked).draft.change if checked else self.latest
+            raise
+
+    def over(self, judged: Round) -> Round:
+        """Take note of how a round ended."""
+        self.judged.append(judged)
+        return judged
+
+    def take(self, role: Role, reply: Reply) -> None:
+        """Count a reply."""
+        self.spent = self.spent.and_then(reply)
+        self._replies.append((role, reply))
+
+    def answered(self, role: Role) -> str:
+        """Name who answered a role last; empty: nobody has."""
+        return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
+
+    def first_in_line(self, role: Role) -> str:
+        """Name who is to be asked: who answered last, else whom the repository wants."""
+        wanted: str | None = getattr(self.prepared.contract.config.models, role)
+        return self.answered(role) or wanted or ""
+
+    @property
+    def uses(self) -> tuple[ModelUse, ...]:
+        """What each model did, in the order in which they came."""
+        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
+        return tuple(_use(role, model, self._of(role, model)) for role, model in kinds)
+
+    def _of(self, role: Role, model: str) -> list[Reply]:
+        return [reply for one, reply in self._replies if (one, reply.model) == (role, model)]
+
+    def work(self, words: str) -> ModelWork:
+        """Sum up what models did.
+
+        Args:
+            words: What the editing model says of its change.
+        """
+        passed_over = (one for _, reply in self._replies for one in reply.passed_over)
+        return ModelWork(
+            uses=self.uses,
+            words=words,
+            rounds=tuple(one.told for one in self.judged),
+            passed_over=tuple(dict.fromkeys(passed_over)),
+        )
+
+
+def _use(role: Role, model: str, replies: Iterable[Reply]) -> ModelUse:
+    found = list(replies)
+    prices = [reply.cost_usd for reply in found]
+    known = [price for price in prices if price is not None]
+    return ModelUse(
+        role=role,
+        model=model,
+        calls=len(found),
+        input_tokens=sum(reply.usage.input_tokens for reply in found),
+        cached_tokens=sum(reply.usage.cache_read_tokens for reply in found),
+        output_tokens=sum(reply.usage.output_tokens for reply in found),
+        usd=sum(known) if len(known) == len(prices) else None,
+        seconds=round(sum(reply.seconds for reply in found), 3),
+    )

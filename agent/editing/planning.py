@@ -1,0 +1,244 @@
+"""The plan of a model: which form it has, and the rules that it is held against before any edit."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from agent import worktree
+from agent.domain import (
+    AcceptanceTest,
+    Category,
+    Change,
+    ChangedFile,
+    Contract,
+    Finding,
+    Plan,
+    Reason,
+    Record,
+    Severity,
+)
+from agent.editing import broken, opening, prompting
+from agent.editing.called import Objection
+from agent.editing.desk import Accept, Desk
+from agent.editing.job import Job
+from agent.editing.loop import Conversation, Ended, converse
+from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.policy.content import paths
+from agent.policy.layout import is_test
+from agent.policy.proposal import Proposal
+from repo_config.tree import Tree
+
+_MOST_TURNS = 25
+_MOST_STEPS = 20
+_LONGEST_TITLE = 72
+_MOST_QUESTIONS = 8
+_LONGEST_QUESTION = 500
+_WHAT_SHOWS_IT = (
+    "What would show that this is carried out? Name an input, or a way to call it, and what has to"
+    " come of it."
+)
+#: Where nothing new is to be seen from outside, a test may hold before and after.
+_HOLDING: frozenset[Category] = frozenset({"refactor", "tests", "typing"})
+_WORDS = (".md", ".rst", ".txt", ".adoc")
+
+
+class PlannedTest(Record):
+    """An acceptance test, as a model names it."""
+
+    name: str = Field(description="path/test_file.py::test_name or ::TestClass::test_name")
+    shows: str
+    breaks: str = Field(default="", description="path.py::function it holds, if it passes before")
+
+
+class SubmittedPlan(Record):
+    """A plan, as a model hands it in."""
+
+    title: str = Field(description="imperative, at most 72 characters")
+    category: Category
+    steps: tuple[str, ...]
+    files: tuple[str, ...] = Field(description="to edit or make, without those of the tests")
+    tests: tuple[PlannedTest, ...] = ()
+    risks: tuple[str, ...] = ()
+    lines: int = Field(default=0, description="added and removed, estimated")
+    questions: tuple[str, ...] = ()
+
+
+def plan(job: Job) -> Plan:
+    """Have the ticket planned.
+
+    Raises:
+        TicketUnclear: Facts are missing, or nothing would show that it is carried out.
+        RequestRefused: It needs what a change may not touch.
+        EditFailed: No plan came that the rules allow.
+    """
+    base = Change(base_commit=job.prepared.checkout.commit, files=())
+    about = Conversation(
+        name="plan",
+        role="planner" if "planner" in job.terms.roles else "editor",
+        prompt=prompting.prompt("plan", job.prepared),
+        opening=job.step("plan opening", opening.of_plan, job.ticket, job.prepared, job.svc),
+        desk=Desk(
+            job, ("submit_plan", "Hand the plan in.", SubmittedPlan), _accept(job), phase="look"
+        ),
+        change=base,
+        most_turns=_MOST_TURNS,
+    )
+    ended = converse(about, job)
+    if not ended.form:
+        raise _without(ended)
+    found = SubmittedPlan.model_validate_json(ended.form)
+    if found.questions:
+        raise TicketUnclear(tuple(_one_line(one) for one in found.questions[:_MOST_QUESTIONS]))
+    return Plan(
+        recipe="",
+        title=found.title,
+        parameters="",
+        steps=found.steps,
+        category=found.category,
+        files=found.files,
+        tests=tuple(AcceptanceTest.model_validate(one.model_dump()) for one in found.tests),
+        risks=found.risks,
+        lines=found.lines,
+    )
+
+
+def _one_line(question: str) -> str:
+    return " ".join(question.split())[:_LONGEST_QUESTION]
+
+
+def _without(ended: Ended) -> TicketUnclear | RequestRefused | EditFailed:
+    """Say with which error a run ends that has no plan."""
+    last = ended.objection
+    if last is not None and last.reason is Reason.UNCLEAR:
+        return TicketUnclear((_WHAT_SHOWS_IT,))
+    if last is not None and last.reason is Reason.REFUSED:
+        return RequestRefused(f"The ticket needs what a change may not touch:\n{last.text}")
+    more = f" Against the last one stood:\n{last.text}" if last else ""
+    return EditFailed(f"The planning model handed in no plan that holds: {ended.why}.{more}")
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def _accept(job: Job) -> Accept[SubmittedPlan]:
+    def accept(found: SubmittedPlan, change: Change) -> Objection | None:
+        base = job.svc.base_folder(job.prepared.run)
+        tree = worktree.open_tree(job.prepared.checkout, base)
+        return objection(found, tree, job.prepared.contract, job.prepared.checkout.commit)
+
+    return accept
+
+
+def objection(
+    found: SubmittedPlan, tree: Tree, contract: Contract, commit: str
+) -> Objection | None:
+    """Hold a plan against the rules; return all that stands against it."""
+    if found.questions:
+        return None
+    touched = (*found.files, *(test.name.partition("::")[0] for test in found.tests))
+    shut = closed(touched, tree, contract, commit)
+    problems = [
+        *(f"{one.path} {one.message} {one.fix}" for one in shut),
+        *_of_form(found),
+        *_of_size(found, touched, contract),
+        *_of_tests(found, tree),
+    ]
+    if not problems:
+        return None
+    reason = Reason.REFUSED if shut else Reason.EDIT_FAILED
+    if not found.tests and not shut:
+        reason = Reason.UNCLEAR
+    return Objection(text="\n".join(f"- {one}" for one in problems), reason=reason)
+
+
+def closed(
+    touched: Iterable[str], tree: Tree, contract: Contract, commit: str
+) -> tuple[Finding, ...]:
+    """Return what the scope has against touching these paths, there or new."""
+    present = frozenset(tree.paths())
+    contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}
+    planned = Change(
+        base_commit=commit,
+        files=tuple(
+            ChangedFile(path=path, before=content, after=content or b"")
+            for path, content in contents.items()
+        ),
+    )
+    found = paths.check(Proposal(planned, contract.config, contract.project, tree))
+    return tuple(one for one in found if one.severity is Severity.BLOCK)
+
+
+def _of_form(found: SubmittedPlan) -> Iterator[str]:
+    if not found.title.strip() or len(found.title) > _LONGEST_TITLE or "\n" in found.title:
+        yield f"`title` has to be one line of at most {_LONGEST_TITLE} characters."
+    if not found.steps or len(found.steps) > _MOST_STEPS:
+        yield f"`steps` has to have between 1 and {_MOST_STEPS} entries."
+
+
+def _of_size(found: SubmittedPlan, touched: tuple[str, ...], contract: Contract) -> Iterator[str]:
+    scope = contract.config.scope
+    if len({*touched}) > scope.max_files:
+        yield (
+            f"It touches {len({*touched})} files, and one change may touch {scope.max_files}."
+            " Plan the part that the ticket asks for first, or ask how to split it."
+        )
+    if found.lines > scope.max_lines:
+        yield f"{found.lines} lines are more than the {scope.max_lines} that one change may have."
+
+
+def _of_tests(found: SubmittedPlan, tree: Tree) -> Iterator[str]:
+    if not found.tests:
+        only_words = bool(found.files) and all(path.endswith(_WORDS) for path in found.files)
+        if found.category != "docs" or not only_words:
+            yield (
+                "No acceptance test is named. What would fail today and pass once the ticket is"
+                " carried out? If nothing tells, ask in `questions`."
+            )
+        return
+    names = [test.name for test in found.tests]
+    if len({*names}) < len(names):
+        yield "Two tests have one name."
+    for test in found.tests:
+        yield from _of_test(test, found.category, tree)
+    if found.category == "bug" and all(test.breaks for test in found.tests):
+        yield "A bug needs a test that reproduces it, and so fails before the change."
+
+
+def _of_test(test: PlannedTest, category: Category, tree: Tree) -> Iterator[str]:
+    path, _, inner = test.name.partition("::")
+    name = inner.rpartition("::")[2]
+    if not (path.endswith(".py") and is_test(path) and name.startswith("test")):
+        yield (
+            f"`{test.name}` is no test: write it as folder/test_file.py::test_name, in a file"
+            f" among the project's tests."
+        )
+    if posixpath.basename(path) == "conftest.py":
+        yield f"`{test.name}`: the runner collects no tests from a conftest.py."
+    if not test.shows.strip():
+        yield f"`{test.name}` does not say what it shows."
+    if not test.breaks:
+        return
+    if category not in _HOLDING:
+        yield (
+            f"`{test.name}` would hold before and after, which proves nothing of a {category}."
+            " Name a test that fails before the change, and leave `breaks` empty."
+        )
+    else:
+        yield from _of_target(test, tree)
+
+
+def _of_target(test: PlannedTest, tree: Tree) -> Iterator[str]:
+    path, _, name = test.breaks.partition("::")
+    if path not in tree.paths():
+        yield f"`{test.breaks}`: there is no file {path} on the base commit."
+        return
+    if is_test(path):
+        yield f"`{test.breaks}` is a test itself; name the function that the test holds."
+        return
+    try:
+        broken.without_body(tree.read(path), name)
+    except (broken.NoSuchFunction, *broken.UNREADABLE) as problem:
+        yield f"`{test.breaks}`: {problem}. Write path.py::name or path.py::Class.name."

@@ -1,0 +1,120 @@
+"""What a model is told first: the contract, its part in the work, and foreign words as data.
+
+The prompts are the files in `prompts/`; which version was used is on record by their hash. What is
+told of a repository comes from its contract, so that it stands in the same place with the same
+words in every request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+
+from agent.domain import Contract, Prepared, Record
+from repo_config.schema import RepoConfig
+
+
+class Prompt(Record):
+    """The first words of a conversation, the same in each of its requests."""
+
+    system: str
+    files: dict[str, str]
+    """sha256 of the files it was made of, by name."""
+
+
+def prompt(name: str, prepared: Prepared) -> Prompt:
+    """Make the prompt of a part in the work.
+
+    Args:
+        name: Of the file, without its ending.
+    """
+    contract, python = prepared.contract, prepared.environment.python
+    parts = ("contract", name)
+    texts = [_text(part) for part in parts]
+    facts = {
+        "stack": "; ".join(_stack(contract, python)),
+        "constraints": "; ".join(_constraints(contract.config)),
+    }
+    head = texts[0].format_map(facts)
+    hashes = {
+        f"{part}.md": hashlib.sha256(text.encode()).hexdigest()
+        for part, text in zip(parts, texts, strict=True)
+    }
+    return Prompt(system=f"{head.strip()}\n\n{texts[1].strip()}\n", files=hashes)
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8")
+
+
+# --- the contract -----------------------------------------------------------------------------
+
+
+def _stack(contract: Contract, python: str) -> Iterator[str]:
+    project, config = contract.project, contract.config
+    written = project.python_version
+    yield f"Python {python}" + (f", code written for {written} and later" if written else "")
+    if project.framework != "none":
+        yield project.framework.capitalize()
+    if config.http.name != "any":
+        yield f"HTTP client {config.http.name}"
+    if config.background_tasks != "any":
+        yield f"background tasks: {config.background_tasks}"
+    if config.logging != "any":
+        yield f"logging by {config.logging}"
+    if project.test_runner:
+        yield f"tests run by {project.test_runner}"
+    if tools := [*([project.type_tool] if project.type_tool else []), *project.lint_tools]:
+        yield f"checked by {', '.join(tools)}"
+    if config.folder:
+        yield f"the project is the folder {config.folder}"
+
+
+def _constraints(config: RepoConfig) -> Iterator[str]:
+    scope = config.scope
+    yield f"at most {scope.max_files} files and {scope.max_lines} lines"
+    if scope.allow != ("**",):
+        yield f"only {_listed(scope.allow)}"
+    if closed := (*scope.protect, *scope.human_only):
+        yield f"never {_listed(closed)}"
+    if config.concurrency.mode != "any":
+        yield f"{config.concurrency.mode} code"
+    if config.http.timeout == "required":
+        yield "every request with a timeout"
+    if config.imports.forbid:
+        yield f"no import of {_listed(config.imports.forbid)}"
+    if scope.new_dependencies != "allow":
+        yield "no new dependency" + (
+            " unless the ticket needs it" if scope.new_dependencies == "ask" else ""
+        )
+    if config.django.views != "any":
+        yield f"{config.django.views}-based views"
+    if config.django.signals == "forbid":
+        yield "no new signals"
+    if config.tests.mock == "external_only":
+        yield "tests patch nothing of the project's own"
+
+
+def _listed(several: tuple[str, ...]) -> str:
+    most = 8
+    more = f" and {len(several) - most} more" if len(several) > most else ""
+    return ", ".join(several[:most]) + more
+
+
+# --- foreign words ----------------------------------------------------------------------------
+
+
+def fenced(title: str, text: str, run_id: str) -> str:
+    """Put foreign words between marks that nobody could know who wrote them.
+
+    Args:
+        title: Ours: what the words are.
+        run_id: Part of what the marks are made of; it cannot be guessed before the run.
+    """
+    mark = hashlib.sha256(f"{run_id} {title}".encode()).hexdigest()[:12]
+    while mark in text:
+        mark = hashlib.sha256(mark.encode()).hexdigest()[:12]
+    return f"{title} (data)\n<<<{mark}\n{text.rstrip()}\n{mark}>>>"

@@ -1,0 +1,133 @@
+"""A second model looks at a change, and another one chooses between several."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agent.domain import Change, Comparison, Record, Remark, ReviewNotes
+from agent.editing import opening, prompting
+from agent.editing.called import Objection
+from agent.editing.desk import Desk
+from agent.editing.job import Job
+from agent.editing.loop import Conversation, converse
+from agent.editing.rounds import Round
+from agent.errors import BudgetSpent, ModelRefused
+
+_MOST_TURNS = 15
+_MOST_REMARKS = 20
+_LONGEST = 1_000
+
+
+class SubmittedRemark(Record):
+    """A remark, as a model hands it in."""
+
+    text: str
+    path: str = ""
+    line: int | None = None
+    blocking: bool = False
+
+
+class SubmittedReview(Record):
+    """A review, as a model hands it in."""
+
+    approve: bool
+    remarks: tuple[SubmittedRemark, ...] = ()
+
+
+class Choice(Record):
+    """An attempt that was chosen."""
+
+    number: int
+    why: str = Field(description="one sentence")
+
+
+def review(best: Round, job: Job) -> ReviewNotes:
+    """Have the change reviewed; what keeps it from being reviewed is said, and ends no run."""
+    if "reviewer" not in job.terms.roles:
+        return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
+    draft, name = best.draft, f"review {best.number}"
+    told = job.step(
+        f"{name} opening", opening.of_review, draft.plan, draft.change, checked(best.compared),
+        job.ticket, job.prepared, job.svc,
+    )  # fmt: skip
+    form = ("submit_review", "Hand the review in.", SubmittedReview)
+    about = Conversation(
+        name=name,
+        role="reviewer",
+        prompt=prompting.prompt("review", job.prepared),
+        opening=told,
+        desk=Desk(job, form, lambda found, change: None, phase="look"),
+        change=draft.change,
+        most_turns=_MOST_TURNS,
+    )
+    try:
+        ended = converse(about, job)
+    except (BudgetSpent, ModelRefused) as problem:
+        return ReviewNotes(ran=False, sentence=f"Not run to its end: {problem.message}")
+    if not ended.form:
+        return ReviewNotes(ran=False, sentence=f"Not run to its end: {ended.why}.")
+    return _notes(SubmittedReview.model_validate_json(ended.form), job)
+
+
+def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
+    reviewer, editor = job.answered("reviewer"), job.answered("editor")
+    remarks = tuple(
+        Remark(text=one.text[:_LONGEST], path=one.path, line=one.line, blocking=one.blocking)
+        for one in found.remarks[:_MOST_REMARKS]
+    )
+    count = len(remarks)
+    said = [f"{reviewer} reviewed the change: {count} remark{'s' * (count != 1)}."]
+    if blocking := sum(one.blocking for one in remarks):
+        said.append(f"{blocking} of them it calls blocking.")
+    if reviewer.partition(":")[0] == editor.partition(":")[0]:
+        same = "model" if reviewer == editor else "vendor"
+        said.append(f"It is of the same {same} as the editing model, so less of a second opinion.")
+    return ReviewNotes(
+        ran=True,
+        sentence=" ".join(said),
+        approves=found.approve and not blocking,
+        remarks=remarks,
+        model=reviewer,
+    )
+
+
+def checked(compared: tuple[Comparison, ...]) -> str:
+    """Say how the checks of a change ended."""
+    told = [
+        f"{one.name} {one.verdict.value} ({len(one.new_failures)} new failures)" for one in compared
+    ]
+    return f"Checks of the change: {'; '.join(told)}."
+
+
+def choose(passed: list[Round], job: Job) -> Round:
+    """Have a model choose between changes that nothing measured tells apart.
+
+    Where it does not, the first one counts.
+    """
+    if len(passed) == 1 or "judge" not in job.terms.roles:
+        return passed[0]
+    changes = tuple(one.draft.change for one in passed)
+    told = job.step(
+        "judge opening", opening.of_choice, passed[0].draft.plan, changes, job.ticket, job.prepared
+    )
+    form = ("choose", "Choose an attempt by its number.", Choice)
+
+    def accept(found: Choice, change: Change) -> Objection | None:
+        if 1 <= found.number <= len(passed):
+            return None
+        return Objection(text=f"There are attempts 1 to {len(passed)}.")
+
+    about = Conversation(
+        name="judge",
+        role="judge",
+        prompt=prompting.prompt("judge", job.prepared),
+        opening=told,
+        desk=Desk(job, form, accept, phase="look"),
+        change=passed[0].draft.change,
+        most_turns=_MOST_TURNS,
+    )
+    try:
+        ended = converse(about, job)
+    except (BudgetSpent, ModelRefused):
+        return passed[0]
+    return passed[Choice.model_validate_json(ended.form).number - 1] if ended.form else passed[0]

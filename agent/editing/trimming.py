@@ -1,0 +1,44 @@
+"""Cut what tools returned long ago out of what is sent again, in batches.
+
+Each cut changes the beginning of a conversation, which providers keep in a cache as long as it
+stays the same; so nothing is cut for several turns, and then all at once. What is cut can be had
+again by the same call.
+"""
+
+from __future__ import annotations
+
+from agent.chat import Message, Returned, ToolResult
+
+#: Turns between one cut and the next.
+_BATCH = 6
+#: Turns that a cut leaves whole.
+_WHOLE = 4
+#: What is shorter stays.
+_SHORT = 300
+
+
+def trimmed(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
+    """Return the messages for the request of a turn (1-based), old results cut.
+
+    What comes out depends on the turn and the messages alone: the same again after a restart.
+    """
+    whole_from = (turn - 1) // _BATCH * _BATCH - _WHOLE + 1
+    cut: list[Message] = []
+    seen = 0
+    for message in messages:
+        if isinstance(message, Returned):
+            seen += 1
+            if seen < whole_from:
+                message = message.model_copy(  # noqa: PLW2901
+                    update={"results": tuple(map(_stub, message.results))}
+                )
+        cut.append(message)
+    return tuple(cut)
+
+
+def _stub(result: ToolResult) -> ToolResult:
+    if len(result.content) <= _SHORT:
+        return result
+    first = result.content.partition("\n")[0][:120]
+    words = f"{first}\n[{len(result.content):,} characters cut; call again if you need them]"
+    return result.model_copy(update={"content": words})

@@ -1,0 +1,23 @@
+"""Prove: the acceptance tests fail without the change and pass with it."""
+
+from __future__ import annotations
+
+from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof, Status
+from agent.editing import proving
+from agent.services import Services
+
+
+def show(
+    plan: Plan,
+    change: Change,
+    compared: tuple[Comparison, ...],
+    after: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+) -> Proof:
+    """Run the final tests once more without the change, where all else has passed."""
+    if prepared.contract.config.checks.tests.runner == "off":
+        return Proof(unneeded="tests are switched off in the configuration")
+    if any(one.verdict is not Status.PASSED for one in compared):
+        return Proof(unneeded="the change does not pass its checks")
+    return proving.with_change(plan, change, after, prepared, svc)

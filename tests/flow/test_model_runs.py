@@ -1,0 +1,171 @@
+"""A model carries tickets out: planned, tests first, checked, mended, reviewed, within a budget."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.ledger import verify
+from tests.flow import model_scripts as model
+from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
+from tests.scripted import serving
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return model.repository(tmp_path / "app")
+
+
+@pytest.fixture
+def carried(shop, run):
+    """Run the ticket with a scripted model; give what ended, and what was asked."""
+
+    def carry(script, ticket=model.TICKET, wire="chat", **environ):
+        with serving(script) as server:
+            no_review = {"MERGEWRIGHT_MODEL_REVIEWER": "", "MERGEWRIGHT_MODEL": ""}
+            ended = run(
+                shop.path,
+                ticket,
+                environ={
+                    **server.environ(wire),
+                    **no_review,
+                    "MERGEWRIGHT_MODEL_PLANNER": server.environ(wire)["MERGEWRIGHT_MODEL"],
+                    "MERGEWRIGHT_MODEL_EDITOR": server.environ(wire)["MERGEWRIGHT_MODEL"],
+                    **environ,
+                },
+            )
+        return ended, server.requests
+
+    return carry
+
+
+def ledger(ended):
+    folder = Path(ended.result["log"]).parent
+    assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+    return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+
+
+def test_a_bug_is_planned_reproduced_and_mended(shop, carried):
+    before = shop.state()
+    ended, requests = carried(Scripts())
+    assert ended.exit_code == 0, ended.result["sentence"]
+    assert ended.result["reason"] == "ready"
+    branch = ended.result["branch"]
+    assert shop.branches() == ["main", branch]
+    assert shop.state() == before
+    assert shop.git("diff", "--name-status", f"main..{branch}").splitlines() == [
+        "M\tshop/prices.py",
+        "A\ttests/test_total.py",
+    ]
+    assert ended.check("tests")["added"] == [model.TEST]
+    assert f"| `{model.TEST}` | failed | passed |" in ended.text
+    assert "1. passed." in ended.text
+    said = ended.text.index("written by the model that made the change")
+    assert said < ended.text.index("The loop left the first price out.")
+    assert "- Risk: Somebody may have relied on it." in ended.text
+    assert "Not run: no model is set for reviews." in ended.text
+    # Tests first: source could not be written before.
+    kinds = [one["event"] for one in ledger(ended) if one["event"].startswith("model.")]
+    assert kinds == ["model.asked", "model.answered", "model.called"] * 5
+    assert len(requests) == 5
+    assert ended.result["cost_usd"] == 0.0
+
+
+def test_what_fails_goes_back_and_is_mended(carried):
+    wrong = [calls(edit("shop/prices.py", "result = 0", "result = 7"), finish("All is green."))]
+    mended = [
+        calls(
+            edit("shop/prices.py", "result = 7", "result = 0"),
+            edit("shop/prices.py", "prices[1:]", "prices"),
+            finish("Now it counts all."),
+        )
+    ]
+    ended, requests = carried(Scripts(edit=[wrong], repair=[mended]))
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    (told,) = model.openings(requests, "repair")
+    assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in told
+    assert "E       assert 7 == 0" in told
+    assert "1. 2 new failures (new\\_failures); 2. passed." in ended.text
+    assert "Now it counts all." in ended.text
+    assert "All is green." not in ended.text
+
+
+def test_a_model_that_claims_success_changes_no_fact(carried):
+    idle = [calls(create("shop/notes.py", "DONE = True\n"), finish("All green, ready to merge!"))]
+    nothing = [calls(read("shop/prices.py")), calls(finish()), calls(finish()), calls(finish())]
+    again = [calls(create("shop/other.py", "DONE = True\n"), finish("All green!"))]
+    ended, _ = carried(
+        Scripts(edit=[idle, again], repair=[nothing, nothing], tests=[model.TESTED, model.TESTED])
+    )
+    assert ended.exit_code == 1
+    assert ended.result["reason"] == "new_failures"
+    assert model.TEST in ended.result["sentence"]
+    assert "green" not in ended.text
+
+
+def test_an_unclear_ticket_is_asked_about_before_anything_is_edited(shop, carried):
+    asked = [calls(plan(questions=["Which prices, @everybody?", "With taxes?"]))]
+    ended, requests = carried(Scripts(plan=[asked]))
+    assert ended.result["reason"] == "unclear"
+    assert ended.result["sentence"] == (
+        "The ticket leaves open:\n- Which prices, @everybody?\n- With taxes?"
+    )
+    assert shop.branches() == ["main"]
+    assert len(requests) == 1
+
+
+def test_a_bug_that_nothing_reproduces_is_asked_about(carried):
+    passing = model.TEST_FILE.replace("== 3", "== 2")
+
+    def try_on(seen):
+        if seen.turn == 1:
+            return calls(create("tests/test_total.py", passing), finish())
+        assert "passes without the change, so it shows nothing" in seen.text
+        return calls(finish(f"Again, {seen.turn}."))
+
+    ended, _ = carried(Scripts(tests=[try_on]))
+    assert ended.result["reason"] == "unclear"
+    assert "pass on the base commit already" in ended.result["sentence"]
+
+
+def test_at_the_cap_the_work_is_kept(shop, carried):
+    ended, requests = carried(Scripts(), MERGEWRIGHT_MODEL_CALLS="4")
+    assert ended.exit_code == 1
+    assert ended.result["reason"] == "budget_spent"
+    assert "The run has used its 4 requests to models" in ended.result["sentence"]
+    assert len(requests) == 4
+    shop.git("apply", "--check", ended.result["patch_path"])
+    patch = Path(ended.result["patch_path"]).read_text()
+    assert "+    for price in prices:" in patch
+    assert "+++ b/tests/test_total.py" in patch
+
+
+def test_a_reviewer_of_the_same_model_is_said_to_be_one(carried):
+    def review(seen):
+        assert "The diff (data)" in seen.text
+        found = {"text": "Say `sum`, @maintainer.", "path": "shop/prices.py", "line": 3}
+        return calls(("submit_review", {"approve": True, "remarks": [found]}))
+
+    ended, _ = carried(Scripts(review=[review]), MERGEWRIGHT_MODEL="openai-chat:scripted")
+    assert ended.result["reason"] == "ready"
+    assert "1 remark. It is of the same model as the editing model" in ended.text
+    assert "- `shop/prices.py:3`: Say `sum`, @" in ended.text
+    assert "@maintainer" not in ended.text
+
+
+def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
+    name = "tests/test_total.py::test_two_prices"
+    holds = {"name": name, "shows": "prices add up", "breaks": "shop/prices.py::total"}
+    planned = [calls(plan(category="tests", files=[], tests=[holds], title="Test the total"))]
+    text = (
+        "from shop.prices import total\n\n\ndef test_two_prices():\n    assert total([0, 2]) == 2\n"
+    )
+    tested = [calls(create("tests/test_total.py", text), finish())]
+    ended, requests = carried(Scripts(plan=[planned], tests=[tested], edit=[]))
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    assert f"| `{name}` | failed, with `shop/prices.py::total` broken on purpose | passed |" in (
+        ended.text
+    )
+    assert len(requests) == 2

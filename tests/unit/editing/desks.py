@@ -1,0 +1,118 @@
+"""A small repository, a job on it, and conversations about it with a fake model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from agent.domain import Change, CheckReport, Decision, Prepared
+from agent.editing import prompting
+from agent.editing.called import Objection, Opening
+from agent.editing.desk import Desk
+from agent.editing.job import Job
+from agent.editing.loop import Conversation
+from agent.editing.tests_first import FINISH
+from agent.ledger import Ledger
+from agent.ports import ChatModel
+from agent.redaction import Redactor
+from agent.steps import Steps
+from agent.telemetry import RunLog
+from agent.testing import FakeForge
+from tests.unit.stages import forge_runs
+
+BEFORE = CheckReport(side="base", commit="c", change_digest=None, results=())
+
+
+class Watcher:
+    """Keeps the names of the steps."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, step: str) -> None:
+        self.names.append(step)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        pass
+
+
+class Records:
+    """Keeps what steps left behind, as the durable engine does."""
+
+    def __init__(self, kept: dict[str, str] | None = None) -> None:
+        self.kept = dict(kept or {})
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        if name not in self.kept:
+            self.kept[name] = attempt()
+        return self.kept[name]
+
+    def changed(self, name: str) -> bool:
+        return True
+
+
+def repository(folder: Path, home: Path, **facts: object) -> Prepared:
+    return forge_runs.prepared(
+        folder / "app",
+        home,
+        {
+            "shop/prices.py": "def total(prices):\n    return sum(prices[1:])\n",
+            "tests/__init__.py": "",
+        },
+        on_forge=False,
+        **facts,
+    )
+
+
+def job(
+    prepared: Prepared,
+    home: Path,
+    model: ChatModel,
+    *,
+    records: Records | None = None,
+    redactor: Redactor | None = None,
+    **facts: object,
+) -> Job:
+    """Begin a job; one with the same records goes on where the other one ended."""
+    run = prepared.run
+    folder = home / "runs" / run.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    svc, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+    svc = replace(
+        svc, models=model, record=ledger.notes("model"), redactor=redactor or Redactor(), **facts
+    )
+    step = Steps(
+        ledger, RunLog(folder / "run.log"), Watcher(), max_minutes=60, remember=records or Records()
+    )
+    decision = Decision(recipe="", sentence="bug", category="bug")
+    return Job(forge_runs.TICKET, decision, "", prepared, BEFORE, step, svc)
+
+
+def nothing_against(found: object, change: Change) -> Objection | None:
+    return None
+
+
+def conversation(made: Job, accept=nothing_against, phase="source", **facts) -> Conversation:
+    return Conversation(
+        name="edit 1",
+        role="editor",
+        prompt=prompting.prompt("edit", made.prepared),
+        opening=Opening(text="Mend it."),
+        desk=Desk(made, FINISH, accept, phase=phase),
+        change=Change(base_commit=made.prepared.checkout.commit, files=()),
+        **facts,
+    )
+
+
+def read(path="shop/prices.py"):
+    return ("read", {"path": path})
+
+
+def create(path="shop/new.py", text="x = 1\n"):
+    return ("create", {"path": path, "text": text})
+
+
+def finish(summary="Done."):
+    return ("finish", {"summary": summary})

@@ -1,0 +1,79 @@
+"""What a run may spend on models is held before each request, with the worst it can cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.chat import Worst
+from agent.editing.budget import Limits, Spent, require
+from agent.errors import BudgetSpent
+from agent.testing import said
+
+
+def test_a_reply_is_counted():
+    spent = Spent().and_then(said(("read", {}))).and_then(said())
+    assert spent == Spent(usd=0.02, tokens=20, calls=2)
+
+
+def test_a_reply_without_a_price_counts_its_tokens():
+    spent = Spent().and_then(said().model_copy(update={"cost_usd": None}))
+    assert spent == Spent(usd=0.0, tokens=10, calls=1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "worst"),
+    [
+        (Limits(), Spent(usd=900.0, tokens=10**9, calls=10**6), Worst(tokens=10, usd=None)),
+        (Limits(usd=1.0), Spent(usd=0.75), Worst(tokens=10, usd=0.25)),
+        (Limits(tokens=100), Spent(tokens=90), Worst(tokens=10, usd=None)),
+        (Limits(calls=3), Spent(calls=2), Worst(tokens=10, usd=9.0)),
+        (Limits(usd=0.01, tokens=100), Spent(), Worst(tokens=10, usd=None)),
+    ],
+)
+def test_what_fits_is_asked(limits, spent, worst):
+    require(spent, worst, limits, purpose="turn 1 of plan")
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "worst", "words"),
+    [
+        (
+            Limits(usd=1.0),
+            Spent(usd=0.75),
+            Worst(tokens=10, usd=0.26),
+            (
+                "Turn 4 of edit 1 could cost $0.2600, and $0.2500 of $1.00 are left to the run"
+                " (limits.usd, MERGEWRIGHT_MODEL_USD)."
+            ),
+        ),
+        (
+            Limits(tokens=100),
+            Spent(tokens=95),
+            Worst(tokens=10, usd=0.0),
+            (
+                "Turn 4 of edit 1 could take 10 tokens, and 5 of 100 are left to the run"
+                " (limits.tokens, MERGEWRIGHT_MODEL_TOKENS)."
+            ),
+        ),
+        (
+            Limits(calls=3),
+            Spent(calls=3),
+            Worst(tokens=10, usd=0.0),
+            (
+                "The run has used its 3 requests to models (MERGEWRIGHT_MODEL_CALLS), before turn 4 of"
+                " edit 1."
+            ),
+        ),
+    ],
+)
+def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
+    with pytest.raises(BudgetSpent) as raised:
+        require(spent, worst, limits, purpose="turn 4 of edit 1")
+    assert raised.value.message == (
+        f"{words} What was done so far is kept: `mergewright runs retry` lets the run go on."
+    )
+
+
+def test_a_model_without_a_price_needs_a_cap_of_tokens():
+    with pytest.raises(BudgetSpent, match=r"No price is known .*MERGEWRIGHT_MODEL_PRICES"):
+        require(Spent(), Worst(tokens=10, usd=None), Limits(usd=1.0), purpose="turn 1 of plan")

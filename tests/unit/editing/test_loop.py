@@ -1,0 +1,239 @@
+"""The loop between a model and its tools: bounded, on record, and done once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.chat import Answered, Asked, Returned, Worst
+from agent.editing import budget
+from agent.editing.budget import Limits
+from agent.editing.called import Objection
+from agent.editing.loop import converse
+from agent.errors import BudgetSpent, ModelRefused
+from agent.redaction import Redactor
+from agent.testing import FakeModel, said
+from tests.unit.editing import desks
+from tests.unit.editing.desks import create, finish, read
+
+
+def script(*replies):
+    """Answer with these, one after the other."""
+    left = iter(replies)
+    return FakeModel(lambda request: next(left))
+
+
+@pytest.fixture
+def prepared(tmp_path, home):
+    return desks.repository(tmp_path, home)
+
+
+def events(home, prepared, kind):
+    lines = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+def test_a_conversation_ends_with_the_form_and_the_change(prepared, home):
+    model = script(said(read()), said(create()), said(finish("It is new.")))
+    job = desks.job(prepared, home, model)
+    ended = converse(desks.conversation(job), job)
+    assert json.loads(ended.form) == {"summary": "It is new."}
+    assert [(one.path, one.after) for one in ended.change.files] == [("shop/new.py", b"x = 1\n")]
+    assert job.step._watcher.names == [
+        "edit 1 1 reply", "edit 1 1 calls", "edit 1 2 reply", "edit 1 2 calls",
+        "edit 1 3 reply", "edit 1 3 calls",
+    ]  # fmt: skip
+    assert (job.spent.calls, job.spent.tokens) == (3, 30)
+    assert job.answered("editor") == "fake:one"
+
+
+def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
+    model = script(said(read()), said(create()), said(finish()))
+    job = desks.job(prepared, home, model)
+    converse(desks.conversation(job), job)
+    first, second, third = model.requests
+    assert [one.kind for one in third.messages] == [
+        "asked", "answered", "returned", "answered", "returned",
+    ]  # fmt: skip
+    assert third.messages[:3] == second.messages
+    assert second.messages[:1] == first.messages == (Asked(text="Mend it."),)
+    assert {one.system for one in model.requests} == {first.system}
+    assert all(one.tools == first.tools for one in model.requests)
+    assert [one.model for one in model.requests] == ["", "fake:one", "fake:one"]
+    assert first.must_call
+    assert first.tools[-1].name == "finish"
+
+
+def test_several_calls_in_one_reply_are_carried_out_in_order(prepared, home):
+    model = script(said(create(), read("shop/new.py"), finish()))
+    job = desks.job(prepared, home, model)
+    ended = converse(desks.conversation(job), job)
+    assert ended.form
+    (event,) = events(home, prepared, "model.called")
+    assert [one["name"] for one in event["results"]] == ["create", "read", "finish"]
+    assert "x = 1" in event["results"][1]["content"]
+
+
+def test_a_reply_without_a_call_is_asked_for_one(prepared, home):
+    model = script(said(text="I think it is fine."), said(finish()))
+    job = desks.job(prepared, home, model)
+    assert converse(desks.conversation(job), job).form
+    last = model.requests[1].messages[-1]
+    assert last == Asked(text="Call a tool. When you are done, call `finish`.")
+
+
+def test_a_form_that_is_not_accepted_goes_back_with_the_reason_and_not_for_ever(prepared, home):
+    model = script(*(said(finish(f"{number}")) for number in range(9)))
+    job = desks.job(prepared, home, model)
+    about = desks.conversation(job, lambda found, change: Objection(text=f"no {found.summary}"))
+    ended = converse(about, job)
+    assert (ended.form, ended.why) == ("", "3 times it was not accepted")
+    assert ended.objection == Objection(text="no 2")
+    assert len(model.requests) == 3
+    answer = model.requests[1].messages[-1]
+    assert isinstance(answer, Returned)
+    assert [(one.content, one.failed) for one in answer.results] == [("no 0", True)]
+
+
+@pytest.mark.parametrize("arguments", ["{", "[]", '{"summary": 3}', '{"sumary": "x"}', ""])
+def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
+    bad = said(finish())
+    call = bad.calls[0].model_copy(update={"arguments": arguments})
+    model = script(bad.model_copy(update={"calls": (call,)}), said(finish()))
+    job = desks.job(prepared, home, model)
+    assert converse(desks.conversation(job), job).form
+    (result,) = model.requests[1].messages[-1].results
+    assert result.failed
+    assert len(result.content) > 10
+
+
+def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
+    model = FakeModel(lambda request: said(read()))
+    job = desks.job(prepared, home, model)
+    ended = converse(desks.conversation(job), job)
+    assert ended.why == "the same turn came 3 times in a row"
+    assert len(model.requests) == 3
+    assert "otherwise you are stopped" in model.requests[2].messages[-1].text
+
+
+def test_a_model_that_goes_on_for_ever_has_its_turns(prepared, home):
+    numbers = iter(range(100))
+    model = FakeModel(
+        lambda request: said(create(text=f"x = {next(numbers)}\n", path=f"a{next(numbers)}.py"))
+    )
+    job = desks.job(prepared, home, model)
+    ended = converse(desks.conversation(job, most_turns=5), job)
+    assert (ended.form, ended.why) == ("", "it had its 5 turns")
+    assert len(ended.change.files) == 5
+
+
+def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
+    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(tokens=35))
+    model = FakeModel(
+        lambda request: said(create(f"a{len(request.messages)}.py")),
+        worst=Worst(tokens=20, usd=None),
+    )
+    job = desks.job(prepared, home, model)
+    with pytest.raises(BudgetSpent) as raised, job.keeping():
+        converse(desks.conversation(job), job)
+    assert len(model.requests) == 2
+    assert job.step.at == "edit 1 3 reply"
+    assert "15 of 35 are left" in raised.value.message
+    assert raised.value.change.paths == ("a1.py", "a3.py")
+
+
+def test_a_refusal_ends_the_run(prepared, home):
+    model = FakeModel(lambda request: said().model_copy(update={"finish": "refused"}))
+    job = desks.job(prepared, home, model)
+    with pytest.raises(ModelRefused, match=r"fake:one refused turn 1 of edit 1"):
+        converse(desks.conversation(job), job)
+
+
+def test_all_that_is_said_is_on_record_once(prepared, home):
+    model = script(said(read()), said(create()), said(finish()))
+    job = desks.job(prepared, home, model)
+    converse(desks.conversation(job), job)
+    asked = events(home, prepared, "model.asked")
+    assert [(one["conversation"], one["turn"], one["role"]) for one in asked] == [
+        ("edit 1", number, "editor") for number in (1, 2, 3)
+    ]
+    assert [[message["kind"] for message in one["messages"]] for one in asked] == [
+        ["asked"], ["returned"], ["returned"],
+    ]  # fmt: skip
+    assert [one["digest"] for one in asked] == [one.digest for one in model.requests]
+    assert asked[0]["model_chain"] == ["fake:one"]
+    assert set(asked[0]["prompts"]) == {"contract.md", "edit.md"}
+    assert asked[0]["system"] == model.requests[0].system
+    answered = events(home, prepared, "model.answered")
+    assert [one["reply"]["calls"][0]["name"] for one in answered] == ["read", "create", "finish"]
+    assert [one["digest"] for one in answered] == [one["digest"] for one in asked]
+    called = events(home, prepared, "model.called")
+    assert len({one["change_digest"] for one in called}) == 2
+    # The steps' own events tell it by its digest, so that it stands there once, and redacted.
+    done = [one for one in events(home, prepared, "done") if one["step"].startswith("edit 1")]
+    assert not any("result" in one for one in done)
+
+
+def test_secrets_are_in_no_event(prepared, home):
+    secret = "s3cr3t-0123456789abcdef-value"
+    model = script(
+        said(create(text=f"key = '{secret}'\n")), said(read("shop/new.py")), said(finish(secret))
+    )
+    job = desks.job(prepared, home, model, redactor=Redactor([secret]))
+    converse(desks.conversation(job), job)
+    written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
+    assert secret not in written
+    assert [one.get("redacted") for one in events(home, prepared, "model.answered")] == [
+        True,
+        None,
+        True,
+    ]
+    assert [one.get("redacted") for one in events(home, prepared, "model.called")] == [
+        None,
+        True,
+        None,
+    ]
+    # What is sent is what the files hold, else no edit would match.
+    assert any(secret in one.messages[-1].model_dump_json() for one in model.requests)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Mortal(desks.Records):
+    """Ends the process at one step: before it is recorded, with its work done."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def __call__(self, name, attempt):
+        if len(self.kept) == self.at:
+            attempt()
+            raise Killed
+        return super().__call__(name, attempt)
+
+
+def test_kill_each_turn_and_go_on(prepared, home):
+    def answer(request):
+        replies = [said(read()), said(create()), said(create("shop/more.py")), said(finish())]
+        return replies[sum(isinstance(one, Answered) for one in request.messages)]
+
+    model = FakeModel(answer)
+    whole = desks.job(prepared, home, model)
+    wanted = converse(desks.conversation(whole), whole)
+    once = [one.digest for one in model.requests]
+    for at in range(8):
+        records, model = Mortal(at), FakeModel(answer)
+        job = desks.job(prepared, home, model, records=records)
+        with pytest.raises(Killed):
+            converse(desks.conversation(job), job)
+        recorded = [name for name in records.kept if name.endswith("reply")]
+        before = len(model.requests)
+        job = desks.job(prepared, home, model, records=desks.Records(records.kept))
+        assert converse(desks.conversation(job), job) == wanted
+        # What has a record is not asked for again, and what is asked for is the same.
+        assert [one.digest for one in model.requests[before:]] == once[len(recorded) :]
+        assert job.spent.calls == 4

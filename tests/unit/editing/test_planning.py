@@ -1,0 +1,167 @@
+"""A plan is held against the rules before any edit; what stands against it is said precisely."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import Contract, Reason
+from agent.editing.planning import PlannedTest, SubmittedPlan, objection
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+
+FILES = {
+    "shop/prices.py": b"def total(prices):\n    return sum(prices)\n",
+    "shop/bad.py": b"def total(:\n",
+    "tests/test_prices.py": b"def test_sum():\n    pass\n",
+    "pay/card.py": b"",
+}
+RED = PlannedTest(name="tests/test_prices.py::test_first", shows="the first price counts")
+HOLDS = RED.model_copy(update={"breaks": "shop/prices.py::total"})
+
+
+class Files:
+    def paths(self):
+        return tuple(sorted(FILES))
+
+    def read(self, path):
+        return FILES[path]
+
+
+def plan(**facts):
+    given = {
+        "title": "Count the first price",
+        "category": "bug",
+        "steps": ("Sum all",),
+        "files": ("shop/prices.py",),
+        "tests": (RED,),
+    }
+    return SubmittedPlan(**{**given, **facts})
+
+
+def against(config=None, **facts):
+    contract = Contract(
+        config=RepoConfig.model_validate(config or {}, strict=False),
+        project=Project(
+            framework="none", python_version="3.11", django=None, test_runner="pytest",
+            test_script=None, type_tool=None, lint_tools=(),
+        ),
+        source=None,
+    )  # fmt: skip
+    return objection(plan(**facts), Files(), contract, "c" * 40)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"files": ("shop/prices.py", "shop/new.py")},
+        {"category": "feature"},
+        {"category": "refactor", "tests": (HOLDS,)},
+        {"category": "typing", "tests": (HOLDS,)},
+        {"category": "tests", "tests": (HOLDS,), "files": ()},
+        {"category": "bug", "tests": (RED, RED.model_copy(update={"name": f"{RED.name}_2"}))},
+        {"category": "docs", "files": ("README.md", "docs/use.rst"), "tests": ()},
+        {"tests": (), "questions": ("Which customers?",)},
+        {"tests": (PlannedTest(name="tests/test_new.py::TestA::test_b", shows="b"),)},
+    ],
+)
+def test_what_the_rules_allow_is_accepted(facts):
+    assert against(**facts) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"title": "x" * 73}, "- `title` has to be one line of at most 72 characters."),
+        ({"title": " "}, "- `title` has to be one line"),
+        ({"steps": ()}, "- `steps` has to have between 1 and 20 entries."),
+        ({"lines": 601}, "- 601 lines are more than the 600 that one change may have."),
+        (
+            {"files": tuple(f"shop/f{number}.py" for number in range(20))},
+            "- It touches 21 files, and one change may touch 20.",
+        ),
+        ({"tests": (RED, RED)}, "- Two tests have one name."),
+        (
+            {"tests": (RED.model_copy(update={"name": "shop/prices.py::test_x"}),)},
+            "- `shop/prices.py::test_x` is no test",
+        ),
+        (
+            {"tests": (RED.model_copy(update={"name": "tests/test_prices.py::check"}),)},
+            "- `tests/test_prices.py::check` is no test",
+        ),
+        (
+            {"tests": (RED.model_copy(update={"name": "tests/conftest.py::test_x"}),)},
+            "the runner collects no tests from a conftest.py",
+        ),
+        ({"tests": (RED.model_copy(update={"shows": " "}),)}, "does not say what it shows"),
+        ({"tests": (HOLDS,)}, "would hold before and after, which proves nothing of a bug"),
+        ({"tests": (HOLDS,)}, "A bug needs a test that reproduces it"),
+        (
+            {"category": "refactor", "tests": (RED.model_copy(update={"breaks": "gone.py::f"}),)},
+            "`gone.py::f`: there is no file gone.py on the base commit",
+        ),
+        (
+            {
+                "category": "refactor",
+                "tests": (RED.model_copy(update={"breaks": "shop/prices.py::nothing"}),),
+            },
+            "`shop/prices.py::nothing`: it has no function nothing",
+        ),
+        (
+            {
+                "category": "refactor",
+                "tests": (RED.model_copy(update={"breaks": "shop/bad.py::total"}),),
+            },
+            "`shop/bad.py::total`: invalid syntax",
+        ),
+        (
+            {
+                "category": "refactor",
+                "tests": (RED.model_copy(update={"breaks": "tests/test_prices.py::test_sum"}),),
+            },
+            "is a test itself",
+        ),
+    ],
+)
+def test_what_they_do_not_allow_goes_back(facts, words):
+    found = against(**facts)
+    assert words in found.text
+    assert found.reason is Reason.EDIT_FAILED
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"tests": ()},
+        {"tests": (), "category": "docs"},
+        {"tests": (), "category": "docs", "files": ()},
+        {"tests": (), "category": "docs", "files": ("README.md", "shop/prices.py")},
+    ],
+)
+def test_without_a_test_the_ticket_is_unclear(facts):
+    found = against(**facts)
+    assert "No acceptance test is named." in found.text
+    assert found.reason is Reason.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "words"),
+    [
+        ({"scope": {"human_only": ["pay/**"]}}, "pay/card.py", "only people change it"),
+        ({}, ".github/workflows/ci.yml", "it is protected"),
+        ({"scope": {"allow": ["shop/**", "tests/**"]}}, "docs/a.md", "outside scope.allow"),
+        ({}, "../outside.py", "cannot be a path of a change"),
+        ({}, ".git/config", "cannot be a path of a change"),
+        ({}, ".github/mergewright.yml", "is Mergewright's configuration"),
+    ],
+)
+def test_what_may_not_be_touched_declines_the_ticket(config, path, words):
+    found = against(config, files=("shop/prices.py", path))
+    assert words in found.text
+    assert path in found.text
+    assert found.reason is Reason.REFUSED
+
+
+def test_all_that_stands_against_it_is_said_at_once():
+    found = against(title="", steps=(), tests=())
+    assert found.text.count("\n") == 2

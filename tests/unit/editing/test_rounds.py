@@ -1,0 +1,199 @@
+"""What stands against a change is cut to the essential, counted, and compared between rounds."""
+
+from __future__ import annotations
+
+from agent.domain import (
+    Change,
+    ChangedFile,
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    ClearedChange,
+    Comparison,
+    Finding,
+    Plan,
+    Proof,
+    ProofRow,
+    Reason,
+    Remark,
+    Severity,
+    Status,
+    Verdict,
+)
+from agent.editing import failures, rounds
+from agent.editing.rounds import Draft, Round
+
+OUTPUT = """\
+============================= test session starts ==============================
+tests/test_a.py F
+=================================== FAILURES ===================================
+_______________________________ TestA.test_first _______________________________
+
+self = <test_a.TestA object>
+
+    def test_first(self):
+        values = [1, 2]
+>       assert total(values) == 3
+E       assert 2 == 3
+E        +  where 2 = total([1, 2])
+
+tests/test_a.py:7: AssertionError
+/env/lib/python3.11/site-packages/django/db/models.py:70: in get
+    raise self.DoesNotExist
+_________________________________ test_second __________________________________
+>       assert False
+E       assert False
+
+tests/test_a.py:11: AssertionError
+=========================== short test summary info ============================
+"""
+PLAN = Plan(recipe="", title="t", parameters="", steps=("s",))
+READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails.")
+RED = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="Tests: 1 test fails.")
+
+
+def finding(rule="http-client", path="a.py", severity=Severity.BLOCK):
+    return Finding(
+        rule=rule, severity=severity, path=path, line=3, message="imports requests.",
+        fix="Use httpx.",
+    )  # fmt: skip
+
+
+def failed(*ids, output=OUTPUT, **facts):
+    items = tuple(
+        CheckItem(item_id=one, outcome="failed", text="AssertionError: assert 2 == 3", place="a:7")
+        for one in ids
+    )
+    check = Comparison(
+        name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
+        counts_tests=True, new_failures=items, **facts,
+    )  # fmt: skip
+    result = CheckResult(name="tests", status=Status.FAILED, output=output)
+    report = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
+    return check, report
+
+
+def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
+    file = ChangedFile(path="a.py", before=b"", after=(content or str(number)).encode())
+    change = Change(base_commit="c" * 40, files=(file,))
+    draft = Draft(plan=PLAN, tests=change, change=change)
+    if refused:
+        return Round(number, draft, refused=refused)
+    check, after = failed(*ids)
+    remarks = tuple(finding(severity=Severity.REVIEW) for _ in range(findings))
+    cleared = ClearedChange(change=change, findings=remarks)
+    verdict = verdict or (RED if ids else READY)
+    return Round(number, draft, (), cleared, after, (check,), Proof(), verdict)
+
+
+def test_a_test_that_fails_is_told_by_what_was_executed_and_where():
+    check, after = failed("tests/test_a.py::TestA::test_first")
+    found = failures.red((check,), Proof(), RED, after)
+    assert found.names == ("tests tests/test_a.py::TestA::test_first",)
+    assert found.words == (
+        "Tests: 1 test fails.\n\n"
+        "tests: tests/test_a.py::TestA::test_first at a:7\n"
+        ">       assert total(values) == 3\n"
+        "E       assert 2 == 3\n"
+        "E        +  where 2 = total([1, 2])\n"
+        "tests/test_a.py:7: AssertionError"
+    )
+
+
+def test_where_no_traceback_is_found_the_words_of_the_failure_are_told():
+    check, after = failed("shop.tests.TestB.test_x", output="")
+    assert failures.red((check,), Proof(), RED, after).words.endswith(
+        "tests: shop.tests.TestB.test_x at a:7\nAssertionError: assert 2 == 3"
+    )
+
+
+def test_only_the_first_failures_are_told_whole():
+    check, after = failed(*(f"t.py::test_{number}" for number in range(30)), output="")
+    found = failures.red((check,), Proof(), RED, after)
+    assert found.score == 30
+    assert found.words.count("AssertionError") == 5
+    assert found.words.endswith("and 20 more")
+
+
+def test_findings_are_told_with_the_way_out():
+    found = failures.refused((finding(), finding("size", "", Severity.REVIEW)))
+    assert found.names == ("http-client a.py imports requests.",)
+    assert found.words == "a.py:3 imports requests. (http-client) Use httpx."
+
+
+def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
+    check = Comparison(
+        name="mypy", base=Status.PASSED, head=Status.UNVERIFIED, verdict=Status.UNVERIFIED,
+        reason="it ended at the memory limit",
+    )  # fmt: skip
+    result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
+    after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
+    found = failures.red((check,), Proof(), RED, after)
+    assert found.names == ("mypy as a whole",)
+    assert found.words.endswith("mypy: it ended at the memory limit\na\nKilled")
+
+
+def test_tests_that_are_gone_and_proofs_that_fail_count():
+    check, after = failed(gone=("t.py::test_old",))
+    row = ProofRow(name="t.py::test_a", without="passed", with_change="passed", problem="passes")
+    found = failures.red((check,), Proof(rows=(row,)), RED, after)
+    assert found.names == ("gone t.py::test_old", "proof t.py::test_a passes")
+
+
+def test_what_passes_has_nothing_against_it():
+    assert judged(1).failures.names == ()
+    assert judged(1).passed
+
+
+def test_a_reviewer_is_told_by_place_and_words():
+    remarks = (Remark(text="Close it.", path="a.py", line=3), Remark(text="Say why."))
+    assert failures.remarked(remarks) == "A reviewer demands:\n- a.py:3: Close it.\n- Say why."
+
+
+def test_fewer_failures_are_headway():
+    assert rounds.stuck([judged(1, "a", "b"), judged(2, "a")]) == ""
+    assert rounds.stuck([judged(1, "a", "b")]) == ""
+
+
+def test_a_change_that_was_judged_is_known():
+    tried = [judged(1, "a", content="x"), judged(2, "b")]
+    assert rounds.is_known(judged(3, content="x").draft.change, tried)
+    assert not rounds.is_known(judged(3).draft.change, tried)
+
+
+def test_the_same_failures_again_lead_nowhere():
+    assert rounds.stuck([judged(1, "a"), judged(2, "a")]) == "the same fails as before"
+    tried = [judged(1, "a", "b"), judged(2, "a"), judged(3, "b", "a")]
+    assert rounds.stuck(tried) == "the same fails as before"
+
+
+def test_other_failures_get_one_more_round():
+    tried = [judged(1, "a", "b"), judged(2, "c", "d")]
+    assert rounds.stuck(tried) == ""
+    tried.append(judged(3, "e", "f"))
+    assert rounds.stuck(tried) == "2 rounds brought no fewer failures"
+
+
+def test_rules_that_refuse_count_as_failures():
+    tried = [judged(1, refused=(finding(),)), judged(2, refused=(finding(),))]
+    assert rounds.stuck(tried) == "the same fails as before"
+
+
+def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
+    refused, two, one, passed = (
+        judged(1, refused=(finding(),)),
+        judged(2, "a", "b"),
+        judged(3, "a"),
+        judged(4),
+    )
+    assert rounds.best([refused, two, one, passed]) is passed
+    assert rounds.best([refused, two, one]) is one
+    assert rounds.best([refused, two]) is two
+    assert rounds.best([judged(5, findings=2), passed]) is passed
+    assert rounds.best([passed, judged(6)]) is passed
+
+
+def test_how_a_round_ended_is_told_in_words_of_ours():
+    assert judged(1, refused=(finding(),)).told == "refused by 1 rule before any check"
+    assert judged(1, "a", "b").told == "2 new failures (new_failures)"
+    assert judged(1).told == "passed"
