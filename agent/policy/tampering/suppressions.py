@@ -4,13 +4,17 @@
 them: in comments, not in strings. One more in a file that was there blocks, and so does one that
 switches a whole file off. In a file that is new it may be all that a library without types allows,
 a test may hand in on purpose what is of the wrong type, and a line may be too long to break: the
-reviewer is told. One that moves with its line, or that gets narrower, is none. Settings of the
-tools are left to `tool_settings`.
+reviewer is told. One that moves with its line, or that gets narrower, is none; nor is one that says
+of an import in an `__init__.py` that nothing there uses it, where the import hands on what is the
+repository's own, or other packages of the project say so as well. Settings of the tools are left to
+`tool_settings`.
 """
 
 from __future__ import annotations
 
+import ast
 import io
+import posixpath
 import re
 import tokenize
 from collections import Counter
@@ -95,6 +99,16 @@ _ANY = re.compile(
 _LAYOUT = re.compile(r"(?:E[1-5]|W[1-6]|D|I|COM|Q)\d+")
 _LAYOUT_FORMS = frozenset({"fmt: off", "isort: skip"})
 _WHOLE = " for the whole file"
+#: What says of an import that nothing in the file uses it, or that it brings in everything.
+_UNUSED = frozenset(
+    {("noqa", "F401"), ("noqa", "F403"), ("pylint: disable", "unused-import")}
+    | {("pylint: disable", "W0611"), ("pylint: disable", "wildcard-import")}
+)
+_SAID = re.compile(
+    rb"^[^#\n]*\bimport\b[^#\n]*#\s*(?:noqa:[^\n]*\bF40[13]|pylint:[^\n]*(?:unused|wildcard)-import)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_MOST_PACKAGES = 200
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -107,6 +121,8 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         tool = name.removesuffix(_WHOLE)
         if codes and narrower[file.path][name] > 0:
             narrower[file.path][name] -= 1
+            continue
+        if (name, codes) in _UNUSED and _hands_on(file, hit.line, proposal):
             continue
         says = f"{name} ({codes})" if codes else name
         message = f"brings in a comment that switches a check off: {says}"
@@ -129,6 +145,37 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                 " comment in so many words.",
                 hit.line,
             )
+
+
+def _hands_on(file: PythonFile, line: int, proposal: Proposal) -> bool:
+    """Whether an import of a package is there for others to import, in the project's own way."""
+    view = file.after
+    if view is None or posixpath.basename(file.path) != "__init__.py":
+        return False
+    imports = [
+        visit.node
+        for visit in (*view.all(ast.Import), *view.all(ast.ImportFrom))
+        if visit.node.lineno <= line <= (visit.node.end_lineno or visit.node.lineno)
+        and visit.function is None
+    ]
+    return any(_is_own(node, file.path, proposal) for node in imports) or (
+        bool(imports) and _is_usual(file.path, proposal)
+    )
+
+
+def _is_own(node: ast.stmt, path: str, proposal: Proposal) -> bool:
+    """Whether what is imported is of the repository itself."""
+    if not isinstance(node, ast.ImportFrom):
+        return False
+    return node.level > 0 or proposal.places.find(node.module or "", path) is not None
+
+
+def _is_usual(path: str, proposal: Proposal) -> bool:
+    """Whether packages of the project have such comments already."""
+    packages = [one for one in proposal.tree.paths() if posixpath.basename(one) == "__init__.py"]
+    # The nearest first: its own text before the change, then those around it.
+    packages.sort(key=lambda one: -len(posixpath.commonprefix([one, path])))
+    return any(_SAID.search(proposal.tree.read(one)) for one in packages[:_MOST_PACKAGES])
 
 
 def _is_mild(file: PythonFile, name: str, code: str, tests: Suite) -> bool:

@@ -12,6 +12,14 @@ def _line(comment: str, base: str = "x = f()\n", **more: object) -> Snippet:
     return Snippet(f"x = f()  {comment}\n", base=base, line=1, **more)  # type: ignore[arg-type]
 
 
+def _package(
+    more: str, line: int | None = None, before: str = "import os\n", **others: str
+) -> Snippet:
+    """A package's `__init__.py` with more in it."""
+    base: dict[str, str | bytes] = {"app/views.py": _CODE, "app/__init__.py": before, **others}
+    return Snippet({"app/__init__.py": before + more}, base=base, line=line)
+
+
 _SUPPRESSION = Cases(
     fails={
         "noqa": _line("# noqa"),
@@ -26,8 +34,33 @@ _SUPPRESSION = Cases(
         "a whole new file": Snippet("# mypy: ignore-errors\nx = 1\n", line=1),
         "the first line of a new file": Snippet("# type: ignore\nx = 1\n", line=1),
         "another ticket": _line("# noqa", ticket="Fix the failing lint"),
+        "an import of a library": _package("from httpx import get  # noqa: F401\n", 2),
+        "an import without a code": _package("from .views import show  # noqa\n", 2),
+        "another code of an import": _package("from .views import show  # noqa: F811\n", 2),
+        "no package": Snippet(
+            "from .other import x  # noqa: F401\n", base="from .other import x\n", line=1
+        ),
+        "no import": _package("x = f()  # noqa: F401\n", 2),
+        "in a function": _package("def f():\n    from .views import show  # noqa: F401\n", 3),
+        "a whole package": _package("# ruff: noqa: F401\nfrom .views import show\n", 2),
     },
     passes={
+        "handed on": _package("from .views import show  # noqa: F401\n"),
+        "handed on by its whole name": _package("from app.views import show  # noqa: F401\n"),
+        "all of it handed on": _package("from .views import *  # noqa: F401, F403\n"),
+        "handed on in several lines": _package(
+            "from .views import (\n    show,  # noqa: F401\n    hide,  # noqa: F401\n)\n"
+        ),
+        "handed on past pylint": _package(
+            "from .views import show  # pylint: disable=unused-import\n"
+        ),
+        "as the package does": _package(
+            "from httpx import get  # noqa: F401\n", before="import json  # noqa: F401\n"
+        ),
+        "as another package does": _package(
+            "from httpx import get  # noqa: F401\n",
+            **{"lib/__init__.py": "import json  # noqa: F401\n"},
+        ),
         "the format": Snippet("# fmt: off\nx = 1\n", base="x = 1\n"),
         "the imports": _line("# isort: skip"),
         "in a string": Snippet('x = "# noqa"\n', base="x = 1\n"),
