@@ -17,6 +17,10 @@ _CHAIN = re.compile(rf"\w(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN}}}")
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 
+class BeyondBounds(SyntaxError):
+    """Python that would be accepted elsewhere, and that is not read here."""
+
+
 def parse(source: str | bytes, filename: str = "<source>") -> ast.Module:
     """Parse a module.
 
@@ -27,10 +31,10 @@ def parse(source: str | bytes, filename: str = "<source>") -> ast.Module:
     """
     size = len(source)
     if size > MOST_BYTES:
-        raise SyntaxError(f"{size:,} characters; more than {MOST_BYTES:,} are not read")
+        raise BeyondBounds(f"{size:,} characters; more than {MOST_BYTES:,} are not read")
     chain = _CHAIN_BYTES.search(source) if isinstance(source, bytes) else _CHAIN.search(source)
     if chain:
-        raise SyntaxError(f"a dotted name of more than {_LONGEST_CHAIN} parts")
+        raise BeyondBounds(f"a dotted name of more than {_LONGEST_CHAIN} parts")
     with warnings.catch_warnings():
         # Old escapes in strings are for their authors to mend.
         warnings.simplefilter("ignore")

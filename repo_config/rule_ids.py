@@ -53,6 +53,7 @@ _VERSIONS = (
     "python-syntax",
     "python-syntax-of-data",
     "unreadable-python",
+    "hidden-from-rules",
 )
 _CONTRACT = (
     "http-client",

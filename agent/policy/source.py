@@ -7,8 +7,10 @@ switches a tool off, an odd encoding, a nesting meant to exhaust the parser) cha
 from __future__ import annotations
 
 import ast
+import io
 import posixpath
 import re
+import tokenize
 from collections.abc import Iterator
 
 from agent.domain import Change, ChangedFile
@@ -23,10 +25,18 @@ _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 class UnreadableError(Exception):
     """A file that the parser does not accept."""
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, *, may_run: bool = False) -> None:
+        """Say why.
+
+        Args:
+            message: Continues "it cannot be read, since".
+            line: 1-based.
+            may_run: Whether some Python may read and run it all the same.
+        """
         super().__init__(message)
         self.message = message
         self.line = line
+        self.may_run = may_run
 
 
 def is_python(path: str, content: bytes | None) -> bool:
@@ -65,15 +75,28 @@ def parse(content: bytes) -> ast.Module:
         UnreadableError: It does not parse, whatever the reason.
     """
     if len(content) > MAX_BYTES:
-        raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes")
+        raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes", may_run=True)
     try:
         return foreign_python.parse(content)
     except SyntaxError as problem:
-        raise UnreadableError(problem.msg or "invalid syntax", problem.lineno) from problem
+        is_beyond = isinstance(problem, foreign_python.BeyondBounds) or not _is_text(content)
+        raise UnreadableError(
+            problem.msg or "invalid syntax", problem.lineno, may_run=is_beyond
+        ) from problem
     except ValueError as problem:
         raise UnreadableError(str(problem)) from problem
     except (RecursionError, MemoryError) as problem:
-        raise UnreadableError("it is nested too deeply") from problem
+        raise UnreadableError("it is nested too deeply", may_run=True) from problem
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether it can be decoded here; a codec of the project's own may read what none here can."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError):
+        return False
+    return True
 
 
 def text(content: bytes) -> str:

@@ -103,7 +103,7 @@ class View:
         try:
             self._enter(self.module.body, self.scope, None)
         except RecursionError as problem:  # `collect` looks ahead of the walk
-            raise source.UnreadableError(_TOO_DEEP) from problem
+            raise source.UnreadableError(_TOO_DEEP, may_run=True) from problem
 
     @property
     def places(self) -> Modules:
@@ -250,7 +250,7 @@ class View:
     def _place(self, node: ast.AST, scope: Scope, up: Visit[ast.AST] | None) -> Visit[ast.AST]:
         visit = Visit(node, scope, up, up.depth + 1 if up else 0)
         if visit.depth > _MOST_DEPTH:
-            raise source.UnreadableError(_TOO_DEEP, getattr(node, "lineno", None))
+            raise source.UnreadableError(_TOO_DEEP, getattr(node, "lineno", None), may_run=True)
         self._visits[type(node)].append(visit)
         return visit
 

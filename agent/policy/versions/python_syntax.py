@@ -8,7 +8,8 @@ already needed before the change is not held against the change.
 Data of tests (a formatter's input, say) and tests that conftest.py leaves out on some versions may
 well be newer: these are for the reviewer.
 What a file asks for is found by `needs`. Syntax newer than the Python of this service cannot be
-read; that is said, never guessed at.
+read; that is said, never guessed at. What some Python may run and nothing here can read would keep
+every rule from what is in it, so that no repository can let it pass.
 """
 
 from __future__ import annotations
@@ -47,7 +48,16 @@ UNREADABLE_PYTHON = Rule(
     bad="a file that did not parse before the change and does not now",
     good="a file that parses",
 )
-RULES = (PYTHON_SYNTAX, PYTHON_SYNTAX_OF_DATA, UNREADABLE_PYTHON)
+HIDDEN = Rule(
+    id="hidden-from-rules",
+    demands="No changed Python file is such that some Python may run it and the rules cannot read "
+    "it: in letters that cannot be decoded, nested too deeply, or beyond all measure.",
+    severity=Severity.BLOCK,
+    floor=Severity.BLOCK,
+    bad="x = 1 + 1 + 1  # and so on, three hundred times",
+    good="x = sum(NUMBERS)",
+)
+RULES = (PYTHON_SYNTAX, PYTHON_SYNTAX_OF_DATA, UNREADABLE_PYTHON, HIDDEN)
 
 _DATA_FOLDERS = frozenset(
     {"cases", "data", "expected", "fixtures", "inputs", "resources", "samples", "snippets",
@@ -66,7 +76,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     for file in source.changed(change):
         found = _check_file(file, source.earlier(change, file), target, project)
         for finding in found:
-            if finding.rule == PYTHON_SYNTAX.id and _is_data(file.path, proposal):
+            if finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id) and _is_data(file.path, proposal):
                 yield PYTHON_SYNTAX_OF_DATA.at(
                     finding.path,
                     finding.message,
@@ -88,7 +98,7 @@ def _too_deep(proposal: Proposal) -> Iterator[Finding]:
             continue
         if file.file.before == content:
             continue
-        yield PYTHON_SYNTAX.at(
+        yield HIDDEN.at(
             file.path,
             "is nested too deeply to be read, so that no rule has looked at it",
             "Split the long expression or the long row of branches into several.",
@@ -170,6 +180,13 @@ def _unreadable(
     What this Python refuses, an older one refuses too; of a newer one nothing is known. LibCST
     knows the newest grammar on every host, but deep nesting ends its process.
     """
+    if problem.may_run and before != file.after:
+        return HIDDEN.at(
+            file.path,
+            f"does not parse with {_HOST} ({problem.message}), so that no rule has looked at it",
+            "Write it in UTF-8, smaller and plainer, so that it can be read.",
+            problem.line,
+        )
     if before is not None and not _parses(before):
         return UNREADABLE_PYTHON.at(
             file.path,

@@ -13,13 +13,16 @@ def _data(path: str, after: str, base: dict[str, str] = {}) -> Snippet:  # noqa:
     return Snippet({path: after}, base=base, project={"python_version": "3.9"})
 
 
+def _file(after: bytes, before: bytes | None = None) -> Snippet:
+    return Snippet({"app/views.py": after}, base={} if before is None else {"app/views.py": before})
+
+
 _OLD = "print 'a'\n"
+_DEEP = f"x = {' + '.join('1' * 300)}\n"
 
 CASES = {
     "python-syntax": Cases(
         fails={
-            "a sum that is too deep for the rules": _on("3.9", f"x = {' + '.join('1' * 300)}\n"),
-            "the same where no version is declared": _on(None, f"x = {' + '.join('1' * 300)}\n"),
             "a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2),
             "under another name": _on("3.9", "from enum import StrEnum as Names\n", 1),
             "through its module": _on("3.9", "import datetime as dt\nprint(dt.UTC)\n", 2),
@@ -125,6 +128,32 @@ CASES = {
                 "3.9", "match 1:\n    case 1: pass\n"
             ),
             "no Python by its name": Snippet({"app/views.txt": _OLD}, base={"app/views.txt": "x"}),
+        },
+    ),
+    "hidden-from-rules": Cases(
+        fails={
+            "a sum that is too deep": _on("3.9", _DEEP),
+            "the same where no version is declared": _on(None, _DEEP),
+            "one that was too deep already": _on("3.9", _DEEP + "y = 1\n", base=_DEEP),
+            "too deep for the parser": _on("3.9", "x = " + "-" * 50_000 + "1\n"),
+            "a name that is too long": _on("3.9", "a" + ".b" * 2_000 + "\n"),
+            "letters that cannot be decoded": _file(b"x = '\xff'\n"),
+            "letters of another encoding": _file(b"# coding: rot13\nk = 1\n"),
+            "an encoding that nobody knows": _file(b"# coding: shop\nx = 1\n"),
+            "too large": _file(b"x = 1\n" * 200_000),
+            "undecodable before as well": _file(b"x = '\xff'\ny = 1\n", b"x = '\xff'\n"),
+        },
+        passes={
+            "a sum": _on("3.9", f"x = {' + '.join('1' * 50)}\n"),
+            "what no Python reads": _on("3.9", "x = (\n"),
+            "what never was Python": _on("3.9", _OLD + "x = 1\n", base=_OLD),
+            "a declared encoding": _file("# coding: latin-1\nx = 'é'\n".encode("latin-1")),
+            "taken away": Snippet({"app/views.py": None}, base={"app/views.py": _DEEP}),
+            "no Python by its name": Snippet({"app/views.txt": b"\xff"}),
+            "data of tests": Snippet({"tests/data/latin.py": b"x = '\xff'\n"}),
+            "moved as it was": Snippet(
+                {"a/x.py": None, "b/x.py": b"x = '\xff'\n"}, base={"a/x.py": b"x = '\xff'\n"}
+            ),
         },
     ),
 }
