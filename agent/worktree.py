@@ -12,7 +12,7 @@ that an untouched line stays untouched. Submodules stay empty folders, and LFS f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from functools import lru_cache
@@ -175,11 +175,26 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
         return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
 
 
-@lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
+def object_ids(checkout: Checkout) -> Mapping[str, str]:
+    """Return the object id of each regular file of the commit, by path."""
+    with _whole(checkout):
+        return _listed(checkout.mirror, checkout.commit)
+
+
 def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
+    return tuple(_listed(mirror_path, commit))
+
+
+@lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
+def _listed(mirror_path: str, commit: str) -> Mapping[str, str]:
     listed = process.records(Place(Path(mirror_path)), "ls-tree", "-r", "-z", commit)
     entries = (record.partition(b"\t") for record in listed)
-    return tuple(os.fsdecode(path) for about, _, path in entries if about[:6] in objects.REGULAR)
+    # As git has it: mode, kind and object id before the tab.
+    return {
+        os.fsdecode(path): about.rpartition(b" ")[2].decode()
+        for about, _, path in entries
+        if about[:6] in objects.REGULAR
+    }
 
 
 def remove(folder: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from agent.domain import CheckItem
 from repo_config import foreign_python
@@ -24,14 +24,28 @@ class Imports:
 
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         """Read the files, by path; those that do not parse import nothing."""
-        self._files = _by_name(sources)
+        self._take({path: _imported(path, content) for path, content in sources.items()})
+
+    @classmethod
+    def of(cls, imported: Mapping[str, Iterable[str]]) -> Imports:
+        """Take the names that each file imports, as somebody else has read them."""
+        made = cls({})
+        made._take(imported)
+        return made
+
+    def _take(self, imported: Mapping[str, Iterable[str]]) -> None:
+        self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
-        for path, content in sources.items():
-            for name in _imported(path, content):
-                for imported in self._found(name):
-                    self._importers[imported].add(path)
-            for conftest in _conftests(path, sources):
+        for path, names in imported.items():
+            for name in names:
+                for found in self._found(name):
+                    self._importers[found].add(path)
+            for conftest in _conftests(path, imported):
                 self._importers[conftest].add(path)
+
+    def importers_of(self, path: str) -> frozenset[str]:
+        """Return the files that import a file themselves."""
+        return frozenset(self._importers.get(path, ())) - {path}
 
     def reached(self, changed: Iterable[str]) -> frozenset[str]:
         """Return the changed files and all that import them, directly or not."""
@@ -92,7 +106,7 @@ def _by_name(paths: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _conftests(path: str, sources: Mapping[str, bytes]) -> Iterator[str]:
+def _conftests(path: str, sources: Container[str]) -> Iterator[str]:
     """Yield what pytest imports before a file: what is nearest to it, and above."""
     while path:
         path = posixpath.dirname(path)

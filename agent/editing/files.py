@@ -11,6 +11,7 @@ from collections import Counter
 from agent.domain import Record
 from agent.editing import replacing, searching
 from agent.editing.gate import PathGate, Refused, shown
+from agent.editing.outline import Outline
 from repo_config import foreign_python
 
 MOST_SHOWN = 8_000
@@ -22,6 +23,12 @@ class Look(Record):
     """A folder."""
 
     folder: str = ""
+
+
+class Outlined(Record):
+    """A file or a folder; empty: everything."""
+
+    path: str = ""
 
 
 class Search(Record):
@@ -89,6 +96,17 @@ def look(gate: PathGate, asked: Look) -> str:
     left = len(entries) - _MOST_ENTRIES
     cut = [f"[{left:,} more are not shown]"] if left > 0 else []
     return "\n".join([head, *entries[:_MOST_ENTRIES], *cut])
+
+
+def outlined(gate: PathGate, outline: Outline, asked: Outlined) -> str:
+    """Show what is defined in a file, a folder or the repository."""
+    path = asked.path.removesuffix("/")
+    if gate.has(path):
+        if not outline.has(path):
+            raise Refused(f"{shown(path)} is no Python file; read it")
+        return outline.of_file(path)
+    gate.paths(path)
+    return outline.whole(folder="" if path == "." else path) or "there are no Python files"
 
 
 def search(gate: PathGate, asked: Search) -> str:

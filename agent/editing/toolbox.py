@@ -14,8 +14,9 @@ from typing import Any
 from agent import cleaning
 from agent.chat import ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
-from agent.editing import files, forms, trials
+from agent.editing import files, forms, outline, trials
 from agent.editing.gate import PathGate, Phase, Refused
+from agent.editing.outline import Outline
 from agent.editing.trials import Trials
 from agent.repository.tree import WorkTree
 from agent.services import Services
@@ -66,7 +67,9 @@ class Toolbox:
         self._tree = tree
         self._prepared = prepared
         self._tools = {tool.name: tool for tool in _TOOLS if phase in tool.phases}
-        self.gate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
+        self.gate: PathGate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
+        self._kept = svc.settings.home / "outlines"
+        self._outline: tuple[str, Outline] | None = None
         self.trials: Trials = Trials(self.gate, tree, prepared, svc)
 
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -99,8 +102,20 @@ class Toolbox:
                     failed=failed,
                 )
             )
-        change = Change(base_commit=self._prepared.checkout.commit, files=self._tree.changes())
-        return Batch(results=tuple(results), change=change)
+        return Batch(results=tuple(results), change=self._change)
+
+    @property
+    def outline(self) -> Outline:
+        """The outline of the tree as it is now."""
+        digest = self._change.digest
+        if self._outline is None or self._outline[0] != digest:
+            made = outline.of(self._tree, self._prepared.checkout, self._kept)
+            self._outline = digest, made
+        return self._outline[1]
+
+    @property
+    def _change(self) -> Change:
+        return Change(base_commit=self._prepared.checkout.commit, files=self._tree.changes())
 
     def _answer(self, call: ToolCall, number: int, seen: set[str]) -> tuple[str, bool]:
         """Return what a call is answered with, and whether it failed."""
@@ -134,6 +149,13 @@ def _of_files(work: Callable[[PathGate, Any], str]) -> Callable[[Toolbox, Any], 
 
 _TOOLS = (
     _Tool("look", "List a folder.", files.Look, _of_files(files.look), _ANY),
+    _Tool(
+        "outline",
+        "Signatures of a Python file with who imports it, of a folder, or of everything.",
+        files.Outlined,
+        lambda toolbox, asked: files.outlined(toolbox.gate, toolbox.outline, asked),
+        _ANY,
+    ),
     _Tool("search", "Find lines.", files.Search, _of_files(files.search), _ANY),
     _Tool("read", "Read lines of a file.", files.Read, _of_files(files.read), _ANY),
     _Tool(

@@ -30,6 +30,7 @@ from tests.bench import (
     environments,
     idle,
     label,
+    outline,
     resume,
     rules,
     ticket,
@@ -59,6 +60,7 @@ _SECTIONS = {
     "dispatch": dispatch.measure,
     "idle": idle.measure,
     "rules": rules.measure,
+    "outline": outline.measure,
 }
 
 
