@@ -83,7 +83,10 @@ class Desk(Generic[F]):
         change, form = before, ""
         for is_form, group in groupby(calls, lambda call: call.name == self.form_name):
             if not is_form:
-                batch = self._opened(change).carry_out(tuple(group))
+                toolbox = self._opened(change)
+                # What the tree holds is not known again until all of them are carried out.
+                self._at = ""
+                batch = toolbox.carry_out(tuple(group))
                 results += batch.results
                 change, self._at = batch.change, batch.change.digest
                 continue
