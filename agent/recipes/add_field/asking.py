@@ -250,7 +250,8 @@ def about_nothing(wanted: str) -> bool:
 
 def _names_a_model(sentence: str) -> bool:
     return any(
-        _MODEL_LIKE.fullmatch(place["place"]) and not _ELSEWHERE.fullmatch(_bare(place["place"]))
+        _MODEL_LIKE.fullmatch(place["place"].rstrip("."))
+        and not _ELSEWHERE.fullmatch(_bare(place["place"]))
         for place in _PLACE.finditer(sentence)
     )
 
@@ -261,7 +262,7 @@ def _belongs_elsewhere(sentence: str) -> bool:
         first, second = _bare(place["place"]), _bare(place["next"] or "")
         if _ELSEWHERE.fullmatch(first) or (first.islower() and _ELSEWHERE.fullmatch(second)):
             return not _names_a_model(sentence)
-        if _MODEL_LIKE.fullmatch(place["place"]):
+        if _MODEL_LIKE.fullmatch(place["place"].rstrip(".")):
             return False
     return False
 

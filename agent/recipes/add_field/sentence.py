@@ -23,8 +23,10 @@ _WORDS = sorted(
     reverse=True,
 )
 EXACT = "|".join(sorted((*field_types.BY_NAME, *field_types.UNFIT_TYPES), key=len, reverse=True))
+#: “CharFeild” is asked about, and is no name.
+_MISSPELT = "Feild|Filed|Fild|Feld|Fiedl|Fiel|Fields"
 TYPE = (
-    rf"(?:`|\b)(?:models\.)?(?:(?i:{EXACT})|[A-Z]\w*Field)\b(?:\(\))?`?"
+    rf"(?:`|\b)(?:models\.)?(?:(?i:{EXACT})|[A-Z]\w*(?:Field|{_MISSPELT}))\b(?:\(\))?`?"
     rf"|\b(?i:{'|'.join(re.escape(word) for word in _WORDS)})\b"
 )
 OPEN = "[`'\"\u201c\u2018]"

@@ -93,6 +93,11 @@ _THING = re.compile(
 )
 
 
+#: “Add Attempts to AccessLog”, as titles are written: what the field holds, if not its name.
+_TITLED = re.compile(
+    rf"(?:{ADD}|{TYPE}|{FIELD_WORD})\s+{_ADJECTIVES}(?P<thing>[A-Z][a-z]+)"
+    rf"(?=\s+(?i:to|on)\s|\s+{FIELD_WORD})"
+)
 #: “needs a page count: `pages`, …”: what the field is called by in front of its name.
 _CALLED_BEFORE = re.compile(
     rf"{ADD}\s+{_ADJECTIVES}(?P<thing>[a-z]\w*(?:[ -][a-z]\w*){{0,3}}):\s+{OPEN}[a-z_]\w*{CLOSE}"
@@ -105,6 +110,10 @@ def _thing(sentence: Sentence) -> None:
     if "name" in said or "model" not in said:
         return
     match = _THING.search(sentence.spoken)
+    titled = _TITLED.search(sentence.spoken) if match is None else None
+    if titled and sentence.rest[slice(*titled.span("thing"))].strip():
+        sentence.say("thing", titled["thing"], strong=False)
+        sentence.account(*titled.span("thing"))
     if match is None or sentence.rest[slice(*match.span("thing"))].strip() != match["thing"]:
         return
     if match["thing"].lower() in _SHORT_TYPES.split("|") or field_types.named(match["thing"]):
@@ -220,8 +229,10 @@ def _type(sentence: Sentence) -> None:
         sentence.account(*match.span())
     asks = re.search(ADD, sentence.rest) is not None
     if not any(one.fact == "type" for one in sentence.found):
+        before = rf"\b(?:{'an?|new|' if asks else ''}of\s+type|type:?)"
         short = re.search(
-            rf"(?i:\b(?:{'an?|new|' if asks else ''}of\s+type|type:?)\s+(?:is\s+)?(?:new\s+)?"
+            # “As an integer.” as a sentence of its own is about the field; elsewhere it may be not.
+            rf"(?i:(?:^\W*as\s+an?|{before})\s+(?:is\s+)?(?:new\s+)?"
             rf"(?P<type>{_SHORT_TYPES})\b)",
             sentence.rest,
         )

@@ -227,17 +227,17 @@ def _means(model: Model, text: str) -> bool:
 def of_plural(text: str, index: ModelsIndex) -> list[Model]:
     """The one model of which a text is the plural; empty where there is none, or several."""
     before, _, bare = text.rpartition(".")
-    singulars = _singulars(bare)
+    ways = singulars(bare)
     found = [
         model
         for model in index.models
-        if any(_means(model, f"{before}.{one}" if before else one) for one in singulars)
+        if any(_means(model, f"{before}.{one}" if before else one) for one in ways)
     ]
     real = [model for model in found if not model.test_only] or found
     return real if len(real) == 1 else []
 
 
-def _singulars(word: str) -> list[str]:
+def singulars(word: str) -> list[str]:
     """What a word may be the plural of."""
     lower = word.lower()
     found = [word[:-1]] if lower.endswith("s") and not lower.endswith("ss") else []
@@ -254,7 +254,7 @@ def in_passing(text: str, index: ModelsIndex) -> list[Model]:
     for word in dict.fromkeys(re.findall(r"[a-z_]\w+", text.lower())):
         if word in known:
             found |= {id(model): model for model in real if model.name.lower() == word}
-        elif known.intersection(_singulars(word)):
+        elif known.intersection(singulars(word)):
             found |= {id(model): model for model in of_plural(word, index)}
     return list(found.values())
 
