@@ -34,6 +34,7 @@ _WISHES_OF = {
     "serializer": "Add it to the serializer {}.",
 }
 _IN_WORDS = "choices in words"
+_PLAIN_VALUE = re.compile(r"[\w.]{1,40}|'[\w .-]{0,40}'|\"[\w .-]{0,40}\"")
 #: Stands for a model that nobody named, and is to be replaced by the reader.
 _PLACEHOLDER = "to='app.Model'"
 #: What a field of that name mostly is; only for examples.
@@ -47,6 +48,7 @@ _TYPE_BY_NAME = (
     (r"count|quantity|pages|age|rank|year|edition|(?:^|_)number_of", "IntegerField"),
     (r"note|description|comment|bio|summary|text|remark", "TextField"),
 )
+_REQUIRED_VALUES = {"on_delete": "SET_NULL"}
 _REQUIRED = {"max_length": "50", "max_digits": "8", "decimal_places": "2"}
 #: Values for rows that are there, as examples.
 _FILLED = {"boolean": "default=False", "integer": "default=0", "decimal": "default=0"}
@@ -61,6 +63,8 @@ class Settled:
     read: Read = field(default_factory=Read)
     listings: tuple[Listing, ...] = ()
     test: bool = False
+    dropped: frozenset[str] = frozenset()
+    """Options that a sentence is composed without, though the ticket states them."""
 
 
 def so_far(settled: Settled, facts: Facts) -> str:
@@ -119,11 +123,21 @@ def examples(settled: Settled, facts: Facts, index: ModelsIndex) -> Iterator[Exa
             if found is None:
                 return
             yield found
+    # Options that nothing can settle: one of them alone, else all.
+    options = settled.read.options
+    fewer = [tuple(one for one in options if one is not left) for left in options]
+    for kept in (*fewer, ()) if options else ():
+        read = dataclasses.replace(settled.read, options=kept)
+        dropped = frozenset(one.name for one in options if one not in kept)
+        fewer_said = dataclasses.replace(settled, read=read, dropped=dropped)
+        for carried in (asked, ()):
+            found = example(fewer_said, facts, index, carried)
+            if found is not None:
+                yield found
 
 
-def _left_out(settled: Settled, facts: Facts, type_name: str) -> list[str]:
-    """What the ticket says besides companions, and no sentence of this recipe can carry."""
-    kind = field_types.BY_NAME.get(type_name)
+def _left_out(facts: Facts) -> list[str]:
+    """What the ticket says besides companions and options, and no sentence here can carry."""
     said = [f"“{one.removesuffix('.')}”" for one in facts.beyond]
     said += [f"“{doubt.sentence}”" for doubt in facts.doubts if not doubt.said]
     said += [
@@ -133,13 +147,30 @@ def _left_out(settled: Settled, facts: Facts, type_name: str) -> list[str]:
     ]
     said += [f"“{one.value}”" for one in facts.all("unique together")]
     said += ["values worked out from other data"] if facts.all("computed") else []
-    said += [
-        _argument(option)
-        for option in settled.read.options
-        if kind is None or option.name not in kind.options
-        if kind is not None
-    ]
     return said
+
+
+def _options_left_out(
+    facts: Facts, kind: field_types.FieldType | None, carried: set[str]
+) -> list[str]:
+    """The options that the ticket states, and a sentence has not, nor in a better spelling."""
+    said = {one: facts.all(f"option {one}")[0].value.strip() for one in facts.options()}
+    shown = {one: f"{one}={value}" for one, value in said.items() if _PLAIN_VALUE.fullmatch(value)}
+    corrected = _corrected(facts, kind) if kind else {}
+    spelt = {said for said, (name, _) in corrected.items() if name in carried}
+    return [shown.get(one, one) for one in said if one not in carried | spelt]
+
+
+def _corrected(facts: Facts, kind: field_types.FieldType) -> dict[str, tuple[str, str]]:
+    """What misspelt options most likely are, each with its value as it stands."""
+    known = tuple(sorted(kind.options))
+    found = {}
+    for name in facts.options():
+        near = [] if name in known else field_types.nearest(name, known, limit=1, cutoff=0.75)
+        said = {one.value for one in facts.all(f"option {name}")}
+        if near and len(said) == 1 and _PLAIN_VALUE.fullmatch(value := said.pop().strip()):
+            found[name] = (near[0], value)
+    return found
 
 
 def example(
@@ -170,11 +201,14 @@ def example(
         invented.append(type_name)
     options, more = _options(settled, facts, (type_name, name), index)
     invented += more
+    carried_options = {option.partition("=")[0] for option in options}
     kind = field_types.BY_NAME.get(type_name)
     article = field_types.with_article(kind) if kind else f"a {type_name}"
     stated = f" with {', '.join(options)}" if options else ""
     sentence = f"Add {article} `{name}` to `{model}`{stated}."
-    left_out = _left_out(settled, facts, type_name)
+    left_out = _left_out(facts)
+    left_out += _options_left_out(facts, kind, carried_options)
+    left_out += [f"the field `{one}`" for one in _other_names(name, facts)]
     left_out += [f"the model {one}" for one in _other_models(model, facts, index)]
     left_out += [f"choices {_spoken_choices(everything)}"] if everything is not facts else []
     alike = kind is not None and kind.name != "OneToOneField" and "unique=True" not in options
@@ -213,6 +247,12 @@ def _other_models(label: str, facts: Facts, index: ModelsIndex) -> list[str]:
     return sorted({one.label for one in models if not one.test_only})
 
 
+def _other_names(name: str, facts: Facts) -> list[str]:
+    """The further fields that the ticket names beside the one of a sentence."""
+    said = list(dict.fromkeys(one.value for one in facts.all("name")))
+    return [one for one in said if not names.alike(one, name)] if name in said else []
+
+
 def _clashes(settled: Settled, index: ModelsIndex) -> bool:
     name, model = settled.name, settled.model
     return bool(name and model and names.clash(model, name, index))
@@ -239,9 +279,23 @@ def _some_type(facts: Facts, name: str) -> str:
     for statement in facts.all("type"):
         if near := field_types.nearest_types(statement.value):
             return near[0]
+    default = {one.value.strip() for one in facts.all("option default")}
+    if len(default) == 1 and (by_value := _type_of(default.pop())):
+        return by_value
     lower = name.lower()
     found = (kind for pattern, kind in _TYPE_BY_NAME if re.search(pattern, lower))
     return next(found, "CharField")
+
+
+def _type_of(default: str) -> str:
+    """The type of which a default is a value; empty where it is none by its form."""
+    kinds = (
+        (r"(?i)true|false", "BooleanField"),
+        (r"-?\d{1,9}", "IntegerField"),
+        (r"-?\d+\.\d+", "FloatField"),
+        (r"\{\}|\[\]|dict|list", "JSONField"),
+    )
+    return next((kind for pattern, kind in kinds if re.fullmatch(pattern, default)), "")
 
 
 def _options(
@@ -260,14 +314,14 @@ def _options(
     if kind is None:
         return list(given.values()), []
     given = {name: text for name, text in given.items() if name in kind.options}
+    for name, value in _corrected(facts, kind).values():
+        invent(name, value)
     for name in kind.required:
-        if name == "to":
-            invent(name, repr(_some_target(settled, index, field_name)))
-        elif name == "on_delete":
-            invent("on_delete", "SET_NULL")
-            invent("null", "True")
-        else:
-            invent(name, _some_size(name, facts))
+        value = _REQUIRED_VALUES.get(name, "")
+        value = repr(_some_target(settled, index, field_name)) if name == "to" else value
+        invent(name, value or _some_size(name, facts, settled.dropped))
+    if invented.get("on_delete"):
+        invent("null", "True")
     invent("choices", _choices(facts))
     if given.get("on_delete", "").endswith("SET_NULL"):
         invent("null", "True")
@@ -278,7 +332,7 @@ def _options(
         invent("blank", "True")
     invent("default", _unquoted_default(kind, facts))
     null = given.get("null", invented.get("null")) == "null=True"
-    unique = "unique" in given or kind.name == "OneToOneField"
+    unique = "unique=True" in (given | invented).values() or kind.name == "OneToOneField"
     if unique and not null and "default" not in given:
         invent("null", "True")
     elif not (
@@ -292,9 +346,10 @@ def _options(
     return [(given | invented)[name] for name in ordered], list(invented.values())
 
 
-def _some_size(name: str, facts: Facts) -> str:
-    said = [one.value for one in facts.all(f"option {name}") if one.value.isdecimal()]
-    return said[0][:3] if said else _REQUIRED[name]
+def _some_size(name: str, facts: Facts, dropped: frozenset[str]) -> str:
+    stated = [] if name in dropped else facts.all(f"option {name}")
+    said = [one.value for one in stated if one.value.isdecimal()]
+    return said[0][:3] if said and int(said[0][:3]) else _REQUIRED[name]
 
 
 def _unquoted_default(kind: field_types.FieldType, facts: Facts) -> str:

@@ -314,3 +314,47 @@ def test_a_title_that_says_the_same_asks_for_nothing_more(title, body, name):
 @pytest.mark.parametrize("title", ["Shop: add last_seen timestamp", "Customer: index last_seen"])
 def test_a_title_that_says_more_is_asked_about(title):
     assert questions("Add a nullable DateTimeField last_seen to shop.Customer.", title=title)
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "left_out"),
+    [
+        (
+            "Add an IntegerField `rank` to Bok with default='zero' and unqiue=True.",
+            "Add an IntegerField `rank` to `library.Book` with unique=True, null=True.",
+            "default='zero'",
+        ),
+        (
+            "Add a CharField `class` to `Bok` with max_length=0.",
+            'Add a CharField `new_class` to `library.Book` with max_length=50, default="".',
+            "",
+        ),
+        (
+            "Add a CharFeild `nick` to `Bok` with max_lenght=20.",
+            'Add a CharField `nick` to `library.Book` with max_length=20, default="".',
+            "",
+        ),
+        (
+            "Add `rank` and `notes` to Bok with default=0.",
+            "Add an IntegerField `rank` to `library.Book` with default=0.",
+            "the field `notes`",
+        ),
+        (
+            "Add a DateTimeField `seen` to Bok with auto_now=True, default=now, foo=1.",
+            "Add a DateTimeField `seen` to `library.Book` with default=timezone.now.",
+            "auto_now=True, foo=1",
+        ),
+        (
+            "Add a DecimalField `fee` to Lone with max_digits=2, decimal_places=4.",
+            "Add a DecimalField `fee` to `library.Loan` with decimal_places=4, max_digits=8, default=0.",
+            "",
+        ),
+    ],
+)
+def test_a_ticket_with_several_mistakes_gets_one_whole_line(body, line, left_out) -> None:
+    asked = unclear("A field", body)
+    assert len(asked.questions) > 1
+    head, copied = asked.answer.split("\n")
+    assert copied.strip().startswith(line)
+    assert left_out in head
+    settle(copied.strip(), LIBRARY, "A field")
