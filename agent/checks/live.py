@@ -21,8 +21,10 @@ PER_SECOND = 2.0
 #: So many may come at once.
 BURST = 20
 LONGEST = 300
-#: What is printed without an end, as pytest does with its dots, is shown when it is this old.
-_STALE_SECONDS = 5.0
+#: What is printed without an end, as a question is, is shown when nothing was shown for so long.
+_STALE_SECONDS = 30.0
+#: What test runners print one by one: it is shown once, when the line is whole.
+_DOTS = re.compile(r"(?:\S+\s+)?[.FEsxXpPu,]*(?:\s*\[[ \d]*%?\]?)?")
 _MOST_WAITING = 8 * 1024
 #: Lines of one piece. Whoever listens to a room also ends it at its limits, and to read every line
 #: of one that prints without end takes longer than that may wait.
@@ -69,9 +71,7 @@ class Echo:
         if b"\n" in waiting:
             passed_over, _, waiting = waiting.rpartition(b"\n")
             self._pass_over(passed_over)
-        if len(waiting) > _MOST_WAITING or (
-            waiting and self._is_loud() and self._now() - self._shown_at > _STALE_SECONDS
-        ):
+        if len(waiting) > _MOST_WAITING or (waiting and self._is_stale(waiting)):
             self._line(waiting)
             waiting = b""
         self._waiting = waiting
@@ -87,9 +87,14 @@ class Echo:
     def _is_loud(self) -> bool:
         return self._now() - self._begun >= QUIET_SECONDS
 
+    def _is_stale(self, waiting: bytes) -> bool:
+        """Whether an unfinished line is shown as far as it is."""
+        if not self._is_loud() or self._now() - self._shown_at <= _STALE_SECONDS:
+            return False
+        return _DOTS.fullmatch(_text(waiting)) is None
+
     def _line(self, raw: bytes) -> None:
-        # Of a line of any length no more is read than is shown, with its escapes.
-        text = cleaning.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()
+        text = _text(raw)
         if not text or self._hides(text):
             return
         if not self._is_loud() or not self._may():
@@ -129,3 +134,8 @@ class Echo:
         lines = "1 line is" if self._left_out == 1 else f"{self._left_out:,} lines are"
         self._show(f"{self._name} | [{lines} not shown here]")
         self._left_out = 0
+
+
+def _text(raw: bytes) -> str:
+    # Of a line of any length no more is read than is shown, with its escapes.
+    return cleaning.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()

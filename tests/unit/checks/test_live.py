@@ -93,11 +93,34 @@ def test_a_key_that_begins_where_nobody_reads_is_not_shown() -> None:
 
 def test_a_line_without_end_is_shown_as_far_as_it_is_after_a_while() -> None:
     made, clock, shown = loud()
-    made(b"tests/test_a.py ...")
-    assert shown == []
+    made(b"Creating the database")
     clock.now += 6.0
-    made(b"...")
-    assert shown == ["tests | tests/test_a.py ......"]
+    made(b", which takes long")
+    assert shown == []
+    clock.now += 30.0
+    made(b" ")
+    assert shown == ["tests | Creating the database, which takes long"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        (
+            (b"tests/test_a.py ", b"..", b".F", b"s.", b"   [ 78%]"),
+            "tests/test_a.py ...Fs.   [ 78%]",
+        ),
+        ((b".", b"..", b"x.", b"\x1b[32m.\x1b[0m"), "...x.."),
+        ((b"..", b".. [", b" 27", b"%]"), ".... [ 27%]"),
+    ],
+)
+def test_dots_are_shown_once_when_their_line_is_whole(pieces, whole) -> None:
+    made, clock, shown = loud()
+    for piece in pieces:
+        made(piece)
+        clock.now += 100.0
+    assert shown == []
+    made(b"\n")
+    assert shown == [f"tests | {whole}"]
 
 
 def test_endless_output_without_a_line_is_neither_kept_nor_shown_whole() -> None:
