@@ -51,11 +51,13 @@ _OTHERS = (
     "twisted.web.client",
 )
 _CLIENTS = frozenset({module for family in _FAMILIES.values() for module in family} | {*_OTHERS})
-#: What is in those modules and sends nothing: aiohttp's server, helpers for paths and tables.
+#: What is in those modules and sends nothing: aiohttp's server, helpers for paths and tables, a
+#: request that somebody else has to send, errors.
 _HARMLESS = (
     "aiohttp.web",
     "aiohttp.test_utils",
     "aiohttp.pytest_plugin",
+    "urllib.request.Request",
     "urllib.request.pathname2url",
     "urllib.request.url2pathname",
     "urllib.request.getproxies",
@@ -68,6 +70,9 @@ _HARMLESS = (
     "http.client.HTTPException",
     "http.client.IncompleteRead",
     "http.client.RemoteDisconnected",
+    "urllib2.HTTPError",
+    "urllib2.URLError",
+    "httplib.HTTPException",
 )
 _CONSTANT = re.compile(r"http\.client\.[A-Z_]+")
 #: What a client's own documentation tells its users to take from elsewhere.

@@ -77,6 +77,11 @@ NEW_CLIENTS = {
     "urllib.request as": ("import urllib.request as r\n", "urllib.request"),
     "from urllib": ("from urllib import request\n", "urllib.request"),
     "urlopen": ("from urllib.request import urlopen\n", "urllib.request.urlopen"),
+    "a request, and what sends it": (
+        "import urllib.request\nurllib.request.build_opener().open(urllib.request.Request('a'))\n",
+        "urllib.request",
+    ),
+    "urllib2": ("try:\n    pass\nexcept ImportError:\n    import urllib2\n", "urllib2"),
     "http.client": ("import http.client\n", "http.client"),
     "http.client, a table and more": (
         "import http.client as c\nprint(c.responses)\nc.HTTPSConnection('a')\n",
@@ -191,6 +196,13 @@ PASSING = {
     "Django's request": "from django.http import HttpRequest\ndef f(request):\n    request.get()\n",
     "urllib.parse": "from urllib.parse import urlsplit\nimport urllib.error\nurllib.parse.quote('')\n",
     "path helpers": "from urllib.request import pathname2url, url2pathname\n",
+    "a request that nobody sends": (
+        "import urllib.request\nclass Shown(urllib.request.Request):\n    pass\n"
+    ),
+    "an error of old": (
+        "try:\n    from urllib.error import HTTPError\nexcept ImportError:\n"
+        "    from urllib2 import HTTPError\n"
+    ),
     "http without client": "from http import HTTPStatus\nimport http.server\nimport http.cookies\n",
     "table of answers": "from http.client import responses\n",
     "server of aiohttp": "from aiohttp import web\nimport aiohttp.web\n",
