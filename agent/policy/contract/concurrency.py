@@ -108,10 +108,18 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 def _async_handlers(view: View, section: ConcurrencySection, *, is_django: bool) -> Iterator[Hit]:
     for handler in handlers.of(view, is_django=is_django):
-        if handler.is_async and handler.kind != "websocket":
+        if handler.is_async and handler.kind != "websocket" and not _is_private(handler):
             says = f"answers requests by the async {handler.kind} {handler.name}"
             yield Hit(f"async {handler.name}", handler.visit.node.lineno, says)
     yield from _routed_elsewhere(view, section)
+
+
+def _is_private(handler: handlers.Handler) -> bool:
+    """Whether it is a function of Django's by its look alone, and by its name one for its module.
+
+    Where a URL configuration leads to it all the same, that is told there.
+    """
+    return handler.family == "django" and handler.name.startswith("_")
 
 
 def _routed_elsewhere(view: View, section: ConcurrencySection) -> Iterator[Hit]:
@@ -140,7 +148,7 @@ def _async_code(view: View, *, is_django: bool) -> Iterator[Hit]:
     known = {
         handler.visit.node
         for handler in handlers.of(view, is_django=is_django)
-        if handler.kind != "websocket"
+        if handler.kind != "websocket" and not _is_private(handler)
     }
     for visit in view.all(ast.AsyncFunctionDef):
         if visit.node in known or _must_be_async(view, visit):

@@ -88,6 +88,15 @@ CASES = {
                 },
                 5,
             ),
+            "routed though its name is for its module": _asked(
+                {
+                    "app/urls.py": "from django.urls import path\nfrom . import views\n\n"
+                    "urlpatterns = [\n    path('', views._orders),\n]\n",
+                    "app/views.py": _VIEW.replace("orders", "_orders"),
+                    "app/__init__.py": "",
+                },
+                5,
+            ),
             "consumer": _asked(
                 "from channels.generic.websocket import AsyncWebsocketConsumer\n\n\n"
                 "class Chat(AsyncWebsocketConsumer):\n    async def receive(self, text):\n"
@@ -105,6 +114,7 @@ CASES = {
                 {"app/views.py": None, "app/pages.py": _VIEW}, base={"app/views.py": _VIEW}
             ),
             "in a test": _asked({"tests/test_views.py": _VIEW}),
+            "for its module": _asked(_VIEW.replace("orders", "_orders")),
             "for types only": _asked(
                 "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
                 "    async def orders(request): ...\n"
@@ -148,6 +158,7 @@ CASES = {
     "async-code": Cases(
         fails={
             "function": _asked("async def prices():\n    return 1\n", 1),
+            "an answer for its module": _asked(_VIEW.replace("orders", "_orders"), 4),
             "method": _asked("class A:\n    async def prices(self):\n        return 1\n", 2),
             "nested in a plain one": _asked(
                 "def f():\n    async def g():\n        return 1\n    return g\n", 2
