@@ -178,8 +178,25 @@ class View:
         """Return the names of all classes that a class inherits from, however far away."""
         return self._lineage(self._reader, node, scope)
 
+    def ancestors(self, node: ast.ClassDef, scope: Scope) -> Iterator[ast.ClassDef]:
+        """Yield the classes of the tree that a class inherits from, the nearest first."""
+        for place in self.ancestry(node, scope):
+            if isinstance(place.node, ast.ClassDef):
+                yield place.node
+
+    def ancestry(self, node: ast.ClassDef, scope: Scope) -> Iterator[Definition]:
+        """Yield the same, each with its place."""
+        for _, classes in self._bases(self._reader, node, scope):
+            yield from classes
+
     def _lineage(self, reader: Reader, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
-        found: set[str] = set()
+        bases = self._bases(reader, node, scope)
+        return frozenset(name for ref, _ in bases for name in self._places.trail(ref))
+
+    def _bases(
+        self, reader: Reader, node: ast.ClassDef, scope: Scope
+    ) -> Iterator[tuple[Ref, list[Definition]]]:
+        """Yield what classes are said to inherit from, and the classes of the tree behind it."""
         seen: set[tuple[str, str]] = set()
         waiting: list[tuple[Reader, ast.ClassDef, Scope]] = [(reader, node, scope)]
         while waiting and len(seen) < _MOST_ANCESTORS:
@@ -187,15 +204,16 @@ class View:
             for base in at.bases:
                 named = base.value if isinstance(base, ast.Subscript) else base
                 for ref in reader.meaning(named, where):
-                    found.update(self._places.trail(ref))
+                    classes = []
                     for inner in self._places.definitions(ref):
                         key = (inner.path, inner.node.name)
                         if isinstance(inner.node, ast.ClassDef) and key not in seen:
                             seen.add(key)
+                            classes.append(inner)
                             waiting.append(
                                 (Reader(self._places, inner.path), inner.node, inner.scope)
                             )
-        return frozenset(found)
+                    yield ref, classes
 
     def owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that an expression begins with.

@@ -145,10 +145,15 @@ def _got(call: ast.Call, wanted: list[_Wanted]) -> _Wanted | None:
 
 def _is_default(one: _Wanted, proposal: Proposal) -> bool:
     """Whether the manager is the one that Django uses by itself."""
-    classes = [made.node for _, made in model_classes.found(proposal, one.model)]
+    families = [
+        [made.node, *view.ancestors(made.node, made.scope)]
+        for view, made in model_classes.found(proposal, one.model)
+    ]
     # A namesake that does not have this manager is another model.
-    meant = [node for node in classes if one.manager in dict(model_classes.fields(node))]
-    return bool(meant) and all(model_classes.default_manager(node) == one.manager for node in meant)
+    meant = [family for family in families if one.manager in model_classes.own_names(family)]
+    return bool(meant) and all(
+        model_classes.default_manager(family) == one.manager for family in meant
+    )
 
 
 def _passed(view: View, wanted: list[_Wanted]) -> Iterator[Hit]:

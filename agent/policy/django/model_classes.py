@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.policy import source
 from agent.policy.proposal import Proposal
@@ -70,9 +70,27 @@ def relations(node: ast.ClassDef) -> Iterator[tuple[str, str, ast.Call]]:
             yield name, kind(call), call
 
 
-def default_manager(node: ast.ClassDef) -> str:
-    """Return the manager that Django uses by itself: the first one, or the one that Meta names."""
-    for statement in node.body:
+def own_names(family: Sequence[ast.ClassDef]) -> frozenset[str]:
+    """Return the names of the fields and managers of a model; one manager has every model.
+
+    Args:
+        family: The class, and those that it inherits from.
+    """
+    return frozenset(name for node in family for name, _ in fields(node)) | {_managers(family)[0]}
+
+
+def _managers(family: Sequence[ast.ClassDef]) -> list[str]:
+    found = [name for node in family for name, call in fields(node) if _makes_manager(call)]
+    return found or ["objects"]
+
+
+def default_manager(family: Sequence[ast.ClassDef]) -> str:
+    """Return the manager that Django uses by itself: the first one, or the one that Meta names.
+
+    Args:
+        family: The class, and those that it inherits from.
+    """
+    for statement in (statement for node in family for statement in node.body):
         if isinstance(statement, ast.ClassDef) and statement.name == "Meta":
             for line in statement.body:
                 match line:
@@ -81,8 +99,7 @@ def default_manager(node: ast.ClassDef) -> str:
                         value=ast.Constant(value=str(name)),
                     ):
                         return name
-    managers = (name for name, call in fields(node) if _makes_manager(call))
-    return next(managers, "objects")
+    return _managers(family)[0]
 
 
 def _makes_manager(call: ast.Call) -> bool:

@@ -25,6 +25,22 @@ _NAMED = {
     **_SHOP,
     "shop/models.py": _MODELS + "\n    class Meta:\n        default_manager_name = 'active'\n",
 }
+#: The managers of a class that Order inherits from.
+_INHERITED = {
+    **_SHOP,
+    "shop/kinds.py": "from django.db import models\n\n\nclass Kind(models.Model):\n"
+    "    active = ActiveManager()\n    objects = models.Manager()\n",
+    "shop/models.py": "from .kinds import Kind\n\n\nclass Order(Kind):\n    pass\n",
+}
+_OTHER_FIRST = {
+    **_INHERITED,
+    "shop/models.py": _INHERITED["shop/models.py"].replace("pass", "all = models.Manager()"),
+}
+_PLAIN = {**_SHOP, "shop/models.py": "class Order(models.Model):\n    number = models.F()\n"}
+_GOT = (
+    "from django.shortcuts import get_object_or_404\nfrom shop.models import Order\n\n"
+    "get_object_or_404(Order, pk=1)\n"
+)
 _IMPORT = "from shop.models import Order\n\n"
 _GENERIC = "from django.views.generic import ListView\n" + _IMPORT
 
@@ -96,6 +112,7 @@ CASES = {
                 + "get_object_or_404(Order, pk=1)\n",
                 4,
             ),
+            "inherited after another": _asked(_GOT, 4, base=_OTHER_FIRST),
             "get_list_or_404, by its module": _asked(
                 "from django import shortcuts\n" + _IMPORT + "shortcuts.get_list_or_404(Order)\n", 4
             ),
@@ -116,6 +133,10 @@ CASES = {
                 + _IMPORT
                 + "get_object_or_404(Order, pk=1)\n",
                 base=_DEFAULT,
+            ),
+            "inherited": _asked(_GOT, base=_INHERITED),
+            "the one that Django makes": _asked(
+                _GOT, base=_PLAIN, config={"django": {"managers": {"Order": "objects"}}}
             ),
             "Meta names it": _asked("def f(c):\n    return c.orders.all()\n", base=_NAMED),
             "a view that says which rows": _asked(
