@@ -107,7 +107,7 @@ def tests(path: str, view: View, naming: Naming) -> dict[str, Test]:
     if not naming.is_test_file(path):
         return found
     shared = _Shared(view)
-    bases = {base for visit in view.all(ast.ClassDef) for base in _base_names(visit.node)}
+    bases = _inherited_by_tests(view, naming)
     cases: dict[ast.ClassDef, bool] = {}
     for visit in view.functions:
         if visit.function is not None:
@@ -117,7 +117,7 @@ def tests(path: str, view: View, naming: Naming) -> dict[str, Test]:
             collected = naming.is_function(visit.node.name)
         else:
             if class_ not in cases:
-                cases[class_] = _is_case(class_, view, visit)
+                cases[class_] = _is_case(class_, view, visit.scope)
             inherited = class_.name in bases or _is_mixin(class_)
             by_name = naming.is_class(class_.name) and not _has_init(class_)
             collected = naming.is_method(visit.node.name, of_case=cases[class_] or inherited) and (
@@ -148,12 +148,26 @@ def _base_names(node: ast.ClassDef) -> Iterator[str]:
         yield source.written(base).rpartition(".")[2]
 
 
-def _is_case(
-    node: ast.ClassDef, view: View, visit: Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
-) -> bool:
+def _inherited_by_tests(view: View, naming: Naming) -> set[str]:
+    """Return the names that classes inherit from which may hold tests, or are inherited so."""
+    found: set[str] = set()
+    # What inherits stands below; so the last come first.
+    for visit in reversed(view.all(ast.ClassDef)):
+        node = visit.node
+        if (
+            node.name in found
+            or naming.is_class(node.name)
+            or _is_mixin(node)
+            or _is_case(node, view, visit.scope)
+        ):
+            found.update(_base_names(node))
+    return found
+
+
+def _is_case(node: ast.ClassDef, view: View, scope: Scope) -> bool:
     if any(_CASE.search(name) for name in _base_names(node)):
         return True
-    lineage = view.lineage(node, visit.scope)
+    lineage = view.lineage(node, scope)
     return any(_CASE.search(name) for name in lineage)
 
 

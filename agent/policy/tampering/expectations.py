@@ -56,6 +56,8 @@ class _State:
     own: cases.Words = field(default_factory=dict)
     """Those among them that are the test's own variables; only these make a check idle."""
     depth: int = 0
+    inner: bool = False
+    """Whether it is in a function that the test defines, as a stand-in for something."""
 
 
 def truth(node: ast.expr) -> bool | None:
@@ -105,13 +107,12 @@ class Module:
         """The methods that its classes inherit from elsewhere in the repository, by name."""
         found: dict[str, FunctionNode] = {}
         for visit in self.view.all(ast.ClassDef):
-            for base in visit.node.bases:
-                for definition in self.view.definitions(base, visit.scope):
-                    if not is_beside_tests(definition.path):
-                        continue
-                    for item in definition.node.body:
-                        if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                            found[item.name] = item
+            for place in self.view.ancestry(visit.node, visit.scope):
+                if not (is_beside_tests(place.path) or "Test" in place.node.name):
+                    continue
+                for item in place.node.body:
+                    if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        found.setdefault(item.name, item)
         return found
 
     def read(self, node: FunctionNode, scope: Scope) -> Reading:
@@ -168,7 +169,7 @@ class _Reader:
                 self._try(node, state)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if node.name in self._named or node.decorator_list:
-                    self._block(node.body, _but(state, condition=""))
+                    self._block(node.body, _but(state, condition="", inner=True))
                 else:
                     self._dead(node.body, f"{node.name}() is never called")
             case ast.ClassDef():
@@ -177,7 +178,7 @@ class _Reader:
                     body = [item]
                     if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
                         body = item.body
-                    self._block(body, _but(state, condition=""))
+                    self._block(body, _but(state, condition="", inner=True))
             case ast.Match():
                 for case in node.cases:
                     self._block(case.body, _but(state, condition=state.condition or "a match"))
@@ -192,7 +193,11 @@ class _Reader:
         if isinstance(node, ast.Raise):
             named = source.written(node.exc) if node.exc else ""
             if named.startswith("AssertionError"):
-                self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
+                self._found(_failing(node.lineno), state)
+        elif isinstance(node, ast.Assign) and _fails_when_called(
+            getattr(node.targets[0], "attr", None), node.value
+        ):
+            self._found(_failing(node.lineno), state)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self._expression(child, state)
@@ -212,8 +217,8 @@ class _Reader:
         inner = state if both else _but(state, condition=condition)
         if statements.only_fails(node.body):
             inner = state
-            if statements.raises_other(node.body[-1]):
-                self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
+            if statements.raises_other(node.body[-1]) and not state.inner:
+                self._found(_failing(node.lineno), state)
         self._block(node.body, inner)
         self._block(node.orelse, inner)
         leaves = (
@@ -253,8 +258,17 @@ class _Reader:
                     continue
                 if name == "suppress" and self._catches_all(call):
                     inner = _but(inner, swallowed=f"`{_short(call)}` takes its failure")
+                elif isinstance(node.body[-1], ast.Raise) and self._is_under_test(call):
+                    # The test fails unless the code takes what is raised.
+                    text = f"`{_short(call)}` takes {source.written(node.body[-1])}"
+                    self._found(Check(text, "takes", 5, call.lineno, "call", text), state)
             self._expression(call, state)
         self._block(node.body, inner)
+
+    def _is_under_test(self, call: ast.Call) -> bool:
+        """Whether what is called is of the repository, and not of its tests."""
+        found = self._view.definitions(call.func, self._scope)
+        return bool(found) and not any(is_beside_tests(one.path) for one in found)
 
     def _catches_all(self, call: ast.Call) -> bool:
         wanted = [
@@ -303,12 +317,14 @@ class _Reader:
 
     def _call(self, node: ast.Call, state: _State) -> None:
         name = cases.called(node)
+        if any(_fails_when_called(word.arg, word.value) for word in node.keywords):
+            self._found(_failing(node.lineno), state)
         if name in statements.RAISING and node.args:
             self._found(
                 looks.of_raises(cases.put_call(node, state.words), self._names(node)), state
             )
         elif name == "fail":
-            self._found(Check("fail", "fail", 5, node.lineno, "call", "fail"), state)
+            self._found(_failing(node.lineno), state)
         elif statements.is_assertion(name):
             helper = self._helper(node) if state.depth == 0 else None
             if helper is not None and self._follow(node, helper, state):
@@ -393,6 +409,16 @@ class _Reader:
 
 def _but(state: _State, **changed: object) -> _State:
     return _State(**{**state.__dict__, **changed})
+
+
+def _failing(line: int) -> Check:
+    return Check("fail", "fail", 5, line, "call", "fail")
+
+
+def _fails_when_called(name: str | None, value: ast.expr) -> bool:
+    """Whether a mock is told to fail the test where the code calls it."""
+    maker = value.func if isinstance(value, ast.Call) else value
+    return name == "side_effect" and cases.last(maker) == "AssertionError"
 
 
 def _is_own(node: ast.expr) -> bool:

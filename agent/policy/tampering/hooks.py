@@ -75,7 +75,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
     def among(file: PythonFile) -> bool:
         return (
-            tests.naming.is_of_tests(file.path)
+            (tests.naming.is_of_tests(file.path) and not tests.naming.is_ignored(file.path))
             or file.path in proposal.project.plugins
             or file.path.endswith("sitecustomize.py")
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+from collections.abc import Iterator
 
 from agent.policy.proposal import Proposal
 from repo_config import suites
@@ -37,12 +38,13 @@ class Naming:
         self._classes = words("python_classes") or ["Test"]
         self._functions = words("python_functions") or ["test"]
         self._folders = [path.rstrip("/") for path in words("testpaths")]
+        self._ignored = list(_ignored(words("addopts")))
 
     def is_test_file(self, path: str) -> bool:
         """Whether the runner looks for tests in a file of this path."""
         inner = path.removeprefix(self._root)
         name = posixpath.basename(inner)
-        if not path.endswith(".py"):
+        if not path.endswith(".py") or self.is_ignored(path):
             return False
         if not self.pytest:
             return name.startswith("test")
@@ -51,6 +53,15 @@ class Naming:
                 inner if "/" in pattern else name, pattern if "/" not in pattern else f"*{pattern}"
             )
             for pattern in self._files
+        )
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether the runner is told to leave a file alone; a conftest.py is read all the same."""
+        inner = path.removeprefix(self._root)
+        return (
+            self.pytest
+            and posixpath.basename(path) != "conftest.py"
+            and any(inner == one or inner.startswith(f"{one}/") for one in self._ignored)
         )
 
     def is_reached(self, path: str) -> bool:
@@ -79,6 +90,15 @@ class Naming:
     def is_method(self, name: str, *, of_case: bool) -> bool:
         """Whether a method is a test."""
         return name.startswith("test") if of_case else _matches(name, self._functions)
+
+
+def _ignored(options: list[str]) -> Iterator[str]:
+    """Yield the paths that pytest's options tell it to leave alone."""
+    for option, following in zip(options, [*options[1:], ""], strict=False):
+        if option == "--ignore":
+            yield posixpath.normpath(following)
+        elif option.startswith("--ignore="):
+            yield posixpath.normpath(option.partition("=")[2])
 
 
 def _matches(name: str, patterns: list[str]) -> bool:

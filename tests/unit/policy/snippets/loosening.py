@@ -328,6 +328,16 @@ _HOOKS = Cases(
         ),
         "a module named as the tool": Snippet({"pytest.py": "def main():\n    return 0\n"}),
         "the import ends it": _conftest("import sys\nsys.exit(0)\n", line=3),
+        "a conftest.py is read though it is left alone": Snippet(
+            {"tests/a/conftest.py": "import sys\nsys.exit(0)\n"},
+            base={"pytest.ini": "[pytest]\naddopts = --ignore tests/a -q\n"},
+            line=2,
+        ),
+        "beside what pytest leaves alone": Snippet(
+            {"tests/test_a.py": "import sys\nsys.exit(0)\n"},
+            base={"pytest.ini": "[pytest]\naddopts = --ignore=tests/test_a\n"},
+            line=2,
+        ),
         "the parent of a child": Snippet(
             {"tests/test_a.py": _FORKS.format("pid = os.fork()\n    pid = 0")}, line=8
         ),
@@ -348,6 +358,10 @@ _HOOKS = Cases(
             {
                 "tests/test_a.py": "def test_a():\n    items = [1]\n    items.clear()\n    assert f()\n"
             }
+        ),
+        "a script that pytest leaves alone": Snippet(
+            {"test_build.py": "import sys\nsys.exit(0)\n"},
+            base={"pytest.ini": "[pytest]\naddopts = --ignore=./test_build.py\n"},
         ),
         "a child": Snippet({"tests/test_a.py": _FORKS.format("pid = os.fork()")}),
         "a script": Snippet("import sys\n\nsys.exit(0)\n"),

@@ -294,6 +294,27 @@ def _new(body: str, line: int | None = None, name: str = "test_new", head: str =
     return _tests(f"{head}def {name}():\n{after}", base="", line=line)
 
 
+_HEIR = (
+    "from tests.kits import Case\n\n\nclass TestCart(Case):\n"
+    "    def test_a(self):\n        self.{}(1)\n"
+)
+_ANCESTORS: dict[str, str | bytes] = {
+    "tests/__init__.py": "",
+    "tests/kits.py": "from app.test_kit import BaseTestCase\n\n\nclass Case(BaseTestCase):\n    pass\n",
+    "app/__init__.py": "",
+    "app/test_kit/__init__.py": "class BaseTestCase:\n    def look(self, cart):\n"
+    "        assert cart == 1\n\n    def fill(self, cart):\n        return cart\n",
+    "app/cart.py": "class Cart:\n    def total(self, cart):\n        assert cart\n",
+}
+_TAKES = (
+    "from {} import takes\n\n\ndef test_a():\n    with takes(KeyError):\n        raise KeyError\n"
+)
+_TAKERS: dict[str, str | bytes] = {
+    "tests/__init__.py": "",
+    "tests/kits.py": "def takes(kind):\n    return suppress(kind)\n",
+    "app/__init__.py": "",
+    "app/errors.py": "def takes(kind):\n    return suppress(kind)\n",
+}
 _HOLLOW = Cases(
     fails={
         "nothing": _new("pass", 6),
@@ -313,6 +334,26 @@ _HOLLOW = Cases(
             "    run = staticmethod(run)\n\n    def test_new(self):\n        self.run([1])\n",
             base="",
             line=13,
+        ),
+        "a helper of its class that looks at nothing": Snippet(
+            {"tests/test_a.py": _HEIR.format("fill")}, base=_ANCESTORS, line=5
+        ),
+        "a method of the code under test": Snippet(
+            {"tests/test_a.py": _HEIR.format("total").replace("Case", "Cart")},
+            base={**_ANCESTORS, "tests/kits.py": "from app.cart import Cart\n"},
+            line=5,
+        ),
+        "a stand-in that raises": _new(
+            "def load(key):\n    if key:\n        raise KeyError\ntotal(load)", 6
+        ),
+        "a stand-in for what the code calls": _new("load = Mock(side_effect=KeyError)", 6),
+        "what the standard library takes is raised": _new(
+            "with contextlib.suppress(KeyError):\n    raise KeyError",
+            8,
+            head="import contextlib\n\n",
+        ),
+        "what a helper of the tests takes is raised": Snippet(
+            {"tests/test_a.py": _TAKES.format("tests.kits")}, base=_TAKERS, line=4
         ),
         "an error that never comes": _new("if False:\n    raise TimeoutError", 6),
         "raises what it makes": _new(
@@ -348,6 +389,24 @@ _HOLLOW = Cases(
         "a method made of a function that looks": _tests(
             "def run(cart):\n    assert total(cart) == 1\n\n\nclass TestTotal:\n"
             "    run = staticmethod(run)\n\n    def test_new(self):\n        self.run([1])\n",
+            base="",
+        ),
+        "a helper of what its class inherits from": Snippet(
+            {"tests/test_a.py": _HEIR.format("look")}, base=_ANCESTORS
+        ),
+        "a stand-in that fails the test": _new(
+            "total(load=Mock(side_effect=AssertionError('not to be loaded')))"
+        ),
+        "a stand-in that is told to": _new(
+            "load = Mock()\nload.side_effect = AssertionError\ntotal(load)"
+        ),
+        "what the code takes is raised": Snippet(
+            {"tests/test_a.py": _TAKES.format("app.errors")}, base=_TAKERS
+        ),
+        "a method of a page": _tests(
+            "class Page(View):\n    def test(self):\n        return 1\n\n\n"
+            "def test_page():\n    class Narrow(Page):\n        pass\n\n"
+            "    assert Narrow().test() == 1\n",
             base="",
         ),
         "an error of its own": _new("if total([1]) > 2:\n    raise TimeoutError('too much')"),
