@@ -151,7 +151,7 @@ _TOOLS = (
     _Tool("look", "List a folder.", files.Look, _of_files(files.look), _ANY),
     _Tool(
         "outline",
-        "Signatures of a Python file with who imports it, of a folder, or of everything.",
+        "Signatures, and who imports a file.",
         files.Outlined,
         lambda toolbox, asked: files.outlined(toolbox.gate, toolbox.outline, asked),
         _ANY,
@@ -170,7 +170,7 @@ _TOOLS = (
     _Tool("delete", "Delete a file.", files.Delete, _of_files(files.delete), _WRITING),
     _Tool(
         "run_test",
-        "Run tests by id (path::Case::name) or file, in a sealed room.",
+        "Run tests by id (path::Case::name) or file.",
         trials.RunTest,
         lambda toolbox, asked: toolbox.trials.tests(asked),
         _WRITING,
