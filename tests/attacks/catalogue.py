@@ -14,7 +14,7 @@ EGRESS = "tests/integration/test_egress.py"
 GIT = "tests/integration/test_git_attacks.py"
 REMOTE = "tests/integration/test_remote_git.py"
 DOCTOR = "tests/integration/test_doctor.py"
-EDITING = "tests/unit/editing/test_tree.py"
+TREE = "tests/unit/repository/test_tree.py"
 READERS = "tests/unit/checks/test_readers.py"
 BAD_INPUT = "tests/flow/test_bad_input.py"
 FOREIGN = "tests/attacks/test_foreign_code.py"
@@ -247,16 +247,16 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "symlink to a file": (_GR7_LINK, _GIT_IN_ROOM),
         "symlink to a folder": (_GR7_LINK, _GIT_IN_ROOM),
         "hardlink": (
-            (EDITING, "test_a_hard_link_is_not_read_and_not_written_through"), _GIT_IN_ROOM,
+            (TREE, "test_a_hard_link_is_not_read_and_not_written_through"), _GIT_IN_ROOM,
         ),
         "FIFO": (
             (GIT, "test_gr7_a_pipe_in_the_git_directory_does_not_hang"),
             (GIT, "test_gr7_odd_files_in_the_work_tree_do_not_hang"),
             _GIT_IN_ROOM,
         ),
-        "device": ((EDITING, "test_a_pipe_or_device_is_refused_without_waiting"),),
+        "device": ((TREE, "test_a_pipe_or_device_is_refused_without_waiting"),),
         "exchanged while it is written": (
-            (EDITING, "test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere"),
+            (TREE, "test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere"),
         ),
         "planted names": (_PLANTED,),
     },
