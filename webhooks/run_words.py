@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection
 
 from agent.ports import FROM_EARLIER
@@ -16,13 +18,18 @@ _STEPS = {
     "clarify": "Hold the request against the code",
     "environment": "Build the environment",
     "baseline": "Run the checks without the change",
+    "terms": "Choose the models",
     "plan": "Plan the change",
+    "tests": "Write tests that fail first",
     "edit": "Make the change",
     "policy": "Hold the change against the rules",
     "checks": "Run the checks with the change",
     "repair": "Mend what the checks found",
     "review": "Second look at the change",
+    "judge": "Choose between the candidates",
+    "changelog": "Enter it in the changelog",
     "compare": "Hold both results against each other",
+    "proof": "Show that the new tests fail without the change",
     "decide": "Decide what becomes of it",
     "publish": "Hand over the result",
     "deliver": "Tell of the end on the issue",
@@ -48,6 +55,9 @@ _STATES = {
     "failed": "Not done",
     "cancelled": "Ended before it was done",
 }
+#: The steps of a conversation with a model, after its name: its opening, and by turn what the model
+#: replied and what its calls gave.
+_OF_CONVERSATION = re.compile(r" (?:opening|\d+ (?P<part>reply|calls))")
 #: Shorter steps are left out.
 _NOTICEABLE_SECONDS = 0.05
 
@@ -67,12 +77,32 @@ def steps(seconds: dict[str, float], reused: Collection[str] = ()) -> list[tuple
         Of each step its words, and how long it took.
     """
     told = []
-    for name, took in seconds.items():
+    replies, together = _by_conversation(seconds)
+    for name, took in together.items():
         kind, _, number = name.partition(" ")
         words = _WHOLE.get(name, _STEPS.get(kind, name))
         if name in reused:
             told.append((words, FROM_EARLIER))
         elif took >= _NOTICEABLE_SECONDS:
             again = f" ({number})" if number.isdecimal() and number != "1" else ""
-            told.append((words + again, f"{took:.1f} s"))
+            many = replies.get(name, 0)
+            turns = f", {many} {'reply' if many == 1 else 'replies'}" if many else ""
+            told.append((words + again + turns, f"{took:.1f} s"))
     return told
+
+
+def _by_conversation(seconds: dict[str, float]) -> tuple[Counter[str], dict[str, float]]:
+    """Take what belongs to one conversation together, where it began.
+
+    Returns:
+        The number of replies by conversation, and the seconds of all steps.
+    """
+    replies: Counter[str] = Counter()
+    together: dict[str, float] = {}
+    for name, took in seconds.items():
+        ending = _OF_CONVERSATION.search(name)
+        begun = name[: ending.start()] if ending and ending.end() == len(name) else name
+        together[begun] = together.get(begun, 0.0) + took
+        if ending and ending["part"] == "reply":
+            replies[begun] += 1
+    return replies, together

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -78,19 +79,25 @@ def begun(told: Story, step: str, attempt: int = 1) -> None:
 
 
 def sleeping() -> list[int]:
-    """Processes in rooms that are at the slow test."""
-    found = []
+    """Processes at the slow test, in rooms of this process's own service."""
+    found, parents = [], {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes()
             status = (folder / "status").read_text()
         except OSError:
             continue
-        if b"pytest" in words and "NSpid:" in status:
-            own = next(one for one in status.splitlines() if one.startswith("NSpid:"))
-            if len(own.split()) > 2:  # it has another number inside
-                found.append(int(folder.name))
-    return found
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        parents[int(folder.name)] = int(fields["PPid"])
+        if b"pytest" in words and len(fields["NSpid"].split()) > 1:  # it has another number inside
+            found.append(int(folder.name))
+    return [one for one in found if os.getpid() in ancestors(one, parents)]
+
+
+def ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
+    """The processes above, the nearest first; rooms of tests that run beside have others."""
+    while process := parents.get(process, 0):
+        yield process
 
 
 def gits(stage: Stage) -> list[int]:

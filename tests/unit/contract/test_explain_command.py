@@ -279,6 +279,7 @@ def test_rules_are_listed_with_their_weight_here(repo):
 
 def test_the_table_has_the_least_that_each_rule_can_be_made_to(repo, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_RULE_FLOORS", "http-client=review")
+    monkeypatch.delenv("COLUMNS", raising=False)
     first, *rows = run("rules", "--repo", repo).output.splitlines()
     assert first.split() == ["rule", "weighs", "at", "least", "demands"]
     assert len(rows) == len(registry.RULES)

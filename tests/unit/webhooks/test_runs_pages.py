@@ -218,9 +218,14 @@ def test_a_text_that_is_too_long_for_ours_is_shown_as_it_is(runs):
 
 
 def test_every_step_and_state_of_a_run_has_words():
-    flow = (Path(workflow.__file__)).read_text()
-    steps = re.findall(r'step\(f?"([a-z ]+)', flow)
-    assert len(steps) > 12
+    agent = Path(workflow.__file__).parent
+    flows = [agent / "workflow.py", *agent.glob("editing/*.py"), *agent.glob("stages/*.py")]
+    found = (
+        re.findall(r'(?:step\(\s*f?"|name=f?"|name = f")([a-z]+)', path.read_text())
+        for path in flows
+    )
+    steps = {name for names in found for name in names}
+    assert {"read", "plan", "tests", "edit", "checks", "proof", "judge", "publish"} <= steps
     for name in steps:
         ((words, _),) = run_words.steps({name.strip(): 1.0})
         assert words != name.strip(), name
@@ -235,6 +240,26 @@ def test_steps_that_nobody_notices_are_left_out_and_repeated_ones_numbered():
         ("Run the checks with the change", "2.0 s"),
         ("Run the checks with the change (2)", "3.0 s"),
         ("odd one", "4.0 s"),
+    ]
+
+
+def test_a_conversation_with_a_model_is_one_line_with_its_replies():
+    told = run_words.steps(
+        {
+            "plan opening": 0.5,
+            "plan 1 reply": 1.0,
+            "plan 1 calls": 0.25,
+            "plan 2 reply": 2.0,
+            "tests 1 opening": 0.0,
+            "tests 1 1 reply": 3.0,
+            "edit 2 10 reply": 4.0,
+            "edit 2 10 calls": 0.5,
+        }
+    )
+    assert told == [
+        ("Plan the change, 2 replies", "3.8 s"),
+        ("Write tests that fail first, 1 reply", "3.0 s"),
+        ("Make the change (2), 1 reply", "4.5 s"),
     ]
 
 
