@@ -291,17 +291,19 @@ class ForgeLimited(ForgeUnavailable):
 class ModelUnavailable(TransientError):
     """No model answered."""
 
-    def __init__(self, message: str, until: float | None = None) -> None:
+    def __init__(self, message: str, until: float | None = None, usd: float = 0.0) -> None:
         """Say when it may be tried again, where the provider did.
 
         Args:
             until: Seconds since the epoch.
+            usd: The most that requests without a reply may have cost.
         """
         super().__init__(message)
         self.until = until
+        self.usd = usd
 
-    def __reduce__(self) -> tuple[type[ModelUnavailable], tuple[str, float | None]]:
-        return type(self), (self.message, self.until)
+    def __reduce__(self) -> tuple[type[ModelUnavailable], tuple[str, float | None, float]]:
+        return type(self), (self.message, self.until, self.usd)
 
 
 class InboxUnavailable(TransientError):

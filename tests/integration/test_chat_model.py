@@ -45,7 +45,7 @@ READ = ToolSpec(
 ASKED = Asked(text="Mend the paginator.")
 REQUEST = ChatRequest(role="editor", system="You edit.", tools=(READ,), messages=(ASKED,))
 TWO_CALLS = Said("Let me look.", (Call("read", {"path": "a.py"}), Call("read", {"path": "ü/b.py"})))
-WIRES = ("chat", "responses", "anthropic")
+WIRES = ("chat", "responses", "anthropic", "gemini")
 
 Open = Callable[..., tuple[ChatModel, Server]]
 
@@ -146,8 +146,87 @@ def test_the_stable_beginning_is_marked_for_the_cache_of_anthropic(opened):
 def test_a_call_is_demanded_where_one_is_needed(opened, wire):
     models, server = opened([TWO_CALLS], wire)
     models.reply(REQUEST.model_copy(update={"must_call": True}))
-    choice = server.requests[0].body["tool_choice"]
-    assert choice in ("required", {"type": "any"})
+    body = server.requests[0].body
+    if wire == "gemini":
+        assert body["toolConfig"]["functionCallingConfig"]["mode"] == "ANY"
+    else:
+        assert body["tool_choice"] in ("required", {"type": "any"})
+
+
+def test_a_model_that_cannot_be_made_to_call_is_asked_all_the_same(opened):
+    models, server = opened(
+        [TWO_CALLS], "anthropic", MERGEWRIGHT_MODEL="anthropic:claude-fable-5-2"
+    )
+    models.reply(REQUEST.model_copy(update={"must_call": True}))
+    assert len(server.requests) == 1
+
+
+# --- what models emit -------------------------------------------------------------------------
+
+MALFORMED = (
+    Call("read", '{"path": "a.py"', "same"),
+    Call("read", '["a.py"]', "same"),
+    Call("rm -rf / ;", {}, "an id with blanks"),
+    Call("x" * 300, {"path": "y" * 300}, "y" * 300),
+    Call("read", "", "last"),
+)
+
+
+@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_them(
+    opened, wire, stream
+):
+    calls = MALFORMED
+    if wire == "gemini" or (wire, stream) == ("anthropic", "off"):
+        # Arguments are objects on these wires; only names and ids can be wrong.
+        calls = tuple(Call(one.name, {"path": "a.py"}, one.call_id) for one in calls)
+    models, server = opened([Said("", calls), Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
+    reply = models.reply(REQUEST)
+    assert [call.name for call in reply.calls] == [call.name for call in calls]
+    assert len({call.call_id for call in reply.calls}) == len(calls)
+    told = [f"answer {number}" for number in range(len(calls))]
+    messages = (ASKED, Answered(reply=reply), returned(reply, *told))
+    models.reply(REQUEST.model_copy(update={"messages": messages}))
+    assert [text for kind, text in server.requests[1].messages if kind == "result"] == told
+
+
+def test_an_id_that_comes_again_in_a_later_turn_is_made_anew(opened):
+    once = Said("", (Call("read", {"path": "a.py"}, "call_1"),))
+    models, _ = opened([once, once, Said("Done.")], "anthropic")
+    messages: tuple[object, ...] = (ASKED,)
+    for content in "xy":
+        reply = models.reply(REQUEST.model_copy(update={"messages": messages}))
+        messages = (*messages, Answered(reply=reply), returned(reply, content))
+    assert models.reply(REQUEST.model_copy(update={"messages": messages})).text == "Done."
+
+
+@pytest.mark.parametrize("raw", ["", "[secret removed]", "{}"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_reply_whose_record_cannot_be_read_goes_back_by_its_words_and_calls(opened, wire, raw):
+    models, server = opened([TWO_CALLS, Said("Done.")], wire)
+    reply = models.reply(REQUEST).model_copy(update={"raw": raw})
+    messages = (ASKED, Answered(reply=reply), returned(reply, "x = 1", "y = 2"))
+    models.reply(REQUEST.model_copy(update={"messages": messages}))
+    assert [kind for kind, _ in server.requests[1].messages] == [
+        *("user", "assistant", "call", "call", "result", "result")
+    ]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_call_that_failed_is_answered_in_its_own_words(opened, wire):
+    models, server = opened([TWO_CALLS, Said("Done.")], wire)
+    reply = models.reply(REQUEST)
+    words = "There is no a.py.\nThere is b.py."
+    results = tuple(
+        one.model_copy(update={"failed": True}) for one in returned(reply, words, words).results
+    )
+    messages = (ASKED, Answered(reply=reply), Returned(results=results))
+    models.reply(REQUEST.model_copy(update={"messages": messages}))
+    assert [text for kind, text in server.requests[1].messages if kind == "result"] == [words] * 2
+    if wire == "anthropic":
+        blocks = server.requests[1].body["messages"][-1]["content"]
+        assert all(block["is_error"] for block in blocks)
 
 
 # --- faults -----------------------------------------------------------------------------------
@@ -160,11 +239,13 @@ PASSING = {
     "overloaded": Fault(status=529, code="overloaded_error"),
     "empty": Fault(empty=True),
     "no JSON": Fault(body="<html>proxy</html>"),
+    "other JSON": Fault(body='{"choices": [], "output": 5, "content": 7, "candidates": 9}'),
+    "half JSON": Fault(body='{"choices": [{"mess'),
     "cut off": Fault(cut=True),
 }
 
 
-@pytest.mark.parametrize("wire", ["chat", "anthropic"])
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("stream", ["on", "off"])
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 def test_what_may_pass_is_tried_again(opened, quick, fault, stream, wire):
@@ -173,6 +254,61 @@ def test_what_may_pass_is_tried_again(opened, quick, fault, stream, wire):
     assert len(server.requests) == 2
     assert len(quick) == 1
     assert 0 < quick[0] <= 3
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_stream_that_ends_before_the_reply_does_is_no_reply(opened, quick, wire):
+    models, server = opened([Fault(over=True), Said("Done.")], wire)
+    assert models.reply(REQUEST).text == "Done."
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault(cut=True), Fault(empty=True)], ids=["cut", "empty"])
+def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick, fault):
+    models, server = opened([fault, Said("Done.", input_tokens=70, output_tokens=2), fault, fault])
+    worst, reply = models.worst(REQUEST), models.reply(REQUEST)
+    assert reply.usage.tokens == worst.tokens // 2 + 72
+    with pytest.raises(ModelUnavailable):
+        models.reply(REQUEST)
+    assert len(server.requests) == 4
+
+
+def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(opened, quick):
+    chain = "openai-chat:first,openai-chat:second"
+    models, server = opened([Fault(cut=True), Said("Done.")], MERGEWRIGHT_MODEL=chain)
+    assert models.reply(REQUEST).model == "openai-chat:second"
+    assert [one.model for one in server.requests] == ["first", "second"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_redirect_is_not_followed_so_no_key_goes_elsewhere(opened, quick, wire):
+    _, other = opened([])
+    moved = Fault(status=307, headers={"Location": f"{other.address}/v1/messages"}, body="-")
+    models, _ = opened(lambda seen: moved, wire)
+    with pytest.raises((ModelUnavailable, ModelRefused, ModelUnusable)):
+        models.reply(REQUEST)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_provider_that_is_not_there_is_away(opened, quick, monkeypatch, wire):
+    models, _ = opened([], wire)
+    for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/v1")
+    with pytest.raises(ModelUnavailable, match="No model answered as editor"):
+        models.reply(REQUEST)
+    # One for each try; the last one is not waited for.
+    assert len(quick) == 4
+
+
+@pytest.mark.parametrize("wire", ["responses", "anthropic", "gemini"])
+def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
+    models, _ = opened([], wire)
+    name = {"responses": "OPENAI", "anthropic": "ANTHROPIC", "gemini": "GOOGLE"}[wire]
+    monkeypatch.delenv(f"{name}_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    with pytest.raises(ModelUnusable, match=f"it has no key; set {name}_API_KEY"):
+        models.reply(REQUEST)
 
 
 def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick):
@@ -306,6 +442,20 @@ def test_a_known_model_has_its_listed_price(opened):
     assert models.reply(REQUEST).cost_usd == pytest.approx(2.5)
 
 
+def test_a_model_without_a_price_does_not_lift_the_bound_of_the_others(opened):
+    chain = "openai-chat:gpt-4o,openai-chat:nobody-knows-this"
+    both, _ = opened([], MERGEWRIGHT_MODEL=chain)
+    alone, _ = opened([], MERGEWRIGHT_MODEL="openai-chat:gpt-4o")
+    assert both.worst(REQUEST).usd == alone.worst(REQUEST).usd != 0
+
+
+def test_what_a_server_does_not_count_is_counted_at_the_most_it_can_be(opened):
+    models, _ = opened([Said("Done.", counted=False)])
+    reply = models.reply(REQUEST)
+    assert reply.usage.input_tokens >= REQUEST.bytes
+    assert 4 <= reply.usage.output_tokens <= REQUEST.most_tokens
+
+
 def test_no_request_costs_more_than_its_worst(opened, tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text('["openai-chat:scripted"]\ninput = 2.0\noutput = 10.0\ncache_write = 2.5\n')
@@ -316,7 +466,8 @@ def test_no_request_costs_more_than_its_worst(opened, tmp_path):
         assert reply.cost_usd is not None
         assert worst.usd is not None
         assert worst.tokens >= reply.usage.tokens
-        assert worst.usd >= reply.cost_usd > worst.usd / 2
+        # Twice, since a reply that breaks off may be charged for as well.
+        assert worst.usd / 2 >= reply.cost_usd > worst.usd / 4
         messages = (*request.messages, Answered(reply=reply), Asked(text="ü" * 500))
         request = request.model_copy(update={"messages": messages, "model": reply.model})
 

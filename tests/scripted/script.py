@@ -15,7 +15,7 @@ class Seen:
     number: int
     """Counts all requests of the server, from 1."""
     wire: str
-    """`chat`, `responses` or `anthropic`."""
+    """`chat`, `responses`, `anthropic` or `gemini`."""
     model: str
     stream: bool
     system: str
@@ -80,6 +80,8 @@ class Said:
     """None: a fourth of the characters that were sent."""
     output_tokens: int | None = None
     cached_tokens: int = 0
+    counted: bool = True
+    """False: the server tells no tokens, as some do on the wire `chat`."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Fault:
     """So long nothing comes after the first piece of a stream; then it is cut."""
     cut: bool = False
     """The connection is closed in the midst of a reply."""
+    over: bool = False
+    """The same, but as if that had been all of it."""
     empty: bool = False
     """A reply without any content."""
 

@@ -9,12 +9,27 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.scripted import wires
+from tests.scripted import judged, wires
 from tests.scripted.script import Answer, Fault, Said, Script, Seen
 
 #: Looks like a provider's, so that whoever prints it is found out.
 KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
-NAMES = {"chat": "openai-chat", "responses": "openai", "anthropic": "anthropic"}
+NAMES = {
+    "chat": "openai-chat",
+    "responses": "openai",
+    "anthropic": "anthropic",
+    "gemini": "google",
+}
+
+
+#: What Gemini calls errors.
+_GEMINI = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+}
 
 
 class Server:
@@ -22,15 +37,20 @@ class Server:
 
     def __init__(self, script: Script) -> None:
         self.requests: list[Seen] = []
+        self.refused: list[str] = []
+        """What a provider would not have taken."""
         self.address = ""
         self._script = script
         self._lock = threading.Lock()
 
-    def answer(self, wire: str, raw: bytes, key: str) -> tuple[Seen, Answer]:
+    def answer(self, path: str, raw: bytes, key: str) -> tuple[Seen, Answer]:
         """Note a request, and look up what is said to it; in order where the script is a list."""
         with self._lock:
-            request = wires.seen(len(self.requests) + 1, wire, raw, key)
+            request = wires.seen(len(self.requests) + 1, path, raw, key)
             self.requests.append(request)
+        if wrong := judged.objection(request.wire, request.body):
+            self.refused.append(f"request {request.number}: {wrong}")
+            return request, Fault(status=400, code="invalid_request_error")
         if callable(self._script):
             return request, self._script(request)
         if request.number > len(self._script):
@@ -47,12 +67,14 @@ class Server:
             "OPENAI_API_KEY": KEY,
             "ANTHROPIC_BASE_URL": self.address,
             "ANTHROPIC_API_KEY": KEY,
+            "GOOGLE_GEMINI_BASE_URL": self.address,
+            "GOOGLE_API_KEY": KEY,
         }
 
 
 @contextmanager
 def serving(script: Script) -> Iterator[Server]:
-    """Serve until the block ends."""
+    """Serve until the block ends; then fail if a request was not as it has to be."""
     server = Server(script)
 
     class Handler(_Handler):
@@ -68,6 +90,7 @@ def serving(script: Script) -> Iterator[Server]:
         finally:
             http.shutdown()
             thread.join()
+    assert not server.refused, "\n".join(server.refused)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,12 +102,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        wire = wires.WIRES.get(self.path.partition("?")[0])
-        if wire is None:
+        path = self.path.partition("?")[0]
+        if wires.of(path) is None:
             self._send(404, {}, json.dumps({"error": {"message": f"no {self.path}"}}))
             return
-        key = self.headers.get("x-api-key") or self.headers.get("Authorization", "")
-        request, answer = self.scripted.answer(wire, raw, key.removeprefix("Bearer "))
+        key = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
+        key = key or self.headers.get("Authorization", "").removeprefix("Bearer ")
+        request, answer = self.scripted.answer(path, raw, key)
         # Whoever asked may have gone.
         with suppress(BrokenPipeError, ConnectionResetError):
             if isinstance(answer, Fault):
@@ -100,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
             body: dict[str, Any] = {"error": {**told, "code": fault.code}}
             if request.wire == "anthropic":
                 body = {"type": "error", "error": told}
+            if request.wire == "gemini":
+                status = _GEMINI.get(fault.status, "INTERNAL")
+                body = {"error": {"code": fault.status, "message": fault.code, "status": status}}
             self._send(fault.status, fault.headers, fault.body or json.dumps(body))
         elif fault.body:
             self._send(200, fault.headers, fault.body)
@@ -129,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._event(name, data)
         if fault.stall_seconds:
             threading.Event().wait(fault.stall_seconds)
+        if fault.over and request.stream:
+            self.wfile.write(b"0\r\n\r\n")
 
     def _send(self, status: int, headers: dict[str, str], body: str) -> None:
         raw = body.encode()

@@ -1,4 +1,4 @@
-"""The three wires: how a request is read, and a reply written, whole or as events of a stream.
+"""The wires: how a request is read, and a reply written, whole or as events of a stream.
 
 Sources: the API references of OpenAI (chat completions, responses) and Anthropic (messages), as the
 SDKs of the lock file send and read them.
@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tests.scripted import gemini
 from tests.scripted.script import Call, Said, Seen
 
 Event = tuple[str, dict[str, Any]]
 """Name (empty: none) and data."""
 
-#: By path.
-WIRES = {
+_PATHS = {
     "/v1/chat/completions": "chat",
     "/v1/responses": "responses",
     "/v1/messages": "anthropic",
@@ -24,16 +24,25 @@ WIRES = {
 _PIECE = 24
 
 
-def seen(number: int, wire: str, raw: bytes, key: str) -> Seen:
+def of(path: str) -> str | None:
+    """Name the wire of an address; None: there is none."""
+    return "gemini" if gemini.PATH.fullmatch(path) else _PATHS.get(path)
+
+
+def seen(number: int, path: str, raw: bytes, key: str) -> Seen:
     """Read a request."""
-    body = json.loads(raw)
+    body, wire = json.loads(raw), of(path) or ""
     system, messages = _READERS[wire](body)
-    tools = tuple(_tool_name(tool) for tool in body.get("tools") or ())
+    if named := gemini.PATH.fullmatch(path):
+        model, stream, tools = named["model"], bool(named["stream"]), gemini.tools(body)
+    else:
+        model, stream = body["model"], bool(body.get("stream"))
+        tools = tuple(_tool_name(tool) for tool in body.get("tools") or ())
     return Seen(
         number=number,
         wire=wire,
-        model=body["model"],
-        stream=bool(body.get("stream")),
+        model=model,
+        stream=stream,
         system=system,
         tools=tools,
         messages=tuple(messages),
@@ -105,7 +114,12 @@ def _read_anthropic(body: dict[str, Any]) -> tuple[str, Messages]:
     return _plain(body.get("system")), found
 
 
-_READERS = {"chat": _read_chat, "responses": _read_responses, "anthropic": _read_anthropic}
+_READERS = {
+    "chat": _read_chat,
+    "responses": _read_responses,
+    "anthropic": _read_anthropic,
+    "gemini": gemini.read,
+}
 
 
 # --- replies ----------------------------------------------------------------------------------
@@ -167,7 +181,7 @@ def _whole_chat(request: Seen, said: Said) -> dict[str, Any]:
         "created": 1_750_000_000,
         "model": request.model,
         "choices": [{"index": 0, "message": message, "finish_reason": _chat_finish(said)}],
-        "usage": _chat_usage(request, said),
+        **({"usage": _chat_usage(request, said)} if said.counted else {}),
     }
 
 
@@ -192,7 +206,8 @@ def _stream_chat(request: Seen, said: Said) -> Iterator[Event]:
             yield chunk({"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
     yield chunk({}, _chat_finish(said))
     name, last = chunk({})
-    yield name, {**last, "choices": [], "usage": _chat_usage(request, said)}
+    if said.counted:
+        yield name, {**last, "choices": [], "usage": _chat_usage(request, said)}
 
 
 def _responses_output(request: Seen, said: Said) -> list[dict[str, Any]]:
@@ -370,5 +385,23 @@ def _stream_anthropic(request: Seen, said: Said) -> Iterator[Event]:
     yield event("message_stop")
 
 
-_WRITERS = {"chat": _whole_chat, "responses": _whole_responses, "anthropic": _whole_anthropic}
-_STREAMS = {"chat": _stream_chat, "responses": _stream_responses, "anthropic": _stream_anthropic}
+def _whole_gemini(request: Seen, said: Said) -> dict[str, Any]:
+    return gemini.whole(request, said, _ids(request, said), _tokens(request, said))
+
+
+def _stream_gemini(request: Seen, said: Said) -> Iterator[Event]:
+    return gemini.events(request, said, _ids(request, said), _tokens(request, said))
+
+
+_WRITERS = {
+    "chat": _whole_chat,
+    "responses": _whole_responses,
+    "anthropic": _whole_anthropic,
+    "gemini": _whole_gemini,
+}
+_STREAMS = {
+    "chat": _stream_chat,
+    "responses": _stream_responses,
+    "anthropic": _stream_anthropic,
+    "gemini": _stream_gemini,
+}

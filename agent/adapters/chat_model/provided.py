@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 
 import tenacity
-from pydantic_ai import exceptions as theirs
 from pydantic_ai import messages as parts
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
-from agent import cleaning
-from agent.adapters.chat_model import background, messages
+from agent.adapters.chat_model import background, failures, messages
+from agent.adapters.chat_model.failures import NotEver, NotNow, short
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
-from agent.chat import Answered, ChatRequest, Reply, Role, Worst
+from agent.chat import Answered, ChatRequest, Reply, Role, Usage, Worst
 from agent.errors import Cancelled, ModelRefused, ModelUnavailable, ModelUnusable
 from agent.ports import Flag
 
@@ -32,30 +33,25 @@ from agent.ports import Flag
 os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
 
 _TRIES = 4
+#: Of these, for one reply and over all models, that a provider may charge for without a reply.
+_PAID_TRIES = 2
 #: Whoever asks us to wait for longer is left alone: the run waits, and not in a step.
 _LONGEST_NAP = 60.0
-_WORDS = 300
 #: The wire adds names and marks to each message and tool.
 _TOKENS_A_MESSAGE = 64
 
 Hear = Callable[[str], None]
 
 
-class _NotNow(Exception):
-    """It may answer when it is asked again."""
+@dataclass(frozen=True)
+class _Asking:
+    """One reply that is asked for."""
 
-    def __init__(self, words: str, after: float | None = None) -> None:
-        super().__init__(words)
-        self.after = after
-
-
-class _NotEver(Exception):
-    """It will not answer this, however often it is asked."""
-
-    def __init__(self, words: str, *, ours: bool) -> None:
-        super().__init__(words)
-        self.ours = ours
-        """Key, name or address: the operator's to mend."""
+    request: ChatRequest
+    stopped: Flag | None
+    hear: Hear | None
+    lost: list[Worst] = field(default_factory=list)
+    """The most that each try without a reply may have been charged for."""
 
 
 class ProvidedModels:
@@ -86,45 +82,67 @@ class ProvidedModels:
         self._made.clear()
         background.wait(self._open.aclose(), None)
 
+    def ready(self) -> None:
+        """Load what requests need, of every provider in a chain; nobody is asked."""
+        for name in self._routes.names:
+            # What is wrong is told by the first request.
+            with suppress(*failures.KNOWN):
+                background.wait(self._model(name), None)
+
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
         return self._routes.chain(role, category)
 
     def worst(self, request: ChatRequest) -> Worst:
-        """Say the most that a request can use, over all who may come to answer it.
+        """Say the most that a reply can use, over all who may come to be asked for it.
 
         A token is never shorter than a byte. What the model has been sent before is counted as its
-        provider has counted it.
+        provider has counted it. A reply that breaks off may be charged for, and is asked for again.
         """
-        worst_tokens, costs = 0, list[float | None]()
-        for model in self._asked(request):
-            sent = _most_tokens(request, model)
-            worst_tokens = max(worst_tokens, sent + request.most_tokens)
-            costs.append(self._prices.worst(model, sent, request.most_tokens))
-        known = [cost for cost in costs if cost is not None]
-        return Worst(tokens=worst_tokens, usd=max(known) if len(known) == len(costs) else None)
+        most = [self._most(model, request) for model in self._asked(request)]
+        # What has no price is bounded by tokens; it does not lift the bound of the others.
+        known = [one.usd for one in most if one.usd is not None]
+        return Worst(
+            tokens=max((one.tokens for one in most), default=0) * _PAID_TRIES,
+            usd=max(known) * _PAID_TRIES if known else None,
+        )
+
+    def _most(self, model: str, request: ChatRequest) -> Worst:
+        """Say the most that one try with one model can use."""
+        sent = _most_tokens(request, model)
+        usd = self._prices.worst(model, sent, request.most_tokens)
+        return Worst(tokens=sent + request.most_tokens, usd=usd)
 
     def reply(
         self, request: ChatRequest, stopped: Flag | None = None, hear: Hear | None = None
     ) -> Reply:
-        """Ask, and wait for the whole reply; see `ports.ChatModel`."""
+        """Ask, and wait for the whole reply; see `ports.ChatModel`.
+
+        What tries without a reply may have been charged for is counted in the reply's usage, at the
+        most that it can have been.
+        """
         passed_over: list[str] = []
-        failures: list[_NotNow | _NotEver] = []
-        for model in self._asked(request):
+        met: list[NotNow | NotEver] = []
+        asking = _Asking(request, stopped, hear)
+        line = self._asked(request)
+        for model in line:
             begun = time.monotonic()
             try:
-                response = self._until_answered(model, request, stopped, hear)
-            except (_NotNow, _NotEver) as problem:
-                failures.append(problem)
+                response = self._until_answered(model, asking, others=model != line[-1])
+            except (NotNow, NotEver) as problem:
+                met.append(problem)
                 passed_over.append(f"{model}: {problem}")
+                if len(asking.lost) >= _PAID_TRIES:
+                    break
                 continue
-            counted = messages.usage(response)
-            cost = self._prices.cost(model, counted)
-            told = messages.reply(response, model, time.monotonic() - begun, cost)
+            used = messages.usage(response, request)
+            cost = self._prices.cost(model, used)
+            used, cost = _with_lost(used, cost, asking.lost)
+            told = messages.reply(response, model, time.monotonic() - begun, used, cost)
             if told.finish == "refused":
-                raise ModelRefused(f"{model} refused to answer. {_short(told.text)}".strip())
+                raise ModelRefused(f"{model} refused to answer. {short(told.text)}".strip())
             return told.model_copy(update={"passed_over": tuple(passed_over)})
-        raise _nobody(request.role, passed_over, failures)
+        raise _nobody(request.role, passed_over, met, asking.lost)
 
     def _asked(self, request: ChatRequest) -> tuple[str, ...]:
         """Whoever answered last is asked first; those before it have failed in this run."""
@@ -134,24 +152,41 @@ class ProvidedModels:
         after = chain[chain.index(request.model) + 1 :] if request.model in chain else chain
         return (request.model, *after)
 
-    def _until_answered(
-        self, name: str, request: ChatRequest, stopped: Flag | None, hear: Hear | None
-    ) -> parts.ModelResponse:
+    def _until_answered(self, name: str, asking: _Asking, *, others: bool) -> parts.ModelResponse:
+        """Ask one model as often as it is worth while.
+
+        Args:
+            others: Whether somebody else can be asked: then nobody is paid twice for nothing.
+        """
+
         def nap(seconds: float) -> None:
             end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0:
-                if stopped is not None and stopped.is_set():
+                if asking.stopped is not None and asking.stopped.is_set():
                     raise Cancelled("The run was stopped while a model was waited for.")
                 time.sleep(min(left, 0.5))
 
+        def enough(state: tenacity.RetryCallState) -> bool:
+            paid = len(asking.lost) >= (1 if others else _PAID_TRIES)
+            return paid or state.attempt_number >= _TRIES
+
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_worth_a_try),
-            stop=tenacity.stop_after_attempt(_TRIES),
+            stop=enough,
             wait=_as_long_as_asked,
             sleep=nap,
             reraise=True,
         )
-        return tries(self._ask, name, request, stopped, hear)
+        return tries(self._once, name, asking)
+
+    def _once(self, name: str, asking: _Asking) -> parts.ModelResponse:
+        try:
+            response = self._ask(name, asking.request, asking.stopped, asking.hear)
+        except NotNow as problem:
+            if problem.paid:
+                asking.lost.append(self._most(name, asking.request))
+            raise
+        return messages.tidied(response, asking.request)
 
     def _ask(
         self, name: str, request: ChatRequest, stopped: Flag | None, hear: Hear | None
@@ -159,48 +194,31 @@ class ProvidedModels:
         """Ask once.
 
         Raises:
-            _NotNow, _NotEver: It did not answer.
+            NotNow, NotEver: It did not answer.
         """
         try:
             response = background.wait(self._response(name, request, hear), stopped)
-        except theirs.ModelAuthenticationError as problem:
-            raise _NotEver(f"its key is not accepted ({_told(problem)})", ours=True) from problem
-        except theirs.ModelNotFoundError as problem:
-            raise _NotEver(f"there is no such model ({_told(problem)})", ours=True) from problem
-        except theirs.ModelQuotaExceededError as problem:
-            raise _NotEver(f"its account is used up ({_told(problem)})", ours=True) from problem
-        except theirs.ModelContextWindowExceededError as problem:
-            words = f"the request is too long for it ({_told(problem)})"
-            raise _NotEver(words, ours=False) from problem
-        except (theirs.ContentFilterError, theirs.ModelRequestRejectedError) as problem:
-            raise _NotEver(f"it refuses the request ({_told(problem)})", ours=False) from problem
-        except theirs.ModelAPIError as problem:
-            raise _NotNow(_told(problem), problem.retry_after) from problem
-        except theirs.UserError as problem:
-            raise _NotEver(_short(problem.message), ours=True) from problem
-        except ImportError as problem:
-            raise _NotEver(f"its provider is not installed ({problem})", ours=True) from problem
-        except TimeoutError as problem:
-            raise _NotNow(f"it said nothing for {self._silence:g} s") from problem
-        except (theirs.UnexpectedModelBehavior, ValueError) as problem:
-            raise _NotNow(f"its answer makes no sense ({_told(problem)})") from problem
+        except failures.KNOWN as problem:
+            raise failures.meaning(problem, name, self._silence) from problem
+        if response.state != "complete" or (self._stream and response.finish_reason is None):
+            raise NotNow("its answer broke off", paid=True)
         if not any(_says_something(part) for part in response.parts) and (
             response.finish_reason not in ("content_filter", "length")
         ):
-            raise _NotNow("its answer is empty")
+            raise NotNow("its answer is empty", paid=True)
         return response
 
     async def _model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
         if name not in self._made:
-            self._made[name] = await self._open.enter_async_context(infer_model(name))
+            self._made[name] = await self._open.enter_async_context(_whole(infer_model(name)))
         return self._made[name]
 
     async def _response(
         self, name: str, request: ChatRequest, hear: Hear | None
     ) -> parts.ModelResponse:
         model = await self._model(name)
-        told = messages.history(request)
+        told = messages.history(request, failures=name.startswith("anthropic:"))
         settings, tools = _settings(name, request), messages.parameters(request)
         if not self._stream:
             asking = model_request(
@@ -220,8 +238,6 @@ class ProvidedModels:
 
 def _settings(name: str, request: ChatRequest) -> ModelSettings:
     settings = ModelSettings(max_tokens=request.most_tokens, max_retries=0)
-    if request.must_call and request.tools:
-        settings["tool_choice"] = "required"
     if name.startswith("anthropic:"):
         from pydantic_ai.models.anthropic import AnthropicModelSettings
 
@@ -233,6 +249,18 @@ def _settings(name: str, request: ChatRequest) -> ModelSettings:
         )
         return merge_model_settings(settings, marks) or settings
     return settings
+
+
+def _whole(model: Model) -> Model:
+    """Have a stream of chat completions say that it is over: one that is cut looks so else."""
+    if "pydantic_ai.models.openai" in sys.modules:
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles.openai import OpenAIModelProfile
+
+        if type(model) is OpenAIChatModel and (provider := model.provider) is not None:
+            ends = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+            return OpenAIChatModel(model.model_name, provider=provider, profile=ends)
+    return model
 
 
 def _piece(event: parts.ModelResponseStreamEvent) -> str:
@@ -251,7 +279,7 @@ def _says_something(part: parts.ModelResponsePart) -> bool:
 
 
 def _worth_a_try(problem: BaseException) -> bool:
-    return isinstance(problem, _NotNow) and (problem.after or 0.0) <= _LONGEST_NAP
+    return isinstance(problem, NotNow) and (problem.after or 0.0) <= _LONGEST_NAP
 
 
 _GROWING = tenacity.wait_exponential(multiplier=1, max=20) + tenacity.wait_random(0, 1)
@@ -259,7 +287,7 @@ _GROWING = tenacity.wait_exponential(multiplier=1, max=20) + tenacity.wait_rando
 
 def _as_long_as_asked(state: tenacity.RetryCallState) -> float:
     problem = state.outcome.exception() if state.outcome else None
-    if isinstance(problem, _NotNow) and problem.after is not None:
+    if isinstance(problem, NotNow) and problem.after is not None:
         return problem.after
     return float(_GROWING(state))
 
@@ -279,26 +307,25 @@ def _most_tokens(request: ChatRequest, model: str) -> int:
     return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
 
 
-def _nobody(role: Role, passed_over: list[str], failures: list[_NotNow | _NotEver]) -> Exception:
+def _with_lost(used: Usage, cost: float | None, lost: list[Worst]) -> tuple[Usage, float | None]:
+    """Add what tries without a reply may have used."""
+    more = sum(one.tokens for one in lost)
+    used = used.model_copy(update={"input_tokens": used.input_tokens + more})
+    return used, None if cost is None else cost + sum(one.usd or 0.0 for one in lost)
+
+
+def _nobody(
+    role: Role, passed_over: list[str], met: list[NotNow | NotEver], lost: list[Worst]
+) -> Exception:
     listed = "; ".join(passed_over)
-    waits = [problem for problem in failures if isinstance(problem, _NotNow)]
+    waits = [problem for problem in met if isinstance(problem, NotNow)]
     if waits:
         longest = [problem.after for problem in waits if problem.after is not None]
         until = time.time() + min(longest) if longest else None
-        return ModelUnavailable(f"No model answered as {role}: {listed}.", until)
-    if failures and all(isinstance(one, _NotEver) and one.ours for one in failures):
+        paid = sum(one.usd or 0.0 for one in lost)
+        return ModelUnavailable(f"No model answered as {role}: {listed}.", until, paid)
+    if met and all(isinstance(one, NotEver) and one.ours for one in met):
         return ModelUnusable(
             f"No model can be used as {role}: {listed}. `mergewright models --check` tries them."
         )
     return ModelRefused(f"No model takes this on as {role}: {listed}.")
-
-
-def _told(problem: Exception) -> str:
-    status = getattr(problem, "status_code", None)
-    code = getattr(problem, "provider_error_code", None)
-    named = ", ".join(str(part) for part in (status, code) if part)
-    return named or _short(getattr(problem, "message", str(problem)))
-
-
-def _short(words: str) -> str:
-    return cleaning.terminal(" ".join(words.split()))[:_WORDS]

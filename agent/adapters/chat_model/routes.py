@@ -26,7 +26,13 @@ class Routes:
     @property
     def any(self) -> bool:
         """Whether anybody is set at all."""
-        return bool(self.otherwise or self.chains)
+        return bool(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everybody who is in some chain."""
+        chains = (self.otherwise, *self.chains.values())
+        return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
 
 def routes(settings: Settings) -> Routes:

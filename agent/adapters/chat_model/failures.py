@@ -1,0 +1,110 @@
+"""What the errors of the library, and of the providers behind it, mean for us."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic_ai import exceptions as theirs
+
+from agent import cleaning
+
+#: What the library raises on an answer that is JSON but not of the promised shape.
+_SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
+KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
+"""Whatever asking a model may raise."""
+_WORDS = 300
+#: The library's advice for programmers is none for operators; the variable in it is.
+_KEY_MISSING = re.compile(r"Set the `([A-Z0-9_]+)` environment variable")
+
+
+class NotNow(Exception):
+    """It may answer when it is asked again."""
+
+    def __init__(self, words: str, after: float | None = None, *, paid: bool = False) -> None:
+        """Say why.
+
+        Args:
+            words: What goes after the model's name and a colon.
+            after: So many seconds from now, where the provider said so.
+            paid: Whether the provider may charge for it all the same.
+        """
+        super().__init__(words)
+        self.after = after
+        self.paid = paid
+
+
+class NotEver(Exception):
+    """It will not answer this, however often it is asked."""
+
+    def __init__(self, words: str, *, ours: bool) -> None:
+        """Say why.
+
+        Args:
+            words: What goes after the model's name and a colon.
+            ours: Key, name or address: the operator's to mend.
+        """
+        super().__init__(words)
+        self.ours = ours
+
+
+def meaning(problem: Exception, name: str, silence_seconds: float) -> NotNow | NotEver:
+    """Say what an error of those that are `KNOWN` means, of the model of that name."""
+    told = _told(problem)
+    match problem:
+        case theirs.UserError():
+            missing = _KEY_MISSING.search(problem.message)
+            words = f"it has no key; set {missing[1]}" if missing else short(problem.message)
+            return NotEver(words, ours=True)
+        case ImportError():
+            return NotEver(f"its provider is not installed ({problem})", ours=True)
+        case TimeoutError():
+            return NotNow(f"it said nothing for {silence_seconds:g} s", paid=True)
+        case theirs.ModelRequestRejectedError() | theirs.ModelQuotaExceededError():
+            return _refused(problem, name, told)
+        case theirs.ContentFilterError():
+            return NotEver(f"it refuses the request ({told})", ours=False)
+        case theirs.ModelAPIError():
+            return NotNow(told, problem.retry_after, paid=_may_be_charged(problem))
+    return NotNow(f"its answer makes no sense ({told})", paid=True)
+
+
+def _refused(problem: theirs.ModelAPIError, name: str, told: str) -> NotEver:
+    match problem:
+        case theirs.ModelAuthenticationError():
+            words = f"its key is not accepted ({told}); set {_key_of(name)} to one that is"
+            return NotEver(words, ours=True)
+        case theirs.ModelNotFoundError():
+            return NotEver(f"there is no such model ({told}); correct its name", ours=True)
+        case theirs.ModelQuotaExceededError():
+            return NotEver(f"its account is used up ({told})", ours=True)
+        case theirs.ModelContextWindowExceededError():
+            return NotEver(f"the request is too long for it ({told})", ours=False)
+    return NotEver(f"it refuses the request ({told})", ours=False)
+
+
+def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
+    """Whether the model may have begun to answer before the request failed."""
+    match problem:
+        case theirs.ModelConnectionError():
+            return problem.phase not in ("connect", "pool")
+        case theirs.ModelHTTPError():
+            return problem.in_stream
+    return True
+
+
+def _key_of(name: str) -> str:
+    """Name the variable of a provider's key."""
+    provider = name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
+    return f"{provider.upper().replace('-', '_')}_API_KEY"
+
+
+def _told(problem: Exception) -> str:
+    status = getattr(problem, "status_code", None)
+    code = getattr(problem, "provider_error_code", None)
+    named = ", ".join(str(part) for part in (status, code) if part)
+    return named or short(getattr(problem, "message", str(problem)))
+
+
+def short(words: str) -> str:
+    """Give foreign words in one line that is not too long."""
+    return cleaning.terminal(" ".join(words.split()))[:_WORDS]

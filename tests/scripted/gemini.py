@@ -1,0 +1,85 @@
+"""Gemini's wire: `generateContent`, whole or as a stream.
+
+Source: the reference of the Gemini API, as the SDK of the lock file sends and reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.scripted.script import Call, Said, Seen
+
+PATH = re.compile(r"/v1(?:beta)?/models/(?P<model>[^/:]+):(?P<stream>stream)?[gG]enerateContent")
+_FINISH = {"length": "MAX_TOKENS", "refused": "SAFETY"}
+_PIECE = 24
+
+
+def tools(body: dict[str, Any]) -> tuple[str, ...]:
+    """Name the tools of a request."""
+    return tuple(
+        declared["name"]
+        for group in body.get("tools") or ()
+        for declared in group["functionDeclarations"]
+    )
+
+
+def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    """Read what is said in a request."""
+    found: list[tuple[str, str]] = []
+    for content in body["contents"]:
+        role = "assistant" if content["role"] == "model" else "user"
+        for part in content["parts"]:
+            if "functionCall" in part:
+                call = part["functionCall"]
+                found.append(("call", f"{call['name']} {json.dumps(call.get('args') or {})}"))
+            elif "functionResponse" in part:
+                told = part["functionResponse"]["response"].values()
+                found.append(("result", "\n".join(map(str, told))))
+            else:
+                found.append((role, part["text"]))
+    system = body.get("systemInstruction", {}).get("parts", ())
+    return "\n".join(part["text"] for part in system), found
+
+
+def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
+    """Write a reply as one object."""
+    parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
+    return _object(request, said, parts + [_call(*one) for one in calls], tokens)
+
+
+def events(
+    request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Write a reply as events."""
+    for at in range(0, len(said.text), _PIECE):
+        yield "", _object(request, said, [{"text": said.text[at : at + _PIECE]}], None)
+    for one in calls:
+        yield "", _object(request, said, [_call(*one)], None)
+    yield "", _object(request, said, [], tokens)
+
+
+def _call(call_id: str, call: Call) -> dict[str, Any]:
+    given = json.loads(call.text)
+    return {"functionCall": {"id": call_id, "name": call.name, "args": given}}
+
+
+def _object(
+    request: Seen, said: Said, parts: list[dict[str, Any]], tokens: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Write one object; with tokens it is the last one."""
+    candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": parts}}
+    made: dict[str, Any] = {"candidates": [candidate], "modelVersion": request.model}
+    made["responseId"] = f"response-{request.number}"
+    if tokens is not None:
+        sent, written = tokens
+        candidate["finishReason"] = _FINISH.get(said.finish, "STOP")
+        made["usageMetadata"] = {
+            "promptTokenCount": sent,
+            "candidatesTokenCount": written,
+            "totalTokenCount": sent + written,
+            "cachedContentTokenCount": said.cached_tokens,
+        }
+    return made
