@@ -18,13 +18,14 @@ from typing import NamedTuple
 import structlog
 
 from agent import worker
+from agent.adapters.daily_budget import DailyBudget
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.adapters.stoppable import Stoppable
 from agent.domain import Outcome, Reason, Run, RunState
 from agent.errors import AgentError, Superseded
 from agent.ledger import Ledger, LedgerClosed
 from agent.milestones import Milestones, RunPage, StateNotes
-from agent.ports import Remember
+from agent.ports import ChatModel, Remember
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps, Watcher
@@ -81,6 +82,7 @@ def carry(
     say: Say = lambda line: None,
     durable: Carried | None = None,
     cancellation: Cancellation | None = None,
+    store: SqlStore | None = None,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run of an issue to its end; return its outcome and the seconds by step.
 
@@ -90,6 +92,7 @@ def carry(
         say: Takes each line of progress, besides the log.
         durable: What keeps its records; None: it ends with its process.
         cancellation: What stops it, where it is not durable.
+        store: Knows what models have cost its repository; None: they are not counted by day.
 
     Raises:
         Postponed: Something holds the run up; it goes on later.
@@ -127,6 +130,7 @@ def carry(
         sandbox=Stoppable(services.sandbox, cancellation),
         stopped=cancellation,
         show=shown,
+        models=_within_a_day(services.models, run, settings, store),
         record=ledger.notes("model"),
         grants=1 + (durable.retries if durable else 0),
     )
@@ -158,6 +162,16 @@ def carry(
             outcome = outcome.model_copy(update={"text_path": str(text)})
     page.end(outcome)
     return outcome, step.seconds
+
+
+def _within_a_day(
+    models: ChatModel | None, run: Run, settings: Settings, store: SqlStore | None
+) -> ChatModel | None:
+    """Count what models cost against what its repository may spend in a day."""
+    most = settings.model_usd_per_day
+    if models is None or most is None or store is None or run.snapshot is None:
+        return models
+    return DailyBudget(models, store, run.snapshot.issue.repository_id, most)
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
@@ -200,7 +214,10 @@ def carry_at_once(
             notes = StateNotes(run.run_id, RunState.TRIAGING, store.moved)
             with _stoppable(store, run.run_id) as cancellation:
                 outcome, seconds = carry(
-                    run, settings, make, notes, watcher, say=say, cancellation=cancellation
+                    *(run, settings, make, notes, watcher),
+                    say=say,
+                    cancellation=cancellation,
+                    store=store,
                 )
         finally:
             store.finish(run.run_id, outcome, time.time())

@@ -81,7 +81,10 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
         notes = StateNotes(run.run_id, stored.state, store.moved)
         times = metrics.StepTimes()
         try:
-            return issue_run.carry(run, settings, make, notes, times, durable=durable)[0]
+            outcome, _ = issue_run.carry(
+                run, settings, make, notes, times, durable=durable, store=store
+            )
+            return outcome
         finally:
             bells["dispatch"].set()
 

@@ -168,6 +168,9 @@ class Settings(Record):
     """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
     model_calls: int = Field(default=200, ge=1)
     """Requests to models in one run."""
+    model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Dollars that the issues of one repository may cost within 24 hours; None: as much as the runs
+    of a day may spend."""
     model_stream: Literal["on", "off"] = "on"
     """off: for addresses that give a reply only as a whole."""
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Index,
     and_,
     case,
+    delete,
     false,
     func,
     inspect,
@@ -33,13 +34,19 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sqlite_file
 from agent.domain import Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
-from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
+from agent.errors import (
+    ActiveRun,
+    BudgetSpent,
+    ModelUnavailable,
+    StoreUnavailable,
+    StoreUnusable,
+)
 
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0003"
+VERSION = "r0004"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
@@ -108,6 +115,19 @@ class SegmentRow(SQLModel, table=True):
     words: str = ""
     until: float | None = None
     next_step: str | None = None
+
+
+class SpendingRow(SQLModel, table=True):
+    """What one request to a model cost, or could cost, as long as that is not known."""
+
+    __tablename__ = "spendings"
+
+    number: int | None = Field(default=None, primary_key=True)
+    repository_id: int
+    at: float
+    usd: float
+
+    __table_args__ = (Index("spendings_of_day", "repository_id", "at"),)
 
 
 METADATA = RunRow.metadata
@@ -371,6 +391,7 @@ class SqlStore:
                 .where(col(RunRow.active))
                 .values(not_before=RunRow.not_before + seconds)
             )
+            session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
 
     def hold(self, run_id: str, words: str, now: float) -> None:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
@@ -468,6 +489,48 @@ class SqlStore:
             row.outcome = _kept(outcome)
             session.add(row)
 
+    def reserve(self, repository_id: int, usd: float, most: float, now: float) -> int:
+        """Set dollars aside of what models may cost a repository within 24 hours.
+
+        Returns:
+            What it is settled by.
+
+        Raises:
+            ModelUnavailable: As much is not left now.
+            BudgetSpent: A whole day does not allow as much.
+        """
+        if usd > most:
+            raise BudgetSpent(
+                f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
+                f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
+            )
+        with self._transaction() as session:
+            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _DAY))
+            rows = session.exec(
+                select(SpendingRow)
+                .where(col(SpendingRow.repository_id) == repository_id)
+                .order_by(col(SpendingRow.at))
+            ).all()
+            left = most - sum(row.usd for row in rows)
+            if usd > left:
+                words = (
+                    f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
+                    " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
+                    f" request could cost ${usd:.4f}."
+                )
+                raise ModelUnavailable(words, _enough_at(rows, usd - left))
+            row = SpendingRow(repository_id=repository_id, at=now, usd=usd)
+            session.add(row)
+            session.flush()
+            return row.number or 0
+
+    def settle(self, number: int, usd: float) -> None:
+        """Note what came of dollars that were set aside."""
+        with self._transaction() as session:
+            session.execute(
+                update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
+            )
+
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
         found = self.beginning(run_id, 2)
@@ -519,6 +582,15 @@ class SqlStore:
 
     def _translated(self) -> AbstractContextManager[None]:
         return sqlite_file.translated(self.path, _ERRORS)
+
+
+def _enough_at(rows: Iterable[SpendingRow], missing: float) -> float | None:
+    """Say when so many dollars are no longer of the last 24 hours; the oldest row comes first."""
+    for row in rows:
+        missing -= row.usd
+        if missing <= 0:
+            return row.at + _DAY
+    return None
 
 
 def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:

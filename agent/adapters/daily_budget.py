@@ -1,0 +1,62 @@
+"""Models whose replies are counted against what a repository may spend within 24 hours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from agent.adapters.sql_store import SqlStore
+from agent.chat import ChatRequest, Reply, Role, Worst
+from agent.errors import ModelUnavailable, ModelUnusable
+from agent.ports import ChatModel, Flag
+
+
+class DailyBudget:
+    """The models of one run, of which each request is paid for in advance.
+
+    What a request can cost at worst is set aside before it is sent, so that runs of a repository
+    that go on at a time cannot spend the same dollars; what it did cost is noted after it.
+    """
+
+    def __init__(
+        self, models: ChatModel, store: SqlStore, repository_id: int, most_usd: float
+    ) -> None:
+        """Take what is asked, where it is counted, and the most that may be spent."""
+        self._models = models
+        self._store = store
+        self._repository_id = repository_id
+        self._most = most_usd
+
+    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        """List who is to answer."""
+        return self._models.chain(role, category)
+
+    def worst(self, request: ChatRequest) -> Worst:
+        """Say the most that a request can use."""
+        return self._models.worst(request)
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Ask, if that cannot go beyond what is left of the day; see `ports.ChatModel`.
+
+        Raises:
+            ModelUnavailable: Too little is left; `until` says when there will be enough.
+            BudgetSpent: One request could cost more than a whole day allows.
+        """
+        worst = self._models.worst(request).usd or 0.0
+        number = self._store.reserve(self._repository_id, worst, self._most, time.time())
+        try:
+            reply = self._models.reply(request, stopped, hear)
+        except ModelUnavailable as problem:
+            self._store.settle(number, problem.usd)
+            raise
+        except ModelUnusable:
+            self._store.settle(number, 0.0)
+            raise
+        # Of one that was refused or broken off nobody knows what it cost: all of it stays aside.
+        self._store.settle(number, reply.cost_usd or 0.0)
+        return reply
