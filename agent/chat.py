@@ -19,6 +19,11 @@ Role = Literal["planner", "editor", "reviewer", "judge"]
 """What a model is asked to be; each is routed on its own."""
 
 
+def vendor(name: str) -> str:
+    """Say whose a model is: the provider in its name, however it is spoken to."""
+    return name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
+
+
 class ToolSpec(Record):
     """A tool that a model may call."""
 

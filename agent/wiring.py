@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event
@@ -16,15 +17,16 @@ from agent.adapters.package_index import SimpleIndex
 from agent.adapters.sandboxes import ChosenSandbox
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
-from agent.errors import SettingsInvalid
+from agent.errors import ModelUnusable, SettingsInvalid
 from agent.polling import Polling
-from agent.ports import ChatModel, Gatekeeper, Sandbox
+from agent.ports import Gatekeeper, Sandbox
 from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
 
 if TYPE_CHECKING:
+    from agent.adapters.chat_model.provided import ProvidedModels
     from agent.adapters.github.access import Access
 
 _log = structlog.get_logger()
@@ -62,11 +64,12 @@ def redactor(settings: Settings) -> Redactor:
     return found
 
 
-def models(settings: Settings) -> ChatModel | None:
+def models(settings: Settings) -> ProvidedModels | None:
     """Make what asks models; None: no model is set.
 
     Raises:
         SettingsInvalid: Prices are not as they have to be.
+        ModelUnusable: Nothing bounds what one of them costs.
     """
     # A run without a model loads nothing of all this.
     from agent.adapters.chat_model.routes import routes
@@ -75,11 +78,15 @@ def models(settings: Settings) -> ChatModel | None:
     if not chosen.any:
         return None
     from agent.adapters.chat_model import prices
+
+    known = prices.load(settings.model_prices)
+    if problems := prices.unbounded(sorted(settings.models_allowed), known, settings):
+        raise ModelUnusable("\n".join(problems))
     from agent.adapters.chat_model.provided import ProvidedModels
 
     return ProvidedModels(
         chosen,
-        prices.load(settings.model_prices),
+        known,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,
     )
@@ -123,6 +130,11 @@ def on_github(
     _make_home(settings)
     secrets = redactor(settings)
     secrets("What looks like a secret is loaded by the first text, which is this one.")
+    # Shared by all runs: connections to providers are kept from one to the next.
+    asked = models(settings)
+    if asked is not None:
+        # What providers need takes seconds to load; the first run does not wait for all of it.
+        threading.Thread(target=asked.ready, name="load models", daemon=True).start()
 
     def compose(
         say: Callable[[str], None], record: Callable[[str, Mapping[str, object]], None]
@@ -134,7 +146,7 @@ def on_github(
             index=SimpleIndex(settings),
             say=say,
             redactor=secrets.another(),
-            models=models(settings),
+            models=asked,
         )
 
     return compose

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from agent import settings
 from agent.adapters import sandboxes
+from agent.adapters.chat_model import prices, routes
 from agent.adapters.rooms import levels
 from agent.adapters.sandboxes import Kind
 from agent.cli import terminal
@@ -74,7 +75,7 @@ def examine(
         **kinds[used],
         "kinds": kinds,
         "needed": needed,
-        "optional": [*_other_rooms(used, kinds), _github(given)],
+        "optional": [*_other_rooms(used, kinds), _github(given), _models(given)],
         "versions": {"python": platform.python_version()} | versions,
         "kernel": platform.release(),
         "user": "root" if os.geteuid() == 0 else str(os.geteuid()),
@@ -139,6 +140,24 @@ def _github(given: settings.Settings) -> dict[str, Any]:
         return _line("GitHub", True, f"credentials for {given.github_url} are set")
     said = "no credentials; `run --ticket` does without, `serve` and `run --issue` need them"
     return _line("GitHub", False, said)
+
+
+def _models(given: settings.Settings) -> dict[str, Any]:
+    """Say whether runs have a model; whether it answers costs money, and is asked elsewhere."""
+    named = routes.routes(given).names
+    if not named:
+        said = "none is set (MERGEWRIGHT_MODEL); recipes do without, all else needs one"
+        return _line("models", False, said)
+    try:
+        problems = prices.unbounded(
+            sorted(given.models_allowed), prices.load(given.model_prices), given
+        )
+    except SettingsInvalid as problem:
+        problems = [problem.message]
+    if problems:
+        return _line("models", False, " ".join(problems))
+    detail = f"{', '.join(named)}; `mergewright models --check` asks them"
+    return _line("models", True, detail)
 
 
 def _of_kind(sandbox: Sandbox, kind: Kind, given: settings.Settings) -> dict[str, Any]:

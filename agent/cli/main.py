@@ -20,6 +20,7 @@ from agent.cli import (
     doctor,
     env,
     images,
+    models,
     readiness,
     rules,
     run,
@@ -58,6 +59,7 @@ app.command()(demo.demo)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.command()(rules.rules)
+app.command()(models.models)
 app.command("readiness")(readiness.readiness_table)
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")

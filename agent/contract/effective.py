@@ -42,6 +42,8 @@ _ALL = -1
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
+    "limits.usd": "model_usd",
+    "limits.tokens": "model_tokens",
     "checks.tests.minutes": "max_minutes",
     "limits.runs_per_day": "runs_per_day",
 }
@@ -292,8 +294,9 @@ def _bounded(
 ) -> Effective:
     """The value of a number that the operator bounds."""
     field = _BOUNDED[key]
-    most: int = getattr(settings, field)
-    if value is None or (isinstance(value, int) and value > most):
+    most: float | None = getattr(settings, field)
+    over = isinstance(value, int | float) and most is not None and value > most
+    if over or (value is None and most is not None):
         said = f"bounded by {variable(field)}: at most {most}"
         if origin:
             said += f"; {origin} asks for {value}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agent.chat import vendor
 from agent.domain import Change, Comparison, Record, Remark, ReviewNotes
 from agent.editing import opening, prompting
 from agent.editing.called import Objection
@@ -79,7 +80,7 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     said = [f"{reviewer} reviewed the change: {count} remark{'s' * (count != 1)}."]
     if blocking := sum(one.blocking for one in remarks):
         said.append(f"{blocking} of them it calls blocking.")
-    if reviewer.partition(":")[0] == editor.partition(":")[0]:
+    if vendor(reviewer) == vendor(editor):
         same = "model" if reviewer == editor else "vendor"
         said.append(f"It is of the same {same} as the editing model, so less of a second opinion.")
     return ReviewNotes(

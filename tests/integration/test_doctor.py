@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from agent import settings
 from agent.adapters import sandboxes
 from agent.adapters.bubblewrap import cgroup, walls
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
@@ -413,8 +414,29 @@ def test_what_is_needed_is_told_from_what_is_not(
     report = json.loads(CliRunner().invoke(app, ["--json"]).stdout)
     there = {line["what"]: line["there"] for line in report["needed"]}
     assert there == {"rooms": False, "git": False, "uv": True, "data folder": True}
-    [engine, _] = report["optional"]
+    [engine, github, models] = report["optional"]
     assert engine["detail"].startswith("would do in place of bubblewrap: No container engine")
+    assert (github["what"], models["what"]) == ("GitHub", "models")
+    assert models["detail"].startswith("none is set (MERGEWRIGHT_MODEL); recipes do without")
+
+
+@pytest.mark.parametrize(
+    ("environ", "there", "words"),
+    [
+        ({}, True, "openai:gpt-4o, openai:own-one; `mergewright models --check` asks them"),
+        ({"TOKENS": ""}, False, "openai:own-one has no known price, so nothing bounds what it"),
+        ({"PRICES": "/nowhere.toml"}, False, "MERGEWRIGHT_MODEL_PRICES: /nowhere.toml cannot be"),
+    ],
+)
+def test_models_are_named_with_what_keeps_them_from_being_asked(
+    tmp_path: Path, environ: dict[str, str], there: bool, words: str
+) -> None:
+    known = {"MERGEWRIGHT_MODEL": "openai:gpt-4o,openai:own-one", "MERGEWRIGHT_MODEL_TOKENS": "9"}
+    more = {f"MERGEWRIGHT_MODEL_{name}": value for name, value in environ.items()}
+    given = {"MERGEWRIGHT_HOME": str(tmp_path), **known, **more}
+    line = doctor._models(settings.load({name: value for name, value in given.items() if value}))
+    assert line["there"] is there
+    assert line["detail"].startswith(words)
 
 
 def test_json_is_one_object_with_versions_places_and_every_kind() -> None:

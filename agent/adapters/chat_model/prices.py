@@ -7,7 +7,7 @@ genai-prices).
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from agent.chat import Usage
 from agent.domain import Record
 from agent.errors import SettingsInvalid
+from agent.settings import Settings, variable
 
 _MILLION = 1_000_000
 #: Providers by the names that genai-prices has for them, where these differ.
@@ -53,6 +54,13 @@ class Prices:
     """All prices that are known here."""
 
     rows: Mapping[str, Row]
+
+    def million(self, model: str) -> tuple[float, float] | None:
+        """Price a million tokens of input and of output, each by itself; None: it is not known."""
+        # By the thousand: prices that rise with the length of a request are not meant.
+        sent = self.cost(model, Usage(input_tokens=1_000))
+        written = self.cost(model, Usage(output_tokens=1_000))
+        return None if sent is None or written is None else (sent * 1_000, written * 1_000)
 
     def cost(self, model: str, usage: Usage) -> float | None:
         """Price a reply in US dollars; None: no price of this model is known."""
@@ -100,6 +108,19 @@ def load(path: Path | None) -> Prices:
             f"MERGEWRIGHT_MODEL_PRICES: {path} is no TOML: {problem}."
         ) from problem
     return Prices(rows)
+
+
+def unbounded(names: Iterable[str], prices: Prices, settings: Settings) -> list[str]:
+    """Say of which models nothing bounds what they cost, each with the fix."""
+    if settings.model_tokens is not None:
+        return []
+    return [
+        f"{name} has no known price, so nothing bounds what it costs. Give it a row in the file of"
+        f" {variable('model_prices')}, or bound the tokens of a run by"
+        f" {variable('model_tokens')}."
+        for name in names
+        if prices.million(name) is None
+    ]
 
 
 _ROWS = TypeAdapter(dict[str, Row])

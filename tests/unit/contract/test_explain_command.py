@@ -97,6 +97,23 @@ def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypa
     assert explained(repo)["label"] == ("robot", "MERGEWRIGHT_LABEL")
 
 
+def test_what_models_may_cost_is_bounded_by_the_operator(repo, monkeypatch):
+    write(repo, ".github/mergewright.yml", "limits: {usd: 9, tokens: 7000}\n")
+    found = explained(repo)
+    assert found["limits.usd"] == (
+        5.0,
+        "bounded by MERGEWRIGHT_MODEL_USD: at most 5.0; .github/mergewright.yml:1 asks for 9.0",
+    )
+    assert found["limits.tokens"] == (7000, ".github/mergewright.yml:1")
+    monkeypatch.setenv("MERGEWRIGHT_MODEL_TOKENS", "4000")
+    assert explained(repo)["limits.tokens"][0] == 4000
+    write(repo, ".github/mergewright.yml", "version: 1\n")
+    assert explained(repo)["limits.tokens"] == (
+        4000,
+        "bounded by MERGEWRIGHT_MODEL_TOKENS: at most 4000",
+    )
+
+
 def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, monkeypatch):
     write(
         repo,
