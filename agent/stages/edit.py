@@ -5,31 +5,26 @@ The Change is complete before any check runs; what checks write is thrown away w
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
 from collections.abc import Sequence
 
-from agent import cleaning, worktree
+from agent import worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing import authoring
+from agent.editing import authoring, producing
 from agent.editing import tests_first as acceptance
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.environments import room_services, rooms
 from agent.errors import BudgetSpent, EditFailed
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
-from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.publishing import changelog
 from agent.recipes import registry
-from agent.recipes.recipe import ProducingCommand, Recipe
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
-_PRODUCE_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
 def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
@@ -46,7 +41,11 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
         svc.say(f"edited {path}")
     notes = edits.notes
     if command := recipe.produce(plan.parameters, prepared.contract.project):
-        notes += _produce(command, recipe, plan, tree, prepared, svc)
+        made = producing.produce(command, recipe, plan.parameters, tree, prepared, svc)
+        for path, content in sorted(made.files.items()):
+            tree.write(path, content)
+            svc.say(f"produced {path}")
+        notes += made.notes
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     notes += _enter(plan, recipe.kind, tree, prepared, svc)
@@ -127,53 +126,3 @@ def _is_there(path: str, tree: WorkTree) -> bool:
     folder = posixpath.dirname(path)
     fragment = path not in tree.paths()
     return path in changed or (fragment and folder in map(posixpath.dirname, changed))
-
-
-def _produce(
-    command: ProducingCommand,
-    recipe: Recipe,
-    plan: Plan,
-    tree: WorkTree,
-    prepared: Prepared,
-    svc: Services,
-) -> tuple[str, ...]:
-    """Run the recipe's one producing command; add the new files it is allowed to make."""
-    report_path = f"{ROOM_OUT}/{command.report}"
-    environment = svc.environment(prepared)
-    order = rooms.order(
-        environment,
-        svc.head_folder(prepared.run),
-        (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
-        environ={
-            **room_services.variables(environment.services),
-            **prepared.contract.config.env,
-            **command.environ,
-            # What is produced must not hang on when: a run that begins anew makes the same commit.
-            "SOURCE_DATE_EPOCH": str(prepared.run.started),
-        },
-        limits=_PRODUCE_LIMITS,
-        collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
-    )
-    order = room_services.beside(order, environment.services, environment.interpreter)
-    result = svc.sandbox.run(order)
-    if result.limit or result.exit_code != 0 or report_path not in result.files:
-        ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        server = room_services.ended(result, "the command")
-        raise EditFailed(
-            f"{command.script} ended with {ending}; {server}{'; ' * bool(server)}it printed:\n"
-            + cleaning.terminal(result.output).strip()[-4000:]
-        )
-    produced = {
-        path.removeprefix(f"{ROOM_TREE}/"): content
-        for path, content in result.files.items()
-        if path.startswith(f"{ROOM_TREE}/")
-    }
-    present = set(tree.paths())
-    for path in produced:
-        if path in present or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
-            raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
-    notes = recipe.accept_produced(plan.parameters, result.files[report_path], produced)
-    for path, content in sorted(produced.items()):
-        tree.write(path, content)
-        svc.say(f"produced {path}")
-    return notes

@@ -1,0 +1,71 @@
+"""Run a recipe's one producing command in a room, on the edited tree.
+
+Owns what the command may hand back: new files under its own patterns, nothing else. Whether they
+are what was asked for is the recipe's to say; they are written by whoever asked for them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+
+from agent import cleaning
+from agent.domain import Prepared
+from agent.environments import room_services, rooms
+from agent.errors import EditFailed
+from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
+from agent.recipes.recipe import Edits, ProducingCommand, Recipe
+from agent.repository.tree import WorkTree
+from agent.services import Services
+
+_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
+
+
+def produce(
+    command: ProducingCommand,
+    recipe: Recipe,
+    parameters: str,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+) -> Edits:
+    """Return the new files that the command is allowed to make, and what they are in words.
+
+    Raises:
+        EditFailed: It failed, or made something else than was asked for.
+    """
+    report_path = f"{ROOM_OUT}/{command.report}"
+    environment = svc.environment(prepared)
+    order = rooms.order(
+        environment,
+        tree.folder,
+        (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
+        environ={
+            **room_services.variables(environment.services),
+            **prepared.contract.config.env,
+            **command.environ,
+            # What is produced must not hang on when: a run that begins anew makes the same commit.
+            "SOURCE_DATE_EPOCH": str(prepared.run.started),
+        },
+        limits=_LIMITS,
+        collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
+    )
+    order = room_services.beside(order, environment.services, environment.interpreter)
+    result = svc.sandbox.run(order)
+    if result.limit or result.exit_code != 0 or report_path not in result.files:
+        ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
+        server = room_services.ended(result, "the command")
+        raise EditFailed(
+            f"{command.script} ended with {ending}; {server}{'; ' * bool(server)}it printed:\n"
+            + cleaning.terminal(result.output).strip()[-4000:]
+        )
+    produced = {
+        path.removeprefix(f"{ROOM_TREE}/"): content
+        for path, content in result.files.items()
+        if path.startswith(f"{ROOM_TREE}/")
+    }
+    present = set(tree.paths())
+    for path in produced:
+        if path in present or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+            raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
+    notes = recipe.accept_produced(parameters, result.files[report_path], produced)
+    return Edits(files=produced, notes=notes)
