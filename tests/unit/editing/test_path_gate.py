@@ -161,8 +161,8 @@ def test_tests_alone_are_written_while_tests_are_written(tmp_path: Path) -> None
 
 def test_what_is_closed_stays_as_it_is(tmp_path: Path) -> None:
     made = bench(tmp_path, closed=("tests/test_models.py",))
-    for path in ("tests/test_models.py", "tests/Test_Models.py"):
-        assert "is closed" in made.refused("create", path=path, text="x\n") or path != "x"
+    assert "is closed" in made.refused("create", path="tests/Test_Models.py", text="x\n")
+    assert "is closed" in made.refused("move", path="README.md", to="tests/Test_Models.py")
     assert "is closed" in made.refused("delete", path="tests/test_models.py")
     assert "is closed" in made.refused(
         "edit", path="tests/test_models.py", old="assert True", new="pass"
