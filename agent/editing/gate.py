@@ -8,7 +8,8 @@ reason, while the model can still do better. That no link is followed is the wor
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -184,6 +185,21 @@ class PathGate:
                 self._put(path, state)
             raise Refused(problem.message) from problem
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Undo what is written within, if it ends in a refusal."""
+        before = {file.path: file for file in self._tree.changes()}
+        try:
+            yield
+        except Refused:
+            now = {file.path: file for file in self._tree.changes()}
+            for path in sorted({*before, *now}):
+                if path in before:
+                    self._put(path, (before[path].after, before[path].executable))
+                else:
+                    self._put(path, (now[path].before, None))
+            raise
+
     def _state(self, path: str) -> _State:
         if not self._tree.has(path):
             return None, None
@@ -191,10 +207,10 @@ class PathGate:
 
     def _put(self, path: str, state: _State) -> None:
         content, executable = state
-        if content is None:
-            self._tree.delete(path)
-        else:
+        if content is not None:
             self._tree.write(path, content, executable=executable)
+        elif self._tree.has(path):
+            self._tree.delete(path)
 
     def _edited(self, path: str, content: bytes | None, before: ChangedFile | None) -> ChangedFile:
         if before is not None:

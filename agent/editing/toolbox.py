@@ -14,7 +14,7 @@ from typing import Any
 from agent import cleaning
 from agent.chat import ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
-from agent.editing import files, forms, outline, trials
+from agent.editing import by_recipe, files, forms, outline, trials
 from agent.editing.gate import PathGate, Phase, Refused
 from agent.editing.outline import Outline
 from agent.editing.trials import Trials
@@ -66,6 +66,7 @@ class Toolbox:
         """
         self._tree = tree
         self._prepared = prepared
+        self._svc = svc
         self._tools = {tool.name: tool for tool in _TOOLS if phase in tool.phases}
         self.gate: PathGate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
         self._kept = svc.settings.home / "outlines"
@@ -103,6 +104,10 @@ class Toolbox:
                 )
             )
         return Batch(results=tuple(results), change=self._change)
+
+    def ask_recipe(self, asked: by_recipe.AskRecipe) -> str:
+        """Have a recipe carry out a request."""
+        return by_recipe.carry_out(asked, self.gate, self._tree, self._prepared, self._svc)
 
     @property
     def outline(self) -> Outline:
@@ -181,5 +186,12 @@ _TOOLS = (
         trials.RunCheck,
         lambda toolbox, asked: toolbox.trials.check(asked),
         _WRITING,
+    ),
+    _Tool(
+        "recipe",
+        "Have a codemod do it: a Django field with migration, prints to logging.",
+        by_recipe.AskRecipe,
+        lambda toolbox, asked: toolbox.ask_recipe(asked),
+        frozenset(("source",)),
     ),
 )
