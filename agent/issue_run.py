@@ -131,7 +131,7 @@ def carry(
         stopped=cancellation,
         show=shown,
         models=_within_a_day(services.models, run, settings, store),
-        record=ledger.notes("model"),
+        record=ledger.notes("model", within=True),
         grants=1 + (durable.retries if durable else 0),
     )
     log = RunLog(folder / "run.log", services.redactor)

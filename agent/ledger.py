@@ -70,6 +70,11 @@ class Ledger:
         Raises:
             LedgerClosed: Another attempt may be writing to the file.
         """
+        self._append(step, number, event, facts, sync=True)
+
+    def _append(
+        self, step: str, number: int, event: str, facts: Mapping[str, object], *, sync: bool
+    ) -> None:
         with self._lock:
             if self._closed:
                 raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
@@ -86,28 +91,36 @@ class Ledger:
                 sort_keys=True,
                 ensure_ascii=True,
             )
-            self._write(f"{line}\n".encode("ascii"))
+            self._write(f"{line}\n".encode("ascii"), sync=sync)
             self._previous = hashlib.sha256(line.encode()).hexdigest()
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:
             whole = file.seek(0, os.SEEK_END)
             try:
                 # A disk that fills up takes a part first, and refuses the rest.
                 while line:
                     line = line[file.write(line) :]
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             except BaseException:
                 # What comes after half a line would be lost with it.
                 file.truncate(whole)
                 raise
 
-    def notes(self, step: str) -> Callable[[str, Mapping[str, object]], None]:
-        """Give what appends events of one step, by kind and facts, and numbers them."""
+    def notes(
+        self, step: str, *, within: bool = False
+    ) -> Callable[[str, Mapping[str, object]], None]:
+        """Give what appends events by kind and facts, and numbers them.
+
+        Args:
+            within: They come within a step, whose end is written to disk with them: nobody waits
+                for each.
+        """
         numbers = itertools.count(1)
 
         def note(kind: str, facts: Mapping[str, object]) -> None:
-            self.append(step, next(numbers), kind, **facts)
+            self._append(step, next(numbers), kind, facts, sync=not within)
 
         return note
 

@@ -156,7 +156,7 @@ def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
         folder = worker.run_folder(loaded.home, request)
         log = telemetry.RunLog(folder / "run.log", services.redactor)
         ledger = Ledger(folder / "ledger.jsonl", request.run_id)
-        services = replace(services, record=ledger.notes("model"))
+        services = replace(services, record=ledger.notes("model", within=True))
         step = steps.Steps(ledger, log, progress, max_minutes=loaded.max_minutes)
         return worker.carry(request, step, services, ledger, log), step.seconds
 

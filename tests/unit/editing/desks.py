@@ -81,7 +81,11 @@ def job(
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     svc, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
     svc = replace(
-        svc, models=model, record=ledger.notes("model"), redactor=redactor or Redactor(), **facts
+        svc,
+        models=model,
+        record=ledger.notes("model", within=True),
+        redactor=redactor or Redactor(),
+        **facts,
     )
     step = Steps(
         ledger, RunLog(folder / "run.log"), Watcher(), max_minutes=60, remember=records or Records()
