@@ -9,12 +9,15 @@ import re
 
 from agent import cleaning, worktree
 from agent.domain import Change, Plan, Prepared, Ticket
+from agent.editing import outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
 from agent.services import Services
 
 _MOST_TICKET = 20_000
 _MOST_NOTES = 2_000
+#: The tool `outline` shows more.
+_MOST_OUTLINE = 3_000
 _MOST_DIFF = 30_000
 _MOST_TESTS = 12_000
 _MOST_FAILED = 8_000
@@ -24,8 +27,16 @@ _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUT
 
 
 def of_plan(ticket: Ticket, prepared: Prepared, svc: Services) -> Opening:
-    """Begin the plan: the repository, its people's notes, the ticket."""
-    return _joined(*_repository(prepared, svc), _ticket(ticket, prepared))
+    """Begin the plan: the outline of the repository, its people's notes, the ticket."""
+    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    read = outline.of(tree, prepared.checkout, svc.settings.home / outline.FOLDER)
+    words = f"{ticket.title}\n{ticket.body}"
+    shown = read.whole(words, prepared.contract.config.folder, _MOST_OUTLINE)
+    return _joined(
+        fenced("Outline of the repository", shown, prepared.run.run_id) if shown else "",
+        *_repository(prepared, svc),
+        _ticket(ticket, prepared),
+    )
 
 
 def of_tests(plan: Plan, failed: str, ticket: Ticket, prepared: Prepared, svc: Services) -> Opening:

@@ -32,6 +32,8 @@ from agent.errors import EditFailed, StorageFull
 from agent.policy.layout import is_test
 from agent.repository.tree import WorkTree
 
+FOLDER = "outlines"
+"""Of what is kept, below the data folder."""
 MOST_SHOWN = 8_000
 #: Of the room, for what is shown by its names alone, and for what is only counted.
 _FOR_NAMES = 0.3

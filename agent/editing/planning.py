@@ -48,21 +48,21 @@ _WORDS = (".md", ".rst", ".txt", ".adoc")
 class PlannedTest(Record):
     """An acceptance test, as a model names it."""
 
-    name: str = Field(description="path/test_file.py::test_name or ::TestClass::test_name")
+    name: str = Field(description="path/test_x.py::test_y or ::TestX::test_y")
     shows: str
-    breaks: str = Field(default="", description="path.py::function it holds, if it passes before")
+    breaks: str = Field(default="", description="path.py::function")
 
 
 class SubmittedPlan(Record):
     """A plan, as a model hands it in."""
 
-    title: str = Field(description="imperative, at most 72 characters")
+    title: str = Field(description="imperative")
     category: Category
     steps: tuple[str, ...]
-    files: tuple[str, ...] = Field(description="to edit or make, without those of the tests")
+    files: tuple[str, ...] = Field(description="besides tests")
     tests: tuple[PlannedTest, ...] = ()
     risks: tuple[str, ...] = ()
-    lines: int = Field(default=0, description="added and removed, estimated")
+    lines: int = Field(default=0, description="estimate")
     questions: tuple[str, ...] = ()
 
 

@@ -69,7 +69,7 @@ class Toolbox:
         self._svc = svc
         self._tools = {tool.name: tool for tool in _TOOLS if phase in tool.phases}
         self.gate: PathGate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
-        self._kept = svc.settings.home / "outlines"
+        self._kept = svc.settings.home / outline.FOLDER
         self._outline: tuple[str, Outline] | None = None
         self.trials: Trials = Trials(self.gate, tree, prepared, svc)
 
