@@ -18,6 +18,9 @@ from agent.errors import ModelRefused
 from agent.ports import ChatModel
 from agent.services import Services
 
+#: Characters of a reply; nobody writes an edit of this length, and each is sent again and again.
+_MOST = 500_000
+
 
 class Turn(Record):
     """Which request of which conversation it is."""
@@ -72,19 +75,26 @@ def _ask(
 ) -> Reply:
     purpose = f"turn {turn.number} of {turn.conversation}"
     budget.require(spent, models.worst(request), most, purpose=purpose)
-    _record_question(request, turn, models, svc)
+    digest = request.digest
+    _record_question(request, digest, turn, models, svc)
     answer = models.reply(request, svc.stopped, svc.hear)
     if answer.finish == "refused":
         raise ModelRefused(f"{answer.model} refused {purpose}.")
+    if (length := len(answer.text) + sum(len(call.arguments) for call in answer.calls)) > _MOST:
+        raise ModelRefused(
+            f"{answer.model} answered {purpose} with {length:,} characters; {_MOST:,} are the most."
+        )
     kept = svc.redactor.inside(answer)
-    facts = {"conversation": turn.conversation, "turn": turn.number, "digest": request.digest}
+    facts = {"conversation": turn.conversation, "turn": turn.number, "digest": digest}
     redacted = {"redacted": True} if kept != answer else {}
     svc.record("model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")})
     svc.say(_told(turn, answer))
     return answer
 
 
-def _record_question(request: ChatRequest, turn: Turn, models: ChatModel, svc: Services) -> None:
+def _record_question(
+    request: ChatRequest, digest: str, turn: Turn, models: ChatModel, svc: Services
+) -> None:
     new = request.messages[turn.told :]
     kept = svc.redactor.inside(new)
     facts = {
@@ -92,7 +102,7 @@ def _record_question(request: ChatRequest, turn: Turn, models: ChatModel, svc: S
         "turn": turn.number,
         "role": request.role,
         "model_chain": models.chain(request.role, request.category),
-        "digest": request.digest,
+        "digest": digest,
         "system_sha256": _sha256(request.system),
         "tools_sha256": _sha256(json.dumps([tool.model_dump() for tool in request.tools])),
         "prompts": turn.prompts,

@@ -150,6 +150,36 @@ def test_a_refusal_ends_the_run(prepared, home):
         converse(desks.conversation(job), job)
 
 
+def test_a_reply_without_measure_ends_the_run(prepared, home):
+    job = desks.job(prepared, home, script(said(create(text="x" * 500_001))))
+    with pytest.raises(ModelRefused, match=r"fake:one answered turn 1 of edit 1 with 500,0\d\d"):
+        converse(desks.conversation(job), job)
+
+
+def test_calls_of_every_wrong_form_are_answered_and_come_to_an_end(prepared, home):
+    wrong = ["{", "[1]", "3", '{"path": 7}', '{"path": "\\ud800"}', '{"path": "a\\u0000b"}', ""]
+    names = ["read", "no such tool", "", "finish", "edit", "rm -rf /"]
+
+    def answer(request):
+        turn = len(request.messages)
+        whole = said(*((name, {}) for name in names))
+        calls = [
+            call.model_copy(update={"arguments": wrong[(turn + place) % 7], "call_id": "same"})
+            for place, call in enumerate(whole.calls)
+        ]
+        return whole.model_copy(update={"calls": tuple(calls)})
+
+    model = FakeModel(answer)
+    job = desks.job(prepared, home, model)
+    ended = converse(desks.conversation(job), job)
+    assert not ended.form
+    assert ended.why
+    assert len(model.requests) <= 10
+    for event in events(home, prepared, "model.called"):
+        assert len(event["results"]) == len(names)
+        assert all(one["failed"] and one["content"] for one in event["results"])
+
+
 def test_all_that_is_said_is_on_record_once(prepared, home):
     model = script(said(read()), said(create()), said(finish()))
     job = desks.job(prepared, home, model)
