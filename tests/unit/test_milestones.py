@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from agent.domain import Run
-from agent.milestones import Milestones, RunPage
+from agent.domain import Run, RunState
+from agent.milestones import Milestones, RunPage, StateNotes
 from agent.ports import FROM_EARLIER
 from agent.redaction import Redactor
 from agent.testing import FakeForge
@@ -41,3 +41,38 @@ def test_the_page_keeps_what_was_done_before_also_where_the_run_goes_on(tmp_path
     path.write_text("{")
     RunPage(path, RUN, Redactor())
     assert json.loads(path.read_text())["reused"] == []
+
+
+class Noted(list):
+    """The states that a run is noted to be in."""
+
+    def __call__(self, run_id, state):
+        self.append(state)
+
+
+def test_a_models_rounds_move_between_editing_checking_and_reviewing():
+    noted = Noted()
+    notes = StateNotes("r", RunState.PREPARING, noted)
+    steps = [
+        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "tests 1 opening",
+        "tests 1 1 reply", "edit 1 opening", "edit 1 1 reply", "edit 1 1 calls", "changelog 1",
+        "policy 1", "checks 1", "compare 1", "proof 1", "decide 1", "repair 2 opening",
+        "repair 2 1 reply", "policy 2", "checks 2", "compare 2", "proof 2", "decide 2",
+        "judge opening", "review 2 opening", "review 2 1 reply", "publish",
+    ]  # fmt: skip
+    for step in steps:
+        notes.started(step)
+        notes.ended(step, 0.1, ok=True)
+    assert [state.value for state in noted] == [
+        "planning", "editing", "checking", "reviewing", "editing", "checking", "reviewing",
+        "publishing",
+    ]  # fmt: skip
+
+
+def test_a_recipes_repair_is_no_edit():
+    noted = Noted()
+    notes = StateNotes("r", RunState.EDITING, noted)
+    for step in ("policy 1", "checks 1", "repair 1", "review", "compare", "decide"):
+        notes.started(step)
+        notes.ended(step, 0.1, ok=True)
+    assert [state.value for state in noted] == ["checking", "reviewing"]

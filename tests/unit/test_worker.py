@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from agent import telemetry, worker, workflow
+from agent.chat import Reply
 from agent.domain import (
     Change,
+    ChangedFile,
+    Checkout,
     ClearedChange,
     Comparison,
     Finding,
@@ -21,8 +25,10 @@ from agent.domain import (
 )
 from agent.errors import (
     AccessLost,
+    BudgetSpent,
     ForgeLimited,
     ForgeUnavailable,
+    ModelUnavailable,
     NoRecipe,
     PermanentError,
     PolicyRefused,
@@ -37,9 +43,10 @@ from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import RunLog
-from agent.testing import FakeForge
+from agent.testing import FakeForge, said
 from agent.worker import Postponed, Waited
 from tests.unit.delivery_samples import run
+from tests.unit.stages import forge_runs
 
 
 class Watcher:
@@ -238,3 +245,56 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     with pytest.raises(Postponed, match="no longer"):
         carry(home, ForgeUnavailable("no longer"), 0)
     assert not left.parent.exists()
+
+
+# --- what models have done until then -----------------------------------------------------------
+
+
+def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_path, monkeypatch):
+    base = forge_runs.prepared(tmp_path / "app", home).checkout
+    file = ChangedFile(path="a.py", before=b"x = 1\n", after=b"x = 2\n")
+    spent = BudgetSpent("No more.")
+    spent.change = Change(base_commit=base.commit, files=(file,))
+
+    def checkout() -> Checkout:
+        return base
+
+    def answer() -> Reply:
+        return said()
+
+    def stop() -> None:
+        raise BudgetSpent("No more.")
+
+    def resolve(run, step, svc):
+        step("checkout", checkout)
+        step("edit 1 1 reply", answer)
+        step("edit 1 2 reply", answer)
+        try:
+            step("edit 1 3 reply", stop)
+        except BudgetSpent as problem:
+            problem.change = spent.change
+            raise
+
+    monkeypatch.setattr(workflow, "resolve_ticket", resolve)
+    outcome, _ = carry(home, None, None)
+    assert outcome.reason is Reason.BUDGET_SPENT
+    assert outcome.cost_usd == 0.02
+    assert outcome.stopped_at == "edit 1 3 reply"
+    patch = Path(outcome.patch_path)
+    assert patch.parent == home / "runs" / "2026-1"
+    assert "-x = 1\n+x = 2\n" in patch.read_text()
+
+
+def test_where_nothing_was_done_there_is_no_patch(home):
+    outcome, _ = carry(home, BudgetSpent("No more."), None)
+    assert outcome.patch_path is None
+
+
+def test_a_model_that_says_when_to_come_again_is_believed(home):
+    until = time.time() + 1_234
+    with pytest.raises(Postponed) as wait:
+        carry(home, ModelUnavailable("busy", until), 0)
+    assert wait.value.until == until
+    with pytest.raises(Postponed) as wait:
+        carry(home, ModelUnavailable("away"), 0)
+    assert wait.value.until - time.time() == pytest.approx(5, abs=2)

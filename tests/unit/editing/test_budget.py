@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent.chat import Worst
-from agent.editing.budget import Limits, Spent, require
+from agent.editing.budget import Limits, Spent, limits, require
 from agent.errors import BudgetSpent
+from agent.settings import Settings
 from agent.testing import said
+from repo_config.schema import RepoConfig
 
 
 def test_a_reply_is_counted():
@@ -77,3 +81,25 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
 def test_a_model_without_a_price_needs_a_cap_of_tokens():
     with pytest.raises(BudgetSpent, match=r"No price is known .*MERGEWRIGHT_MODEL_PRICES"):
         require(Spent(), Worst(tokens=10, usd=None), Limits(usd=1.0), purpose="turn 1 of plan")
+
+
+@pytest.mark.parametrize(
+    ("asked", "set_by_operator", "wanted"),
+    [
+        ({}, {}, Limits(usd=5.0, calls=200)),
+        ({"usd": 2.0, "tokens": 900}, {}, Limits(usd=2.0, tokens=900, calls=200)),
+        (
+            {"usd": 20.0, "tokens": 900},
+            {"model_usd": 1.5, "model_tokens": 400, "model_calls": 7},
+            Limits(usd=1.5, tokens=400, calls=7),
+        ),
+    ],
+)
+def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
+    config = RepoConfig.model_validate({"limits": asked}, strict=False)
+    assert limits(config, Settings(home=Path("/h"), **set_by_operator)) == wanted
+
+
+def test_whoever_lets_a_run_go_on_grants_as_much_again():
+    assert Limits(usd=1.0, tokens=10, calls=3).times(2) == Limits(usd=2.0, tokens=20, calls=6)
+    assert Limits(calls=3).times(3) == Limits(calls=9)

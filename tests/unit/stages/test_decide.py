@@ -12,6 +12,8 @@ from agent.domain import (
     Comparison,
     Contract,
     Finding,
+    Proof,
+    ProofRow,
     Reason,
     Repeated,
     Rerun,
@@ -317,3 +319,40 @@ def test_what_a_blocking_rule_makes_of_a_tools_finding_withholds():
     verdict = weigh(suite(), tool("names", findings=(found,)))
     assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
     assert verdict.sentence == "A rule of the repository stands against it: a.py:3 is (paths)."
+
+
+def proved(*problems: str) -> Proof:
+    rows = tuple(
+        ProofRow(name=f"t::{n}", without="failed", with_change="passed", problem=problem)
+        for n, problem in enumerate(problems)
+    )
+    return Proof(rows=rows)
+
+
+def of_a_model(proof: Proof, *compared: Comparison) -> Verdict:
+    cleared = ClearedChange(change=Change(base_commit="0" * 40, files=()), findings=())
+    project = Project(
+        framework="none", python_version=None, django=None, test_runner="pytest",
+        test_script=None, type_tool=None, lint_tools=(),
+    )  # fmt: skip
+    contract = Contract(config=RepoConfig(), project=project, source=None)
+    return decide.weigh(compared or (suite(),), cleared, contract, proof)
+
+
+def test_a_models_change_is_published_where_its_tests_prove_it() -> None:
+    assert of_a_model(proved("", "")).reason is Reason.READY
+    assert of_a_model(Proof(unneeded="words alone")).reason is Reason.READY
+
+
+def test_a_models_change_is_withheld_where_they_do_not() -> None:
+    verdict = of_a_model(proved("", "passes without the change, so it shows nothing"))
+    assert (verdict.publish, verdict.reason) == (False, Reason.UNVERIFIED)
+    assert verdict.sentence == (
+        "The acceptance tests do not show the change: t::1 passes without the change, so it shows"
+        " nothing."
+    )
+
+
+def test_what_fails_newly_comes_before_what_is_not_proved() -> None:
+    red = suite(head=FAILED, verdict=FAILED, new_failures=failing("t::a"))
+    assert of_a_model(proved("was skipped"), red).reason is Reason.NEW_FAILURES

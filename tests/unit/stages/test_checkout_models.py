@@ -1,0 +1,42 @@
+"""A repository names the models it wants, of those that the operator allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import ConfigInvalid
+from agent.stages import checkout
+from agent.testing import FakeForge
+from tests.unit.stages import forge_runs as runs
+
+CONFIG = "version: 1\nmodels: {editor: openai:large}\n"
+
+
+def contract(tmp_path, home, **settings):
+    base = runs.prepared(tmp_path / "app", home, {".github/mergewright.yml": CONFIG})
+    svc, _ = runs.services(home, FakeForge(runs.TICKET), **settings)
+    return checkout.contract(base.run, base.checkout, svc)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": ("openai:small",), "model_allow": ("openai:large",)},
+        {"model_editor": ("anthropic:x", "openai:large")},
+        {"model": ("openai:small",), "model_routes": ("editor/docs=openai:large",)},
+        {},
+    ],
+)
+def test_what_the_operator_allows_or_has_no_use_for_may_be_named(tmp_path, home, settings):
+    found = contract(tmp_path, home, **settings)
+    assert found.config.models.editor == "openai:large"
+
+
+def test_another_one_is_a_mistake_in_the_configuration(tmp_path, home):
+    with pytest.raises(ConfigInvalid) as raised:
+        contract(tmp_path, home, model=("openai:small",))
+    assert raised.value.message == (
+        ".github/mergewright.yml: models.editor names openai:large, which the operator of this"
+        " service does not allow. Leave it out, or ask for it to be added to"
+        " MERGEWRIGHT_MODEL_ALLOW."
+    )

@@ -1,0 +1,147 @@
+"""A second model's look, and the choice between candidates."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import Remark, ReviewNotes
+from agent.stages import review
+from agent.testing import FakeModel, said
+from tests.unit.editing import desks
+from tests.unit.stages.test_repair import draft, judged
+
+ROLES = ("editor", "reviewer", "judge")
+
+
+@pytest.fixture
+def prepared(tmp_path, home):
+    return desks.repository(tmp_path, home)
+
+
+def submit(*remarks, approve=True, model="other:two"):
+    return said(("submit_review", {"approve": approve, "remarks": list(remarks)}), model=model)
+
+
+def reviewed(prepared, home, *replies, roles=ROLES):
+    left = iter(replies)
+    model = FakeModel(lambda request: next(left), roles=roles)
+    job = desks.job(prepared, home, model)
+    job.take("editor", said())
+    best = job.over(judged(1, draft(prepared)))
+    return review.examine_draft(best, job), model
+
+
+def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
+    remark = {"text": "Close it.", "path": "shop/new.py", "line": 1, "blocking": True}
+    notes, model = reviewed(prepared, home, submit(remark, {"text": "Fine."}, approve=False))
+    assert notes == ReviewNotes(
+        ran=True,
+        sentence="other:two reviewed the change: 2 remarks. 1 of them it calls blocking.",
+        remarks=(
+            Remark(text="Close it.", path="shop/new.py", line=1, blocking=True),
+            Remark(text="Fine."),
+        ),
+        model="other:two",
+    )
+    (request,) = model.requests
+    assert request.role == "reviewer"
+    told = request.messages[0].text
+    assert told.index("The ticket (data)") < told.index("The plan (data)") < told.index("The diff")
+    assert "+x = 0" in told
+    assert {"edit", "create"}.isdisjoint(tool.name for tool in request.tools)
+
+
+@pytest.mark.parametrize(("model", "kind"), [("fake:one", "model"), ("fake:two", "vendor")])
+def test_a_reviewer_of_the_same_vendor_is_said_to_be_one(prepared, home, model, kind):
+    notes, _ = reviewed(prepared, home, submit(model=model))
+    assert notes.sentence == (
+        f"{model} reviewed the change: 0 remarks. It is of the same {kind} as the editing model, so"
+        " less of a second opinion."
+    )
+    assert notes.approves
+
+
+def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
+    notes, model = reviewed(prepared, home, roles=("editor",))
+    assert notes == ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
+    assert model.requests == []
+
+
+def test_a_reviewer_that_refuses_ends_no_run(prepared, home):
+    refused = said(model="other:two").model_copy(update={"finish": "refused"})
+    notes, _ = reviewed(prepared, home, refused)
+    assert notes == ReviewNotes(
+        ran=False, sentence="Not run to its end: other:two refused turn 1 of review 1."
+    )
+
+
+def test_a_reviewer_that_never_hands_anything_in_ends_no_run(prepared, home):
+    notes, _ = reviewed(prepared, home, *(said(text="Hm.") for _ in range(3)))
+    assert notes == ReviewNotes(
+        ran=False, sentence="Not run to its end: the same turn came 3 times in a row."
+    )
+
+
+def chosen(prepared, home, rounds, *replies, roles=ROLES):
+    left = iter(replies)
+    model = FakeModel(lambda request: next(left), roles=roles)
+    return review.choose(rounds, desks.job(prepared, home, model)).number, model
+
+
+def candidates(prepared, *failing):
+    return [
+        judged(number, draft(prepared, f"x = {number}\n"), *ids)
+        for number, ids in enumerate(failing, 1)
+    ]
+
+
+def choose(number):
+    return said(("choose", {"number": number, "why": "It is clear."}))
+
+
+def test_what_was_measured_decides_before_any_model(prepared, home):
+    rounds = candidates(prepared, ("t::a", "t::b"), (), ("t::a",))
+    assert chosen(prepared, home, rounds)[0] == 2
+    assert chosen(prepared, home, candidates(prepared, ("t::a", "t::b"), ("t::a",)))[0] == 2
+
+
+def test_a_judge_chooses_among_equals(prepared, home):
+    rounds = candidates(prepared, (), ("t::a",), ())
+    number, model = chosen(prepared, home, rounds, choose(3), choose(2))
+    assert number == 3
+    told = model.requests[0].messages[0].text
+    assert told.index("Attempt 1 (data)") < told.index("Attempt 2 (data)")
+    assert "+x = 2" not in told
+    assert model.requests[1].messages[-1].results[0].content == "There are attempts 1 to 2."
+
+
+def test_without_a_judge_the_first_of_equals_counts(prepared, home):
+    rounds = candidates(prepared, (), ())
+    assert chosen(prepared, home, rounds, roles=("editor",))[0] == 1
+
+
+def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
+    first, second = candidates(prepared, (), ())
+    kept = Remark(text="A shorter name?")
+    notes = ReviewNotes(
+        ran=True, sentence="s", remarks=(Remark(text="Close it.", blocking=True), kept),
+        model="other:two",
+    )  # fmt: skip
+    model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
+    best, told = review.settled(first, second, notes, desks.job(prepared, home, model))
+    assert best is second
+    assert told.sentence.startswith("other:two asked for 1 change, and another edit followed.")
+    assert told.remarks == (Remark(text="Good."), kept)
+
+
+def test_one_that_does_not_pass_is_not(prepared, home):
+    first, second = candidates(prepared, (), ("t::a",))
+    notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
+    model = FakeModel(lambda request: submit(), roles=ROLES)
+    best, told = review.settled(first, second, notes, desks.job(prepared, home, model))
+    assert best is first
+    assert told.remarks == notes.remarks
+    assert told.sentence == (
+        "Said. A change that answers this did not pass, so what was reviewed stays as it was."
+    )
+    assert model.requests == []
