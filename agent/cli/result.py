@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import zip_longest
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from agent import cleaning
 from agent.domain import Comparison, Outcome, Reason, Status
+from agent.publishing import spoken
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
 _LISTED = 5
@@ -26,7 +31,25 @@ def exit_code(outcome: Outcome) -> int:
     return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
 
 
-def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
+def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
+    """Say what there is to do now: commands with their purpose, or a sentence.
+
+    Args:
+        repo: Of a run on this machine; None: the run is of an issue, whose page says it.
+    """
+    if repo is None:
+        return (f"review {outcome.pull_request.url}",) if outcome.pull_request else ()
+    if outcome.done and outcome.branch:
+        here = Path.cwd().is_relative_to(repo)
+        git = "git" if here else f"git -C {shlex.quote(str(repo))}"
+        return spoken.with_branch(outcome.branch, git)
+    said = spoken.next_step_here(outcome.reason)
+    return (said,) if said else ()
+
+
+def as_json(
+    outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
+) -> dict[str, object]:
     """Build the object that `--json` prints."""
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
@@ -62,6 +85,7 @@ def as_json(outcome: Outcome, seconds: dict[str, float]) -> dict[str, object]:
             for check in outcome.checks
         ],
         "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
+        "next": next_steps(outcome, repo),
         "cost_usd": outcome.cost_usd,
         "seconds": seconds,
     }
@@ -71,7 +95,9 @@ def _side(status: Status, count: int, failures: int, skipped: int) -> dict[str, 
     return {"status": status.value, "count": count, "failures": failures, "skipped": skipped}
 
 
-def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
+def show(
+    outcome: Outcome, seconds: dict[str, float], console: Console, repo: Path | None = None
+) -> None:
     """Print what a person wants to know first: done or not, the checks, where things are."""
     if outcome.checks:
         console.print(check_table(outcome.checks))
@@ -88,6 +114,13 @@ def show(outcome: Outcome, seconds: dict[str, float], console: Console) -> None:
     mark = "[bold red]not done[/]" if exit_code(outcome) else "[bold green]done[/]"
     console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     console.print(_shown(outcome.sentence), soft_wrap=True)
+    _show_places(outcome, console)
+    for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
+        if line:
+            console.print(f"{title:<7} {_shown(line)}", soft_wrap=True, highlight=False)
+
+
+def _show_places(outcome: Outcome, console: Console) -> None:
     if outcome.branch:
         console.print(f"branch  {_shown(outcome.branch)}  {outcome.commit}", soft_wrap=True)
     if outcome.pull_request:

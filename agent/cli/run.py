@@ -85,7 +85,7 @@ def run(
         raise typer.BadParameter(
             "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
         )
-    console = Console(stderr=True, quiet=as_json)
+    console, folder = Console(stderr=True, quiet=as_json), None
     if issue is not None:
         if config is not None:
             raise typer.BadParameter(
@@ -98,9 +98,9 @@ def run(
         request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
         outcome, seconds = carry(request, console)
     if as_json:
-        print(json.dumps(result.as_json(outcome, seconds), indent=2))
+        print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
     else:
-        result.show(outcome, seconds, terminal.console())
+        result.show(outcome, seconds, terminal.console(), folder)
     raise typer.Exit(result.exit_code(outcome))
 
 

@@ -1,8 +1,12 @@
-"""Words for a run that stopped, as a comment under the issue: the reason first, then what to do."""
+"""Words for how a run ended: the reason, as a comment under the issue, and what to do next.
+
+What to do differs by where the ticket is: under an issue, or in a file on this machine.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from itertools import groupby
 
@@ -82,6 +86,52 @@ _NEXT = {
     Reason.UNAVAILABLE: "What to do next: wait a while, then take the label off and set it again.",
     Reason.INTERNAL: "What to do next: tell whoever runs the service; the log has the details.",
 }
+_AGAIN_HERE = "then run the same command again."
+_COMMIT = f"commit it, {_AGAIN_HERE}"
+_HERE = {
+    Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
+    Reason.UNCLEAR: f"Edit the ticket so that it answers this, {_AGAIN_HERE}",
+    Reason.NO_RECIPE: (
+        "A person takes it on. If it can be said as one of the things that are done here, edit the"
+        f" ticket, {_AGAIN_HERE}"
+    ),
+    Reason.REFUSED: f"Change the ticket, {_AGAIN_HERE}",
+    Reason.POLICY: (
+        "See `mergewright rules ID` for what a rule demands. Change the ticket, or what the rule"
+        f" weighs in `.github/mergewright.yml` and {_COMMIT}"
+    ),
+    Reason.CONFIG_INVALID: (
+        f"Correct the file (`mergewright config check` names every mistake), {_COMMIT}"
+    ),
+    Reason.UNFIT: f"Mend that, {_AGAIN_HERE}",
+    Reason.ENVIRONMENT: (
+        "See `mergewright env explain` for what is installed and why. Correct the declared"
+        f" dependencies, or `python` in `.github/mergewright.yml`, {_COMMIT}"
+    ),
+    Reason.EDIT_FAILED: f"See what the log says, change the ticket, {_AGAIN_HERE}",
+    Reason.UNASKED_OPERATIONS: (
+        f"Bring the branch that is checked out in order (`manage.py makemigrations`), {_COMMIT}"
+    ),
+    Reason.NEW_FAILURES: (
+        "See whether the test or the ticket is to change: the text has the diff, the log what the"
+        f" checks printed. Edit the one or the other, {_AGAIN_HERE}"
+    ),
+    Reason.UNVERIFIED: f"Mend what keeps the check from proving it, {_COMMIT}",
+    Reason.NO_TESTS: (
+        f"Add a test, or set `checks.tests.runner` to `off` in `.github/mergewright.yml`, {_COMMIT}"
+    ),
+    Reason.TIME_SPENT: (
+        "Allow more with `limits.minutes` in `.github/mergewright.yml`, or make the checks quicker,"
+        f" {_COMMIT}"
+    ),
+    Reason.BUDGET_SPENT: f"Allow more, or make the ticket smaller, {_AGAIN_HERE}",
+    Reason.MODEL_REFUSED: f"Tell the ticket in other words, {_AGAIN_HERE}",
+    Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_AGAIN_HERE}",
+    Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_AGAIN_HERE}",
+    Reason.INTERRUPTED: "Nothing is left half done. Run the same command again.",
+    Reason.UNAVAILABLE: "Wait a while, then run the same command again.",
+    Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
+}
 #: Their sentences end in what a program has printed.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
@@ -109,8 +159,23 @@ def _happened(outcome: Outcome) -> str:
 
 
 def next_step(reason: Reason) -> str:
-    """What a person can do about it; empty where that is nothing."""
+    """What a person can do about it under the issue; empty where that is nothing."""
     return _NEXT.get(reason, "")
+
+
+def next_step_here(reason: Reason) -> str:
+    """What a person can do about it on this machine; empty where that is nothing."""
+    return _HERE.get(reason, "")
+
+
+def with_branch(branch: str, git: str = "git") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose."""
+    name = shlex.quote(branch)
+    return (
+        f"{git} show {name}  # see the change, in one commit",
+        f"{git} merge {name}  # take it into the branch that is checked out",
+        f"{git} push origin {name}  # or publish it, for a pull request with this text",
+    )
 
 
 def told(outcome: Outcome) -> str:

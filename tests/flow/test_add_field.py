@@ -30,6 +30,9 @@ def test_a_field_is_added_and_the_branch_passes_its_checks(sample, run):
     assert sample.git("log", "-1", "--format=%s", ended.result["branch"]) == (
         "Add nickname to Customer\n"
     )
+    assert ended.result["next"][1].startswith(
+        f"git -C {sample.path} merge {ended.result['branch']}"
+    )
 
 
 def test_the_checks_are_shown_base_and_head(sample, run):

@@ -310,11 +310,14 @@ def test_who_approved_the_text_is_said_as_it_was():
 
 
 def test_a_red_text_names_check_tests_and_log():
-    words = text.withheld(evidence(comparisons=(red(12),)))
+    verdict = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="One fails.")
+    words = text.withheld(evidence(comparisons=(red(12),), verdict=verdict))
     assert words.startswith("# Not done: Add nickname to Customer")
     assert "`test_0" in words.replace("``` ", "`").replace("```` ", "`")
     assert "and 2 more, all in the log" in words
     assert "/runs/r1/run.log" in words
+    assert "What to do next: See whether the test or the ticket is to change" in words
+    assert "label" not in words
 
 
 def of_an_issue(**changes) -> text.Evidence:
@@ -641,6 +644,7 @@ def test_a_run_that_stopped_says_reason_and_log():
     assert "`unclear`" in words
     assert "@org" not in outside_fences(words)
     assert "/runs/r/run.log" in words
+    assert "What to do next: Edit the ticket so that it answers this" in words
 
 
 def test_tests_that_were_skipped_are_not_called_passed():

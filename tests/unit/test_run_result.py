@@ -1,0 +1,89 @@
+"""What a run on this machine ends with: places, and what there is to do now."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agent.cli import result
+from agent.domain import Outcome, PullRequest, Reason, RunState
+
+BRANCH = "mergewright/t1-add-note"
+#: A run of a ticket file never ends with them.
+ELSEWHERE = {Reason.READY, Reason.SUPERSEDED, Reason.CANCELLED, Reason.ACCESS_LOST}
+
+
+def done() -> Outcome:
+    return Outcome(
+        run_id="r",
+        state=RunState.OPEN,
+        reason=Reason.READY,
+        sentence="Nothing fails that did not fail before.",
+        branch=BRANCH,
+        commit="abc",
+        text_path="/runs/r/pull_request.md",
+        log="/runs/r/run.log",
+    )
+
+
+def shown(outcome: Outcome, repo: Path | None) -> list[str]:
+    written = io.StringIO()
+    result.show(outcome, {"publish": 1.0}, Console(file=written, width=60), repo)
+    return written.getvalue().splitlines()
+
+
+def test_after_a_branch_the_commands_that_go_on_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = shown(done(), tmp_path)
+    assert lines[-3:] == [
+        f"next    git show {BRANCH}  # see the change, in one commit",
+        f"        git merge {BRANCH}  # take it into the branch that is checked out",
+        f"        git push origin {BRANCH}  # or publish it, for a pull request with this text",
+    ]
+    assert lines[-5:-3] == ["text    /runs/r/pull_request.md", "log     /runs/r/run.log"]
+
+
+def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
+    repo = tmp_path / "my shop"
+    repo.mkdir()
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ("git", "init", "-q", "-b", BRANCH),
+        (
+            "git",
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@e.org",
+            "commit",
+            "--allow-empty",
+            "-qm",
+            "x",
+        ),
+    ):
+        subprocess.run(words, cwd=repo, check=True)
+    steps = result.as_json(done(), {}, repo)["next"]
+    assert isinstance(steps, tuple)
+    assert steps[0].startswith(f"git -C '{repo}' show {BRANCH}")
+    for step in steps[:2]:
+        assert subprocess.run(["sh", "-c", step], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - ELSEWHERE - {Reason.VERSION_UNKNOWN}))
+def test_whatever_ends_a_run_here_it_says_what_to_do(reason, tmp_path):
+    [said] = result.next_steps(Outcome.stopped("r", reason, "x"), tmp_path)
+    assert said.endswith(".")
+    assert "label" not in said
+    assert "issue" not in said
+    assert f"next    {said}" in shown(Outcome.stopped("r", reason, "x"), tmp_path)
+
+
+def test_a_run_of_an_issue_ends_with_its_pull_request():
+    assert result.next_steps(Outcome.stopped("r", Reason.UNCLEAR, "x"), None) == ()
+    pull = PullRequest(number=1, url="https://github.com/o/r/pull/1")
+    outcome = done().model_copy(update={"pull_request": pull})
+    assert result.next_steps(outcome, None) == ("review https://github.com/o/r/pull/1",)
