@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint bench bench-ack live false-positives chaos reference lock format clean
+.PHONY: demo test check lint bench bench-ack bench-model live false-positives chaos reference lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -25,6 +25,10 @@ lint: $(READY)
 
 bench: $(READY) room
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# What a turn of a model costs on our side, and the outline of a large repository.
+bench-model: $(READY) room
+	$(BIN)/python -m tests.bench model outline $(ARGS)
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from agent.domain import Change, Plan, Proof, Reason, Record
 from agent.editing import opening, prompting, proving
 from agent.editing.called import Objection
@@ -23,7 +21,8 @@ _PASSES = "passes without the change"
 class Finished(Record):
     """What a model says when it is done."""
 
-    summary: str = Field(description="for the reviewer: what changed, what to look at")
+    summary: str
+    """For the reviewer: what changed, and what they should look at."""
 
 
 FINISH = ("finish", "Say that you are done.", Finished)

@@ -32,6 +32,8 @@ _MOST_OUTPUT = 3_000
 _FAILING = ("failed", "error")
 #: Of pytest: `path::Case::name[case]`; of unittest: `package.module.Case.name`.
 _BY_PATH = re.compile(r"(?P<path>[^:\[\]]+\.py)(?:::(?P<name>\w+(?:::\w+)*(?:\[[^\r\n]*\])?))?")
+_PYTEST_REPORT = re.compile(r"^=+ (?:FAILURES|ERRORS) =+$\n", re.MULTILINE)
+_PYTEST_SUMMARY = re.compile(r"^=+ short test summary info =+$", re.MULTILINE)
 _DOTTED = re.compile(r"\w+(?:\.\w+)+")
 
 
@@ -151,12 +153,16 @@ def _told_tests(result: CheckResult) -> str:
     if not again.is_proved(result):
         return f"{head}; this proves nothing: {result.reason}\n{_output(result)}"
     lines = [head]
+    output = _output(result)
     for item in failing[:_MOST_FAILURES]:
         place = f" ({item.place})" if item.place else ""
-        lines.append(f"{item.outcome} {item.item_id}{place}\n{_text(item)}")
+        text = _text(item)
+        # Pytest's report has it as well, unless that was cut.
+        said = text.partition("\n")[0] in output
+        lines.append(f"{item.outcome} {item.item_id}{place}" + ("" if said else f"\n{text}"))
     lines += _left(failing)
     if failing:
-        lines.append(_output(result))
+        lines.append(output)
     elif len(result.items) <= _MOST_NAMED:
         lines += [f"{item.outcome} {item.item_id}" for item in result.items]
     return "\n".join(lines)
@@ -196,5 +202,13 @@ def _text(item: CheckItem) -> str:
 
 
 def _output(result: CheckResult) -> str:
-    printed = cleaning.terminal(result.output).strip()
+    printed = _without_frame(cleaning.terminal(result.output)).strip()
     return f"printed:\n{cleaning.cut(printed, _MOST_OUTPUT, where='not kept')}" if printed else ""
+
+
+def _without_frame(printed: str) -> str:
+    """Leave out the head and the summary of pytest's report; what they tell has been said."""
+    begins = _PYTEST_REPORT.search(printed)
+    told = printed[begins.end() :] if begins else printed
+    ends = _PYTEST_SUMMARY.search(told)
+    return told[: ends.start()] if ends else told

@@ -30,6 +30,7 @@ from tests.bench import (
     environments,
     idle,
     label,
+    model,
     outline,
     resume,
     rules,
@@ -61,6 +62,7 @@ _SECTIONS = {
     "idle": idle.measure,
     "rules": rules.measure,
     "outline": outline.measure,
+    "model": model.measure,
 }
 
 

@@ -173,7 +173,7 @@ def _small(number: int) -> _Small:
     return _Small(number=number)
 
 
-class _Nobody:
+class Nobody:
     """Watches nothing."""
 
     def started(self, step: str) -> None:
@@ -216,7 +216,7 @@ def _remembered(folder: Path, rounds: int, say: Say) -> timing.Section:
 def _carry(folder: Path, run_id: str, remember: Remember) -> None:
     ledger = Ledger(folder / f"{run_id}.jsonl", run_id)
     log = RunLog(folder / f"{run_id}.log", Redactor())
-    step = Steps(ledger, log, _Nobody(), max_minutes=60, remember=remember)
+    step = Steps(ledger, log, Nobody(), max_minutes=60, remember=remember)
     for number in range(STEPS):
         step(f"step {number}", _small, number)
 

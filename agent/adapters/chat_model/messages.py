@@ -13,7 +13,7 @@ from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, Usage
+from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, ToolSpec, Usage
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: What every provider takes back as the name of a tool, or as the id of a call.
@@ -33,6 +33,8 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
                 name=tool.name,
                 description=tool.description,
                 parameters_json_schema=tool.parameters,
+                # Elsewhere a provider cannot hold a model to the letter, and words for it are idle.
+                strict=None if _all_required(tool) else False,
             )
             for tool in request.tools
         ],
@@ -55,6 +57,10 @@ def history(request: ChatRequest, *, failures: bool = False) -> list[theirs.Mode
             parts = list(_parts(message, failures=failures))
             found.append(theirs.ModelRequest(parts=parts, instructions=request.system))
     return found
+
+
+def _all_required(tool: ToolSpec) -> bool:
+    return len(tool.parameters.get("required", ())) == len(tool.parameters.get("properties", {}))
 
 
 def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.ModelRequestPart]:

@@ -1,0 +1,202 @@
+"""What Mergewright spends itself while a model works: time by turn, characters, memory, the start.
+
+The model is a scripted server without latency, in the process of the bench; who asks it is a
+process of its own. The task is one bug of a paginator, in 7 turns: look, read, test, edit, test,
+read, hand in; in 31 there are 24 more files to read. A turn's own time is what passes at the server
+between the end of a reply and the next request; turns that run tests are left out, since rooms
+have a section of their own (`contained`). The other side is a loop of the standard library that
+does the same without record, limits or gate, as in `tests.bench.model_bare`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench import timing
+from tests.bench.bare import BareFailed
+from tests.scripted import Call, Said, Seen, serving
+
+SHORT, LONG = 7, 31
+#: By turns: the characters that may be sent in all.
+_CHARACTERS = {SHORT: 40_000, LONG: 600_000}
+#: Milliseconds of a turn over those of the bare loop.
+_OWN_MS = {"direct": 25.0, "durable": 40.0}
+_MEMORY_MB = 80.0
+_START_SECONDS = 1.0
+_ROOT = Path(__file__).parents[2]
+
+TICKET = "`Paginator(items, 10).page(1)` begins with the eleventh item."
+_PAGINATOR = """\
+from __future__ import annotations
+
+
+class Paginator:
+    def __init__(self, items: list[int], size: int) -> None:
+        self.items = items
+        self.size = size
+
+    def page(self, page: int) -> list[int]:
+        start = page * self.size
+        return self.items[start : start + self.size]
+"""
+_TEST = """\
+from paginator import Paginator
+
+
+def test_the_first_page_begins_with_the_first_item():
+    assert Paginator(list(range(25)), 10).page(1) == list(range(10))
+"""
+_NOTE_LINES = 24
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class _Talk:
+    """One conversation, as the server sees it."""
+
+    turns: int
+    seen: list[float] = field(default_factory=list)
+    """When each request had come, on the machine's monotonic clock."""
+    replied: list[float] = field(default_factory=list)
+    characters: int = 0
+
+    @property
+    def own_seconds(self) -> float:
+        """Of a turn on the client's side, tests left out; the mean."""
+        calls = task(self.turns)
+        gaps = [
+            following - before
+            for before, following, call in zip(self.replied, self.seen[1:], calls, strict=False)
+            if call.name != "run_test"
+        ]
+        return statistics.fmean(gaps)
+
+
+class _Model:
+    """Says the task, call by call; each conversation begins with the opening alone."""
+
+    def __init__(self, turns: int) -> None:
+        self.turns = turns
+        self.talks: list[_Talk] = []
+
+    def __call__(self, request: Seen) -> Said:
+        now = time.monotonic()
+        if request.turn == 1:
+            self.talks.append(_Talk(self.turns))
+        talk = self.talks[-1]
+        talk.seen.append(now)
+        talk.characters += request.characters
+        call = task(talk.turns)[request.turn - 1]
+        talk.replied.append(time.monotonic())
+        return Said(calls=(call,))
+
+
+def task(turns: int) -> list[Call]:
+    """The calls of the task, one a turn."""
+    read = Call("read", {"path": "paginator.py"})
+    test = Call("run_test", {"tests": ["test_paginator.py"]})
+    others = [Call("read", {"path": f"notes/part_{number}.py"}) for number in range(turns - SHORT)]
+    wrong, right = "start = page * self.size", "start = (page - 1) * self.size"
+    edit = Call("edit", {"path": "paginator.py", "old": wrong, "new": right})
+    done = Call("finish", {"summary": "Pages are counted from 1."})
+    return [Call("look", {"folder": ""}), read, *others, test, edit, test, read, done]
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """The repository: the paginator, its test, and further files of about 1.4 kB each."""
+    yield "paginator.py", _PAGINATOR
+    yield "test_paginator.py", _TEST
+    yield "requirements.txt", "pytest\n"
+    for number in range(LONG - SHORT):
+        lines = (
+            f"NOTE_{number}_{line} = 'what is written here is of no use {line}'\n"
+            for line in range(_NOTE_LINES)
+        )
+        yield f"notes/part_{number}.py", "".join(lines)
+
+
+def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
+    """Let all sides do the task, at both lengths."""
+    folder = scratch / "model"
+    folder.mkdir(mode=0o711)
+    rows: list[timing.Row] = []
+    notes: list[str] = []
+    for turns in (SHORT, LONG):
+        found: dict[str, _Side] = {}
+        for name in ("direct", "durable", "bare"):
+            say(f"model: {turns} turns, {name}, {rounds} rounds")
+            found[name] = _measured(name, turns, folder, rounds)
+        bare = found["bare"].own_seconds
+        for name, bar in _OWN_MS.items():
+            own = found[name].own_seconds
+            rows.append(timing.Row(f"a turn of {turns}, {name}", own, bare))
+            over = (statistics.median(own) - statistics.median(bare)) * 1000
+            notes.append(
+                f"{turns} turns, {name}: {_against(over, bar, ' ms')} a turn over the bare loop"
+            )
+        ours, theirs = found["direct"].talks[-1].characters, found["bare"].talks[-1].characters
+        most = _CHARACTERS[turns]
+        notes.append(f"{turns} turns: {_against(ours, most)} characters sent; bare loop {theirs:,}")
+        if turns == SHORT:
+            notes += _of_the_start(found["direct"])
+    title = "A turn of a model, on our side of the wire"
+    return [timing.Section("model", title, "bare", rows, "\n".join(notes))]
+
+
+@dataclass
+class _Side:
+    """What one process did, and what the server saw of it."""
+
+    talks: list[_Talk]
+    told: dict[str, Any]
+    """In its own words, as in `model_client` and `model_bare`."""
+
+    @property
+    def own_seconds(self) -> list[float]:
+        """Of a turn, by round; the first warms the process up."""
+        return [talk.own_seconds for talk in self.talks[1:]]
+
+
+def _measured(name: str, turns: int, folder: Path, rounds: int) -> _Side:
+    model = _Model(turns)
+    module = "tests.bench.model_bare" if name == "bare" else "tests.bench.model_client"
+    with serving(model) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", module, str(folder), name, str(rounds + 1)],
+            cwd=_ROOT,
+            env={**os.environ, **server.environ(), "MERGEWRIGHT_HOME": str(folder / "home")},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    short = [talk for talk in model.talks if len(talk.replied) != turns]
+    if len(model.talks) != rounds + 1 or short:
+        raise BareFailed(f"{name} did not come to the end of its {turns} turns")
+    return _Side(model.talks, json.loads(done.stdout))
+
+
+def _of_the_start(side: _Side) -> list[str]:
+    told = side.told
+    waits = [talk.seen[0] - begun for talk, begun in zip(side.talks, told["begun"], strict=True)]
+    memory = _against(told["after_mb"] - told["before_mb"], _MEMORY_MB, " MB")
+    warm = _against(statistics.median(waits[1:]), _START_SECONDS, " s")
+    return [
+        f"the models' packages add {memory} to a worker",
+        f"start of an edit to its first request: {warm} in a warm worker; in a new one {waits[0]:.2f} s",
+    ]
+
+
+def _against(found: float, bar: float, unit: str = "") -> str:
+    digits = 0 if bar >= 1_000 else 2 if bar < 10 else 1
+    met = "met" if found <= bar else "missed"
+    return f"{found:,.{digits}f}{unit} (bar {bar:,.0f}{unit}, {met})"

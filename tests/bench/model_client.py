@@ -1,0 +1,140 @@
+"""`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
+
+The real conversation in which a model edits, with its path gate, ledger, limits and rooms; each
+round has a run of its own. Prints as JSON `begun`, when each conversation began on the machine's
+monotonic clock, and `before_mb` and `after_mb`, the memory of the process (RSS) before it had any
+models, and after the last round.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from agent import intake, settings, wiring
+from agent.adapters.engine import Engine, Segment, Standing
+from agent.domain import Change, CheckReport, Decision, Plan, Prepared, Run, Ticket
+from agent.editing import authoring
+from agent.editing.job import Job
+from agent.ledger import Ledger
+from agent.ports import Remember
+from agent.services import Services
+from agent.stages import checkout, environment
+from agent.steps import Directly, Steps
+from agent.telemetry import RunLog
+from tests.bench import model
+from tests.bench.bare import BareFailed
+from tests.bench.resume import Nobody
+from tests.bench.waiting import awaited
+from tests.integration import git_samples
+
+_TICKET = Ticket(
+    ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
+)
+_PLAN = Plan(
+    recipe="",
+    title="Count pages from 1",
+    parameters="{}",
+    steps=("Let the first page begin with the first item.",),
+    category="bug",
+    files=("paginator.py",),
+)
+
+
+class Side:
+    """Conversations of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._settings = settings.load()
+        self.begun: list[float] = []
+        # No model yet, so that what they take can be told.
+        bare = self._settings.model_copy(update={"model": ""})
+        self._services = wiring.local(bare, lambda line: None)
+        self._prepared = _prepared(folder, self._services)
+        self.before_mb = _resident_mb()
+
+    def talk(self, remember: Remember) -> None:
+        """Have the bug mended once."""
+        begun = time.monotonic()
+        run = self._prepared.run.model_copy(update={"run_id": intake.new_run_id(int(begun))})
+        prepared = self._prepared.model_copy(update={"run": run})
+        folder = self._settings.home / "runs" / run.run_id
+        folder.mkdir(parents=True)
+        ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+        svc = replace(
+            self._services,
+            models=wiring.models(self._settings),
+            record=ledger.notes("model", within=True),
+        )
+        log = RunLog(folder / "run.log", svc.redactor)
+        step = Steps(ledger, log, Nobody(), max_minutes=60, remember=remember)
+        before = CheckReport(
+            side="base", commit=prepared.checkout.commit, change_digest=None, results=()
+        )
+        decision = Decision(recipe="", sentence="", category="bug")
+        job = Job(_TICKET, decision, "", prepared, before, step, svc)
+        no_tests = Change(base_commit=prepared.checkout.commit, files=())
+        draft = authoring.attempt(_PLAN, no_tests, job)
+        ledger.close()
+        if draft.change.paths != ("paginator.py",):
+            raise BareFailed(f"the change has {draft.change.paths}")
+        self.begun.append(begun)
+
+
+def _prepared(folder: Path, svc: Services) -> Prepared:
+    repository = folder / "repository"
+    if not repository.exists():
+        git_samples.make(repository, dict(model.files()))
+    run = Run(run_id="20261120-000000-prepared", repository=str(repository), ticket="1", started=0)
+    base = checkout.prepare(run, svc)
+    contract = checkout.contract(run, base, svc)
+    built = environment.build(run, base, contract, svc)
+    return Prepared(run=run, checkout=base, contract=contract, environment=built)
+
+
+def _durably(side: Side, home: Path, rounds: int) -> None:
+    engine = Engine(home, lambda _, remember: str(side.talk(remember)))
+    engine.launch()
+    try:
+        for _ in range(rounds):
+            # No process before has had one of this name.
+            segment = Segment(run_id=intake.new_run_id(int(time.time())))
+            engine.begin(segment)
+            awaited(partial(_over, engine, segment), "the end of a conversation")
+    finally:
+        engine.close()
+
+
+def _over(engine: Engine, segment: Segment) -> bool | None:
+    standing, told = engine.standing(segment)
+    if standing is Standing.BROKEN:
+        raise BareFailed(f"the engine lost its run: {told}")
+    return True if standing is Standing.ENDED else None
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+def main() -> None:
+    """Have the conversations, and tell of them."""
+    folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    side = Side(folder)
+    if name == "durable":
+        _durably(side, folder / "engine", rounds)
+    else:
+        for _ in range(rounds):
+            side.talk(Directly())
+    told = {"begun": side.begun, "before_mb": side.before_mb, "after_mb": _resident_mb()}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
