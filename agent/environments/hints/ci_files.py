@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agent.environments.hints import commands, loose_yaml
+from agent.environments.hints import commands
 from agent.environments.hints.sightings import Sightings
+from repo_config import loose_yaml
 from repo_config.project_files import Files
 
 _GITLAB = ".gitlab-ci.yml"

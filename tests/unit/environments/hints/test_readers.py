@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from agent.environments.hints import ci_files, loose_yaml, nox, tox
+from agent.environments.hints import ci_files, nox, tox
 from agent.environments.hints.sightings import Sightings
+from repo_config import loose_yaml
 from repo_config.project_files import Files
 
 

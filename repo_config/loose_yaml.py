@@ -1,6 +1,6 @@
 """Read the YAML of other tools: aliases are followed, tags construct nothing, size is bounded.
 
-Our own configuration is read by `repo_config.yaml_text`, which takes less and says more.
+Our own configuration is read by `yaml_text`, which takes less and says more.
 """
 
 from __future__ import annotations
