@@ -566,6 +566,9 @@ class Environment(Record):
     """Folder on the host, mounted as `/env` in a room."""
     gate_path: str
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
+    type_checker_path: str = ""
+    """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the rooms that run it;
+    empty where none does."""
     scripts_path: str
     """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a room's user can
     reach them; mounted as `/mergewright`."""

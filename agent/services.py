@@ -49,7 +49,9 @@ class Services:
             CacheGone: It cannot be had as it was; the run goes on with the step that makes it.
         """
         known, stored = prepared.environment, storage.ready(self.settings, "")
-        if not Path(known.path).is_relative_to(stored) or storage.is_held(self.settings, known.key):
+        wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
+        held = storage.is_held(self.settings, known.key) and not wants_more
+        if held or not Path(known.path).is_relative_to(stored):
             return known
         tree = self.base_folder(prepared.run)
         worktree.open_tree(prepared.checkout, tree)
@@ -74,6 +76,7 @@ class Services:
             python=config.python,
             services=config.services,
             env=config.env,
+            pyright=prepared.contract.project.uses_pyright,
         )
 
     def run_folder(self, run: Run) -> Path:

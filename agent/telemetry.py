@@ -142,8 +142,14 @@ def _(result: Change) -> str:
 def _(result: CheckReport) -> str:
     there = [one for one in result.results if one.status is not Status.ABSENT]
     told = [_tell_check(result.side, check) for check in there]
-    if absent := [one.name for one in result.results if one.status is Status.ABSENT]:
-        told.append(f"[{result.side}] not in this repository: {', '.join(absent)}")
+    absent: dict[str, list[str]] = {}
+    for one in result.results:
+        if one.status is Status.ABSENT:
+            absent.setdefault(one.reason, []).append(one.name)
+    told += [
+        f"[{result.side}] not run: {', '.join(names)}" + (f" ({reason})" if reason else "")
+        for reason, names in absent.items()
+    ]
     return "\n\n".join(told)
 
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
+    checking_tools,
     dependencies,
     django_projects,
     fastapi_apps,
     frameworks,
     plugins,
-    pre_commit,
     python_versions,
     suites,
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
-from repo_config.project_files import Files, Found, table
+from repo_config.project_files import Files, Found
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
+from repo_config.tool_options import Told
 from repo_config.tree import Below, Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "project"]
@@ -76,8 +77,8 @@ class Project(BaseModel):
     """pytest, django, or None when there are no tests."""
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
-    type_tool: str | None
-    """mypy or None."""
+    type_tools: tuple[str, ...] = ()
+    """Of mypy, pyright, basedpyright."""
     fastapi_app: str | None = None
     """Module and name of the FastAPI application, as in app.main:app; None where there is not
     exactly one."""
@@ -85,10 +86,19 @@ class Project(BaseModel):
     """The folder in which its module begins, relative to the root."""
     lint_tools: tuple[str, ...]
     """Of ruff, flake8, black, isort."""
-    isort_args: tuple[str, ...] = ()
-    """What isort is told before commits, beside its configuration."""
+    told: dict[str, Told] = {}
+    """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
+    isort and pyright also beside their configuration."""
+    not_run: dict[str, str] = {}
+    """Checks that hooks, tox or CI name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
     """Files of the repository that mypy or pytest load as plugins."""
+    type_settings: tuple[str, ...] = ()
+    """Files that pyright or basedpyright is configured by."""
+    type_mode: str = "standard"
+    """The mode below which a comment in a file lets pyright look at less than its settings do."""
+    type_stubs: str | None = None
+    """The folder in which it looks for stubs of libraries, whether it is there or not."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""
@@ -97,11 +107,17 @@ class Project(BaseModel):
     unreadable: dict[str, str] = {}
     """Project files that could not be read, with the reason; they count as absent."""
 
+    @property
+    def uses_pyright(self) -> bool:
+        """Whether pyright or basedpyright is among its type checkers."""
+        return bool({"pyright", "basedpyright"} & set(self.type_tools))
+
 
 def project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
     files = Files(Below(tree, config.folder))
-    found = _project(files, config)
+    whole = Files(tree) if config.folder else files
+    found = _project(files, whole, config)
     return _from_above(found, files, config.folder) if config.folder else found
 
 
@@ -135,7 +151,7 @@ def _from_above(found: Project, files: Files, folder: str) -> Project:
     )
 
 
-def _project(files: Files, config: RepoConfig) -> Project:
+def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.declared(files)
     pytest = suites.pytest_settings(files)
@@ -160,20 +176,27 @@ def _project(files: Files, config: RepoConfig) -> Project:
     if django and runner == "pytest" and not _pytest_knows(files, config, pytest):
         django = django.model_copy(update={"told_to_pytest": False})
     app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
-    lint = _lint(files, config)
-    if lint:
-        origins["lint_tools"] = ", ".join(f"{found.value}: {found.origin}" for found in lint)
+    tools = checking_tools.find(files, whole, config, declared)
+    for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
+        if several:
+            origins[key] = ", ".join(f"{found.value}: {found.origin}" for found in several)
+    if len(tools.types) == 1:
+        origins["type_tools"] = tools.types[0].origin
     return Project(
         framework=framework,
         python_version=note("python_version", _python_version(files, config)),
         django=django,
         test_runner=runner,
         test_script=script if runner == "django" else None,
-        type_tool=note("type_tool", _types(files, config)),
+        type_tools=tuple(found.value for found in tools.types),
         fastapi_app=app,
         fastapi_path=fastapi_apps.folder(files, app) if app else "",
-        lint_tools=tuple(found.value for found in lint),
-        isort_args=pre_commit.arguments(files, "isort") or (),
+        lint_tools=tuple(found.value for found in tools.lint),
+        told=tools.told,
+        not_run=tools.not_run,
+        type_settings=tools.pyright.files if tools.pyright else (),
+        type_mode=checking_tools.mode(tools),
+        type_stubs=tools.pyright.place("stubPath") if tools.pyright else None,
         plugins=plugins.loaded(files, pytest, config.checks.tests.args),
         origins={key: inert(origin) for key, origin in origins.items()},
         unreadable={path: inert(reason) for path, reason in files.unreadable.items()},
@@ -249,58 +272,3 @@ def _fastapi_app(files: Files, config: RepoConfig) -> Found | None:
     if config.fastapi.app:
         return Found(config.fastapi.app, _from("fastapi.app"))
     return fastapi_apps.application(files)
-
-
-def _types(files: Files, config: RepoConfig) -> Found | None:
-    asked = config.checks.types.tool
-    if asked == "off":
-        return None
-    if asked == "mypy":
-        return Found("mypy", _from("checks.types.tool"))
-    return _section_of(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",))
-
-
-def _lint(files: Files, config: RepoConfig) -> tuple[Found, ...]:
-    asked = config.checks.lint
-    if asked == "off":
-        return ()
-    if asked != "auto":
-        return tuple(Found(name, _from("checks.lint")) for name in dict.fromkeys(asked))
-    found = (
-        _section_of(files, "ruff", ("ruff.toml", ".ruff.toml"), ()),
-        _section_of(files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False),
-        _section_of(files, "black", (), ()),
-        _isort(files),
-    )
-    return tuple(one for one in found if one)
-
-
-def _isort(files: Files) -> Found | None:
-    if found := _section_of(files, "isort", (".isort.cfg",), ("setup.cfg", "tox.ini")):
-        return found
-    for path in ("setup.cfg", "tox.ini"):
-        if "tool:isort" in files.ini(path):
-            return Found("isort", f"{path}: [tool:isort]")
-    if pre_commit.arguments(files, "isort") is None:
-        return None
-    return Found("isort", f"{pre_commit.NAME}: isort")
-
-
-def _section_of(
-    files: Files,
-    tool: str,
-    own: tuple[str, ...],
-    shared: tuple[str, ...],
-    *,
-    in_pyproject: bool = True,
-) -> Found | None:
-    """The tool when it has a file of its own, or a section in a file that is shared."""
-    for path in own:
-        if files.has(path):
-            return Found(tool, path)
-    if in_pyproject and tool in table(files.pyproject, "tool"):
-        return Found(tool, f"pyproject.toml: tool.{tool}")
-    for path in shared:
-        if tool in files.ini(path):
-            return Found(tool, f"{path}: [{tool}]")
-    return None

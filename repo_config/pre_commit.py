@@ -1,34 +1,59 @@
-"""Read from `.pre-commit-config.yaml` with which arguments a tool is run before commits."""
+"""Read from `.pre-commit-config.yaml` which tools are run before commits, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from repo_config import yaml_text
+from repo_config import loose_yaml
 from repo_config.project_files import Files, texts
 
 NAME = ".pre-commit-config.yaml"
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
+#: Types of files that every hook for Python names.
+_PYTHON = frozenset({"python", "pyi", "jupyter", "file", "text"})
 
 
-def arguments(files: Files, hook: str) -> tuple[str, ...] | None:
-    """What a hook hands to its tool; None where there is none, or one of some files only."""
-    root = yaml_text.read(files.text(NAME), NAME).root
-    whole = root.plain() if root else None
-    if not isinstance(whole, dict) or whole.keys() & {"files", "exclude"}:
-        return None
-    for one in _hooks(whole):
-        if one.get("id") == hook and not one.keys() & _LIMITING:
-            return tuple(texts(list(_items(one.get("args")))))
-    return None
+class Hook(NamedTuple):
+    """One hook."""
+
+    name: str
+    arguments: tuple[str, ...] | None
+    """What it hands to its tool; None where its owner says nothing about that."""
+    entry: str
+    """The command, of a hook that the repository makes itself."""
+    limited: bool
+    """Whether it looks at some files only, or not before commits."""
 
 
-def _hooks(whole: dict[str, object]) -> Iterator[dict[str, object]]:
+def hooks(files: Files) -> Iterator[Hook]:
+    """Yield the hooks in their order; none where the file cannot be read."""
+    try:
+        whole = loose_yaml.read(files.text(NAME))
+    except loose_yaml.NotRead:
+        return
+    if not isinstance(whole, dict):
+        return
+    limited = bool(whole.keys() & {"files", "exclude"})
     for repository in _items(whole.get("repos")):
-        hooks = repository.get("hooks") if isinstance(repository, dict) else None
-        yield from (one for one in _items(hooks) if isinstance(one, dict))
+        for one in _items(repository.get("hooks")) if isinstance(repository, dict) else ():
+            if isinstance(one, dict) and isinstance(one.get("id"), str):
+                told = tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None
+                entry = one.get("entry")
+                yield Hook(
+                    one["id"],
+                    told,
+                    entry if isinstance(entry, str) else "",
+                    limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
+                )
 
 
-def _items(value: object) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else ()
+def _limits(key: str, value: Any) -> bool:
+    if key in ("types", "types_or") and isinstance(value, list):
+        return not _PYTHON.issuperset(texts(value))
+    return True
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

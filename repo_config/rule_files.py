@@ -26,6 +26,7 @@ _BY_NAME = {
     (
         "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "tox.toml",
         "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", ".coveragerc",
+        "pyrightconfig.json",
     ),
     _CONFIGURES,
 )  # fmt: skip
@@ -33,6 +34,8 @@ _BY_NAME = {
 _TOOLS = frozenset(
     {"pytest", "_pytest", "mypy", "flake8", "black", "isort", "ruff", "unittest", "django"}
 )
+#: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
+_OVERLOOKED = ".basedpyright/baseline.json"
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 
@@ -51,6 +54,15 @@ def reason(path: str, project: Project) -> str | None:
         (path in _settings_files(project), "it is a settings module that the checks run with"),
         (name.endswith(".pth"), _RUNS_FIRST),
         (path in project.plugins, "a tool that checks loads it as its plugin"),
+        (path in project.type_settings, _CONFIGURES),
+        (
+            project.uses_pyright and path.endswith(_OVERLOOKED),
+            "it lists errors that basedpyright overlooks",
+        ),
+        (
+            project.type_stubs is not None and path.startswith(f"{project.type_stubs}/"),
+            "the type checker takes it for what a library has",
+        ),
         (project.django and looks_like_settings, "it looks like a settings module"),
     )
     return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)

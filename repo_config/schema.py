@@ -165,10 +165,17 @@ class ConcurrencySection(Section):
 class TypesSection(Section):
     """Type check."""
 
-    tool: Literal["auto", "mypy", "off"] = "auto"
-    """auto: mypy where the repository has a mypy configuration."""
+    tool: (
+        Literal["auto", "mypy", "pyright", "basedpyright", "off"]
+        | tuple[Literal["mypy", "pyright", "basedpyright"], ...]
+    ) = "auto"
+    """One or several of mypy, pyright and basedpyright; auto: those that the repository configures,
+    or that hooks of pre-commit, tox or CI run on the whole project, and of pyright and basedpyright
+    also one that a requirement for development names. pyright itself cannot be had without a
+    network: basedpyright stands in for it, in the mode `standard` where none is set."""
     args: tuple[Plain, ...] = ()
-    """Further arguments, such as --strict or the paths to check."""
+    """Further arguments, such as --strict or the paths to check; of several tools, for the first.
+    They take the place of those that hooks, tox or CI hand to it."""
 
 
 class TestsSection(Section):
@@ -219,8 +226,8 @@ class ChecksSection(Section):
     tests: TestsSection = TestsSection()
     """Test suite."""
     lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black", "isort"], ...] = "auto"
-    """auto: those of ruff, flake8, black and isort that the repository has a configuration of; of
-    isort, a hook of pre-commit without limits to some files is one as well."""
+    """auto: those of ruff, flake8, black and isort that the repository has a configuration of, or
+    that hooks of pre-commit, tox or CI run on the whole project, as they are told there."""
 
 
 class LicencesSection(Section):

@@ -15,6 +15,8 @@ from agent.checks import check, measuring, reports
 from agent.domain import CheckReport, CheckResult, Prepared, Repeated, Status
 from agent.settings import Settings
 
+#: What of an environment its key does not tell: servers, and tools of our own.
+_TOOLS = {"services", "gate_path", "type_checker_path"}
 _MOST_RUNS = 40
 """Kept of one test."""
 
@@ -80,7 +82,7 @@ def _key(prepared: Prepared, settings: Settings) -> str:
     parts = (
         prepared.checkout.commit,
         prepared.environment.key,
-        prepared.environment.model_dump_json(include={"services"}),
+        prepared.environment.model_dump_json(include=_TOOLS),
         prepared.contract.config.model_dump_json(),
         prepared.contract.project.model_dump_json(),
         check.granted(settings).model_dump_json(),

@@ -11,8 +11,8 @@ def _is_configured(site: check.Site) -> bool:
 
 BLACK = lint.LintCheck(
     name="black",
-    tool="black",
-    arguments=("--check", "."),
+    command_words=("black",),
+    arguments=("--check",),
     machine_arguments=("--check", "--no-color"),
     probe="value   =  [1,2 ,\n3]\n",
     read=lint.read_black,

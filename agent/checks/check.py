@@ -21,12 +21,16 @@ from agent.checks.type_cache import TypeCache
 from agent.domain import CheckResult, Environment, Status
 from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomLimits, RoomOrder, RoomResult
 from agent.settings import Settings
+from repo_config import checking_tools
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
 #: Every check but the tests is ended after this long.
 SECONDS = 600.0
 TESTS = "tests"
+NOT_CONFIGURED = "the repository does not have it"
+#: Of a file of settings; larger ones are none.
+_MOST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,21 @@ class Site:
         if reported[:1] in ("", "/", "<"):
             return reported.removeprefix(f"{ROOM_TREE}/")
         return posixpath.normpath(posixpath.join(self.project.root, reported))
+
+    def text(self, path: str) -> str | None:
+        """What a file of the repository says; None where there is none, or a link in its place."""
+        place = self.tree / path
+        if not place.is_file() or place.is_symlink():
+            return None
+        # A folder on the way could be a link as well, which could lead anywhere on this machine.
+        if not place.resolve().is_relative_to(self.tree.resolve()):
+            return None
+        return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
+
+    def type_args(self, tool: str) -> tuple[str, ...]:
+        """What a type checker is told on its command line."""
+        project = self.project
+        return checking_tools.type_args(self.config, project.type_tools, project.told, tool)
 
     def test_limits(self) -> RoomLimits:
         """Limits for the tests."""
@@ -158,6 +177,15 @@ class Suite(Check, Protocol):
             files: Lines by whole path in the room.
         """
         ...
+
+
+def no_type_tool(site: Site, tool: str) -> str:
+    """Say why a type checker is not run; empty where it is."""
+    if tool in site.project.type_tools:
+        return ""
+    if site.config.checks.types.tool == "off":
+        return "checks.types.tool is off"
+    return site.project.not_run.get(tool, NOT_CONFIGURED)
 
 
 def workers(site: Site) -> int:

@@ -31,8 +31,7 @@ def _is_configured(site: check.Site) -> bool:
 
 FLAKE8 = lint.LintCheck(
     name="flake8",
-    tool="flake8",
-    arguments=(".",),
+    command_words=("flake8",),
     machine_arguments=(
         "--output-file={report}", "--format=%(path)s\t%(row)d\t%(code)s\t%(text)s",
     ),

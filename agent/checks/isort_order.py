@@ -12,18 +12,13 @@ def _is_configured(site: check.Site) -> bool:
     return "isort" in site.project.lint_tools
 
 
-def _told_before_commits(site: check.Site) -> tuple[str, ...]:
-    return site.project.isort_args
-
-
 ISORT = lint.LintCheck(
     name="isort",
-    tool="isort",
-    arguments=("--check-only", "."),
+    command_words=("isort",),
+    arguments=("--check-only",),
     machine_arguments=("--check-only",),
     probe=_PROBE,
     read=lint.read_isort,
     configured=_is_configured,
     prints_report=True,
-    more=_told_before_commits,
 )

@@ -17,6 +17,7 @@ from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
 from agent.ports import ROOM_GATE, RoomFile, RoomOrder, RoomResult
+from repo_config.tool_options import Told
 
 #: What a shell, or a room, says when there is no such program.
 _NO_PROGRAM = 127
@@ -45,24 +46,22 @@ class LintCheck:
     """A tool that reads files and lists what it does not like."""
 
     name: str
-    tool: str
-    """Package and program."""
-    arguments: tuple[str, ...]
-    """For a person."""
+    command_words: tuple[str, ...]
+    """The program, which is called as its package is, and its command where it has several."""
     machine_arguments: tuple[str, ...]
-    """Replaces them in the room; `{report}` becomes the path of the report."""
+    """Of the room; `{report}` becomes the path of the report."""
     probe: str
     """Content of a file that the tool must object to."""
     read: Reader
     configured: Callable[[check.Site], bool]
+    arguments: tuple[str, ...] = ()
+    """For a person, in place of those of the room."""
     prints_report: bool = False
     """Whether the report is what the tool prints, for tools that write none."""
     unreadable_probe: str = ""
     """The same of another one, for selections that only object to what cannot be parsed."""
     unreadable_code: int = 1
     """Exit code when files could not be parsed, and all others were still looked at."""
-    more: Callable[[check.Site], tuple[str, ...]] = lambda _: ()
-    """Further arguments that the repository runs it with."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
     rule: str = ""
@@ -72,22 +71,34 @@ class LintCheck:
         """Say why the tool is not run."""
         if self.rule and site.config.rules.get(self.rule) == "off":
             return f"the rule {self.rule} is off"
-        return "" if self.configured(site) else f"the repository has no {self.name} configuration"
+        if self.configured(site):
+            return ""
+        if site.config.checks.lint == "off":
+            return "checks.lint is off"
+        return site.project.not_run.get(self.name, check.NOT_CONFIGURED)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, self.tool, *self.more(site), *self.arguments)
+        told = self._told(site)
+        return (*start, *self.command_words, *told.args, *self.arguments, *(told.paths or (".",)))
+
+    def _told(self, site: check.Site) -> Told:
+        """What hooks, tox or CI tell it."""
+        return Told() if self.ours else site.project.told.get(self.name, Told())
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the tool on the tree and on the probe."""
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
-        program = f"{ROOM_GATE}/bin/{self.tool}" if self.ours else site.program(self.tool)
+        tool, *subcommand = self.command_words
+        program = f"{ROOM_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        told = self._told(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
-        argv = (program, *self.more(site), *arguments, ".", *probes)
+        looked_at = told.paths or (".",)
+        argv = (program, *subcommand, *told.args, *arguments, *looked_at, *probes)
         if self.prints_report:
             argv = ("/bin/sh", "-c", _INTO_FILE, secret.report, *argv)
         return rooms.order(

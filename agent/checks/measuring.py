@@ -20,6 +20,7 @@ from agent.checks.isort_order import ISORT
 from agent.checks.live import Show
 from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.openapi_map import OpenapiMap
+from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
@@ -42,6 +43,8 @@ _TOOLS: tuple[Check, ...] = (
     Makemigrations(),
     OpenapiMap(),
     MypyTypes(),
+    PYRIGHT,
+    BASEDPYRIGHT,
 )
 _SUITES: dict[str, Suite] = {
     "pytest": PytestSuite(),

@@ -13,7 +13,9 @@ import tokenize
 from collections.abc import Iterator
 
 from agent.domain import Change, CheckItem
+from repo_config import pyright_comments
 
+_PYRIGHTS = frozenset({"pyright", "basedpyright"})
 _NOQA = {
     "ruff check": re.compile(r"#\s*(?:ruff|flake8):\s*noqa\b", re.IGNORECASE),
     "flake8": re.compile(r"#\s*flake8[:=]\s*noqa\b", re.IGNORECASE),
@@ -27,45 +29,57 @@ _BEFORE_CODE = frozenset(
 )
 
 
-def added(change: Change, tool: str) -> tuple[CheckItem, ...]:
-    """Return an item for each file that the change hides from a tool."""
-    return tuple(_added(change, tool))
+def added(change: Change, tool: str, mode: str = "standard") -> tuple[CheckItem, ...]:
+    """Return an item for each file that the change hides from a tool.
+
+    Args:
+        change: Its files before and after.
+        tool: As the check is called.
+        mode: Of pyright; one below lets it look at less.
+    """
+    return tuple(_added(change, tool, mode))
 
 
-def _added(change: Change, tool: str) -> Iterator[CheckItem]:
+def _added(change: Change, tool: str, mode: str) -> Iterator[CheckItem]:
+    does = f"switches {tool} {'down or off' if tool in _PYRIGHTS else 'off'}"
     for file in change.files:
         if file.after is None or not file.path.endswith((".py", ".pyi")):
             continue
-        before = set(_mutes(file.before or b"", tool))
-        for comment in dict.fromkeys(_mutes(file.after, tool)):
+        before = set(_mutes(file.before or b"", tool, mode))
+        for comment in dict.fromkeys(_mutes(file.after, tool, mode)):
             if comment not in before:
                 yield CheckItem(
                     item_id=f"{file.path}: muted: {comment}",
                     outcome="muted",
-                    text=f"{comment} switches {tool} off for the whole file",
+                    text=f"{comment} {does} for the whole file",
                     place=file.path,
                 )
 
 
-def _mutes(content: bytes, tool: str) -> Iterator[str]:
+def _mutes(content: bytes, tool: str, mode: str) -> Iterator[str]:
     code_seen = False
     try:
         for token in tokenize.tokenize(io.BytesIO(content).readline):
             code_seen = code_seen or token.type not in _BEFORE_CODE
             alone = not token.line[: token.start[1]].strip()
-            if token.type == tokenize.COMMENT and alone and _hides(token.string, tool, code_seen):
+            if token.type != tokenize.COMMENT:
+                continue
+            if tool in _PYRIGHTS and pyright_comments.loosened(token.string, mode):
+                # It says that such a comment stands in the wrong place, and heeds it.
+                yield " ".join(token.string.split())
+            elif alone and _hides(token.string, tool, code_seen):
                 yield " ".join(token.string.split())
     except (tokenize.TokenError, SyntaxError, ValueError, LookupError):
         return
 
 
 def _hides(comment: str, tool: str, code_seen: bool) -> bool:  # noqa: FBT001
-    if tool != "mypy":
+    if tool not in {"mypy", *_PYRIGHTS}:
         pattern = _NOQA.get(tool)
         return pattern is not None and pattern.match(comment) is not None
-    if options := _MYPY_OPTIONS.match(comment):
+    if tool == "mypy" and (options := _MYPY_OPTIONS.match(comment)):
         return any(_loosens(option) for option in options["options"].split(","))
-    # mypy takes this one for the whole file when it stands before all code.
+    # They take this one for the whole file when it stands before all code.
     return not code_seen and _TYPE_IGNORE.match(comment) is not None
 
 

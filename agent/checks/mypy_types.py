@@ -70,14 +70,12 @@ class MypyTypes:
 
     def absent(self, site: check.Site) -> str:
         """Say why types are not checked."""
-        if site.project.type_tool == "mypy":
-            return ""
-        return "the repository has no mypy configuration"
+        return check.no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, "mypy", *site.config.checks.types.args)
+        return (*start, "mypy", *site.type_args(self.name))
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
@@ -91,7 +89,7 @@ class MypyTypes:
         order = scripts.order(
             site,
             secret,
-            ("mergewright_mypy.py", *site.config.checks.types.args),
+            ("mergewright_mypy.py", *site.type_args(self.name)),
             python=python,
             limits=limits,
             told={

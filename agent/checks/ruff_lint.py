@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from agent.checks import check, lint
 from repo_config import formatters
 
@@ -11,27 +13,24 @@ _UNFORMATTED = "value   =  [1,2 ,\n3]\n"
 
 
 def _is_linter(site: check.Site) -> bool:
-    return "ruff" in site.project.lint_tools
+    return "ruff" in site.project.lint_tools and "ruff check" not in site.project.not_run
 
 
 def _is_formatter(site: check.Site) -> bool:
     """Whether the repository says that ruff formats it."""
 
     def text(name: str) -> str:
-        path = site.tree / name
-        # A link could lead anywhere on this machine.
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        return content.decode("utf-8", "replace")
+        return site.text(posixpath.join(site.project.root, name)) or ""
 
-    return _is_linter(site) and formatters.ruff_formats(text)
+    is_run = "ruff format" in site.project.told or formatters.ruff_formats(text)
+    return "ruff" in site.project.lint_tools and is_run
 
 
 RUFF_CHECK = lint.LintCheck(
     name="ruff check",
-    tool="ruff",
-    arguments=("check", "."),
+    command_words=("ruff", "check"),
     machine_arguments=(
-        "check", "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}",
+        "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}",
     ),
     probe=_BROKEN,
     read=lint.read_ruff,
@@ -40,9 +39,9 @@ RUFF_CHECK = lint.LintCheck(
 
 RUFF_FORMAT = lint.LintCheck(
     name="ruff format",
-    tool="ruff",
-    arguments=("format", "--check", "."),
-    machine_arguments=("format", "--check", "--no-cache"),
+    command_words=("ruff", "format"),
+    arguments=("--check",),
+    machine_arguments=("--check", "--no-cache"),
     probe=_UNFORMATTED,
     read=lint.read_ruff_format,
     configured=_is_formatter,

@@ -16,11 +16,10 @@ _LEFT_OUT = "S101,S105,S106,S107,S110,S112,S311,S404,S603,S606,S607"
 
 SECURITY = lint.LintCheck(
     name=NAME,
-    tool="ruff",
-    arguments=("check", "--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore",
-               _LEFT_OUT, "."),
+    command_words=("ruff", "check"),
+    arguments=("--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore", _LEFT_OUT),
     machine_arguments=(
-        "check", "--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore", _LEFT_OUT,
+        "--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore", _LEFT_OUT,
         "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}",
     ),
     # One of each kind that has to be found: a syntax error alone is found without any selection.

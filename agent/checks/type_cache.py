@@ -31,6 +31,7 @@ import structlog
 from agent.domain import CheckResult, Prepared, Status
 from agent.ports import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
+from repo_config import checking_tools
 
 #: Where a room finds it, read-only.
 ROOM_TYPES = "/mergewright-types"
@@ -77,8 +78,11 @@ def of(prepared: Prepared, tree: Path, settings: Settings, *, base: bool) -> Typ
         base: Whether it is the tree of a base commit, whose room may fill the cache.
     """
     total = hashlib.sha256()
-    args = prepared.contract.config.checks.types.args
-    root = prepared.contract.project.root
+    project = prepared.contract.project
+    args = checking_tools.type_args(
+        prepared.contract.config, project.type_tools, project.told, "mypy"
+    )
+    root = project.root
     for part in (prepared.checkout.repository, prepared.environment.key, root, *args):
         total.update(f"{len(part)}:{part}".encode())
     named = [arg.partition("=")[2] for arg in args if arg.startswith("--config-file=")]

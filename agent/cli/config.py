@@ -289,7 +289,7 @@ def _show(project: detect.Project, here: PythonHere | None) -> None:
         ("python_version", project.python_version),
         ("test_runner", project.test_runner),
         ("test_script", project.test_script),
-        ("type_tool", project.type_tool),
+        ("type_tools", project.type_tools),
         ("lint_tools", project.lint_tools),
     ]
     if django:
@@ -304,5 +304,7 @@ def _show(project: detect.Project, here: PythonHere | None) -> None:
         print(f"  {key:<23} {repository.text(value)}" + (f"  ({inert(origin)})" if origin else ""))
         if key == "python_version" and here:
             print(f"  {'':<23} {inert(str(here))}")
+    for check, why in project.not_run.items():
+        print(f"  not run: {check}: {why}")
     for path, reason in project.unreadable.items():
         print(f"  not read: {inert(path)}: {inert(reason)}")

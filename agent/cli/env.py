@@ -218,6 +218,7 @@ def _request(
                     python=contract.config.python,
                     services=contract.config.services,
                     env=contract.config.env,
+                    pyright=contract.project.uses_pyright,
                 ),
                 svc,
                 contract,

@@ -82,6 +82,10 @@ def _of_rooms(said: Explanation) -> Iterator[str]:
             yield f"  + {escape(package.name)}: there"
         else:
             yield f"  - {escape(package.name)}: missing; provided by {escape(package.provided_by)}"
+    if checker := said.type_checker:
+        there = "there" if checker.there else "fetched once, by the first run that needs it"
+        yield "[bold]type checker[/] for pyright and basedpyright"
+        yield f"  + {escape(checker.pin)}: {there}"
 
 
 def _hints(hints: Sequence[Hint]) -> Iterator[str]:

@@ -30,11 +30,12 @@ _DETECTED = {
     "django.manage": "django.manage",
     "django.settings": "django.settings_module",
     "fastapi.app": "fastapi_app",
-    "checks.types.tool": "type_tool",
+    "checks.types.tool": "type_tools",
     "checks.tests.runner": "test_runner",
     "checks.tests.script": "test_script",
     "checks.lint": "lint_tools",
 }
+_CHECKING = frozenset({"checks.types.tool", "checks.lint"})
 #: What is said of a file.
 OF_PATHS = ("root", "scope", "concurrency.mode", "checks")
 #: In a path: every entry of a list.
@@ -284,9 +285,22 @@ def _detected(key: str, value: object, project: Project) -> tuple[object, str] |
     else:
         found = getattr(project, name)
     if not found:
-        return ("none", "nothing was detected") if value == "auto" else None
+        return ("none", _nothing(key, project)) if value == "auto" else None
+    if key == "checks.types.tool" and isinstance(found, tuple) and len(found) == 1:
+        found = found[0]
     origin = project.origins.get(name, "")
     return found, f"detected from {origin}" if origin else "detected"
+
+
+def _nothing(key: str, project: Project) -> str:
+    """Say that nothing was detected, or what was and could not be followed."""
+    of_types = {"mypy", "pyright", "basedpyright"}
+    named = [
+        why
+        for check, why in project.not_run.items()
+        if (check in of_types) == (key == "checks.types.tool") and key in _CHECKING
+    ]
+    return "; ".join(named) or "nothing was detected"
 
 
 def _bounded(

@@ -255,10 +255,12 @@ def _django(project: Project) -> Iterator[Fact]:
 
 def _checks(project: Project) -> Iterator[Fact]:
     origins = project.origins
-    if project.type_tool:
-        yield Fact(
-            key="checks.types.tool", value=project.type_tool, why=origins.get("type_tool", "")
-        )
+    types = project.type_tools
+    if types:
+        value = types[0] if len(types) == 1 else list(types)
+        yield Fact(key="checks.types.tool", value=value, why=origins.get("type_tools", ""))
+    else:
+        yield from _named_only("checks.types.tool", ("mypy", "pyright", "basedpyright"), project)
     if project.test_runner:
         why = origins.get("test_runner", "")
         sure = not why.startswith("pytest also runs")
@@ -270,6 +272,17 @@ def _checks(project: Project) -> Iterator[Fact]:
         yield Fact(
             key="checks.lint", value=list(project.lint_tools), why=origins.get("lint_tools", "")
         )
+    else:
+        yield from _named_only("checks.lint", ("ruff", "flake8", "black", "isort"), project)
+
+
+def _named_only(key: str, tools: tuple[str, ...], project: Project) -> Iterator[Fact]:
+    """Propose what hooks, tox or CI name in a way that nothing can be made of."""
+    why = {check.partition(" ")[0]: words for check, words in project.not_run.items()}
+    named = [tool for tool in tools if tool in why]
+    if named:
+        says = "; ".join(why[tool] for tool in named)
+        yield Fact(key=key, value=named, why=f"not run so far: {says}", sure=False)
 
 
 def _scope(evidence: Evidence) -> Iterator[Fact]:

@@ -191,17 +191,17 @@ def _types(evidence: Evidence) -> Aspect:
         for name in _RUNNERS
         if _CHECKERS.search(json.dumps(tool.get(name, ""), default=str))
     ]
-    configured = evidence.project.type_tool
+    configured = " and ".join(evidence.project.type_tools)
     if run:
         return ready(name, "a type checker is run", run)
     if configured:
         return gap(
             name,
             "medium",
-            f"{configured} is configured, and no command of CI runs it",
-            [evidence.project.origins.get("type_tool", "")],
+            f"types can be checked by {configured}, and no command of CI does so",
+            [evidence.project.origins.get("type_tools", "")],
             f"Run {configured} in CI",
-            f"Add a job that runs `{configured}` on each pull request, and mend what it finds or"
+            f"Add a job that runs {configured} on each pull request, and mend what it finds or"
             " write down what is left. Done when that job is green on the default branch.",
         )
     return gap(
@@ -210,8 +210,9 @@ def _types(evidence: Evidence) -> Aspect:
         "no type checker is configured, so a call of something that is not there shows at run time",
         (),
         "Check types in CI",
-        "Configure mypy (`[tool.mypy]` in pyproject.toml), lenient at first, and run it in CI on"
-        " each pull request. Done when that job is green on the default branch.",
+        "Configure mypy or pyright (`[tool.mypy]`, `[tool.pyright]` in pyproject.toml), lenient at"
+        " first, and run it in CI on each pull request. Done when that job is green on the default"
+        " branch.",
     )
 
 

@@ -67,7 +67,7 @@ def _stack(contract: Contract, python: str) -> Iterator[str]:
         yield f"logging by {config.logging}"
     if project.test_runner:
         yield f"tests run by {project.test_runner}"
-    if tools := [*([project.type_tool] if project.type_tool else []), *project.lint_tools]:
+    if tools := (*project.type_tools, *project.lint_tools):
         yield f"checked by {', '.join(tools)}"
     if config.folder:
         yield f"the project is the folder {config.folder}"

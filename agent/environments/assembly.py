@@ -6,6 +6,7 @@ Owns the order of the phases. What each does is in `wheels` (B), `fetch` (A) and
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -109,13 +110,13 @@ class Assembly:
         packages = len(record.environment.packages)
         bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
-    def run_gate(self) -> None:
-        """Make only our own tools, for an environment that is there already."""
+    def run_tools(self, tools: Callable[[Bench, Fetcher], Path]) -> Path:
+        """Make only tools of our own, for an environment that is there already."""
         with (
             storage.workplace(self._bench.settings) as workplace,
             closing(Fetcher(self._bench, workplace)) as fetcher,
         ):
-            toolsets.gate(self._bench, fetcher)
+            return tools(self._bench, fetcher)
 
     def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""

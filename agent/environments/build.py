@@ -57,6 +57,8 @@ class EnvironmentRequest(Record):
     """Servers that the checks need, as in the configuration."""
     env: dict[str, str] = {}
     """The configuration's variables; they name users and databases of the servers."""
+    pyright: bool = False
+    """Whether pyright or basedpyright is among the checks."""
 
 
 def ensure(
@@ -86,7 +88,7 @@ def ensure(
     if stored := load(prepared, settings):
         say(f"the environment is {FROM_EARLIER}")
         if not toolsets.gate_place(bench).is_dir():
-            assembly.run_gate()
+            assembly.run_tools(toolsets.gate)
     else:
         with storage.locked(settings, f"build-{prepared.key}"):
             if (stored := load(prepared, settings)) is None:
@@ -97,7 +99,13 @@ def ensure(
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
-    return stored.environment.model_copy(update={"services": services})
+    more: dict[str, object] = {"services": services}
+    if request.pyright:
+        place = toolsets.type_checker_place(bench) / "venv"
+        if not place.is_dir():
+            assembly.run_tools(toolsets.type_checker)
+        more["type_checker_path"] = str(place)
+    return stored.environment.model_copy(update=more)
 
 
 def again(

@@ -20,6 +20,7 @@ from agent.environments import (
     room_services,
     storage,
     system_packages,
+    toolsets,
 )
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.build import EnvironmentRequest, Prepared
@@ -65,6 +66,15 @@ class WantedService(Record):
     """In the room; empty: there is none."""
     lacking: str = ""
     """Why it is not to be had, and what would provide it."""
+
+
+class TypeChecker(Record):
+    """What pyright or basedpyright is checked by."""
+
+    pin: str
+    """Name and version."""
+    there: bool
+    """Whether it was fetched before; else the first run that needs it does so."""
 
 
 class PythonHere(Record):
@@ -113,6 +123,8 @@ class Explanation(Record):
     """The one that is asked first in front, the default one last."""
     services: tuple[WantedService, ...] = ()
     system_packages: tuple[SystemPackage, ...] = ()
+    type_checker: TypeChecker | None = None
+    """None where the repository uses neither pyright nor basedpyright."""
     environment: Environment | None = None
     """What is there already, with its packages."""
 
@@ -258,6 +270,7 @@ class _Explained:
             indexes=indexes,
             services=services,
             system_packages=packages,
+            type_checker=self._type_checker(interpreter),
             environment=stored.environment if stored else None,
         )
 
@@ -350,6 +363,12 @@ class _Explained:
             return ()
         self._tried(lambda: system_packages.require(names, bench))
         return self._tried(lambda: system_packages.look(names, bench)) or ()
+
+    def _type_checker(self, interpreter: Interpreter | None) -> TypeChecker | None:
+        if not self._request.pyright or interpreter is None:
+            return None
+        place = toolsets.type_checker_place(self._bench(interpreter))
+        return TypeChecker(pin=toolsets.type_checker_pin(interpreter.version), there=place.is_dir())
 
     def _looking(self, interpreter: Interpreter | None) -> Bench | None:
         """Rooms to look into; the usual ones where no Python could be chosen."""

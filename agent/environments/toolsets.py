@@ -1,4 +1,4 @@
-"""Environments of tools: the gate, and those in which build backends run.
+"""Environments of tools: the gate, the type checker beside it, and those of build backends.
 
 Made of wheels by phase A, once for a Python, shared by all builds and never writable again.
 """
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from agent.environments import requirement_files, storage
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher, Supply, Wanted
@@ -22,12 +24,13 @@ from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
 #: Backends are named without versions; this long one resolution of such a name is used.
 _BUILDER_SECONDS = 7 * 86_400
 _GATE = "gate.txt"
+#: pyright and the Node.js it runs on; far larger than the gate, and few repositories need it.
+_TYPES = "types.txt"
 
 
 def gate_place(bench: Bench) -> Path:
     """Where our own tools for this Python are, or will be."""
-    key = hashlib.sha256(bench.mark.encode() + _gate_text().encode()).hexdigest()[:32]
-    return storage.folder(bench.settings) / "gates" / key
+    return _place(bench, _GATE)
 
 
 def gate(bench: Bench, fetcher: Fetcher) -> Path:
@@ -36,14 +39,29 @@ def gate(bench: Bench, fetcher: Fetcher) -> Path:
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    place = gate_place(bench)
-    with storage.locked(bench.settings, f"gate-{place.name}"):
-        if not place.is_dir():
-            bench.say("fetching our own tools for this Python")
-            nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse(nowhere, _gate_text(), _GATE).lines
-            _make(bench, fetcher, place, Wanted(lines=lines, exact=True), _no_supply)
-    return place / "venv"
+    return _pinned(bench, fetcher, _GATE, "our own tools for this Python")
+
+
+def type_checker_place(bench: Bench) -> Path:
+    """Where basedpyright is, or will be, for the repositories that use it or pyright."""
+    return _place(bench, _TYPES)
+
+
+def type_checker(bench: Bench, fetcher: Fetcher) -> Path:
+    """Give basedpyright and its Node.js, by pinned versions and hashes.
+
+    Raises:
+        EnvironmentFailed: They do not exist for this Python and platform.
+    """
+    return _pinned(bench, fetcher, _TYPES, "basedpyright, and the Node.js it runs on")
+
+
+def type_checker_pin(python: str) -> str:
+    """Which basedpyright that is for a version of Python, in full as in 3.11.2."""
+    markers = {"python_full_version": python}
+    pins = [Requirement(line.text) for line in _lines(_TYPES)]
+    fits = [one for one in pins if one.marker is None or one.marker.evaluate(markers)]
+    return next(f"{one.name} {str(one.specifier).removeprefix('==')}" for one in fits)
 
 
 def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:
@@ -112,8 +130,28 @@ def _store(bench: Bench, place: Path, venv: Path) -> None:
         compile_all(bench, part / "venv", bench.say)
 
 
-def _gate_text() -> str:
-    return (resources.files("agent.environments") / _GATE).read_text(encoding="utf-8")
+def _place(bench: Bench, name: str) -> Path:
+    key = hashlib.sha256(bench.mark.encode() + _pins(name).encode()).hexdigest()[:32]
+    return storage.folder(bench.settings) / "gates" / key
+
+
+def _pinned(bench: Bench, fetcher: Fetcher, name: str, what: str) -> Path:
+    """Make what one of our files of pins names, unless it is there."""
+    place = _place(bench, name)
+    with storage.locked(bench.settings, f"gate-{place.name}"):
+        if not place.is_dir():
+            bench.say(f"fetching {what}")
+            _make(bench, fetcher, place, Wanted(lines=_lines(name), exact=True), _no_supply)
+    return place / "venv"
+
+
+def _lines(name: str) -> tuple[Line, ...]:
+    nowhere = TreeFiles(Path("/nonexistent"))
+    return requirement_files.parse(nowhere, _pins(name), name).lines
+
+
+def _pins(name: str) -> str:
+    return (resources.files("agent.environments") / name).read_text(encoding="utf-8")
 
 
 def _no_supply(project: str, words: str) -> Path:

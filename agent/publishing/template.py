@@ -287,7 +287,7 @@ _TESTS_PASS = re.compile(
     re.IGNORECASE,
 )
 _LINT = re.compile(r"\b(?:lint\w*|ruff|flake8|black|isort|formatt(?:ed|er|ing))\b", re.IGNORECASE)
-_TYPES = re.compile(r"\b(?:mypy|type.?checks?|type.?checker)\b", re.IGNORECASE)
+_TYPES = re.compile(r"\b(?:mypy|(?:based)?pyright|type.?checks?|type.?checker)\b", re.IGNORECASE)
 _CHANGELOG = re.compile(r"\b(?:change ?log|news ?fragment|news|release notes?)\b", re.IGNORECASE)
 
 

@@ -298,7 +298,7 @@ def _claims(evidence: Evidence) -> Claims:
             for check in tests
         ),
         lint=clean("ruff", "flake8", "black", "isort"),
-        types=clean("mypy"),
+        types=clean("mypy", "pyright", "basedpyright"),
         changelog=any(note.startswith(changelog.NOTE) for note in evidence.notes),
     )
 

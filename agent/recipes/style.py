@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from repo_config import formatters, toml_text
-from repo_config.detect import Tree
+from repo_config.detect import Project
+from repo_config.tree import Below, Tree
 
 #: black's and ruff's own default.
 _DEFAULT = 88
+_LENGTH = re.compile(r"(?<!\S)(?:-l|--line-length|--max-line-length)[ =]?(\d{2,3})(?!\S)")
 
 
 @dataclass(frozen=True)
@@ -19,37 +21,49 @@ class Style:
     """What a repository's tools demand of new lines."""
 
     width: int
-    formatters: tuple[str, ...]
-    """Of `ruff check`, `ruff format`, `isort` and `black` those that will look at the change."""
+    formatters: dict[str, tuple[str, ...]]
+    """Of `ruff check`, `ruff format`, `isort` and `black` those that will look at the change, with
+    the options that they are told besides their settings."""
     one_per_line: bool
     """Whether the formatter allows longer lines than the linter, and would join broken ones."""
 
 
-def of(tree: Tree, lint_tools: tuple[str, ...]) -> Style:
+def of(whole: Tree, project: Project) -> Style:
     """Read the style from the configuration of formatters and linters."""
+    tree, lint_tools = Below(whole, project.root), project.lint_tools
     paths = frozenset(tree.paths())
 
     def text(path: str) -> str:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
-    looking = _formatters(text, lint_tools)
-    formatted, linted = _from_toml(text), _from_ini(text)
+    looking = _formatters(text, project)
+    told = {check: one.args for check, one in project.told.items()}
+    formatted = [*_from_toml(text), *_from_options({**told, "flake8": (), "isort": ()})]
+    linted = [*_from_ini(text), *_from_options({"flake8": told.get("flake8", ())})]
     if not formatted and {"black", "ruff"} & set(lint_tools):
         formatted = [_DEFAULT]
     if not linted and "flake8" in lint_tools:
         linted = [79]
     width = max(min([*formatted, *linted], default=_DEFAULT), 40)
     shaped = bool({"black", "ruff format"} & set(looking))
-    return Style(width, looking, shaped and max(formatted, default=_DEFAULT) > width)
+    options = {check: told.get(check, ()) for check in looking}
+    return Style(width, options, shaped and max(formatted, default=_DEFAULT) > width)
 
 
-def _formatters(text: Callable[[str], str], lint_tools: tuple[str, ...]) -> tuple[str, ...]:
+def _formatters(text: Callable[[str], str], project: Project) -> tuple[str, ...]:
     found: list[str] = []
-    if "ruff" in lint_tools:
-        found.append("ruff check")
-        if formatters.ruff_formats(text):
+    if "ruff" in project.lint_tools:
+        if "ruff check" not in project.not_run:
+            found.append("ruff check")
+        if formatters.ruff_formats(text) or "ruff format" in project.told:
             found.append("ruff format")
-    return (*found, *(tool for tool in ("isort", "black") if tool in lint_tools))
+    return (*found, *(tool for tool in ("isort", "black") if tool in project.lint_tools))
+
+
+def _from_options(told: dict[str, tuple[str, ...]]) -> list[int]:
+    """Lengths of lines among the options of tools."""
+    joined = " ".join(word for args in told.values() for word in args)
+    return [int(found) for found in _LENGTH.findall(joined)]
 
 
 def _table(content: str, *keys: str) -> dict[str, object] | None:

@@ -24,5 +24,6 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
         python=contract.config.python,
         services=contract.config.services,
         env=contract.config.env,
+        pyright=contract.project.uses_pyright,
     )
     return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

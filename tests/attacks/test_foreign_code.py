@@ -35,7 +35,7 @@ pytestmark = pytest.mark.index
 PROJECT = Project.model_validate({
     "framework": "django", "python_version": None, "test_runner": "pytest", "test_script": None,
     "django": DjangoProject(settings_module="settings", manage="manage.py", python_path=("",)),
-    "type_tool": "mypy", "lint_tools": (),
+    "type_tools": ("mypy",), "lint_tools": (),
 })  # fmt: skip
 HARMLESS = {
     "requirements.txt": f"django>=5.2,<5.3\nsqlparse=={hostile.POSED_VERSION}\n",

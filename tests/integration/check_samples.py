@@ -76,7 +76,7 @@ class Workshop:
     said: list[str] = field(default_factory=list)
 
     def environment(self, *packages: str) -> Environment:
-        """An environment of exactly these packages; the gate has every tool."""
+        """An environment of exactly these packages; the gate has every tool but pyright."""
         path, gate = self._venv(*packages), self._venv(*TOOLS)
         listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
         return Environment(
@@ -90,6 +90,16 @@ class Workshop:
             sources=(),
             packages=tuple(sorted(listed.split())),
         )
+
+    def type_checker(self) -> Path:
+        """basedpyright and its Node.js, as they are pinned."""
+        path = self.home / "type-checker"
+        if not path.exists():
+            pins = Path(str(resources.files("agent.environments"))) / "types.txt"
+            _uv("venv", "-q", "--relocatable", "--python", "/usr/bin/python3.11", str(path))
+            target = ("--python", str(path / "bin" / "python"))
+            _uv("pip", "install", "-q", "--link-mode", "copy", *target, "-r", str(pins))
+        return path
 
     def _venv(self, *packages: str) -> Path:
         name = "-".join(packages).replace(">", "").replace("<", "").replace("=", "") or "bare"
@@ -164,7 +174,7 @@ def _uv(*arguments: str) -> str:
 def project(**detected: object) -> Project:
     nothing = {
         "framework": "none", "python_version": None, "django": None, "test_runner": None,
-        "test_script": None, "type_tool": None, "lint_tools": (),
+        "test_script": None, "type_tools": (), "lint_tools": (),
     }  # fmt: skip
     return Project.model_validate(nothing | detected)
 
@@ -186,14 +196,19 @@ def declared_site(
     """A site of these files, with the environment that they and the configuration declare."""
     config = RepoConfig.model_validate(told, strict=False)
     tree = lay_tree(settings.home, files)
+    found = detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
     request = EnvironmentRequest(
-        tree=str(tree), python=config.python, services=config.services, env=config.env
+        tree=str(tree),
+        python=config.python,
+        services=config.services,
+        env=config.env,
+        pyright=found.uses_pyright,
     )
     return Site(
         tree=tree,
         environment=build.ensure(request, sandbox, SimpleIndex(settings), settings, say),
         config=config,
-        project=detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config),
+        project=found,
         limits=check.granted(settings),
     )
 

@@ -117,7 +117,7 @@ class Repository:
             django=django,
             test_runner="django",
             test_script="manage.py",
-            type_tool=None,
+            type_tools=(),
             lint_tools=lint,
         )
 

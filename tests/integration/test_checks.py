@@ -499,6 +499,8 @@ def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) 
         "makemigrations": Status.PASSED,
         "openapi": Status.ABSENT,
         "mypy": Status.ABSENT,
+        "pyright": Status.ABSENT,
+        "basedpyright": Status.ABSENT,
         "tests": Status.PASSED,
     }
     tests = report.result("tests")
@@ -927,20 +929,20 @@ def test_type_errors_are_found_however_mypy_is_pointed_at_them(
 ) -> None:
     config = {"checks": {"types": {"args": args}}}
     files = {**MISTYPED, "mypy.ini": mypy_config}
-    result = workshop.one("mypy", files, config=config, type_tool="mypy")
+    result = workshop.one("mypy", files, config=config, type_tools=("mypy",))
     assert (result.status, result.reason) == (Status.FAILED, "")
     assert [item.item_id for item in result.items] == [MISTAKE]
     assert result.items[0].place == "shop/sums.py:2"
     assert "mergewright" not in result.output
     clean = workshop.one(
-        "mypy", {**TYPED, "mypy.ini": mypy_config}, config=config, type_tool="mypy"
+        "mypy", {**TYPED, "mypy.ini": mypy_config}, config=config, type_tools=("mypy",)
     )
     assert (clean.status, clean.items) == (Status.PASSED, ())
 
 
 @pytest.mark.parametrize("packages", [(), ("mypy==1.4.1",)], ids=["gate", "mypy 1.4"])
 def test_other_mypys_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:
-    result = workshop.one("mypy", MISTYPED, packages=packages, type_tool="mypy")
+    result = workshop.one("mypy", MISTYPED, packages=packages, type_tools=("mypy",))
     assert [item.item_id for item in result.items] == [MISTAKE]
 
 
@@ -949,13 +951,13 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
         "mypy.ini": "[mypy]\n",
         "a.py": "import iniconfig\n\nvalue: int = iniconfig.IniConfig\n",
     }
-    result = workshop.one("mypy", files, packages=("iniconfig",), type_tool="mypy")
+    result = workshop.one("mypy", files, packages=("iniconfig",), type_tools=("mypy",))
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
 
 
 def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Workshop) -> None:
     files = {**TYPED, "mypy.ini": "[mypy]\nplugins = no_such_plugin\n"}
-    result = workshop.one("mypy", files, type_tool="mypy")
+    result = workshop.one("mypy", files, type_tools=("mypy",))
     assert result.status is Status.FAILED
     assert "no_such_plugin" in result.reason
 
@@ -990,7 +992,7 @@ TYPE_FORGERIES = {
 
 @pytest.mark.parametrize("name", TYPE_FORGERIES)
 def test_no_forgery_of_a_type_check_passes(workshop: Workshop, name: str) -> None:
-    result = workshop.one("mypy", {**MISTYPED, **TYPE_FORGERIES[name]}, type_tool="mypy")
+    result = workshop.one("mypy", {**MISTYPED, **TYPE_FORGERIES[name]}, type_tools=("mypy",))
     assert result.status is not Status.PASSED
     assert result.reason or result.items
 
@@ -1070,7 +1072,7 @@ ALL_RED = {
     "shop/sums.py": MISTYPED["shop/sums.py"],
     "mypy.ini": "[mypy]\nfiles = shop/sums.py\nfollow_imports = skip\n",
 }
-ALL_CHECKS: dict[str, Any] = {**MANAGED, "type_tool": "mypy", "test_runner": "pytest"}
+ALL_CHECKS: dict[str, Any] = {**MANAGED, "type_tools": ("mypy",), "test_runner": "pytest"}
 
 
 def poisoned(workshop: Workshop, site: Site, files: Files) -> Site:
@@ -1252,7 +1254,10 @@ def test_imports_out_of_order_are_new_only_in_files_that_were_in_order(
 
 def test_isort_sorts_as_it_is_told_before_commits(workshop: Workshop) -> None:
     files = {"shop.py": "import abc, os\n"}
-    told: dict[str, Any] = {"lint_tools": ("isort",), "isort_args": ("--combine-straight-imports",)}
+    told: dict[str, Any] = {
+        "lint_tools": ("isort",),
+        "told": {"isort": {"args": ("--combine-straight-imports",)}},
+    }
     result = workshop.one("isort", files, **told)
     assert (result.status, result.reason) == (Status.PASSED, ""), result.output
     assert result.command == ("isort", "--combine-straight-imports", "--check-only", ".")
@@ -1269,7 +1274,7 @@ def test_isort_is_read_however_it_is_configured_to_speak(workshop: Workshop, lin
 
 def test_isort_that_is_kept_from_looking_is_unverified(workshop: Workshop) -> None:
     files = {"shop.py": UNSORTED, "pyproject.toml": "[tool.isort]\nskip_glob = ['*']\n"}
-    told = {"lint_tools": ("isort",), "isort_args": ("--filter-files",)}
+    told = {"lint_tools": ("isort",), "told": {"isort": {"args": ("--filter-files",)}}}
     assert workshop.one("isort", files, **told).status is Status.UNVERIFIED
 
 
@@ -1463,7 +1468,7 @@ def test_a_change_of_the_test_rules_is_first_held_to_those_of_base(
 def test_a_change_of_the_type_rules_is_first_held_to_those_of_base(
     stage: Callable[..., Stage],
 ) -> None:
-    made = stage(TYPED, type_tool="mypy")
+    made = stage(TYPED, type_tools=("mypy",))
     found = made.compared(
         shop__sums_DOT_py=MISTYPED["shop/sums.py"],
         mypy_DOT_ini="[mypy]\nstrict = True\n[mypy-shop.*]\nignore_errors = True\n",
@@ -1493,7 +1498,7 @@ def test_a_plugin_that_the_change_makes_quiet_is_first_held_to_what_it_was_on_ba
 ) -> None:
     config = {"mypy.ini": "[mypy]\nstrict = True\nplugins = ./tools/quiet.py\n"}
     files = {**TYPED, **config, "tools/quiet.py": QUIET.replace("if QUIET", "if False")}
-    made = stage(files, type_tool="mypy", plugins=("tools/quiet.py",))
+    made = stage(files, type_tools=("mypy",), plugins=("tools/quiet.py",))
     edits = {
         "shop__sums_DOT_py": MISTYPED["shop/sums.py"],
         "tools__quiet_DOT_py": QUIET.replace("if QUIET", "if True"),
@@ -1509,7 +1514,7 @@ def test_a_plugin_that_the_change_makes_quiet_is_first_held_to_what_it_was_on_ba
 def test_a_comment_that_hides_a_file_from_mypy_is_a_new_failure(
     stage: Callable[..., Stage], comment: str
 ) -> None:
-    made = stage(TYPED, type_tool="mypy")
+    made = stage(TYPED, type_tools=("mypy",))
     found = made.compared(shop__sums_DOT_py=f"{comment}\n{MISTYPED['shop/sums.py']}")["mypy"]
     assert found.verdict is Status.FAILED
     assert f"shop/sums.py: muted: {comment}" in {item.item_id for item in found.new_failures}

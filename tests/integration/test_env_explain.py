@@ -171,6 +171,18 @@ def test_nothing_is_refused_where_all_is_there(explain):
     assert not said["ready"]
 
 
+def test_the_type_checker_is_named_where_pyright_is_used(explain):
+    plain = explain({"requirements.txt": "six==1.17.0\n"}, "--json")
+    assert json.loads(plain.stdout)["type_checker"] is None
+    used = explain({"pyrightconfig.json": "{}"}, "--json")
+    said = json.loads(used.stdout)["type_checker"]
+    assert said["pin"].startswith("basedpyright 1.")
+    assert said["there"] is False
+    shown = explain({"again": ""}).stdout
+    assert "type checker for pyright and basedpyright\n" in shown
+    assert f"  + {said['pin']}: fetched once, by the first run that needs it\n" in shown
+
+
 def test_services_that_no_room_could_be_searched_for_are_not_called_missing(home, tmp_path):
     class Without(BubblewrapSandbox):
         def run(self, order, cancelled=None, hear=None):

@@ -80,7 +80,7 @@ def contract(minutes):
         django=None,
         test_runner=None,
         test_script=None,
-        type_tool=None,
+        type_tools=(),
         lint_tools=(),
     )
     config = RepoConfig(limits=LimitsSection(minutes=minutes))

@@ -31,6 +31,19 @@ def test_secrets_in_hand_never_reach_the_file(tmp_path):
     assert "[head] tests: failed" in written
 
 
+def test_what_is_not_run_is_told_with_its_reason(tmp_path):
+    why = {"black": "it is not there", "mypy": "it is not there", "flake8": "tox.ini names it"}
+    results = tuple(
+        CheckResult(name=name, status=Status.ABSENT, reason=reason) for name, reason in why.items()
+    )
+    log = RunLog(tmp_path / "run.log")
+    log.result("baseline", CheckReport(side="base", commit="", change_digest=None, results=results))
+    assert (tmp_path / "run.log").read_text() == (
+        "---- baseline\n[base] not run: black, mypy (it is not there)\n\n"
+        "[base] not run: flake8 (tox.ini names it)\n----\n"
+    )
+
+
 def test_what_looks_like_a_secret_is_taken_out_without_being_told(tmp_path):
     log = RunLog(tmp_path / "run.log")
     log.line("Authorization: Bearer " + "a1B2c3D4" * 5)

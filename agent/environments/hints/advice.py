@@ -27,7 +27,7 @@ from repo_config.tree import Below, Tree
 
 _MOST = 12
 #: Tools that are there in every room, of our own.
-_OURS = frozenset({"pytest", "mypy", "ruff", "flake8", "black", "isort"})
+_OURS = frozenset({"pytest", "mypy", "ruff", "flake8", "black", "isort", "pyright", "basedpyright"})
 #: Packages that a machine of CI is fitted out with, whatever is tested there.
 _OF_MACHINES = frozenset(
     {"make", "curl", "wget", "git", "jq", "yq", "sudo", "gnupg", "ca-certificates", "zip", "unzip"}

@@ -40,7 +40,7 @@ _BY_NAME = {
     "jenkinsfile": "it is CI",
     ".pre-commit-config.yaml": "it configures checks",
 } | dict.fromkeys(
-    ("setup.cfg", "pyrightconfig.json", ".pylintrc", "pylintrc"),
+    ("setup.cfg", ".pylintrc", "pylintrc"),
     "it configures the checks",
 )
 _DEPENDENCIES = re.compile(

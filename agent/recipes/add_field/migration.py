@@ -35,7 +35,7 @@ def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
         "existing": existing.model_dump() if existing else None,
         "manage": django.manage,
         "python_path": list(django.python_path),
-        "formatters": list(parameters.formatters),
+        "formatters": [[name, list(told)] for name, told in parameters.formatters.items()],
     }
     folders = sorted({carrier.migrations for carrier in parameters.carriers})
     return ProducingCommand(

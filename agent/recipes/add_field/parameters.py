@@ -147,8 +147,9 @@ class Parameters(Record):
     test: NewTest | None
     width: int
     """Longest line the repository's style allows."""
-    formatters: tuple[str, ...] = ()
-    """Tools that shape new files: `ruff check`, `ruff format`, `isort`, `black`."""
+    formatters: dict[str, tuple[str, ...]] = {}
+    """Tools that shape new files (`ruff check`, `ruff format`, `isort`, `black`) with the options
+    that the repository runs them with."""
     one_per_line: bool = False
     """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     remarks: tuple[str, ...] = ()

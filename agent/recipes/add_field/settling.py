@@ -30,7 +30,6 @@ from agent.recipes.add_field.parameters import (
     Place,
 )
 from repo_config.detect import Project, Tree
-from repo_config.tree import Below
 
 #: A ticket that this recipe carries out, for people who have not written one yet.
 EXAMPLE = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True"
@@ -159,7 +158,7 @@ class _Settling:
             return None
         if passed := questions.about_background(self._facts):
             self._remarks.append(passed)
-        shape = style.of(Below(self._tree, self._project.root), self._project.lint_tools)
+        shape = style.of(self._tree, self._project)
         return Parameters(
             app_label=model.app.label,
             model=model.name,

@@ -450,19 +450,23 @@ def format_files(formatters, paths, root):
     """Give new files the shape that the repository's own checks will ask for.
 
     The tools are called so that the repository's exclusions hold, as they do in those checks.
+
+    Args:
+        formatters: Each tool with the options that the checks run it with, in their order.
     """
     if not paths:
         return
     # black applies exclusions only to what it finds by itself.
     only = "|".join("^/%s$" % re.escape(path) for path in paths)
     commands = {
-        "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
-        "ruff format": ["ruff", "format", "-q", "--no-cache", "--force-exclude", *paths],
-        "isort": ["isort", "-q", "--filter-files", *paths],
-        "black": ["black", "-q", "--include", only, "."],
+        "ruff check": (["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix"], paths),
+        "ruff format": (["ruff", "format", "-q", "--no-cache", "--force-exclude"], paths),
+        "isort": (["isort", "-q", "--filter-files"], paths),
+        "black": (["black", "-q"], ["--include", only, "."]),
     }
-    for formatter in formatters:
-        command = commands[formatter]
+    for formatter, told in formatters:
+        start, targets = commands[formatter]
+        command = [*start, *told, *targets]
         if shutil.which(command[0]):
             # What goes wrong here is seen by the check, which then withholds the change.
             subprocess.run(command, cwd=root, capture_output=True, check=False)

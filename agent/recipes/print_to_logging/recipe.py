@@ -27,7 +27,6 @@ from agent.recipes.print_to_logging.scope import Scope
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
-from repo_config.tree import Below
 
 _LONGEST_TITLE = 60
 
@@ -146,7 +145,7 @@ def _settled(
     if not found.files:
         raise RequestRefused(_nothing(where, left))
     _hold_size(found, where, config)
-    shape = style.of(Below(tree, project.root), project.lint_tools)
+    shape = style.of(tree, project)
     parameters = Parameters(
         scope=where.words,
         files=tuple(found.files),

@@ -16,7 +16,7 @@ PROJECT = Project(
     ),
     test_runner="django",
     test_script="bin/all_tests.py",
-    type_tool=None,
+    type_tools=(),
     lint_tools=(),
 )
 PLAIN = PROJECT.model_copy(update={"django": None, "framework": "none"})

@@ -19,7 +19,7 @@ PROJECT = Project(
     django=None,
     test_runner="pytest",
     test_script=None,
-    type_tool=None,
+    type_tools=(),
     lint_tools=(),
 )
 ENVIRONMENT = Environment(

@@ -51,6 +51,38 @@ def test_comments_that_do_not(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("comment", "mode", "hides"),
+    [
+        ("# pyright: basic", "standard", True),
+        ("#pyright:basic", "strict", True),
+        ("# pyright: strict, reportCallIssue=false", "standard", True),
+        ("# pyright: reportCallIssue = information", "standard", True),
+        ("# pyright: standard", "recommended", True),
+        ("# type: ignore", "standard", True),
+        ("# pyright: standard", "basic", False),
+        ("# pyright: basic", "off", False),
+        ("# pyright: strict", "standard", False),
+        ("# pyright: reportCallIssue=true", "standard", False),
+        ("# pyright: ignore", "standard", False),
+        ("# pyright: basic enough", "standard", False),
+        ("# about pyright: basic", "standard", False),
+        ("# pyright: standard", "made up", False),
+    ],
+)
+def test_comments_that_let_pyright_look_at_less(comment: str, mode: str, hides: bool) -> None:
+    for tool in ("pyright", "basedpyright"):
+        file = ChangedFile(path="a.py", before=b"", after=f"{comment}\nx = 1\n".encode())
+        change = Change(base_commit="0" * 40, files=(file,))
+        found = mutes.added(change, tool, mode)
+        assert [item.item_id for item in found] == [f"a.py: muted: {comment}"] * hides
+
+
+def test_pyright_heeds_a_comment_behind_code_and_says_so() -> None:
+    assert added("pyright", "x = 1  # pyright: basic\n") == ["a.py: muted: # pyright: basic"]
+    assert added("pyright", "x = 1\n# type: ignore\n") == []
+
+
+@pytest.mark.parametrize(
     ("tool", "comment", "hides"),
     [
         ("ruff check", "# ruff: noqa", True),

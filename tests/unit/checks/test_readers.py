@@ -32,7 +32,7 @@ def site(tmp_path: Path) -> Site:
         config=RepoConfig(),
         project=Project(
             framework="none", python_version=None, django=None, test_runner=None,
-            test_script=None, type_tool=None, lint_tools=("ruff", "black", "flake8"),
+            test_script=None, type_tools=(), lint_tools=("ruff", "black", "flake8"),
         ),
         limits=RoomLimits(),
     )  # fmt: skip

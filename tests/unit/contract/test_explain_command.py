@@ -82,6 +82,30 @@ def test_what_was_detected_names_the_file(repo):
     assert explained(repo)["checks.types.tool"] == ("off", ".github/mergewright.yml:1")
 
 
+def test_pyright_is_told_with_what_says_so(repo):
+    write(repo, "pyrightconfig.json", "{}")
+    origin = "detected from mypy: mypy.ini, pyright: pyrightconfig.json"
+    assert explained(repo)["checks.types.tool"] == (["mypy", "pyright"], origin)
+    write(repo, ".github/mergewright.yml", "checks: {types: {tool: pyright}}\n")
+    assert explained(repo)["checks.types.tool"] == ("pyright", ".github/mergewright.yml:1")
+    (repo / "mypy.ini").unlink()
+    (repo / ".github/mergewright.yml").unlink()
+    assert explained(repo)["checks.types.tool"] == ("pyright", "detected from pyrightconfig.json")
+
+
+def test_tools_that_are_only_named_are_told_with_the_reason(repo):
+    (repo / "mypy.ini").unlink()
+    write(repo, "tox.ini", "[testenv:lint]\ncommands =\n  flake8 $X\n  pyright || true\n")
+    found = explained(repo)
+    named = "tox.ini [testenv:lint] names it, and"
+    assert found["checks.lint"] == (
+        "none", f"{named} it is told $X, which only a shell could write out"
+    )  # fmt: skip
+    assert found["checks.types.tool"][1] == f"{named} there is no ||"
+    text = run("config", "check", repo).output
+    assert f"\n  not run: flake8: {named} it is told $X" in text
+
+
 def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):
     write(repo, ".github/mergewright.yml", "limits: {minutes: 90, runs_per_day: 3}\nlabel: go\n")
     monkeypatch.setenv("MERGEWRIGHT_MAX_MINUTES", "20")

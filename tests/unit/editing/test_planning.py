@@ -43,7 +43,7 @@ def against(config=None, **facts):
         config=RepoConfig.model_validate(config or {}, strict=False),
         project=Project(
             framework="none", python_version="3.11", django=None, test_runner="pytest",
-            test_script=None, type_tool=None, lint_tools=(),
+            test_script=None, lint_tools=(),
         ),
         source=None,
     )  # fmt: skip

@@ -61,7 +61,7 @@ def project(version: str | None = None, settings: str | None = None) -> Project:
         else None,
         test_runner="pytest",
         test_script=None,
-        type_tool=None,
+        type_tools=(),
         lint_tools=(),
     )
 

@@ -59,7 +59,7 @@ def evidence(**changes) -> text.Evidence:
                     django=None,
                     test_runner="pytest",
                     test_script=None,
-                    type_tool=None,
+                    type_tools=(),
                     lint_tools=(),
                 ),
                 source=None,
@@ -220,6 +220,20 @@ def test_what_a_change_was_held_to_is_folded_and_in_plain_words():
         "- Rules: no configuration file, all values detected",
         f"- Installed for the checks: 1 package from `pyproject.toml` (environment `{'k' * 16}`)",
     ]
+
+
+def test_checks_that_are_named_and_not_run_are_told_and_inert():
+    made = evidence()
+    contract = made.prepared.contract
+    why = {"flake8": "tox.ini names it, and @owner closes #1"}
+    project = contract.project.model_copy(update={"not_run": why})
+    contract = contract.model_copy(update={"project": project})
+    prepared = made.prepared.model_copy(update={"contract": contract})
+    words = text.pull_request(made.model_copy(update={"prepared": prepared}))
+    (line,) = [one for one in held_to(words) if one.startswith("- Not run: ")]
+    assert line.startswith("- Not run: flake8: tox.ini names it, and ")
+    assert "@owner" not in line
+    assert "#1" not in line
 
 
 def test_the_http_client_is_told_only_of_a_change_that_has_to_do_with_it():

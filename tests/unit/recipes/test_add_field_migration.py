@@ -166,7 +166,7 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
         "defined_in": "Customer",
         "existing": {"kind": "literal", "text": "'n/a'", "module": "", "name": ""},
         "field": "nickname",
-        "formatters": ["ruff check"],
+        "formatters": [["ruff check", []]],
         "manage": "manage.py",
         "models": [["shop", "Customer"]],
         "python_path": [""],

@@ -82,7 +82,7 @@ def project(
         django=django,
         test_runner=runner,
         test_script=None,
-        type_tool=None,
+        type_tools=(),
         lint_tools=lint,
     )
 

@@ -48,7 +48,7 @@ def test_a_repository_without_configuration_is_valid_and_shows_what_is_in_effect
     assert lines["framework"].split() == ["framework", "django", "(manage.py)"]
     assert "site.settings  (manage.py: DJANGO_SETTINGS_MODULE)" in lines["django.settings_module"]
     assert lines["test_runner"].split() == ["test_runner", "django", "(manage.py)"]
-    assert lines["type_tool"].split() == ["type_tool", "-"]
+    assert lines["type_tools"].split() == ["type_tools", "-"]
 
 
 def test_the_current_folder_is_the_default(repo, monkeypatch):
@@ -191,7 +191,7 @@ def test_links_and_folders_of_tools_are_not_read(repo):
     write(repo, "venv/lib/conftest.py", "")
     write(repo, "node_modules/conftest.py", "")
     report = json.loads(run("check", "--repo", repo, "--json").output)
-    assert report["detected"]["type_tool"] is None
+    assert report["detected"]["type_tools"] == []
     assert report["detected"]["lint_tools"] == []
     assert report["detected"]["test_runner"] == "django"
 

@@ -9,6 +9,7 @@ import pytest
 from repo_config import detect, load
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
+from repo_config.tool_options import Told
 
 MANAGE = """\
 #!/usr/bin/env python
@@ -60,7 +61,7 @@ def test_a_django_site_with_manage_py(tree):
         ),
         test_runner="django",
         test_script="manage.py",
-        type_tool="mypy",
+        type_tools=("mypy",),
         lint_tools=("flake8", "black"),
         origins={
             "framework": "manage.py",
@@ -70,7 +71,7 @@ def test_a_django_site_with_manage_py(tree):
             "django.python_path": ". (manage.py)",
             "test_runner": "manage.py",
             "test_script": "manage.py",
-            "type_tool": "setup.cfg: [mypy]",
+            "type_tools": "setup.cfg: [mypy]",
             "lint_tools": "flake8: setup.cfg: [flake8], black: pyproject.toml: tool.black",
         },
     )
@@ -181,7 +182,7 @@ def test_a_package_described_in_setup_cfg_alone(tree):
     assert project.origins["python_version"] == "setup.cfg: classifiers"
     assert project.test_runner == "pytest"
     assert project.origins["test_runner"] == "setup.cfg: extras_require.test: pytest"
-    assert project.type_tool == "mypy"
+    assert project.type_tools == ("mypy",)
 
 
 def test_a_django_package_in_src_layout(tree):
@@ -223,7 +224,7 @@ def test_a_fastapi_app(tree):
     assert (project.framework, project.python_version) == ("fastapi", "3.12")
     assert project.origins["framework"] == "pyproject.toml: project.dependencies"
     assert project.origins["test_runner"] == "pyproject.toml: dependency-groups.dev: pytest"
-    assert (project.type_tool, project.lint_tools) == ("mypy", ("ruff",))
+    assert (project.type_tools, project.lint_tools) == (("mypy",), ("ruff",))
 
 
 def test_a_flask_app_with_requirements_only(tree):
@@ -251,7 +252,7 @@ def test_a_plain_package_with_unittest(tree):
         django=None,
         test_runner="pytest",
         test_script=None,
-        type_tool=None,
+        type_tools=(),
         lint_tools=(),
         origins={"test_runner": "pytest also runs the tests of unittest"},
     )
@@ -665,7 +666,7 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
         settings_module="z.settings", manage="other/manage.py", python_path=("other", "")
     )
     assert (project.test_runner, project.test_script) == ("django", "go.py")
-    assert project.type_tool is None
+    assert project.type_tools == ()
     assert project.lint_tools == ("black", "ruff")
     assert {
         key: value for key, value in project.origins.items() if key != "django.python_path"
@@ -708,7 +709,7 @@ def test_isort_is_found_wherever_it_is_configured(tree, files, origin, args):
     project = detected(tree(files))
     assert project.lint_tools == ("isort",)
     assert project.origins["lint_tools"] == f"isort: {origin}"
-    assert project.isort_args == args
+    assert project.told.get("isort", Told()).args == args
 
 
 @pytest.mark.parametrize(
@@ -728,7 +729,7 @@ def test_isort_is_found_wherever_it_is_configured(tree, files, origin, args):
 )
 def test_isort_is_not_where_nothing_says_so_for_the_whole_project(tree, files):
     project = detected(tree(files))
-    assert (project.lint_tools, project.isort_args) == ((), ())
+    assert (project.lint_tools, project.told) == ((), {})
 
 
 def test_checks_that_are_off_are_off(tree):
@@ -739,7 +740,7 @@ def test_checks_that_are_off_are_off(tree):
         files, "framework: none\nchecks: {tests: {runner: off}, types: {tool: off}, lint: off}"
     )
     assert (project.framework, project.django) == ("none", None)
-    assert (project.test_runner, project.type_tool, project.lint_tools) == (None, None, ())
+    assert (project.test_runner, project.type_tools, project.lint_tools) == (None, (), ())
 
 
 # --- hostile and broken files ------------------------------------------------------------------

@@ -262,7 +262,7 @@ def test_an_unquoted_version_in_pyproject_is_told_the_same():
         ),
         (
             "checks: {types: {tool: false}}",
-            "1:24: checks.types.tool: expected auto, mypy or off; found false. Write one of: auto, mypy, off",
+            "1:24: checks.types.tool: expected auto, mypy, pyright, basedpyright or off, or a list of mypy, pyright or basedpyright; found false. Write one of: auto, mypy, pyright, basedpyright, off",
         ),
         (
             "checks: {types: mypy}",

@@ -49,7 +49,7 @@ def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
     assert project.root == "api"
     assert project.python_version == "3.10"
     assert project.lint_tools == ("ruff",)
-    assert project.type_tool is None
+    assert project.type_tools == ()
     assert (project.test_runner, project.test_script) == ("django", "api/runtests.py")
     assert project.django is not None
     assert project.django.manage == "api/src/manage.py"
@@ -63,7 +63,7 @@ def test_without_a_folder_the_repository_is_the_project(text):
     project = detected(text)
     assert project.root == ""
     assert project.lint_tools == ("black",)
-    assert project.type_tool == "mypy"
+    assert project.type_tools == ("mypy",)
 
 
 def test_named_paths_are_relative_to_the_folder():

@@ -20,7 +20,9 @@ PROJECT = Project(
     ),
     test_runner="django",
     test_script="tests/run.py",
-    type_tool=None,
+    type_tools=("pyright",),
+    type_settings=("pyrightconfig.json", "ci/strict.json"),
+    type_stubs="typings",
     lint_tools=(),
 )
 DECIDE = [
@@ -29,10 +31,13 @@ DECIDE = [
     "sitecustomize.py", "a/usercustomize.py", "lib/x.pth", "pytest.py", "mypy/__init__.py",
     "django/db.py", "tests/run.py", "backend/start.py", "backend/site/conf.py", "site/conf.py",
     "src/site/conf/__init__.py", "shop/test_settings.py", "shop/settings/dev.py",
+    "pyrightconfig.json", "ci/strict.json", ".basedpyright/baseline.json",
+    "typings/requests/__init__.pyi",
 ]  # fmt: skip
 DO_NOT = [
     "shop/models.py", "shop/tests/test_a.py", "README.md", "shop/pytest/x.py", "conftest.txt",
-    "shop/conf.py", "run.py", "mysettings_py.txt",
+    "shop/conf.py", "run.py", "mysettings_py.txt", "ci/other.json", "shop/baseline.json",
+    "shop/typings/x.py",
 ]  # fmt: skip
 
 
@@ -69,6 +74,12 @@ def test_any_other_file_is_neither(path):
 def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
     assert gate.rule_files(change(path), PROJECT) == frozenset()
     assert len(list(gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, NoTree())))) == 1
+
+
+def test_stubs_and_known_errors_matter_where_pyright_is_run():
+    plain = PROJECT.model_copy(update={"type_tools": (), "type_settings": (), "type_stubs": None})
+    assert rule_files.reason(".basedpyright/baseline.json", plain) is None
+    assert rule_files.reason("typings/requests/__init__.pyi", plain) is None
 
 
 def test_settings_are_looked_for_in_django_projects_alone():

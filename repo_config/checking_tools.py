@@ -1,0 +1,244 @@
+"""Which type checkers, linters and formatters a project has, what they are told, and by whom.
+
+A tool is had where the project configures it, or where a hook of pre-commit, tox or CI runs it on
+the whole project; pyright, which needs no settings, also where a requirement for development names
+it. One that is only named, in a way that no check can follow, is told with the
+reason.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from repo_config import formatters, pyright_settings, tool_commands, tool_options
+from repo_config.dependencies import Dependency
+from repo_config.located import inert
+from repo_config.project_files import Files, Found, table
+from repo_config.schema import RepoConfig
+from repo_config.tool_options import Told
+
+_LINTERS = ("ruff", "flake8", "black", "isort")
+_RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
+#: The checks that a tool is run for, where they are not called as it is.
+_CHECKS = {"ruff": (_RUFF, _RUFF_FORMAT)}
+_PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
+#: Of pyright, with fewer demands than its strictest.
+_LOWER_MODES = frozenset({"off", "basic", "standard"})
+#: They are told on the command line what no file of settings says.
+_ALWAYS_TOLD = frozenset({_RUFF_FORMAT, "isort", *_PYRIGHTS})
+
+
+class Tools(NamedTuple):
+    """What was found."""
+
+    types: tuple[Found, ...]
+    lint: tuple[Found, ...]
+    told: dict[str, Told]
+    """By check; see `detect.Project`."""
+    not_run: dict[str, str]
+    """By check; see `detect.Project`."""
+    pyright: pyright_settings.Settings | None
+    """What files tell pyright or basedpyright, where one of them is run."""
+
+
+def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Dependency]) -> Tools:
+    """Say what is run.
+
+    Args:
+        files: Of the project.
+        whole: Of the repository, which CI is configured for.
+        config: What it says of checks wins.
+        declared: The packages that the project says it needs.
+    """
+    named = _Named(files, whole, config.folder)
+    own = _own_settings(files, named, _required(declared))
+    lint, types = _lint(config, named, own), _types(config, named, own)
+    running = {found.value for found in (*types, *lint)}
+    told = {
+        check: one
+        for tool in running
+        for check in _CHECKS.get(tool, (tool,))
+        if (one := named.told.get(check)) and (check not in own or check in _ALWAYS_TOLD)
+    }
+    not_run = {check: why for check, why in named.why.items() if check not in {*running, *own}}
+    if "ruff" in running and config.checks.lint != "auto":
+        not_run.pop(_RUFF, None)
+    elif "ruff" in running and _RUFF not in {*own, *told}:
+        not_run.setdefault(_RUFF, f"{named.origin[_RUFF_FORMAT]} runs `ruff format` alone")
+    return Tools(types, lint, told, not_run, _pyright(whole, config, types, told))
+
+
+class _Named:
+    """What hooks, tox and CI run: of each check the first that can be followed."""
+
+    def __init__(self, files: Files, whole: Files, folder: str) -> None:
+        self.told: dict[str, Told] = {}
+        self.origin: dict[str, str] = {}
+        """Of what is told."""
+        self.why: dict[str, str] = {}
+        """Why a check that is named cannot be followed, where no other place of it can."""
+        there = {"."}
+        for path in files.paths:
+            while path and path not in there:
+                there.add(path)
+                path = posixpath.dirname(path)  # noqa: PLW2901 - up to the root
+
+        def exists(name: str) -> bool:
+            return posixpath.normpath(name) in there
+
+        for one in tool_commands.found(files, whole, folder):
+            if one.check in self.told:
+                continue
+            found = tool_options.follow(one, exists)
+            if isinstance(found, Told):
+                self.told[one.check], self.origin[one.check] = found, inert(one.origin)
+                self.why.pop(one.check, None)
+            else:
+                self.why.setdefault(one.check, f"{inert(one.origin)} names it, and {found}")
+
+
+def _required(declared: Iterable[Dependency]) -> dict[str, str]:
+    """Where a pyright is asked for that the project does not run with; by its name."""
+    found: dict[str, str] = {}
+    for one in declared:
+        # Such a file often names what development needs as well.
+        aside = not one.runtime or one.origin.endswith((".txt", ".in"))
+        if one.name in _PYRIGHTS and aside:
+            found.setdefault(one.name, f"{one.origin}: {one.name}")
+    return found
+
+
+def _own_settings(files: Files, named: _Named, required: dict[str, str]) -> dict[str, str]:
+    """Where each check is configured by files of its tool, or asked for; by check."""
+    found = {
+        "mypy": _section_of(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",)),
+        _RUFF: _section_of(files, "ruff", ("ruff.toml", ".ruff.toml"), ()),
+        _RUFF_FORMAT: "ruff's settings" if formatters.ruff_formats(files.text) else None,
+        "flake8": _section_of(
+            files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False
+        ),
+        "black": _section_of(files, "black", (), ()),
+        "isort": _section_of(files, "isort", (".isort.cfg",), ("setup.cfg", "tox.ini"))
+        or _section_of(files, "tool:isort", (), ("setup.cfg", "tox.ini"), in_pyproject=False),
+    }
+    based = _section_of(files, "basedpyright", (), ())
+    plain = _section_of(files, "pyright", (pyright_settings.FILE,), ())
+    is_based = "basedpyright" in {*named.told, *named.why} or list(required) == ["basedpyright"]
+    found["basedpyright"] = based or (plain if is_based else None)
+    found["pyright"] = None if found["basedpyright"] else plain
+    own = {check: origin for check, origin in found.items() if origin}
+    if not {*own, *named.told, *named.why} & {*_PYRIGHTS}:
+        own |= dict(list(required.items())[:1])
+    return own
+
+
+def _types(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found, ...]:
+    asked = config.checks.types.tool
+    if asked == "off":
+        return ()
+    if asked != "auto":
+        several = (asked,) if isinstance(asked, str) else asked
+        return tuple(_given(tool, "checks.types.tool") for tool in dict.fromkeys(several))
+    # Of the two pyrights one is enough: the one that has settings, else the one that is run.
+    pyright = next((tool for tool in _PYRIGHTS if tool in own), None) or next(
+        (tool for tool in _PYRIGHTS if tool in named.told), None
+    )
+    return tuple(
+        Found(tool, own.get(tool) or named.origin[tool])
+        for tool in ("mypy", pyright)
+        if tool and (tool in own or tool in named.told)
+    )
+
+
+def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found, ...]:
+    asked = config.checks.lint
+    if asked == "off":
+        return ()
+    if asked != "auto":
+        return tuple(_given(name, "checks.lint") for name in dict.fromkeys(asked))
+    found = []
+    for tool in _LINTERS:
+        checks = _CHECKS.get(tool, (tool,))
+        origins = [own[checks[0]]] if checks[0] in own else []
+        origins += [named.origin[check] for check in checks if check in named.origin]
+        if origins:
+            found.append(Found(tool, origins[0]))
+    return tuple(found)
+
+
+def _pyright(
+    whole: Files, config: RepoConfig, types: tuple[Found, ...], told: dict[str, Told]
+) -> pyright_settings.Settings | None:
+    running = tuple(found.value for found in types)
+    tool = next((one for one in _PYRIGHTS if one in running), None)
+    if tool is None:
+        return None
+    named, _ = pyright_settings.pointed(type_args(config, running, told, tool))
+
+    def text(path: str) -> str | None:
+        return whole.text(path) if whole.has(path) else None
+
+    return pyright_settings.read(text, config.folder, tool, named)
+
+
+def mode(tools: Tools) -> str:
+    """The mode below which a comment in a file lets pyright or basedpyright look at less."""
+    values = tools.pyright.values if tools.pyright else {}
+    is_based = any(found.value == "basedpyright" for found in tools.types)
+    said = values.get("typeCheckingMode", "recommended" if is_based else "standard")
+    usual = said if isinstance(said, str) else "standard"
+    # Such a comment takes back all that settings demand beyond a mode, whichever it names.
+    return "strict" if usual in _LOWER_MODES and _demands_more(values) else usual
+
+
+def _demands_more(values: Mapping[str, object]) -> bool:
+    environments = values.get("executionEnvironments")
+    if isinstance(environments, list):
+        several = [one for one in environments if isinstance(one, dict)]
+        if any(_demands_more(one) for one in several):
+            return True
+    return bool(values.get("strict")) or any(
+        key.startswith(("report", "strict")) and value in (True, "error", "warning")
+        for key, value in values.items()
+        if isinstance(value, bool | str)
+    )
+
+
+def type_args(
+    config: RepoConfig, tools: tuple[str, ...], told: dict[str, Told], tool: str
+) -> tuple[str, ...]:
+    """What a type checker is told on its command line.
+
+    Args:
+        tools: All that are run, in their order; the configuration speaks to the first.
+    """
+    given = config.checks.types.args
+    if given and tools[:1] == (tool,):
+        return given
+    return told[tool].words if tool in told else ()
+
+
+def _given(tool: str, key: str) -> Found:
+    return Found(tool, f"configuration: {key}")
+
+
+def _section_of(
+    files: Files,
+    section: str,
+    own: tuple[str, ...],
+    shared: tuple[str, ...],
+    *,
+    in_pyproject: bool = True,
+) -> str | None:
+    """Where a tool has a file of its own, or a section in a file that is shared."""
+    for path in own:
+        if files.has(path):
+            return path
+    if in_pyproject and section in table(files.pyproject, "tool"):
+        return f"pyproject.toml: tool.{section}"
+    for path in shared:
+        if section in files.ini(path):
+            return f"{path}: [{section}]"
+    return None

@@ -1,0 +1,291 @@
+"""Find where hooks of pre-commit, tox and CI run a tool that checks code, and with which words.
+
+Commands are read and never run. What of their words counts is left to `tool_options`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from repo_config import loose_yaml, pre_commit
+from repo_config.project_files import Files, table, texts
+
+#: By the name of a program, or of the hook of pre-commit that runs it: the check.
+_PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
+_HOOKS = {
+    **_PROGRAMS,
+    "black-jupyter": "black",
+    "ruff": "ruff check",
+    "ruff-check": "ruff check",
+    "ruff-format": "ruff format",
+}
+#: What a hook is told where its owner tells it nothing; as its author says.
+_HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
+#: Actions of GitHub that run a tool; what they are told beside its version is not followed.
+_ACTIONS = {
+    "psf/black": ("black", ("--check", "--diff", ".")),
+    "isort/isort-action": ("isort", ("--check-only", "--diff", ".")),
+    "chartboost/ruff-action": ("ruff check", ()),
+    "astral-sh/ruff-action": ("ruff check", ()),
+    "py-actions/flake8": ("flake8", ()),
+    "jakebailey/pyright-action": ("pyright", ()),
+}
+_SOME = re.compile("|".join((*_PROGRAMS, "ruff")))
+_SAYS_NOTHING = frozenset({"version", "token", "github-token", "python-version", "cache"})
+_WRAPPERS = (
+    ("poetry", "run"), ("pdm", "run"), ("uv", "run"), ("pipenv", "run"), ("hatch", "run"),
+    ("uv", "tool", "run"), ("uvx",), ("pipx", "run"), ("npx",), ("bunx",), ("pnpm", "exec"),
+    ("sudo",), ("time",), ("exec",), ("command",), ("env",),
+)  # fmt: skip
+_WRAPPER_VALUES = frozenset(
+    {"--with", "--python", "-p", "--package", "--project", "--group", "--extra", "--from", "--spec"}
+)
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_PYTHON = re.compile(r"python[0-9.]*|py")
+#: Bounded, so that what is opened again and again and never closed is not searched to its end.
+_OPEN = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
+_POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
+_FACTORS = re.compile(r"^!?[\w.{},!-]+:\s+")
+_ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}/?")
+_LIMITED = "it looks at some files only"
+_UNBOUND = "its result does not count"
+_ELSEWHERE = "it runs in another folder"
+_MOST = 200
+
+
+class Command(NamedTuple):
+    """One place where a tool is run."""
+
+    check: str
+    """As the check is called: `ruff format`, `mypy`."""
+    words: tuple[str, ...]
+    """Behind the name of the tool."""
+    origin: str
+    is_hook: bool = False
+    """Then a formatter that would change a file counts as one that objects to it."""
+    why: str = ""
+    """Why it is no check of the project; empty where it is one."""
+
+
+def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
+    """Every command, those of hooks first, then those of tox and of CI.
+
+    Args:
+        files: Of the project.
+        whole: Of the repository, which CI is configured for.
+        folder: Of the project in it; "" is the repository itself.
+    """
+    several = (*_hooks(files), *_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder))
+    return several[:_MOST]
+
+
+# --- pre-commit ---------------------------------------------------------------------------------
+
+
+def _hooks(files: Files) -> Iterator[Command]:
+    for hook in pre_commit.hooks(files):
+        entry = _split(hook.entry)
+        if entry:
+            check, words = _tool(_unwrapped(entry))
+        else:
+            check, words = _HOOKS.get(hook.name, ""), ()
+        if not check:
+            continue
+        told = hook.arguments if hook.arguments is not None else _HOOK_ARGS.get(hook.name, ())
+        why = _LIMITED if hook.limited else ""
+        origin = f"{pre_commit.NAME}: {hook.name}"
+        yield Command(check, (*words, *told), origin, is_hook=True, why=why)
+
+
+# --- tox ----------------------------------------------------------------------------------------
+
+
+def _tox(files: Files) -> Iterator[Command]:
+    for name, section in files.ini("tox.ini").items():
+        if name == "testenv" or name.startswith("testenv:"):
+            text = section.get("commands", "").replace("\\\n", " ")
+            ignored = section.get("ignore_outcome", "").strip().lower() in ("true", "1", "yes")
+            folder = section.get("changedir", section.get("change_dir", ""))
+            for line in text.splitlines():
+                plain = _FACTORS.sub("", line.strip())
+                unbound = ignored or plain.startswith("-")
+                words = _split(_of_tox(plain.lstrip("- ")))
+                why = _ELSEWHERE if _of_tox(folder).strip("./") else _UNBOUND if unbound else ""
+                yield from _command(words, f"tox.ini [{name}]", why)
+    for path, tool in (
+        ("tox.toml", files.toml("tox.toml") if files.has("tox.toml") else {}),
+        ("pyproject.toml [tool.tox]", table(files.pyproject, "tool", "tox")),
+    ):
+        for name, env in {"env_run_base": tool.get("env_run_base"), **table(tool, "env")}.items():
+            section = env if isinstance(env, dict) else {}
+            commands = section.get("commands")
+            for line in commands if isinstance(commands, list) else ():
+                words = [_of_tox(word) for word in texts(line)] if isinstance(line, list) else []
+                unbound = bool(section.get("ignore_outcome")) or words[:1] == ["-"]
+                words = words[1:] if words[:1] == ["-"] else words
+                yield from _command(words, f"{path} {name}", _UNBOUND if unbound else "")
+
+
+def _of_tox(text: str) -> str:
+    """A command with what people hand to tox left out, and paths relative to its file."""
+    return _POSARGS.sub(lambda match: match[1] or "", _ROOT.sub("./", text))
+
+
+# --- CI -----------------------------------------------------------------------------------------
+
+
+def _workflows(whole: Files, folder: str) -> Iterator[Command]:
+    for path in whole.paths:
+        if not re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
+            continue
+        document = _document(whole, path)
+        for name, job in _map(document.get("jobs")).items():
+            where = f"{path} job {name}"
+            usual = [_map(_map(one.get("defaults")).get("run")) for one in (document, _map(job))]
+            start = {**usual[0], **usual[1]}.get("working-directory", ".")
+            for step in map(_map, _list(_map(job).get("steps"))):
+                unbound = "true" in (
+                    str(_map(job).get("continue-on-error", "")).lower(),
+                    str(step.get("continue-on-error", "")).lower(),
+                )
+                yield from _step(step, str(start), folder, where, _UNBOUND if unbound else "")
+
+
+def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[Command]:
+    place = posixpath.normpath(str(step.get("working-directory", start)))
+    at_home = place == (folder or ".")
+    if isinstance(step.get("run"), str):
+        if at_home or not folder:
+            yield from _script(step["run"], where, why if at_home else _ELSEWHERE)
+        return
+    action, _, _ = str(step.get("uses", "")).partition("@")
+    if action in _ACTIONS and not folder:
+        check, words = _ACTIONS[action]
+        told = sorted(_map(step.get("with")).keys() - _SAYS_NOTHING)
+        strange = f"the action {action} is told {', '.join(told)}" if told else ""
+        yield Command(check, words, where, why=why or strange)
+
+
+def _gitlab(whole: Files, folder: str) -> Iterator[Command]:
+    name = ".gitlab-ci.yml"
+    if folder or not whole.has(name):
+        return
+    for job, section in _document(whole, name).items():
+        for line in _list(_map(section).get("script")):
+            unbound = str(_map(section).get("allow_failure", "")).lower() == "true"
+            yield from _script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
+
+
+def _document(files: Files, path: str) -> dict[str, Any]:
+    text = files.text(path)
+    if _SOME.search(text) is None:
+        return {}  # most workflows, and to read one takes long
+    try:
+        return _map(loose_yaml.read(text))
+    except loose_yaml.NotRead:
+        return {}
+
+
+def _script(text: str, where: str, why: str) -> Iterator[Command]:
+    """Read a shell script."""
+    text = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", text))
+    for line in text.splitlines():
+        for words, counts in _statements(line):
+            if words[:1] in (["cd"], ["pushd"]) and words[1:] != ["."]:
+                why = _ELSEWHERE
+            if words == ["set", "+e"]:
+                why = why or _UNBOUND
+            yield from _command(words, where, why or ("" if counts else _UNBOUND))
+
+
+def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
+    """Commands of a line, and whether the script ends where one of them fails."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] = []
+    try:
+        for word in lexer:
+            if word.strip("&|;()"):
+                words.append(word)
+            else:
+                yield words, word not in ("||", "|", "|&", "&")
+                words = []
+    except ValueError:
+        return  # quotes that do not match
+    yield words, True
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def _command(words: Sequence[str], where: str, why: str) -> Iterator[Command]:
+    check, rest = _tool(_unwrapped(words))
+    if check:
+        yield Command(check, rest, where, why=why)
+
+
+def _tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The check that a command is, and the words behind its name; "" for any other command."""
+    if not words:
+        return "", ()
+    program = re.split(r"[@=]", words[0].rsplit("/", 1)[-1], maxsplit=1)[0]
+    rest = _until_redirected(words[1:])
+    if program == "ruff" and rest[:1] in (("check",), ("format",)):
+        return f"ruff {rest[0]}", rest[1:]
+    return _PROGRAMS.get(program, ""), rest
+
+
+def _until_redirected(words: Sequence[str]) -> tuple[str, ...]:
+    for place, word in enumerate(words):
+        if word[:1] in ("<", ">"):
+            # The number of what is redirected stands before it.
+            end = place - 1 if place and words[place - 1].isdigit() else place
+            return tuple(words[:end])
+    return tuple(words)
+
+
+def _unwrapped(words: Sequence[str]) -> Sequence[str]:
+    """The command itself: without variables before it, `poetry run`, `python -m`."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        wrapper = next((one for one in _WRAPPERS if tuple(words[at : at + len(one)]) == one), None)
+        if _ASSIGNED.match(word) or word in ("if", "then", "!", "else", "do"):
+            at += 1
+        elif wrapper is not None:
+            at = _behind_options(words, at + len(wrapper))
+        elif _PYTHON.fullmatch(word.rsplit("/", 1)[-1]) and "-m" in words[at : at + 4]:
+            at = words.index("-m", at) + 1
+        else:
+            return words[at:]
+    return ()
+
+
+def _behind_options(words: Sequence[str], at: int) -> int:
+    while at < len(words) and words[at].startswith("-"):
+        option, joined, _ = words[at].partition("=")
+        if option in ("-m", "--"):
+            return at + 1
+        at += 2 if option in _WRAPPER_VALUES and not joined else 1
+    return at
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return []
+
+
+def _map(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> Sequence[Any]:
+    if isinstance(value, Mapping):
+        return ()
+    return value if isinstance(value, list) else () if value is None else (value,)

@@ -1,0 +1,230 @@
+"""How a repository configures pyright and basedpyright, read as these read it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from repo_config import detect, load, pyright_settings
+from repo_config.pyright_settings import Settings
+from repo_config.tool_options import Told
+
+STRICT = {"typeCheckingMode": "strict"}
+
+
+def read(files: dict[str, str], folder: str = "", **more: str) -> Settings:
+    return pyright_settings.read(files.get, folder, more.get("tool", "pyright"), more.get("named"))  # type: ignore[arg-type]
+
+
+def detected(files, text: str = "") -> detect.Project:
+    return detect.project(files, load.from_text(text, ".github/mergewright.yml"))
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "values"),
+    [
+        ({}, "", {}),
+        ({"pyproject.toml": "[tool.mypy]\n"}, "", {}),
+        ({"pyrightconfig.json": '{"strict": ["src"], // all\n}'}, "pyrightconfig.json", {
+            "strict": ["src"],
+        }),
+        ({"pyproject.toml": "[tool.pyright]\ntypeCheckingMode = 'strict'\n"}, "pyproject.toml",
+         STRICT),
+        ({"pyrightconfig.json": "{}", "pyproject.toml": "[tool.pyright]\nx = 1\n"},
+         "pyrightconfig.json", {}),
+        ({"pyproject.toml": "[tool.basedpyright]\ntypeCheckingMode = 'strict'\n"}, "", {}),
+    ],
+)  # fmt: skip
+def test_the_first_place_counts(files, path, values):
+    assert (read(files).path, read(files).values, read(files).problem) == (path, values, "")
+
+
+def test_basedpyright_reads_both_tables_its_own_first():
+    plain = "[tool.pyright]\nvenv = 'a'\n"
+    assert read({"pyproject.toml": plain}, tool="basedpyright").values == {"venv": "a"}
+    both = {"pyproject.toml": plain + "[tool.basedpyright]\nvenv = 'b'\n"}
+    assert read(both, tool="basedpyright").values == {"venv": "b"}
+    assert read(both).values == {"venv": "a"}
+
+
+def test_settings_are_built_on_others_and_lists_of_paths_move_along():
+    files = {
+        "api/pyrightconfig.json": '{"extends": "../shared/base.json", "venv": "x"}',
+        "shared/base.json": '{"extends": "../pyproject.toml", "include": ["lib"], "venv": "y"}',
+        "pyproject.toml": "[tool.pyright]\nexclude = ['old/**']\ntypeCheckingMode = 'strict'\n",
+    }
+    found = read(files, "api")
+    assert found.files == ("api/pyrightconfig.json", "shared/base.json", "pyproject.toml")
+    assert found.values == {
+        **STRICT, "venv": "x", "include": ["../shared/lib"], "exclude": ["../old/**"],
+    }  # fmt: skip
+    assert found.own == {"extends": "../shared/base.json", "venv": "x"}
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"pyrightconfig.json": "{'a': 1}"}, "pyrightconfig.json: line 1: Expecting"),
+        ({"pyrightconfig.json": "[]"}, "pyrightconfig.json: it is no JSON object"),
+        ({"pyproject.toml": "[tool.pyright\n"}, "pyproject.toml: line 1: "),
+        ({"pyrightconfig.json": '{"extends": "base.json"}'}, "base.json: there is no such file"),
+        ({"pyrightconfig.json": '{"extends": "../base.json"}'}, "../base.json: there is no such"),
+        ({"pyrightconfig.json": '{"extends": "/etc/x.json"}'}, "/etc/x.json: there is no such"),
+        (
+            {"pyrightconfig.json": '{"extends": "pyproject.toml"}', "pyproject.toml": ""},
+            "pyproject.toml: it has no table of pyright",
+        ),
+        (
+            {"pyrightconfig.json": '{"extends": "pyrightconfig.json"}'},
+            "pyrightconfig.json: extends pyrightconfig.json, which leads in a circle",
+        ),
+        (
+            {"pyrightconfig.json": '{"extends": "0.json"}'}
+            | {f"{n}.json": json.dumps({"extends": f"{n + 1}.json"}) for n in range(20)},
+            "7.json: extends 8.json, which leads in a circle or too far",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told(files, problem):
+    assert read(files).problem.startswith(problem)
+    assert read(files).values == {}
+
+
+def test_it_may_be_pointed_elsewhere():
+    files = {"ci/strict.json": json.dumps(STRICT), "lib/pyrightconfig.json": '{"venv": "a"}'}
+    assert read(files, named="ci/strict.json").values == STRICT
+    assert read(files, named="./lib").values == {"venv": "a"}
+    assert read(files, named="gone.json").problem == "gone.json: there is no such file of settings"
+    assert pyright_settings.pointed(("-p", "a.json", "src")) == ("a.json", ("src",))
+    assert pyright_settings.pointed(("--warnings", "--project=a")) == ("a", ("--warnings",))
+    assert pyright_settings.pointed(("src", "-p")) == (None, ("src", "-p"))
+
+
+def test_where_stubs_and_known_errors_are():
+    assert Settings(folder="api").place("stubPath") == "api/typings"
+    assert Settings(folder="api", values={"stubPath": "../stubs"}).place("stubPath") == "stubs"
+    assert Settings(values={"stubPath": "/etc"}).place("stubPath") is None
+    assert Settings(values={"stubPath": "."}).place("stubPath") is None
+    assert Settings(values={"stubPath": 5}).place("stubPath") == "typings"
+    assert Settings().place("baselineFile") == ".basedpyright/baseline.json"
+
+
+# --- which of the two is run --------------------------------------------------------------------
+
+HOOK = "repos:\n- hooks:\n  - id: {}\n"
+
+
+def tox(command):
+    return f"[testenv:types]\ncommands = {command}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "tools", "origin"),
+    [
+        ({"pyrightconfig.json": "{}"}, ("pyright",), "pyrightconfig.json"),
+        ({"pyproject.toml": "[tool.pyright]\n"}, ("pyright",), "pyproject.toml: tool.pyright"),
+        (
+            {"pyproject.toml": "[tool.basedpyright]\n"},
+            ("basedpyright",), "pyproject.toml: tool.basedpyright",
+        ),
+        (
+            {"pyrightconfig.json": "{}", "requirements-dev.txt": "basedpyright\n"},
+            ("basedpyright",), "pyrightconfig.json",
+        ),
+        (
+            {"pyrightconfig.json": "{}", ".pre-commit-config.yaml": HOOK.format("basedpyright")},
+            ("basedpyright",), "pyrightconfig.json",
+        ),
+        (
+            {"pyrightconfig.json": "{}", "requirements-dev.txt": "basedpyright\npyright\n"},
+            ("pyright",), "pyrightconfig.json",
+        ),
+        (
+            {".pre-commit-config.yaml": HOOK.format("pyright")},
+            ("pyright",), ".pre-commit-config.yaml: pyright",
+        ),
+        (
+            {"mypy.ini": "", "pyrightconfig.json": "{}"},
+            ("mypy", "pyright"), "mypy: mypy.ini, pyright: pyrightconfig.json",
+        ),
+        (
+            {"requirements-dev.txt": "pyright==1.1.400\n"},
+            ("pyright",), "requirements-dev.txt: pyright",
+        ),
+        ({"requirements.txt": "pyright\n"}, ("pyright",), "requirements.txt: pyright"),
+        (
+            {"pyproject.toml": "[dependency-groups]\ndev = ['basedpyright>=1']\n", "mypy.ini": ""},
+            ("mypy", "basedpyright"),
+            "mypy: mypy.ini, basedpyright: pyproject.toml: dependency-groups.dev: basedpyright",
+        ),
+        (
+            {"requirements-dev.txt": "basedpyright\n", "tox.ini": tox("pyright")},
+            ("pyright",), "tox.ini [testenv:types]",
+        ),
+        ({"pyproject.toml": "[project]\nname = 'a'\ndependencies = ['pyright']\n"}, (), None),
+        ({"requirements-dev.txt": "pyright\n", "tox.ini": tox("pyright $X")}, (), None),
+        ({"requirements-dev.txt": "pyright-polyfill\nmypy\n"}, (), None),
+        ({"docs/pyrightconfig.json": "{}"}, (), None),
+    ],
+)  # fmt: skip
+def test_which_type_checkers_are_run(tree, files, tools, origin):
+    project = detected(tree(files))
+    assert (project.type_tools, project.origins.get("type_tools")) == (tools, origin)
+
+
+def test_what_is_asked_for_wins(tree):
+    files = tree({"mypy.ini": "", "ci/strict.json": "{}"})
+    asked = detected(files, "checks: {types: {tool: pyright, args: [-p, ci/strict.json]}}")
+    assert asked.type_tools == ("pyright",)
+    assert asked.type_settings == ("ci/strict.json",)
+    both = detected(files, "checks: {types: {tool: [basedpyright, mypy]}}")
+    assert both.type_tools == ("basedpyright", "mypy")
+    assert both.origins["type_tools"].startswith("basedpyright: configuration: checks.types.tool")
+    assert detected(files, "checks: {types: {tool: off}}").type_tools == ()
+
+
+def test_the_files_that_decide_are_known(tree):
+    files = {
+        "api/pyrightconfig.json": '{"extends": "../base.json", "stubPath": "stubs"}',
+        "base.json": "{}",
+    }
+    project = detected(tree(files), "root: api")
+    assert project.type_settings == ("api/pyrightconfig.json", "base.json")
+    assert project.type_stubs == "api/stubs"
+    assert detected(tree({"mypy.ini": ""})).type_stubs is None
+
+
+def test_ci_tells_pyright_what_its_settings_leave_open(tree):
+    files = tree(
+        {
+            "pyrightconfig.json": "{}",
+            "src/a.py": "",
+            ".github/workflows/ci.yml": "jobs: {a: {steps: [{run: pyright --warnings src}]}}\n",
+        }
+    )
+    assert detected(files).told == {"pyright": Told(args=("--warnings",), paths=("src",))}
+
+
+@pytest.mark.parametrize(
+    ("settings", "tool", "mode"),
+    [
+        ({}, "pyright", "standard"),
+        ({}, "basedpyright", "recommended"),
+        ({"typeCheckingMode": "basic"}, "basedpyright", "basic"),
+        ({"typeCheckingMode": "basic", "reportCallIssue": False}, "pyright", "basic"),
+        ({"typeCheckingMode": ["made up"]}, "pyright", "standard"),
+        # `# pyright: basic` would take these back.
+        ({"typeCheckingMode": "basic", "reportUnusedImport": "error"}, "pyright", "strict"),
+        ({"typeCheckingMode": "basic", "strictListInference": True}, "pyright", "strict"),
+        ({"strict": ["app"]}, "pyright", "strict"),
+        (
+            {"executionEnvironments": [{"root": "a"}, {"reportUnusedImport": True}]},
+            "pyright", "strict",
+        ),
+        ({"typeCheckingMode": "all", "strict": ["app"]}, "basedpyright", "all"),
+    ],
+)  # fmt: skip
+def test_the_mode_that_comments_are_held_to(tree, settings, tool, mode):
+    files = tree({"pyrightconfig.json": json.dumps(settings)})
+    assert detected(files, f"checks: {{types: {{tool: {tool}}}}}").type_mode == mode
