@@ -45,17 +45,18 @@ RULES = (LOOSENED, LOOSENED_NOTED)
 _STRICT = re.compile(
     r"strict\w*|disallow_\w+|check_untyped_defs|warn_\w+|no_implicit_\w+|extra_checks|xfail_strict"
     r"|branch|report\w+|typecheckingmode|preview_rules|force_exclude|local_partial_types"
-    r"|strict_\w+|empty_parameter_set_mark"
+    r"|strict_\w+|empty_parameter_set_mark|analyzeunannotatedfunctions|failonwarnings"
+    r"|disablebytestypepromotions"
 )
 _LOOSE = re.compile(
     r"ignore_errors|ignore_missing_imports|allow_\w+|no_strict_optional|exit_zero|implicit_\w+"
-    r"|no_silence_site_packages|disable_all|disable_warnings"
+    r"|no_silence_site_packages|disable_all|disable_warnings|enabletypeignorecomments"
 )
 _LEFT_OUT = re.compile(
     r"ignore|extend_ignore|exclude|extend_exclude|(?:extend_)?per_file_ignores|omit|exclude_lines"
     r"|exclude_also|exclude_dirs|disable|disable_error_code|norecursedirs|skips?|skip_glob"
     r"|extend_skip|extend_skip_glob|ignore_patterns|ignore_paths|ignored_modules|partial_branches"
-    r"|force_ignore|extra_standard_library_off"
+    r"|force_ignore|extra_standard_library_off|alloweduntypedlibraries"
 )
 _TAKEN_IN = re.compile(
     r"select|extend_select|enable|enable_error_code|files|packages|source|source_pkgs|include"
@@ -67,6 +68,7 @@ _MODES = (
     "off",
     "none",
     "false",
+    "hint",
     "basic",
     "information",
     "warning",
@@ -74,6 +76,12 @@ _MODES = (
     "error",
     "true",
     "strict",
+    "recommended",
+    "all",
+)
+#: Settings of pyright that hold unless they are switched off.
+_ON_BY_ITSELF = frozenset(
+    {"analyzeunannotatedfunctions", "strictparameternonevalue", "disablebytestypepromotions"}
 )
 _OPTIONS = re.compile(
     r"-k|-m|--deselect|--ignore(?:-glob)?|-p|--co|--collect-only|--no-cov|--disable-warnings|-W"
@@ -142,11 +150,33 @@ def _looser(settings: Settings, proposal: Proposal) -> Iterator[tuple[str, str, 
         yield from _collection(settings, proposal)
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
-        if old == new or not (before or (key == "addopts" and _has_tests(proposal))):
+        if settings.tool == tool_tables.PYRIGHT:
+            old, new = _said(key, old, new, proposal), _said(key, new, old, proposal)
+        elif not (before or (key == "addopts" and _has_tests(proposal))):
+            continue
+        if old == new:
             continue
         says = _says(key, old, new)
         if says:
             yield key, says, not _is_about_library(key, proposal)
+
+
+def _said(key: str, value: object, other: object, proposal: Proposal) -> object:
+    """What a setting of pyright comes to, also where it is left out on one side."""
+    name, is_based = key.rpartition(".")[2], "basedpyright" in proposal.project.type_tools
+    if value is not None:
+        levels = {True: "error", False: "none"} if name.startswith("report") else {}
+        return levels.get(value, value) if isinstance(value, bool) else value
+    if name == "include":
+        return ["."]
+    if name == "typecheckingmode":
+        return "recommended" if is_based else "standard"
+    if name in _ON_BY_ITSELF:
+        return True
+    if name == "enabletypeignorecomments":
+        return not is_based
+    # Most rules object by themselves; one that is raised may not have.
+    return "error" if name.startswith("report") and _mode(other) < _mode("warning") else None
 
 
 def _says(key: str, old: object, new: object) -> str:
@@ -165,12 +195,12 @@ def _says(key: str, old: object, new: object) -> str:
     if _LEFT_OUT.fullmatch(name):
         more = [one for one in _items(new) if one not in _items(old)]
         return f"{key} leaves out {', '.join(more[:5])}" if more else ""
-    if _TAKEN_IN.fullmatch(name):
+    if _TAKEN_IN.fullmatch(name) or (name == "strict" and isinstance(old, list)):
         fewer = [one for one in _items(old) if one not in _items(new)]
         everything = {"ALL", "."} & set(_items(new))
         return (
             f"{key} no longer has {', '.join(fewer[:5])}"
-            if fewer and new is not None and not everything
+            if fewer and (new is not None or name == "strict") and not everything
             else ""
         )
     if _LOWER_BOUND.fullmatch(name):

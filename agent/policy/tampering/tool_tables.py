@@ -8,14 +8,14 @@ cannot be read says nothing (see `gate-files`). What is looser is left to `tool_
 from __future__ import annotations
 
 import configparser
-import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.policy.proposal import Proposal
-from repo_config import toml_text
+from repo_config import pyright_settings, toml_text
+from repo_config.detect import Project
 
 #: A flat table: the keys of its levels joined by dots, in lower case with underscores.
 Table = Mapping[str, object]
@@ -31,6 +31,7 @@ class Tool:
     """File name, and the beginnings of the tables in it that are the tool's; none: all of it."""
 
 
+PYRIGHT = "pyright"
 _PYPROJECT = "pyproject.toml"
 
 
@@ -82,10 +83,8 @@ TOOLS = (
             ("setup.cfg", ("pylint",)),
         ),
     ),
-    Tool(
-        "pyright",
-        (("pyrightconfig.json", ()), (_PYPROJECT, ("tool.pyright", "tool.basedpyright"))),
-    ),
+    # Read by `pyright_settings`.
+    Tool(PYRIGHT, ((pyright_settings.FILE, ()), (_PYPROJECT, ()))),
     Tool(
         "isort",
         (
@@ -119,9 +118,11 @@ class Settings:
 def changed(proposal: Proposal) -> Iterator[Settings]:
     """Yield the settings of every tool of which the change touches a file."""
     files = {file.path: file for file in proposal.change.files}
-    folders = sorted(
-        {posixpath.dirname(path) for path in files if posixpath.basename(path) in FILES}
-    )
+    project = proposal.project
+    folders = {posixpath.dirname(path) for path in files if posixpath.basename(path) in FILES}
+    if files.keys() & set(project.type_settings):
+        # One of those may be built on a file of any name.
+        folders.add(posixpath.dirname(project.type_settings[0]))
     present = frozenset(proposal.tree.paths()) if folders else frozenset()
 
     def before(path: str) -> bytes | None:
@@ -132,22 +133,29 @@ def changed(proposal: Proposal) -> Iterator[Settings]:
     def after(path: str) -> bytes | None:
         return files[path].after if path in files else before(path)
 
-    for folder in folders:
+    for folder in sorted(folders):
         for tool in TOOLS:
-            places = [posixpath.join(folder, name) for name, _ in tool.sources]
-            if not any(place in files for place in places):
+            places = {posixpath.join(folder, name) for name, _ in tool.sources}
+            if tool.name == PYRIGHT:
+                places |= set(project.type_settings)
+            if not files.keys() & places:
                 continue
-            old, old_path = _effective(tool, folder, before)
-            new, new_path = _effective(tool, folder, after)
-            # pytest runs without a word; a tool that nobody set up looked at nothing before.
-            if old != new and (old_path or tool.name == "pytest"):
+            old, old_path = _effective(tool, folder, before, project)
+            new, new_path = _effective(tool, folder, after, project)
+            # These run without a word; a tool that nobody set up looked at nothing before.
+            runs = tool.name == "pytest" or (tool.name == PYRIGHT and project.uses_pyright)
+            if old != new and (old_path or runs):
                 path = new_path or old_path
                 content = after(path) or b""
                 yield Settings(tool.name, path, old, new, content.decode("utf-8", "replace"))
 
 
-def _effective(tool: Tool, folder: str, read: Callable[[str], bytes | None]) -> tuple[Table, str]:
+def _effective(
+    tool: Tool, folder: str, read: Callable[[str], bytes | None], project: Project
+) -> tuple[Table, str]:
     """Return the first table that the tool finds, and its file; "" where there is none."""
+    if tool.name == PYRIGHT:
+        return _of_pyright(folder, read, project)
     for name, starts in tool.sources:
         path = posixpath.join(folder, name)
         content = read(path)
@@ -159,6 +167,30 @@ def _effective(tool: Tool, folder: str, read: Callable[[str], bytes | None]) -> 
     return {}, ""
 
 
+def _of_pyright(
+    folder: str, read: Callable[[str], bytes | None], project: Project
+) -> tuple[Table, str]:
+    """What pyright or basedpyright is told, with what its settings are built on."""
+
+    def text(path: str) -> str | None:
+        content = read(path)
+        if content is None or len(content) > _MOST_BYTES:
+            return None
+        return content.decode("utf-8", "replace")
+
+    name: pyright_settings.Tool = "pyright" if PYRIGHT in project.type_tools else "basedpyright"
+    first = project.type_settings[0] if project.type_settings else ""
+    named = posixpath.basename(first) if first and posixpath.dirname(first) == folder else None
+    usual = (pyright_settings.FILE, _PYPROJECT)
+    found = pyright_settings.read(text, folder, name, None if named in usual else named)
+    environments = found.values.get("executionEnvironments")
+    values = {key: one for key, one in found.values.items() if key != "executionEnvironments"}
+    for one in environments if isinstance(environments, list) else ():
+        if isinstance(one, dict):
+            values |= {f"in {one.get('root', '.')}.{key}": value for key, value in one.items()}
+    return dict(_flat(values, "")), found.path
+
+
 def _table(name: str, content: bytes, starts: tuple[str, ...]) -> dict[str, object] | None:
     text = content.decode("utf-8-sig", "replace")
     if name.endswith(".toml"):
@@ -167,11 +199,6 @@ def _table(name: str, content: bytes, starts: tuple[str, ...]) -> dict[str, obje
         except toml_text.TomlError:
             return None
         return _within(data, starts)
-    if name.endswith(".json"):
-        try:
-            return dict(_flat(json.loads(text), ""))
-        except (ValueError, RecursionError):
-            return None
     parser = configparser.RawConfigParser(
         strict=False, allow_no_value=True, default_section="\0none"
     )

@@ -30,6 +30,21 @@ _SUPPRESSION = Cases(
         "nosec": _line("# nosec B602"),
         "pylint": _line("# pylint: disable=no-member"),
         "pyright": _line("# pyright: ignore"),
+        "pyright by a rule": _line("# pyright: ignore[reportArgumentType]"),
+        "pyright for the whole file": Snippet("# pyright: basic\nx = 1\n", base="x = 1\n", line=1),
+        "pyright in a new file": Snippet("# pyright: reportCallIssue=false\nx = 1\n", line=1),
+        "pyright, one rule among stricter ones": Snippet(
+            "# pyright: strict, reportCallIssue = warning\nx = 1\n", base="x = 1\n", line=1
+        ),
+        "pyright, where more is usual": Snippet(
+            "# pyright: standard\nx = 1\n",
+            base="x = 1\n",
+            line=1,
+            project={"type_tools": ("basedpyright",), "type_mode": "recommended"},
+        ),
+        "pyright heeds comments again": Snippet(
+            "# pyright: enableTypeIgnoreComments=true\nx = 1\n", base="x = 1\n", line=1
+        ),
         "wider": _line("# noqa", base="x = f()  # noqa: E501\n"),
         "a whole new file": Snippet("# mypy: ignore-errors\nx = 1\n", line=1),
         "the first line of a new file": Snippet("# type: ignore\nx = 1\n", line=1),
@@ -73,6 +88,16 @@ _SUPPRESSION = Cases(
         ),
         "narrower": _line("# noqa: E501", base="x = f()  # noqa\n"),
         "taken away": Snippet("x = f()\n", base="x = f()  # noqa\n"),
+        "pyright looks at more": Snippet("# pyright: strict\nx = 1\n", base="x = 1\n"),
+        "pyright looks at more than usual": Snippet(
+            "# pyright: standard, reportCallIssue=error\nx = 1\n",
+            base="x = 1\n",
+            project={"type_tools": ("pyright",), "type_mode": "basic"},
+        ),
+        "pyright, there before": Snippet(
+            "# pyright: basic\nx = 2\n", base="# pyright: basic\nx = 1\n"
+        ),
+        "a word of pyright": Snippet("x = 1  # pyright: ignored by us? no\n", base="x = 1\n"),
         "a word": Snippet("x = 1  # see the noqa list, ignore type: nothing\n", base="x = 1\n"),
         "a line of a new file": Snippet("import a  # noqa: F401\n"),
         "asked for": _line("# noqa: E501", ticket="Add `noqa` to the long address in views"),
@@ -104,6 +129,11 @@ _SUPPRESSION_NOTED = Cases(
 
 def _toml(after: str, before: str, path: str = "pyproject.toml", **more: object) -> Snippet:
     return Snippet({path: after}, base={path: before, **_TREE}, **more)  # type: ignore[arg-type]
+
+
+def _pyright(after: str, before: str, tool: str = "pyright", **more: object) -> Snippet:
+    detected = {"type_tools": (tool,), "type_settings": ("pyrightconfig.json",)}
+    return _toml(after, before, "pyrightconfig.json", project=detected, **more)
 
 
 _TREE = {
@@ -166,6 +196,45 @@ _SETTINGS = Cases(
         "pyright": _toml(
             '{"typeCheckingMode": "basic"}', '{"typeCheckingMode": "strict"}', "pyrightconfig.json"
         ),
+        "pyright, with comments": _pyright(
+            '{\n  // why\n  "reportCallIssue": false,\n}', "{\n  // why\n}", line=3
+        ),
+        "pyright, in its table": _toml(
+            "[tool.pyright]\nexclude = ['app/old']\n", "[tool.pyright]\nstrict = ['app']\n"
+        ),
+        "pyright, strict no longer": _pyright("{}", '{"strict": ["app"]}'),
+        "pyright, of less": _pyright('{"include": ["app"]}', "{}"),
+        "pyright, in one folder": _pyright(
+            '{"executionEnvironments": [{"root": "app", "reportCallIssue": "none"}]}',
+            '{"executionEnvironments": [{"root": "app"}]}',
+        ),
+        "pyright, its first settings": Snippet(
+            {"pyrightconfig.json": '{"typeCheckingMode": "off"}'},
+            base=_TREE,
+            project={"type_tools": ("pyright",)},
+        ),
+        "pyright, a file that takes the place of its table": Snippet(
+            {"pyrightconfig.json": "{}"},
+            base={"pyproject.toml": "[tool.pyright]\ntypeCheckingMode = 'strict'\n", **_TREE},
+        ),
+        "pyright, what its settings are built on": Snippet(
+            {"ci/base.json": '{"ignore": ["app"]}'},
+            base={
+                "pyrightconfig.json": '{"extends": "ci/base.json"}',
+                "ci/base.json": "{}",
+                **_TREE,
+            },
+            project={
+                "type_tools": ("pyright",),
+                "type_settings": ("pyrightconfig.json", "ci/base.json"),
+            },
+        ),
+        "basedpyright, warnings": _pyright(
+            '{"failOnWarnings": false}', '{"failOnWarnings": true}', tool="basedpyright"
+        ),
+        "basedpyright, comments": _pyright(
+            '{"enableTypeIgnoreComments": true}', "{}", tool="basedpyright"
+        ),
         "a hook of pre-commit": _toml(
             "repos:\n- repo: a\n  hooks:\n  - id: ruff\n",
             "repos:\n- repo: a\n  hooks:\n  - id: ruff\n  - id: mypy\n",
@@ -187,6 +256,21 @@ _SETTINGS = Cases(
     },
     passes={
         "stricter": _toml(_MYPY, "[tool.mypy]\nstrict = false\n"),
+        "pyright, stricter": _pyright(
+            '{"typeCheckingMode": "strict", "reportCallIssue": "error"}',
+            '{"reportCallIssue": false}',
+        ),
+        "pyright, the same in other words": _pyright(
+            '{"reportCallIssue": "error", "include": ["./app/"]}',
+            '{"reportCallIssue": true, "include": ["app"]} // all',
+        ),
+        "pyright, what is usual": _pyright('{"typeCheckingMode": "standard"}', "{}"),
+        "pyright, a weak mode taken out": _pyright("{}", '{"typeCheckingMode": "basic"}'),
+        "pyright, a rule that was off": _pyright('{"reportUnusedImport": "warning"}', "{}"),
+        "pyright, of more": _pyright('{"include": ["app", "tests"]}', '{"include": ["app"]}'),
+        "pyright, settings where it is not run": Snippet(
+            {"pyrightconfig.json": '{"typeCheckingMode": "off"}'}, base=_TREE
+        ),
         "another tool": _toml(_MYPY + "[tool.black]\nskip-string-normalization = true\n", _MYPY),
         "moved": Snippet(
             {"setup.cfg": "[metadata]\nname = a\n", "pyproject.toml": _MYPY},
