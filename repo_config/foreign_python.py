@@ -13,7 +13,8 @@ import warnings
 
 MOST_BYTES = 1024**2
 _LONGEST_CHAIN = 200
-_CHAIN = re.compile(rf"\w(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN}}}")
+#: Begins with the dot, since those are soon found.
+_CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}}}")
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 

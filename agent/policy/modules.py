@@ -289,13 +289,25 @@ def _may_bind(text: bytes, name: bytes) -> bool:
     if name not in text:
         return b"*" in text
     word = re.escape(name) + rb"\b"
-    if not re.search(rb"^(?:class|(?:async )?def) " + word, text, re.MULTILINE):
+    defines = re.compile(rb"(?:class|(?:async )?def) " + word)
+    lines = list(_lines_with(name, text))
+    if not any(defines.match(line) for line in lines):
         return True
     # It is defined here. That settles it unless it is assigned or imported as well.
-    again = (
-        rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*\b" + word + rb"|^[ \t]+" + word + rb",?$"
+    again = re.compile(
+        word + rb"\s*[=:]|[^\n]*\b(?:import|as)\b[^\n]*\b" + word + rb"|[ \t]+" + word + rb",?$"
     )
-    return re.search(again, text, re.MULTILINE) is not None
+    return any(again.match(line) for line in lines)
+
+
+def _lines_with(name: bytes, text: bytes) -> Iterator[bytes]:
+    """Yield the lines that hold the name; the others are not looked at one by one."""
+    at = text.find(name)
+    while at >= 0:
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        yield text[text.rfind(b"\n", 0, at) + 1 : end]
+        at = text.find(name, end)
 
 
 def _folders(paths: frozenset[str]) -> Iterator[str]:

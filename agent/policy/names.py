@@ -11,9 +11,9 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from agent.policy import guards
+from agent.policy import guards, source
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -46,8 +46,7 @@ _WRAPPERS = frozenset(
 _MOST_ANNOTATION = 200
 
 
-@dataclass(frozen=True)
-class Ref:
+class Ref(NamedTuple):
     """What a name stands for: something in a module of the tree, or outside of it."""
 
     module: str | None
@@ -329,4 +328,4 @@ def _within(node: ast.AST) -> Iterator[ast.AST]:
         if isinstance(at, ast.If) and guards.is_type_checking(at.test):
             waiting.extend(reversed(at.orelse))
         else:
-            waiting.extend(reversed(list(ast.iter_child_nodes(at))))
+            waiting.extend(reversed(source.children(at)))

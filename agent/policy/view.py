@@ -30,7 +30,7 @@ _MOST_DEPTH = 120
 _TOO_DEEP = "it is nested too deeply"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)  # not frozen: files have ten thousands of them
 class Visit(Generic[Node_co]):
     """A node at its place."""
 
@@ -135,6 +135,11 @@ class View:
     def all(self, kind: type[Node]) -> list[Visit[Node]]:
         """Return every node of exactly this type, in the order of the file."""
         return self._visits.get(kind, [])  # type: ignore[return-value] # they are kept by type
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node, also in what only type checkers read, without its place."""
+        return source.walk(self.module)
 
     @cached_property
     def functions(self) -> list[Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]]:
@@ -301,9 +306,8 @@ class View:
                 self._children(node, scope, visit)
 
     def _children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop, ast.boolop)):
-                self._walk(child, scope, visit)
+        for child in source.children(node):
+            self._walk(child, scope, visit)
 
     def _of_arguments(self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]) -> Scope:
         """Walk the defaults, and open the scope that the arguments are bound in."""

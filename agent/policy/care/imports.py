@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from agent.domain import Finding, Severity
 from agent.policy.names import Scope
@@ -56,15 +57,19 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     if not section.forbid:
         return
 
+    @cache
+    def touches(view: View) -> list[_Touch]:
+        return list(_touches(view, section, proposal))
+
     def brought(view: View) -> Iterator[Hit]:
         told: set[str] = set()
-        for touch in _touches(view, section, proposal):
+        for touch in touches(view):
             if touch.brings and touch.entry not in told:
                 told.add(touch.entry)
                 yield Hit(touch.entry, touch.line, touch.what)
 
     def used(view: View) -> Iterator[Hit]:
-        for touch in _touches(view, section, proposal):
+        for touch in touches(view):
             yield Hit(f"{touch.entry} by {touch.what}", touch.line, touch.what)
 
     news: set[tuple[str, str]] = set()
@@ -99,6 +104,8 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 def _entry(dotted: str, section: ImportsSection) -> str | None:
     """Return the entry that forbids a full name; of those that match the longest decides."""
+    if not dotted.startswith(section.forbid):  # as nearly all
+        return None
 
     def longest(entries: tuple[str, ...]) -> str:
         under = [entry for entry in entries if f"{dotted}.".startswith(f"{entry}.")]

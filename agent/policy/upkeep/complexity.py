@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterator
 
 from agent.domain import Finding, Severity
+from agent.policy import source
 from agent.policy.layout import is_apart
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
@@ -51,4 +52,4 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 
 def _ways(node: ast.AST) -> int:
-    return 1 + sum(isinstance(inner, _BRANCHES) for inner in ast.walk(node))
+    return 1 + sum(isinstance(inner, _BRANCHES) for inner in source.walk(node))

@@ -55,10 +55,10 @@ class ModuleNames:
         self._places = places
         #: A module may be compiled, or a stub or template of one: `fast.pyx`, `fast.pyi`.
         self._stems = frozenset(
-            posixpath.join(posixpath.dirname(path), posixpath.basename(path).partition(".")[0])
-            for path in paths
+            f"{folder}{slash}{name.partition('.')[0]}"
+            for folder, slash, name in (path.rpartition("/") for path in paths)
         )
-        self._folders = _with_those_above({posixpath.dirname(path) for path in paths})
+        self._folders = _with_those_above({path.rpartition("/")[0] for path in paths})
         self._made = frozenset(re.findall(r"\w+", made))
         self._dynamic: dict[str, bool] = {}
         self._lacking: dict[tuple[str, str], bool] = {}
@@ -205,7 +205,7 @@ class ModuleNames:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 into.names[node.name] += 1
                 # A function may bind what it declares as global.
-                for inner in ast.walk(node):
+                for inner in source.walk(node):
                     if isinstance(inner, ast.Global):
                         into.names.update(inner.names)
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
@@ -243,9 +243,9 @@ def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, _OTHER_SCOPES):
         return
     if isinstance(node, ast.If) and guards.is_type_checking(node.test):
-        children: Iterator[ast.AST] = iter(node.orelse)
+        children: list[ast.AST] = [*node.orelse]
     else:
-        children = ast.iter_child_nodes(node)
+        children = source.children(node)
     for child in children:
         yield from _run_at_import(child)
 

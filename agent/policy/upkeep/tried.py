@@ -57,7 +57,7 @@ def may_fail(visit: Visit[ast.AST], errors: frozenset[str]) -> bool:
 def rebound(view: View) -> frozenset[str]:
     """Return the names that a file binds otherwise than by an import, at any depth."""
     found: set[str] = set()
-    for node in ast.walk(view.module):
+    for node in view.nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 found.add(name)

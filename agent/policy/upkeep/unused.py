@@ -104,7 +104,7 @@ def _dead(view: View) -> Iterator[Hit]:
 
 
 def _unreachable(view: View) -> Iterator[Hit]:
-    for node in ast.walk(view.module):
+    for node in view.nodes:
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if not isinstance(block, list):

@@ -21,6 +21,7 @@ import vermin  # type: ignore[import-untyped]
 from vermin import formats
 
 from agent.policy import guards, source
+from agent.policy.names import DefinitionNode
 
 _BUILTIN_TYPES = frozenset(
     {
@@ -57,8 +58,12 @@ _OURS = (
     "template string literal",
     "union types",
 )
+#: Of these, and of what is in _OURS, vermin looks at the text, which takes it long.
+_READ_AS_TEXT = (ast.JoinedStr, ast.Match)
 #: vermin guesses the type of `(2 * x).is_integer()`, which every float has had for long.
 _GUESSED = frozenset({"int.is_integer"})
+#: As the parser counts lines.
+_LINE_ENDS = re.compile(r"\r\n?|\n")
 _LIBRARY = re.compile(r"'(?P<name>[\w.]+)(?:\((?P<argument>\w+)\))?'(?: (?P<kind>[\w ]+))?")
 
 
@@ -71,17 +76,65 @@ class Need:
     what: str
 
 
-def of(module: ast.Module, content: bytes, target: guards.Version) -> list[Need]:
-    """Return all that is newer than the target. Cuts the module to what runs there."""
+def of(
+    content: bytes, target: guards.Version, earlier: tuple[ast.Module, str] | None = None
+) -> list[Need]:
+    """Return all that is newer than the target.
+
+    Args:
+        content: The file.
+        target: The oldest supported version.
+        earlier: The file as it was, and its text: what stands in both is not asked for again,
+            since vermin takes most of the time.
+
+    Raises:
+        UnreadableError: It does not parse.
+    """
+    module = source.parse(content)
     text = source.text(content)
-    nodes = list(ast.walk(module))
+    nodes = source.walk(module)
     found = [need for need in _syntax(nodes, text) if (3, need.minor) > target]
     elsewhere = _bound_names(nodes)
+    same = _unchanged(module, text, elsewhere, *earlier) if earlier else []
     guarded = guards.prune(module, target)
-    found += [need for need in _run_time(list(ast.walk(module))) if (3, need.minor) > target]
+    found += [need for need in _run_time(source.walk(module)) if (3, need.minor) > target]
     named = {need.what for need in found}
-    library = _library(module, text, target, guarded, elsewhere)
+    for node in same:
+        node.body = [ast.copy_location(ast.Pass(), node)]
+    needs_text = any(isinstance(node, _READ_AS_TEXT) for node in source.walk(module))
+    library = _library(module, text if needs_text else None, target, guarded, elsewhere)
     return found + [need for need in library if need.what not in named]
+
+
+def _unchanged(
+    module: ast.Module, text: str, bound: frozenset[str], was: ast.Module, was_text: str
+) -> list[DefinitionNode]:
+    """Return the functions and classes of the module that are as they were.
+
+    None where any other statement of the module has changed, or a name is no longer bound: it may
+    mean something else then.
+    """
+    now, before = _parts(module, text), _parts(was, was_text)
+    if now[1] != before[1] or not _bound_names(source.walk(was)) <= bound:
+        return []
+    known = {part for _, part in before[0]}
+    return [node for node, part in now[0] if part in known]
+
+
+def _parts(module: ast.Module, text: str) -> tuple[list[tuple[DefinitionNode, str]], list[str]]:
+    """Return functions and classes with their texts, and the texts of all other statements."""
+    lines = _LINE_ENDS.split(text)
+    definitions: list[tuple[DefinitionNode, str]] = []
+    others: list[str] = []
+    for node in module.body:
+        marks = getattr(node, "decorator_list", [])
+        start = min([node.lineno, *(mark.lineno for mark in marks)])
+        part = "\n".join(lines[start - 1 : node.end_lineno])
+        if isinstance(node, DefinitionNode):
+            definitions.append((node, part))
+        else:
+            others.append(part)
+    return definitions, others
 
 
 def _syntax(nodes: list[ast.AST], text: str) -> Iterator[Need]:
@@ -172,7 +225,7 @@ def _run_time(nodes: list[ast.AST]) -> Iterator[Need]:
     types = _BUILTIN_TYPES - bound
     for node in nodes:
         for annotation in _annotations(node):
-            for part in ast.walk(annotation):
+            for part in source.walk(annotation):
                 if _is_union(part):
                     yield Need(10, part.lineno, "`X | Y` as a type")
         if isinstance(node, ast.BinOp) and _is_union(node) and _of_types(node, types):
@@ -244,7 +297,7 @@ def _of_types(node: ast.BinOp, types: frozenset[str]) -> bool:
 
 def _library(
     module: ast.Module,
-    text: str,
+    text: str | None,
     target: guards.Version,
     guarded: frozenset[str],
     elsewhere: frozenset[str],
@@ -253,7 +306,7 @@ def _library(
 
     Args:
         module: Pruned, so that only what runs on the target is seen.
-        text: The whole file, for columns and f-strings.
+        text: The whole file; None where vermin has no question to it.
         target: The oldest supported version.
         guarded: Names with a fallback.
         elsewhere: Names that the file binds, and that are thus not built in.

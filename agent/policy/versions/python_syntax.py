@@ -14,12 +14,14 @@ every rule from what is in it, so that no repository can let it pass.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
 
 from agent.domain import ChangedFile, Finding, Severity
 from agent.policy import guards, layout, source
+from agent.policy.modules import Modules
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.versions import needs
@@ -74,7 +76,8 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     yield from _too_deep(proposal)
     target = _target(project.python_version)
     for file in source.changed(change):
-        found = _check_file(file, source.earlier(change, file), target, project)
+        before = source.earlier(change, file)
+        found = _check_file(file, before, target, project, proposal.places)
         for finding in found:
             if finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id) and _is_data(file.path, proposal):
                 yield PYTHON_SYNTAX_OF_DATA.at(
@@ -127,18 +130,22 @@ def _dotted(version: guards.Version) -> str:
 
 
 def _check_file(
-    file: ChangedFile, before: bytes | None, target: guards.Version | None, project: Project
+    file: ChangedFile,
+    before: bytes | None,
+    target: guards.Version | None,
+    project: Project,
+    places: Modules,
 ) -> Iterator[Finding]:
     after = file.after or b""
     try:
-        module = source.parse(after)
+        places.parse(after)
     except source.UnreadableError as problem:
         yield _unreadable(file, before, problem, target)
         return
     if target is None:
         return
     try:
-        new = needs.of(module, after, target)
+        new = needs.of(after, target, _earlier(before, places))
         known = {need.what for need in _needs_before(before, target)} if new else set()
     except RecursionError:
         yield UNREADABLE_PYTHON.at(
@@ -225,10 +232,19 @@ def _parses(content: bytes) -> bool:
     return True
 
 
+def _earlier(before: bytes | None, places: Modules) -> tuple[ast.Module, str] | None:
+    if before is None:
+        return None
+    try:
+        return places.parse(before), source.text(before)
+    except source.UnreadableError:
+        return None
+
+
 def _needs_before(before: bytes | None, target: guards.Version) -> list[needs.Need]:
     if before is None:
         return []
     try:
-        return needs.of(source.parse(before), before, target)
+        return needs.of(before, target)
     except source.UnreadableError:
         return []

@@ -308,6 +308,36 @@ def test_a_guard_that_is_taken_away_is_a_finding():
     assert "`tomllib`" in finding.message
 
 
+CBRT = "def f(x):\n    return math.cbrt(x)\n"
+FELL = "def f(x):\n    raise ExceptionGroup('a', x)\n"
+QUOTED = f"class A:\n    '''\n{CBRT}'''\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("", CBRT, "`math.cbrt`"),
+        ("def f(x):\n    return x\n", CBRT, "`math.cbrt`"),
+        (f"import old as math\n{CBRT}", f"import math\n{CBRT}", "`math.cbrt`"),
+        (f"class ExceptionGroup:\n    pass\n{FELL}", FELL, "`ExceptionGroup`"),
+        (f"def g(ExceptionGroup): ...\n{FELL}", f"def g(a): ...\n{FELL}", "`ExceptionGroup`"),
+        (QUOTED, QUOTED + CBRT, "`math.cbrt`"),
+        (f"x = 1\n{CBRT}", f"x = 1\n@math.exp2\n{CBRT}", "`math.exp2`"),
+        (f"x = 1\n{CBRT}".replace("\n", "\r"), f"x = 1\n{CBRT}{FELL}", "`ExceptionGroup`"),
+    ],
+)
+def test_what_is_new_is_found_beside_what_stands_as_it_was(before, after, what):
+    start = "" if "import math" in after else "import math\n"
+    found = findings(f"{start}{after}", "3.8", before=f"{start}{before}")
+    assert [what in one.message for one in found] == [True]
+
+
+def test_what_stands_as_it_was_is_no_finding_wherever_it_stands():
+    before = f"import math\n{CBRT}\n\ndef g(x):\n    return f'{{x}}'\n"
+    after = f"import math\n\n\ndef g(x):\n    return f'{{x}}!'\n\n\n{CBRT}"
+    assert findings(after, "3.8", before=before) == []
+
+
 def test_a_moved_file_keeps_what_it_needed():
     made, tree = cases.change(
         {"a/x.py": None, "b/x.py": "import tomllib\ny = 1\n"}, {"a/x.py": "import tomllib\n"}
