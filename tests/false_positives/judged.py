@@ -1,7 +1,8 @@
 """What people have said of findings that would withhold a change: right or wrong, and why.
 
 Kept in `judged.toml`, one line each. A finding is known by its project, rule, path and the text of
-its line, so that a judgement outlives a new release as long as the line does.
+its line, so that a judgement outlives a new release as long as the line does; of several on lines of
+the same text each is judged by itself, so that one more of them is not taken for judged.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ FILE = Path(__file__).with_name("judged.toml")
 VERDICTS = ("right", "wrong", "?")
 _HEAD = """\
 # Every finding of the rules that would withhold a change, in the projects of projects.py, judged
-# once: right (it would be refused in a review as well) or wrong, and why. `line` is the beginning
-# of the sha256 of the line's text. `make false-positives ARGS=--write` adds what is new as "?",
-# and takes away what is no longer found.
+# once: right (it is what the rule is there to refuse, as it is configured there) or wrong, and why.
+# `line` is the beginning of the sha256 of the line's text; where that and all else is the same,
+# `nth` tells them apart. `make false-positives ARGS=--write` adds what is new as "?", and takes
+# away what is no longer found.
 """
 
 Verdict = Literal["right", "wrong", "?"]
@@ -34,6 +36,8 @@ class Key:
     rule: str
     path: str
     line: str
+    nth: int = 1
+    """Of those with the same project, rule, path and line, from the top of the file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Judgement:
     why: str = ""
 
 
-def key(project: str, rule: str, path: str, text: str) -> Key:
+def key(project: str, rule: str, path: str, text: str, nth: int = 1) -> Key:
     """Make the key of a finding.
 
     Args:
@@ -52,8 +56,9 @@ def key(project: str, rule: str, path: str, text: str) -> Key:
         rule: Its id.
         path: Within the project.
         text: Of the line; "" for a finding about the file as a whole.
+        nth: Of those that are the same in all this.
     """
-    return Key(project, rule, path, sha256(text.strip().encode()).hexdigest()[:12])
+    return Key(project, rule, path, sha256(text.strip().encode()).hexdigest()[:12], nth)
 
 
 def read(text: str) -> dict[Key, Judgement]:
@@ -61,7 +66,7 @@ def read(text: str) -> dict[Key, Judgement]:
     found = {}
     for project, rows in tomllib.loads(text).items():
         for row in rows["judged"]:
-            at = Key(project, row["rule"], row["path"], row["line"])
+            at = Key(project, row["rule"], row["path"], row["line"], row.get("nth", 1))
             assert at not in found, f"judged twice: {at}"
             assert row["verdict"] in VERDICTS, f"{row['verdict']}: {at}"
             found[at] = Judgement(cast("Verdict", row["verdict"]), row["why"])
@@ -75,14 +80,15 @@ def written(judged: Mapping[Key, Judgement]) -> str:
         lines.append(f"[{project}]\njudged = [\n")
         for at in sorted(one for one in judged if one.project == project):
             said = judged[at]
-            row = {
+            row: dict[str, str | int] = {
                 "rule": at.rule,
                 "path": at.path,
                 "line": at.line,
+                **({"nth": at.nth} if at.nth > 1 else {}),
                 "verdict": said.verdict,
                 "why": said.why,
             }
-            # A text of JSON is a text of TOML.
+            # A text or a number of JSON is one of TOML.
             fields = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.items())
             lines.append(f"  {{{fields}}},\n")
         lines.append("]\n\n")
@@ -90,9 +96,16 @@ def written(judged: Mapping[Key, Judgement]) -> str:
 
 
 def renewed(
-    judged: Mapping[Key, Judgement], found: Iterable[Key], projects: Iterable[str]
+    judged: Mapping[Key, Judgement],
+    found: Iterable[Key],
+    projects: Iterable[str],
+    rules: Iterable[str],
 ) -> dict[Key, Judgement]:
-    """Add what is new as open, and leave out what is no longer found in these projects."""
-    looked_at = frozenset(projects)
-    kept = {at: said for at, said in judged.items() if at.project not in looked_at}
+    """Add what is new as open, and leave out what these rules no longer find in these projects."""
+    looked_at, asked = frozenset(projects), frozenset(rules)
+    kept = {
+        at: said
+        for at, said in judged.items()
+        if at.project not in looked_at or at.rule not in asked
+    }
     return kept | {at: judged.get(at, Judgement()) for at in found}

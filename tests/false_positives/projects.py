@@ -13,20 +13,24 @@ from repo_config.schema import RepoConfig
 from tests.thirdparty.sources import Source
 
 #: What makes every configurable rule speak; a project may say otherwise where it is built on
-#: something else, since a rule that is told the wrong thing finds nothing wrong.
+#: something else, since a rule that is told the wrong thing finds nothing wrong. Which manager a
+#: model has, and who may call an endpoint, each project says for itself.
 CONFIG: Mapping[str, object] = {
     "version": 1,
-    "http_client": "httpx",
+    "http_client": {"name": "httpx", "timeout": "required", "retries": "tenacity"},
     "concurrency": {"mode": "sync"},
     "background_tasks": "celery",
     "imports": {"forbid": ["pickle"]},
-    "django": {"signals": "forbid"},
+    "django": {"signals": "forbid", "views": "class"},
 }
 #: For what is built to be awaited.
 _ASYNC: Mapping[str, object] = {
     "concurrency": {"mode": "async"},
     "background_tasks": "background-tasks",
 }
+_REQUESTS: Mapping[str, object] = {"name": "requests"}
+#: Of what is a client, or makes one, itself.
+_ANY_CLIENT: Mapping[str, object] = {"name": "any", "retries": "any"}
 
 #: Rules that ask what a change does to what was there. A whole tree that comes as new says
 #: nothing about them.
@@ -42,6 +46,7 @@ LEFT_OUT: Mapping[str, str] = {
     "test-skipped": "asks for what a change adds; skips of a tree are for other platforms",
     "mocks-own-code": "asks for what a change adds to make its own tests pass",
     "settings-loosened": "holds new settings against those before",
+    "forbidden-dependency": "asks for what a change adds; every dependency would be a new one",
     "generated-file": "every generated file would be new without its source",
 }
 
@@ -52,7 +57,7 @@ class Project:
 
     source: Source
     config: Mapping[str, object] = field(default_factory=dict)
-    """What differs from CONFIG here."""
+    """What differs from CONFIG here, by sections and their keys."""
 
     @property
     def name(self) -> str:
@@ -62,7 +67,12 @@ class Project:
     @property
     def repo_config(self) -> RepoConfig:
         """The configuration that its files are held against."""
-        return RepoConfig.model_validate({**CONFIG, **self.config}, strict=False)
+        sections = dict(CONFIG)
+        for key, value in self.config.items():
+            usual = sections.get(key)
+            both = isinstance(usual, Mapping) and isinstance(value, Mapping)
+            sections[key] = {**usual, **value} if both else value
+        return RepoConfig.model_validate(sections, strict=False)
 
 
 def _project(name: str, version: str, sha256: str, **config: object) -> Project:
@@ -74,28 +84,46 @@ PROJECTS = (
         "django-oauth-toolkit",
         "3.4.1",
         "c4de73c0765eed55a99ea0fa8433b20664dcc1f43930149cff569abed166c5c2",
-        http_client="requests",
+        http_client=_REQUESTS,
+        django={"managers": {"AccessToken": "objects", "Application": "objects"}},
     ),
     _project(
         "djangorestframework",
         "3.18.3",
         "446a9b352e7eff630421ab3f2328bd2401b109a9470afa4a31189994911ed030",
-        http_client="requests",
+        http_client=_REQUESTS,
+        django={"managers": {"Token": "objects"}},
     ),
     _project(
         "wagtail",
         "7.4.4",
         "949bf7129d69e5b94d655651724b4fa90264fa21ae20426f89914814e030a2f7",
-        http_client="requests",
+        http_client=_REQUESTS,
+        django={
+            "managers": {
+                "Locale": "objects",
+                "Group": "objects",
+                "wagtail.models.Page": "objects",
+                "Revision": "objects",
+            }
+        },
     ),
     _project(
         "django-allauth",
         "65.21.1",
         "128344e260a22b62796747be0a2249ad9488a509c1aa34ab35e3fcf22862dd9e",
-        http_client="requests",
+        http_client=_REQUESTS,
+        django={"managers": {"EmailAddress": "objects", "Authenticator": "objects"}},
     ),
     _project(
-        "django-cms", "5.1.3", "80c50fc44cffa2cae28f4b8d841b7f48bd5ded9c88e493096b6e2235ba94d3ca"
+        "django-cms",
+        "5.1.3",
+        "80c50fc44cffa2cae28f4b8d841b7f48bd5ded9c88e493096b6e2235ba94d3ca",
+        # What people edit is asked for through the first one, which has drafts as well.
+        django={
+            "views": "function",
+            "managers": {"PageContent": "admin_manager", "cms.models.Page": "objects"},
+        },
     ),
     _project(
         "fastapi",
@@ -126,19 +154,20 @@ PROJECTS = (
         "flask-appbuilder",
         "5.3.0",
         "baf645c3c150471c6660049cdb61a1e79f318b63524531f890d42f406f5d5596",
-        http_client="requests",
+        http_client=_REQUESTS,
     ),
     _project(
         "celery",
         "5.7.0",
         "6a5dfcf6662287204f009a02002b9e66c83d4105e47ebabdc7079108772fc6f0",
-        http_client="requests",
+        http_client=_REQUESTS,
     ),
     _project(
         "scrapy",
         "2.19.0",
         "34130726582b64c91531162ab277c4053e558876d49ba219cb43679e71d80a87",
-        http_client="any",
+        http_client=_ANY_CLIENT,
+        concurrency={"mode": "async"},
     ),
     _project(
         "paramiko", "5.1.0", "239b5f9b2a53006cd54f83cf8495ee742083708ead947882c8dd2786de79f39b"
@@ -147,9 +176,14 @@ PROJECTS = (
         "requests",
         "2.34.2",
         "f288924cae4e29463698d6d60bc6a4da69c89185ad1e0bcc4104f584e960b9ed",
-        http_client="any",
+        http_client=_ANY_CLIENT,
     ),
-    _project("httpx", "0.28.1", "75e98c5f16b0f35b567856f597f06ff2270a374470a5c2392242528e3e3e42fc"),
+    _project(
+        "httpx",
+        "0.28.1",
+        "75e98c5f16b0f35b567856f597f06ff2270a374470a5c2392242528e3e3e42fc",
+        concurrency={"mode": "any"},
+    ),
     _project(
         "structlog", "26.1.0", "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7"
     ),
@@ -157,7 +191,48 @@ PROJECTS = (
         "black",
         "26.10.1",
         "5f9f83beae62437e060dafd53d7f1fc327e3d3494f74d72ee5c2b73eb90fc4e7",
-        http_client="aiohttp",
+        http_client={"name": "aiohttp"},
+        concurrency={"overrides": [{"paths": ["src/blackd/**"], "mode": "async"}]},
     ),
     _project("attrs", "26.1.0", "d03ceb89cb322a8fd706d4fb91940737b6642aa36998fe130a9bc96c985eff32"),
+    _project(
+        "lnbits",
+        "1.6.2",
+        "628c66c81a91cdca8831d1c3bd279216b8396288dc290094cfd106c656e21c81",
+        **_ASYNC,
+        fastapi={
+            "auth": [
+                {
+                    "paths": ["/admin/api/**", "/audit/api/**", "/node/api/**", "/users/api/**"],
+                    "dependency": "lnbits.decorators.check_admin",
+                }
+            ],
+        },
+    ),
+    _project(
+        "fief-server",
+        "0.27.0",
+        "8b4784b23579e34cc744cebe0a31f7b8d244dee612c0d36ccceb5ba2eaaa00b3",
+        concurrency={"mode": "async"},
+        background_tasks="dramatiq",
+        fastapi={
+            "auth": [
+                {
+                    "paths": ["/admin/api/**"],
+                    "dependency": "fief.dependencies.admin_authentication.is_authenticated_admin_api",
+                },
+                {
+                    "paths": ["/admin/workspaces/create/**"],
+                    "dependency": "fief.dependencies.admin_session.get_admin_session_token",
+                },
+                {
+                    "paths": ["/admin/**"],
+                    "dependency": (
+                        "fief.dependencies.admin_authentication.is_authenticated_admin_session"
+                    ),
+                },
+            ],
+            "public": ["/admin", "/admin/auth/**"],
+        },
+    ),
 )
