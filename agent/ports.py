@@ -439,6 +439,13 @@ class ChatModel(Protocol):
         """List who is to answer, as `provider:name`, the first first; empty: nobody is set."""
         ...
 
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say what has to be set before anybody of a chain can be asked; empty: nothing.
+
+        Nobody is asked for that, so a key that is not accepted counts as one.
+        """
+        ...
+
     def worst(self, request: ChatRequest) -> Worst:
         """Say the most that a request can use, over all who may come to answer it."""
         ...

@@ -183,22 +183,29 @@ class FakeModel:
         roles: tuple[Role, ...] = ("planner", "editor"),
         name: str = "fake:one",
         worst: Worst | None = None,
+        missing: str = "",
     ) -> None:
         """Take what is answered.
 
         Args:
             roles: Somebody is set for these.
             worst: Of every request; default: ten tokens that cost nothing.
+            missing: What keeps it from being asked.
         """
         self._answer = answer
         self._roles = roles
         self._name = name
         self._worst = worst or Worst(tokens=10, usd=0.0)
+        self._missing = missing
         self.requests: list[ChatRequest] = []
 
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """Name the one model for the roles that it has."""
         return (self._name,) if role in self._roles else ()
+
+    def missing(self, role: Role, category: str = "") -> str:
+        """Return what is missing, for the roles that it has."""
+        return self._missing if role in self._roles else ""
 
     def worst(self, request: ChatRequest) -> Worst:
         """Return the one worst case."""

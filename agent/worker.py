@@ -25,6 +25,7 @@ from agent.errors import (
     CacheGone,
     ForgeLimited,
     ModelUnavailable,
+    ModelUnusable,
     OwnerAwaited,
     PermanentError,
     PolicyRefused,
@@ -51,6 +52,7 @@ _log = structlog.get_logger()
 _REASONS: dict[type[AgentError], Reason] = {
     SandboxMissing: Reason.NO_ROOM,
     StorageFull: Reason.STORAGE_FULL,
+    ModelUnusable: Reason.MODEL_UNUSABLE,
     Unforeseen: Reason.INTERNAL,
 }
 #: What holds a run up is tried again so often: for about six hours.
@@ -112,7 +114,8 @@ def carry(
     Raises:
         Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
             is silent, a full disk, a machine without rooms, a setting.
-        SettingsInvalid: The operator's settings are wrong, and the run waits for nothing.
+        SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
+            waits for nothing.
         AgentError: A durable run did not come to its first step.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
@@ -131,7 +134,9 @@ def carry(
             )
         except Exception as error:  # a run never ends without a word
             problem = steps.foreseen(error)
-            if waited is None and isinstance(problem, SettingsInvalid):
+            # By the time a model is asked, people were told that the run is at work.
+            told = isinstance(problem, ModelUnusable)
+            if waited is None and isinstance(problem, SettingsInvalid) and not told:
                 raise
             if waited is not None and not step.at:
                 # Before the first step is repeated, no other may be recorded.
@@ -324,8 +329,8 @@ def _with_text(
 def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     """Wait for whoever holds the run up, where that is not the run itself.
 
-    A forge that says when is believed. Who is silent is asked again ever less often, and not for
-    ever.
+    A forge that says when is believed; a model is as well, but not for ever. Who is silent is asked
+    again ever less often, and not for ever.
 
     Raises:
         Postponed: The run has not waited for long enough yet.
@@ -333,7 +338,8 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     if waited is None or not isinstance(problem, TransientError | PermanentError):
         return
     times = waited.times if waited.step == step.at else 0
-    if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until is not None:
+    believed = isinstance(problem, ForgeLimited) or times < MOST_WAITS
+    if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
     elif isinstance(problem, OwnerAwaited):
         until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)

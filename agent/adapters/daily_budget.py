@@ -31,6 +31,10 @@ class DailyBudget:
         """List who is to answer."""
         return self._models.chain(role, category)
 
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say what has to be set before anybody can be asked."""
+        return self._models.missing(role, category)
+
     def worst(self, request: ChatRequest) -> Worst:
         """Say the most that a request can use."""
         return self._models.worst(request)

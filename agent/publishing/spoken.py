@@ -26,6 +26,7 @@ _HEADLINES = {
     Reason.TIME_SPENT: "The run has used up its time.",
     Reason.BUDGET_SPENT: "The run has used up what it may spend on models.",
     Reason.MODEL_REFUSED: "The model did not take this on.",
+    Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
     Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
@@ -63,6 +64,10 @@ _NEXT = {
     ),
     Reason.MODEL_REFUSED: (
         f"What to do next: a person takes it on, or the issue is told in other words; {_AGAIN}"
+    ),
+    Reason.MODEL_UNUSABLE: (
+        "What to do next: whoever runs the service sees to it (`mergewright models --check` tells"
+        f" whether it is mended), {_AGAIN}"
     ),
     Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
     Reason.SUPERSEDED: (

@@ -41,7 +41,7 @@ def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
 
     Raises:
         TicketUnclear: The ticket is empty, or several recipes fit it.
-        NoRecipe: None fits, and no model is configured.
+        NoRecipe: None fits, and no model is configured, or what it needs is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
@@ -59,15 +59,22 @@ def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
     kind = category(ticket)
     if fitting:
         return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
-    chain = models.chain("editor", kind) if models else ()
-    if not chain:
+    if missing := _missing(models, kind):
         shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
         raise NoRecipe(
-            "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
-            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. What recipes carry out reads like "
-            f"this: {shown}."
+            f"No recipe fits this ticket, and {missing}, so it is for a person. What recipes carry"
+            f" out reads like this: {shown}."
         )
-    return Decision(recipe="", sentence=f"{kind}, for {chain[0]}", category=kind)
+    editor = models.chain("editor", kind)[0] if models else ""
+    return Decision(recipe="", sentence=f"{kind}, for {editor}", category=kind)
+
+
+def _missing(models: ChatModel | None, kind: Category) -> str:
+    """Say what keeps a model from carrying a ticket out; empty: nothing that is known yet."""
+    if models is None or not models.chain("editor", kind):
+        return "no model is configured (MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR)"
+    missing = models.missing("planner", kind) or models.missing("editor", kind)
+    return f"no model can be asked ({missing})" if missing else ""
 
 
 def category(ticket: Ticket) -> Category:

@@ -307,8 +307,23 @@ def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
     name = {"responses": "OPENAI", "anthropic": "ANTHROPIC", "gemini": "GOOGLE"}[wire]
     monkeypatch.delenv(f"{name}_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
-    with pytest.raises(ModelUnusable, match=f"it has no key; set {name}_API_KEY"):
+    words = f"it has no key; set {name}_API_KEY"
+    with pytest.raises(ModelUnusable, match=words):
         models.reply(REQUEST)
+    assert models.missing("editor") == f"{models.chain('editor')[0]}: {words}"
+
+
+def test_one_of_a_chain_that_can_be_asked_is_enough(opened, monkeypatch):
+    models, server = opened([], MERGEWRIGHT_MODEL="anthropic:own,openai-chat:own")
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    assert models.missing("editor") == ""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    others, _ = opened([], MERGEWRIGHT_MODEL="anthropic:own,nobody:own")
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    said = others.missing("editor")
+    assert said.startswith("anthropic:own: it has no key; set ANTHROPIC_API_KEY; nobody:own: ")
+    assert server.requests == []
 
 
 def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick):

@@ -29,6 +29,7 @@ from agent.errors import (
     ForgeLimited,
     ForgeUnavailable,
     ModelUnavailable,
+    ModelUnusable,
     NoRecipe,
     PermanentError,
     PolicyRefused,
@@ -137,6 +138,30 @@ def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(hom
 def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reason):
     outcome, _ = carry(home, problem, None)
     assert outcome.reason is reason
+
+
+@pytest.mark.parametrize("waits", [0, 31])
+def test_a_model_that_says_when_is_believed_but_not_for_ever(home, waits):
+    until = time.time() + 3000
+    with pytest.raises(Postponed) as wait:
+        carry(home, ModelUnavailable("limited", until), waits)
+    assert wait.value.until == until
+    outcome, _ = carry(home, ModelUnavailable("limited", until), worker.MOST_WAITS)
+    assert (outcome.reason, outcome.sentence) == (Reason.UNAVAILABLE, "limited")
+
+
+def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
+    problem = ModelUnusable("set OPENAI_API_KEY to one that is")
+    with pytest.raises(Postponed):
+        carry(home, problem, 0)
+    late, forge = carry(home, problem, worker.MOST_WAITS)
+    assert late.reason is Reason.MODEL_UNUSABLE
+    assert "OPENAI" not in late.sentence
+    assert "deliver" in forge.calls
+    # Whoever starts a command is the operator, and the issue must not stay at work for ever.
+    at_once, forge = carry(home, problem, None)
+    assert (at_once.reason, at_once.sentence) == (late.reason, problem.message)
+    assert "deliver" in forge.calls
 
 
 def test_a_wrong_setting_is_told_to_whoever_started_the_command(home):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import tenacity
 from pydantic_ai import messages as parts
@@ -92,6 +93,18 @@ class ProvidedModels:
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
         return self._routes.chain(role, category)
+
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say what has to be set before anybody can be asked; see `ports.ChatModel`."""
+        found: list[str] = []
+        for name in self.chain(role, category):
+            try:
+                background.wait(self._model(name), None)
+            except failures.KNOWN as problem:
+                found.append(f"{name}: {failures.meaning(problem, name, self._silence)}")
+            else:
+                return ""
+        return "; ".join(found)
 
     def worst(self, request: ChatRequest) -> Worst:
         """Say the most that a reply can use, over all who may come to be asked for it.
@@ -314,6 +327,10 @@ def _with_lost(used: Usage, cost: float | None, lost: list[Worst]) -> tuple[Usag
     return used, None if cost is None else cost + sum(one.usd or 0.0 for one in lost)
 
 
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def _nobody(
     role: Role, passed_over: list[str], met: list[NotNow | NotEver], lost: list[Worst]
 ) -> Exception:
@@ -323,7 +340,8 @@ def _nobody(
         longest = [problem.after for problem in waits if problem.after is not None]
         until = time.time() + min(longest) if longest else None
         paid = sum(one.usd or 0.0 for one in lost)
-        return ModelUnavailable(f"No model answered as {role}: {listed}.", until, paid)
+        when = f" It may be asked again at {_moment(until)}." if until else ""
+        return ModelUnavailable(f"No model answered as {role}: {listed}.{when}", until, paid)
     if met and all(isinstance(one, NotEver) and one.ours for one in met):
         return ModelUnusable(
             f"No model can be used as {role}: {listed}. `mergewright models --check` tries them."

@@ -54,6 +54,18 @@ def test_a_model_for_another_part_is_none_for_editing() -> None:
         triage.decide(ticket("The page is slow."), FakeModel(lambda _: said(), roles=("reviewer",)))
 
 
+def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
+    said_missing = "openai:x: it has no key; set OPENAI_API_KEY"
+    model = FakeModel(lambda _: said(), missing=said_missing)
+    with pytest.raises(NoRecipe) as raised:
+        triage.decide(ticket("The page is slow."), model)
+    assert raised.value.message.startswith(
+        f"No recipe fits this ticket, and no model can be asked ({said_missing}), so it is for a"
+        " person."
+    )
+    assert triage.decide(ticket(FIELD), model).recipe == "add-django-field"
+
+
 @pytest.mark.parametrize(
     ("title", "category"),
     [
