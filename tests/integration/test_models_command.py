@@ -12,7 +12,7 @@ from agent.cli.main import app
 from agent.errors import ModelUnusable
 from tests import scripted
 from tests.scripted import Fault, Said
-from tests.scripted.server import KEY
+from tests.scripted.faults import KEY
 
 CHAIN = "openai-chat:gpt-4o,anthropic:claude-opus-5-5"
 

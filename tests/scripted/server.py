@@ -10,10 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.scripted import judged, wires
+from tests.scripted.faults import KEY
 from tests.scripted.script import Answer, Fault, Said, Script, Seen
 
-#: Looks like a provider's, so that whoever prints it is found out.
-KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
 NAMES = {
     "chat": "openai-chat",
     "responses": "openai",
@@ -119,7 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, {}, json.dumps(wires.whole(request, answer)))
 
     def _fail(self, request: Seen, fault: Fault) -> None:
-        if fault.status >= 400:
+        if fault.late and request.stream:
+            self._fail_late(request, json.loads(fault.body))
+        elif fault.status >= 400:
             told: dict[str, Any] = {"message": f"scripted {fault.code}", "type": fault.code}
             body: dict[str, Any] = {"error": {**told, "code": fault.code}}
             if request.wire == "anthropic":
@@ -137,6 +138,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, {}, json.dumps(wires.whole(request, Said())))
         else:
             self._break_off(request, fault)
+
+    def _fail_late(self, request: Seen, told: dict[str, Any]) -> None:
+        """Begin a reply, and then say that it failed, as the wire has it."""
+        said = Said(text="I am about to say something that never comes to its end. " * 3)
+        begun = list(wires.events(request, said))[:4]
+        name = ""
+        if request.wire == "anthropic":
+            name = "error"
+        if request.wire == "responses":
+            # The type is that of the event here.
+            name, flat = "error", told["error"]
+            told = {**flat, "type": "error", "sequence_number": len(begun)}
+        self._stream(iter([*begun, (name, told)]), done=False)
 
     def _break_off(self, request: Seen, fault: Fault) -> None:
         """Begin a reply, and let it stall or end there."""

@@ -76,9 +76,10 @@ def _refused(problem: theirs.ModelAPIError, name: str, told: str) -> NotEver:
         case theirs.ModelNotFoundError():
             return NotEver(f"there is no such model ({told}); correct its name", ours=True)
         case theirs.ModelQuotaExceededError():
-            return NotEver(f"its account is used up ({told})", ours=True)
+            return NotEver(f"its account is used up ({told}); add credit to it", ours=True)
         case theirs.ModelContextWindowExceededError():
-            return NotEver(f"the request is too long for it ({told})", ours=False)
+            words = f"the request is too long for it ({told}); MERGEWRIGHT_MODEL can name another"
+            return NotEver(words, ours=False)
     return NotEver(f"it refuses the request ({told})", ours=False)
 
 
@@ -102,7 +103,7 @@ def _told(problem: Exception) -> str:
     status = getattr(problem, "status_code", None)
     code = getattr(problem, "provider_error_code", None)
     named = ", ".join(str(part) for part in (status, code) if part)
-    return named or short(getattr(problem, "message", str(problem)))
+    return named or short(getattr(problem, "message", str(problem))).rstrip(".")
 
 
 def short(words: str) -> str:

@@ -1,0 +1,86 @@
+"""What providers answer in the place of a reply, in the words of each.
+
+Sources: the references of errors of OpenAI (https://developers.openai.com/api/docs/guides/
+error-codes), Anthropic (https://platform.claude.com/docs/en/api/errors) and Gemini
+(https://ai.google.dev/gemini-api/docs/troubleshooting), with the messages that their servers send.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Literal
+
+from tests.scripted.script import Fault
+
+#: Looks like a provider's, so that whoever prints it is found out.
+KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
+Kind = Literal["key", "name", "money", "room", "request", "limited", "overloaded", "broken"]
+
+_TOO_LONG = (
+    "This model's maximum context length is 128000 tokens. However, your messages resulted in"
+    " 131072 tokens. Please reduce the length of the messages."
+)
+#: Status, type, code and message. The wire `responses` has the same.
+_OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
+    "key": (401, "invalid_request_error", "invalid_api_key", f"Incorrect API key provided: {KEY}."),
+    "name": (404, "invalid_request_error", "model_not_found", "The model does not exist."),
+    "money": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
+    "room": (400, "invalid_request_error", "context_length_exceeded", _TOO_LONG),
+    "request": (400, "invalid_request_error", "invalid_value", "Invalid value: 'tool'."),
+    "limited": (429, "tokens", "rate_limit_exceeded", "Rate limit reached for requests."),
+    "overloaded": (503, "server_error", None, "The engine is currently overloaded."),
+    "broken": (500, "server_error", "server_error", "The server had an error."),
+}
+#: Status, type and message.
+_ANTHROPIC: dict[Kind, tuple[int, str, str]] = {
+    "key": (401, "authentication_error", f"invalid x-api-key: {KEY}"),
+    "name": (404, "not_found_error", "model: scripted"),
+    "money": (400, "invalid_request_error", "Your credit balance is too low to access the API."),
+    "room": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+    "request": (400, "invalid_request_error", "messages.0: text content blocks must be non-empty"),
+    "limited": (429, "rate_limit_error", "This request would exceed your rate limit."),
+    "overloaded": (529, "overloaded_error", "Overloaded"),
+    "broken": (500, "api_error", "Internal server error"),
+}
+_ABOUT_THE_KEY = {
+    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+    "reason": "API_KEY_INVALID",
+    "domain": "googleapis.com",
+}
+#: Status, its name, message and details. What is used up is not told from what is limited.
+_GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
+    "key": (400, "INVALID_ARGUMENT", f"API key not valid: {KEY}.", [_ABOUT_THE_KEY]),
+    "name": (404, "NOT_FOUND", "models/scripted is not found for API version v1beta.", []),
+    "room": (
+        *(400, "INVALID_ARGUMENT"),
+        "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
+        [],
+    ),
+    "request": (400, "INVALID_ARGUMENT", "Invalid value at 'contents[0].parts[0]'.", []),
+    "limited": (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", []),
+    "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later.", []),
+    "broken": (500, "INTERNAL", "An internal error has occurred.", []),
+}
+
+
+def fault(wire: str, kind: Kind, **more: Any) -> Fault:
+    """Make what the provider behind a wire answers.
+
+    Args:
+        more: Further fields of the fault, such as `headers` or `late`.
+    """
+    status, body = _told(wire, kind)
+    return replace(Fault(status=status, body=json.dumps(body)), **more)
+
+
+def _told(wire: str, kind: Kind) -> tuple[int, dict[str, Any]]:
+    if wire == "anthropic":
+        status, named, message = _ANTHROPIC[kind]
+        return status, {"type": "error", "error": {"type": named, "message": message}}
+    if wire == "gemini":
+        status, named, message, details = _GEMINI[kind]
+        told = {"code": status, "message": message, "status": named, "details": details}
+        return status, {"error": told}
+    status, named, code, message = _OPENAI[kind]
+    return status, {"error": {"message": message, "type": named, "param": None, "code": code}}
