@@ -12,7 +12,6 @@ from agent.editing import producing
 from agent.editing.gate import PathGate, Refused
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.recipes import registry
-from agent.recipes.recipe import Edits, ProducingCommand, Recipe
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
@@ -52,25 +51,12 @@ def carry_out(
             gate.write(edits.files)
             paths, notes = sorted(edits.files), edits.notes
             if command := recipe.produce(parameters, contract.project):
-                made = _produced(command, recipe, parameters, tree, prepared, svc)
+                made = producing.produce(command, tree, prepared, svc)
+                notes += recipe.accept_produced(parameters, made.report, made.files)
                 gate.write(made.files)
-                paths, notes = [*paths, *sorted(made.files)], (*notes, *made.notes)
+                paths += sorted(made.files)
     except (TicketUnclear, RequestRefused, EditFailed) as problem:
         raise Refused(problem.message) from problem
     if tree.changes() == before:
         raise Refused("the code already is as asked, so nothing was changed")
     return "\n".join([f"{recipe.name} changed {', '.join(paths)}", *notes])
-
-
-def _produced(
-    command: ProducingCommand,
-    recipe: Recipe,
-    parameters: str,
-    tree: WorkTree,
-    prepared: Prepared,
-    svc: Services,
-) -> Edits:
-    try:
-        return producing.produce(command, recipe, parameters, tree, prepared, svc)
-    except EditFailed as problem:
-        raise Refused(problem.message) from problem

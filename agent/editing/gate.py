@@ -187,11 +187,11 @@ class PathGate:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """Undo what is written within, if it ends in a refusal."""
+        """Undo what is written within, if it does not come to its end."""
         before = {file.path: file for file in self._tree.changes()}
         try:
             yield
-        except Refused:
+        except Exception:
             now = {file.path: file for file in self._tree.changes()}
             for path in sorted({*before, *now}):
                 if path in before:

@@ -1,7 +1,7 @@
-"""Run a recipe's one producing command in a room, on the edited tree.
+"""Run a producing command in a room, on the edited tree.
 
 Owns what the command may hand back: new files under its own patterns, nothing else. Whether they
-are what was asked for is the recipe's to say; they are written by whoever asked for them.
+are what was asked for is for whoever asked to say, and to write them.
 """
 
 from __future__ import annotations
@@ -9,29 +9,33 @@ from __future__ import annotations
 import fnmatch
 
 from agent import cleaning
-from agent.domain import Prepared
+from agent.domain import Prepared, Record
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
-from agent.recipes.recipe import Edits, ProducingCommand, Recipe
+from agent.recipes.recipe import ProducingCommand
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
 _LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
+class Produced(Record):
+    """What a command has handed back; foreign code may have had a hand in all of it."""
+
+    report: bytes
+    files: dict[str, bytes]
+    """New ones, by path."""
+
+
 def produce(
-    command: ProducingCommand,
-    recipe: Recipe,
-    parameters: str,
-    tree: WorkTree,
-    prepared: Prepared,
-    svc: Services,
-) -> Edits:
-    """Return the new files that the command is allowed to make, and what they are in words.
+    command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services
+) -> Produced:
+    """Return the command's report, and the new files that it is allowed to make.
 
     Raises:
-        EditFailed: It failed, or made something else than was asked for.
+        EditFailed: It failed, or made something that it may not touch.
+        SandboxLost: The room ended without a word.
     """
     report_path = f"{ROOM_OUT}/{command.report}"
     environment = svc.environment(prepared)
@@ -67,5 +71,4 @@ def produce(
     for path in produced:
         if path in present or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
             raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
-    notes = recipe.accept_produced(parameters, result.files[report_path], produced)
-    return Edits(files=produced, notes=notes)
+    return Produced(report=result.files[report_path], files=produced)

@@ -14,7 +14,7 @@ from typing import Any
 from agent import cleaning
 from agent.chat import ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
-from agent.editing import by_recipe, files, forms, outline, trials
+from agent.editing import by_recipe, files, forms, migrating, outline, trials
 from agent.editing.gate import PathGate, Phase, Refused
 from agent.editing.outline import Outline
 from agent.editing.trials import Trials
@@ -45,6 +45,8 @@ class _Tool:
     kind: type[Record]
     work: Callable[[Toolbox, Any], str]
     phases: frozenset[Phase]
+    of_django: bool = False
+    """Told to nobody but those who work on a Django project."""
 
 
 class Toolbox:
@@ -67,14 +69,19 @@ class Toolbox:
         self._tree = tree
         self._prepared = prepared
         self._svc = svc
-        self._tools = {tool.name: tool for tool in _TOOLS if phase in tool.phases}
+        django = prepared.contract.project.django is not None
+        self._tools = {
+            tool.name: tool
+            for tool in _TOOLS
+            if phase in tool.phases and (django or not tool.of_django)
+        }
         self.gate: PathGate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
         self._kept = svc.settings.home / outline.FOLDER
         self._outline: tuple[str, Outline] | None = None
         self.trials: Trials = Trials(self.gate, tree, prepared, svc)
 
     def specs(self) -> tuple[ToolSpec, ...]:
-        """Return the tools as a model is told of them; the same for each run."""
+        """Return the tools as a model is told of them; the same throughout a run."""
         return tuple(
             forms.form(tool.name, tool.description, tool.kind) for tool in self._tools.values()
         )
@@ -104,6 +111,10 @@ class Toolbox:
                 )
             )
         return Batch(results=tuple(results), change=self._change)
+
+    def make_migrations(self, asked: migrating.MakeMigrations) -> str:
+        """Have Django make the migrations of an app."""
+        return migrating.carry_out(asked, self.gate, self._tree, self._prepared, self._svc)
 
     def ask_recipe(self, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe carry out a request."""
@@ -193,5 +204,13 @@ _TOOLS = (
         by_recipe.AskRecipe,
         lambda toolbox, asked: toolbox.ask_recipe(asked),
         frozenset(("source",)),
+    ),
+    _Tool(
+        "makemigrations",
+        "Make the migrations of an app folder.",
+        migrating.MakeMigrations,
+        lambda toolbox, asked: toolbox.make_migrations(asked),
+        frozenset(("source",)),
+        of_django=True,
     ),
 )

@@ -41,11 +41,11 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
         svc.say(f"edited {path}")
     notes = edits.notes
     if command := recipe.produce(plan.parameters, prepared.contract.project):
-        made = producing.produce(command, recipe, plan.parameters, tree, prepared, svc)
+        made = producing.produce(command, tree, prepared, svc)
+        notes += recipe.accept_produced(plan.parameters, made.report, made.files)
         for path, content in sorted(made.files.items()):
             tree.write(path, content)
             svc.say(f"produced {path}")
-        notes += made.notes
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     notes += _enter(plan, recipe.kind, tree, prepared, svc)

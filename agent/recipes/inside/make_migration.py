@@ -47,12 +47,12 @@ class Problem(Exception):
     """What stands in the way, in words for people."""
 
 
-def main(argv):
-    """Make the migrations; always leave a report."""
+def main(argv, work=None):
+    """Make the migrations, or do other work with Django at hand; always leave a report."""
     request = json.loads(argv[1])
     report = {"problem": None, "unasked": [], "switched_off": []}
     try:
-        enter(request, report)
+        enter(request, report, work or make)
     except Problem as problem:
         report["problem"] = str(problem)
     except SystemExit as stopped:
@@ -67,7 +67,7 @@ def main(argv):
         print(report["problem"], file=sys.stderr)
 
 
-def enter(request, report):
+def enter(request, report, made):
     """Start Django by the project's own manage.py where there is one, then do the work."""
     root = os.getcwd()
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
@@ -92,7 +92,7 @@ def enter(request, report):
             if settings:
                 os.environ["DJANGO_SETTINGS_MODULE"] = settings
             start_django(settings_named())
-            make(request, report, root)
+            made(request, report, root)
 
     if request["manage"]:
         manage = os.path.join(root, request["manage"])
@@ -269,6 +269,15 @@ def set_clock():
 
 def run_makemigrations(request, carriers, labels, report):
     """Run Django's command with our questioner and a look at what it detects."""
+    call_makemigrations(
+        labels,
+        questioner_class(request, carriers),
+        lambda base: detector_class(base, request, carriers, labels, report),
+    )
+
+
+def call_makemigrations(labels, questioner, detector_from):
+    """Run Django's own command for these apps."""
     from django.core import management
     from django.core.management.base import CommandError
     from django.core.management.commands import makemigrations
@@ -281,9 +290,9 @@ def run_makemigrations(request, carriers, labels, report):
     if isinstance(name, str):
         command = management.load_command_class(name, "makemigrations")
     set_clock()
-    makemigrations.NonInteractiveMigrationQuestioner = questioner_class(request, carriers)
+    makemigrations.NonInteractiveMigrationQuestioner = questioner
     detector = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
-    ours = detector_class(detector, request, carriers, labels, report)
+    ours = detector_from(detector)
     makemigrations.MigrationAutodetector = ours
     if hasattr(command, "autodetector"):
         command.autodetector = ours

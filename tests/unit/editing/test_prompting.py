@@ -13,6 +13,7 @@ from agent.editing.desk import Desk
 from agent.editing.prompting import fenced
 from agent.editing.tests_first import FINISH
 from agent.testing import FakeModel, said
+from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
 
@@ -37,6 +38,11 @@ def test_the_fixed_part_is_below_3000_characters(part, tmp_path, home):
     prepared = desks.repository(
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
     )
+    # Of all projects, those of Django are told the most.
+    django = DjangoProject(settings_module="config.settings", manage="manage.py", python_path=("",))
+    project = prepared.contract.project.model_copy(update={"django": django, "framework": "django"})
+    contract = prepared.contract.model_copy(update={"project": project})
+    prepared = prepared.model_copy(update={"contract": contract})
     job = desks.job(prepared, home, FakeModel(lambda _: said()))
     form, phase = FORMS[part]
     request = ChatRequest(

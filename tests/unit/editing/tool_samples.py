@@ -113,13 +113,15 @@ def prepared(tree: WorkTree, config: Mapping[str, object]) -> Prepared:
     )
 
 
-def services(home: Path) -> Services:
-    """Services without rooms."""
-    nothing = RoomResult(exit_code=0, output="", output_bytes=0, seconds=0)
+NOTHING = RoomResult(exit_code=0, output="", output_bytes=0, seconds=0)
+
+
+def services(home: Path, room: RoomResult = NOTHING) -> Services:
+    """Services whose rooms all hand the same back."""
     return Services(
         settings=Settings(home=home),
         forge=testing.FakeForge(Ticket(ticket_id="1", title="t", body="", digest="")),
-        sandbox=testing.FakeSandbox(lambda order: nothing),
+        sandbox=testing.FakeSandbox(lambda order: room),
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         say=lambda line: None,
     )
@@ -131,10 +133,11 @@ def bench(
     *,
     phase: Phase = "source",
     closed: tuple[str, ...] = (),
+    room: RoomResult = NOTHING,
     **scope: object,
 ) -> Bench:
     """Lay a tree, and open a toolbox on it; what is named besides is the scope."""
     tree = lay(tmp_path / "tree", files)
     known = prepared(tree, {"scope": scope})
-    svc = services(tmp_path / "home")
+    svc = services(tmp_path / "home", room)
     return Bench(tree, Toolbox(tree, known, svc, phase=phase, closed=closed))
