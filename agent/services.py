@@ -40,7 +40,7 @@ class Services:
     """Writes kind and facts of what models and their tools did into the run's ledger; redacted by
     whoever calls."""
     hear: Callable[[str], None] | None = None
-    """Told what a model writes, as it comes: foreign words."""
+    """Told what a model writes and calls, as it comes: foreign words, any thread."""
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.

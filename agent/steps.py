@@ -149,6 +149,8 @@ class Steps:
         self._most_minutes = max_minutes
         self._minutes = max_minutes
         self._remember = remember or Directly()
+        self.kept = remember is not None
+        """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
         self.seconds: dict[str, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""

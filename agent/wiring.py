@@ -39,7 +39,7 @@ def sandbox(settings: Settings) -> Sandbox:
 
 def local(settings: Settings, say: Callable[[str], None]) -> Services:
     """Compose the services of a run on this machine, without a server."""
-    _make_home(settings)
+    make_home(settings)
     return Services(
         settings=settings,
         forge=LocalForge(settings.home / "runs"),
@@ -127,7 +127,7 @@ def on_github(
     # Loaded now, so that the first run does not wait for it.
     from agent.adapters.github.forge import GithubForge
 
-    _make_home(settings)
+    make_home(settings)
     secrets = redactor(settings)
     secrets("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
@@ -181,7 +181,12 @@ def reconciler(
     return Polling(issues, gate, inbox, store, where, seconds=seconds, found=found)
 
 
-def _make_home(settings: Settings) -> None:
+def make_home(settings: Settings) -> None:
+    """Have the data folder.
+
+    Raises:
+        SettingsInvalid: It cannot be made there.
+    """
     # Rooms run as another user: what is laid out for them must be readable, whatever the shell's
     # umask was.
     os.umask(0o022)

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -119,6 +120,7 @@ def carry(
         AgentError: A durable run did not come to its first step.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
+        _record_beginning(run, svc, ledger)
         try:
             with _own_trees(svc.base_folder(run).parent):
                 outcome = workflow.resolve_ticket(run, step, svc)
@@ -130,7 +132,8 @@ def carry(
             outcome = _stopped(
                 run,
                 Reason.INTERRUPTED,
-                "Interrupted; nothing was changed. Run again to start anew.",
+                "Interrupted; nothing was changed"
+                + (", and what was done is kept." if step.kept else ". Run again to start anew."),
             )
         except Exception as error:  # a run never ends without a word
             problem = steps.foreseen(error)
@@ -165,6 +168,18 @@ def carry(
         outcome = _with_text(run, outcome, step, svc, waited)
     _close(outcome, ledger, log)
     return outcome
+
+
+def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
+    """Note what is carried out, so that the ledger alone tells how to do it again."""
+    kept = svc.redactor.inside(run)
+    redacted = {"redacted": True} if kept != run else {}
+    facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
+    try:
+        ledger.append("run", 0, "begun", version=metadata.version("mergewright"), **facts)
+    except OSError as problem:
+        # The first step finds the same, and waits or ends with it.
+        _log.warning("the ledger has no beginning", error=repr(problem))
 
 
 @contextmanager

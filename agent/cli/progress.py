@@ -59,6 +59,11 @@ class Progress:
         if not self._live:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)
 
+    def heard(self, line: str) -> None:
+        """Show one line of what a model writes or calls; on a terminal it stays as well."""
+        shown = escape(cleaning.terminal(line))
+        self._console.print(f"      [dim]| {shown}[/]", highlight=False, soft_wrap=True)
+
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Show how a step ended."""
         if seconds >= QUIET_SECONDS or self._line or not ok:

@@ -43,7 +43,7 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
         return spoken.with_branch(outcome.branch, git)
-    said = spoken.next_step_here(outcome.reason)
+    said = spoken.next_step_here(outcome.reason, outcome.run_id)
     return (said,) if said else ()
 
 

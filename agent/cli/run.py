@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
-from agent import intake, settings, telemetry
+from agent import intake, settings
 from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Run, Snapshot
-from agent.errors import RequestRefused, RunStopped
-from agent.ledger import Ledger
+from agent.errors import RequestRefused, RunStopped, SettingsInvalid
 from agent.ports import Gatekeeper, LiveIssue
 
+if TYPE_CHECKING:
+    from agent.adapters.step_file import StepFile
 
-def run(
+_MODEL = "MERGEWRIGHT_MODEL"
+#: Settings that a model named on the command line takes the place of.
+_ASKED = re.compile(rf"{_MODEL}(_PLANNER|_EDITOR|_REVIEWER|_JUDGE|_ROUTES)?")
+
+
+def run(  # noqa: PLR0913, PLR0917  each is an option of the command
+    run_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="With --resume: id of the run, of which the beginning is enough. Default: the"
+            " newest of this repository that is not done.",
+            show_default=False,
+        ),
+    ] = None,
     ticket: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +80,23 @@ def run(
             " checked out, with --issue the default branch."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Whom this run asks, for every part of the work, in place of MERGEWRIGHT_MODEL"
+            " and its kin. The key is in the provider's own variable, as OPENAI_API_KEY.",
+            metavar="PROVIDER:NAME",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a run that was interrupted or is not done. What is on record is not"
+            " done again, and no model is asked again for a reply that it gave.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -81,27 +113,72 @@ def run(
     0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
     interrupted.
     """
-    if (ticket is None) == (issue is None):
+    console, folder = Console(stderr=True, quiet=as_json), None
+    if resume:
+        given = {"--issue": issue, "--config": config, "--base": base, "--dry-run": dry_run or None}
+        _refuse({name for name, value in given.items() if value is not None}, "--resume")
+        begun, outcome, seconds = carry_on(_unfinished(run_id, repo, ticket), console, model=model)
+        folder = Path(begun.repository)
+    elif run_id is not None:
+        raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
+    elif (ticket is None) == (issue is None):
         raise typer.BadParameter(
             "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
         )
-    console, folder = Console(stderr=True, quiet=as_json), None
-    if issue is not None:
+    elif issue is not None:
         if config is not None:
             raise typer.BadParameter(
                 "with --issue the configuration is the one in the repository; leave --config out",
                 param_hint="--config",
             )
-        outcome, seconds = carry_issue(repo, issue, console, base=base, dry_run=dry_run)
+        loaded = settings_with(model)
+        outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None:
         folder = _folder(repo)
         request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-        outcome, seconds = carry(request, console)
+        outcome, seconds = carry(request, console, model=model)
     if as_json:
         print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
     else:
         result.show(outcome, seconds, terminal.console(), folder)
     raise typer.Exit(result.exit_code(outcome))
+
+
+def _refuse(given: set[str], beside: str) -> None:
+    if given:
+        raise typer.BadParameter(
+            f"a run goes on as it began; leave {' and '.join(sorted(given))} out",
+            param_hint=beside,
+        )
+
+
+def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
+    """Find the run that is to go on; anything but one is told as a wrong argument."""
+    from agent.adapters import step_file
+
+    runs = settings.load().home / "runs"
+    if run_id is not None:
+        # It stands in a pattern, and is no more than letters, digits and dashes.
+        named = run_id if re.fullmatch(r"[\w-]+", run_id) else "?"
+        found = sorted(runs.glob(f"{named}*/{step_file.FILE_NAME}"))
+        if len(found) == 1:
+            return found[0].parent.name
+        said = (
+            f"several runs begin with {run_id!r}: {', '.join(one.parent.name for one in found)}"
+            if found
+            else f"no run that begins with {run_id!r} can go on: it is done, or none of"
+            f" `mergewright run --ticket` below {runs}"
+        )
+        raise typer.BadParameter(said, param_hint="RUN")
+    folder = _folder(repo)
+    of_ticket = str(ticket.resolve()) if ticket else None
+    latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
+    if latest is None:
+        raise typer.BadParameter(
+            f"no run of {folder} is left to go on with; begin one with --ticket FILE",
+            param_hint="--resume",
+        )
+    return latest.parent.name
 
 
 def _folder(repo: str) -> Path:
@@ -138,31 +215,70 @@ def new_run(
     )
 
 
-def carry(request: Run, console: Console) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run to its end with live progress; return its outcome and the seconds by step."""
+def carry(
+    request: Run, console: Console, *, model: str | None = None
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run to its end with live progress; return its outcome and the seconds by step.
+
+    Args:
+        model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
+    """
     # Only a run needs the stages and all that they stand on; other commands start without.
-    from agent import steps, wiring, worker
+    from agent import local_run, wiring
 
-    loaded = settings.load()
+    loaded = settings_with(model)
+    wiring.make_home(loaded)
+    with local_run.begin(request, loaded.home, model) as kept:
+        return _carry_on(kept, loaded, console)
+
+
+def carry_on(
+    run_id: str, console: Console, *, model: str | None = None
+) -> tuple[Run, Outcome, dict[str, float]]:
+    """Carry a run on that is not done; what has a record is neither done nor asked for again."""
+    from agent import local_run
+
+    with local_run.go_on(settings.load().home, run_id) as kept:
+        loaded = settings_with(model or kept.begun.model)
+        done = len(kept.steps)
+        console.print(
+            f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
+        )
+        return kept.begun.run, *_carry_on(kept, loaded, console)
+
+
+def _carry_on(
+    kept: StepFile, loaded: settings.Settings, console: Console
+) -> tuple[Outcome, dict[str, float]]:
+    from agent import local_run, wiring
+
     with Progress(console) as progress:
+        return local_run.carry(
+            kept, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
+        )
 
-        def say(line: str) -> None:
-            log.line(line)
-            progress.said(line)
 
-        services = wiring.local(loaded, say)
-        # What is foreign may show a secret, and the terminal may be recorded.
-        services = replace(services, show=lambda line: say(services.redactor(line)))
-        folder = worker.run_folder(loaded.home, request)
-        log = telemetry.RunLog(folder / "run.log", services.redactor)
-        ledger = Ledger(folder / "ledger.jsonl", request.run_id)
-        services = replace(services, record=ledger.notes("model", within=True))
-        step = steps.Steps(ledger, log, progress, max_minutes=loaded.max_minutes)
-        return worker.carry(request, step, services, ledger, log), step.seconds
+def settings_with(model: str | None) -> settings.Settings:
+    """Load the settings, with other models where the command names them."""
+    if model is None:
+        return settings.load()
+    try:
+        settings.load({_MODEL: model})
+    except SettingsInvalid as problem:
+        said = problem.message.removeprefix(f"{_MODEL}: ")
+        raise typer.BadParameter(said, param_hint="--model") from problem
+    others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
+    return settings.load({**others, _MODEL: model})
 
 
 def carry_issue(
-    repo: str, number: int, console: Console, *, base: str | None, dry_run: bool
+    repo: str,
+    number: int,
+    console: Console,
+    loaded: settings.Settings,
+    *,
+    base: str | None,
+    dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry an issue on GitHub to its end; to call this is to approve its text as it stands.
 
@@ -170,7 +286,6 @@ def carry_issue(
     """
     from agent import issue_run, wiring
 
-    loaded = settings.load()
     name = repository_name(repo, loaded.github_url)
     with Progress(console) as progress:
         progress.started("look up")

@@ -95,4 +95,7 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
         )
 
 
-_KEPT = " What was done so far is kept: `mergewright runs retry` lets the run go on."
+_KEPT = (
+    " What was done so far is kept: `mergewright runs retry`, or `mergewright run --resume` for one"
+    " of a file, lets the run go on."
+)

@@ -6,6 +6,7 @@ process, or somebody else who used the folder, has lost it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import groupby
 from typing import Generic, TypeVar
@@ -21,6 +22,10 @@ from agent.editing.toolbox import Phase, Toolbox
 from agent.repository.tree import WorkTree
 
 F = TypeVar("F", bound=Record)
+
+#: Of what whoever watches is shown of a call.
+_MOST_LINE = 160
+_MOST_VALUE = 80
 
 Accept = Callable[[F, Change], Objection | None]
 """Judges a form that was handed in."""
@@ -65,7 +70,11 @@ class Desk(Generic[F]):
         Args:
             before: The change so far.
         """
+        for call in reply.calls:
+            self._show(f"{forms.plain(call.name)} {_shown(call.arguments)}")
         called = self._called(reply.calls, before)
+        for result in called.results:
+            self._show(f"{result.name}: {_cut(result.content.partition(chr(10))[0], _MOST_LINE)}")
         results = self._job.svc.redactor.inside(called.results)
         facts = {
             "conversation": turn.conversation,
@@ -76,6 +85,11 @@ class Desk(Generic[F]):
         redacted = {"redacted": True} if results != called.results else {}
         self._job.svc.record("model.called", {**facts, **redacted})
         return called
+
+    def _show(self, line: str) -> None:
+        """Show whoever watches a line; the words in it are foreign."""
+        if self._job.svc.hear is not None:
+            self._job.svc.hear(f"\n{line}\n")
 
     def _called(self, calls: tuple[ToolCall, ...], before: Change) -> Called:
         results: list[ToolResult] = []
@@ -122,6 +136,29 @@ class Desk(Generic[F]):
     def _tools(self, tree: WorkTree) -> Toolbox:
         job = self._job
         return Toolbox(tree, job.prepared, job.svc, phase=self._phase, closed=self._closed)
+
+
+def _shown(arguments: str) -> str:
+    """Tell the arguments of a call in a line: what is long by its length."""
+    try:
+        given = json.loads(arguments)
+    except ValueError:
+        return f"({len(arguments)} characters that are no JSON)"
+    if not isinstance(given, dict):
+        return _cut(json.dumps(given), _MOST_LINE)
+    told = [f"{name}: {_value(value)}" for name, value in given.items()]
+    return _cut(", ".join(told), _MOST_LINE)
+
+
+def _value(value: object) -> str:
+    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(words) > _MOST_VALUE or "\n" in words:
+        return f"({len(words):,} characters)"
+    return words
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def _answer(call: ToolCall, found: str | Objection) -> ToolResult:

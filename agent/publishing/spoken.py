@@ -93,6 +93,9 @@ _NEXT = {
 }
 _AGAIN_HERE = "then run the same command again."
 _COMMIT = f"commit it, {_AGAIN_HERE}"
+#: Stands for the id of the run.
+_RUN = "{run}"
+_GO_ON = f"then go on where it was: `mergewright run --resume {_RUN}`."
 _HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
     Reason.UNCLEAR: f"Edit the ticket so that it answers this, {_AGAIN_HERE}",
@@ -129,12 +132,12 @@ _HERE = {
         "Allow more with `limits.minutes` in `.github/mergewright.yml`, or make the checks quicker,"
         f" {_COMMIT}"
     ),
-    Reason.BUDGET_SPENT: f"Allow more, or make the ticket smaller, {_AGAIN_HERE}",
+    Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, {_AGAIN_HERE}",
-    Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_AGAIN_HERE}",
-    Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_AGAIN_HERE}",
-    Reason.INTERRUPTED: "Nothing is left half done. Run the same command again.",
-    Reason.UNAVAILABLE: "Wait a while, then run the same command again.",
+    Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_GO_ON}",
+    Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_GO_ON}",
+    Reason.INTERRUPTED: f"Go on where it was: `mergewright run --resume {_RUN}`.",
+    Reason.UNAVAILABLE: f"Wait a while, {_GO_ON}",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
 }
 #: Their sentences end in what a program has printed.
@@ -168,9 +171,9 @@ def next_step(reason: Reason) -> str:
     return _NEXT.get(reason, "")
 
 
-def next_step_here(reason: Reason) -> str:
+def next_step_here(reason: Reason, run_id: str) -> str:
     """What a person can do about it on this machine; empty where that is nothing."""
-    return _HERE.get(reason, "")
+    return _HERE.get(reason, "").replace(_RUN, run_id)
 
 
 def with_branch(branch: str, git: str = "git") -> tuple[str, ...]:

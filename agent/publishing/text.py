@@ -124,8 +124,10 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("withheld.md.j2")
         facts = _facts(evidence, log_limit, diff_limit)
-        way = spoken.next_step_here if evidence.prepared.run.snapshot is None else spoken.next_step
-        return _tidy(found.render(facts, next_step=way(evidence.verdict.reason)))
+        run, reason = evidence.prepared.run, evidence.verdict.reason
+        here = run.snapshot is None
+        way = spoken.next_step_here(reason, run.run_id) if here else spoken.next_step(reason)
+        return _tidy(found.render(facts, next_step=way))
 
     return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, evidence.prepared.run, redactor)
 
@@ -154,7 +156,9 @@ def stopped(
                 on_forge=on_forge,
                 headline=spoken.headline(outcome),
                 told=spoken.told(outcome),
-                next_step=(spoken.next_step if on_forge else spoken.next_step_here)(outcome.reason),
+                next_step=spoken.next_step(outcome.reason)
+                if on_forge
+                else spoken.next_step_here(outcome.reason, outcome.run_id),
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
             )

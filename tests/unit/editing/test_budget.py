@@ -74,7 +74,8 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
     with pytest.raises(BudgetSpent) as raised:
         require(spent, worst, limits, purpose="turn 4 of edit 1")
     assert raised.value.message == (
-        f"{words} What was done so far is kept: `mergewright runs retry` lets the run go on."
+        f"{words} What was done so far is kept: `mergewright runs retry`, or"
+        " `mergewright run --resume` for one of a file, lets the run go on."
     )
 
 

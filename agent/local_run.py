@@ -1,0 +1,124 @@
+"""One run of a ticket on this machine, carried: with its ledger, its log and its steps on record.
+
+What `agent.issue_run` is for issues. A run that was interrupted, or ended with something that
+somebody has mended since, goes on with the first step that has no record.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from agent import telemetry, worker
+from agent.adapters import step_file
+from agent.adapters.step_file import Begun, StepFile
+from agent.domain import Outcome, Run
+from agent.errors import SettingsInvalid
+from agent.ledger import Ledger
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import Steps, Watcher
+
+Say = Callable[[str], None]
+_LONGEST_LINE = 1_000
+
+
+def begin(run: Run, home: Path, model: str | None = None) -> StepFile:
+    """Put a run on record before its first step.
+
+    Args:
+        model: That the command named for it.
+
+    Raises:
+        SettingsInvalid: Its folder cannot be written.
+        StorageFull: The disk is full.
+    """
+    begun = Begun(run=run, model=model, version=metadata.version("mergewright"))
+    return StepFile(worker.run_folder(home, run) / step_file.FILE_NAME, begun)
+
+
+def go_on(home: Path, run_id: str) -> StepFile:
+    """Take a run up that is not done.
+
+    Raises:
+        TransientError: Another process carries it.
+        SettingsInvalid: It has no records here.
+        VersionUnknown: Another version has begun it.
+    """
+    kept = StepFile(home / "runs" / run_id / step_file.FILE_NAME)
+    kept.require_version(metadata.version("mergewright"))
+    return kept
+
+
+def carry(
+    kept: StepFile,
+    settings: Settings,
+    make: Callable[[Settings, Say], Services],
+    watcher: Watcher,
+    *,
+    say: Say,
+    hear: Say | None = None,
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run to its end; return its outcome and the seconds by step.
+
+    Args:
+        make: Makes the services of the run, told how to say.
+        say: Takes each line of progress, besides the log.
+        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
+
+    Raises:
+        SettingsInvalid: The operator's settings are wrong.
+    """
+    run = kept.begun.run
+
+    def told(line: str) -> None:
+        heard.flush()
+        log.line(line)
+        say(line)
+
+    services = make(settings, told)
+    folder = worker.run_folder(settings.home, run)
+    heard = _Lines(lambda line: hear(services.redactor(line)) if hear else None)
+    log = telemetry.RunLog(folder / "run.log", services.redactor)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    services = replace(
+        services,
+        # What is foreign may show a secret, and the terminal may be recorded.
+        show=lambda line: told(services.redactor(line)),
+        record=ledger.notes("model", within=True),
+        hear=heard,
+        grants=kept.grants,
+    )
+    step = Steps(ledger, log, watcher, max_minutes=settings.max_minutes, remember=kept)
+    try:
+        outcome = worker.carry(run, step, services, ledger, log)
+    except SettingsInvalid:
+        # Once that is put right, the run goes on there.
+        kept.go_on_with(step.at)
+        raise
+    kept.end(outcome)
+    return outcome, step.seconds
+
+
+class _Lines:
+    """Makes lines of pieces: a secret may begin in one and end in the next."""
+
+    def __init__(self, take: Say) -> None:
+        self._take = take
+        self._begun = ""
+        self._lock = threading.Lock()
+
+    def __call__(self, piece: str) -> None:
+        with self._lock:
+            *lines, self._begun = f"{self._begun}{piece}".split("\n")
+            if len(self._begun) > _LONGEST_LINE:
+                lines, self._begun = [*lines, self._begun], ""
+            for line in filter(str.strip, lines):
+                self._take(line.rstrip())
+
+    def flush(self) -> None:
+        """Hand on what has no end yet."""
+        self("\n")

@@ -1,0 +1,116 @@
+"""The steps of a run on this machine: on record, taken up again, one process at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.adapters.step_file import FILE_NAME, Begun, StepFile, latest
+from agent.domain import Outcome, Reason, Run, RunState
+from agent.errors import SettingsInvalid, TransientError, VersionUnknown
+
+
+def begun(run_id: str = "r", repository: str = "/shop", ticket: str = "/t.md") -> Begun:
+    run = Run(run_id=run_id, repository=repository, ticket=ticket, started=0)
+    return Begun(run=run, model="openai:one", version="1")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / FILE_NAME
+
+
+@pytest.fixture
+def three(path):
+    """A file with three steps, closed as a process that ends closes it."""
+    with StepFile(path, begun()) as kept:
+        for name in ("triage", "checkout", "deliver"):
+            kept(name, lambda name=name: f"of {name}")
+    return path
+
+
+def never() -> str:
+    raise AssertionError("it has a record")
+
+
+def test_what_has_a_record_is_not_done_again(three):
+    with StepFile(three) as kept:
+        assert kept.begun == begun()
+        assert kept("triage", never) == "of triage"
+        # Words are handed over anew, since the run may end in another way.
+        assert kept.steps == ("triage", "checkout")
+        assert kept("deliver", lambda: "other") == "other"
+        assert kept.changed("whatever")
+
+
+def test_half_a_line_is_none(three):
+    with three.open("ab") as file:
+        file.write(b'{"step": "plan", "rec')
+    with StepFile(three) as kept:
+        assert kept.steps == ("triage", "checkout")
+        kept("plan", lambda: "p")
+    with StepFile(three) as kept:
+        assert kept.steps == ("triage", "checkout", "plan")
+
+
+@pytest.mark.parametrize(
+    ("reason", "stopped_at", "left", "grants"),
+    [
+        (Reason.INTERRUPTED, None, ("triage", "checkout"), 1),
+        (Reason.UNAVAILABLE, "checkout", ("triage",), 2),
+        (Reason.UNAVAILABLE, "plan 1 reply", ("triage", "checkout"), 2),
+        (Reason.TIME_SPENT, None, (), 2),
+    ],
+)
+def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left, grants):
+    outcome = Outcome.stopped("r", reason, "x").model_copy(update={"stopped_at": stopped_at})
+    with StepFile(three) as kept:
+        kept.end(outcome)
+    with StepFile(three) as kept:
+        assert (kept.steps, kept.grants) == (left, grants)
+
+
+@pytest.mark.parametrize("reason", [Reason.READY, Reason.DRY_RUN])
+def test_what_is_done_leaves_nothing(three, reason):
+    outcome = Outcome.stopped("r", reason, "x")
+    assert outcome.state in (RunState.OPEN, RunState.CANCELLED)
+    with StepFile(three) as kept:
+        kept.end(outcome)
+    assert not three.exists()
+
+
+def test_one_process_carries_a_run(three):
+    with StepFile(three), pytest.raises(TransientError, match="under way in another process"):
+        StepFile(three)
+
+
+def test_another_version_begins_anew(three):
+    with StepFile(three) as kept:
+        kept.require_version("1")
+        with pytest.raises(VersionUnknown, match=r"begun by Mergewright 1, and this is 2"):
+            kept.require_version("2")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"no\n", b'{"begun": {}}\n'])
+def test_what_is_no_such_file_is_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(SettingsInvalid, match="is damaged"):
+        StepFile(path)
+    # And it is held by nobody.
+    with pytest.raises(SettingsInvalid):
+        StepFile(path)
+
+
+def test_the_newest_of_a_repository_is_found(tmp_path):
+    for run_id, repository, ticket in (
+        ("20260101-1", "/shop", "/a.md"),
+        ("20260102-1", "/shop", "/b.md"),
+        ("20260103-1", "/other", "/a.md"),
+    ):
+        (tmp_path / run_id).mkdir()
+        StepFile(tmp_path / run_id / FILE_NAME, begun(run_id, repository, ticket)).close()
+    (tmp_path / "20260104-1").mkdir()
+    (tmp_path / "20260104-1" / FILE_NAME).write_text("no")
+    assert latest(tmp_path).parent.name == "20260103-1"
+    assert latest(tmp_path, "/shop").parent.name == "20260102-1"
+    assert latest(tmp_path, "/shop", "/a.md").parent.name == "20260101-1"
+    assert latest(tmp_path, "/none") is None
