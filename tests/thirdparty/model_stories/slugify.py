@@ -1,0 +1,67 @@
+"""python-slugify: a package with mypy in strict mode, unittest classes run by pytest."""
+
+from __future__ import annotations
+
+from tests.flow.model_scripts import calls, create, finish, read
+from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
+from tests.thirdparty.projects import SLUGIFY
+
+PROJECT = Project(SLUGIFY.source, wire="chat", reviewed_by="anthropic")
+
+_EDGES = "tests/test_modern_edges.py"
+_HELD = "slugify/slugify.py::_modern_slugify"
+
+EDGES = Story(
+    name="tests-for-a-function-1",
+    project=PROJECT,
+    title="Tests for modern slugify with None, empty text and a hundred words",
+    body="`slugify(..., algorithm='modern')` has no test for `None`, for `''` and for N=100 words.",
+    look=(calls(read("slugify/slugify.py"), read("tests/test_modern_word_boundary.py")),),
+    plan={
+        "title": "Test modern slugify at its edges",
+        "category": "tests",
+        "steps": ["Test None, empty text and 100 words"],
+        "files": [],
+    },
+    proof=(
+        Test(f"{_EDGES}::ModernEdgesTests::test_none_is_refused", "None is a TypeError", _HELD),
+        Test(f"{_EDGES}::ModernEdgesTests::test_empty_text_stays_empty", "'' stays ''", _HELD),
+        Test(f"{_EDGES}::ModernEdgesTests::test_a_hundred_words", "100 words, cut at 50", _HELD),
+    ),
+    tests=(
+        calls(
+            create(
+                _EDGES,
+                """\
+import unittest
+
+from slugify import slugify
+
+
+class ModernEdgesTests(unittest.TestCase):
+
+    def test_none_is_refused(self):
+        with self.assertRaisesRegex(TypeError, 'not NoneType'):
+            slugify(None, algorithm='modern')
+
+    def test_empty_text_stays_empty(self):
+        self.assertEqual(slugify('', algorithm='modern'), '')
+
+    def test_a_hundred_words(self):
+        text = ' '.join(f'word{number}' for number in range(100))
+        self.assertEqual(slugify(text, algorithm='modern'), text.replace(' ', '-'))
+        short = slugify(text, max_length=50, word_boundary=True, algorithm='modern')
+        self.assertEqual(short, 'word0-word1-word2-word3-word4-word5-word6-word7')
+""",
+            ),
+            run_test(_EDGES),
+        ),
+        when("3 passed", then=calls(finish("Three tests at the edges."))),
+    ),
+    edit=(),
+    files={_EDGES: "A"},
+    remarks=(Remark("The limit of 50 might deserve a name.", _EDGES, 18),),
+    checks=("tests", "mypy"),
+)
+
+STORIES = (EDGES,)

@@ -1,0 +1,179 @@
+"""What one story is: the ticket, what the model says, and what the pull request has to be.
+
+Owns the script that answers for all stories; what a reply may depend on is what was sent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tests.flow.model_scripts import Scripts, calls
+from tests.scripted import Fault, Said, Seen
+from tests.scripted.script import Answer
+from tests.thirdparty.sources import Source
+
+__all__ = ["Project", "Remark", "Script", "Story", "Test", "calls", "run_test", "when"]
+
+Turn = Said | Callable[[Seen], Said]
+Wire = Literal["chat", "responses", "anthropic"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A released project with stories."""
+
+    source: Source
+    wire: Wire
+    """Of planner and editor."""
+    stream: bool = True
+    """Whether replies come piece by piece."""
+    config: str = ""
+    """What its people would write into `.github/mergewright.yml`."""
+    reviewed_by: Wire = "chat"
+    """The wire of the reviewing model."""
+
+    @property
+    def name(self) -> str:
+        """As on the index."""
+        return self.source.name
+
+
+@dataclass(frozen=True)
+class Test:
+    """An acceptance test."""
+
+    __test__ = False
+
+    name: str
+    shows: str
+    breaks: str = ""
+    """What it holds, if it passes before."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the reviewer remarks."""
+
+    text: str
+    path: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """A ticket, how a model carries it out, and what has to be true in the end."""
+
+    name: str
+    project: Project
+    title: str
+    """Of the issue; no two stories have the same."""
+    body: str
+    plan: Mapping[str, Any]
+    """Title, category, steps, files, as handed in; the tests come from below."""
+    proof: tuple[Test, ...]
+    tests: tuple[Turn, ...]
+    """Replies while the tests are written; the last one finishes."""
+    edit: tuple[Turn, ...]
+    """Replies while the source is edited; empty: only tests were asked for."""
+    files: Mapping[str, str]
+    """What is on the branch: A, M or D by path; a `*` stands for a part that is not foreseen."""
+    look: tuple[Turn, ...] = ()
+    """Replies before the plan is handed in."""
+    words: str = ""
+    """Of the editing model, in the pull request."""
+    remarks: tuple[Remark, ...] = ()
+    review: tuple[str, ...] = ()
+    """Rules for which a person has to look: then the pull request is a draft."""
+    checks: tuple[str, ...] = ("tests",)
+    """At least these pass."""
+
+    @property
+    def script(self) -> Scripts:
+        """What the model says in it."""
+        handed_in = {
+            "steps": ["See `files`"],
+            "risks": [],
+            "lines": 60,
+            **self.plan,
+            "tests": [vars(test) for test in self.proof],
+        }
+        remarks = [
+            {"text": one.text, "path": one.path, "line": one.line, "blocking": False}
+            for one in self.remarks
+        ]
+        return Scripts(
+            plan=[_in_turn((*self.look, calls(("submit_plan", handed_in))))],
+            tests=[_in_turn(self.tests)],
+            edit=[_in_turn(self.edit)],
+            review=[_in_turn((calls(("submit_review", {"approve": True, "remarks": remarks})),))],
+        )
+
+
+def _in_turn(turns: Sequence[Turn]) -> Callable[[Seen], Said]:
+    def say(seen: Seen) -> Said:
+        turn = turns[seen.turn - 1]
+        return turn(seen) if callable(turn) else turn
+
+    return say
+
+
+def run_test(*names: str) -> tuple[str, dict[str, Any]]:
+    return "run_test", {"tests": list(names)}
+
+
+def when(*words: str, then: Said) -> Turn:
+    """Say something if the results of the last calls have these words in them."""
+
+    def say(seen: Seen) -> Said:
+        results = [text for kind, text in seen.messages[_after_last_reply(seen) :]]
+        missing = [one for one in words if one not in "\n".join(results)]
+        if missing:
+            raise AssertionError(f"{missing} is not in what came back:\n" + "\n".join(results))
+        return then
+
+    return say
+
+
+def _after_last_reply(seen: Seen) -> int:
+    ours = [at for at, (kind, _) in enumerate(seen.messages) if kind in ("assistant", "call")]
+    return max(ours, default=-1) + 1
+
+
+@dataclass
+class Script:
+    """One script for several stories; whose turn it is, is told by the ticket."""
+
+    stories: tuple[Story, ...]
+    surprises: dict[str, list[str]] = field(default_factory=dict)
+    """By story: where what was sent is not what it foresees."""
+
+    def __post_init__(self) -> None:
+        """Begin all of them."""
+        self._scripts = {story.name: story.script for story in self.stories}
+        self._lock = threading.Lock()
+
+    def story(self, seen: Seen) -> Story:
+        """Find the story that a request is about."""
+        opening = seen.messages[0][1]
+        (found,) = (one for one in self.stories if one.title in opening)
+        return found
+
+    def __call__(self, seen: Seen) -> Answer:
+        """Answer; a model that knows no further is refused by its provider, for good."""
+        story = self.story(seen)
+        with self._lock:
+            try:
+                return self._scripts[story.name](seen)
+            except (AssertionError, IndexError, KeyError, StopIteration) as problem:
+                told = f"turn {seen.turn} of {seen.system[-60:]!r}: {problem!r}\n{seen.last}"
+                self.surprises.setdefault(story.name, []).append(told)
+                return Fault(status=400, code="invalid_request_error")
+
+
+def parallel(seen: Seen) -> bool:
+    """Whether a reply before had several calls, which came back answered one by one."""
+    kinds = "".join("c" if kind == "call" else kind[0] for kind, _ in seen.messages)
+    return "ccrr" in kinds or "cccrrr" in kinds

@@ -1,0 +1,118 @@
+"""A scripted model carries tickets out on released projects, through the whole service.
+
+From the label on the issue to the pull request on a simulated GitHub, over HTTP; what the model
+says is written by hand (`tests/thirdparty/model_stories/`), all that is measured is real.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from agent.adapters.package_index import SimpleIndex
+from agent.editing import broken
+from tests.folders import data_folder
+from tests.thirdparty.model_stories import served, slugify
+from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
+from tests.thirdparty.model_stories.story import Story, parallel
+
+pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+
+STORIES: tuple[Story, ...] = (*slugify.STORIES,)
+
+
+@pytest.fixture(scope="session")
+def playing(request: pytest.FixtureRequest, index: SimpleIndex) -> Iterator[list[Theatre]]:
+    """All stories that are asked for, under way at the same time."""
+    asked = {
+        item.callspec.params["told"].name
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "told" in item.fixturenames
+    }
+    mine = [story for story in STORIES if story.name in asked]
+    with data_folder("stories") as folder, served.theatres(mine, folder, index) as made:
+        yield made
+
+
+@pytest.fixture(scope="session", params=STORIES, ids=lambda story: story.name)
+def told(request: pytest.FixtureRequest, playing: list[Theatre]) -> Told:
+    """One story that is over."""
+    story: Story = request.param
+    theatre = next(
+        one
+        for one in playing
+        if one.stage.home.parent.name.endswith("on" if story.project.stream else "off")
+    )
+    return theatre.told(story)
+
+
+def test_the_pull_request_has_what_was_asked_for(told: Told) -> None:
+    story, pull = told.story, told.pull
+    assert told.outcome.reason.value == "ready", told.outcome.sentence
+    assert (pull["state"], pull["title"]) == ("open", story.plan["title"])
+    assert (pull["base"]["ref"], pull["base"]["sha"]) == ("main", told.base)
+    found = re.findall(r"^- review `([a-z-]+)`", pull["body"], re.MULTILINE)
+    assert tuple(sorted(set(found))) == story.review, pull["body"]
+    assert pull["draft"] == bool(story.review), pull["body"]
+    left = dict(told.files)
+    for pattern, status in story.files.items():
+        matching = [path for path in left if fnmatch.fnmatch(path, pattern)]
+        assert [left.pop(path) for path in matching] == [status], (pattern, told.files)
+    assert left == {}
+
+
+def test_its_checks_are_green(told: Told) -> None:
+    verdicts = {check.name: check.verdict.value for check in told.outcome.checks}
+    assert set(verdicts.values()) == {"passed"}
+    assert verdicts.keys() >= {*told.story.checks}
+    (run,) = told.check_runs
+    assert (run["status"], run["conclusion"]) == ("completed", "success")
+    assert run["head_sha"] == told.pull["head"]["sha"]
+
+
+def test_the_proof_is_red_before_and_green_after(told: Told) -> None:
+    _, head, rest = told.pull["body"].partition("| Test | Without the change | With it |\n|---|")
+    assert head
+    rows = [line.strip("| ").split(" | ") for line in rest.partition("\n\n")[0].splitlines()[1:]]
+    assert [name.strip("`") for name, *_ in rows] == [test.name for test in told.story.proof]
+    for (_, without, with_change), test in zip(rows, told.story.proof, strict=True):
+        assert with_change == "passed"
+        if test.breaks:
+            assert without == f"failed, with `{test.breaks}` broken on purpose"
+        else:
+            assert without in ("failed", "error", "not importable")
+
+
+def test_words_are_marked_as_whose_they_are(told: Told) -> None:
+    story, body = told.story, told.pull["body"]
+    if story.edit:
+        said = body.index("written by the model that made the change")
+        assert story.words
+        assert said < body.index(story.words)
+    where = body.index(f"{REVIEWER} reviewed the change: {len(story.remarks)} remark")
+    for remark in story.remarks:
+        assert where < body.index(remark.text)
+    assert broken.SAID in body or not any(test.breaks for test in story.proof)
+
+
+def test_the_model_was_asked_over_its_wire(told: Told) -> None:
+    project = told.story.project
+    assert told.requests
+    for seen in told.requests:
+        reviewing = seen.model == REVIEWER
+        assert seen.wire == (project.reviewed_by if reviewing else project.wire)
+        assert seen.stream == project.stream
+    assert {seen.model for seen in told.requests} == {EDITOR, REVIEWER}
+    assert any(parallel(seen) for seen in told.requests)
+    kinds = [one["event"] for one in told.ledger if one["event"].startswith("model.")]
+    assert kinds == ["model.asked", "model.answered", "model.called"] * len(told.requests)
+
+
+def test_the_issue_is_told_the_end(told: Told) -> None:
+    (comment,) = told.comments
+    assert f"A checked pull request is ready: #{told.pull['number']}" in comment["body"]
+    labels = {label["name"] for label in told.issue["labels"]}
+    assert labels == {"mergewright", "mergewright: ready"}
