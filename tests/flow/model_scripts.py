@@ -90,8 +90,8 @@ def calls(*several: tuple[str, dict[str, Any]]) -> Said:
     return Said(calls=tuple(Call(name, arguments) for name, arguments in several))
 
 
-def read(path: str) -> tuple[str, dict[str, Any]]:
-    return "read", {"path": path}
+def read(path: str, *lines: int) -> tuple[str, dict[str, Any]]:
+    return "read", {"path": path, **dict(zip(("start", "end"), lines, strict=False))}
 
 
 def edit(path: str, old: str, new: str) -> tuple[str, dict[str, Any]]:

@@ -15,17 +15,19 @@ import pytest
 from agent.adapters.package_index import SimpleIndex
 from agent.editing import broken
 from tests.folders import data_folder
-from tests.thirdparty.model_stories import served, slugify
+from tests.thirdparty.model_stories import flaskr, served, slugify
 from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
 from tests.thirdparty.model_stories.story import Story, parallel
 
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
-STORIES: tuple[Story, ...] = (*slugify.STORIES,)
+STORIES: tuple[Story, ...] = tuple(
+    sorted((*slugify.STORIES, *flaskr.STORIES), key=lambda story: not story.project.stream)
+)
 
 
 @pytest.fixture(scope="session")
-def playing(request: pytest.FixtureRequest, index: SimpleIndex) -> Iterator[list[Theatre]]:
+def playing(request: pytest.FixtureRequest, index: SimpleIndex) -> Iterator[Theatre]:
     """All stories that are asked for, under way at the same time."""
     asked = {
         item.callspec.params["told"].name
@@ -33,20 +35,18 @@ def playing(request: pytest.FixtureRequest, index: SimpleIndex) -> Iterator[list
         if isinstance(item, pytest.Function) and "told" in item.fixturenames
     }
     mine = [story for story in STORIES if story.name in asked]
-    with data_folder("stories") as folder, served.theatres(mine, folder, index) as made:
-        yield made
+    with data_folder("stories") as folder:
+        home = folder / "home"
+        home.mkdir(mode=0o711)
+        with served.theatre(mine, home, folder, index) as made:
+            yield made
 
 
 @pytest.fixture(scope="session", params=STORIES, ids=lambda story: story.name)
-def told(request: pytest.FixtureRequest, playing: list[Theatre]) -> Told:
+def told(request: pytest.FixtureRequest, playing: Theatre) -> Told:
     """One story that is over."""
     story: Story = request.param
-    theatre = next(
-        one
-        for one in playing
-        if one.stage.home.parent.name.endswith("on" if story.project.stream else "off")
-    )
-    return theatre.told(story)
+    return playing.told(story)
 
 
 def test_the_pull_request_has_what_was_asked_for(told: Told) -> None:

@@ -1,8 +1,9 @@
 """The stories under way: issues on a simulated GitHub, labelled, with the service beside it.
 
 Listener and worker are processes of their own, as an operator starts them; the model is asked over
-HTTP. Two such services take the stories between them: with one, replies come piece by piece, with
-the other as a whole. What came of a story is asked for as a person would. Nothing is judged here.
+HTTP. There are two acts: in the first one replies come piece by piece, then the service is started
+anew and has them as a whole. What came of a story is asked for as a person would. Nothing is judged
+here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,22 +67,27 @@ class Told:
 
 @dataclass
 class Theatre:
-    """One service with the stories that it takes."""
+    """The service and its stories."""
 
     stage: Stage
     script: Script
     server: Server
+    index: SimpleIndex
     folder: Path
+    stream: bool = True
+    """Whether this is the first act."""
+    _hosted: dict[str, tuple[Hosted, Repository]] = field(default_factory=dict)
     _begun: dict[str, tuple[Hosted, Issue, Repository]] = field(default_factory=dict)
 
-    def begin(self, stories: Sequence[Story], index: SimpleIndex) -> None:
-        """Open an issue for each story, and label it."""
-        hosted: dict[str, tuple[Hosted, Repository]] = {}
-        for story in stories:
+    def begin(self) -> None:
+        """Open an issue for each story of the act, and label it: all are under way then."""
+        for story in self.script.stories:
+            if story.project.stream is not self.stream:
+                continue
             name = story.project.name
-            if name not in hosted:
-                hosted[name] = self._push(story.project, index)
-            where, repository = hosted[name]
+            if name not in self._hosted:
+                self._hosted[name] = self._push(story.project)
+            where, repository = self._hosted[name]
             world = self.stage.world
             with world.lock:
                 author = world.user(play.REPORTER)
@@ -90,12 +96,22 @@ class Theatre:
                 actions.add_labels(world, where, issue, [label], person)
             self._begun[story.name] = where, issue, repository
 
-    def _push(self, project: Project, index: SimpleIndex) -> tuple[Hosted, Repository]:
+    def _second_act(self) -> None:
+        """Let the first one come to its end, and start the service anew."""
+        for hosted, issue, _ in self._begun.values():
+            self._ended(hosted, issue)
+        self.stage.service.stop()
+        self.stage.service.environ["MERGEWRIGHT_MODEL_STREAM"] = "off"
+        self.stage.service.start()
+        self.stream = False
+        self.begin()
+
+    def _push(self, project: Project) -> tuple[Hosted, Repository]:
         editor = f"{NAMES[project.wire]}:{EDITOR}"
         reviewer = f"{NAMES[project.reviewed_by]}:{REVIEWER}"
         models = f"models: {{planner: '{editor}', editor: '{editor}', reviewer: '{reviewer}'}}\n"
         repository = sources.repository(
-            project.source, index, self.folder, f"{models}{project.config}"
+            project.source, self.index, self.folder, f"{models}{project.config}"
         )
         bare = self.folder / f"{project.name}.source"
         repository.git("clone", "-q", "--bare", str(repository.path), str(bare))
@@ -107,7 +123,9 @@ class Theatre:
         return hosted, repository
 
     def told(self, story: Story) -> Told:
-        """Wait for the end of a story, and look."""
+        """Wait for the end of a story, and look; those of the second act come last."""
+        if self.stream and not story.project.stream:
+            self._second_act()
         hosted, issue, repository = self._begun[story.name]
         outcome = self._ended(hosted, issue)
         token = self.stage.world.token_for(play.MAINTAINER)
@@ -161,30 +179,27 @@ class Theatre:
 
 
 @contextmanager
-def theatres(stories: Sequence[Story], folder: Path, index: SimpleIndex) -> Iterator[list[Theatre]]:
-    """Begin all stories at the same time; the services end with the block."""
+def theatre(
+    stories: Sequence[Story], home: Path, folder: Path, index: SimpleIndex
+) -> Iterator[Theatre]:
+    """Begin the stories; the service ends with the block.
+
+    Args:
+        home: The service's data folder.
+        folder: Scratch.
+    """
     script = Script(tuple(stories))
-    with ExitStack() as closing:
-        server = closing.enter_context(serving(script))
-        made = []
-        for stream in ("on", "off"):
-            mine = [one for one in stories if one.project.stream == (stream == "on")]
-            if not mine:
-                continue
-            place = folder / f"stream-{stream}"
-            (place / "home").mkdir(parents=True, mode=0o711)
-            place.chmod(0o711)
-            stage = closing.enter_context(
-                play.staging(place / "home", place, **_environ(server, stream))
-            )
-            theatre = Theatre(stage, script, server, place / "projects")
-            theatre.folder.mkdir()
-            theatre.begin(mine, index)
-            made.append(theatre)
+    with (
+        serving(script) as server,
+        play.staging(home, folder, **_environ(server)) as stage,
+    ):
+        made = Theatre(stage, script, server, index, folder / "projects")
+        made.folder.mkdir()
+        made.begin()
         yield made
 
 
-def _environ(server: Server, stream: str) -> dict[str, str]:
+def _environ(server: Server) -> dict[str, str]:
     """Settings of an operator who has one model for each wire, and a second one that reviews."""
     every = [f"{provider}:{name}" for provider in NAMES.values() for name in (EDITOR, REVIEWER)]
     return {
@@ -194,7 +209,4 @@ def _environ(server: Server, stream: str) -> dict[str, str]:
         "MERGEWRIGHT_MODEL_EDITOR": f"openai:{EDITOR}",
         "MERGEWRIGHT_MODEL_REVIEWER": f"openai:{REVIEWER}",
         "MERGEWRIGHT_MODEL_ALLOW": ",".join(every),
-        "MERGEWRIGHT_MODEL_STREAM": stream,
-        # The two services have the machine's cores between them.
-        "MERGEWRIGHT_MAX_RUNS": "1",
     }

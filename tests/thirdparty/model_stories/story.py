@@ -15,7 +15,7 @@ from tests.scripted import Fault, Said, Seen
 from tests.scripted.script import Answer
 from tests.thirdparty.sources import Source
 
-__all__ = ["Project", "Remark", "Script", "Story", "Test", "calls", "run_test", "when"]
+__all__ = ["Project", "Remark", "Script", "Story", "Test", "block", "calls", "run_test", "when"]
 
 Turn = Said | Callable[[Seen], Said]
 Wire = Literal["chat", "responses", "anthropic"]
@@ -135,6 +135,16 @@ def when(*words: str, then: Said) -> Turn:
         return then
 
     return say
+
+
+def block(seen: Seen, path: str, first: str, last: str) -> str:
+    """Take lines of a file from what a call of `read` showed: those words stand in them."""
+    head = f"`{path}`, lines "
+    shown = next(text for kind, text in reversed(seen.messages) if text.startswith(head))
+    lines = [line.partition("\t")[2] for line in shown.splitlines()[1:]]
+    start = next(at for at, line in enumerate(lines) if first in line)
+    end = next(at for at, line in enumerate(lines) if at >= start and last in line)
+    return "".join(f"{line}\n" for line in lines[start : end + 1])
 
 
 def _after_last_reply(seen: Seen) -> int:
