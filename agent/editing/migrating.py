@@ -74,7 +74,7 @@ def _order(app: str, django: DjangoProject, tree: WorkTree, prepared: Prepared) 
         "folder": app,
         "manage": django.manage,
         "python_path": list(django.python_path),
-        "formatters": list(style.of(Below(tree, project.root), project.lint_tools).formatters),
+        "formatters": list(style.of(Below(tree, project.root), project).formatters),
     }
     settings = django.settings_module
     return ProducingCommand(
