@@ -1,0 +1,253 @@
+"""Whole runs of an issue whose models fail: what passes is outlasted, what stays is told there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flow import github_stories
+from tests.flow import model_scripts as model
+from tests.flow.github_stories import Story
+from tests.flow.model_scripts import Scripts
+from tests.scripted import Fault, Said, Script, Seen, serving
+from tests.scripted.faults import KEY, fault
+
+#: Longer than anybody waits.
+STALL = Fault(stall_seconds=60)
+TITLE, _, BODY = model.TICKET.removeprefix("# ").partition("\n\n")
+
+
+@pytest.fixture(scope="module")
+def one_repository(stage, tmp_path_factory):
+    """The repository that the stories of this module share."""
+    folder = tmp_path_factory.mktemp("faults")
+    return github_stories.tell(stage, folder, title=TITLE, body=BODY, files=model.PROJECT)
+
+
+@dataclass
+class Carried:
+    """A run of an issue by `run --issue`, that is over."""
+
+    told: Story
+    name: str
+    """Of the model."""
+    done: subprocess.CompletedProcess[str]
+    requests: Sequence[Seen]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        assert self.done.stdout, self.done.stderr
+        return json.loads(self.done.stdout)
+
+    @property
+    def comment(self) -> str:
+        (comment,) = self.told.comments()
+        return comment.body
+
+    @property
+    def folder(self) -> Path:
+        (run,) = self.told.runs()
+        return self.told.stage.home / "runs" / run.run.run_id
+
+    def assert_told(self, reason: str, sentence: str, next_step: str) -> None:
+        """Hold the end of a run that came to nothing against what people are told of it."""
+        facts = self.facts
+        assert self.done.returncode == 1, self.done.stderr
+        assert facts["reason"] == reason, facts["sentence"]
+        assert re.search(sentence, facts["sentence"]), facts["sentence"]
+        spoken = " ".join(self.comment.replace("\\", "").split())
+        assert re.search(sentence.removesuffix("$"), spoken), spoken
+        assert f"What to do next: {next_step}" in spoken
+        assert self.told.labels() == {"mergewright: failed"}
+        self.told.assert_nothing_pushed()
+
+
+@pytest.fixture
+def carry(stage, one_repository, tmp_path):
+    """Carry an issue of its own with a scripted model; no key gets out of it, however it ends."""
+
+    def run(
+        script: Script, wire: str = "chat", told: Story | None = None, **settings: str
+    ) -> Carried:
+        """Run it.
+
+        Args:
+            settings: Further variables; empty: not set.
+        """
+        told = told or github_stories.tell(
+            stage, tmp_path, title=TITLE, body=BODY, beside=one_repository
+        )
+        with serving(script) as server:
+            environ = {**stage.service.environ, **server.environ(wire)}
+            name = environ.pop("MERGEWRIGHT_MODEL")
+            environ |= {"MERGEWRIGHT_MODEL_PLANNER": name, "MERGEWRIGHT_MODEL_EDITOR": name}
+            environ |= {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "4", **settings}
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-m", "agent", "run", "--json"),
+                    *("--repo", told.name, "--issue", str(told.issue.number)),
+                ],
+                env={name: value for name, value in environ.items() if value},
+                cwd=Path(__file__).parents[2],
+                capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
+        carried = Carried(told, name, done, server.requests)
+        written = [*carried.folder.rglob("*"), *stage.home.glob("*.sqlite*")] if told.runs() else []
+        texts = [path.read_bytes() for path in written if path.is_file()]
+        said = [done.stdout, done.stderr, *(one.body for one in told.comments())]
+        assert not [text for text in texts if KEY.encode() in text]
+        assert not [text for text in said if KEY in text]
+        return carried
+
+    return run
+
+
+class Failing:
+    """A script that fails in these ways before each reply, in order."""
+
+    def __init__(self, said: Scripts, *faults: Sequence[Fault]) -> None:
+        self.said, self.faults = said, iter(faults)
+        self.about: tuple[tuple[str, str], ...] = ()
+        self.left: list[Fault] = []
+
+    def __call__(self, seen: Seen) -> Said | Fault:
+        if seen.messages != self.about:
+            self.about, self.left = seen.messages, list(next(self.faults, ()))
+        return self.left.pop(0) if self.left else self.said(seen)
+
+
+def test_one_run_outlasts_every_fault_that_passes(carry):
+    script = Failing(
+        Scripts(),
+        [fault("chat", "limited"), fault("chat", "broken")],
+        [fault("chat", "limited", headers={"Retry-After": "1"}), STALL],
+        [Fault(empty=True)],
+        [fault("chat", "overloaded", late=True)],
+        [Fault(body='{"choices": [{"mess')],
+    )
+    carried = carry(script)
+    assert carried.facts["reason"] == "ready", carried.facts["sentence"]
+    assert len(carried.requests) == 5 + 7
+    events = (carried.folder / "ledger.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["event"] for line in events]
+    assert kinds.count("model.asked") == kinds.count("model.answered") == 5
+    (pull,) = carried.told.pulls()
+    assert model.TEST in pull.body
+
+
+UNANSWERED = r"No model answered as planner: {}: "
+UNUSABLE = r"No model can be used as planner: {}: "
+DECLINED = r"No model takes this on as planner: {}: "
+WAIT = "wait a while, then take the label off and set it again."
+MEND = (
+    "whoever runs the service sees to it (`mergewright models --check` tells whether it is mended)"
+)
+OTHER_WORDS = "a person takes it on, or the issue is told in other words; then take the label off"
+#: Wire, what every request meets, requests, reason, sentence and next step.
+LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
+    "key": (
+        *("chat", fault("chat", "key"), 1, "model_unusable"),
+        UNUSABLE + r"its key is not accepted \(401, invalid_api_key\); set OPENAI_API_KEY to one",
+        MEND,
+    ),
+    "limited": (
+        *("anthropic", fault("anthropic", "limited"), 4, "unavailable"),
+        UNANSWERED + r"429\.$",
+        WAIT,
+    ),
+    "limited for long": (
+        *("gemini", fault("gemini", "limited", headers={"Retry-After": "3000"}), 1, "unavailable"),
+        UNANSWERED + r"429, RESOURCE_EXHAUSTED\. It may be asked again at 20\d\d-.* UTC\.",
+        WAIT,
+    ),
+    "broken": (
+        *("responses", fault("responses", "broken"), 4, "unavailable"),
+        UNANSWERED + r"500, server_error\.$",
+        WAIT,
+    ),
+    "stall": (
+        *("anthropic", STALL, 2, "unavailable"),
+        UNANSWERED + r"it said nothing for 4 s\.$",
+        WAIT,
+    ),
+    "empty": (
+        *("gemini", Fault(empty=True), 2, "unavailable"),
+        UNANSWERED + r"its answer is empty\.$",
+        WAIT,
+    ),
+    "wrong JSON": (
+        *("chat", Fault(body="<html>proxy</html>"), 2, "unavailable"),
+        UNANSWERED,
+        WAIT,
+    ),
+    "room": (
+        *("gemini", fault("gemini", "room"), 1, "model_refused"),
+        DECLINED
+        + r"the request is too long for it \(400, .*\); MERGEWRIGHT_MODEL can name another",
+        OTHER_WORDS,
+    ),
+    "refusal": (
+        *("chat", Said("I will not do this.", finish="refused"), 1, "model_refused"),
+        r"{} refused to answer\. I will not do this\.",
+        OTHER_WORDS,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("wire", "answer", "requests", "reason", "sentence", "step"), LASTING.values(), ids=LASTING
+)
+def test_what_does_not_pass_is_told_on_the_issue(
+    carry, wire, answer, requests, reason, sentence, step
+):
+    carried = carry(lambda seen: answer, wire)
+    name = re.escape(carried.name)
+    carried.assert_told(reason, sentence.replace("{}", name), step)
+    assert len(carried.requests) == requests
+
+
+def test_what_was_done_is_kept_where_a_key_stops_being_accepted(carry):
+    script = Failing(Scripts(), [], [], [], [], [fault("chat", "key")])
+    carried = carry(script)
+    carried.assert_told("model_unusable", r"as editor: .*set OPENAI_API_KEY to one that is", MEND)
+    patch = Path(carried.facts["patch_path"]).read_text()
+    assert "+    for price in prices:" in patch
+    assert "+++ b/tests/test_total.py" in patch
+
+
+def test_a_model_that_nothing_bounds_is_refused_before_the_first_request(carry):
+    carried = carry([], MERGEWRIGHT_MODEL_TOKENS="")
+    assert carried.done.returncode == 2
+    assert "openai-chat:scripted has no known price, so nothing bounds" in carried.done.stderr
+    assert "MERGEWRIGHT_MODEL_PRICES" in carried.done.stderr
+    assert "MERGEWRIGHT_MODEL_TOKENS" in carried.done.stderr
+    assert carried.requests == []
+    assert (carried.told.runs(), carried.told.comments()) == ([], [])
+
+
+NO_KEY = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
+
+
+def test_without_its_key_the_issue_is_told_what_is_missing(carry):
+    carried = carry([], "responses", **NO_KEY)
+    assert (carried.done.returncode, carried.facts["reason"]) == (1, "no_recipe")
+    spoken = carried.comment.replace("\\", "")
+    assert "no model can be asked (openai:scripted: it has no key; set OPENAI_API_KEY)" in spoken
+    assert "What to do next: a person takes it on." in spoken
+    assert carried.told.labels() == {"mergewright: needs human"}
+    assert carried.requests == []
+
+
+def test_without_its_key_recipes_go_on(carry, story):
+    carried = carry([], "responses", story(), **NO_KEY)
+    assert carried.facts["reason"] == "ready", carried.facts["sentence"]
+    assert len(carried.told.pulls()) == 1
+    assert carried.requests == []
