@@ -535,3 +535,51 @@ def test_without_a_model_nothing_of_all_this_is_loaded():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# --- what no reply should be ------------------------------------------------------------------
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
+    odd = Said(f"a{HALF}b", (Call(f"re{HALF}ad", {"path": f"{HALF}.py"}, f"{HALF}"),))
+    models, server = opened([odd, Said("Done.")], wire)
+    first = models.reply(REQUEST)
+    assert first.text == "a\\ud800b"
+    (call,) = first.calls
+    assert call.name == "re\\ud800ad"
+    # Gemini sends an object, the others its text.
+    assert json.loads(call.arguments)["path"] in (f"{HALF}.py", "\\ud800.py")
+    assert Reply.model_validate_json(first.model_dump_json()) == first
+    told = REQUEST.model_copy(
+        update={"messages": (ASKED, Answered(reply=first), returned(first, "No."))}
+    )
+    assert models.reply(told).text == "Done."
+    assert server.refused == []
+
+
+ENDLESS = {
+    "text": Said("x" * 500_001),
+    "an argument": Said(calls=(Call("read", {"path": "x" * 500_001}),)),
+    "a name": Said(calls=(Call("x" * 500_001),)),
+    "calls": Said(calls=(Call("read"),) * 201),
+}
+
+
+@pytest.mark.parametrize("said", ENDLESS.values(), ids=ENDLESS)
+def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick, said):
+    models, server = opened(lambda _: said)
+    with pytest.raises(ModelRefused, match="its answer has more than 500,000 characters, or 200"):
+        models.reply(REQUEST)
+    assert len(server.requests) == 1
+
+
+def test_a_reply_that_takes_too_long_is_broken_off(opened, quick):
+    models, server = opened(lambda _: Said("x" * 500))
+    models._longest = 0.0
+    with pytest.raises(ModelUnavailable, match="its answer did not come to its end within 0 s"):
+        models.reply(REQUEST)
+    # It may have been charged for, so it is not asked for as often as can be.
+    assert len(server.requests) == 2

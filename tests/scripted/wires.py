@@ -149,8 +149,10 @@ def _tokens(request: Seen, said: Said) -> tuple[int, int]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    for at in range(0, len(text), _PIECE):
-        yield text[at : at + _PIECE]
+    # What is long goes out in a few hundred pieces all the same.
+    most = max(_PIECE, len(text) // 500)
+    for at in range(0, len(text), most):
+        yield text[at : at + most]
 
 
 def _chat_finish(said: Said) -> str:

@@ -36,15 +36,17 @@ class NotNow(Exception):
 class NotEver(Exception):
     """It will not answer this, however often it is asked."""
 
-    def __init__(self, words: str, *, ours: bool) -> None:
+    def __init__(self, words: str, *, ours: bool, paid: bool = False) -> None:
         """Say why.
 
         Args:
             words: What goes after the model's name and a colon.
             ours: Key, name or address: the operator's to mend.
+            paid: Whether the provider may charge for it all the same.
         """
         super().__init__(words)
         self.ours = ours
+        self.paid = paid
 
 
 def meaning(problem: Exception, name: str, silence_seconds: float) -> NotNow | NotEver:

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
+from pydantic_core import PydanticSerializationError
 
 from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, ToolSpec, Usage
 
@@ -107,7 +108,11 @@ def _sendable(name: str) -> str:
 
 
 def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
-    """Give each call an id of its own, by which it can be answered and sent back."""
+    """Give each call an id of its own, by which it can be answered and sent back.
+
+    Halves of surrogate pairs, which no text can be sent or kept with, are written out.
+    """
+    response = _writable(response)
     taken = {
         call.call_id
         for message in request.messages
@@ -122,6 +127,25 @@ def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.Model
             part = replace(part, tool_call_id=own)  # noqa: PLW2901
         parts.append(part)
     return replace(response, parts=parts)
+
+
+def _writable(response: theirs.ModelResponse) -> theirs.ModelResponse:
+    try:
+        _RESPONSE.dump_json(response)
+    except PydanticSerializationError:
+        return _RESPONSE.validate_python(_written_out(_RESPONSE.dump_python(response)))
+    return response
+
+
+def _written_out(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_written_out(key): _written_out(one) for key, one in value.items()}
+        case list():
+            return [_written_out(one) for one in value]
+    return value
 
 
 def _own(call_id: str, taken: Collection[str]) -> str:

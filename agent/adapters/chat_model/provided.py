@@ -38,6 +38,10 @@ _TRIES = 4
 _PAID_TRIES = 2
 #: Whoever asks us to wait for longer is left alone: the run waits, and not in a step.
 _LONGEST_NAP = 60.0
+#: Characters of a reply: nobody writes an edit of this length, whatever a server lets it write.
+_MOST_CHARACTERS = 500_000
+#: Texts and calls in one reply; each new one costs the library more than the one before.
+_MOST_PARTS = 200
 #: The wire adds names and marks to each message and tool.
 _TOKENS_A_MESSAGE = 64
 
@@ -65,6 +69,7 @@ class ProvidedModels:
         *,
         stream: bool = True,
         silence_seconds: float = 120.0,
+        reply_seconds: float = 1800.0,
     ) -> None:
         """Take what is set; nothing is asked yet.
 
@@ -72,9 +77,10 @@ class ProvidedModels:
             stream: Take replies piece by piece, as they are made.
             silence_seconds: So long a model may say nothing; the whole of a reply that is not
                 streamed counts as one piece.
+            reply_seconds: So long a streamed reply may take, however busy it is.
         """
         self._routes, self._prices = routes, prices
-        self._stream, self._silence = stream, silence_seconds
+        self._stream, self._silence, self._longest = stream, silence_seconds, reply_seconds
         self._made: dict[str, Model] = {}
         self._open = AsyncExitStack()
 
@@ -195,7 +201,7 @@ class ProvidedModels:
     def _once(self, name: str, asking: _Asking) -> parts.ModelResponse:
         try:
             response = self._ask(name, asking.request, asking.stopped, asking.hear)
-        except NotNow as problem:
+        except (NotNow, NotEver) as problem:
             if problem.paid:
                 asking.lost.append(self._most(name, asking.request))
             raise
@@ -241,9 +247,22 @@ class ProvidedModels:
         opened = model_request_stream(
             model, told, model_settings=settings, model_request_parameters=tools
         )
+        now = asyncio.get_running_loop().time
+        end, said, begun = now() + self._longest, 0, 0
         async with asyncio.timeout(self._silence) as patience, opened as stream:
             async for event in stream:
-                patience.reschedule(asyncio.get_running_loop().time() + self._silence)
+                patience.reschedule(now() + self._silence)
+                said += _length(event)
+                begun += isinstance(event, parts.PartStartEvent)
+                if said > _MOST_CHARACTERS or begun > _MOST_PARTS:
+                    words = (
+                        f"its answer has more than {_MOST_CHARACTERS:,} characters, or"
+                        f" {_MOST_PARTS} calls"
+                    )
+                    raise NotEver(words, ours=False, paid=True)
+                if now() > end:
+                    words = f"its answer did not come to its end within {self._longest:g} s"
+                    raise NotNow(words, paid=True)
                 if hear is not None and (piece := _piece(event)):
                     hear(piece)
             return stream.get()
@@ -283,6 +302,24 @@ def _piece(event: parts.ModelResponseStreamEvent) -> str:
         case parts.PartDeltaEvent(delta=parts.TextPartDelta(content_delta=text)):
             return text
     return ""
+
+
+def _length(event: parts.ModelResponseStreamEvent) -> int:
+    """Count what an event adds to a reply, whatever part of it."""
+    match event:
+        case parts.PartStartEvent(part=parts.TextPart(content=text)):
+            return len(text)
+        case parts.PartStartEvent(part=parts.ThinkingPart(content=text)):
+            return len(text)
+        case parts.PartStartEvent(part=parts.ToolCallPart(tool_name=name, args=args)):
+            return len(name) + len(args if isinstance(args, str) else "")
+        case parts.PartDeltaEvent(
+            delta=parts.ToolCallPartDelta(tool_name_delta=name, args_delta=args)
+        ):
+            return len(name or "") + len(args if isinstance(args, str) else "")
+        case parts.PartDeltaEvent(delta=delta):
+            return len(getattr(delta, "content_delta", None) or "")
+    return 0
 
 
 def _says_something(part: parts.ModelResponsePart) -> bool:
