@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from agent.chat import ChatRequest, Message, Reply, Role, ToolSpec
+from agent.chat import ChatRequest, Message, Reply, Role, ToolCall, ToolSpec
 from agent.domain import Record
 from agent.editing import budget
 from agent.editing.budget import Limits, Spent
@@ -20,6 +20,8 @@ from agent.services import Services
 
 #: Characters of a reply; nobody writes an edit of this length, and each is sent again and again.
 _MOST = 500_000
+#: Of a reply; each has to be answered, though a few dozen at most are carried out.
+_MOST_CALLS = 200
 
 
 class Turn(Record):
@@ -80,16 +82,28 @@ def _ask(
     answer = models.reply(request, svc.stopped, svc.hear)
     if answer.finish == "refused":
         raise ModelRefused(f"{answer.model} refused {purpose}.")
-    if (length := len(answer.text) + sum(len(call.arguments) for call in answer.calls)) > _MOST:
-        raise ModelRefused(
-            f"{answer.model} answered {purpose} with {length:,} characters; {_MOST:,} are the most."
-        )
+    _require_measure(answer, purpose)
     kept = svc.redactor.inside(answer)
     facts = {"conversation": turn.conversation, "turn": turn.number, "digest": digest}
     redacted = {"redacted": True} if kept != answer else {}
     svc.record("model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")})
     svc.say(_told(turn, answer))
     return answer
+
+
+def _require_measure(answer: Reply, purpose: str) -> None:
+    if (length := len(answer.text) + sum(map(_length, answer.calls))) > _MOST:
+        raise ModelRefused(
+            f"{answer.model} answered {purpose} with {length:,} characters; {_MOST:,} are the most."
+        )
+    if (count := len(answer.calls)) > _MOST_CALLS:
+        raise ModelRefused(
+            f"{answer.model} answered {purpose} with {count:,} calls; {_MOST_CALLS:,} are the most."
+        )
+
+
+def _length(call: ToolCall) -> int:
+    return len(call.call_id) + len(call.name) + len(call.arguments)
 
 
 def _record_question(

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import groupby
 from typing import Generic, TypeVar
 
-from agent import worktree
+from agent import cleaning, worktree
 from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Record
 from agent.editing import forms
@@ -22,6 +21,7 @@ from agent.editing.toolbox import Phase, Toolbox
 from agent.repository.tree import WorkTree
 
 F = TypeVar("F", bound=Record)
+_MOST_OBJECTION = 6_000
 
 #: Of what whoever watches is shown of a call.
 _MOST_LINE = 160
@@ -92,28 +92,34 @@ class Desk(Generic[F]):
             self._job.svc.hear(f"\n{line}\n")
 
     def _called(self, calls: tuple[ToolCall, ...], before: Change) -> Called:
+        forms_at = (place for place, call in enumerate(calls) if call.name == self.form_name)
+        at = next(forms_at, len(calls))
         results: list[ToolResult] = []
-        objections: list[Objection] = []
-        change, form = before, ""
-        for is_form, group in groupby(calls, lambda call: call.name == self.form_name):
-            if not is_form:
-                toolbox = self._opened(change)
-                # What the tree holds is not known again until all of them are carried out.
-                self._at = ""
-                batch = toolbox.carry_out(tuple(group))
-                results += batch.results
-                change, self._at = batch.change, batch.change.digest
-                continue
-            for call in group:
-                found = self._judged(call, change)
-                if isinstance(found, Objection):
-                    objections.append(found)
-                else:
-                    form = found
-                results.append(_answer(call, found))
+        change = before
+        if at:
+            toolbox = self._opened(change)
+            # What the tree holds is not known again until all of them are carried out.
+            self._at = ""
+            batch = toolbox.carry_out(calls[:at])
+            results += batch.results
+            change, self._at = batch.change, batch.change.digest
         changed = change if change.digest != before.digest else None
+        if at == len(calls):
+            return Called(results=tuple(results), change=changed)
+        found = self._judged(calls[at], change)
+        # A form is judged once a reply, and nothing is done after it: what was judged stays so.
+        results += [_answer(calls[at], found), *map(self._left_out, calls[at + 1 :])]
         return Called(
-            results=tuple(results), change=changed, form=form, objections=tuple(objections)
+            results=tuple(results),
+            change=changed,
+            form="" if isinstance(found, Objection) else found,
+            objections=(found,) if isinstance(found, Objection) else (),
+        )
+
+    def _left_out(self, call: ToolCall) -> ToolResult:
+        words = f"not carried out: `{self.form_name}` has to be the last call of a reply"
+        return ToolResult(
+            call_id=call.call_id, name=forms.plain(call.name), content=words, failed=True
         )
 
     def _judged(self, call: ToolCall, change: Change) -> str | Objection:
@@ -164,4 +170,5 @@ def _cut(words: str, most: int) -> str:
 def _answer(call: ToolCall, found: str | Objection) -> ToolResult:
     refused = isinstance(found, Objection)
     content = found.text if isinstance(found, Objection) else "accepted"
+    content = cleaning.cut(content, _MOST_OBJECTION, where="mend these first")
     return ToolResult(call_id=call.call_id, name=call.name, content=content, failed=refused)

@@ -156,6 +156,52 @@ def test_a_reply_without_measure_ends_the_run(prepared, home):
         converse(desks.conversation(job), job)
 
 
+def test_a_reply_of_calls_without_number_ends_the_run(prepared, home):
+    job = desks.job(prepared, home, script(said(*[read()] * 201)))
+    with pytest.raises(ModelRefused, match="fake:one answered turn 1 of edit 1 with 201 calls"):
+        converse(desks.conversation(job), job)
+
+
+def test_the_names_of_calls_count_as_words(prepared, home):
+    job = desks.job(prepared, home, script(said(("x" * 500_001, {}))))
+    with pytest.raises(ModelRefused, match="with 500,0"):
+        converse(desks.conversation(job), job)
+
+
+def test_nothing_is_done_after_the_form(prepared, home):
+    judged = []
+
+    def accept(found, change):
+        judged.append((found.summary, [one.path for one in change.files]))
+
+    late = said(create(), finish("First."), create("shop/b.py"), finish("Second."), read())
+    job = desks.job(prepared, home, script(late))
+    ended = converse(desks.conversation(job, accept), job)
+    assert json.loads(ended.form) == {"summary": "First."}
+    assert [one.path for one in ended.change.files] == ["shop/new.py"]
+    assert judged == [("First.", ["shop/new.py"])]
+    (event,) = events(home, prepared, "model.called")
+    assert [one["failed"] for one in event["results"]] == [False, False, True, True, True]
+    assert event["results"][2]["content"] == (
+        "not carried out: `finish` has to be the last call of a reply"
+    )
+
+
+def test_one_form_a_reply_is_judged_and_objections_are_bounded(prepared, home):
+    judged = []
+
+    def accept(found, change):
+        judged.append(found.summary)
+        return Objection(text="No. " * 10_000)
+
+    job = desks.job(prepared, home, script(*[said(*[finish(str(n))] * 100) for n in range(3)]))
+    ended = converse(desks.conversation(job, accept), job)
+    assert ended.why == "3 times it was not accepted"
+    assert judged == ["0", "1", "2"]
+    for event in events(home, prepared, "model.called"):
+        assert sum(len(one["content"]) for one in event["results"]) < 15_000
+
+
 def test_calls_of_every_wrong_form_are_answered_and_come_to_an_end(prepared, home):
     wrong = ["{", "[1]", "3", '{"path": 7}', '{"path": "\\ud800"}', '{"path": "a\\u0000b"}', ""]
     names = ["read", "no such tool", "", "finish", "edit", "rm -rf /"]
