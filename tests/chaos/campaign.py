@@ -17,7 +17,7 @@ from agent.demo.simulator.request_log import Asked
 from tests.chaos import effects
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, Stuck
-from tests.chaos.points import Point, When
+from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Ticket, Tickets
 
 _END_SECONDS = 240.0
@@ -30,6 +30,7 @@ _MOST_LOST = 7
 _WRITE = re.compile(r"/api/v3/repos/[^/]+/[^/]+/(.+)|/[^/]+/[^/]+/(git-receive-pack)")
 #: What creates something, as `_write` names it.
 _CREATES = re.compile(r"POST (issues/N/(comments|reactions)|pulls|check-runs|git-receive-pack)")
+ASKED = "while a model is asked"
 
 Say = Callable[[str], None]
 
@@ -98,16 +99,36 @@ class Campaign:
         if strike is not None:
             self.ground.workers.start(strike)
             self._met(ticket, str(strike.when), f"{kind}: {strike.step}, {strike.when}")
-        self._finish(ticket)
+        self.finish(ticket)
         return ticket
 
     def at_every_step(self, kind: str) -> None:
         """Kill at every recorded step of one ticket, before, between and after."""
         ticket = self.tickets.label(kind)
-        for step, when in itertools.product(self.steps[kind], When):
+        for step, when in itertools.product(self.steps[kind], AROUND):
             self.ground.workers.start(Point(step, when))
             self._met(ticket, str(when), f"{kind}: {step}, {when}")
-        self._finish(ticket)
+        self.finish(ticket)
+
+    def at_every_turn(
+        self, kind: str, at_next_request: Callable[[Callable[[], None]], None]
+    ) -> Ticket:
+        """Kill in every turn of the models that carry one ticket out.
+
+        Args:
+            at_next_request: Has something done when a model was asked, and before it answers.
+        """
+        ticket, workers = self.tickets.label(kind), self.ground.workers
+        for asked in [step for step in self.steps[kind] if step.endswith(" reply")]:
+            at_next_request(self._strike)
+            workers.start()
+            self._met(ticket, ASKED, f"{kind}: {asked}, {ASKED}")
+            called = f"{asked.removesuffix('reply')}calls"
+            for step, when in ((asked, When.RECORD), (called, When.CALL), (called, When.RECORD)):
+                workers.start(Point(step, when))
+                self._met(ticket, f"{step.split()[-1]}, {when}", f"{kind}: {step}, {when}")
+        self.finish(ticket)
+        return ticket
 
     def at_every_write(self, kind: str) -> None:
         """Kill at the moment that GitHub has done what one ticket asks for, before it says so.
@@ -122,7 +143,7 @@ class Campaign:
                 self._met(ticket, "while GitHub answers", None)
         self.missed += [f"{kind}: {name}" for name in sorted(left) if _CREATES.fullmatch(name)]
         if not self._ended(ticket):
-            self._finish(ticket)
+            self.finish(ticket)
 
     def _met(self, ticket: Ticket, point: str, told: str | None) -> None:
         """Wait for the worker to die at its point.
@@ -148,7 +169,8 @@ class Campaign:
             self.missed.append(told)
         workers.kill()
 
-    def _finish(self, ticket: Ticket) -> None:
+    def finish(self, ticket: Ticket) -> None:
+        """Let a worker carry a ticket to its end, and stop it."""
         self.ground.workers.start()
         self._await_end(ticket)
         self._stop()
@@ -171,14 +193,19 @@ class Campaign:
             if not struck and workers.pid and name in names:
                 struck = True
                 names.discard(name)
-                with suppress(ProcessLookupError):
-                    os.kill(workers.pid, signal.SIGKILL)
+                self._strike()
 
         log.add = add  # type: ignore[method-assign]
         try:
             yield
         finally:
             del log.add
+
+    def _strike(self) -> None:
+        pid = self.ground.workers.pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     # --- at random -----------------------------------------------------------------------------
 

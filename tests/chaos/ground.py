@@ -170,11 +170,12 @@ def ask(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
 
 
 @contextmanager
-def laid_out(folder: Path, environments: Path | None = None) -> Iterator[Ground]:
+def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Iterator[Ground]:
     """Set everything up below a folder that rooms can reach; no worker is started yet.
 
     Args:
         environments: Where environments are already, which are shared then.
+        more: Further variables of a worker.
     """
     home, scratch = folder / "home", folder / "scratch"
     home.mkdir(mode=0o711)
@@ -193,7 +194,7 @@ def laid_out(folder: Path, environments: Path | None = None) -> Iterator[Ground]
         )
         world.install(app, OWNER)
         whole = _environ(folder, home, scratch, app, address, port, secret)
-        environ = serve._for_worker(whole)
+        environ = {**serve._for_worker(whole), **more}
         workers = Workers(environ, folder / "worker.log")
         try:
             with _listening(serve._for_listener(whole), public, folder / "listener.log"):

@@ -10,20 +10,28 @@ import os
 import signal
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from agent.adapters import engine
+from agent.editing.desk import Desk
+from agent.editing.toolbox import Toolbox
 
 VARIABLE = "CHAOS_STRIKE"
 """Of the environment: tells a worker its point."""
 
 
 class When(StrEnum):
-    """A moment around the effect of a step."""
+    """A moment of a step."""
 
     BEFORE = "before the effect"
     EFFECT = "after the effect, before its record"
     RECORD = "after the record"
+    CALL = "after the first of its calls"
+    """Of a step that carries out what a model calls."""
+
+
+AROUND = (When.BEFORE, When.EFFECT, When.RECORD)
+"""What every step has."""
 
 
 class Point(NamedTuple):
@@ -54,6 +62,8 @@ def arm(point: Point) -> None:
             nonlocal made
             made = True
             _die_if(name, When.BEFORE)
+            if (name, When.CALL) == point:
+                _die_after_a_call()
             result = attempt()
             _die_if(name, When.EFFECT)
             return result
@@ -65,6 +75,24 @@ def arm(point: Point) -> None:
 
     def _die_if(name: str, when: When) -> None:
         if (name, when) == point:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _die()
 
     engine._Kept.__call__ = kept  # type: ignore[method-assign]
+
+
+def _die_after_a_call() -> None:
+    """Have this process die when the next call of a tool, or the next form, is dealt with."""
+
+    def dying(plain: Callable[..., Any]) -> Callable[..., None]:
+        def dealt_with(*args: Any) -> None:
+            plain(*args)
+            _die()
+
+        return dealt_with
+
+    for owner, name in ((Toolbox, "_answer"), (Desk, "_judged")):
+        setattr(owner, name, dying(getattr(owner, name)))
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
 from agent.demo.scenarios import SCENARIOS
@@ -65,17 +66,26 @@ class Ticket:
 class Tickets:
     """Opens issues in repositories that it makes as they are needed."""
 
-    def __init__(self, ground: Ground, folder: Path, *, repositories: int) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        folder: Path,
+        *,
+        repositories: int,
+        kinds: Mapping[str, Kind] = MappingProxyType(KINDS),
+    ) -> None:
         """Open nothing yet.
 
         Args:
             folder: Takes the files of the repositories.
             repositories: So many for each kind, taken in turn.
+            kinds: Of tickets, by name.
         """
         self._ground = ground
         self._folder = folder
         self._repositories: dict[str, Repository] = {}
-        self._turn = {name: itertools.cycle(range(repositories)) for name in KINDS}
+        self._kinds = kinds
+        self._turn = {name: itertools.cycle(range(repositories)) for name in kinds}
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
 
@@ -85,7 +95,7 @@ class Tickets:
 
     def label(self, kind: str) -> Ticket:
         """Open an issue and set the label on it."""
-        ground, wanted = self._ground, KINDS[kind]
+        ground, wanted = self._ground, self._kinds[kind]
         repository = self._repository(wanted, next(self._turn[kind]))
         world = ground.world
         with world.lock:

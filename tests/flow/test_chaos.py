@@ -13,7 +13,7 @@ from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
 from tests.chaos.ground import Ground, Workers, laid_out
-from tests.chaos.points import Point, When
+from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Tickets
 from tests.folders import data_folder
 
@@ -48,7 +48,7 @@ def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothin
     ground: Ground, campaign: Campaign
 ):
     campaign.at_every_step("add-field")
-    assert campaign.kills == {str(when): len(campaign.steps["add-field"]) for when in When}
+    assert campaign.kills == {str(when): len(campaign.steps["add-field"]) for when in AROUND}
     campaign.at_random(40, 6)
     verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
