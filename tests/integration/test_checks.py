@@ -849,6 +849,17 @@ def test_migrations_that_are_kept_elsewhere_are_heeded(workshop: Workshop) -> No
     assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
 
 
+def test_a_database_that_only_the_test_runner_names_is_in_memory(workshop: Workshop) -> None:
+    settings = DJANGO["proj/settings.py"].replace(', "NAME": ":memory:"', "")
+    assert settings != DJANGO["proj/settings.py"]
+    unnamed = {"proj/settings.py": settings}
+    named = workshop.one("makemigrations", {**DJANGO, **unnamed}, **NO_TESTS)
+    assert named.status is Status.PASSED, named.reason
+    missing = workshop.one("makemigrations", {**PENDING, **unnamed}, **NO_TESTS)
+    assert missing.status is Status.FAILED
+    assert len(missing.items) == 1
+
+
 def test_a_project_that_does_not_start_says_why(workshop: Workshop) -> None:
     files = {**DJANGO, "shop/models.py": "from nowhere import thing\n"}
     for name in ("makemigrations", "django check"):

@@ -94,6 +94,7 @@ def migrations(order, report):
         found = _probe(loader, probes, order["must_fail"])
         quiet = not _changes(loader, loader.project_state(), loader.project_state())
         items += _pending(loader)
+        _name_databases()
         exit_code = _own_command()
     report.add(
         "migrations",
@@ -230,6 +231,19 @@ def _described(operation):
         except Exception:
             said += " as " + type(field).__name__
     return _ADDRESS.sub("", said)[:400]
+
+
+def _name_databases():
+    """Keep databases in memory to which the settings give no name.
+
+    Test settings leave it out, since Django's test runner does the same; its command for
+    migrations opens each database and fails at those.
+    """
+    from django.db import connections
+
+    for database in connections.settings.values():
+        if database["ENGINE"].endswith(("sqlite3", "spatialite")) and not database["NAME"]:
+            database["NAME"] = ":memory:"
 
 
 def _own_command():
