@@ -40,6 +40,10 @@ WEAKENED_NOTED = Rule(
 )
 RULES = (WEAKENED, WEAKENED_NOTED)
 
+#: Two texts that begin alike for longer are shown from a little before where they differ.
+_ALIKE = 50
+_BEFORE = 24
+
 _FIX = (
     "Restore what the test looked at and make the code pass it; where the test itself is wrong,"
     " the ticket has to say so by its name."
@@ -161,7 +165,8 @@ def _against(check: Check, gained: list[Check], pair: Pair) -> _Loss | None:
     if (check.op == "==" and best.op == "false") or _same_but_for_identity(check, best):
         return None
     weight = 1 if best.subject == check.subject else 0
-    says = f"now expects `{_short(best.text)}`, was `{_short(check.text)}`"
+    now, was = _where_they_differ(best.text, check.text)
+    says = f"now expects `{now}`, was `{was}`"
     return _Loss(says, best.line, weight)
 
 
@@ -219,6 +224,16 @@ def _rest(checks: list[Check], counts: Counter[str]) -> list[Check]:
             left[check.text] -= 1
             found.append(check)
     return found
+
+
+def _where_they_differ(new: str, old: str) -> tuple[str, str]:
+    """Shorten two texts so that what differs is seen, however long they begin alike."""
+    texts = [" ".join(text.split()) for text in (new, old)]
+    pairs = enumerate(zip(*texts, strict=False))
+    alike = next((at for at, (a, b) in pairs if a != b), min(map(len, texts)))
+    if alike > _ALIKE:
+        texts = [f"...{text[alike - _BEFORE :]}" for text in texts]
+    return _short(texts[0]), _short(texts[1])
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,7 @@ from agent.domain import Ticket
 from agent.errors import PolicyRefused
 from agent.policy import registry
 from agent.policy.proposal import Proposal
+from agent.policy.tampering import weakened_tests
 from agent.stages import policy
 from tests.unit.policy.cases import blocking, change, config, project
 from tests.unit.policy.tamperings import HONEST, TAMPERINGS, Entry
@@ -41,6 +42,20 @@ def test_a_tampering_is_held_back(name):
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_change_passes(name):
     assert policy.judge(_proposal(HONEST[name]), {}).change
+
+
+def test_long_expectations_are_shown_where_they_differ():
+    same = ", ".join(f"'key{number}': {number}" for number in range(30))
+    text = "def test_all():\n    assert f() == {%s, 'last': %s}\n"
+    entry = Entry(
+        base={"tests/test_a.py": text % (same, "1")},
+        after={"tests/test_a.py": text % (same, "2"), "a.py": "def f():\n    return 1\n"},
+        ticket="Count once more",
+    )
+    (found,) = weakened_tests.check(_proposal(entry))
+    assert found.message == (
+        "test_all: now expects `...8, 'key29': 29, 'last': 2}`, was `...8, 'key29': 29, 'last': 1}`."
+    )
 
 
 @pytest.mark.parametrize("style", ["import pytest\n", "from django.test import TestCase\n"])
