@@ -134,6 +134,9 @@ _HERE = {
     ),
     Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, {_AGAIN_HERE}",
+    Reason.MODEL_UNUSABLE: (
+        f"See `mergewright models --check` for what is wrong with it, put that right, {_GO_ON}"
+    ),
     Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_GO_ON}",
     Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_GO_ON}",
     Reason.INTERRUPTED: f"Go on where it was: `mergewright run --resume {_RUN}`.",
