@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 
 from pydantic import Field
@@ -23,6 +24,7 @@ from agent.domain import (
 from agent.editing import broken, opening, prompting
 from agent.editing.called import Objection
 from agent.editing.desk import Accept, Desk
+from agent.editing.gate import shown
 from agent.editing.job import Job
 from agent.editing.loop import Conversation, Ended, converse
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
@@ -33,6 +35,11 @@ from repo_config.tree import Tree
 
 _MOST_TURNS = 25
 _MOST_STEPS = 20
+#: Characters of all that a plan says besides its questions.
+_MOST_WORDS = 20_000
+_LONGEST_NAME = 300
+#: path/test_file.py::test_name or ::TestClass::test_name, and nothing that a runner reads else.
+_TEST = re.compile(r"[^:\[\]]+\.py(?:::[^\W\d]\w*)+")
 _LONGEST_TITLE = 72
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
@@ -172,10 +179,15 @@ def closed(
 
 
 def _of_form(found: SubmittedPlan) -> Iterator[str]:
-    if not found.title.strip() or len(found.title) > _LONGEST_TITLE or "\n" in found.title:
+    title = found.title
+    if not title.strip() or len(title) > _LONGEST_TITLE or not title.isprintable():
         yield f"`title` has to be one line of at most {_LONGEST_TITLE} characters."
     if not found.steps or len(found.steps) > _MOST_STEPS:
         yield f"`steps` has to have between 1 and {_MOST_STEPS} entries."
+    told = (*found.steps, *found.files, *found.risks)
+    words = sum(map(len, told)) + sum(len(one.name) + len(one.shows) for one in found.tests)
+    if words > _MOST_WORDS:
+        yield f"It has {words:,} characters; say it in {_MOST_WORDS:,}."
 
 
 def _of_size(found: SubmittedPlan, touched: tuple[str, ...], contract: Contract) -> Iterator[str]:
@@ -210,11 +222,13 @@ def _of_tests(found: SubmittedPlan, tree: Tree) -> Iterator[str]:
 def _of_test(test: PlannedTest, category: Category, tree: Tree) -> Iterator[str]:
     path, _, inner = test.name.partition("::")
     name = inner.rpartition("::")[2]
-    if not (path.endswith(".py") and is_test(path) and name.startswith("test")):
+    well_formed = len(test.name) <= _LONGEST_NAME and _TEST.fullmatch(test.name)
+    if not (well_formed and is_test(path) and name.startswith("test")):
         yield (
-            f"`{test.name}` is no test: write it as folder/test_file.py::test_name, in a file"
+            f"{shown(test.name)} is no test: write it as folder/test_file.py::test_name, in a file"
             f" among the project's tests."
         )
+        return
     if posixpath.basename(path) == "conftest.py":
         yield f"`{test.name}`: the runner collects no tests from a conftest.py."
     if not test.shows.strip():

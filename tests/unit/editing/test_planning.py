@@ -74,6 +74,9 @@ def test_what_the_rules_allow_is_accepted(facts):
     [
         ({"title": "x" * 73}, "- `title` has to be one line of at most 72 characters."),
         ({"title": " "}, "- `title` has to be one line"),
+        ({"title": "a\x1b[2J"}, "- `title` has to be one line"),
+        ({"steps": ("x" * 20_001,)}, "- It has 20,069 characters; say it in 20,000."),
+        ({"risks": ("x" * 10_000,) * 2}, "say it in 20,000."),
         ({"steps": ()}, "- `steps` has to have between 1 and 20 entries."),
         ({"lines": 601}, "- 601 lines are more than the 600 that one change may have."),
         (
@@ -165,3 +168,34 @@ def test_what_may_not_be_touched_declines_the_ticket(config, path, words):
 def test_all_that_stands_against_it_is_said_at_once():
     found = against(title="", steps=(), tests=())
     assert found.text.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_x; rm -rf /",
+        "test_x[-p evil]",
+        "--rootdir=/::test_x",
+        "test_x\n::test_y",
+        "test_x::",
+        "test x",
+        "test_" + "x" * 300,
+        "test_`@everyone`",
+    ],
+)
+def test_MO3_a_planned_test_has_a_name_and_nothing_else(name):
+    problem = against(tests=(RED.model_copy(update={"name": f"tests/test_prices.py::{name}"}),))
+    assert problem is not None
+    assert " is no test: write it as" in problem.text
+    assert len(problem.text) < 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x.py", "/etc/passwd", ".git/config", ".GIT/hooks/x", "a\0b", "a\nb", "C:\\x.py", ""],
+)
+def test_MO2_a_plan_names_paths_of_the_repository(path):
+    problem = against(files=(path,))
+    assert problem is not None
+    assert problem.reason is Reason.REFUSED
+    assert "cannot be a path of a change" in problem.text
