@@ -22,7 +22,7 @@ from agent.adapters.daily_budget import DailyBudget
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.adapters.stoppable import Stoppable
 from agent.domain import Outcome, Reason, Run, RunState
-from agent.errors import AgentError, Superseded
+from agent.errors import AgentError, ModelUnavailable, ModelUnusable, Superseded
 from agent.ledger import Ledger, LedgerClosed
 from agent.milestones import Milestones, RunPage, StateNotes
 from agent.ports import ChatModel, Remember
@@ -151,6 +151,9 @@ def carry(
         outcome = worker.carry(
             run, step, services, ledger, log, waited=durable.waited if durable else None
         )
+    except worker.Postponed as wait:
+        _tell_wait(wait, milestones, services)
+        raise
     finally:
         # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
         services.forge.pause(run)
@@ -162,6 +165,15 @@ def carry(
             outcome = outcome.model_copy(update={"text_path": str(text)})
     page.end(outcome)
     return outcome, step.seconds
+
+
+def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Services) -> None:
+    """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
+    match wait.__cause__:
+        case ModelUnavailable():
+            milestones.waits(wait.until, services.redactor(wait.message))
+        case ModelUnusable():
+            milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
 
 
 def _within_a_day(

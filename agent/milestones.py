@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +73,8 @@ _STATE_OF = {
 _MODEL_REPAIRS = re.compile(r"repair \d+ \w")
 #: Below this there is no time to tell.
 _SHORTEST_SECONDS = 0.1
+#: Nobody asks what becomes of a run that stands still for less than this.
+_SHORTEST_WAIT_SECONDS = 60.0
 
 
 def _kind(step: str) -> str:
@@ -119,6 +122,20 @@ class Milestones:
             self._seconds[stage] += seconds
             # What an earlier process did is only told as ended.
             self._at = max(self._at, stage)
+
+    def waits(self, until: float, why: str) -> None:
+        """Show that the stage under way is tried again later; a short wait is not told.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        if self._at < 0 or until - time.time() < _SHORTEST_WAIT_SECONDS:
+            return
+        moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        marks = list(self.marks())
+        told = {"detail": f"tried again at {moment}. {why}"}
+        marks[self._at] = marks[self._at].model_copy(update=told)
+        self._forge.mark(self._run, tuple(marks))
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""

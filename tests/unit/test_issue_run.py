@@ -14,7 +14,7 @@ from agent import issue_run
 from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import Outcome, Reason, RunState
-from agent.errors import ForgeLimited, StoreUnavailable
+from agent.errors import ForgeLimited, ModelUnavailable, ModelUnusable, StoreUnavailable
 from agent.issue_run import Carried
 from agent.milestones import RunPage, StateNotes
 from agent.ports import FROM_EARLIER
@@ -116,6 +116,40 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets_and_are_no_words_o
     assert shown == [line]
     assert line in (folder / "run.log").read_text()
     assert json.loads((folder / "run.json").read_text())["reused"] == []
+
+
+# --- a run that waits --------------------------------------------------------------------------
+
+SECRET = "Zq8" * 9
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (ModelUnavailable(f"No model answered: {SECRET}."), "No model answered: [secret removed]."),
+        (ModelUnusable(SECRET), "Whoever runs the service has to mend its model first."),
+        (ForgeLimited("wait", 0.0), ""),
+    ],
+)
+def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, problem, told):
+    forge = FakeForge(None)
+
+    def carry(run, step, svc, ledger, log, *, waited):
+        step._watcher.started("plan 1 reply")
+        raise Postponed(problem.message, time.time() + 900, "plan 1 reply") from problem
+
+    def make(say, record):
+        redactor = Redactor([SECRET])
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
+        )
+
+    monkeypatch.setattr(issue_run.worker, "carry", carry)
+    settings = Settings(home=home)
+    with pytest.raises(Postponed):
+        issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
+    assert len(forge.marks) == (2 if told else 1)
+    assert forge.marks[-1][3].detail.partition(" UTC. ")[2] == told
 
 
 # --- an attempt that is over ------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from agent.domain import Run, RunState
 from agent.milestones import Milestones, RunPage, StateNotes
@@ -26,6 +27,21 @@ def test_a_stage_says_its_time_or_that_it_was_done_before():
     marks = milestones.marks()
     assert [mark.detail for mark in marks] == ["1.2 s", FROM_EARLIER, "", "", "", ""]
     assert [mark.begun is not None for mark in marks] == [False, False, True, False, False, False]
+
+
+def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
+    forge = FakeForge(forge_runs.TICKET)
+    milestones = Milestones(RUN, forge)
+    milestones.waits(time.time() + 600, "Nobody answered.")
+    assert forge.marks == [], "nothing is under way"
+    milestones.started("plan 1 reply")
+    milestones.waits(time.time() + 20, "Nobody answered.")
+    assert len(forge.marks) == 1
+    milestones.waits(1_900_000_000.0, "Nobody answered.")
+    assert [mark.detail for mark in forge.marks[-1]] == [
+        *("", "", "", "tried again at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
+    ]
+    assert forge.marks[-1][3].state == "running"
 
 
 def test_the_page_keeps_what_was_done_before_also_where_the_run_goes_on(tmp_path):
