@@ -18,8 +18,8 @@ from typing import NamedTuple
 import structlog
 
 from agent import worker
-from agent.adapters.daily_budget import DailyBudget
-from agent.adapters.sql_store import COMMAND, SqlStore
+from agent.adapters.counted_models import CountedModels
+from agent.adapters.sql_store import COMMAND, SpendingLimits, SqlStore
 from agent.adapters.stoppable import Stoppable
 from agent.domain import Outcome, Reason, Run, RunState
 from agent.errors import AgentError, ModelUnavailable, ModelUnusable, Superseded
@@ -92,7 +92,7 @@ def carry(
         say: Takes each line of progress, besides the log.
         durable: What keeps its records; None: it ends with its process.
         cancellation: What stops it, where it is not durable.
-        store: Knows what models have cost its repository; None: they are not counted by day.
+        store: Counts what models cost; None: nobody counts requests that got no reply.
 
     Raises:
         Postponed: Something holds the run up; it goes on later.
@@ -125,14 +125,15 @@ def carry(
         log.line(line)
         say(line)
 
+    grants = 1 + (durable.retries if durable else 0)
     services = replace(
         services,
         sandbox=Stoppable(services.sandbox, cancellation),
         stopped=cancellation,
         show=shown,
-        models=_within_a_day(services.models, run, settings, store),
+        models=_counted(services.models, run, settings, store, grants),
         record=ledger.notes("model", within=True),
-        grants=1 + (durable.retries if durable else 0),
+        grants=grants,
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / "run.json", run, services.redactor)
@@ -176,14 +177,19 @@ def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Service
             milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
 
 
-def _within_a_day(
-    models: ChatModel | None, run: Run, settings: Settings, store: SqlStore | None
+def _counted(
+    models: ChatModel | None, run: Run, settings: Settings, store: SqlStore | None, grants: int
 ) -> ChatModel | None:
-    """Count what models cost against what its repository may spend in a day."""
-    most = settings.model_usd_per_day
-    if models is None or most is None or store is None or run.snapshot is None:
+    """Count what models cost against what the run, and its repository in a day, may spend."""
+    if models is None or store is None or run.snapshot is None:
         return models
-    return DailyBudget(models, store, run.snapshot.issue.repository_id, most)
+    limits = SpendingLimits(
+        run_id=run.run_id,
+        repository_id=run.snapshot.issue.repository_id,
+        of_run=settings.model_usd * grants,
+        of_day=settings.model_usd_per_day,
+    )
+    return CountedModels(models, store, limits)
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:

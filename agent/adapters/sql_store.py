@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -46,7 +47,7 @@ _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0004"
+VERSION = "r0005"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
@@ -126,8 +127,22 @@ class SpendingRow(SQLModel, table=True):
     repository_id: int
     at: float
     usd: float
+    run_id: str | None = None
 
-    __table_args__ = (Index("spendings_of_day", "repository_id", "at"),)
+    __table_args__ = (
+        Index("spendings_of_day", "repository_id", "at"),
+        Index("spendings_of_run", "run_id"),
+    )
+
+
+class SpendingLimits(NamedTuple):
+    """Whose requests to models are counted, and what they may cost, in US dollars."""
+
+    run_id: str
+    repository_id: int
+    of_run: float
+    of_day: float | None
+    """Of all runs of the repository within 24 hours; None: any number."""
 
 
 METADATA = RunRow.metadata
@@ -141,6 +156,8 @@ _UNBEGUN = (
     col(RunRow.stopped).is_(None),
 )
 _HOUR, _DAY = 3600.0, 86_400.0
+#: No run goes on for so long.
+_SPENDINGS_KEPT = 30 * _DAY
 _PENALTY_SECONDS = 600.0
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
@@ -489,37 +506,30 @@ class SqlStore:
             row.outcome = _kept(outcome)
             session.add(row)
 
-    def reserve(self, repository_id: int, usd: float, most: float, now: float) -> int:
-        """Set dollars aside of what models may cost a repository within 24 hours.
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside for a request to a model, of what the run and the day may cost.
 
         Returns:
             What it is settled by.
 
         Raises:
-            ModelUnavailable: As much is not left now.
-            BudgetSpent: A whole day does not allow as much.
+            ModelUnavailable: As much is not left of the day now.
+            BudgetSpent: As much is not left to the run, or a whole day does not allow it.
         """
-        if usd > most:
+        most = limits.of_day
+        if most is not None and usd > most:
             raise BudgetSpent(
                 f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
                 f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
             )
         with self._transaction() as session:
-            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _DAY))
-            rows = session.exec(
-                select(SpendingRow)
-                .where(col(SpendingRow.repository_id) == repository_id)
-                .order_by(col(SpendingRow.at))
-            ).all()
-            left = most - sum(row.usd for row in rows)
-            if usd > left:
-                words = (
-                    f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
-                    " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
-                    f" request could cost ${usd:.4f}."
-                )
-                raise ModelUnavailable(words, _enough_at(rows, usd - left))
-            row = SpendingRow(repository_id=repository_id, at=now, usd=usd)
+            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _SPENDINGS_KEPT))
+            _require_left(session, usd, limits)
+            if most is not None:
+                _require_left_today(session, usd, limits.repository_id, most, now)
+            row = SpendingRow(
+                repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd
+            )
             session.add(row)
             session.flush()
             return row.number or 0
@@ -582,6 +592,35 @@ class SqlStore:
 
     def _translated(self) -> AbstractContextManager[None]:
         return sqlite_file.translated(self.path, _ERRORS)
+
+
+def _require_left(session: Session, usd: float, limits: SpendingLimits) -> None:
+    of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
+    spent = session.exec(of_run).one() or 0.0
+    if spent + usd > limits.of_run:
+        raise BudgetSpent(
+            f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next"
+            f" one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f} (MERGEWRIGHT_MODEL_USD)."
+            " What was done so far is kept: `mergewright runs retry` lets the run go on."
+        )
+
+
+def _require_left_today(
+    session: Session, usd: float, repository_id: int, most: float, now: float
+) -> None:
+    rows = session.exec(
+        select(SpendingRow)
+        .where(col(SpendingRow.repository_id) == repository_id, col(SpendingRow.at) > now - _DAY)
+        .order_by(col(SpendingRow.at))
+    ).all()
+    left = most - sum(row.usd for row in rows)
+    if usd > left:
+        words = (
+            f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
+            " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
+            f" request could cost ${usd:.4f}."
+        )
+        raise ModelUnavailable(words, _enough_at(rows, usd - left))
 
 
 def _enough_at(rows: Iterable[SpendingRow], missing: float) -> float | None:

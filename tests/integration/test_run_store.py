@@ -249,7 +249,7 @@ def test_the_version_that_the_tables_have_is_that_of_the_last_migration(tmp_path
     assert ScriptDirectory(sql_store._scripts()).get_heads() == [sql_store.VERSION]
 
 
-@pytest.mark.parametrize("older", ["r0001", "r0002", "r0003"])
+@pytest.mark.parametrize("older", ["r0001", "r0002", "r0003", "r0004"])
 def test_tables_of_an_earlier_version_are_brought_up_to_date(tmp_path, older):
     path = tmp_path / sql_store.FILE_NAME
     engine = create_engine(f"sqlite:///{path}")

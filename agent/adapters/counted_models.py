@@ -1,31 +1,30 @@
-"""Models whose replies are counted against what a repository may spend within 24 hours."""
+"""Models whose requests are counted, with those that got no reply, against what may be spent."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from agent.adapters.sql_store import SqlStore
+from agent.adapters.sql_store import SpendingLimits, SqlStore
 from agent.chat import ChatRequest, Reply, Role, Worst
 from agent.errors import ModelUnavailable, ModelUnusable
 from agent.ports import ChatModel, Flag
 
 
-class DailyBudget:
-    """The models of one run, of which each request is paid for in advance.
+class CountedModels:
+    """The models of one run of an issue, of which each request is paid for in advance.
 
-    What a request can cost at worst is set aside before it is sent, so that runs of a repository
-    that go on at a time cannot spend the same dollars; what it did cost is noted after it.
+    What a request can cost at worst is set aside before it is sent, and what it did cost is noted
+    after it. So runs of a repository that go on at a time cannot spend the same dollars, and what a
+    provider may charge for without a reply counts, as does a request in which the worker was
+    killed.
     """
 
-    def __init__(
-        self, models: ChatModel, store: SqlStore, repository_id: int, most_usd: float
-    ) -> None:
+    def __init__(self, models: ChatModel, store: SqlStore, limits: SpendingLimits) -> None:
         """Take what is asked, where it is counted, and the most that may be spent."""
         self._models = models
         self._store = store
-        self._repository_id = repository_id
-        self._most = most_usd
+        self._limits = limits
 
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
@@ -45,14 +44,17 @@ class DailyBudget:
         stopped: Flag | None = None,
         hear: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Ask, if that cannot go beyond what is left of the day; see `ports.ChatModel`.
+        """Ask, if that cannot go beyond what is left; see `ports.ChatModel`.
 
         Raises:
-            ModelUnavailable: Too little is left; `until` says when there will be enough.
-            BudgetSpent: One request could cost more than a whole day allows.
+            ModelUnavailable: Too little is left of the day; `until` says when there will be enough.
+            BudgetSpent: The request could go beyond what the run may spend, or a whole day.
         """
-        worst = self._models.worst(request).usd or 0.0
-        number = self._store.reserve(self._repository_id, worst, self._most, time.time())
+        worst = self._models.worst(request).usd
+        if not worst:
+            # It costs nothing, or nobody knows how much: then tokens bound it.
+            return self._models.reply(request, stopped, hear)
+        number = self._store.reserve(worst, self._limits, time.time())
         try:
             reply = self._models.reply(request, stopped, hear)
         except ModelUnavailable as problem:

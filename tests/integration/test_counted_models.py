@@ -1,4 +1,4 @@
-"""What models may cost a repository within 24 hours, counted in the store of the runs."""
+"""What models may cost a run, and its repository within 24 hours, as the store counts it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 
 from agent import issue_run
-from agent.adapters.daily_budget import DailyBudget
-from agent.adapters.sql_store import SqlStore
+from agent.adapters.counted_models import CountedModels
+from agent.adapters.sql_store import SpendingLimits, SqlStore
 from agent.chat import Asked, ChatRequest, Worst
 from agent.errors import BudgetSpent, Cancelled, ModelUnavailable, ModelUnusable
 from agent.settings import Settings
@@ -33,6 +33,14 @@ def spent(store):
         return [round(usd, 6) for (usd,) in other.execute("SELECT usd FROM spendings")]
 
 
+def limits(repository_id, run=99.0, day=None, run_id="r1"):
+    return SpendingLimits(run_id, repository_id, run, day)
+
+
+def counted(asked, store, repository_id, **most):
+    return CountedModels(asked, store, limits(repository_id, **most))
+
+
 def model(answer=lambda request: said(), usd=0.4):
     return FakeModel(answer, worst=Worst(tokens=10, usd=usd))
 
@@ -44,7 +52,7 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
         seen.extend(spent(store))
         return said()
 
-    reply = DailyBudget(model(answer), store, 7, 1.0).reply(REQUEST)
+    reply = counted(model(answer), store, 7, day=1.0).reply(REQUEST)
     assert seen == [0.4]
     assert spent(store) == [reply.cost_usd] == [0.01]
 
@@ -52,10 +60,10 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     now = time.time()
     for at, usd in ((now - DAY - 5, 9.0), (now - 3600, 0.3), (now - 60, 0.5)):
-        store.settle(store.reserve(7, 0.0, 99.0, at), usd)
+        store.settle(store.reserve(0.0, limits(7), at), usd)
     asked = model()
     with pytest.raises(ModelUnavailable) as told:
-        DailyBudget(asked, store, 7, 1.0).reply(REQUEST)
+        counted(asked, store, 7, day=1.0).reply(REQUEST)
     assert asked.requests == []
     # The row that is an hour old makes room for it.
     assert told.value.until == pytest.approx(now - 3600 + DAY)
@@ -63,13 +71,13 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
         "Models have cost this repository $0.80 of the $1.00 that they may within 24 hours"
         " (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next request could cost $0.4000."
     )
-    DailyBudget(asked, store, 8, 1.0).reply(REQUEST)
+    counted(asked, store, 8, day=1.0).reply(REQUEST)
     assert len(asked.requests) == 1
 
 
 def test_a_request_that_no_day_could_pay_is_not_waited_for(store):
     with pytest.raises(BudgetSpent, match=r"could cost \$0.4000, .* no more than \$0.30 within"):
-        DailyBudget(model(), store, 7, 0.3).reply(REQUEST)
+        counted(model(), store, 7, day=0.3).reply(REQUEST)
     assert spent(store) == []
 
 
@@ -87,7 +95,7 @@ def test_without_a_reply_what_it_may_have_cost_counts(store, problem, left):
         raise problem
 
     with pytest.raises(type(problem)):
-        DailyBudget(model(answer), store, 7, 1.0).reply(REQUEST)
+        counted(model(answer), store, 7, day=1.0).reply(REQUEST)
     assert spent(store) == [left]
 
 
@@ -101,7 +109,7 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
     def ask():
         try:
-            DailyBudget(model(answer), store, 7, 1.0).reply(REQUEST)
+            counted(model(answer), store, 7, day=1.0).reply(REQUEST)
         except ModelUnavailable as problem:
             refused.append(problem)
             both.wait()
@@ -117,20 +125,49 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
 def test_a_clock_that_is_put_forward_makes_nothing_older(store):
     now = time.time()
-    store.reserve(7, 0.9, 1.0, now)
+    store.reserve(0.9, limits(7, day=1.0), now)
     store.clock_moved(2 * DAY)
     with pytest.raises(ModelUnavailable):
-        store.reserve(7, 0.9, 1.0, now + 2 * DAY + 1)
+        store.reserve(0.9, limits(7, day=1.0), now + 2 * DAY + 1)
 
 
-def test_runs_of_issues_are_counted_where_a_bound_is_set(store, tmp_path):
+def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
+    def lose(request):
+        raise ModelUnavailable("cut", usd=0.4)
+
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable):
+            counted(model(lose), store, 7, run=1.0).reply(REQUEST)
+    # The day is no matter, and other runs of the repository are none.
+    store.clock_moved(-2 * DAY)
+    asked = model()
+    with pytest.raises(BudgetSpent) as told:
+        counted(asked, store, 7, run=1.0).reply(REQUEST)
+    assert asked.requests == []
+    assert told.value.message == (
+        "The run may have cost $0.8000, with requests that got no reply, and the next one could"
+        " cost $0.4000; it may cost $1.00 (MERGEWRIGHT_MODEL_USD). What was done so far is kept:"
+        " `mergewright runs retry` lets the run go on."
+    )
+    counted(asked, store, 7, run=1.0, run_id="r2").reply(REQUEST)
+    counted(asked, store, 7, run=2.0).reply(REQUEST)
+    assert len(asked.requests) == 2
+
+
+@pytest.mark.parametrize("usd", [None, 0.0])
+def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
+    counted(model(usd=usd), store, 7, run=0.1, day=0.1).reply(REQUEST)
+    assert spent(store) == []
+
+
+def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):
     run, asked = forge_runs.run(), model()
-    bounded = Settings(home=tmp_path, model_usd_per_day=1.0)
-    assert isinstance(issue_run._within_a_day(asked, run, bounded, store), DailyBudget)
-    for settings, where, whose in (
-        (Settings(home=tmp_path), store, run),
-        (bounded, None, run),
-        (bounded, store, run.model_copy(update={"snapshot": None})),
-    ):
-        assert issue_run._within_a_day(asked, whose, settings, where) is asked
-    assert issue_run._within_a_day(None, run, bounded, store) is None
+    settings = Settings(home=tmp_path, model_usd=2.0, model_usd_per_day=9.0)
+    found = issue_run._counted(asked, run, settings, store, 3)
+    assert isinstance(found, CountedModels)
+    repository_id = run.snapshot.issue.repository_id
+    assert found._limits == SpendingLimits(run.run_id, repository_id, 6.0, 9.0)
+    on_this_machine = run.model_copy(update={"snapshot": None})
+    assert issue_run._counted(asked, run, settings, None, 1) is asked
+    assert issue_run._counted(asked, on_this_machine, settings, store, 1) is asked
+    assert issue_run._counted(None, run, settings, store, 1) is None
