@@ -863,6 +863,8 @@ class Outcome(Record):
     """Where that text is stored."""
     patch_path: str | None = None
     """What a model had done when the run stopped, as a patch for `git apply`."""
+    change_digest: str | None = None
+    """Digest of the change that was made, as far as one was."""
     log: str | None = None
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()

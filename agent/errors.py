@@ -38,6 +38,7 @@ AgentError
     InboxUnusable     the file of the inbox is not one we can use
     StoreUnusable     the database of the runs is not one we can use
     EngineHeld        another process works on the same data folder
+    LedgerUnusable    a ledger is none, or does not tell what would be needed to do its run again
   Unforeseen        Mergewright itself failed; the log has the trace
 
 `RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
@@ -344,6 +345,10 @@ class StoreUnusable(PermanentError):
 
 class EngineHeld(PermanentError):
     """Another process works on the same data folder."""
+
+
+class LedgerUnusable(PermanentError):
+    """The ledger does not tell what is needed to do its run again."""
 
 
 class Unforeseen(AgentError):

@@ -41,6 +41,10 @@ class Services:
     whoever calls."""
     hear: Callable[[str], None] | None = None
     """Told what a model writes and calls, as it comes: foreign words, any thread."""
+    runs: Path | None = None
+    """Folder of the runs' folders; None: `runs` below the data folder."""
+    log_told: str = ""
+    """Where people are told that the log is, of a run that is done again; empty: where it is."""
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.
@@ -81,10 +85,12 @@ class Services:
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
-        return self.settings.home / "runs" / run.run_id
+        return (self.runs or self.settings.home / "runs") / run.run_id
 
     def log_place(self, run: Run) -> str:
         """Where people find the full log: an address if there is one, else the file."""
+        if self.log_told:
+            return self.log_told
         if self.settings.public_url and run.snapshot:
             return f"{self.settings.public_url}/runs/{run.run_id}/log"
         return str(self.run_folder(run) / "run.log")

@@ -233,8 +233,9 @@ class Steps:
             seconds = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
             if value is None:
+                facts = _failure_for_ledger(failure, self._log.redacted)
                 with suppress(OSError):  # a full disk may be why it failed
-                    self._ledger.append(name, 3, "failed", seconds=seconds)
+                    self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
     def _told(self, name: str, problem: Exception) -> AgentError:
@@ -306,6 +307,15 @@ def _for_ledger(value: str, *, whole: bool) -> dict[str, object]:
     if whole and len(value) <= _LEDGER_BYTES:
         facts["result"] = json.loads(value)
     return facts
+
+
+def _failure_for_ledger(
+    failure: errors.Failure | None, redact: Callable[[str], str]
+) -> dict[str, object]:
+    if failure is None or len(failure.made_of) > _LEDGER_BYTES:
+        return {}
+    kept = failure.model_copy(update={"made_of": redact(failure.made_of)})
+    return {"failure": kept.model_dump(mode="json")}
 
 
 def _adapter(work: Callable[..., T]) -> TypeAdapter[T]:

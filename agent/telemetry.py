@@ -99,6 +99,10 @@ class RunLog:
         self.path = path
         self._redact = redact or Redactor()
 
+    def redacted(self, text: str) -> str:
+        """Return a text as the log would have it, without secrets."""
+        return self._redact(text)
+
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
         stamp = datetime.now(UTC).strftime("%H:%M:%S")

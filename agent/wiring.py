@@ -17,9 +17,10 @@ from agent.adapters.package_index import SimpleIndex
 from agent.adapters.sandboxes import ChosenSandbox
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
+from agent.domain import Run
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.polling import Polling
-from agent.ports import Gatekeeper, Sandbox
+from agent.ports import Forge, Gatekeeper, Sandbox
 from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
@@ -48,6 +49,27 @@ def local(settings: Settings, say: Callable[[str], None]) -> Services:
         say=say,
         redactor=redactor(settings),
         models=models(settings),
+    )
+
+
+def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Services:
+    """Compose the services of a run that is done again: without models, and without GitHub itself.
+
+    Args:
+        settings: For a run of an issue they lead to a simulated GitHub.
+    """
+    forge: Forge = LocalForge(settings.home / "replays")
+    if run.snapshot is not None:
+        from agent.adapters.github.forge import GithubForge
+
+        forge = GithubForge(way_to_github(settings), settings)
+    return Services(
+        settings=settings,
+        forge=forge,
+        sandbox=sandbox(settings),
+        index=SimpleIndex(settings),
+        say=say,
+        redactor=redactor(settings),
     )
 
 

@@ -154,6 +154,7 @@ def carry(
                 update={
                     "stopped_at": None if anew else step.at,
                     "patch_path": _keep(problem.change, run, step, svc),
+                    "change_digest": problem.change.digest if problem.change else None,
                 }
             )
             if isinstance(problem, PolicyRefused):
@@ -401,6 +402,6 @@ def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
     try:
-        ledger.append("run", 1, "ended", outcome=facts)
+        ledger.append("run", 1, "ended", outcome=facts, text=outcome.pull_request_text)
     except OSError as problem:
         _log.warning("the ledger has no end", error=repr(problem))

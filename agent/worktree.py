@@ -44,6 +44,7 @@ _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
+_SHA1 = 40
 _ADVICE = (
     "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
     "trees that are not in use may be deleted; they are made again"
@@ -127,6 +128,31 @@ def prepare_remote(
         # Held by a ref: the branch may have moved on before the run is done with it.
         process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
         return base_commit.described(hold.place, url, Start(commit, branch))
+
+
+def has(mirrored: str, commit: str) -> bool:
+    """Say whether a mirror is there and holds a commit."""
+    folder = Path(mirrored)
+    return folder.is_dir() and base_commit.peeled(Place(folder), commit) == commit
+
+
+def copy(checkout: Checkout, folder: Path, branch: str) -> None:
+    """Make a bare repository that has the base commit, with its history, as its one branch.
+
+    Raises:
+        StorageFull: There is no room.
+    """
+    branches.require_name(branch)
+    commit, made = checkout.commit, Place(folder)
+    form = "sha256" if len(commit) > _SHA1 else "sha1"
+    flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
+    with _whole(checkout), process.storage(folder.parent, _ADVICE):
+        process.run(made, "init", *flags, f"--initial-branch={branch}")
+        packs = folder / "objects" / "pack" / "pack"
+        with mirror.held(Path(checkout.mirror)) as hold:
+            pack = ("pack-objects", "--revs", "--quiet", str(packs))
+            process.run(hold.place, *pack, stdin=f"{commit}\n".encode())
+        process.run(made, "update-ref", f"refs/heads/{branch}", commit)
 
 
 # --- work trees ------------------------------------------------------------------------------

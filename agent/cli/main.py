@@ -22,6 +22,7 @@ from agent.cli import (
     images,
     models,
     readiness,
+    replay,
     rules,
     run,
     runs,
@@ -33,13 +34,21 @@ from agent.errors import (
     AgentError,
     EngineHeld,
     InboxUnusable,
+    LedgerUnusable,
     SandboxMissing,
     SettingsInvalid,
     StoreUnusable,
 )
 
 #: What stays so until somebody changes something.
-_LASTING = (SettingsInvalid, SandboxMissing, StoreUnusable, InboxUnusable, EngineHeld)
+_LASTING = (
+    SettingsInvalid,
+    SandboxMissing,
+    StoreUnusable,
+    InboxUnusable,
+    EngineHeld,
+    LedgerUnusable,
+)
 
 app = typer.Typer(
     name="mergewright",
@@ -51,6 +60,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(run.run)
+app.command()(replay.replay)
 app.command()(serve.serve)
 app.command(hidden=True)(serve.work)
 app.command()(backup.backup)

@@ -164,6 +164,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         commit=placed.commit if placed else None,
         pull_request=pull_request,
         pull_request_text=words,
+        change_digest=decided.cleared.change.digest,
         log=str(svc.run_folder(run) / "run.log"),
         checks=decided.compared,
         findings=_findings(decided),

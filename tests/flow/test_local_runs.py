@@ -47,6 +47,23 @@ class Command:
         out, err = process.communicate(timeout=_SECONDS)
         return process.returncode, out, " ".join(err.replace("│", " ").split())
 
+    def another(self, *args: str) -> str:
+        """Run another command without a model; return what it says."""
+        environ = {
+            name: value
+            for name, value in self._environ.items()
+            if not name.startswith(("MERGEWRIGHT_MODEL", "OPENAI", "ANTHROPIC"))
+        }
+        return subprocess.run(
+            (sys.executable, "-m", "agent", *args),
+            env={**environ, "COLUMNS": "200"},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        ).stdout
+
 
 class Held:
     """Turns of a conversation, the last of which says nothing until it is let go, the first time."""
@@ -156,6 +173,10 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
         assert code == 1
         assert "The run has used its 4 requests" in out
         assert "then go on where it was: `mergewright run --resume 2" in out
+        # The ledger is enough to come to the same end, without a key.
+        run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
+        again = command.another("replay", run_id)
+        assert "The same end (budget_spent), the same patch and the same text." in again
         code, out, _ = command.whole("--resume", "--json")
         assert (code, json.loads(out)["reason"]) == (0, "ready"), out
         assert set(replies(server.requests).values()) == {1}

@@ -99,6 +99,11 @@ class World:
             self._last_id += 1
             return self._last_id
 
+    def number_next(self, number: int) -> None:
+        """Let the next thing that is made have this number, as one had elsewhere."""
+        with self.lock:
+            self._last_id = number - 1
+
     # people
 
     def add_user(

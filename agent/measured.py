@@ -1,0 +1,39 @@
+"""What a program prints that is measured anew each time: durations, and addresses in memory.
+
+A replay has to find everything else again to the letter. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MEASURED = re.compile(
+    r"""
+    \b\d+(?:\.\d+)?\ ?m?s\b              # 1.1 s, 0.09s, 12ms
+    (?:\ \(\d+:\d\d:\d\d\))?            # as pytest adds to more than a minute
+    | \b0x[0-9a-f]{6,16}\b              # of an object
+    | ={3,} | -{5,}                     # drawn as long as the words beside it leave room
+    """,
+    re.VERBOSE,
+)
+_MARK = "\0"
+
+
+def masked(text: str) -> str:
+    """Return the text without what is measured: equal for what says the same."""
+    return _MEASURED.sub(_MARK, text)
+
+
+def count(text: str, other: str) -> int:
+    """Say how many measured values differ between two texts that say the same."""
+    pairs = zip(_MEASURED.findall(text), _MEASURED.findall(other), strict=False)
+    return sum(one != two for one, two in pairs)
+
+
+def as_before(text: str, before: str) -> str:
+    """Return the text with the measured values of the one that said the same before."""
+    values = _MEASURED.findall(before)
+    if len(values) != len(_MEASURED.findall(text)):
+        return text
+    found = iter(values)
+    return _MEASURED.sub(lambda _: next(found), text)

@@ -1,0 +1,360 @@
+"""Do a run again from its ledger: the same words of models, everything else for real.
+
+Each request to a model is answered from the ledger if it is the very same, tools and checks run
+anew, and what comes out has to be the same patch and the same text. No key is needed and nobody
+is asked; a run of an issue meets a simulated GitHub. What is measured anew each time, durations
+and addresses in memory, is left out of every comparison and taken from the record.
+
+Nothing is written but below `replays` in the data folder, and its caches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from agent import measured, recorded, telemetry, worker, worktree
+from agent.adapters.recorded_chat import Differs, RecordedModels, RecordEnds, difference, told
+from agent.chat import Asked, ToolResult
+from agent.domain import Change, Checkout, Outcome, Record, Run, Ticket
+from agent.editing.asking import Turn
+from agent.editing.called import Called, Opening
+from agent.errors import LedgerUnusable
+from agent.ledger import Ledger
+from agent.recorded import Recording
+from agent.redaction import Redactor
+from agent.repository import folders
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import Steps, Watcher
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+FOLDER = "replays"
+"""Below the data folder."""
+_UNBOUNDED = 10**9
+
+
+class Side(Record):
+    """One thing, as it was recorded and as it is now."""
+
+    recorded: str | None
+    now: str | None
+    measured: int = 0
+    """Values in it that are measured anew each time and differ."""
+
+    @property
+    def same(self) -> bool:
+        """Whether both are there and equal."""
+        return self.now is not None and self.now == self.recorded
+
+
+class Report(Record):
+    """What became of a replay."""
+
+    run_id: str
+    ended: Literal["whole", "differs", "record ends"]
+    sentence: str
+    where: str = ""
+    """Where it stopped, in words."""
+    turns: int
+    """Replies that were given again."""
+    patch: Side
+    """Digests of the change."""
+    text: Side
+    """sha256 of what was handed over with it, without what is measured."""
+    problems: tuple[str, ...]
+    """Where the ledger is not as it was written."""
+    folder: str
+    """What the replay has left."""
+
+    @property
+    def same(self) -> bool:
+        """Whether everything came out as it did, by a ledger that is whole."""
+        return self.ended == "whole" and not self.problems
+
+
+class _Again(Steps):
+    """Steps that are held against the record, each where it happens."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        log: telemetry.RunLog,
+        watcher: Watcher,
+        *,
+        max_minutes: int,
+        recording: Recording,
+        models: RecordedModels,
+        given: dict[str, object],
+        redactor: Redactor,
+    ) -> None:
+        super().__init__(ledger, log, watcher, max_minutes=max_minutes)
+        self._recording, self._models = recording, models
+        self._given = given
+        self._redactor = redactor
+
+    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+        """Do the work as any step does, and hold it against what it did then."""
+
+        @wraps(work)
+        def again(*args: Any) -> T:
+            if name in self._given:
+                return cast(T, self._given[name])
+            turn = next((one for one in args if isinstance(one, Turn)), None)
+            if turn is not None and name.endswith(" reply"):
+                self._models.expect(turn.conversation, turn.number)
+            result = work(*args)
+            if isinstance(result, Called) and turn is not None:
+                before = next(one for one in args if isinstance(one, Change))
+                return cast(T, self._held(result, before, turn))
+            if isinstance(result, Opening):
+                return cast(T, self._opened(result, name.removesuffix(" opening")))
+            return result
+
+        return super().__call__(name, again, *args)
+
+    def _held(self, called: Called, before: Change, turn: Turn) -> Called:
+        """Hold the results of calls against those of then, and give those of then."""
+        where = told(turn.conversation, turn.number)
+        then = self._recording.turn(turn.conversation, turn.number)
+        if then is None or then.work is None:
+            raise RecordEnds(f"the calls of {where}")
+        if len(then.work.results) != len(called.results):
+            raise Differs(where, "another number of calls was answered")
+        pairs = zip(called.results, then.work.results, strict=True)
+        results = tuple(self._result(now, was, where) for now, was in pairs)
+        if (called.change or before).digest != then.work.change_digest:
+            raise Differs(where, "the files are others after its calls")
+        # What was objected is said to the model as a result.
+        words = {now.content: one.content for now, one in zip(called.results, results, strict=True)}
+        objections = tuple(
+            one.model_copy(update={"text": words.get(one.text, one.text)})
+            for one in called.objections
+        )
+        return called.model_copy(update={"results": results, "objections": objections})
+
+    def _result(self, now: ToolResult, was: ToolResult, where: str) -> ToolResult:
+        if (now.call_id, now.name, now.failed) != (was.call_id, was.name, was.failed):
+            raise Differs(where, f"its call {was.call_id} of {was.name} was answered otherwise")
+        words = self._same(now.content, was.content, where, f"the result of {was.name}")
+        return now.model_copy(update={"content": words})
+
+    def _opened(self, now: Opening, conversation: str) -> Opening:
+        then = self._recording.turn(conversation, 1)
+        if then is None or then.question is None:
+            return now
+        first = next((one for one in then.question.messages if isinstance(one, Asked)), None)
+        if first is None:
+            return now
+        where = told(conversation, 1)
+        return Opening(text=self._same(now.text, first.text, where, "what is said to the model"))
+
+    def _same(self, now: str, was: str, where: str, what: str) -> str:
+        """Return a text with what was measured then.
+
+        Raises:
+            Differs: It says something else.
+        """
+        kept = self._redactor(now)
+        if measured.masked(kept) != measured.masked(was):
+            raise Differs(where, f"{what} differs{difference(was, measured.as_before(kept, was))}")
+        return measured.as_before(now, was)
+
+
+def run_again(
+    recording: Recording,
+    settings: Settings,
+    make: Callable[[Settings, Run, Say], Services],
+    watcher: Watcher,
+    say: Say,
+    *,
+    repository: str | None = None,
+) -> Report:
+    """Do a run again.
+
+    Args:
+        make: Makes the services of the run, without models.
+        repository: Folder of a clone that has the base commit; None: where it was then.
+
+    Raises:
+        LedgerUnusable: The ledger does not tell enough, or the code is nowhere to be had.
+        SettingsInvalid: The operator's settings are wrong.
+    """
+    run = recording.run
+    folder = settings.home / FOLDER / run.run_id
+    folders.delete(folder)
+    folder.mkdir(parents=True, mode=0o711)
+    bounded = {"model_usd": _UNBOUNDED, "model_tokens": None, "model_calls": _UNBOUNDED}
+    roles = ("model", "model_planner", "model_editor", "model_reviewer", "model_judge")
+    nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
+    free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
+    base = _code(recording, free, folder, repository)
+    given: dict[str, object] = {"checkout": base} if base else {}
+    if (ticket := recorded.result(recording, "read ticket", Ticket)) is not None:
+        given["read ticket"] = ticket
+    if "onboard" in recording.results:
+        given["onboard"] = recording.results["onboard"]
+    with _forge(recording, free, folder, base) as (again, led):
+        services = make(led, again, say)
+        models = RecordedModels(recording, services.redactor)
+        services = replace(
+            services,
+            models=models,
+            grants=_UNBOUNDED,
+            runs=folder.parent,
+            log_told=recording.log,
+        )
+        log = telemetry.RunLog(folder / "run.log", services.redactor)
+        ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+        services = replace(services, record=ledger.notes("model", within=True))
+        step = _Again(
+            ledger,
+            log,
+            watcher,
+            max_minutes=led.max_minutes,
+            recording=recording,
+            models=models,
+            given=given,
+            redactor=services.redactor,
+        )
+        try:
+            outcome = worker.carry(again, step, services, ledger, log)
+        except Differs as problem:
+            return _stopped(recording, folder, models, "differs", str(problem), problem.where)
+        except RecordEnds as problem:
+            return _stopped(recording, folder, models, "record ends", *_over(recording, problem))
+        return _compared(recording, outcome, folder, models)
+
+
+def _code(
+    recording: Recording, settings: Settings, folder: Path, repository: str | None
+) -> Checkout | None:
+    """Have the base commit in a mirror, and a repository of its own for what comes out.
+
+    None: the run did not come to its checkout.
+    """
+    then = recorded.result(recording, "checkout", Checkout)
+    if then is None:
+        return None
+    mirror = then.mirror
+    if repository is not None or not worktree.has(mirror, then.commit):
+        local = recording.run.snapshot is None and Path(then.repository).is_dir()
+        source = repository or (then.repository if local else None)
+        if source is None:
+            raise LedgerUnusable(
+                f"The code of the run is not on this machine: commit {then.commit} of"
+                f" {then.repository}. Name a clone that has it with --repo DIR."
+            )
+        mirror = worktree.prepare(source, then.commit, settings.home / "mirrors").mirror
+    base = then.model_copy(update={"mirror": mirror, "repository": str(folder / "code.git")})
+    worktree.copy(base, folder / "code.git", base.base_branch or "main")
+    return base
+
+
+@contextmanager
+def _forge(
+    recording: Recording, settings: Settings, folder: Path, base: Checkout | None
+) -> Iterator[tuple[Run, Settings]]:
+    """Stand in for GitHub where the run was of an issue."""
+    run = recording.run
+    if run.snapshot is None:
+        yield run, settings
+        return
+    if base is None:
+        raise LedgerUnusable("The run of an issue that had no code yet has nothing to be replayed.")
+    if recording.redacted:
+        raise LedgerUnusable(
+            "A secret was taken out of the issue's text when the run was recorded, and is kept"
+            " nowhere, so the run cannot be replayed."
+        )
+    from agent.demo.stand_in import standing_in
+
+    config = (recording.results.get("read config") or {}).get("config") or {}
+    labels = dict.fromkeys((*run.snapshot.labels, config.get("label") or settings.label))
+    where = folder / "github"
+    with standing_in(run, tuple(labels), Path(base.repository), settings, where) as stand_in:
+        yield stand_in
+
+
+def _over(recording: Recording, problem: RecordEnds) -> tuple[str, str]:
+    ended = recording.outcome
+    if ended is None:
+        why = "the ledger has no end: its process was killed there"
+    else:
+        why = f"the run ended there ({ended.reason.value}): {ended.sentence}"
+    return f"The record ends before {problem.where}; up to there all is the same. {why}", (
+        problem.where
+    )
+
+
+def _stopped(
+    recording: Recording,
+    folder: Path,
+    models: RecordedModels,
+    ended: Literal["differs", "record ends"],
+    sentence: str,
+    where: str,
+) -> Report:
+    outcome = recording.outcome
+    return Report(
+        run_id=recording.run.run_id,
+        ended=ended,
+        sentence=sentence,
+        where=where,
+        turns=models.answered,
+        patch=Side(recorded=outcome.change_digest if outcome else None, now=None),
+        text=Side(recorded=_digest(recording.text), now=None),
+        problems=recording.problems,
+        folder=str(folder),
+    )
+
+
+def _compared(
+    recording: Recording, outcome: Outcome, folder: Path, models: RecordedModels
+) -> Report:
+    """Hold the end of the replay against that of the run."""
+    then, text = recording.outcome, outcome.pull_request_text
+    both = text is not None and recording.text is not None
+    parts = Side(
+        recorded=_digest(recording.text),
+        now=_digest(text),
+        measured=measured.count(text or "", recording.text or "") if both else 0,
+    )
+    patch = Side(recorded=then.change_digest if then else None, now=outcome.change_digest)
+    differs = ""
+    if then is None:
+        differs = "the ledger has no end to hold this one against"
+    elif (outcome.reason, outcome.sentence) != (then.reason, then.sentence):
+        differs = (
+            f"it ended as {outcome.reason.value} ({outcome.sentence}), then as"
+            f" {then.reason.value} ({then.sentence})"
+        )
+    elif patch.now != patch.recorded:
+        differs = "the patch is another one"
+    elif not parts.same:
+        shown = measured.as_before(text or "", recording.text or "")
+        differs = f"the text differs{difference(recording.text or '', shown)}"
+    what = f"The same end ({outcome.reason.value})"
+    what += ", the same patch and the same text." if patch.same else " and the same text."
+    return Report(
+        run_id=recording.run.run_id,
+        ended="differs" if differs else "whole",
+        sentence=f"At the end {differs}" if differs else what,
+        where="the end" if differs else "",
+        turns=models.answered,
+        patch=patch,
+        text=parts,
+        problems=recording.problems,
+        folder=str(folder),
+    )
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(measured.masked(text).encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""A run once more from its ledger: the same patch and text, and a stop where anything differs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.flow import model_scripts as model
+from tests.flow.model_scripts import Scripts, calls, create, edit, finish
+from tests.scripted import serving
+
+#: Nobody is asked, whatever the variables of whoever tests are.
+_KEYS = ("OPENAI_", "ANTHROPIC_", "MERGEWRIGHT_")
+APPROVED = [calls(("submit_review", {"approve": True, "remarks": []}))]
+#: With a trial, whose time differs each time, and a failure that goes back to the model.
+SCRIPTS = {
+    "tests": [
+        [
+            calls(
+                create("tests/test_total.py", model.TEST_FILE),
+                ("run_test", {"tests": [model.TEST]}),
+            ),
+            calls(finish()),
+        ]
+    ],
+    "edit": [[calls(edit("shop/prices.py", "result = 0", "result = 7"), finish("All is green."))]],
+    "repair": [
+        [
+            calls(
+                edit("shop/prices.py", "result = 7", "result = 0"),
+                edit("shop/prices.py", "prices[1:]", "prices"),
+                finish("Now it counts all."),
+            )
+        ]
+    ],
+    "review": [APPROVED],
+}
+
+
+def command(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run `mergewright` with nothing set but the data folder and what is said here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEYS)}
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *args],
+        env={**kept, "MERGEWRIGHT_HOME": str(home), "COLUMNS": "200", **environ},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+class Recorded:
+    """A run that was carried out, with its ledger."""
+
+    def __init__(self, home: Path, shop, result: dict) -> None:
+        self.home, self.shop, self.result = home, shop, result
+        self.run_id = Path(result["log"]).parent.name
+        self.ledger = Path(result["log"]).parent / "ledger.jsonl"
+
+    def replay(self, *args: str) -> tuple[int, dict]:
+        done = command(self.home, "replay", *args, "--json")
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def changed(self, folder: Path, chosen: Callable[[dict], bool], old: str, new: str) -> str:
+        """Write the ledger elsewhere with one place in one event changed; return its path."""
+        lines = self.ledger.read_text().splitlines()
+        number = next(
+            place for place, line in enumerate(lines) if chosen(json.loads(line)) and old in line
+        )
+        lines[number] = lines[number].replace(old, new, 1)
+        path = folder / "changed.jsonl"
+        path.write_text("\n".join((*lines, "")))
+        return str(path)
+
+
+@pytest.fixture(scope="module")
+def recorded(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    shop = model.repository(folder / "app")
+    ticket = folder / "ticket.md"
+    ticket.write_text(model.TICKET)
+    with serving(Scripts(**SCRIPTS)) as server:
+        words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--json")
+        done = command(store, *words, **server.environ())
+    result = json.loads(done.stdout)
+    assert result["reason"] == "ready", result["sentence"]
+    return Recorded(store, shop, result)
+
+
+def test_the_same_patch_and_text_come_out_without_a_key(recorded):
+    before, branches = recorded.shop.state(), recorded.shop.branches()
+    code, told = recorded.replay(recorded.run_id)
+    assert (code, told["same"], told["problems"]) == (0, True, []), told
+    assert told["turns"] == 7
+    assert told["patch"]["same"]
+    assert told["text"]["same"]
+    # It made the branch as well, but in a repository of its own.
+    assert (recorded.shop.state(), recorded.shop.branches()) == (before, branches)
+    text = Path(told["folder"], "pull_request.md").read_text()
+    assert f"The whole log of the run: `{recorded.result['log']}`" in text
+    code = subprocess.run(
+        ["git", "-C", f"{told['folder']}/code.git", "rev-parse", recorded.result["branch"]],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert code.stdout.strip() == recorded.result["commit"]
+
+
+def called(conversation: str, turn: int, kind: str = "model.called") -> Callable[[dict], bool]:
+    return lambda event: (
+        (event["event"], event.get("conversation"), event.get("turn")) == (kind, conversation, turn)
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "old", "new", "where", "what"),
+    [
+        (called("tests 1", 1), "created, 5", "created, 6", "turn 1 of tests 1", "result of create"),
+        (called("tests 1", 1), "1 failed", "2 failed", "turn 1 of tests 1", "result of run_test"),
+        (
+            called("edit 1", 1, "model.answered"),
+            "result = 7",
+            "result = 8",
+            "turn 1 of edit 1",
+            "the reply in the ledger is not the one that was given",
+        ),
+        (
+            called("repair 2", 1, "model.asked"),
+            "assert 7 == 0",
+            "assert 7 == 1",
+            "turn 1 of repair 2",
+            "what is said to the model differs",
+        ),
+    ],
+)
+def test_one_changed_byte_stops_it_at_that_turn(recorded, tmp_path, chosen, old, new, where, what):
+    code, told = recorded.replay(recorded.changed(tmp_path, chosen, old, new))
+    assert (code, told["same"], told["ended"]) == (1, False, "differs")
+    assert told["where"] == where
+    assert what in told["sentence"]
+    # And the chain shows that it was not written so.
+    assert [one for one in told["problems"] if "does not follow" in one]
+
+
+def test_a_ledger_that_was_changed_elsewhere_is_not_called_the_same(recorded, tmp_path):
+    path = recorded.changed(
+        tmp_path, lambda event: event["event"] == "started", '"at": 1', '"at": 2'
+    )
+    done = command(recorded.home, "replay", path)
+    assert done.returncode == 1
+    assert "not the same  run" in done.stdout
+    assert "ledger  line 3 does not follow from line 2" in done.stdout
+    assert "the same, but for" in done.stdout
+
+
+def test_without_its_code_it_cannot_be_replayed(recorded, tmp_path):
+    other = model.repository(tmp_path / "other", {**model.PROJECT, "README": "changed"})
+    done = command(recorded.home, "replay", recorded.run_id, "--repo", str(other.path))
+    assert done.returncode == 2
+    commit = recorded.shop.git("rev-parse", "main").strip()
+    assert f"There is no branch, tag or commit `{commit}`" in " ".join(
+        done.stderr.replace("│", " ").split()
+    )
+
+
+@pytest.mark.parametrize("named", ["nothing", "../x"])
+def test_what_is_no_run_is_refused(store, named):
+    done = command(store, "replay", named)
+    assert done.returncode == 2
+    assert f"there is no file '{named}'" in done.stderr
+
+
+def test_a_run_of_an_issue_meets_a_simulated_github(story):
+    title, _, body = model.TICKET.partition("\n\n")
+    told = story(title=title.removeprefix("# "), body=body, files=model.PROJECT)
+    with serving(Scripts(review=[APPROVED])) as server:
+        environ = {
+            name: value
+            for name, value in told.stage.service.environ.items()
+            if name.startswith("MERGEWRIGHT_")
+        }
+        words = ("run", "--repo", told.name, "--issue", "1", "--json")
+        done = command(told.stage.home, *words, **environ, **server.environ())
+    result = json.loads(done.stdout)
+    assert result["reason"] == "ready", result["sentence"]
+    requests = len(told.stage.world.requests.find("/*"))
+
+    (run,) = told.runs()
+    done = command(told.stage.home, "replay", run.run.run_id, "--json")
+    again = json.loads(done.stdout)
+    assert (done.returncode, again["same"]) == (0, True), again
+    assert again["turns"] == 6
+    assert "Closes #1" in result["pull_request_text"]
+    # The one that the run was of was not asked.
+    assert len(told.stage.world.requests.find("/*")) == requests
+    assert len(told.pulls()) == 1

@@ -1,0 +1,42 @@
+"""What is measured anew each time is left out of a comparison, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent import measured
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1 failed in 1.2 s", "1 failed in 31.0 s"),
+        ("==== 2 passed in 0.09s =====", "===== 2 passed in 61.20s (0:01:01) ===="),
+        ("<Shop object at 0x7f9a4c0d2e50>", "<Shop object at 0x55d0aa31b0c0>"),
+        ("slept 12ms", "slept 9 ms"),
+    ],
+)
+def test_what_is_measured_differs_and_says_the_same(one, other):
+    assert one != other
+    assert measured.masked(one) == measured.masked(other)
+    assert measured.as_before(other, one) == one
+    assert measured.count(one, other) >= 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1 failed in 1.2 s", "2 failed in 1.2 s"),
+        ("assert 7 == 0", "assert 7 == 1"),
+        ("rate = 0.5", "rate = 0.6"),
+        ("line 12", "line 13"),
+        ("0x1f", "0x2f"),
+        ("v1.2s3", "v1.3s3"),
+    ],
+)
+def test_everything_else_counts(one, other):
+    assert measured.masked(one) != measured.masked(other)
+
+
+def test_another_number_of_values_is_left_alone():
+    assert measured.as_before("in 1 s", "in 2 s, in 3 s") == "in 1 s"

@@ -1,0 +1,258 @@
+"""A ledger is read as what a run said; models say it again, and only that."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent import errors, recorded
+from agent.adapters.recorded_chat import Differs, RecordedModels, RecordEnds
+from agent.chat import Answered, Asked, ChatRequest, Returned, ToolResult
+from agent.domain import Outcome, Reason, Run, Ticket
+from agent.editing import asking
+from agent.editing.asking import Turn
+from agent.errors import BudgetSpent, LedgerUnusable
+from agent.ledger import Ledger
+from agent.redaction import Redactor
+from agent.steps import Steps
+from agent.telemetry import RunLog
+from agent.testing import FakeModel, said
+
+KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+
+
+class Silent:
+    def started(self, step):
+        """Nobody watches."""
+
+    def ended(self, step, seconds, *, ok):
+        """Nobody watches."""
+
+
+class Wrote:
+    """A ledger as a run writes it, through the steps and words of the real parts."""
+
+    def __init__(self, folder) -> None:
+        self.path = folder / "ledger.jsonl"
+        self.ledger = Ledger(self.path, "r")
+        self._note = self.ledger.notes("model", within=True)
+        self.redactor = Redactor()
+        log = RunLog(folder / "run.log", self.redactor)
+        self._step = Steps(self.ledger, log, Silent(), max_minutes=60)
+        run = Run(run_id="r", repository="/shop", ticket="/t.md", started=0)
+        facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
+        self.ledger.append("run", 0, "begun", **facts)
+
+    def ask(self, number, request, answer, conversation="plan"):
+        """Ask as the loop does, past its budget."""
+        model = FakeModel(lambda _: answer)
+        told = len(request.messages) - 1
+        prompts = {"plan.md": "1"}
+        turn = Turn(conversation=conversation, number=number, prompts=prompts, told=told)
+
+        class Svc:
+            record = staticmethod(self._note)
+            redactor = self.redactor
+
+        def work() -> asking.Reply:
+            asking._record_question(request, request.digest, turn, model, Svc)
+            kept = self.redactor.inside(answer)
+            facts = {"conversation": conversation, "turn": number, "digest": request.digest}
+            redacted = {"redacted": True} if kept != answer else {}
+            self._note(
+                "model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")}
+            )
+            return answer
+
+        return self._step(f"{conversation} {number} reply", work)
+
+    def fail(self, step, problem):
+        def work() -> None:
+            raise problem
+
+        with pytest.raises(type(problem)):
+            self._step(step, work)
+
+    def end(self, **facts):
+        outcome = Outcome.stopped("r", Reason.UNCLEAR, "x").model_dump(
+            mode="json", exclude={"checks", "pull_request_text"}
+        )
+        self.ledger.append("run", 1, "ended", outcome=outcome, text="words", **facts)
+
+    def models(self) -> RecordedModels:
+        return RecordedModels(recorded.read(self.path), self.redactor)
+
+
+@pytest.fixture
+def wrote(tmp_path):
+    return Wrote(tmp_path)
+
+
+def first(text="The ticket", system="You plan.") -> ChatRequest:
+    return ChatRequest(role="planner", system=system, messages=(Asked(text=text),))
+
+
+def then(reply, content="six lines") -> ChatRequest:
+    results = (ToolResult(call_id="c0", name="read", content=content),)
+    messages = (Asked(text="The ticket"), Answered(reply=reply), Returned(results=results))
+    return ChatRequest(role="planner", system="You plan.", messages=messages)
+
+
+def ask(models, number, request, conversation="plan"):
+    models.expect(conversation, number)
+    return models.reply(request)
+
+
+def test_the_same_request_gets_the_same_reply(wrote):
+    answer = said(("read", {"path": "a.py"}), text="I read.")
+    wrote.ask(1, first(), answer)
+    wrote.ask(2, then(answer), said(("submit_plan", {})))
+    wrote.end()
+    models = wrote.models()
+    heard = []
+    models.expect("plan", 1)
+    assert models.reply(first(), hear=heard.append) == answer
+    assert heard == ["\nI read.\n"]
+    assert ask(models, 2, then(answer)).calls[0].name == "submit_plan"
+    assert models.answered == 2
+    assert models.chain("planner") == ("fake:one",)
+    assert models.chain("judge") == ()
+    recording = recorded.read(wrote.path)
+    assert recording.problems == ()
+    assert (recording.outcome.reason, recording.text) == (Reason.UNCLEAR, "words")
+
+
+@pytest.mark.parametrize(
+    ("request_", "what"),
+    [
+        (first("The ticKet"), "what is said to the model differs at character 8: 'The ticket'"),
+        (first(system="You plan!"), "the fixed words differ, which are made of plan.md"),
+        (
+            first().model_copy(update={"role": "judge"}),
+            "the judge is asked; it was the planner",
+        ),
+        (
+            ChatRequest.model_validate(
+                first().model_dump()
+                | {"tools": [{"name": "x", "description": "", "parameters": {}}]}
+            ),
+            "the tools that the model is told of differ",
+        ),
+    ],
+)
+def test_another_request_stops_it_with_what_differs(wrote, request_, what):
+    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    with pytest.raises(Differs) as stopped:
+        ask(wrote.models(), 1, request_)
+    assert stopped.value.where == "turn 1 of plan"
+    assert stopped.value.what.startswith(what)
+
+
+def test_another_reply_before_is_found(wrote):
+    answer = said(("read", {"path": "a.py"}))
+    wrote.ask(1, first(), answer)
+    wrote.ask(2, then(answer), answer)
+    other = then(answer.model_copy(update={"text": "else"}))
+    with pytest.raises(Differs, match="turn 2 of plan: what was said in an earlier turn"):
+        ask(wrote.models(), 2, other)
+
+
+def test_a_reply_that_was_changed_is_not_given(wrote):
+    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    text = wrote.path.read_text()
+    wrote.path.write_text(text.replace("a.py", "b.py", 1))
+    with pytest.raises(Differs, match="the reply in the ledger is not the one that was given"):
+        ask(wrote.models(), 1, first())
+
+
+def test_what_was_taken_out_of_a_reply_ends_the_replay_there(wrote):
+    wrote.ask(1, first(), said(("create", {"path": "a.py", "text": KEY})))
+    with pytest.raises(Differs, match="turn 1 of plan: a secret was taken out of the reply"):
+        ask(wrote.models(), 1, first())
+    assert KEY not in wrote.path.read_text()
+
+
+def test_what_only_the_provider_reads_may_be_taken_out(wrote):
+    answer = said(("read", {"path": "a.py"})).model_copy(update={"raw": KEY})
+    wrote.ask(1, first(), answer)
+    wrote.ask(2, then(answer), answer)
+    models = wrote.models()
+    given = ask(models, 1, first())
+    assert given.calls == answer.calls
+    # What is asked next is the same, since nobody is shown it.
+    assert ask(models, 2, then(given)).calls == answer.calls
+
+
+def test_an_error_is_raised_as_it_was_then(wrote):
+    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    wrote.fail("review 1 1 reply", BudgetSpent("Nothing is left."))
+    with pytest.raises(BudgetSpent, match="Nothing is left"):
+        ask(wrote.models(), 1, first(), "review 1")
+
+
+def test_where_nothing_more_was_said_the_record_ends(wrote):
+    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    with pytest.raises(RecordEnds, match="turn 1 of tests 1"):
+        ask(wrote.models(), 1, first(), "tests 1")
+    with pytest.raises(Differs, match="turn 2 of plan: the conversation was over"):
+        ask(wrote.models(), 2, first())
+
+
+def test_what_was_done_last_counts(wrote, tmp_path):
+    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    wrote.fail("plan 2 reply", BudgetSpent("x"))
+    wrote.end()
+    again = Wrote(tmp_path)
+    again.ask(1, first(), said(("read", {"path": "b.py"})))
+    recording = recorded.read(wrote.path)
+    assert [turn.answer.reply.calls[0].arguments for turn in recording.turns] == [
+        '{"path": "b.py"}'
+    ]
+    # It began anew, and nobody knows how that ended.
+    assert recording.outcome is None
+
+
+def test_errors_of_steps_are_kept_without_secrets(wrote):
+    wrote.fail("plan 1 reply", BudgetSpent(f"No {KEY}."))
+    assert KEY not in wrote.path.read_text()
+    found = recorded.read(wrote.path).failure("plan 1 reply")
+    assert isinstance(found, BudgetSpent)
+    assert errors.kept(found).kind == "BudgetSpent"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "does not say how the run began"),
+        ("no\n{}\n", "line 1 is no event"),
+        ('{"run": "r", "step": "s", "event": "started"}\n', "does not say how the run began"),
+        (
+            json.dumps(
+                {"run": "r", "step": "run", "event": "begun"}
+                | {"run_record": {}, "log": "", "version": ""}
+            )
+            + "\n",
+            "does not understand",
+        ),
+        ("\xe9", "cannot be read as a ledger"),
+    ],
+)
+def test_what_is_no_ledger_is_refused(tmp_path, content, words):
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(LedgerUnusable, match=words):
+        recorded.read(path)
+
+
+def test_results_of_steps_come_back_as_records(wrote):
+    ticket = Ticket(ticket_id="t", title="T", body="B", digest="d")
+
+    def work() -> Ticket:
+        return ticket
+
+    wrote._step("read ticket", work)
+    recording = recorded.read(wrote.path)
+    assert recorded.result(recording, "read ticket", Ticket) == ticket
+    assert recorded.result(recording, "checkout", Ticket) is None
+    assert json.loads(wrote.path.read_text().splitlines()[0])["event"] == "begun"
