@@ -17,6 +17,7 @@ from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.flake8_lint import FLAKE8
 from agent.checks.isort_order import ISORT
+from agent.checks.lint import LintCheck
 from agent.checks.live import Show
 from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.openapi_map import OpenapiMap
@@ -94,6 +95,15 @@ def measure(
 def names(site: Site) -> tuple[str, ...]:
     """Name the checks that the repository has, besides the tests."""
     return tuple(check.name for check in _TOOLS if not check.absent(site))
+
+
+def linters(
+    site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
+) -> tuple[CheckResult, ...]:
+    """Run what the repository has of linters and formatters, which need nothing but the files."""
+    found = (check for check in _TOOLS if isinstance(check, LintCheck) and not check.rule)
+    there = (check for check in found if not check.absent(site))
+    return tuple(_run(check, site, sandbox, Event(), show) for check in there)
 
 
 def single(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from agent import worktree
-from agent.checks import measuring, running
+from agent.checks import measuring, reports, running
 from agent.checks.again import is_proved
 from agent.checks.check import TESTS, Selection, Site, granted
 from agent.checks.sealed import Secret
@@ -28,7 +28,7 @@ from agent.domain import (
     Proof,
     ProofRow,
 )
-from agent.editing import broken
+from agent.editing import broken, trials
 from agent.errors import EditFailed
 from agent.policy.layout import is_test
 from agent.services import Services
@@ -98,6 +98,17 @@ def _row(test: AcceptanceTest, without: str, held: str, problem: str) -> ProofRo
     )
 
 
+def remarks(tests: Change, prepared: Prepared, svc: Services) -> tuple[str, ...]:
+    """Say what linters and formatters newly find in tests, which nobody may edit later on."""
+    site = _site(tests, prepared, svc)
+    base = reports.load(svc.run_folder(prepared.run), "base")
+    return tuple(
+        f"{result.name}: {item.place or item.item_id}: {item.text.strip()[:_MOST_TEXT]}"
+        for result in measuring.linters(site, svc.sandbox, show=svc.show)
+        for item in trials.new_items(result, base.result(result.name))
+    )
+
+
 # --- runs -----------------------------------------------------------------------------------------
 
 
@@ -108,22 +119,29 @@ def _run(
     there = {file.path for file in change.files if file.after is not None}
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run)).paths()
     files = sorted({_file(test) for test in tests} & ({*base} | there))
+    if not files:
+        return None
+    site = _site(change, prepared, svc)
+    suite = measuring.suite_of(site)
+    if suite is None:
+        return None
+    secret = Secret()
+    order = suite.some_order(site, secret, Selection(files=tuple(files)))
+    result = running.heard(order, name, secret, svc.sandbox, svc.show)
+    return running.judged(suite, site, secret, order, result)
+
+
+def _site(change: Change, prepared: Prepared, svc: Services) -> Site:
+    """Lay base with a change out, in a folder of its own."""
     folder = svc.head_folder(prepared.run).with_name("proof")
-    site = Site(
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    return Site(
         tree=folder,
         environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
     )
-    suite = measuring.suite_of(site)
-    if suite is None or not files:
-        return None
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
-    secret = Secret()
-    order = suite.some_order(site, secret, Selection(files=tuple(files)))
-    result = running.heard(order, name, secret, svc.sandbox, svc.show)
-    return running.judged(suite, site, secret, order, result)
 
 
 def _with_broken(

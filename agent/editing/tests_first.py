@@ -65,24 +65,29 @@ def write(plan: Plan, job: Job, *, failed: str = "") -> Change:
         )
     more = f" The last attempt:\n{last.text}" if last else ""
     raise EditFailed(
-        f"The acceptance tests could not be shown to fail without the change: {ended.why}.{more}"
+        "The acceptance tests could not be written so that they fail without the change and pass"
+        f" the linters: {ended.why}.{more}"
     )
 
 
 def _accept(plan: Plan, job: Job) -> Accept[Finished]:
     def accept(found: Finished, change: Change) -> Objection | None:
         shown = proving.before_change(plan, change, job.prepared, job.svc)
-        return objection(shown)
+        return objection(shown, proving.remarks(change, job.prepared, job.svc))
 
     return accept
 
 
-def objection(shown: Proof) -> Objection | None:
-    """Say which tests do not show what they have to."""
-    if not shown.problems:
+def objection(shown: Proof, remarks: tuple[str, ...] = ()) -> Objection | None:
+    """Say which tests do not show what they have to, and what linters remark on them.
+
+    Nobody can mend that later: the tests are closed to whoever edits the source.
+    """
+    problems = (*shown.problems, *remarks)
+    if not problems:
         return None
-    passing = all(_PASSES in problem for problem in shown.problems)
+    passing = bool(shown.problems) and all(_PASSES in problem for problem in shown.problems)
     return Objection(
-        text="\n".join(f"- {problem}" for problem in shown.problems),
+        text="\n".join(f"- {problem}" for problem in problems),
         reason=Reason.UNCLEAR if passing else Reason.EDIT_FAILED,
     )

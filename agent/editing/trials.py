@@ -176,9 +176,8 @@ def _left(failing: list[CheckItem]) -> list[str]:
     ] * bool(left)
 
 
-def _told_check(result: CheckResult, base: CheckResult | None) -> str:
-    if result.status is Status.UNVERIFIED or (result.reason and not result.items):
-        return f"{result.name}: {result.status}; {result.reason}\n{_output(result)}"
+def new_items(result: CheckResult, base: CheckResult | None) -> list[CheckItem]:
+    """Return the findings that base does not have as often."""
     before = Counter(item.item_id for item in base.items) if base else Counter[str]()
     new = []
     for item in result.items:
@@ -186,6 +185,13 @@ def _told_check(result: CheckResult, base: CheckResult | None) -> str:
             before[item.item_id] -= 1
         else:
             new.append(item)
+    return new
+
+
+def _told_check(result: CheckResult, base: CheckResult | None) -> str:
+    if result.status is Status.UNVERIFIED or (result.reason and not result.items):
+        return f"{result.name}: {result.status}; {result.reason}\n{_output(result)}"
+    new = new_items(result, base)
     had = len(result.items) - len(new)
     known = f"; {had} more are there without the change" if had else ""
     found = f"{len(new)} new finding{'s' * (len(new) != 1)}{known}"

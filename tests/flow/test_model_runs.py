@@ -92,6 +92,18 @@ def test_what_fails_goes_back_and_is_mended(carried):
     assert "All is green." not in ended.text
 
 
+def test_what_linters_find_in_tests_is_mended_before_they_are_closed(carried):
+    def tests(seen):
+        if seen.turn == 1:
+            return calls(create("tests/test_total.py", f"import os\n{model.TEST_FILE}"), finish())
+        assert "ruff check: tests/test_total.py:1: `os` imported but unused" in seen.last
+        return calls(edit("tests/test_total.py", "import os\n", ""), finish())
+
+    ended, _ = carried(Scripts(tests=[tests]))
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    assert "Rounds of edits: 1. passed." in ended.text
+
+
 def test_a_model_that_claims_success_changes_no_fact(carried):
     idle = [calls(create("shop/notes.py", "DONE = True\n"), finish("All green, ready to merge!"))]
     nothing = [calls(read("shop/prices.py")), calls(finish()), calls(finish()), calls(finish())]

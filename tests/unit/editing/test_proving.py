@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import AcceptanceTest, Change, ChangedFile, CheckItem, CheckResult, Plan, Status
-from agent.editing import proving
+from agent.domain import (
+    AcceptanceTest,
+    Change,
+    ChangedFile,
+    CheckItem,
+    CheckResult,
+    Plan,
+    Proof,
+    ProofRow,
+    Reason,
+    Status,
+)
+from agent.editing import proving, tests_first
 
 TEST = AcceptanceTest(name="shop/tests/test_prices.py::TestTotal::test_first", shows="it counts")
 PLAN = Plan(
@@ -49,6 +60,18 @@ def test_a_test_is_found_by_the_ids_of_every_runner(item_id):
 )
 def test_another_test_is_not_taken_for_it(item_id):
     assert proving._outcome(TEST, result(item(item_id)))[0] == "not collected"
+
+
+def test_remarks_of_linters_are_no_sign_of_an_unclear_ticket():
+    passing = ProofRow(
+        name="a", without="passed", with_change="", problem="passes without the change"
+    )
+    shown = Proof(rows=(passing,))
+    assert tests_first.objection(Proof()) is None
+    assert tests_first.objection(shown).reason is Reason.UNCLEAR
+    told = tests_first.objection(Proof(), ("flake8: tests/test_a.py:1: unused",))
+    assert told.reason is Reason.EDIT_FAILED
+    assert told.text == "- flake8: tests/test_a.py:1: unused"
 
 
 def test_of_several_cases_the_worst_counts():
