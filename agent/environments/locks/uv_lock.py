@@ -34,8 +34,11 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         if where is not None:
             project = posixpath.join(place, str(where), "pyproject.toml")
             needed.add(posixpath.normpath(project))
-    groups = tuple(locks.table(pyproject, "dependency-groups"))
-    defaults = locks.table(pyproject, "tool", "uv").get("default-groups", ["dev"])
+    settings = locks.table(pyproject, "tool", "uv")
+    # Of before there were groups, and part of the group dev since.
+    old = {"dev": settings["dev-dependencies"]} if "dev-dependencies" in settings else {}
+    groups = tuple({**locks.table(pyproject, "dependency-groups"), **old})
+    defaults = settings.get("default-groups", ["dev"])
     is_all = defaults == "all"
     return Offer(
         kind="uv",

@@ -162,6 +162,16 @@ def test_a_lock_file_wins_over_everything_and_says_so(read):
     assert left(found) == ["requirements.txt"]
 
 
+def test_uvs_dev_dependencies_of_old_are_its_group_dev(read):
+    files = {
+        "pyproject.toml": PACKAGE + '[tool.uv]\ndev-dependencies = ["pytest"]\n',
+        "uv.lock": "version = 1\n[[package]]\nname = 'mine'\nsource = {editable = '.'}\n",
+    }
+    found = read(files)
+    assert found.lock is not None
+    assert found.lock.groups == ("dev",)
+
+
 def test_all_groups_of_uv_are_those_for_tests(read):
     files = {
         "pyproject.toml": PACKAGE + '[dependency-groups]\ndev = ["six"]\ndocs = ["sphinx"]\n'
