@@ -67,6 +67,10 @@ class RecordedModels:
         roles = terms.get("roles") or (["editor"] if triage.get("recipe") == "" else [])
         return ("recorded",) if role in roles else ()
 
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say that nothing has to be set: nobody is asked."""
+        return ""
+
     def worst(self, request: ChatRequest) -> Worst:
         """Say that it costs nothing: what it did cost was allowed then."""
         return Worst(tokens=0, usd=0.0)
