@@ -7,13 +7,16 @@ import gc
 import os
 import signal
 
+#: To load libraries makes much that stays, and so does reading a repository; looked through for
+#: garbage at every turn, and once more at the exit, that takes a fifth of the time that the program
+#: itself needs.
+GARBAGE = (200_000, 20, 20)
+
 
 def main() -> None:
     """Run the command line; Ctrl-C while it is still loading ends it as quietly as later on."""
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    # To load libraries makes much that stays; looked through for garbage at every turn, and once
-    # more at the exit, that takes a fifth of the time that the program itself needs.
-    gc.set_threshold(200_000, 20, 20)
+    gc.set_threshold(*GARBAGE)
     atexit.register(gc.freeze)
     from agent.cli.main import main as command_line
 
