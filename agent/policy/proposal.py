@@ -129,8 +129,21 @@ class Proposal:
             if source.is_python(file.path, file.after if file.after is not None else file.before)
         )
 
+    @cached_property
+    def stubs(self) -> tuple[PythonFile, ...]:
+        """The stub files of the change, which type checkers alone read, by path."""
+        return tuple(
+            PythonFile(file, self.change, self.places)
+            for file in self.change.files
+            if file.path.endswith(".pyi")
+        )
+
     def fresh(
-        self, find: Find, among: Callable[[PythonFile], bool] = lambda _: True
+        self,
+        find: Find,
+        among: Callable[[PythonFile], bool] = lambda _: True,
+        *,
+        with_stubs: bool = False,
     ) -> Iterator[tuple[PythonFile, Hit]]:
         """Yield the hits that the change brings in.
 
@@ -141,8 +154,10 @@ class Proposal:
         Args:
             find: Yields the hits of one side of a file.
             among: Whether a file counts; all do by default.
+            with_stubs: Look at stub files as well.
         """
-        files = [file for file in self.python if among(file)]
+        several = (*self.python, *self.stubs) if with_stubs else self.python
+        files = [file for file in several if among(file)]
         fresh = [(file, hit) for file in files for hit in _fresh(file, find)]
         if not fresh:
             return

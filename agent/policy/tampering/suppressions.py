@@ -1,13 +1,13 @@
 """Keep a change from getting green by comments that switch a check off.
 
 `noqa`, `type: ignore`, `pragma: no cover`, `nosec` and their kin, as the tools themselves read
-them: in comments, not in strings. One more in a file that was there blocks, and so does one that
-switches a whole file off. In a file that is new it may be all that a library without types allows,
-a test may hand in on purpose what is of the wrong type, and a line may be too long to break: the
-reviewer is told. One that moves with its line, or that gets narrower, is none; nor is one that says
-of an import in an `__init__.py` that nothing there uses it, where the import hands on what is the
-repository's own, or other packages of the project say so as well. Settings of the tools are left to
-`tool_settings`.
+them: in comments, not in strings, of stub files as well. One more in a file that was there blocks,
+and so does one that switches a whole file off. In a file that is new it may be all that a library
+without types allows, a test may hand in on purpose what is of the wrong type, and a line may be too
+long to break: the reviewer is told. One that moves with its line, or that gets narrower, is none;
+nor is one that says of an import in an `__init__.py` that nothing there uses it, where the import
+hands on what is the repository's own, or other packages of the project say so as well. Settings of
+the tools are left to `tool_settings`.
 """
 
 from __future__ import annotations
@@ -116,8 +116,9 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     asked = proposal.once(Asked)
     tests = suite.of(proposal)
     find = partial(_comments, mode=proposal.project.type_mode)
-    narrower = {file.path: _wider(file, find) for file in proposal.python}
-    for file, hit in proposal.fresh(find):
+    files = (*proposal.python, *proposal.stubs)
+    narrower = {file.path: _wider(file, find) for file in files}
+    for file, hit in proposal.fresh(find, with_stubs=True):
         name, _, codes = hit.what.partition(" | ")
         tool = name.removesuffix(_WHOLE)
         if codes and narrower[file.path][name] > 0:

@@ -46,6 +46,12 @@ _SUPPRESSION = Cases(
             "# pyright: enableTypeIgnoreComments=true\nx = 1\n", base="x = 1\n", line=1
         ),
         "wider": _line("# noqa", base="x = f()  # noqa: E501\n"),
+        "a stub": Snippet(
+            {"app/a.pyi": "def f() -> int: ...  # type: ignore\n"},
+            base={"app/a.pyi": "def f() -> int: ...\n"},
+            line=1,
+        ),
+        "a whole new stub": Snippet({"app/a.pyi": "# mypy: ignore-errors\nx: int\n"}, line=1),
         "a whole new file": Snippet("# mypy: ignore-errors\nx = 1\n", line=1),
         "the first line of a new file": Snippet("# type: ignore\nx = 1\n", line=1),
         "another ticket": _line("# noqa", ticket="Fix the failing lint"),
@@ -60,6 +66,11 @@ _SUPPRESSION = Cases(
         "a whole package": _package("# ruff: noqa: F401\nfrom .views import show\n", 2),
     },
     passes={
+        "moved into a stub": Snippet(
+            {"app/a.py": None, "app/a.pyi": "x = f()  # type: ignore\n"},
+            base={"app/a.py": "x = f()  # type: ignore\n"},
+        ),
+        "a line of a new stub": Snippet({"app/a.pyi": "x: int  # type: ignore\n"}),
         "handed on": _package("from .views import show  # noqa: F401\n"),
         "handed on by its whole name": _package("from app.views import show  # noqa: F401\n"),
         "all of it handed on": _package("from .views import *  # noqa: F401, F403\n"),
