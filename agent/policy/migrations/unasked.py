@@ -3,8 +3,10 @@
 `makemigrations` writes down every difference between models and migrations, also those that
 somebody forgot before: the new column of the ticket, and beside it a column that is dropped on a
 table nobody spoke of. So each operation has to be accounted for: the ticket names its field or
-model, or the change edits them, or what they are made of. Without a ticket nothing is said. What
-is behind an upgrade of a dependency cannot be told from here, and is for the reviewer.
+model, or the change edits them, or what they are made of. A column or table that goes is not
+accounted for by its name alone: a model of the change has to lose it, or the ticket to ask for its
+removal. Without a ticket nothing is said. What is behind an upgrade of a dependency cannot be told
+from here, and is for the reviewer.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -23,6 +26,7 @@ from agent.policy.migrations.graph import Touched
 from agent.policy.migrations.operations import Operation
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
+from agent.policy.tampering.asked import Asked
 from agent.policy.view import View
 
 UNASKED = Rule(
@@ -67,6 +71,13 @@ _SAID_BY = {
     "AlterOrderWithRespectTo": frozenset({"order_with_respect_to"}),
 }
 _STATE_ONLY = frozenset({"AlterModelOptions", "AlterModelManagers", "AlterModelTableComment"})
+#: What is in them is lost; one word of a ticket is no reason.
+_LOSSES = frozenset({"DeleteModel", "RemoveField"})
+#: A ticket about migrations that somebody forgot.
+_CAUGHT_UP = re.compile(
+    r"\bmakemigrations\b|\b(?:missing|forgotten|outstanding|pending|unmade)\b[^.\n]{0,40}\bmigrations?\b"
+    r"|\bmigrations?\b[^.\n]{0,40}\b(?:missing|forgotten|outstanding|pending|out of date|behind)\b"
+)
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|Pipfile"
     r"|.*\.lock"
@@ -87,8 +98,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                 continue
             if account.holds(operation, one):
                 continue
-            certain = account.is_certain and operation.kind not in _STATE_ONLY
-            yield (UNASKED if certain else UNEXPLAINED).at(
+            yield (UNASKED if account.is_certain(operation) else UNEXPLAINED).at(
                 one.path,
                 f"has {operation.shown()}, which neither the ticket nor the change speaks of",
                 _FIX,
@@ -110,19 +120,24 @@ class Account:
             if operation.kind == "CreateModel"
         }
 
-    @property
-    def is_certain(self) -> bool:
+    def is_certain(self, operation: Operation) -> bool:
         """Whether what is not accounted for here cannot come from elsewhere."""
         upgrades = any(
             _DEPENDENCIES.fullmatch(path.rpartition("/")[2]) for path in self._proposal.change.paths
         )
-        return "migrat" not in self._asked and not upgrades
+        if upgrades or operation.kind in _STATE_ONLY:
+            return False
+        if operation.kind in _LOSSES:
+            return _CAUGHT_UP.search(self._asked) is None
+        return "migrat" not in self._asked
 
     def holds(self, operation: Operation, one: Touched) -> bool:
         """Whether an operation is accounted for."""
         if (one.folder, operation.model.lower()) in self._made and operation.kind != "CreateModel":
             return True
         names = _names(operation)
+        if operation.kind in _LOSSES:
+            return self._goes(operation, names)
         if any(self._is_named(name) or name.lower() in self._words for name in names):
             return True
         if operation.field == "id" and "default_auto_field" in self._words:
@@ -134,11 +149,46 @@ class Account:
         made_of = self._made_of(operation.model, operation.field)
         return bool(made_of & (self._words | self._touched))
 
+    def _goes(self, operation: Operation, names: list[str]) -> bool:
+        """Whether a model of the change loses a field or goes, or the ticket asks for that."""
+        forms = [form for name in names for form in _forms(name)]
+        if self._proposal.once(Asked).loss(*forms):
+            return True
+        lost = self._lost
+        if operation.field:
+            model = operation.model.lower().removeprefix("historical")
+            # Its base may have had it.
+            return (model, "bases") in lost or any(
+                field == operation.field.lower() for _, field in lost
+            )
+        return any((name.lower(), "") in lost for name in names)
+
+    @cached_property
+    def _lost(self) -> set[tuple[str, str]]:
+        """The classes that the change takes away, and the fields of those that it edits.
+
+        A class has "" in the place of a field, and one that inherits from others now "bases".
+        """
+        before: set[tuple[str, str]] = set()
+        after: set[tuple[str, str]] = set()
+        bases: dict[str, set[str]] = defaultdict(set)
+        for file in self._proposal.python:
+            if files.is_migration(file.path):
+                continue
+            for view, found in ((file.before, before), (file.after, after)):
+                for visit in view.all(ast.ClassDef) if view else ():
+                    name = visit.node.name.lower()
+                    fields = {"", *(field.lower() for field in _fields(visit.node))}
+                    found |= {(name, field) for field in fields}
+                    bases[name].add(" ".join(map(source.written, visit.node.bases)))
+        changed = {(name, "bases") for name, several in bases.items() if len(several) > 1}
+        return (before - after) | changed
+
     def _is_named(self, name: str) -> bool:
         """Whether the ticket says a name, as code or in words."""
-        spoken = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
-        forms = {name.lower(), spoken, spoken.replace(" ", "-"), f"{spoken}s"}
-        return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", self._asked) for form in forms)
+        return any(
+            re.search(rf"(?<!\w){re.escape(form)}(?!\w)", self._asked) for form in _forms(name)
+        )
 
     @cached_property
     def _words(self) -> set[str]:
@@ -175,6 +225,18 @@ class Account:
                 names = {name for part in parts for name in _used(part)}
                 return {name.lower() for name in names} - {"models", "model", "choices"}
         return set()
+
+
+def _forms(name: str) -> set[str]:
+    """Return how a name is said, as code or in words."""
+    spoken = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
+    return {name.lower(), spoken, spoken.replace(" ", "-"), f"{spoken}s"}
+
+
+def _fields(node: ast.ClassDef) -> Iterator[str]:
+    for item in node.body:
+        targets = item.targets if isinstance(item, ast.Assign) else [getattr(item, "target", None)]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def _used(node: ast.AST) -> Iterator[str]:

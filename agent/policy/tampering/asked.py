@@ -38,12 +38,18 @@ _SWITCH = (
     rf"{_LOOSEN}|{_SILENCE}|{_REMOVE}|{_SKIP}|change|set|turn off|switch off|reduce|bump|update"
 )
 _STUB = r"mock|patch|stub|fake|monkeypatch|replace"
+_LOSE = rf"{_REMOVE}|{_RENAME}|replace|replacing|move|moving|merge|merging|split|extract|convert"
 _HOOK = r"add|write|implement|define|use|extend|change|deselect|skip"
-#: Sentences that say that the expectation itself is what is to change.
+#: Sentences that say that the expectation itself is what is to change. What a shop expects
+#: ("fix the expected delivery date", "change the value to the expected one") is none.
 _EXPECTED = re.compile(
     r"\b(?:update|change|adjust|correct|fix|replace|refresh|regenerate|rewrite)\b"
-    r"(?: (?:the|all|its|our|every|any|these|those|this))?(?: [\w`'-]+){0,2}?"
-    r" (?:expected|expectations?|snapshots?|golden|assertions?|outdated tests?|stale tests?)\b",
+    r"(?: (?:the|all|its|our|every|any|these|those|this))?"
+    r"(?: (?!(?:to|of|for|as|by|in|than|that|with|from|when|where|if|so|and|or|handling)\b)"
+    r"[\w`'-]+){0,2}?"
+    r" (?:snapshots?|golden (?:files?|masters?|data|outputs?|images?)"
+    r"|assertions?|outdated tests?|stale tests?"
+    r"|(?:expected|expectations?)\b(?=[^.]*\b(?:tests?|test_\w+|test suite|specs?|fixtures?)\b))",
     re.IGNORECASE,
 )
 #: Sentences whose object are the tests as a whole; "fix the tests" is none of them.
@@ -133,6 +139,10 @@ class Asked:
         """Whether it asks for this hook."""
         return self._says(_HOOK, names)
 
+    def loss(self, *names: str) -> bool:
+        """Whether it asks for a column or table of this name to go, or to be another."""
+        return self._says(_LOSE, names)
+
     # --- sentences ----------------------------------------------------------------------------
 
     def _by_name(self, verbs: str, path: str, qualname: str) -> bool:
@@ -151,7 +161,8 @@ class Asked:
 
     def _of_feature(self, path: str, qualname: str) -> bool:
         """Whether it asks for the removal of what a test is named after."""
-        has = {word.lower() for word in _WORD.findall(f"{path} {qualname}")}
+        own = {word.lower() for word in _WORD.findall(qualname)}
+        has = own | {word.lower() for word in _WORD.findall(path)}
         for one in self._sentences:
             found = _OBJECT.search(one)
             if not found:
@@ -159,7 +170,10 @@ class Asked:
             what = _OBJECT_ENDS.split(found["what"], maxsplit=1)[0]
             words = {word.lower() for word in _WORD.findall(what)}
             telling = {word for word in words - _EMPTY_WORDS if len(word) >= _LEAST}
-            if telling and all(word in has or word.rstrip("s") in has for word in telling):
+            # A folder by a name as short as `api` or `log` holds much else.
+            is_short = all(len(word) <= _LEAST for word in telling)
+            where = own if is_short else has
+            if telling and all(word in where or word.rstrip("s") in where for word in telling):
                 return True
         return False
 

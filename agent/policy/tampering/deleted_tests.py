@@ -38,6 +38,8 @@ DELETED_NOTED = Rule(
 RULES = (DELETED, DELETED_NOTED)
 
 _MOST_NAMED = 5
+#: Letters of a name that no other function is likely to have.
+_TELLING = 6
 _WORD = re.compile(r"\w+")
 
 
@@ -62,9 +64,9 @@ def _goes_with_code(test: Test, lost: frozenset[str]) -> bool:
     if not lost:
         return False
     words = set(_WORD.findall(test.body))
-    if words & lost:
+    if any(len(name) >= _TELLING for name in words & lost):
         return True
-    # A whole module that is gone is named by the imports of the file.
+    # What is as short as `get` is anybody's; a whole module is named by the imports of the file.
     imported = _WORD.findall(
         "\n".join(line for line in test.view.lines if line.startswith(("import ", "from ")))
     )

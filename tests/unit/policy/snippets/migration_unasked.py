@@ -55,6 +55,30 @@ CASES = {
             "an index that goes beside it": _asked(
                 _NOTE, "migrations.RemoveIndex('customer', 'phone_idx')", line=FIRST + 1
             ),
+            "one word of the ticket": _asked(
+                _PHONE, line=FIRST, ticket="Show the phone of a customer.", models=_MODELS
+            ),
+            "a ticket that speaks of migrating": _asked(
+                _NOTE, _PHONE, line=FIRST + 1, ticket="Add a `note` to Order, with its migration."
+            ),
+            "a column that the change keeps": _asked(
+                _PHONE,
+                line=FIRST,
+                ticket="Phones are longer.",
+                models=_MODELS.replace("phone = models.TextField()", "phone = models.CharField()"),
+            ),
+            "a column that the ticket keeps": _asked(
+                _PHONE,
+                line=FIRST,
+                ticket="Drop the fax.\nDo not remove phone.",
+                models=_MODELS,
+            ),
+            "a table that the ticket names": _asked(
+                "migrations.DeleteModel('Customer')",
+                line=FIRST,
+                ticket="A customer has a note.",
+                models=_MODELS,
+            ),
             "in another app": Snippet(
                 {
                     "shop/models.py": _NOTED,
@@ -97,6 +121,27 @@ CASES = {
                     ),
                 },
                 ticket="A new way",
+            ),
+            "a column that the change takes away": _asked(
+                _PHONE,
+                ticket="People are no longer called.",
+                models=_MODELS.replace("    phone = models.TextField()", "    pass"),
+            ),
+            "a column that went with its base": _asked(
+                _PHONE,
+                ticket="People are no longer called.",
+                models=_MODELS.replace("class Customer(models.Model)", "class Customer(Named)"),
+            ),
+            "a column that is to go": _asked(
+                _PHONE, ticket="Drop the phone of customers.", models=_MODELS
+            ),
+            "a column that is moved": _asked(
+                _PHONE, ticket="Move `phone` from Customer to Contact.", models=_MODELS
+            ),
+            "a table that goes": _asked(
+                "migrations.DeleteModel('Customer')",
+                ticket="Nobody buys here.",
+                models=_MODELS.partition("class Customer")[0],
             ),
             "no ticket": _asked(_NOTE, _PHONE, ticket=None),
             "on a table that is made here": _asked(
