@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from agent.domain import Change
 from agent.policy import source
 from agent.policy.names import DefinitionNode, Reader, Ref, Scope
 from repo_config.detect import Project, Tree
 
+Made = TypeVar("Made")
 #: How much is parsed in following names, over a whole change: about a second.
 _MOST_MODULES = 300
 _MOST_BYTES = 8_000_000
@@ -76,6 +78,13 @@ class Modules:
         """Whether a name was not followed to its end."""
         self._read_bytes = 0
         self._led: dict[Ref, tuple[Ref, ...]] = {}
+        self._made: dict[object, object] = {}
+
+    def once(self, make: Callable[[Modules], Made]) -> Made:
+        """Return what this makes of the modules; all who ask share it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast(Made, self._made[make])
 
     def parse(self, content: bytes) -> ast.Module:
         """Parse a file, once for all who only read the tree.

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from agent.policy import source
 from agent.policy.names import Scope
-from agent.policy.tampering import cases, looks, statements
+from agent.policy.tampering import cases, lookers, looks, statements
+from agent.policy.tampering.lookers import Place, Strength
 from agent.policy.tampering.looks import Check
 from agent.policy.tampering.naming import is_beside_tests
 from agent.policy.view import FunctionNode, View
 
-_SWALLOWS = frozenset({"AssertionError", "Exception", "BaseException"})
+SAME = "it compares a thing with itself"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Reading:
     sometimes: dict[str, str] = field(default_factory=dict)
     """The texts of those among them that run under a condition only, and which."""
     idle: list[Idle] = field(default_factory=list)
-    calls: list[tuple[ast.Call, bool]] = field(default_factory=list)
-    """The other calls, and whether the repository has what is called."""
+    calls: list[tuple[ast.Call, Place]] = field(default_factory=list)
+    """The other calls, and the function that each stands in."""
     cases: int = 1
 
 
@@ -72,16 +73,25 @@ class Module:
         self.view = view
 
     @cached_property
-    def methods(self) -> dict[str, FunctionNode]:
+    def classes(self) -> dict[int, ast.ClassDef]:
+        """The class of each method, by the identity of its node."""
+        return {id(visit.node): visit.class_ for visit in self.view.functions if visit.class_}
+
+    def place(self, node: FunctionNode) -> Place:
+        """Return a function of the file with what its names mean."""
+        return Place(self.view.path, node, self.view.scope, self.classes.get(id(node)))
+
+    @cached_property
+    def methods(self) -> dict[str, Place]:
         """The methods of all its classes by name, functions of the file among them."""
         own = {
-            visit.node.name: visit.node
+            visit.node.name: self.place(visit.node)
             for visit in self.view.functions
             if visit.class_ is not None and visit.function is None
         }
         return dict(self._taken_over()) | own
 
-    def _taken_over(self) -> Iterator[tuple[str, FunctionNode]]:
+    def _taken_over(self) -> Iterator[tuple[str, Place]]:
         """Yield what classes make a method of: `check = staticmethod(_check)`."""
         for visit in self.view.all(ast.ClassDef):
             for item in visit.node.body:
@@ -100,19 +110,19 @@ class Module:
                         continue
                 defined = self.view.scope.defined.get(function)
                 if isinstance(defined, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    yield name, defined
+                    yield name, self.place(defined)
 
     @cached_property
-    def inherited(self) -> dict[str, FunctionNode]:
+    def inherited(self) -> dict[str, Place]:
         """The methods that its classes inherit from elsewhere in the repository, by name."""
-        found: dict[str, FunctionNode] = {}
+        found: dict[str, Place] = {}
         for visit in self.view.all(ast.ClassDef):
             for place in self.view.ancestry(visit.node, visit.scope):
                 if not (is_beside_tests(place.path) or "Test" in place.node.name):
                     continue
                 for item in place.node.body:
-                    if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                        found.setdefault(item.name, item)
+                    if isinstance(item, FunctionNode):
+                        found.setdefault(item.name, Place(place.path, item, place.scope))
         return found
 
     def read(self, node: FunctionNode, scope: Scope) -> Reading:
@@ -126,6 +136,8 @@ class _Reader:
         self._scope = scope
         self._module = module
         self._view = view = module.view
+        self._lookers = lookers.of(view.places)
+        self._place = module.place(node)
         self._named = {
             inner.id
             for inner in ast.walk(node)
@@ -243,8 +255,7 @@ class _Reader:
         for item in node.items:
             call = item.context_expr
             if isinstance(call, ast.Call):
-                name = cases.called(call)
-                if name in statements.RAISING:
+                if self._raises(call):
                     check = looks.of_raises(cases.put_call(call, state.words), self._names(call))
                     first = node.body[0]
                     if isinstance(first, ast.Raise) and statements.is_written_out(first.exc):
@@ -253,10 +264,10 @@ class _Reader:
                         )
                     else:
                         self._found(check, state)
-                    if self._catches_all(call):
+                    if statements.suppresses(call, self._called(call)):
                         inner = _but(inner, swallowed=f"`{_short(call)}` takes its failure")
                     continue
-                if name == "suppress" and self._catches_all(call):
+                if statements.suppresses(call, self._called(call)):
                     inner = _but(inner, swallowed=f"`{_short(call)}` takes its failure")
                 elif isinstance(node.body[-1], ast.Raise) and self._is_under_test(call):
                     # The test fails unless the code takes what is raised.
@@ -270,24 +281,10 @@ class _Reader:
         found = self._view.definitions(call.func, self._scope)
         return bool(found) and not any(is_beside_tests(one.path) for one in found)
 
-    def _catches_all(self, call: ast.Call) -> bool:
-        wanted = [
-            inner
-            for arg in call.args[:1]
-            for inner in (arg.elts if isinstance(arg, ast.Tuple) else [arg])
-        ]
-        wanted = call.args if cases.called(call) == "suppress" else wanted
-        return any(cases.last(one) in _SWALLOWS for one in wanted)
-
     def _try(self, node: ast.Try, state: _State) -> None:
         swallowed = state.swallowed
-        for handler in node.handlers:
-            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-            takes = handler.type is None or any(
-                kind and cases.last(kind) in _SWALLOWS for kind in kinds
-            )
-            if takes and not statements.raises_again(handler.body):
-                swallowed = "its failure is caught and dropped"
+        if any(statements.swallows(handler) for handler in node.handlers):
+            swallowed = "its failure is caught and dropped"
         fails = statements.only_fails(node.orelse) or (
             bool(node.body) and statements.is_fail(node.body[-1])
         )
@@ -316,57 +313,83 @@ class _Reader:
                 self._call(inner, state)
 
     def _call(self, node: ast.Call, state: _State) -> None:
-        name = cases.called(node)
+        name = self._called(node)
         if any(_fails_when_called(word.arg, word.value) for word in node.keywords):
             self._found(_failing(node.lineno), state)
-        if name in statements.RAISING and node.args:
+        if node.args and self._raises(node):
             self._found(
                 looks.of_raises(cases.put_call(node, state.words), self._names(node)), state
             )
-        elif name == "fail":
-            self._found(_failing(node.lineno), state)
-        elif statements.is_assertion(name):
-            helper = self._helper(node) if state.depth == 0 else None
-            if helper is not None and self._follow(node, helper, state):
-                return
-            own = looks.of_call(cases.put_call(node, state.own))
-            for check, alone in zip(
-                looks.of_call(cases.put_call(node, state.words)), own, strict=False
-            ):
+            return
+        helper = self._helper(node) if state.depth == 0 else None
+        if helper is not None and self._follow(node, helper, state):
+            return
+        if not statements.is_assertion(name):
+            if not state.swallowed:
+                self.reading.calls.append((node, self._place))
+            return
+        own = looks.of_call(cases.put_call(node, state.own))
+        is_empty = self._lookers.of_call(node, self._place) is Strength.NOTHING
+        for check, alone in zip(
+            looks.of_call(cases.put_call(node, state.words)), own, strict=False
+        ):
+            if is_empty:
+                why = f"{name}() looks at nothing"
+                self.reading.idle.append(Idle(check.text, check.line, why))
+            else:
                 self._found(check, state, always=alone.always)
-        else:
-            helper = self._helper(node) if state.depth == 0 else None
-            if helper is None or not self._follow(node, helper, state):
-                self.reading.calls.append((node, helper is not None))
 
-    def _follow(self, node: ast.Call, helper: FunctionNode, state: _State) -> bool:
+    def _raises(self, node: ast.Call) -> bool:
+        """Whether what is called fails unless something is raised."""
+        return (
+            self._called(node) in statements.RAISING
+            and self._lookers.of_call(node, self._place) is not Strength.NOTHING
+        )
+
+    def _called(self, node: ast.Call) -> str:
+        """Return the last part of the name of what is called, whatever it was imported as."""
+        name = cases.called(node)
+        if isinstance(node.func, ast.Name) and self._place.path == self._view.path:
+            refs = self._view.refs(node.func, self._scope)
+            outside = [one for ref in refs for one in self._view.places.leads_to(ref)]
+            last = {one.rpartition(".")[2] for one in outside}
+            return min(last) if last and name not in last else name
+        return name
+
+    def _follow(self, node: ast.Call, helper: Place, state: _State) -> bool:
         """Read a helper of the repository with its arguments; False where it looks at nothing."""
+        function = helper.node
+        if isinstance(function, ast.Lambda):
+            return False
         before = len(self.reading.checks) + len(self.reading.idle)
-        given = cases.arguments(node, helper, state.words)
-        named, self._named = (
-            self._named,
-            self._named | {inner.id for inner in ast.walk(helper) if isinstance(inner, ast.Name)},
-        )
+        given = cases.arguments(node, function, state.words)
+        named, place = self._named, self._place
+        self._named = named | {
+            inner.id for inner in ast.walk(function) if isinstance(inner, ast.Name)
+        }
+        self._place = helper
         self._block(
-            helper.body, _but(state, words={**cases.plain_locals(helper), **given}, depth=1)
+            function.body, _but(state, words={**cases.plain_locals(function), **given}, depth=1)
         )
-        self._named = named
+        self._named, self._place = named, place
         return len(self.reading.checks) + len(self.reading.idle) > before
 
-    def _helper(self, node: ast.Call) -> FunctionNode | None:
+    def _helper(self, node: ast.Call) -> Place | None:
         """Find the function of the tests that is called; code under test is none."""
         function = node.func
         if isinstance(function, ast.Attribute) and _is_own(function.value):
             name = function.attr
-            return self._module.methods.get(name) or self._module.inherited.get(name)
+            method = self._module.methods.get(name) or self._module.inherited.get(name)
+            # Whatever class it is from, what it calls in turn is of the class of the test.
+            return replace(method, class_=self._place.class_) if method else None
         if isinstance(function, ast.Name):
             own = self._view.scope.defined.get(function.id)
-            if isinstance(own, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                return own
+            if isinstance(own, FunctionNode):
+                return self._module.place(own)
         for found in self._view.definitions(function, self._scope):
             if isinstance(found.node, ast.ClassDef) or not is_beside_tests(found.path):
                 continue
-            return found.node
+            return Place(found.path, found.node, found.scope)
         return None
 
     # --- what is found ------------------------------------------------------------------------
@@ -384,9 +407,8 @@ class _Reader:
 
     def _found(self, check: Check, state: _State, *, always: bool = False) -> None:
         if always:
-            self.reading.idle.append(
-                Idle(check.text, check.line, "it holds whatever the code does")
-            )
+            why = SAME if check.subject == check.value else "it holds whatever the code does"
+            self.reading.idle.append(Idle(check.text, check.line, why))
         elif state.swallowed:
             self.reading.idle.append(Idle(check.text, check.line, state.swallowed))
         else:

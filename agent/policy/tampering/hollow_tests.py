@@ -1,8 +1,8 @@
 """Hold new tests to look at something.
 
 A test without an assertion passes whatever the code does, and counts as a test in every table. A
-helper of the repository that asserts, `raises`, checks of mocks and snapshots, and whatever says
-by its name that it checks, count. A test that is named after not failing, or that property tests
+function of the repository that asserts or raises, `raises`, checks of mocks and snapshots count
+(see `lookers`). A test that is named after not failing, or that property tests or a benchmark
 drive, is noted only. What assertions that cannot fail are is said in `looks`.
 """
 
@@ -16,8 +16,10 @@ from agent.domain import Finding, Severity
 from agent.policy import source
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
-from agent.policy.tampering import suite
+from agent.policy.tampering import lookers, suite
 from agent.policy.tampering.collected import Test
+from agent.policy.tampering.expectations import SAME
+from agent.policy.tampering.lookers import Strength
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
@@ -36,12 +38,6 @@ HOLLOW_NOTED = Rule(
 )
 RULES = (HOLLOW, HOLLOW_NOTED)
 
-#: Calls that look at something by what they are called.
-_CHECKS = re.compile(
-    r"(?:^|_)(?:assert|check|verif|expect|ensure|validat|should|must|compare|(?:fn)?match|test|fail|confirm"
-    r"|approve|require|is_valid|run_doctest|snapshot|regression|wait_for|benchmark|report|typecheck|diff)",
-    re.IGNORECASE,
-)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SMOKE = re.compile(
     r"smoke|import|crash|no_(?:error|exception|raise|warning|fail|crash|op)|noop|not_(?:raise|fail|crash|error)"
@@ -52,8 +48,12 @@ _SMOKE = re.compile(
 _ELSEWHERE = re.compile(
     r"overload|abstractmethod|mpl_image_compare|fixture|image_compar|check_figures"
 )
-_CHECKING_CALLS = frozenset({"check_call", "check_output", "full_clean", "raise_for_status"})
-_WARNS = re.compile(r"simplefilter\(['\"]error|filterwarnings\(['\"]error")
+
+
+#: Tests whose point is that two calls give the same.
+_SAME = re.compile(
+    r"consisten|constant|determin|stable|idempoten|same|repeat|cache|twice|again|equal"
+)
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -63,7 +63,14 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         if reading.checks or _skips(test) or _is_abstract(test) or _may_look(test):
             continue
         why = f": {reading.idle[0].why}" if reading.idle else ""
-        if why or not _is_smoke(test):
+        if why and _SAME.search(test.name) and {one.why for one in reading.idle} == {SAME}:
+            yield HOLLOW_NOTED.at(
+                test.path,
+                f"{test.qualname} shows only that the same comes twice",
+                "Ask for an assertion of what comes, unless that is the point.",
+                test.node.lineno,
+            )
+        elif why or not _is_smoke(test):
             yield HOLLOW.at(
                 test.path,
                 f"{test.qualname} looks at nothing that could be wrong{why}",
@@ -80,34 +87,17 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 
 def _may_look(test: Test) -> bool:
-    """Whether something that it calls looks at something, as far as its name says."""
-    return any(_looks(call) for call, _ in test.reading.calls)
-
-
-def _looks(call: ast.Call) -> bool:
-    function = call.func
-    name = ""
-    if isinstance(function, ast.Attribute):
-        name = function.attr
-        owner = source.written(function.value)
-        if re.search(r"regression|snapshot|expect|approv", owner, re.IGNORECASE):
-            return True
-    elif isinstance(function, ast.Name):
-        name = function.id
-    flat = _CAMEL.sub("_", name).lower()
-    if name in _CHECKING_CALLS or _CHECKS.search(flat):
-        return True
-    if any(word.arg == "check" and _is_true(word.value) for word in call.keywords):
-        return True
-    return bool(_WARNS.search(source.written(call)))
-
-
-def _is_true(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is True
+    """Whether something that it calls fails the test by itself."""
+    known = lookers.of(test.view.places)
+    return any(
+        known.of_call(call, place) is not Strength.NOTHING for call, place in test.reading.calls
+    )
 
 
 def _is_smoke(test: Test) -> bool:
-    driven = any("given" in source.written(one) for one in test.node.decorator_list)
+    driven = any("given" in source.written(one) for one in test.node.decorator_list) or any(
+        one.arg == "benchmark" for one in test.node.args.args
+    )
     return driven or bool(_SMOKE.search(_CAMEL.sub("_", test.name).lower()))
 
 
@@ -129,11 +119,5 @@ def _skips(test: Test) -> bool:
 
 def _is_abstract(test: Test) -> bool:
     body = source.written(test.node.body[-1])
-    marked = any(
-        re.search(
-            r"overload|abstractmethod|mpl_image_compare|fixture|image_compar|check_figures",
-            source.written(one),
-        )
-        for one in test.node.decorator_list
-    )
+    marked = any(_ELSEWHERE.search(source.written(one)) for one in test.node.decorator_list)
     return marked or "NotImplementedError" in body

@@ -51,6 +51,8 @@ _BROAD = frozenset({"Exception", "BaseException", "builtins.Exception", "builtin
 #: Of unittest.mock: equal to everything.
 _ANY = re.compile(r"\bANY\b")
 _EMPTY = frozenset({"[]", "{}", "()", "''", "0", "None", "False", "set()", "0.0"})
+#: By its name a class, or a method that makes one.
+_MADE = re.compile(r"_*[A-Z]")
 _PLAIN_MAKERS = frozenset(
     {"Decimal", "D", "Fraction", "date", "datetime", "timedelta", "str", "int", "float", "UUID"}
 )
@@ -136,6 +138,7 @@ def _plain(op: str, text: str, rank: int, line: int, *, always: bool = False) ->
 
 
 def _comparison(op: str, left: ast.expr, right: ast.expr, line: int) -> Check:
+    always = _always(op, left, right)
     if op == "in" and not is_literal(right):
         left, right = right, left
     elif is_literal(left) and not is_literal(right) and op not in {"in", "not in"}:
@@ -164,7 +167,6 @@ def _comparison(op: str, left: ast.expr, right: ast.expr, line: int) -> Check:
     text = bare if not slack else f"{subject} {op} {value}"
     if op in {"==", "!=", "is"} and not is_literal(right):
         text = bare = f" {op} ".join(sorted((subject, value)))
-    always = _always(op, left, right)
     if subject == value or _ANY.search(value):
         # An attribute is the same twice, and ANY like everything, whatever the code does.
         rank = 1
@@ -172,15 +174,58 @@ def _comparison(op: str, left: ast.expr, right: ast.expr, line: int) -> Check:
 
 
 def _always(op: str, left: ast.expr, right: ast.expr) -> bool:
-    if op in {"==", "is", ">=", "<="} and ast.dump(left) == ast.dump(right):
-        maker = isinstance(left, ast.Call) and _name_of(left.func) in _PLAIN_MAKERS
-        return isinstance(left, ast.Name) or maker or is_literal(left)
-    if op in {">", ">="} and isinstance(left, ast.Call) and _name_of(left.func) == "len":
-        number = _number(right)
-        return number is not None and (number < 0 or (op == ">=" and number == 0))
-    if op == "in" and isinstance(right, (ast.List, ast.Tuple, ast.Set)):
-        return any(ast.dump(item) == ast.dump(left) for item in right.elts)
+    """Whether a comparison holds whatever the code does."""
+    if op == "in":
+        return _holds(right, left)
+    if op == "not in":
+        return _is_nothing(right)
+    return _always_so(op, left, right) or _always_so(_SWAPPED.get(op, op), right, left)
+
+
+def _always_so(op: str, left: ast.expr, right: ast.expr) -> bool:
+    is_like = op in {"==", "is", ">=", "<="} and type(left) is type(right)
+    if is_like and ast.dump(left) == ast.dump(right):
+        return _is_same_twice(left, op)
+    number = _number(right)
+    if number is not None and isinstance(left, ast.Call) and _name_of(left.func) in {"len", "abs"}:
+        below = {">": number < 0, ">=": number <= 0, "!=": number < 0}
+        return below.get(op, False)
     return op == "is not" and is_literal(left) and not isinstance(left, ast.Constant)
+
+
+def _is_same_twice(node: ast.expr, op: str) -> bool:
+    """Whether an expression is what it is a second time.
+
+    Two objects that a class makes are equal by its `__eq__`, and two calls may or may not give
+    the same object: tests of that are tests.
+    """
+    called = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    names = {_name_of(call.func) for call in called}
+    if op == "is":
+        return names <= {"type", "id", "len"}
+    return not any(_MADE.match(name) and name not in _PLAIN_MAKERS for name in names)
+
+
+def _holds(several: ast.expr, one: ast.expr) -> bool:
+    """Whether one thing is in several for certain."""
+    if isinstance(several, (ast.List, ast.Tuple, ast.Set)):
+        either = {inner.value for inner in several.elts if isinstance(inner, ast.Constant)}
+        is_bool = isinstance(one, (ast.Compare, ast.UnaryOp)) or (
+            isinstance(one, ast.Call) and _name_of(one.func) in {"bool", "isinstance", "callable"}
+        )
+        return (is_bool and {True, False} <= either) or any(
+            ast.dump(item) == ast.dump(one) for item in several.elts
+        )
+    # The empty text is in every text.
+    return isinstance(one, ast.Constant) and one.value in {"", b""}
+
+
+def _is_nothing(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        plain = {"list", "tuple", "set", "dict", "frozenset"}
+        return _name_of(node.func) in plain and not node.args and not node.keywords
+    empty = isinstance(node, (ast.List, ast.Tuple, ast.Set)) and not node.elts
+    return empty or (isinstance(node, ast.Dict) and not node.keys)
 
 
 def _about(op: str, args: list[ast.expr], keywords: list[ast.keyword], line: int) -> Check | None:
@@ -212,7 +257,9 @@ def of_call(node: ast.Call) -> Iterator[Check]:
     name = _name_of(node.func)
     line = node.lineno
     args = node.args
-    if name in _OF_ONE and args:
+    if name == "fail":
+        yield Check("fail", "fail", _RANK["call"], line, "call", "fail")
+    elif name in _OF_ONE and args:
         if name == "assertFalse":
             inverse = ast.UnaryOp(ast.Not(), args[0])
             yield from of_condition(ast.copy_location(inverse, args[0]), line)
@@ -315,17 +362,38 @@ def truth(node: ast.expr) -> bool | None:  # noqa: C901, PLR0912 - one case each
             if decides in each:
                 return decides
             return None if None in each else not decides
+        case ast.Dict(keys=keys):
+            return bool(keys) if None not in keys else None
+        case ast.JoinedStr(values=parts) if any(isinstance(one, ast.Constant) for one in parts):
+            return True
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-                same = left.value == right.value
-                if isinstance(op, (ast.Eq, ast.Is)):
-                    return same
-                return not same if isinstance(op, (ast.NotEq, ast.IsNot)) else None
-        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
+            return _compared(_OPS[type(op)], left, right)
+        case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[what, kinds]):
+            return _is_any(what, kinds) or None
+        case ast.Call(func=ast.Attribute(attr="startswith" | "endswith"), args=[ast.Constant("")]):
             return True
         case ast.Call(func=ast.Name(id="bool"), args=[inner]):
             return truth(inner)
     return None
+
+
+def _compared(op: str, left: ast.expr, right: ast.expr) -> bool | None:
+    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
+        same = left.value == right.value
+        if op in {"==", "is"}:
+            return same
+        return not same if op in {"!=", "is not"} else None
+    if _always(op, left, right):
+        return True
+    denied = _NEGATED[op]
+    return False if op in {"!=", "is not", "not in"} and _always(denied, left, right) else None
+
+
+def _is_any(what: ast.expr, kinds: ast.expr) -> bool:
+    """Whether everything is one of these."""
+    several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+    own = {f"type({source.written(what)})", f"{source.written(what)}.__class__", "object"}
+    return any(source.written(one) in own for one in several)
 
 
 def _covers_all(parts: list[ast.expr]) -> bool:
@@ -352,12 +420,15 @@ def _number(node: ast.expr) -> float | None:
         inner = node.args[0]
         try:
             return sign * float(inner.value) if isinstance(inner, ast.Constant) else None  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
     if (
         isinstance(node, ast.Constant)
         and isinstance(node.value, (int, float))
         and not isinstance(node.value, bool)
     ):
-        return sign * float(node.value)
+        try:
+            return sign * float(node.value)
+        except OverflowError:
+            return None
     return None

@@ -18,6 +18,7 @@ RAISING = frozenset(
         "assertWarnsMessage", "RaisesGroup", "assert_raises",
     }
 )  # fmt: skip
+_SWALLOWS = frozenset({"AssertionError", "Exception", "BaseException"})
 _FAILS = frozenset({"fail", "exit"})
 _SKIPS = frozenset({"skip", "skipTest", "xfail"})
 
@@ -84,6 +85,34 @@ def raises_again(body: list[ast.stmt]) -> bool:
         for node in ast.walk(statement)
         if isinstance(node, ast.stmt)
     )
+
+
+def swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler takes the failure of an assertion and drops it."""
+    kind = handler.type
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind] if kind else []
+    takes = kind is None or any(cases.last(one) in _SWALLOWS for one in kinds)
+    return takes and not raises_again(handler.body)
+
+
+def suppresses(node: ast.Call, name: str) -> bool:
+    """Whether what a block stands in takes the failure of an assertion: `raises(Exception)`.
+
+    Args:
+        node: What the block stands in.
+        name: Of what is called, as its library calls it.
+    """
+    if name == "suppress":
+        wanted = node.args
+    elif name in RAISING:
+        wanted = [
+            inner
+            for arg in node.args[:1]
+            for inner in (arg.elts if isinstance(arg, ast.Tuple) else [arg])
+        ]
+    else:
+        return False
+    return any(cases.last(one) in _SWALLOWS for one in wanted)
 
 
 def handler_kinds(node: ast.Try) -> list[str]:

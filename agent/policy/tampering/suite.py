@@ -99,6 +99,8 @@ class Suite:
     @cached_property
     def gone(self) -> list[Test]:
         """The tests without a successor, whose checks no other test of the change has now."""
+        if not self._matched[1]:
+            return []
         pool = self.gained
         left = []
         for test in self._matched[1]:

@@ -48,6 +48,20 @@ _DELETED = Cases(
         ),
         "taken away again": _tests(_TOTAL + _EMPTY + "del test_empty\n"),
         "another ticket": _tests(_TOTAL, ticket="Fix the failing checkout total"),
+        "with a function by a name that many have": Snippet(
+            {**_CODE, _PATH: _HEAD + _TOTAL},
+            base={
+                "app/cart.py": "def get(cart):\n    return cart[0]\n\n\n" + _CODE["app/cart.py"],
+                _PATH: _HEAD
+                + _TOTAL
+                + "def test_get():\n    assert {'a': total([])}.get('a') == 0\n",
+            },
+        ),
+        "a short word of the ticket": Snippet(
+            {**_CHANGED, "tests/log/test_cart.py": _HEAD + _TOTAL},
+            base={**_CODE, "tests/log/test_cart.py": _HEAD + _TOTAL + _EMPTY},
+            ticket="Remove the log",
+        ),
         "a class that nobody collects": _tests(
             "class CartChecks:\n    def test_total(self):\n        assert total([1, 2]) == 3\n",
             "class TestCart:\n    def test_total(self):\n        assert total([1, 2]) == 3\n",
@@ -79,6 +93,21 @@ _DELETED_NOTED = Cases(
         "with its code": Snippet(
             {"app/cart.py": "", _PATH: _HEAD},
             base={**_CODE, _PATH: _HEAD + _TOTAL},
+        ),
+        "with a short function that it imports": Snippet(
+            {"app/cart.py": _CODE["app/cart.py"], _PATH: _HEAD + _TOTAL},
+            base={
+                "app/cart.py": "def get(cart):\n    return cart[0]\n\n\n" + _CODE["app/cart.py"],
+                _PATH: "from app.cart import get\n"
+                + _HEAD
+                + _TOTAL
+                + "def test_get():\n    assert get([0]) == 0\n",
+            },
+        ),
+        "by a short feature": _tests(
+            _TOTAL,
+            base=_TOTAL + "def test_export_xml():\n    assert total([2]) == 2\n",
+            ticket="Drop XML",
         ),
         "with its module": Snippet(
             {"app/cart.py": None, _PATH: None}, base={**_CODE, _PATH: _HEAD + _TOTAL}
@@ -222,6 +251,18 @@ _WEAKENED = Cases(
         "overridden further down": _tests(
             _TOTAL + _EMPTY + "def test_total():\n    pass\n", line=10
         ),
+        "what a shop expects": _one(
+            "assert total([1, 2]) == 4",
+            code=False,
+            line=7,
+            ticket="Fix the expected delivery date",
+        ),
+        "expected by others": _one(
+            "assert total([1, 2]) == 4",
+            code=False,
+            line=7,
+            ticket="Change the total to the one expected in the tests of others",
+        ),
     },
     passes={
         "more": _one(
@@ -245,6 +286,16 @@ _WEAKENED = Cases(
             "assert total([1, 2]) == 4",
             code=False,
             ticket="Update the expected value in test_total",
+        ),
+        "all of them asked for": _one(
+            "assert total([1, 2]) == 4",
+            code=False,
+            ticket="Update the snapshots: prices include tax",
+        ),
+        "expected in tests": _one(
+            "assert total([1, 2]) == 4",
+            code=False,
+            ticket="Correct all expected totals of the tests",
         ),
         "a part of the whole": _one(
             "assert [total([1, 2]), total([5])] == [3, 5]",
@@ -362,6 +413,86 @@ _HOLLOW = Cases(
         "a function that nobody calls": _new(
             "def inner():\n    assert total([1]) == 2\ntotal([1])", 6
         ),
+        "a check that checks nothing": _new(
+            "check_total([1])", 8, head="def check_total(cart):\n    return total(cart)\n"
+        ),
+        "an assertion that asserts nothing": _new(
+            "assert_total([1])", 8, head="def assert_total(cart):\n    total(cart)\n"
+        ),
+        "a check by way of another": _new(
+            "check([1])",
+            11,
+            head="def _verify(cart):\n    return total(cart) == 1\n\n"
+            "def check(cart):\n    _verify(cart)\n",
+        ),
+        "a check of the code that only answers": Snippet(
+            {
+                "tests/test_a.py": "from app.cart import check_total\n\n\n"
+                "def test_a():\n    check_total([1])\n"
+            },
+            base={"app/cart.py": "def check_total(cart):\n    return sum(cart) == 1\n"},
+            line=4,
+        ),
+        "a check of a class of its own": _new(
+            "Checker().check(total([1]))",
+            9,
+            head="class Checker:\n    def check(self, one):\n        return one == 1\n",
+        ),
+        "a checker in a variable": _new(
+            "checker = Checker()\nchecker.check(total([1]))",
+            9,
+            head="class Checker:\n    def check(self, one):\n        return one == 1\n",
+        ),
+        "a fixture that checks nothing": _tests(
+            {
+                _PATH: _HEAD + "def test_new(check_total):\n    check_total([1])\n",
+                "tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef check_total():\n"
+                "    return lambda cart: cart\n",
+            },
+            base="",
+            line=6,
+        ),
+        "a lambda by the name of an assertion": _new(
+            "assert_total([1])", 7, head="assert_total = lambda cart: cart\n"
+        ),
+        "another function by the name of an assertion": _new(
+            "assert_equal(total([1]), 2)", 7, head="from operator import eq as assert_equal\n"
+        ),
+        "a method by the name of an assertion": Snippet(
+            {
+                _PATH: _CLASS
+                + "        self.assert_total([1])\n\n    def assert_total(self, cart):\n        sum(cart)\n"
+            },
+            line=5,
+        ),
+        "a client": _new("TestClient(total).get('/')", 6),
+        "sub tests": _new("with self.subTest(1):\n    total([1])", 6),
+        "a check that is swallowed": _new(
+            "try:\n    check([1])\nexcept Exception:\n    pass",
+            8,
+            head="def check(cart):\n    assert total(cart) == 1\n",
+        ),
+        "another context by the name of raises": _new(
+            "with raises(ValueError):\n    total([1])",
+            7,
+            head="from contextlib import suppress as raises\n",
+        ),
+        "the same call twice": _new("assert total([1]) == total([1])", 6),
+        "equal to itself": _new("found = total([1])\nassert found == found", 6),
+        "the same attribute": _new("assert total([1]).value == total([1]).value", 6),
+        "a length": _new("assert len(total([1])) >= 0", 6),
+        "a length, the other way round": _new("assert 0 <= len(total([1]))", 6),
+        "an object": _new("assert isinstance(total([1]), object)", 6),
+        "an object, or else": _new("assert isinstance(total([1]), (int, object))", 6),
+        "of its own type": _new("found = total([1])\nassert isinstance(found, type(found))", 6),
+        "in itself": _new("assert total([1]) in [total([1]), 2]", 6),
+        "an empty text": _new("assert '' in total([1])", 6),
+        "begins with nothing": _new("assert total([1]).startswith('')", 6),
+        "in nothing": _new("assert total([1]) not in []", 6),
+        "true or false": _new("assert bool(total([1])) in (True, False)", 6),
+        "a table": _new("assert {'total': total([1])}", 6),
+        "a text": _new("assert f'total {total([1])}'", 6),
+        "equal to itself or not": _new("found = total([1])\nassert found == found or not found", 6),
     },
     passes={
         "an assertion": _new("assert total([1]) == 1"),
@@ -421,6 +552,56 @@ _HOLLOW = Cases(
             base="",
         ),
         "no test": _new("total([1])", name="build"),
+        "a check of the code that raises": Snippet(
+            {
+                "tests/test_a.py": "from app.cart import check_total\n\n\n"
+                "def test_a():\n    check_total([1])\n"
+            },
+            base={
+                "app/cart.py": "def check_total(cart):\n    if sum(cart) > 1:\n        _stop()\n\n\n"
+                "def _stop():\n    raise ValueError\n"
+            },
+        ),
+        "two helpers": _new(
+            "run([1])",
+            head="def _compare(a, b):\n    assert a == b\n\n"
+            "def _both(cart):\n    _compare(total(cart), 1)\n\n"
+            "def run(cart):\n    _both(cart)\n",
+        ),
+        "a class of its own that asserts": _new(
+            "Checker().check(total([1]))",
+            head="class Base:\n    def check(self, one):\n        assert one == 1\n\n"
+            "class Checker(Base):\n    pass\n",
+        ),
+        "a fixture that checks": _tests(
+            {
+                _PATH: _HEAD + "def test_new(check_total):\n    check_total([1])\n",
+                "tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef check_total():\n"
+                "    def check(cart):\n        assert sum(cart) == 1\n    return check\n",
+            },
+            base="",
+        ),
+        "a fixture of a plugin": _tests(
+            "def test_new(assert_all_sent):\n    assert_all_sent(total([1]))\n", base=""
+        ),
+        "a library that validates": _new(
+            "validate(total([1]), {})", head="from jsonschema import validate\n"
+        ),
+        "raises under another name": _new(
+            "with fails(TypeError):\n    total(None)", head="from pytest import raises as fails\n"
+        ),
+        "the test above": Snippet(
+            {
+                _PATH: "import unittest\n\n\nclass Above(unittest.TestCase):\n"
+                "    def test_total(self):\n        assert sum([1]) == 1\n\n\n"
+                "class TestCart(Above):\n    def test_total(self):\n        super().test_total()\n"
+            }
+        ),
+        "two of a class": _new("assert Cart(1) == Cart(1)"),
+        "the same object": _new("assert total([1]) is total([1])"),
+        "a length above": _new("assert len(total([1])) >= 1"),
+        "some type": _new("assert isinstance(total([1]), int)"),
+        "one of two": _new("assert total([1]) in [1, 2]"),
         "a doctest": _new("doctest.testmod(total)"),
     },
 )
