@@ -111,6 +111,7 @@ def models(settings: Settings) -> ProvidedModels | None:
         known,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,
+        redacted=redactor(settings),
     )
 
 

@@ -100,12 +100,12 @@ def _answer(name: str, known: Prices, loaded: Settings) -> dict[str, Any]:
         known,
         stream=loaded.model_stream == "on",
         silence_seconds=loaded.model_silence_seconds,
+        redacted=redactor(loaded),
     )
     try:
         reply = asked.reply(request)
     except AgentError as problem:
-        words = redactor(loaded)(problem.message)
-        return {"answers": False, "words": words}
+        return {"answers": False, "words": problem.message}
     finally:
         asked.close()
     return {"answers": True, "seconds": reply.seconds, "usd": reply.cost_usd}

@@ -184,7 +184,7 @@ LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
         WAIT,
     ),
     "wrong JSON": (
-        *("chat", Fault(body="<html>proxy</html>"), 2, "unavailable"),
+        *("chat", Fault(body=f"<html>{KEY}</html>"), 2, "unavailable"),
         UNANSWERED,
         WAIT,
     ),

@@ -386,7 +386,17 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind):
         models.reply(REQUEST)
     assert (len(server.requests), quick) == (1, [])
     assert server.requests[0].key == KEY
-    # Providers repeat the key that they do not accept.
+    assert KEY not in f"{told.value!r} {caplog.text}"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "in a stream"])
+@pytest.mark.parametrize("kind", ["limited", "overloaded", "broken", "proxy"])
+def test_a_key_that_is_repeated_gets_no_further(opened, quick, caplog, kind, late, wire):
+    said = Fault(body=f"<html>{KEY}</html>") if kind == "proxy" else fault(wire, kind, late=late)
+    models, _ = opened(lambda seen: said, wire)
+    with pytest.raises(ModelUnavailable) as told:
+        models.reply(REQUEST)
     assert KEY not in f"{told.value!r} {caplog.text}"
 
 

@@ -23,7 +23,7 @@ _TOO_LONG = (
 )
 #: Status, type, code and message. The wire `responses` has the same.
 _OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
-    "key": (401, "invalid_request_error", "invalid_api_key", f"Incorrect API key provided: {KEY}."),
+    "key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
     "name": (404, "invalid_request_error", "model_not_found", "The model does not exist."),
     "money": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
     "room": (400, "invalid_request_error", "context_length_exceeded", _TOO_LONG),
@@ -34,7 +34,7 @@ _OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
 }
 #: Status, type and message.
 _ANTHROPIC: dict[Kind, tuple[int, str, str]] = {
-    "key": (401, "authentication_error", f"invalid x-api-key: {KEY}"),
+    "key": (401, "authentication_error", "invalid x-api-key"),
     "name": (404, "not_found_error", "model: scripted"),
     "money": (400, "invalid_request_error", "Your credit balance is too low to access the API."),
     "room": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
@@ -50,7 +50,7 @@ _ABOUT_THE_KEY = {
 }
 #: Status, its name, message and details. What is used up is not told from what is limited.
 _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
-    "key": (400, "INVALID_ARGUMENT", f"API key not valid: {KEY}.", [_ABOUT_THE_KEY]),
+    "key": (400, "INVALID_ARGUMENT", "API key not valid.", [_ABOUT_THE_KEY]),
     "name": (404, "NOT_FOUND", "models/scripted is not found for API version v1beta.", []),
     "room": (
         *(400, "INVALID_ARGUMENT"),
@@ -75,12 +75,17 @@ def fault(wire: str, kind: Kind, **more: Any) -> Fault:
 
 
 def _told(wire: str, kind: Kind) -> tuple[int, dict[str, Any]]:
+    # Some repeat the key that they were sent, and it must get no further.
+    repeated = f" You sent {KEY}."
     if wire == "anthropic":
         status, named, message = _ANTHROPIC[kind]
+        message += repeated
         return status, {"type": "error", "error": {"type": named, "message": message}}
     if wire == "gemini":
         status, named, message, details = _GEMINI[kind]
+        message += repeated
         told = {"code": status, "message": message, "status": named, "details": details}
         return status, {"error": told}
     status, named, code, message = _OPENAI[kind]
+    message += repeated
     return status, {"error": {"message": message, "type": named, "param": None, "code": code}}

@@ -70,6 +70,7 @@ class ProvidedModels:
         stream: bool = True,
         silence_seconds: float = 120.0,
         reply_seconds: float = 1800.0,
+        redacted: Callable[[str], str],
     ) -> None:
         """Take what is set; nothing is asked yet.
 
@@ -78,9 +79,11 @@ class ProvidedModels:
             silence_seconds: So long a model may say nothing; the whole of a reply that is not
                 streamed counts as one piece.
             reply_seconds: So long a streamed reply may take, however busy it is.
+            redacted: Takes secrets out of words: providers repeat the key that they were sent.
         """
         self._routes, self._prices = routes, prices
         self._stream, self._silence, self._longest = stream, silence_seconds, reply_seconds
+        self._redacted = redacted
         self._made: dict[str, Model] = {}
         self._open = AsyncExitStack()
 
@@ -107,7 +110,8 @@ class ProvidedModels:
             try:
                 background.wait(self._model(name), None)
             except failures.KNOWN as problem:
-                found.append(f"{name}: {failures.meaning(problem, name, self._silence)}")
+                told = failures.meaning(problem, name, self._silence)
+                found.append(self._redacted(f"{name}: {told}"))
             else:
                 return ""
         return "; ".join(found)
@@ -150,7 +154,7 @@ class ProvidedModels:
                 response = self._until_answered(model, asking, others=model != line[-1])
             except (NotNow, NotEver) as problem:
                 met.append(problem)
-                passed_over.append(f"{model}: {problem}")
+                passed_over.append(self._redacted(f"{model}: {problem}"))
                 if len(asking.lost) >= _PAID_TRIES:
                     break
                 continue
@@ -159,7 +163,8 @@ class ProvidedModels:
             used, cost = _with_lost(used, cost, asking.lost)
             told = messages.reply(response, model, time.monotonic() - begun, used, cost)
             if told.finish == "refused":
-                raise ModelRefused(f"{model} refused to answer. {short(told.text)}".strip())
+                words = self._redacted(short(told.text))
+                raise ModelRefused(f"{model} refused to answer. {words}".strip())
             return told.model_copy(update={"passed_over": tuple(passed_over)})
         raise _nobody(request.role, passed_over, met, asking.lost)
 
