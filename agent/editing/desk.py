@@ -148,11 +148,11 @@ def _shown(arguments: str) -> str:
     """Tell the arguments of a call in a line: what is long by its length."""
     try:
         given = json.loads(arguments)
-    except ValueError:
+        if not isinstance(given, dict):
+            return _cut(_value(given), _MOST_LINE)
+        told = [f"{forms.plain(name)}: {_value(value)}" for name, value in given.items()]
+    except (ValueError, RecursionError):
         return f"({len(arguments)} characters that are no JSON)"
-    if not isinstance(given, dict):
-        return _cut(json.dumps(given), _MOST_LINE)
-    told = [f"{name}: {_value(value)}" for name, value in given.items()]
     return _cut(", ".join(told), _MOST_LINE)
 
 
@@ -160,7 +160,7 @@ def _value(value: object) -> str:
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(words) > _MOST_VALUE or "\n" in words:
         return f"({len(words):,} characters)"
-    return words
+    return forms.plain(words, _MOST_VALUE)
 
 
 def _cut(words: str, most: int) -> str:

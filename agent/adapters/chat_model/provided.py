@@ -269,7 +269,8 @@ class ProvidedModels:
                     words = f"its answer did not come to its end within {self._longest:g} s"
                     raise NotNow(words, paid=True)
                 if hear is not None and (piece := _piece(event)):
-                    hear(piece)
+                    # Half of a surrogate pair can be printed nowhere.
+                    hear(piece.encode("utf-8", "backslashreplace").decode())
             return stream.get()
 
 

@@ -1,0 +1,275 @@
+"""MO1 to MO5: a model that breaks every rule of calling, over the wires of providers.
+
+The loop, its tools and its ledger are those of a run; the model is a process away, and what it has
+been sent back is what a provider would take. Each conversation ends by itself, and says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent import settings as given
+from agent import wiring
+from agent.adapters.chat_model import provided
+from agent.editing.job import Job
+from agent.editing.loop import Ended, converse
+from agent.editing.toolbox import Phase
+from agent.errors import AgentError, BudgetSpent
+from agent.ledger import verify
+from tests import scripted
+from tests.attacks import hostile_models, planted
+from tests.attacks.hostile_models import BROKEN, CLOSED, ELSEWHERE, ON_EVERY_WIRE
+from tests.flow.model_scripts import calls, create, finish, read
+from tests.scripted import Said, Script, Server
+from tests.scripted.server import KEY
+from tests.unit.editing import desks
+
+#: How a conversation may end that gets nowhere; a run that has such an end names it.
+ENDS = (
+    "the same turn came 3 times in a row",
+    "8 turns in a row brought nothing new",
+    "No model answered as editor: {model}: ",
+    "No model takes this on as editor: {model}: its answer has more than 500,000 characters",
+    "{model} answered turn 1 of edit 1 with ",
+)
+
+
+@dataclass
+class Talk:
+    """A conversation that is over, and everything that came of it."""
+
+    job: Job
+    server: Server
+    folder: Path
+    ended: Ended | None
+    problem: AgentError | None
+    secret: str
+    beside: tuple[Path, ...]
+    """What stands beside the work tree."""
+    before: Mapping[str, str]
+    """How that was."""
+    heard: list[str]
+    """What whoever watches was shown."""
+
+    @property
+    def why(self) -> str:
+        """How it ended, in words."""
+        return self.ended.why if self.ended else str(self.problem)
+
+    @property
+    def told(self) -> list[str]:
+        """What the model was told by tools, turn by turn."""
+        return [text for seen in self.server.requests for kind, text in seen.messages
+                if kind == "result"]  # fmt: skip
+
+    def assert_contained(self) -> None:
+        """Hold it against what is to be true whatever a model says."""
+        runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
+        assert list(verify(runs / "ledger.jsonl", runs.name)) == ["the end of the run is missing"]
+        kept = [path.read_bytes() for path in runs.rglob("*") if path.is_file()]
+        assert sum(map(len, kept)) < 3_000_000
+        sent = [json.dumps(seen.body).encode() for seen in self.server.requests]
+        assert max(map(len, sent)) < 1_000_000
+        for text in (*kept, *sent):
+            assert planted.leaked((KEY, self.secret), text) == set()
+        shown = "".join(self.heard).encode()
+        assert len(shown) < 1_500_000
+        assert planted.leaked((KEY, self.secret), shown) == set()
+        assert self.server.refused == [], "no provider would have taken that"
+        assert planted.state(*self.beside) == self.before
+        assert not (self.job.svc.head_folder(self.job.prepared.run) / ".git").exists()
+
+
+Talker = Callable[..., Talk]
+
+
+@pytest.fixture
+def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
+    """Have a conversation about a change with a scripted model."""
+    monkeypatch.setattr(provided, "_as_long_as_asked", lambda state: 0.0)
+    secret = "cnry" + "0f3a9c5b7d1e4826" * 2
+    (tmp_path / "secret.txt").write_text(secret)
+    (tmp_path / "home").symlink_to(home)
+    with ExitStack() as stack:
+
+        def have(script: Script, wire: str = "chat", phase: Phase = "source", **more: str) -> Talk:
+            server = stack.enter_context(scripted.serving(script))
+            environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(home), **more}
+            for name, value in {**environ, "CANARY_TOKEN": secret}.items():
+                monkeypatch.setenv(name, value)
+            settings = given.load()
+            models = wiring.models(settings)
+            assert models is not None
+            stack.callback(models.close)
+            prepared = desks.repository(tmp_path, home)
+            (tmp_path / "app" / ".env").write_text(secret)
+            beside = tmp_path / "app", tmp_path / "secret.txt"
+            before = planted.state(*beside)
+            heard: list[str] = []
+            job = desks.job(prepared, home, models, settings=settings, hear=heard.append)
+            about = desks.conversation(job, phase=phase)
+            try:
+                ended, problem = converse(about, job), None
+            except AgentError as error:
+                ended, problem = None, error
+            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, heard)
+
+        yield have
+
+
+def assert_named(had: Talk, wire: str) -> None:
+    """Hold how it ended against the ends that there are."""
+    model = f"{scripted.server.NAMES[wire]}:scripted"
+    assert any(had.why.startswith(end.format(model=model)) for end in ENDS), had.why
+
+
+# --- MO1: broken calls ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_MO1_a_reply_that_is_broken_comes_to_a_named_end(talk: Talker, name: str) -> None:
+    had = talk(lambda seen: BROKEN[name])
+    assert_named(had, "chat")
+    assert len(had.server.requests) <= 3
+    had.assert_contained()
+    assert had.ended is None or had.ended.change.files == ()
+
+
+@pytest.mark.parametrize("wire", ["responses", "anthropic", "gemini"])
+def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
+    """One after the other, so that each goes back in the words of that provider."""
+    kinds = [BROKEN[name] for name in ON_EVERY_WIRE if isinstance(BROKEN[name], Said)]
+    had = talk(lambda seen: kinds[min(seen.number - 1, len(kinds) - 1)], wire)
+    assert_named(had, wire)
+    had.assert_contained()
+    assert had.ended is not None
+
+
+@pytest.mark.parametrize("stream", ["on", "off"])
+def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str) -> None:
+    bad = [one for one in BROKEN.values() if isinstance(one, Said) and len(one.calls) < 3]
+    bad = [one for one in bad if len(repr(one)) < 200_000][:6]
+    script = [
+        *bad,
+        calls(read("shop/prices.py")),
+        calls(create("shop/new.py", "x = 1\n"), finish()),
+    ]
+    had = talk(script, MERGEWRIGHT_MODEL_STREAM=stream)
+    assert had.ended is not None
+    assert had.ended.form
+    assert [file.path for file in had.ended.change.files] == ["shop/new.py"]
+    had.assert_contained()
+
+
+# --- MO2, MO3: paths and arguments ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["look", "tests", "source"])
+def test_MO2_no_tool_leads_out_of_the_tree(talk: Talker, phase: Phase) -> None:
+    wanted = hostile_models.everywhere((*ELSEWHERE, *CLOSED))
+    replies = [calls(*wanted[at : at + 40]) for at in range(0, len(wanted), 40)]
+    had = talk([*replies, calls(finish())], phase=phase)
+    assert had.ended is not None
+    assert had.ended.form
+    # One of base is not to be seen, and nothing else is done.
+    assert had.ended.change.files == ()
+    allowed = {"there is no such tool now", "not carried out: ", "0 lines in 0 of 0 files"}
+    for text in had.told:
+        assert any(text.startswith(words) for words in allowed) or text == "accepted", text
+    had.assert_contained()
+
+
+SMUGGLED = (
+    "-p os", "--rootdir=/", "tests/test_a.py;id", "tests/test_a.py --co", "-", "--",
+    "tests/../../x.py", "tests/__init__.py::test_x;id", "tests/__init__.py::--co",
+    "tests/__init__.py\n-p os", "$(id)", "`id`", "tests/*", "@/etc/passwd", "-c/etc/passwd", "",
+    "tests/__init__.py::test_x[\n-p os]", "x" * 500, "os.system", "/etc/passwd",
+)  # fmt: skip
+
+
+def test_MO3_no_argument_becomes_an_option(talk: Talker) -> None:
+    """No room is ever opened for them: those of this job would break the test."""
+    tests = [("run_test", {"tests": [one]}) for one in SMUGGLED]
+    checks = [("run_check", {"name": one}) for one in ("ruff check; id", "--config=/x", "", "sh")]
+    had = talk([calls(*tests, *checks), calls(create("shop/new.py", "x = 1\n"), finish())])
+    assert had.ended is not None
+    assert len(had.told) == len(tests) + len(checks)
+    assert all(text.startswith("not carried out: ") for text in had.told)
+    assert all(len(text) < 700 for text in had.told)
+    had.assert_contained()
+
+
+# --- MO4: endless work ----------------------------------------------------------------------------
+
+
+def _new_each_time(seen: scripted.Seen) -> Said:
+    return calls(create(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
+
+
+ENDLESS: dict[str, tuple[Script, str, int]] = {
+    "the same call": (
+        lambda seen: calls(read("shop/prices.py")),
+        "the same turn came 3 times in a row",
+        3,
+    ),
+    "two in alternation": (
+        lambda seen: calls(read("shop/prices.py") if seen.number % 2 else ("look", {})),
+        "two turns came in alternation, three times",
+        6,
+    ),
+    "a circle of three": (
+        lambda seen: calls(
+            [read("shop/prices.py"), ("look", {}), ("outline", {})][seen.number % 3]
+        ),
+        "8 turns in a row brought nothing new",
+        11,
+    ),
+    "something new each time": (_new_each_time, "it had its 60 turns", 60),
+    "a form that nobody accepts": (
+        lambda seen: calls(("finish", {"summary": seen.number})),
+        "3 times it was not accepted",
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_MO4_work_without_end_is_ended(talk: Talker, name: str) -> None:
+    script, why, requests = ENDLESS[name]
+    had = talk(script)
+    assert had.why == why
+    assert len(had.server.requests) == requests
+    had.assert_contained()
+
+
+def test_MO4_or_its_budget_ends_it_with_the_work_kept(talk: Talker) -> None:
+    had = talk(_new_each_time, MERGEWRIGHT_MODEL_CALLS="5")
+    assert isinstance(had.problem, BudgetSpent)
+    assert "The run has used its 5 requests to models" in had.why
+    assert len(had.server.requests) == 5
+    kept = had.job.latest
+    assert kept is not None
+    assert [file.path for file in kept.files] == [f"shop/new_{n}.py" for n in range(1, 6)]
+
+
+# --- MO5: huge changes ----------------------------------------------------------------------------
+
+
+def test_MO5_a_change_keeps_its_measure(talk: Talker) -> None:
+    def flood(seen: scripted.Seen) -> Said:
+        if seen.number > 5:
+            return calls(finish())
+        start = seen.number * 40
+        return calls(*(create(f"shop/f{start + n}.py", "x = 1\n") for n in range(40)))
+
+    had = talk(flood)
+    assert had.ended is not None
+    assert len(had.ended.change.files) == 20
+    assert any("one change may touch 20" in text or "20" in text for text in had.told)
+    had.assert_contained()
