@@ -42,7 +42,7 @@ def attempt(
         job.svc,
     )  # fmt: skip
     ended = _talk(name, "edit", told, draft, job)
-    if not ended.change.files:
+    if ended.change.digest == tests.digest:
         raise EditFailed(f"The editing model changed nothing: {ended.why}.")
     return draft.edited(ended.change, _summary(ended))
 

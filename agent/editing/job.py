@@ -49,6 +49,7 @@ class Job:
     latest: Change | None = None
     """As the last calls of a model have left it."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
+    _given_up: int = 0
 
     @property
     def models(self) -> ChatModel:
@@ -81,7 +82,12 @@ class Job:
     @property
     def number(self) -> int:
         """Of the round that is under way, 1-based."""
-        return len(self.judged) + 1
+        return len(self.judged) + self._given_up + 1
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether a change is there that may be published; it is not given up for a better one."""
+        return any(one.passed for one in self.judged)
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
@@ -97,6 +103,10 @@ class Job:
         """Take note of how a round ended."""
         self.judged.append(judged)
         return judged
+
+    def give_up(self) -> None:
+        """Count a round that came to nothing, so that what follows has names of its own."""
+        self._given_up += 1
 
     def take(self, role: Role, reply: Reply) -> None:
         """Count a reply."""

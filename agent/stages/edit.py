@@ -14,7 +14,7 @@ from agent.editing import authoring, producing
 from agent.editing import tests_first as acceptance
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import BudgetSpent, EditFailed
+from agent.errors import BudgetSpent, EditFailed, ModelRefused
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.publishing import changelog
@@ -68,7 +68,8 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
-        EditFailed: Nothing was changed.
+        ModelRefused: The model will not go on, and nothing has passed.
+        EditFailed: Nothing was changed, by the first one either.
     """
     number, most = len(tried) + 1, job.terms.candidates
     if number > most:
@@ -76,10 +77,11 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
     which = f"This is attempt {number} of {most}; none knows of the others." if most > 1 else ""
     try:
         draft = authoring.attempt(plan, tests, job, which=which)
-    except (BudgetSpent, EditFailed):
-        if any(one.passed for one in tried):
-            return None
-        raise
+    except (BudgetSpent, ModelRefused, EditFailed) as problem:
+        if not (job.has_passed or (tried and isinstance(problem, EditFailed))):
+            raise
+        job.give_up()
+        return None
     args = (plan, draft.change, job.prepared, job.svc)
     return draft.edited(job.step(f"changelog {job.number}", entered, *args), draft.words)
 

@@ -12,7 +12,7 @@ from agent.domain import Change, CheckReport, ClearedChange, ReviewNotes
 from agent.editing import authoring, failures, rounds, tests_first
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import BudgetSpent
+from agent.errors import BudgetSpent, EditFailed, ModelRefused, TicketUnclear
 
 
 def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> Change | None:
@@ -27,12 +27,25 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         tried: The rounds of one candidate, in their order.
 
     Raises:
-        BudgetSpent: The next request could cost more than is left.
+        BudgetSpent: The next request could cost more than is left, and nothing has passed.
+        ModelRefused: The model will not go on, and nothing has passed.
     """
     last = tried[-1]
-    draft, failed = last.draft, last.failures
-    if last.passed or not failed.names or draft.repairs >= job.terms.repair_rounds:
+    if last.passed or not last.failures.names or last.draft.repairs >= job.terms.repair_rounds:
         return None
+    try:
+        return _following(tried, job)
+    except (BudgetSpent, ModelRefused):
+        if not job.has_passed:
+            raise
+    except (EditFailed, TicketUnclear):
+        pass  # a new beginning that led to nothing; what came of the first one stands
+    job.give_up()
+    return None
+
+
+def _following(tried: Sequence[Round], job: Job) -> Draft | None:
+    draft, failed = tried[-1].draft, tried[-1].failures
     why = rounds.stuck([one for one in tried if one.draft.attempt == draft.attempt])
     if not why:
         mended = authoring.repair(draft, failed.words, job)
@@ -55,12 +68,12 @@ def _anew(given_up: Round, why: str, job: Job) -> Draft:
 def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     """Have the reviewer's blocking remarks seen to, once; None: there are none.
 
-    Where the budget is spent, the change stays as it passed.
+    Where the budget is spent or the model will not, the change stays as it passed.
     """
     if not notes.blocking or not best.passed:
         return None
     try:
         mended = authoring.repair(best.draft, failures.remarked(notes.blocking), job)
-    except BudgetSpent:
+    except (BudgetSpent, ModelRefused):
         return None
     return None if rounds.is_known(mended.change, [best]) else mended

@@ -23,6 +23,7 @@ from agent.domain import (
 from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
+from agent.errors import BudgetSpent
 from agent.stages import repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
@@ -150,6 +151,38 @@ def test_there_is_no_third_attempt(prepared, home):
         for text in ("x = 2\n", "x = 3\n")
     ]
     assert repair.next_draft([first, *tried], job) is None
+
+
+def test_a_new_attempt_that_changes_nothing_leaves_what_there_is(prepared, home):
+    model = script(*(said(finish(f"{number}")) for number in range(6)))
+    job = desks.job(prepared, home, model)
+    first = job.over(judged(1, draft(prepared), "t.py::test_x"))
+    assert repair.next_draft([first], job) is None
+    assert begun(job) == ["repair 2", "edit 2"]
+    # Whatever is begun next has names of its own.
+    assert job.number == 3
+
+
+def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
+    prepared, home, monkeypatch
+):
+    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    job = desks.job(prepared, home, script())
+    red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
+    with pytest.raises(BudgetSpent):
+        repair.next_draft([job.over(red)], job)
+    job = desks.job(prepared, home, script())
+    job.over(judged(1, draft(prepared)))
+    assert repair.next_draft([job.over(red)], job) is None
+
+
+def test_nor_for_a_model_that_refuses(prepared, home):
+    refused = said().model_copy(update={"finish": "refused"})
+    job = desks.job(prepared, home, script(refused, refused))
+    red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
+    passed = job.over(judged(1, draft(prepared)))
+    assert repair.next_draft([job.over(red)], job) is None
+    assert repair.answer(passed, BLOCKING, job) is None
 
 
 def test_blocking_remarks_go_back(prepared, home):
