@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -181,3 +182,38 @@ def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
         ended.text
     )
     assert len(requests) == 2
+
+
+def test_of_several_attempts_that_pass_a_judge_takes_one_and_all_are_on_record(shop, carried):
+    shop.write(".github/mergewright.yml", "version: 1\nlimits: {candidates: 3, repair_rounds: 0}\n")
+    shop.commit("Ask for several attempts")
+
+    def attempt(text):
+        return [calls(edit("shop/prices.py", "prices[1:]", text), finish(f"By {text}."))]
+
+    def judge(seen):
+        # What did not pass is not offered, and nobody knows who made what.
+        assert "iter(prices)" in seen.text
+        assert "list(prices)" in seen.text
+        assert "prices[2:]" not in seen.text
+        return calls(("choose", {"number": 2, "why": "It is the clearer one."}))
+
+    red = attempt("prices[2:]")
+    ended, requests = carried(
+        Scripts(
+            edit=[attempt("iter(prices)"), red, attempt("list(prices)")],
+            judge=[judge],
+        ),
+        MERGEWRIGHT_MODEL_JUDGE="openai-chat:scripted",
+    )
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    changed = shop.git("show", f"{ended.result['branch']}:shop/prices.py")
+    assert "for price in list(prices):" in changed
+    assert "By list(prices)." in ended.text
+    assert "| judge |" in ended.text
+    assert "1. passed; 2. 1 new failure (new\\_failures); 3. passed." in ended.text
+    assert len(model.openings(requests, "edit")) == 3
+    kept = {one["step"]: one["result"] for one in ledger(ended) if "result" in one}
+    for number, text in enumerate(("iter(prices)", "prices[2:]", "list(prices)"), 1):
+        (file, _) = kept[f"policy {number}"]["change"]["files"]
+        assert f"for price in {text}:".encode() in base64.urlsafe_b64decode(file["after"])
