@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
@@ -62,6 +62,8 @@ class LintCheck:
     """The same of another one, for selections that only object to what cannot be parsed."""
     unreadable_code: int = 1
     """Exit code when files could not be parsed, and all others were still looked at."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of the room: what versions of a tool know by arguments of other names."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
     rule: str = ""
@@ -106,7 +108,7 @@ class LintCheck:
             site.tree,
             argv,
             # By PYTHONPATH and kin a change could put itself in the tool's place.
-            environ=scripts.at_start(site.config.env),
+            environ={**scripts.at_start(site.config.env), **self.environ},
             limits=site.tool_limits(),
             files=tuple(
                 RoomFile(path=site.in_room(path), content=content.encode())
@@ -198,7 +200,7 @@ def _shown(items: tuple[CheckItem, ...], result: RoomResult, reason: str) -> str
 
 
 def read_ruff(content: bytes) -> list[Remark] | None:
-    """Read `--output-format json` of ruff."""
+    """Read the JSON of ruff."""
     try:
         return [
             Remark(

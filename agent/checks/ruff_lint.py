@@ -29,13 +29,13 @@ def _is_formatter(site: check.Site) -> bool:
 RUFF_CHECK = lint.LintCheck(
     name="ruff check",
     command_words=("ruff", "check"),
-    machine_arguments=(
-        "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}",
-    ),
+    machine_arguments=("--no-cache", "--no-fix", "--output-file={report}"),
+    # The argument was --format until 0.0.290, and is --output-format since.
+    environ={"RUFF_FORMAT": "json", "RUFF_OUTPUT_FORMAT": "json"},
     probe=_BROKEN,
     read=lint.read_ruff,
     configured=_is_linter,
-)  # fmt: skip
+)
 
 RUFF_FORMAT = lint.LintCheck(
     name="ruff format",
