@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent import worktree
-from agent.domain import Checkout, Contract, Decision, Plan, Run, Ticket
+from agent.domain import Checkout, CheckReport, Contract, Decision, Plan, Run, Status, Ticket
 from agent.editing import planning
 from agent.editing.job import Job
 from agent.errors import NoRecipe, PolicyRefused, RepositoryUnfit
@@ -75,9 +75,26 @@ def agree(job: Job) -> Plan:
     """Have a model plan what no recipe fits.
 
     Raises:
+        RepositoryUnfit: Whatever is made, a check would prove nothing.
         TicketUnclear: Facts are missing, or nothing would show that it is carried out.
         RequestRefused: It needs what a change may not touch.
         EditFailed: No plan came that the rules allow.
         BudgetSpent: The next request could cost more than is left.
     """
+    require_proofs(job.before)
     return planning.plan(job)
+
+
+def require_proofs(before: CheckReport) -> None:
+    """Refuse, before a model is paid for, what no change could be held against.
+
+    Raises:
+        RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
+    """
+    for result in before.results:
+        if result.status is Status.UNVERIFIED:
+            raise RepositoryUnfit(
+                f"The check {result.name} proves nothing on the base commit, so no change could be"
+                f" shown to break nothing: {result.reason.rstrip('.')}. Mend that first, or switch"
+                " the check off in .github/mergewright.yml."
+            )

@@ -1,0 +1,32 @@
+"""What a model is not asked about, since nothing could come of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import CheckReport, CheckResult, Status
+from agent.errors import RepositoryUnfit
+from agent.stages import plan
+
+
+def report(**by_name: Status) -> CheckReport:
+    results = tuple(
+        CheckResult(name=name, status=status, reason="no report came back.")
+        for name, status in by_name.items()
+    )
+    return CheckReport(side="base", commit="c", change_digest=None, results=results)
+
+
+def test_a_check_that_proves_nothing_on_base_ends_the_run_before_a_model_is_asked():
+    with pytest.raises(RepositoryUnfit) as refused:
+        plan.require_proofs(report(mypy=Status.PASSED, tests=Status.UNVERIFIED))
+    assert refused.value.message == (
+        "The check tests proves nothing on the base commit, so no change could be shown to break"
+        " nothing: no report came back. Mend that first, or switch the check off in"
+        " .github/mergewright.yml."
+    )
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.UNVERIFIED])
+def test_a_check_that_is_red_or_absent_on_base_is_no_hindrance(status):
+    plan.require_proofs(report(tests=status))
