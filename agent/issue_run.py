@@ -143,6 +143,7 @@ def carry(
         log,
         Watchers(page, milestones, *further),
         max_minutes=settings.max_minutes,
+        grants=grants,
         remember=durable.remember if durable else None,
         cancellation=cancellation,
     )

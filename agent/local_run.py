@@ -92,7 +92,9 @@ def carry(
         hear=heard,
         grants=kept.grants,
     )
-    step = Steps(ledger, log, watcher, max_minutes=settings.max_minutes, remember=kept)
+    step = Steps(
+        ledger, log, watcher, max_minutes=settings.max_minutes, grants=kept.grants, remember=kept
+    )
     try:
         outcome = worker.carry(run, step, services, ledger, log)
     except SettingsInvalid:

@@ -95,7 +95,8 @@ class _Again(Steps):
         given: dict[str, object],
         redactor: Redactor,
     ) -> None:
-        super().__init__(ledger, log, watcher, max_minutes=max_minutes)
+        # How long it took then, and who let it go on, says nothing of this machine.
+        super().__init__(ledger, log, watcher, max_minutes=max_minutes, grants=_UNBOUNDED)
         self._recording, self._models = recording, models
         self._given = given
         self._redactor = redactor

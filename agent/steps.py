@@ -134,12 +134,15 @@ class Steps:
         watcher: Watcher,
         *,
         max_minutes: int,
+        grants: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         """Take what a run's steps need.
 
         Args:
+            max_minutes: The most that the operator allows.
+            grants: So often somebody let the run begin or go on: it has its minutes each time.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
         """
@@ -147,6 +150,7 @@ class Steps:
         self._log = log
         self._watcher = watcher
         self._most_minutes = max_minutes
+        self._grants = grants
         self._minutes = max_minutes
         self._remember = remember or Directly()
         self.kept = remember is not None
@@ -265,11 +269,17 @@ class Steps:
         begun = name in _FINISHED and self._ledger.begun(name)
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
-        if name not in _FINISHED and sum(self.seconds.values()) > self._minutes * 60:
+        if name not in _FINISHED and sum(self.seconds.values()) > self._granted * 60:
             raise TimeSpent(
-                f"The run has used its {self._minutes} minutes (limits.minutes) before the step"
-                f" {name!r}. Allow more, or make the checks quicker."
+                f"The run has used its {self._granted} minutes (limits.minutes) before the step"
+                f" {name!r}. What was done so far is kept: `mergewright runs retry`, or"
+                " `mergewright run --resume` for one of a file, lets the run go on for as long"
+                " again. Else allow more and start anew, or make the checks quicker."
             )
+
+    @property
+    def _granted(self) -> int:
+        return self._minutes * self._grants
 
     def _learn(self, result: object) -> None:
         match result:

@@ -36,7 +36,6 @@ from agent.errors import (
     StorageFull,
     StoreUnavailable,
     StoreUnusable,
-    TimeSpent,
     TransientError,
     Unforeseen,
     VersionUnknown,
@@ -148,8 +147,7 @@ def carry(
             if waited is None or waited.step != _TELL:
                 _postpone(problem, step, waited)
             outcome = _stopped(run, _reason(problem), _sentence(problem, waited), problem)
-            # More minutes are in a configuration that only a new beginning reads.
-            anew = isinstance(problem, TimeSpent | VersionUnknown)
+            anew = isinstance(problem, VersionUnknown)
             outcome = outcome.model_copy(
                 update={
                     "stopped_at": None if anew else step.at,

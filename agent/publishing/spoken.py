@@ -57,7 +57,10 @@ _NEXT = {
     ),
     Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
-    Reason.TIME_SPENT: f"What to do next: allow more minutes, or make the checks quicker, {_AGAIN}",
+    Reason.TIME_SPENT: (
+        "What to do next: ask whoever runs the service to let the run go on for as long again"
+        f" (`mergewright runs retry`). Or allow more minutes, or make the checks quicker, {_AGAIN}"
+    ),
     Reason.BUDGET_SPENT: (
         "What to do next: ask whoever runs the service to let the run go on with more"
         f" (`mergewright runs retry`), or make the issue smaller, {_AGAIN}"
@@ -129,8 +132,8 @@ _HERE = {
         f"Add a test, or set `checks.tests.runner` to `off` in `.github/mergewright.yml`, {_COMMIT}"
     ),
     Reason.TIME_SPENT: (
-        "Allow more with `limits.minutes` in `.github/mergewright.yml`, or make the checks quicker,"
-        f" {_COMMIT}"
+        f"If it may take as long again, {_GO_ON} Or allow more with `limits.minutes` in"
+        f" `.github/mergewright.yml`, or make the checks quicker, {_COMMIT}"
     ),
     Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, {_AGAIN_HERE}",

@@ -144,6 +144,16 @@ def test_a_run_that_has_used_its_minutes_starts_no_further_step(step):
     assert step("publish", told) == "told"
 
 
+def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
+    step = steps(tmp_path, grants=2)
+    step("read config", read_config)
+    step.seconds["baseline"] = 121.0
+    step("plan", nothing)
+    step.seconds["edit"] = 120.0
+    with pytest.raises(TimeSpent, match=r"used its 4 minutes \(limits.minutes\) before the step"):
+        step("checks 1", nothing)
+
+
 def test_the_operators_bound_holds_over_the_repositorys(step):
     step("read config", read_large)
     step.seconds["baseline"] = 61 * 60.0

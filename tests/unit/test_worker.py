@@ -36,7 +36,9 @@ from agent.errors import (
     SandboxMissing,
     SettingsInvalid,
     StorageFull,
+    TimeSpent,
     TransientError,
+    VersionUnknown,
 )
 from agent.ledger import Ledger
 from agent.redaction import Redactor
@@ -308,6 +310,17 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     patch = Path(outcome.patch_path)
     assert patch.parent == home / "runs" / "2026-1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()
+
+
+@pytest.mark.parametrize("spent", [BudgetSpent("No more."), TimeSpent("No more.")])
+def test_what_has_used_up_its_share_goes_on_with_the_step_it_came_to(home, spent):
+    outcome, _ = carry(home, spent, None)
+    assert (outcome.reason, outcome.stopped_at) == (spent.reason, "read ticket")
+
+
+def test_what_another_version_recorded_begins_anew(home):
+    outcome, _ = carry(home, VersionUnknown("Not mine."), None)
+    assert outcome.stopped_at is None
 
 
 def test_where_nothing_was_done_there_is_no_patch(home):
