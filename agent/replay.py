@@ -194,7 +194,9 @@ def run_again(
     run = recording.run
     folder = settings.home / FOLDER / run.run_id
     folders.delete(folder)
-    folder.mkdir(parents=True, mode=0o711)
+    # Tickets, diffs and logs are nobody else's business.
+    folder.parent.mkdir(exist_ok=True, mode=0o700)
+    folder.mkdir(mode=0o700)
     bounded = {"model_usd": _UNBOUNDED, "model_tokens": None, "model_calls": _UNBOUNDED}
     roles = ("model", "model_planner", "model_editor", "model_reviewer", "model_judge")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())

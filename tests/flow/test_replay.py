@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import Scripts, calls, create, edit, finish
+from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
 from tests.scripted import serving
 
 #: Nobody is asked, whatever the variables of whoever tests are.
 _KEYS = ("OPENAI_", "ANTHROPIC_", "MERGEWRIGHT_")
 APPROVED = [calls(("submit_review", {"approve": True, "remarks": []}))]
-#: With a trial, whose time differs each time, and a failure that goes back to the model.
+#: Looks like one of GitHub's, so that it is taken out of whatever is kept.
+TOKEN = "ghp_" + "k3Y9" * 9
+PROJECT = {**model.PROJECT, "shop/keys.py": f'SAMPLE = "{TOKEN}"\n'}
+#: With a file that the ledger shows redacted, a trial whose time differs each time, and a failure
+#: that goes back to the model.
 SCRIPTS = {
+    "plan": [[calls(read("shop/prices.py"), read("shop/keys.py")), calls(plan())]],
     "tests": [
         [
             calls(
@@ -85,7 +90,7 @@ class Recorded:
 @pytest.fixture(scope="module")
 def recorded(store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    shop = model.repository(folder / "app")
+    shop = model.repository(folder / "app", PROJECT)
     ticket = folder / "ticket.md"
     ticket.write_text(model.TICKET)
     with serving(Scripts(**SCRIPTS)) as server:
@@ -103,6 +108,10 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
     assert told["turns"] == 7
     assert told["patch"]["same"]
     assert told["text"]["same"]
+    assert Path(told["folder"]).stat().st_mode & 0o077 == 0
+    # What was taken out of the record is in the code, and was told again.
+    assert TOKEN not in recorded.ledger.read_text()
+    assert "[secret removed]" in recorded.ledger.read_text()
     # It made the branch as well, but in a repository of its own.
     assert (recorded.shop.state(), recorded.shop.branches()) == (before, branches)
     text = Path(told["folder"], "pull_request.md").read_text()
@@ -112,6 +121,11 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert code.stdout.strip() == recorded.result["commit"]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return model.repository(tmp_path / "app")
 
 
 def called(conversation: str, turn: int, kind: str = "model.called") -> Callable[[dict], bool]:
@@ -169,6 +183,19 @@ def test_without_its_code_it_cannot_be_replayed(recorded, tmp_path):
     assert f"There is no branch, tag or commit `{commit}`" in " ".join(
         done.stderr.replace("│", " ").split()
     )
+
+
+def test_a_run_that_nobody_could_be_asked_in_ends_so_again(store, shop, tmp_path):
+    ticket = tmp_path / "ticket.md"
+    ticket.write_text(model.TICKET)
+    words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--model", "openai:one")
+    done = command(store, *words, "--json", MERGEWRIGHT_MODEL_TOKENS="1000000")
+    result = json.loads(done.stdout)
+    assert result["reason"] == "no_recipe"
+    assert "OPENAI_API_KEY" in result["sentence"]
+    done = command(store, "replay", Path(result["log"]).parent.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The same end (no_recipe) and the same text." in done.stdout
 
 
 @pytest.mark.parametrize("named", ["nothing", "../x"])
