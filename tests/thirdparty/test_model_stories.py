@@ -15,14 +15,24 @@ import pytest
 from agent.adapters.package_index import SimpleIndex
 from agent.editing import broken
 from tests.folders import data_folder
-from tests.thirdparty.model_stories import flaskr, served, slugify
+from tests.thirdparty.model_stories import (
+    flaskr,
+    robots,
+    served,
+    slugify,
+)
 from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
 from tests.thirdparty.model_stories.story import Story, parallel
 
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
+_PROJECTS = (slugify, robots, flaskr)
+#: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(
-    sorted((*slugify.STORIES, *flaskr.STORIES), key=lambda story: not story.project.stream)
+    sorted(
+        (story for project in _PROJECTS for story in project.STORIES),
+        key=lambda story: not story.project.stream,
+    )
 )
 
 

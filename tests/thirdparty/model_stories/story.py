@@ -15,8 +15,6 @@ from tests.scripted import Fault, Said, Seen
 from tests.scripted.script import Answer
 from tests.thirdparty.sources import Source
 
-__all__ = ["Project", "Remark", "Script", "Story", "Test", "block", "calls", "run_test", "when"]
-
 Turn = Said | Callable[[Seen], Said]
 Wire = Literal["chat", "responses", "anthropic"]
 
@@ -34,6 +32,8 @@ class Project:
     """What its people would write into `.github/mergewright.yml`."""
     reviewed_by: Wire = "chat"
     """The wire of the reviewing model."""
+    added: Mapping[str, str] = field(default_factory=dict)
+    """Files that are in no release, by path: where nothing in it is what a ticket needs."""
 
     @property
     def name(self) -> str:
@@ -139,12 +139,18 @@ def when(*words: str, then: Said) -> Turn:
 
 def block(seen: Seen, path: str, first: str, last: str) -> str:
     """Take lines of a file from what a call of `read` showed: those words stand in them."""
-    head = f"`{path}`, lines "
-    shown = next(text for kind, text in reversed(seen.messages) if text.startswith(head))
-    lines = [line.partition("\t")[2] for line in shown.splitlines()[1:]]
+    lines = shown(seen, path)
     start = next(at for at, line in enumerate(lines) if first in line)
     end = next(at for at, line in enumerate(lines) if at >= start and last in line)
-    return "".join(f"{line}\n" for line in lines[start : end + 1])
+    return "".join(lines[start : end + 1])
+
+
+def shown(seen: Seen, path: str) -> list[str]:
+    """Lines of a file, as the last call of `read` showed them."""
+    head = f"`{path}`, lines "
+    result = next(text for kind, text in reversed(seen.messages) if text.startswith(head))
+    numbered = (line.partition("\t") for line in result.splitlines())
+    return [f"{line}\n" for number, tab, line in numbered if tab and number.isdigit()]
 
 
 def _after_last_reply(seen: Seen) -> int:
@@ -186,4 +192,4 @@ class Script:
 def parallel(seen: Seen) -> bool:
     """Whether a reply before had several calls, which came back answered one by one."""
     kinds = "".join("c" if kind == "call" else kind[0] for kind, _ in seen.messages)
-    return "ccrr" in kinds or "cccrrr" in kinds
+    return "ccrr" in kinds
