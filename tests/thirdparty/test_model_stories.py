@@ -16,6 +16,8 @@ from agent.adapters.package_index import SimpleIndex
 from agent.editing import broken
 from tests.folders import data_folder
 from tests.thirdparty.model_stories import (
+    fastapi_docs,
+    flask_openapi,
     flaskr,
     robots,
     served,
@@ -26,7 +28,7 @@ from tests.thirdparty.model_stories.story import Story, parallel
 
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
-_PROJECTS = (slugify, robots, flaskr)
+_PROJECTS = (fastapi_docs, slugify, robots, flask_openapi, flaskr)
 #: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(
     sorted(
