@@ -19,16 +19,19 @@ from tests.thirdparty.model_stories import (
     fastapi_docs,
     flask_openapi,
     flaskr,
+    nvchecker,
     robots,
     served,
     slugify,
+    structlog_gcp,
+    yarg,
 )
 from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
 from tests.thirdparty.model_stories.story import Story, parallel
 
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
-_PROJECTS = (fastapi_docs, slugify, robots, flask_openapi, flaskr)
+_PROJECTS = (fastapi_docs, slugify, robots, flask_openapi, structlog_gcp, yarg, nvchecker, flaskr)
 #: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(
     sorted(
