@@ -22,7 +22,6 @@ from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config import foreign_python
 from repo_config.detect import DjangoProject
-from repo_config.tree import Below
 
 _SCRIPT = "make_migrations.py"
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}\.py")
@@ -70,11 +69,12 @@ def carry_out(
 def _order(app: str, django: DjangoProject, tree: WorkTree, prepared: Prepared) -> ProducingCommand:
     contract = prepared.contract
     project = contract.project
+    formatters = style.of(tree, project).formatters
     request = {
         "folder": app,
         "manage": django.manage,
         "python_path": list(django.python_path),
-        "formatters": list(style.of(Below(tree, project.root), project).formatters),
+        "formatters": [[name, list(told)] for name, told in formatters.items()],
     }
     settings = django.settings_module
     return ProducingCommand(
