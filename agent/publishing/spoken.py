@@ -66,7 +66,8 @@ _NEXT = {
         f" (`mergewright runs retry`), or make the issue smaller, {_AGAIN}"
     ),
     Reason.MODEL_REFUSED: (
-        f"What to do next: a person takes it on, or the issue is told in other words; {_AGAIN}"
+        "What to do next: a person takes it on, or the issue is told in other words, or smaller;"
+        f" {_AGAIN}"
     ),
     Reason.MODEL_UNUSABLE: (
         "What to do next: whoever runs the service sees to it (`mergewright models --check` tells"
@@ -136,7 +137,7 @@ _HERE = {
         f" `.github/mergewright.yml`, or make the checks quicker, {_COMMIT}"
     ),
     Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
-    Reason.MODEL_REFUSED: f"Tell the ticket in other words, {_AGAIN_HERE}",
+    Reason.MODEL_REFUSED: f"Tell the ticket in other words, or make it smaller, {_AGAIN_HERE}",
     Reason.MODEL_UNUSABLE: (
         f"See `mergewright models --check` for what is wrong with it, put that right, {_GO_ON}"
     ),

@@ -128,7 +128,7 @@ def test_one_run_outlasts_every_fault_that_passes(carry):
     script = Failing(
         Scripts(),
         [fault("chat", "limited"), fault("chat", "broken")],
-        [fault("chat", "limited", headers={"Retry-After": "1"}), STALL],
+        [fault("chat", "limited", after=1), STALL],
         [Fault(empty=True)],
         [fault("chat", "overloaded", late=True)],
         [Fault(body='{"choices": [{"mess')],
@@ -150,7 +150,9 @@ WAIT = "wait a while, then take the label off and set it again."
 MEND = (
     "whoever runs the service sees to it (`mergewright models --check` tells whether it is mended)"
 )
-OTHER_WORDS = "a person takes it on, or the issue is told in other words; then take the label off"
+OTHER_WORDS = (
+    "a person takes it on, or the issue is told in other words, or smaller; then take the label off"
+)
 #: Wire, what every request meets, requests, reason, sentence and next step.
 LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
     "key": (
@@ -164,7 +166,7 @@ LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
         WAIT,
     ),
     "limited for long": (
-        *("gemini", fault("gemini", "limited", headers={"Retry-After": "3000"}), 1, "unavailable"),
+        *("gemini", fault("gemini", "limited", after=3000), 1, "unavailable"),
         UNANSWERED + r"429, RESOURCE_EXHAUSTED\. It may be asked again at 20\d\d-.* UTC\.",
         WAIT,
     ),
@@ -231,6 +233,20 @@ def test_a_model_that_nothing_bounds_is_refused_before_the_first_request(carry):
     assert "MERGEWRIGHT_MODEL_TOKENS" in carried.done.stderr
     assert carried.requests == []
     assert (carried.told.runs(), carried.told.comments()) == ([], [])
+
+
+def test_a_request_that_costs_more_than_a_day_may_is_not_sent(carry, tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["openai-chat:scripted"]\ninput = 10.0\noutput = 50.0\n')
+    settings = {"MERGEWRIGHT_MODEL_PRICES": str(prices), "MERGEWRIGHT_MODEL_USD_PER_DAY": "0.01"}
+    carried = carry([], **settings)
+    carried.assert_told(
+        "budget_spent",
+        r"One request could cost \$\d\.\d+, and models may cost a repository no more than \$0\.01"
+        r" within 24 hours \(MERGEWRIGHT_MODEL_USD_PER_DAY\)",
+        "ask whoever runs the service to let the run go on with more",
+    )
+    assert carried.requests == []
 
 
 NO_KEY = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}

@@ -84,11 +84,12 @@ def provider() -> Provider:
 
 @pytest.fixture(scope="module")
 def ground(store: Path, folder: Path, provider: Provider) -> Iterator[Ground]:
-    with (
-        serving(provider) as server,
-        laid_out(folder, store / "environments", **server.environ()) as made,
-    ):
-        yield made
+    prices = folder / "prices.toml"
+    prices.write_text('["openai-chat:scripted"]\ninput = 0.1\noutput = 0.2\n')
+    with serving(provider) as server:
+        environ = {**server.environ(), "MERGEWRIGHT_MODEL_PRICES": str(prices)}
+        with laid_out(folder, store / "environments", **environ) as made:
+            yield made
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +178,11 @@ def test_a_provider_that_fails_in_mid_run_is_waited_for_with_the_work_kept(
 
     provider.begin(failing)
     ticket = campaign.one("failed")
-    _, outcome = run_of(ground, ticket)
+    run_id, outcome = run_of(ground, ticket)
     assert outcome["reason"] == "ready", outcome["sentence"]
+    ((spent,),) = ground.rows("SELECT SUM(usd) FROM spendings WHERE run_id = ?", run_id)
+    assert spent == pytest.approx(outcome["cost_usd"], abs=1e-6)
+    assert outcome["cost_usd"] > 0
     said = [json.dumps(seen.body) for seen in provider.asked]
     (twice,) = [place for place, body in enumerate(said) if body in said[:place]]
     assert said[twice - 1] == said[twice]

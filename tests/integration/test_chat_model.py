@@ -344,7 +344,7 @@ def test_tries_end_and_say_what_happened(opened, quick):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_wait_that_is_asked_for_is_kept(opened, quick, wire):
-    after = fault(wire, "limited", headers={"Retry-After": "7"})
+    after = fault(wire, "limited", after=7)
     models, _ = opened([after, Said("Done.")], wire)
     models.reply(REQUEST)
     assert quick == [7.0]
@@ -352,7 +352,7 @@ def test_a_wait_that_is_asked_for_is_kept(opened, quick, wire):
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick, wire):
-    after = fault(wire, "limited", headers={"Retry-After": "3600"})
+    after = fault(wire, "limited", after=3600)
     models, server = opened(lambda seen: after, wire)
     now = time.time()
     words = r"429.*\. It may be asked again at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"

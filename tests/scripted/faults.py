@@ -8,7 +8,6 @@ error-codes), Anthropic (https://platform.claude.com/docs/en/api/errors) and Gem
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, Literal
 
 from tests.scripted.script import Fault
@@ -64,14 +63,21 @@ _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
 }
 
 
-def fault(wire: str, kind: Kind, **more: Any) -> Fault:
+def fault(wire: str, kind: Kind, *, after: int | None = None, late: bool = False) -> Fault:
     """Make what the provider behind a wire answers.
 
     Args:
-        more: Further fields of the fault, such as `headers` or `late`.
+        after: So many seconds it wants to be left alone.
+        late: It comes in the midst of a stream.
     """
     status, body = _told(wire, kind)
-    return replace(Fault(status=status, body=json.dumps(body)), **more)
+    headers = {}
+    if after is not None and wire == "gemini":
+        delay = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{after}s"}
+        body["error"]["details"].append(delay)
+    elif after is not None:
+        headers["Retry-After"] = str(after)
+    return Fault(status=status, headers=headers, body=json.dumps(body), late=late)
 
 
 def _told(wire: str, kind: Kind) -> tuple[int, dict[str, Any]]:
@@ -84,7 +90,7 @@ def _told(wire: str, kind: Kind) -> tuple[int, dict[str, Any]]:
     if wire == "gemini":
         status, named, message, details = _GEMINI[kind]
         message += repeated
-        told = {"code": status, "message": message, "status": named, "details": details}
+        told = {"code": status, "message": message, "status": named, "details": [*details]}
         return status, {"error": told}
     status, named, code, message = _OPENAI[kind]
     message += repeated
