@@ -153,6 +153,11 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         ]
         assert "The loop left the first price out." in ended["pull_request_text"]
 
+        # Three processes wrote its ledger, and it is one run all the same.
+        again = command.another("replay", run_id)
+        assert "The same end (ready), the same patch and the same text." in again
+        assert "7 replies given again" in again
+
         # It is done, so there is nothing to go on with.
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
         code, _, err = command.whole("--resume", run_id)
