@@ -16,6 +16,7 @@ from agent.adapters.package_index import SimpleIndex
 from agent.editing import broken
 from tests.folders import data_folder
 from tests.thirdparty.model_stories import (
+    api_key,
     fastapi_docs,
     flask_openapi,
     flaskr,
@@ -31,7 +32,10 @@ from tests.thirdparty.model_stories.story import Story, parallel
 
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
-_PROJECTS = (fastapi_docs, slugify, robots, flask_openapi, structlog_gcp, yarg, nvchecker, flaskr)
+_PROJECTS = (
+    *(fastapi_docs, slugify, robots, flask_openapi, structlog_gcp),
+    *(api_key, yarg, nvchecker, flaskr),
+)
 #: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(
     sorted(
