@@ -77,7 +77,9 @@ class SitemapTests(TestCase):
 
         sites = [Site.objects.get_current().pk]
         for name in ("a.xml", "a.xml.gz", "a.txt", "a.html"):
-            form = SitemapAdminForm({"url": f"https://example.com/{name}", "sites": sites})
+            form = SitemapAdminForm(
+                {"url": f"https://example.com/{name}", "sites": sites}
+            )
             self.assertEqual(form.is_valid(), name != "a.html", name)
         self.assertIn("url", form.errors)
 
@@ -183,7 +185,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("sites", "0002_alter_domain_unique"),
         ("robots", "0003_alter_url_pattern"),
@@ -203,7 +204,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("url", models.URLField(unique=True, verbose_name="url")),
-                ("sites", models.ManyToManyField(to="sites.site", verbose_name="sites")),
+                (
+                    "sites",
+                    models.ManyToManyField(to="sites.site", verbose_name="sites"),
+                ),
             ],
             options={
                 "verbose_name": "sitemap",
@@ -313,7 +317,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument(
-            "--dry-run", action="store_true", help="Print the patterns, and delete nothing."
+            "--dry-run",
+            action="store_true",
+            help="Print the patterns, and delete nothing.",
         )
 
     def handle(self, *args, **options):
