@@ -59,6 +59,12 @@ _BUNDLED = re.compile(r".*(?:[.-]min|\.bundle)\.(?:js|css)|.*\.map|.*\.svg")
 #: Nobody writes a longer line; bundlers do.
 _LONGEST_WRITTEN = 2000
 _WORD = re.compile(r"\w+")
+#: The flags of England, Scotland and Wales, which Unicode writes with letters that are not seen.
+_FLAGS = re.compile(
+    "\U0001f3f4\U000e0067\U000e0062"
+    "(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)"
+    "\U000e007f"
+)
 #: Drawn like a letter of ASCII by most fonts: from Unicode's table of confusables, those of
 #: living scripts.
 _ALIKE = frozenset(
@@ -98,7 +104,7 @@ def _of_file(file: ChangedFile, content: bytes, before: set[str]) -> Iterator[Fi
     for number, line in enumerate(lines, 1):
         if line in before or (line.isascii() and line.isprintable()):
             continue
-        if seen := _hidden(line, is_first=number == 1):
+        if seen := _hidden(_FLAGS.sub("", line), is_first=number == 1):
             rule, says = HIDDEN_TEXT, f"has {_name(seen)}, which cannot be seen"
         elif found := _mixed(line) or identifiers.get(number):
             rule, says = LOOK_ALIKES, f"has {_name(found)} in a word of other letters"

@@ -48,6 +48,10 @@ _WORDS = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
 #: Published by its vendor for everybody: the account of Azure's storage emulator.
 _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
+#: What pages hand to every visitor: PostHog's key of a project.
+_FOR_VISITORS = ("phc_",)
+_CODE = (".py", ".js", ".jsx", ".ts", ".tsx", ".vue")
+
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every line that brings in what looks like a credential."""
@@ -76,6 +80,11 @@ def _fresh(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
     for start, end in spans:
         value = after[start:end]
         if _WORDS.fullmatch(value) or any(public in value for public in _PUBLIC):
+            continue
+        if value.startswith(_FOR_VISITORS):
+            continue
+        # `{Authorization: token}` and `authorization: Credentials` are names in code.
+        if value.isalpha() and after[start - 1 : start] == " " and file.path.endswith(_CODE):
             continue
         if value.encode() not in (file.before or b""):
             of_vendor = any(first < end and start < last for first, last in vendors)

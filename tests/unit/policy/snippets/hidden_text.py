@@ -21,6 +21,10 @@ CASES = {
             "in a comment": Snippet(f"x = 1  # {_BIDI}\n", line=1),
             "isolates": Snippet("x = '\u2066a\u2069'\n", line=1),
             "without a width, in a text": Snippet(f"x = 'ad{_WIDTH}min'\n", line=1),
+            "words in the letters of a flag": Snippet(
+                "x = '\U0001f3f4\U000e0067\U000e0062\U000e0075\U000e0073\U000e0072\U000e007f'\n",
+                line=1,
+            ),
             "a joiner between Latin letters": Snippet("x = 'ad\u200dmin'\n", line=1),
             "a tag": Snippet(f"x = 'a{_TAG}'\n", line=1),
             "a blank letter": Snippet("\u3164 = 1\n", line=1),
@@ -33,6 +37,9 @@ CASES = {
             "an escape": Snippet("x = '\\u202e'\n"),
             "letters of another script": Snippet("x = 'Привет, мир; größer'\n"),
             "a mark at the beginning of a file": Snippet("\ufeffx = 1\n"),
+            "the flag of Wales": Snippet(
+                "x = '\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f'\n"
+            ),
             "an emoji of several": Snippet("x = '\U0001f468\u200d\U0001f469\u200d\U0001f467'\n"),
             "a space that Khmer needs": Snippet("x = 'ភាសា\u200bខ្មែរ'\n"),
             "a joiner that Persian needs": Snippet("x = 'می\u200cخواهم'\n"),

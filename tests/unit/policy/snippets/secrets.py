@@ -31,12 +31,20 @@ CASES = {
             "in an address": Snippet(
                 {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
             ),
+            "of a header, quoted": Snippet("x = {'Authorization': 'kQzWnTbRyLpMx'}\n", line=1),
             "in a path": Snippet({f"docs/{_GITHUB}.md": "hello\n"}),
             "another one beside the old": Snippet(
                 f"A = '{_GITHUB}'\nB = '{_AWS}'\n", base=f"A = '{_GITHUB}'\n", line=2
             ),
         },
         passes={
+            "a name in a header": Snippet(
+                {
+                    "a.js": "send({Authorization: nostrToken})\n",
+                    "a.py": "authorization: HTTPCredentials = x\n",
+                }
+            ),
+            "for visitors": Snippet(f"KEY = 'phc_{_RANDOM}{_RANDOM}'\nAPI_KEY = 'phc_{_RANDOM}'\n"),
             "from the environment": Snippet("import os\nTOKEN = os.environ['API_TOKEN']\n"),
             "a placeholder": Snippet("API_TOKEN = '<your-token-goes-here>'\n"),
             "a field": Snippet("password = models.CharField(max_length=128)\n"),
