@@ -227,7 +227,8 @@ class Steps:
             # What a step returns must survive the process.
             value = _adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
-            facts = _for_ledger(value, whole=not isinstance(result, _TOLD_APART))
+            whole = not isinstance(result, _TOLD_APART)
+            facts = _for_ledger(value, self._log.redacted, whole=whole)
             self._ledger.append(name, 2, "done", seconds=seconds, **facts)
             self._log.result(name, result)
             fresh.append(result)
@@ -312,11 +313,26 @@ def foreseen(problem: Exception) -> AgentError:
     )
 
 
-def _for_ledger(value: str, *, whole: bool) -> dict[str, object]:
+def _for_ledger(value: str, redact: Callable[[str], str], *, whole: bool) -> dict[str, object]:
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
     if whole and len(value) <= _LEDGER_BYTES:
-        facts["result"] = json.loads(value)
+        result = json.loads(value)
+        facts["result"] = _redacted(result, redact)
+        if facts["result"] != result:
+            facts["redacted"] = True
     return facts
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """Take secrets out of every text of a JSON value, keys among them."""
+    match value:
+        case str():
+            return redact(value)
+        case list():
+            return [_redacted(one, redact) for one in value]
+        case dict():
+            return {redact(key): _redacted(one, redact) for key, one in value.items()}
+    return value
 
 
 def _failure_for_ledger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -23,6 +24,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.ledger import Ledger, verify
+from agent.redaction import REMOVED, Redactor
 from agent.steps import Cancellation, Steps
 from agent.telemetry import RunLog
 from repo_config.detect import Project
@@ -371,3 +373,21 @@ def test_what_is_handed_over_ends_as_stopped_only_if_it_says_so_itself(tmp_path)
     cancellation = Cancellation()
     with pytest.raises(errors.ForgeUnavailable):
         steps(tmp_path / "two", cancellation=cancellation)("publish", work)
+
+
+def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
+    secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
+    ledger = Ledger(tmp_path / "ledger.jsonl", "r")
+    log = RunLog(tmp_path / "run.log", Redactor([secret]))
+    step = Steps(ledger, log, Silent(), max_minutes=60)
+
+    def names() -> dict[str, list[str]]:
+        return {f"a/{secret}.py": ["fine", secret.encode().hex()]}
+
+    assert step("names", names) == names()
+    (event,) = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()][
+        1:
+    ]
+    assert event["result"] == {f"a/{REMOVED}.py": ["fine", REMOVED]}
+    assert event["redacted"] is True
+    assert secret not in (tmp_path / "ledger.jsonl").read_text()
