@@ -61,8 +61,10 @@ class Progress:
 
     def heard(self, line: str) -> None:
         """Show one line of what a model writes or calls; on a terminal it stays as well."""
+        # NO_COLOR alone does not keep the console from writing in faint letters.
+        style = "dim" if self._live else ""
         shown = escape(cleaning.terminal(line))
-        self._console.print(f"      [dim]| {shown}[/]", highlight=False, soft_wrap=True)
+        self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Show how a step ended."""

@@ -9,13 +9,14 @@ import sys
 
 import pytest
 
-SHOW = """
+SHOW = r"""
 import time
 from rich.console import Console
 from agent.cli.progress import Progress
 
 with Progress(Console(stderr=True)) as progress:
     progress.started("environment")
+    progress.heard("read path: [red].py \x07")
     progress.said("fetching")
     time.sleep(0.3)
     progress.ended("environment", 0.3, ok=True)
@@ -47,11 +48,21 @@ def test_a_terminal_shows_the_present_step_alive():
     assert CURSOR in shown(terminal=True)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_model_calls_stays_on_a_terminal_and_in_a_pipe(terminal):
+    text = shown(terminal=terminal)
+    assert "| read path: [red].py" in text
+    # Its words are foreign.
+    assert "\x07" not in text
+
+
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone(environ):
     text = shown(terminal=True, **environ)
     assert "\x1b" not in text
-    assert text == "      fetching\nok    environment        0.3 s\n"
+    assert text == (
+        "      | read path: [red].py \ufffd\n      fetching\nok    environment        0.3 s\n"
+    )
 
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=str)
