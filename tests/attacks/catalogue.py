@@ -1,4 +1,4 @@
-"""Which test holds which vector of RX1 to RX8 and GR1 to GR8.
+"""Which test holds which vector of RX1 to RX8, GR1 to GR8, MO1 to MO8 and TC5 to TC8.
 
 By case and vector, with every place where it is tried; a name stands for a test function, whatever
 its parameters. `test_catalogue.py` holds this table against the tests that there are.
@@ -23,6 +23,15 @@ NETWORK = "tests/attacks/test_rx4_network.py"
 EXHAUSTION = "tests/attacks/test_rx6_exhaustion.py"
 GR_ROOMS = "tests/attacks/test_gr_rooms.py"
 WHOLE = "tests/attacks/test_whole_runs.py"
+CALLS = "tests/attacks/test_hostile_calls.py"
+MODELS = "tests/attacks/test_hostile_models.py"
+PATHS = "tests/unit/editing/test_path_gate.py"
+TOOLS = "tests/unit/editing/test_toolbox.py"
+PLANS = "tests/unit/editing/test_planning.py"
+LOOP = "tests/unit/editing/test_loop.py"
+PROMPTS = "tests/unit/editing/test_prompting.py"
+CHAT = "tests/integration/test_chat_model.py"
+RUNS = "tests/flow/test_model_runs.py"
 
 _INSTALLED = (FOREIGN, "test_RX1_install_hooks_achieve_nothing")
 _ARCHIVE = (FOREIGN, "test_RX1_a_source_archive_of_the_index_achieves_nothing")
@@ -72,6 +81,29 @@ _GR7_LINK = (GIT, "test_gr7_a_symlink_out_of_the_tree_is_refused")
 _GR8_NAMES = (GIT, "test_gr8_names_that_cannot_be_worked_with_are_refused")
 _GR8_SAME = (GIT, "test_gr8_names_that_look_the_same_are_refused")
 
+_BROKEN = (CALLS, "test_MO1_a_reply_that_is_broken_comes_to_a_named_end")
+_EVERY_WIRE = (CALLS, "test_MO1_so_it_does_on_every_wire")
+_SENSES = (CALLS, "test_MO1_a_model_that_comes_to_its_senses_is_heard")
+_BROKEN_RUN = (MODELS, "test_MO1_a_run_of_broken_calls_ends_by_name")
+_MEASURE = (LOOP, "test_a_reply_without_measure_ends_the_run")
+_NO_WAY_OUT = (CALLS, "test_MO2_no_tool_leads_out_of_the_tree")
+_NOT_READ = (PATHS, "test_MO2_nothing_outside_is_read_found_or_touched")
+_NOT_WRITTEN = (PATHS, "test_MO2_nothing_outside_is_written")
+_OPTIONS = (CALLS, "test_MO3_no_argument_becomes_an_option")
+_WITHOUT_END = (CALLS, "test_MO4_work_without_end_is_ended")
+_OBEDIENT = (
+    MODELS,
+    "test_TC5_TC7_MO2_a_model_that_obeys_every_text_changes_nothing_but_what_was_asked",
+)
+_CHEATING = (MODELS, "test_MO6_a_change_that_cheats_is_refused_by_name")
+_STEALING = (MODELS, "test_RX2_RX4_a_test_that_a_model_wrote_steals_nothing")
+_IN_WORDS = (MODELS, "test_TC6_a_secret_in_a_models_words_leaves_in_no_form")
+_IN_FILES = (MODELS, "test_TC6_a_secret_in_a_models_files_is_not_published")
+_HUGE = (MODELS, "test_TC8_a_huge_ticket_is_cut_and_nothing_of_it_is_fetched")
+_CLOSED = (PATHS, "test_what_the_contract_protects_is_refused_for_writing_with_the_reason")
+_PASSES = (CHAT, "test_what_may_pass_is_tried_again")
+_NEVER = (CHAT, "test_what_never_passes_is_tried_once")
+
 Place = tuple[str, str]
 CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "RX1": {
@@ -91,7 +123,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "no secret in the environment": (_INSTALLED, _ARCHIVE),
     },
     "RX2": {
-        "conftest": (_IMPORTED, _RUN),
+        "conftest": (_IMPORTED, _RUN, _STEALING),
         "-p": (_IMPORTED,),
         "entry point": (_IMPORTED,),
         ".pth": (_IMPORTED,),
@@ -120,7 +152,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
     },
     "RX4": {
-        "TCP": (_SILENT, _CONTROL),
+        "TCP": (_SILENT, _CONTROL, _STEALING),
         "UDP": (_SILENT, _CONTROL),
         "DNS TXT": (_SILENT, _CONTROL),
         "ICMP": (_SILENT, _CONTROL),
@@ -275,4 +307,88 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "newline, ANSI, dash": (_GR8_NAMES,),
         "full-width": (_GR8_SAME, _GR1_BRANCH),
     },
+    "MO1": {
+        "bad JSON": (_BROKEN, _EVERY_WIRE, _SENSES),
+        "cut stream": (_BROKEN,),
+        "wrong types": (_BROKEN, (TOOLS, "test_MO1_a_malformed_call_is_answered_precisely_and_shortly")),
+        "unknown tool": (_BROKEN, (TOOLS, "test_MO1_an_unknown_tool_is_answered_with_those_there_are")),
+        "duplicate ids": (_EVERY_WIRE, (TOOLS, "test_MO1_of_calls_with_one_id_the_first_counts")),
+        "lone surrogates": (
+            _EVERY_WIRE, (CHAT, "test_halves_of_surrogate_pairs_are_written_out"),
+        ),
+        "10 MB argument": (
+            _BROKEN, _MEASURE,
+            (CHAT, "test_a_reply_without_end_is_broken_off_and_not_asked_for_again"),
+        ),
+        "thousands of calls": (_BROKEN, (LOOP, "test_a_reply_of_calls_without_number_ends_the_run")),
+        "calls after the form": ((LOOP, "test_nothing_is_done_after_the_form"),),
+        "a whole run": (_BROKEN_RUN,),
+    },
+    "MO2": {
+        "../, absolute, ~": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN, _OBEDIENT),
+        ".git and .GIT": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN, _OBEDIENT),
+        "NUL and control characters": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN),
+        "sibling prefix": (_NOT_READ, _NOT_WRITTEN),
+        "links": (_NOT_READ, (PATHS, "test_MO2_a_file_that_became_a_link_is_not_followed")),
+        "/proc/self/environ": (_NO_WAY_OUT, _OBEDIENT),
+        "in a plan": ((PLANS, "test_MO2_a_plan_names_paths_of_the_repository"),),
+    },
+    "MO3": {
+        "selector -p x": (_OPTIONS,),
+        "--rootdir=/": (_OPTIONS,),
+        ";cmd": (_OPTIONS,),
+        "--python-executable": (_OPTIONS, _OBEDIENT),
+        "in a plan": ((PLANS, "test_MO3_a_planned_test_has_a_name_and_nothing_else"),),
+    },
+    "MO4": {
+        "same call": (_WITHOUT_END,),
+        "A-B-A-B": (_WITHOUT_END,),
+        "something new for ever": (_WITHOUT_END,),
+        "budget, resumable": (
+            (CALLS, "test_MO4_or_its_budget_ends_it_with_the_work_kept"),
+            (RUNS, "test_at_the_cap_the_work_is_kept"),
+        ),
+        "an endless reply": ((CHAT, "test_a_reply_that_takes_too_long_is_broken_off"),),
+    },
+    "MO5": {
+        "thousands of files": (
+            (CALLS, "test_MO5_a_change_keeps_its_measure"),
+            (PATHS, "test_MO5_a_change_touches_no_more_files_than_it_may"),
+        ),
+        "large and binary files": (
+            (PATHS, "test_MO5_large_and_binary_files_are_neither_read_nor_made"),
+        ),
+        "mass reformat": ((PATHS, "test_MO5_a_new_layout_alone_is_refused"),),
+        "mode change": ((PATHS, "test_MO5_no_tool_sets_a_mode_and_a_moved_file_keeps_its_own"),),
+        "delete all": ((PATHS, "test_MO5_most_files_stay"),),
+    },
+    "MO6": {
+        "workflows, CODEOWNERS": (_CLOSED, _OBEDIENT),
+        "gate configuration": (_CHEATING,),
+        "assert True": (_CHEATING,),
+        "bidi": (_CHEATING,),
+    },
+    "MO7": {
+        "all green with red": ((RUNS, "test_a_model_that_claims_success_changes_no_fact"), _CHEATING),
+    },
+    "MO8": {
+        "401, refusal, context overflow": (
+            _NEVER,
+            (CHAT, "test_a_refusal_is_final"),
+            (CHAT, "test_the_key_goes_to_its_provider_and_into_no_text"),
+        ),
+        "429 and 5xx": (_PASSES, (CHAT, "test_a_wait_that_is_asked_for_is_kept")),
+        "stall and empty": (_PASSES, (CHAT, "test_a_model_that_stalls_in_its_reply_is_asked_again")),
+    },
+    "TC5": {"hidden comment, pictures": (_OBEDIENT,)},
+    "TC6": {
+        "in words, encoded": (_IN_WORDS,),
+        "in files, encoded, as a name": (_IN_FILES,),
+        "by a test": (_STEALING,),
+    },
+    "TC7": {
+        "fake turns and marks": (_OBEDIENT, (PROMPTS, "test_foreign_words_cannot_end_their_fence")),
+        "AGENTS.md, file names, comments, output": (_OBEDIENT,),
+    },
+    "TC8": {"huge body, images, addresses": (_HUGE,)},
 }  # fmt: skip

@@ -100,7 +100,7 @@ class Obedient:
 
     orders: Mapping[str, Sequence[Order]]
     honest: Parts
-    """By the part of the work; each conversation of it says the same."""
+    """By the part of the work; each conversation of it says the same, the last one on and on."""
     obeyed: dict[str, list[str]] = field(default_factory=dict)
     """Orders that were carried out, by part."""
     _done: dict[tuple[str, str], set[str]] = field(default_factory=dict)
@@ -118,7 +118,8 @@ class Obedient:
             return calls(*self.orders[told])
         turn = self._said.get(talk, 0)
         self._said[talk] = turn + 1
-        said = self.honest[part][turn]
+        turns = self.honest[part]
+        said = turns[min(turn, len(turns) - 1)]
         return said(seen) if callable(said) else said
 
 

@@ -12,8 +12,9 @@ import pytest
 from tests.attacks.catalogue import CASES
 
 ROOT = Path(__file__).parents[2]
-NAMES = [f"{kind}{number}" for kind in ("RX", "GR") for number in range(1, 9)]
-_CASE = re.compile(r"(?:RX|GR)\d(?=_)")
+NAMES = [f"{kind}{number}" for kind in ("RX", "GR", "MO") for number in range(1, 9)]
+NAMES += [f"TC{number}" for number in range(5, 9)]
+_CASE = re.compile(r"(?:RX|GR|MO|TC)\d(?=_)")
 
 
 @cache
