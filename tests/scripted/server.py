@@ -94,6 +94,9 @@ def serving(script: Script) -> Iterator[Server]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # A reply goes out in pieces; each would wait 40 ms for the client's kernel to say that it has
+    # the one before.
+    disable_nagle_algorithm = True
     scripted: Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
