@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.bench import timing
 from tests.bench.bare import BareFailed
@@ -31,6 +30,7 @@ _CHARACTERS = {SHORT: 40_000, LONG: 600_000}
 #: Milliseconds of a turn over those of the bare loop.
 _OWN_MS = {"direct": 25.0, "durable": 40.0}
 _MEMORY_MB = 80.0
+_BOTH = "openai:gpt-6-luna,anthropic:claude-opus-5-5"
 _START_SECONDS = 1.0
 _ROOT = Path(__file__).parents[2]
 
@@ -148,7 +148,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
         most = _CHARACTERS[turns]
         notes.append(f"{turns} turns: {_against(ours, most)} characters sent; bare loop {theirs:,}")
         if turns == SHORT:
-            notes += _of_the_start(found["direct"])
+            notes += _of_the_start(found["direct"]) + _of_memory()
     title = "A turn of a model, on our side of the wire"
     return [timing.Section("model", title, "bare", rows, "\n".join(notes))]
 
@@ -158,8 +158,8 @@ class _Side:
     """What one process did, and what the server saw of it."""
 
     talks: list[_Talk]
-    told: dict[str, Any]
-    """In its own words, as in `model_client` and `model_bare`."""
+    begun: list[float]
+    """When each conversation began, on the machine's monotonic clock."""
 
     @property
     def own_seconds(self) -> list[float]:
@@ -182,18 +182,34 @@ def _measured(name: str, turns: int, folder: Path, rounds: int) -> _Side:
     short = [talk for talk in model.talks if len(talk.replied) != turns]
     if len(model.talks) != rounds + 1 or short:
         raise BareFailed(f"{name} did not come to the end of its {turns} turns")
-    return _Side(model.talks, json.loads(done.stdout))
+    return _Side(model.talks, json.loads(done.stdout)["begun"])
 
 
 def _of_the_start(side: _Side) -> list[str]:
-    told = side.told
-    waits = [talk.seen[0] - begun for talk, begun in zip(side.talks, told["begun"], strict=True)]
-    memory = _against(told["after_mb"] - told["before_mb"], _MEMORY_MB, " MB")
+    waits = [talk.seen[0] - begun for talk, begun in zip(side.talks, side.begun, strict=True)]
     warm = _against(statistics.median(waits[1:]), _START_SECONDS, " s")
     return [
-        f"the models' packages add {memory} to a worker",
-        f"start of an edit to its first request: {warm} in a warm worker; in a new one {waits[0]:.2f} s",
+        f"start of an edit to its first request: {warm} in a warm worker; in a new one {waits[0]:.2f} s"
     ]
+
+
+def _of_memory() -> list[str]:
+    return [
+        f"packages for {chain}: {_against(_added_mb(chain), _MEMORY_MB, ' MB')} more in a worker"
+        for chain in ("openai:gpt-6-luna", "anthropic:claude-opus-5-5", _BOTH)
+    ]
+
+
+def _added_mb(chain: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.model_memory", chain],
+        cwd=_ROOT,
+        env={**os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
 
 
 def _against(found: float, bar: float, unit: str = "") -> str:

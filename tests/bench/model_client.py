@@ -2,8 +2,7 @@
 
 The real conversation in which a model edits, with its path gate, ledger, limits and rooms; each
 round has a run of its own. Prints as JSON `begun`, when each conversation began on the machine's
-monotonic clock, and `before_mb` and `after_mb`, the memory of the process (RSS) before it had any
-models, and after the last round.
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -53,11 +52,10 @@ class Side:
         self._folder = folder
         self._settings = settings.load()
         self.begun: list[float] = []
-        # No model yet, so that what they take can be told.
+        # The models are made with each conversation, as a run makes them.
         bare = self._settings.model_copy(update={"model": ""})
         self._services = wiring.local(bare, lambda line: None)
         self._prepared = _prepared(folder, self._services)
-        self.before_mb = _resident_mb()
 
     def talk(self, remember: Remember) -> None:
         """Have the bug mended once."""
@@ -118,7 +116,8 @@ def _over(engine: Engine, segment: Segment) -> bool | None:
     return True if standing is Standing.ENDED else None
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """How much memory this process has (RSS)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
 
@@ -132,8 +131,7 @@ def main() -> None:
     else:
         for _ in range(rounds):
             side.talk(Directly())
-    told = {"begun": side.begun, "before_mb": side.before_mb, "after_mb": _resident_mb()}
-    print(json.dumps(told))
+    print(json.dumps({"begun": side.begun}))
 
 
 if __name__ == "__main__":
