@@ -134,15 +134,20 @@ def _accept(job: Job) -> Accept[SubmittedPlan]:
     def accept(found: SubmittedPlan, change: Change) -> Objection | None:
         base = job.svc.base_folder(job.prepared.run)
         tree = worktree.open_tree(job.prepared.checkout, base)
-        return objection(found, tree, job.prepared.contract, job.prepared.checkout.commit)
+        contract, commit = job.prepared.contract, job.prepared.checkout.commit
+        return objection(found, tree, contract, commit, asked=job.category)
 
     return accept
 
 
 def objection(
-    found: SubmittedPlan, tree: Tree, contract: Contract, commit: str
+    found: SubmittedPlan, tree: Tree, contract: Contract, commit: str, *, asked: Category
 ) -> Objection | None:
-    """Hold a plan against the rules; return all that stands against it."""
+    """Hold a plan against the rules; return all that stands against it.
+
+    Args:
+        asked: What the ticket asks for, as triage took it; no plan makes a bug something else.
+    """
     if found.questions:
         return None
     touched = (*found.files, *(test.name.partition("::")[0] for test in found.tests))
@@ -151,7 +156,7 @@ def objection(
         *(f"{one.path} {one.message} {one.fix}" for one in shut),
         *_of_form(found),
         *_of_size(found, touched, contract),
-        *_of_tests(found, tree),
+        *_of_tests(found, tree, asked),
     ]
     if not problems:
         return None
@@ -201,7 +206,7 @@ def _of_size(found: SubmittedPlan, touched: tuple[str, ...], contract: Contract)
         yield f"{found.lines} lines are more than the {scope.max_lines} that one change may have."
 
 
-def _of_tests(found: SubmittedPlan, tree: Tree) -> Iterator[str]:
+def _of_tests(found: SubmittedPlan, tree: Tree, asked: Category) -> Iterator[str]:
     if not found.tests:
         only_words = bool(found.files) and all(path.endswith(_WORDS) for path in found.files)
         if found.category != "docs" or not only_words:
@@ -215,7 +220,7 @@ def _of_tests(found: SubmittedPlan, tree: Tree) -> Iterator[str]:
         yield "Two tests have one name."
     for test in found.tests:
         yield from _of_test(test, found.category, tree)
-    if found.category == "bug" and all(test.breaks for test in found.tests):
+    if "bug" in (asked, found.category) and all(test.breaks for test in found.tests):
         yield "A bug needs a test that reproduces it, and so fails before the change."
 
 

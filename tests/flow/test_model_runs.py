@@ -176,7 +176,8 @@ def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
         "from shop.prices import total\n\n\ndef test_two_prices():\n    assert total([0, 2]) == 2\n"
     )
     tested = [calls(create("tests/test_total.py", text), finish())]
-    ended, requests = carried(Scripts(plan=[planned], tests=[tested], edit=[]))
+    ticket = "# Tests for `shop.prices.total`\n\nTwo prices add up.\n"
+    ended, requests = carried(Scripts(plan=[planned], tests=[tested], edit=[]), ticket)
     assert ended.result["reason"] == "ready", ended.result["sentence"]
     assert f"| `{name}` | failed, with `shop/prices.py::total` broken on purpose | passed |" in (
         ended.text

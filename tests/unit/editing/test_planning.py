@@ -38,7 +38,7 @@ def plan(**facts):
     return SubmittedPlan(**{**given, **facts})
 
 
-def against(config=None, **facts):
+def against(config=None, asked="feature", **facts):
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),
         project=Project(
@@ -47,7 +47,7 @@ def against(config=None, **facts):
         ),
         source=None,
     )  # fmt: skip
-    return objection(plan(**facts), Files(), contract, "c" * 40)
+    return objection(plan(**facts), Files(), contract, "c" * 40, asked=asked)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,16 @@ def test_what_they_do_not_allow_goes_back(facts, words):
     found = against(**facts)
     assert words in found.text
     assert found.reason is Reason.EDIT_FAILED
+
+
+@pytest.mark.parametrize("category", ["refactor", "tests", "typing"])
+def test_a_plan_cannot_make_a_bug_something_else(category):
+    found = against(asked="bug", category=category, tests=(HOLDS,))
+    assert found.text == (
+        "- A bug needs a test that reproduces it, and so fails before the change."
+    )
+    second = RED.model_copy(update={"name": f"{RED.name}_2"})
+    assert against(asked="bug", category=category, tests=(HOLDS, second)) is None
 
 
 @pytest.mark.parametrize(
