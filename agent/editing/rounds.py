@@ -45,7 +45,8 @@ class Draft:
         return replace(self, change=change, words=words)
 
     def mended(self, change: Change, words: str) -> Draft:
-        """Return it as a repair has left it."""
+        """Return it as a repair has left it; what was noted of it before still holds."""
+        change = change.model_copy(update={"notes": self.change.notes})
         return replace(self, change=change, words=words or self.words, repairs=self.repairs + 1)
 
 

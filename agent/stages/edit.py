@@ -76,23 +76,23 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
         return None
     which = f"This is attempt {number} of {most}; none knows of the others." if most > 1 else ""
     try:
-        draft = authoring.attempt(plan, tests, job, which=which)
+        return authoring.attempt(plan, tests, job, which=which)
     except (BudgetSpent, ModelRefused, EditFailed) as problem:
         if not (job.has_passed or (tried and isinstance(problem, EditFailed))):
             raise
         job.give_up()
         return None
-    args = (plan, draft.change, job.prepared, job.svc)
-    return draft.edited(job.step(f"changelog {job.number}", entered, *args), draft.words)
 
 
 def entered(plan: Plan, change: Change, prepared: Prepared, svc: Services) -> Change:
-    """Add the changelog entry to a model's change."""
+    """Add the changelog entry to a model's change, unless an earlier one of it stands there."""
     if prepared.run.snapshot is None:
         return change
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
     notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
+    if not notes:
+        notes = tuple(note for note in change.notes if note.startswith(changelog.NOTE))
     return change.model_copy(update={"files": tree.changes(), "notes": notes})
 
 

@@ -42,7 +42,7 @@ def test_a_further_one_is_made_from_the_tests_alone(prepared, home):
     first = judged(1, draft(prepared, "x = 'the first one'\n"))
     found = candidate(prepared, at, first)
     assert found.change.paths == ("shop/other.py", "tests/test_a.py")
-    assert begun(at) == ["edit 2", "changelog 2"]
+    assert begun(at) == ["edit 2"]
     told = at.models.requests[0].messages[0].text
     assert "This is attempt 2 of 2; none knows of the others." in told
     assert "the first one" not in told

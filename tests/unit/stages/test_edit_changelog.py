@@ -6,11 +6,14 @@ import json
 
 import pytest
 
-from agent.domain import Plan
+from agent import workflow
+from agent.domain import Change, ChangedFile, Plan
+from agent.editing.rounds import Draft
 from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.stages import edit
-from agent.testing import FakeForge
+from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
+from tests.unit.editing import desks
 from tests.unit.stages import forge_runs as runs
 
 CODE = "def pay():\n    print('paid')\n"
@@ -82,3 +85,34 @@ def test_a_rule_that_forbids_the_line_keeps_the_change_and_is_said(tmp_path, hom
     change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, config=config(scope=scope))
     assert change.paths == ("shop/pay.py",)
     assert change.notes[-1] == f"No line was added to `CHANGELOG.md`: the rule {rule} forbids it."
+
+
+def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, home):
+    base = runs.prepared(tmp_path / "app", home, {"CHANGELOG.md": LOG})
+    job = desks.job(base, home, FakeModel(lambda request: said()))
+    plan = Plan(recipe="", title="Count all", parameters="", steps=(), category="bug")
+
+    def change(*paths, kept=()):
+        files = [ChangedFile(path=path, before=None, after=b"x = 1\n") for path in paths]
+        sorted_files = tuple(sorted((*kept, *files), key=lambda file: file.path))
+        return Change(base_commit=base.checkout.commit, files=sorted_files)
+
+    # A rule refuses each, so that no check is run.
+    forbidden = ".github/workflows/ci.yml"
+    tests = change("tests/test_a.py")
+    draft = Draft(plan=plan, tests=tests, change=change(forbidden), attempt=2)
+    anew = workflow._judged(draft, job)
+    entry = anew.draft.change.files[1]
+    assert anew.refused
+    assert anew.draft.change.notes == ("Added a line to `CHANGELOG.md`.",)
+
+    mended = anew.draft.mended(change("b.py", kept=anew.draft.change.files), "Mended.")
+    again = workflow._judged(mended, job).draft
+    assert again.change.paths == (forbidden, "CHANGELOG.md", "b.py")
+    assert again.change.files[1] == entry
+    assert entry.after.count(b"Count all") == 1
+    assert again.change.notes == ("Added a line to `CHANGELOG.md`.",)
+    assert (again.words, again.repairs) == ("Mended.", 1)
+
+    without = again.mended(change(forbidden, "b.py"), "")
+    assert workflow._judged(without, job).draft.change.files[1] == entry
