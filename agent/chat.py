@@ -17,6 +17,8 @@ from agent.domain import Record
 
 Role = Literal["planner", "editor", "reviewer", "judge"]
 """What a model is asked to be; each is routed on its own."""
+#: Of one reply.
+MOST_TOKENS = 8_192
 
 
 def vendor(name: str) -> str:
@@ -128,7 +130,7 @@ class ChatRequest(Record):
     """The first and the last are ours."""
     must_call: bool = False
     """Whether the reply has to call a tool, as far as the provider can be told so."""
-    most_tokens: int = 8_192
+    most_tokens: int = MOST_TOKENS
     """Of the reply."""
 
     @property

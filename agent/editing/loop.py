@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
-from agent.chat import Answered, Asked, Message, Returned, Role
+from agent.chat import MOST_TOKENS, Answered, Asked, Message, Reply, Returned, Role
 from agent.domain import Change, Record
 from agent.editing import asking
 from agent.editing.asking import Turn
@@ -21,6 +21,7 @@ from agent.editing.stall import Watch
 from agent.editing.trimming import trimmed
 
 MOST_TURNS = 60
+_CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less at a time."
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,14 @@ def converse(about: Conversation[F], job: Job) -> Ended:
         watch.turn(reply.calls, done.results, change.digest)
         if why := watch.circles or about.enough_of(objections):
             return Ended(change=change, why=why, objection=next(iter(objections[::-1]), None))
-        words = watch.warning if reply.calls else about.reminder
+        words = _words(reply, watch.warning if reply.calls else about.reminder)
         answer = Returned(results=done.results, text=words) if reply.calls else Asked(text=words)
         said = (*said, Answered(reply=reply), answer)
     return Ended(change=change, why=f"it had its {about.most_turns} turns")
+
+
+def _words(reply: Reply, words: str) -> str:
+    """Say what is said to a reply besides, first of all why its end is missing."""
+    if reply.finish != "length":
+        return words
+    return f"{_CUT} {words}".rstrip()

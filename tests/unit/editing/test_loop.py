@@ -83,6 +83,23 @@ def test_a_reply_without_a_call_is_asked_for_one(prepared, home):
     assert last == Asked(text="Call a tool. When you are done, call `finish`.")
 
 
+def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
+    cut = {"finish": "length"}
+    torn = said(create()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
+    model = script(
+        said(create()).model_copy(update={**cut, "calls": (torn,)}),
+        said(text="First, I").model_copy(update=cut),
+        said(finish()),
+    )
+    job = desks.job(prepared, home, model)
+    assert converse(desks.conversation(job), job).form
+    why = "Your reply was cut off: it may have 8,192 tokens. Write less at a time."
+    called, silent = (one.messages[-1] for one in model.requests[1:])
+    assert called.text == why
+    assert called.results[0].failed
+    assert silent.text == f"{why} Call a tool. When you are done, call `finish`."
+
+
 def test_a_form_that_is_not_accepted_goes_back_with_the_reason_and_not_for_ever(prepared, home):
     model = script(*(said(finish(f"{number}")) for number in range(9)))
     job = desks.job(prepared, home, model)
