@@ -48,6 +48,8 @@ class Job:
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None
     """As the last calls of a model have left it."""
+    idle_candidates: int = 0
+    """Attempts from the start that changed nothing."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
 

@@ -69,19 +69,24 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
         ModelRefused: The model will not go on, and nothing has passed.
-        EditFailed: Nothing was changed, by the first one either.
+        EditFailed: Nothing was changed by any of them.
     """
-    number, most = len(tried) + 1, job.terms.candidates
-    if number > most:
-        return None
-    which = f"This is attempt {number} of {most}; none knows of the others." if most > 1 else ""
-    try:
-        return authoring.attempt(plan, tests, job, which=which)
-    except (BudgetSpent, ModelRefused, EditFailed) as problem:
-        if not (job.has_passed or (tried and isinstance(problem, EditFailed))):
-            raise
+    most, idle = job.terms.candidates, None
+    while (number := len(tried) + job.idle_candidates + 1) <= most:
+        words = f"This is attempt {number} of {most}; none knows of the others."
+        try:
+            return authoring.attempt(plan, tests, job, which=words if most > 1 else "")
+        except EditFailed as problem:
+            idle = problem
+            job.idle_candidates += 1
+        except (BudgetSpent, ModelRefused):
+            if not job.has_passed:
+                raise
+            most = 0
         job.give_up()
-        return None
+    if idle is not None and not tried:
+        raise idle
+    return None
 
 
 def entered(plan: Plan, change: Change, prepared: Prepared, svc: Services) -> Change:

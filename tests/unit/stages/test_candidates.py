@@ -55,12 +55,30 @@ def test_there_are_no_more_than_the_repository_wants(prepared, home):
     assert begun(at) == []
 
 
-def test_one_that_comes_to_nothing_ends_the_run_only_if_it_is_the_first(prepared, home):
+def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
+    at = job(prepared, home, *idle(), said(create("shop/other.py")), said(finish("A way.")))
+    assert candidate(prepared, at).words == "A way."
+    assert begun(at) == ["edit 1", "edit 2"]
+    assert "This is attempt 2 of 2" in at.models.requests[3].messages[0].text
+    # It counts as one of them.
+    assert candidate(prepared, at, judged(2, draft(prepared), "t.py::test_x")) is None
+    assert begun(at) == ["edit 1", "edit 2"]
+
+
+def test_they_end_the_run_only_if_none_changes_anything(prepared, home):
+    at = job(prepared, home, *idle(), *idle())
     with pytest.raises(EditFailed, match="changed nothing"):
-        candidate(prepared, job(prepared, home, *idle()))
+        candidate(prepared, at)
+    assert begun(at) == ["edit 1", "edit 2"]
     at = job(prepared, home, *idle())
     assert candidate(prepared, at, judged(1, draft(prepared), "t.py::test_x")) is None
     assert at.number == 3
+
+
+def test_what_comes_after_one_that_changed_nothing_is_bounded_as_well(prepared, home):
+    refused = said().model_copy(update={"finish": "refused"})
+    with pytest.raises(ModelRefused):
+        candidate(prepared, job(prepared, home, *idle(), refused))
 
 
 def test_what_passed_is_not_given_up_at_the_cap(prepared, home, monkeypatch):
