@@ -120,9 +120,14 @@ class Job:
         return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
 
     def first_in_line(self, role: Role) -> str:
-        """Name who is to be asked: who answered last, else whom the repository wants."""
-        wanted: str | None = getattr(self.prepared.contract.config.models, role)
-        return self.answered(role) or wanted or ""
+        """Name who is to be asked: who answered last, else whom the repository wants.
+
+        Whoever was taken out of the settings since is not asked any more.
+        """
+        wanted = getattr(self.prepared.contract.config.models, role) or ""
+        allowed = (wanted, *self.models.chain(role, self.category))
+        answered = self.answered(role)
+        return answered if answered in allowed else wanted
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:

@@ -48,6 +48,15 @@ def test_a_conversation_ends_with_the_form_and_the_change(prepared, home):
     assert job.answered("editor") == "fake:one"
 
 
+def test_a_model_that_is_not_set_any_more_is_not_asked_when_a_run_goes_on(prepared, home):
+    """Whoever resumed it may have named another one, or taken that one out of the settings."""
+    job = desks.job(prepared, home, FakeModel(lambda request: said(), name="fake:two"))
+    job.take("editor", said(model="fake:one"))
+    assert job.first_in_line("editor") == ""
+    job.take("editor", said(model="fake:two"))
+    assert job.first_in_line("editor") == "fake:two"
+
+
 def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
     model = script(said(read()), said(create()), said(finish()))
     job = desks.job(prepared, home, model)
