@@ -501,6 +501,15 @@ def test_a_model_without_a_price_does_not_lift_the_bound_of_the_others(opened):
     assert both.worst(REQUEST).usd == alone.worst(REQUEST).usd != 0
 
 
+def test_what_was_lost_counts_where_the_one_that_answers_has_no_price(opened, quick):
+    chain = "openai-chat:gpt-4o,openai-chat:nobody-knows-this"
+    models, _ = opened([Fault(cut=True), Said("Done.")], MERGEWRIGHT_MODEL=chain)
+    worst, reply = models.worst(REQUEST), models.reply(REQUEST)
+    assert reply.model == "openai-chat:nobody-knows-this"
+    assert worst.usd is not None
+    assert reply.cost_usd == pytest.approx(worst.usd / 2)
+
+
 def test_what_a_server_does_not_count_is_counted_at_the_most_it_can_be(opened):
     models, _ = opened([Said("Done.", counted=False)])
     reply = models.reply(REQUEST)

@@ -364,10 +364,11 @@ def _most_tokens(request: ChatRequest, model: str) -> int:
 
 
 def _with_lost(used: Usage, cost: float | None, lost: list[Worst]) -> tuple[Usage, float | None]:
-    """Add what tries without a reply may have used."""
+    """Add what tries without a reply may have used; known dollars count beside unknown ones."""
     more = sum(one.tokens for one in lost)
     used = used.model_copy(update={"input_tokens": used.input_tokens + more})
-    return used, None if cost is None else cost + sum(one.usd or 0.0 for one in lost)
+    usd = sum(one.usd or 0.0 for one in lost)
+    return used, cost + usd if cost is not None else usd or None
 
 
 def _moment(seconds: float) -> str:
