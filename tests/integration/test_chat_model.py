@@ -445,6 +445,30 @@ def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, q
     assert [one.model for one in server.requests[asked:]] == ["second"]
 
 
+@pytest.mark.parametrize("wanted", ["second", "third"])
+def test_those_before_the_first_in_line_stand_in_where_nobody_after_it_answers(
+    opened, quick, wanted
+):
+    def by_name(seen: scripted.Seen) -> scripted.Said | Fault:
+        return Said("Done.") if seen.model == "first" else Fault(status=503)
+
+    chain = "openai-chat:first,openai-chat:second,openai-chat:third"
+    models, server = opened(by_name, MERGEWRIGHT_MODEL=chain)
+    reply = models.reply(REQUEST.model_copy(update={"model": f"openai-chat:{wanted}"}))
+    assert reply.model == "openai-chat:first"
+    asked = list(dict.fromkeys(one.model for one in server.requests))
+    assert asked == {"second": ["second", "third", "first"], "third": ["third", "first"]}[wanted]
+
+
+def test_the_last_that_has_not_failed_gets_its_second_try_before_those_that_have(opened, quick):
+    script = [Fault(cut=True), Said("Done.")]
+    chain = "openai-chat:first,openai-chat:second"
+    models, server = opened(script, MERGEWRIGHT_MODEL=chain)
+    reply = models.reply(REQUEST.model_copy(update={"model": "openai-chat:second"}))
+    assert reply.model == "openai-chat:second"
+    assert [one.model for one in server.requests] == ["second", "second"]
+
+
 def test_a_reply_goes_on_in_the_words_of_another_provider(opened, quick):
     """What only its own provider understands is left out, and nothing else."""
     models, _ = opened([TWO_CALLS], "anthropic")

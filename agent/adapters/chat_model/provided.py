@@ -147,11 +147,11 @@ class ProvidedModels:
         passed_over: list[str] = []
         met: list[NotNow | NotEver] = []
         asking = _Asking(request, stopped, hear)
-        line = self._asked(request)
-        for model in line:
+        fresh, failed = self._line(request)
+        for model in (*fresh, *failed):
             begun = time.monotonic()
             try:
-                response = self._until_answered(model, asking, others=model != line[-1])
+                response = self._until_answered(model, asking, others=model in fresh[:-1])
             except (NotNow, NotEver) as problem:
                 met.append(problem)
                 passed_over.append(self._redacted(f"{model}: {problem}"))
@@ -169,18 +169,28 @@ class ProvidedModels:
         raise _nobody(request.role, passed_over, met, asking.lost)
 
     def _asked(self, request: ChatRequest) -> tuple[str, ...]:
-        """Whoever answered last is asked first; those before it have failed in this run."""
+        """List everybody who may come to be asked."""
+        fresh, failed = self._line(request)
+        return (*fresh, *failed)
+
+    def _line(self, request: ChatRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Say who is asked: from the one that is to be first on, then those before it.
+
+        Those before it have failed in this run, or the repository wants another one; they are what
+        is left where nobody else answers.
+        """
         chain = self.chain(request.role, request.category)
-        if not request.model:
-            return chain
-        after = chain[chain.index(request.model) + 1 :] if request.model in chain else chain
-        return (request.model, *after)
+        if request.model not in chain:
+            return (*([request.model] if request.model else []), *chain), ()
+        place = chain.index(request.model)
+        return chain[place:], chain[:place]
 
     def _until_answered(self, name: str, asking: _Asking, *, others: bool) -> parts.ModelResponse:
         """Ask one model as often as it is worth while.
 
         Args:
-            others: Whether somebody else can be asked: then nobody is paid twice for nothing.
+            others: Whether somebody can be asked who has not failed yet: then nobody is paid twice
+                for nothing.
         """
 
         def nap(seconds: float) -> None:
