@@ -7,6 +7,7 @@ has them: secrets are taken out, and nobody can put them in again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from agent.errors import AgentError, Failure, LedgerUnusable, restored
 from agent.ledger import verify
 
 T = TypeVar("T")
+
+#: As `intake.new_run_id` makes it; folders are named after it, and a file may be anybody's.
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 
 class Question(Record):
@@ -104,7 +108,7 @@ def read(path: Path) -> Recording:
     """Read a ledger.
 
     Raises:
-        LedgerUnusable: It is none, or does not say how the run began.
+        LedgerUnusable: It is none, does not say how the run began, or names what is no run.
     """
     events = list(_events(path))
     begun = next((one for one in reversed(events) if one["event"] == "begun"), None)
@@ -133,8 +137,13 @@ def read(path: Path) -> Recording:
             case {"event": "model.asked" | "model.answered" | "model.called" as kind}:
                 _take_turn(turns, kind, event)
     try:
+        run = Run.model_validate(begun["run_record"])
+        if not _RUN_ID.fullmatch(run.run_id):
+            raise LedgerUnusable(
+                f"{path}: {run.run_id!r} is no id of a run, so this is no ledger of Mergewright's."
+            )
         return Recording(
-            run=Run.model_validate(begun["run_record"]),
+            run=run,
             redacted=begun.get("redacted", False),
             log=begun["log"],
             version=begun["version"],

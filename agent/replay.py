@@ -180,12 +180,14 @@ def run_again(
     say: Say,
     *,
     repository: str | None = None,
+    foreign: bool = False,
 ) -> Report:
     """Do a run again.
 
     Args:
         make: Makes the services of the run, without models.
         repository: Folder of a clone that has the base commit; None: where it was then.
+        foreign: The ledger lies outside of the data folder, so the places it names are not used.
 
     Raises:
         LedgerUnusable: The ledger does not tell enough, or the code is nowhere to be had.
@@ -201,7 +203,7 @@ def run_again(
     roles = ("model", "model_planner", "model_editor", "model_reviewer", "model_judge")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
-    base = _code(recording, free, folder, repository)
+    base = _code(recording, free, folder, repository, foreign=foreign)
     given: dict[str, object] = {"checkout": base} if base else {}
     if (ticket := recorded.result(recording, "read ticket", Ticket)) is not None:
         given["read ticket"] = ticket
@@ -240,7 +242,12 @@ def run_again(
 
 
 def _code(
-    recording: Recording, settings: Settings, folder: Path, repository: str | None
+    recording: Recording,
+    settings: Settings,
+    folder: Path,
+    repository: str | None,
+    *,
+    foreign: bool,
 ) -> Checkout | None:
     """Have the base commit in a mirror, and a repository of its own for what comes out.
 
@@ -249,6 +256,11 @@ def _code(
     then = recorded.result(recording, "checkout", Checkout)
     if then is None:
         return None
+    if foreign and repository is None:
+        raise LedgerUnusable(
+            "The ledger lies outside of the data folder, and places on this machine are not taken"
+            f" from such a file. Name a clone that has commit {then.commit} with --repo DIR."
+        )
     mirror = then.mirror
     if repository is not None or not worktree.has(mirror, then.commit):
         local = recording.run.snapshot is None and Path(then.repository).is_dir()

@@ -33,7 +33,8 @@ def replay(
         Path | None,
         typer.Option(
             "--repo",
-            help="Folder of a clone that has the base commit. Default: what the run worked with.",
+            help="Folder of a clone that has the base commit. Default: what the run"
+            " worked with; a ledger outside of the data folder needs one.",
             exists=True,
             file_okay=False,
             metavar="DIR",
@@ -66,6 +67,7 @@ def replay(
                 progress,
                 progress.said,
                 repository=str(repo.resolve()) if repo else None,
+                foreign=(loaded.home / "runs").resolve() not in path.resolve().parents,
             )
         except RepositoryUnfit as problem:
             raise typer.BadParameter(problem.message, param_hint="--repo") from problem

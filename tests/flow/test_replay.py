@@ -156,7 +156,9 @@ def called(conversation: str, turn: int, kind: str = "model.called") -> Callable
     ],
 )
 def test_one_changed_byte_stops_it_at_that_turn(recorded, tmp_path, chosen, old, new, where, what):
-    code, told = recorded.replay(recorded.changed(tmp_path, chosen, old, new))
+    code, told = recorded.replay(
+        recorded.changed(tmp_path, chosen, old, new), "--repo", str(recorded.shop.path)
+    )
     assert (code, told["same"], told["ended"]) == (1, False, "differs")
     assert told["where"] == where
     assert what in told["sentence"]
@@ -168,11 +170,21 @@ def test_a_ledger_that_was_changed_elsewhere_is_not_called_the_same(recorded, tm
     path = recorded.changed(
         tmp_path, lambda event: event["event"] == "started", '"at": 1', '"at": 2'
     )
-    done = command(recorded.home, "replay", path)
+    done = command(recorded.home, "replay", path, "--repo", str(recorded.shop.path))
     assert done.returncode == 1
     assert "not the same  run" in done.stdout
     assert "ledger  line 3 does not follow from line 2" in done.stdout
     assert "the same, but for" in done.stdout
+
+
+def test_a_ledger_from_elsewhere_names_no_places_of_this_machine(recorded, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(recorded.ledger.read_bytes())
+    done = command(recorded.home, "replay", str(path))
+    assert done.returncode == 2
+    commit = recorded.shop.git("rev-parse", "main").strip()
+    words = " ".join(done.stderr.replace("│", " ").split())
+    assert f"Name a clone that has commit {commit} with --repo DIR" in words
 
 
 def test_without_its_code_it_cannot_be_replayed(recorded, tmp_path):

@@ -19,6 +19,7 @@ from agent.steps import Steps
 from agent.telemetry import RunLog
 from agent.testing import FakeModel, said
 
+RUN = "20261120-101010-0123456789abcdef"
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 
 
@@ -35,12 +36,12 @@ class Wrote:
 
     def __init__(self, folder) -> None:
         self.path = folder / "ledger.jsonl"
-        self.ledger = Ledger(self.path, "r")
+        self.ledger = Ledger(self.path, RUN)
         self._note = self.ledger.notes("model", within=True)
         self.redactor = Redactor()
         log = RunLog(folder / "run.log", self.redactor)
         self._step = Steps(self.ledger, log, Silent(), max_minutes=60)
-        run = Run(run_id="r", repository="/shop", ticket="/t.md", started=0)
+        run = Run(run_id=RUN, repository="/shop", ticket="/t.md", started=0)
         facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
         self.ledger.append("run", 0, "begun", **facts)
 
@@ -75,7 +76,7 @@ class Wrote:
             self._step(step, work)
 
     def end(self, **facts):
-        outcome = Outcome.stopped("r", Reason.UNCLEAR, "x").model_dump(
+        outcome = Outcome.stopped(RUN, Reason.UNCLEAR, "x").model_dump(
             mode="json", exclude={"checks", "pull_request_text"}
         )
         self.ledger.append("run", 1, "ended", outcome=outcome, text="words", **facts)
@@ -242,6 +243,16 @@ def test_what_is_no_ledger_is_refused(tmp_path, content, words):
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(LedgerUnusable, match=words):
+        recorded.read(path)
+
+
+@pytest.mark.parametrize("run_id", ["/etc", "../../runs", "..", "", f"{RUN}/..", f"{RUN}\n", "r"])
+def test_a_folder_is_never_named_by_a_ledger(tmp_path, run_id):
+    path = tmp_path / "ledger.jsonl"
+    run = Run(run_id=run_id, repository="/shop", ticket="/t.md", started=0)
+    facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
+    Ledger(path, run_id).append("run", 0, "begun", **facts)
+    with pytest.raises(LedgerUnusable, match="is no id of a run"):
         recorded.read(path)
 
 
