@@ -112,6 +112,9 @@ class Reason(StrEnum):
     INTERNAL = "internal_error"
 
 
+CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
+"""Whoever lets a run go on after these grants it as much again, and after no other."""
+
 #: Where a run ends, by reason; every reason that is not here ends as `failed`.
 _END_STATES = {
     Reason.READY: RunState.OPEN,
@@ -926,6 +929,8 @@ class StoredRun(Record):
     """The reason that it ends with then."""
     retries: int = 0
     """How often it was told to go on after its end."""
+    grants: int = 1
+    """How often it was allowed its money and minutes."""
     command: int | None = None
     """Number of the process of the command that carries it; None: the service does."""
     outcome: Outcome | None

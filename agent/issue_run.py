@@ -72,6 +72,8 @@ class Carried(NamedTuple):
     waited: worker.Waited = worker.Waited()
     retries: int = 0
     """So often it was over before, people were told of an end, and somebody let it go on."""
+    grants: int = 1
+    """So often it was allowed its money and minutes."""
 
 
 def carry(
@@ -125,7 +127,7 @@ def carry(
         log.line(line)
         say(line)
 
-    grants = 1 + (durable.retries if durable else 0)
+    grants = durable.grants if durable else 1
     services = replace(
         services,
         sandbox=Stoppable(services.sandbox, cancellation),

@@ -77,7 +77,9 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
         run = stored.run
         waited = worker.Waited(stored.begin_with, stored.waits)
-        durable = Carried(remember, cancellation, waited, retries=stored.retries)
+        durable = Carried(
+            remember, cancellation, waited, retries=stored.retries, grants=stored.grants
+        )
         notes = StateNotes(run.run_id, stored.state, store.moved)
         times = metrics.StepTimes()
         try:

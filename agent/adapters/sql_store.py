@@ -34,7 +34,7 @@ from sqlmodel import Field, Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sqlite_file
-from agent.domain import Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
+from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
 from agent.errors import (
     ActiveRun,
     BudgetSpent,
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0005"
+VERSION = "r0006"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
@@ -83,6 +83,7 @@ class RunRow(SQLModel, table=True):
     stopped: str | None = None
     stopped_for: str | None = None
     retries: int = 0
+    grants: int = 1
     told_of_quota: bool = False
     delivery_id: str | None = None
     run: str
@@ -474,7 +475,7 @@ class SqlStore:
             return bool(getattr(asked, "rowcount", 0))
 
     def retry(self, run_id: str, begin_with: str, now: float) -> None:
-        """Let a run that is over go on.
+        """Let a run that is over go on; one that has reached a cap may use as much again.
 
         Args:
             begin_with: The step that it goes on with; empty: it begins at the top.
@@ -491,6 +492,8 @@ class SqlStore:
             row.not_before = row.queued_at = now
             row.segment, row.begin_with = row.segment + 1, begin_with
             row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
+            if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
+                row.grants += 1
             row.ended_at = row.outcome = None
             row.retries += 1
             session.add(row)
@@ -761,6 +764,7 @@ def _stored(row: RunRow) -> StoredRun:
         stopped=row.stopped,
         stopped_for=Reason(row.stopped_for or Reason.CANCELLED),
         retries=row.retries,
+        grants=row.grants,
         command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )

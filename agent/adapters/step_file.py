@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from agent.domain import Outcome, Reason, Record, Run
+from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run
 from agent.errors import SettingsInvalid, TransientError, VersionUnknown
 
 FILE_NAME = "steps.jsonl"
@@ -49,7 +49,7 @@ class StepFile:
         """
         self._path = path
         self.grants = 1
-        """So often somebody let the run begin or go on after an end."""
+        """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
         flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if begun else 0)
         try:
@@ -104,16 +104,18 @@ class StepFile:
             self._path.unlink(missing_ok=True)
         else:
             interrupted = outcome.reason is Reason.INTERRUPTED
-            self.go_on_with(None if interrupted else outcome.stopped_at or "")
+            step = None if interrupted else outcome.stopped_at or ""
+            self.go_on_with(step, granted=outcome.reason in CAPS_REACHED)
 
-    def go_on_with(self, step: str | None) -> None:
+    def go_on_with(self, step: str | None, *, granted: bool = False) -> None:
         """Note that the run ended, and with which step it goes on.
 
         Args:
             step: It and what follows has no record any more; empty: the first. None: it goes on
                 after the last that has one.
+            granted: Whether whoever lets it go on allows it as much money and time again.
         """
-        self._append({"again": step})
+        self._append({"again": step, "granted": granted})
 
     def close(self) -> None:
         """Let others have the file."""
@@ -161,8 +163,8 @@ class StepFile:
             self._records[facts["step"]] = facts["record"]
             return
         # After an end the run goes on with the step that it ended at.
+        self.grants += facts["granted"]
         if (again := facts["again"]) is not None:
-            self.grants += 1
             names = list(self._records)
             kept = names[: names.index(again)] if again in names else names if again else []
             self._records = {name: self._records[name] for name in kept}

@@ -124,6 +124,16 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
     assert ("from its start" in done.stdout) == (begin_with == "")
 
 
+@pytest.mark.parametrize(
+    ("reason", "grants"),
+    [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2), (Reason.TIME_SPENT, 2)],
+)
+def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
+    over(store, reason)
+    assert called("retry", RUN).exit_code == 0
+    assert (store.get(RUN).retries, store.get(RUN).grants) == (1, grants)
+
+
 def test_what_is_not_over_or_is_done_is_not_tried_again(store):
     done = called("retry", RUN)
     assert done.exit_code == 1

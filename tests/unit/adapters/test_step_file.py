@@ -56,8 +56,9 @@ def test_half_a_line_is_none(three):
     ("reason", "stopped_at", "left", "grants"),
     [
         (Reason.INTERRUPTED, None, ("triage", "checkout"), 1),
-        (Reason.UNAVAILABLE, "checkout", ("triage",), 2),
-        (Reason.UNAVAILABLE, "plan 1 reply", ("triage", "checkout"), 2),
+        (Reason.UNAVAILABLE, "checkout", ("triage",), 1),
+        (Reason.MODEL_UNUSABLE, "plan 1 reply", ("triage", "checkout"), 1),
+        (Reason.BUDGET_SPENT, "plan 1 reply", ("triage", "checkout"), 2),
         (Reason.TIME_SPENT, None, (), 2),
     ],
 )
@@ -67,6 +68,14 @@ def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left,
         kept.end(outcome)
     with StepFile(three) as kept:
         assert (kept.steps, kept.grants) == (left, grants)
+
+
+def test_a_setting_that_was_wrong_allows_no_more(three):
+    for _ in range(3):
+        with StepFile(three) as kept:
+            kept.go_on_with("checkout")
+    with StepFile(three) as kept:
+        assert kept.grants == 1
 
 
 @pytest.mark.parametrize("reason", [Reason.READY, Reason.DRY_RUN])
