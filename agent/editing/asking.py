@@ -80,14 +80,15 @@ def _ask(
     digest = request.digest
     _record_question(request, digest, turn, models, svc)
     answer = models.reply(request, svc.stopped, svc.hear)
-    if answer.finish == "refused":
-        raise ModelRefused(f"{answer.model} refused {purpose}.")
-    _require_measure(answer, purpose)
     kept = svc.redactor.inside(answer)
     facts = {"conversation": turn.conversation, "turn": turn.number, "digest": digest}
     redacted = {"redacted": True} if kept != answer else {}
     svc.record("model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")})
     svc.say(_told(turn, answer))
+    # What is not taken has been paid for all the same, so it is on record first.
+    if answer.finish == "refused":
+        raise ModelRefused(f"{answer.model} refused {purpose}.")
+    _require_measure(answer, purpose)
     return answer
 
 

@@ -170,16 +170,21 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
 
 
 def test_a_refusal_ends_the_run(prepared, home):
-    model = FakeModel(lambda request: said().model_copy(update={"finish": "refused"}))
+    model = FakeModel(lambda request: said(text="No.").model_copy(update={"finish": "refused"}))
     job = desks.job(prepared, home, model)
     with pytest.raises(ModelRefused, match=r"fake:one refused turn 1 of edit 1"):
         converse(desks.conversation(job), job)
+    (answered,) = events(home, prepared, "model.answered")
+    assert (answered["reply"]["text"], answered["reply"]["cost_usd"]) == ("No.", 0.01)
 
 
 def test_a_reply_without_measure_ends_the_run(prepared, home):
     job = desks.job(prepared, home, script(said(create(text="x" * 500_001))))
     with pytest.raises(ModelRefused, match=r"fake:one answered turn 1 of edit 1 with 500,0\d\d"):
         converse(desks.conversation(job), job)
+    (answered,) = events(home, prepared, "model.answered")
+    assert answered["reply"]["calls"][0]["name"] == "create"
+    assert answered["reply"]["usage"]["output_tokens"] > 0
 
 
 def test_a_reply_of_calls_without_number_ends_the_run(prepared, home):
