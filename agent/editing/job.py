@@ -122,12 +122,26 @@ class Job:
     def first_in_line(self, role: Role) -> str:
         """Name who is to be asked: who answered last, else whom the repository wants.
 
-        Whoever was taken out of the settings since is not asked any more.
+        Whoever was passed over since its last answer, as whatever role, is left to the end, and
+        whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.prepared.contract.config.models, role) or ""
-        allowed = (wanted, *self.models.chain(role, self.category))
+        chain = self.models.chain(role, self.category)
         answered = self.answered(role)
-        return answered if answered in allowed else wanted
+        first = answered if answered in (wanted, *chain) else wanted
+        if not (away := self._away()):
+            return first
+        line = [name for name in (first, wanted, *chain) if name]
+        return next((name for name in line if name not in away), first)
+
+    def _away(self) -> set[str]:
+        """Name whoever did not answer when it was asked last."""
+        away: set[str] = set()
+        for _, reply in self._replies:
+            # Each begins with the name, then the reason.
+            away.update(words.partition(": ")[0] for words in reply.passed_over)
+            away.discard(reply.model)
+        return away
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:

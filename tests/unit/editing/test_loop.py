@@ -57,6 +57,28 @@ def test_a_model_that_is_not_set_any_more_is_not_asked_when_a_run_goes_on(prepar
     assert job.first_in_line("editor") == "fake:two"
 
 
+def test_a_model_that_was_passed_over_is_first_in_no_role_until_it_answers(prepared, home):
+    model = FakeModel(lambda request: said())
+    model.chain = lambda role, category="": {
+        "planner": ("fake:one", "fake:two"),
+        "editor": ("fake:one", "fake:three", "fake:two"),
+        "reviewer": ("fake:one",),
+    }.get(role, ())
+    job = desks.job(prepared, home, model)
+    assert job.first_in_line("editor") == "", "the first of the chain"
+    over = ("fake:one: 503, server_error: away",)
+    job.take("planner", said(model="fake:two").model_copy(update={"passed_over": over}))
+    assert job.first_in_line("planner") == "fake:two"
+    assert job.first_in_line("editor") == "fake:three"
+    job.take("editor", said(model="fake:three"))
+    assert job.first_in_line("reviewer") == "", "nobody else is set"
+    job.take("reviewer", said(model="fake:one"))
+    assert job.first_in_line("planner") == "fake:two", "who answered a role goes on with it"
+    over = ("fake:three: 503, server_error",)
+    job.take("planner", said(model="fake:two").model_copy(update={"passed_over": over}))
+    assert job.first_in_line("editor") == "fake:one", "who answered last may be away by now"
+
+
 def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
     model = script(said(read()), said(create()), said(finish()))
     job = desks.job(prepared, home, model)
