@@ -124,7 +124,7 @@ def _unpriced(listed: list[dict[str, Any]]) -> Iterator[str]:
     names = [line["name"] for line in listed if line["usd_per_million_input"] is None]
     if names:
         yield (
-            f"No price is known of {', '.join(names)}: tokens and requests bound what these use, no"
+            f"No price is known of {', '.join(names)}: tokens and replies bound what these use, no"
             f" dollars. {variable('model_prices')} names a file with own prices."
         )
 
@@ -175,7 +175,7 @@ def _price(dollars: float | None) -> str:
 
 def _limits(limits: dict[str, Any]) -> str:
     tokens, day = limits["tokens"], limits["usd_per_day"]
-    said = f"at most ${limits['usd']:g}, {limits['calls']} requests"
+    said = f"at most ${limits['usd']:g}, {limits['calls']} replies"
     said += f", {tokens:,} tokens" if tokens else ", any number of tokens"
     said += f"; ${day:g} for all issues of a repository within 24 hours" if day else ""
     return said

@@ -1,7 +1,8 @@
 """What a run may spend on models, held before each request with the worst that it can cost.
 
-Owns the caps of one run: money, tokens and calls, the lower of what operator and repository allow.
-Its minutes are bounded by `agent.steps`; what a request can cost at worst is known to the adapter.
+Owns the caps of one run: money, tokens and replies, the lower of what operator and repository
+allow. Its minutes are bounded by `agent.steps`; what a request can cost at worst is known to the
+adapter.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Limits(Record):
     usd: float | None = None
     tokens: int | None = None
     calls: int | None = None
+    """Replies, however many tries each takes."""
 
     def times(self, grants: int) -> Limits:
         """Return what may be used when it was granted so often."""
@@ -69,7 +71,7 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
     """
     if caps.calls is not None and spent.calls >= caps.calls:
         raise BudgetSpent(
-            f"The run has used its {caps.calls:,} requests to models"
+            f"The run has used its {caps.calls:,} replies of models"
             f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{_KEPT}"
         )
     if caps.tokens is not None and spent.tokens + worst.tokens > caps.tokens:

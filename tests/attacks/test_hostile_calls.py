@@ -251,7 +251,7 @@ def test_MO4_work_without_end_is_ended(talk: Talker, name: str) -> None:
 def test_MO4_or_its_budget_ends_it_with_the_work_kept(talk: Talker) -> None:
     had = talk(_new_each_time, MERGEWRIGHT_MODEL_CALLS="5")
     assert isinstance(had.problem, BudgetSpent)
-    assert "The run has used its 5 requests to models" in had.why
+    assert "The run has used its 5 replies of models" in had.why
     assert len(had.server.requests) == 5
     kept = had.job.latest
     assert kept is not None

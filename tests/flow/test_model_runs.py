@@ -147,7 +147,7 @@ def test_at_the_cap_the_work_is_kept(shop, carried):
     ended, requests = carried(Scripts(), MERGEWRIGHT_MODEL_CALLS="4")
     assert ended.exit_code == 1
     assert ended.result["reason"] == "budget_spent"
-    assert "The run has used its 4 requests to models" in ended.result["sentence"]
+    assert "The run has used its 4 replies of models" in ended.result["sentence"]
     assert len(requests) == 4
     shop.git("apply", "--check", ended.result["patch_path"])
     patch = Path(ended.result["patch_path"]).read_text()

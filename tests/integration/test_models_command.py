@@ -51,7 +51,7 @@ def test_roles_routes_prices_and_limits_are_listed(called):
     assert "editor/docs openai:gpt-4o" in lines
     assert "openai-chat:gpt-4o 2.5 10" in lines
     assert (
-        "One run: at most $5, 200 requests, any number of tokens; $20 for all issues of a"
+        "One run: at most $5, 200 replies, any number of tokens; $20 for all issues of a"
         " repository within 24 hours." in lines
     )
     assert "same vendor" not in told
@@ -97,9 +97,7 @@ def test_a_model_that_repositories_may_ask_for_is_listed_and_bounded_too(called)
     assert "openai:own-one has no known price" in told["problems"][0]
     code, told = called("--json", **allowed, MERGEWRIGHT_MODEL_TOKENS="1000")
     assert (code, told["problems"]) == (0, [])
-    assert told["remarks"][-1].startswith(
-        "No price is known of openai:own-one: tokens and requests"
-    )
+    assert told["remarks"][-1].startswith("No price is known of openai:own-one: tokens and replies")
 
 
 def test_each_model_is_asked_for_one_word(called):

@@ -64,7 +64,7 @@ def test_what_fits_is_asked(limits, spent, worst):
             Spent(calls=3),
             Worst(tokens=10, usd=0.0),
             (
-                "The run has used its 3 requests to models (MERGEWRIGHT_MODEL_CALLS), before turn 4 of"
+                "The run has used its 3 replies of models (MERGEWRIGHT_MODEL_CALLS), before turn 4 of"
                 " edit 1."
             ),
         ),
