@@ -23,7 +23,6 @@ from agent.settings import Settings
 from agent.steps import Steps, Watcher
 
 Say = Callable[[str], None]
-_LONGEST_LINE = 1_000
 
 
 def begin(run: Run, home: Path, model: str | None = None) -> StepFile:
@@ -106,18 +105,24 @@ def carry(
 
 
 class _Lines:
-    """Makes lines of pieces: a secret may begin in one and end in the next."""
+    """Makes whole lines of pieces: a secret may begin in one and end in the next.
+
+    However long a line is, it is not cut before somebody has looked for secrets in it: a request's
+    `most_tokens` bounds it.
+    """
 
     def __init__(self, take: Say) -> None:
         self._take = take
-        self._begun = ""
+        self._begun: list[str] = []
         self._lock = threading.Lock()
 
     def __call__(self, piece: str) -> None:
         with self._lock:
-            *lines, self._begun = f"{self._begun}{piece}".split("\n")
-            if len(self._begun) > _LONGEST_LINE:
-                lines, self._begun = [*lines, self._begun], ""
+            if "\n" not in piece:
+                self._begun.append(piece)
+                return
+            *lines, begun = "".join((*self._begun, piece)).split("\n")
+            self._begun = [begun]
             for line in filter(str.strip, lines):
                 self._take(line.rstrip())
 
