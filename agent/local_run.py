@@ -14,10 +14,13 @@ from pathlib import Path
 
 from agent import telemetry, worker
 from agent.adapters import step_file
+from agent.adapters.counted_models import CountedModels
+from agent.adapters.sql_store import SpendingLimits
 from agent.adapters.step_file import Begun, StepFile
 from agent.domain import Outcome, Run
 from agent.errors import SettingsInvalid
 from agent.ledger import Ledger
+from agent.ports import ChatModel
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Steps, Watcher
@@ -89,6 +92,7 @@ def carry(
         show=lambda line: told(services.redactor(line)),
         record=ledger.notes("model", within=True),
         hear=heard,
+        models=_counted(services.models, kept, settings),
         grants=kept.grants,
     )
     step = Steps(
@@ -102,6 +106,15 @@ def carry(
         raise
     kept.end(outcome)
     return outcome, step.seconds
+
+
+def _counted(models: ChatModel | None, kept: StepFile, settings: Settings) -> ChatModel | None:
+    """Count what models cost, with requests that get no reply, against what the run may spend."""
+    if models is None:
+        return None
+    of_run = settings.model_usd * kept.grants
+    limits = SpendingLimits(kept.begun.run.run_id, repository_id=0, of_run=of_run, of_day=None)
+    return CountedModels(models, kept, limits)
 
 
 class _Lines:

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from agent.adapters.sql_store import SpendingLimits, SqlStore
+from agent.adapters.sql_store import SpendingLimits
 from agent.chat import ChatRequest, Reply, Role, Worst
 from agent.errors import ModelUnavailable, ModelUnusable
 from agent.ports import ChatModel, Flag
 
 
+class Spendings(Protocol):
+    """Where dollars are counted: the store for runs of issues, a step file for others."""
+
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside; return what they are settled by.
+
+        Raises:
+            ModelUnavailable: As much is not left of the day now.
+            BudgetSpent: As much is not left to the run.
+        """
+        ...
+
+    def settle(self, number: int, usd: float) -> None:
+        """Note what came of dollars that were set aside."""
+        ...
+
+
 class CountedModels:
-    """The models of one run of an issue, of which each request is paid for in advance.
+    """The models of one run, of which each request is paid for in advance.
 
     What a request can cost at worst is set aside before it is sent, and what it did cost is noted
     after it. So runs of a repository that go on at a time cannot spend the same dollars, and what a
@@ -20,7 +38,7 @@ class CountedModels:
     killed.
     """
 
-    def __init__(self, models: ChatModel, store: SqlStore, limits: SpendingLimits) -> None:
+    def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:
         """Take what is asked, where it is counted, and the most that may be spent."""
         self._models = models
         self._store = store

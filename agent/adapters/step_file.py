@@ -1,9 +1,9 @@
 """The steps of a run on this machine, on record in a file of its folder: what `--resume` reads.
 
 One JSON object on each line, appended and on disk before the run goes on: how the run began, what
-each step returned, how it ended. A command has the file for itself as long as it carries the run.
-What is in it is not redacted, since a run has to go on with the very words; so nobody else may
-read it, and it is gone once the run is done.
+each step returned, what requests to models cost, how it ended. A command has the file for itself
+as long as it carries the run. What is in it is not redacted, since a run has to go on with the very
+words; so nobody else may read it, and it is gone once the run is done.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run
-from agent.errors import SettingsInvalid, TransientError, VersionUnknown
+from agent.errors import BudgetSpent, SettingsInvalid, TransientError, VersionUnknown
+
+if TYPE_CHECKING:
+    from agent.adapters.sql_store import SpendingLimits
 
 FILE_NAME = "steps.jsonl"
 #: Hands the words over that the run ended with; another end has others.
@@ -51,6 +54,7 @@ class StepFile:
         self.grants = 1
         """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
+        self._spent: dict[int, float] = {}
         flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if begun else 0)
         try:
             self._file = os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0)
@@ -97,6 +101,29 @@ class StepFile:
     def changed(self, name: str) -> bool:
         """Say that the run began with this code, as `require_version` holds."""
         return True
+
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside for a request to a model, as `counted_models.Spendings` says.
+
+        Raises:
+            BudgetSpent: As much is not left to the run.
+        """
+        spent = sum(self._spent.values())
+        if spent + usd > limits.of_run:
+            raise BudgetSpent(
+                f"The run may have cost ${spent:.4f}, with requests that got no reply, and the"
+                f" next one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f}"
+                " (MERGEWRIGHT_MODEL_USD). What was done so far is kept: `mergewright run"
+                " --resume` lets the run go on."
+            )
+        number = len(self._spent)
+        self.settle(number, usd)
+        return number
+
+    def settle(self, number: int, usd: float) -> None:
+        """Note what came of dollars that were set aside."""
+        self._append({"spent": number, "usd": usd})
+        self._spent[number] = usd
 
     def end(self, outcome: Outcome) -> None:
         """Note how the run ended; one that is done has no more use for its records."""
@@ -161,6 +188,9 @@ class StepFile:
     def _take(self, facts: dict[str, Any]) -> None:
         if "step" in facts:
             self._records[facts["step"]] = facts["record"]
+            return
+        if "spent" in facts:
+            self._spent[facts["spent"]] = facts["usd"]
             return
         # After an end the run goes on with the step that it ended at.
         self.grants += facts["granted"]

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from agent.adapters.counted_models import CountedModels
+from agent.adapters.sql_store import SpendingLimits
 from agent.adapters.step_file import FILE_NAME, Begun, StepFile, latest
+from agent.chat import Asked, ChatRequest, Worst
 from agent.domain import Outcome, Reason, Run, RunState
-from agent.errors import SettingsInvalid, TransientError, VersionUnknown
+from agent.errors import (
+    BudgetSpent,
+    ModelUnavailable,
+    SettingsInvalid,
+    TransientError,
+    VersionUnknown,
+)
+from agent.testing import FakeModel, said
 
 
 def begun(run_id: str = "r", repository: str = "/shop", ticket: str = "/t.md") -> Begun:
@@ -68,6 +78,31 @@ def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left,
         kept.end(outcome)
     with StepFile(three) as kept:
         assert (kept.steps, kept.grants) == (left, grants)
+
+
+def test_requests_without_a_reply_count_when_a_run_goes_on(three):
+    request = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
+    limits = SpendingLimits("r", 0, of_run=1.0, of_day=None)
+
+    def lost(_):
+        raise ModelUnavailable("cut", usd=0.3)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    for answer, problem in ((lost, ModelUnavailable), (killed, KeyboardInterrupt)):
+        model = FakeModel(answer, worst=Worst(tokens=10, usd=0.4))
+        with StepFile(three) as kept, pytest.raises(problem):
+            CountedModels(model, kept, limits).reply(request)
+    model = FakeModel(lambda _: said(), worst=Worst(tokens=10, usd=0.4))
+    with StepFile(three) as kept:
+        assert kept.steps == ("triage", "checkout")
+        with pytest.raises(BudgetSpent, match=r"may have cost \$0\.7000, .*--resume"):
+            CountedModels(model, kept, limits).reply(request)
+        assert not model.requests
+        CountedModels(model, kept, limits._replace(of_run=2.0)).reply(request)
+    with StepFile(three) as kept, pytest.raises(BudgetSpent, match=r"\$0\.7100"):
+        kept.reserve(0.4, limits, 0.0)
 
 
 def test_a_setting_that_was_wrong_allows_no_more(three):
