@@ -66,7 +66,7 @@ class Swept(Record):
     records: int = 0
     """Segments whose steps the engine no longer knows."""
     folders: int = 0
-    """Of runs."""
+    """Of runs, and of replays."""
     branches: int = 0
 
 
@@ -204,10 +204,11 @@ def _has_published(folder: Path) -> bool:
 
 
 def _folders(home: Path) -> list[Path]:
-    """Folders that runs have made: named after the run, with its ledger in them."""
+    """Folders that runs and replays have made: named after the run, with a ledger in them."""
     return [
         ledger.parent
-        for ledger in (home / "runs").glob(f"*/{_LEDGER}")
+        for kind in ("runs", "replays")
+        for ledger in (home / kind).glob(f"*/{_LEDGER}")
         if _RUN_ID.fullmatch(ledger.parent.name) and not ledger.parent.is_symlink()
     ]
 

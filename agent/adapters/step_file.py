@@ -3,7 +3,8 @@
 One JSON object on each line, appended and on disk before the run goes on: how the run began, what
 each step returned, what requests to models cost, how it ended. A command has the file for itself
 as long as it carries the run. What is in it is not redacted, since a run has to go on with the very
-words; so nobody else may read it, and it is gone once the run is done.
+words; so nobody else may read it, and it is gone once the run is done, or has
+ended with what only another ticket or repository can change.
 """
 
 from __future__ import annotations
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
 FILE_NAME = "steps.jsonl"
 #: Hands the words over that the run ended with; another end has others.
 _TELLING = "deliver"
+
+#: Only another ticket or repository could end otherwise, and a run that goes on has both on record.
+_SETTLED = frozenset(
+    {
+        Reason.DRY_RUN,
+        Reason.UNCLEAR,
+        Reason.NO_RECIPE,
+        Reason.REFUSED,
+        Reason.UNFIT,
+        Reason.CONFIG_INVALID,
+        Reason.UNASKED_OPERATIONS,
+        Reason.POLICY,
+        Reason.NO_TESTS,
+    }
+)
 
 
 class Begun(Record):
@@ -126,8 +142,8 @@ class StepFile:
         self._spent[number] = usd
 
     def end(self, outcome: Outcome) -> None:
-        """Note how the run ended; one that is done has no more use for its records."""
-        if outcome.done or outcome.reason is Reason.DRY_RUN:
+        """Note how the run ended; where it would end so again, its records are of no more use."""
+        if outcome.done or outcome.reason in _SETTLED:
             self._path.unlink(missing_ok=True)
         else:
             interrupted = outcome.reason is Reason.INTERRUPTED

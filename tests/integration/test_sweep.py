@@ -408,6 +408,17 @@ def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_
     assert place.store.get(old.run_id).outcome is not None
 
 
+def test_what_replays_have_left_goes_after_the_same_days(place):
+    replays, at = place.home / "replays", time.time() - 100 * DAY
+    old, young = (replays / run(number).run_id for number in (1, 2))
+    file(old / "code.git" / "HEAD", "x", at)
+    file(old / "ledger.jsonl", "", at)
+    file(young / "ledger.jsonl", "", time.time() - 10 * DAY)
+    theirs = file(replays / "notes" / "ledger.jsonl", "mine", at).parent
+    assert place.sweeper().turn().folders == 1
+    assert there(old, young, theirs) == [young, theirs]
+
+
 def test_the_engine_forgets_what_was_over_before(place):
     done = [Segment(run_id=run(number).run_id) for number in (1, 2)]
     for one in done:
