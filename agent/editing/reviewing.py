@@ -72,21 +72,27 @@ def review(best: Round, job: Job) -> ReviewNotes:
 
 def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     reviewer, editor = job.answered("reviewer"), job.answered("editor")
+    # Those that ask for an edit come first, so that what is left out is not among them.
+    handed_in = sorted(found.remarks, key=lambda one: not one.blocking)
     remarks = tuple(
         Remark(text=one.text[:_LONGEST], path=one.path, line=one.line, blocking=one.blocking)
-        for one in found.remarks[:_MOST_REMARKS]
+        for one in handed_in[:_MOST_REMARKS]
     )
-    count = len(remarks)
+    count, blocking = len(handed_in), sum(one.blocking for one in handed_in)
     said = [f"{reviewer} reviewed the change: {count} remark{'s' * (count != 1)}."]
-    if blocking := sum(one.blocking for one in remarks):
+    if blocking:
         said.append(f"{blocking} of them it calls blocking.")
+    if count > len(remarks):
+        said.append(f"The first {len(remarks)} count; the others are in the ledger.")
+    approves = found.approve and not blocking
+    said.append(f"It {'approves' if approves else 'does not approve'} the change.")
     if vendor(reviewer) == vendor(editor):
         same = "model" if reviewer == editor else "vendor"
         said.append(f"It is of the same {same} as the editing model, so less of a second opinion.")
     return ReviewNotes(
         ran=True,
         sentence=" ".join(said),
-        approves=found.approve and not blocking,
+        approves=approves,
         remarks=remarks,
         model=reviewer,
     )

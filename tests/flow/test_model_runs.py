@@ -163,7 +163,7 @@ def test_a_reviewer_of_the_same_model_is_said_to_be_one(carried):
 
     ended, _ = carried(Scripts(review=[review]), MERGEWRIGHT_MODEL="openai-chat:scripted")
     assert ended.result["reason"] == "ready"
-    assert "1 remark. It is of the same model as the editing model" in ended.text
+    assert "1 remark. It approves the change. It is of the same model" in ended.text
     assert "- `shop/prices.py:3`: Say `sum`, @" in ended.text
     assert "@maintainer" not in ended.text
 

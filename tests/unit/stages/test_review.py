@@ -36,7 +36,10 @@ def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
     notes, model = reviewed(prepared, home, submit(remark, {"text": "Fine."}, approve=False))
     assert notes == ReviewNotes(
         ran=True,
-        sentence="other:two reviewed the change: 2 remarks. 1 of them it calls blocking.",
+        sentence=(
+            "other:two reviewed the change: 2 remarks. 1 of them it calls blocking. It does not"
+            " approve the change."
+        ),
         remarks=(
             Remark(text="Close it.", path="shop/new.py", line=1, blocking=True),
             Remark(text="Fine."),
@@ -55,10 +58,31 @@ def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
 def test_a_reviewer_of_the_same_vendor_is_said_to_be_one(prepared, home, model, kind):
     notes, _ = reviewed(prepared, home, submit(model=model))
     assert notes.sentence == (
-        f"{model} reviewed the change: 0 remarks. It is of the same {kind} as the editing model, so"
-        " less of a second opinion."
+        f"{model} reviewed the change: 0 remarks. It approves the change. It is of the same {kind}"
+        " as the editing model, so less of a second opinion."
     )
     assert notes.approves
+
+
+@pytest.mark.parametrize(
+    ("approve", "remarks"), [(False, ()), (True, ({"text": "Close it.", "blocking": True},))]
+)
+def test_a_change_that_is_not_approved_is_said_to_be_not(prepared, home, approve, remarks):
+    notes, _ = reviewed(prepared, home, submit(*remarks, approve=approve))
+    assert notes.sentence.endswith(" It does not approve the change.")
+    assert not notes.approves
+
+
+def test_remarks_that_ask_for_an_edit_are_not_lost_among_others(prepared, home):
+    many = [{"text": f"Remark {number}."} for number in range(20)]
+    blocking = {"text": "Close it.", "blocking": True}
+    notes, _ = reviewed(prepared, home, submit(*many, blocking))
+    assert [one.text for one in notes.remarks[:3]] == ["Close it.", "Remark 0.", "Remark 1."]
+    assert len(notes.remarks) == 20
+    assert notes.sentence == (
+        "other:two reviewed the change: 21 remarks. 1 of them it calls blocking. The first 20"
+        " count; the others are in the ledger. It does not approve the change."
+    )
 
 
 def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
