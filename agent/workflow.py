@@ -102,7 +102,8 @@ def _until_green(draft: Draft, job: Job) -> Round:
 def _judged(draft: Draft, job: Job) -> Round:
     """Hold a change against the rules and, if they let it pass, against the project's checks."""
     step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
-    change = step(f"changelog {number}", edit.entered, draft.plan, draft.change, prepared, svc)
+    made = draft.plan, draft.change, number
+    change = step(f"changelog {number}", edit.entered, *made, prepared, svc)
     draft = draft.edited(change, draft.words)
     try:
         cleared = step(f"policy {number}", policy.clear, change, job.ticket, prepared, svc)

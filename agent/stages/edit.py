@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from agent import worktree
+from agent import cleaning, worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
 from agent.editing import authoring, producing
 from agent.editing import tests_first as acceptance
@@ -25,6 +25,8 @@ from repo_config.tree import Within
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
+#: Characters of a diff in the ledger.
+_MOST_DIFF = 256_000
 
 
 def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
@@ -89,16 +91,27 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
     return None
 
 
-def entered(plan: Plan, change: Change, prepared: Prepared, svc: Services) -> Change:
-    """Add the changelog entry to a model's change, unless an earlier one of it stands there."""
-    if prepared.run.snapshot is None:
-        return change
-    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    tree.replay(change)
-    notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
-    if not notes:
-        notes = tuple(note for note in change.notes if note.startswith(changelog.NOTE))
-    return change.model_copy(update={"files": tree.changes(), "notes": notes})
+def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:
+    """Add the changelog entry to a model's change, unless an earlier one of it stands there.
+
+    What comes out is judged next; the ledger keeps its diff, whatever becomes of it.
+
+    Args:
+        number: Of the round that judges it.
+    """
+    if prepared.run.snapshot is not None:
+        tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
+        tree.replay(change)
+        notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
+        if not notes:
+            notes = tuple(note for note in change.notes if note.startswith(changelog.NOTE))
+        change = change.model_copy(update={"files": tree.changes(), "notes": notes})
+    diff = worktree.diff(prepared.checkout, change)
+    kept = svc.redactor(diff)
+    shown = cleaning.cut(kept, _MOST_DIFF, where="the calls of the model")
+    facts = {"round": number, "change_digest": change.digest, "diff": shown}
+    svc.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
+    return change
 
 
 def _enter(

@@ -10,6 +10,7 @@ from agent import workflow
 from agent.domain import Change, ChangedFile, Plan
 from agent.editing.rounds import Draft
 from agent.recipes.print_to_logging.recipe import PrintToLogging
+from agent.redaction import Redactor
 from agent.stages import edit
 from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
@@ -116,3 +117,27 @@ def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, ho
 
     without = again.mended(change(forbidden, "b.py"), "")
     assert workflow._judged(without, job).draft.change.files[1] == entry
+
+
+def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path, home):
+    secret = "s3cr3t-0123456789abcdef-value"
+    long = "".join(f"x_{number} = {number}\n" for number in range(8_000))
+    base = runs.prepared(tmp_path / "app", home, {"long.py": long}, on_forge=False)
+    job = desks.job(base, home, FakeModel(lambda request: said()), redactor=Redactor([secret]))
+    plan = Plan(recipe="", title="Count all", parameters="", steps=(), category="bug")
+    files = (
+        ChangedFile(path=".github/workflows/ci.yml", before=None, after=secret.encode()),
+        ChangedFile(
+            path="long.py", before=long.encode(), after=long.replace("x_7 = 7\n", "x_7 = 8\n").encode()
+        ),
+    )  # fmt: skip
+    change = Change(base_commit=base.checkout.commit, files=files)
+    tests = Change(base_commit=base.checkout.commit, files=())
+    assert workflow._judged(Draft(plan=plan, tests=tests, change=change), job).refused
+    written = (home / "runs" / base.run.run_id / "ledger.jsonl").read_text()
+    events = [json.loads(line) for line in written.splitlines()]
+    (event,) = [one for one in events if one["event"] == "change.drafted"]
+    assert (event["round"], event["change_digest"]) == (1, change.digest)
+    assert "-x_7 = 7\n+x_7 = 8\n" in event["diff"]
+    assert event["redacted"]
+    assert secret not in written
