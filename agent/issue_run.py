@@ -128,12 +128,14 @@ def carry(
         say(line)
 
     grants = durable.grants if durable else 1
+    counted = _counted(services.models, run, settings, store, grants)
     services = replace(
         services,
         sandbox=Stoppable(services.sandbox, cancellation),
         stopped=cancellation,
         show=shown,
-        models=_counted(services.models, run, settings, store, grants),
+        models=counted or services.models,
+        bound=counted.bound if counted else services.bound,
         record=ledger.notes("model", within=True),
         grants=grants,
     )
@@ -182,10 +184,13 @@ def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Service
 
 def _counted(
     models: ChatModel | None, run: Run, settings: Settings, store: SqlStore | None, grants: int
-) -> ChatModel | None:
-    """Count what models cost against what the run, and its repository in a day, may spend."""
+) -> CountedModels | None:
+    """Count what models cost against what the run, and its repository in a day, may spend.
+
+    None: there is nobody to count, or nowhere to.
+    """
     if models is None or store is None or run.snapshot is None:
-        return models
+        return None
     limits = SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id,

@@ -34,6 +34,9 @@ class Services:
     """Set once the run is to stop; whatever takes more than a second looks at it."""
     models: ChatModel | None = None
     """None: no model is configured."""
+    bound: Callable[[float], None] = lambda usd: None
+    """Told the dollars that the run may spend once the repository's own limit is known: requests
+    that get no reply count against them too."""
     grants: int = 1
     """So often somebody let the run begin or go on; each time it may spend as much on models."""
     record: Callable[[str, Mapping[str, object]], None] = lambda kind, facts: None

@@ -44,6 +44,10 @@ class CountedModels:
         self._store = store
         self._limits = limits
 
+    def bound(self, usd: float) -> None:
+        """Lower what the run may spend: a repository may allow less than the operator does."""
+        self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
+
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
         return self._models.chain(role, category)

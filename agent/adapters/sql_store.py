@@ -603,7 +603,8 @@ def _require_left(session: Session, usd: float, limits: SpendingLimits) -> None:
     if spent + usd > limits.of_run:
         raise BudgetSpent(
             f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next"
-            f" one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f} (MERGEWRIGHT_MODEL_USD)."
+            f" one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f} (limits.usd,"
+            " MERGEWRIGHT_MODEL_USD)."
             " What was done so far is kept: `mergewright runs retry` lets the run go on."
         )
 

@@ -53,6 +53,11 @@ class Job:
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
 
+    def __post_init__(self) -> None:
+        """Hold requests that get no reply to what the repository allows, too."""
+        if self.limits.usd is not None:
+            self.svc.bound(self.limits.usd)
+
     @property
     def models(self) -> ChatModel:
         """The models of the run.

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -13,9 +14,12 @@ from agent import issue_run
 from agent.adapters.counted_models import CountedModels
 from agent.adapters.sql_store import SpendingLimits, SqlStore
 from agent.chat import Asked, ChatRequest, Worst
+from agent.domain import Outcome, Reason
 from agent.errors import BudgetSpent, Cancelled, ModelUnavailable, ModelUnusable
 from agent.settings import Settings
-from agent.testing import FakeModel, said
+from agent.testing import FakeForge, FakeModel, said
+from repo_config.schema import RepoConfig
+from tests.unit.editing import desks
 from tests.unit.stages import forge_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
@@ -146,11 +150,31 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     assert asked.requests == []
     assert told.value.message == (
         "The run may have cost $0.8000, with requests that got no reply, and the next one could"
-        " cost $0.4000; it may cost $1.00 (MERGEWRIGHT_MODEL_USD). What was done so far is kept:"
-        " `mergewright runs retry` lets the run go on."
+        " cost $0.4000; it may cost $1.00 (limits.usd, MERGEWRIGHT_MODEL_USD). What was done so far is"
+        " kept: `mergewright runs retry` lets the run go on."
     )
     counted(asked, store, 7, run=1.0, run_id="r2").reply(REQUEST)
     counted(asked, store, 7, run=2.0).reply(REQUEST)
+    assert len(asked.requests) == 2
+
+
+def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(store, tmp_path, home):
+    def lose(request):
+        raise ModelUnavailable("cut", usd=0.4)
+
+    config = RepoConfig.model_validate({"limits": {"usd": 1.0}}, strict=False)
+    prepared = desks.repository(tmp_path, home)
+    prepared = prepared.model_copy(
+        update={"contract": prepared.contract.model_copy(update={"config": config})}
+    )
+    asked = model(lose)
+    found = counted(asked, store, 7, run=5.0)
+    job = desks.job(prepared, home, found, bound=found.bound)
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable):
+            job.models.reply(REQUEST)
+    with pytest.raises(BudgetSpent, match=r"it may cost \$1\.00 \(limits\.usd,"):
+        job.models.reply(REQUEST)
     assert len(asked.requests) == 2
 
 
@@ -168,6 +192,29 @@ def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):
     repository_id = run.snapshot.issue.repository_id
     assert found._limits == SpendingLimits(run.run_id, repository_id, 6.0, 9.0)
     on_this_machine = run.model_copy(update={"snapshot": None})
-    assert issue_run._counted(asked, run, settings, None, 1) is asked
-    assert issue_run._counted(asked, on_this_machine, settings, store, 1) is asked
+    assert issue_run._counted(asked, run, settings, None, 1) is None
+    assert issue_run._counted(asked, on_this_machine, settings, store, 1) is None
     assert issue_run._counted(None, run, settings, store, 1) is None
+
+
+def test_a_run_of_an_issue_lets_its_repository_lower_what_it_may_spend(
+    store, tmp_path, home, monkeypatch
+):
+    given = []
+
+    def carry(run, step, svc, ledger, log, *, waited):
+        given.append(svc)
+        return Outcome.stopped(run.run_id, Reason.UNCLEAR, "Say more.")
+
+    def make(say, record):
+        made, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+        return replace(made, models=model())
+
+    monkeypatch.setattr(issue_run.worker, "carry", carry)
+    run, settings = forge_runs.run(), Settings(home=home, model_usd=2.0)
+    issue_run.carry(run, settings, make, store=store)
+    (svc,) = given
+    svc.bound(9.0)
+    assert svc.models._limits.of_run == 2.0
+    svc.bound(0.5)
+    assert svc.models._limits.of_run == 0.5
