@@ -465,7 +465,7 @@ class ChatModel(Protocol):
         Raises:
             ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
                 again where the provider said so.
-            ModelRefused: The provider or the model will not answer this; or it has no room for
+            ModelRefused: The provider will not have this asked; or the model has no room for
                 the request.
             ModelUnusable: Key, name or address are wrong: the operator has to act.
             Cancelled: It was stopped.

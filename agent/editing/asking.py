@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from agent import cleaning
 from agent.chat import ChatRequest, Message, Reply, Role, ToolCall, ToolSpec
 from agent.domain import Record
 from agent.editing import budget
@@ -22,6 +23,8 @@ from agent.services import Services
 _MOST = 500_000
 #: Of a reply; each has to be answered, though a few dozen at most are carried out.
 _MOST_CALLS = 200
+#: Of a refusal, in the words of the model.
+_MOST_WORDS = 300
 
 
 class Turn(Record):
@@ -87,7 +90,8 @@ def _ask(
     svc.say(_told(turn, answer))
     # What is not taken has been paid for all the same, so it is on record first.
     if answer.finish == "refused":
-        raise ModelRefused(f"{answer.model} refused {purpose}.")
+        words = cleaning.terminal(" ".join(kept.text.split()))[:_MOST_WORDS]
+        raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
     _require_measure(answer, purpose)
     return answer
 

@@ -23,7 +23,7 @@ from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from agent.adapters.chat_model import background, failures, messages
-from agent.adapters.chat_model.failures import NotEver, NotNow, short
+from agent.adapters.chat_model.failures import NotEver, NotNow
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import Answered, ChatRequest, Reply, Role, Usage, Worst
@@ -162,9 +162,6 @@ class ProvidedModels:
             cost = self._prices.cost(model, used)
             used, cost = _with_lost(used, cost, asking.lost)
             told = messages.reply(response, model, time.monotonic() - begun, used, cost)
-            if told.finish == "refused":
-                words = self._redacted(short(told.text))
-                raise ModelRefused(f"{model} refused to answer. {words}".strip())
             return told.model_copy(update={"passed_over": tuple(passed_over)})
         raise _nobody(request.role, passed_over, met, asking.lost)
 

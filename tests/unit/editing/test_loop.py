@@ -194,7 +194,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
 def test_a_refusal_ends_the_run(prepared, home):
     model = FakeModel(lambda request: said(text="No.").model_copy(update={"finish": "refused"}))
     job = desks.job(prepared, home, model)
-    with pytest.raises(ModelRefused, match=r"fake:one refused turn 1 of edit 1"):
+    with pytest.raises(ModelRefused, match=r"fake:one refused to answer"):
         converse(desks.conversation(job), job)
     (answered,) = events(home, prepared, "model.answered")
     assert (answered["reply"]["text"], answered["reply"]["cost_usd"]) == ("No.", 0.01)

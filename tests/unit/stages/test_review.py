@@ -95,7 +95,7 @@ def test_a_reviewer_that_refuses_ends_no_run(prepared, home):
     refused = said(model="other:two").model_copy(update={"finish": "refused"})
     notes, _ = reviewed(prepared, home, refused)
     assert notes == ReviewNotes(
-        ran=False, sentence="Not run to its end: other:two refused turn 1 of review 1."
+        ran=False, sentence="Not run to its end: other:two refused to answer."
     )
 
 
