@@ -128,7 +128,7 @@ def carry(
         say(line)
 
     grants = durable.grants if durable else 1
-    counted = _counted(services.models, run, settings, store, grants)
+    counted = _counted(services.models, run, settings, store, grants, kept=durable is not None)
     services = replace(
         services,
         sandbox=Stoppable(services.sandbox, cancellation),
@@ -183,11 +183,20 @@ def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Service
 
 
 def _counted(
-    models: ChatModel | None, run: Run, settings: Settings, store: SqlStore | None, grants: int
+    models: ChatModel | None,
+    run: Run,
+    settings: Settings,
+    store: SqlStore | None,
+    grants: int,
+    *,
+    kept: bool,
 ) -> CountedModels | None:
     """Count what models cost against what the run, and its repository in a day, may spend.
 
     None: there is nobody to count, or nowhere to.
+
+    Args:
+        kept: Whether the run's steps are on record.
     """
     if models is None or store is None or run.snapshot is None:
         return None
@@ -196,6 +205,7 @@ def _counted(
         repository_id=run.snapshot.issue.repository_id,
         of_run=settings.model_usd * grants,
         of_day=settings.model_usd_per_day,
+        kept=kept,
     )
     return CountedModels(models, store, limits)
 
@@ -245,6 +255,8 @@ def carry_at_once(
                     cancellation=cancellation,
                     store=store,
                 )
+            # None of its steps is on record, so whoever lets it go on begins it anew.
+            outcome = outcome.model_copy(update={"stopped_at": None})
         finally:
             store.finish(run.run_id, outcome, time.time())
     return outcome, seconds

@@ -65,6 +65,12 @@ _TOLD_APART = (Reply, Called, Opening)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
+_GOES_ON = (
+    "What was done so far is kept: `mergewright runs retry`, or `mergewright run --resume` for one"
+    " of a file, lets the run go on for as long again. Else allow more and start anew, or make the"
+    " checks quicker."
+)
+_BEGINS_ANEW = "Allow more and start anew, or make the checks quicker."
 
 
 class StepRecord(Record):
@@ -273,9 +279,7 @@ class Steps:
         if name not in _FINISHED and sum(self.seconds.values()) > self._granted * 60:
             raise TimeSpent(
                 f"The run has used its {self._granted} minutes (limits.minutes) before the step"
-                f" {name!r}. What was done so far is kept: `mergewright runs retry`, or"
-                " `mergewright run --resume` for one of a file, lets the run go on for as long"
-                " again. Else allow more and start anew, or make the checks quicker."
+                f" {name!r}. {_GOES_ON if self.kept else _BEGINS_ANEW}"
             )
 
     @property

@@ -144,6 +144,8 @@ class SpendingLimits(NamedTuple):
     of_run: float
     of_day: float | None
     """Of all runs of the repository within 24 hours; None: any number."""
+    kept: bool = True
+    """Whether the run's steps are on record, so that it can go on; chooses the words."""
 
 
 METADATA = RunRow.metadata
@@ -605,7 +607,11 @@ def _require_left(session: Session, usd: float, limits: SpendingLimits) -> None:
             f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next"
             f" one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f} (limits.usd,"
             " MERGEWRIGHT_MODEL_USD)."
-            " What was done so far is kept: `mergewright runs retry` lets the run go on."
+            + (
+                " What was done so far is kept: `mergewright runs retry` lets the run go on."
+                if limits.kept
+                else " No steps of it are on record: `mergewright runs retry` begins it anew."
+            )
         )
 
 

@@ -184,6 +184,12 @@ def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
     assert spent(store) == []
 
 
+def test_a_run_without_records_is_not_said_to_go_on(store):
+    spent_up = CountedModels(model(), store, limits(7, run=0.1)._replace(kept=False))
+    with pytest.raises(BudgetSpent, match=r"No steps of it are on record: .* begins it anew\."):
+        spent_up.reply(REQUEST)
+
+
 def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):
     run, asked = forge_runs.run(), model()
     settings = Settings(home=tmp_path, model_usd=2.0, model_usd_per_day=9.0)

@@ -146,6 +146,17 @@ def test_a_run_that_has_used_its_minutes_starts_no_further_step(step):
     assert step("publish", told) == "told"
 
 
+@pytest.mark.parametrize(
+    ("remember", "kept"), [(None, False), (lambda name, attempt: attempt(), True)]
+)
+def test_only_a_run_with_records_is_said_to_go_on(tmp_path, remember, kept):
+    step = steps(tmp_path, remember=remember)
+    step.seconds["baseline"] = 61 * 60.0
+    with pytest.raises(TimeSpent) as told:
+        step("plan", nothing)
+    assert ("What was done so far is kept" in told.value.message) is kept
+
+
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
     step = steps(tmp_path, grants=2)
     step("read config", read_config)
