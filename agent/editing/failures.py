@@ -18,6 +18,7 @@ from agent.domain import (
     Status,
     Verdict,
 )
+from agent.ports import ROOM_TREE
 
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
@@ -26,6 +27,10 @@ _LONGEST_LINE = 240
 _HEADER = re.compile(r"_{3,} (?P<name>\S.*\S) _{3,}")
 #: Of a traceback: what was executed, what went wrong, and where, by paths without a root.
 _TELLING = re.compile(r"(?:>|E) |(?P<path>[\w./-]+\.py):\d+: ")
+#: Of unittest's report, as Django's runner prints it: before 3.11 the class stands there alone.
+_UNITTEST_HEAD = re.compile(r"(?:FAIL|ERROR): (?P<method>\w+) \((?P<owner>[\w.]+)\)")
+_RULE = re.compile(r"={70}|-{70}")
+_FRAME = re.compile(rf'  File "{ROOM_TREE}/(?P<path>[^"]+)", line (?P<line>\d+), in (?P<name>.+)')
 
 
 class Failures(Record):
@@ -113,8 +118,11 @@ def _failure(check: Comparison, item: CheckItem, output: str, number: int) -> st
     head = f"{check.name}: {item.item_id}{place}"
     if number >= _MOST_FAILURES:
         return head
-    lines = list(_traceback(item, output)) if check.counts_tests else []
-    return "\n".join((head, *(lines or _lines(item.text))))
+    if not check.counts_tests:
+        return "\n".join((head, *_lines(item.text)))
+    if lines := list(_traceback(item, output)):
+        return "\n".join((head, *lines))
+    return "\n".join((head, *_frames(item, output), *_lines(item.text)))
 
 
 def _traceback(item: CheckItem, output: str) -> Iterator[str]:
@@ -129,6 +137,32 @@ def _traceback(item: CheckItem, output: str) -> Iterator[str]:
         telling = [line for line in lines[at + 1 : following] if _is_telling(line)]
         yield from (line[:_LONGEST_LINE] for line in telling[-_MOST_LINES:])
         return
+
+
+def _frames(item: CheckItem, output: str) -> list[str]:
+    """Return of what unittest printed about a test: what was executed in the repository, and where.
+
+    What went wrong is not in it; the item has that.
+    """
+    lines = output.splitlines()
+    for at, line in enumerate(lines):
+        head = _UNITTEST_HEAD.match(line)
+        if head and item.item_id in (head["owner"], f"{head['owner']}.{head['method']}"):
+            found = list(_executed(lines[at + 1 :]))
+            return found[-_MOST_LINES:]
+    return []
+
+
+def _executed(lines: list[str]) -> Iterator[str]:
+    """Yield the frames in the repository, below the line of dashes and up to the next report."""
+    rules = 0
+    for line, following in pairwise((*lines, "")):
+        rules += _RULE.fullmatch(line) is not None
+        if rules > 1:
+            return
+        if frame := _FRAME.match(line):
+            told = f"{frame['path']}:{frame['line']}: in {frame['name']}: {following.strip()}"
+            yield told[:_LONGEST_LINE]
 
 
 def _is_telling(line: str) -> bool:

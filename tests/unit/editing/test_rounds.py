@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.domain import (
     Change,
     ChangedFile,
@@ -104,6 +106,43 @@ def test_where_no_traceback_is_found_the_words_of_the_failure_are_told():
     check, after = failed("shop.tests.TestB.test_x", output="")
     assert failures.red((check,), Proof(), RED, after).words.endswith(
         "tests: shop.tests.TestB.test_x at a:7\nAssertionError: assert 2 == 3"
+    )
+
+
+UNITTEST = """\
+.F
+======================================================================
+FAIL: test_x (shop.tests.TestB{dotted})
+What it is about.
+----------------------------------------------------------------------
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/unittest/case.py", line 57, in testPartExecutor
+    yield
+  File "/work/shop/tests.py", line 7, in test_x
+    self.assertEqual(total([1, 2]), 3)
+  File "/work/shop/prices.py", line 2, in total
+    raise ValueError("none")
+ValueError: none
+
+======================================================================
+FAIL: test_y (shop.tests.TestB{dotted})
+----------------------------------------------------------------------
+  File "/work/shop/other.py", line 1, in other
+    nothing()
+----------------------------------------------------------------------
+Ran 2 tests in 0.1s
+"""
+
+
+@pytest.mark.parametrize("dotted", ["", ".test_x"])
+def test_of_unittest_the_frames_in_the_repository_are_told(dotted):
+    output = UNITTEST.replace("{dotted}", dotted, 1).replace("{dotted}", dotted.replace("x", "y"))
+    check, after = failed("shop.tests.TestB.test_x", output=output)
+    assert failures.red((check,), Proof(), RED, after).words.endswith(
+        "tests: shop.tests.TestB.test_x at a:7\n"
+        "shop/tests.py:7: in test_x: self.assertEqual(total([1, 2]), 3)\n"
+        'shop/prices.py:2: in total: raise ValueError("none")\n'
+        "AssertionError: assert 2 == 3"
     )
 
 
