@@ -6,6 +6,7 @@ has them: secrets are taken out, and nobody can put them in again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ class Work(Record):
     change_digest: str
     """Of the whole change after them."""
     redacted: bool = False
+    altered: bool = False
+    """Whether its line in the ledger is another one than the next line follows."""
 
 
 class Turn(Record):
@@ -181,7 +184,7 @@ def _take_turn(turns: dict[tuple[str, int], dict[str, Any]], kind: str, event: A
         found["answer"] = {"reply": event["reply"], "redacted": redacted}
     else:
         facts = {name: event[name] for name in ("results", "change_digest")}
-        found["work"] = {**facts, "redacted": redacted}
+        found["work"] = {**facts, "redacted": redacted, "altered": event["altered"]}
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
@@ -190,14 +193,25 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as problem:
         raise LedgerUnusable(f"{path} cannot be read as a ledger: {problem}.") from problem
     for number, line in enumerate(lines, 1):
-        event: object = None
-        with suppress(ValueError):
-            event = json.loads(line)
-        if isinstance(event, dict) and {"run", "step", "event"} <= event.keys():
-            yield event
+        event = _event(line)
+        if event is not None:
+            following = _event(lines[number]) if number < len(lines) else None
+            written = hashlib.sha256(line.encode()).hexdigest()
+            yield {
+                **event,
+                "altered": following is not None and following.get("previous") != written,
+            }
         elif number < len(lines):
             # Half a line at the end is what a process that is killed leaves.
             raise LedgerUnusable(f"{path}, line {number} is no event of a ledger.")
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    with suppress(ValueError):
+        event = json.loads(line)
+        if isinstance(event, dict) and {"run", "step", "event"} <= event.keys():
+            return event
+    return None
 
 
 def result(recording: Recording, step: str, kind: type[T]) -> T | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,6 +165,19 @@ def test_one_changed_byte_stops_it_at_that_turn(recorded, tmp_path, chosen, old,
     assert what in told["sentence"]
     # And the chain shows that it was not written so.
     assert [one for one in told["problems"] if "does not follow" in one]
+
+
+def test_a_byte_of_what_is_measured_anew_stops_it_too(recorded, tmp_path):
+    chosen = called("tests 1", 1)
+    line = next(
+        line for line in recorded.ledger.read_text().splitlines() if chosen(json.loads(line))
+    )
+    took = re.search(r"1 failed in (\d+\.\d) s", line)
+    other = took[0].replace(f"{took[1]} s", f"{float(took[1]) + 1:.1f} s")
+    path = recorded.changed(tmp_path, chosen, took[0], other)
+    code, told = recorded.replay(path, "--repo", str(recorded.shop.path))
+    assert (code, told["ended"], told["where"]) == (1, "differs", "turn 1 of tests 1")
+    assert "its line in the ledger is not the one that was written" in told["sentence"]
 
 
 def test_a_ledger_that_was_changed_elsewhere_is_not_called_the_same(recorded, tmp_path):
