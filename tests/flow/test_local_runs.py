@@ -176,7 +176,7 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
         command._environ["MERGEWRIGHT_MODEL_CALLS"] = "4"
         code, out, _ = command.whole("--ticket", ticket, "--model", MODEL)
         assert code == 1
-        assert "The run has used its 4 requests" in out
+        assert "The run has used its 4 replies" in out
         assert "then go on where it was: `mergewright run --resume 2" in out
         # The ledger is enough to come to the same end, without a key.
         run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
