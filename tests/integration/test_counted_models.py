@@ -193,14 +193,14 @@ def test_a_run_without_records_is_not_said_to_go_on(store):
 def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):
     run, asked = forge_runs.run(), model()
     settings = Settings(home=tmp_path, model_usd=2.0, model_usd_per_day=9.0)
-    found = issue_run._counted(asked, run, settings, store, 3)
+    found = issue_run._counted(asked, run, settings, store, 3, kept=True)
     assert isinstance(found, CountedModels)
     repository_id = run.snapshot.issue.repository_id
     assert found._limits == SpendingLimits(run.run_id, repository_id, 6.0, 9.0)
     on_this_machine = run.model_copy(update={"snapshot": None})
-    assert issue_run._counted(asked, run, settings, None, 1) is None
-    assert issue_run._counted(asked, on_this_machine, settings, store, 1) is None
-    assert issue_run._counted(None, run, settings, store, 1) is None
+    assert issue_run._counted(asked, run, settings, None, 1, kept=True) is None
+    assert issue_run._counted(asked, on_this_machine, settings, store, 1, kept=True) is None
+    assert issue_run._counted(None, run, settings, store, 1, kept=True) is None
 
 
 def test_a_run_of_an_issue_lets_its_repository_lower_what_it_may_spend(
