@@ -158,9 +158,8 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
 
     runs = settings.load().home / "runs"
     if run_id is not None:
-        # It stands in a pattern, and is no more than letters, digits and dashes.
-        named = run_id if re.fullmatch(r"[\w-]+", run_id) else "?"
-        found = sorted(runs.glob(f"{named}*/{step_file.FILE_NAME}"))
+        kept = sorted(runs.glob(f"*/{step_file.FILE_NAME}"))
+        found = [one for one in kept if one.parent.name.startswith(run_id)]
         if len(found) == 1:
             return found[0].parent.name
         said = (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.adapters import step_file
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import MENDED, Scripts, calls, create, finish
 from tests.scripted import Said, serving
@@ -196,8 +197,12 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
         (("--ticket", __file__, "--model", "gpt"), "entry 1 is not of the form provider:name"),
     ],
 )
-def test_what_makes_no_sense_is_refused(store, shop, args, words):
+def test_what_makes_no_sense_is_refused(tmp_path, shop, args, words):
+    # One that could go on, and that none of these words mean.
+    left = tmp_path / "runs" / "20260101-000000-0123456789abcdef"
+    left.mkdir(parents=True)
+    (left / step_file.FILE_NAME).touch()
     with serving([]) as server:
-        code, _, err = Command(store, server, shop.path).whole(*args)
+        code, _, err = Command(tmp_path, server, shop.path).whole(*args)
     assert code == 2
     assert words in err

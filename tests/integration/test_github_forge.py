@@ -511,6 +511,21 @@ def test_a_fold_that_github_refuses_disturbs_nobody(scene):
     assert scene.labels() == {"mergewright", "mergewright: working"}
 
 
+def test_what_github_was_too_busy_to_fold_is_folded_at_the_end(scene):
+    scene.forge.begin(scene.run)
+    (first,) = scene.own_comments()
+    scene.fault("refuse", "PATCH", "issues/comments/*", status=403, count=1)
+    scene.forge.begin(attempt(scene, 2))
+    assert "folded" not in first.body
+    edits = scene.asked("PATCH", "*/issues/comments/*")
+    scene.forge.deliver(attempt(scene, 2), outcome(Reason.NEW_FAILURES, "red"))
+    assert "<details><summary>Earlier run" in first.body
+    # The end of the attempt, and the fold, which is not looked for ever after.
+    assert scene.asked("PATCH", "*/issues/comments/*") - edits == 2
+    scene.forge.deliver(attempt(scene, 2), outcome(Reason.NEW_FAILURES, "red"))
+    assert scene.asked("PATCH", "*/issues/comments/*") - edits == 2
+
+
 def test_a_comment_of_githubs_greatest_length_can_be_folded(scene):
     scene.forge.begin(scene.run)
     (comment,) = scene.own_comments()

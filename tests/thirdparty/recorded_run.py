@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from agent import steps
 from agent.cli import main
@@ -18,18 +18,26 @@ from agent.domain import CheckReport
 T = TypeVar("T")
 
 
-def recording(place: Path) -> type[steps.Steps]:
-    """Give the step that works as ever and writes reports down in passing."""
+class Call(Protocol):
+    """A step that is called."""
 
-    class RecordedSteps(steps.Steps):
-        def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
-            result = super().__call__(name, work, *args)
-            if isinstance(result, CheckReport):
-                with place.open("a", encoding="utf-8") as file:
-                    file.write(result.model_dump_json() + "\n")
-            return result
+    def __call__(
+        self, step: steps.Steps, name: str, work: Callable[..., T], /, *args: object
+    ) -> T: ...
 
-    return RecordedSteps
+
+def recording(place: Path) -> Call:
+    """Give what calling a step does, and that writes reports down in passing."""
+    as_ever = steps.Steps.__call__
+
+    def call(step: steps.Steps, name: str, work: Callable[..., T], /, *args: object) -> T:
+        result = as_ever(step, name, work, *args)
+        if isinstance(result, CheckReport):
+            with place.open("a", encoding="utf-8") as file:
+                file.write(result.model_dump_json() + "\n")
+        return result
+
+    return call
 
 
 def read(place: Path) -> dict[str, CheckReport]:
@@ -40,5 +48,5 @@ def read(place: Path) -> dict[str, CheckReport]:
 
 
 if __name__ == "__main__":
-    steps.Steps = recording(Path(sys.argv.pop(1)))  # type: ignore[misc]
+    steps.Steps.__call__ = recording(Path(sys.argv.pop(1)))  # type: ignore[method-assign]
     main.main()

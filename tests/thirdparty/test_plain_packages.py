@@ -105,7 +105,7 @@ def carry(
 ) -> Iterator[Carry]:
     """Carry a ticket out in this process, with the recipes that are registered."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(bench.home))
-    monkeypatch.setattr(steps, "Steps", recorded_run.recording(tmp_path / "reports"))
+    monkeypatch.setattr(steps.Steps, "__call__", recorded_run.recording(tmp_path / "reports"))
 
     def carried(name: str, text: str) -> tuple[Outcome, dict[str, CheckReport]]:
         ticket = tmp_path / f"{name}.md"

@@ -67,6 +67,7 @@ class GithubForge:
         self._public_url = settings.public_url
         self._statuses: OrderedDict[str, StatusComment] = OrderedDict()
         self._marks: dict[str, tuple[StageMark, ...]] = {}
+        self._unfolded: set[str] = set()
         self._lock = Lock()
 
     @in_our_words
@@ -109,10 +110,7 @@ class GithubForge:
         self._status(run).begin(status_comment.progress(run, marks, self._page(run)))
         state_labels.show(session, StateLabel.WORKING)
         if run.attempt > 1:
-            try:
-                status_comment.fold(session, run.run_id)
-            except (AgentError, Refused) as problem:
-                _log.warning("earlier comments not folded", run=run.run_id, reason=str(problem))
+            self._fold_earlier(run)
 
     def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
@@ -251,6 +249,9 @@ class GithubForge:
             # Nobody takes up what a command has begun; whoever called it is told.
             told = f"{outcome.sentence} The issue does not show this: {silent.message}"
             outcome = outcome.model_copy(update={"sentence": told})
+        if run.run_id in self._unfolded:
+            self._fold_earlier(run)
+        self._unfolded.discard(run.run_id)
         self._marks.pop(run.run_id, None)
         session.notice.remembered.clear()
         return self._counted(run, outcome)
@@ -263,6 +264,16 @@ class GithubForge:
         return outcome.model_copy(update={"forge_calls": self.calls(run)})
 
     # --- within a run --------------------------------------------------------------------------
+
+    def _fold_earlier(self, run: Run) -> None:
+        """Fold what earlier attempts have left; a run does not wait where GitHub is busy."""
+        try:
+            status_comment.fold(self._session(run), run.run_id)
+            self._unfolded.discard(run.run_id)
+        except (AgentError, Refused) as problem:
+            # Tried once more when the run has ended.
+            self._unfolded.add(run.run_id)
+            _log.warning("earlier comments not folded", run=run.run_id, reason=str(problem))
 
     def _session(self, run: Run) -> Session:
         return self._access.session(_snapshot(run).issue, run.run_id)
