@@ -31,7 +31,7 @@ from typing import IO
 
 from agent import settings
 from agent.adapters import engine as durable
-from agent.adapters import sql_inbox, sql_store
+from agent.adapters import sql_inbox, sql_store, sql_tables
 from agent.domain import Record
 from agent.errors import PermanentError, SettingsInvalid, StorageFull, StoreUnavailable
 
@@ -282,7 +282,7 @@ def _require_known(file: Path, manifest: Manifest) -> None:
     """Refuse what a newer version has made."""
     known = {
         sql_inbox.FILE_NAME: {str(number) for number in range(sql_inbox.VERSION + 1)},
-        sql_store.FILE_NAME: sql_store.revisions(),
+        sql_store.FILE_NAME: sql_tables.revisions(),
         durable.FILE_NAME: {durable.VERSION},
     }
     newer = [name for name, schema in manifest.schemas.items() if schema not in known[name]]

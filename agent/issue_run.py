@@ -19,7 +19,8 @@ import structlog
 
 from agent import worker
 from agent.adapters.counted_models import CountedModels
-from agent.adapters.sql_store import COMMAND, SpendingLimits, SqlStore
+from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.adapters.stoppable import Stoppable
 from agent.domain import Outcome, Reason, Run, RunState
 from agent.errors import AgentError, ModelUnavailable, ModelUnusable, Superseded

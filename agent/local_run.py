@@ -15,7 +15,7 @@ from pathlib import Path
 from agent import telemetry, worker
 from agent.adapters import step_file
 from agent.adapters.counted_models import CountedModels
-from agent.adapters.sql_store import SpendingLimits
+from agent.adapters.spendings import SpendingLimits
 from agent.adapters.step_file import Begun, StepFile
 from agent.domain import Outcome, Run
 from agent.errors import SettingsInvalid

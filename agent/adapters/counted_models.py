@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-from agent.adapters.sql_store import SpendingLimits
+from agent.adapters.spendings import SpendingLimits, Spendings
 from agent.chat import ChatRequest, Reply, Role, Worst
 from agent.errors import ModelUnavailable, ModelUnusable
 from agent.ports import ChatModel, Flag
-
-
-class Spendings(Protocol):
-    """Where dollars are counted: the store for runs of issues, a step file for others."""
-
-    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside; return what they are settled by.
-
-        Raises:
-            ModelUnavailable: As much is not left of the day now.
-            BudgetSpent: As much is not left to the run.
-        """
-        ...
-
-    def settle(self, number: int, usd: float) -> None:
-        """Note what came of dollars that were set aside."""
-        ...
 
 
 class CountedModels:
@@ -85,6 +67,6 @@ class CountedModels:
         except ModelUnusable:
             self._store.settle(number, 0.0)
             raise
-        # Of one that was refused or broken off nobody knows what it cost: all of it stays aside.
+        # Of one that was broken off nobody knows what it cost: all of it stays aside.
         self._store.settle(number, reply.cost_usd or 0.0)
         return reply

@@ -10,44 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Index,
-    and_,
-    case,
-    delete,
-    false,
-    func,
-    inspect,
-    or_,
-    text,
-    tuple_,
-)
-from sqlmodel import Field, Session, SQLModel, col, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, text, tuple_
+from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent.adapters import sqlite_file
+from agent.adapters import sql_spendings, sqlite_file
+from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_tables import RunRow, SegmentRow, migrate
 from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
-from agent.errors import (
-    ActiveRun,
-    BudgetSpent,
-    ModelUnavailable,
-    StoreUnavailable,
-    StoreUnusable,
-)
+from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
-#: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0006"
 COMMAND = "command "
 """What the name of a worker begins with that is one command; its process id follows."""
 _BUSY_SECONDS = 10.0
@@ -57,98 +36,6 @@ _ERRORS = sqlite_file.Errors(
     "; runs that waited in it begin when their label is taken off and set again.",
 )
 
-
-class RunRow(SQLModel, table=True):
-    """One run."""
-
-    __tablename__ = "runs"
-
-    run_id: str = Field(primary_key=True)
-    repository: str
-    repository_id: int
-    number: int
-    title: str
-    attempt: int
-    state: str
-    active: bool
-    not_before: float
-    queued_at: float
-    started_at: float | None = None
-    ended_at: float | None = None
-    worker: str | None = None
-    segment: int = 1
-    begin_with: str | None = None
-    waits: int = 0
-    waits_for: str | None = None
-    stopped: str | None = None
-    stopped_for: str | None = None
-    retries: int = 0
-    grants: int = 1
-    told_of_quota: bool = False
-    delivery_id: str | None = None
-    run: str
-    outcome: str | None = None
-
-    __table_args__ = (
-        Index(
-            "runs_one_active",
-            "repository_id",
-            "number",
-            unique=True,
-            sqlite_where=text("active"),
-            postgresql_where=text("active"),
-        ),
-        Index("runs_of_delivery", "delivery_id", unique=True),
-        Index("runs_waiting", "active", "not_before", "queued_at"),
-        Index("runs_started", "repository_id", "started_at"),
-    )
-
-
-class SegmentRow(SQLModel, table=True):
-    """One segment of a run."""
-
-    __tablename__ = "segments"
-
-    run_id: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-    begun_at: float
-    ended_at: float | None = None
-    ended_as: str | None = None
-    words: str = ""
-    until: float | None = None
-    next_step: str | None = None
-
-
-class SpendingRow(SQLModel, table=True):
-    """What one request to a model cost, or could cost, as long as that is not known."""
-
-    __tablename__ = "spendings"
-
-    number: int | None = Field(default=None, primary_key=True)
-    repository_id: int
-    at: float
-    usd: float
-    run_id: str | None = None
-
-    __table_args__ = (
-        Index("spendings_of_day", "repository_id", "at"),
-        Index("spendings_of_run", "run_id"),
-    )
-
-
-class SpendingLimits(NamedTuple):
-    """Whose requests to models are counted, and what they may cost, in US dollars."""
-
-    run_id: str
-    repository_id: int
-    of_run: float
-    of_day: float | None
-    """Of all runs of the repository within 24 hours; None: any number."""
-    kept: bool = True
-    """Whether the run's steps are on record, so that it can go on; chooses the words."""
-
-
-METADATA = RunRow.metadata
 #: What the name of a worker is for runs that the engine carries.
 ENGINE = "engine"
 _UNDER_WAY = (col(RunRow.active), col(RunRow.worker) == ENGINE)
@@ -159,8 +46,6 @@ _UNBEGUN = (
     col(RunRow.stopped).is_(None),
 )
 _HOUR, _DAY = 3600.0, 86_400.0
-#: No run goes on for so long.
-_SPENDINGS_KEPT = 30 * _DAY
 _PENALTY_SECONDS = 600.0
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
@@ -411,7 +296,7 @@ class SqlStore:
                 .where(col(RunRow.active))
                 .values(not_before=RunRow.not_before + seconds)
             )
-            session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
+            sql_spendings.clock_moved(session, seconds)
 
     def hold(self, run_id: str, words: str, now: float) -> None:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
@@ -521,30 +406,13 @@ class SqlStore:
             ModelUnavailable: As much is not left of the day now.
             BudgetSpent: As much is not left to the run, or a whole day does not allow it.
         """
-        most = limits.of_day
-        if most is not None and usd > most:
-            raise BudgetSpent(
-                f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
-                f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
-            )
         with self._transaction() as session:
-            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _SPENDINGS_KEPT))
-            _require_left(session, usd, limits)
-            if most is not None:
-                _require_left_today(session, usd, limits.repository_id, most, now)
-            row = SpendingRow(
-                repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd
-            )
-            session.add(row)
-            session.flush()
-            return row.number or 0
+            return sql_spendings.reserve(session, usd, limits, now)
 
     def settle(self, number: int, usd: float) -> None:
         """Note what came of dollars that were set aside."""
         with self._transaction() as session:
-            session.execute(
-                update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
-            )
+            sql_spendings.settle(session, number, usd)
 
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
@@ -597,49 +465,6 @@ class SqlStore:
 
     def _translated(self) -> AbstractContextManager[None]:
         return sqlite_file.translated(self.path, _ERRORS)
-
-
-def _require_left(session: Session, usd: float, limits: SpendingLimits) -> None:
-    of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
-    spent = session.exec(of_run).one() or 0.0
-    if spent + usd > limits.of_run:
-        raise BudgetSpent(
-            f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next"
-            f" one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f} (limits.usd,"
-            " MERGEWRIGHT_MODEL_USD)."
-            + (
-                " What was done so far is kept: `mergewright runs retry` lets the run go on."
-                if limits.kept
-                else " No steps of it are on record: `mergewright runs retry` begins it anew."
-            )
-        )
-
-
-def _require_left_today(
-    session: Session, usd: float, repository_id: int, most: float, now: float
-) -> None:
-    rows = session.exec(
-        select(SpendingRow)
-        .where(col(SpendingRow.repository_id) == repository_id, col(SpendingRow.at) > now - _DAY)
-        .order_by(col(SpendingRow.at))
-    ).all()
-    left = most - sum(row.usd for row in rows)
-    if usd > left:
-        words = (
-            f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
-            " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
-            f" request could cost ${usd:.4f}."
-        )
-        raise ModelUnavailable(words, _enough_at(rows, usd - left))
-
-
-def _enough_at(rows: Iterable[SpendingRow], missing: float) -> float | None:
-    """Say when so many dollars are no longer of the last 24 hours; the oldest row comes first."""
-    for row in rows:
-        missing -= row.usd
-        if missing <= 0:
-            return row.at + _DAY
-    return None
 
 
 def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
@@ -775,50 +600,3 @@ def _stored(row: RunRow) -> StoredRun:
         command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )
-
-
-# --- versions of the tables; Alembic is loaded only where they are brought up to date ----------
-
-
-def revisions() -> frozenset[str]:
-    """Every version of the tables that this code knows."""
-    from alembic.script import ScriptDirectory
-
-    return frozenset(one.revision for one in ScriptDirectory(_scripts()).walk_revisions())
-
-
-def migrate(connection: Connection, path: Path, revision: str = VERSION) -> None:
-    """Bring the tables to a version, the newest by default.
-
-    Raises:
-        StoreUnusable: They are of a newer version.
-    """
-    if _is_of(connection, revision):
-        return
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util.exc import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", _scripts())
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, revision)
-    except CommandError as problem:
-        # The one thing that Alembic can find wrong here is a version that it does not know.
-        raise StoreUnusable(
-            f"{path} was made by a newer version ({problem}). Install that version, or move the"
-            " file away; the runs in it are then no longer listed."
-        ) from problem
-
-
-def _is_of(connection: Connection, revision: str) -> bool:
-    """Whether the tables are there and of exactly this version."""
-    if not inspect(connection).has_table("alembic_version"):
-        return False
-    kept = connection.execute(text("SELECT version_num FROM alembic_version"))
-    return list(kept.scalars()) == [revision]
-
-
-def _scripts() -> str:
-    return str(resources.files("agent.adapters").joinpath("migrations"))

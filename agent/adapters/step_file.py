@@ -14,13 +14,11 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from agent.adapters.spendings import SpendingLimits, require_left
 from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run
-from agent.errors import BudgetSpent, SettingsInvalid, TransientError, VersionUnknown
-
-if TYPE_CHECKING:
-    from agent.adapters.sql_store import SpendingLimits
+from agent.errors import SettingsInvalid, TransientError, VersionUnknown
 
 FILE_NAME = "steps.jsonl"
 #: Hands the words over that the run ended with; another end has others.
@@ -119,19 +117,14 @@ class StepFile:
         return True
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside for a request to a model, as `counted_models.Spendings` says.
-
-        Raises:
-            BudgetSpent: As much is not left to the run.
-        """
-        spent = sum(self._spent.values())
-        if spent + usd > limits.of_run:
-            raise BudgetSpent(
-                f"The run may have cost ${spent:.4f}, with requests that got no reply, and the"
-                f" next one could cost ${usd:.4f}; it may cost ${limits.of_run:.2f}"
-                " (MERGEWRIGHT_MODEL_USD). What was done so far is kept: `mergewright run"
-                " --resume` lets the run go on."
-            )
+        """Set dollars aside for a request to a model, as `spendings.Spendings` says."""
+        require_left(
+            sum(self._spent.values()),
+            usd,
+            limits.of_run,
+            bound_by="MERGEWRIGHT_MODEL_USD",
+            then="What was done so far is kept: `mergewright run --resume` lets the run go on.",
+        )
         number = len(self._spent)
         self.settle(number, usd)
         return number

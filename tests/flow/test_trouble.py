@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import text
 
 from agent import clock, pause, worker
-from agent.adapters import sql_store, sqlite_file
+from agent.adapters import sql_store, sql_tables, sqlite_file
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.adapters.engine import FILE_NAME as ENGINE
 from agent.adapters.engine import Engine
@@ -411,7 +411,7 @@ def at_version(home: Path, revision: str) -> Path:
     sqlite_file.touch(path)
     engine = sqlite_file.engine(path, busy_seconds=5)
     with engine.begin() as connection:
-        sql_store.migrate(connection, path, revision)
+        sql_tables.migrate(connection, path, revision)
         for number, active in ((1, True), (2, False)):
             one = run(number, number)
             connection.execute(
@@ -482,7 +482,7 @@ def test_PF8_a_kill_in_the_middle_of_a_migration_leaves_one_version_or_the_other
         killed += 1
         assert ended.returncode == -signal.SIGKILL
         assert whole(path)
-        assert version_of(path) in sql_store.revisions()
+        assert version_of(path) in sql_tables.revisions()
         with closing(SqlStore(folder)) as store:
             assert store.active_ids() == {"r1"}
             assert store.get("r1").run == run(1, 1)

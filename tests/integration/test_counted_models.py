@@ -12,7 +12,8 @@ import pytest
 
 from agent import issue_run
 from agent.adapters.counted_models import CountedModels
-from agent.adapters.sql_store import SpendingLimits, SqlStore
+from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_store import SqlStore
 from agent.chat import Asked, ChatRequest, Worst
 from agent.domain import Outcome, Reason
 from agent.errors import BudgetSpent, Cancelled, ModelUnavailable, ModelUnusable

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from agent.adapters import sql_store
+from agent.adapters import sql_store, sql_tables
 from agent.adapters.sql_store import SqlStore
 from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
 from agent.errors import ActiveRun, SettingsInvalid, StoreUnusable
@@ -235,7 +235,7 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path):
                 connection,
                 opts={"include_object": lambda thing, name, kind, *_: name != "deliveries"},
             ),
-            sql_store.METADATA,
+            sql_tables.METADATA,
         )
     engine.dispose()
     assert found == []
@@ -245,8 +245,8 @@ def test_the_version_that_the_tables_have_is_that_of_the_last_migration(tmp_path
     SqlStore(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / sql_store.FILE_NAME)) as other:
         kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert kept == [(sql_store.VERSION,)]
-    assert ScriptDirectory(sql_store._scripts()).get_heads() == [sql_store.VERSION]
+    assert kept == [(sql_tables.VERSION,)]
+    assert ScriptDirectory(sql_tables._scripts()).get_heads() == [sql_tables.VERSION]
 
 
 @pytest.mark.parametrize("older", ["r0001", "r0002", "r0003", "r0004"])
@@ -254,13 +254,13 @@ def test_tables_of_an_earlier_version_are_brought_up_to_date(tmp_path, older):
     path = tmp_path / sql_store.FILE_NAME
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        sql_store.migrate(connection, path, older)
+        sql_tables.migrate(connection, path, older)
     engine.dispose()
     with closing(SqlStore(tmp_path)) as store:
         assert store.add(run("a"), 1.0) == run("a")
     with closing(sqlite3.connect(path)) as other:
         kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert kept == [(sql_store.VERSION,)]
+    assert kept == [(sql_tables.VERSION,)]
 
 
 def test_a_worker_loads_no_migrations_and_no_recipes_before_it_needs_them(tmp_path):

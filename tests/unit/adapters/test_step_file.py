@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.adapters.counted_models import CountedModels
-from agent.adapters.sql_store import SpendingLimits
+from agent.adapters.spendings import SpendingLimits
 from agent.adapters.step_file import FILE_NAME, Begun, StepFile, latest
 from agent.chat import Asked, ChatRequest, Worst
 from agent.domain import Outcome, Reason, Run

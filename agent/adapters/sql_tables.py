@@ -1,0 +1,142 @@
+"""The tables of `mergewright.sqlite`, and how older ones are brought up to date.
+
+Alembic is loaded only where that is to be done.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from sqlalchemy import Connection, Index, inspect, text
+from sqlmodel import Field, SQLModel
+
+from agent.errors import StoreUnusable
+
+#: Of the tables as they are described here; the last one in `migrations/versions/`.
+VERSION = "r0006"
+
+
+class RunRow(SQLModel, table=True):
+    """One run."""
+
+    __tablename__ = "runs"
+
+    run_id: str = Field(primary_key=True)
+    repository: str
+    repository_id: int
+    number: int
+    title: str
+    attempt: int
+    state: str
+    active: bool
+    not_before: float
+    queued_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    worker: str | None = None
+    segment: int = 1
+    begin_with: str | None = None
+    waits: int = 0
+    waits_for: str | None = None
+    stopped: str | None = None
+    stopped_for: str | None = None
+    retries: int = 0
+    grants: int = 1
+    told_of_quota: bool = False
+    delivery_id: str | None = None
+    run: str
+    outcome: str | None = None
+
+    __table_args__ = (
+        Index(
+            "runs_one_active",
+            "repository_id",
+            "number",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+        Index("runs_of_delivery", "delivery_id", unique=True),
+        Index("runs_waiting", "active", "not_before", "queued_at"),
+        Index("runs_started", "repository_id", "started_at"),
+    )
+
+
+class SegmentRow(SQLModel, table=True):
+    """One segment of a run."""
+
+    __tablename__ = "segments"
+
+    run_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    begun_at: float
+    ended_at: float | None = None
+    ended_as: str | None = None
+    words: str = ""
+    until: float | None = None
+    next_step: str | None = None
+
+
+class SpendingRow(SQLModel, table=True):
+    """What one request to a model cost, or could cost, as long as that is not known."""
+
+    __tablename__ = "spendings"
+
+    number: int | None = Field(default=None, primary_key=True)
+    repository_id: int
+    at: float
+    usd: float
+    run_id: str | None = None
+
+    __table_args__ = (
+        Index("spendings_of_day", "repository_id", "at"),
+        Index("spendings_of_run", "run_id"),
+    )
+
+
+METADATA = RunRow.metadata
+
+
+def revisions() -> frozenset[str]:
+    """Every version of the tables that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return frozenset(one.revision for one in ScriptDirectory(_scripts()).walk_revisions())
+
+
+def migrate(connection: Connection, path: Path, revision: str = VERSION) -> None:
+    """Bring the tables to a version, the newest by default.
+
+    Raises:
+        StoreUnusable: They are of a newer version.
+    """
+    if _is_of(connection, revision):
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", _scripts())
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as problem:
+        # The one thing that Alembic can find wrong here is a version that it does not know.
+        raise StoreUnusable(
+            f"{path} was made by a newer version ({problem}). Install that version, or move the"
+            " file away; the runs in it are then no longer listed."
+        ) from problem
+
+
+def _is_of(connection: Connection, revision: str) -> bool:
+    """Whether the tables are there and of exactly this version."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    kept = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return list(kept.scalars()) == [revision]
+
+
+def _scripts() -> str:
+    return str(resources.files("agent.adapters").joinpath("migrations"))
