@@ -192,10 +192,10 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise LedgerUnusable(f"{path} cannot be read as a ledger: {problem}.") from problem
-    for number, line in enumerate(lines, 1):
-        event = _event(line)
+    events = [_event(line) for line in lines]
+    for number, (line, event) in enumerate(zip(lines, events, strict=True), 1):
         if event is not None:
-            following = _event(lines[number]) if number < len(lines) else None
+            following = events[number] if number < len(events) else None
             written = hashlib.sha256(line.encode()).hexdigest()
             yield {
                 **event,

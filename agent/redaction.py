@@ -103,12 +103,14 @@ class Redactor:
         return Redacted(_replaced(text, shaped), len(known) + len(shaped))
 
     def inside(self, value: T) -> T:
-        """Return a record without secrets in any of its texts; bytes stay as they are."""
+        """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""
         cleaned: object = value
         if isinstance(value, str) and type(value) is str:
             cleaned = self(value)
         elif isinstance(value, tuple):
             cleaned = tuple(self.inside(one) for one in value)
+        elif isinstance(value, list):
+            cleaned = [self.inside(one) for one in value]
         elif isinstance(value, dict):
             cleaned = {self.inside(key): self.inside(one) for key, one in value.items()}
         elif isinstance(value, BaseModel):

@@ -50,6 +50,7 @@ from agent.errors import (
 )
 from agent.ledger import Ledger
 from agent.ports import Remember
+from agent.redaction import Redactor
 from agent.telemetry import RunLog
 
 T = TypeVar("T")
@@ -234,7 +235,7 @@ class Steps:
             value = _adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
             whole = not isinstance(result, _TOLD_APART)
-            facts = _for_ledger(value, self._log.redacted, whole=whole)
+            facts = _for_ledger(value, self._log.redactor, whole=whole)
             self._ledger.append(name, 2, "done", seconds=seconds, **facts)
             self._log.result(name, result)
             fresh.append(result)
@@ -244,7 +245,7 @@ class Steps:
             seconds = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
             if value is None:
-                facts = _failure_for_ledger(failure, self._log.redacted)
+                facts = _failure_for_ledger(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
@@ -317,34 +318,20 @@ def foreseen(problem: Exception) -> AgentError:
     )
 
 
-def _for_ledger(value: str, redact: Callable[[str], str], *, whole: bool) -> dict[str, object]:
+def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, object]:
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
     if whole and len(value) <= _LEDGER_BYTES:
         result = json.loads(value)
-        facts["result"] = _redacted(result, redact)
+        facts["result"] = redactor.inside(result)
         if facts["result"] != result:
             facts["redacted"] = True
     return facts
 
 
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    """Take secrets out of every text of a JSON value, keys among them."""
-    match value:
-        case str():
-            return redact(value)
-        case list():
-            return [_redacted(one, redact) for one in value]
-        case dict():
-            return {redact(key): _redacted(one, redact) for key, one in value.items()}
-    return value
-
-
-def _failure_for_ledger(
-    failure: errors.Failure | None, redact: Callable[[str], str]
-) -> dict[str, object]:
+def _failure_for_ledger(failure: errors.Failure | None, redactor: Redactor) -> dict[str, object]:
     if failure is None or len(failure.made_of) > _LEDGER_BYTES:
         return {}
-    kept = failure.model_copy(update={"made_of": redact(failure.made_of)})
+    kept = failure.model_copy(update={"made_of": redactor(failure.made_of)})
     return {"failure": kept.model_dump(mode="json")}
 
 

@@ -90,18 +90,14 @@ class RunLog:
     which must be whole, does.
     """
 
-    def __init__(self, path: Path, redact: Callable[[str], str] | None = None) -> None:
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
         """Take the place of the log.
 
         Args:
-            redact: Takes secrets out of what is written; default: whatever looks like one.
+            redactor: Takes secrets out of what is written; default: whatever looks like one.
         """
         self.path = path
-        self._redact = redact or Redactor()
-
-    def redacted(self, text: str) -> str:
-        """Return a text as the log would have it, without secrets."""
-        return self._redact(text)
+        self.redactor = redactor or Redactor()
 
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
@@ -118,7 +114,7 @@ class RunLog:
             suppress(OSError),
             self.path.open("a", encoding="utf-8", errors="backslashreplace") as file,
         ):
-            file.write(self._redact(text))
+            file.write(self.redactor(text))
 
 
 @singledispatch
