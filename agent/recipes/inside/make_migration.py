@@ -312,19 +312,40 @@ def call_makemigrations(labels, questioner, detector_from):
         print(printed.getvalue())
 
 
-def questioner_class(request, carriers):
-    """A questioner that knows one answer: the value for existing rows of the asked field."""
+def plain_questioner():
+    """A questioner that takes nothing for renamed, whatever the terminal is."""
     from django.db.migrations.questioner import MigrationQuestioner
 
-    known = {model._meta.model_name for model in carriers}
-    known |= {"historical" + name for name in known}
-
-    class Questioner(MigrationQuestioner):
+    class Plain(MigrationQuestioner):
         def __init__(self, *args, **kwargs):
             kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
             super().__init__(**kwargs)
 
-        def _answer(self, field_name, model_name):
+        def ask_auto_now_add_addition(self, field_name, model_name):
+            return self.ask_not_null_addition(field_name, model_name)
+
+        def ask_unique_callable_default_addition(self, field_name, model_name):
+            raise Problem(
+                "%s of %s is unique, and its default would be the same for all existing rows"
+                % (field_name, model_name)
+            )
+
+        def ask_rename(self, model_name, old_name, new_name, field_instance):
+            return False
+
+        def ask_rename_model(self, old_model_state, new_model_state):
+            return False
+
+    return Plain
+
+
+def questioner_class(request, carriers):
+    """A questioner that knows one answer: the value for existing rows of the asked field."""
+    known = {model._meta.model_name for model in carriers}
+    known |= {"historical" + name for name in known}
+
+    class Questioner(plain_questioner()):
+        def ask_not_null_addition(self, field_name, model_name):
             if field_name != request["field"] or model_name.lower() not in known:
                 raise Problem(
                     "Django asks which value existing rows of %s get for the new %s, which is not "
@@ -338,30 +359,12 @@ def questioner_class(request, carriers):
                 )
             return stated_value(request["existing"])
 
-        def ask_not_null_addition(self, field_name, model_name):
-            return self._answer(field_name, model_name)
-
-        def ask_auto_now_add_addition(self, field_name, model_name):
-            return self._answer(field_name, model_name)
-
         def ask_not_null_alteration(self, field_name, model_name):
             raise Problem(
                 "Django asks about %s of %s becoming NOT NULL, which is not what the ticket is "
                 "about. The base branch has model changes without a migration"
                 % (field_name, model_name)
             )
-
-        def ask_unique_callable_default_addition(self, field_name, model_name):
-            raise Problem(
-                "%s of %s is unique, and its default would be the same for all existing rows"
-                % (field_name, model_name)
-            )
-
-        def ask_rename(self, model_name, old_name, new_name, field_instance):
-            return False
-
-        def ask_rename_model(self, old_model_state, new_model_state):
-            return False
 
         def ask_initial(self, app_label):
             return False

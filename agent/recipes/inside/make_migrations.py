@@ -51,39 +51,16 @@ def label_of(folder, root):
 
 def questioner_class():
     """A questioner that has no answers: what Django asks, the code has to say."""
-    from django.db.migrations.questioner import MigrationQuestioner
 
-    def rows(field_name, model_name):
-        raise parts.Problem(
-            "Django asks which value existing rows of %s get for %s: give it a default or null=True"
-            % (model_name, field_name)
-        )
-
-    class Questioner(MigrationQuestioner):
-        def __init__(self, *args, **kwargs):
-            kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
-            super().__init__(**kwargs)
-
+    class Questioner(parts.plain_questioner()):
         def ask_not_null_addition(self, field_name, model_name):
-            rows(field_name, model_name)
-
-        def ask_auto_now_add_addition(self, field_name, model_name):
-            rows(field_name, model_name)
-
-        def ask_not_null_alteration(self, field_name, model_name):
-            rows(field_name, model_name)
-
-        def ask_unique_callable_default_addition(self, field_name, model_name):
             raise parts.Problem(
-                "%s of %s is unique, and its default would be the same for all existing rows"
-                % (field_name, model_name)
+                "Django asks which value existing rows of %s get for %s: give it a default or"
+                " null=True" % (model_name, field_name)
             )
 
-        def ask_rename(self, model_name, old_name, new_name, field_instance):
-            return False
-
-        def ask_rename_model(self, old_model_state, new_model_state):
-            return False
+        def ask_not_null_alteration(self, field_name, model_name):
+            return self.ask_not_null_addition(field_name, model_name)
 
         def ask_initial(self, app_label):
             return True
