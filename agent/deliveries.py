@@ -17,6 +17,8 @@ import structlog
 from agent import clock, intake, metrics
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
+from agent.conversation.lane import Heard, Lane
+from agent.conversation.said import Said
 from agent.dispatch import Bounds
 from agent.domain import Delivery, Run
 from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
@@ -57,8 +59,10 @@ class _Failed(NamedTuple):
     reason: str
 
 
+#: Events of which deliveries hold what a person wrote.
+_SAYS = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
-_SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped"}
+_SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Heard: "heard"}
 
 
 class Intake:
@@ -89,6 +93,7 @@ class Intake:
         self._inbox = inbox
         self._store = store
         self._gatekeeper = gatekeeper
+        self._lane = Lane(gatekeeper, store, bot_ids)
         self._accepted = accepted
         self._put_off: dict[str, _PutOff] = {}
         # A clock that is put forward makes no delivery older.
@@ -109,7 +114,7 @@ class Intake:
             if now < put_off.until < now + _LONGEST_PUT_OFF
         ]
         for delivery in self._named(self._inbox.unread(without=waiting)):
-            decided: Accepted | Ignored | Later | Stopped | _Failed
+            decided: Accepted | Ignored | Later | Stopped | Heard | _Failed
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -144,7 +149,7 @@ class Intake:
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 yield delivery
 
-    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped:
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Heard:
         if delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
             return intake.reconsider(withdrawal, self._gatekeeper, self._store)
@@ -152,6 +157,9 @@ class Intake:
         # left a run whose delivery still counts as unread.
         if earlier := self._store.of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
+        if delivery.event in _SAYS:
+            said = Said.model_validate_json(delivery.body)
+            return self._lane.hear(said, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(
             request,
@@ -162,7 +170,9 @@ class Intake:
             delivery_id=delivery.delivery_id,
         )
 
-    def _settle(self, delivery: Delivery, decided: Accepted | Ignored | Stopped | _Failed) -> None:
+    def _settle(
+        self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Heard | _Failed
+    ) -> None:
         self._put_off.pop(delivery.delivery_id, None)
         if isinstance(decided, Accepted):
             self._accepted()
@@ -174,6 +184,9 @@ class Intake:
                 self._show_waiting(decided.run)
         else:
             outcome = _SETTLED.get(type(decided), "ignored")
+            if isinstance(decided, Heard):
+                # A run may go on by it.
+                self._accepted()
             if isinstance(decided, Stopped):
                 # It shows in the store, into which the others look.
                 _log.info("asked to stop", run=decided.run_id, reason=decided.reason)

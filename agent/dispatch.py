@@ -43,6 +43,8 @@ class SegmentEnd(Record):
     """The step that the next segment begins with; None: the first that has no record."""
     waits_for: str = ""
     """What holds the run up, in words."""
+    plan_asked: str | None = None
+    """Number of the plan whose approval it waits for."""
     held: bool = False
     """Whether it stopped because everything is paused: it goes on with the step it had come to."""
 
@@ -119,7 +121,12 @@ class Carrier:
             _log.warning(
                 "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
             )
-            return SegmentEnd(until=wait.until, begin_with=wait.after, waits_for=wait.message)
+            return SegmentEnd(
+                until=wait.until,
+                begin_with=wait.after,
+                waits_for=wait.message,
+                plan_asked=wait.plan_asked,
+            )
         except Exception as problem:
             # What comes between the steps, such as a full disk or a locked database, ends no run;
             # nor does what nobody has foreseen, unless it stays.
@@ -220,7 +227,10 @@ class Dispatcher:
         if end.held:
             self._store.hold(run_id, "everything is paused", time.time())
         elif end.outcome is None:
-            self._store.postpone(run_id, end.until or 0.0, end.begin_with, end.waits_for)
+            self._store.postpone(
+                *(run_id, end.until or 0.0, end.begin_with, end.waits_for),
+                plan_asked=end.plan_asked,
+            )
         else:
             self._store.finish(run_id, end.outcome, time.time())
             metrics.run_ended(end.outcome.state, end.outcome.reason)

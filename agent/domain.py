@@ -103,6 +103,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     MODEL_REFUSED = "model_refused"
     MODEL_UNUSABLE = "model_unusable"
+    UNANSWERED = "unanswered"
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"
     ACCESS_LOST = "access_lost"
@@ -119,6 +120,7 @@ CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
 _END_STATES = {
     Reason.READY: RunState.OPEN,
     Reason.UNCLEAR: RunState.NEEDS_HUMAN,
+    Reason.UNANSWERED: RunState.NEEDS_HUMAN,
     Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
     Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
     Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
@@ -231,12 +233,30 @@ class Run(Record):
     """The name of that file; its ending says which format it has."""
     dry_run: bool = False
     """Do everything but create the branch."""
+    plan_first: bool = False
+    """Somebody asked to see the plan before anything is edited."""
     runs_per_day: int | None = None
     """Of its repository, that may be begun within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
     started: int
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""
+
+
+class Guidance(Record):
+    """What a person with write permission said to a run after its text was approved."""
+
+    kind: Literal["answer", "change", "approval"]
+    """An answer to its questions, another wish for its plan, or the word to carry that out."""
+    words: str
+    """As they were written; of an approval: the number of the plan."""
+    by: str
+    """Login."""
+    by_id: int
+    at: str
+    """ISO 8601, UTC: when it was written."""
+    comment: str
+    """Which comment it is, by place and number: one counts once."""
 
 
 class Ticket(Record):
@@ -498,6 +518,11 @@ class Plan(Record):
     """In a model's words."""
     lines: int = 0
     """Added and removed, as a model estimates."""
+
+    @property
+    def number(self) -> str:
+        """Eight signs that no other plan has; whoever approves it can name them."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
 
 
 class ProofRow(Record):
@@ -931,6 +956,10 @@ class StoredRun(Record):
     """How often it was told to go on after its end."""
     grants: int = 1
     """How often it was allowed its money and minutes."""
+    plan_asked: str | None = None
+    """Number of the plan whose approval it waits for."""
+    plans_shown: int = 0
+    """How many different plans it has waited with."""
     command: int | None = None
     """Number of the process of the command that carries it; None: the service does."""
     outcome: Outcome | None

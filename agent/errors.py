@@ -22,6 +22,7 @@ AgentError
   ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
     CacheGone         what an earlier step had made is gone; `made_by` names that step
+    ApprovalAwaited   a person has to approve the plan, or to change it
     OwnerAwaited      the repository's owner has to answer; `again` names the step to go on with
     SandboxLost       the room ended without a word of its own
     IndexUnavailable  the package index did not answer
@@ -259,6 +260,18 @@ class OwnerAwaited(TransientError):
 
     def __reduce__(self) -> tuple[type[OwnerAwaited], tuple[str, str]]:
         return type(self), (self.message, self.again)
+
+
+class ApprovalAwaited(TransientError):
+    """A person with write permission has to approve the plan before anything is edited."""
+
+    def __init__(self, message: str, plan: str) -> None:
+        """Name the plan by its number."""
+        super().__init__(message)
+        self.plan = plan
+
+    def __reduce__(self) -> tuple[type[ApprovalAwaited], tuple[str, str]]:
+        return type(self), (self.message, self.plan)
 
 
 class SandboxLost(TransientError):

@@ -17,7 +17,7 @@ from agent.errors import ActiveRun
 from agent.ports import Gatekeeper, LiveIssue, RunStore
 
 #: What of a forge's permissions lets a person start us; the triage role can label, no more.
-_MAY_START = frozenset({"admin", "maintain", "write"})
+MAY_START = frozenset({"admin", "maintain", "write"})
 #: A label that was set longer ago may have been answered before.
 _FRESH_SECONDS = 60.0
 #: Of the deliveries that hold a Withdrawal; the others hold a Request.
@@ -37,6 +37,8 @@ class Request(Record):
     resumes: bool = False
     """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
     run was ended by its being closed or locked."""
+    plan_first: bool = False
+    """Whoever asked wants to see the plan before anything is edited."""
     edited: bool = False
     """The text was edited after the label was set, so that nobody has approved it as it is."""
 
@@ -138,6 +140,7 @@ def accept(
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
+        plan_first=request.plan_first,
         runs_per_day=gatekeeper.runs_per_day(issue),
         started=_started(run_id),
     )
@@ -328,7 +331,7 @@ def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) 
             f"labelled by the account {snapshot.actor_id}, then called {actor}; another account,"
             f" {found.account_id}, has that name now"
         )
-    if found.level not in _MAY_START:
+    if found.level not in MAY_START:
         if found.level == "triage":
             # Whoever opens an issue again has not asked for a run.
             if request.resumes:

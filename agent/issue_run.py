@@ -139,6 +139,7 @@ def carry(
         bound=counted.bound if counted else services.bound,
         record=ledger.notes("model", within=True),
         grants=grants,
+        guidance=lambda run: store.guidance(run.run_id) if store else (),
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / "run.json", run, services.redactor)

@@ -102,7 +102,7 @@ class Milestones:
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
-        if step == "onboard":
+        if step in ("onboard", "approval"):
             return  # while it waits, its own words stand there
         stage = _STAGE_OF.get(_kind(step), self._at)
         # After a kill the forge knows no stage yet, even if the next step begins none.

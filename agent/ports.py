@@ -18,6 +18,7 @@ from agent.domain import (
     Finding,
     IssueRef,
     Outcome,
+    Plan,
     PullRequest,
     Reason,
     Record,
@@ -417,6 +418,10 @@ class Forge(Protocol):
         """Let people see on the issue what its run waits for."""
         ...
 
+    def await_approval(self, run: Run, plan: Plan) -> None:
+        """Let people see on the issue what is planned, and how it is approved or changed."""
+        ...
+
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Say once in that pull request what follows of its being closed."""
         ...
@@ -525,12 +530,28 @@ class Permission(Record):
     """Numeric id of that account, since a login can change hands; None: nobody has the login."""
 
 
+class IssueText(Record):
+    """The text of an issue as it stands now, and since when."""
+
+    issue_id: int
+    title: str
+    body: str
+    labels: tuple[str, ...]
+    author: str
+    url: str
+    changed_at: str | None
+    """ISO 8601, UTC: when title or text were last edited; None: never."""
+
+
 class EarlierRun(Record):
     """What a forge still shows of a run that the same label has started before."""
 
     run_id: str
     over: bool
     """Whether it came to its end."""
+
+
+Reaction = Literal["eyes", "+1", "confused"]
 
 
 class Gatekeeper(Protocol):
@@ -566,6 +587,22 @@ class Gatekeeper(Protocol):
 
     def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
+        ...
+
+    def text(self, issue: IssueRef) -> IssueText | None:
+        """Read the text of an issue; None: it is not there any more, or in another repository."""
+        ...
+
+    def set_label(self, issue: IssueRef, label: str) -> None:
+        """Set a label on an issue."""
+        ...
+
+    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
+        """React to a comment; what the forge refuses is logged, since it is only a sign.
+
+        Args:
+            inline: Whether it stands on a line of a pull request.
+        """
         ...
 
     def queued(self, run: Run, ahead: int, because: str = "") -> None:

@@ -210,8 +210,10 @@ def run_again(
     given: dict[str, object] = {"checkout": base} if base else {}
     if (ticket := recorded.result(recording, "read ticket", Ticket)) is not None:
         given["read ticket"] = ticket
-    if "onboard" in recording.results:
-        given["onboard"] = recording.results["onboard"]
+    for name in ("onboard", "approval"):
+        # What people have answered then.
+        if name in recording.results:
+            given[name] = recording.results[name]
     with _forge(recording, free, folder, base) as (again, led):
         services = make(led, again, say)
         models = RecordedModels(recording, services.redactor)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import worktree
-from agent.domain import Environment, Prepared, Run
+from agent.domain import Environment, Guidance, Prepared, Run
 from agent.environments import build as environments
 from agent.environments import storage
 from agent.ports import ChatModel, Flag, Forge, PackageIndex, Sandbox
@@ -44,6 +44,8 @@ class Services:
     whoever calls."""
     hear: Callable[[str], None] | None = None
     """Told what a model writes and calls, as it comes: foreign words, any thread."""
+    guidance: Callable[[Run], tuple[Guidance, ...]] = lambda run: ()
+    """What people have said to the run since its text was approved."""
     runs: Path | None = None
     """Folder of the runs' folders; None: `runs` below the data folder."""
     log_told: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
-from agent.domain import Change, Outcome, PullRequest, Run, Ticket
+from agent.domain import Change, Outcome, Plan, PullRequest, Run, Ticket
 from agent.ports import (
     BranchRules,
     Flag,
@@ -156,6 +156,10 @@ class FakeForge:
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Keep the words."""
         self.told.append(words)
+
+    def await_approval(self, run: Run, plan: Plan) -> None:
+        """Keep its number."""
+        self.told.append(plan.number)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Keep the words, once."""

@@ -23,6 +23,7 @@ from agent.checks import reports
 from agent.domain import Change, Outcome, Reason, Run
 from agent.errors import (
     AgentError,
+    ApprovalAwaited,
     CacheGone,
     ForgeLimited,
     ModelUnavailable,
@@ -54,6 +55,7 @@ _REASONS: dict[type[AgentError], Reason] = {
     StorageFull: Reason.STORAGE_FULL,
     ModelUnusable: Reason.MODEL_UNUSABLE,
     Unforeseen: Reason.INTERNAL,
+    ApprovalAwaited: Reason.UNANSWERED,
 }
 #: What holds a run up is tried again so often: for about six hours.
 MOST_WAITS = 32
@@ -62,6 +64,9 @@ _MOST_TELLINGS = 11
 #: The step that tells people of an end; it has a wait of its own.
 _TELL = "deliver"
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
+#: The word on a plan wakes the run; without one it looks once a day, for two weeks.
+_APPROVAL_SECONDS = 86_400.0
+_MOST_APPROVAL_WAITS = 14
 #: An owner is waited for as long as it takes, and asked for at least so often.
 _LONGEST_LOOK = 180.0
 #: In a run's folder of work trees; locked as long as the run is at work.
@@ -83,17 +88,21 @@ class Waited(NamedTuple):
 class Postponed(Exception):
     """The run cannot go on before a time, and goes on then; nothing of it is lost."""
 
-    def __init__(self, message: str, until: float, after: str | None) -> None:
+    def __init__(
+        self, message: str, until: float, after: str | None, plan_asked: str | None = None
+    ) -> None:
         """Say when, and with what.
 
         Args:
             until: Seconds since the epoch.
             after: The step that is tried again then; None: the first that has no record.
+            plan_asked: Number of the plan whose approval is waited for.
         """
         super().__init__(message)
         self.message = message
         self.until = until
         self.after = after
+        self.plan_asked = plan_asked
 
 
 def carry(
@@ -355,6 +364,10 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     believed = isinstance(problem, ForgeLimited) or times < MOST_WAITS
     if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
+    elif isinstance(problem, ApprovalAwaited):
+        if times >= _MOST_APPROVAL_WAITS:
+            return
+        until = time.time() + _APPROVAL_SECONDS
     elif isinstance(problem, OwnerAwaited):
         until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
     elif times < (_MOST_TELLINGS if step.at == _TELL else MOST_WAITS):
@@ -369,11 +382,18 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     elif isinstance(problem, StoreUnavailable | StoreUnusable):
         # It is the records that cannot be had, of which none is to be left out.
         after = None
-    raise Postponed(problem.message, until, after) from problem
+    asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
+    raise Postponed(problem.message, until, after, asked) from problem
 
 
 def _sentence(problem: AgentError, waited: Waited | None) -> str:
     """What is told; a machine's own affairs are not told to everybody who reads an issue."""
+    if isinstance(problem, ApprovalAwaited):
+        return (
+            f"Nobody has approved the plan {problem.plan} within two weeks, so nothing was edited."
+            " A person with write permission can write `/mergewright retry` to have it planned"
+            " anew."
+        )
     if waited is None or not isinstance(problem, PermanentError):
         return problem.message
     return (

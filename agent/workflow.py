@@ -8,7 +8,7 @@ steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 
 from __future__ import annotations
 
-from agent.domain import Outcome, Prepared, Run
+from agent.domain import Outcome, Plan, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import PolicyRefused
@@ -38,7 +38,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    ticket = step("read ticket", svc.forge.ticket, run)
+    ticket = step("read ticket", triage.read, run, svc)
     step("announce", svc.forge.begin, run)
     decision = step("triage", triage.decide, ticket, svc.models)
     base = step("checkout", checkout.prepare, run, svc)
@@ -59,6 +59,7 @@ def _by_recipe(job: Job) -> publish.Decided:
     """Plan, edit, policy, checks: a recipe makes the same change each time, so it has one try."""
     step, svc, prepared = job.step, job.svc, job.prepared
     agreed = step("plan", plan.draft, job.decision, job.facts)
+    _approved(agreed, job)
     change = step("edit", edit.carry_out, agreed, prepared, svc)
     cleared = step("policy 1", policy.clear, change, job.ticket, prepared, svc)
     after = step("checks 1", checks.run, cleared, job.before, prepared, svc)
@@ -80,6 +81,7 @@ def _by_recipe(job: Job) -> publish.Decided:
 def _by_model(job: Job) -> publish.Decided:
     """Plan, tests that fail, candidates, each mended until it passes; a second model's review."""
     agreed = plan.agree(job)
+    _approved(agreed, job)
     tests = edit.tests_first(agreed, job)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(agreed, tests, candidates, job)) is not None:
@@ -89,6 +91,12 @@ def _by_model(job: Job) -> publish.Decided:
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
     return publish.decided(chosen, notes, job)
+
+
+def _approved(agreed: Plan, job: Job) -> None:
+    """Edit nothing before a person agrees, where one is to be asked."""
+    if job.step.changed("approval"):
+        job.step("approval", plan.approve, agreed, job.prepared, job.svc)
 
 
 def _until_green(draft: Draft, job: Job) -> Round:

@@ -264,6 +264,15 @@ class ScopeSection(Section):
 Weight = Literal["block", "review", "info", "off"]
 
 
+class PlanSection(Section):
+    """What happens between plan and edit."""
+
+    approval: Literal["never", "always", "large"] = "large"
+    """On GitHub: whether a person with write permission has to approve the plan before anything is
+    edited; large: a model's plan that expects more than half of scope.max_files or
+    scope.max_lines."""
+
+
 class LimitsSection(Section):
     """What a run may use."""
 
@@ -367,6 +376,8 @@ class RepoConfig(Section):
     """What single rules weigh here, by their ids: block (no pull request), review (a draft that
     names the place), info or off. Default: what each rule says of itself. The operator may hold
     a rule at more."""
+    plan: PlanSection = PlanSection()
+    """Whether people are asked before anything is edited."""
     limits: LimitsSection = LimitsSection()
     """What a run may use."""
     models: ModelsSection = ModelsSection()

@@ -20,6 +20,7 @@ _STEPS = {
     "baseline": "Run the checks without the change",
     "terms": "Choose the models",
     "plan": "Plan the change",
+    "approval": "See whether the plan is to be approved",
     "tests": "Write tests that fail first",
     "edit": "Make the change",
     "policy": "Hold the change against the rules",

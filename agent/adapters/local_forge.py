@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from agent import cleaning
-from agent.domain import Change, Outcome, PullRequest, Run, Ticket
+from agent.domain import Change, Outcome, Plan, PullRequest, Run, Ticket
 from agent.errors import PermanentError, RequestRefused
 from agent.ports import BranchRules, NewPullRequest, Onboarding, OwnPull, StageMark
 
@@ -91,6 +91,10 @@ class LocalForge:
         raise _no_remote()
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Refuse, likewise."""
+        raise _no_remote()
+
+    def await_approval(self, run: Run, plan: Plan) -> None:
         """Refuse, likewise."""
         raise _no_remote()
 

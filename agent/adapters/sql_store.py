@@ -18,10 +18,20 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, text, tuple_
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent.adapters import sql_spendings, sqlite_file
+from agent.adapters import sql_guidance, sql_spendings, sqlite_file
 from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_tables import RunRow, SegmentRow, migrate
-from agent.domain import CAPS_REACHED, Outcome, Reason, Record, Run, RunState, StoredRun, Stretch
+from agent.domain import (
+    CAPS_REACHED,
+    Guidance,
+    Outcome,
+    Reason,
+    Record,
+    Run,
+    RunState,
+    StoredRun,
+    Stretch,
+)
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 
 _log = structlog.get_logger()
@@ -320,16 +330,29 @@ class SqlStore:
                 for row in session.exec(wanted)
             )
 
-    def postpone(self, run_id: str, until: float, begin_with: str | None, waits_for: str) -> None:
+    def postpone(
+        self,
+        run_id: str,
+        until: float,
+        begin_with: str | None,
+        waits_for: str,
+        *,
+        plan_asked: str | None = None,
+    ) -> None:
         """Put a run back to wait; it goes on with a segment of its own.
 
         Args:
             until: Seconds since the epoch.
             begin_with: The step that it goes on with; None: the first that has no record.
             waits_for: What holds it up, in words.
+            plan_asked: Number of the plan whose approval it waits for.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
+            if plan_asked is not None:
+                row.plans_shown += plan_asked != row.plan_asked
+                row.plan_asked, row.state = plan_asked, RunState.AWAITING_APPROVAL.value
+                until, begin_with = sql_guidance.since(session, row, until, begin_with)
             row.waits = row.waits + 1 if row.begin_with == begin_with else 1
             end = {"until": until, "next_step": begin_with}
             _end_segment(session, row, time.time(), "waits", waits_for, **end)
@@ -375,14 +398,9 @@ class SqlStore:
             _end_dead_commands(session, now)
             if other := _active(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
-            row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
-            row.not_before = row.queued_at = now
-            row.segment, row.begin_with = row.segment + 1, begin_with
-            row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
             if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
                 row.grants += 1
-            row.ended_at = row.outcome = None
-            row.retries += 1
+            _revive(row, begin_with, now)
             session.add(row)
 
     def finish(self, run_id: str, outcome: Outcome, now: float) -> None:
@@ -394,7 +412,49 @@ class SqlStore:
             _end_segment(session, row, now, "over", outcome.sentence)
             row.active, row.state, row.ended_at = False, outcome.state.value, now
             row.outcome = _kept(outcome)
+            row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
             session.add(row)
+
+    def of_pull(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run that has opened a pull request, or pushed to it."""
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
+            .order_by(col(RunRow.queued_at).desc())
+            .limit(1)
+        )
+        with self._reading() as session:
+            row = session.exec(wanted).first()
+            return _stored(row) if row else None
+
+    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what people have said to a run, in the order in which we heard it."""
+        with self._reading() as session:
+            return sql_guidance.of_run(session, run_id)
+
+    def guide(self, run_id: str, said: Guidance, now: float) -> bool:
+        """Let a run hear what somebody said: one that waits for it goes on.
+
+        A run that ended with questions goes on with the answer from its top; several answers may
+        come within a few seconds, and are heard together.
+
+        Returns:
+            Whether it was heard now; not where that comment was heard before.
+
+        Raises:
+            ActiveRun: It is an answer, and the issue has another run by now.
+        """
+        with self._transaction() as session:
+            row = session.get_one(RunRow, run_id)
+            if sql_guidance.was_heard(session, run_id, said.comment):
+                return False
+            if said.kind == "answer" and not row.active:
+                _end_dead_commands(session, now)
+                if other := _active(session, row.repository_id, row.number):
+                    raise ActiveRun(Run.model_validate_json(other.run))
+                _revive(row, "", now)
+            sql_guidance.hear(session, row, said, now)
+            return True
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
         """Set dollars aside for a request to a model, of what the run and the day may cost.
@@ -571,6 +631,16 @@ def _end_dead_commands(session: Session, now: float) -> None:
     session.flush()
 
 
+def _revive(row: RunRow, begin_with: str, now: float) -> None:
+    """Let a run that is over wait for its turn again."""
+    row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
+    row.not_before = row.queued_at = now
+    row.segment, row.begin_with = row.segment + 1, begin_with
+    row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
+    row.ended_at = row.outcome = None
+    row.retries += 1
+
+
 def _command(row: RunRow) -> int | None:
     number = (row.worker or "").partition(COMMAND)[2]
     return int(number) if row.active and number.isdecimal() else None
@@ -597,6 +667,8 @@ def _stored(row: RunRow) -> StoredRun:
         stopped_for=Reason(row.stopped_for or Reason.CANCELLED),
         retries=row.retries,
         grants=row.grants,
+        plan_asked=row.plan_asked,
+        plans_shown=row.plans_shown,
         command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )

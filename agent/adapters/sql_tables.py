@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from agent.errors import StoreUnusable
 
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0006"
+VERSION = "r0007"
 
 
 class RunRow(SQLModel, table=True):
@@ -44,6 +44,9 @@ class RunRow(SQLModel, table=True):
     retries: int = 0
     grants: int = 1
     told_of_quota: bool = False
+    plan_asked: str | None = None
+    plans_shown: int = 0
+    pull: int | None = None
     delivery_id: str | None = None
     run: str
     outcome: str | None = None
@@ -60,6 +63,7 @@ class RunRow(SQLModel, table=True):
         Index("runs_of_delivery", "delivery_id", unique=True),
         Index("runs_waiting", "active", "not_before", "queued_at"),
         Index("runs_started", "repository_id", "started_at"),
+        Index("runs_of_pull", "repository_id", "pull"),
     )
 
 
@@ -93,6 +97,24 @@ class SpendingRow(SQLModel, table=True):
         Index("spendings_of_day", "repository_id", "at"),
         Index("spendings_of_run", "run_id"),
     )
+
+
+class GuidanceRow(SQLModel, table=True):
+    """What a person said to a run."""
+
+    __tablename__ = "guidance"
+
+    number: int | None = Field(default=None, primary_key=True)
+    run_id: str
+    comment: str
+    kind: str
+    words: str
+    by: str
+    by_id: int
+    at: str
+    heard_at: float
+
+    __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)
 
 
 METADATA = RunRow.metadata

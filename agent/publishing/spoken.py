@@ -15,6 +15,7 @@ from agent.domain import Outcome, Reason
 
 _HEADLINES = {
     Reason.UNCLEAR: "The issue leaves something open.",
+    Reason.UNANSWERED: "Nobody has approved the plan.",
     Reason.NO_RECIPE: "This one is for a person.",
     Reason.REFUSED: "This cannot be done as it is asked.",
     Reason.POLICY: "A rule of this repository does not allow the change.",
@@ -40,9 +41,10 @@ _HEADLINES = {
 _AGAIN = "then take the label off and set it again."
 _NEXT = {
     Reason.UNCLEAR: (
-        "What to do next: edit the text of the issue so that it answers this (comments are not"
-        f" read yet), {_AGAIN}"
+        "What to do next: answer in a comment here; what somebody with write permission writes"
+        f" counts, and the run goes on. Or edit the text of the issue, {_AGAIN}"
     ),
+    Reason.UNANSWERED: "What to do next: write `/mergewright retry` in a comment.",
     Reason.NO_RECIPE: (
         "What to do next: a person takes it on. If it can be said as one of the things that are"
         f" done here, edit the text of the issue, {_AGAIN}"

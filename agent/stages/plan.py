@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from agent import worktree
-from agent.domain import Checkout, CheckReport, Contract, Decision, Plan, Run, Status, Ticket
+from agent.domain import (
+    Checkout,
+    CheckReport,
+    Contract,
+    Decision,
+    Plan,
+    Prepared,
+    Run,
+    Status,
+    Ticket,
+)
 from agent.editing import planning
 from agent.editing.job import Job
-from agent.errors import NoRecipe, PolicyRefused, RepositoryUnfit
+from agent.errors import ApprovalAwaited, NoRecipe, PolicyRefused, RepositoryUnfit
 from agent.recipes import registry
 from agent.services import Services
 from repo_config.tree import Within
@@ -83,6 +93,36 @@ def agree(job: Job) -> Plan:
     """
     require_proofs(job.before)
     return planning.plan(job)
+
+
+def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
+    """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
+
+    Raises:
+        ApprovalAwaited: A person has to approve exactly this plan.
+    """
+    run = prepared.run
+    if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
+        return "whoever called the command has agreed"
+    if not _to_be_asked(plan, prepared):
+        return "nobody is to be asked"
+    for said in svc.guidance(run):
+        if said.kind == "approval" and said.words == plan.number:
+            svc.say(f"plan {plan.number} was approved by {said.by}")
+            return f"approved by {said.by}"
+    svc.forge.await_approval(run, plan)
+    raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
+
+
+def _to_be_asked(plan: Plan, prepared: Prepared) -> bool:
+    config = prepared.contract.config
+    if prepared.run.plan_first or config.plan.approval == "always":
+        return True
+    if config.plan.approval == "never" or plan.recipe:
+        # What a recipe does is known beforehand, and the same each time.
+        return False
+    files = {*plan.files, *(test.name.partition("::")[0] for test in plan.tests)}
+    return 2 * len(files) > config.scope.max_files or 2 * plan.lines > config.scope.max_lines
 
 
 def require_proofs(before: CheckReport) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 
-from agent.domain import Category, Decision, Ticket
+from agent import cleaning
+from agent.domain import Category, Decision, Guidance, Run, Ticket
 from agent.errors import NoRecipe, TicketUnclear
 from agent.ports import ChatModel
 from agent.recipes import registry
+from agent.services import Services
 
 #: What kind of work words ask for; the first that matches decides, in the title before the text.
 _CATEGORIES: tuple[tuple[Category, str], ...] = (
@@ -34,6 +38,38 @@ _CATEGORIES: tuple[tuple[Category, str], ...] = (
 _PATTERNS = tuple(
     (category, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for category, words in _CATEGORIES
 )
+
+
+def read(run: Run, svc: Services) -> Ticket:
+    """Read the ticket as it was approved, with what people have said to its run since then.
+
+    Raises:
+        Superseded: The issue is no longer what was approved.
+        RequestRefused: There is no such file, or it is no text.
+    """
+    return guided(svc.forge.ticket(run), svc.guidance(run))
+
+
+def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
+    """Add answers and other wishes to a ticket's text.
+
+    An answer that a recipe understands by itself, as the line that our questions propose, stands in
+    place of the text; others are for a model to read.
+    """
+    body, digest = ticket.body, hashlib.sha256(ticket.digest.encode())
+    told = [one for one in said if one.kind != "approval"]
+    for one in told:
+        digest.update(f"\0{one.comment}\0{one.words}".encode())
+        words = cleaning.incoming(one.words)[0].strip()
+        alone = ticket.model_copy(update={"title": "", "body": words})
+        if one.kind == "answer" and any(recipe.match(alone) for recipe in registry.recipes()):
+            body = words
+            continue
+        what = "Answer" if one.kind == "answer" else "Another wish for the plan"
+        body = f"{body}\n\n{what}, by {one.by} ({one.at}):\n\n{words}".strip()
+    if not told:
+        return ticket
+    return ticket.model_copy(update={"body": body, "digest": digest.hexdigest()})
 
 
 def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:

@@ -75,6 +75,7 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
         "environment",
         "baseline",
         "plan",
+        "approval",
         "edit",
         "policy 1",
         "checks 1",

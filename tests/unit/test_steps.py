@@ -13,6 +13,7 @@ from agent.domain import Contract, Finding, Record, Run, Severity, Ticket
 from agent.errors import (
     ActiveRun,
     AgentError,
+    ApprovalAwaited,
     CacheGone,
     Cancelled,
     ForgeLimited,
@@ -242,6 +243,7 @@ ERRORS = [
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),
+    ApprovalAwaited("A plan waits.", "1a2b3c4d"),
 ]
 
 

@@ -31,6 +31,7 @@ from agent.adapters.github.status_comment import StatusComment
 from agent.domain import (
     Change,
     Outcome,
+    Plan,
     PullRequest,
     Reason,
     Run,
@@ -202,6 +203,11 @@ class GithubForge:
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let the status comment say what the run waits for."""
         self._status(run).begin(status_comment.awaiting(run, pull, words, self._page(run)))
+
+    @in_our_words
+    def await_approval(self, run: Run, plan: Plan) -> None:
+        """Show the plan in the status comment, with how it is approved or changed."""
+        self._status(run).begin(status_comment.planned(run, plan, self._page(run)))
 
     @in_our_words
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:

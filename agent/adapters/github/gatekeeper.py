@@ -20,8 +20,8 @@ from agent.adapters.github.session import Scope, Session
 from agent.adapters.github.spoken import in_our_words
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import IssueRef, Run, Snapshot
-from agent.errors import AccessLost
-from agent.ports import EarlierRun, LiveIssue, Permission
+from agent.errors import AccessLost, AgentError
+from agent.ports import EarlierRun, IssueText, LiveIssue, Permission, Reaction
 from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
@@ -126,6 +126,55 @@ class GithubGatekeeper:
         if status_comment.find(session, mark, None) is None:
             text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
             status_comment.create(session, mark, f"{mark}\n{text}")
+
+    @in_our_words
+    def text(self, issue: IssueRef) -> IssueText | None:
+        """Read the text of an issue, and when it was last changed."""
+        session = self._session(issue)
+        live = live_issue.read(session, Scope.READ)
+        read = live_issue.text(session, issue.number) if live else None
+        if live is None or read is None:
+            return None
+        # After title and body: what is renamed in between counts as changed.
+        renamed, edited = live_issue.renamed_at(session, issue.number), read["lastEditedAt"]
+        moments = [str(one) for one in (renamed, edited) if one is not None]
+        return IssueText(
+            issue_id=live.issue.issue_id,
+            title=str(read["title"]),
+            body=str(read["body"]),
+            labels=live.labels,
+            author=live.author,
+            url=live.url,
+            changed_at=max(moments, default=None),
+        )
+
+    @in_our_words
+    def set_label(self, issue: IssueRef, label: str) -> None:
+        """Set a label on an issue; it is there once, however often it is set."""
+        self._session(issue).ask(
+            Scope.TALK,
+            lambda repository: repository.get_issue(issue.number).add_to_labels(label),
+            doing=f"label issue #{issue.number}",
+            needs="issues: write",
+        )
+
+    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
+        """React to a comment; GitHub keeps one of a kind per account."""
+        where = "pulls" if inline else "issues"
+        try:
+            self._session(subject).ask(
+                Scope.TALK,
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "POST",
+                    f"{repository.url}/{where}/comments/{comment}/reactions",
+                    input={"content": content},
+                ),
+                doing=f"react to a comment on #{subject.number}",
+                needs="issues: write",
+                patient=False,
+            )
+        except (AgentError, Refused) as problem:
+            _log.warning("no reaction", subject=subject.number, reason=str(problem))
 
     @in_our_words
     def queued(self, run: Run, ahead: int, because: str = "") -> None:

@@ -19,8 +19,6 @@ from github.Repository import Repository
 
 from agent.adapters.github import answers, live_issue
 from agent.adapters.github.access import Access
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.connection import Watched
 from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.session import Scope, Session
 from agent.adapters.github.spoken import in_our_words
@@ -37,11 +35,6 @@ _MOST_PAGES, _EVENT_PAGES = 20, 5
 #: looked at.
 _WHOLE_SECONDS = 3600.0
 _NEEDS = "issues: read"
-_TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
-  repository(owner: $owner, name: $name) {
-    issue(number: $number) { title body lastEditedAt }
-  }
-}"""
 
 
 class _Set(NamedTuple):
@@ -138,22 +131,7 @@ class GithubLabelledIssues:
 
     @in_our_words
     def _text(self, session: Session, number: int) -> Mapping[str, Any] | None:
-        """Read the text and when it was last edited, both at once; None: the issue is gone."""
-
-        def work(repository: Repository) -> Mapping[str, Any]:
-            requester = repository.requester
-            assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
-            owner, _, name = session.name.partition("/")
-            wanted = {"owner": owner, "name": name, "number": number}
-            return dict(requester.query(_TEXT, wanted)["repository"]["issue"])
-
-        try:
-            doing = f"read when issue #{number} was last edited"
-            return session.ask(Scope.READ, work, doing=doing, needs=_NEEDS)
-        except Refused as problem:
-            if problem.status != 404:
-                raise
-            return None
+        return live_issue.text(session, number)
 
     @in_our_words
     def _set_by(self, session: Session, number: int, label: str) -> _Set | None:

@@ -8,13 +8,21 @@ from urllib.parse import SplitResult, urlsplit
 
 from github.Repository import Repository
 
+from agent.adapters.github import answers
 from agent.adapters.github.answers import Refused, Unsure
+from agent.adapters.github.connection import Watched
 from agent.adapters.github.session import Scope, Session
 from agent.domain import IssueRef
 from agent.errors import AccessLost, RepositoryUnfit
 from agent.ports import LiveIssue, Remote
 
 _GONE = (404, 410)
+_TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) { title body lastEditedAt }
+  }
+}"""
+_EVENTS = 100
 
 
 def read(session: Session, scope: Scope) -> LiveIssue | None:
@@ -64,6 +72,60 @@ def _live(wanted: IssueRef, raw: Mapping[str, Any]) -> LiveIssue | None:
         updated_at=raw["updated_at"],
         url=raw["html_url"],
         is_pull_request=raw.get("pull_request") is not None,
+    )
+
+
+def text(session: Session, number: int) -> Mapping[str, Any] | None:
+    """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
+
+    None: the issue is gone.
+    """
+
+    def work(repository: Repository) -> Mapping[str, Any]:
+        requester = repository.requester
+        assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
+        owner, _, name = session.name.partition("/")
+        wanted = {"owner": owner, "name": name, "number": number}
+        return dict(requester.query(_TEXT, wanted)["repository"]["issue"])
+
+    try:
+        return session.ask(
+            Scope.READ,
+            work,
+            doing=f"read when issue #{number} was last edited",
+            needs="issues: read",
+        )
+    except Refused as problem:
+        if problem.status != 404:
+            raise
+        return None
+
+
+def renamed_at(session: Session, number: int) -> str | None:
+    """Say when the issue last got another title; None: never, or so long ago that it is not told.
+
+    The newest events alone are looked at.
+    """
+
+    def ask(page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        def work(repository: Repository) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            headers, raw = repository.requester.requestJsonAndCheck(
+                "GET",
+                f"{repository.url}/issues/{number}/events",
+                parameters={"per_page": _EVENTS, "page": page},
+            )
+            return headers, [dict(one) for one in raw]
+
+        return session.ask(
+            Scope.READ, work, doing=f"read the events of issue #{number}", needs="issues: read"
+        )
+
+    headers, events = ask(1)
+    last = answers.last_page(str(headers.get("link") or ""))
+    if last > 1:
+        events = [*ask(last - 1)[1], *ask(last)[1]] if last > 2 else [*events, *ask(last)[1]]
+    return max(
+        (str(one["created_at"]) for one in events if one["event"] == "renamed"), default=None
     )
 
 

@@ -23,7 +23,7 @@ from github.Repository import Repository
 from agent import cleaning, telemetry
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, PullRequest, Run, Snapshot
+from agent.domain import Outcome, Plan, PullRequest, Run, Snapshot
 from agent.errors import AgentError
 from agent.ports import EarlierRun, StageMark
 
@@ -353,6 +353,33 @@ def awaiting(run: Run, pull: PullRequest, words: str, page: str | None) -> str:
     """Write the text of a run that goes on when the owner has answered."""
     head = f"**Mergewright waits for an answer in #{pull.number}.** {cleaning.words(words)}"
     return _paragraphs(head, _details(_origin(run, page)))
+
+
+def planned(run: Run, plan: Plan, page: str | None) -> str:
+    """Write the text of a run that goes on when its plan is approved."""
+    head = (
+        f"**Mergewright waits for a word on its plan `{plan.number}`.** Nothing was edited so far."
+        f" Somebody with write permission writes `/mergewright approve {plan.number}` to have it"
+        " carried out, or `change the plan: …` with what is to be different."
+    )
+    steps = "\n".join(f"{at}. {cleaning.words(step)}" for at, step in enumerate(plan.steps, 1))
+    listed = (
+        ("Files", plan.files),
+        ("Tests", tuple(test.name for test in plan.tests)),
+    )
+    facts = "\n".join(
+        f"- {name}: {', '.join(cleaning.code(one) for one in found)}"
+        for name, found in listed
+        if found
+    )
+    risks = "\n".join(f"- Risk: {cleaning.words(risk)}" for risk in plan.risks)
+    whose = "" if plan.recipe else "_The words of the plan are a model's._"
+    title = f"**{cleaning.words(plan.title)}**"
+    text = _paragraphs(title, steps, "\n".join(filter(None, (facts, risks))), whose)
+    after = _details(_origin(run, page))
+    room = cleaning.TEXT_LIMIT - len(head) - len(after) - 200
+    where = page or "the log of the run"
+    return _paragraphs(head, cleaning.cut_markdown(text, room, where=where).rstrip(), after)
 
 
 def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:

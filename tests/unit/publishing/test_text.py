@@ -574,8 +574,9 @@ def test_open_questions_are_a_list_with_what_was_understood_and_what_to_do():
         "The ticket leaves open:\n\n"
         "- Which type has `nickname`?\n- May it be empty?\n\n"
         "This line settles it:\n\n> Add a \\`CharField\\` to \\`Customer\\`.\n\n"
-        "What to do next: edit the text of the issue so that it answers this (comments are not"
-        " read yet), then take the label off and set it again.\n\n"
+        "What to do next: answer in a comment here; what somebody with write permission writes"
+        " counts, and the run goes on. Or edit the text of the issue, then take the label off and"
+        " set it again.\n\n"
         "Nothing was pushed. The whole log of the run: <https://m.example/log>\n"
     )
 

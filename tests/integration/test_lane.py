@@ -1,0 +1,379 @@
+"""What people's comments do, against the simulated GitHub and the real store."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.adapters.sql_store import SqlStore
+from agent.conversation.lane import Heard, Lane
+from agent.conversation.said import Said
+from agent.demo.simulator import actions
+from agent.demo.simulator.world import World
+from agent.domain import Guidance, Outcome, PullRequest, Reason, Run, RunState
+from agent.intake import Accepted, Ignored
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import Scene
+
+_deliveries = itertools.count(1)
+PLAN = "1a2b3c4d"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        for login in ("wanda", "max", "tria", "rita", "stranger"):
+            made.add_user(login)
+        yield made
+
+
+@pytest.fixture
+def scene(world, tmp_path) -> Scene:
+    made = samples.scene(world, tmp_path)
+    roles = made.repository.roles
+    roles |= {"wanda": "write", "max": "maintain", "tria": "triage", "rita": "read"}
+    return made
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[SqlStore]:
+    with closing(SqlStore(tmp_path)) as made:
+        yield made
+
+
+class Talk:
+    """People who write comments, and the lane that hears them."""
+
+    def __init__(self, scene: Scene, store: SqlStore) -> None:
+        self.scene, self.store = scene, store
+        self.lane = Lane(scene.gatekeeper, store)
+
+    def write(self, body: str, by: str = "wanda", **more: object) -> Said:
+        """Write a comment on the issue; what a delivery would tell of it."""
+        scene, author = self.scene, self.scene.world.user(by)
+        with scene.world.lock:
+            made = actions.comment(scene.world, scene.repository, scene.issue, author, body)
+        given = {
+            "subject": scene.run.snapshot.issue,
+            "on_pull": False,
+            "place": "issue",
+            "comment_id": made.id,
+            "author": author.login,
+            "author_id": author.id,
+            "is_bot": False,
+            "body": body,
+            "at": datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "clone_url": f"https://github.example/{scene.name}.git",
+        }
+        return Said.model_validate({**given, **more})
+
+    def hear(self, said: Said) -> Accepted | Heard | Ignored:
+        return self.lane.hear(said, now=time.time(), delivery_id=f"guid-{next(_deliveries)}")
+
+    def say(self, body: str, by: str = "wanda", **more: object) -> Accepted | Heard | Ignored:
+        return self.hear(self.write(body, by, **more))
+
+    def reactions(self) -> list[str]:
+        """On the newest comment of a person."""
+        own = self.scene.own_comments()
+        newest = [one for one in self.scene.issue.comments if one not in own][-1]
+        return [one.content for one in newest.reactions]
+
+    def answered(self) -> str:
+        """Our newest comment, without its marker."""
+        return self.scene.own_comments()[-1].body.partition("\n")[2]
+
+    def begun(self) -> Run:
+        """A run of the issue that is with the engine."""
+        run = self.store.add(self.scene.run, time.time())
+        assert self.store.claim(time.time(), most=9) is not None
+        return run
+
+    def planned(self, number: str = PLAN) -> Run:
+        """A run that waits with its plan."""
+        run = self.begun()
+        self.ask(run, number)
+        return run
+
+    def ask(self, run: Run, number: str) -> None:
+        until = time.time() + 9_000
+        self.store.postpone(run.run_id, until, "approval", "a word is awaited", plan_asked=number)
+
+    def ended(self, reason: Reason, **more: object) -> Run:
+        run = self.begun()
+        outcome = Outcome.stopped(run.run_id, reason, "So it ended.").model_copy(update=more)
+        self.store.finish(run.run_id, outcome, time.time())
+        return run
+
+    def stands(self, run: Run) -> RunState:
+        return self.store.get(run.run_id).state
+
+
+@pytest.fixture
+def talk(scene, store) -> Talk:
+    return Talk(scene, store)
+
+
+# --- who is heard ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["tria", "rita", "stranger"])
+@pytest.mark.parametrize("words", ["stop", "retry", "help", "approve", "unheard-of"])
+def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
+    run = talk.planned()
+    heard = talk.say(f"/mergewright {words}", by)
+    assert isinstance(heard, Ignored)
+    assert "write is needed" in heard.reason
+    assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.store.guidance(run.run_id) == ()
+
+
+def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}")
+    talk.scene.repository.roles["wanda"] = "read"
+    assert isinstance(talk.hear(said), Ignored)
+    assert talk.store.guidance(run.run_id) == ()
+
+
+def test_TC3_bots_and_our_own_words_are_not_heard(talk):
+    talk.planned()
+    assert isinstance(talk.say("/mergewright stop", is_bot=True), Ignored)
+    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), Ignored)
+    lane = Lane(talk.scene.gatekeeper, talk.store, frozenset({talk.scene.world.user("wanda").id}))
+    heard = lane.hear(talk.write("/mergewright stop"), now=time.time(), delivery_id="x")
+    assert isinstance(heard, Ignored)
+
+
+def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
+    talk.planned()
+    heard = talk.say("/mergewright stop", author_id=4711)
+    assert isinstance(heard, Ignored)
+    assert "another one has" in heard.reason
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["wanda", "max"])
+def test_a_plan_is_approved_by_its_number(talk, by):
+    run = talk.planned()
+    assert isinstance(talk.say(f"/mergewright approve {PLAN}", by), Heard)
+    (said,) = talk.store.guidance(run.run_id)
+    assert (said.kind, said.words, said.by) == ("approval", PLAN, by)
+    assert talk.reactions() == ["+1"]
+    assert talk.scene.own_comments() == []
+    assert talk.store.claim(time.time(), most=9).begin_with == "approval"
+
+
+def test_a_plan_that_was_never_changed_needs_no_number(talk):
+    run = talk.planned()
+    talk.say("/mergewright approve")
+    assert [one.words for one in talk.store.guidance(run.run_id)] == [PLAN]
+
+
+def test_two_people_approve_at_once_and_a_comment_counts_once(talk):
+    run = talk.planned()
+    first, second = talk.write("/mergewright approve"), talk.write("/mergewright approve", "max")
+    for said in (first, second, first):
+        assert isinstance(talk.hear(said), Heard)
+    assert [one.by for one in talk.store.guidance(run.run_id)] == ["wanda", "max"]
+
+
+def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
+    run = talk.planned()
+    talk.say("/mergewright approve 99999999")
+    assert talk.store.guidance(run.run_id) == ()
+    assert f"The plan that waits is `{PLAN}`, not `99999999`." in talk.answered()
+    assert talk.reactions() == ["confused"]
+
+
+def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
+    run = talk.planned()
+    talk.say("change the plan: leave the admin out")
+    (said,) = talk.store.guidance(run.run_id)
+    assert (said.kind, said.words) == ("change", "leave the admin out")
+    assert talk.store.claim(time.time(), most=9) is None, "more may be written just now"
+    again = talk.store.claim(time.time() + 60, most=9)
+    assert again.begin_with == ""
+    talk.ask(run, "5e6f7a8b")
+    talk.say("/mergewright approve")
+    assert "`/mergewright approve 5e6f7a8b` is for the one that waits now" in talk.answered()
+    talk.say("/mergewright approve `5e6f7a8b`")
+    assert [one.kind for one in talk.store.guidance(run.run_id)] == ["change", "approval"]
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("change", ""), ("approval", "approval")])
+def test_what_is_said_between_a_runs_look_and_its_wait_is_not_lost(talk, kind, begins):
+    run = talk.planned()
+    assert talk.store.claim(time.time() + 99_999, most=9) is not None
+    said = Guidance(
+        kind=kind, words=PLAN, by="wanda", by_id=1, at="2026-11-20T10:00:00Z", comment="issue:1"
+    )
+    talk.store.guide(run.run_id, said, time.time() + 100_000)
+    talk.ask(run, PLAN)
+    assert talk.store.claim(time.time(), most=9).begin_with == begins
+
+
+def test_a_run_is_stopped(talk):
+    run = talk.begun()
+    assert isinstance(talk.say("/mergewright stop"), Heard)
+    stored = talk.store.get(run.run_id)
+    assert (stored.stopped, stored.stopped_for) == ("wanda has stopped this run.", Reason.CANCELLED)
+    assert talk.reactions() == ["+1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("stop", "No run of this issue is under way"),
+        ("approve", "No plan of this issue waits"),
+        ("plan smaller, please", "there is none to change"),
+    ],
+)
+def test_what_makes_no_sense_now_is_explained(talk, command, words):
+    talk.ended(Reason.NEW_FAILURES)
+    talk.say(f"/mergewright {command}")
+    assert words in talk.answered()
+    assert talk.reactions() == ["confused"]
+    assert len(talk.scene.own_comments()) == 1
+
+
+@pytest.mark.parametrize("command", ["help", "unheard-of `@max`"])
+def test_the_list_of_commands_is_shown(talk, command):
+    said = talk.write(f"/mergewright {command}")
+    talk.hear(said)
+    talk.hear(said)
+    (comment,) = talk.scene.own_comments()
+    for name in ("plan", "approve", "retry", "stop", "explain", "help"):
+        assert f"- `/mergewright {name}`: " in comment.body
+    assert "@max" not in comment.body.replace("`@max`", "")
+
+
+def test_where_a_run_stands_is_explained(talk):
+    talk.say("/mergewright explain")
+    assert "There is no run of this issue yet" in talk.answered()
+    run = talk.planned()
+    talk.say("/mergewright explain")
+    assert f"`/mergewright approve {PLAN}`" in talk.answered()
+    talk.store.finish(
+        run.run_id, Outcome.stopped(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
+    )
+    talk.say("/mergewright explain")
+    assert "is over: needs_human. Which file?" in talk.answered()
+
+
+# --- runs that commands begin ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["plan", "retry"])
+def test_a_run_begins_with_the_text_as_it_stands(talk, command):
+    talk.ended(Reason.NEW_FAILURES)
+    scene = talk.scene
+    with scene.world.lock:
+        actions.edit(
+            scene.world, scene.repository, scene.issue, scene.world.user("ann"),
+            title="Another title", body=None, body_given=False,
+        )  # fmt: skip
+    time.sleep(1.1)
+    begun = talk.say(f"/mergewright {command}")
+    assert isinstance(begun, Accepted)
+    assert (begun.run.attempt, begun.run.plan_first) == (2, command == "plan")
+    snapshot = begun.run.snapshot
+    assert (snapshot.title, snapshot.actor, snapshot.by_label) == ("Another title", "wanda", True)
+    assert talk.reactions() == ["+1"]
+
+
+def test_the_label_is_set_where_it_is_not_there(talk):
+    talk.scene.issue.labels.clear()
+    assert isinstance(talk.say("/mergewright plan"), Accepted)
+    assert talk.scene.labels() == {"mergewright"}
+
+
+def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
+    said = talk.write("/mergewright retry")
+    scene = talk.scene
+    with scene.world.lock:
+        actions.edit(
+            scene.world, scene.repository, scene.issue, scene.world.user("ann"),
+            title=None, body="Something else.", body_given=True,
+        )  # fmt: skip
+    assert isinstance(talk.hear(said), Heard)
+    assert "The issue was edited since you wrote that" in talk.answered()
+    assert talk.store.latest(9) == ()
+
+
+def test_a_run_that_is_under_way_is_not_begun_twice(talk):
+    run = talk.begun()
+    talk.say("/mergewright retry")
+    assert f"Run {run.run_id} is not over" in talk.answered()
+    assert len(talk.store.latest(9)) == 1
+
+
+def test_a_run_that_a_limit_has_ended_goes_on_where_it_was(talk):
+    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
+    assert isinstance(talk.say("/mergewright retry"), Heard)
+    stored = talk.store.get(run.run_id)
+    assert (stored.active, stored.begin_with, stored.grants) == (True, "edit 1 reply", 2)
+
+
+def test_the_run_of_a_pull_request_is_known(talk):
+    pull = PullRequest(number=77, url="https://github.example/pull/77")
+    run = talk.begun()
+    outcome = Outcome(
+        run_id=run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
+        pull_request=pull,
+    )  # fmt: skip
+    talk.store.finish(run.run_id, outcome, time.time())
+    issue = talk.scene.run.snapshot.issue
+    assert talk.store.of_pull(issue.repository_id, 77).run.run_id == run.run_id
+    assert talk.store.of_pull(issue.repository_id, 78) is None
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_an_answer_lets_a_run_go_on_from_its_top(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py."), Heard)
+    assert talk.reactions() == ["eyes"]
+    assert talk.store.claim(time.time(), most=9) is None, "more may be written just now"
+    assert isinstance(talk.say("And the other one as well.", "max"), Heard)
+    again = talk.store.claim(time.time() + 60, most=9)
+    assert (again.run.run_id, again.begin_with) == (run.run_id, "")
+    said = talk.store.guidance(run.run_id)
+    assert [(one.kind, one.by) for one in said] == [("answer", "wanda"), ("answer", "max")]
+
+
+def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
+    run = talk.begun()
+    assert isinstance(talk.say("Also rewrite the admin."), Ignored)
+    assert talk.store.guidance(run.run_id) == ()
+    assert talk.reactions() == []
+
+
+@pytest.mark.parametrize("by", ["ann", "rita", "stranger"])
+def test_an_answer_of_who_may_not_write_does_not_count(talk, by):
+    talk.scene.repository.roles.pop("ann", None)
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py.", by), Ignored)
+    assert talk.store.guidance(run.run_id) == ()
+    assert not talk.store.get(run.run_id).active
+
+
+def test_words_to_somebody_else_are_no_answer(talk):
+    talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("@max what do you think?"), Ignored)
+
+
+def test_words_under_an_issue_without_questions_are_none(talk):
+    assert isinstance(talk.say("Thanks!"), Ignored)
+    talk.ended(Reason.NEW_FAILURES)
+    assert isinstance(talk.say("Thanks!"), Ignored)
+    assert talk.scene.own_comments() == []

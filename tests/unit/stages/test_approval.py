@@ -1,0 +1,132 @@
+"""Whose word a plan needs, and what people's words do to a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.domain import AcceptanceTest, Guidance, Plan
+from agent.errors import ApprovalAwaited
+from agent.stages import plan, triage
+from agent.testing import FakeForge
+from repo_config import load
+from tests.unit.stages import forge_runs
+from tests.unit.stages.test_triage import PRINT, ticket
+
+RECIPE = Plan(recipe="print-to-logging", title="Log", parameters="{}", steps=("Replace.",))
+MODEL = Plan(recipe="", title="Log", parameters="{}", steps=("Think.",))
+
+
+def said(kind: str, words: str, comment: int = 1, by: str = "wanda") -> Guidance:
+    return Guidance(
+        kind=kind, words=words, by=by, by_id=1, at="2026-11-20T12:00:00Z",
+        comment=f"issue:{comment}",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def asked(tmp_path):
+    made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", {"a.py": ""})
+    forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
+    services, _ = forge_runs.services(tmp_path / "home", forge)
+
+    def approve(agreed: Plan, config: str = "", *guidance: Guidance, **run: object) -> str:
+        read = load.from_text(config, "mergewright.yml")
+        prepared = made.model_copy(
+            update={
+                "run": made.run.model_copy(update=run),
+                "contract": made.contract.model_copy(update={"config": read}),
+            }
+        )
+        return plan.approve(
+            agreed, prepared, replace(services, guidance=lambda run: tuple(guidance))
+        )
+
+    return approve, forge
+
+
+def large(**more: object) -> Plan:
+    return MODEL.model_copy(update=more)
+
+
+FILES = tuple(f"a{number}.py" for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("agreed", "config"),
+    [
+        (RECIPE, ""),
+        (MODEL, ""),
+        (MODEL, "plan: {approval: never}"),
+        (large(files=FILES, lines=300), ""),
+        (large(files=FILES, lines=9_000), "plan: {approval: never}"),
+        (large(lines=301), "scope: {max_lines: 1000}"),
+        (RECIPE.model_copy(update={"lines": 9_000}), ""),
+    ],
+)
+def test_nobody_is_asked_about_a_plan_of_ordinary_size(asked, agreed, config):
+    approve, forge = asked
+    assert approve(agreed, config) == "nobody is to be asked"
+    assert forge.told == []
+
+
+@pytest.mark.parametrize(
+    ("agreed", "config", "run"),
+    [
+        (RECIPE, "plan: {approval: always}", {}),
+        (MODEL, "plan: {approval: always}", {}),
+        (RECIPE, "plan: {approval: never}", {"plan_first": True}),
+        (large(lines=301), "", {}),
+        (large(files=(*FILES, "b.py")), "", {}),
+        (
+            large(files=FILES, tests=(AcceptanceTest(name="tests/t.py::test_a", shows="a"),)),
+            "",
+            {},
+        ),
+    ],
+)
+def test_a_plan_waits_for_a_word_on_exactly_this_one(asked, agreed, config, run):
+    approve, forge = asked
+    with pytest.raises(ApprovalAwaited) as waits:
+        approve(agreed, config, said("approval", "00000000"), said("change", agreed.number), **run)
+    assert (waits.value.plan, forge.told) == (agreed.number, [agreed.number])
+    word = approve(agreed, config, said("approval", agreed.number), **run)
+    assert word == "approved by wanda"
+
+
+def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
+    approve, _ = asked
+    always = "plan: {approval: always}"
+    assert approve(MODEL, always, dry_run=True).startswith("whoever called")
+    assert approve(MODEL, always, snapshot=None).startswith("whoever called")
+    by_command = forge_runs.SNAPSHOT.model_copy(update={"by_label": False})
+    assert approve(MODEL, always, snapshot=by_command).startswith("whoever called")
+
+
+def test_plans_that_differ_in_anything_have_other_numbers():
+    plans = [RECIPE, MODEL, large(lines=1), large(steps=("Think!",)), large(risks=("x",))]
+    assert len({one.number for one in plans}) == len(plans)
+    assert all(len(one.number) == 8 for one in plans)
+
+
+def test_a_ticket_of_which_nobody_said_more_stays_as_it_is():
+    assert triage.guided(ticket(PRINT), [said("approval", "1a2b3c4d")]) == ticket(PRINT)
+
+
+def test_an_answer_that_says_it_all_stands_in_place_of_the_text():
+    asked = ticket("Replace the print calls in shop/veiws.py with logging.")
+    told = triage.guided(asked, [said("answer", PRINT)])
+    assert (told.title, told.body) == ("A wish", PRINT)
+    assert told.digest != asked.digest
+
+
+def test_other_words_are_added_with_whose_they_are():
+    asked = ticket("The page is slow.")
+    words = [said("answer", "The <!-- hidden --> list of orders."), said("change", "No index.", 2)]
+    told = triage.guided(asked, words)
+    assert told.body == (
+        "The page is slow.\n\n"
+        "Answer, by wanda (2026-11-20T12:00:00Z):\n\nThe  list of orders.\n\n"
+        "Another wish for the plan, by wanda (2026-11-20T12:00:00Z):\n\nNo index."
+    )
