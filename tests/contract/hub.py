@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from agent.demo.simulator.records import App, Installation, Repository
-from agent.demo.simulator.world import World
+from agent.demo.simulator.world import APP_EVENTS, World
 from tests.contract.recording import JudgedClient
 from tests.integration import simulator_samples
 
@@ -115,7 +115,7 @@ def build(world: World, folder: Path, client: JudgedClient, hook_url: str) -> Hu
         "metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write",
         "checks": "write", "statuses": "write", "administration": "read",
     }  # fmt: skip
-    events = ("*",)
+    events = (*APP_EVENTS, "push")
     app = world.add_app("mergewright", "octo", permissions, events, hook_url, "secret")
     installation = world.install(app, "octo")
     hub = Hub(

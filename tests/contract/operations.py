@@ -88,6 +88,7 @@ HOOKS = (
     "check-run-completed",
     "check-run-created",
     "check-run-requested-action",
+    "check-suite-completed",
     "installation-created",
     "installation-deleted",
     "installation-new-permissions-accepted",
@@ -123,13 +124,19 @@ HOOKS = (
     "pull-request-review-edited",
     "pull-request-review-requested",
     "pull-request-review-submitted",
+    "pull-request-review-thread-resolved",
+    "pull-request-review-thread-unresolved",
     "pull-request-synchronize",
     "pull-request-unlabeled",
     "push",
+    "status",
+    "workflow-run-completed",
+    "workflow-run-requested",
 )
 
 EXAMPLE_EVENTS = (
     "check_run",
+    "check_suite",
     "installation",
     "installation_repositories",
     "issue_comment",
@@ -138,7 +145,10 @@ EXAMPLE_EVENTS = (
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
+    "pull_request_review_thread",
     "push",
+    "status",
+    "workflow_run",
 )
 
 GRAPHQL_TYPES = (

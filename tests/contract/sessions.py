@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.demo.simulator import actions
+from agent.demo.simulator import actions, check_actions, pull_actions
 from agent.demo.simulator.records import RuleKind
 from tests.contract.hub import API, PATH, Hub
 
@@ -207,12 +207,18 @@ def checks(hub: Hub) -> None:
     done = {"status": "completed", "conclusion": "success"}
     assert hub.ask("PATCH", one, hub.acting, json=done)["completed_at"]
     assert hub.ask("GET", f"{API}/commits/{sha}/check-runs")["total_count"] == 1
+    red = {**started, "name": "tests", "status": "completed", "conclusion": "failure"}
+    hub.ask("POST", f"{API}/check-runs", hub.acting, json=red, expect=201)
     status = {"state": "success", "context": "mergewright", "description": "Fine"}
     hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json=status, expect=201)
     hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json={"state": "odd"}, expect=422)
     hub.ask("POST", f"{API}/statuses/{sha}", hub.stranger, json=status, expect=404)
     assert hub.ask("GET", f"{API}/commits/{sha}/status")["state"] == "success"
     assert hub.ask("GET", f"{API}/commits/{sha}/statuses")
+    for conclusion in ("failure", "action_required"):
+        check_actions.conclude_workflow(
+            hub.world, hub.repository, "checked", sha, "Tests", conclusion, hub.world.user("wanda")
+        )
 
 
 def pulls(hub: Hub) -> None:
@@ -227,6 +233,9 @@ def pulls(hub: Hub) -> None:
     assert hub.ask("GET", f"{API}/pulls?head=octo:topic&state=all")[0]["number"] == number
     hub.ask("PATCH", one, hub.acting, json={"title": "Better", "body": "New"})
     hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
+    hub.branch("another-base")
+    assert hub.ask("PATCH", one, json={"base": "another-base"})["base"]["ref"] == "another-base"
+    hub.ask("PATCH", one, json={"base": "nothing"}, expect=422)
     asked = {"reviewers": ["wanda"]}
     hub.ask("POST", f"{one}/requested_reviewers", hub.acting, json=asked, expect=201)
     asked = {"reviewers": ["strange"]}
@@ -288,6 +297,9 @@ def graphql(hub: Hub) -> None:
     assert ready["markPullRequestReadyForReview"]["pullRequest"]["isDraft"] is False
     solved = hub.query(_RESOLVE, input={"threadId": thread["id"]})["data"]
     assert solved["resolveReviewThread"]["thread"]["isResolved"] is True
+    issue, owner = hub.repository.issues[number], hub.world.user("octo")
+    assert issue.pull is not None
+    pull_actions.unresolve(hub.world, hub.repository, issue, issue.pull.threads[0], owner)
     wanted = {
         "branch": {"repositoryNameWithOwner": "octo/shop", "branchName": "drafted"},
         "message": {"headline": "One more"},

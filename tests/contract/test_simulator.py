@@ -89,7 +89,7 @@ def test_the_sessions_cause_every_event_that_we_listen_to(told):
     events = {event for event, _ in sent}
     assert events >= set(operations.EXAMPLE_EVENTS)
     assert sent["issues", "labeled"] > 1
-    for action in ("opened", "synchronize", "ready_for_review", "closed"):
+    for action in ("opened", "synchronize", "edited", "ready_for_review", "closed"):
         assert sent["pull_request", action]
 
 

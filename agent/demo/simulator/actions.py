@@ -135,9 +135,14 @@ def edit(
     title: str | None,
     body: str | None,
     body_given: bool,
+    changes: dict[str, object] | None = None,
 ) -> None:
-    """Change title and body."""
-    changes: dict[str, object] = {}
+    """Change title and body.
+
+    Args:
+        changes: What else was changed, in GitHub's words.
+    """
+    changes = dict(changes or {})
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
         note(world, issue, "renamed", actor, words=f"{issue.title}\0{title}")

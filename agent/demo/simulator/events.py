@@ -7,7 +7,6 @@ from typing import Any
 from agent.demo.simulator import git_history, git_store
 from agent.demo.simulator.git_store import ZERO
 from agent.demo.simulator.records import (
-    CheckRun,
     Comment,
     Hook,
     Installation,
@@ -16,16 +15,17 @@ from agent.demo.simulator.records import (
     Repository,
     Review,
     ReviewComment,
+    Thread,
     User,
 )
-from agent.demo.simulator.shapes import checks, commits, issues, people, pulls, repositories
+from agent.demo.simulator.shapes import commits, issues, people, pulls, repositories
 from agent.demo.simulator.shapes.people import Shape, moment, node_id
 from agent.demo.simulator.world import World
 
 _COMMITS_TOLD = 20
 
 
-def _deliver(
+def deliver(
     world: World, repository: Repository, event: str, action: str | None, said: Shape, sender: User
 ) -> None:
     """Send an event to the Apps on a repository and to the repository's own hooks."""
@@ -97,7 +97,7 @@ def on_issue(
         said["changes"] = changes
     if assignee:
         said["assignee"] = people.user(world, assignee)
-    _deliver(world, repository, event, action, said, sender)
+    deliver(world, repository, event, action, said, sender)
 
 
 def on_pull(
@@ -106,7 +106,7 @@ def on_pull(
     """Deliver that something happened that only pull requests know."""
     assert one.pull is not None  # noqa: S101 what the callers have looked at
     said = {"number": one.number, "pull_request": pulls.full(world, repository, one, one.pull)}
-    _deliver(world, repository, "pull_request", action, {**said, **more}, sender)
+    deliver(world, repository, "pull_request", action, {**said, **more}, sender)
 
 
 def on_comment(
@@ -122,7 +122,7 @@ def on_comment(
     said: Shape = {} if changes is None else {"changes": changes}
     said["issue"] = issues.delivered(world, repository, one)
     said["comment"] = issues.comment(world, repository, one, comment)
-    _deliver(world, repository, "issue_comment", action, said, sender)
+    deliver(world, repository, "issue_comment", action, said, sender)
 
 
 def on_review(
@@ -135,7 +135,7 @@ def on_review(
         "review": {**shaped, "state": review.state.lower()},
         "pull_request": pulls.simple(world, repository, one, one.pull),
     }
-    _deliver(world, repository, "pull_request_review", "submitted", said, sender)
+    deliver(world, repository, "pull_request_review", "submitted", said, sender)
 
 
 def on_review_comment(
@@ -147,15 +147,21 @@ def on_review_comment(
         "comment": pulls.review_comment(world, repository, one, comment),
         "pull_request": pulls.simple(world, repository, one, one.pull),
     }
-    _deliver(world, repository, "pull_request_review_comment", "created", said, sender)
+    deliver(world, repository, "pull_request_review_comment", "created", said, sender)
 
 
-def on_check_run(
-    world: World, repository: Repository, run: CheckRun, action: str, sender: User
+def on_thread(
+    world: World, repository: Repository, one: Issue, thread: Thread, action: str, sender: User
 ) -> None:
-    """Deliver that a check run was created, completed or asked for again."""
-    said = {"check_run": checks.delivered(world, repository, run)}
-    _deliver(world, repository, "check_run", action, said, sender)
+    """Deliver that a thread of a review was resolved, or taken up again."""
+    assert one.pull is not None  # noqa: S101 as above
+    comments = [pulls.review_comment(world, repository, one, each) for each in thread.comments]
+    said = {
+        "thread": {"node_id": node_id("PRRT", thread.id), "comments": comments},
+        "pull_request": pulls.of_thread(world, repository, one, one.pull),
+        "updated_at": moment(world.now()),
+    }
+    deliver(world, repository, "pull_request_review_thread", action, said, sender)
 
 
 def on_push(
@@ -190,7 +196,7 @@ def on_push(
         "commits": told,
         "head_commit": head,
     }
-    _deliver(world, repository, "push", None, said, sender)
+    deliver(world, repository, "push", None, said, sender)
 
 
 def _pushed_repository(world: World, repository: Repository) -> Shape:
@@ -246,12 +252,12 @@ def on_transfer(
         "new_issue": shaped,
         "new_repository": repositories.repository(world, target),
     }
-    _deliver(world, source, "issues", "transferred", {"issue": old, "changes": changes}, sender)
+    deliver(world, source, "issues", "transferred", {"issue": old, "changes": changes}, sender)
     came_from = {
         "old_issue": old,
         "old_repository": repositories.repository(world, source),
     }
-    _deliver(world, target, "issues", "opened", {"issue": shaped, "changes": came_from}, sender)
+    deliver(world, target, "issues", "opened", {"issue": shaped, "changes": came_from}, sender)
 
 
 # deliveries that concern an App and not a repository

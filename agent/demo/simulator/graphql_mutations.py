@@ -71,8 +71,7 @@ def _reply(call: Call, given: Input) -> Node:
 def _resolve(call: Call, given: Input) -> Node:
     repository, issue, pull, thread = graphql_nodes.find_thread(call, given["threadId"])
     _writing(call, repository, "pull_requests")
-    if thread.resolved_by is None:
-        thread.resolved_by = call.caller.user
+    pull_actions.resolve(call.world, repository, issue, thread, call.caller.user)
     node = graphql_nodes.thread(call, repository, issue, pull, thread)
     return {"clientMutationId": given.get("clientMutationId"), "thread": node}
 

@@ -9,7 +9,7 @@ from agent.demo.simulator import actions, events, git_history, git_store, push_r
 from agent.demo.simulator.access import Caller, workflows_refused_to
 from agent.demo.simulator.git_store import ZERO, GitRefused, Person
 from agent.demo.simulator.push_rules import Update
-from agent.demo.simulator.records import Issue, Pull, Repository, ReviewComment, User
+from agent.demo.simulator.records import Issue, Pull, Repository, ReviewComment, Thread, User
 from agent.demo.simulator.refusals import Refusal
 from agent.demo.simulator.shapes import pulls as shapes
 from agent.demo.simulator.world import World
@@ -280,6 +280,27 @@ def _is_blocked(pull: Pull) -> bool:
     told = [review for review in pull.reviews if review.state not in ("COMMENTED", "PENDING")]
     latest = {review.author.login: review.state for review in told}
     return "CHANGES_REQUESTED" in latest.values()
+
+
+# threads of reviews
+
+
+def resolve(
+    world: World, repository: Repository, issue: Issue, thread: Thread, actor: User
+) -> None:
+    """Resolve a thread; one that is resolved stays so without a word."""
+    if thread.resolved_by is None:
+        thread.resolved_by = actor
+        events.on_thread(world, repository, issue, thread, "resolved", actor)
+
+
+def unresolve(
+    world: World, repository: Repository, issue: Issue, thread: Thread, actor: User
+) -> None:
+    """Take a resolved thread up again."""
+    if thread.resolved_by is not None:
+        thread.resolved_by = None
+        events.on_thread(world, repository, issue, thread, "unresolved", actor)
 
 
 # lines of a difference

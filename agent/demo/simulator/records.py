@@ -238,6 +238,22 @@ class Status:
     created: float
 
 
+@dataclass(eq=False)
+class WorkflowRun:
+    """A run of a workflow of GitHub Actions on a commit."""
+
+    id: int
+    suite_id: int
+    name: str
+    """Of the workflow; its file is named alike."""
+    head_branch: str
+    head_sha: str
+    conclusion: str
+    """All of them are over, or wait for somebody who allows them (`action_required`)."""
+    actor: User
+    created: float
+
+
 def pattern_covers(pattern: str, branch: str) -> bool:
     """Tell whether GitHub's pattern meets a branch: `*` stops at a slash, `**/` does not."""
     if pattern == "~ALL":
@@ -320,6 +336,7 @@ class Repository:
     last_number: int = 0
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
 

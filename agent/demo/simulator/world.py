@@ -48,7 +48,11 @@ APP_EVENTS = (
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
+    "pull_request_review_thread",
     "check_run",
+    "check_suite",
+    "status",
+    "workflow_run",
 )
 DEFAULT_LABELS = (
     ("bug", "d73a4a", "Something isn't working"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agent.demo.simulator import events, git_store, refusals
+from agent.demo.simulator import check_events, git_store, refusals
 from agent.demo.simulator.call import Body, Call
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import Annotation, CheckRun, Repository
@@ -98,9 +98,9 @@ def create_check_run(call: Call) -> object:
     repository.check_runs[run.id] = run
     _apply(call, run, body)
     user = call.caller.user
-    events.on_check_run(call.world, repository, run, "created", user)
+    check_events.on_check_run(call.world, repository, run, "created", user)
     if run.status == "completed":
-        events.on_check_run(call.world, repository, run, "completed", user)
+        check_events.on_check_run(call.world, repository, run, "completed", user)
     return shapes.check_run(call.world, repository, run)
 
 
@@ -127,7 +127,7 @@ def update_check_run(call: Call) -> object:
     run.name = body.name or run.name
     _apply(call, run, body)
     if run.status == "completed" and was != "completed":
-        events.on_check_run(call.world, repository, run, "completed", call.caller.user)
+        check_events.on_check_run(call.world, repository, run, "completed", call.caller.user)
     return shapes.check_run(call.world, repository, run)
 
 

@@ -133,11 +133,12 @@ def edit_pull(call: Call) -> object:
     call.check_body("PullRequest", body.body)
     if body.state not in (None, "open", "closed"):
         raise refusals.invalid("PullRequest", "state", "invalid")
-    if body.base is not None:
-        _rebase(repository, issue, pull, body.base)
+    changes: dict[str, object] = {}
+    if body.base is not None and body.base != pull.base_ref:
+        changes = _rebase(repository, issue, pull, body.base)
     actions.edit(
         call.world, repository, issue, actor,
-        title=body.title, body=body.body, body_given="body" in call.sent(),
+        title=body.title, body=body.body, body_given="body" in call.sent(), changes=changes,
     )  # fmt: skip
     if body.maintainer_can_modify is not None:
         pull.maintainer_can_modify = body.maintainer_can_modify
@@ -148,11 +149,14 @@ def edit_pull(call: Call) -> object:
     return _full(call, repository, issue, pull)
 
 
-def _rebase(repository: Repository, issue: Issue, pull: Pull, base: str) -> None:
+def _rebase(repository: Repository, issue: Issue, pull: Pull, base: str) -> dict[str, object]:
+    """Have a pull request go to another branch; give what GitHub tells of that."""
     tip = git_store.branch(repository.git_dir, base)
     if tip is None or issue.state == "closed":
         raise refusals.invalid("PullRequest", "base", "invalid")
+    before = {"ref": {"from": pull.base_ref}, "sha": {"from": pull.base_sha}}
     pull.base_ref, pull.base_sha = base, tip
+    return {"base": before}
 
 
 def _check_reopen(repository: Repository, pull: Pull) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import git_store, refusals
+from agent.demo.simulator import check_events, git_store, refusals
 from agent.demo.simulator.call import Body, Call
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import Repository, Status
@@ -46,6 +46,7 @@ def create_status(call: Call) -> object:
         body.target_url or None, call.caller.user, call.world.now(),
     )  # fmt: skip
     repository.statuses.append(made)
+    check_events.on_status(call.world, repository, made, call.caller.user)
     return commits.status(call.world, repository, made)
 
 

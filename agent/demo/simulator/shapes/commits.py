@@ -42,6 +42,27 @@ def verification(one: Commit) -> Shape:
     }
 
 
+def commit_url(world: World, repository: Repository, sha: str) -> str:
+    """Give the API address of a commit."""
+    return f"{repositories.url(world, repository)}/commits/{sha}"
+
+
+def simple(world: World, repository: Repository, sha: str) -> Shape:
+    """Shape a commit as it stands in suites and runs of workflows."""
+    read = git_store.read_commit(repository.git_dir, sha)
+    people_ = {
+        role: {"name": one.name, "email": one.email}
+        for role, one in (("author", read.author), ("committer", read.committer))
+    }
+    return {
+        "id": sha,
+        "tree_id": read.tree,
+        "message": read.message,
+        "timestamp": moment(read.committer.when),
+        **people_,
+    }
+
+
 def commit(world: World, repository: Repository, one: Commit, *, files: bool = False) -> Shape:
     """Shape a commit as the repository's API does."""
     base, page = repositories.url(world, repository), repositories.page(world, repository)

@@ -8,6 +8,8 @@ from agent.demo.simulator.shapes import issues, people, repositories
 from agent.demo.simulator.shapes.people import Shape, moment, moment_or_none, node_id
 from agent.demo.simulator.world import World
 
+_LATER_SETTINGS = ("use_squash_pr_title", "squash_merge_commit_", "merge_commit_")
+
 
 def url(world: World, repository: Repository, one: Issue) -> str:
     """Give the API address of a pull request."""
@@ -90,6 +92,16 @@ def _side(world: World, repository: Repository, ref: str, sha: str) -> Shape:
             "merge_commit_message": "PR_TITLE",
         },
     }
+
+
+def of_thread(world: World, repository: Repository, one: Issue, pull: Pull) -> Shape:
+    """Shape a pull request as deliveries about its threads carry it: with less of the settings."""
+    shaped = simple(world, repository, one, pull)
+    for side in ("head", "base"):
+        settings = shaped[side]["repo"]
+        for name in [each for each in settings if each.startswith(_LATER_SETTINGS)]:
+            del settings[name]
+    return shaped
 
 
 def ancestor(repository: Repository, pull: Pull) -> str:
