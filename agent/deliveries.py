@@ -17,8 +17,9 @@ import structlog
 from agent import clock, intake, metrics
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
+from agent.conversation import said
 from agent.conversation.lane import Heard, Lane
-from agent.conversation.said import Said
+from agent.conversation.said import Happened
 from agent.dispatch import Bounds
 from agent.domain import Delivery, Run
 from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
@@ -59,8 +60,7 @@ class _Failed(NamedTuple):
     reason: str
 
 
-#: Events of which deliveries hold what a person wrote.
-_SAYS = frozenset({"issue_comment", "pull_request_review", "pull_request_review_comment"})
+_Decided = Accepted | Ignored | Later | Stopped | Heard
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
 _SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Heard: "heard"}
 
@@ -114,7 +114,7 @@ class Intake:
             if now < put_off.until < now + _LONGEST_PUT_OFF
         ]
         for delivery in self._named(self._inbox.unread(without=waiting)):
-            decided: Accepted | Ignored | Later | Stopped | Heard | _Failed
+            decided: _Decided | _Failed
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -149,7 +149,20 @@ class Intake:
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 yield delivery
 
-    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Heard:
+    def _decide(self, delivery: Delivery) -> _Decided:
+        if delivery.event == "issues":
+            return self._of_issue(delivery)
+        told = said.read(delivery.body)
+        if isinstance(told, Happened):
+            return self._happened(told)
+        if earlier := self._store.of_delivery(delivery.delivery_id):
+            return Accepted(run=earlier.run)
+        return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
+
+    def _happened(self, _: Happened) -> Ignored:
+        return Ignored(reason="nothing here acts on events of pull requests yet", routine=True)
+
+    def _of_issue(self, delivery: Delivery) -> _Decided:
         if delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
             return intake.reconsider(withdrawal, self._gatekeeper, self._store)
@@ -157,9 +170,6 @@ class Intake:
         # left a run whose delivery still counts as unread.
         if earlier := self._store.of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
-        if delivery.event in _SAYS:
-            said = Said.model_validate_json(delivery.body)
-            return self._lane.hear(said, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(
             request,

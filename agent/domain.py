@@ -154,7 +154,8 @@ class Delivery(Record):
     received_at: float
     """Seconds since the epoch."""
     body: bytes
-    """What the intake reads, an `agent.intake.Request` as JSON; empty where nobody will."""
+    """What the intake reads, as JSON; empty where nobody will. The event tells which record it is:
+    of `issues` one of `agent.intake`, of all others one of `agent.conversation.said`."""
     ignored: str = ""
     """Why nobody has to act on it, in words; empty: it is for the intake."""
 

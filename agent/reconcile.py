@@ -26,8 +26,20 @@ from agent.ports import DeliveryLog, SentDelivery, SentPage
 _log = structlog.get_logger()
 
 FILE_NAME = "reconcile.json"
-ACTED_ON = {"issues": intake.TAKES_BACK | {"labeled", "reopened", "unlocked"}}
-"""The deliveries that are asked for again: the actions by event on which the service acts."""
+ACTED_ON: dict[str, frozenset[str | None]] = {
+    "issues": intake.TAKES_BACK | {"labeled", "reopened", "unlocked"},
+    "issue_comment": frozenset({"created"}),
+    "pull_request": frozenset({"closed", "reopened", "synchronize", "edited"}),
+    "pull_request_review": frozenset({"submitted"}),
+    "pull_request_review_comment": frozenset({"created"}),
+    "pull_request_review_thread": frozenset({"resolved", "unresolved"}),
+    "check_run": frozenset({"completed"}),
+    "check_suite": frozenset({"completed"}),
+    "status": frozenset({None}),
+    "workflow_run": frozenset({"completed", "requested"}),
+}
+"""The deliveries that are asked for again: the actions by event on which the service acts; None:
+the event has no such word."""
 
 #: GitHub delivers again what it has tried within so long.
 _REACH_SECONDS = 3 * 86_400.0

@@ -25,8 +25,8 @@ from webhooks import health, limits, runs_pages, signatures
 from webhooks.figures import Figures
 from webhooks.inbox import Committer
 from webhooks.refusals import Refused
-from webhooks.sources import github_issues
-from webhooks.sources.github_issues import Ignored
+from webhooks.sources import github_events
+from webhooks.sources.github_payloads import Ignored
 
 _DELIVERY_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -103,7 +103,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
 def _verified(secret: bytes, body: bytes, signature: str, event: str, delivery_id: str) -> Delivery:
     """Check the signature, then parse; only what the intake reads is kept."""
     signatures.verify(secret, body, signature)
-    parsed = github_issues.parse(event, body)
+    parsed = github_events.parse(event, body)
     if isinstance(parsed, Ignored):
         return Delivery(
             delivery_id=delivery_id,

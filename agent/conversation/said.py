@@ -10,6 +10,8 @@ import hashlib
 import json
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from agent.domain import IssueRef, Record
 
 Place = Literal["issue", "review", "inline"]
@@ -53,6 +55,8 @@ class Happened(Record):
     """Of the pull request; None: only the commit is told."""
     commit: str = ""
     """That checks are of; empty: it is about the pull request."""
+    app_id: int | None = None
+    """Of the App whose checks they are; None: not told, or no checks of an App."""
     event: str
     """GitHub's words, as `pull_request.closed`."""
     actor: str
@@ -62,3 +66,15 @@ class Happened(Record):
     def content_key(self) -> str:
         """Empty: it is only an occasion to look, which may be had twice."""
         return ""
+
+
+_EITHER: TypeAdapter[Said | Happened] = TypeAdapter(Said | Happened)
+
+
+def read(body: bytes) -> Said | Happened:
+    """Read what a delivery holds of a conversation.
+
+    Raises:
+        ValidationError: It holds neither.
+    """
+    return _EITHER.validate_json(body)

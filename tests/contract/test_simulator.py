@@ -11,6 +11,8 @@ from agent.demo.simulator import app as simulator
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from tests.contract import hub, operations, recording, schemas, sessions
+from webhooks.sources import github_events
+from webhooks.sources.github_payloads import Ignored
 
 # What GitHub does send, while its description does not know it yet.
 AHEAD_OF_THE_DESCRIPTION = (
@@ -91,6 +93,17 @@ def test_the_sessions_cause_every_event_that_we_listen_to(told):
     assert sent["issues", "labeled"] > 1
     for action in ("opened", "synchronize", "edited", "ready_for_review", "closed"):
         assert sent["pull_request", action]
+    for event, actions in github_events.READS.items():
+        assert any(sent[event, action] for action in actions), event
+
+
+def test_the_listener_reads_what_the_sessions_cause(told):
+    kept = {
+        one.event
+        for one in told.deliveries
+        if not isinstance(github_events.parse(one.event, one.body), Ignored)
+    }
+    assert kept == set(github_events.READS)
 
 
 def test_no_answer_holds_a_field_that_github_does_not_know(told):

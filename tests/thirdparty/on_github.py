@@ -36,7 +36,7 @@ from tests.thirdparty.bare import Outcomes
 from tests.thirdparty.carried import ChangedFile, Package, Project
 from tests.thirdparty.projects import Known
 from webhooks import signatures
-from webhooks.sources import github_issues
+from webhooks.sources import github_events
 from webhooks.sources.github_issues import IssueLabeled
 
 OWNER, PERSON, REPORTER, LABEL = "collective", play.MAINTAINER, play.REPORTER, play.LABEL
@@ -307,7 +307,7 @@ def delivery(came: Received, secret: str) -> Delivery | None:
     signature = signatures.given(given[signatures.HEADER.lower()])
     signatures.verify(secret.encode(), came.body, signature)
     event = given["x-github-event"]
-    parsed = github_issues.parse(event, came.body)
+    parsed = github_events.parse(event, came.body)
     if not isinstance(parsed, IssueLabeled):
         return None
     return Delivery(

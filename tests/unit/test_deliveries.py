@@ -9,9 +9,10 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from agent import deliveries, intake
+from agent.conversation.said import Happened, Said
 from agent.domain import Outcome, Reason, RunState
 from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, SettingsInvalid
-from agent.intake import Accepted, Request
+from agent.intake import Accepted, Ignored, Request
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
 
 
@@ -190,3 +191,49 @@ def test_a_label_of_ours_that_comes_back_is_noted_for_those_alone_who_look_close
     told = [(one["delivery"], one["log_level"]) for one in said if one["event"] == "ignored"]
     assert told == [("d1", "debug"), ("d2", "info")]
     assert inbox.find("d1").reason == "a label of ours that tells the state of a run"
+
+
+# --- what is told of a conversation --------------------------------------------------------------
+
+
+def spoken():
+    return Said(
+        subject=snapshot(1).issue, on_pull=False, place="issue", comment_id=1, author="maria",
+        author_id=5, is_bot=False, body="/mergewright plan", at="2026-11-20T10:00:00Z",
+        clone_url="https://h/o/r.git",
+    )  # fmt: skip
+
+
+def closed():
+    return Happened(
+        repository="o/r", repository_id=7, number=1, event="pull_request.closed", actor="maria"
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "record", "method"),
+    [
+        ("issue_comment", "created", spoken(), "_said"),
+        ("pull_request_review", "submitted", spoken(), "_said"),
+        ("pull_request_review", "submitted", closed(), "_happened"),
+        # The same word, of an issue, takes back what was asked for.
+        ("pull_request", "closed", closed(), "_happened"),
+        ("status", None, closed(), "_happened"),
+    ],
+)
+def test_the_event_says_what_a_delivery_holds(
+    inbox, store, monkeypatch, event, action, record, method
+):
+    heard = []
+    for name in ("_said", "_happened"):
+        monkeypatch.setattr(
+            deliveries.Intake,
+            name,
+            lambda _, told, name=name: heard.append((name, told)) or Ignored(reason="heard"),
+        )
+    body = record.model_dump_json().encode()
+    told = {"event": event, "action": action, "body": body, "content_key": record.content_key}
+    inbox.append([delivery(1).model_copy(update=told)])
+    deliveries.Intake(inbox, store, Gate({})).turn()
+    assert heard == [(method, record)]
+    assert (inbox.find("d1").outcome, inbox.find("d1").reason) == ("ignored", "heard")

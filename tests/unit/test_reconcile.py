@@ -27,8 +27,7 @@ from agent.intake import Accepted, Ignored, Request
 from agent.polling import Polling
 from agent.ports import EarlierRun, Labelled, LiveIssue, Permission, SentDelivery, SentPage
 from agent.reconcile import Redeliveries
-from tests.contract import schemas
-from webhooks.sources import github_issues
+from webhooks.sources import github_events
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
@@ -381,11 +380,18 @@ def test_many_are_asked_for_a_hundred_at_a_time(forge, tmp_path):
     assert len(forge.asked) == len(set(forge.asked)) == 250
 
 
-def test_every_delivery_that_the_listener_keeps_is_asked_for():
-    for example in schemas.webhook_examples()["issues"]:
-        parsed = github_issues.parse("issues", json.dumps(example).encode())
-        if not isinstance(parsed, github_issues.Ignored):
-            assert example["action"] in reconcile.ACTED_ON["issues"]
+def test_every_delivery_that_the_listener_reads_is_asked_for_and_no_other():
+    read = {event: frozenset(actions) for event, actions in github_events.READS.items()}
+    assert read == reconcile.ACTED_ON
+
+
+def test_a_lost_delivery_without_an_action_is_asked_for(forge, tmp_path):
+    forge.listening = False
+    forge.deliver("status", event="status", action=None)
+    forge.deliver("push", event="push", action=None)
+    forge.listening = True
+    reconciler(forge, tmp_path).turn()
+    assert forge.asked == ["status"]
 
 
 # --- the loop --------------------------------------------------------------------------------------

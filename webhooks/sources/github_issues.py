@@ -7,23 +7,15 @@ decide.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import Field
 
 from agent.domain import IssueRef, Record, Snapshot
 from agent.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
-from webhooks import shapes
+from webhooks.sources import github_payloads as parts
+from webhooks.sources.github_payloads import Ignored
 
-_ACTION = re.compile(r"[a-z_]{1,64}")
 #: By these, somebody who may write asks for a run: the last two only for one that was ended by
 #: their contrary.
 _ASKS = frozenset({"labeled", "reopened", "unlocked"})
@@ -79,59 +71,27 @@ class IssueTakenBack(Record):
         return self.withdrawal
 
 
-class Ignored(Record):
-    """A delivery on which nobody has to act."""
-
-    action: str | None
-    reason: str
-    """In words, with nothing of the delivery in them but checked names."""
-
-
-def parse(event: str, body: bytes) -> IssueLabeled | IssueTakenBack | Ignored:
-    """Read a delivery whose signature is verified.
-
-    Raises:
-        Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
-    """
-    payload = shapes.read(event, body)
-    action = _action(payload)
-    if event == "ping":
-        return Ignored(action=None, reason="ping: the webhook is set up")
-    if event != "issues":
-        return Ignored(action=action, reason=f"nothing here acts on the event {event}")
-    if action not in _ASKS | TAKES_BACK:
-        told = f"issues.{action}" if action else "an unnamed action on issues"
-        return Ignored(action=action, reason=f"nothing here acts on {told}")
-    try:
-        if action in TAKES_BACK:
-            return _taken_back(action, _TakenBack.model_validate(payload))
-        # Only the first of them tells of a label.
-        shape = _Labeled if action == "labeled" else _OpenedAgain
-        asked = shape.model_validate(payload)
-    except ValidationError as problem:
-        place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-        return Ignored(action=action, reason=f"issues.{action} without a usable {place}")
+def _asked(action: str | None, payload: dict[str, Any]) -> IssueLabeled | Ignored:
+    # Only the first of them tells of a label.
+    shape = _Labeled if action == "labeled" else _OpenedAgain
+    asked = shape.model_validate(payload)
     if asked.issue.pull_request is not None:
         subject = "the label is on" if action == "labeled" else "it is"
         return Ignored(action=action, reason=f"{subject} a pull request")
-    return _kept(action, asked)
+    return _kept(asked)
 
 
-def _action(payload: dict[str, Any]) -> str | None:
-    action = payload.get("action")
-    return action if isinstance(action, str) and _ACTION.fullmatch(action) else None
-
-
-def _taken_back(action: str, told: _TakenBack) -> IssueTakenBack | Ignored:
+def _taken_back(action: str | None, payload: dict[str, Any]) -> IssueTakenBack | Ignored:
+    told = _TakenBack.model_validate(payload)
     if told.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
     label = told.label.name if told.label else ""
     if label.lower().startswith(STATE_LABELS):
         return Ignored(action=action, reason="a label of ours that tells the state of a run")
     withdrawal = Withdrawal(
-        issue=_reference(told), action=action, actor=told.sender.login, label=label
+        issue=_reference(told), action=told.action, actor=told.sender.login, label=label
     )
-    return IssueTakenBack(action=action, withdrawal=withdrawal)
+    return IssueTakenBack(action=told.action, withdrawal=withdrawal)
 
 
 def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:
@@ -145,10 +105,10 @@ def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:
     )
 
 
-def _kept(action: str, labeled: _OpenedAgain) -> IssueLabeled:
+def _kept(labeled: _OpenedAgain) -> IssueLabeled:
     issue, repository = labeled.issue, labeled.repository
     return IssueLabeled(
-        action=action,
+        action=labeled.action,
         snapshot=Snapshot(
             issue=_reference(labeled),
             url=issue.html_url,
@@ -175,94 +135,52 @@ def _kept(action: str, labeled: _OpenedAgain) -> IssueLabeled:
 # --- what we need of the payload; GitHub adds fields at any time --------------------------------
 
 
-def _is_address(value: str) -> str:
-    # No user, no password, no white space: it is handed to git and shown to people.
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
-        raise ValueError("no plain web address")
-    return value
-
-
-_Number = Annotated[int, Field(ge=1, lt=2**63)]
-_Address = Annotated[str, Field(max_length=2000), AfterValidator(_is_address)]
-# Names below become parts of API addresses.
-_Login = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?\z")]
-_FullName = Annotated[
-    str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}\z")
-]
-_Moment = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\z")]
-
-
-class _Part(BaseModel):
-    # Strict: "1" is no number and 1 is no name, whatever sent it.
-    model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
-
-
-class _Account(_Part):
-    id: _Number
-    login: _Login
-    type: str = Field(default="User", max_length=40)
-
-
-class _Author(_Part):
-    login: _Login
-
-
-class _Label(_Part):
+class _Label(parts.Part):
     name: str = Field(min_length=1, max_length=100)
 
 
-class _Issue(_Part):
-    id: _Number
-    number: _Number
+class _Issue(parts.Part):
+    id: parts.Number
+    number: parts.Number
     title: str = Field(max_length=4000)
     body: str | None = None
-    user: _Author | None = None
+    user: parts.Named | None = None
     labels: list[_Label] = []
     state: Literal["open", "closed"]
     locked: bool = False
-    updated_at: _Moment
-    html_url: _Address
+    updated_at: parts.Moment
+    html_url: parts.Address
     pull_request: dict[str, Any] | None = None
 
 
-class _Repository(_Part):
-    id: _Number
-    full_name: _FullName
+class _Repository(parts.Cloned):
     private: bool
     archived: bool = False
-    clone_url: _Address
     default_branch: str = Field(min_length=1, max_length=255)
 
 
-class _Installation(_Part):
-    id: _Number
-
-
-class _OpenedAgain(_Part):
+class _OpenedAgain(parts.Part):
+    action: str
     issue: _Issue
     repository: _Repository
-    sender: _Account
-    installation: _Installation | None = None
+    sender: parts.Account
+    installation: parts.Installation | None = None
 
 
 class _Labeled(_OpenedAgain):
     label: _Label
 
 
-class _Which(_Part):
-    id: _Number
-    number: _Number
-    pull_request: dict[str, Any] | None = None
-
-
-class _Where(_Part):
-    id: _Number
-    full_name: _FullName
-
-
-class _TakenBack(_Part):
-    issue: _Which
-    repository: _Where
-    sender: _Author
+class _TakenBack(parts.Part):
+    action: str
+    issue: parts.Issue
+    repository: parts.Repository
+    sender: parts.Named
     label: _Label | None = None
-    installation: _Installation | None = None
+    installation: parts.Installation | None = None
+
+
+READS: parts.Reads[IssueLabeled | IssueTakenBack] = {
+    "issues": {**dict.fromkeys(_ASKS, _asked), **dict.fromkeys(TAKES_BACK, _taken_back)}
+}
+"""What is read here, by event and action."""

@@ -45,6 +45,80 @@ def labeled(**issue: Any) -> dict[str, Any]:
     }
 
 
+_PERSON = {"id": 7, "login": "octo", "type": "User"}
+#: What GitHub tells of an issue, where it tells little.
+_PULL = {"id": 4001, "number": 40}
+HEAD = "ab" * 20
+
+
+def delivered(**told: Any) -> dict[str, Any]:
+    """Give a payload of a repository, sent by a person to an App."""
+    return {
+        "action": "created",
+        "repository": {
+            "id": 5,
+            "full_name": "octo/shop",
+            "clone_url": "https://github.example/octo/shop.git",
+        },
+        "sender": dict(_PERSON),
+        "installation": {"id": 3},
+        **told,
+    }
+
+
+def _comment(**comment: Any) -> dict[str, Any]:
+    return {
+        "id": next(_numbers),
+        "user": dict(_PERSON),
+        "body": "/mergewright plan",
+        "created_at": "2026-11-01T10:00:00Z",
+        **comment,
+    }
+
+
+def commented(*, on_pull: bool = False, **comment: Any) -> dict[str, Any]:
+    """Give the payload of a comment on an issue or a pull request, a new comment each time."""
+    issue: dict[str, Any] = {"id": 901, "number": 9}
+    if on_pull:
+        issue["pull_request"] = {"url": "https://github.example/api/pulls/9"}
+    return delivered(issue=issue, comment=_comment(**comment))
+
+
+def remarked(**comment: Any) -> dict[str, Any]:
+    """Give the payload of a comment on a line."""
+    return delivered(pull_request=dict(_PULL), comment=_comment(**comment))
+
+
+def reviewed(**review: Any) -> dict[str, Any]:
+    """Give the payload of a review."""
+    whole = _comment(state="commented", submitted_at="2026-11-01T11:00:00Z", **review)
+    del whole["created_at"]
+    return delivered(action="submitted", pull_request=dict(_PULL), review=whole)
+
+
+def of_pull(action: str, **told: Any) -> dict[str, Any]:
+    """Give the payload of something that happened to a pull request."""
+    return delivered(action=action, number=40, pull_request=dict(_PULL), **told)
+
+
+def of_thread(action: str, **told: Any) -> dict[str, Any]:
+    """Give the payload of a thread that was resolved or taken up again."""
+    return delivered(action=action, pull_request=dict(_PULL), thread={"comments": []}, **told)
+
+
+def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:
+    """Give the payload of a `check_run`, `check_suite` or `workflow_run`."""
+    told = {"id": 6, "head_sha": HEAD, "conclusion": conclusion, "app": {"id": 15368}}
+    return delivered(action=action, **{name: told})
+
+
+def status(state: str) -> dict[str, Any]:
+    """Give the payload of a status."""
+    payload = delivered(sha=HEAD, state=state, context="ci/circle")
+    del payload["action"]
+    return payload
+
+
 def raw(payload: Any) -> bytes:
     """Give the body of a payload."""
     return json.dumps(payload).encode()

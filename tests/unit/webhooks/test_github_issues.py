@@ -14,7 +14,9 @@ from agent import intake
 from tests.unit.webhooks.deliveries import labeled, raw
 from webhooks import shapes
 from webhooks.refusals import Refused
-from webhooks.sources.github_issues import Ignored, IssueLabeled, IssueTakenBack, parse
+from webhooks.sources.github_events import parse
+from webhooks.sources.github_issues import IssueLabeled, IssueTakenBack
+from webhooks.sources.github_payloads import Ignored
 
 EXAMPLES = Path(__file__).parents[2] / "contract" / "webhook_examples.json.gz"
 
@@ -221,9 +223,11 @@ def test_every_published_example_fits_its_event():
     seen = 0
     for event, payload in published():
         kept = parse(event, raw(payload))
-        wanted = _WANTED.get(payload.get("action"), Ignored) if event == "issues" else Ignored
-        assert isinstance(kept, wanted), (event, kept)
         assert not isinstance(kept, Ignored) or not re.search("without", kept.reason), kept
+        if event != "issues":
+            continue
+        wanted = _WANTED.get(payload.get("action"), Ignored)
+        assert isinstance(kept, wanted), (event, kept)
         seen += wanted is not Ignored
     assert seen >= 2
 

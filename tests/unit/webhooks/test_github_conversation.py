@@ -1,0 +1,414 @@
+"""GitHub's deliveries of comments, pull requests and checks: what is kept, ignored and refused."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agent.conversation import said
+from agent.conversation.said import Happened, Said
+from tests.unit.webhooks.deliveries import (
+    HEAD,
+    checked,
+    commented,
+    delivered,
+    of_pull,
+    of_thread,
+    raw,
+    remarked,
+    reviewed,
+    status,
+)
+from webhooks.refusals import Refused
+from webhooks.sources.github_comments import MOST_CHARACTERS
+from webhooks.sources.github_events import READS, parse
+from webhooks.sources.github_payloads import Ignored, Told
+
+WRITTEN = {
+    "issue_comment": commented,
+    "pull_request_review_comment": remarked,
+    "pull_request_review": reviewed,
+}
+BOT = {"id": 8, "login": "helper[bot]", "type": "Bot"}
+
+
+def words_of(payload: dict[str, Any]) -> dict[str, Any]:
+    return payload.get("comment") or payload["review"]
+
+
+def heard(event: str, payload: dict[str, Any]) -> Said | Happened:
+    """Parse what must be kept, and have it read as the intake does."""
+    kept = parse(event, raw(payload))
+    assert isinstance(kept, Told), kept
+    assert kept.action == payload.get("action")
+    assert said.read(kept.request().model_dump_json().encode()) == kept.about
+    return kept.about
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_pull", [False, True])
+def test_the_facts_of_a_comment_are_kept(on_pull):
+    payload = commented(on_pull=on_pull, body="a\r\nb 🦉 <!-- c -->")
+    told = heard("issue_comment", payload)
+    assert told == Said(
+        subject={
+            "repository": "octo/shop", "repository_id": 5, "number": 9, "issue_id": 901,
+            "installation_id": 3,
+        },
+        on_pull=on_pull, place="issue", comment_id=payload["comment"]["id"], author="octo",
+        author_id=7, is_bot=False, body="a\r\nb 🦉 <!-- c -->", at="2026-11-01T10:00:00Z",
+        clone_url="https://github.example/octo/shop.git",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "place", "at"),
+    [
+        ("pull_request_review_comment", remarked(), "inline", "2026-11-01T10:00:00Z"),
+        ("pull_request_review", reviewed(), "review", "2026-11-01T11:00:00Z"),
+    ],
+)
+def test_remarks_on_lines_and_texts_of_reviews_are_words_on_a_pull_request(
+    event, payload, place, at
+):
+    told = heard(event, payload)
+    assert isinstance(told, Said)
+    assert (told.place, told.on_pull, told.at) == (place, True, at)
+    assert (told.subject.number, told.subject.issue_id) == (40, 4001)
+    assert (told.comment_id, told.body) == (words_of(payload)["id"], "/mergewright plan")
+
+
+@pytest.mark.parametrize("body", [None, "", " \n\t"])
+@pytest.mark.parametrize("state", ["approved", "changes_requested", "commented"])
+def test_a_review_without_text_is_an_occasion_to_look(body, state):
+    payload = reviewed(body=body)
+    payload["review"]["state"] = state
+    told = heard("pull_request_review", payload)
+    assert told == Happened(
+        repository="octo/shop", repository_id=5, installation_id=3, number=40,
+        event="pull_request_review.submitted", actor="octo",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "make"), WRITTEN.items())
+def test_TC8_a_text_that_is_too_long_is_cut_and_no_failure(event, make):
+    told = heard(event, make(body="é" * (MOST_CHARACTERS + 5000)))
+    assert isinstance(told, Said)
+    assert told.body == "é" * MOST_CHARACTERS
+
+
+@pytest.mark.parametrize(("event", "make"), WRITTEN.items())
+def test_WH3_the_same_comment_from_two_hooks_is_one_content(event, make):
+    by_app = make()
+    by_repository = copy.deepcopy(by_app)
+    del by_repository["installation"]
+    by_repository["repository"]["full_name"] = "octo/renamed"
+    one, other = parse(event, raw(by_app)), parse(event, raw(by_repository))
+    assert one.content_key == other.content_key != ""
+    assert parse(event, raw(make())).content_key != one.content_key
+
+
+def test_WH2_the_same_number_in_another_place_or_repository_is_another_content():
+    keys = {heard(event, make(id=77)).content_key for event, make in WRITTEN.items()} | {
+        heard(
+            "issue_comment",
+            {
+                **commented(id=77),
+                "repository": {
+                    "id": 6,
+                    "full_name": "octo/shop",
+                    "clone_url": "https://github.example/octo/shop.git",
+                },
+            },
+        ).content_key
+    }
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize(("event", "make"), WRITTEN.items())
+@pytest.mark.parametrize("who", [BOT, {**BOT, "type": "User"}, {**BOT, "login": "Copilot"}])
+def test_TC3_GH8_what_a_bot_writes_is_not_even_kept(event, make, who):
+    ignored = parse(event, raw({**make(user=who), "sender": who}))
+    assert ignored == Ignored(action=ignored.action, reason="a bot wrote it")
+
+
+@pytest.mark.parametrize(("event", "make"), WRITTEN.items())
+def test_TC3_words_under_another_name_than_the_senders_are_nobodys(event, make):
+    stranger = {"id": 666, "login": "mallory", "type": "User"}
+    for payload in (make(user=stranger), {**make(), "sender": stranger}):
+        ignored = parse(event, raw(payload))
+        assert isinstance(ignored, Ignored)
+        assert "somebody else" in ignored.reason
+    # A name says nothing, the number counts.
+    named_alike = {**make(user={**stranger, "login": "octo"})}
+    assert isinstance(parse(event, raw(named_alike)), Ignored)
+
+
+def test_TC2_a_strangers_words_are_kept_as_his():
+    stranger = {"id": 666, "login": "mallory", "type": "User"}
+    payload = {**commented(user=stranger, author_association="OWNER"), "sender": stranger}
+    told = heard("issue_comment", payload)
+    assert isinstance(told, Said)
+    assert (told.author, told.author_id) == ("mallory", 666)
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        ("issue_comment", "edited"),
+        ("issue_comment", "deleted"),
+        ("pull_request_review", "edited"),
+        ("pull_request_review", "dismissed"),
+        ("pull_request_review_comment", "edited"),
+        ("pull_request_review_comment", "deleted"),
+    ],
+)
+def test_TC4_editing_a_comment_never_triggers(event, action):
+    ignored = parse(event, raw({**WRITTEN[event](), "action": action}))
+    assert ignored == Ignored(action=action, reason=f"nothing here acts on {event}.{action}")
+
+
+# --- pull requests ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("pull_request", of_pull("closed")),
+        ("pull_request", of_pull("reopened")),
+        ("pull_request", of_pull("synchronize")),
+        ("pull_request", of_pull("edited", changes={"base": {"ref": {"from": "main"}}})),
+        ("pull_request_review_thread", of_thread("resolved")),
+        ("pull_request_review_thread", of_thread("unresolved")),
+    ],
+)
+def test_what_happens_to_a_pull_request_is_an_occasion_to_look(event, payload):
+    kept = parse(event, raw(payload))
+    assert kept.content_key == "", "the same may be true again later"
+    assert heard(event, payload) == Happened(
+        repository="octo/shop", repository_id=5, installation_id=3, number=40,
+        event=f"{event}.{payload['action']}", actor="octo",
+    )  # fmt: skip
+
+
+def test_another_title_of_a_pull_request_is_none():
+    ignored = parse("pull_request", raw(of_pull("edited", changes={"title": {"from": "x"}})))
+    assert isinstance(ignored, Ignored)
+    assert "words" in ignored.reason
+
+
+def test_a_push_by_a_bot_is_told_since_its_commits_are_foreign_as_well():
+    told = heard("pull_request", of_pull("synchronize", sender=BOT))
+    assert isinstance(told, Happened)
+    assert told.actor == "helper[bot]"
+
+
+def test_a_thread_may_be_resolved_by_nobody_that_is_told():
+    payload = of_thread("resolved")
+    del payload["sender"]
+    told = heard("pull_request_review_thread", payload)
+    assert isinstance(told, Happened)
+    assert told.actor == "ghost"
+
+
+@pytest.mark.parametrize("action", ["opened", "labeled", "assigned", "ready_for_review"])
+def test_what_nobody_acts_on_is_ignored(action):
+    ignored = parse("pull_request", raw(of_pull(action)))
+    assert ignored == Ignored(action=action, reason=f"nothing here acts on pull_request.{action}")
+
+
+# --- checks --------------------------------------------------------------------------------------
+
+
+def happened(event: str, app_id: int | None = 15368) -> Happened:
+    return Happened(
+        repository="octo/shop", repository_id=5, installation_id=3, commit=HEAD, app_id=app_id,
+        event=event, actor="octo",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "conclusion", "action"),
+    [
+        *(("check_suite", one, "completed") for one in ("success", "failure", "neutral", None)),
+        *(("check_run", one, "completed") for one in ("failure", "timed_out", "action_required")),
+        *(("workflow_run", one, "completed") for one in ("failure", "startup_failure")),
+        ("workflow_run", "action_required", "completed"),
+        ("workflow_run", "action_required", "requested"),
+    ],
+)
+def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conclusion, action):
+    payload = checked(name, conclusion, action)
+    assert heard(name, payload) == happened(f"{name}.{action}")
+
+
+def test_checks_of_an_app_that_is_gone_are_looked_at_as_well():
+    payload = checked("check_suite", "failure")
+    payload["check_suite"]["app"] = None
+    assert heard("check_suite", payload) == happened("check_suite.completed", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "conclusion", "action"),
+    [
+        ("check_run", "success", "completed"),
+        ("check_run", "cancelled", "completed"),
+        ("check_run", "failure", "created"),
+        ("check_run", None, "rerequested"),
+        ("check_suite", None, "requested"),
+        ("workflow_run", "success", "completed"),
+        ("workflow_run", None, "requested"),
+        ("workflow_run", None, "in_progress"),
+    ],
+)
+def test_what_the_end_of_the_suite_tells_anyway_is_ignored(name, conclusion, action):
+    ignored = parse(name, raw(checked(name, conclusion, action)))
+    assert isinstance(ignored, Ignored)
+    assert "without" not in ignored.reason
+
+
+@pytest.mark.parametrize("state", ["success", "failure", "error"])
+def test_a_status_is_an_occasion_to_look_at_its_commit(state):
+    assert heard("status", status(state)) == happened("status", None)
+
+
+def test_a_status_that_is_still_pending_is_none():
+    assert parse("status", raw(status("pending"))) == Ignored(
+        action=None, reason="a status that is still pending"
+    )
+
+
+# --- whatever comes ------------------------------------------------------------------------------
+
+SAMPLES = [
+    *((event, make()) for event, make in WRITTEN.items()),
+    ("pull_request_review", reviewed(body=None)),
+    ("pull_request", of_pull("closed")),
+    ("pull_request", of_pull("edited", changes={"base": {}})),
+    ("pull_request_review_thread", of_thread("resolved")),
+    ("check_run", checked("check_run", "failure")),
+    ("check_suite", checked("check_suite", "success")),
+    ("workflow_run", checked("workflow_run", "failure")),
+    ("status", status("failure")),
+]
+SECRET = "do not repeat me"
+ODD = [
+    ..., None, True, 0, -1, 10**30, 1.5, "", "7", SECRET, f"{SECRET}\n\0", "../..", "x" * 70_000,
+    [], [SECRET], {}, {SECRET: SECRET}, {"id": SECRET},
+]  # fmt: skip
+
+
+def places(part: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Give the way to every value of a payload."""
+    if way:
+        yield way
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from places(value, (*way, key))
+
+
+def with_odd(payload: dict[str, Any], way: tuple[str, ...], value: object) -> dict[str, Any]:
+    made = copy.deepcopy(payload)
+    part = made
+    for key in way[:-1]:
+        part = part[key]
+    if value is ...:
+        del part[way[-1]]
+    else:
+        part[way[-1]] = value
+    return made
+
+
+@pytest.mark.parametrize(("event", "payload"), SAMPLES)
+def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeated(event, payload):
+    outcomes = set()
+    for way in places(payload):
+        for value in ODD:
+            try:
+                parsed = parse(event, raw(with_odd(payload, way, value)))
+            except Refused as refused:
+                outcomes.add("refused")
+                assert refused.status == 422
+                assert SECRET not in refused.message
+                continue
+            outcomes.add(type(parsed).__name__)
+            if isinstance(parsed, Ignored):
+                assert SECRET not in parsed.reason
+                assert len(parsed.reason) < 200
+            else:
+                assert len(parsed.request().model_dump_json()) < 400_000
+                assert said.read(parsed.request().model_dump_json().encode()) == parsed.about
+    assert outcomes == {"refused", "Ignored", "Told"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("comment.user", None),
+        ("comment.user.login", "../../user"),
+        ("comment.user.id", "7"),
+        ("comment.id", True),
+        ("comment.created_at", "yesterday"),
+        ("comment.body", 7),
+        ("issue.number", -1),
+        ("issue.pull_request", "yes"),
+        ("repository.full_name", "octo/shop/../x"),
+        ("repository.clone_url", "ext::sh -c x"),
+        ("repository.clone_url", "https://user:pass@host/x.git"),
+        ("installation.id", "x"),
+        ("sender", None),
+    ],
+)
+def test_WH6_a_comment_with_an_odd_field_is_ignored_by_its_place(path, value):
+    payload = with_odd(commented(), tuple(path.split(".")), value)
+    reason = f"issue_comment.created without a usable {path}"
+    assert parse("issue_comment", raw(payload)) == Ignored(action="created", reason=reason)
+
+
+@pytest.mark.parametrize("commit", ["", "main", "AB" * 20, "ab" * 19, "ab" * 21, "ab" * 20 + "\n"])
+def test_WH6_what_is_no_commit_is_not_looked_at(commit):
+    payload = checked("check_suite", "failure")
+    payload["check_suite"]["head_sha"] = commit
+    assert parse("check_suite", raw(payload)) == Ignored(
+        action="completed", reason="check_suite.completed without a usable check_suite.head_sha"
+    )
+
+
+def test_a_commit_of_sha256_is_one():
+    payload = checked("check_suite", "failure")
+    payload["check_suite"]["head_sha"] = "cd" * 32
+    assert heard("check_suite", payload).commit == "cd" * 32
+
+
+@pytest.mark.parametrize(("event", "payload"), SAMPLES)
+def test_WH2_under_another_events_name_nothing_is_kept(event, payload):
+    for other in sorted({*READS, "ping", "push"} - {event}):
+        with pytest.raises(Refused) as refused:
+            parse(other, raw(payload))
+        assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("action", [None, 7, "created; rm -rf", ["created"]])
+@pytest.mark.parametrize("event", sorted(set(READS) - {"status", "issues"}))
+def test_WH6_an_unnamed_action_is_ignored(event, action):
+    payload = next(made for name, made in SAMPLES if name == event)
+    ignored = parse(event, raw({**payload, "action": action}))
+    assert ignored == Ignored(
+        action=None, reason=f"nothing here acts on an unnamed action on {event}"
+    )
+
+
+def test_a_status_has_no_action():
+    payload = {**status("failure"), "action": "created"}
+    ignored = parse("status", raw(payload))
+    assert ignored == Ignored(action="created", reason="nothing here acts on status")
+
+
+def test_what_github_adds_does_not_matter():
+    payload = delivered(**{**commented(), "brand_new": {"deep": [1]}})
+    assert isinstance(heard("issue_comment", payload), Said)

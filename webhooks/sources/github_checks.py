@@ -1,0 +1,108 @@
+"""What the project's own checks come to: occasions to look at a commit. Pure.
+
+Owns which ends of checks are worth a look: what failed at once, the rest when all of an App's
+checks are over. Which pull request the commit belongs to is known to others, and what the checks
+say of it is looked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agent.conversation.said import Happened
+from webhooks.sources import github_payloads as parts
+from webhooks.sources.github_payloads import Ignored, Told
+
+_FAILED = frozenset({"failure", "timed_out", "startup_failure"})
+#: Somebody has to allow it before it goes on.
+_WAITS = "action_required"
+
+
+def _suite(action: str | None, payload: dict[str, Any]) -> Told:
+    told = _Suite.model_validate(payload)
+    return _told(action, f"check_suite.{action}", told, told.check_suite)
+
+
+def _run(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
+    told = _Run.model_validate(payload)
+    if told.check_run.conclusion not in _FAILED | {_WAITS}:
+        reason = "a check that did not fail: its suite tells when all are over"
+        return Ignored(action=action, reason=reason)
+    return _told(action, f"check_run.{action}", told, told.check_run)
+
+
+def _workflow(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
+    told = _Workflow.model_validate(payload)
+    conclusion = told.workflow_run.conclusion
+    # One that has to be allowed has that conclusion from its beginning.
+    if conclusion == _WAITS or (action == "completed" and conclusion in _FAILED):
+        return _told(action, f"workflow_run.{action}", told, told.workflow_run)
+    return Ignored(action=action, reason="a workflow that neither failed nor waits for somebody")
+
+
+def _status(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
+    told = _Status.model_validate(payload)
+    if told.state == "pending":
+        return Ignored(action=action, reason="a status that is still pending")
+    return _told(action, "status", told, _Checked(head_sha=told.sha))
+
+
+def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> Told:
+    happened = Happened(
+        repository=told.repository.full_name,
+        repository_id=told.repository.id,
+        installation_id=told.installation.id if told.installation else None,
+        commit=checked.head_sha,
+        app_id=checked.app.id if checked.app else None,
+        event=event,
+        actor=told.sender.login,
+    )
+    return Told(action=action, about=happened)
+
+
+# --- what we need of the payload -----------------------------------------------------------------
+
+
+class _App(parts.Part):
+    id: parts.Number
+
+
+class _Checked(parts.Part):
+    head_sha: parts.Commit
+    conclusion: str | None = Field(default=None, max_length=40)
+    app: _App | None = None
+
+
+class _Where(parts.Part):
+    repository: parts.Repository
+    sender: parts.Named
+    installation: parts.Installation | None = None
+
+
+class _Suite(_Where):
+    check_suite: _Checked
+
+
+class _Run(_Where):
+    check_run: _Checked
+
+
+class _Workflow(_Where):
+    workflow_run: _Checked
+
+
+class _Status(_Where):
+    sha: parts.Commit
+    state: Literal["pending", "success", "failure", "error"]
+
+
+READS: parts.Reads[Told] = {
+    "check_run": {"completed": _run},
+    "check_suite": {"completed": _suite},
+    # It has no action.
+    "status": {None: _status},
+    "workflow_run": {"completed": _workflow, "requested": _workflow},
+}
+"""What is read here, by event and action."""
