@@ -19,6 +19,8 @@ Role = Literal["planner", "editor", "reviewer", "judge"]
 """What a model is asked to be; each is routed on its own."""
 #: Of one reply.
 MOST_TOKENS = 8_192
+LEAST_SECONDS = 10.0
+"""Nobody is asked where less is left for the reply: it would be paid for and come too late."""
 
 
 def vendor(name: str) -> str:

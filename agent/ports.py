@@ -53,6 +53,11 @@ class Step(Protocol):
         """Run `work(*args)`, or return what it returned before."""
         ...
 
+    @property
+    def seconds_left(self) -> float:
+        """What the steps so far have left of the run's minutes; never below zero."""
+        ...
+
     def changed(self, name: str) -> bool:
         """Say whether the run began with a change to the workflow.
 
@@ -460,14 +465,18 @@ class ChatModel(Protocol):
         request: ChatRequest,
         stopped: Flag | None = None,
         hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         """Ask; wait for the whole reply.
 
         Args:
             stopped: Once it is set, the wait ends within half a second.
             hear: Told each piece of text as it comes.
+            seconds: What is left of the run's minutes: after so many the wait is over, with all
+                tries of all models and the naps between them. None: no bound but the models' own.
 
         Raises:
+            TimeSpent: There was no reply after `seconds`, or too few of them are left to try again.
             ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
                 again where the provider said so.
             ModelRefused: The provider will not have this asked; or the model has no room for

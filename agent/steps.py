@@ -284,6 +284,11 @@ class Steps:
             )
 
     @property
+    def seconds_left(self) -> float:
+        """What the steps so far have left of the run's minutes."""
+        return max(0.0, self._granted * 60 - sum(self.seconds.values()))
+
+    @property
     def _granted(self) -> int:
         return self._minutes * self._grants
 

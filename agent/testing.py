@@ -202,6 +202,8 @@ class FakeModel:
         self._worst = worst or Worst(tokens=10, usd=0.0)
         self._missing = missing
         self.requests: list[ChatRequest] = []
+        self.seconds: list[float | None] = []
+        """What was left for each."""
 
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """Name the one model for the roles that it has."""
@@ -220,9 +222,11 @@ class FakeModel:
         request: ChatRequest,
         stopped: Flag | None = None,
         hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         """Answer without a provider."""
         self.requests.append(request)
+        self.seconds.append(seconds)
         return self._answer(request)
 
 

@@ -277,8 +277,9 @@ class LimitsSection(Section):
     """What a run may use."""
 
     minutes: int = Field(default=30, ge=1)
-    """From start to decision. Looked at between the steps of a run; a step that has begun is
-    bounded by limits of its own, such as checks.tests.minutes."""
+    """From start to decision. Looked at between the steps of a run, and no reply of a model is
+    waited for beyond them; another step that has begun is bounded by limits of its own, such as
+    checks.tests.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Dollars that a run may spend on models; default: as many as the operator allows, and never
     more."""

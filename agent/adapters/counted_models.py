@@ -47,6 +47,7 @@ class CountedModels:
         request: ChatRequest,
         stopped: Flag | None = None,
         hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         """Ask, if that cannot go beyond what is left; see `ports.ChatModel`.
 
@@ -57,10 +58,10 @@ class CountedModels:
         worst = self._models.worst(request).usd
         if not worst:
             # It costs nothing, or nobody knows how much: then tokens bound it.
-            return self._models.reply(request, stopped, hear)
+            return self._models.reply(request, stopped, hear, seconds)
         number = self._store.reserve(worst, self._limits, time.time())
         try:
-            reply = self._models.reply(request, stopped, hear)
+            reply = self._models.reply(request, stopped, hear, seconds)
         except ModelUnavailable as problem:
             self._store.settle(number, problem.usd)
             raise

@@ -80,8 +80,9 @@ class RecordedModels:
         request: ChatRequest,
         stopped: Flag | None = None,
         hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
     ) -> Reply:
-        """Answer as it was answered.
+        """Answer as it was answered, at once: how much time was left then says nothing of now.
 
         Raises:
             AgentError: As it was raised then.

@@ -51,6 +51,7 @@ def reply(
 
     Raises:
         BudgetSpent: The request could cost more than is left.
+        TimeSpent: There was no reply within the minutes of the run, or there could be none.
         ModelRefused: The model will not answer.
         ModelUnavailable: Nobody answered.
         ModelUnusable: The operator has to act.
@@ -65,7 +66,8 @@ def reply(
         must_call=True,
     )
     name = f"{turn.conversation} {turn.number} reply"
-    answer = job.step(name, _ask, request, turn, job.spent, job.limits, job.models, job.svc)
+    most = job.limits.within(job.step.seconds_left)
+    answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
     job.take(role, answer)
     return answer
 
@@ -82,7 +84,7 @@ def _ask(
     budget.require(spent, models.worst(request), most, purpose=purpose)
     digest = request.digest
     _record_question(request, digest, turn, models, svc)
-    answer = models.reply(request, svc.stopped, svc.hear)
+    answer = models.reply(request, svc.stopped, svc.hear, most.seconds)
     kept = svc.redactor.inside(answer)
     facts = {"conversation": turn.conversation, "turn": turn.number, "digest": digest}
     redacted = {"redacted": True} if kept != answer else {}

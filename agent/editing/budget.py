@@ -1,15 +1,15 @@
 """What a run may spend on models, held before each request with the worst that it can cost.
 
 Owns the caps of one run: money, tokens and replies, the lower of what operator and repository
-allow. Its minutes are bounded by `agent.steps`; what a request can cost at worst is known to the
-adapter.
+allow. Its minutes are counted by `agent.steps`; what is left of them bounds each request, with all
+its tries. What a request can cost at worst is known to the adapter.
 """
 
 from __future__ import annotations
 
-from agent.chat import Reply, Worst
+from agent.chat import LEAST_SECONDS, Reply, Worst
 from agent.domain import Record
-from agent.errors import BudgetSpent
+from agent.errors import BudgetSpent, TimeSpent
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
@@ -21,6 +21,8 @@ class Limits(Record):
     tokens: int | None = None
     calls: int | None = None
     """Replies, however many tries each takes."""
+    seconds: float | None = None
+    """Left of its minutes: the next reply has to be there by then."""
 
     def times(self, grants: int) -> Limits:
         """Return what may be used when it was granted so often."""
@@ -29,6 +31,10 @@ class Limits(Record):
             tokens=None if self.tokens is None else self.tokens * grants,
             calls=None if self.calls is None else self.calls * grants,
         )
+
+    def within(self, seconds: float) -> Limits:
+        """Return it for a request, of which the reply has to be there after so many seconds."""
+        return self.model_copy(update={"seconds": seconds})
 
 
 def limits(config: RepoConfig, settings: Settings) -> Limits:
@@ -68,7 +74,13 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
 
     Raises:
         BudgetSpent: It names the cap, what is left of it and what the request could cost.
+        TimeSpent: Too little is left of the run's minutes to wait for a reply.
     """
+    if caps.seconds is not None and caps.seconds < LEAST_SECONDS:
+        raise TimeSpent(
+            f"The run has {caps.seconds:.0f} s left of its minutes (limits.minutes), before"
+            f" {purpose}; nobody is asked with less than {LEAST_SECONDS:.0f} s.{_KEPT}"
+        )
     if caps.calls is not None and spent.calls >= caps.calls:
         raise BudgetSpent(
             f"The run has used its {caps.calls:,} replies of models"

@@ -17,6 +17,7 @@ from agent import wiring
 from agent.adapters.chat_model import provided
 from agent.adapters.chat_model.provided import ProvidedModels
 from agent.chat import (
+    LEAST_SECONDS,
     Answered,
     Asked,
     ChatRequest,
@@ -26,7 +27,14 @@ from agent.chat import (
     ToolSpec,
     Usage,
 )
-from agent.errors import AgentError, Cancelled, ModelRefused, ModelUnavailable, ModelUnusable
+from agent.errors import (
+    AgentError,
+    Cancelled,
+    ModelRefused,
+    ModelUnavailable,
+    ModelUnusable,
+    TimeSpent,
+)
 from agent.ports import ChatModel
 from tests import scripted
 from tests.scripted import Call, Fault, Said, Script, Server
@@ -491,6 +499,62 @@ def test_a_stop_ends_the_wait_at_once(opened):
     with pytest.raises(Cancelled):
         models.reply(REQUEST, stopped)
     assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
+    models, server = opened([Fault(stall_seconds=20)], wire, MERGEWRIGHT_MODEL_STREAM=stream)
+    begun = time.monotonic()
+    words = (
+        r"^No model answered as editor in the 1 s that were left of the run's minutes \(limits\."
+    )
+    with pytest.raises(TimeSpent, match=words) as told:
+        models.reply(REQUEST, seconds=0.6)
+    assert "it had not answered when the minutes of the run ended" in told.value.message
+    assert time.monotonic() - begun < 10
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("wire", ["chat", "anthropic"])
+def test_one_that_goes_on_talking_is_cut_off_when_the_minutes_end(opened, wire):
+    models, _ = opened([Fault(babble_seconds=20)], wire)
+    heard: list[str] = []
+    begun = time.monotonic()
+    with pytest.raises(TimeSpent):
+        models.reply(REQUEST, hear=heard.append, seconds=0.6)
+    assert time.monotonic() - begun < 10
+    assert len(heard) > 2
+
+
+def test_nobody_else_is_asked_with_too_little_time_left(opened):
+    chain = "openai-chat:first,openai-chat:second"
+    models, server = opened([Fault(status=400, code="invalid_value")], MERGEWRIGHT_MODEL=chain)
+    with pytest.raises(TimeSpent, match="openai-chat:first: it refuses the request"):
+        models.reply(REQUEST, seconds=LEAST_SECONDS - 1)
+    assert [one.model for one in server.requests] == ["first"]
+
+
+def test_nor_is_a_nap_taken_that_ends_after_them(opened):
+    limited = fault("chat", "limited", after=30)
+    chain = "openai-chat:first,openai-chat:second"
+    models, server = opened([limited, Said("Done."), limited, limited], MERGEWRIGHT_MODEL=chain)
+    begun = time.monotonic()
+    assert models.reply(REQUEST, seconds=35).model == "openai-chat:second"
+    # What nobody's time is left for is waited for by the run, which takes none of its minutes.
+    now = time.time()
+    with pytest.raises(ModelUnavailable, match="It may be asked again at") as told:
+        models.reply(REQUEST, seconds=35)
+    assert told.value.until == pytest.approx(now + 30, abs=10)
+    assert time.monotonic() - begun < 20
+    assert [one.model for one in server.requests] == ["first", "second"] * 2
+
+
+def test_where_there_is_time_for_one_try_there_is_one(opened):
+    models, server = opened(lambda seen: fault("chat", "broken"))
+    with pytest.raises(TimeSpent, match="openai-chat:scripted: 500"):
+        models.reply(REQUEST, seconds=LEAST_SECONDS - 1)
+    assert len(server.requests) == 1
 
 
 def test_the_key_goes_to_its_provider_and_into_no_text(opened):

@@ -62,6 +62,13 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
     assert spent(store) == [reply.cost_usd] == [0.01]
 
 
+@pytest.mark.parametrize("usd", [0.4, 0.0], ids=["paid", "free"])
+def test_the_time_that_is_left_is_handed_on(store, usd):
+    asked = model(usd=usd)
+    counted(asked, store, 7).reply(REQUEST, seconds=42.0)
+    assert asked.seconds == [42.0]
+
+
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     now = time.time()
     for at, usd in ((now - DAY - 5, 9.0), (now - 3600, 0.3), (now - 60, 0.5)):

@@ -96,6 +96,8 @@ class Fault:
     """Of that error."""
     stall_seconds: float = 0.0
     """So long nothing comes after the first piece of a stream; then it is cut."""
+    babble_seconds: float = 0.0
+    """So long pieces of a stream come without an end; then it is cut."""
     late: bool = False
     """The stream begins as others do, and the error comes in the midst of it."""
     cut: bool = False

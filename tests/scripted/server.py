@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -169,8 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         else:
             self._begin_stream()
-            for name, data in list(wires.events(request, said))[:4]:
+            begun = list(wires.events(request, said))[:4]
+            for name, data in begun:
                 self._event(name, data)
+            until = time.monotonic() + fault.babble_seconds
+            while time.monotonic() < until:
+                self._event(*begun[-1])
+                time.sleep(0.02)
         if fault.stall_seconds:
             threading.Event().wait(fault.stall_seconds)
         if fault.over and request.stream:

@@ -168,6 +168,14 @@ def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
         step("checks 1", nothing)
 
 
+def test_what_is_left_of_the_minutes_is_known(step):
+    step("read config", read_config)
+    step.seconds["baseline"] = 50.0
+    assert 69.0 < step.seconds_left <= 70.0
+    step.seconds["baseline"] = 500.0
+    assert step.seconds_left == 0.0
+
+
 def test_the_operators_bound_holds_over_the_repositorys(step):
     step("read config", read_large)
     step.seconds["baseline"] = 61 * 60.0

@@ -8,6 +8,7 @@ pydantic-ai tells their errors by kind.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 import time
@@ -26,8 +27,8 @@ from agent.adapters.chat_model import background, failures, messages
 from agent.adapters.chat_model.failures import NotEver, NotNow
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
-from agent.chat import Answered, ChatRequest, Reply, Role, Usage, Worst
-from agent.errors import Cancelled, ModelRefused, ModelUnavailable, ModelUnusable
+from agent.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Usage, Worst
+from agent.errors import Cancelled, ModelRefused, ModelUnavailable, ModelUnusable, TimeSpent
 from agent.ports import Flag
 
 #: Nothing is to be printed by a library on the first request.
@@ -55,8 +56,22 @@ class _Asking:
     request: ChatRequest
     stopped: Flag | None
     hear: Hear | None
+    seconds: float | None = None
+    """What was left of the run's minutes when it was begun; None: no bound."""
     lost: list[Worst] = field(default_factory=list)
     """The most that each try without a reply may have been charged for."""
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        if self.seconds is None:
+            return math.inf
+        return max(0.0, self.begun + self.seconds - time.monotonic())
+
+    def allows(self, nap: float = 0.0) -> bool:
+        """Whether somebody can be asked once more after a nap of so many seconds."""
+        return self.left - nap >= LEAST_SECONDS
 
 
 class ProvidedModels:
@@ -137,7 +152,11 @@ class ProvidedModels:
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
     def reply(
-        self, request: ChatRequest, stopped: Flag | None = None, hear: Hear | None = None
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Hear | None = None,
+        seconds: float | None = None,
     ) -> Reply:
         """Ask, and wait for the whole reply; see `ports.ChatModel`.
 
@@ -146,9 +165,12 @@ class ProvidedModels:
         """
         passed_over: list[str] = []
         met: list[NotNow | NotEver] = []
-        asking = _Asking(request, stopped, hear)
+        asking = _Asking(request, stopped, hear, seconds)
         fresh, failed = self._line(request)
-        for model in (*fresh, *failed):
+        line = (*fresh, *failed)
+        for model in line:
+            if met and not asking.allows():
+                break
             begun = time.monotonic()
             try:
                 response = self._until_answered(model, asking, others=model in fresh[:-1])
@@ -163,6 +185,12 @@ class ProvidedModels:
             used, cost = _with_lost(used, cost, asking.lost)
             told = messages.reply(response, model, time.monotonic() - begun, used, cost)
             return told.model_copy(update={"passed_over": tuple(passed_over)})
+        waits = any(isinstance(problem, NotNow) for problem in met)
+        if seconds is not None and not asking.allows() and (waits or len(met) < len(line)):
+            raise TimeSpent(
+                f"No model answered as {request.role} in the {seconds:,.0f} s that were left of"
+                f" the run's minutes (limits.minutes): {'; '.join(passed_over)}."
+            )
         raise _nobody(request.role, passed_over, met, asking.lost)
 
     def _asked(self, request: ChatRequest) -> tuple[str, ...]:
@@ -199,7 +227,8 @@ class ProvidedModels:
 
         def enough(state: tenacity.RetryCallState) -> bool:
             paid = len(asking.lost) >= (1 if others else _PAID_TRIES)
-            return paid or state.attempt_number >= _TRIES
+            late = not asking.allows(state.upcoming_sleep)
+            return paid or late or state.attempt_number >= _TRIES
 
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_worth_a_try),
@@ -212,23 +241,21 @@ class ProvidedModels:
 
     def _once(self, name: str, asking: _Asking) -> parts.ModelResponse:
         try:
-            response = self._ask(name, asking.request, asking.stopped, asking.hear)
+            response = self._ask(name, asking)
         except (NotNow, NotEver) as problem:
             if problem.paid:
                 asking.lost.append(self._most(name, asking.request))
             raise
         return messages.tidied(response, asking.request)
 
-    def _ask(
-        self, name: str, request: ChatRequest, stopped: Flag | None, hear: Hear | None
-    ) -> parts.ModelResponse:
+    def _ask(self, name: str, asking: _Asking) -> parts.ModelResponse:
         """Ask once.
 
         Raises:
             NotNow, NotEver: It did not answer.
         """
         try:
-            response = background.wait(self._response(name, request, hear), stopped)
+            response = background.wait(self._in_time(name, asking), asking.stopped)
         except failures.KNOWN as problem:
             raise failures.meaning(problem, name, self._silence) from problem
         if response.state != "complete" or (self._stream and response.finish_reason is None):
@@ -244,6 +271,22 @@ class ProvidedModels:
         if name not in self._made:
             self._made[name] = await self._open.enter_async_context(_whole(infer_model(name)))
         return self._made[name]
+
+    async def _in_time(self, name: str, asking: _Asking) -> parts.ModelResponse:
+        """Ask, and let go of it when the run's minutes end, however busy it is then.
+
+        Raises:
+            NotNow: They have ended.
+        """
+        left = None if asking.seconds is None else asking.left
+        try:
+            async with asyncio.timeout(left) as limit:
+                return await self._response(name, asking.request, asking.hear)
+        except TimeoutError:
+            if limit.expired():
+                words = "it had not answered when the minutes of the run ended"
+                raise NotNow(words, paid=True) from None
+            raise
 
     async def _response(
         self, name: str, request: ChatRequest, hear: Hear | None

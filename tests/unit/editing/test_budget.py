@@ -8,7 +8,7 @@ import pytest
 
 from agent.chat import Worst
 from agent.editing.budget import Limits, Spent, limits, require
-from agent.errors import BudgetSpent
+from agent.errors import BudgetSpent, TimeSpent
 from agent.settings import Settings
 from agent.testing import said
 from repo_config.schema import RepoConfig
@@ -75,6 +75,17 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
         require(spent, worst, limits, purpose="turn 4 of edit 1")
     assert raised.value.message == (
         f"{words} What was done so far is kept: `mergewright runs retry`, or"
+        " `mergewright run --resume` for one of a file, lets the run go on."
+    )
+
+
+def test_with_too_little_time_left_nobody_is_asked():
+    require(Spent(), Worst(tokens=10, usd=0.0), Limits(seconds=10.0), purpose="turn 4 of edit 1")
+    with pytest.raises(TimeSpent) as raised:
+        require(Spent(), Worst(tokens=1, usd=0.0), Limits(seconds=9.4), purpose="turn 4 of edit 1")
+    assert raised.value.message == (
+        "The run has 9 s left of its minutes (limits.minutes), before turn 4 of edit 1; nobody is"
+        " asked with less than 10 s. What was done so far is kept: `mergewright runs retry`, or"
         " `mergewright run --resume` for one of a file, lets the run go on."
     )
 

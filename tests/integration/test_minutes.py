@@ -1,0 +1,78 @@
+"""A run whose minutes end while a model is asked over the wire: its work is kept, and it goes on."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agent import settings as given
+from agent import wiring
+from agent.editing import budget
+from agent.editing.budget import Limits
+from agent.editing.loop import converse
+from agent.errors import TimeSpent
+from tests import scripted
+from tests.scripted import Call, Fault, Said
+from tests.unit.editing import desks
+
+CREATE = Said(calls=(Call("create", {"path": "shop/new.py", "text": "x = 1\n"}),))
+FINISH = Said(calls=(Call("finish", {"summary": "Done."}),))
+
+
+@pytest.fixture
+def prepared(tmp_path, home, monkeypatch):
+    # The scripted model has no price.
+    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(tokens=10**7))
+    return desks.repository(tmp_path, home)
+
+
+def nearly_over(job, after):
+    """Leave three seconds of the run's hour to what comes after a step."""
+
+    def ended(name, seconds, *, ok):
+        if name == after:
+            job.step.seconds["baseline"] = 3600.0 - 3.0 - sum(job.step.seconds.values())
+
+    job.step._watcher.ended = ended
+
+
+def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes_on(
+    prepared, home, monkeypatch
+):
+    monkeypatch.setattr(budget, "LEAST_SECONDS", 0.1)
+    records = desks.Records()
+    with scripted.serving([CREATE, Fault(stall_seconds=30), FINISH]) as server:
+        for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
+            monkeypatch.setenv(name, value)
+        models = wiring.models(given.load())
+        job = desks.job(prepared, home, models, records=records)
+        nearly_over(job, after="edit 1 1 calls")
+        begun = time.monotonic()
+        words = r"No model answered as editor in the [0-3] s"
+        with pytest.raises(TimeSpent, match=words) as told, job.keeping():
+            converse(desks.conversation(job), job)
+        assert time.monotonic() - begun < 20
+        assert told.value.change.paths == ("shop/new.py",)
+        assert job.step.at == "edit 1 2 reply"
+        assert len(server.requests) == 2
+
+        # As `runs retry` does: what it ended at has no record any more.
+        records.kept.pop("edit 1 2 reply")
+        again = desks.job(prepared, home, models, records=records)
+        assert converse(desks.conversation(again), again).change.paths == ("shop/new.py",)
+        assert len(server.requests) == 3
+        models.close()
+
+
+def test_with_too_little_left_the_provider_hears_nothing(prepared, home, monkeypatch):
+    with scripted.serving([]) as server:
+        for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
+            monkeypatch.setenv(name, value)
+        models = wiring.models(given.load())
+        job = desks.job(prepared, home, models)
+        job.step.seconds["baseline"] = 3600.0 - 5.0
+        with pytest.raises(TimeSpent, match="before turn 1 of edit 1; nobody is asked with less"):
+            converse(desks.conversation(job), job)
+        assert server.requests == []
+        models.close()
