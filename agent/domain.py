@@ -837,6 +837,8 @@ class ModelWork(Record):
     """How each round of edits ended, in words of ours."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer and did not, each with the reason."""
+    undone: tuple[str, ...] = ()
+    """What did not come about any more and why, as sentences of ours."""
 
     @property
     def usd(self) -> float:

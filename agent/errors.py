@@ -194,6 +194,10 @@ class ModelRefused(RunStopped):
     reason = Reason.MODEL_REFUSED
 
 
+ASKING_ENDS = (BudgetSpent, TimeSpent, ModelRefused)
+"""After these no model is asked any more; a change that has passed is handed over all the same."""
+
+
 class Superseded(RunStopped):
     """The issue is no longer what was approved: closed, transferred, locked or unlabelled."""
 

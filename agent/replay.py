@@ -24,7 +24,7 @@ from agent.chat import Asked, ToolResult
 from agent.domain import Change, Checkout, Outcome, Record, Run, Ticket
 from agent.editing.asking import Turn
 from agent.editing.called import Called, Opening
-from agent.errors import LedgerUnusable
+from agent.errors import LedgerUnusable, TimeSpent
 from agent.ledger import Ledger
 from agent.recorded import Recording
 from agent.redaction import Redactor
@@ -110,6 +110,9 @@ class _Again(Steps):
                 return cast(T, self._given[name])
             if name == "triage" and (problem := self._recording.failure(name)) is not None:
                 # It goes by which models and keys were set then.
+                raise problem
+            if isinstance(problem := self._recording.failure(name), TimeSpent):
+                # This machine is not asked for as many minutes.
                 raise problem
             turn = next((one for one in args if isinstance(one, Turn)), None)
             if turn is not None and name.endswith(" reply"):

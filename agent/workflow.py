@@ -11,7 +11,7 @@ from __future__ import annotations
 from agent.domain import Outcome, Plan, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import PolicyRefused
+from agent.errors import PolicyRefused, TimeSpent
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -108,6 +108,18 @@ def _until_green(draft: Draft, job: Job) -> Round:
 
 
 def _judged(draft: Draft, job: Job) -> Round:
+    """Judge a change; where the minutes end in that, one that has passed is not given up for it."""
+    number = job.number
+    try:
+        return job.over(_weighed(draft, job))
+    except TimeSpent as problem:
+        if not job.has_passed:
+            raise
+        job.leave(problem, "another change was checked to its end")
+        return job.over(Round(number, draft, unfinished=True))
+
+
+def _weighed(draft: Draft, job: Job) -> Round:
     """Hold a change against the rules and, if they let it pass, against the project's checks."""
     step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
     made = draft.plan, draft.change, number
@@ -116,9 +128,9 @@ def _judged(draft: Draft, job: Job) -> Round:
     try:
         cleared = step(f"policy {number}", policy.clear, change, job.ticket, prepared, svc)
     except PolicyRefused as problem:
-        return job.over(Round(number, draft, refused=problem.findings))
+        return Round(number, draft, refused=problem.findings)
     after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
     compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
     proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
     verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)
-    return job.over(Round(number, draft, (), cleared, after, compared, proof, verdict))
+    return Round(number, draft, (), cleared, after, compared, proof, verdict)

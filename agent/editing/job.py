@@ -26,7 +26,7 @@ from agent.editing import budget, rounds, terms
 from agent.editing.budget import Limits, Spent
 from agent.editing.rounds import Round
 from agent.editing.terms import Terms
-from agent.errors import AgentError, ModelUnusable
+from agent.errors import AgentError, BudgetSpent, ModelRefused, ModelUnusable, TimeSpent
 from agent.ports import ChatModel, Step
 from agent.services import Services
 
@@ -52,6 +52,7 @@ class Job:
     """Attempts from the start that changed nothing."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
+    _undone: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Hold requests that get no reply to what the repository allows, too."""
@@ -115,6 +116,16 @@ class Job:
         """Count a round that came to nothing, so that what follows has names of its own."""
         self._given_up += 1
 
+    def leave(self, problem: AgentError, before: str) -> None:
+        """Note what does not come about any more, where a change that has passed stays.
+
+        Args:
+            before: What was to be done, as in "attempt 2 of 3 was made".
+        """
+        refused = isinstance(problem, ModelRefused)
+        said = "The model would not go on" if refused else why(problem)
+        self._undone.append(f"{said} before {before}.")
+
     def take(self, role: Role, reply: Reply) -> None:
         """Count a reply."""
         self.spent = self.spent.and_then(reply)
@@ -169,7 +180,18 @@ class Job:
             words=words,
             rounds=tuple(one.told for one in self.judged),
             passed_over=tuple(dict.fromkeys(passed_over)),
+            undone=tuple(self._undone),
         )
+
+
+def why(problem: AgentError) -> str:
+    """Say what ended the asking, for whoever gets a change all the same."""
+    match problem:
+        case TimeSpent():
+            return "The run had used its minutes (limits.minutes)"
+        case BudgetSpent():
+            return "The run had used what it may spend on models"
+    return problem.message.rstrip(".")
 
 
 def _use(role: Role, model: str, replies: Iterable[Reply]) -> ModelUse:

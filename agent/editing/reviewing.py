@@ -9,10 +9,10 @@ from agent.domain import Change, Comparison, Record, Remark, ReviewNotes
 from agent.editing import opening, prompting
 from agent.editing.called import Objection
 from agent.editing.desk import Desk
-from agent.editing.job import Job
-from agent.editing.loop import Conversation, converse
+from agent.editing.job import Job, why
+from agent.editing.loop import Conversation, Ended, converse
 from agent.editing.rounds import Round
-from agent.errors import BudgetSpent, ModelRefused
+from agent.errors import ASKING_ENDS
 
 _MOST_TURNS = 15
 _MOST_REMARKS = 20
@@ -46,6 +46,16 @@ def review(best: Round, job: Job) -> ReviewNotes:
     """Have the change reviewed; what keeps it from being reviewed is said, and ends no run."""
     if "reviewer" not in job.terms.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
+    try:
+        ended = _reviewed(best, job)
+    except ASKING_ENDS as problem:
+        return ReviewNotes(ran=False, sentence=f"Not run to its end: {why(problem)}.")
+    if not ended.form:
+        return ReviewNotes(ran=False, sentence=f"Not run to its end: {ended.why}.")
+    return _notes(SubmittedReview.model_validate_json(ended.form), job)
+
+
+def _reviewed(best: Round, job: Job) -> Ended:
     draft, name = best.draft, f"review {best.number}"
     told = job.step(
         f"{name} opening", opening.of_review, draft.plan, draft.change, checked(best.compared),
@@ -61,13 +71,7 @@ def review(best: Round, job: Job) -> ReviewNotes:
         change=draft.change,
         most_turns=_MOST_TURNS,
     )
-    try:
-        ended = converse(about, job)
-    except (BudgetSpent, ModelRefused) as problem:
-        return ReviewNotes(ran=False, sentence=f"Not run to its end: {problem.message}")
-    if not ended.form:
-        return ReviewNotes(ran=False, sentence=f"Not run to its end: {ended.why}.")
-    return _notes(SubmittedReview.model_validate_json(ended.form), job)
+    return converse(about, job)
 
 
 def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
@@ -113,6 +117,15 @@ def choose(passed: list[Round], job: Job) -> Round:
     """
     if len(passed) == 1 or "judge" not in job.terms.roles:
         return passed[0]
+    try:
+        ended = _chosen(passed, job)
+    except ASKING_ENDS as problem:
+        job.leave(problem, f"a model had chosen between {len(passed)} attempts that passed")
+        return passed[0]
+    return passed[Choice.model_validate_json(ended.form).number - 1] if ended.form else passed[0]
+
+
+def _chosen(passed: list[Round], job: Job) -> Ended:
     changes = tuple(one.draft.change for one in passed)
     told = job.step(
         "judge opening", opening.of_choice, passed[0].draft.plan, changes, job.ticket, job.prepared
@@ -133,8 +146,4 @@ def choose(passed: list[Round], job: Job) -> Round:
         change=passed[0].draft.change,
         most_turns=_MOST_TURNS,
     )
-    try:
-        ended = converse(about, job)
-    except (BudgetSpent, ModelRefused):
-        return passed[0]
-    return passed[Choice.model_validate_json(ended.form).number - 1] if ended.form else passed[0]
+    return converse(about, job)

@@ -63,6 +63,8 @@ class Round:
     compared: tuple[Comparison, ...] = ()
     proof: Proof = field(default_factory=Proof)
     verdict: Verdict | None = None
+    unfinished: bool = False
+    """Whether the run's minutes ended before all that was known."""
 
     @property
     def passed(self) -> bool:
@@ -90,6 +92,8 @@ class Round:
     @property
     def told(self) -> str:
         """How it ended, in one sentence."""
+        if self.unfinished:
+            return "not checked to its end"
         if self.verdict is None:
             count = self.failures.score
             return f"refused by {count} rule{'s' * (count != 1)} before any check"

@@ -14,7 +14,7 @@ from agent.editing import authoring, producing
 from agent.editing import tests_first as acceptance
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import BudgetSpent, EditFailed, ModelRefused
+from agent.errors import ASKING_ENDS, EditFailed
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.publishing import changelog
@@ -70,6 +70,7 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
+        TimeSpent: The minutes of the run are used, and nothing has passed.
         ModelRefused: The model will not go on, and nothing has passed.
         EditFailed: Nothing was changed by any of them.
     """
@@ -81,9 +82,10 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
         except EditFailed as problem:
             idle = problem
             job.idle_candidates += 1
-        except (BudgetSpent, ModelRefused):
+        except ASKING_ENDS as problem:
             if not job.has_passed:
                 raise
+            job.leave(problem, f"attempt {number} of {most} (limits.candidates) was made")
             most = 0
         job.give_up()
     if idle is not None and not tried:

@@ -12,7 +12,7 @@ from agent.domain import Change, CheckReport, ClearedChange, ReviewNotes
 from agent.editing import authoring, failures, rounds, tests_first
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import BudgetSpent, EditFailed, ModelRefused, TicketUnclear
+from agent.errors import ASKING_ENDS, EditFailed, TicketUnclear
 
 
 def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> Change | None:
@@ -28,6 +28,7 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
+        TimeSpent: The minutes of the run are used, and nothing has passed.
         ModelRefused: The model will not go on, and nothing has passed.
     """
     last = tried[-1]
@@ -35,9 +36,10 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         return None
     try:
         return _following(tried, job)
-    except (BudgetSpent, ModelRefused):
+    except ASKING_ENDS as problem:
         if not job.has_passed:
             raise
+        job.leave(problem, "another change, which did not pass, was mended")
     except (EditFailed, TicketUnclear):
         pass  # a new beginning that led to nothing; what came of the first one stands
     job.give_up()
@@ -68,12 +70,13 @@ def _anew(given_up: Round, why: str, job: Job) -> Draft:
 def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     """Have the reviewer's blocking remarks seen to, once; None: there are none.
 
-    Where the budget is spent or the model will not, the change stays as it passed.
+    Where budget or minutes are used up or the model will not, the change stays as it passed.
     """
     if not notes.blocking or not best.passed:
         return None
     try:
         mended = authoring.repair(best.draft, failures.remarked(notes.blocking), job)
-    except (BudgetSpent, ModelRefused):
+    except ASKING_ENDS as problem:
+        job.leave(problem, "the reviewer's blocking remarks were seen to")
         return None
     return None if rounds.is_known(mended.change, [best]) else mended

@@ -34,7 +34,8 @@ def settled(
 ) -> tuple[Round, ReviewNotes]:
     """Take the change that answers a review if it passes as well, else the one before it."""
     if not answered.passed:
-        more = "A change that answers this did not pass, so what was reviewed stays as it was."
+        how = "was not checked to its end" if answered.unfinished else "did not pass"
+        more = f"A change that answers this {how}, so what was reviewed stays as it was."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
     return answered, _together(notes, reviewing.review(answered, job))
 

@@ -15,6 +15,7 @@ import pytest
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
 from tests.scripted import serving
+from tests.scripted.faults import fault
 
 #: Nobody is asked, whatever the variables of whoever tests are.
 _KEYS = ("OPENAI_", "ANTHROPIC_", "MERGEWRIGHT_")
@@ -133,6 +134,38 @@ def called(conversation: str, turn: int, kind: str = "model.called") -> Callable
     return lambda event: (
         (event["event"], event.get("conversation"), event.get("turn")) == (kind, conversation, turn)
     )
+
+
+def test_what_passed_is_published_where_the_minutes_end_and_so_it_is_again(store, tmp_path):
+    shop = model.repository(tmp_path / "app", PROJECT)
+    shop.write(".github/mergewright.yml", "version: 1\nlimits: {candidates: 2}\n")
+    shop.commit("Ask for two attempts")
+    ticket = tmp_path / "ticket.md"
+    ticket.write_text(model.TICKET)
+    only = Scripts(edit=[model.MENDED, lambda seen: fault("chat", "key")])
+    with serving(only) as server:
+        words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--json")
+        failed = json.loads(command(store, *words, **server.environ()).stdout)
+        assert failed["reason"] == "model_unusable", failed["sentence"]
+        asked = len(server.requests)
+        # As if all that was done before had taken half an hour, but for seconds.
+        file = Path(failed["log"]).parent / "steps.jsonl"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        (base,) = [one for one in lines if one.get("step") == "baseline"]
+        base["record"] = json.dumps({**json.loads(base["record"]), "seconds": 1795.0})
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        words = ("run", "--resume", file.parent.name, "--json")
+        result = json.loads(command(store, *words, **server.environ()).stdout)
+        assert len(server.requests) == asked
+    assert result["reason"] == "ready", result["sentence"]
+    assert "in prices:" in shop.git("show", f"{result['branch']}:shop/prices.py")
+    told = result["pull_request_text"].replace("\\", "")
+    before = "The run had used its minutes (limits.minutes) before attempt 2 of 2"
+    assert f"{before} (limits.candidates) was made." in told
+    assert "Not run to its end: The run had used its minutes (limits.minutes)." in told
+
+    code, told = Recorded(store, shop, result).replay(file.parent.name)
+    assert (code, told["same"], told["patch"]["same"]) == (0, True, True), told
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,12 @@ def test_who_was_passed_over_is_told_with_the_reason():
     assert "Passed over: openai:two: 503" in text.pull_request(evidence(work=passed_over))
 
 
+def test_what_did_not_come_about_any_more_is_told():
+    undone = ("The run had used its minutes before attempt 2 of 3 was made.",)
+    words = text.pull_request(evidence(work=WORK.model_copy(update={"undone": undone})))
+    assert f"\n\n{undone[0]}\n" in words
+
+
 def test_words_of_the_model_stand_apart_and_after_the_facts():
     words = text.pull_request(evidence(work=WORK, plan=PLAN))
     mark = words.index("What follows was written by the model that made the change.")

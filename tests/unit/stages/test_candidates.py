@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agent.editing import budget
+from agent import workflow
+from agent.editing import budget, rounds
 from agent.editing.budget import Limits
-from agent.errors import BudgetSpent, EditFailed, ModelRefused
-from agent.stages import edit
+from agent.errors import BudgetSpent, EditFailed, ModelRefused, TimeSpent
+from agent.stages import edit, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import create, finish
@@ -83,13 +84,62 @@ def test_what_comes_after_one_that_changed_nothing_is_bounded_as_well(prepared, 
 
 def test_what_passed_is_not_given_up_at_the_cap(prepared, home, monkeypatch):
     monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
-    assert candidate(prepared, job(prepared, home), judged(1, draft(prepared))) is None
+    at = job(prepared, home)
+    assert candidate(prepared, at, judged(1, draft(prepared))) is None
+    assert at.work("").undone == (
+        (
+            "The run had used what it may spend on models before attempt 2 of 2 (limits.candidates)"
+            " was made."
+        ),
+    )
     with pytest.raises(BudgetSpent):
         candidate(prepared, job(prepared, home), judged(1, draft(prepared), "t.py::test_x"))
 
 
+def test_nor_where_the_minutes_are_used(prepared, home):
+    at = job(prepared, home)
+    at.step.seconds["baseline"] = 3595.0
+    assert candidate(prepared, at, judged(1, draft(prepared))) is None
+    assert at.work("").undone == (
+        (
+            "The run had used its minutes (limits.minutes) before attempt 2 of 2 (limits.candidates)"
+            " was made."
+        ),
+    )
+    at = job(prepared, home)
+    at.step.seconds["baseline"] = 3601.0
+    with pytest.raises(TimeSpent):
+        candidate(prepared, at, judged(1, draft(prepared), "t.py::test_x"))
+
+
 def test_nor_for_a_model_that_refuses(prepared, home):
     refused = said().model_copy(update={"finish": "refused"})
-    assert candidate(prepared, job(prepared, home, refused), judged(1, draft(prepared))) is None
+    at = job(prepared, home, refused)
+    assert candidate(prepared, at, judged(1, draft(prepared))) is None
+    assert at.work("").undone == (
+        "The model would not go on before attempt 2 of 2 (limits.candidates) was made.",
+    )
     with pytest.raises(ModelRefused):
         candidate(prepared, job(prepared, home, refused))
+
+
+def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):
+    second = draft(prepared, "x = 2\n")
+    at = job(prepared, home)
+    at.step.seconds["baseline"] = 3601.0
+    with pytest.raises(TimeSpent):
+        workflow._judged(second, at)
+    at = job(prepared, home)
+    at.step.seconds["baseline"] = 3601.0
+    first = at.over(judged(1, draft(prepared)))
+    late = workflow._judged(second, at)
+    assert (late.number, late.passed, late.told) == (2, False, "not checked to its end")
+    assert repair.next_draft([late], at) is None
+    assert rounds.best([late, first]) is first
+    assert at.work("").rounds == ("passed", "not checked to its end")
+    assert at.work("").undone == (
+        (
+            "The run had used its minutes (limits.minutes) before another change was checked to its"
+            " end."
+        ),
+    )

@@ -204,3 +204,31 @@ def test_where_the_budget_is_spent_what_passed_stays(prepared, home, monkeypatch
     monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
     job = desks.job(prepared, home, script())
     assert repair.answer(job.over(judged(1, draft(prepared))), BLOCKING, job) is None
+    assert job.work("").undone == (
+        (
+            "The run had used what it may spend on models before the reviewer's blocking remarks were"
+            " seen to."
+        ),
+    )
+
+
+@pytest.mark.parametrize("used", [3595.0, 3601.0])
+def test_where_the_minutes_are_used_as_well(prepared, home, used):
+    job = desks.job(prepared, home, script())
+    assert job.terms.roles  # read before the first request
+    job.step.seconds["baseline"] = used
+    passed = job.over(judged(1, draft(prepared)))
+    assert repair.answer(passed, BLOCKING, job) is None
+    red = job.over(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
+    job.give_up()
+    assert repair.next_draft([red], job) is None
+    assert job.work("").undone == (
+        (
+            "The run had used its minutes (limits.minutes) before the reviewer's blocking remarks were"
+            " seen to."
+        ),
+        (
+            "The run had used its minutes (limits.minutes) before another change, which did not pass,"
+            " was mended."
+        ),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.domain import Remark, ReviewNotes
+from agent.editing.rounds import Round
 from agent.stages import review
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
@@ -96,6 +97,38 @@ def test_a_reviewer_that_refuses_ends_no_run(prepared, home):
     notes, _ = reviewed(prepared, home, refused)
     assert notes == ReviewNotes(
         ran=False, sentence="Not run to its end: other:two refused to answer."
+    )
+
+
+@pytest.mark.parametrize("used", [3595.0, 3601.0])
+def test_without_time_for_it_none_looks_and_the_first_of_equals_counts(prepared, home, used):
+    job = desks.job(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
+    assert job.terms.roles  # read before the first request
+    job.step.seconds["baseline"] = used
+    first, second = (job.over(one) for one in candidates(prepared, (), ()))
+    assert review.choose([first, second], job) is first
+    assert review.examine_draft(first, job) == ReviewNotes(
+        ran=False,
+        sentence="Not run to its end: The run had used its minutes (limits.minutes).",
+    )
+    assert job.work("").undone == (
+        (
+            "The run had used its minutes (limits.minutes) before a model had chosen between 2 attempts"
+            " that passed."
+        ),
+    )
+
+
+def test_a_change_that_was_not_checked_to_its_end_answers_no_review(prepared, home):
+    first, second = candidates(prepared, (), ())
+    late = Round(2, second.draft, unfinished=True)
+    notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
+    job = desks.job(prepared, home, FakeModel(lambda request: submit(), roles=ROLES))
+    best, told = review.settled(first, late, notes, job)
+    assert best is first
+    assert told.sentence == (
+        "Said. A change that answers this was not checked to its end, so what was reviewed stays"
+        " as it was."
     )
 
 
