@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from agent import measured
 from agent.checks import check, flaky, suite
 from agent.checks.flaky import FAILING, PASSING, Proof
 from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
@@ -31,6 +32,23 @@ def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
         if before.status is not Status.ABSENT or after.status is not Status.ABSENT:
             compared.append(_compare(name, before, after))
     return tuple(compared)
+
+
+def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
+    """Name the checks whose verdict no further edit of head would change.
+
+    What base does not prove is proved by no change. What fails as a whole on both sides, for the
+    same reason, is not of the change's making.
+    """
+    found = []
+    for name in (one.name for one in compare(base, head)):
+        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
+        after = head.result(name) or _absent(name)
+        whole = _as_a_whole(before) and _as_a_whole(after)
+        alike = whole and measured.masked(before.reason) == measured.masked(after.reason)
+        if alike or before.status is Status.UNVERIFIED:
+            found.append(name)
+    return tuple(found)
 
 
 def hangs_on_ids(base: CheckReport, head: CheckReport) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from agent.chat import Reply, Role
+from agent.checks import comparison
 from agent.domain import (
     Category,
     Change,
@@ -126,6 +127,20 @@ class Job:
         said = "The model would not go on" if refused else why(problem)
         self._undone.append(f"{said} before {before}.")
 
+    def is_beyond_edits(self, judged: Round) -> bool:
+        """Say whether checks stand against a change that are as red on base; note it then.
+
+        Whatever is edited, nothing of it would be published.
+        """
+        names = comparison.beyond_edits(self.before, judged.after) if judged.after else ()
+        if names:
+            prove = "proves" if len(names) == 1 else "prove"
+            self._undone.append(
+                f"No model was asked to mend it or to begin anew: {', '.join(names)} {prove}"
+                " nothing on the base commit already, so no edit would help."
+            )
+        return bool(names)
+
     def take(self, role: Role, reply: Reply) -> None:
         """Count a reply."""
         self.spent = self.spent.and_then(reply)
@@ -180,7 +195,7 @@ class Job:
             words=words,
             rounds=tuple(one.told for one in self.judged),
             passed_over=tuple(dict.fromkeys(passed_over)),
-            undone=tuple(self._undone),
+            undone=tuple(dict.fromkeys(self._undone)),
         )
 
 

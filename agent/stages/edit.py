@@ -68,6 +68,8 @@ def tests_first(plan: Plan, job: Job) -> Change:
 def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) -> Draft | None:
     """Have a model make the change, independently of what was tried; None: it was often enough.
 
+    So it was after one that fails for what no edit would change.
+
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
         TimeSpent: The minutes of the run are used, and nothing has passed.
@@ -75,6 +77,8 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
         EditFailed: Nothing was changed by any of them.
     """
     most, idle = job.terms.candidates, None
+    if any(job.is_beyond_edits(one) for one in tried):
+        return None
     while (number := len(tried) + job.idle_candidates + 1) <= most:
         words = f"This is attempt {number} of {most}; none knows of the others."
         try:

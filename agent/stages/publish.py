@@ -78,6 +78,10 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
     """
     if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
         raise PolicyRefused(chosen.refused)
+    verdict, work = chosen.verdict, job.work(chosen.draft.words)
+    if not verdict.publish and work.undone:
+        sentence = " ".join((verdict.sentence, *work.undone))
+        verdict = verdict.model_copy(update={"sentence": sentence})
     return Decided(
         ticket=job.ticket,
         plan=chosen.draft.plan,
@@ -85,9 +89,9 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
         after=chosen.after,
         compared=chosen.compared,
         notes=notes,
-        verdict=chosen.verdict,
+        verdict=verdict,
         proof=chosen.proof,
-        work=job.work(chosen.draft.words),
+        work=work,
     )
 
 

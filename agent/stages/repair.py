@@ -23,6 +23,8 @@ def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> C
 def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
     """Have a change mended, or made anew; None: it passes, or nothing is left to try.
 
+    Nothing is paid for where no edit could have it pass.
+
     Args:
         tried: The rounds of one candidate, in their order.
 
@@ -33,6 +35,8 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
     """
     last = tried[-1]
     if last.passed or not last.failures.names or last.draft.repairs >= job.terms.repair_rounds:
+        return None
+    if job.is_beyond_edits(last):
         return None
     try:
         return _following(tried, job)

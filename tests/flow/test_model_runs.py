@@ -155,6 +155,22 @@ def test_at_the_cap_the_work_is_kept(shop, carried):
     assert "+++ b/tests/test_total.py" in patch
 
 
+def test_a_check_that_fails_on_base_in_the_same_way_costs_no_repair(shop, carried):
+    broken = f'{model.PROJECT["pyproject.toml"]}\n[tool.mypy]\nplugins = ["nobody.has_it"]\n'
+    shop.write("pyproject.toml", broken)
+    shop.commit("Name a plugin that is not there")
+    ended, requests = carried(Scripts())
+    assert ended.result["reason"] == "unverified", ended.result["sentence"]
+    assert ended.check("mypy")["reason"].startswith("on base and with the change: ")
+    told = (
+        "No model was asked to mend it or to begin anew: mypy proves nothing on the base commit"
+        " already, so no edit would help."
+    )
+    assert ended.result["sentence"].endswith(told)
+    assert told in ended.text
+    assert len(requests) == 5
+
+
 def test_a_reviewer_of_the_same_model_is_said_to_be_one(carried):
     def review(seen):
         assert "The diff (data)" in seen.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.domain import (
@@ -10,6 +12,7 @@ from agent.domain import (
     ChangedFile,
     CheckItem,
     CheckReport,
+    CheckResult,
     ClearedChange,
     Comparison,
     Plan,
@@ -24,7 +27,7 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
 from agent.errors import BudgetSpent
-from agent.stages import repair
+from agent.stages import edit, publish, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import create, finish
@@ -101,6 +104,23 @@ def test_what_is_red_is_mended_by_whoever_is_shown_what_fails(prepared, home):
     assert "tests: t.py::test_x\nassert 1 == 2" in told
     assert "+x = 0" in told
     assert "Your part: mend the change." in model.requests[0].system
+
+
+def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
+    crashed = CheckResult(name="mypy", status=Status.FAILED, reason="it ended with exit code 2")
+    report = CheckReport(side="head", commit="c", change_digest=None, results=(crashed,))
+    job = desks.job(prepared, home, script())
+    job.before = report.model_copy(update={"side": "base"})
+    red = judged(1, draft(prepared), "t.py::test_x", reason=Reason.UNVERIFIED)
+    red = job.over(replace(red, after=report))
+    assert repair.next_draft([red], job) is None
+    assert edit.next_candidate(PLAN, red.draft.tests, [red], job) is None
+    assert begun(job) == []
+    decided = publish.decided(red, ReviewNotes(ran=False, sentence="x"), job)
+    assert decided.verdict.sentence == (
+        "As it is. No model was asked to mend it or to begin anew: mypy proves nothing on the base"
+        " commit already, so no edit would help."
+    )
 
 
 def test_rounds_are_bounded(prepared, home):
