@@ -66,7 +66,7 @@ def reply(
         must_call=True,
     )
     name = f"{turn.conversation} {turn.number} reply"
-    most = job.limits.within(job.step.seconds_left)
+    most = job.limits.within(job.step.seconds_left, kept=job.step.kept)
     answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
     job.take(role, answer)
     return answer

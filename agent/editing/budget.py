@@ -23,6 +23,8 @@ class Limits(Record):
     """Replies, however many tries each takes."""
     seconds: float | None = None
     """Left of its minutes: the next reply has to be there by then."""
+    kept: bool = True
+    """Whether the run's steps are on record, for the words about its end."""
 
     def times(self, grants: int) -> Limits:
         """Return what may be used when it was granted so often."""
@@ -32,9 +34,14 @@ class Limits(Record):
             calls=None if self.calls is None else self.calls * grants,
         )
 
-    def within(self, seconds: float) -> Limits:
+    def within(self, seconds: float, *, kept: bool) -> Limits:
         """Return it for a request, of which the reply has to be there after so many seconds."""
-        return self.model_copy(update={"seconds": seconds})
+        return self.model_copy(update={"seconds": seconds, "kept": kept})
+
+    @property
+    def way_on(self) -> str:
+        """What whoever allows more can do, after a sentence."""
+        return _KEPT if self.kept else _NOT_KEPT
 
 
 def limits(config: RepoConfig, settings: Settings) -> Limits:
@@ -79,18 +86,18 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
     if caps.seconds is not None and caps.seconds < LEAST_SECONDS:
         raise TimeSpent(
             f"The run has {caps.seconds:.0f} s left of its minutes (limits.minutes), before"
-            f" {purpose}; nobody is asked with less than {LEAST_SECONDS:.0f} s.{_KEPT}"
+            f" {purpose}; nobody is asked with less than {LEAST_SECONDS:.0f} s.{caps.way_on}"
         )
     if caps.calls is not None and spent.calls >= caps.calls:
         raise BudgetSpent(
             f"The run has used its {caps.calls:,} replies of models"
-            f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{_KEPT}"
+            f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{caps.way_on}"
         )
     if caps.tokens is not None and spent.tokens + worst.tokens > caps.tokens:
         raise BudgetSpent(
             f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
             f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).{_KEPT}"
+            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).{caps.way_on}"
         )
     if caps.usd is None:
         return
@@ -105,7 +112,7 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
             f" ${max(0.0, caps.usd - spent.usd):.4f} of ${caps.usd:.2f} are left to the run"
-            f" (limits.usd, MERGEWRIGHT_MODEL_USD).{_KEPT}"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD).{caps.way_on}"
         )
 
 
@@ -113,3 +120,4 @@ _KEPT = (
     " What was done so far is kept: `mergewright runs retry`, or `mergewright run --resume` for one"
     " of a file, lets the run go on."
 )
+_NOT_KEPT = " No steps of it are on record: `mergewright runs retry` begins it anew."

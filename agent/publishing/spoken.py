@@ -60,11 +60,11 @@ _NEXT = {
     Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: (
-        "What to do next: ask whoever runs the service to let the run go on for as long again"
+        "What to do next: ask whoever runs the service to give it as long again"
         f" (`mergewright runs retry`). Or allow more minutes, or make the checks quicker, {_AGAIN}"
     ),
     Reason.BUDGET_SPENT: (
-        "What to do next: ask whoever runs the service to let the run go on with more"
+        "What to do next: ask whoever runs the service to give it as much again"
         f" (`mergewright runs retry`), or make the issue smaller, {_AGAIN}"
     ),
     Reason.MODEL_REFUSED: (

@@ -90,6 +90,18 @@ def test_with_too_little_time_left_nobody_is_asked():
     )
 
 
+@pytest.mark.parametrize("caps", [Limits(calls=0), Limits(tokens=9), Limits(usd=0.1)])
+def test_a_run_without_records_is_not_said_to_go_on(caps):
+    worst = Worst(tokens=10, usd=0.2)
+    with pytest.raises(BudgetSpent) as raised:
+        require(Spent(), worst, caps.within(60.0, kept=False), purpose="turn 1 of plan")
+    assert raised.value.message.endswith(
+        ". No steps of it are on record: `mergewright runs retry` begins it anew."
+    )
+    with pytest.raises(TimeSpent, match=r"\. No steps of it are on record: .* begins it anew\.$"):
+        require(Spent(), worst, Limits().within(1.0, kept=False), purpose="turn 1 of plan")
+
+
 def test_a_model_without_a_price_needs_a_cap_of_tokens():
     with pytest.raises(BudgetSpent, match=r"No price is known .*MERGEWRIGHT_MODEL_PRICES"):
         require(Spent(), Worst(tokens=10, usd=None), Limits(usd=1.0), purpose="turn 1 of plan")

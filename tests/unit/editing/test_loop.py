@@ -191,6 +191,14 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
     assert raised.value.change.paths == ("a1.py", "a3.py")
 
 
+def test_of_a_run_without_records_it_says_so(prepared, home, monkeypatch):
+    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    job = desks.job(prepared, home, script())
+    job.step.kept = False  # as of `run --issue`
+    with pytest.raises(BudgetSpent, match="No steps of it are on record"):
+        converse(desks.conversation(job), job)
+
+
 def test_a_refusal_ends_the_run(prepared, home):
     model = FakeModel(lambda request: said(text="No.").model_copy(update={"finish": "refused"}))
     job = desks.job(prepared, home, model)
