@@ -31,6 +31,7 @@ from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps, Watcher
 from agent.telemetry import RunLog
+from agent.whole_lines import WholeLines
 
 _log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ def carry(
     make: MakeServices,
     *further: Watcher,
     say: Say = lambda line: None,
+    hear: Say | None = None,
     durable: Carried | None = None,
     cancellation: Cancellation | None = None,
     store: SqlStore | None = None,
@@ -93,6 +95,7 @@ def carry(
         make: Makes the services of the run, told how to say and how to record what is written.
         further: Who else watches.
         say: Takes each line of progress, besides the log.
+        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
         durable: What keeps its records; None: it ends with its process.
         cancellation: What stops it, where it is not durable.
         store: Counts what models cost; None: nobody counts requests that got no reply.
@@ -107,6 +110,7 @@ def carry(
     cancellation = durable.cancellation if durable else cancellation or Cancellation()
 
     def told(line: str) -> None:
+        heard.flush()
         log.line(line)
         page.said(line)
         milestones.said(line)
@@ -121,10 +125,12 @@ def carry(
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
     services = make(told, record)
+    heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
 
     def shown(line: str) -> None:
         # Neither page nor milestones, which know some lines by their words: this one is foreign.
         line = services.redactor(line)
+        heard.flush()
         log.line(line)
         say(line)
 
@@ -138,6 +144,7 @@ def carry(
         models=counted or services.models,
         bound=counted.bound if counted else services.bound,
         record=ledger.notes("model", within=True),
+        hear=heard if hear else None,
         grants=grants,
         guidance=lambda run: store.guidance(run.run_id) if store else (),
     )
@@ -235,9 +242,13 @@ def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
 
 
 def carry_at_once(
-    run: Run, settings: Settings, make: MakeServices, watcher: Watcher, say: Say
+    run: Run, settings: Settings, make: MakeServices, watcher: Watcher, *, say: Say, hear: Say
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run that no worker will take, kept in the store: its issue has no other meanwhile.
+
+    Args:
+        say: Takes each line of progress, besides the log.
+        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
 
     Raises:
         ActiveRun: The issue has a run that is not over.
@@ -254,6 +265,7 @@ def carry_at_once(
                 outcome, seconds = carry(
                     *(run, settings, make, notes, watcher),
                     say=say,
+                    hear=hear,
                     cancellation=cancellation,
                     store=store,
                 )

@@ -6,7 +6,6 @@ somebody has mended since, goes on with the first step that has no record.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
@@ -24,6 +23,7 @@ from agent.ports import ChatModel
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Steps, Watcher
+from agent.whole_lines import WholeLines
 
 Say = Callable[[str], None]
 
@@ -83,7 +83,7 @@ def carry(
 
     services = make(settings, told)
     folder = worker.run_folder(settings.home, run)
-    heard = _Lines(lambda line: hear(services.redactor(line)) if hear else None)
+    heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
     log = telemetry.RunLog(folder / "run.log", services.redactor)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     services = replace(
@@ -115,30 +115,3 @@ def _counted(models: ChatModel | None, kept: StepFile, settings: Settings) -> Ch
     of_run = settings.model_usd * kept.grants
     limits = SpendingLimits(kept.begun.run.run_id, repository_id=0, of_run=of_run, of_day=None)
     return CountedModels(models, kept, limits)
-
-
-class _Lines:
-    """Makes whole lines of pieces: a secret may begin in one and end in the next.
-
-    However long a line is, it is not cut before somebody has looked for secrets in it: a request's
-    `most_tokens` bounds it.
-    """
-
-    def __init__(self, take: Say) -> None:
-        self._take = take
-        self._begun: list[str] = []
-        self._lock = threading.Lock()
-
-    def __call__(self, piece: str) -> None:
-        with self._lock:
-            if "\n" not in piece:
-                self._begun.append(piece)
-                return
-            *lines, begun = "".join((*self._begun, piece)).split("\n")
-            self._begun = [begun]
-            for line in filter(str.strip, lines):
-                self._take(line.rstrip())
-
-    def flush(self) -> None:
-        """Hand on what has no end yet."""
-        self("\n")

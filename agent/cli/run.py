@@ -302,7 +302,9 @@ def carry_issue(
         progress.ended("look up", 0.0, ok=True)
         request = _run_of(live, base=base, dry_run=dry_run)
         make = wiring.on_github(loaded, way)
-        return issue_run.carry_at_once(request, loaded, make, progress, progress.said)
+        return issue_run.carry_at_once(
+            request, loaded, make, progress, say=progress.said, hear=progress.heard
+        )
 
 
 def _look_up(gatekeeper: Gatekeeper, name: str, number: int) -> LiveIssue:

@@ -118,6 +118,30 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets_and_are_no_words_o
     assert json.loads((folder / "run.json").read_text())["reused"] == []
 
 
+def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_what_follows(
+    home, monkeypatch
+):
+    secret, shown = "Zq8" * 9, []
+
+    def carry(run, step, svc, ledger, log, *, waited):
+        for piece in ("I use Zq8", f"{secret[3:]}\nand go", " on"):
+            svc.hear(piece)
+        svc.say("edit 1, turn 1: 1 call")
+        return done(run)
+
+    def make(say, record):
+        forge, redactor = FakeForge(None), Redactor([secret])
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
+        )
+
+    monkeypatch.setattr(issue_run.worker, "carry", carry)
+    settings = Settings(home=home)
+    issue_run.carry(run(), settings, make, say=shown.append, hear=shown.append)
+    assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
+    assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
+
+
 # --- a run that waits --------------------------------------------------------------------------
 
 SECRET = "Zq8" * 9

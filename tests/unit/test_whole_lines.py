@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent import local_run
 from agent.redaction import Redactor
+from agent.whole_lines import WholeLines
 
 KEY = "corp-4fK9wQz7Lm2Xv8Rt5Yb3Nc6Hd1Js0PaGe"
 
@@ -13,7 +13,7 @@ KEY = "corp-4fK9wQz7Lm2Xv8Rt5Yb3Nc6Hd1Js0PaGe"
 @pytest.mark.parametrize("before", [0, 960, 985, 999, 1_000, 1_990, 20_000])
 def test_a_key_in_a_line_without_an_end_shows_in_no_part(before):
     redactor, shown = Redactor([KEY]), []
-    lines = local_run._Lines(lambda line: shown.append(redactor(line)))
+    lines = WholeLines(lambda line: shown.append(redactor(line)))
     for sign in f"{'x ' * (before // 2)}{KEY}{' y' * 600}":
         lines(sign)
     lines.flush()
@@ -25,7 +25,7 @@ def test_a_key_in_a_line_without_an_end_shows_in_no_part(before):
 
 def test_each_line_is_handed_on_once_it_ends():
     shown = []
-    lines = local_run._Lines(shown.append)
+    lines = WholeLines(shown.append)
     for piece in ("one\ntw", "o", "\n\n  \nthree \nfo", "ur"):
         lines(piece)
     assert shown == ["one", "two", "three"]
