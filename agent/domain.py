@@ -102,6 +102,7 @@ class Reason(StrEnum):
     TIME_SPENT = "time_spent"
     BUDGET_SPENT = "budget_spent"
     MODEL_REFUSED = "model_refused"
+    MODEL_REQUEST_REJECTED = "model_request_rejected"
     MODEL_UNUSABLE = "model_unusable"
     UNANSWERED = "unanswered"
     INTERRUPTED = "interrupted"

@@ -13,7 +13,8 @@ AgentError
       UnaskedOperations what was produced goes beyond what was asked for
     TimeSpent         the run has used the minutes it was given
     BudgetSpent       the next request to a model could cost more than is left
-    ModelRefused      a model will not answer, or has no room for the request
+    ModelRefused      a model will not answer
+      ModelRequestRejected  its provider does not accept the request, or has no room for it
     PolicyRefused     a rule forbids the change; `findings` names each place and the way out
     Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
     AccessLost        the forge no longer lets us do what this run needs
@@ -189,9 +190,15 @@ class BudgetSpent(RunStopped):
 
 
 class ModelRefused(RunStopped):
-    """The model will not answer this, or has no room for it."""
+    """The model will not answer this."""
 
     reason = Reason.MODEL_REFUSED
+
+
+class ModelRequestRejected(ModelRefused):
+    """The provider does not accept the request as it is made, or the model has no room for it."""
+
+    reason = Reason.MODEL_REQUEST_REJECTED
 
 
 ASKING_ENDS = (BudgetSpent, TimeSpent, ModelRefused)

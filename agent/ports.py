@@ -484,8 +484,9 @@ class ChatModel(Protocol):
             TimeSpent: There was no reply after `seconds`, or too few of them are left to try again.
             ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
                 again where the provider said so.
-            ModelRefused: The provider will not have this asked; or the model has no room for
-                the request.
+            ModelRequestRejected: The provider does not accept the request as it is made, or the
+                model has no room for it.
+            ModelRefused: The provider will not have this asked.
             ModelUnusable: Key, name or address are wrong: the operator has to act.
             Cancelled: It was stopped.
         """

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.adapters.spendings import SpendingLimits, Spendings
 from agent.chat import ChatRequest, Reply, Role, Worst
-from agent.errors import ModelUnavailable, ModelUnusable
+from agent.errors import ModelRequestRejected, ModelUnavailable, ModelUnusable
 from agent.ports import ChatModel, Flag
 
 
@@ -65,7 +65,7 @@ class CountedModels:
         except ModelUnavailable as problem:
             self._store.settle(number, problem.usd)
             raise
-        except ModelUnusable:
+        except (ModelRequestRejected, ModelUnusable):
             self._store.settle(number, 0.0)
             raise
         # Of one that was broken off nobody knows what it cost: all of it stays aside.

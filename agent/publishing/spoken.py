@@ -27,6 +27,7 @@ _HEADLINES = {
     Reason.TIME_SPENT: "The run has used up its time.",
     Reason.BUDGET_SPENT: "The run has used up what it may spend on models.",
     Reason.MODEL_REFUSED: "The model did not take this on.",
+    Reason.MODEL_REQUEST_REJECTED: "The model's provider did not accept the request.",
     Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
     Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
     Reason.CANCELLED: "The run was stopped.",
@@ -70,6 +71,11 @@ _NEXT = {
     Reason.MODEL_REFUSED: (
         "What to do next: a person takes it on, or the issue is told in other words, or smaller;"
         f" {_AGAIN}"
+    ),
+    Reason.MODEL_REQUEST_REJECTED: (
+        "What to do next: whoever runs the service sees to the setting that is named (`mergewright"
+        " models --check` tries its models). Or, where the request is too long, make the issue"
+        f" smaller, {_AGAIN}"
     ),
     Reason.MODEL_UNUSABLE: (
         "What to do next: whoever runs the service sees to it (`mergewright models --check` tells"
@@ -140,6 +146,10 @@ _HERE = {
     ),
     Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, or make it smaller, {_AGAIN_HERE}",
+    Reason.MODEL_REQUEST_REJECTED: (
+        "Put the setting right that is named (`mergewright models --check` tries the models),"
+        f" {_GO_ON} Or, where the request is too long, make the ticket smaller, {_AGAIN_HERE}"
+    ),
     Reason.MODEL_UNUSABLE: (
         f"See `mergewright models --check` for what is wrong with it, put that right, {_GO_ON}"
     ),

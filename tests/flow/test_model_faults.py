@@ -145,11 +145,12 @@ def test_one_run_outlasts_every_fault_that_passes(carry):
 
 UNANSWERED = r"No model answered as planner: {}: "
 UNUSABLE = r"No model can be used as planner: {}: "
-DECLINED = r"No model takes this on as planner: {}: "
+NOT_ACCEPTED = r"No model accepts the request as planner: {}: "
 WAIT = "wait a while, then take the label off and set it again."
 MEND = (
     "whoever runs the service sees to it (`mergewright models --check` tells whether it is mended)"
 )
+SETTING = "whoever runs the service sees to the setting that is named"
 OTHER_WORDS = (
     "a person takes it on, or the issue is told in other words, or smaller; then take the label off"
 )
@@ -191,10 +192,17 @@ LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
         WAIT,
     ),
     "room": (
-        *("gemini", fault("gemini", "room"), 1, "model_refused"),
-        DECLINED
+        *("gemini", fault("gemini", "room"), 1, "model_request_rejected"),
+        NOT_ACCEPTED
         + r"the request is too long for it \(400, .*\); MERGEWRIGHT_MODEL can name another",
-        OTHER_WORDS,
+        SETTING,
+    ),
+    "request": (
+        *("anthropic", fault("anthropic", "request"), 1, "model_request_rejected"),
+        NOT_ACCEPTED
+        + r"it does not accept the request \(400: messages\.0: text content blocks must be"
+        r" non-empty You sent \[secret removed\]\); see whether its name in MERGEWRIGHT_MODEL",
+        SETTING,
     ),
     "refusal": (
         *("chat", Said("I will not do this.", finish="refused"), 1, "model_refused"),

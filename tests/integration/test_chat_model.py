@@ -31,6 +31,7 @@ from agent.errors import (
     AgentError,
     Cancelled,
     ModelRefused,
+    ModelRequestRejected,
     ModelUnavailable,
     ModelUnusable,
     TimeSpent,
@@ -377,8 +378,14 @@ FOREVER: dict[Kind, tuple[type[AgentError], str]] = {
     ),
     "name": (ModelUnusable, r"there is no such model \(404.*\); correct its name"),
     "money": (ModelUnusable, r"its account is used up \(4.*\); add credit to it"),
-    "room": (ModelRefused, r"the request is too long for it \(400.*\); MERGEWRIGHT_MODEL can name"),
-    "request": (ModelRefused, r"it refuses the request \(400"),
+    "room": (
+        ModelRequestRejected,
+        r"the request is too long for it \(400.*\); MERGEWRIGHT_MODEL can name",
+    ),
+    "request": (
+        ModelRequestRejected,
+        r"it does not accept the request \(400.*: .*\); see whether its name in MERGEWRIGHT_MODEL ",
+    ),
 }
 
 
@@ -392,9 +399,49 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind):
     problem, words = FOREVER[kind]
     with pytest.raises(problem, match=words) as told:
         models.reply(REQUEST)
+    assert type(told.value) is problem
     assert (len(server.requests), quick) == (1, [])
     assert server.requests[0].key == KEY
     assert KEY not in f"{told.value!r} {caplog.text}"
+
+
+def test_what_the_provider_says_of_a_request_is_told(opened):
+    models, _ = opened(lambda seen: fault(seen.wire, "request"))
+    with pytest.raises(ModelRequestRejected) as told:
+        models.reply(REQUEST)
+    assert told.value.message == (
+        "No model accepts the request as editor: openai-chat:scripted: it does not accept the"
+        " request (400, invalid_value: Invalid value: 'tool'. You sent [secret removed]); see"
+        " whether its name in MERGEWRIGHT_MODEL and its provider's address are right, and whether"
+        " MERGEWRIGHT_MODEL_STREAM=off helps."
+    )
+
+
+@pytest.mark.parametrize("code", ["content_filter", "invalid_prompt"])
+def test_a_provider_that_declines_what_is_asked_has_refused_it(opened, code):
+    models, _ = opened(lambda seen: Fault(status=400, code=code))
+    with pytest.raises(ModelRefused, match=rf"it refuses the request \(400, {code}\)") as told:
+        models.reply(REQUEST)
+    assert type(told.value) is ModelRefused
+
+
+@pytest.mark.parametrize(
+    ("others", "problem"),
+    [
+        (fault("chat", "key"), ModelRequestRejected),
+        (Fault(status=400, code="invalid_prompt"), ModelRefused),
+        (fault("chat", "limited", after=3000), ModelUnavailable),
+    ],
+    ids=["key", "declined", "limited"],
+)
+def test_what_a_chain_came_to_is_what_helps_soonest(opened, quick, others, problem):
+    def by_name(seen: scripted.Seen) -> Fault:
+        return fault("chat", "request") if seen.model == "first" else others
+
+    models, _ = opened(by_name, MERGEWRIGHT_MODEL="openai-chat:first,openai-chat:second")
+    with pytest.raises(problem) as told:
+        models.reply(REQUEST)
+    assert type(told.value) is problem
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -419,7 +466,7 @@ def test_an_error_in_the_midst_of_a_stream_is_tried_again(opened, quick, kind, w
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_request_that_turns_out_too_long_in_a_stream_is_tried_once(opened, quick, wire):
     models, server = opened(lambda seen: fault(wire, "room", late=True), wire)
-    with pytest.raises(ModelRefused, match="the request is too long for it"):
+    with pytest.raises(ModelRequestRejected, match="the request is too long for it"):
         models.reply(REQUEST)
     assert len(server.requests) == 1
 

@@ -16,7 +16,14 @@ from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_store import SqlStore
 from agent.chat import Asked, ChatRequest, Worst
 from agent.domain import Outcome, Reason
-from agent.errors import BudgetSpent, Cancelled, ModelUnavailable, ModelUnusable
+from agent.errors import (
+    BudgetSpent,
+    Cancelled,
+    ModelRefused,
+    ModelRequestRejected,
+    ModelUnavailable,
+    ModelUnusable,
+)
 from agent.settings import Settings
 from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
@@ -99,6 +106,8 @@ def test_a_request_that_no_day_could_pay_is_not_waited_for(store):
         (ModelUnavailable("away"), 0.0),
         (ModelUnavailable("cut", usd=0.2), 0.2),
         (ModelUnusable("key"), 0.0),
+        (ModelRequestRejected("400"), 0.0),
+        (ModelRefused("no"), 0.4),
         (Cancelled("stop"), 0.4),
     ],
 )

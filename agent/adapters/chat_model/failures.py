@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pydantic_ai import exceptions as theirs
 
@@ -13,6 +14,8 @@ _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Asser
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
 """Whatever asking a model may raise."""
 _WORDS = 300
+#: Codes with which a provider declines what is asked: its content, not its form.
+_DECLINED = frozenset({"content_filter", "invalid_prompt"})
 #: The library's advice for programmers is none for operators; the variable in it is.
 _KEY_MISSING = re.compile(r"Set the `([A-Z0-9_]+)` environment variable")
 
@@ -33,19 +36,23 @@ class NotNow(Exception):
         self.paid = paid
 
 
+Why = Literal["unusable", "rejected", "refused"]
+"""Key, name or account are the operator's to mend; the provider does not accept the request as it
+is made, or as long as it is; the model or its provider will not have this asked."""
+
+
 class NotEver(Exception):
     """It will not answer this, however often it is asked."""
 
-    def __init__(self, words: str, *, ours: bool, paid: bool = False) -> None:
+    def __init__(self, words: str, why: Why, *, paid: bool = False) -> None:
         """Say why.
 
         Args:
             words: What goes after the model's name and a colon.
-            ours: Key, name or address: the operator's to mend.
             paid: Whether the provider may charge for it all the same.
         """
         super().__init__(words)
-        self.ours = ours
+        self.why: Why = why
         self.paid = paid
 
 
@@ -56,15 +63,15 @@ def meaning(problem: Exception, name: str, silence_seconds: float) -> NotNow | N
         case theirs.UserError():
             missing = _KEY_MISSING.search(problem.message)
             words = f"it has no key; set {missing[1]}" if missing else short(problem.message)
-            return NotEver(words, ours=True)
+            return NotEver(words, "unusable")
         case ImportError():
-            return NotEver(f"its provider is not installed ({problem})", ours=True)
+            return NotEver(f"its provider is not installed ({problem})", "unusable")
         case TimeoutError():
             return NotNow(f"it said nothing for {silence_seconds:g} s", paid=True)
         case theirs.ModelRequestRejectedError() | theirs.ModelQuotaExceededError():
             return _refused(problem, name, told)
         case theirs.ContentFilterError():
-            return NotEver(f"it refuses the request ({told})", ours=False)
+            return NotEver(f"it refuses the request ({told})", "refused")
         case theirs.ModelAPIError():
             return NotNow(told, problem.retry_after, paid=_may_be_charged(problem))
     return NotNow(f"its answer makes no sense ({told})", paid=True)
@@ -74,15 +81,22 @@ def _refused(problem: theirs.ModelAPIError, name: str, told: str) -> NotEver:
     match problem:
         case theirs.ModelAuthenticationError():
             words = f"its key is not accepted ({told}); set {_key_of(name)} to one that is"
-            return NotEver(words, ours=True)
+            return NotEver(words, "unusable")
         case theirs.ModelNotFoundError():
-            return NotEver(f"there is no such model ({told}); correct its name", ours=True)
+            return NotEver(f"there is no such model ({told}); correct its name", "unusable")
         case theirs.ModelQuotaExceededError():
-            return NotEver(f"its account is used up ({told}); add credit to it", ours=True)
+            return NotEver(f"its account is used up ({told}); add credit to it", "unusable")
         case theirs.ModelContextWindowExceededError():
             words = f"the request is too long for it ({told}); MERGEWRIGHT_MODEL can name another"
-            return NotEver(words, ours=False)
-    return NotEver(f"it refuses the request ({told})", ours=False)
+            return NotEver(words, "rejected")
+    if problem.provider_error_code in _DECLINED:
+        return NotEver(f"it refuses the request ({told})", "refused")
+    said = ": ".join(filter(None, (told, _message(problem.body))))
+    return NotEver(
+        f"it does not accept the request ({said}); see whether its name in MERGEWRIGHT_MODEL and"
+        " its provider's address are right, and whether MERGEWRIGHT_MODEL_STREAM=off helps",
+        "rejected",
+    )
 
 
 def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
@@ -106,6 +120,13 @@ def _told(problem: Exception) -> str:
     code = getattr(problem, "provider_error_code", None)
     named = ", ".join(str(part) for part in (status, code) if part)
     return named or short(getattr(problem, "message", str(problem))).rstrip(".")
+
+
+def _message(body: object) -> str:
+    """Read what a provider says of an error; some wrap it."""
+    told = body.get("error", body) if isinstance(body, dict) else None
+    message = told.get("message") if isinstance(told, dict) else None
+    return short(message).rstrip(".") if isinstance(message, str) else ""
 
 
 def short(words: str) -> str:

@@ -28,7 +28,14 @@ from agent.adapters.chat_model.failures import NotEver, NotNow
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Usage, Worst
-from agent.errors import Cancelled, ModelRefused, ModelUnavailable, ModelUnusable, TimeSpent
+from agent.errors import (
+    Cancelled,
+    ModelRefused,
+    ModelRequestRejected,
+    ModelUnavailable,
+    ModelUnusable,
+    TimeSpent,
+)
 from agent.ports import Flag
 
 #: Nothing is to be printed by a library on the first request.
@@ -314,7 +321,7 @@ class ProvidedModels:
                         f"its answer has more than {_MOST_CHARACTERS:,} characters, or"
                         f" {_MOST_PARTS} calls"
                     )
-                    raise NotEver(words, ours=False, paid=True)
+                    raise NotEver(words, "refused", paid=True)
                 if now() > end:
                     words = f"its answer did not come to its end within {self._longest:g} s"
                     raise NotNow(words, paid=True)
@@ -436,8 +443,11 @@ def _nobody(
         paid = sum(one.usd or 0.0 for one in lost)
         when = f" It may be asked again at {_moment(until)}." if until else ""
         return ModelUnavailable(f"No model answered as {role}: {listed}.{when}", until, paid)
-    if met and all(isinstance(one, NotEver) and one.ours for one in met):
+    why = {problem.why for problem in met if isinstance(problem, NotEver)}
+    if why == {"unusable"}:
         return ModelUnusable(
             f"No model can be used as {role}: {listed}. `mergewright models --check` tries them."
         )
+    if why and "refused" not in why:
+        return ModelRequestRejected(f"No model accepts the request as {role}: {listed}.")
     return ModelRefused(f"No model takes this on as {role}: {listed}.")
