@@ -68,7 +68,13 @@ def reply(
     name = f"{turn.conversation} {turn.number} reply"
     most = job.limits.within(job.step.seconds_left, kept=job.step.kept)
     answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
+    # What is not taken has been paid for all the same, so it is on record and counted first.
     job.take(role, answer)
+    if answer.finish == "refused":
+        said = job.svc.redactor(answer.text)
+        words = cleaning.terminal(" ".join(said.split()))[:_MOST_WORDS]
+        raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
+    _require_measure(answer, _purpose(turn))
     return answer
 
 
@@ -80,8 +86,7 @@ def _ask(
     models: ChatModel,
     svc: Services,
 ) -> Reply:
-    purpose = f"turn {turn.number} of {turn.conversation}"
-    budget.require(spent, models.worst(request), most, purpose=purpose)
+    budget.require(spent, models.worst(request), most, purpose=_purpose(turn))
     digest = request.digest
     _record_question(request, digest, turn, models, svc)
     answer = models.reply(request, svc.stopped, svc.hear, most.seconds)
@@ -90,12 +95,11 @@ def _ask(
     redacted = {"redacted": True} if kept != answer else {}
     svc.record("model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")})
     svc.say(_told(turn, answer))
-    # What is not taken has been paid for all the same, so it is on record first.
-    if answer.finish == "refused":
-        words = cleaning.terminal(" ".join(kept.text.split()))[:_MOST_WORDS]
-        raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
-    _require_measure(answer, purpose)
     return answer
+
+
+def _purpose(turn: Turn) -> str:
+    return f"turn {turn.number} of {turn.conversation}"
 
 
 def _require_measure(answer: Reply, purpose: str) -> None:
@@ -139,6 +143,8 @@ def _record_question(
 def _told(turn: Turn, answer: Reply) -> str:
     """Say a reply in one line of ours; what a model writes is not in it."""
     calls = f"{len(answer.calls)} call{'s' * (len(answer.calls) != 1)}"
+    if answer.finish == "refused":
+        calls = "it refused to answer"
     price = "" if answer.cost_usd is None else f", ${answer.cost_usd:.4f}"
     return (
         f"{turn.conversation}, turn {turn.number}: {calls}, {answer.usage.tokens:,} tokens{price},"

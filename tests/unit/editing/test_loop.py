@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -201,11 +202,41 @@ def test_of_a_run_without_records_it_says_so(prepared, home, monkeypatch):
 
 def test_a_refusal_ends_the_run(prepared, home):
     model = FakeModel(lambda request: said(text="No.").model_copy(update={"finish": "refused"}))
-    job = desks.job(prepared, home, model)
-    with pytest.raises(ModelRefused, match=r"fake:one refused to answer"):
+    shown = []
+    job = desks.job(prepared, home, model, say=shown.append)
+    with pytest.raises(ModelRefused, match=r"fake:one refused to answer\. No\."):
         converse(desks.conversation(job), job)
     (answered,) = events(home, prepared, "model.answered")
     assert (answered["reply"]["text"], answered["reply"]["cost_usd"]) == ("No.", 0.01)
+    assert shown[0].startswith("edit 1, turn 1: it refused to answer, 10 tokens, $0.0100, ")
+
+
+@pytest.mark.parametrize(
+    "paid",
+    [said(text="No.").model_copy(update={"finish": "refused"}), said(create(text="x" * 500_001))],
+    ids=["refused", "without measure"],
+)
+def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home, paid):
+    records = desks.Records()
+    for answers in ([paid], []):
+        # The second one goes on where the first one was killed, and asks nobody.
+        job = desks.job(prepared, home, script(*answers), records=records)
+        with pytest.raises(ModelRefused):
+            converse(desks.conversation(job), job)
+        assert (job.spent.calls, job.spent.usd) == (1, 0.01)
+        assert job.spent.tokens == paid.usage.tokens > 0
+        assert job.step.cost_usd == 0.01
+        assert [(one.model, one.calls, one.usd) for one in job.uses] == [("fake:one", 1, 0.01)]
+
+
+def test_what_a_refusal_has_cost_is_not_left_to_what_comes_after_it(prepared, home, monkeypatch):
+    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=1))
+    refused = said(text="No.").model_copy(update={"finish": "refused"})
+    job = desks.job(prepared, home, script(refused))
+    with pytest.raises(ModelRefused):
+        converse(desks.conversation(job), job)
+    with pytest.raises(BudgetSpent, match="has used its 1 replies"):
+        converse(replace(desks.conversation(job), name="edit 2"), job)
 
 
 def test_a_reply_without_measure_ends_the_run(prepared, home):
