@@ -28,6 +28,7 @@ from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.adapters.chat_model.provided import ProvidedModels
+    from agent.adapters.chat_model.routes import Routes
     from agent.adapters.github.access import Access
 
 _log = structlog.get_logger()
@@ -97,8 +98,16 @@ def models(settings: Settings) -> ProvidedModels | None:
     from agent.adapters.chat_model.routes import routes
 
     chosen = routes(settings)
-    if not chosen.any:
-        return None
+    return provided(chosen, settings) if chosen.any else None
+
+
+def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
+    """Make what asks the models of these chains, whatever chains are set.
+
+    Raises:
+        SettingsInvalid: Prices are not as they have to be.
+        ModelUnusable: Nothing bounds what one of those that are set costs.
+    """
     from agent.adapters.chat_model import prices
 
     known = prices.load(settings.model_prices)

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from agent import settings
+from agent import settings, wiring
 from agent.adapters.chat_model import prices, routes
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
@@ -18,7 +18,6 @@ from agent.chat import Asked, ChatRequest, Role, vendor
 from agent.cli import terminal
 from agent.errors import AgentError
 from agent.settings import Settings, variable
-from agent.wiring import redactor
 
 ROLES: tuple[Role, ...] = get_args(Role)
 #: Enough for a model that thinks before it says one word.
@@ -57,7 +56,7 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
     listed = [_of_model(name, known) for name in names]
     problems = prices.unbounded(names, known, loaded)
     if check and not problems:
-        listed = [line | _answer(line["name"], known, loaded) for line in listed]
+        listed = [line | _answer(line["name"], loaded) for line in listed]
     return {
         "roles": {role: chosen.chain(role) for role in ROLES},
         "routes": {place: chain for place, chain in chosen.chains.items() if "/" in place},
@@ -84,24 +83,15 @@ def _of_model(name: str, known: Prices) -> dict[str, Any]:
     }
 
 
-def _answer(name: str, known: Prices, loaded: Settings) -> dict[str, Any]:
+def _answer(name: str, loaded: Settings) -> dict[str, Any]:
     """Ask one model, and nobody in its place."""
-    # It brings the libraries of all providers; the rest of the command does without.
-    from agent.adapters.chat_model.provided import ProvidedModels
-
     request = ChatRequest(
         role="editor",
         system="You are asked whether you can be reached.",
         messages=(Asked(text="Answer with one word: ready."),),
         most_tokens=_CHECK_TOKENS,
     )
-    asked = ProvidedModels(
-        Routes({}, (name,)),
-        known,
-        stream=loaded.model_stream == "on",
-        silence_seconds=loaded.model_silence_seconds,
-        redacted=redactor(loaded),
-    )
+    asked = wiring.provided(Routes({}, (name,)), loaded)
     try:
         reply = asked.reply(request)
     except AgentError as problem:

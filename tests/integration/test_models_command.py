@@ -117,6 +117,27 @@ def test_each_model_is_asked_for_one_word(called):
     assert KEY not in json.dumps(told)
 
 
+def test_who_is_tried_is_asked_by_what_a_run_asks_by(called, monkeypatch):
+    made, provided = [], wiring.provided
+
+    def noted(chosen, loaded):
+        made.append(chosen.names)
+        return provided(chosen, loaded)
+
+    monkeypatch.setattr(wiring, "provided", noted)
+    with scripted.serving(lambda seen: Said("ready")) as server:
+        environ = server.environ() | {"MERGEWRIGHT_MODEL": "openai-chat:one,openai-chat:two"}
+        code, _ = called("--check", "--json", **environ, MERGEWRIGHT_MODEL_STREAM="off")
+        assert wiring.models(settings.load(environ)) is not None
+    assert code == 0
+    assert made == [
+        ("openai-chat:one",),
+        ("openai-chat:two",),
+        ("openai-chat:one", "openai-chat:two"),
+    ]
+    assert [one.stream for one in server.requests] == [False, False]
+
+
 def test_nothing_is_asked_without_a_check(called):
     with scripted.serving([]) as server:
         code, told = called(**server.environ())
