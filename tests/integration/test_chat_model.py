@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -691,6 +692,48 @@ def test_without_a_model_nothing_of_all_this_is_loaded():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+_ASKING = """
+import sys
+from agent import settings, wiring
+from agent.chat import Asked, ChatRequest
+
+models = wiring.models(settings.load())
+models.ready()
+for role in ("planner", "editor"):
+    request = ChatRequest(role=role, system="You edit.", messages=(Asked(text="Begin."),))
+    assert models.reply(request).text == "Done."
+print(*[sdk for sdk in ("openai", "anthropic", "google.genai") if sdk in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("wires", "loaded"),
+    [
+        (("chat", "responses"), "openai"),
+        (("anthropic", "anthropic"), "anthropic"),
+        (("gemini", "gemini"), "google.genai"),
+        (("anthropic", "chat"), "openai anthropic"),
+    ],
+    ids=["openai", "anthropic", "google", "two of them"],
+)
+def test_only_the_packages_of_providers_that_are_asked_are_loaded(tmp_path, wires, loaded):
+    planner, editor = wires
+    with scripted.serving(lambda seen: Said("Done.")) as server:
+        roles = {
+            "MERGEWRIGHT_MODEL_PLANNER": server.environ(planner)["MERGEWRIGHT_MODEL"],
+            "MERGEWRIGHT_MODEL_EDITOR": server.environ(editor)["MERGEWRIGHT_MODEL"],
+        }
+        given = {**server.environ(), "MERGEWRIGHT_MODEL": "", "MERGEWRIGHT_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", _ASKING],
+            env={**os.environ, **given, **roles},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == loaded
+    assert {one.wire for one in server.requests} == set(wires)
 
 
 # --- what no reply should be ------------------------------------------------------------------
