@@ -27,6 +27,7 @@ from tests.thirdparty.model_stories import (
     structlog_gcp,
     yarg,
 )
+from tests.thirdparty.model_stories.diffs import amiss
 from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
 from tests.thirdparty.model_stories.story import Story, parallel
 
@@ -82,6 +83,11 @@ def test_the_pull_request_has_what_was_asked_for(told: Told) -> None:
         matching = [path for path in left if fnmatch.fnmatch(path, pattern)]
         assert [left.pop(path) for path in matching] == [status], (pattern, told.files)
     assert left == {}
+
+
+def test_the_diff_does_what_was_asked_for_and_nothing_else(told: Told) -> None:
+    assert told.pull["base"]["sha"] == told.base
+    assert amiss(told.diff, told.story.diff, told.story.never) == []
 
 
 def test_its_checks_are_green(told: Told) -> None:

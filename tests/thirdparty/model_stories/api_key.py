@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -204,6 +205,40 @@ class Migration(migrations.Migration):
         f"{_HEROES}/migrations/0005_sidekick.py": "A",
         _SIDEKICKS: "A",
     },
+    diff={
+        f"{_HEROES}/models.py": Part(
+            9,
+            (
+                "class Sidekick(models.Model):",
+                "    name = models.CharField(max_length=64)",
+                "    def __str__(self) -> str:",
+            ),
+        ),
+        f"{_HEROES}/forms.py": Part(
+            15, ("class SidekickForm(forms.ModelForm):", "        if hero.retired:")
+        ),
+        f"{_HEROES}/admin.py": Part(
+            8,
+            (
+                "@admin.register(Sidekick)",
+                "    form = SidekickForm",
+                '    list_display = ("name", "hero")',
+            ),
+            ("from .models import Hero, HeroAPIKey",),
+        ),
+        f"{_HEROES}/migrations/0005_sidekick.py": Part(
+            34,
+            (
+                '        ("heroes", "0004_auto_20220110_1102"),',
+                "        migrations.CreateModel(",
+                '            name="Sidekick",',
+                '                ("name", models.CharField(max_length=64)),',
+            ),
+        ),
+        _SIDEKICKS: Part(33, ("def test_the_admin_lists_name_and_hero() -> None:",)),
+    },
+    # The migration makes the new table, and touches no other.
+    never=("AlterField", "RemoveField", "DeleteModel", "RunPython", "RunSQL"),
     words="Sidekicks go with their hero.",
     checks=("tests", "makemigrations", "django check"),
 )
@@ -351,6 +386,27 @@ router.register("heroes", views.HeroViewSet)
         f"{_PROJECT}/urls.py": "M",
         _VIEWS: "M",
     },
+    diff={
+        f"{_HEROES}/serializers.py": Part(9, ('        fields = ["id", "name"]',)),
+        f"{_PROJECT}/views.py": Part(
+            9,
+            (
+                "class HeroViewSet(ReadOnlyModelViewSet):",
+                '    queryset = Hero.objects.filter(retired=False).order_by("pk")',
+                "    permission_classes = [HasHeroAPIKey]",
+            ),
+        ),
+        f"{_PROJECT}/urls.py": Part(
+            6,
+            (
+                'router.register("heroes", views.HeroViewSet)',
+                '    path("api/", include(router.urls)),',
+            ),
+            ("from django.urls import path",),
+        ),
+        _VIEWS: Part(26, ("def test_heroes_need_a_key() -> None:",)),
+    },
+    never=('"__all__"', "(ModelViewSet)", "AllowAny", "csrf_exempt"),
     words="The viewset reads only, behind a hero's key.",
     remarks=(Remark("The list has no pages.", f"{_PROJECT}/views.py", 33),),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -232,6 +233,30 @@ async def create_item(item: NewItem):
         when("passed", then=calls(finish("The document has the endpoint and its body."))),
     ),
     files={_ITEMS: "M", _TESTS: "M", _NEW_TESTS: "A"},
+    diff={
+        _ITEMS: Part(
+            14,
+            (
+                "from pydantic import BaseModel, Field",
+                '    item_id: str = Field(pattern="^[a-z]+$", max_length=20)',
+                "    name: str = Field(min_length=1)",
+                '@router.post("/", status_code=201)',
+                "async def create_item(item: NewItem):",
+                '        raise HTTPException(status_code=409, detail="Item already exists")',
+            ),
+        ),
+        _TESTS: Part(
+            59,
+            (
+                '                    "post": {',
+                '                        "operationId": "create_item_items__post",',
+                '                    "NewItem": {',
+            ),
+            ("                    }",),
+        ),
+        _NEW_TESTS: Part(39, ("def test_create_item():",)),
+    },
+    never=("dict", "Any"),
     words="The document has the endpoint and its body.",
     # The document that a present test expects has grown.
     review=("test-weakened-noted",),
@@ -310,6 +335,20 @@ def create_item(item: Item) -> Item:
         when("passed", then=calls(finish("What is no part of the model is left out."))),
     ),
     files={_LIMITS: "M", _TEST_LIMITS: "M"},
+    diff={
+        _LIMITS: Part(
+            8,
+            (
+                "class Item(BaseModel):",
+                "    name: str",
+                "    price: float | None = Field(default=None, ge=0)",
+                "def create_item(item: Item) -> Item:",
+            ),
+            ('@app.post("/items")', "def create_item(item: dict):"),
+        ),
+        _TEST_LIMITS: Part(12, ("def test_item_validates(item):",)),
+    },
+    never=("dict", "Any", "max_body_size"),
     words="What is no part of the model is left out.",
 )
 
@@ -381,6 +420,21 @@ async def add_request_id_header(request: Request, call_next):
         when("passed", then=calls(finish("It wraps the one that is there."))),
     ),
     files={_MIDDLEWARE: "M", _TEST_MIDDLEWARE: "M"},
+    diff={
+        _MIDDLEWARE: Part(
+            9,
+            (
+                "from uuid import uuid4",
+                '@app.middleware("http")',
+                "async def add_request_id_header(request: Request, call_next):",
+                '    response.headers["X-Request-ID"] = request_id',
+                "    return response",
+            ),
+        ),
+        _TEST_MIDDLEWARE: Part(7, ("def test_request_id():",)),
+    },
+    # As the one that is there.
+    never=("BaseHTTPMiddleware", "add_middleware", "X-Process-Time"),
     words="It wraps the one that is there.",
 )
 
@@ -481,6 +535,22 @@ def note_update(item_id: str):
         when("passed", then=calls(finish("The response does not wait for the note."))),
     ),
     files={_ITEMS: "M", _NEW_TESTS: "A"},
+    diff={
+        _ITEMS: Part(
+            8,
+            (
+                "def note_update(item_id: str):",
+                "async def update_item(item_id: str, background_tasks: BackgroundTasks):",
+                "    background_tasks.add_task(note_update, item_id)",
+            ),
+            (
+                "from fastapi import APIRouter, Depends, HTTPException",
+                "async def update_item(item_id: str):",
+            ),
+        ),
+        _NEW_TESTS: Part(26, ("def test_refused_update_is_not_noted(noted):",)),
+    },
+    never=("Thread", "create_task", "sleep("),
     words="The response does not wait for the note.",
 )
 

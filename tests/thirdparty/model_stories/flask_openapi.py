@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -118,6 +119,27 @@ class SelloutReport(BaseModel):
         when("5 passed", "0 new findings", then=calls(finish("Other versions stay as they are."))),
     ),
     files={_APP: "M", _TESTS: "A"},
+    diff={
+        _APP: Part(
+            5,
+            (
+                "class SelloutReport(BaseModel):",
+                '    currency: str = Field(pattern="^[A-Z]{3}$")',
+                "    sellouts: dict[str, Sellout] = Field(min_length=1)",
+                "def post_sellout3(body: SelloutReport):",
+            ),
+            (
+                "from typing import Any",
+                "",
+                "from pydantic import BaseModel, RootModel",
+                "class SelloutDict2(RootModel):",
+                "    root: dict[Any, Any]",
+                "def post_sellout3(body: SelloutDict2):",
+            ),
+        ),
+        _TESTS: Part(34, ("def test_anything_else_is_refused(client, report):",)),
+    },
+    never=("Any", "print("),
     words="Other versions stay as they are.",
     remarks=(Remark("The model could say which currencies are known.", _APP, 24),),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -113,6 +114,20 @@ def rename(id):
         when("passed", "test_rename", then=calls(finish("The view `rename` is like `update`."))),
     ),
     files={_BLOG: "M", _TEST_BLOG: "M"},
+    diff={
+        _BLOG: Part(
+            19,
+            (
+                '@bp.route("/<int:id>/title", methods=("POST",))',
+                "@login_required",
+                "    if not title or len(title) > 100:",
+                '    db.execute("UPDATE post SET title = ? WHERE id = ?", (title, id))',
+            ),
+        ),
+        _TEST_BLOG: Part(30, ("def test_rename_author_required(client, auth, app):",)),
+    },
+    # No value is written into a statement.
+    never=('f"UPDATE', "% id", ".format("),
     words="The view `rename` is like `update`.",
     remarks=(Remark("The limit stands in no other view.", _BLOG, 113),),
 )
@@ -171,6 +186,12 @@ def test_login(client, auth):
         when("passed", then=calls(finish("A name of blanks counts as none."))),
     ),
     files={_AUTH: "M", _TEST_AUTH: "M"},
+    diff={
+        # Nothing is left of the first idea.
+        _AUTH: Part(1, ("        if not username.strip():",), ("        if not username:",)),
+        _TEST_AUTH: Part(11, ('@pytest.mark.parametrize("username", (" ", "\\t "))',)),
+    },
+    never=("or username.strip()",),
     words="A name of blanks counts as none.",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -100,6 +101,19 @@ def test_updated_event_omits_none_rich_result_fields():
         when("3 passed", then=calls(finish("With the pretty logger it goes to stderr now."))),
     ),
     files={_CORE: "M", _TESTS: "M"},
+    diff={
+        _CORE: Part(
+            1,
+            ("    logger.info('version', program=progname, version=__version__)",),
+            ("    print(f'{progname} v{__version__}')",),
+        ),
+        _TESTS: Part(
+            23,
+            ("def test_version_is_an_event(capsys):",),
+            ("from nvchecker.core import check_version_update",),
+        ),
+    },
+    never=("print(", "getLogger", "get_logger"),
     words="With the pretty logger it goes to stderr now.",
     remarks=(Remark("With --logging warning nothing is shown.", _CORE, 112),),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -234,6 +235,45 @@ class Migration(migrations.Migration):
         f"{_APP}/migrations/0004_sitemap.py": "A",
         _TESTS: "M",
     },
+    diff={
+        f"{_APP}/models.py": Part(
+            16,
+            (
+                "class Sitemap(models.Model):",
+                '    url = models.URLField(_("url"), unique=True)',
+                '    sites = models.ManyToManyField(Site, verbose_name=_("sites"))',
+            ),
+        ),
+        f"{_APP}/forms.py": Part(
+            15,
+            (
+                "class SitemapAdminForm(forms.ModelForm):",
+                '        if not url.endswith((".xml", ".xml.gz", ".txt")):',
+            ),
+            ("from robots.models import Rule",),
+        ),
+        f"{_APP}/admin.py": Part(
+            11,
+            (
+                "    form = SitemapAdminForm",
+                '    list_display = ("url",)',
+                "admin.site.register(Sitemap, SitemapAdmin)",
+            ),
+            ("from robots.forms import RuleAdminForm", "from robots.models import Rule, Url"),
+        ),
+        f"{_APP}/migrations/0004_sitemap.py": Part(
+            34,
+            (
+                '        ("robots", "0003_alter_url_pattern"),',
+                "        migrations.CreateModel(",
+                '            name="Sitemap",',
+                '                ("url", models.URLField(unique=True, verbose_name="url")),',
+            ),
+        ),
+        _TESTS: Part(32, ("class SitemapTests(TestCase):",)),
+    },
+    # The migration makes the new table, and touches no other.
+    never=("AlterField", "RemoveField", "DeleteModel", "RunPython", "RunSQL"),
     words="The rules of robots.txt stay as they are.",
     remarks=(Remark("Query strings after .xml are refused.", f"{_APP}/forms.py", 31),),
     checks=("tests", "makemigrations", "django check"),
@@ -340,6 +380,23 @@ class Command(BaseCommand):
         f"{_APP}/management/commands/prune_urls.py": "A",
         _TESTS: "M",
     },
+    diff={
+        f"{_APP}/management/__init__.py": Part(0),
+        f"{_APP}/management/commands/__init__.py": Part(0),
+        f"{_APP}/management/commands/prune_urls.py": Part(
+            21,
+            (
+                "class Command(BaseCommand):",
+                '            "--dry-run",',
+                "        unused = Url.objects.filter(allowed=None, disallowed=None)",
+                "            self.stdout.write(pattern)",
+                '        if not options["dry_run"]:',
+                "            unused.delete()",
+            ),
+        ),
+        _TESTS: Part(25, ("class PruneUrlsTests(TestCase):",)),
+    },
+    never=("print(", "sys.argv", "objects.all().delete("),
     words="The command asks for no confirmation.",
 )
 

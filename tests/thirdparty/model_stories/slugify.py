@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
 from tests.scripted import Said, Seen
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import (
     Project,
     Remark,
@@ -69,6 +70,16 @@ class ModernEdgesTests(unittest.TestCase):
     ),
     edit=(),
     files={_EDGES: "A"},
+    diff={
+        _EDGES: Part(
+            19,
+            (
+                "        with self.assertRaisesRegex(TypeError, 'not NoneType'):",
+                "        self.assertEqual(slugify('', algorithm='modern'), '')",
+                "        text = ' '.join(f'word{number}' for number in range(100))",
+            ),
+        )
+    },
     remarks=(Remark("The limit of 50 might deserve a name.", _EDGES, 18),),
     checks=("tests", "mypy"),
 )
@@ -150,6 +161,36 @@ class ModernPipelineTests(unittest.TestCase):
         when("0 new findings", "passed", then=calls(finish("The checks moved as they were."))),
     ),
     files={_CODE: "M", _SPLIT: "A"},
+    diff={
+        # What was checked moved by its new name alone: none of its lines was written anew.
+        _CODE: Part(
+            22,
+            (
+                "def _checked_text(",
+                "    return text",
+                "def _modern_slugify(",
+                "    entities: bool,",
+                "    backend: Backend,",
+                ") -> str:",
+                "    text = _checked_text(text, max_length, separator, replacement_stage, backend)",
+            ),
+            (
+                "def _modern_slugify(",
+                "    entities: bool,",
+                "    decimal: bool,",
+                "    hexadecimal: bool,",
+                "    word_boundary: bool,",
+                "    save_order: bool,",
+                "    stopwords: Iterable[str],",
+                "    regex_pattern: re.Pattern[str] | str | None,",
+                "    lowercase: bool,",
+                "    replacements: Iterable[Iterable[str]],",
+                "    allow_unicode: bool,",
+            ),
+        ),
+        _SPLIT: Part(17, ("class ModernPipelineTests(unittest.TestCase):",)),
+    },
+    never=("def slugify(", "raise "),
     words="The checks moved as they were.",
     checks=("tests", "mypy"),
 )

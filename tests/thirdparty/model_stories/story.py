@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tests.flow.model_scripts import Scripts, calls
 from tests.scripted import Fault, Said, Seen
 from tests.scripted.script import Answer
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.sources import Source
 
 Turn = Said | Callable[[Seen], Said]
@@ -80,6 +81,10 @@ class Story:
     """Replies while the source is edited; empty: only tests were asked for."""
     files: Mapping[str, str]
     """What is on the branch: A, M or D by path; a `*` stands for a part that is not foreseen."""
+    diff: Mapping[str, Part]
+    """What it does to each of them, and to no other."""
+    never: tuple[str, ...] = ()
+    """What no line has that is added."""
     look: tuple[Turn, ...] = ()
     """Replies before the plan is handed in."""
     words: str = ""

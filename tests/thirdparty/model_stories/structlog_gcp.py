@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
@@ -118,6 +119,22 @@ def test_unknown_severity_is_a_warning(stdout: T_stdout, logger: WrappedLogger) 
         when("2 passed", "0 new findings", then=calls(finish("No line is printed any more."))),
     ),
     files={_CODE: "M", _TESTS: "A"},
+    diff={
+        _CODE: Part(
+            2,
+            (
+                '            logger.warning("unknown severity", requested=severity)',
+                '    logger.info("selfcheck done", count=count)',
+            ),
+            (
+                "import sys",
+                '            print(f"unknown severity: {severity}", file=sys.stderr)',
+                '    print(f"{count} messages logged")',
+            ),
+        ),
+        _TESTS: Part(24, ('    assert warned["requested"] == "loud"',)),
+    },
+    never=("print(", "getLogger", "get_logger"),
     words="No line is printed any more.",
     checks=("tests", "mypy", "ruff check"),
 )

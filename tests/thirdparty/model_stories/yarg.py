@@ -7,6 +7,7 @@ import re
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
 from tests.scripted import Said, Seen
+from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import (
     Project,
     Remark,
@@ -94,6 +95,19 @@ class TestJson2package(unittest.TestCase):
     ),
     edit=(),
     files={_EDGES: "A"},
+    diff={
+        # Nothing is left of the first idea.
+        _EDGES: Part(
+            22,
+            (
+                "        with self.assertRaises(TypeError):",
+                "            json2package(None)",
+                "        with self.assertRaises(ValueError):",
+                "            json2package('')",
+                "        ids = ['0.{0}'.format(number) for number in range(100)]",
+            ),
+        )
+    },
 )
 
 _HINTS, _PARSE = "tests/test_hints.py", "yarg/parse.py"
@@ -166,6 +180,27 @@ class TestHints(unittest.TestCase):
         when("passed", then=calls(finish("Only annotations; nothing is done otherwise."))),
     ),
     files={_PARSE: "M", _HINTS: "A"},
+    diff={
+        _PARSE: Part(
+            6,
+            (
+                "from typing import List",
+                '        pypi_server: str = "https://pypi.python.org/pypi?%3Aaction=packages_rss"',
+                ') -> List["Package"]:',
+                '        pypi_server: str = "https://pypi.python.org/pypi?%3Aaction=rss"',
+                ') -> List["Package"]:',
+                "    def date(self) -> datetime:",
+            ),
+            (
+                '        pypi_server="https://pypi.python.org/pypi?%3Aaction=packages_rss"):',
+                '        pypi_server="https://pypi.python.org/pypi?%3Aaction=rss"):',
+                "    def date(self):",
+            ),
+        ),
+        _HINTS: Part(16, ("class TestHints(unittest.TestCase):",)),
+    },
+    # Python 3.8 knows no `list[...]` and no `X | Y`.
+    never=("Any", "list[", " | ", "cast("),
     words="Only annotations; nothing is done otherwise.",
 )
 
@@ -300,6 +335,62 @@ HTTPX = Story(
         _TEST_CLIENT: "M",
         _TEST_PARSE: "M",
     },
+    diff={
+        _CLIENT: Part(
+            3,
+            ("import httpx", "session = httpx.Client(follow_redirects=True)"),
+            (
+                "import requests",
+                "session = requests.Session()",
+                "                        reason=response.reason)",
+            ),
+        ),
+        _PARSE: Part(
+            6,
+            (
+                "import httpx",
+                "session = httpx.Client(follow_redirects=True)",
+                "    response = session.get(pypi_server)",
+            ),
+            (
+                "import requests",
+                "    response = requests.get(pypi_server)",
+                "                        reason=response.reason)",
+            ),
+        ),
+        _ERRORS: Part(
+            1,
+            ("from httpx import HTTPError as RHTTPError",),
+            ("from requests.exceptions import HTTPError as RHTTPError",),
+        ),
+        "setup.py": Part(
+            2,
+            ("      install_requires=['httpx', ],", "      requires=['httpx', ],"),
+            ("      install_requires=['requests', ],", "      requires=['requests', ],"),
+        ),
+        _NEW: Part(49, ("class TestHttpx(unittest.TestCase):",)),
+        # No assertion of the present tests is another one: only what stands in the place of what.
+        _TEST_CLIENT: Part(
+            3,
+            ("    @patch('httpx.Client.get', return_value=GoodResponse)",),
+            (
+                '    reason = "Mocked"',
+                "    @patch('requests.Session.get', return_value=BadResponse)",
+                "    @patch('requests.Session.get', return_value=GoodResponse)",
+            ),
+        ),
+        _TEST_PARSE: Part(
+            10,
+            ('    reason_phrase = "Mocked"',),
+            (
+                '    reason = "Mocked"',
+                *("    @patch('requests.get', return_value=BadResponse)",) * 2,
+                *("    @patch('requests.get', return_value=GoodNewestResponse)",) * 4,
+                *("    @patch('requests.get', return_value=GoodUpdatedResponse)",) * 3,
+            ),
+        ),
+    },
+    never=("requests", "verify=", "timeout=None"),
     words="Two clients, as before",
     review=("gate-files", "near-runtime-magic", "new-dependency"),
     remarks=(Remark("One client could serve the feeds as well.", _PARSE, 38),),
