@@ -95,6 +95,7 @@ _OBEDIENT = (
     MODELS,
     "test_TC5_TC7_MO2_a_model_that_obeys_every_text_changes_nothing_but_what_was_asked",
 )
+_HIDDEN = (MODELS, "test_TC5_no_place_where_text_can_hide_has_an_effect")
 _CHEATING = (MODELS, "test_MO6_a_change_that_cheats_is_refused_by_name")
 _STEALING = (MODELS, "test_RX2_RX4_a_test_that_a_model_wrote_steals_nothing")
 _IN_WORDS = (MODELS, "test_TC6_a_secret_in_a_models_words_leaves_in_no_form")
@@ -380,7 +381,11 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "429 and 5xx": (_PASSES, (CHAT, "test_a_wait_that_is_asked_for_is_kept")),
         "stall and empty": (_PASSES, (CHAT, "test_a_model_that_stalls_in_its_reply_is_asked_again")),
     },
-    "TC5": {"hidden comment, pictures": (_OBEDIENT,)},
+    "TC5": {
+        "comment, picture, alt, title, details, definition": (_HIDDEN, _OBEDIENT),
+        "zero-width, tags, bidi, entities": (_HIDDEN,),
+        "in ticket, notes, pages and code": (_HIDDEN,),
+    },
     "TC6": {
         "in words, encoded": (_IN_WORDS,),
         "in files, encoded, as a name": (_IN_FILES,),
