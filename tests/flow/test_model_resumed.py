@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,6 @@ class Provider:
 @pytest.fixture(scope="module")
 def folder(store: Path) -> Iterator[Path]:
     with data_folder("kills") as made:
-        (store / "environments").mkdir(mode=0o755, exist_ok=True)
         yield made
 
 
@@ -84,6 +84,7 @@ def provider() -> Provider:
 
 @pytest.fixture(scope="module")
 def ground(store: Path, folder: Path, provider: Provider) -> Iterator[Ground]:
+    (store / "environments").mkdir(mode=0o755, exist_ok=True)
     prices = folder / "prices.toml"
     prices.write_text('["openai-chat:scripted"]\ninput = 0.1\noutput = 0.2\n')
     with serving(provider) as server:
@@ -119,7 +120,7 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
 ):
     provider.begin(Scripts(edit=[EDITED], repair=[MENDED], review=[REVIEWED]))
     campaign.undisturbed(("killed",))
-    turns = [step for step in campaign.steps["killed"] if step.endswith(" reply")]
+    turns = campaign.turns("killed")
     assert {turn.split()[0] for turn in turns} == {"plan", "tests", "edit", "repair", "review"}
     assert len(provider.asked) == len(turns)
 
@@ -137,6 +138,40 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
     assert last_change(ground, killed) == last_change(ground, plain)
     verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
+
+
+@pytest.mark.parametrize("stream", ["streamed", "whole"])
+@pytest.mark.parametrize("wire", ["responses", "anthropic"])
+def test_kill_each_turn_does_so_on_the_other_wires(store, wire, stream):
+    # In the two turns of the change; what was said before it is kept, and is not asked for again.
+    (store / "environments").mkdir(mode=0o755, exist_ok=True)
+    short = {"plan": [[calls(model.plan())]], "edit": [model.MENDED], "review": [REVIEWED[1:]]}
+    provider = Provider()
+    with serving(provider) as server, data_folder("kills") as folder:
+        more = {"MERGEWRIGHT_MODEL_STREAM": "on" if stream == "streamed" else "off"}
+        environ = {**server.environ(wire), **more}
+        with laid_out(folder, store / "environments", **environ) as ground:
+            tickets = Tickets(ground, folder / "repositories", repositories=1, kinds=KINDS)
+            campaign = Campaign(ground, tickets, 1, print)
+            provider.begin(Scripts(**short))
+            campaign.undisturbed(("killed",))
+            asked = len(provider.asked)
+            assert len(campaign.turns("killed", "edit")) == len(model.MENDED) == 2
+
+            provider.begin(Scripts(**short))
+            campaign.at_every_turn("killed", provider.at_next_request, "edit")
+            assert campaign.missed == []
+            assert campaign.kills.total() == 4 * 2
+            assert {(seen.wire, seen.stream) for seen in provider.asked} == {
+                (wire, stream == "streamed")
+            }
+            # Asked twice is only who was killed while it waited, in the same words.
+            times = Counter(json.dumps(seen.body) for seen in provider.asked)
+            assert sorted(times.values()) == [1] * (asked - 2) + [2] * 2
+            plain, killed = campaign.tickets.all
+            assert last_change(ground, killed) == last_change(ground, plain)
+            verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
+            assert verdict.well, "\n".join((verdict.line(), *verdict.words))
 
 
 def test_at_the_cap_the_best_change_is_kept_and_who_allows_more_pays_for_nothing_twice(
