@@ -60,7 +60,6 @@ class _Failed(NamedTuple):
     reason: str
 
 
-_Decided = Accepted | Ignored | Later | Stopped | Heard
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
 _SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Heard: "heard"}
 
@@ -114,7 +113,7 @@ class Intake:
             if now < put_off.until < now + _LONGEST_PUT_OFF
         ]
         for delivery in self._named(self._inbox.unread(without=waiting)):
-            decided: _Decided | _Failed
+            decided: Accepted | Ignored | Later | Stopped | Heard | _Failed
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -149,27 +148,20 @@ class Intake:
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 yield delivery
 
-    def _decide(self, delivery: Delivery) -> _Decided:
-        if delivery.event == "issues":
-            return self._of_issue(delivery)
-        told = said.read(delivery.body)
-        if isinstance(told, Happened):
-            return self._happened(told)
-        if earlier := self._store.of_delivery(delivery.delivery_id):
-            return Accepted(run=earlier.run)
-        return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
-
-    def _happened(self, _: Happened) -> Ignored:
-        return Ignored(reason="nothing here acts on events of pull requests yet", routine=True)
-
-    def _of_issue(self, delivery: Delivery) -> _Decided:
-        if delivery.action in intake.TAKES_BACK:
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Heard:
+        of_issue = delivery.event == "issues"
+        if of_issue and delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
             return intake.reconsider(withdrawal, self._gatekeeper, self._store)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := self._store.of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
+        if not of_issue:
+            told = said.read(delivery.body)
+            if isinstance(told, Happened):
+                return self._happened(told)
+            return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(
             request,
@@ -179,6 +171,9 @@ class Intake:
             bot_ids=self._bot_ids,
             delivery_id=delivery.delivery_id,
         )
+
+    def _happened(self, _: Happened) -> Ignored:
+        return Ignored(reason="nothing here acts on events of pull requests yet", routine=True)
 
     def _settle(
         self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Heard | _Failed

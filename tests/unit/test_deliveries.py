@@ -9,6 +9,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from agent import deliveries, intake
+from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Happened, Said
 from agent.domain import Outcome, Reason, RunState
 from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, SettingsInvalid
@@ -211,29 +212,34 @@ def closed():
 
 
 @pytest.mark.parametrize(
-    ("event", "action", "record", "method"),
+    ("event", "action", "record", "who"),
     [
-        ("issue_comment", "created", spoken(), "_said"),
-        ("pull_request_review", "submitted", spoken(), "_said"),
-        ("pull_request_review", "submitted", closed(), "_happened"),
+        ("issue_comment", "created", spoken(), "lane"),
+        ("pull_request_review", "submitted", spoken(), "lane"),
+        ("pull_request_review", "submitted", closed(), "intake"),
         # The same word, of an issue, takes back what was asked for.
-        ("pull_request", "closed", closed(), "_happened"),
-        ("status", None, closed(), "_happened"),
+        ("pull_request", "closed", closed(), "intake"),
+        ("status", None, closed(), "intake"),
     ],
 )
 def test_the_event_says_what_a_delivery_holds(
-    inbox, store, monkeypatch, event, action, record, method
+    inbox, store, monkeypatch, event, action, record, who
 ):
     heard = []
-    for name in ("_said", "_happened"):
-        monkeypatch.setattr(
-            deliveries.Intake,
-            name,
-            lambda _, told, name=name: heard.append((name, told)) or Ignored(reason="heard"),
-        )
+
+    def hear(_, told, **__):
+        heard.append(("lane", told))
+        return Heard(reason="heard")
+
+    def happened(_, told):
+        heard.append(("intake", told))
+        return Ignored(reason="seen")
+
+    monkeypatch.setattr(Lane, "hear", hear)
+    monkeypatch.setattr(deliveries.Intake, "_happened", happened)
     body = record.model_dump_json().encode()
     told = {"event": event, "action": action, "body": body, "content_key": record.content_key}
     inbox.append([delivery(1).model_copy(update=told)])
     deliveries.Intake(inbox, store, Gate({})).turn()
-    assert heard == [(method, record)]
-    assert (inbox.find("d1").outcome, inbox.find("d1").reason) == ("ignored", "heard")
+    assert heard == [(who, record)]
+    assert inbox.find("d1").reason == ("heard" if who == "lane" else "seen")
