@@ -53,8 +53,8 @@ def read(run: Run, svc: Services) -> Ticket:
 def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     """Add answers and other wishes to a ticket's text.
 
-    An answer that a recipe understands by itself, as the line that our questions propose, stands in
-    place of the text; others are for a model to read.
+    What a recipe understands by itself, as the line that our questions propose, stands in place of
+    the text; other words are for a model to read.
     """
     body, digest = ticket.body, hashlib.sha256(ticket.digest.encode())
     told = [one for one in said if one.kind != "approval"]
@@ -62,7 +62,7 @@ def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
         words = cleaning.incoming(one.words)[0].strip()
         alone = ticket.model_copy(update={"title": "", "body": words})
-        if one.kind == "answer" and any(recipe.match(alone) for recipe in registry.recipes()):
+        if any(recipe.match(alone) for recipe in registry.recipes()):
             body = words
             continue
         what = "Answer" if one.kind == "answer" else "Another wish for the plan"

@@ -86,6 +86,12 @@ class Story:
                 title=title, body=body, body_given=body is not None,
             )  # fmt: skip
 
+    def comment(self, body: str, by: str = MAINTAINER) -> Comment:
+        """Comment on the issue."""
+        world = self.stage.world
+        with world.lock:
+            return actions.comment(world, self.repository, self.issue, world.user(by), body)
+
     def close(self) -> None:
         """Close the issue."""
         world = self.stage.world

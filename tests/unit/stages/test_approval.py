@@ -114,9 +114,10 @@ def test_a_ticket_of_which_nobody_said_more_stays_as_it_is():
     assert triage.guided(ticket(PRINT), [said("approval", "1a2b3c4d")]) == ticket(PRINT)
 
 
-def test_an_answer_that_says_it_all_stands_in_place_of_the_text():
+@pytest.mark.parametrize("kind", ["answer", "change"])
+def test_words_that_say_it_all_stand_in_place_of_the_text(kind):
     asked = ticket("Replace the print calls in shop/veiws.py with logging.")
-    told = triage.guided(asked, [said("answer", PRINT)])
+    told = triage.guided(asked, [said(kind, PRINT)])
     assert (told.title, told.body) == ("A wish", PRINT)
     assert told.digest != asked.digest
 
