@@ -157,6 +157,33 @@ def test_TC2_what_strangers_comment_starts_nothing_and_reaches_no_text(story, st
         assert "delete the tests" not in text
 
 
+def test_a_command_in_a_comment_is_heard_and_what_we_answer_is_not(story, stage):
+    told = story()
+    world = stage.world
+    with world.lock:
+        asked = actions.comment(
+            world, told.repository, told.issue, world.user(MAINTAINER), "/mergewright help"
+        )
+    await_(lambda: asked.reactions or None, "the reaction to the command")
+    assert world.hooks.drain(10)
+    (answer,) = told.comments()
+    assert "- `/mergewright help`: " in answer.body
+    guids = {
+        one.guid: json.loads(one.body)["comment"]["id"]
+        for one in world.hooks.log
+        if one.event == "issue_comment" and one.repository_id == told.repository.id
+    }
+    settled = {
+        comment: await_(lambda guid=guid: _outcome(stage, guid), "the decision")
+        for guid, comment in guids.items()
+    }
+    assert settled == {
+        asked.id: ("heard", "the command help"),
+        answer.id: ("ignored", "a bot wrote it"),
+    }
+    assert told.runs() == []
+
+
 def test_TC5_TC8_hidden_text_and_five_hundred_images_are_taken_out_and_nothing_is_fetched(
     story, stage
 ):
