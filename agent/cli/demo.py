@@ -154,6 +154,7 @@ def _follow(
     """
     shown: set[str] = set()
     noticed: float | None = None
+    words, answered = list(played.scenario.words), 0
     while time.monotonic() - begun < _LONGEST_SECONDS:
         if noticed is None and played.noticed():
             noticed = time.monotonic() - begun
@@ -168,10 +169,23 @@ def _follow(
                 if name not in shown and seconds >= QUIET_SECONDS:
                     out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
                 shown.add(name)
-            if not run.active:
+            if words and run.segment != answered and _waits_for_words(run):
+                said, answered = words.pop(0).format(plan=run.plan_asked), run.segment
+                played.comment(said)
+                out.print(f"maria comments: {said}", markup=False, highlight=False)
+            elif not run.active and not (run.segment == answered and _waits_for_words(run)):
                 return run, None, noticed
         time.sleep(0.05)
     return played.run(), None, noticed
+
+
+def _waits_for_words(run: StoredRun) -> bool:
+    """Whether a person has to answer its questions, or to say something about its plan."""
+    from agent.domain import Reason, RunState
+
+    if run.active:
+        return run.state is RunState.AWAITING_APPROVAL
+    return run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
 
 
 def _show_comments(played: Play, out: Console) -> None:

@@ -174,6 +174,13 @@ class Play:
             person = world.user(MAINTAINER)
             actions.add_labels(world, self.repository, self.issue, [label], person)
 
+    def comment(self, body: str) -> None:
+        """Write under the issue, as the same person."""
+        world = self.stage.world
+        with world.lock:
+            person = world.user(MAINTAINER)
+            actions.comment(world, self.repository, self.issue, person, body)
+
     def noticed(self) -> bool:
         """Whether the issue shows that somebody is at work."""
         return bool(self.issue.reactions or self.issue.comments)

@@ -25,6 +25,9 @@ class Scenario:
     """Of the person who sets the label."""
     files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the repository has besides the sample project."""
+    words: tuple[str, ...] = ()
+    """What the maintainer writes under the issue each time the run waits for a person; `{plan}`
+    stands for the number of its plan."""
 
 
 _EXPORT_TEST = """\
@@ -38,6 +41,9 @@ def test_the_export_has_a_column_for_every_field():
     names = [field.name for field in Customer._meta.concrete_fields]
     assert names == ["id", "name", "email", "joined"]
 """
+
+
+_PLAN_FIRST = MappingProxyType({".github/mergewright.yml": "plan: {approval: always}\n"})
 
 
 def _packaged(name: str) -> tuple[str, str]:
@@ -79,6 +85,35 @@ def _all() -> tuple[Scenario, ...]:
             "Customers need a nickname",
             "Please add a field for it to the customer.\n",
             Reason.UNCLEAR,
+        ),
+        Scenario(
+            "answered",
+            "a question is answered by a comment, and the run goes on to its pull request",
+            log_title,
+            "Replace print with logging in `shop/servies.py`.\n",
+            Reason.READY,
+            words=("Replace print with logging in `shop/services.py`.",),
+        ),
+        Scenario(
+            "approved",
+            "the plan is shown, changed and approved by comments before anything is edited",
+            log_title,
+            log_body,
+            Reason.READY,
+            files=_PLAN_FIRST,
+            words=(
+                "change the plan: Replace print with logging in `shop/services.py`.",
+                "/mergewright approve {plan}",
+            ),
+        ),
+        Scenario(
+            "stopped",
+            "a comment stops the run while its plan waits: nothing is published",
+            log_title,
+            log_body,
+            Reason.CANCELLED,
+            files=_PLAN_FIRST,
+            words=("/mergewright stop",),
         ),
         Scenario(
             "bad-config",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 
 from agent.cli import demo
 from agent.demo import play
@@ -36,6 +37,17 @@ def played(stage, tmp_path):
         return told
 
     return begin
+
+
+@pytest.mark.parametrize("name", ["answered", "approved", "stopped"])
+def test_a_scenario_in_which_people_answer_ends_as_it_says(stage, tmp_path, name):
+    made = play.put_on(stage, SCENARIOS[name], tmp_path / "source", f"{OWNER}/said-{name}")
+    made.label()
+    run, refusal, _ = demo._follow(made, Console(quiet=True), time.monotonic())
+    assert demo._ended_as_told(made.scenario, run, refusal), run
+    said = [one.body for one in made.issue.comments if one.author is not stage.app.bot]
+    assert len(said) == len(made.scenario.words)
+    assert "{plan}" not in "".join(said)
 
 
 def assert_log_is_served(told: Story, text: str) -> str:
