@@ -17,7 +17,7 @@ import structlog
 from agent import clock, intake, metrics
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
-from agent.conversation import said
+from agent.conversation import looks, said
 from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Happened
 from agent.dispatch import Bounds
@@ -160,7 +160,7 @@ class Intake:
         if not of_issue:
             told = said.read(delivery.body)
             if isinstance(told, Happened):
-                return self._happened(told)
+                return looks.look(told, self._gatekeeper, self._store)
             return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(
@@ -171,9 +171,6 @@ class Intake:
             bot_ids=self._bot_ids,
             delivery_id=delivery.delivery_id,
         )
-
-    def _happened(self, _: Happened) -> Ignored:
-        return Ignored(reason="nothing here acts on events of pull requests yet", routine=True)
 
     def _settle(
         self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Heard | _Failed

@@ -566,6 +566,16 @@ class EarlierRun(Record):
     """Whether it came to its end."""
 
 
+class LivePull(Record):
+    """A pull request as it stands now."""
+
+    state: Literal["open", "closed", "merged"]
+    head: str
+    """Commit at the end of its branch."""
+    ended_at: str | None = None
+    """ISO 8601, UTC: when it was merged or closed."""
+
+
 Reaction = Literal["eyes", "+1", "confused"]
 
 
@@ -606,6 +616,18 @@ class Gatekeeper(Protocol):
 
     def text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue; None: it is not there any more, or in another repository."""
+        ...
+
+    def pull(self, pull: IssueRef) -> LivePull | None:
+        """Read a pull request now; None: it is not there.
+
+        Args:
+            pull: Its repository and number.
+        """
+        ...
+
+    def clear_labels(self, issue: IssueRef) -> None:
+        """Take the labels away that tell the state of a run."""
         ...
 
     def set_label(self, issue: IssueRef, label: str) -> None:

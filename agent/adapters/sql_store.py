@@ -427,6 +427,20 @@ class SqlStore:
             row = session.exec(wanted).first()
             return _stored(row) if row else None
 
+    def pull_stands(self, run_id: str, state: RunState, at: str | None) -> bool:
+        """Note that a run's pull request is open, merged or closed; return whether that is news.
+
+        Args:
+            at: ISO 8601: when it was merged or closed.
+        """
+        with self._transaction() as session:
+            row = session.get_one(RunRow, run_id)
+            if row.active or row.state == state.value:
+                return False
+            row.state, row.pull_ended_at = state.value, at
+            session.add(row)
+            return True
+
     def guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run, in the order in which we heard it."""
         with self._reading() as session:

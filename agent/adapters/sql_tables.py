@@ -47,6 +47,7 @@ class RunRow(SQLModel, table=True):
     plan_asked: str | None = None
     plans_shown: int = 0
     pull: int | None = None
+    pull_ended_at: str | None = None
     delivery_id: str | None = None
     run: str
     outcome: str | None = None

@@ -158,6 +158,20 @@ def test_retry_takes_the_text_as_it_is_now(story):
     assert len(told.pulls()) == 1
 
 
+def test_a_pull_request_that_people_close_ends_its_run(story, stage):
+    told = story()
+    told.label()
+    pull = told.assert_ready()
+    world = stage.world
+    with world.lock:
+        actions.set_state(world, told.repository, pull, "closed", None, world.user(MAINTAINER))
+    await_(lambda: told.runs()[0].state is RunState.CLOSED or None, "the end of the run")
+    await_(lambda: told.labels() == {LABEL} or None, "labels without a state")
+    with world.lock:
+        actions.set_state(world, told.repository, pull, "open", None, world.user(MAINTAINER))
+    await_(lambda: told.runs()[0].state is RunState.OPEN or None, "the run that is open again")
+
+
 def test_GH8_two_bots_that_answer_each_other_start_nothing(story, stage):
     told = story(body=WRONG)
     told.label()

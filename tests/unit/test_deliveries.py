@@ -216,10 +216,10 @@ def closed():
     [
         ("issue_comment", "created", spoken(), "lane"),
         ("pull_request_review", "submitted", spoken(), "lane"),
-        ("pull_request_review", "submitted", closed(), "intake"),
+        ("pull_request_review", "submitted", closed(), "looks"),
         # The same word, of an issue, takes back what was asked for.
-        ("pull_request", "closed", closed(), "intake"),
-        ("status", None, closed(), "intake"),
+        ("pull_request", "closed", closed(), "looks"),
+        ("status", None, closed(), "looks"),
     ],
 )
 def test_the_event_says_what_a_delivery_holds(
@@ -231,12 +231,12 @@ def test_the_event_says_what_a_delivery_holds(
         heard.append(("lane", told))
         return Heard(reason="heard")
 
-    def happened(_, told):
-        heard.append(("intake", told))
+    def look(told, *_):
+        heard.append(("looks", told))
         return Ignored(reason="seen")
 
     monkeypatch.setattr(Lane, "hear", hear)
-    monkeypatch.setattr(deliveries.Intake, "_happened", happened)
+    monkeypatch.setattr(deliveries.looks, "look", look)
     body = record.model_dump_json().encode()
     told = {"event": event, "action": action, "body": body, "content_key": record.content_key}
     inbox.append([delivery(1).model_copy(update=told)])

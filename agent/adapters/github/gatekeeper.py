@@ -21,7 +21,7 @@ from agent.adapters.github.spoken import in_our_words
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import IssueRef, Run, Snapshot
 from agent.errors import AccessLost, AgentError
-from agent.ports import EarlierRun, IssueText, LiveIssue, Permission, Reaction
+from agent.ports import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
 from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
@@ -147,6 +147,38 @@ class GithubGatekeeper:
             url=live.url,
             changed_at=max(moments, default=None),
         )
+
+    @in_our_words
+    def pull(self, pull: IssueRef) -> LivePull | None:
+        """Read a pull request now."""
+
+        def work(repository: Repository) -> LivePull:
+            _, raw = repository.requester.requestJsonAndCheck(
+                "GET", f"{repository.url}/pulls/{pull.number}"
+            )
+            ended = raw["merged_at"] or raw["closed_at"]
+            return LivePull(
+                state="merged" if raw["merged"] else raw["state"],
+                head=str(raw["head"]["sha"]),
+                ended_at=None if ended is None else str(ended),
+            )
+
+        try:
+            return self._session(pull).ask(
+                Scope.READ,
+                work,
+                doing=f"read pull request #{pull.number}",
+                needs="pull_requests: read",
+            )
+        except Refused as problem:
+            if problem.status not in (404, 410):
+                raise
+            return None
+
+    @in_our_words
+    def clear_labels(self, issue: IssueRef) -> None:
+        """Take the labels away that tell the state of a run; those that are gone are no matter."""
+        state_labels.clear_all(self._session(issue))
 
     @in_our_words
     def set_label(self, issue: IssueRef, label: str) -> None:

@@ -68,6 +68,19 @@ def clear(session: Session) -> None:
     _remove(session, StateLabel.WORKING.value.name)
 
 
+def clear_all(session: Session) -> None:
+    """Take away whatever state the issue shows."""
+    number = session.issue.number
+    present = session.ask(
+        Scope.TALK,
+        lambda repository: {one.name for one in repository.get_issue(number).complete().labels},
+        doing=f"read the labels of issue #{number}",
+        needs=_NEEDS,
+    )
+    for name in sorted(_OURS & present):
+        _remove(session, name)
+
+
 def _describe(session: Session, state: StateLabel) -> None:
     """Make the label one of the repository's, with colour and words, once per process.
 

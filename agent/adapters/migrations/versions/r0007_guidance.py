@@ -32,6 +32,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("plan_asked", sa.String(), nullable=True))
         table.add_column(sa.Column("plans_shown", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("pull", sa.Integer(), nullable=True))
+        table.add_column(sa.Column("pull_ended_at", sa.String(), nullable=True))
         table.create_index("runs_of_pull", ["repository_id", "pull"])
     runs = sa.table("runs", sa.column("run_id"), sa.column("outcome"), sa.column("pull"))
     kept = sa.select(runs.c.run_id, runs.c.outcome).where(runs.c.outcome.is_not(None))
@@ -44,6 +45,7 @@ def downgrade() -> None:
     """Take it all away."""
     with op.batch_alter_table("runs") as table:
         table.drop_index("runs_of_pull")
+        table.drop_column("pull_ended_at")
         table.drop_column("pull")
         table.drop_column("plans_shown")
         table.drop_column("plan_asked")

@@ -1,0 +1,134 @@
+"""What becomes of a run whose pull request people merge, close or open again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from agent.adapters.sql_store import SqlStore
+from agent.conversation import looks
+from agent.conversation.lane import Heard
+from agent.conversation.said import Happened
+from agent.demo.simulator import actions
+from agent.demo.simulator.world import World
+from agent.domain import Outcome, Reason, RunState
+from agent.intake import Ignored
+from agent.ports import NewPullRequest
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, Scene
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+class Proposed:
+    """A run whose pull request waits for people."""
+
+    def __init__(self, scene: Scene, store: SqlStore) -> None:
+        self.scene, self.store = scene, store
+        commit = samples.push_branch(scene.repository)
+        scene.forge.begin(scene.run)
+        proposal = NewPullRequest(
+            branch=BRANCH, commit=commit, base_branch="main", title="Add a field",
+            body="Closes #1", summary="",
+        )  # fmt: skip
+        self.pull = scene.forge.propose(scene.run, proposal)
+        self.run = store.add(scene.run, time.time())
+        store.claim(time.time(), most=9)
+        outcome = Outcome(
+            run_id=self.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
+            pull_request=self.pull,
+        )  # fmt: skip
+        store.finish(self.run.run_id, scene.forge.deliver(scene.run, outcome), time.time())
+
+    @property
+    def issue(self):
+        return self.scene.repository.issues[self.pull.number]
+
+    @property
+    def state(self) -> RunState:
+        return self.store.get(self.run.run_id).state
+
+    def people(self, state: str) -> None:
+        """Close it or open it again."""
+        world = self.scene.world
+        with world.lock:
+            actions.set_state(
+                world, self.scene.repository, self.issue, state, None, world.user("ann")
+            )
+
+    def look(self, event: str = "pull_request.closed", **more: object) -> Heard | Ignored:
+        given = {
+            "repository": self.scene.name, "repository_id": self.scene.repository.id,
+            "number": self.pull.number, "event": event, "actor": "ann", **more,
+        }  # fmt: skip
+        return looks.look(Happened.model_validate(given), self.scene.gatekeeper, self.store)
+
+
+@pytest.fixture
+def proposed(world, tmp_path) -> Iterator[Proposed]:
+    with closing(SqlStore(tmp_path)) as store:
+        yield Proposed(samples.scene(world, tmp_path), store)
+
+
+def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(proposed):
+    assert proposed.scene.labels() == {"mergewright", "mergewright: ready"}
+    proposed.people("closed")
+    assert isinstance(proposed.look(), Heard)
+    assert proposed.state is RunState.CLOSED
+    assert proposed.scene.labels() == {"mergewright"}
+    assert isinstance(proposed.look(), Ignored), "once"
+    proposed.people("open")
+    assert isinstance(proposed.look("pull_request.reopened"), Heard)
+    assert proposed.state is RunState.OPEN
+
+
+def test_a_merged_pull_request_is_told_from_a_closed_one(proposed):
+    proposed.people("closed")
+    proposed.issue.pull.merged = proposed.issue.closed
+    assert isinstance(proposed.look(), Heard)
+    assert proposed.state is RunState.MERGED
+    assert proposed.scene.own_comments()[-1].body.count("is ready") == 1
+
+
+def test_what_a_delivery_says_is_only_the_occasion_to_look(proposed):
+    assert isinstance(proposed.look(), Ignored), "it is open, whatever came late"
+    assert proposed.state is RunState.OPEN
+    proposed.people("closed")
+    assert isinstance(proposed.look("pull_request.reopened"), Heard)
+    assert proposed.state is RunState.CLOSED
+
+
+def test_a_run_that_is_about_to_follow_is_stopped(proposed):
+    again = proposed.scene.run.model_copy(update={"run_id": "20261121-120000-0123456789abcdef"})
+    proposed.store.add(again, time.time())
+    proposed.people("closed")
+    proposed.look()
+    stored = proposed.store.get(again.run_id)
+    assert (
+        stored.stopped
+        == f"Pull request #{proposed.pull.number} was closed, so this run was stopped."
+    )
+    assert stored.stopped_for is Reason.SUPERSEDED
+    assert proposed.state is RunState.CLOSED
+
+
+@pytest.mark.parametrize(
+    "more", [{"number": 4711}, {"repository_id": 4711}, {"event": "pull_request.synchronize"}]
+)
+def test_other_pull_requests_and_other_events_are_left_alone(proposed, more):
+    proposed.people("closed")
+    assert isinstance(proposed.look(**{"event": "pull_request.closed", **more}), Ignored)
+    assert proposed.state is RunState.OPEN
+
+
+def test_a_pull_request_that_is_gone_changes_nothing(proposed):
+    proposed.scene.fault("refuse", "GET", f"pulls/{proposed.pull.number}", status=404, count=1)
+    assert isinstance(proposed.look(), Ignored)
+    assert proposed.state is RunState.OPEN
