@@ -25,7 +25,7 @@ from agent.adapters.stoppable import Stoppable
 from agent.domain import Outcome, Reason, Run, RunState
 from agent.errors import AgentError, ModelUnavailable, ModelUnusable, Superseded
 from agent.ledger import Ledger, LedgerClosed
-from agent.milestones import Milestones, RunPage, StateNotes
+from agent.milestones import Milestones, RunPage, StateNotes, show_state
 from agent.ports import ChatModel, Remember
 from agent.services import Services
 from agent.settings import Settings
@@ -149,7 +149,7 @@ def carry(
         guidance=lambda run: store.guidance(run.run_id) if store else (),
     )
     log = RunLog(folder / "run.log", services.redactor)
-    page = RunPage(folder / "run.json", run, services.redactor)
+    page = RunPage(folder / RunPage.FILE_NAME, run, services.redactor)
     milestones = Milestones(run, services.forge)
     step = Steps(
         ledger,
@@ -168,6 +168,8 @@ def carry(
         )
     except worker.Postponed as wait:
         _tell_wait(wait, milestones, services)
+        if wait.plan_asked is not None:
+            show_state(folder, RunState.AWAITING_APPROVAL)
         raise
     finally:
         # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
@@ -236,7 +238,7 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
 
 def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
-    page = worker.run_folder(svc.settings.home, run) / "run.json"
+    page = worker.run_folder(svc.settings.home, run) / RunPage.FILE_NAME
     RunPage(page, run, svc.redactor).end(outcome)
     return svc.forge.deliver(run, outcome)
 

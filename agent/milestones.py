@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,6 +199,8 @@ class StateNotes:
 class RunPage:
     """Keeps `run.json`, from which the listener makes the run's page."""
 
+    FILE_NAME = "run.json"
+
     def __init__(self, path: Path, run: Run, redactor: Redactor) -> None:
         self._path = path
         self._redactor = redactor
@@ -247,11 +249,25 @@ class RunPage:
         self._write()
 
     def _write(self) -> None:
-        fresh = self._path.with_suffix(".new")
-        with suppress(OSError):  # a page is no reason to end a run
-            facts = {**self._facts, "seconds": self._seconds, "reused": self._reused}
-            fresh.write_text(json.dumps(facts))
-            fresh.replace(self._path)
+        _put(self._path, {**self._facts, "seconds": self._seconds, "reused": self._reused})
+
+
+def show_state(folder: Path, state: RunState) -> None:
+    """Show on the page of a run how it stands, where none of its steps tells that.
+
+    Args:
+        folder: Of the run.
+    """
+    path = folder / RunPage.FILE_NAME
+    with suppress(OSError, ValueError):
+        _put(path, {**json.loads(path.read_text()), "state": state.value})
+
+
+def _put(path: Path, facts: Mapping[str, object]) -> None:
+    fresh = path.with_suffix(".new")
+    with suppress(OSError):  # a page is no reason to end a run
+        fresh.write_text(json.dumps(facts))
+        fresh.replace(path)
 
 
 def _reused_before(path: Path) -> list[str]:

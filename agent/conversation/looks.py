@@ -11,6 +11,7 @@ from agent.conversation.lane import Heard
 from agent.conversation.said import Happened
 from agent.domain import IssueRef, Reason, RunState
 from agent.intake import Ignored
+from agent.milestones import show_state
 from agent.ports import Gatekeeper
 
 _ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
@@ -37,6 +38,7 @@ def look(happened: Happened, gatekeeper: Gatekeeper, store: SqlStore) -> Heard |
         _stop(happened, issue, pull.state, store)
     if not store.pull_stands(found.run.run_id, state, pull.ended_at):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
+    show_state(store.path.parent / "runs" / found.run.run_id, state)
     if state is not RunState.OPEN:
         # It says that a pull request waits for review.
         gatekeeper.clear_labels(issue)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+import httpx
+
 from agent.demo.play import LABEL, MAINTAINER, REPORTER
 from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
@@ -30,6 +32,11 @@ def planned(told: Story, besides: str = "") -> str:
 
 def _waits(told: Story) -> bool:
     return told.runs()[-1].state is RunState.AWAITING_APPROVAL
+
+
+def page(told: Story) -> str:
+    address = told.stage.service.address
+    return httpx.get(f"{address}/runs/{told.runs()[-1].run.run_id}", timeout=10).text
 
 
 def reaction(told: Story, comment) -> list[str]:
@@ -72,6 +79,7 @@ def test_a_plan_is_approved_and_then_carried_out(story):
     number = planned(told)
     (comment,) = told.comments()
     assert "Nothing was edited so far." in comment.body
+    await_(lambda: "Waiting for approval of the plan" in page(told) or None, "the page")
     assert f"/mergewright approve {number}" in comment.body
     told.assert_nothing_pushed()
     refused = told.comment(f"/mergewright approve {number}", by=REPORTER)
@@ -167,6 +175,7 @@ def test_a_pull_request_that_people_close_ends_its_run(story, stage):
         actions.set_state(world, told.repository, pull, "closed", None, world.user(MAINTAINER))
     await_(lambda: told.runs()[0].state is RunState.CLOSED or None, "the end of the run")
     await_(lambda: told.labels() == {LABEL} or None, "labels without a state")
+    assert "Closed without merging" in page(told)
     with world.lock:
         actions.set_state(world, told.repository, pull, "open", None, world.user(MAINTAINER))
     await_(lambda: told.runs()[0].state is RunState.OPEN or None, "the run that is open again")
