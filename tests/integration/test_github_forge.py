@@ -20,10 +20,12 @@ from agent.demo.simulator import actions, pull_actions
 from agent.demo.simulator.records import Comment
 from agent.demo.simulator.world import World
 from agent.domain import (
+    AcceptanceTest,
     Change,
     ChangedFile,
     Finding,
     Outcome,
+    Plan,
     PullRequest,
     Reason,
     Run,
@@ -1205,3 +1207,33 @@ def test_the_adapter_fulfils_the_ports(scene):
         for name in vars(port):
             if not name.startswith("_"):
                 assert callable(getattr(made, name))
+
+
+def test_a_plan_is_shown_with_its_number_and_what_may_be_said_of_it(scene):
+    steps = ("Add a `totals` view, @maria.", "Show it <b>in</b> the menu. " + "x" * 70_000)
+    plan = Plan(
+        recipe="", title="Show totals per month", parameters="{}", steps=steps,
+        files=("shop/views.py",), tests=(AcceptanceTest(name="tests/t.py::test_a", shows="a"),),
+        risks=("Slow on large tables",), lines=1400,
+    )  # fmt: skip
+    scene.forge.begin(scene.run)
+    scene.forge.await_approval(scene.run, plan)
+    scene.forge.await_approval(scene.run, plan)
+    (comment,) = scene.own_comments()
+    assert f"waits for a word on its plan `{plan.number}`" in comment.body
+    assert f"`/mergewright approve {plan.number}`" in comment.body
+    assert len(comment.body) <= 65_000
+    assert "@maria" not in comment.body
+    assert "<b>" not in comment.body
+    short = plan.model_copy(update={"steps": steps[:1]})
+    scene.forge.await_approval(scene.run, short)
+    for words in (
+        "- Files: `shop/views.py`", "- Tests: `tests/t.py::test_a`", "- About 1,400 lines",
+        "- Risk: Slow on large tables", "The words of the plan are a model's",
+    ):  # fmt: skip
+        assert words in comment.body
+    # The run goes on in the same comment.
+    scene.forge.mark(scene.run, marks("running"))
+    scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert len(scene.own_comments()) == 1
+    assert plan.number not in comment.body

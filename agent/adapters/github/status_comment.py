@@ -363,19 +363,17 @@ def planned(run: Run, plan: Plan, page: str | None) -> str:
         " carried out, or `change the plan: …` with what is to be different."
     )
     steps = "\n".join(f"{at}. {cleaning.words(step)}" for at, step in enumerate(plan.steps, 1))
-    listed = (
-        ("Files", plan.files),
-        ("Tests", tuple(test.name for test in plan.tests)),
-    )
-    facts = "\n".join(
-        f"- {name}: {', '.join(cleaning.code(one) for one in found)}"
-        for name, found in listed
+    named = (("Files", plan.files), ("Tests", tuple(test.name for test in plan.tests)))
+    facts = [
+        f"- {what}: {', '.join(cleaning.code(one) for one in found)}"
+        for what, found in named
         if found
-    )
-    risks = "\n".join(f"- Risk: {cleaning.words(risk)}" for risk in plan.risks)
+    ]
+    facts += [f"- About {plan.lines:,} lines, added and removed"] if plan.lines else []
+    facts += [f"- Risk: {cleaning.words(risk)}" for risk in plan.risks]
     whose = "" if plan.recipe else "_The words of the plan are a model's._"
     title = f"**{cleaning.words(plan.title)}**"
-    text = _paragraphs(title, steps, "\n".join(filter(None, (facts, risks))), whose)
+    text = _paragraphs(title, steps, "\n".join(facts), whose)
     after = _details(_origin(run, page))
     room = cleaning.TEXT_LIMIT - len(head) - len(after) - 200
     where = page or "the log of the run"
