@@ -8,6 +8,7 @@ from __future__ import annotations
 
 OPERATIONS = (
     "GET /app",
+    "POST /app-manifests/{code}/conversions",
     "GET /app/hook/deliveries",
     "GET /app/hook/deliveries/{delivery_id}",
     "POST /app/hook/deliveries/{delivery_id}/attempts",

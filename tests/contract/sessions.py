@@ -6,7 +6,10 @@ answer that GitHub would not give. Together they visit every route.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+
+import httpx
 
 from agent.demo.simulator import actions, check_actions, pull_actions
 from agent.demo.simulator.records import RuleKind
@@ -38,6 +41,20 @@ def apps(hub: Hub) -> None:
     world.expire_tokens(installation=hub.installation)
     hub.ask("GET", API, made["token"], expect=401)
     hub.acting = hub.ask("POST", f"{one}/access_tokens", app, expect=201)["token"]
+
+
+def registration(hub: Hub) -> None:
+    manifest = {
+        "url": "https://m.example.org", "redirect_url": "http://127.0.0.1:1/back",
+        "default_permissions": {"issues": "read"},
+    }  # fmt: skip
+    form = {"manifest": json.dumps(manifest), "name": "Made here", "as": "octo", "state": "s"}
+    address = f"{hub.client.base_url}/settings/apps"
+    back = httpx.post(address, data=form, timeout=30, trust_env=False).headers["location"]
+    code = back.partition("code=")[2].partition("&")[0]
+    made = hub.client.ask("POST", f"/app-manifests/{code}/conversions", expect=201).json()
+    assert made["slug"] == "made-here"
+    hub.client.ask("POST", f"/app-manifests/{code}/conversions", expect=404)
 
 
 def hook(hub: Hub) -> None:
@@ -353,7 +370,7 @@ def set_up(hub: Hub) -> None:
 AREAS: dict[str, Callable[[Hub], None]] = {
     area.__name__: area
     for area in (
-        apps, hook, people, repository, branches, issues, labels, comments, references, commits,
+        apps, registration, hook, people, repository, branches, issues, labels, comments, references, commits,
         checks, pulls, reviews, graphql, set_up,
     )
 }  # fmt: skip

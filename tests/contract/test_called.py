@@ -10,10 +10,11 @@ import time
 
 import pytest
 
-from agent.adapters.github import live_issue
+from agent.adapters.github import app_registration, live_issue
 from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.session import Scope
+from agent.demo.simulator.records import Registration
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import NewPullRequest, StageMark
 from tests.contract import operations, recording, schemas
@@ -103,6 +104,13 @@ def look_an_issue_up(scene: Scene) -> None:
     assert live_issue.repository_facts(session, Scope.READ)
 
 
+def register(scene: Scene) -> None:
+    if scene.app is not None:
+        scene.world.registrations["code"] = Registration(scene.app, scene.world.now())
+        made = app_registration.exchange(scene.settings.github_url, "code", "its page")
+        assert made.id == scene.app.id
+
+
 def reconcile(scene: Scene) -> None:
     assert scene.gatekeeper.earlier(scene.run.snapshot) is None
     (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
@@ -123,7 +131,7 @@ def called(tmp_path_factory):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
                 intake, work, publish, commit_through_the_api, look_an_issue_up,
-                reconcile, ask_for_less_than_wanted,
+                register, reconcile, ask_for_less_than_wanted,
             ):  # fmt: skip
                 deed(scene)
         # A request is noted when it is over, which may be after its answer has arrived.

@@ -7,8 +7,9 @@ of the product, so a mistake in the client cannot be repeated here.
 Where to look: `world` (state and set-up in Python), `records` (what the state is made of),
 `serving` (`running(world)` for tests, `serve` for the command), `app` (all routes together),
 `routes/` (one module per area), `shapes/` (records as GitHub's JSON), `access` (who may do what),
-`git_store` and `git_http` (repositories on disk and over HTTP), `push_rules` (which push is
-refused), `events` and `hooks` (what is delivered, and how), `limits`, `faults`.
+`registration` (an App from a manifest), `git_store` and `git_http` (repositories on disk and over
+HTTP), `push_rules` (which push is refused), `events` and `hooks` (what is delivered, and how),
+`limits`, `faults`.
 
 Whoever reaches the port can set anything up: it has no password and belongs on loopback.
 Own end points, all JSON, none of them at GitHub:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import Scope
 
-from agent.demo.simulator import control, git_http, graphql_api, operations, pages
+from agent.demo.simulator import control, git_http, graphql_api, operations, pages, registration
 from agent.demo.simulator.gateway import Gateway
 from agent.demo.simulator.routes import (
     apps,
@@ -56,6 +56,7 @@ def create_app(world: World, *, close: Callable[[Scope], None] = _cannot_close) 
     app.include_router(graphql_api.router(world))
     app.include_router(operations.router(world, AREAS))
     app.include_router(git_http.router(world))
+    app.include_router(registration.router(world))
     app.include_router(pages.router(world))
     app.add_exception_handler(SetupError, control.answer_setup_error)
     app.add_middleware(Gateway, world=world, close=close)

@@ -365,6 +365,16 @@ class App:
     permissions: Permissions
     hook: Hook
     created: float
+    external_url: str = ""
+    """The home page that its owner gave; empty: its page here."""
+
+
+@dataclass(eq=False)
+class Registration:
+    """An App that was registered from a manifest, and whose key nobody has fetched yet."""
+
+    app: App
+    created: float
 
 
 @dataclass(eq=False)

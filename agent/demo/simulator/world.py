@@ -26,6 +26,7 @@ from agent.demo.simulator.records import (
     Issue,
     Label,
     Permissions,
+    Registration,
     Repository,
     Role,
     Rule,
@@ -83,6 +84,8 @@ class World:
         self.renamed: dict[str, int] = {}
         """Former full names in lower case to repository id."""
         self.apps: dict[int, App] = {}
+        self.registrations: dict[str, Registration] = {}
+        """By the code that GitHub leads back with."""
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Token] = {}
         self.token_seconds = 3600.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 
-from agent.demo.simulator import refusals
+from agent.demo.simulator import refusals, registration
 from agent.demo.simulator.call import Body, Call, Reply
 from agent.demo.simulator.operations import Operations
 from agent.demo.simulator.records import App, Delivery, Installation, Repository
@@ -45,6 +46,21 @@ def get_app(call: Call) -> object:
     app = _app(call)
     count = sum(one.app is app for one in call.world.installations.values())
     return {**people.app(call.world, app), "installations_count": count}
+
+
+@api.post("/app-manifests/{code}/conversions")
+def convert_manifest(call: Call) -> object:
+    """Hand out what belongs to an App that was registered from a manifest; once, within an hour."""
+    app = registration.convert(call.world, call.params["code"])
+    if app is None:
+        raise refusals.not_found()
+    shaped = people.app(call.world, app)
+    return {
+        **shaped,
+        "client_secret": secrets.token_hex(20),
+        "webhook_secret": app.hook.secret,
+        "pem": app.private_key,
+    }
 
 
 @api.get("/app/installations/{installation_id}")

@@ -113,7 +113,7 @@ def app(world: World, one: App) -> Shape:
         "owner": user(world, one.owner),
         "name": one.name,
         "description": None,
-        "external_url": f"{world.base_url}/apps/{one.slug}",
+        "external_url": one.external_url or f"{world.base_url}/apps/{one.slug}",
         "html_url": f"{world.base_url}/apps/{one.slug}",
         "created_at": moment(one.created),
         "updated_at": moment(one.created),
