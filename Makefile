@@ -7,10 +7,14 @@ READY  := $(VENV)/.ready
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint bench bench-ack bench-model live false-positives chaos reference lock format clean
+.PHONY: app demo test check lint bench bench-ack bench-model live false-positives chaos reference lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
+
+# Registers the GitHub App for deploy/compose.yml: make app ARGS="--url https://..."
+app: $(READY)
+	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
 test: $(READY) room services
 	@BIN=$(BIN) deploy/with-engine $(BIN)/python -m pytest -n auto $(ARGS)

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from agent import telemetry
+from agent.cli import app as github_app
 from agent.cli import (
     backup,
     config,
@@ -71,6 +72,7 @@ app.command()(doctor.doctor)
 app.command()(rules.rules)
 app.command()(models.models)
 app.command("readiness")(readiness.readiness_table)
+app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")
 app.add_typer(images.app, name="images")

@@ -26,6 +26,7 @@ from typing import Any
 
 import httpx
 
+from agent.adapters.github import app_manifest
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.demo.scenarios import Scenario
@@ -39,8 +40,6 @@ from agent.settings import HEARTBEAT, Settings
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
 LABEL = "mergewright"
-#: What our App asks to be told of, as in the form that makes it on GitHub.
-EVENTS = ("issues",)
 MAINTAINER = "maria"
 REPORTER = "carl"
 _RECENT = 100
@@ -298,7 +297,14 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         world.add_user(login)
     world.add_user(OWNER, "Organization")
     secret, address = secrets.token_hex(32), f"{listener}/webhooks/github"
-    app = world.add_app("mergewright", OWNER, events=EVENTS, hook_url=address, hook_secret=secret)
+    app = world.add_app(
+        "mergewright",
+        OWNER,
+        app_manifest.default_permissions(),
+        app_manifest.default_events(),
+        hook_url=address,
+        hook_secret=secret,
+    )
     key, shared = folder / "app.pem", folder / "webhook-secret"
     for path, text in ((key, app.private_key), (shared, secret)):
         path.touch(mode=0o600)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ruamel.yaml import YAML
 
 from agent.adapters.bubblewrap import roots
-from agent.adapters.github import access
+from agent.adapters.github import access, app_manifest
 from agent.adapters.rooms import seccomp
 from agent.adapters.sql_inbox import Inbox
 from agent.demo import play
+from agent.demo.simulator.world import World
 from agent.editing import outline
 from agent.environments import found_pythons
 from webhooks import environment
@@ -45,41 +40,32 @@ def services() -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(read("compose.yml"))["services"]
 
 
-def rows(head: str) -> list[list[str]]:
-    """Rows of the table in the README that begins with this column."""
-    lines = read("README.md").splitlines()
-    start = next(at for at, line in enumerate(lines) if line.startswith(f"| {head} |"))
-    table = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip().strip("`") for cell in line.strip("|").split("|")])
-    return table
-
-
 # --- the App ---------------------------------------------------------------------------------
 
 
-def test_the_app_asks_for_what_tokens_are_made_with():
-    minted: dict[str, str] = {}
+def test_the_manifest_for_whoever_makes_the_app_by_hand_is_that_of_the_command():
+    assert manifest() == app_manifest.manifest("https://mergewright.example.org", "Mergewright")
+
+
+def test_the_readme_has_the_tables_of_the_code():
+    assert "\n".join(app_manifest.markdown()) in read("README.md")
+
+
+#: What only watching the project's CI takes. An owner has to accept each permission that is added
+#: later, so it is asked for at once.
+OF_CI = {"statuses": "read", "actions": "read"}
+
+
+def test_the_app_asks_for_what_tokens_are_made_with_and_what_watching_ci_takes():
+    minted: dict[str, str] = dict(OF_CI)
     for permissions in access._PERMISSIONS.values():
         for name, level in permissions.items():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)
     assert manifest()["default_permissions"] == minted
 
 
-def test_every_permission_has_its_reason():
-    told = {name: level for name, level, reason in rows("permission") if reason}
-    assert told == manifest()["default_permissions"]
-
-
-def test_the_app_subscribes_to_nothing_that_the_listener_does_not_read():
-    assert "issues" in manifest()["default_events"]
-    assert set(manifest()["default_events"]) <= set(github_events.READS)
-
-
-def test_every_event_has_its_reason():
-    assert [name for name, reason in rows("event") if reason] == manifest()["default_events"]
+def test_the_app_subscribes_to_what_the_listener_reads():
+    assert set(manifest()["default_events"]) == set(github_events.READS)
 
 
 def test_the_app_is_private_and_its_deliveries_go_to_the_listener():
@@ -204,92 +190,10 @@ def test_links_within_the_readme_lead_somewhere():
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= heads
 
 
-# --- create-app ------------------------------------------------------------------------------
+# --- the stand-in ----------------------------------------------------------------------------
 
 
-def create_app(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(DEPLOY / "create-app"), *words],
-        capture_output=True, text=True, check=False, timeout=30,
-    )  # fmt: skip
-
-
-def test_the_form_sends_the_manifest_with_your_address():
-    done = create_app("form", "--url", "https://m.example.org/", "--org", "a&b", "--name", "Ours")
-    assert done.returncode == 0
-    assert 'action="https://github.com/organizations/a%26b/settings/apps/new"' in done.stdout
-    (value,) = re.findall(r'name="manifest" value="([^"]*)"', done.stdout)
-    sent = json.loads(html.unescape(value))
-    assert sent["hook_attributes"]["url"] == "https://m.example.org/webhooks/github"
-    assert (sent["name"], sent["url"]) == ("Ours", "https://m.example.org")
-    assert sent["default_permissions"] == manifest()["default_permissions"]
-
-
-@pytest.mark.parametrize("address", ["m.example.org", "ftp://m.example.org", "https://"])
-def test_half_an_address_is_refused(address):
-    done = create_app("form", "--url", address)
-    assert done.returncode == 2
-    assert "whole address" in done.stderr
-
-
-@contextmanager
-def converting() -> Iterator[tuple[str, list[str]]]:
-    """A server that trades one code, once, as GitHub's does."""
-    asked: list[str] = []
-
-    class Server(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(self.path)
-            good = self.path == "/api/v3/app-manifests/good/conversions" and len(asked) == 1
-            app = {
-                "id": 7, "slug": "ours", "pem": "PEM\n", "webhook_secret": "s3cret",
-                "external_url": "https://m.example.org", "html_url": "https://g.example/apps/ours",
-            }  # fmt: skip
-            body = json.dumps(app if good else {"message": "Not Found"}).encode()
-            self.send_response(201 if good else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Server) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_a_code_is_traded_for_the_files_that_compose_reads(tmp_path):
-    with converting() as (address, asked):
-        done = create_app("convert", "good", "--github", address, "--into", str(tmp_path))
-        assert done.returncode == 0, done.stderr
-        again = create_app("convert", "good", "--github", address, "--into", str(tmp_path))
-        assert again.returncode == 1
-        assert "move away first" in again.stderr
-        assert len(asked) == 1
-    files = {"secrets/github": "PEM\n", "secrets/webhook": "s3cret\n"}
-    for name, text in files.items():
-        assert (tmp_path / name).read_text() == text
-        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-    said = (tmp_path / "worker.env").read_text().splitlines()
-    assert f"MERGEWRIGHT_GITHUB_URL={address}/api/v3" in said
-    assert "MERGEWRIGHT_GITHUB_APP_ID=7" in said
-    assert "PEM" not in done.stdout
-    assert "s3cret" not in done.stdout
-
-
-def test_a_code_that_is_used_up_leaves_no_file(tmp_path):
-    with converting() as (address, _):
-        done = create_app("convert", "bad", "--github", address, "--into", str(tmp_path))
-    assert done.returncode == 1
-    assert "used up" in done.stderr
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_the_simulated_app_is_told_of_the_same_events():
-    assert list(play.EVENTS) == manifest()["default_events"]
+def test_the_simulated_app_may_do_and_is_told_of_the_same(tmp_path):
+    app, _ = play.people_and_app(World(tmp_path / "world"), "http://127.0.0.1:8080", tmp_path)
+    assert app.permissions == manifest()["default_permissions"]
+    assert list(app.hook.events) == manifest()["default_events"]

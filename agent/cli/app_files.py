@@ -1,0 +1,176 @@
+"""Where a new App's key, webhook secret and settings are kept, as `serve` or compose reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import PermanentError, SettingsInvalid
+from agent.settings import variable
+
+_OF_AN_APP = ("github_app_id", "github_private_key_file", "webhook_secret_file")
+#: An App and a token exclude each other, and so do the two ways to give a webhook secret.
+_AGAINST_IT = ("github_token", "github_token_file", "webhook_secret")
+_LINE = re.compile(r"\s*(?:export\s+)?(MERGEWRIGHT_[A-Z_]+)\s*=")
+_EARLIER = ".earlier"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Three files, and the path at which the service itself sees the two secrets."""
+
+    key: Path
+    webhook: Path
+    environment: Path
+    key_as_seen: str
+    webhook_as_seen: str | None
+    """None: the service that has the key is never given that secret."""
+
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        """All three, the secrets first."""
+        return self.key, self.webhook, self.environment
+
+
+def usual_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Name the folder for settings: /etc/mergewright for root, else one's own."""
+    if os.geteuid() == 0:
+        return Path("/etc/mergewright")
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mergewright"
+
+
+def for_serve(folder: Path) -> Places:
+    """Lay the files out for `mergewright serve`, which divides the secrets itself."""
+    folder = folder.absolute()
+    key, webhook = folder / "github", folder / "webhook"
+    return Places(key, webhook, folder / "environment", str(key), str(webhook))
+
+
+def for_compose(folder: Path) -> Places:
+    """Lay the files out as `deploy/compose.yml` mounts them, from the folder that it is in."""
+    secrets = folder.absolute() / "secrets"
+    return Places(
+        secrets / "github",
+        secrets / "webhook",
+        folder.absolute() / "worker.env",
+        "/run/secrets/github",
+        None,
+    )
+
+
+def require_free(places: Places, given: Mapping[str, str]) -> None:
+    """Refuse where an App, or a token, is configured already.
+
+    Args:
+        given: The environment of this process.
+
+    Raises:
+        SettingsInvalid: Says what there is, and what to do.
+    """
+    found = [str(path) for path in (places.key, places.webhook) if path.exists()]
+    names = {variable(field) for field in (*_OF_AN_APP, *_AGAINST_IT)}
+    found += [f"{name} in {places.environment}" for name in _set_in(places.environment, names)]
+    found += [f"{name} in the environment" for name in sorted(names) if given.get(name)]
+    if found:
+        raise SettingsInvalid(
+            f"An App or a token is configured already: {', '.join(found)}. Go on with that"
+            " (`mergewright app show`), name another folder (--into), or make a new App with"
+            f" --force; what its files replace is kept beside them as NAME{_EARLIER}."
+        )
+
+
+def prepare(places: Places) -> None:
+    """Have the folders, and the right to write there, before GitHub hands out what goes into them.
+
+    Raises:
+        SettingsInvalid: One cannot be made or written to.
+    """
+    for folder in dict.fromkeys(path.parent for path in places.files):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            trial = folder / f".mergewright-{os.getpid()}"
+            _write(trial, "")
+            trial.unlink()
+        except OSError as problem:
+            raise SettingsInvalid(
+                f"{folder} cannot be written to ({problem.strerror}). Name another folder with"
+                " --into, or run the command as the user that it belongs to."
+            ) from problem
+
+
+def keep(
+    places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]
+) -> list[Path]:
+    """Write the secrets and the settings, mode 0600; return what is kept of earlier ones.
+
+    Args:
+        values: Further settings by field; None: the setting goes back to its default.
+
+    Raises:
+        PermanentError: They cannot be written.
+    """
+    told: dict[str, str | None] = {
+        **dict.fromkeys(_AGAINST_IT),
+        "github_private_key_file": places.key_as_seen,
+        "webhook_secret_file": places.webhook_as_seen,
+        **values,
+    }
+    lines = [*_others(places.environment, {variable(field) for field in told})]
+    lines += [f"{variable(f)}={shlex.quote(value)}" for f, value in told.items() if value]
+    texts = (key, f"{webhook_secret}\n", "\n".join([*lines, ""]))
+    kept = []
+    try:
+        for path, text in zip(places.files, texts, strict=True):
+            with suppress(FileNotFoundError):
+                path.replace(path.with_name(path.name + _EARLIER))
+                kept.append(path.with_name(path.name + _EARLIER))
+            _write(path, text)
+    except OSError as problem:
+        raise PermanentError(
+            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Make room,"
+            " then make a new private key and webhook secret on the App's page and write the files"
+            " by hand (deploy/README.md)."
+        ) from problem
+    return kept
+
+
+def _write(path: Path, text: str) -> None:
+    """Make a file that only its owner can read, whole or not at all."""
+    passing = path.with_name(f"{path.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(passing, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        passing.replace(path)
+    except BaseException:
+        passing.unlink(missing_ok=True)
+        raise
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise SettingsInvalid(f"{path} cannot be read ({problem.strerror}).") from problem
+
+
+def _set_in(path: Path, names: set[str]) -> Iterator[str]:
+    found = {match[1] for line in _lines(path) if (match := _LINE.match(line))}
+    yield from sorted(found & names)
+
+
+def _others(path: Path, names: set[str]) -> Iterator[str]:
+    """Give the lines of a file of settings that set none of these."""
+    for line in _lines(path):
+        match = _LINE.match(line)
+        if match is None or match[1] not in names:
+            yield line

@@ -1,0 +1,505 @@
+"""`mergewright app create` from its page to the files, against the simulated GitHub over HTTP."""
+
+from __future__ import annotations
+
+import hmac
+import html
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import sync_playwright
+from typer.testing import CliRunner
+
+from agent import settings
+from agent.adapters.github import app_manifest, app_registration
+from agent.cli import app_files, app_page
+from agent.cli.main import app
+from agent.demo.simulator import serving
+from agent.demo.simulator.faults import Fault
+from agent.demo.simulator.world import World
+from agent.errors import ForgeUnavailable, PermanentError, SettingsInvalid
+from tests.browsers import launched
+from tests.unit.simulator import elements
+
+PUBLIC = "https://m.example.org"
+PAGE = "https://github.com/settings/apps"
+FIELD = re.compile(r'<input type="hidden" name="(\w+)"\s+value="([^"]*)">')
+ACTION = re.compile(r'<form [^>]*action="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    made = World(tmp_path_factory.mktemp("world"))
+    with serving.running(made):
+        made.add_user("maria")
+        made.add_user("acme", "Organization")
+        made.add_user("robot")
+        yield made
+
+
+@pytest.fixture
+def world(served):
+    """GitHub as it is before any App is registered."""
+    yield served
+    served.faults.remove()
+    served.requests.clear()
+    served.clock_offset = 0.0
+    with served.lock:
+        served.apps.clear()
+        served.registrations.clear()
+        for login in [login for login, one in served.users.items() if one.kind == "Bot"]:
+            del served.users[login]
+
+
+@pytest.fixture
+def person():
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        yield client
+
+
+class Command:
+    """The command in a process of its own, as somebody without a window starts it."""
+
+    def __init__(self, world: World, folder: Path, *words: str, **environ: str) -> None:
+        self.folder = folder
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("MERGEWRIGHT_")}
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "agent", "app", "create", "--no-browser"),
+                *("--url", PUBLIC, "--into", str(folder), *words),
+            ],
+            env={
+                **plain, "MERGEWRIGHT_HOME": str(folder / "home"),
+                "MERGEWRIGHT_GITHUB_URL": f"{world.base_url}/api/v3", **environ,
+            },
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def address(self) -> str:
+        """Wait for the address to open."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if line.startswith("Open "):
+                return line.split()[1]
+        raise AssertionError(self.end())
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def started(*given, **more) -> Iterator[Command]:
+    command = Command(*given, **more)
+    try:
+        yield command
+    finally:
+        if command.process.poll() is None:
+            command.process.kill()
+        command.process.communicate()
+
+
+def fields(page: httpx.Response) -> tuple[str, dict[str, str]]:
+    assert [one.name for one in elements.active(page.text) if one.name != "style"] == []
+    (action,) = ACTION.findall(page.text)
+    return html.unescape(action), {
+        name: html.unescape(value) for name, value in FIELD.findall(page.text)
+    }
+
+
+def asked(person: httpx.Client, address: str) -> tuple[str, dict[str, str]]:
+    """Press the button of our page; give GitHub's form."""
+    action, sent = fields(person.get(address))
+    shown = person.post(action, data=sent, headers={"Origin": "http://127.0.0.1:1"})
+    assert shown.status_code == 200, shown.text
+    back, hidden = fields(shown)
+    return f"{httpx.URL(action).copy_with(raw_path=back.encode())}", hidden
+
+
+def confirmed(
+    person: httpx.Client, address: str, name: str, login: str = "maria"
+) -> httpx.Response:
+    action, hidden = asked(person, address)
+    return person.post(action, data={**hidden, "name": name, "as": login})
+
+
+def loaded(places: app_files.Places) -> settings.Settings:
+    """Read the settings as a shell and `serve` do."""
+    lines = places.environment.read_text().splitlines()
+    words = [word for line in lines for word in shlex.split(line)]
+    return settings.load(dict(word.split("=", 1) for word in words))
+
+
+# --- the whole way ---------------------------------------------------------------------------
+
+
+def test_in_a_browser_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_path):
+    with started(world, tmp_path / "etc", "--organization", "acme") as command:
+        address = command.address()
+        with sync_playwright() as driver:
+            browser = launched(driver)
+            page = browser.new_page()
+            refused: list[str] = []
+            page.on("console", lambda said: refused.append(said.text))
+            page.goto(address)
+            assert "pull_requests" in page.inner_text("body")
+            page.click("text=Register the App at GitHub")
+            assert page.input_value("#name") == "Mergewright acme"
+            page.fill("#name", "robot")
+            page.click("text=Create GitHub App >> nth=-1")
+            assert "Name is already taken" in page.inner_text("[role=alert]")
+            page.fill("#name", "Our Mergewright")
+            page.click("button")
+            page.wait_for_selector("text=GitHub has registered the App")
+            browser.close()
+        code, out, err = command.end()
+    assert code == 0, err
+    assert [line for line in refused if "Content Security Policy" in line] == []
+    places = app_files.for_serve(tmp_path / "etc")
+    (made,) = world.apps.values()
+    assert (made.name, made.slug, made.owner.login) == (
+        "Our Mergewright",
+        "our-mergewright",
+        "acme",
+    )
+    assert made.permissions == app_manifest.default_permissions()
+    assert list(made.hook.events) == app_manifest.default_events()
+    assert made.hook.url == f"{PUBLIC}/webhooks/github"
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in places.files)
+    read = loaded(places)
+    assert read.github_app_id == made.id
+    assert read.public_url == PUBLIC
+    assert settings.signing_secret(read).decode() == made.hook.secret
+    assert app_registration.registered(read).slug == "our-mergewright"
+    assert f"{world.base_url}/apps/our-mergewright/installations/new" in out
+    for secret in (made.hook.secret, "PRIVATE KEY"):
+        assert secret not in out + err
+
+
+def test_without_a_browser_the_address_is_told_and_one_object_comes_out(world, tmp_path, person):
+    folder = tmp_path / "etc"
+    with started(world, folder, "--json") as command:
+        answer = confirmed(person, command.address(), "Mergewright")
+        back = answer.headers["location"]
+        assert person.get(back).status_code == 200
+        code, out, err = command.end()
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["files"] == [str(folder / name) for name in ("github", "webhook", "environment")]
+    assert said["install"] == f"{world.base_url}/apps/mergewright/installations/new"
+    assert said["next"]
+
+
+def test_where_an_app_is_configured_nothing_is_begun(tmp_path, world):
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "environment").write_text("export MERGEWRIGHT_GITHUB_TOKEN_FILE=/x\n")
+    words = ["app", "create", "--url", PUBLIC, "--into", str(folder)]
+    environ = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_GITHUB_APP_ID": "7"}
+    done = CliRunner().invoke(app, words, env=environ)
+    assert isinstance(done.exception, SettingsInvalid)
+    told = done.exception.message
+    assert f"MERGEWRIGHT_GITHUB_TOKEN_FILE in {folder / 'environment'}" in told
+    assert "MERGEWRIGHT_GITHUB_APP_ID in the environment" in told
+    assert "--force" in told
+    assert world.requests.find("*") == []
+
+
+def test_by_force_a_new_app_takes_the_place_of_token_and_app(tmp_path):
+    places = app_files.for_serve(tmp_path)
+    places.environment.write_text(
+        "# ours\nMERGEWRIGHT_GITHUB_TOKEN_FILE=/x\nMERGEWRIGHT_GITHUB_URL=https://old/api/v3\n"
+        "  export MERGEWRIGHT_GITHUB_APP_ID=1\nMERGEWRIGHT_GITHUB_APP_IDS=other\n"
+    )
+    places.key.write_text("OLD")
+    kept = app_files.keep(places, "NEW", "s", {"github_app_id": "7", "github_url": None})
+    assert [path.name for path in kept] == ["github.earlier", "environment.earlier"]
+    assert (places.key.read_text(), kept[0].read_text()) == ("NEW", "OLD")
+    assert places.environment.read_text().splitlines() == [
+        "# ours", "MERGEWRIGHT_GITHUB_APP_IDS=other",
+        f"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE={tmp_path}/github",
+        f"MERGEWRIGHT_WEBHOOK_SECRET_FILE={tmp_path}/webhook",
+        "MERGEWRIGHT_GITHUB_APP_ID=7",
+    ]  # fmt: skip
+
+
+def test_a_path_with_a_space_is_read_as_one(tmp_path):
+    folder = tmp_path / "our app's"
+    places = app_files.for_serve(folder)
+    app_files.prepare(places)
+    app_files.keep(places, "KEY", "s" * 16, {"github_app_id": "7", "public_url": PUBLIC})
+    assert loaded(places).github_private_key_file == folder / "github"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsInvalid, match=r"file cannot be written to .*--into"):
+        app_files.prepare(app_files.for_serve(tmp_path / "file"))
+
+
+WRONG = [
+    (["--url", "m.example.org"], "whole address"),
+    (["--url", "http://localhost:8080"], "cannot reach localhost"),
+    (["--url", "https://10.0.0.7"], "cannot reach 10.0.0.7"),
+    ([], "give the address"),
+    (["--url", PUBLIC, "--name", "x" * 35], "1 to 34 characters"),
+    (["--url", PUBLIC, "--organization", "a/b"], "login of an organization"),
+    (["--url", PUBLIC, "--compose", "."], "has no compose.yml"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG)
+def test_wrong_usage_is_told_with_what_to_give(tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "MERGEWRIGHT_HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "COLUMNS": "300",
+    }
+    into = [] if "--compose" in words else ["--into", str(tmp_path / "etc")]
+    done = CliRunner().invoke(app, ["app", "create", *into, *words], env=environ)
+    assert done.exit_code == 2, done.output
+    assert told in done.output
+    assert not (tmp_path / "etc").exists()
+
+
+def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
+    (tmp_path / "worker.env").write_text("# ours\nMERGEWRIGHT_MAX_RUNS=3\n")
+    places = app_files.for_compose(tmp_path)
+    app_files.require_free(places, {})
+    app_files.prepare(places)
+    app_files.keep(places, "KEY", "secret", {"github_app_id": "7", "public_url": PUBLIC})
+    assert places.environment.read_text().splitlines() == [
+        "# ours", "MERGEWRIGHT_MAX_RUNS=3",
+        "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE=/run/secrets/github",
+        "MERGEWRIGHT_GITHUB_APP_ID=7", f"MERGEWRIGHT_PUBLIC_URL={PUBLIC}",
+    ]  # fmt: skip
+    assert (tmp_path / "secrets" / "webhook").read_text() == "secret\n"
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_ctrl_c_ends_it_and_says_what_may_be_left_at_github(world, tmp_path):
+    with started(world, tmp_path / "etc") as command:
+        command.address()
+        command.process.send_signal(signal.SIGINT)
+        code, out, err = command.end()
+    assert code == 130
+    assert out == ""
+    assert "nothing was written" in err
+    assert f"{world.base_url}/settings/apps" in err
+    assert [path for path in (tmp_path / "etc").rglob("*") if path.is_file()] == []
+
+
+# --- the page --------------------------------------------------------------------------------
+
+
+@contextmanager
+def page_of(world: World) -> Iterator[app_page.Page]:
+    def form(back: str):
+        return f"{world.base_url}/settings/apps/new", app_manifest.manifest(PUBLIC, "Ours", back)
+
+    with app_page.serving(0, form) as page:
+        yield page
+
+
+def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, person):
+    with page_of(world) as page:
+        back = confirmed(person, page.address, "Ours").headers["location"]
+        (code,) = world.registrations
+        assert hmac.compare_digest(httpx.URL(back).params["code"], code)
+        wrong = httpx.URL(back).copy_merge_params({"state": "x" * 43})
+        assert person.get(wrong).status_code == 403
+        assert person.get(back.partition("&state")[0]).status_code == 403
+        assert person.get(httpx.URL(back).copy_merge_params({"code": "../x"})).status_code == 400
+        with pytest.raises(PermanentError, match="Nobody registered the App"):
+            page.code(0.01)
+        assert person.get(back).status_code == 200
+        assert page.code(5) == code
+        assert person.get(back).status_code == 410
+
+
+def test_the_page_is_shown_at_its_own_address_alone(world, person):
+    with page_of(world) as page:
+        origin = page.address.rpartition("/")[0]
+        assert person.get(origin).status_code == 404
+        assert person.get(f"{origin}/guess").status_code == 404
+        assert person.get(page.address, headers={"Host": "evil.example"}).status_code == 403
+        assert person.post(page.address).status_code == 501
+        shown = person.get(page.address)
+    assert "script" not in shown.headers["content-security-policy"]
+    assert shown.headers["referrer-policy"] == "origin"
+
+
+def test_a_port_that_is_taken_is_named(world):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(SettingsInvalid, match=f"127.0.0.1:{port}.*Choose another"),
+            app_page.serving(port, lambda back: (back, {})),
+        ):
+            pass
+
+
+# --- the trade -------------------------------------------------------------------------------
+
+
+def code_of(world: World, person: httpx.Client) -> str:
+    with page_of(world) as page:
+        confirmed(person, page.address, "Ours")
+    (code,) = world.registrations
+    return code
+
+
+def trade(world: World, code: str) -> app_registration.MadeApp:
+    return app_registration.exchange(f"{world.base_url}/api/v3", code, PAGE, connect_seconds=0.1)
+
+
+def test_a_code_is_good_once(world, person):
+    code = code_of(world, person)
+    made = trade(world, code)
+    (there,) = world.apps.values()
+    assert (made.id, made.pem.get_secret_value()) == (there.id, there.private_key)
+    assert "PRIVATE" not in repr(made)
+    with pytest.raises(
+        PermanentError, match=r"does not know the code \(404\).*used before"
+    ) as told:
+        trade(world, code)
+    assert PAGE in told.value.message
+
+
+def test_a_code_is_good_for_an_hour(world, person):
+    code = code_of(world, person)
+    world.clock_offset += 3_600
+    with pytest.raises(PermanentError, match="older than an hour"):
+        trade(world, code)
+
+
+@pytest.mark.parametrize("kind", ["perform_drop", "perform_refuse", "truncate"])
+def test_a_lost_answer_is_explained_and_the_code_not_sent_again(world, person, kind):
+    code = code_of(world, person)
+    world.faults.add(Fault(kind=kind, path="*/conversions", count=1))
+    with pytest.raises(PermanentError, match="was lost.*not sent again.*Delete the App"):
+        trade(world, code)
+    assert len(world.requests.find("*/conversions")) == 1
+
+
+def test_half_an_answer_is_no_app_and_shows_nothing_of_it(world, person):
+    code = code_of(world, person)
+    world.faults.add(Fault(kind="cut", path="*/conversions", count=1))
+    with pytest.raises(PermanentError, match="is no App with a key") as told:
+        trade(world, code)
+    assert told.value.__cause__ is None
+    assert "PRIVATE" not in told.value.message
+
+
+@pytest.mark.parametrize("kind", ["primary", "secondary"])
+def test_a_limit_and_a_refusal_are_told_in_githubs_words(world, person, kind):
+    code = code_of(world, person)
+    world.faults.add(Fault(kind=kind, path="*/conversions", count=1, seconds=7))
+    with pytest.raises(PermanentError, match=r"wait \d+ s.*Delete the App"):
+        trade(world, code)
+    refusal = {"message": "Validation Failed"}
+    world.faults.add(Fault(kind="refuse", path="*/conversions", count=1, status=422, body=refusal))
+    with pytest.raises(PermanentError, match="422: Validation Failed"):
+        trade(world, code)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_what_was_never_sent_is_tried_again_for_a_while():
+    address = f"http://127.0.0.1:{closed_port()}"
+    with pytest.raises(ForgeUnavailable, match="cannot be reached to fetch the App's key"):
+        app_registration.exchange(address, "code", PAGE, connect_seconds=0.6)
+
+
+def test_an_address_that_is_not_githubs_is_noticed_before_anything_is_made(world):
+    app_registration.require_api(f"{world.base_url}/api/v3")
+    with pytest.raises(SettingsInvalid, match="does not answer as GitHub's REST API"):
+        app_registration.require_api(world.base_url)
+    with pytest.raises(ForgeUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
+        app_registration.require_api(f"http://127.0.0.1:{closed_port()}")
+    world.faults.add(Fault(kind="refuse", path="*/app", count=1, status=503))
+    with pytest.raises(ForgeUnavailable, match="503"):
+        app_registration.require_api(f"{world.base_url}/api/v3")
+
+
+# --- GitHub's side ---------------------------------------------------------------------------
+
+
+def register(world: World, person: httpx.Client, owner: str = "", **changed) -> httpx.Response:
+    sent = {**app_manifest.manifest(PUBLIC, "Ours", "http://127.0.0.1:1/back"), **changed}
+    return person.post(
+        f"{world.base_url}{owner}/settings/apps/new?state=s", data={"manifest": json.dumps(sent)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"url": None}, '"url" wasn&#39;t supplied.'),
+        ({"hook_attributes": {"active": False}}, '"url" wasn&#39;t supplied.'),
+        ({"hook_attributes": None}, "Hook url cannot be blank"),
+        ({"default_permissions": {"issue": "write"}}, "resource is not included in the list"),
+        ({"default_permissions": {"issues": "all"}}, "resource is not included in the list"),
+        ({"default_events": ["installation"]}, "Default events unsupported: installation"),
+        ({"default_permissions": {"issues": "read"}}, "not supported by permissions: pull_request"),
+        ({"redirect_url": "nowhere"}, "redirect_url"),
+        ({"default_events": "issues"}, "wrong type"),
+    ],
+)
+def test_a_manifest_that_github_refuses_is_refused_in_its_words(world, person, changed, words):
+    answer = register(world, person, **changed)
+    assert answer.status_code == 422
+    text = answer.text.replace("&#34;", '"')
+    assert "does not appear to be a valid GitHub App manifest" in text
+    assert words in text
+    assert world.apps == {}
+
+
+def test_every_event_needs_the_permission_that_stands_beside_it(world, person):
+    for event in app_manifest.EVENTS:
+        without = {
+            n: v for n, v in app_manifest.default_permissions().items() if n != event.permission
+        }
+        answer = register(world, person, default_permissions=without)
+        assert event.name in answer.text.partition("not supported by permissions:")[2]
+
+
+def test_only_an_account_that_is_there_can_own_an_app(world, person):
+    assert register(world, person, "/organizations/acme").status_code == 200
+    assert register(world, person, "/organizations/nobody").status_code == 404
+    assert register(world, person, "/organizations/maria").status_code == 404
+
+
+@pytest.mark.parametrize(("name", "words"), [("", "be blank"), ("x" * 35, "too long")])
+def test_a_name_has_its_bounds(world, person, name, words):
+    with page_of(world) as page:
+        answer = confirmed(person, page.address, name)
+    assert answer.status_code == 422
+    assert words in answer.text
+
+
+def test_the_confirming_form_is_taken_from_githubs_own_page_alone(world, person):
+    with page_of(world) as page:
+        action, hidden = asked(person, page.address)
+    sent = {**hidden, "name": "Ours", "as": "maria"}
+    foreign = person.post(action, data=sent, headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    assert world.apps == {}
