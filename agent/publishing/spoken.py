@@ -155,6 +155,7 @@ _HERE = {
     ),
     Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_GO_ON}",
     Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_GO_ON}",
+    Reason.UNANSWERED: "Run the same command again; whoever calls it approves the plan.",
     Reason.INTERRUPTED: f"Go on where it was: `mergewright run --resume {_RUN}`.",
     Reason.UNAVAILABLE: f"Wait a while, {_GO_ON}",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",

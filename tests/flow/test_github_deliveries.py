@@ -270,15 +270,20 @@ def test_a_run_that_has_to_wait_shows_it_at_once_and_has_one_comment(story):
     assert "waits for its turn.** 2 other runs were ahead of it when" in waiting.body
     assert [one.content for one in second.issue.reactions] == ["eyes"]
     assert not second.runs()[0].started_at
-    paths = re.findall(r'"path": "([^"]+)", .*"event": "github write"', _log_of(second))
-    assert [one.rpartition("/")[2] for one in paths if second.name in one] == [
-        "reactions", "comments",
-    ]  # fmt: skip
+    # A write is logged when its answer has come, a moment after it is seen.
+    written = await_(lambda: _written(second) if len(_written(second)) > 1 else None, "the log")
+    assert written == ["reactions", "comments"]
     assert first.runs()[0].active, "the first ones are still at work"
     first.assert_ready()
     other.assert_ready()
     second.assert_ready()
     assert second.comments() == [waiting]
+
+
+def _written(told: Story) -> list[str]:
+    """What was written in the story's repository, in order, by the last parts of its paths."""
+    paths = re.findall(r'"path": "([^"]+)", .*"event": "github write"', _log_of(told))
+    return [one.rpartition("/")[2] for one in paths if told.name in one]
 
 
 def _log_of(told: Story) -> str:
