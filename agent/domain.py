@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -248,10 +249,11 @@ class Run(Record):
 class Guidance(Record):
     """What a person with write permission said to a run after its text was approved."""
 
-    kind: Literal["answer", "change", "approval"]
-    """An answer to its questions, another wish for its plan, or the word to carry that out."""
+    kind: Literal["answer", "change", "approval", "command"]
+    """An answer to its questions, another wish for its plan, the word to carry that out; or a
+    command that has had its effect."""
     words: str
-    """As they were written; of an approval: the number of the plan."""
+    """As they were written; of an approval the number of the plan, of a command its name."""
     by: str
     """Login."""
     by_id: int
@@ -259,6 +261,16 @@ class Guidance(Record):
     """ISO 8601, UTC: when it was written."""
     comment: str
     """Which comment it is, by place and number: one counts once."""
+
+
+def approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
+    """Find who approved a plan; what was approved before another wish was told does not count."""
+    for one in reversed(said):
+        if one.kind in ("answer", "change"):
+            return None
+        if one.kind == "approval" and one.words == plan:
+            return one
+    return None
 
 
 class Ticket(Record):
@@ -962,8 +974,6 @@ class StoredRun(Record):
     """How often it was allowed its money and minutes."""
     plan_asked: str | None = None
     """Number of the plan whose approval it waits for."""
-    plans_shown: int = 0
-    """How many different plans it has waited with."""
     command: int | None = None
     """Number of the process of the command that carries it; None: the service does."""
     outcome: Outcome | None

@@ -554,6 +554,8 @@ class IssueText(Record):
     labels: tuple[str, ...]
     author: str
     url: str
+    closed: bool
+    """Or locked: nothing begins on it."""
     changed_at: str | None
     """ISO 8601, UTC: when title or text were last edited; None: never."""
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from agent.adapters.sql_tables import GuidanceRow, RunRow, SegmentRow
-from agent.domain import Guidance, RunState
+from agent.adapters.sql_tables import GuidanceRow, RunRow
+from agent.domain import Guidance, RunState, approval
 
+Hearing = Literal["heard", "again", "late", "full"]
+"""What became of words: they count; the same comment counted before; the run does not wait for
+them (any more); it has heard as many as it may."""
+
+MOST_WORDS = 20
+"""Answers and wishes that one run hears."""
 #: What somebody says in several comments is heard together.
 _QUIET_SECONDS = 5.0
 
@@ -27,34 +36,71 @@ def was_heard(session: Session, run_id: str, comment: str) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def hear(session: Session, row: RunRow, said: Guidance, now: float) -> None:
-    """Keep it, and let a run that waits go on: with its plan, or from its top with another."""
-    session.add(GuidanceRow(run_id=row.run_id, heard_at=now, **said.model_dump()))
-    if not row.active or row.worker is not None:
-        # It is at work: what it has not heard is seen when it waits.
-        return
-    if said.kind == "approval":
-        row.not_before = min(row.not_before, now)
-    else:
-        row.not_before = now + _QUIET_SECONDS
-        row.begin_with, row.state = "", RunState.RECEIVED.value
-    session.add(row)
+def keep(session: Session, run_id: str, said: Guidance, now: float) -> None:
+    """Keep what was said, with no effect of its own."""
+    session.add(GuidanceRow(run_id=run_id, heard_at=now, **said.model_dump()))
 
 
-def since(
-    session: Session, row: RunRow, until: float, begin_with: str | None
-) -> tuple[float, str | None]:
-    """Say until when a run waits for a person, and with what it goes on.
+def hear(
+    session: Session, row: RunRow, said: Guidance, now: float, *, revived: bool = False
+) -> Hearing:
+    """Keep it, and let a run that waits go on: with its plan, or from its top with another.
 
-    Somebody may have spoken between its look and its wait.
+    Args:
+        revived: Whether the run was over, and goes on by this very answer.
     """
-    segment = session.get(SegmentRow, (row.run_id, row.segment))
-    begun = segment.begun_at if segment else 0.0
-    wanted = select(GuidanceRow.kind).where(
-        col(GuidanceRow.run_id) == row.run_id, col(GuidanceRow.heard_at) >= begun
+    if not revived and not _is_awaited(session, row, said):
+        return "late"
+    if said.kind != "approval" and len(_wishes(session, row.run_id)) >= MOST_WORDS:
+        return "full"
+    keep(session, row.run_id, said, now)
+    if row.worker is None:
+        row.waits_for = None
+        if said.kind == "approval":
+            row.not_before = min(row.not_before, now)
+        else:
+            row.not_before = now + _QUIET_SECONDS
+            row.begin_with, row.state = "", RunState.RECEIVED.value
+        session.add(row)
+    # Else it is looking just now: what it has not heard is found when it waits again.
+    return "heard"
+
+
+def take_in(session: Session, row: RunRow) -> None:
+    """Note that the run begins with all that was said to it so far; its plan is made anew."""
+    newest = select(func.max(col(GuidanceRow.number))).where(col(GuidanceRow.run_id) == row.run_id)
+    row.guided, row.plan_asked = session.exec(newest).one() or 0, None
+
+
+def has_more(session: Session, row: RunRow) -> bool:
+    """Whether somebody has wished for something since the run began at its top."""
+    return any(number > row.guided for number in _wishes(session, row.run_id))
+
+
+def is_approved(session: Session, row: RunRow, plan: str) -> bool:
+    """Whether a plan may be carried out."""
+    return approval(of_run(session, row.run_id), plan) is not None
+
+
+def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
+    """Whether the run waits for such a word."""
+    if not row.active or row.stopped:
+        return False
+    begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
+    if said.kind == "answer":
+        # Another one has revived it a moment ago.
+        return begins_again and has_more(session, row)
+    waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
+    if said.kind == "approval":
+        return waits and said.words == row.plan_asked and not has_more(session, row)
+    if waits and not is_approved(session, row, row.plan_asked or ""):
+        return True
+    return begins_again and row.plan_asked is not None
+
+
+def _wishes(session: Session, run_id: str) -> list[int]:
+    """Numbers of the answers and wishes that a run has heard."""
+    wanted = select(GuidanceRow.number).where(
+        col(GuidanceRow.run_id) == run_id, col(GuidanceRow.kind).in_(("answer", "change"))
     )
-    kinds = set(session.exec(wanted))
-    if kinds - {"approval"}:
-        row.state = RunState.RECEIVED.value
-        return 0.0, ""
-    return (0.0, begin_with) if kinds else (until, begin_with)
+    return [number for number in session.exec(wanted) if number is not None]

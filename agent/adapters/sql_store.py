@@ -20,6 +20,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sql_guidance, sql_spendings, sqlite_file
 from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_guidance import Hearing
 from agent.adapters.sql_tables import RunRow, SegmentRow, migrate
 from agent.domain import (
     CAPS_REACHED,
@@ -224,6 +225,9 @@ class SqlStore:
             waiting = _waiting(now, busy, spent, full=len(busy) >= most)
             for row, stored in _sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = ENGINE, row.started_at or now
+                if not row.begin_with:
+                    # It begins at its top, where it reads what was said to it.
+                    sql_guidance.take_in(session, row)
                 if row.state == RunState.RECEIVED:
                     row.state = RunState.TRIAGING.value
                 session.merge(SegmentRow(run_id=row.run_id, number=row.segment, begun_at=now))
@@ -315,6 +319,8 @@ class SqlStore:
             _end_segment(session, row, now, "paused", words)
             row.worker, row.segment, row.begin_with = None, row.segment + 1, None
             row.waits, row.waits_for = 0, words
+            if sql_guidance.has_more(session, row):
+                row.begin_with, row.state = "", RunState.RECEIVED.value
             session.add(row)
 
     def segments(self, run_id: str) -> tuple[Stretch, ...]:
@@ -350,9 +356,12 @@ class SqlStore:
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             if plan_asked is not None:
-                row.plans_shown += plan_asked != row.plan_asked
                 row.plan_asked, row.state = plan_asked, RunState.AWAITING_APPROVAL.value
-                until, begin_with = sql_guidance.since(session, row, until, begin_with)
+                if row.stopped or sql_guidance.is_approved(session, row, plan_asked):
+                    # Somebody has spoken between its look and its wait.
+                    until = 0.0
+            if sql_guidance.has_more(session, row):
+                until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
             row.waits = row.waits + 1 if row.begin_with == begin_with else 1
             end = {"until": until, "next_step": begin_with}
             _end_segment(session, row, time.time(), "waits", waits_for, **end)
@@ -360,7 +369,14 @@ class SqlStore:
             row.begin_with, row.waits_for = begin_with, waits_for
             session.add(row)
 
-    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+    def stop(
+        self,
+        run_id: str,
+        words: str,
+        reason: Reason = Reason.CANCELLED,
+        *,
+        said: Guidance | None = None,
+    ) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet.
 
         Who asks first is heard.
@@ -368,8 +384,11 @@ class SqlStore:
         Args:
             words: Who or what asks for it, as a sentence.
             reason: That it ends with.
+            said: The command of whoever asks for it.
         """
         with self._transaction() as session:
+            if said is not None and not sql_guidance.was_heard(session, run_id, said.comment):
+                sql_guidance.keep(session, run_id, said, time.time())
             asked = session.execute(
                 update(RunRow)
                 .where(col(RunRow.run_id) == run_id, col(RunRow.active))
@@ -384,17 +403,24 @@ class SqlStore:
             )
             return bool(getattr(asked, "rowcount", 0))
 
-    def retry(self, run_id: str, begin_with: str, now: float) -> None:
+    def retry(
+        self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
+    ) -> None:
         """Let a run that is over go on; one that has reached a cap may use as much again.
 
         Args:
             begin_with: The step that it goes on with; empty: it begins at the top.
+            said: The command of whoever asks for it; counts once.
 
         Raises:
             ActiveRun: Its issue has a run that is not over, which may be this one.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
+            if said is not None:
+                if sql_guidance.was_heard(session, run_id, said.comment):
+                    return
+                sql_guidance.keep(session, run_id, said, now)
             _end_dead_commands(session, now)
             if other := _active(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
@@ -446,14 +472,11 @@ class SqlStore:
         with self._reading() as session:
             return sql_guidance.of_run(session, run_id)
 
-    def guide(self, run_id: str, said: Guidance, now: float) -> bool:
+    def guide(self, run_id: str, said: Guidance, now: float) -> Hearing:
         """Let a run hear what somebody said: one that waits for it goes on.
 
         A run that ended with questions goes on with the answer from its top; several answers may
         come within a few seconds, and are heard together.
-
-        Returns:
-            Whether it was heard now; not where that comment was heard before.
 
         Raises:
             ActiveRun: It is an answer, and the issue has another run by now.
@@ -461,14 +484,19 @@ class SqlStore:
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             if sql_guidance.was_heard(session, run_id, said.comment):
-                return False
-            if said.kind == "answer" and not row.active:
+                return "again"
+            revived = said.kind == "answer" and not row.active
+            if revived:
                 _end_dead_commands(session, now)
                 if other := _active(session, row.repository_id, row.number):
                     raise ActiveRun(Run.model_validate_json(other.run))
                 _revive(row, "", now)
-            sql_guidance.hear(session, row, said, now)
-            return True
+            return sql_guidance.hear(session, row, said, now, revived=revived)
+
+    def was_heard(self, run_id: str, comment: str) -> bool:
+        """Whether a comment has had its effect on a run already."""
+        with self._reading() as session:
+            return sql_guidance.was_heard(session, run_id, comment)
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
         """Set dollars aside for a request to a model, of what the run and the day may cost.
@@ -651,7 +679,7 @@ def _revive(row: RunRow, begin_with: str, now: float) -> None:
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with
     row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
-    row.ended_at = row.outcome = None
+    row.ended_at = row.outcome = row.plan_asked = None
     row.retries += 1
 
 
@@ -682,7 +710,6 @@ def _stored(row: RunRow) -> StoredRun:
         retries=row.retries,
         grants=row.grants,
         plan_asked=row.plan_asked,
-        plans_shown=row.plans_shown,
         command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
     )

@@ -21,15 +21,17 @@ NAMES: tuple[Name, ...] = get_args(Name)
 MEANT_FOR: dict[Name, str] = {
     "plan": "make a plan, and wait for its approval before anything is edited;"
     " followed by words: change the plan that waits accordingly",
-    "approve": "carry out the plan that waits; with its number, that one and no other",
+    "approve": "followed by the number of the plan that waits: carry out exactly that one",
     "retry": "begin again with the text of the issue as it is now, or go on where a limit was"
     " reached",
     "stop": "stop the run of this issue; nothing is published",
     "explain": "say where the run stands and what comes next",
     "help": "show this list",
 }
-_COMMAND = re.compile(r"[ ]{0,3}/mergewright\b[ \t]*(?P<rest>.*)", re.IGNORECASE)
-_CHANGE = re.compile(r"\s*change the plan\s*:\s*(?P<words>\S.*)", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"[ ]{0,3}/mergewright(?:\s+(?P<rest>\S.*))?\s*", re.IGNORECASE)
+_CHANGE = re.compile(r"\s*change\s+the\s+plan\s*:\s*(?P<words>\S.*)", re.IGNORECASE | re.DOTALL)
+#: What a comment has in it that may hold a command.
+_MAY_HOLD = re.compile(r"/mergewright|change\s+the\s+plan", re.IGNORECASE)
 _LONGEST_NAME = 40
 
 
@@ -38,7 +40,14 @@ class Command(Record):
 
     name: Name
     words: str = ""
-    """What follows the name, to the end of the comment."""
+    """What follows the name in the same paragraph."""
+
+
+class Change(Record):
+    """Another wish for a plan, in words that are no command: `change the plan: …`."""
+
+    words: str
+    """All that follows in the comment."""
 
 
 class Unknown(Record):
@@ -48,37 +57,41 @@ class Unknown(Record):
     """As it was written, cut; foreign words."""
 
 
-def parse(body: str) -> Command | Unknown | None:
+def parse(body: str) -> Command | Change | Unknown | None:
     """Find the command in a comment; None: it has none.
 
     Args:
         body: Visible text and markup, as it was written.
     """
     text, _ = cleaning.incoming(body)
+    if not _MAY_HOLD.search(text):
+        # Most comments are not ours to read closely, however long they are.
+        return None
     if changed := _CHANGE.fullmatch(text):
-        return Command(name="plan", words=changed["words"].strip())
+        return Change(words=changed["words"].strip())
     lines = text.split("\n")
-    for number in _own_lines(text):
-        if found := _COMMAND.fullmatch(lines[number]):
-            name, _, words = found["rest"].strip().partition(" ")
-            rest = "\n".join((words, *lines[number + 1 :])).strip()
-            return _named(name, rest)
+    for begin, end in _paragraphs(text):
+        for number in range(begin, end):
+            if found := _COMMAND.fullmatch(lines[number]):
+                rest = "\n".join((found["rest"] or "", *lines[number + 1 : end])).strip()
+                return _named(rest)
     return None
 
 
-def _named(name: str, words: str) -> Command | Unknown:
+def _named(rest: str) -> Command | Unknown:
+    name, words = [*rest.split(maxsplit=1), "", ""][:2]
     wanted = name.lower().rstrip(".,:;!")
     for known in NAMES:
         if wanted == known:
-            return Command(name=known, words=words)
+            return Command(name=known, words=words.strip())
     return Unknown(name=name[:_LONGEST_NAME]) if name else Command(name="help")
 
 
-def _own_lines(text: str) -> list[int]:
-    """Numbers of the lines of plain paragraphs: no quotation, list, code or HTML."""
+def _paragraphs(text: str) -> list[tuple[int, int]]:
+    """First line of each plain paragraph, and the one behind its last: no quotation, list, code."""
+    parsed = MarkdownIt("commonmark").disable("inline").parse(text)
     return [
-        number
-        for token in MarkdownIt("commonmark").parse(text)
+        (token.map[0], token.map[1])
+        for token in parsed
         if token.type == "paragraph_open" and token.level == 0 and token.map
-        for number in range(*token.map)
     ]

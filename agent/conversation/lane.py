@@ -7,12 +7,16 @@ nobody can make us write. Everything may be done twice: a comment counts once.
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
 from agent import cleaning, intake
+from agent.adapters.sql_guidance import MOST_WORDS
 from agent.adapters.sql_store import SqlStore
 from agent.conversation import commands
-from agent.conversation.commands import Command, Unknown
+from agent.conversation.commands import Change, Command, Unknown
 from agent.conversation.said import Said
-from agent.domain import CAPS_REACHED, Guidance, Reason, Record, RunState, Snapshot, StoredRun
+from agent.domain import CAPS_REACHED, Guidance, Reason, Record, Run, RunState, Snapshot, StoredRun
 from agent.errors import ActiveRun
 from agent.intake import Accepted, Ignored, Later, Request
 from agent.ports import Gatekeeper, Reaction
@@ -24,6 +28,17 @@ _LIST = "\n".join(
     f"- `/mergewright {name}`: {meant_for}." for name, meant_for in commands.MEANT_FOR.items()
 )
 _AGAIN = "Write the command again once you have read it."
+_FULL = (
+    f"This run has heard {MOST_WORDS} answers and wishes, which are the most. Put what is wanted"
+    " into the text of the issue, then write `/mergewright retry` when this run is over."
+)
+_MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
+#: Whoever may not write is not looked up again for a minute: strangers cost next to nothing.
+_REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
+#: By so much our clock and the forge's may differ.
+_SKEW_SECONDS = 5.0
+#: So often at most comments allow a run its money and time.
+_MOST_GRANTS = 5
 
 
 class Heard(Record):
@@ -45,6 +60,7 @@ class Lane:
         self._gatekeeper = gatekeeper
         self._store = store
         self._bot_ids = bot_ids
+        self._refused: dict[tuple[int, int], float] = {}
 
     def hear(
         self, said: Said, *, now: float, delivery_id: str
@@ -63,12 +79,23 @@ class Lane:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._run(said)
         command = commands.parse(said.body)
-        if command is None and not _is_answer(said, run):
+        if command is None and not self._is_answer(said, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
-        if refusal := self._refusal(said):
+        if isinstance(command, Change) and not _has_plan(run):
+            return Ignored(reason="no plan waits, so these words change none", routine=True)
+        if run is not None and self._store.was_heard(run.run.run_id, _comment(said)):
+            return Heard(reason="heard before")
+        if refusal := self._refusal(said, now):
             return Ignored(reason=refusal)
+        if run is not None and _is_older(said, run):
+            return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
         if command is None:
             return self._answer(said, run, now)
+        if isinstance(command, Unknown):
+            named = cleaning.code(command.name)
+            self._say(said, f"There is no command {named}. These are:\n\n{_LIST}")
+            self._react(said, _CANNOT)
+            return Heard(reason="answered: no such command")
         return self._obey(command, said, run, now, delivery_id)
 
     def _run(self, said: Said) -> StoredRun | None:
@@ -77,37 +104,61 @@ class Lane:
             return self._store.of_pull(at.repository_id, at.number)
         return self._store.last(at.repository_id, at.number)
 
-    def _refusal(self, said: Said) -> str | None:
+    def _is_answer(self, said: Said, run: StoredRun | None) -> bool:
+        """Whether a comment without a command answers the questions that a run has ended with."""
+        if said.on_pull or run is None or not _is_public(run.run):
+            return False
+        named = _MENTION.match(said.body)
+        if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
+            self._gatekeeper.own_logins()
+        ):
+            return False
+        if run.active:
+            # Another one may have let it go on a moment ago; the store knows.
+            return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
+        asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
+        return asked and _moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+
+    def _refusal(self, said: Said, now: float) -> str | None:
         """Say why a person is not heard; None: they may write."""
+        key = (said.subject.repository_id, said.author_id)
+        if self._refused.get(key, 0.0) > now:
+            return f"said by {said.author}, who could not write a moment ago"
         found = self._gatekeeper.permission(said.subject, said.author)
         if found.level != "none" and found.account_id != said.author_id:
             return f"said by the account {said.author_id}, whose name {said.author} another one has"
-        if found.level not in intake.MAY_START:
-            return f"said by {said.author}, whose permission is {found.level}; write is needed"
-        return None
+        if found.level in intake.MAY_START:
+            return None
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.clear()
+        self._refused[key] = now + _REFUSED_SECONDS
+        return f"said by {said.author}, whose permission is {found.level}; write is needed"
 
     def _answer(self, said: Said, run: StoredRun | None, now: float) -> Heard | Ignored:
         assert run is not None  # noqa: S101  it is an answer to its questions
+        snapshot = run.run.snapshot
+        live = self._gatekeeper.live(said.subject)
+        if live is None or live.state == "closed" or live.locked or snapshot is None:
+            return Ignored(reason="the issue is closed, locked or gone")
         try:
-            new = self._store.guide(run.run.run_id, _guidance(said, "answer", said.body), now)
+            hearing = self._store.guide(run.run.run_id, _guidance(said, "answer", said.body), now)
         except ActiveRun as other:
             return Ignored(reason=other.message)
+        if hearing == "full":
+            self._say(said, _FULL)
+        if hearing in ("late", "full"):
+            return Ignored(reason=f"run {run.run.run_id} does not wait for an answer ({hearing})")
         self._react(said, _READ)
-        return Heard(reason=f"an answer to run {run.run.run_id}" if new else "heard before")
+        return Heard(reason=f"an answer to run {run.run.run_id}")
 
     def _obey(
         self,
-        command: Command | Unknown,
+        command: Command | Change,
         said: Said,
         run: StoredRun | None,
         now: float,
         delivery_id: str,
     ) -> Accepted | Heard | Ignored | Later:
-        if isinstance(command, Unknown):
-            named = cleaning.code(command.name)
-            self._say(said, f"There is no command {named}. These are:\n\n{_LIST}")
-            self._react(said, _CANNOT)
-            return Heard(reason="answered: no such command")
         try:
             match command:
                 case Command(name="help"):
@@ -120,46 +171,46 @@ class Lane:
                     self._stop(said, run)
                 case Command(name="approve", words=words):
                     self._approve(said, run, words, now)
+                case Change(words=words):
+                    self._change(said, run, words, now)
                 case Command(name="plan", words=words) if words or _waits(run):
                     self._change(said, run, words, now)
                 case Command(name="retry") if _may_go_on(run):
-                    self._go_on(run, now)
+                    self._go_on(said, run, now)
                 case Command(name="plan" | "retry" as name):
-                    return self._begin(said, run, delivery_id, now, plan_first=name == "plan")
+                    first = name == "plan" or (run is not None and run.run.plan_first)
+                    return self._begin(said, run, delivery_id, now, plan_first=first)
         except _CannotNow as problem:
             self._say(said, str(problem))
             self._react(said, _CANNOT)
             return Heard(reason=f"answered: {problem.args[0].splitlines()[0]}")
         self._react(said, _DONE)
-        return Heard(reason=f"the command {command.name}")
+        return Heard(reason=f"obeyed: {type(command).__name__.lower()}")
 
     # --- what commands do ----------------------------------------------------------------------
 
     def _stop(self, said: Said, run: StoredRun | None) -> None:
         by = f"{said.author} has stopped this run."
-        if run is None or not self._store.stop(run.run.run_id, by):
+        note = _guidance(said, "command", "stop")
+        if run is None or not run.active or not self._store.stop(run.run.run_id, by, said=note):
             raise _CannotNow(
                 f"No run of this {_what(said)} is under way, so there is nothing to stop."
             )
 
     def _approve(self, said: Said, run: StoredRun | None, words: str, now: float) -> None:
-        number = words.partition("\n")[0].strip().strip("`").lower()
-        if run is None or not _waits(run):
+        number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
+        if run is None or not _has_plan(run):
             raise _CannotNow(f"No plan of this {_what(said)} waits for approval.")
-        if not number and run.plans_shown > 1:
+        if number != run.plan_asked:
+            which = f", not {cleaning.code(number[:40])}" if number else ""
             raise _CannotNow(
-                "The plan was changed since it was shown first, so say which one you mean:"
-                f" `/mergewright approve {run.plan_asked}` is for the one that waits now."
+                f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
+                f" {run.plan_asked}` once you have read it."
             )
-        if number not in ("", run.plan_asked):
-            raise _CannotNow(
-                f"The plan that waits is `{run.plan_asked}`, not {cleaning.code(number[:40])}."
-                f" Write `/mergewright approve {run.plan_asked}` once you have read it."
-            )
-        self._store.guide(run.run.run_id, _guidance(said, "approval", run.plan_asked or ""), now)
+        self._require_heard(said, run, _guidance(said, "approval", number), now)
 
     def _change(self, said: Said, run: StoredRun | None, words: str, now: float) -> None:
-        if run is None or not _waits(run):
+        if run is None or not _has_plan(run):
             raise _CannotNow(
                 f"No plan of this {_what(said)} waits, so there is none to change. `/mergewright"
                 " plan` alone has one made."
@@ -169,13 +220,29 @@ class Lane:
                 f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
                 " `change the plan: …` with what is to be different."
             )
-        self._store.guide(run.run.run_id, _guidance(said, "change", words), now)
+        self._require_heard(said, run, _guidance(said, "change", words), now)
 
-    def _go_on(self, run: StoredRun | None, now: float) -> None:
+    def _require_heard(self, said: Said, run: StoredRun, words: Guidance, now: float) -> None:
+        hearing = self._store.guide(run.run.run_id, words, now)
+        if hearing == "full":
+            raise _CannotNow(_FULL)
+        if hearing == "late":
+            raise _CannotNow(
+                f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
+                " anew. `/mergewright stop` ends it; `/mergewright explain` says where it stands."
+            )
+
+    def _go_on(self, said: Said, run: StoredRun | None, now: float) -> None:
         assert run is not None  # noqa: S101  it may go on
         assert run.outcome is not None  # noqa: S101
+        if run.grants >= _MOST_GRANTS:
+            raise _CannotNow(
+                f"This run was allowed its money and time {run.grants} times. Whoever runs the"
+                " service can let it go on (`mergewright runs retry`); else make the issue smaller."
+            )
+        note = _guidance(said, "command", "retry")
         try:
-            self._store.retry(run.run.run_id, run.outcome.stopped_at or "", now)
+            self._store.retry(run.run.run_id, run.outcome.stopped_at or "", now, said=note)
         except ActiveRun as other:
             raise _CannotNow(f"{other.message}.") from None
 
@@ -188,6 +255,8 @@ class Lane:
                 "A run begins on its issue: write this there, for the text as it stands then."
             )
         if run is not None and run.active:
+            if run.stopped:
+                return Later(reason=f"run {run.run.run_id} of this issue is being stopped")
             raise _CannotNow(
                 f"Run {run.run.run_id} is not over. `/mergewright stop` ends it; `/mergewright"
                 " explain` says where it stands."
@@ -195,18 +264,21 @@ class Lane:
         text = self._gatekeeper.text(said.subject)
         if text is None:
             return Ignored(reason="the issue is not there any more")
+        if text.closed:
+            raise _CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= said.at:
             raise _CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
         label = self._gatekeeper.label(said.subject)
-        if label.lower() not in {one.lower() for one in text.labels}:
+        labels = text.labels
+        if label.lower() not in {one.lower() for one in labels}:
             self._gatekeeper.set_label(said.subject, label)
-        issue = said.subject.model_copy(update={"issue_id": text.issue_id})
+            labels = (*labels, label)
         snapshot = Snapshot(
-            issue=issue,
+            issue=said.subject.model_copy(update={"issue_id": text.issue_id}),
             url=text.url,
             title=text.title,
             body=text.body,
-            labels=text.labels,
+            labels=labels,
             author=text.author,
             actor=said.author,
             actor_id=said.author_id,
@@ -239,24 +311,55 @@ class Lane:
             self._gatekeeper.react(said.subject, said.comment_id, content, inline=inline)
 
 
-def _is_answer(said: Said, run: StoredRun | None) -> bool:
-    """Whether a comment without a command answers the questions that a run has ended with."""
-    if said.on_pull or run is None or said.body.lstrip().startswith("@"):
-        return False
-    if run.active:
-        # It was answered a moment ago, and has not gone on yet.
-        return run.state is RunState.RECEIVED and run.retries > 0
-    return run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
+def _has_plan(run: StoredRun | None) -> bool:
+    """Whether the run has shown a plan, and nothing was edited after it so far."""
+    waits = (RunState.AWAITING_APPROVAL, RunState.RECEIVED)
+    return _waits(run) or (
+        run is not None and run.active and run.plan_asked is not None and run.state in waits
+    )
 
 
 def _waits(run: StoredRun | None) -> bool:
     """Whether the run waits for the approval of its plan."""
-    return run is not None and run.active and run.state is RunState.AWAITING_APPROVAL
+    return (
+        run is not None
+        and run.active
+        and not run.stopped
+        and run.plan_asked is not None
+        and run.state is RunState.AWAITING_APPROVAL
+    )
 
 
 def _may_go_on(run: StoredRun | None) -> bool:
     """Whether a limit has ended the run, which can be allowed as much again."""
-    return run is not None and run.outcome is not None and run.outcome.reason in CAPS_REACHED
+    return (
+        run is not None
+        and _is_public(run.run)
+        and run.outcome is not None
+        and run.outcome.reason in CAPS_REACHED
+    )
+
+
+def _is_public(run: Run) -> bool:
+    """Whether people have asked for the run on the issue, and see there what becomes of it."""
+    return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
+
+
+def _is_older(said: Said, run: StoredRun) -> bool:
+    """Whether a comment was written before the run was asked for, by the forge's own clock."""
+    snapshot = run.run.snapshot
+    return snapshot is not None and _moment(said.at) < _moment(snapshot.approved_at)
+
+
+def _moment(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _comment(said: Said) -> str:
+    return f"{said.place}:{said.comment_id}"
 
 
 def _guidance(said: Said, kind: str, words: str) -> Guidance:
@@ -267,7 +370,7 @@ def _guidance(said: Said, kind: str, words: str) -> Guidance:
             "by": said.author,
             "by_id": said.author_id,
             "at": said.at,
-            "comment": f"{said.place}:{said.comment_id}",
+            "comment": _comment(said),
         }
     )
 
@@ -293,5 +396,6 @@ def _explained(run: StoredRun | None) -> str:
             f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
             " …`; its plan is in the status comment."
         )
-    held = f" It waits: {cleaning.words(run.waits_for)}" if run.waits_for else ""
-    return f"{named} is under way: {state}.{held} `/mergewright stop` ends it."
+    if run.stopped:
+        return f"{named} is being stopped: {cleaning.words(run.stopped)}"
+    return f"{named} is under way: {state}. `/mergewright stop` ends it."

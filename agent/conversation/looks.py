@@ -9,7 +9,7 @@ from __future__ import annotations
 from agent.adapters.sql_store import SqlStore
 from agent.conversation.lane import Heard
 from agent.conversation.said import Happened
-from agent.domain import IssueRef, Reason, RunState
+from agent.domain import IssueRef, RunState
 from agent.intake import Ignored
 from agent.milestones import show_state
 from agent.ports import Gatekeeper
@@ -34,12 +34,10 @@ def look(happened: Happened, gatekeeper: Gatekeeper, store: SqlStore) -> Heard |
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
     state = _STATES[pull.state]
-    if state is not RunState.OPEN:
-        _stop(happened, issue, pull.state, store)
     if not store.pull_stands(found.run.run_id, state, pull.ended_at):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / found.run.run_id, state)
-    if state is not RunState.OPEN:
+    if state is not RunState.OPEN and store.active(issue.repository_id, issue.number) is None:
         # It says that a pull request waits for review.
         gatekeeper.clear_labels(issue)
     return Heard(reason=f"the pull request of run {found.run.run_id} is {pull.state}")
@@ -50,11 +48,3 @@ def _reference(happened: Happened, issue: IssueRef, number: int) -> IssueRef:
     return issue.model_copy(
         update={"repository": happened.repository, "number": number, "issue_id": 0}
     )
-
-
-def _stop(happened: Happened, issue: IssueRef, state: str, store: SqlStore) -> None:
-    """Stop a run that is about to bring the pull request up to date."""
-    active = store.active(issue.repository_id, issue.number)
-    if active is not None:
-        words = f"Pull request #{happened.number} was {state}, so this run was stopped."
-        store.stop(active.run.run_id, words, Reason.SUPERSEDED)

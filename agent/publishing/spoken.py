@@ -61,12 +61,12 @@ _NEXT = {
     Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: (
-        "What to do next: ask whoever runs the service to give it as long again"
-        f" (`mergewright runs retry`). Or allow more minutes, or make the checks quicker, {_AGAIN}"
+        "What to do next: write `/mergewright retry` to give it as long again."
+        f" Or allow more minutes, or make the checks quicker, {_AGAIN}"
     ),
     Reason.BUDGET_SPENT: (
-        "What to do next: ask whoever runs the service to give it as much again"
-        f" (`mergewright runs retry`), or make the issue smaller, {_AGAIN}"
+        "What to do next: write `/mergewright retry` to give it as much again,"
+        f" or make the issue smaller, {_AGAIN}"
     ),
     Reason.MODEL_REFUSED: (
         "What to do next: a person takes it on, or the issue is told in other words, or smaller;"

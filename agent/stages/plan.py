@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent import worktree
 from agent.domain import (
     Checkout,
     CheckReport,
     Contract,
     Decision,
+    Guidance,
     Plan,
     Prepared,
     Run,
     Status,
     Ticket,
+    approval,
 )
 from agent.editing import planning
 from agent.editing.job import Job
@@ -100,23 +104,30 @@ def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
 
     Raises:
         ApprovalAwaited: A person has to approve exactly this plan.
+        Superseded: The issue is no longer what was approved.
     """
     run = prepared.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "whoever called the command has agreed"
-    if not _to_be_asked(plan, prepared):
+    said = svc.guidance(run)
+    if not _to_be_asked(plan, prepared, said):
         return "nobody is to be asked"
-    for said in svc.guidance(run):
-        if said.kind == "approval" and said.words == plan.number:
-            svc.say(f"plan {plan.number} was approved by {said.by}")
-            return f"approved by {said.by}"
+    # It may have waited for days.
+    svc.forge.ticket(run)
+    agreed = approval(said, plan.number)
+    if agreed is not None:
+        svc.forge.begin(run)
+        svc.say(f"plan {plan.number} was approved by {agreed.by}")
+        return f"approved by {agreed.by}"
     svc.forge.await_approval(run, plan)
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 
-def _to_be_asked(plan: Plan, prepared: Prepared) -> bool:
+def _to_be_asked(plan: Plan, prepared: Prepared, said: Sequence[Guidance]) -> bool:
     config = prepared.contract.config
-    if prepared.run.plan_first or config.plan.approval == "always":
+    wished = any(one.kind == "change" for one in said)
+    if prepared.run.plan_first or config.plan.approval == "always" or wished:
+        # Who wished for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
         # What a recipe does is known beforehand, and the same each time.

@@ -189,7 +189,7 @@ def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided
     """
     run, branch = prepared.run, _branch(prepared, decided, svc.redactor, shared=True)
     try:
-        return decided.model_copy(update={"ticket": _ticket_unless_stopped(run, svc)})
+        now = _ticket_unless_stopped(run, svc)
     except (Superseded, Cancelled):
         # A pull request that was merged or closed needs no branch any more.
         ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
@@ -197,6 +197,12 @@ def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided
             if any(ours.fullmatch(one.branch) for one in svc.forge.own_pulls(run, "")):
                 return decided
         raise
+    # The text that was carried out stays, with what people have said to it; it may have been
+    # edited since then, which is told.
+    carried = decided.ticket
+    removed = tuple(dict.fromkeys((*carried.removed, *now.removed)))
+    ticket = carried.model_copy(update={"removed": removed})
+    return decided.model_copy(update={"ticket": ticket})
 
 
 def _ticket_unless_stopped(run: Run, svc: Services) -> Ticket:

@@ -53,23 +53,32 @@ def read(run: Run, svc: Services) -> Ticket:
 def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     """Add answers and other wishes to a ticket's text.
 
-    What a recipe understands by itself, as the line that our questions propose, stands in place of
-    the text; other words are for a model to read.
+    What says the whole of a recipe's ticket, as the line that our questions propose, stands in
+    place of its text; other words are added to it.
     """
-    body, digest = ticket.body, hashlib.sha256(ticket.digest.encode())
-    told = [one for one in said if one.kind != "approval"]
+    told = [one for one in said if one.kind in ("answer", "change")]
+    if not told:
+        return ticket
+    body, removed = ticket.body, ticket.removed
+    digest = hashlib.sha256(ticket.digest.encode())
+    by_recipe = _fitting(ticket)
     for one in told:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
-        words = cleaning.incoming(one.words)[0].strip()
+        words, without = cleaning.incoming(one.words)
+        words = words.strip()
+        removed += tuple(f"{what} ({one.kind} by {one.by})" for what in without)
         alone = ticket.model_copy(update={"title": "", "body": words})
-        if any(recipe.match(alone) for recipe in registry.recipes()):
+        if by_recipe and by_recipe == _fitting(alone):
             body = words
             continue
         what = "Answer" if one.kind == "answer" else "Another wish for the plan"
         body = f"{body}\n\n{what}, by {one.by} ({one.at}):\n\n{words}".strip()
-    if not told:
-        return ticket
-    return ticket.model_copy(update={"body": body, "digest": digest.hexdigest()})
+    update = {"body": body, "removed": removed, "digest": digest.hexdigest()}
+    return ticket.model_copy(update=update)
+
+
+def _fitting(ticket: Ticket) -> tuple[str, ...]:
+    return tuple(recipe.name for recipe in registry.recipes() if recipe.match(ticket))
 
 
 def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
@@ -82,7 +91,7 @@ def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
-    fitting = [recipe.name for recipe in registry.recipes() if recipe.match(ticket)]
+    fitting = _fitting(ticket)
     if len(fitting) > 1:
         raise TicketUnclear(
             (

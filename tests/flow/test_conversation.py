@@ -117,6 +117,15 @@ def test_a_plan_is_asked_for_where_none_is_shown_otherwise(story):
     told.assert_ready()
 
 
+def test_taking_the_label_off_ends_a_run_that_a_command_has_begun(story):
+    told = story()
+    told.comment("/mergewright plan")
+    planned(told)
+    told.unlabel()
+    assert told.ended().reason.value == "superseded"
+    told.assert_nothing_pushed()
+
+
 def test_a_run_is_stopped_while_its_plan_waits(story):
     told = story(files=ALWAYS)
     told.label()

@@ -172,18 +172,24 @@ def test_a_plan_is_approved_by_its_number(talk, by):
     assert talk.store.claim(time.time(), most=9).begin_with == "approval"
 
 
-def test_a_plan_that_was_never_changed_needs_no_number(talk):
+def test_TC4_a_plan_is_not_approved_without_its_number(talk):
     run = talk.planned()
     talk.say("/mergewright approve")
-    assert [one.words for one in talk.store.guidance(run.run_id)] == [PLAN]
+    assert talk.store.guidance(run.run_id) == ()
+    assert f"Write `/mergewright approve {PLAN}` once you have read it." in talk.answered()
 
 
 def test_two_people_approve_at_once_and_a_comment_counts_once(talk):
     run = talk.planned()
-    first, second = talk.write("/mergewright approve"), talk.write("/mergewright approve", "max")
+    word = f"/mergewright approve {PLAN}"
+    first, second = talk.write(word), talk.write(word, "max")
     for said in (first, second, first):
         assert isinstance(talk.hear(said), Heard)
+    assert talk.store.claim(time.time(), most=9) is not None
+    talk.store.moved(run.run_id, RunState.EDITING)
+    assert isinstance(talk.hear(first), Heard), "a delivery that comes again when the run went on"
     assert [one.by for one in talk.store.guidance(run.run_id)] == ["wanda", "max"]
+    assert talk.scene.own_comments() == []
 
 
 def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
@@ -203,22 +209,142 @@ def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     again = talk.store.claim(time.time() + 60, most=9)
     assert again.begin_with == ""
     talk.ask(run, "5e6f7a8b")
-    talk.say("/mergewright approve")
-    assert "`/mergewright approve 5e6f7a8b` is for the one that waits now" in talk.answered()
-    talk.say("/mergewright approve `5e6f7a8b`")
+    talk.say(f"/mergewright approve {PLAN}")
+    assert f"The plan that waits is `5e6f7a8b`, not `{PLAN}`." in talk.answered()
+    talk.say("/mergewright approve `5e6f7a8b`. Thanks!")
     assert [one.kind for one in talk.store.guidance(run.run_id)] == ["change", "approval"]
 
 
+def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
+    return Guidance(
+        kind=kind, words=words, by="wanda", by_id=1, at="2026-11-20T10:00:00Z",
+        comment=f"issue:{comment}",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("clock", [-9_000.0, 0.0, 9_000.0])
+@pytest.mark.parametrize("ending", ["approval", "held", "silent forge"])
 @pytest.mark.parametrize(("kind", "begins"), [("change", ""), ("approval", "approval")])
-def test_what_is_said_between_a_runs_look_and_its_wait_is_not_lost(talk, kind, begins):
+def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, clock):
     run = talk.planned()
     assert talk.store.claim(time.time() + 99_999, most=9) is not None
-    said = Guidance(
-        kind=kind, words=PLAN, by="wanda", by_id=1, at="2026-11-20T10:00:00Z", comment="issue:1"
-    )
-    talk.store.guide(run.run_id, said, time.time() + 100_000)
+    said = guidance(kind, PLAN)
+    assert talk.store.guide(run.run_id, said, time.time() + clock) == "heard"
+    if ending == "approval":
+        talk.ask(run, PLAN)
+    elif ending == "held":
+        talk.store.hold(run.run_id, "paused", time.time())
+    else:
+        talk.store.postpone(run.run_id, time.time() - 1, "approval", "GitHub is silent")
+    # What is held goes on when it would have gone on before.
+    again = talk.store.claim(time.time() + (99_999 if ending == "held" else 0), most=9)
+    assert again is not None
+    assert again.begin_with == (None if ending == "held" and kind == "approval" else begins)
+
+
+def test_two_wishes_are_heard_together_and_nothing_after_the_approval(talk):
+    run = talk.planned()
+    for words in ("change the plan: no admin", "/mergewright plan and no form"):
+        assert isinstance(talk.say(words), Heard)
+    assert [one.words for one in talk.store.guidance(run.run_id)] == ["no admin", "and no form"]
+    talk.store.claim(time.time() + 60, most=9)
+    talk.ask(run, "5e6f7a8b")
+    talk.say("/mergewright approve 5e6f7a8b")
+    talk.say("change the plan: no, wait")
+    assert "its plan was approved, or is made anew" in talk.answered()
+    assert [one.kind for one in talk.store.guidance(run.run_id)] == ["change", "change", "approval"]
+
+
+def test_a_run_hears_so_many_wishes_and_says_so(talk):
+    run = talk.planned()
+    for number in range(20):
+        assert talk.store.guide(run.run_id, guidance("change", "x", 9_000 + number), 1.0) == "heard"
+    talk.say("change the plan: once more")
+    assert "This run has heard 20 answers and wishes" in talk.answered()
+
+
+def test_a_stop_beats_whatever_the_run_waits_for(talk):
+    run = talk.planned()
+    talk.store.claim(time.time() + 99_999, most=9)
+    talk.say("/mergewright stop")
     talk.ask(run, PLAN)
-    assert talk.store.claim(time.time(), most=9).begin_with == begins
+    assert talk.store.claim(time.time(), most=0) is not None, "it only has to say so"
+    talk.say(f"/mergewright approve {PLAN}")
+    assert [one.words for one in talk.store.guidance(run.run_id)] == ["stop"]
+
+
+def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
+    early = talk.write("/mergewright stop")
+    snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
+    run = talk.store.add(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
+    assert isinstance(talk.hear(early), Ignored)
+    assert talk.store.get(run.run_id).stopped is None
+
+
+def test_words_after_a_retry_neither_join_the_ticket_nor_begin_it_anew(talk):
+    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
+    talk.say("/mergewright retry")
+    assert isinstance(talk.say("Let us see whether that does it."), Ignored)
+    assert talk.store.get(run.run_id).begin_with == "edit 1 reply"
+    assert [one.kind for one in talk.store.guidance(run.run_id)] == ["command"]
+
+
+def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
+    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
+    said = talk.write("/mergewright retry")
+    talk.hear(said)
+    talk.store.claim(time.time(), most=9)
+    outcome = Outcome.stopped(run.run_id, Reason.BUDGET_SPENT, "Again.")
+    talk.store.finish(run.run_id, outcome, time.time())
+    talk.hear(said)
+    stored = talk.store.get(run.run_id)
+    assert (stored.active, stored.grants) == (False, 2)
+
+
+@pytest.mark.parametrize("more", [{"dry_run": True}, {"by_label": False}])
+def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
+    by_label = more.pop("by_label", True)
+    snapshot = talk.scene.run.snapshot.model_copy(update={"by_label": by_label})
+    talk.scene.run = talk.scene.run.model_copy(update={"snapshot": snapshot, **more})
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py."), Ignored)
+    assert not talk.store.get(run.run_id).active
+
+
+def test_an_answer_under_a_closed_issue_does_not_count(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    with talk.scene.world.lock:
+        actions.set_state(
+            talk.scene.world, talk.scene.repository, talk.scene.issue, "closed", None,
+            talk.scene.world.user("ann"),
+        )  # fmt: skip
+    assert isinstance(talk.say("Closing, done by hand."), Ignored)
+    assert not talk.store.get(run.run_id).active
+
+
+def test_an_answer_may_name_us(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("@mergewright-test It is till/count.py."), Heard)
+    assert talk.store.get(run.run_id).active
+
+
+def test_a_wish_for_no_plan_in_plain_words_is_somebody_elses(talk):
+    assert isinstance(talk.say("Change the plan: let us meet on Tuesday."), Ignored)
+    assert talk.scene.own_comments() == []
+
+
+def test_a_stranger_is_looked_up_once_a_minute(talk):
+    for _ in range(5):
+        assert isinstance(talk.say("/mergewright stop", "stranger"), Ignored)
+    assert talk.scene.asked("GET", "*/collaborators/stranger/permission") == 1
+
+
+def test_a_closed_issue_is_not_labelled(talk):
+    talk.scene.issue.labels.clear()
+    talk.scene.issue.state = "closed"
+    talk.say("/mergewright plan")
+    assert "closed or locked" in talk.answered()
+    assert talk.scene.labels() == set()
 
 
 def test_a_run_is_stopped(talk):
@@ -292,8 +418,10 @@ def test_a_run_begins_with_the_text_as_it_stands(talk, command):
 
 def test_the_label_is_set_where_it_is_not_there(talk):
     talk.scene.issue.labels.clear()
-    assert isinstance(talk.say("/mergewright plan"), Accepted)
+    begun = talk.say("/mergewright plan")
+    assert isinstance(begun, Accepted)
     assert talk.scene.labels() == {"mergewright"}
+    assert begun.run.snapshot.labels == ("mergewright",), "taking it off is to be seen"
 
 
 def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):

@@ -105,18 +105,14 @@ def test_what_a_delivery_says_is_only_the_occasion_to_look(proposed):
     assert proposed.state is RunState.CLOSED
 
 
-def test_a_run_that_is_about_to_follow_is_stopped(proposed):
+def test_a_new_run_of_the_issue_is_left_alone(proposed):
     again = proposed.scene.run.model_copy(update={"run_id": "20261121-120000-0123456789abcdef"})
     proposed.store.add(again, time.time())
     proposed.people("closed")
     proposed.look()
-    stored = proposed.store.get(again.run_id)
-    assert (
-        stored.stopped
-        == f"Pull request #{proposed.pull.number} was closed, so this run was stopped."
-    )
-    assert stored.stopped_for is Reason.SUPERSEDED
+    assert proposed.store.get(again.run_id).stopped is None
     assert proposed.state is RunState.CLOSED
+    assert proposed.scene.labels() == {"mergewright", "mergewright: ready"}
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ class GithubGatekeeper:
             labels=live.labels,
             author=live.author,
             url=live.url,
+            closed=live.state == "closed" or live.locked or live.is_pull_request,
             changed_at=max(moments, default=None),
         )
 

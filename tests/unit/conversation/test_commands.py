@@ -7,7 +7,7 @@ import random
 import pytest
 
 from agent.conversation import commands
-from agent.conversation.commands import Command, Unknown, parse
+from agent.conversation.commands import Change, Command, Unknown, parse
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,17 @@ from agent.conversation.commands import Command, Unknown, parse
         ("/mergewright approve 1a2b3c4d", Command(name="approve", words="1a2b3c4d")),
         ("Looks right to me.\n\n/mergewright approve\n", Command(name="approve")),
         ("Looks right to me.\n/mergewright approve", Command(name="approve")),
-        ("/mergewright stop\r\n\r\nSorry.", Command(name="stop", words="Sorry.")),
+        ("/mergewright stop\r\n\r\nSorry.", Command(name="stop")),
+        ("/mergewright approve 1a2b3c4d\n\n-- \nWanda", Command(name="approve", words="1a2b3c4d")),
+        ("/mergewright\tstop", Command(name="stop")),
+        ("/mergewright plan\n\nThanks, Wanda", Command(name="plan")),
         (
             "/mergewright plan leave the admin out\nand say so",
             Command(name="plan", words="leave the admin out\nand say so"),
         ),
         (
             "Change the plan: no migration, please.\n\n- keep `a`",
-            Command(name="plan", words="no migration, please.\n\n- keep `a`"),
+            Change(words="no migration, please.\n\n- keep `a`"),
         ),
         ("/mergewright stop\n/mergewright retry", Command(name="stop", words="/mergewright retry")),
         ("/merge\u200bwright stop", Command(name="stop")),
@@ -46,6 +49,8 @@ def test_a_line_that_begins_with_it_is_a_command(body, wanted):
         "Thanks!",
         "Write /mergewright stop to end it.",
         "/mergewrights stop",
+        "/mergewright/agent/x.py is wrong",
+        "/mergewright-stop",
         "mergewright stop",
         "> /mergewright approve\n\nDid you mean that?",
         "> Maria wrote\n/mergewright approve",
@@ -75,6 +80,6 @@ def test_a_quotation_of_whatever_it_is_commands_nothing(seed):
     parts = ["/mergewright stop", "/mergewright", "\n", "\n\n", ">", "`", "```", "~~~", "- ", "x"]
     parts += ["<details>", "<!--", "-->", "    ", "# ", "***", "\t", "1. "]
     body = "".join(random.Random(seed).choices(parts, k=30))
-    assert isinstance(parse(body), Command | Unknown | None)
+    parse(body)
     quoted = "\n".join(f"> {line}" for line in f"x\n{body}".split("\n"))
     assert parse(quoted) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,15 +31,17 @@ def upgrade() -> None:
     op.create_index("guidance_once", "guidance", ["run_id", "comment"], unique=True)
     with op.batch_alter_table("runs") as table:
         table.add_column(sa.Column("plan_asked", sa.String(), nullable=True))
-        table.add_column(sa.Column("plans_shown", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("guided", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("pull", sa.Integer(), nullable=True))
         table.add_column(sa.Column("pull_ended_at", sa.String(), nullable=True))
         table.create_index("runs_of_pull", ["repository_id", "pull"])
     runs = sa.table("runs", sa.column("run_id"), sa.column("outcome"), sa.column("pull"))
     kept = sa.select(runs.c.run_id, runs.c.outcome).where(runs.c.outcome.is_not(None))
     for run_id, outcome in op.get_bind().execute(kept).all():
-        if opened := json.loads(outcome).get("pull_request"):
-            op.execute(runs.update().where(runs.c.run_id == run_id).values(pull=opened["number"]))
+        # A row that makes no sense is ended when it is met; it must not keep the others away.
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            number = int(json.loads(outcome)["pull_request"]["number"])
+            op.execute(runs.update().where(runs.c.run_id == run_id).values(pull=number))
 
 
 def downgrade() -> None:
@@ -47,7 +50,7 @@ def downgrade() -> None:
         table.drop_index("runs_of_pull")
         table.drop_column("pull_ended_at")
         table.drop_column("pull")
-        table.drop_column("plans_shown")
+        table.drop_column("guided")
         table.drop_column("plan_asked")
     op.drop_index("guidance_once", "guidance")
     op.drop_table("guidance")
