@@ -89,6 +89,10 @@ class Reason(StrEnum):
     UNCLEAR = "unclear"
     NO_RECIPE = "no_recipe"
     REFUSED = "refused"
+    SEVERAL = "several_tickets"
+    TOO_LARGE = "too_large"
+    FOR_PEOPLE = "for_people"
+    DUPLICATE = "duplicate"
     UNFIT = "repository_unfit"
     CONFIG_INVALID = "config_invalid"
     ENVIRONMENT = "environment_failed"
@@ -127,6 +131,10 @@ _END_STATES = {
     Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
     Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
     Reason.REFUSED: RunState.DECLINED,
+    Reason.SEVERAL: RunState.DECLINED,
+    Reason.TOO_LARGE: RunState.DECLINED,
+    Reason.FOR_PEOPLE: RunState.DECLINED,
+    Reason.DUPLICATE: RunState.DECLINED,
     Reason.POLICY: RunState.DECLINED,
     # Nothing was opened, as asked.
     Reason.DRY_RUN: RunState.CANCELLED,
@@ -241,6 +249,8 @@ class Run(Record):
     runs_per_day: int | None = None
     """Of its repository, that may be begun within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
+    priority: int = 0
+    """By its issue's labels, from 2, the highest, to -1: its place in the queue."""
     started: int
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""
@@ -291,6 +301,27 @@ Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dep
 """What kind of work a ticket asks for."""
 
 
+class Similar(Record):
+    """Another run of ours in the repository whose ticket is much like this one."""
+
+    number: int
+    """Of its issue."""
+    title: str
+    run_id: str
+    under_way: bool
+    """False: it has opened a pull request."""
+    url: str = ""
+    """Of that pull request."""
+    share: int
+    """Of the words that either ticket has, so many percent are in both."""
+
+    @property
+    def told(self) -> str:
+        """Say which one it is and how alike, in a line."""
+        became = f"run {self.run_id} is under way" if self.under_way else self.url
+        return f"#{self.number} “{self.title}” ({self.share}% of the words; {became})"
+
+
 class Decision(Record):
     """What triage makes of a ticket it accepts."""
 
@@ -299,6 +330,9 @@ class Decision(Record):
     sentence: str
     category: Category = "feature"
     """As far as the ticket's own words tell; a recipe has no use for it."""
+    reasons: tuple[str, ...] = ()
+    """What each rule of triage made of the ticket, in words."""
+    similar: tuple[Similar, ...] = ()
 
 
 # --- the code --------------------------------------------------------------------------------
@@ -913,6 +947,8 @@ class Outcome(Record):
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
+    similar: tuple[Similar, ...] = ()
+    """Other runs of ours whose tickets are much alike."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     cost_usd: float = 0.0

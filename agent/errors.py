@@ -5,6 +5,10 @@ AgentError
     TicketUnclear     facts are missing or contradict each other; `questions` lists them all
     NoRecipe          nothing here can carry the ticket out
     RequestRefused    the ticket or the repository asks for what the rules forbid
+    SeveralTickets    it is several tickets in one
+    TooLarge          it is more than one change can carry
+    ForPeople         it touches what is left to people
+    Duplicate         another issue says the same, and its run is under way
     RepositoryUnfit   the repository cannot be worked on as it is
       ConfigInvalid     its configuration file has an error
       BranchTaken       a branch of that name holds something else
@@ -115,6 +119,30 @@ class RequestRefused(RunStopped):
     """The request is not allowed."""
 
     reason = Reason.REFUSED
+
+
+class SeveralTickets(RunStopped):
+    """The ticket is several tickets in one; the message says how to split it."""
+
+    reason = Reason.SEVERAL
+
+
+class TooLarge(RunStopped):
+    """The ticket is more than one change can carry; the message says how a first one is made."""
+
+    reason = Reason.TOO_LARGE
+
+
+class ForPeople(RunStopped):
+    """The ticket touches what is left to people; the message says what, and what would fit."""
+
+    reason = Reason.FOR_PEOPLE
+
+
+class Duplicate(RunStopped):
+    """Another issue says the same, and its run is under way."""
+
+    reason = Reason.DUPLICATE
 
 
 class RepositoryUnfit(RunStopped):

@@ -15,6 +15,7 @@ from agent import cleaning
 from agent.domain import IssueRef, Reason, Record, Run, Snapshot, StoredRun
 from agent.errors import ActiveRun
 from agent.ports import Gatekeeper, LiveIssue, RunStore
+from agent.triage import priority
 
 #: What of a forge's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
@@ -142,6 +143,7 @@ def accept(
         snapshot=request.snapshot,
         plan_first=request.plan_first,
         runs_per_day=gatekeeper.runs_per_day(issue),
+        priority=priority.of(request.snapshot.labels).level,
         started=_started(run_id),
     )
     try:

@@ -145,6 +145,7 @@ def carry(
         bound=counted.bound if counted else services.bound,
         record=ledger.notes("model", within=True),
         hear=heard if hear else None,
+        others=store.beside if store else services.others,
         grants=grants,
         guidance=lambda run: store.guidance(run.run_id) if store else (),
     )

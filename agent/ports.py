@@ -698,6 +698,16 @@ class DeliveryLog(Protocol):
         ...
 
 
+class OtherRun(Record):
+    """A run of another issue of the same repository, as the store knows it."""
+
+    run: Run
+    under_way: bool
+    """Whether it is not over; it may wait for its turn."""
+    url: str = ""
+    """Of the pull request that it has opened."""
+
+
 class Labelled(Record):
     """An open issue with a label, and who set that."""
 

@@ -11,7 +11,7 @@ from agent import worktree
 from agent.domain import Environment, Guidance, Prepared, Run
 from agent.environments import build as environments
 from agent.environments import storage
-from agent.ports import ChatModel, Flag, Forge, PackageIndex, Sandbox
+from agent.ports import ChatModel, Flag, Forge, OtherRun, PackageIndex, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -42,6 +42,9 @@ class Services:
     record: Callable[[str, Mapping[str, object]], None] = lambda kind, facts: None
     """Writes kind and facts of what models and their tools did into the run's ledger; redacted by
     whoever calls."""
+    others: Callable[[Run], tuple[OtherRun, ...]] = lambda run: ()
+    """Lists the runs of other issues of the run's repository that are not over or have opened a
+    pull request, newest first; nothing where nobody keeps them."""
     hear: Callable[[str], None] | None = None
     """Told what a model writes and calls, as it comes: foreign words, any thread."""
     guidance: Callable[[Run], tuple[Guidance, ...]] = lambda run: ()

@@ -31,9 +31,11 @@ from agent.domain import (
     ClearedChange,
     Comparison,
     Contract,
+    Decision,
     Finding,
     Reason,
     Record,
+    Similar,
     Ticket,
     Verdict,
 )
@@ -175,6 +177,8 @@ class Steps:
         """What policy has found in the change, and the verdict after it."""
         self.checkout: Checkout | None = None
         """The base commit once it is fixed."""
+        self.similar: tuple[Similar, ...] = ()
+        """Other runs of ours whose tickets are much alike, once triage has looked."""
         self.cost_usd = 0.0
         """What models have cost, as far as their prices are known."""
 
@@ -298,6 +302,8 @@ class Steps:
                 self.ticket = result
             case Contract():
                 self._minutes = min(result.config.limits.minutes, self._most_minutes)
+            case Decision():
+                self.similar = result.similar
             case Checkout():
                 self.checkout = result
             case Reply():

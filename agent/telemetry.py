@@ -24,6 +24,7 @@ from agent.domain import (
     CheckReport,
     CheckResult,
     Comparison,
+    Decision,
     Environment,
     Finding,
     Record,
@@ -121,6 +122,12 @@ class RunLog:
 def tell(result: object) -> str:
     """Say what a step's result means; empty for records that need no words in the log."""
     return ""
+
+
+@tell.register
+def _(result: Decision) -> str:
+    similar = (f"much like {one.told}" for one in result.similar)
+    return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
 
 
 @tell.register

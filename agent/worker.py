@@ -170,6 +170,7 @@ def carry(
             update={
                 "checks": outcome.checks or step.compared,
                 "findings": outcome.findings or step.findings,
+                "similar": step.similar,
                 "cost_usd": round(step.cost_usd, 6),
             }
         )

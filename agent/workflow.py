@@ -40,7 +40,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     """
     ticket = step("read ticket", triage.read, run, svc)
     step("announce", svc.forge.begin, run)
-    decision = step("triage", triage.decide, ticket, svc.models)
+    decision = step("triage", triage.decide, ticket, run, svc)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
     if step.changed("onboarding"):
@@ -75,6 +75,7 @@ def _by_recipe(job: Job) -> publish.Decided:
         compared=compared,
         notes=notes,
         verdict=verdict,
+        similar=job.decision.similar,
     )
 
 

@@ -34,6 +34,7 @@ from agent.domain import (
     Stretch,
 )
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
+from agent.ports import OtherRun
 
 _log = structlog.get_logger()
 
@@ -58,6 +59,11 @@ _UNBEGUN = (
 )
 _HOUR, _DAY = 3600.0, 86_400.0
 _PENALTY_SECONDS = 600.0
+#: A step of priority counts as so long a wait: what is urgent comes earlier, and nobody waits for
+#: ever behind it.
+_PRIORITY_SECONDS = 1800.0
+#: So many other runs of a repository are looked at for likeness, the newest.
+_MOST_BESIDE = 100
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
 
@@ -137,6 +143,7 @@ class SqlStore:
                     started_at=now if worker else None,
                     worker=worker,
                     delivery_id=delivery_id,
+                    priority=run.priority,
                     run=run.model_dump_json(),
                 )
             )
@@ -160,11 +167,11 @@ class SqlStore:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
+            turn = row.queued_at - _PRIORITY_SECONDS * row.priority
             waits = and_(
                 col(RunRow.worker).is_(None),
                 col(RunRow.not_before) <= now,
-                tuple_(col(RunRow.queued_at), col(RunRow.run_id))
-                < tuple_(row.queued_at, row.run_id),
+                tuple_(_TURN, col(RunRow.run_id)) < tuple_(turn, row.run_id),
             )
             before = session.exec(
                 select(RunRow.repository_id).where(
@@ -185,6 +192,30 @@ class SqlStore:
             if row is None:
                 raise KeyError(run_id)
             return _stored(row)
+
+    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+        """List runs of other issues of the repository that are not over or opened a pull request.
+
+        The newest come first; only so many are looked at.
+        """
+        if run.snapshot is None:
+            return ()
+        issue = run.snapshot.issue
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.repository_id) == issue.repository_id)
+            .where(col(RunRow.number) != issue.number)
+            .where(or_(col(RunRow.active), col(RunRow.state) == RunState.OPEN.value))
+            .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+            .limit(_MOST_BESIDE)
+        )
+        with self._reading() as session:
+            rows = session.exec(wanted).all()
+            found = []
+            for row in rows:
+                with suppress(ValidationError):  # the dispatch ends a row that makes no sense
+                    found.append(_other(_stored(row)))
+            return tuple(found)
 
     def active(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over."""
@@ -209,7 +240,8 @@ class SqlStore:
 
         A repository has one run under way at a time. The longest wait comes first, and each run
         that a repository began within the hour counts as ten minutes of it: one that floods the
-        queue does not hold the others up, and nobody waits for ever. What was stopped only has to
+        queue does not hold the others up, and nobody waits for ever. A step of priority counts as
+        half an hour of waiting. What was stopped only has to
         say so, and waits for nothing. A row that makes no sense is ended, so that it holds nobody
         up.
 
@@ -289,7 +321,7 @@ class SqlStore:
                 rows = session.exec(
                     select(RunRow)
                     .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
-                    .order_by(col(RunRow.queued_at), col(RunRow.run_id))
+                    .order_by(_TURN, col(RunRow.run_id))
                 )
                 for row, stored in _sound(rows, now):
                     # As many as were begun since then are begun within the day after it.
@@ -569,6 +601,16 @@ class SqlStore:
         return sqlite_file.translated(self.path, _ERRORS)
 
 
+#: When a run was queued, as its priority counts.
+_TURN = col(RunRow.queued_at) - _PRIORITY_SECONDS * col(RunRow.priority)
+
+
+def _other(stored: StoredRun) -> OtherRun:
+    pull = stored.outcome.pull_request if stored.outcome else None
+    under_way = stored.active and stored.stopped is None
+    return OtherRun(run=stored.run, under_way=under_way, url=pull.url if pull else "")
+
+
 def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
     return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
 
@@ -629,7 +671,7 @@ def _waiting(
     # What has begun before goes on.
     today = col(RunRow.started_at).is_not(None) | col(RunRow.repository_id).not_in(spent)
     may = col(RunRow.stopped).is_not(None) | and_(place, today)
-    turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
+    turn = _TURN + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from agent.errors import StoreUnusable
 
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0007"
+VERSION = "r0008"
 
 
 class RunRow(SQLModel, table=True):
@@ -49,6 +49,7 @@ class RunRow(SQLModel, table=True):
     pull: int | None = None
     pull_ended_at: str | None = None
     delivery_id: str | None = None
+    priority: int = 0
     run: str
     outcome: str | None = None
 

@@ -85,6 +85,7 @@ def as_json(
             for check in outcome.checks
         ],
         "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
+        "similar": [similar.model_dump(mode="json") for similar in outcome.similar],
         "next": next_steps(outcome, repo),
         "cost_usd": outcome.cost_usd,
         "seconds": seconds,
@@ -114,6 +115,8 @@ def show(
     mark = "[bold red]not done[/]" if exit_code(outcome) else "[bold green]done[/]"
     console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     console.print(_shown(outcome.sentence), soft_wrap=True)
+    for similar in outcome.similar:
+        console.print(f"similar {_shown(similar.told)}", soft_wrap=True)
     _show_places(outcome, console)
     for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
         if line:

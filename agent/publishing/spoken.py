@@ -18,6 +18,10 @@ _HEADLINES = {
     Reason.UNANSWERED: "Nobody has approved the plan.",
     Reason.NO_RECIPE: "This one is for a person.",
     Reason.REFUSED: "This cannot be done as it is asked.",
+    Reason.SEVERAL: "These are several tickets in one.",
+    Reason.TOO_LARGE: "This is more than one change can carry.",
+    Reason.FOR_PEOPLE: "This one is left to people.",
+    Reason.DUPLICATE: "Another issue says the same, and is being worked on.",
     Reason.POLICY: "A rule of this repository does not allow the change.",
     Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
     Reason.UNFIT: "The repository cannot be worked on as it is.",
@@ -51,6 +55,22 @@ _NEXT = {
         f" done here, edit the text of the issue, {_AGAIN}"
     ),
     Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
+    Reason.SEVERAL: (
+        "What to do next: open an issue for each of them and label those. Or edit this one so that"
+        f" it asks for one, {_AGAIN}"
+    ),
+    Reason.TOO_LARGE: (
+        "What to do next: open an issue for the first step and label that, or edit this one,"
+        f" {_AGAIN}"
+    ),
+    Reason.FOR_PEOPLE: (
+        "What to do next: a person takes it on. Or edit the issue so that it says what else is to"
+        f" be done, and what it leaves alone, {_AGAIN}"
+    ),
+    Reason.DUPLICATE: (
+        "What to do next: see what becomes of that one. If this issue asks for something else, say"
+        f" what, {_AGAIN}"
+    ),
     Reason.POLICY: f"What to do next: change the issue, or the rule by hand, {_AGAIN}",
     Reason.CONFIG_INVALID: f"What to do next: correct the file on the default branch, {_AGAIN}",
     Reason.UNFIT: f"What to do next: mend that, {_AGAIN}",
@@ -116,6 +136,12 @@ _HERE = {
         f" ticket, {_AGAIN_HERE}"
     ),
     Reason.REFUSED: f"Change the ticket, {_AGAIN_HERE}",
+    Reason.SEVERAL: f"Write a ticket for each of them, or cut this one to one, {_AGAIN_HERE}",
+    Reason.TOO_LARGE: f"Write a ticket for the first step, {_AGAIN_HERE}",
+    Reason.FOR_PEOPLE: (
+        "A person takes it on. Or say in the ticket what else is to be done, and what it leaves"
+        f" alone, {_AGAIN_HERE}"
+    ),
     Reason.POLICY: (
         "See `mergewright rules ID` for what a rule demands. Change the ticket, or what the rule"
         f" weighs in `.github/mergewright.yml` and {_COMMIT}"

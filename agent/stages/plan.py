@@ -20,9 +20,10 @@ from agent.domain import (
 )
 from agent.editing import planning
 from agent.editing.job import Job
-from agent.errors import ApprovalAwaited, NoRecipe, PolicyRefused, RepositoryUnfit
+from agent.errors import ApprovalAwaited, ForPeople, NoRecipe, PolicyRefused, RepositoryUnfit
 from agent.recipes import registry
 from agent.services import Services
+from agent.triage import people
 from repo_config.tree import Within
 
 
@@ -44,9 +45,11 @@ def settle(
         RequestRefused: The ticket asks for what cannot be done.
         NoRecipe: The recipe does not fit after all, and no model is configured.
         PolicyRefused: It needs a file that only people change.
+        ForPeople: All that the ticket names is left to people.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
     if not decision.recipe:
+        _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
@@ -57,11 +60,24 @@ def settle(
     except NoRecipe:
         if svc.models is None or not svc.models.chain("editor", decision.category):
             raise
+        _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
     if found := planning.closed(recipe.touches(parameters), tree, contract, base.commit):
         raise PolicyRefused(found)
     return parameters
+
+
+def _require_open(
+    ticket: Ticket, run: Run, base: Checkout, contract: Contract, svc: Services
+) -> None:
+    """Refuse, before anything is made ready, what names nothing but places of people."""
+    human_only = contract.config.scope.human_only
+    if not human_only:
+        return
+    tree = worktree.open_tree(base, svc.base_folder(run))
+    if domain := people.closed_by(ticket, human_only, tree.paths()):
+        raise ForPeople(domain.told)
 
 
 def _require_tests(contract: Contract) -> None:

@@ -29,6 +29,7 @@ from agent.domain import (
     ReviewNotes,
     Run,
     Severity,
+    Similar,
     Ticket,
     Verdict,
     end_state,
@@ -68,6 +69,8 @@ class Decided(Record):
     verdict: Verdict
     proof: Proof = Proof()
     work: ModelWork = ModelWork()
+    similar: tuple[Similar, ...] = ()
+    """Other runs of ours whose tickets are much alike."""
 
 
 def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
@@ -92,6 +95,7 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
         verdict=verdict,
         proof=chosen.proof,
         work=work,
+        similar=job.decision.similar,
     )
 
 
@@ -172,6 +176,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         log=str(svc.run_folder(run) / "run.log"),
         checks=decided.compared,
         findings=_findings(decided),
+        similar=decided.similar,
     )
     outcome = svc.redactor.inside(outcome)
     if pull_request is None or placed is None:

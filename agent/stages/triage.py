@@ -1,43 +1,25 @@
-"""Triage: who can carry this ticket out? Looks at the ticket alone."""
+"""Triage: who can carry this ticket out? Looks at the ticket, and at other runs beside it.
+
+Rules first, each in a module of `agent.triage`: what they leave open is for the planning model.
+What needs the code is asked later, in `agent.stages.plan`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from agent import cleaning
-from agent.domain import Category, Decision, Guidance, Run, Ticket
-from agent.errors import NoRecipe, TicketUnclear
-from agent.ports import ChatModel
+from agent.domain import Category, Decision, Guidance, Run, Similar, Ticket
+from agent.errors import AccessLost, Duplicate, NoRecipe, TicketUnclear
+from agent.ports import ChatModel, OtherRun
 from agent.recipes import registry
 from agent.services import Services
+from agent.triage import category, likeness, priority, rules
 
-#: What kind of work words ask for; the first that matches decides, in the title before the text.
-_CATEGORIES: tuple[tuple[Category, str], ...] = (
-    ("docs", r"typos?|readme|docstrings?"),
-    (
-        "bug",
-        (
-            r"bugs?|fix(?:es|ed)?|broken|crash\w*|wrong(?:ly)?|incorrect\w*|regression|traceback"
-            r"|raises?|fails?|failing|does(?:n't| not) (?:work|return|show|save)|error 5\d\d"
-        ),
-    ),
-    (
-        "dependency",
-        (
-            r"upgrade|bump|migrate (?:from|to)|(?:replace|switch from) \w+ (?:with|by|to)"
-            r"|drop (?:the )?dependency"
-        ),
-    ),
-    ("typing", r"type[- ]?(?:hint|annotation)s?|annotat\w+ (?:the )?\w+|mypy|typing"),
-    ("tests", r"(?:add|write|more|missing) (?:\w+ )?tests?|tests? for|test coverage|untested"),
-    ("docs", r"docs?|documentation|changelog"),
-    ("refactor", r"refactor\w*|extract|split|rename|simplif\w+|clean ?up|de-?duplicat\w+|inline"),
-)
-_PATTERNS = tuple(
-    (category, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for category, words in _CATEGORIES
-)
+#: So many similar runs are named, the likest first.
+_MOST_SIMILAR = 5
 
 
 def read(run: Run, svc: Services) -> Ticket:
@@ -81,12 +63,42 @@ def _fitting(ticket: Ticket) -> tuple[str, ...]:
     return tuple(recipe.name for recipe in registry.recipes() if recipe.match(ticket))
 
 
-def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
-    """Choose the recipe for a ticket; what none fits is for a model, or else for a person.
+def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
+    """Choose who carries a ticket out, and look which other runs are of the same.
 
     Raises:
         TicketUnclear: The ticket is empty, or several recipes fit it.
-        NoRecipe: None fits, and no model is configured, or what it needs is not set.
+        SeveralTickets: It is several in one.
+        TooLarge: It asks for another architecture.
+        ForPeople: It touches what is left to people.
+        Duplicate: Another issue says the same, and its run is under way.
+        NoRecipe: No recipe fits, and no model is configured, or what it needs is not set.
+    """
+    others = svc.others(run)
+    if first := _same(run, others):
+        raise Duplicate(
+            f"Issue #{_number(first)} says the same, word for word, and its run {first.run_id} is"
+            " under way; one change is not made twice. What would make it fit: that run ends"
+            " without a pull request, or this issue says what it asks for besides."
+        )
+    decision = judge(ticket, svc.models)
+    similar = _still_there(alike(run, others), run, svc)
+    for one in similar:
+        svc.say(f"much like {one.told}")
+    return decision.model_copy(
+        update={"similar": similar, "reasons": (*decision.reasons, *_beside(run, others, similar))}
+    )
+
+
+def judge(ticket: Ticket, models: ChatModel | None = None) -> Decision:
+    """Choose the recipe for a ticket; what none fits is for a model, or else for a person. Pure.
+
+    Raises:
+        TicketUnclear: The ticket is empty, or several recipes fit it.
+        SeveralTickets: It is several in one.
+        TooLarge: It asks for another architecture.
+        ForPeople: It touches what is left to people.
+        NoRecipe: No recipe fits, and no model is configured, or what it needs is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
@@ -101,9 +113,11 @@ def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
                 ),
             )
         )
-    kind = category(ticket)
+    kind, because = category.of(ticket)
+    reasons = (f"category {kind}: {because}", *rules.hold(ticket))
     if fitting:
-        return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
+        sentence = f"recipe {fitting[0]}"
+        return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
     if missing := _missing(models, kind):
         shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
         raise NoRecipe(
@@ -111,7 +125,7 @@ def decide(ticket: Ticket, models: ChatModel | None = None) -> Decision:
             f" out reads like this: {shown}."
         )
     editor = models.chain("editor", kind)[0] if models else ""
-    return Decision(recipe="", sentence=f"{kind}, for {editor}", category=kind)
+    return Decision(recipe="", sentence=f"{kind}, for {editor}", category=kind, reasons=reasons)
 
 
 def _missing(models: ChatModel | None, kind: Category) -> str:
@@ -122,10 +136,70 @@ def _missing(models: ChatModel | None, kind: Category) -> str:
     return f"no model can be asked ({missing})" if missing else ""
 
 
-def category(ticket: Ticket) -> Category:
-    """Say what kind of work a ticket asks for, as far as its words tell."""
-    for text in (ticket.title, ticket.body):
-        for found, pattern in _PATTERNS:
-            if pattern.search(text):
-                return found
-    return "feature"
+# --- other runs -------------------------------------------------------------------------------
+
+
+def _number(run: Run) -> int:
+    return run.snapshot.issue.number if run.snapshot else 0
+
+
+def _same(run: Run, others: Iterable[OtherRun]) -> Run | None:
+    """Return the run under way whose issue is the same text and came first."""
+    mine = run.snapshot
+    for other in others:
+        theirs = other.run.snapshot
+        # Of two that wait for each other neither would be made; ids are in the order of time.
+        earlier = other.under_way and other.run.run_id < run.run_id
+        if mine is None or theirs is None or not earlier or other.run.dry_run:
+            continue
+        if likeness.identical(mine.title, mine.body, theirs.title, theirs.body):
+            return other.run
+    return None
+
+
+def alike(run: Run, others: Iterable[OtherRun]) -> tuple[Similar, ...]:
+    """Name the runs whose issues say much the same, the likest first."""
+    mine = run.snapshot
+    found: list[Similar] = []
+    for other in others:
+        theirs = other.run.snapshot
+        if mine is None or theirs is None or not (other.under_way or other.url):
+            continue
+        share = likeness.alike(mine.title, mine.body, theirs.title, theirs.body)
+        if share >= likeness.SIMILAR:
+            found.append(
+                Similar(
+                    number=theirs.issue.number,
+                    title=theirs.title,
+                    run_id=other.run.run_id,
+                    under_way=other.under_way,
+                    url=other.url,
+                    share=round(share * 100),
+                )
+            )
+    found.sort(key=lambda one: (-one.share, one.number))
+    return tuple(found[:_MOST_SIMILAR])
+
+
+def _still_there(similar: tuple[Similar, ...], run: Run, svc: Services) -> tuple[Similar, ...]:
+    """Leave out pull requests that are open no more; only the forge knows."""
+    if all(one.under_way for one in similar):
+        return similar
+    pulls = None
+    with suppress(AccessLost):
+        pulls = {pull.url for pull in svc.forge.own_pulls(run, "")}
+    return tuple(one for one in similar if one.under_way or pulls is None or one.url in pulls)
+
+
+def _beside(
+    run: Run, others: tuple[OtherRun, ...], similar: tuple[Similar, ...]
+) -> tuple[str, ...]:
+    """Say what comparing with other runs, and the labels, came to."""
+    if run.snapshot is None:
+        return ()
+    level, label = priority.of(run.snapshot.labels)
+    named = f"by the label “{label}”" if label else "no label names another"
+    return (
+        f"likeness: {len(similar)} of {len(others)} other runs and pull requests of ours",
+        f"priority {priority.NAMES[level]}: {named}",
+    )

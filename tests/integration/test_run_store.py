@@ -18,11 +18,11 @@ from sqlalchemy import create_engine
 
 from agent.adapters import sql_store, sql_tables
 from agent.adapters.sql_store import SqlStore
-from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot
+from agent.domain import IssueRef, Outcome, PullRequest, Reason, Run, RunState, Snapshot
 from agent.errors import ActiveRun, SettingsInvalid, StoreUnusable
 
 
-def run(name="a", number=1, repository_id=7):
+def run(name="a", number=1, repository_id=7, **facts):
     issue = IssueRef(repository="o/r", repository_id=repository_id, number=number, issue_id=number)
     snapshot = Snapshot(
         issue=issue, url="u", title="T", body="", labels=(), author="x", actor="y", actor_id=1,
@@ -30,7 +30,7 @@ def run(name="a", number=1, repository_id=7):
     )  # fmt: skip
     return Run(
         run_id=f"20261120-100000-{name}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=1,
+        snapshot=snapshot, started=1, **facts,
     )  # fmt: skip
 
 
@@ -166,6 +166,38 @@ def test_the_oldest_run_whose_time_has_come_is_taken(store):
     store.finish("20261120-100000-b", outcome("b"), 6.0)
     assert claimed(store, 99.0) is None
     assert claimed(store, 100.0) == "a"
+
+
+def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
+    store.add(run("a", number=1, repository_id=1), 1_000.0)
+    store.add(run("b", number=2, repository_id=2, priority=-1), 900.0)
+    store.add(run("c", number=3, repository_id=3, priority=2), 4_500.0)
+    store.add(run("d", number=4, repository_id=4, priority=1), 2_900.0)
+    now = 5_000.0
+    assert [ahead(store, name, now) for name in "cadb"] == [0, 1, 2, 3]
+    order = []
+    while (name := claimed(store, now)) is not None:
+        order.append(name)
+        store.finish(f"20261120-100000-{name}", outcome(name), now)
+    assert order == ["c", "a", "d", "b"]
+
+
+def test_the_runs_beside_one_are_those_of_its_repository_that_count(store):
+    store.add(run("a", number=1), 1.0)
+    store.add(run("b", number=2), 2.0)
+    store.add(run("c", number=3), 3.0)
+    store.add(run("d", number=4), 4.0)
+    store.add(run("e", number=5), 5.0)
+    store.add(run("f", number=6, repository_id=8), 6.0)
+    pull = PullRequest(number=9, url="https://h/o/r/pull/9", draft=False)
+    opened = outcome("b").model_copy(update={"pull_request": pull})
+    store.finish("20261120-100000-b", opened, 7.0)
+    failed = Outcome.stopped("20261120-100000-c", Reason.NEW_FAILURES, "S")
+    store.finish("20261120-100000-c", failed, 7.0)
+    store.stop("20261120-100000-d", "Somebody stopped it.")
+    found = store.beside(run("a", number=1))
+    told = [(one.run.run_id[-1], one.under_way, one.url) for one in found]
+    assert told == [("e", True, ""), ("d", False, ""), ("b", False, "https://h/o/r/pull/9")]
 
 
 def ahead(store, name, now=50.0, most=1):

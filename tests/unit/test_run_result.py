@@ -14,7 +14,13 @@ from agent.domain import Outcome, PullRequest, Reason, RunState
 
 BRANCH = "mergewright/t1-add-note"
 #: A run of a ticket file never ends with them.
-ELSEWHERE = {Reason.READY, Reason.SUPERSEDED, Reason.CANCELLED, Reason.ACCESS_LOST}
+ELSEWHERE = {
+    Reason.READY,
+    Reason.SUPERSEDED,
+    Reason.CANCELLED,
+    Reason.ACCESS_LOST,
+    Reason.DUPLICATE,
+}
 
 
 def done() -> Outcome:

@@ -404,13 +404,24 @@ def ended(run: Run, outcome: Outcome, marks: tuple[StageMark, ...], page: str | 
         draft = " (draft)" if pull.draft else ""
         head = f"**A checked pull request is ready: #{pull.number}**{draft}"
         head += "".join(f"\n\n_{cleaning.words(note)}_" for note in pull.notes)
-        return _paragraphs(head, stages, _details(_origin(run, page)))
+        return _paragraphs(head, _similar(outcome), stages, _details(_origin(run, page)))
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
     where = page or "the log of the run"
     origin = f"{_origin(run, page)}  \nReason code: `{outcome.reason.value}`"
     after = _details(_paragraphs(stages, origin))
-    room = cleaning.TEXT_LIMIT - len(after) - 200
-    return _paragraphs(cleaning.cut(text, room, where=where).rstrip(), after)
+    similar = _similar(outcome)
+    room = cleaning.TEXT_LIMIT - len(after) - len(similar) - 200
+    return _paragraphs(cleaning.cut(text, room, where=where).rstrip(), similar, after)
+
+
+def _similar(outcome: Outcome) -> str:
+    """Name other runs whose issues say much the same; numbers are links, their words are not."""
+    lines = []
+    for one in outcome.similar:
+        became = "its run is under way" if one.under_way else f"[pull request]({one.url})"
+        title = cleaning.words(one.title[:_LINE])
+        lines.append(f"- #{one.number} {title} ({one.share}% of the words; {became})")
+    return "\n".join(("Much like this issue:", *lines)) if lines else ""
 
 
 def _paragraphs(*texts: str) -> str:

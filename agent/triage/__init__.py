@@ -1,0 +1,1 @@
+"""Who can carry a ticket out: rules over its words, each pure and of one subject."""
