@@ -27,7 +27,7 @@ from agent.editing.desk import Accept, Desk
 from agent.editing.gate import shown
 from agent.editing.job import Job
 from agent.editing.loop import Conversation, Ended, converse
-from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.errors import EditFailed, ForPeople, RequestRefused, TicketUnclear, TooLarge
 from agent.policy.content import paths
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
@@ -71,6 +71,13 @@ class SubmittedPlan(Record):
     risks: tuple[str, ...] = ()
     lines: int = Field(default=0, description="estimate")
     questions: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
+    people: str = ""
+
+    @property
+    def declines(self) -> bool:
+        """Whether it says why there is none, in place of a plan."""
+        return bool(self.questions or self.split or self.people.strip())
 
 
 def plan(job: Job) -> Plan:
@@ -78,6 +85,8 @@ def plan(job: Job) -> Plan:
 
     Raises:
         TicketUnclear: Facts are missing, or nothing would show that it is carried out.
+        TooLarge: It is more than one ticket, as the model says.
+        ForPeople: It is left to people, as the model says.
         RequestRefused: It needs what a change may not touch.
         EditFailed: No plan came that the rules allow.
     """
@@ -97,8 +106,8 @@ def plan(job: Job) -> Plan:
     if not ended.form:
         raise _without(ended)
     found = SubmittedPlan.model_validate_json(ended.form)
-    if found.questions:
-        raise TicketUnclear(tuple(_one_line(one) for one in found.questions[:_MOST_QUESTIONS]))
+    if found.declines:
+        raise _declined(found, job.answered(about.role))
     return Plan(
         recipe="",
         title=found.title,
@@ -110,6 +119,23 @@ def plan(job: Job) -> Plan:
         risks=found.risks,
         lines=found.lines,
     )
+
+
+def _declined(found: SubmittedPlan, model: str) -> TicketUnclear | TooLarge | ForPeople:
+    """Give a model's reasons for no plan as its own; what is missing from a ticket comes last."""
+    if found.people.strip():
+        return ForPeople(
+            f"The planning model ({model}) says that people have to do this. In its words:"
+            f" “{_one_line(found.people)}”. What would make it fit: a person does that part, and"
+            " the ticket says what else is to be done and what it leaves alone."
+        )
+    if found.split:
+        listed = "\n".join(f"- {_one_line(one)}" for one in found.split[:_MOST_QUESTIONS])
+        return TooLarge(
+            f"The planning model ({model}) takes this for more than one change can carry. What"
+            f" would make it fit: a ticket for each of these, which are in its words:\n{listed}"
+        )
+    return TicketUnclear(tuple(_one_line(one) for one in found.questions[:_MOST_QUESTIONS]))
 
 
 def _one_line(question: str) -> str:
@@ -148,7 +174,10 @@ def objection(
     Args:
         asked: What the ticket asks for, as triage took it; no plan makes a bug something else.
     """
-    if found.questions:
+    if len(found.split) == 1 and not (found.questions or found.people.strip()):
+        text = "- One ticket is no split: name at least two in `split`, or plan the whole."
+        return Objection(text=text, reason=Reason.EDIT_FAILED)
+    if found.declines:
         return None
     touched = (*found.files, *(test.name.partition("::")[0] for test in found.tests))
     shut = closed(touched, tree, contract, commit)
@@ -200,7 +229,7 @@ def _of_size(found: SubmittedPlan, touched: tuple[str, ...], contract: Contract)
     if len({*touched}) > scope.max_files:
         yield (
             f"It touches {len({*touched})} files, and one change may touch {scope.max_files}."
-            " Plan the part that the ticket asks for first, or ask how to split it."
+            " If it cannot be done in fewer, name the tickets to split it into in `split`."
         )
     if found.lines > scope.max_lines:
         yield f"{found.lines} lines are more than the {scope.max_lines} that one change may have."

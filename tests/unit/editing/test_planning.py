@@ -62,6 +62,8 @@ def against(config=None, asked="feature", **facts):
         {"category": "bug", "tests": (RED, RED.model_copy(update={"name": f"{RED.name}_2"}))},
         {"category": "docs", "files": ("README.md", "docs/use.rst"), "tests": ()},
         {"tests": (), "questions": ("Which customers?",)},
+        {"tests": (), "steps": (), "split": ("Count stock", "Show stock")},
+        {"tests": (), "steps": (), "people": "It is the key of the till."},
         {"tests": (PlannedTest(name="tests/test_new.py::TestA::test_b", shows="b"),)},
     ],
 )
@@ -74,6 +76,7 @@ def test_what_the_rules_allow_is_accepted(facts):
     [
         ({"title": "x" * 73}, "- `title` has to be one line of at most 72 characters."),
         ({"title": " "}, "- `title` has to be one line"),
+        ({"split": ("Count stock",)}, "- One ticket is no split: name at least two"),
         ({"title": "a\x1b[2J"}, "- `title` has to be one line"),
         ({"steps": ("x" * 20_001,)}, "- It has 20,069 characters; say it in 20,000."),
         ({"risks": ("x" * 10_000,) * 2}, "say it in 20,000."),
