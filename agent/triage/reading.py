@@ -54,6 +54,8 @@ _VERBS = frozenset(
     translate trim truncate turn unify update upgrade use validate verify warn wire wrap write
     """.split()  # noqa: SIM905  a list of so many words is read as words
 )
+#: They name no deed.
+_VAGUE = ("improve", "enhance", "update", "polish", "clean", "tidy", "modernize", "overhaul")
 _STOPS = frozenset(
     """
     a about above after again against all also an and any are as at be because been before being
@@ -218,7 +220,9 @@ def names_code(text: str) -> bool:
 def is_specific(title: str) -> bool:
     """Whether a title names a subject of its own, so that what follows are its details."""
     said = title_of(title)
-    return names_code(said) or len(subject(said) - _BROAD_STEMS) > 1
+    about = subject(said) - _BROAD_STEMS
+    asks = verb(said) not in ("", *_VAGUE)
+    return names_code(said) or len(about) > (0 if asks else 1)
 
 
 def short(text: str, most: int = 100) -> str:

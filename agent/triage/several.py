@@ -81,6 +81,11 @@ _TIED = re.compile(
     r"|corresponding|respective|relevant|related|as well|too|everywhere|instead)\b",
     re.IGNORECASE,
 )
+#: Such a half comes with the other one.
+_BESIDE = re.compile(
+    r"\b(?:tests?|docs?|documentation|references?|changelog|hints?|logic|coverage|examples?)\b",
+    re.IGNORECASE,
+)
 _AND = re.compile(r"\s*(?:,\s*and|\band\b|\+|&|;)\s*", re.IGNORECASE)
 _FIXES = frozenset({"fix", "repair", "correct", "resolve"})
 _UPGRADES = frozenset({"upgrade", "bump"})
@@ -171,25 +176,27 @@ def _joined(title: str) -> Several | None:
     halves = _AND.split(reading.title_of(title))
     if len(halves) != 2 or {_work(half) for half in halves} != {"bug", "feature"}:
         return None
-    if any(_TIED.search(half) for half in halves) or len(_apart(halves, frozenset())) < 2:
+    if any(_TIED.search(half) or _BESIDE.search(half) for half in halves):
+        return None
+    if len(_apart(halves, frozenset())) < 2:
         return None
     return _several(halves, "its title asks for both")
 
 
 def _also(ticket: Ticket, parts: tuple[Part, ...]) -> Several | None:
     """Asks that are brought in beside the one that the ticket is about."""
-    before = reading.subject(ticket.title)
+    before: frozenset[str] = frozenset()
     main = category.of(ticket.model_copy(update={"body": ""})).category
     others: list[str] = []
     spoken = [reading.title_of(ticket.title)]
     spoken += [one for part in parts for one in reading.sentences(part.prose)]
     for sentence in spoken:
         hit = _ALSO.search(sentence)
+        before |= reading.subject(sentence[: hit.start()] if hit else sentence)
         if hit and _is_apart(hit["rest"], before, main, strong=bool(hit["strong"])):
             others.append(hit["rest"])
-            before |= reading.subject(sentence[: hit.start()])
-        else:
-            before |= reading.subject(sentence)
+        elif hit:
+            before |= reading.subject(hit["rest"])
     if not others:
         return None
     own = _ALSO.sub("", reading.title_of(ticket.title)).strip() or ticket.title

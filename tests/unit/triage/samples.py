@@ -292,6 +292,10 @@ ONE: dict[str, Sample] = {
         "Add a discount field to Order",
         "Default 0. Also fix the total, which has to take the discount off.\n",
     ),
+    "also in the same sentence": Sample(
+        "Show a gallery of pictures",
+        "Scale the thumbnails down, and also fix blurry thumbnails on phones.\n",
+    ),
     "also an index": Sample(
         "The order list times out", "With 100k rows. Also add an index on the created column.\n"
     ),
@@ -314,6 +318,17 @@ ONE: dict[str, Sample] = {
     "drop and add": Sample("Drop Python 3.8 and add 3.13"),
     "validate and return": Sample("Validate quantities and return 400 for negative ones"),
     "fix and say so": Sample("Fix the crash on an empty cart and add a helpful message"),
+    "a test and its fix": Sample("Add test for naming module and fix logic to cover"),
+    "support and references": Sample("Fix PyPy3 support and add bug references"),
+    "one subject in many steps": Sample(
+        "Remove 3.10 deprecations",
+        "- Remove the permissions filter\n- Remove list routes\n- Bump warning versions\n",
+    ),
+    "support of a version": Sample(
+        "Add Django 6.0 support",
+        "* Fix pagination of nested lists\n* Add the new imports\n* Upgrade tox\n"
+        "* Correct reversed addresses\n",
+    ),
     "upgrade and fix": Sample("Upgrade Django to 5.2 and fix the deprecation warnings"),
     "table": Sample(
         "Prices are rounded wrongly",
