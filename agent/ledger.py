@@ -1,7 +1,8 @@
 """The ledger: the append-only events of a run, one JSON object per line.
 
 Unique by (run, step, attempt, number); an attempt is one process that carried the run. Each line
-carries the sha256 of the one before, so that a changed or missing line shows.
+carries the sha256 of the one before, so that a changed or missing line shows; the closing line does
+so for the end of the run. The hashes are not signed: who may write the file can make them anew.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 _OUTCOMES = ("done", "failed")
+_BEGUN, _ENDED, _CLOSED = "begun", "ended", "closed"
 
 
 class LedgerClosed(Exception):
@@ -70,29 +72,35 @@ class Ledger:
         Raises:
             LedgerClosed: Another attempt may be writing to the file.
         """
-        self._append(step, number, event, facts, sync=True)
+        self._append([(step, number, event, facts)], sync=True)
+
+    def begin(self, **facts: object) -> None:
+        """Write how the run begins, and that its end is followed by a closing line."""
+        self.append("run", 0, _BEGUN, closes=True, **facts)
+
+    def end(self, **facts: object) -> None:
+        """Write how the run ended, and the closing line that has the hash of that."""
+        self._append([("run", 1, _ENDED, facts), ("run", 2, _CLOSED, {})], sync=True)
 
     def _append(
-        self, step: str, number: int, event: str, facts: Mapping[str, object], *, sync: bool
+        self, events: Sequence[tuple[str, int, str, Mapping[str, object]]], *, sync: bool
     ) -> None:
         with self._lock:
-            if self._closed:
-                raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
-            line = json.dumps(
-                {
-                    "run": self._run_id,
-                    "step": step,
-                    "attempt": self._attempt,
-                    "number": number,
-                    "event": event,
-                    **facts,
-                    "previous": self._previous,
-                },
-                sort_keys=True,
-                ensure_ascii=True,
-            )
-            self._write(f"{line}\n".encode("ascii"), sync=sync)
-            self._previous = hashlib.sha256(line.encode()).hexdigest()
+            previous, lines = self._previous, ""
+            for step, number, event, facts in events:
+                if self._closed:
+                    raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
+                written = self._line(step, number, event, facts, previous)
+                previous = hashlib.sha256(written.encode()).hexdigest()
+                lines += f"{written}\n"
+            self._write(lines.encode("ascii"), sync=sync)
+            self._previous = previous
+
+    def _line(
+        self, step: str, number: int, event: str, facts: Mapping[str, object], previous: str
+    ) -> str:
+        place = {"run": self._run_id, "step": step, "attempt": self._attempt, "number": number}
+        return _written({**place, "event": event, **facts, "previous": previous})
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:
@@ -120,7 +128,7 @@ class Ledger:
         numbers = itertools.count(1)
 
         def note(kind: str, facts: Mapping[str, object]) -> None:
-            self._append(step, next(numbers), kind, facts, sync=not within)
+            self._append([(step, next(numbers), kind, facts)], sync=not within)
 
         return note
 
@@ -130,14 +138,20 @@ class Ledger:
             self._closed = True
 
 
+def _written(event: Mapping[str, object]) -> str:
+    return json.dumps(event, sort_keys=True, ensure_ascii=True)
+
+
 def verify(path: Path, run_id: str) -> Iterator[str]:
     """Yield what is wrong with a ledger: lines changed, missing, repeated, or cut off its end."""
     previous = hashlib.sha256(run_id.encode()).hexdigest()
     seen: set[tuple[str, int, int]] = set()
+    before: dict[str, Any] = {}
     event: dict[str, Any] = {}
+    closes, line = False, ""
     for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
         try:
-            event = json.loads(line)
+            before, event = event, json.loads(line)
             key = (event["step"], event["attempt"], event["number"])
             follows = event["previous"] == previous
         except ValueError:
@@ -152,5 +166,15 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
             yield f"line {number} repeats {key}"
         seen.add(key)
         previous = hashlib.sha256(line.encode()).hexdigest()
-    if event.get("event") != "ended":
+        if event.get("event") == _BEGUN:
+            closes = bool(event.get("closes"))
+    if event.get("event") == _CLOSED:
+        # No line follows that would have its hash, so nothing in it may be otherwise.
+        made = {name: before.get(name) for name in ("run", "step", "attempt")}
+        facts = {**made, "number": 2, "event": _CLOSED, "previous": event["previous"]}
+        if before.get("event") != _ENDED or line != _written(facts):
+            yield "the closing line is not as it was written"
+    elif event.get("event") != _ENDED:
         yield "the end of the run is missing"
+    elif closes:
+        yield "the closing line is missing: the ledger was cut short, or its end is another one"

@@ -93,6 +93,8 @@ class Recording(Record):
     """What was handed over with it."""
     problems: tuple[str, ...]
     """Where the ledger is not as it was written."""
+    closes: bool = False
+    """Whether a closing line covers the end; older versions wrote none."""
 
     def turn(self, conversation: str, number: int) -> Turn | None:
         """Find a turn."""
@@ -157,6 +159,7 @@ def read(path: Path) -> Recording:
             outcome=Outcome.model_validate(ended["outcome"]) if ended else None,
             text=ended.get("text"),
             problems=tuple(verify(path, begun["run"])),
+            closes=begun.get("closes", False),
         )
     except (ValidationError, KeyError, TypeError) as problem:
         raise LedgerUnusable(

@@ -185,7 +185,7 @@ def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
     redacted = {"redacted": True} if kept != run else {}
     facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
     try:
-        ledger.append("run", 0, "begun", version=metadata.version("mergewright"), **facts)
+        ledger.begin(version=metadata.version("mergewright"), **facts)
     except OSError as problem:
         # The first step finds the same, and waits or ends with it.
         _log.warning("the ledger has no beginning", error=repr(problem))
@@ -421,6 +421,6 @@ def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
     try:
-        ledger.append("run", 1, "ended", outcome=facts, text=outcome.pull_request_text)
+        ledger.end(outcome=facts, text=outcome.pull_request_text)
     except OSError as problem:
         _log.warning("the ledger has no end", error=repr(problem))

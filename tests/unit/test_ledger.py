@@ -52,6 +52,58 @@ def test_a_missing_end_shows(tmp_path):
     assert list(verify(path, "run-1")) == ["the end of the run is missing"]
 
 
+def closed(path):
+    ledger = Ledger(path, "run-1")
+    ledger.begin()
+    ledger.end(outcome={"cost_usd": 0.5})
+    return path
+
+
+def test_a_changed_end_shows_by_the_closing_line(tmp_path):
+    path = closed(tmp_path / "ledger.jsonl")
+    assert list(verify(path, "run-1")) == []
+    path.write_text(path.read_text().replace("0.5", "0.4"))
+    assert list(verify(path, "run-1")) == ["line 3 does not follow from line 2"]
+
+
+def test_a_missing_closing_line_shows(tmp_path):
+    path = closed(tmp_path / "ledger.jsonl")
+    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    (problem,) = verify(path, "run-1")
+    assert problem.startswith("the closing line is missing")
+    # That it has one cannot be taken out of the beginning either.
+    path.write_text(path.read_text().replace('"closes": true, ', ""))
+    assert list(verify(path, "run-1")) == ["line 2 does not follow from line 1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"number": 2', '"number": 3'), ('"event"', '"more": 1, "event"'), ('"run", "step"', "")],
+)
+def test_a_changed_closing_line_shows(tmp_path, old, new):
+    path = closed(tmp_path / "ledger.jsonl")
+    *lines, last = path.read_text().splitlines()
+    changed = last.replace(old, new) if old in last else f"{last} "
+    path.write_text("\n".join([*lines, changed]) + "\n")
+    assert list(verify(path, "run-1")) == ["the closing line is not as it was written"]
+
+
+def test_a_closing_line_without_an_end_is_none(tmp_path):
+    path = closed(tmp_path / "ledger.jsonl")
+    begun, _, last = path.read_text().splitlines()
+    path.write_text(f"{begun}\n{last}\n")
+    assert list(verify(path, "run-1")) == [
+        "line 2 does not follow from line 1",
+        "the closing line is not as it was written",
+    ]
+
+
+def test_a_run_that_goes_on_after_its_end_closes_again(tmp_path):
+    path = closed(closed(tmp_path / "ledger.jsonl"))
+    assert len(path.read_text().splitlines()) == 6
+    assert list(verify(path, "run-1")) == []
+
+
 def test_a_line_cut_short_shows(tmp_path):
     path = filled(tmp_path / "ledger.jsonl")
     path.write_text(path.read_text()[:-20])
