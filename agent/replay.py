@@ -15,22 +15,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from agent import measured, recorded, telemetry, worker, worktree
 from agent.adapters.recorded_chat import Differs, RecordedModels, RecordEnds, difference, told
 from agent.chat import Asked, ToolResult
-from agent.domain import Change, Checkout, Outcome, Record, Run, Ticket
+from agent.domain import Change, Checkout, Outcome, Reason, Record, Run, Ticket
 from agent.editing.asking import Turn
 from agent.editing.called import Called, Opening
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.ledger import Ledger
+from agent.publishing import commits
 from agent.recorded import Recording
 from agent.redaction import Redactor
 from agent.repository import folders
 from agent.services import Services
 from agent.settings import Settings
+from agent.stages.publish import Decided
 from agent.steps import Steps, Watcher
 
 T = TypeVar("T")
@@ -71,8 +74,12 @@ class Report(Record):
     """sha256 of what was handed over with it, without what is measured."""
     problems: tuple[str, ...]
     """Where the ledger is not as it was written."""
+    notes: tuple[str, ...] = ()
+    """What the ledger cannot show, though nothing is wrong with it."""
     folder: str
     """What the replay has left."""
+    next: str = ""
+    """What to do about it."""
 
     @property
     def same(self) -> bool:
@@ -117,6 +124,8 @@ class _Again(Steps):
             turn = next((one for one in args if isinstance(one, Turn)), None)
             if turn is not None and name.endswith(" reply"):
                 self._models.expect(turn.conversation, turn.number)
+            if (made := next((one for one in args if isinstance(one, Decided)), None)) is not None:
+                _have_branches(self._recording, made.cleared.change, self.checkout)
             result = work(*args)
             if isinstance(result, Called) and turn is not None:
                 before = next(one for one in args if isinstance(one, Change))
@@ -203,6 +212,7 @@ def run_again(
     Raises:
         LedgerUnusable: The ledger does not tell enough, or the code is nowhere to be had.
         SettingsInvalid: The operator's settings are wrong.
+        KeyboardInterrupt: It was interrupted, so nothing can be said.
     """
     run = recording.run
     folder = settings.home / FOLDER / run.run_id
@@ -251,6 +261,9 @@ def run_again(
             return _stopped(recording, folder, models, "differs", str(problem), problem.where)
         except RecordEnds as problem:
             return _stopped(recording, folder, models, "record ends", *_over(recording, problem))
+        if outcome.reason is Reason.INTERRUPTED:
+            # The run's own interruption is where its record ends, so this one is of now.
+            raise KeyboardInterrupt
         return _compared(recording, outcome, folder, models)
 
 
@@ -287,6 +300,22 @@ def _code(
     base = then.model_copy(update={"mirror": mirror, "repository": str(folder / "code.git")})
     worktree.copy(base, folder / "code.git", base.base_branch or "main")
     return base
+
+
+def _have_branches(recording: Recording, change: Change, base: Checkout | None) -> None:
+    """Have the branches that were in the repository when the run came to make its own.
+
+    They are told by the one that it ended with: those whose names are tried before it were taken,
+    and it may have held the change already.
+    """
+    then = recording.outcome
+    if recording.run.snapshot is not None or base is None or then is None or then.branch is None:
+        return
+    for name in worktree.tried_before(then.branch):
+        worktree.deliver(base, base.commit, name)
+    if commits.held_already(then.branch) in then.sentence:
+        made = worktree.commit(base, change, "As an earlier run made it", date=0)
+        worktree.deliver(base, made, then.branch)
 
 
 @contextmanager
@@ -340,10 +369,12 @@ def _stopped(
         sentence=sentence,
         where=where,
         turns=models.answered,
-        patch=Side(recorded=outcome.change_digest if outcome else None, now=None),
+        patch=Side(recorded=_patch(outcome, recording) if outcome else None, now=None),
         text=Side(recorded=_digest(recording.text), now=None),
         problems=recording.problems,
+        notes=_notes(recording),
         folder=str(folder),
+        next=_next(recording, folder, ended),
     )
 
 
@@ -358,33 +389,98 @@ def _compared(
         now=_digest(text),
         measured=measured.count(text or "", recording.text or "") if both else 0,
     )
-    patch = Side(recorded=then.change_digest if then else None, now=outcome.change_digest)
-    differs = ""
-    if then is None:
-        differs = "the ledger has no end to hold this one against"
-    elif (outcome.reason, outcome.sentence) != (then.reason, then.sentence):
-        differs = (
-            f"it ended as {outcome.reason.value} ({outcome.sentence}), then as"
-            f" {then.reason.value} ({then.sentence})"
-        )
-    elif patch.now != patch.recorded:
+    patch = Side(recorded=_patch(then, recording) if then else None, now=_patch(outcome, recording))
+    differs = "the ledger has no end to hold this one against"
+    if then is not None:
+        differs = _difference(then, outcome, recording)
+    if not differs and patch.now != patch.recorded:
         differs = "the patch is another one"
-    elif not parts.same:
+    if not differs and not parts.same:
         shown = measured.as_before(text or "", recording.text or "")
         differs = f"the text differs{difference(recording.text or '', shown)}"
-    what = f"The same end ({outcome.reason.value})"
-    what += ", the same patch and the same text." if patch.same else " and the same text."
+    ended: Literal["whole", "differs"] = "differs" if differs else "whole"
     return Report(
         run_id=recording.run.run_id,
-        ended="differs" if differs else "whole",
-        sentence=f"At the end {differs}" if differs else what,
+        ended=ended,
+        sentence=f"At the end {differs}." if differs else _same(outcome, patch, recording),
         where="the end" if differs else "",
         turns=models.answered,
         patch=patch,
         text=parts,
         problems=recording.problems,
+        notes=_notes(recording),
         folder=str(folder),
+        next=_next(recording, folder, ended),
     )
+
+
+def _difference(then: Outcome, now: Outcome, recording: Recording) -> str:
+    """Say in what, beside patch and text, the run ended otherwise than then; empty: in nothing."""
+    if (now.reason, now.sentence) != (then.reason, then.sentence):
+        return (
+            f"it ended as {then.reason.value} ({then.sentence}) then, and as {now.reason.value}"
+            f" ({now.sentence}) now"
+        )
+    if now.cost_usd != then.cost_usd:
+        return f"its cost was ${then.cost_usd} then, and the replies come to ${now.cost_usd}"
+    there = then.branch is not None and commits.held_already(then.branch) in then.sentence
+    # On a forge it has another author; one that was there already is not made again.
+    local = recording.run.snapshot is None and not there
+    if local and (now.branch, now.commit) != (then.branch, then.commit):
+        return (
+            f"it left the branch {then.branch} at {then.commit} then, and {now.branch} at"
+            f" {now.commit} now"
+        )
+    return ""
+
+
+def _same(outcome: Outcome, patch: Side, recording: Recording) -> str:
+    what = f"the same end ({outcome.reason.value})"
+    what += ", the same patch and the same text" if patch.same else " and the same text"
+    if recording.problems:
+        return f"The ledger is not as it was written. What it has left leads to {what}."
+    return f"{what[0].upper()}{what[1:]}."
+
+
+def _patch(outcome: Outcome, recording: Recording) -> str | None:
+    """Digest of the change that the run ended with; None: it changed nothing."""
+    then = recorded.result(recording, "checkout", Checkout)
+    nothing = Change(base_commit=then.commit, files=()).digest if then else None
+    return None if outcome.change_digest == nothing else outcome.change_digest
+
+
+def _notes(recording: Recording) -> tuple[str, ...]:
+    if recording.outcome is None or recording.closes:
+        return ()
+    words = (
+        "written by a version of Mergewright without a closing line, so a change of its last line,"
+        " the end, shows only in what is compared here"
+    )
+    return (words,)
+
+
+def _next(recording: Recording, folder: Path, ended: str) -> str:
+    """Say what to do about it; empty: nothing."""
+    if recording.problems and recording.outcome is not None:
+        return (
+            "Do not rely on this ledger: it was changed or cut after it was written. Replay the one"
+            " of a backup (`mergewright backup`), if there is one."
+        )
+    if ended == "record ends" or recording.outcome is None:
+        return (
+            ""
+            if recording.outcome
+            else f"Where its steps are kept, `mergewright run --resume {recording.run.run_id}` goes"
+            " on with the run."
+        )
+    if ended == "differs":
+        version = metadata.version("mergewright")
+        return (
+            f"Compare {folder / 'run.log'} with {recording.log}. The run was of Mergewright"
+            f" {recording.version}, and this is {version}; other tools, rules or programs of this"
+            " machine make a difference too."
+        )
+    return ""
 
 
 def _digest(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def replay(
     checks really run; a run of an issue meets a simulated GitHub. At the first thing that is not
     as it was the replay stops, and names conversation, turn and what differs. Exit code 0: the
     same patch and the same text; 1: something differs, or the record ends before that; 2: it
-    cannot be replayed.
+    cannot be replayed; 130: interrupted.
     """
     from agent import recorded, wiring
     from agent import replay as replaying
@@ -71,6 +72,9 @@ def replay(
             )
         except RepositoryUnfit as problem:
             raise typer.BadParameter(problem.message, param_hint="--repo") from problem
+        except KeyboardInterrupt:
+            print("mergewright: interrupted; nothing is said about the run", file=sys.stderr)
+            raise typer.Exit(130) from None
     if as_json:
         print(json.dumps({"same": report.same, **_facts(report)}, indent=2))
     else:
@@ -110,9 +114,14 @@ def _show(report: Report, console: Console) -> None:
     console.print(escape(cleaning.terminal(report.sentence)), highlight=False, soft_wrap=True)
     for problem in report.problems:
         console.print(f"ledger  {escape(problem)}", highlight=False, soft_wrap=True)
+    for note in report.notes:
+        console.print(f"ledger  {escape(note)}", highlight=False, soft_wrap=True)
     _show_side("patch", report.patch, console)
     _show_side("text", report.text, console)
     console.print(f"left    {escape(report.folder)}", highlight=False, soft_wrap=True)
+    if report.next:
+        said = escape(cleaning.terminal(report.next))
+        console.print(f"next    {said}", highlight=False, soft_wrap=True)
 
 
 def _show_side(name: str, side: Side, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,6 +126,69 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
     assert code.stdout.strip() == recorded.result["commit"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"cost_usd": 0.0', '"cost_usd": 1.0'), ('"commit": "', '"commit": "0')]
+)
+def test_a_changed_end_is_not_called_the_same(recorded, tmp_path, old, new):
+    path = recorded.changed(tmp_path, lambda event: event["event"] == "ended", old, new)
+    # Nor where the closing line, which shows it as well, is taken away.
+    lines = Path(path).read_text().splitlines()[:-1]
+    Path(path).write_text("\n".join((*lines, "")))
+    code, told = recorded.replay(path, "--repo", str(recorded.shop.path))
+    assert (code, told["same"], told["ended"]) == (1, False, "differs"), told
+    assert "the closing line is missing" in told["problems"][0]
+    assert " then, and " in told["sentence"]
+
+
+def test_branches_that_were_there_are_there_again(recorded, tmp_path):
+    """The first name is taken by something else, and the second holds the change already."""
+    shop, branch = recorded.shop, recorded.result["branch"]
+    ticket = tmp_path / "ticket.md"
+    ticket.write_text(model.TICKET)
+    shop.git("branch", f"{branch}-2", recorded.result["commit"])
+    shop.git("branch", "-f", branch, "main")
+    try:
+        with serving(Scripts(**SCRIPTS)) as server:
+            words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--json")
+            result = json.loads(command(recorded.home, *words, **server.environ()).stdout)
+    finally:
+        shop.git("branch", "-f", branch, recorded.result["commit"])
+        shop.git("branch", "-D", f"{branch}-2")
+    assert result["branch"] == f"{branch}-2"
+    assert "holds this very change already" in result["sentence"]
+    again = Recorded(recorded.home, shop, result)
+    code, told = again.replay(again.run_id)
+    assert (code, told["same"]) == (0, True), told
+
+    # What then was and what is now is told apart.
+    path = again.changed(
+        tmp_path, lambda event: event["event"] == "ended", "this very change", "that very change"
+    )
+    code, told = again.replay(path, "--repo", str(shop.path))
+    assert code == 1
+    assert re.search(
+        r"ended as ready \(.*that very .*\) then, and as ready \(.*\) now", told["sentence"]
+    )
+
+
+def test_one_that_is_interrupted_says_nothing_about_the_run(recorded):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEYS)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent", "replay", recorded.run_id],
+        env={**kept, "MERGEWRIGHT_HOME": str(recorded.home), "COLUMNS": "200"},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("mergewright: interrupted; nothing is said about the run\n")
+
+
 @pytest.fixture
 def shop(tmp_path):
     return model.repository(tmp_path / "app")
@@ -221,6 +285,8 @@ def test_a_ledger_that_was_changed_elsewhere_is_not_called_the_same(recorded, tm
     assert done.returncode == 1
     assert "not the same  run" in done.stdout
     assert "ledger  line 3 does not follow from line 2" in done.stdout
+    assert "The ledger is not as it was written. What it has left leads to the same" in done.stdout
+    assert "next    Do not rely on this ledger" in done.stdout
     assert "the same, but for" in done.stdout
 
 
