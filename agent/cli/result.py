@@ -54,6 +54,7 @@ def as_json(
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
         "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
+        "run_id": outcome.run_id,
         "reason": outcome.reason.value,
         "sentence": outcome.sentence,
         "branch": outcome.branch,
