@@ -354,12 +354,14 @@ def _adapter(work: Callable[..., T]) -> TypeAdapter[T]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C come too late: what is being handed over is handed over whole."""
+    """Let Ctrl-C and SIGTERM come too late: what is being handed over is handed over whole."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signs = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(sign, signal.SIG_IGN) for sign in signs]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)

@@ -28,6 +28,7 @@ class Progress:
         self._step = ""
         self._line = ""
         self._begun = 0.0
+        self._under_way: set[str] = set()
 
     def __enter__(self) -> Self:
         if _is_lively(self._console):
@@ -52,6 +53,7 @@ class Progress:
     def started(self, step: str) -> None:
         """Show that a step begins."""
         self._step, self._line, self._begun = step, "", time.monotonic()
+        self._under_way.add(step)
 
     def said(self, line: str) -> None:
         """Show one line from within the present step."""
@@ -67,12 +69,14 @@ class Progress:
         self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Show how a step ended."""
+        """Show how a step ended; one that did not begin here is taken from the record."""
+        kept = "" if step in self._under_way else "  on record, not done again"
+        self._under_way.discard(step)
         if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
             told = f"  [dim]{escape(self._line)}[/]" if self._line and self._live else ""
             self._console.print(
-                f"{mark}  {escape(step):<14} {seconds:7.1f} s{told}", highlight=False
+                f"{mark}  {escape(step):<14} {seconds:7.1f} s{kept or told}", highlight=False
             )
         self._step = ""
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from agent.cli.progress import Progress
 
 with Progress(Console(stderr=True)) as progress:
+    progress.ended("baseline", 2.0, ok=True)
     progress.started("environment")
     progress.heard("read path: [red].py \x07")
     progress.said("fetching")
@@ -49,6 +50,15 @@ def test_a_terminal_shows_the_present_step_alive():
 
 
 @pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_taken_from_the_record_is_marked(terminal):
+    lines = [line.rstrip() for line in shown(terminal=terminal).splitlines()]
+    (kept,) = [line for line in lines if "baseline" in line]
+    assert "on record, not done again" in kept
+    (done,) = [line for line in lines if "environment" in line and "0.3 s" in line]
+    assert "on record" not in done
+
+
+@pytest.mark.parametrize("terminal", [True, False])
 def test_what_a_model_calls_stays_on_a_terminal_and_in_a_pipe(terminal):
     text = shown(terminal=terminal)
     assert "| read path: [red].py" in text
@@ -61,6 +71,7 @@ def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone(environ):
     text = shown(terminal=True, **environ)
     assert "\x1b" not in text
     assert text == (
+        "ok    baseline           2.0 s  on record, not done again\n"
         "      | read path: [red].py \ufffd\n      fetching\nok    environment        0.3 s\n"
     )
 
