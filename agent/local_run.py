@@ -6,7 +6,8 @@ somebody has mended since, goes on with the first step that has no record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -81,7 +82,8 @@ def carry(
         log.line(line)
         say(line)
 
-    services = make(settings, told)
+    with _leaving_nothing(kept):
+        services = make(settings, told)
     folder = worker.run_folder(settings.home, run)
     heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
     log = telemetry.RunLog(folder / "run.log", services.redactor)
@@ -102,10 +104,24 @@ def carry(
         outcome = worker.carry(run, step, services, ledger, log)
     except SettingsInvalid:
         # Once that is put right, the run goes on there.
-        kept.go_on_with(step.at)
+        if kept.bare:
+            kept.discard()
+        else:
+            kept.go_on_with(step.at)
         raise
     kept.end(outcome)
     return outcome, step.seconds
+
+
+@contextmanager
+def _leaving_nothing(kept: StepFile) -> Iterator[None]:
+    """Remove a run that does not come to its first step: it has nothing to go on with."""
+    try:
+        yield
+    except BaseException:
+        if kept.bare:
+            kept.discard()
+        raise
 
 
 def _counted(models: ChatModel | None, kept: StepFile, settings: Settings) -> ChatModel | None:

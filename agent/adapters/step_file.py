@@ -1,10 +1,10 @@
 """The steps of a run on this machine, on record in a file of its folder: what `--resume` reads.
 
-One JSON object on each line, appended and on disk before the run goes on: how the run began, what
-each step returned, what requests to models cost, how it ended. A command has the file for itself
-as long as it carries the run. What is in it is not redacted, since a run has to go on with the very
-words; so nobody else may read it, and it is gone once the run is done, or has
-ended with what only another ticket or repository can change.
+One JSON object on each line, appended and on disk before the run goes on: how the run began, which
+process carries it, what each step returned, what requests to models cost, how it ended. A command
+has the file for itself as long as it carries the run. What is in it is not redacted, since a run
+has to go on with the very words; so nobody else may read it, and it is gone once the run is done,
+or has ended with what only another ticket or repository can change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +38,8 @@ _SETTLED = frozenset(
         Reason.DUPLICATE,
         Reason.UNFIT,
         Reason.CONFIG_INVALID,
+        # What a model has said is on record as well, so it would give up at the same place.
+        Reason.EDIT_FAILED,
         Reason.UNASKED_OPERATIONS,
         Reason.POLICY,
         Reason.NO_TESTS,
@@ -73,6 +76,8 @@ class StepFile:
         """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
         self._spent: dict[int, float] = {}
+        self.bare = True
+        """Whether the run never came to a step."""
         flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if begun else 0)
         try:
             self._file = os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0)
@@ -81,15 +86,13 @@ class StepFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._file.close()
-            raise TransientError(
-                f"The run {path.parent.name} is under way in another process."
-            ) from None
+            raise TransientError(self._under_way()) from None
         if begun is None:
             self.begun = self._read()
         else:
             self.begun = begun
             self._append({"begun": begun.model_dump(mode="json")})
+        self._append({"pid": os.getpid()})
 
     def require_version(self, version: str) -> None:
         """Refuse to go on with what another version has begun.
@@ -113,6 +116,7 @@ class StepFile:
         if name not in self._records:
             record = attempt()
             self._append({"step": name, "record": record})
+            self.bare = False
             self._records[name] = record
         return self._records[name]
 
@@ -157,6 +161,25 @@ class StepFile:
         """
         self._append({"again": step, "granted": granted})
 
+    def discard(self) -> None:
+        """Leave nothing of a run that never came to a step."""
+        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # it also has what somebody was told of it
+            self._path.parent.rmdir()
+
+    def _under_way(self) -> str:
+        """Say who carries the run, and close the file."""
+        with self._file as file:
+            lines = [_facts(line) for line in file.read().splitlines()]
+        pid = next((facts["pid"] for facts in reversed(lines) if "pid" in facts), None)
+        run_id = self._path.parent.name
+        if pid is None:
+            return f"The run {run_id} is under way in another process. Wait until that has ended."
+        return (
+            f"The run {run_id} is under way in another process, {pid}. Wait until that has ended,"
+            f" or stop it with `kill {pid}`; then `mergewright run --resume {run_id}` goes on."
+        )
+
     def close(self) -> None:
         """Let others have the file."""
         self._file.close()
@@ -199,7 +222,10 @@ class StepFile:
         return begun
 
     def _take(self, facts: dict[str, Any]) -> None:
+        if "pid" in facts:
+            return
         if "step" in facts:
+            self.bare = False
             self._records[facts["step"]] = facts["record"]
             return
         if "spent" in facts:
@@ -215,7 +241,10 @@ class StepFile:
 
 
 def latest(runs: Path, repository: str | None = None, ticket: str | None = None) -> Path | None:
-    """Find the newest run on this machine that is not done; None: there is none.
+    """Find the newest run on this machine that can go on; None: there is none.
+
+    One that never came to a step has nothing to go on with, and one whose ticket a later run of
+    the same repository has carried out is not meant.
 
     Args:
         repository: Only of this one.
@@ -226,8 +255,35 @@ def latest(runs: Path, repository: str | None = None, ticket: str | None = None)
         try:
             with path.open("rb") as file:
                 run = Begun.model_validate(json.loads(file.readline())["begun"]).run
+                bare = not any("step" in _facts(line) for line in file)
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if repository in (None, run.repository) and ticket in (None, run.ticket):
+        wanted = repository in (None, run.repository) and ticket in (None, run.ticket)
+        if wanted and not bare and not _done_since(runs, run):
             return path
     return None
+
+
+def _done_since(runs: Path, run: Run) -> bool:
+    """Whether a run that began later has carried the same ticket out."""
+    later = (path for path in runs.glob("*/ledger.jsonl") if path.parent.name > run.run_id)
+    return any(_has_done(path, run) for path in later)
+
+
+def _has_done(ledger: Path, run: Run) -> bool:
+    with suppress(OSError, ValueError), ledger.open("rb") as file:
+        begun = _facts(file.readline()).get("run_record") or {}
+        if (begun.get("repository"), begun.get("ticket")) != (run.repository, run.ticket):
+            return False
+        ends = [one for one in map(_facts, file) if one.get("event") == "ended"]
+        return bool(ends) and Outcome.model_validate(ends[-1]["outcome"]).done
+    return False
+
+
+def _facts(line: bytes) -> dict[str, Any]:
+    """What a line says; nothing where it is none of ours."""
+    with suppress(ValueError):
+        facts = json.loads(line)
+        if isinstance(facts, dict):
+            return facts
+    return {}

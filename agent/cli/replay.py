@@ -92,6 +92,13 @@ def _find(named: str, runs: Path) -> Path:
     found = sorted(runs.glob(f"{named}*/ledger.jsonl")) if re.fullmatch(r"[\w-]+", named) else []
     if len(found) == 1:
         return found[0]
+    begun = sorted(runs.glob(f"{named}*/")) if re.fullmatch(r"[\w-]+", named) else []
+    if not found and begun:
+        raise typer.BadParameter(
+            f"the run {begun[0].name} never came to its first step, so there is nothing to replay;"
+            " begin one with `mergewright run --ticket FILE`",
+            param_hint="RUN|FILE",
+        )
     said = (
         f"several runs begin with {named!r}: {', '.join(one.parent.name for one in found[:10])}"
         if found

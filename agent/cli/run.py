@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +14,10 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from agent import intake, settings
+from agent import cleaning, intake, settings
 from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
-from agent.domain import Outcome, Run, Snapshot
+from agent.domain import Outcome, Reason, Run, Snapshot
 from agent.errors import RequestRefused, RunStopped, SettingsInvalid
 from agent.ports import Gatekeeper, LiveIssue
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.adapters.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
+_SIGTERM = 128 + signal.SIGTERM
 #: Settings that a model named on the command line takes the place of.
 _ASKED = re.compile(rf"{_MODEL}(_PLANNER|_EDITOR|_REVIEWER|_JUDGE|_ROUTES)?")
 
@@ -34,7 +36,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         typer.Argument(
             metavar="RUN",
             help="With --resume: id of the run, of which the beginning is enough. Default: the"
-            " newest of this repository that is not done.",
+            " newest of this repository that can go on.",
             show_default=False,
         ),
     ] = None,
@@ -85,8 +87,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         typer.Option(
             "--model",
             help="Whom this run asks, for every part of the work, in place of MERGEWRIGHT_MODEL"
-            " and its kin. The key is in the provider's own variable, as OPENAI_API_KEY.",
-            metavar="PROVIDER:NAME",
+            " and its kin; several, with commas between them, are asked one after the other where"
+            " one fails. The key is in the provider's own variable, as OPENAI_API_KEY. With"
+            " --resume: asked from there on; default: the one that the run began with.",
+            metavar="PROVIDER:NAME[,...]",
         ),
     ] = None,
     resume: Annotated[
@@ -94,7 +98,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         typer.Option(
             "--resume",
             help="Go on with a run that was interrupted or is not done. What is on record is not"
-            " done again, and no model is asked again for a reply that it gave.",
+            " done again, and no model is asked again for a reply that it gave. With --ticket only"
+            " a run of that ticket is taken.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -111,9 +116,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     With --ticket the repository is a folder; your work tree, index and checked-out branch are
     never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
     0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
-    interrupted.
+    interrupted; 143: likewise, by SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
+    terminated = _interrupted_by_sigterm()
     if resume:
         given = {"--issue": issue, "--config": config, "--base": base, "--dry-run": dry_run or None}
         _refuse({name for name, value in given.items() if value is not None}, "--resume")
@@ -141,7 +147,20 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
     else:
         result.show(outcome, seconds, terminal.console(), folder)
-    raise typer.Exit(result.exit_code(outcome))
+    code = result.exit_code(outcome)
+    raise typer.Exit(_SIGTERM if outcome.reason is Reason.INTERRUPTED and terminated else code)
+
+
+def _interrupted_by_sigterm() -> list[int]:
+    """Let SIGTERM end the command as Ctrl-C does; return where it is noted that it came."""
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    return came
 
 
 def _refuse(given: set[str], beside: str) -> None:
@@ -165,19 +184,46 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
         said = (
             f"several runs begin with {run_id!r}: {', '.join(one.parent.name for one in found)}"
             if found
-            else f"no run that begins with {run_id!r} can go on: it is done, or none of"
-            f" `mergewright run --ticket` below {runs}"
+            else _why_over(run_id, runs)
         )
         raise typer.BadParameter(said, param_hint="RUN")
     folder = _folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
     latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
-    if latest is None:
-        raise typer.BadParameter(
-            f"no run of {folder} is left to go on with; begin one with --ticket FILE",
-            param_hint="--resume",
+    if latest is not None:
+        return latest.parent.name
+    said = f"no run of {folder} is left to go on with; begin one with --ticket FILE"
+    if ticket and (other := step_file.latest(runs, str(folder.resolve()))):
+        said = (
+            f"no run of {ticket} is left to go on with, but {other.parent.name} of another ticket"
+            f" is: `mergewright run --resume {other.parent.name}`. Without --resume one of {ticket}"
+            " is begun"
         )
-    return latest.parent.name
+    raise typer.BadParameter(said, param_hint="--resume")
+
+
+def _why_over(run_id: str, runs: Path) -> str:
+    """Say why a run that is named cannot go on, and what to do."""
+    from agent import recorded
+
+    found = [path for path in runs.glob("*/ledger.jsonl") if path.parent.name.startswith(run_id)]
+    if len(found) != 1:
+        return (
+            f"no run that begins with {run_id!r} can go on: it is done, or none of"
+            f" `mergewright run --ticket` below {runs}"
+        )
+    recording = recorded.read(found[0])
+    run, ended = recording.run, recording.outcome
+    if run.snapshot is not None:
+        return f"the run {run.run_id} is of an issue: see `mergewright runs retry --help`"
+    if ended is None:
+        return f"of the run {run.run_id} no steps are kept; begin anew with --ticket {run.ticket}"
+    if ended.done:
+        return f"the run {run.run_id} is done: its branch is {ended.branch}"
+    return (
+        f"the run {run.run_id} ended as {ended.reason.value}, and with what is on record it would"
+        f" end so again ({cleaning.terminal(ended.sentence)}) Begin anew with --ticket {run.ticket}"
+    )
 
 
 def _folder(repo: str) -> Path:
@@ -228,6 +274,7 @@ def carry(
     loaded = settings_with(model)
     wiring.make_home(loaded)
     with local_run.begin(request, loaded.home, model) as kept:
+        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(kept, loaded, console)
 
 
@@ -301,6 +348,7 @@ def carry_issue(
             return outcome, {"look up": seconds}
         progress.ended("look up", 0.0, ok=True)
         request = _run_of(live, base=base, dry_run=dry_run)
+        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         make = wiring.on_github(loaded, way)
         return issue_run.carry_at_once(
             request, loaded, make, progress, say=progress.said, hear=progress.heard

@@ -139,6 +139,7 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         code, out, err = review.stop(process, signal.SIGKILL)
         assert code == -signal.SIGKILL
         assert f"going on with {run_id}" in err
+        assert "s  on record, not done again" in err
 
         # Which one is meant is known here.
         code, out, err = command.whole("--resume", "--ticket", ticket, "--json")
@@ -163,7 +164,7 @@ def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
         code, _, err = command.whole("--resume", run_id)
         assert code == 2
-        assert "can go on: it is done" in err
+        assert f"the run {run_id} is done: its branch is {ended['branch']}" in err
         code, _, err = command.whole("--resume")
         assert code == 2
         assert "left to go on with; begin one" in err
@@ -186,6 +187,49 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
         code, out, _ = command.whole("--resume", "--json")
         assert (code, json.loads(out)["reason"]) == (0, "ready"), out
         assert set(replies(server.requests).values()) == {1}
+
+
+def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop, ticket, tmp_path):
+    at_first = Held(Said(text="I have no idea."))
+
+    def silent(seen) -> Said:
+        return at_first(seen) if seen.turn == 1 else Said(text="I have no idea.")
+
+    other = tmp_path / "other.md"
+    other.write_text(model.TICKET)
+    with serving(Scripts(plan=[silent])) as server:
+        command = Command(store, server, shop.path)
+        # What is refused before its first step leaves nothing.
+        before, tokens = set(store.glob("runs/*")), command._environ.pop("MERGEWRIGHT_MODEL_TOKENS")
+        code, _, err = command.whole("--ticket", ticket, "--model", MODEL)
+        assert (code, set(store.glob("runs/*"))) == (2, before), err
+        command._environ["MERGEWRIGHT_MODEL_TOKENS"] = tokens
+
+        process = command.begin("--ticket", ticket, "--model", MODEL)
+        assert process.stderr is not None
+        run_id = process.stderr.readline().removeprefix("run ").strip()
+        assert at_first.asked.wait(_SECONDS)
+        code, _, err = command.whole("--resume", run_id)
+        assert code == 1
+        assert f"under way in another process, {process.pid}. " in err
+        assert f"then `mergewright run --resume {run_id}` goes on" in err
+        code, out, err = at_first.stop(process, signal.SIGTERM)
+        assert code == 143
+        assert f"mergewright run --resume {run_id}`" in out
+
+        code, _, err = command.whole("--resume", "--ticket", str(other))
+        assert code == 2
+        assert f"but {run_id} of another ticket is: `mergewright run --resume {run_id}`" in err
+
+        code, out, _ = command.whole("--resume", "--ticket", ticket, "--json")
+        ended = json.loads(out)
+        assert (code, ended["run_id"], ended["reason"]) == (1, run_id, "edit_failed")
+        code, _, err = command.whole("--resume", run_id)
+        assert code == 2
+        assert f"the run {run_id} ended as edit_failed, and with what is on record" in err
+        assert f"Begin anew with --ticket {ticket}" in err
+        code, _, err = command.whole("--resume")
+        assert (code, "left to go on with" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,13 @@ def test_a_run_that_nobody_could_be_asked_in_ends_so_again(store, shop, tmp_path
     assert "The same end (no_recipe) and the same text." in done.stdout
 
 
+def test_a_run_without_a_ledger_never_came_to_a_step(tmp_path):
+    (tmp_path / "runs" / "20260101-000000-0123456789abcdef").mkdir(parents=True)
+    done = command(tmp_path, "replay", "20260101")
+    assert done.returncode == 2
+    assert "the run 20260101-000000-0123456789abcdef never came to its first step" in done.stderr
+
+
 @pytest.mark.parametrize("named", ["nothing", "../x"])
 def test_what_is_no_run_is_refused(store, named):
     done = command(store, "replay", named)

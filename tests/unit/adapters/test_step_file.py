@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from agent.adapters.counted_models import CountedModels
@@ -16,6 +18,7 @@ from agent.errors import (
     TransientError,
     VersionUnknown,
 )
+from agent.ledger import Ledger
 from agent.testing import FakeModel, said
 
 
@@ -114,7 +117,15 @@ def test_a_setting_that_was_wrong_allows_no_more(three):
 
 
 @pytest.mark.parametrize(
-    "reason", [Reason.READY, Reason.DRY_RUN, Reason.NO_RECIPE, Reason.UNCLEAR, Reason.POLICY]
+    "reason",
+    [
+        Reason.READY,
+        Reason.DRY_RUN,
+        Reason.NO_RECIPE,
+        Reason.UNCLEAR,
+        Reason.POLICY,
+        Reason.EDIT_FAILED,
+    ],
 )
 def test_what_is_done_or_would_end_so_again_leaves_nothing(three, reason):
     outcome = Outcome.stopped("r", reason, "x")
@@ -124,7 +135,8 @@ def test_what_is_done_or_would_end_so_again_leaves_nothing(three, reason):
 
 
 def test_one_process_carries_a_run(three):
-    with StepFile(three), pytest.raises(TransientError, match="under way in another process"):
+    said = f"under way in another process, {os.getpid()}. .* `kill {os.getpid()}`; .*--resume"
+    with StepFile(three), pytest.raises(TransientError, match=said):
         StepFile(three)
 
 
@@ -152,10 +164,46 @@ def test_the_newest_of_a_repository_is_found(tmp_path):
         ("20260103-1", "/other", "/a.md"),
     ):
         (tmp_path / run_id).mkdir()
-        StepFile(tmp_path / run_id / FILE_NAME, begun(run_id, repository, ticket)).close()
+        with StepFile(tmp_path / run_id / FILE_NAME, begun(run_id, repository, ticket)) as kept:
+            kept("triage", lambda: "of triage")
     (tmp_path / "20260104-1").mkdir()
     (tmp_path / "20260104-1" / FILE_NAME).write_text("no")
     assert latest(tmp_path).parent.name == "20260103-1"
     assert latest(tmp_path, "/shop").parent.name == "20260102-1"
     assert latest(tmp_path, "/shop", "/a.md").parent.name == "20260101-1"
     assert latest(tmp_path, "/none") is None
+
+
+def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_path):
+    folder = tmp_path / "20260101-1"
+    folder.mkdir()
+    with StepFile(folder / FILE_NAME, begun()) as kept:
+        assert kept.bare
+    with StepFile(folder / FILE_NAME) as kept:
+        assert kept.bare
+        assert latest(tmp_path) is None
+        kept("triage", lambda: "of triage")
+        assert not kept.bare
+        assert latest(tmp_path) == folder / FILE_NAME
+        kept.discard()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "ticket", "reason", "found"),
+    [
+        ("20260102-1", "/t.md", Reason.READY, False),
+        ("20260102-1", "/t.md", Reason.POLICY, True),
+        ("20260102-1", "/other.md", Reason.READY, True),
+        ("20251231-1", "/t.md", Reason.READY, True),
+    ],
+)
+def test_one_whose_ticket_was_carried_out_since_is_not_meant(tmp_path, name, ticket, reason, found):
+    for folder in ("20260101-1", name):
+        (tmp_path / folder).mkdir()
+    with StepFile(tmp_path / "20260101-1" / FILE_NAME, begun("20260101-1")) as kept:
+        kept("triage", lambda: "of triage")
+    ledger = Ledger(tmp_path / name / "ledger.jsonl", name)
+    ledger.begin(run_record=begun(name, ticket=ticket).run.model_dump(mode="json"))
+    ledger.end(outcome=Outcome.stopped(name, reason, "x").model_dump(mode="json"))
+    assert (latest(tmp_path, "/shop") is not None) == found
