@@ -1,0 +1,92 @@
+"""What a replay says at its end, of what was recorded and what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent import replay
+from agent.adapters.recorded_chat import RecordedModels
+from agent.domain import Change, Checkout, Outcome, Reason, Run
+from agent.recorded import Recording
+from agent.redaction import Redactor
+
+RUN = "20261120-101010-0123456789abcdef"
+BASE = "a" * 40
+CHECKOUT = Checkout(
+    repository="/shop", mirror="/mirror", commit=BASE, base_branch="main", nearest_tag=None
+).model_dump(mode="json")
+NOTHING = Change(base_commit=BASE, files=()).digest
+
+
+def ended(**facts: object) -> Outcome:
+    outcome = Outcome.stopped(RUN, Reason.BUDGET_SPENT, "Nothing is left.")
+    return outcome.model_copy(update={"pull_request_text": "words", **facts})
+
+
+def report(then: Outcome | None, now: Outcome, **facts: object) -> replay.Report:
+    recording = Recording(
+        run=Run(run_id=RUN, repository="/shop", ticket="/t.md", started=0),
+        redacted=False,
+        log="/run.log",
+        version="0.1",
+        turns=(),
+        results={"checkout": CHECKOUT},
+        digests={},
+        failures={},
+        outcome=then,
+        text="words",
+        problems=(),
+        closes=True,
+    ).model_copy(update=facts)
+    models = RecordedModels(recording, Redactor())
+    return replay._compared(recording, now, Path("/replay"), models)
+
+
+@pytest.mark.parametrize("digest", [None, NOTHING])
+def test_a_run_without_a_patch_is_not_said_to_have_the_same_one(digest):
+    told = report(ended(change_digest=digest), ended(change_digest=digest))
+    assert told.same
+    assert told.sentence == "The same end (budget_spent) and the same text."
+    assert (told.patch.recorded, told.notes, told.next) == (None, (), "")
+
+
+def test_one_with_a_patch_is():
+    told = report(ended(change_digest="d"), ended(change_digest="d"))
+    assert told.sentence == "The same end (budget_spent), the same patch and the same text."
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"sentence": "Else."}, "as budget_spent (Else.) then, and as budget_spent (Nothing"),
+        ({"cost_usd": 0.5}, "its cost was $0.5 then, and the replies come to $0.0"),
+        ({"commit": "c", "branch": "b"}, "left the branch b at c then, and None at None now"),
+        ({"change_digest": "d"}, "the patch is another one"),
+    ],
+)
+def test_what_differs_is_told_as_then_and_now(facts, words):
+    told = report(ended(**facts), ended())
+    assert (told.same, told.ended) == (False, "differs")
+    assert words in told.sentence
+    assert told.next.startswith("Compare /replay/run.log with /run.log. The run was of Mergewright")
+
+
+def test_a_ledger_that_was_changed_is_not_relied_on():
+    told = report(ended(), ended(), problems=("line 3 does not follow from line 2",))
+    assert not told.same
+    assert told.sentence.startswith("The ledger is not as it was written. What it has left leads")
+    assert told.next.startswith("Do not rely on this ledger")
+
+
+def test_one_without_a_closing_line_says_what_it_does_not_cover():
+    told = report(ended(), ended(), closes=False)
+    assert told.same
+    assert "without a closing line" in told.notes[0]
+
+
+def test_without_an_end_it_says_how_the_run_goes_on():
+    told = report(None, ended(), problems=("the end of the run is missing",))
+    assert not told.same
+    assert f"`mergewright run --resume {RUN}`" in told.next
