@@ -6,7 +6,10 @@ import json
 import os
 import re
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -119,30 +122,38 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     interrupted; 143: likewise, by SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
-    terminated = _interrupted_by_sigterm()
-    if resume:
-        given = {"--issue": issue, "--config": config, "--base": base, "--dry-run": dry_run or None}
-        _refuse({name for name, value in given.items() if value is not None}, "--resume")
-        begun, outcome, seconds = carry_on(_unfinished(run_id, repo, ticket), console, model=model)
-        folder = Path(begun.repository)
-    elif run_id is not None:
-        raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
-    elif (ticket is None) == (issue is None):
-        raise typer.BadParameter(
-            "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
-        )
-    elif issue is not None:
-        if config is not None:
-            raise typer.BadParameter(
-                "with --issue the configuration is the one in the repository; leave --config out",
-                param_hint="--config",
+    with _interrupted_by_sigterm() as terminated:
+        if resume:
+            given = {
+                "--issue": issue,
+                "--config": config,
+                "--base": base,
+                "--dry-run": dry_run or None,
+            }
+            _refuse({name for name, value in given.items() if value is not None}, "--resume")
+            begun, outcome, seconds = carry_on(
+                _unfinished(run_id, repo, ticket), console, model=model
             )
-        loaded = settings_with(model)
-        outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
-    elif ticket is not None:
-        folder = _folder(repo)
-        request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-        outcome, seconds = carry(request, console, model=model)
+            folder = Path(begun.repository)
+        elif run_id is not None:
+            raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
+        elif (ticket is None) == (issue is None):
+            raise typer.BadParameter(
+                "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+            )
+        elif issue is not None:
+            if config is not None:
+                raise typer.BadParameter(
+                    "with --issue the configuration is the one in the repository; leave --config"
+                    " out",
+                    param_hint="--config",
+                )
+            loaded = settings_with(model)
+            outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
+        elif ticket is not None:
+            folder = _folder(repo)
+            request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
+            outcome, seconds = carry(request, console, model=model)
     if as_json:
         print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
     else:
@@ -151,16 +162,25 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     raise typer.Exit(_SIGTERM if outcome.reason is Reason.INTERRUPTED and terminated else code)
 
 
-def _interrupted_by_sigterm() -> list[int]:
-    """Let SIGTERM end the command as Ctrl-C does; return where it is noted that it came."""
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[list[int]]:
+    """Let SIGTERM end the block as Ctrl-C does; what is given notes that it came."""
     came: list[int] = []
 
     def interrupt(number: int, _frame: object) -> None:
         came.append(number)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
-    return came
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    except KeyboardInterrupt:
+        if not came:
+            raise
+        print("mergewright: terminated", file=sys.stderr)
+        raise typer.Exit(_SIGTERM) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse(given: set[str], beside: str) -> None:
