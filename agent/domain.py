@@ -851,6 +851,13 @@ class ReviewNotes(Record):
     """The model's words."""
     model: str = ""
     """`provider:name` of whoever reviewed."""
+    unfinished: bool = False
+    """Whether a review was begun and did not come to its end."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it leaves something for a person to look at first."""
+        return self.unfinished or (self.ran and not self.approves)
 
     @property
     def blocking(self) -> tuple[Remark, ...]:

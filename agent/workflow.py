@@ -91,7 +91,7 @@ def _by_model(job: Job) -> publish.Decided:
     notes = review.examine_draft(chosen, job)
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
-    return publish.decided(chosen, notes, job)
+    return publish.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)
 
 
 def _approved(agreed: Plan, job: Job) -> None:

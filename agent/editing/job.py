@@ -127,6 +127,10 @@ class Job:
         said = "The model would not go on" if refused else why(problem)
         self._undone.append(f"{said} before {before}.")
 
+    def note(self, sentence: str) -> None:
+        """Note what did not come about, as a sentence of ours."""
+        self._undone.append(sentence)
+
     def is_beyond_edits(self, judged: Round) -> bool:
         """Say whether checks stand against a change that are as red on base; note it then.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from agent.chat import vendor
-from agent.domain import Change, Comparison, Record, Remark, ReviewNotes
-from agent.editing import opening, prompting
+from agent.domain import Change, Comparison, Finding, Record, Remark, ReviewNotes, Severity
+from agent.editing import forms, opening, prompting
 from agent.editing.called import Objection
 from agent.editing.desk import Desk
 from agent.editing.job import Job, why
@@ -17,6 +17,10 @@ from agent.errors import ASKING_ENDS
 _MOST_TURNS = 15
 _MOST_REMARKS = 20
 _LONGEST = 1_000
+#: Of a remark in a finding.
+_MOST_QUOTED = 300
+SECOND_REVIEW = "second-review"
+"""Stands for a rule in findings that a review leaves."""
 
 
 class SubmittedRemark(Record):
@@ -49,10 +53,59 @@ def review(best: Round, job: Job) -> ReviewNotes:
     try:
         ended = _reviewed(best, job)
     except ASKING_ENDS as problem:
-        return ReviewNotes(ran=False, sentence=f"Not run to its end: {why(problem)}.")
+        return _unfinished(why(problem))
     if not ended.form:
-        return ReviewNotes(ran=False, sentence=f"Not run to its end: {ended.why}.")
+        return _unfinished(ended.why)
     return _notes(SubmittedReview.model_validate_json(ended.form), job)
+
+
+def _unfinished(reason: str) -> ReviewNotes:
+    return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
+
+
+def left_open(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
+    """Say what a review leaves for a person to look at, as findings; a model's words as such."""
+    if not notes.open:
+        return ()
+    if notes.unfinished:
+        return (_finding(f"A second review was begun and not ended. {notes.sentence}"),)
+    said = "calls this blocking, and no edit has answered it; in its words:"
+    found = tuple(
+        _finding(f"{notes.model} {said} {_quoted(one)}", *_place(one, change))
+        for one in notes.blocking
+    )
+    return found or (
+        _finding(
+            f"{notes.model} does not approve the change, and calls no remark of its"
+            " review blocking."
+        ),
+    )
+
+
+def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
+    return Finding(
+        rule=SECOND_REVIEW,
+        severity=Severity.REVIEW,
+        path=path,
+        line=line,
+        message=message,
+        fix="A model's view withholds nothing; see whether it holds before this is merged.",
+    )
+
+
+def _quoted(remark: Remark) -> str:
+    """Its words on one line, cut; the whole of them stands with the review."""
+    words = forms.plain(" ".join(remark.text.split()), _MOST_QUOTED)
+    return f'"{words}"'
+
+
+def _place(remark: Remark, change: Change) -> tuple[str, int | None]:
+    """Where a remark points to, as far as that is there with the change."""
+    file = next((one for one in change.files if one.path == remark.path), None)
+    if file is None:
+        return "", None
+    lines = (file.after or b"").count(b"\n") + 1
+    return file.path, remark.line if remark.line and 1 <= remark.line <= lines else None
 
 
 def _reviewed(best: Round, job: Job) -> Ended:

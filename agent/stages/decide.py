@@ -8,7 +8,7 @@ same rows. Owns the order of the reasons and the sentence for maintainers; the f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.checks import flaky, new_tests
 from agent.domain import (
@@ -19,10 +19,13 @@ from agent.domain import (
     Finding,
     Proof,
     Reason,
+    ReviewNotes,
     Severity,
     Status,
     Verdict,
 )
+from agent.editing import reviewing
+from agent.editing.rounds import Round
 
 _SHOWN = 3
 
@@ -36,6 +39,10 @@ class Facts:
     contract: Contract
     proof: Proof = field(default_factory=Proof)
     """Of a model's change."""
+    review: ReviewNotes | None = None
+    """Of a second model, once there is one."""
+    left_open: tuple[Finding, ...] = ()
+    """What that leaves for a person."""
 
     @property
     def tests(self) -> tuple[Comparison, ...]:
@@ -55,7 +62,8 @@ class Facts:
     @property
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
-        return tuple(one for one in self.told if one.severity is Severity.REVIEW)
+        told = (one for one in self.told if one.severity is Severity.REVIEW)
+        return (*told, *self.left_open)
 
     @property
     def told(self) -> tuple[Finding, ...]:
@@ -95,18 +103,21 @@ def weigh(
     cleared: ClearedChange,
     contract: Contract,
     proof: Proof | None = None,
+    review: ReviewNotes | None = None,
 ) -> Verdict:
     """Publish only what is proved to break nothing; otherwise name what is in the way.
 
     Args:
         proof: That the tests of a model's change fail without it; None: a recipe made the change.
+        review: A second model's; whatever it says, it withholds nothing.
     """
-    facts = Facts(compared, cleared, contract, proof or Proof())
+    left_open = reviewing.left_open(review, cleared.change) if review else ()
+    facts = Facts(compared, cleared, contract, proof or Proof(), review, left_open)
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
             findings = facts.uncollected if row.sentence is _uncollected else ()
-            findings += facts.flaky
+            findings += (*facts.flaky, *facts.left_open)
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -115,6 +126,14 @@ def weigh(
                 review=_places(facts.remarks) if row.draft else (),
             )
     raise AssertionError("the last row of the decision table always holds")
+
+
+def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
+    """Weigh a change that passed once more, where its review leaves something for a person."""
+    if chosen.cleared is None or not chosen.passed or not notes.open:
+        return chosen
+    verdict = weigh(chosen.compared, chosen.cleared, contract, chosen.proof, notes)
+    return replace(chosen, verdict=verdict)
 
 
 # --- rows -------------------------------------------------------------------------------------
@@ -213,7 +232,10 @@ def _to_review(facts: Facts) -> str | None:
     if not facts.remarks:
         return None
     places = _listed(_places(facts.remarks))
-    return f"{_ready(facts)} A draft, since a person has to look at this first: {places}."
+    said = f"{_ready(facts)} A draft, since a person has to look at this first: {places}."
+    if facts.review is None or not facts.left_open:
+        return said
+    return f"{said} Second review: {facts.review.sentence}"
 
 
 def _ready(facts: Facts) -> str:
@@ -263,7 +285,12 @@ TABLE: tuple[Row, ...] = (
         Reason.NO_TESTS,
         _no_tests,
     ),
-    Row("a rule asks for a person's look", Reason.READY, _to_review, draft=True),
+    Row(
+        "a rule asks for a person's look, or a second model's review does not end in approval",
+        Reason.READY,
+        _to_review,
+        draft=True,
+    ),
     Row("none of these", Reason.READY, _ready),
 )
 

@@ -82,7 +82,7 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
     if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
         raise PolicyRefused(chosen.refused)
     verdict, work = chosen.verdict, job.work(chosen.draft.words)
-    if not verdict.publish and work.undone:
+    if work.undone and (notes.open or not verdict.publish):
         sentence = " ".join((verdict.sentence, *work.undone))
         verdict = verdict.model_copy(update={"sentence": sentence})
     return Decided(

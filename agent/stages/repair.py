@@ -83,4 +83,10 @@ def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     except ASKING_ENDS as problem:
         job.leave(problem, "the reviewer's blocking remarks were seen to")
         return None
-    return None if rounds.is_known(mended.change, [best]) else mended
+    if rounds.is_known(mended.change, [best]):
+        job.note(
+            "An edit was asked for that answers the reviewer's blocking remarks, and changed"
+            " nothing."
+        )
+        return None
+    return mended

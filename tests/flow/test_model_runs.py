@@ -184,6 +184,28 @@ def test_a_reviewer_of_the_same_model_is_said_to_be_one(carried):
     assert "@maintainer" not in ended.text
 
 
+def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
+    found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}
+    rejected = [calls(("submit_review", {"approve": False, "remarks": [found]}))]
+    script = Scripts(review=[rejected], repair=[[calls(read("shop/prices.py"))] * 3])
+    ended, _ = carried(script, MERGEWRIGHT_MODEL="openai-chat:scripted")
+    result = ended.result
+    assert (result["reason"], ended.exit_code) == ("ready", 0)
+    (finding,) = result["findings"]
+    assert (finding["severity"], finding["path"], finding["line"]) == (
+        "review",
+        "shop/prices.py",
+        3,
+    )
+    assert '"Keep the old name."' in finding["message"]
+    assert "**Decision: open as draft.**" in ended.text
+    assert "No findings." not in ended.text
+    for said in (ended.text.replace("\\", ""), result["sentence"]):
+        assert "A draft, since a person has to look at this first: shop/prices.py:3." in said
+        assert "It does not approve the change." in said
+        assert "answers the reviewer's blocking remarks, and changed nothing." in said
+
+
 def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
     name = "tests/test_total.py::test_two_prices"
     holds = {"name": name, "shows": "prices add up", "breaks": "shop/prices.py::total"}

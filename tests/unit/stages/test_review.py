@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from agent.domain import Remark, ReviewNotes
+from agent.domain import Remark, ReviewNotes, Severity
 from agent.editing.rounds import Round
-from agent.stages import review
+from agent.stages import decide, review
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.stages.test_repair import draft, judged
@@ -32,6 +34,13 @@ def reviewed(prepared, home, *replies, roles=ROLES):
     return review.examine_draft(best, job), model
 
 
+def passing(prepared):
+    """Give a round that passed, with tests that ran."""
+    found = judged(1, draft(prepared))
+    ran = [one.model_copy(update={"base_count": 3, "head_count": 3}) for one in found.compared]
+    return replace(found, compared=tuple(ran))
+
+
 def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
     remark = {"text": "Close it.", "path": "shop/new.py", "line": 1, "blocking": True}
     notes, model = reviewed(prepared, home, submit(remark, {"text": "Fine."}, approve=False))
@@ -53,6 +62,60 @@ def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
     assert told.index("The ticket (data)") < told.index("The plan (data)") < told.index("The diff")
     assert "+x = 0" in told
     assert {"edit", "create"}.isdisjoint(tool.name for tool in request.tools)
+
+
+def test_a_blocking_remark_that_nothing_answers_makes_a_draft_with_its_place(prepared, home):
+    long = "Close it.\n" + "x" * 400
+    remarks = [
+        {"text": long, "path": "shop/new.py", "line": 1, "blocking": True},
+        {"text": "Elsewhere.", "path": "../other.py", "line": 99, "blocking": True},
+        {"text": "Fine."},
+    ]
+    notes, _ = reviewed(prepared, home, submit(*remarks, approve=False))
+    best = passing(prepared)
+    weighed = decide.with_review(best, notes, prepared.contract)
+    verdict = weighed.verdict
+    assert (verdict.publish, verdict.decision) == (True, "open as draft")
+    assert verdict.review == ("shop/new.py:1", "second-review")
+    assert "shop/new.py:1, second-review. Second review: other:two reviewed" in verdict.sentence
+    first, second = verdict.findings
+    assert (first.severity, first.path, first.line) == (Severity.REVIEW, "shop/new.py", 1)
+    assert first.message.startswith("other:two calls this blocking, and no edit has answered it;")
+    assert first.message.endswith(f'in its words: "Close it. {"x" * 290}…"')
+    assert (second.path, second.line) == ("", None)
+
+
+def test_a_review_that_approves_or_was_never_to_be_changes_no_decision(prepared, home):
+    best = judged(1, draft(prepared))
+    approving, _ = reviewed(prepared, home, submit({"text": "Fine."}))
+    for notes in (approving, ReviewNotes(ran=False, sentence="Not run: no model is set.")):
+        assert decide.with_review(best, notes, prepared.contract) is best
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        (
+            ReviewNotes(ran=True, sentence="It does not approve the change.", model="other:two"),
+            "other:two does not approve the change, and calls no remark",
+        ),
+        (
+            ReviewNotes(ran=False, sentence="Not run to its end: late.", unfinished=True),
+            "A second review was begun and not ended. Not run to its end: late.",
+        ),
+    ],
+)
+def test_a_review_without_approval_or_end_makes_a_draft(prepared, notes, told):
+    verdict = decide.with_review(passing(prepared), notes, prepared.contract).verdict
+    assert verdict.decision == "open as draft"
+    assert verdict.findings[-1].message.startswith(told)
+    assert notes.sentence in verdict.sentence
+
+
+def test_no_opinion_brings_a_change_to_pass_or_withholds_one(prepared):
+    failing = judged(1, draft(prepared), "tests/test_a.py::test_b")
+    notes = ReviewNotes(ran=True, sentence="No.", model="other:two")
+    assert decide.with_review(failing, notes, prepared.contract) is failing
 
 
 @pytest.mark.parametrize(("model", "kind"), [("fake:one", "model"), ("fake:two", "vendor")])
@@ -96,7 +159,7 @@ def test_a_reviewer_that_refuses_ends_no_run(prepared, home):
     refused = said(model="other:two").model_copy(update={"finish": "refused"})
     notes, _ = reviewed(prepared, home, refused)
     assert notes == ReviewNotes(
-        ran=False, sentence="Not run to its end: other:two refused to answer."
+        ran=False, sentence="Not run to its end: other:two refused to answer.", unfinished=True
     )
 
 
@@ -110,6 +173,7 @@ def test_without_time_for_it_none_looks_and_the_first_of_equals_counts(prepared,
     assert review.examine_draft(first, job) == ReviewNotes(
         ran=False,
         sentence="Not run to its end: The run had used its minutes (limits.minutes).",
+        unfinished=True,
     )
     assert job.work("").undone == (
         (
@@ -135,7 +199,9 @@ def test_a_change_that_was_not_checked_to_its_end_answers_no_review(prepared, ho
 def test_a_reviewer_that_never_hands_anything_in_ends_no_run(prepared, home):
     notes, _ = reviewed(prepared, home, *(said(text="Hm.") for _ in range(3)))
     assert notes == ReviewNotes(
-        ran=False, sentence="Not run to its end: the same turn came 3 times in a row."
+        ran=False,
+        sentence="Not run to its end: the same turn came 3 times in a row.",
+        unfinished=True,
     )
 
 
