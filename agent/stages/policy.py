@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent import worktree
-from agent.domain import Change, ClearedChange, Level, Prepared, Severity, Ticket
+from agent.domain import Change, ClearedChange, Finding, Level, Prepared, Severity, Ticket
 from agent.errors import PolicyRefused
 from agent.policy import levels, registry
 from agent.policy.proposal import Proposal
@@ -25,13 +25,26 @@ def clear(change: Change, ticket: Ticket, prepared: Prepared, svc: Services) -> 
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     contract = prepared.contract
     proposal = Proposal(change, contract.config, contract.project, base, ticket)
-    cleared = judge(proposal, svc.settings.floors)
+    try:
+        cleared = judge(proposal, svc.settings.floors)
+    except PolicyRefused as problem:
+        svc.say(_refused([one for one in problem.findings if one.severity is Severity.BLOCK]))
+        raise
     remarks = len(cleared.findings)
     svc.say(
         f"{len(registry.OF_CHANGES)} rules allow the change"
         + (f", {remarks} remark{'s' * (remarks != 1)} for the reviewer" if remarks else "")
     )
     return cleared
+
+
+def _refused(blocking: list[Finding]) -> str:
+    """Say in one line what stands against a change."""
+    first = blocking[0]
+    place = first.path if first.line is None else f"{first.path}:{first.line}"
+    said = f"{first.rule} stands against it: {place} {first.message}".replace("  ", " ")
+    more = len(blocking) - 1
+    return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
 def judge(proposal: Proposal, floors: Mapping[str, Level]) -> ClearedChange:

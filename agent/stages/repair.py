@@ -63,6 +63,7 @@ def _following(tried: Sequence[Round], job: Job) -> Draft | None:
 
 def _anew(given_up: Round, why: str, job: Job) -> Draft:
     """Begin again from the tests; from the plan, where they themselves may be what is wrong."""
+    job.svc.say(f"the change is begun anew as edit {job.number}, from its tests: {why}")
     draft, failed = given_up.draft, given_up.failures
     told = failures.given_up(failed, why)
     tests = draft.tests

@@ -234,6 +234,7 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     file = ChangedFile(path="a.py", before=None, after=b"from net import requests\n")
     with pytest.raises(PolicyRefused, match=r"http-client: a.py:1 .* through another module"):
         policy.clear(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
+    assert said[-1].startswith("http-client stands against it: a.py:1 ")
     good = file.model_copy(update={"after": b"import httpx\n\nprobe = httpx.Client()\n"})
     change = Change(base_commit=commit, files=(good,))
     cleared = policy.clear(change, TICKET, prepared, svc)

@@ -154,12 +154,16 @@ def test_a_new_attempt_writes_tests_anew_that_may_be_wrong(prepared, home, monke
         lambda plan, job, *, failed: written.append(failed) or tests,
     )
     model = script(said(create("shop/other.py")), said(finish()))
-    job = desks.job(prepared, home, model)
+    told = []
+    job = desks.job(prepared, home, model, say=told.append)
     first = job.over(judged(1, draft(prepared, "x = 1\n"), "tests/test_a.py::test_all"))
     again = job.over(judged(2, draft(prepared, "x = 2\n"), "tests/test_a.py::test_all"))
     found = repair.next_draft([first, again], job)
     assert found.attempt == 2
     assert "the same fails as before" in written[0]
+    assert told[0] == (
+        "the change is begun anew as edit 3, from its tests: the same fails as before"
+    )
     assert begun(job) == ["edit 3"]
 
 
