@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from agent import cleaning
+from agent.chat import Reply
 from agent.domain import (
     Change,
     CheckReport,
@@ -31,6 +32,9 @@ from agent.domain import (
     Status,
 )
 from agent.redaction import Redactor
+
+#: Characters of what a model said and called in one turn.
+_MOST_SAID = 2_000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -107,8 +111,21 @@ class RunLog:
 
     def result(self, name: str, result: object) -> None:
         """Append what a step gave back, as far as a person wants to read it."""
-        if isinstance(result, Record) and (told := tell(result)):
+        if isinstance(result, Reply):
+            self._append(f"---- {name}, in the model's words\n{self._said(result)}\n----\n")
+        elif isinstance(result, Record) and (told := tell(result)):
             self._append(f"---- {name}\n{told.rstrip()}\n----\n")
+
+    def _said(self, reply: Reply) -> str:
+        """Give what a model said and called, each line marked as foreign, cut after secrets."""
+        kept = self.redactor.inside(reply)
+        said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
+        if kept.finish == "length":
+            said.append("(cut off here: finish_reason is length)")
+        whole = cleaning.terminal("\n".join(filter(None, said)))
+        if len(whole) > _MOST_SAID:
+            whole = f"{whole[:_MOST_SAID]}…\n(cut; all of it is in ledger.jsonl beside this log)"
+        return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
 
     def _append(self, text: str) -> None:
         with (
