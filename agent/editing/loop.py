@@ -74,6 +74,7 @@ def converse(about: Conversation[F], job: Job) -> Ended:
     said: tuple[Message, ...] = (Asked(text=about.opening.text),)
     change, watch, told, tools = about.change, Watch(), 0, about.desk.specs
     objections: tuple[Objection, ...] = ()
+    cut_off = 0
     for number in range(1, about.most_turns + 1):
         turn = Turn(conversation=about.name, number=number, prompts=about.prompt.files, told=told)
         messages = trimmed(said, number)
@@ -85,12 +86,22 @@ def converse(about: Conversation[F], job: Job) -> Ended:
             return Ended(change=change, form=done.form)
         objections += done.objections
         watch.turn(reply.calls, done.results, change.digest)
+        cut_off += reply.finish == "length"
         if why := watch.circles or about.enough_of(objections):
+            why += _of_length(cut_off)
             return Ended(change=change, why=why, objection=next(iter(objections[::-1]), None))
         words = _words(reply, watch.warning if reply.calls else about.reminder)
         answer = Returned(results=done.results, text=words) if reply.calls else Asked(text=words)
         said = (*said, Answered(reply=reply), answer)
-    return Ended(change=change, why=f"it had its {about.most_turns} turns")
+    return Ended(change=change, why=f"it had its {about.most_turns} turns{_of_length(cut_off)}")
+
+
+def _of_length(cut_off: int) -> str:
+    """Say how many replies had no end, after a reason; empty: each had."""
+    if not cut_off:
+        return ""
+    was = "reply was" if cut_off == 1 else "replies were"
+    return f"; {cut_off} {was} cut off at {MOST_TOKENS:,} tokens (finish_reason: length)"
 
 
 def _words(reply: Reply, words: str) -> str:

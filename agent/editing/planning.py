@@ -149,8 +149,12 @@ def _without(ended: Ended) -> TicketUnclear | RequestRefused | EditFailed:
         return TicketUnclear((_WHAT_SHOWS_IT,))
     if last is not None and last.reason is Reason.REFUSED:
         return RequestRefused(f"The ticket needs what a change may not touch:\n{last.text}")
-    more = f" Against the last one stood:\n{last.text}" if last else ""
-    return EditFailed(f"The planning model handed in no plan that holds: {ended.why}.{more}")
+    if last is None:
+        return EditFailed(f"The planning model handed in no plan: {ended.why}.")
+    return EditFailed(
+        f"The planning model handed in no plan that holds: {ended.why}. Against the last one stood:"
+        f"\n{last.text}"
+    )
 
 
 # --- rules --------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ class Watch:
     _known: set[tuple[str, str]] = field(default_factory=set)
     _states: set[str] = field(default_factory=set)
     _idle: int = 0
+    _silent: int = 0
+    """Turns in a row without a call."""
 
     def turn(
         self, calls: tuple[ToolCall, ...], results: tuple[ToolResult, ...], state: str
@@ -31,6 +33,7 @@ class Watch:
         Args:
             state: Digest of the change after it.
         """
+        self._silent = 0 if calls else self._silent + 1
         said = tuple((call.name, call.arguments) for call in calls)
         answers = tuple((result.content, result.failed) for result in results)
         fresh = [
@@ -48,6 +51,11 @@ class Watch:
         """Say how the conversation turns in circles; empty: it does not."""
         turns = self._turns
         last = turns[-1:]
+        if self._silent >= _SAME:
+            return (
+                f"the model answered {self._silent} times without calling a tool; another model"
+                " may do"
+            )
         if len(turns) >= _SAME and turns[-_SAME:] == last * _SAME:
             return f"the same turn came {_SAME} times in a row"
         if len(turns) >= 6 and turns[-2:] == turns[-4:-2] == turns[-6:-4]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from agent.domain import Change, Plan, Proof, Reason, Record
+from agent.domain import Change, Plan, Proof, Record
 from agent.editing import opening, prompting, proving
 from agent.editing.called import Objection
 from agent.editing.desk import Accept, Desk
 from agent.editing.job import Job
-from agent.editing.loop import Conversation, converse
-from agent.errors import EditFailed, TicketUnclear
+from agent.editing.loop import Conversation, Ended, converse
+from agent.errors import EditFailed
 
 _MOST_TURNS = 30
-_WHAT_FAILS = (
-    "Tests for what is asked pass on the base commit already. What is it that does not work, and"
-    " with which input?"
-)
 _PASSES = "passes without the change"
 
 
@@ -35,8 +31,7 @@ def write(plan: Plan, job: Job, *, failed: str = "") -> Change:
         failed: What became of an earlier attempt with other tests, in words for the model.
 
     Raises:
-        TicketUnclear: They pass there: what is asked for is there already, or not described.
-        EditFailed: They could not be shown to fail.
+        EditFailed: They could not be shown to fail, or pass there; it says what came of them.
     """
     base = Change(base_commit=job.prepared.checkout.commit, files=())
     if not plan.tests or job.prepared.contract.config.checks.tests.runner == "off":
@@ -57,16 +52,28 @@ def write(plan: Plan, job: Job, *, failed: str = "") -> Change:
     ended = converse(about, job)
     if ended.form:
         return ended.change
-    last = ended.objection
-    if last is not None and last.reason is Reason.UNCLEAR:
-        raise TicketUnclear(
-            (_WHAT_FAILS,),
-            understood=plan.title,
+    raise EditFailed(_what_came(ended))
+
+
+def _what_came(ended: Ended) -> str:
+    """Say what became of tests that were not accepted."""
+    if not ended.change.files:
+        return f"The editing model wrote no acceptance test: {ended.why}."
+    if ended.objection is None:
+        return (
+            "The editing model wrote acceptance tests and did not hand them in, so they were not"
+            f" tried: {ended.why}."
         )
-    more = f" The last attempt:\n{last.text}" if last else ""
-    raise EditFailed(
+    tried = f"{ended.why}. The last attempt:\n{ended.objection.text}"
+    if all(_PASSES in line for line in ended.objection.text.split("\n")):
+        return (
+            "The acceptance tests that the editing model wrote pass on the base commit already:"
+            " either what is asked for is there, or they do not show it, and another model may"
+            f" write better ones: {tried}"
+        )
+    return (
         "The acceptance tests could not be written so that they fail without the change and pass"
-        f" the linters: {ended.why}.{more}"
+        f" the linters: {tried}"
     )
 
 
@@ -86,8 +93,4 @@ def objection(shown: Proof, remarks: tuple[str, ...] = ()) -> Objection | None:
     problems = (*shown.problems, *remarks)
     if not problems:
         return None
-    passing = bool(shown.problems) and all(_PASSES in problem for problem in shown.problems)
-    return Objection(
-        text="\n".join(f"- {problem}" for problem in problems),
-        reason=Reason.UNCLEAR if passing else Reason.EDIT_FAILED,
-    )
+    return Objection(text="\n".join(f"- {problem}" for problem in problems))

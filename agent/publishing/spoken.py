@@ -78,7 +78,10 @@ _NEXT = {
         "What to do next: correct the declared dependencies, or `python` in"
         f" `.github/mergewright.yml`, {_AGAIN}"
     ),
-    Reason.EDIT_FAILED: f"What to do next: see what the log says, change the issue, {_AGAIN}",
+    Reason.EDIT_FAILED: (
+        "What to do next: see what the log says. Change the issue, or where a model is named as the"
+        f" one that failed have whoever runs the service set another one, {_AGAIN}"
+    ),
     Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
     Reason.TIME_SPENT: (
         "What to do next: write `/mergewright retry` to give it as long again."
@@ -154,7 +157,10 @@ _HERE = {
         "See `mergewright env explain` for what is installed and why. Correct the declared"
         f" dependencies, or `python` in `.github/mergewright.yml`, {_COMMIT}"
     ),
-    Reason.EDIT_FAILED: f"See what the log says, change the ticket, {_AGAIN_HERE}",
+    Reason.EDIT_FAILED: (
+        "See what the log says. Change the ticket, or where a model is named as the one that failed"
+        f" name another one (`--model`), {_AGAIN_HERE}"
+    ),
     Reason.UNASKED_OPERATIONS: (
         f"Bring the branch that is checked out in order (`manage.py makemigrations`), {_COMMIT}"
     ),

@@ -33,6 +33,7 @@ from tests.unit.editing import desks
 #: How a conversation may end that gets nowhere; a run that has such an end names it.
 ENDS = (
     "the same turn came 3 times in a row",
+    "the model answered 3 times without calling a tool; another model may do",
     "8 turns in a row brought nothing new",
     "No model answered as editor: {model}: ",
     "No model takes this on as editor: {model}: its answer has more than 500,000 characters",

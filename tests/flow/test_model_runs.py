@@ -129,7 +129,7 @@ def test_an_unclear_ticket_is_asked_about_before_anything_is_edited(shop, carrie
     assert len(requests) == 1
 
 
-def test_a_bug_that_nothing_reproduces_is_asked_about(carried):
+def test_tests_that_hold_already_are_told_as_what_the_model_wrote(carried):
     passing = model.TEST_FILE.replace("== 3", "== 2")
 
     def try_on(seen):
@@ -139,8 +139,14 @@ def test_a_bug_that_nothing_reproduces_is_asked_about(carried):
         return calls(finish(f"Again, {seen.turn}."))
 
     ended, _ = carried(Scripts(tests=[try_on]))
-    assert ended.result["reason"] == "unclear"
-    assert "pass on the base commit already" in ended.result["sentence"]
+    assert ended.result["reason"] == "edit_failed"
+    said = ended.result["sentence"]
+    assert "that the editing model wrote pass on the base commit already" in said
+    assert f"{model.TEST} passes without the change" in said
+    assert "leaves open" not in said
+    # What the model said and called is in the log, as its words.
+    log = Path(ended.result["log"]).read_text()
+    assert "---- tests 1 1 reply, in the model's words\n| create {" in log
 
 
 def test_at_the_cap_the_work_is_kept(shop, carried):

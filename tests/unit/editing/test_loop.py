@@ -132,6 +132,31 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     assert silent.text == f"{why} Call a tool. When you are done, call `finish`."
 
 
+def test_a_model_without_calls_is_told_as_one_and_so_are_cut_replies(prepared, home):
+    cut = said(text="Well, let me").model_copy(update={"finish": "length"})
+    job = desks.job(prepared, home, script(cut, cut, said(text="Done.")))
+    assert converse(desks.conversation(job), job).why == (
+        "the model answered 3 times without calling a tool; another model may do; 2 replies were"
+        " cut off at 8,192 tokens (finish_reason: length)"
+    )
+
+
+def test_the_log_has_what_a_model_said_and_called_cut_and_without_secrets(prepared, home):
+    key = "ghp_" + "a1B2c3D4e5F6" * 3
+    job = desks.job(
+        prepared, home, script(said(create(text=f"{key}\n{'x' * 5000}")), said(finish()))
+    )
+    converse(desks.conversation(job), job)
+    log = (home / "runs" / prepared.run.run_id / "run.log").read_text()
+    block = log.partition("---- edit 1 1 reply, in the model's words\n")[2].partition("\n----")[0]
+    assert block.startswith("| create {")
+    assert block.endswith("…\n| (cut; all of it is in ledger.jsonl beside this log)")
+    assert all(line.startswith("| ") for line in block.split("\n"))
+    assert 2_000 < len(block) < 2_100
+    assert key[:20] not in log
+    assert '| finish {"summary"' in log
+
+
 def test_a_form_that_is_not_accepted_goes_back_with_the_reason_and_not_for_ever(prepared, home):
     model = script(*(said(finish(f"{number}")) for number in range(9)))
     job = desks.job(prepared, home, model)

@@ -62,16 +62,16 @@ def test_another_test_is_not_taken_for_it(item_id):
     assert proving._outcome(TEST, result(item(item_id)))[0] == "not collected"
 
 
-def test_remarks_of_linters_are_no_sign_of_an_unclear_ticket():
+def test_what_tests_do_not_show_goes_back_beside_remarks_of_linters():
     passing = ProofRow(
         name="a", without="passed", with_change="", problem="passes without the change"
     )
     shown = Proof(rows=(passing,))
     assert tests_first.objection(Proof()) is None
-    assert tests_first.objection(shown).reason is Reason.UNCLEAR
-    told = tests_first.objection(Proof(), ("flake8: tests/test_a.py:1: unused",))
+    told = tests_first.objection(shown, ("flake8: tests/test_a.py:1: unused",))
     assert told.reason is Reason.EDIT_FAILED
-    assert told.text == "- flake8: tests/test_a.py:1: unused"
+    assert "passes without the change" in told.text
+    assert told.text.endswith("\n- flake8: tests/test_a.py:1: unused")
 
 
 def test_of_several_cases_the_worst_counts():

@@ -70,7 +70,7 @@ def test_calls_that_only_fail_are_stopped():
 
 def test_replies_without_a_call_are_stopped():
     found = turns_until_stopped(lambda watch, n: watch.turn((), (), "s"))
-    assert found == (3, "the same turn came 3 times in a row")
+    assert found == (3, "the model answered 3 times without calling a tool; another model may do")
 
 
 def test_there_is_a_warning_before():

@@ -200,7 +200,7 @@ def test_a_reviewer_that_never_hands_anything_in_ends_no_run(prepared, home):
     notes, _ = reviewed(prepared, home, *(said(text="Hm.") for _ in range(3)))
     assert notes == ReviewNotes(
         ran=False,
-        sentence="Not run to its end: the same turn came 3 times in a row.",
+        sentence="Not run to its end: the model answered 3 times without calling a tool; another model may do.",
         unfinished=True,
     )
 
