@@ -931,6 +931,11 @@ class PullRequest(Record):
     """What was asked for and could not be had, in words: draft, a reviewer, a label."""
 
 
+def money(usd: float) -> str:
+    """Write dollars with as many digits as tell them from nothing, at least cents."""
+    return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"
+
+
 class Outcome(Record):
     """How a run ended; `agent.cli` prints it and `--json` is built from it."""
 
@@ -958,6 +963,11 @@ class Outcome(Record):
     """Other runs of ours whose tickets are much alike."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
+    next_here: str = ""
+    """What a person can do on this machine, where that is known better than by the reason alone;
+    `{run}` stands for the run's id."""
+    config_name: str | None = None
+    """The configuration that was used in place of the repository's own."""
     cost_usd: float = 0.0
     forge_calls: int | None = None
     """Requests that this attempt has sent to the forge; None: it is no forge that counts."""

@@ -53,6 +53,7 @@ AgentError
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from types import GenericAlias
 from typing import Any, get_type_hints
@@ -215,6 +216,14 @@ class BudgetSpent(RunStopped):
     """What the run may use of models is spent, or its next request could go beyond it."""
 
     reason = Reason.BUDGET_SPENT
+
+    def __init__(self, message: str | None = None, next_here: str = "") -> None:
+        """Say what to do about it on this machine, where that is known; `{run}` is the run's id."""
+        super().__init__(message)
+        self.next_here = next_here
+
+    def __reduce__(self) -> tuple[type[BudgetSpent], tuple[str, str]]:
+        return type(self), (self.message, self.next_here)
 
 
 class ModelRefused(RunStopped):
@@ -444,17 +453,26 @@ def restored(failure: Failure) -> AgentError:
     kind = _KINDS.get(failure.kind)
     if kind is None:
         raise ValueError(f"no error is called {failure.kind}")
-    problem = kind(*_arguments(kind).validate_json(failure.made_of))
+    made_of = json.loads(failure.made_of)
+    defaults = kind.__init__.__defaults__ or ()
+    # An older version may have made it of less.
+    if isinstance(made_of, list) and len(made_of) < (count := len(_hints(kind))):
+        made_of += defaults[len(made_of) - count :]
+    problem = kind(*_arguments(kind).validate_python(made_of))
     problem.branch, problem.commit = failure.branch, failure.commit
     return problem
 
 
 def _arguments(kind: type[AgentError]) -> TypeAdapter[tuple[Any, ...]]:
     """How the arguments of a class are written and read."""
+    whole: Any = GenericAlias(tuple, tuple(_hints(kind).values()))
+    return TypeAdapter(whole)
+
+
+def _hints(kind: type[AgentError]) -> dict[str, Any]:
     hints = get_type_hints(kind.__init__)
     hints.pop("return", None)
-    whole: Any = GenericAlias(tuple, tuple(hints.values()))
-    return TypeAdapter(whole)
+    return hints
 
 
 def _leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:

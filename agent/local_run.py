@@ -98,7 +98,13 @@ def carry(
         grants=kept.grants,
     )
     step = Steps(
-        ledger, log, watcher, max_minutes=settings.max_minutes, grants=kept.grants, remember=kept
+        ledger,
+        log,
+        watcher,
+        max_minutes=settings.max_minutes,
+        grants=kept.grants,
+        remember=kept,
+        go_on="run --resume",
     )
     try:
         outcome = worker.carry(run, step, services, ledger, log)

@@ -69,9 +69,8 @@ _TOLD_APART = (Reply, Called, Opening)
 #: when a worker died is counted as well.
 _MOST_LOST = 20
 _GOES_ON = (
-    "What was done so far is kept: `mergewright runs retry`, or `mergewright run --resume` for one"
-    " of a file, lets the run go on for as long again. Else allow more and start anew, or make the"
-    " checks quicker."
+    "What was done so far is kept: `mergewright {command}` lets the run go on for as long again."
+    " Else allow more and start anew, or make the checks quicker."
 )
 _BEGINS_ANEW = "Allow more and start anew, or make the checks quicker."
 
@@ -146,6 +145,7 @@ class Steps:
         grants: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
+        go_on: str = "runs retry",
     ) -> None:
         """Take what a run's steps need.
 
@@ -154,6 +154,7 @@ class Steps:
             grants: So often somebody let the run begin or go on: it has its minutes each time.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
+            go_on: The command that lets the run go on, for words.
         """
         self._ledger = ledger
         self._log = log
@@ -165,6 +166,7 @@ class Steps:
         self.kept = remember is not None
         """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
+        self._go_on = go_on
         self.seconds: dict[str, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""
         self.at = ""
@@ -282,9 +284,10 @@ class Steps:
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
         if name not in _FINISHED and sum(self.seconds.values()) > self._granted * 60:
+            then = _GOES_ON.format(command=self._go_on) if self.kept else _BEGINS_ANEW
+            minutes = f"{self._granted} minute{'s' * (self._granted != 1)}"
             raise TimeSpent(
-                f"The run has used its {self._granted} minutes (limits.minutes) before the step"
-                f" {name!r}. {_GOES_ON if self.kept else _BEGINS_ANEW}"
+                f"The run has used its {minutes} (limits.minutes) before the step {name!r}. {then}"
             )
 
     @property

@@ -24,6 +24,7 @@ from agent.domain import Change, Outcome, Reason, Run
 from agent.errors import (
     AgentError,
     ApprovalAwaited,
+    BudgetSpent,
     CacheGone,
     ForgeLimited,
     ModelUnavailable,
@@ -162,6 +163,7 @@ def carry(
                     "stopped_at": None if anew else step.at,
                     "patch_path": _keep(problem.change, run, step, svc),
                     "change_digest": problem.change.digest if problem.change else None,
+                    "next_here": problem.next_here if isinstance(problem, BudgetSpent) else "",
                 }
             )
             if isinstance(problem, PolicyRefused):
@@ -172,6 +174,7 @@ def carry(
                 "findings": outcome.findings or step.findings,
                 "similar": step.similar,
                 "cost_usd": round(step.cost_usd, 6),
+                "config_name": run.config_name,
             }
         )
         outcome = _with_text(run, outcome, step, svc, waited)

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from agent import cleaning
 from agent.domain import Comparison, Outcome, Reason, Status
+from agent.errors import AgentError
 from agent.publishing import spoken
+from agent.repository import source
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
 _LISTED = 5
@@ -42,9 +44,20 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return spoken.with_branch(outcome.branch, git)
-    said = spoken.next_step_here(outcome.reason, outcome.run_id)
+        return spoken.with_branch(outcome.branch, git, _remote(repo))
+    said = spoken.next_step_here(
+        outcome.reason, outcome.run_id, known=outcome.next_here, config_name=outcome.config_name
+    )
     return (said,) if said else ()
+
+
+def _remote(repo: Path) -> str:
+    """Name where a repository pushes to: `origin`, else its first remote; empty: it has none."""
+    try:
+        names = source.remotes(str(repo))
+    except AgentError:
+        return ""
+    return "origin" if "origin" in names else next(iter(names), "")
 
 
 def as_json(

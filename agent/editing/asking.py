@@ -66,7 +66,9 @@ def reply(
         must_call=True,
     )
     name = f"{turn.conversation} {turn.number} reply"
-    most = job.limits.within(job.step.seconds_left, kept=job.step.kept)
+    most = job.limits.within(
+        job.step.seconds_left, kept=job.step.kept, here=job.prepared.run.snapshot is None
+    )
     answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
     # What is not taken has been paid for all the same, so it is on record and counted first.
     job.take(role, answer)

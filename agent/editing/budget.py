@@ -7,8 +7,10 @@ its tries. What a request can cost at worst is known to the adapter.
 
 from __future__ import annotations
 
+import math
+
 from agent.chat import LEAST_SECONDS, Reply, Worst
-from agent.domain import Record
+from agent.domain import Record, money
 from agent.errors import BudgetSpent, TimeSpent
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -25,6 +27,10 @@ class Limits(Record):
     """Left of its minutes: the next reply has to be there by then."""
     kept: bool = True
     """Whether the run's steps are on record, for the words about its end."""
+    here: bool = False
+    """Whether the run is one of a file on this machine, for the same words."""
+    grants: int = 1
+    """So often it was granted what is allowed once."""
 
     def times(self, grants: int) -> Limits:
         """Return what may be used when it was granted so often."""
@@ -32,16 +38,39 @@ class Limits(Record):
             usd=None if self.usd is None else self.usd * grants,
             tokens=None if self.tokens is None else self.tokens * grants,
             calls=None if self.calls is None else self.calls * grants,
+            grants=grants,
         )
 
-    def within(self, seconds: float, *, kept: bool) -> Limits:
+    def within(self, seconds: float, *, kept: bool, here: bool = False) -> Limits:
         """Return it for a request, of which the reply has to be there after so many seconds."""
-        return self.model_copy(update={"seconds": seconds, "kept": kept})
+        return self.model_copy(update={"seconds": seconds, "kept": kept, "here": here})
 
     @property
     def way_on(self) -> str:
         """What whoever allows more can do, after a sentence."""
-        return _KEPT if self.kept else _NOT_KEPT
+        if not self.kept:
+            return _NOT_KEPT
+        return _KEPT_HERE if self.here else _KEPT
+
+    def spent(self, words: str, needed: float, cap: float, least: str) -> BudgetSpent:
+        """Make the error for a request that does not fit, with what would let it be asked.
+
+        Args:
+            needed: What the run would have used after it, at worst.
+            cap: The most that it may use by now.
+            least: Settings, and the least that they have to be.
+        """
+        in_vain = needed > cap / self.grants * (self.grants + 1)
+        if in_vain:
+            return BudgetSpent(
+                f"{words} As much again would not be enough: raise {least}.",
+                f"Raise {least}, then {_GO_ON} Else make the ticket smaller.",
+            )
+        return BudgetSpent(
+            f"{words}{self.way_on}",
+            f"If it may spend as much again, {_GO_ON} Else raise {least}, or make the ticket"
+            " smaller.",
+        )
 
 
 def limits(config: RepoConfig, settings: Settings) -> Limits:
@@ -94,10 +123,15 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
             f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{caps.way_on}"
         )
     if caps.tokens is not None and spent.tokens + worst.tokens > caps.tokens:
-        raise BudgetSpent(
+        needed = spent.tokens + worst.tokens
+        raise caps.spent(
             f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
             f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).{caps.way_on}"
+            " (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).",
+            needed,
+            caps.tokens,
+            "`MERGEWRIGHT_MODEL_TOKENS` (and `limits.tokens`, where it is set) to at least"
+            f" {math.ceil(needed / 1000) * 1000}",
         )
     if caps.usd is None:
         return
@@ -109,15 +143,18 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
             )
         return
     if spent.usd + worst.usd > caps.usd:
-        raise BudgetSpent(
+        raise caps.spent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of ${caps.usd:.2f} are left to the run"
-            f" (limits.usd, MERGEWRIGHT_MODEL_USD).{caps.way_on}"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {money(caps.usd)} are left to the run"
+            " (limits.usd, MERGEWRIGHT_MODEL_USD).",
+            spent.usd + worst.usd,
+            caps.usd,
+            "`MERGEWRIGHT_MODEL_USD` (and `limits.usd`, where it is set) to at least"
+            f" {math.ceil((spent.usd + worst.usd) * 100) / 100:.2f}",
         )
 
 
-_KEPT = (
-    " What was done so far is kept: `mergewright runs retry`, or `mergewright run --resume` for one"
-    " of a file, lets the run go on."
-)
+_GO_ON = "go on where it was: `mergewright run --resume {run}`."
+_KEPT_HERE = " What was done so far is kept: `mergewright run --resume` lets the run go on."
+_KEPT = " What was done so far is kept: `mergewright runs retry` lets the run go on."
 _NOT_KEPT = " No steps of it are on record: `mergewright runs retry` begins it anew."

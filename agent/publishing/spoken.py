@@ -192,6 +192,10 @@ _HERE = {
     Reason.UNAVAILABLE: f"Wait a while, {_GO_ON}",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
 }
+#: They can be mended in the configuration alone.
+_OF_CONFIGURATION = frozenset(
+    {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
+)
 #: Their sentences end in what a program has printed.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
@@ -223,18 +227,36 @@ def next_step(reason: Reason) -> str:
     return _NEXT.get(reason, "")
 
 
-def next_step_here(reason: Reason, run_id: str) -> str:
-    """What a person can do about it on this machine; empty where that is nothing."""
-    return _HERE.get(reason, "").replace(_RUN, run_id)
+def next_step_here(
+    reason: Reason, run_id: str, *, known: str = "", config_name: str | None = None
+) -> str:
+    """What a person can do about it on this machine; empty where that is nothing.
+
+    Args:
+        known: What the error that ended the run says of it, in place of what its reason tells.
+        config_name: The file that took the place of the repository's configuration.
+    """
+    said = known or _HERE.get(reason, "")
+    if config_name is not None and reason in _OF_CONFIGURATION:
+        # It counts as it is on the disk.
+        own = f"`{config_name.replace('`', '')}`"
+        said = said.replace("`.github/mergewright.yml`", own).replace("commit it, then", "then")
+        said = said.replace(" and then", ", then")
+    return said.replace(_RUN, run_id)
 
 
-def with_branch(branch: str, git: str = "git") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose."""
+def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose.
+
+    Args:
+        remote: Where the repository can push to; empty: nowhere.
+    """
     name = shlex.quote(branch)
+    push = f"{git} push {shlex.quote(remote)} {name}"
     return (
         f"{git} show {name}  # see the change, in one commit",
         f"{git} merge {name}  # take it into the branch that is checked out",
-        f"{git} push origin {name}  # or publish it, for a pull request with this text",
+        *([f"{push}  # or publish it, for a pull request with this text"] if remote else []),
     )
 
 

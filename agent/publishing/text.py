@@ -126,7 +126,11 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
         facts = _facts(evidence, log_limit, diff_limit)
         run, reason = evidence.prepared.run, evidence.verdict.reason
         here = run.snapshot is None
-        way = spoken.next_step_here(reason, run.run_id) if here else spoken.next_step(reason)
+        way = (
+            spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
+            if here
+            else spoken.next_step(reason)
+        )
         return _tidy(found.render(facts, next_step=way))
 
     return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, evidence.prepared.run, redactor)
@@ -158,7 +162,12 @@ def stopped(
                 told=spoken.told(outcome),
                 next_step=spoken.next_step(outcome.reason)
                 if on_forge
-                else spoken.next_step_here(outcome.reason, outcome.run_id),
+                else spoken.next_step_here(
+                    outcome.reason,
+                    outcome.run_id,
+                    known=outcome.next_here,
+                    config_name=outcome.config_name,
+                ),
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
             )

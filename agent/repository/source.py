@@ -203,6 +203,21 @@ def head_branches(source: Source) -> frozenset[str]:
     return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
 
 
+def remotes(repository: str) -> tuple[str, ...]:
+    """Name the remotes of the repository at exactly this folder; its configuration is only read.
+
+    Raises:
+        RepositoryUnfit: It is not one.
+        GitFailed: Its configuration cannot be read.
+    """
+    try:
+        config = _config(find(repository), None)
+    except OSError as problem:
+        raise RepositoryUnfit(f"{_shown(repository)}: {problem.strerror}") from problem
+    found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
+    return tuple(one[1] for one in found if one)
+
+
 # --- the view -----------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from agent.domain import Outcome, PullRequest, Reason, RunState
 BRANCH = "mergewright/t1-add-note"
 #: A run of a ticket file never ends with them.
 ELSEWHERE = {
+    Reason.UNANSWERED,
     Reason.READY,
     Reason.SUPERSEDED,
     Reason.CANCELLED,
@@ -44,6 +45,8 @@ def shown(outcome: Outcome, repo: Path | None) -> list[str]:
 
 def test_after_a_branch_the_commands_that_go_on_with_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for words in (["init", "-q"], ["remote", "add", "origin", "https://git.example.org/shop"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
     lines = shown(done(), tmp_path)
     assert lines[-3:] == [
         f"next    git show {BRANCH}  # see the change, in one commit",
@@ -75,7 +78,8 @@ def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
     steps = result.as_json(done(), {}, repo)["next"]
     assert isinstance(steps, tuple)
     assert steps[0].startswith(f"git -C '{repo}' show {BRANCH}")
-    for step in steps[:2]:
+    assert len(steps) == 2, "it has no remote to push to"
+    for step in steps:
         assert subprocess.run(["sh", "-c", step], capture_output=True, check=False).returncode == 0
 
 
@@ -86,6 +90,23 @@ def test_whatever_ends_a_run_here_it_says_what_to_do(reason, tmp_path):
     assert "label" not in said
     assert "issue" not in said
     assert f"next    {said}" in shown(Outcome.stopped("r", reason, "x"), tmp_path)
+
+
+def test_a_cap_says_what_to_raise_and_how_the_very_run_goes_on(tmp_path):
+    known = (
+        "Raise `MERGEWRIGHT_MODEL_USD` to at least 0.19, go on: `mergewright run --resume {run}`."
+    )
+    ended = Outcome.stopped("r", Reason.BUDGET_SPENT, "x").model_copy(update={"next_here": known})
+    assert result.next_steps(ended, tmp_path) == (known.replace("{run}", "r"),)
+
+
+@pytest.mark.parametrize("reason", [Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS])
+def test_a_configuration_outside_of_the_repository_is_not_to_be_committed(reason, tmp_path):
+    ended = Outcome.stopped("r", reason, "x").model_copy(update={"config_name": "/etc/m.yml"})
+    (said,) = result.next_steps(ended, tmp_path)
+    assert "commit it" not in said
+    assert ".github/mergewright.yml" not in said
+    assert said.endswith(", then run the same command again.")
 
 
 def test_a_run_of_an_issue_ends_with_its_pull_request():

@@ -8,7 +8,7 @@ import pytest
 
 from agent.chat import Worst
 from agent.editing.budget import Limits, Spent, limits, require
-from agent.errors import BudgetSpent, TimeSpent
+from agent.errors import BudgetSpent, TimeSpent, kept, restored
 from agent.settings import Settings
 from agent.testing import said
 from repo_config.schema import RepoConfig
@@ -74,8 +74,7 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
     with pytest.raises(BudgetSpent) as raised:
         require(spent, worst, limits, purpose="turn 4 of edit 1")
     assert raised.value.message == (
-        f"{words} What was done so far is kept: `mergewright runs retry`, or"
-        " `mergewright run --resume` for one of a file, lets the run go on."
+        f"{words} What was done so far is kept: `mergewright runs retry` lets the run go on."
     )
 
 
@@ -85,9 +84,59 @@ def test_with_too_little_time_left_nobody_is_asked():
         require(Spent(), Worst(tokens=1, usd=0.0), Limits(seconds=9.4), purpose="turn 4 of edit 1")
     assert raised.value.message == (
         "The run has 9 s left of its minutes (limits.minutes), before turn 4 of edit 1; nobody is"
-        " asked with less than 10 s. What was done so far is kept: `mergewright runs retry`, or"
-        " `mergewright run --resume` for one of a file, lets the run go on."
+        " asked with less than 10 s. What was done so far is kept: `mergewright runs retry` lets the"
+        " run go on."
     )
+
+
+@pytest.mark.parametrize(
+    ("caps", "worst", "left", "least"),
+    [
+        (
+            Limits(usd=0.0001),
+            Worst(tokens=10, usd=0.1834),
+            "could cost $0.1834, and $0.0001 of $0.0001 are left",
+            "`MERGEWRIGHT_MODEL_USD` (and `limits.usd`, where it is set) to at least 0.19",
+        ),
+        (
+            Limits(usd=0.01).times(2),
+            Worst(tokens=10, usd=0.1),
+            "could cost $0.1000, and $0.0200 of $0.02 are left",
+            "`MERGEWRIGHT_MODEL_USD` (and `limits.usd`, where it is set) to at least 0.10",
+        ),
+        (
+            Limits(tokens=1_000),
+            Worst(tokens=16_500, usd=None),
+            "could take 16,500 tokens, and 1,000 of 1,000 are left",
+            "`MERGEWRIGHT_MODEL_TOKENS` (and `limits.tokens`, where it is set) to at least 17000",
+        ),
+    ],
+)
+def test_where_as_much_again_is_not_enough_it_is_said_what_would_be(caps, worst, left, least):
+    with pytest.raises(BudgetSpent) as raised:
+        require(Spent(), worst, caps.within(60.0, kept=True, here=True), purpose="turn 1 of plan")
+    problem = restored(kept(raised.value))
+    assert left in problem.message
+    assert problem.message.endswith(f" As much again would not be enough: raise {least}.")
+    assert problem.next_here == (
+        f"Raise {least}, then go on where it was: `mergewright run --resume {{run}}`. Else make the"
+        " ticket smaller."
+    )
+
+
+def test_where_as_much_again_is_enough_both_ways_on_are_told():
+    caps = Limits(usd=1.0).within(60.0, kept=True, here=True)
+    with pytest.raises(BudgetSpent) as raised:
+        require(Spent(usd=0.75), Worst(tokens=10, usd=0.26), caps, purpose="turn 4 of edit 1")
+    assert "runs retry" not in raised.value.message
+    assert raised.value.message.endswith("`mergewright run --resume` lets the run go on.")
+    assert raised.value.next_here.startswith("If it may spend as much again, go on")
+    assert " to at least 1.01, or make the ticket smaller." in raised.value.next_here
+
+
+def test_an_end_that_an_older_version_kept_is_read():
+    older = kept(BudgetSpent("Spent.")).model_copy(update={"made_of": '["Spent."]'})
+    assert (restored(older).message, restored(older).next_here) == ("Spent.", "")
 
 
 @pytest.mark.parametrize("caps", [Limits(calls=0), Limits(tokens=9), Limits(usd=0.1)])
@@ -125,5 +174,7 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
 
 
 def test_whoever_lets_a_run_go_on_grants_as_much_again():
-    assert Limits(usd=1.0, tokens=10, calls=3).times(2) == Limits(usd=2.0, tokens=20, calls=6)
-    assert Limits(calls=3).times(3) == Limits(calls=9)
+    assert Limits(usd=1.0, tokens=10, calls=3).times(2) == Limits(
+        usd=2.0, tokens=20, calls=6, grants=2
+    )
+    assert Limits(calls=3).times(3) == Limits(calls=9, grants=3)
