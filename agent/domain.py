@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -881,10 +881,44 @@ class ModelUse(Record):
     seconds: float
 
 
+class ModelTotal(Record):
+    """What models used in a run in all."""
+
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    """Of the input."""
+    output_tokens: int
+    usd: float | None
+    """None: no price is known of some of it."""
+
+    @classmethod
+    def of(cls, uses: Iterable[ModelUse]) -> Self:
+        """Add up."""
+        several = tuple(uses)
+        prices = [use.usd for use in several]
+        known = [price for price in prices if price is not None]
+        return cls(
+            calls=sum(use.calls for use in several),
+            input_tokens=sum(use.input_tokens for use in several),
+            cached_tokens=sum(use.cached_tokens for use in several),
+            output_tokens=sum(use.output_tokens for use in several),
+            usd=sum(known) if len(known) == len(prices) else None,
+        )
+
+    @property
+    def told(self) -> str:
+        """Say it in one line."""
+        cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"
+        requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
+        return f"{requests}, {self.input_tokens:,} tokens in, {self.output_tokens:,} out, {cost}"
+
+
 class ModelWork(Record):
     """What models did in a run: figures of ours, and words of theirs."""
 
     uses: tuple[ModelUse, ...] = ()
+    """What each model did, in each role."""
     words: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
@@ -968,7 +1002,12 @@ class Outcome(Record):
     `{run}` stands for the run's id."""
     config_name: str | None = None
     """The configuration that was used in place of the repository's own."""
+    models: tuple[ModelUse, ...] = ()
+    """What models did, each in each role."""
+    review: ReviewNotes | None = None
+    """Of a second model, where models made the change."""
     cost_usd: float = 0.0
+    """What models have cost, as far as their prices are known."""
     forge_calls: int | None = None
     """Requests that this attempt has sent to the forge; None: it is no forge that counts."""
 
@@ -976,6 +1015,11 @@ class Outcome(Record):
     def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
         """Make the outcome of a run that ended without a change to show."""
         return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
+
+    @property
+    def used(self) -> ModelTotal:
+        """What models have used in all."""
+        return ModelTotal.of(self.models)
 
     @property
     def done(self) -> bool:

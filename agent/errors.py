@@ -60,7 +60,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from agent.domain import Change, Finding, Reason, Record, Run, Severity
+from agent.domain import Change, Finding, ModelUse, Reason, Record, Run, Severity
 
 
 class AgentError(Exception):
@@ -71,6 +71,8 @@ class AgentError(Exception):
     commit: str | None = None
     change: Change | None = None
     """What was done until then by a model, for whoever wants to go on by hand."""
+    models: tuple[ModelUse, ...] = ()
+    """What models did until then."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())

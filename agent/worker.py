@@ -163,6 +163,7 @@ def carry(
                     "stopped_at": None if anew else step.at,
                     "patch_path": _keep(problem.change, run, step, svc),
                     "change_digest": problem.change.digest if problem.change else None,
+                    "models": problem.models,
                     "next_here": problem.next_here if isinstance(problem, BudgetSpent) else "",
                 }
             )

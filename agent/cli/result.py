@@ -64,6 +64,7 @@ def as_json(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
     """Build the object that `--json` prints."""
+    used = outcome.used
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
         "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
@@ -101,7 +102,16 @@ def as_json(
         "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
         "similar": [similar.model_dump(mode="json") for similar in outcome.similar],
         "next": next_steps(outcome, repo),
-        "cost_usd": outcome.cost_usd,
+        "review": None
+        if outcome.review is None
+        else {**outcome.review.model_dump(mode="json"), "open": outcome.review.open},
+        "models": [use.model_dump(mode="json") for use in outcome.models],
+        "tokens": {
+            "input": used.input_tokens,
+            "cached": used.cached_tokens,
+            "output": used.output_tokens,
+        },
+        "cost_usd": None if used.usd is None else outcome.cost_usd,
         "seconds": seconds,
     }
 
@@ -148,6 +158,11 @@ def _show_places(outcome: Outcome, console: Console) -> None:
         console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
     if outcome.patch_path:
         console.print(f"patch   {_shown(outcome.patch_path)}", soft_wrap=True)
+    if outcome.review and (outcome.review.ran or outcome.review.unfinished):
+        console.print(f"review  {_shown(outcome.review.sentence)}", soft_wrap=True)
+    if outcome.models:
+        told = f"{_shown(outcome.used.told)}"
+        console.print(f"models  {told}", soft_wrap=True, highlight=False)
     if outcome.log:
         console.print(f"log     {_shown(outcome.log)}", soft_wrap=True)
 

@@ -104,6 +104,7 @@ class Job:
         try:
             yield
         except AgentError as problem:
+            problem.models = self.uses
             checked = [one for one in self.judged if one.cleared is not None]
             problem.change = rounds.best(checked).draft.change if checked else self.latest
             raise

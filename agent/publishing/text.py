@@ -20,6 +20,7 @@ from agent.domain import (
     CheckReport,
     Comparison,
     Finding,
+    ModelTotal,
     ModelWork,
     Outcome,
     Plan,
@@ -380,6 +381,7 @@ def _environment() -> jinja2.Environment:
         minute=_minute,
         cell=cleaning.cell,
         side=_side,
+        in_all=ModelTotal.of,
     )
     return environment
 

@@ -177,6 +177,8 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         checks=decided.compared,
         findings=_findings(decided),
         similar=decided.similar,
+        models=decided.work.uses,
+        review=decided.notes if decided.work.uses else None,
     )
     outcome = svc.redactor.inside(outcome)
     if pull_request is None or placed is None:

@@ -71,7 +71,16 @@ def test_a_bug_is_planned_reproduced_and_mended(shop, carried):
     kinds = [one["event"] for one in ledger(ended) if one["event"].startswith("model.")]
     assert kinds == ["model.asked", "model.answered", "model.called"] * 5
     assert len(requests) == 5
-    assert ended.result["cost_usd"] == 0.0
+    assert ended.result["cost_usd"] is None, "no price is known of it"
+    assert [(use["role"], use["calls"]) for use in ended.result["models"]] == [
+        ("planner", 2),
+        ("editor", 3),
+    ]
+    assert ended.result["tokens"]["input"] == sum(
+        use["input_tokens"] for use in ended.result["models"]
+    )
+    assert ended.result["review"]["sentence"] == "Not run: no model is set for reviews."
+    assert "In all: 5 requests, " in ended.text
 
 
 def test_what_fails_goes_back_and_is_mended(carried):
@@ -154,6 +163,8 @@ def test_at_the_cap_the_work_is_kept(shop, carried):
     assert ended.exit_code == 1
     assert ended.result["reason"] == "budget_spent"
     assert "The run has used its 4 replies of models" in ended.result["sentence"]
+    assert [use["calls"] for use in ended.result["models"]] == [2, 2]
+    assert "In all: 4 requests, " in ended.text
     assert len(requests) == 4
     shop.git("apply", "--check", ended.result["patch_path"])
     patch = Path(ended.result["patch_path"]).read_text()

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from agent.cli import result
-from agent.domain import Outcome, PullRequest, Reason, RunState
+from agent.domain import ModelUse, Outcome, PullRequest, Reason, ReviewNotes, RunState
 
 BRANCH = "mergewright/t1-add-note"
 #: A run of a ticket file never ends with them.
@@ -90,6 +90,26 @@ def test_whatever_ends_a_run_here_it_says_what_to_do(reason, tmp_path):
     assert "label" not in said
     assert "issue" not in said
     assert f"next    {said}" in shown(Outcome.stopped("r", reason, "x"), tmp_path)
+
+
+def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path):
+    use = ModelUse(
+        role="editor", model="openai:one", calls=2, input_tokens=1200, cached_tokens=200,
+        output_tokens=30, usd=0.0123, seconds=1.0,
+    )  # fmt: skip
+    notes = ReviewNotes(ran=True, sentence="It approves the change.", approves=True)
+    ended = done().model_copy(update={"models": (use,), "review": notes, "cost_usd": 0.0123})
+    lines = shown(ended, tmp_path)
+    assert "review  It approves the change." in lines
+    assert "models  2 requests, 1,200 tokens in, 30 out, $0.0123" in lines
+    told = result.as_json(ended, {}, tmp_path)
+    assert told["cost_usd"] == 0.0123
+    assert told["tokens"] == {"input": 1200, "cached": 200, "output": 30}
+    assert told["review"]["approves"]
+    unpriced = use.model_copy(update={"role": "planner", "usd": None})
+    told = result.as_json(ended.model_copy(update={"models": (use, unpriced)}), {}, tmp_path)
+    assert told["cost_usd"] is None
+    assert result.as_json(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
 
 
 def test_a_cap_says_what_to_raise_and_how_the_very_run_goes_on(tmp_path):
