@@ -85,10 +85,19 @@ def held_already(branch: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Reduce a text to lower-case ASCII words joined by dashes, at most 40 characters."""
+    """Reduce a text to lower-case ASCII words joined by dashes, at most 40 characters.
+
+    It ends with a whole word, unless one word has most of that.
+    """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", ascii_text.lower())
-    return "-".join(words)[:_SLUG_LIMIT].strip("-") or "ticket"
+    whole = "-".join(words)
+    if len(whole) > _SLUG_LIMIT:
+        cut = whole[:_SLUG_LIMIT]
+        # Whole words, with the one that the cut falls behind.
+        kept = whole[: _SLUG_LIMIT + 1].rpartition("-")[0]
+        whole = kept if len(kept) >= _SLUG_LIMIT // 2 else cut
+    return whole.strip("-") or "ticket"
 
 
 def _past(title: str) -> str:

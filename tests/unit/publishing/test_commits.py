@@ -56,6 +56,10 @@ def test_a_long_subject_is_cut():
         ("t", "Ünïcode & “quotes”; rm -rf /", "mergewright/t-unicode-quotes-rm-rf"),
         ("7", "日本語", "mergewright/7"),
         ("--", "..", "mergewright/ticket"),
+        ("t", f"Count {'prices ' * 9}", "mergewright/t-count-prices-prices-prices-prices"),
+        ("t1", "a" * 30 + " bcdefgh more", f"mergewright/t1-{'a' * 30}"),
+        ("t1", "a" * 31 + " bcde more", f"mergewright/t1-{'a' * 31}-bcde"),
+        ("t1", "x" * 60, f"mergewright/t1-{'x' * 37}"),
     ],
 )
 def test_branch_names_are_plain(ticket_id, title, branch):
