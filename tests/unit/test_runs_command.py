@@ -94,6 +94,26 @@ def test_an_id_that_no_run_has_says_where_they_are_listed(kept):
     assert "`mergewright runs list` shows" in " ".join(done.stderr.replace("│", " ").split())
 
 
+def test_a_run_of_a_ticket_file_is_said_to_be_in_its_folder(kept):
+    name = "20251010-101010-abcdef01"
+    folder = kept / "runs" / name
+    folder.mkdir(parents=True)
+    for file in ("ledger.jsonl", "run.log"):
+        (folder / file).write_text("")
+
+    def told(run_id):
+        ended = called("show", run_id, columns="500")
+        assert ended.exit_code == 2
+        return " ".join(ended.stderr.replace("│", " ").split())
+
+    said = told(name[:12])
+    assert "has run.log, ledger.jsonl in" in said
+    assert f"`mergewright replay {name}` does it again" in said
+    assert "--resume" not in said
+    (folder / "steps.jsonl").write_text("")
+    assert f"`mergewright run --resume {name}` goes on with it" in told(name)
+
+
 def test_show_tells_how_many_requests_a_run_took(kept):
     done = called("show", NEW)
     assert done.exit_code == 0
