@@ -85,6 +85,8 @@ class Evidence(Record):
     commit: str | None
     log_path: str
     """Where people find the log: an address, or a file."""
+    patch: str = "change.patch"
+    """Where they find the change of a dry run, as a patch."""
     template: str | None = None
     """The repository's own template for pull requests."""
     adds: tuple[str, ...] = ()
@@ -278,6 +280,7 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "done": tuple(note for note in evidence.notes if not note.startswith(READ_AS_BACKGROUND)),
         "background": tuple(note for note in evidence.notes if note.startswith(READ_AS_BACKGROUND)),
         "rivals": migrations.by_app(evidence.rivals),
+        "patch": shlex.quote(evidence.patch),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from agent import worktree
+from agent.checks import reports
 from agent.domain import (
     Change,
     ChangedFile,
@@ -55,6 +57,8 @@ from agent.services import Services
 
 #: Names that are tried for a branch that the forge commits to; each takes a look at what is there.
 _MOST_SIGNED = 5
+#: In a run's folder: what a dry run would have put on a branch.
+_PATCH = "change.patch"
 
 
 class Decided(Record):
@@ -149,6 +153,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
             decided = _asked_again(prepared, decided, svc)
         placed = _place(prepared, decided, remote, svc)
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
+    patch = _kept_patch(prepared, decided, svc) if verdict.publish and run.dry_run else None
     words = _words(prepared, decided, placed, svc)
     if placed and placed.siblings.same:
         pull_request = _there_already(placed.siblings.same)
@@ -172,6 +177,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         commit=placed.commit if placed else None,
         pull_request=pull_request,
         pull_request_text=words,
+        patch_path=patch,
         change_digest=decided.cleared.change.digest,
         log=str(svc.run_folder(run) / "run.log"),
         checks=decided.compared,
@@ -468,6 +474,7 @@ def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Ser
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
+        patch=_patch_told(prepared, svc),
         template=_template(prepared, svc) if placed else None,
         adds=adds,
         rivals=_rivals(placed, adds) if placed else (),
@@ -477,6 +484,19 @@ def _words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Ser
     if decided.verdict.publish:
         return text.pull_request(evidence, svc.redactor)
     return text.withheld(evidence, svc.redactor)
+
+
+def _kept_patch(prepared: Prepared, decided: Decided, svc: Services) -> str:
+    """Leave the change of a dry run as a patch in the run's folder; return its path."""
+    place = svc.run_folder(prepared.run) / _PATCH
+    reports.write(place, worktree.diff(prepared.checkout, decided.cleared.change))
+    return str(place)
+
+
+def _patch_told(prepared: Prepared, svc: Services) -> str:
+    """Where the text says that the patch is: beside the log, if that is a file."""
+    log = svc.log_place(prepared.run)
+    return _PATCH if "://" in log else str(Path(log).with_name(_PATCH))
 
 
 def _rivals(placed: Placed, adds: tuple[str, ...]) -> tuple[migrations.Rival, ...]:

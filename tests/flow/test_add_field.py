@@ -94,7 +94,7 @@ def test_a_dry_run_makes_no_branch(sample, run):
     assert ended.result["reason"] == "dry_run"
     assert ended.result["branch"] is None
     assert ended.result["commit"] is None
-    assert "git apply change.diff" in ended.text
+    assert f"git apply {ended.result['patch_path']}\n" in ended.text
     assert sample.branches() == ["main"]
 
 

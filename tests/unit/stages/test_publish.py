@@ -6,6 +6,7 @@ import base64
 import re
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -387,7 +388,8 @@ def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     assert there.calls == ["deliver"]
     assert outcome.reason is Reason.DRY_RUN
-    assert "git apply change.diff" in outcome.pull_request_text
+    assert f"git apply {outcome.patch_path}\n" in outcome.pull_request_text
+    assert "+y = 2" in Path(outcome.patch_path).read_text()
     assert "+y = 2" in outcome.pull_request_text
 
 
