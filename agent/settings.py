@@ -361,12 +361,16 @@ def _bounds(field: str) -> str:
     limits = {
         kind: getattr(rule, kind)
         for rule in Settings.model_fields[field].metadata
-        for kind in ("ge", "le")
-        if hasattr(rule, kind)
+        for kind in ("ge", "gt", "le")
+        if getattr(rule, kind, None) is not None
     }
     match limits:
         case {"ge": least, "le": most}:
             return f" from {least} to {most}"
+        case {"gt": more, "le": most}:
+            return f" above {more} and up to {most}"
+        case {"gt": more}:
+            return f" above {more}"
         case {"ge": least}:
             return f" of at least {least}"
     return ""

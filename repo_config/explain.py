@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -142,8 +143,9 @@ def _wrong_as_text(form: Any, written: str) -> str:
 def _for_text(form: Any, text: str) -> str:
     """The way out where a text stands and something else is expected."""
     takes, known = reference.takes(form), reference.choices(form)
-    if int in takes:
-        return f"write {f'{text} without quotes' if text.isdecimal() else reference.words(form)}"
+    if takes & {int, float}:
+        bare = text.isdecimal() or (float in takes and re.fullmatch(r"\d+\.\d+", text))
+        return f"write {f'{text} without quotes' if bare else reference.words(form)}"
     if known:
         near = difflib.get_close_matches(text.lower(), known, 1)
         return f"did you mean {near[0]}?" if near else _one_of(known)

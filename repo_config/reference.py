@@ -80,7 +80,7 @@ def choices(form: Form) -> tuple[str, ...]:
 
 
 def takes(form: Form) -> set[type]:
-    """The plain types a value may have: str, int, bool, list, dict."""
+    """The plain types a value may have: str, int, float, bool, list, dict."""
     found: set[type] = set()
     for one in _members(form):
         bare = typing.get_args(one)[0] if _origin(one) is Annotated else one
@@ -176,7 +176,7 @@ def _words(form: Form, *, many: bool = False) -> str:
         return f"a mapping of {_words(inner[0], many=True)} to {_words(inner[1])}"
     if is_section(form):
         return f"mappings of {_and(tuple(form.model_fields))}" if many else "a mapping"
-    plain = {str: "text", int: "a whole number", bool: "true or false"}
+    plain = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     return plain.get(form, str(form))
 
 
@@ -193,6 +193,8 @@ def _annotated_words(form: Form, extras: tuple[Form, ...], *, many: bool) -> str
         for bound in getattr(extra, "metadata", (extra,)):
             if (least := getattr(bound, "ge", None)) is not None:
                 return f"{_words(form)} of at least {least}"
+            if (more := getattr(bound, "gt", None)) is not None:
+                return f"{_words(form)} above {more}"
     return _words(form, many=many)
 
 

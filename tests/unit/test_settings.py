@@ -86,6 +86,8 @@ def test_a_bound_of_nothing_is_none(field):
         ("LISTEN_PORT", "99999", "give a whole number from 0 to 65535; '99999' is not that"),
         ("ROOM_SECONDS", "1.5", "give a whole number of at least 1; '1.5' is not that"),
         ("RECONCILE_MINUTES", "x", "give a number from 0.01 to 1440; 'x' is not that"),
+        ("MODEL_USD", "-1", "give a number above 0; '-1' is not that"),
+        ("MODEL_SILENCE_SECONDS", "0", "give a number above 0 and up to 3600; '0' is not that"),
         ("BOT_IDS", "1,x", "entry 2: give a whole number; 'x' is not that"),
         ("GITHUB_APP_ID", "a-token-in-the-wrong-place", "give a whole number of at least 1; its"),
         ("LABEL", "", "is empty. Give it a value, or leave it unset"),

@@ -273,6 +273,14 @@ def test_an_unquoted_version_in_pyproject_is_told_the_same():
             '1:27: checks.tests.minutes: expected a whole number of at least 1; found "10". Write 10 without quotes',
         ),
         (
+            "limits: {usd: '3.5'}",
+            '1:15: limits.usd: expected a number above 0; found "3.5". Write 3.5 without quotes',
+        ),
+        (
+            "limits: {usd: 0}",
+            "1:15: limits.usd: expected a number above 0; found the number 0. Write a number above 0",
+        ),
+        (
             "checks: {tests: {minutes: 0}}",
             (
                 "1:27: checks.tests.minutes: expected a whole number of at least 1; found the number 0. "

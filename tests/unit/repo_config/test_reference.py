@@ -42,6 +42,7 @@ def test_every_key_has_a_row_with_type_default_and_meaning():
             "auto: those",
         ),
         ("checks.tests.minutes", "a whole number of at least 1", "`10`", "After this long"),
+        ("limits.usd", "a number above 0", "not set", "Dollars that a run may spend"),
         ("scope.protect", "a list of glob patterns", '`[".github/**"]`', "Patterns of paths"),
         ("logging", "structlog, logging or any", "`any`", "What new loggers are made with"),
         ("env", "a mapping of variable names to text", "`{}`", "Environment variables"),
