@@ -4,6 +4,7 @@ AgentError
   RunStopped        an expected end of a run; carries the reason code and the words for people
     TicketUnclear     facts are missing or contradict each other; `questions` lists them all
     NoRecipe          nothing here can carry the ticket out
+    NoModel           nor can one of the models that are set be asked
     RequestRefused    the ticket or the repository asks for what the rules forbid
     SeveralTickets    it is several tickets in one
     TooLarge          it is more than one change can carry
@@ -116,6 +117,12 @@ class NoRecipe(RunStopped):
     """No recipe fits this ticket, and no model is configured; a person has to do it."""
 
     reason = Reason.NO_RECIPE
+
+
+class NoModel(RunStopped):
+    """No recipe fits this ticket, and none of the models that are set can be asked."""
+
+    reason = Reason.MODEL_UNUSABLE
 
 
 class RequestRefused(RunStopped):

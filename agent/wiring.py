@@ -92,7 +92,7 @@ def models(settings: Settings) -> ProvidedModels | None:
 
     Raises:
         SettingsInvalid: Prices are not as they have to be.
-        ModelUnusable: Nothing bounds what one of them costs.
+        ModelUnusable: One has no such provider, or nothing bounds what it costs.
     """
     # A run without a model loads nothing of all this.
     from agent.adapters.chat_model.routes import routes
@@ -106,12 +106,12 @@ def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
 
     Raises:
         SettingsInvalid: Prices are not as they have to be.
-        ModelUnusable: Nothing bounds what one of those that are set costs.
+        ModelUnusable: One of those that are set has no such provider, or nothing bounds its cost.
     """
-    from agent.adapters.chat_model import prices
+    from agent.adapters.chat_model import prices, providers
 
     known = prices.load(settings.model_prices)
-    if problems := prices.unbounded(sorted(settings.models_allowed), known, settings):
+    if problems := providers.problems(sorted(settings.models_allowed), known, settings):
         raise ModelUnusable("\n".join(problems))
     from agent.adapters.chat_model.provided import ProvidedModels
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from agent import settings
 from agent.adapters import sandboxes
-from agent.adapters.chat_model import prices, routes
+from agent.adapters.chat_model import prices, providers, routes
 from agent.adapters.rooms import levels
 from agent.adapters.sandboxes import Kind
 from agent.cli import terminal
@@ -149,7 +149,7 @@ def _models(given: settings.Settings) -> dict[str, Any]:
         said = "none is set (MERGEWRIGHT_MODEL); recipes do without, all else needs one"
         return _line("models", False, said)
     try:
-        problems = prices.unbounded(
+        problems = providers.problems(
             sorted(given.models_allowed), prices.load(given.model_prices), given
         )
     except SettingsInvalid as problem:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring
-from agent.adapters.chat_model import prices, routes
+from agent.adapters.chat_model import prices, providers, routes
 from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import Asked, ChatRequest, Role, vendor
@@ -54,7 +54,7 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
     chosen, known = routes.routes(loaded), prices.load(loaded.model_prices)
     names = tuple(dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed))))
     listed = [_of_model(name, known) for name in names]
-    problems = prices.unbounded(names, known, loaded)
+    problems = providers.problems(names, known, loaded)
     if check and not problems:
         listed = [line | _answer(line["name"], loaded) for line in listed]
     return {

@@ -135,7 +135,9 @@ _HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
     Reason.UNCLEAR: f"Edit the ticket so that it answers this, {_AGAIN_HERE}",
     Reason.NO_RECIPE: (
-        "A person takes it on. If it can be said as one of the things that are done here, edit the"
+        "Name a model for it: `--model openai:NAME` with the key in OPENAI_API_KEY, or for a server"
+        " that speaks chat completions `--model openai-chat:NAME` with its address in"
+        " OPENAI_BASE_URL. Or, if it can be said as one of the things that recipes do, edit the"
         f" ticket, {_AGAIN_HERE}"
     ),
     Reason.REFUSED: f"Change the ticket, {_AGAIN_HERE}",
@@ -183,7 +185,8 @@ _HERE = {
         f" {_GO_ON} Or, where the request is too long, make the ticket smaller, {_AGAIN_HERE}"
     ),
     Reason.MODEL_UNUSABLE: (
-        f"See `mergewright models --check` for what is wrong with it, put that right, {_GO_ON}"
+        "Set what is named (`mergewright models --check` tries the models of the settings), or name"
+        f" another by `--model`, {_GO_ON}"
     ),
     Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_GO_ON}",
     Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_GO_ON}",

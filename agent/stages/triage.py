@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from agent import cleaning
-from agent.domain import Category, Decision, Guidance, Run, Similar, Ticket
-from agent.errors import AccessLost, Duplicate, NoRecipe, TicketUnclear
+from agent.domain import Decision, Guidance, Run, Similar, Ticket
+from agent.errors import AccessLost, Duplicate, NoModel, NoRecipe, TicketUnclear
 from agent.ports import ChatModel, OtherRun
 from agent.recipes import registry
 from agent.services import Services
@@ -72,7 +72,8 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
         TooLarge: It asks for another architecture.
         ForPeople: It touches what is left to people.
         Duplicate: Another issue says the same, and its run is under way.
-        NoRecipe: No recipe fits, and no model is configured, or what it needs is not set.
+        NoRecipe: No recipe fits, and no model is configured.
+        NoModel: No recipe fits, and what the models need is not set.
     """
     others = svc.others(run)
     if first := _same(run, others):
@@ -98,7 +99,8 @@ def judge(ticket: Ticket, models: ChatModel | None = None) -> Decision:
         SeveralTickets: It is several in one.
         TooLarge: It asks for another architecture.
         ForPeople: It touches what is left to people.
-        NoRecipe: No recipe fits, and no model is configured, or what it needs is not set.
+        NoRecipe: No recipe fits, and no model is configured.
+        NoModel: No recipe fits, and what the models need is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
@@ -118,22 +120,17 @@ def judge(ticket: Ticket, models: ChatModel | None = None) -> Decision:
     if fitting:
         sentence = f"recipe {fitting[0]}"
         return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
-    if missing := _missing(models, kind):
+    if models is None or not (editors := models.chain("editor", kind)):
         shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
         raise NoRecipe(
-            f"No recipe fits this ticket, and {missing}, so it is for a person. What recipes carry"
-            f" out reads like this: {shown}."
+            "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
+            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. What recipes carry out reads like"
+            f" this: {shown}."
         )
-    editor = models.chain("editor", kind)[0] if models else ""
-    return Decision(recipe="", sentence=f"{kind}, for {editor}", category=kind, reasons=reasons)
-
-
-def _missing(models: ChatModel | None, kind: Category) -> str:
-    """Say what keeps a model from carrying a ticket out; empty: nothing that is known yet."""
-    if models is None or not models.chain("editor", kind):
-        return "no model is configured (MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR)"
-    missing = models.missing("planner", kind) or models.missing("editor", kind)
-    return f"no model can be asked ({missing})" if missing else ""
+    if missing := models.missing("planner", kind) or models.missing("editor", kind):
+        raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
+    sentence = f"{kind}, for {editors[0]}"
+    return Decision(recipe="", sentence=sentence, category=kind, reasons=reasons)
 
 
 # --- other runs -------------------------------------------------------------------------------

@@ -273,11 +273,11 @@ NO_KEY = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
 
 def test_without_its_key_the_issue_is_told_what_is_missing(carry):
     carried = carry([], "responses", **NO_KEY)
-    assert (carried.done.returncode, carried.facts["reason"]) == (1, "no_recipe")
-    spoken = carried.comment.replace("\\", "")
-    assert "no model can be asked (openai:scripted: it has no key; set OPENAI_API_KEY)" in spoken
-    assert "What to do next: a person takes it on." in spoken
-    assert carried.told.labels() == {"mergewright: needs human"}
+    carried.assert_told(
+        "model_unusable",
+        r"no model can be asked \(openai:scripted: it has no key; set OPENAI_API_KEY\)",
+        MEND,
+    )
     assert carried.requests == []
 
 

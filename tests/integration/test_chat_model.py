@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from pydantic_ai.providers import Provider, infer_provider_class
 
 from agent import settings as given
 from agent import wiring
-from agent.adapters.chat_model import provided
+from agent.adapters.chat_model import provided, providers
+from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.provided import ProvidedModels
 from agent.chat import (
     LEAST_SECONDS,
@@ -328,11 +330,39 @@ def test_one_of_a_chain_that_can_be_asked_is_enough(opened, monkeypatch):
     assert models.missing("editor") == ""
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
-    others, _ = opened([], MERGEWRIGHT_MODEL="anthropic:own,nobody:own")
+    others, _ = opened([], MERGEWRIGHT_MODEL="anthropic:own,groq:own")
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     said = others.missing("editor")
-    assert said.startswith("anthropic:own: it has no key; set ANTHROPIC_API_KEY; nobody:own: ")
+    assert said.startswith("anthropic:own: it has no key; set ANTHROPIC_API_KEY; groq:own: its pro")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", providers.NAMES)
+def test_each_provider_that_is_named_is_one(name):
+    assert issubclass(infer_provider_class(name), Provider)
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [("opnai:gpt-4o", " Did you mean openai:gpt-4o?"), ("nobody:gpt-4o", "")],
+)
+def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path, model, hint):
+    provider = model.partition(":")[0]
+    words = (
+        f"{model}: there is no provider {provider}.{hint} Providers: {', '.join(providers.NAMES)}."
+        " A server of your own that speaks chat completions is openai-chat, with its address in"
+        " OPENAI_BASE_URL."
+    )
+    loaded = given.Settings(home=tmp_path)
+    said = providers.problems([model, "openai:own", "groq:own"], Prices({}), loaded)
+    assert [one.partition(" has no known price")[0] for one in said] == [
+        words,
+        "openai:own",
+        "groq:own",
+    ]
+    with pytest.raises(ModelUnusable) as told:
+        opened([], MERGEWRIGHT_MODEL=f"openai:own,{model}")
+    assert told.value.message == words
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])

@@ -129,6 +129,18 @@ def test_a_configuration_outside_of_the_repository_is_not_to_be_committed(reason
     assert said.endswith(", then run the same command again.")
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.NO_RECIPE, "`--model openai-chat:NAME` with its address in OPENAI_BASE_URL"),
+        (Reason.MODEL_UNUSABLE, "or name another by `--model`, then go on where it was"),
+    ],
+)
+def test_where_no_model_can_be_asked_it_says_how_one_is_named(reason, words, tmp_path):
+    [said] = result.next_steps(Outcome.stopped("r", reason, "x"), tmp_path)
+    assert words in said
+
+
 def test_a_run_of_an_issue_ends_with_its_pull_request():
     assert result.next_steps(Outcome.stopped("r", Reason.UNCLEAR, "x"), None) == ()
     pull = PullRequest(number=1, url="https://github.com/o/r/pull/1")

@@ -62,7 +62,8 @@ def meaning(problem: Exception, name: str, silence_seconds: float) -> NotNow | N
     match problem:
         case theirs.UserError():
             missing = _KEY_MISSING.search(problem.message)
-            words = f"it has no key; set {missing[1]}" if missing else short(problem.message)
+            told = short(problem.message).rstrip(".?")
+            words = f"it has no key; set {missing[1]}" if missing else told
             return NotEver(words, "unusable")
         case ImportError():
             return NotEver(f"its provider is not installed ({problem})", "unusable")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent import telemetry
-from agent.domain import Decision, Run, Ticket
-from agent.errors import Duplicate, ForPeople, NoRecipe, TicketUnclear
+from agent.domain import Decision, Reason, Run, Ticket
+from agent.errors import Duplicate, ForPeople, NoModel, NoRecipe, TicketUnclear
 from agent.ports import NewPullRequest, OtherRun
 from agent.recipes import registry
 from agent.stages import triage
@@ -63,12 +63,12 @@ def test_a_model_for_another_part_is_none_for_editing() -> None:
 def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
     said_missing = "openai:x: it has no key; set OPENAI_API_KEY"
     model = FakeModel(lambda _: said(), missing=said_missing)
-    with pytest.raises(NoRecipe) as raised:
+    with pytest.raises(NoModel) as raised:
         triage.judge(ticket("The page is slow."), model)
-    assert raised.value.message.startswith(
-        f"No recipe fits this ticket, and no model can be asked ({said_missing}), so it is for a"
-        " person."
+    assert raised.value.message == (
+        f"No recipe fits this ticket, and no model can be asked ({said_missing})."
     )
+    assert raised.value.reason is Reason.MODEL_UNUSABLE
     assert triage.judge(ticket(FIELD), model).recipe == "add-django-field"
 
 
