@@ -70,6 +70,9 @@ class AgentError(Exception):
     branch: str | None = None
     """What the run had pushed before; whoever reads of the error has to know."""
     commit: str | None = None
+    details: str = ""
+    """More for the operator, and for no issue: what a provider says, the address that was asked.
+    Without secrets and what a terminal would obey, in one line."""
     change: Change | None = None
     """What was done until then by a model, for whoever wants to go on by hand."""
     models: tuple[ModelUse, ...] = ()
@@ -437,6 +440,7 @@ class Failure(Record):
     """What the class was called with, as a JSON list."""
     branch: str | None = None
     commit: str | None = None
+    details: str = ""
 
 
 def kept(problem: AgentError) -> Failure:
@@ -450,6 +454,7 @@ def kept(problem: AgentError) -> Failure:
         made_of=_arguments(kind).dump_json(arguments).decode(),
         branch=problem.branch,
         commit=problem.commit,
+        details=problem.details,
     )
 
 
@@ -469,6 +474,7 @@ def restored(failure: Failure) -> AgentError:
         made_of += defaults[len(made_of) - count :]
     problem = kind(*_arguments(kind).validate_python(made_of))
     problem.branch, problem.commit = failure.branch, failure.commit
+    problem.details = failure.details
     return problem
 
 

@@ -267,7 +267,7 @@ class Steps:
         if not isinstance(problem, AgentError):
             self._log.line("".join(traceback.format_exception(problem)))
         told = foreseen(problem)
-        self._log.line(told.message)
+        self._log.line(" ".join(filter(None, (told.message, told.details))))
         return told
 
     def _may_begin(self, name: str) -> None:
@@ -345,7 +345,8 @@ def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, obj
 def _failure_for_ledger(failure: errors.Failure | None, redactor: Redactor) -> dict[str, object]:
     if failure is None or len(failure.made_of) > _LEDGER_BYTES:
         return {}
-    kept = failure.model_copy(update={"made_of": redactor(failure.made_of)})
+    texts = {"made_of": redactor(failure.made_of), "details": redactor(failure.details)}
+    kept = failure.model_copy(update=texts)
     return {"failure": kept.model_dump(mode="json")}
 
 

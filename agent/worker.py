@@ -156,7 +156,10 @@ def carry(
             # That it is not waited for any longer was decided before the end was to be told.
             if waited is None or waited.step != _TELL:
                 _postpone(problem, step, waited)
-            outcome = _stopped(run, _reason(problem), _sentence(problem, waited), problem)
+            sentence = _sentence(problem, waited)
+            if run.snapshot is None and problem.details:
+                sentence = f"{sentence} {problem.details}"
+            outcome = _stopped(run, _reason(problem), sentence, problem)
             anew = isinstance(problem, VersionUnknown)
             outcome = outcome.model_copy(
                 update={

@@ -95,7 +95,8 @@ def _answer(name: str, loaded: Settings) -> dict[str, Any]:
     try:
         reply = asked.reply(request)
     except AgentError as problem:
-        return {"answers": False, "words": problem.message}
+        words = " ".join(filter(None, (problem.message, problem.details)))
+        return {"answers": False, "words": words}
     finally:
         asked.close()
     return {"answers": True, "seconds": reply.seconds, "usd": reply.cost_usd}

@@ -181,8 +181,9 @@ _HERE = {
     Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, or make it smaller, {_AGAIN_HERE}",
     Reason.MODEL_REQUEST_REJECTED: (
-        "Put the setting right that is named (`mergewright models --check` tries the models),"
-        f" {_GO_ON} Or, where the request is too long, make the ticket smaller, {_AGAIN_HERE}"
+        "Where the request is too long, name another model by `--model`, or make the ticket"
+        " smaller and run the same command again. Else put the setting right that is named"
+        f" (`mergewright models --check` tries the models), {_GO_ON}"
     ),
     Reason.MODEL_UNUSABLE: (
         "Set what is named (`mergewright models --check` tries the models of the settings), or name"

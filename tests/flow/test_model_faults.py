@@ -194,7 +194,7 @@ LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
     "room": (
         *("gemini", fault("gemini", "room"), 1, "model_request_rejected"),
         NOT_ACCEPTED
-        + r"the request is too long for it \(400, .*\); MERGEWRIGHT_MODEL can name another",
+        + r"the request is too long for it \(400, .*\); MERGEWRIGHT_MODEL can name one with more room",
         SETTING,
     ),
     "request": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -305,9 +306,13 @@ def test_a_redirect_is_not_followed_so_no_key_goes_elsewhere(opened, quick, wire
 def test_a_provider_that_is_not_there_is_away(opened, quick, monkeypatch, wire):
     models, _ = opened([], wire)
     for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9/v1")
-    with pytest.raises(ModelUnavailable, match="No model answered as editor"):
+        monkeypatch.setenv(name, "http://me:secret-word@127.0.0.1:9/v1")
+    with pytest.raises(ModelUnavailable, match="No model answered as editor") as told:
         models.reply(REQUEST)
+    assert "127.0.0.1" not in told.value.message
+    asked = r"^\S+:scripted was asked at http://127\.0\.0\.1:9/v1/?, which [A-Z_]+_BASE_URL sets\."
+    assert re.search(asked, told.value.details)
+    assert "secret-word" not in f"{told.value!r} {told.value.details}"
     # One for each try; the last one is not waited for.
     assert len(quick) == 4
 
@@ -411,7 +416,7 @@ FOREVER: dict[Kind, tuple[type[AgentError], str]] = {
     "money": (ModelUnusable, r"its account is used up \(4.*\); add credit to it"),
     "room": (
         ModelRequestRejected,
-        r"the request is too long for it \(400.*\); MERGEWRIGHT_MODEL can name",
+        r"the request is too long for it \(400.*\); MERGEWRIGHT_MODEL can name one with more room,",
     ),
     "request": (
         ModelRequestRejected,
@@ -446,6 +451,68 @@ def test_what_the_provider_says_of_a_request_is_told(opened):
         " whether its name in MERGEWRIGHT_MODEL and its provider's address are right, and whether"
         " MERGEWRIGHT_MODEL_STREAM=off helps."
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Fault(status=500, body='{"error": {"message": "CUDA\\n out of\\u001b memory."}}'), None),
+        (Fault(status=500, body='{"detail": "CUDA out of memory"}'), None),
+        (Fault(status=500, body='{"error": "CUDA out of memory"}'), None),
+        (Fault(status=401, body='{"message": "CUDA out of memory"}'), ModelUnusable),
+    ],
+    ids=["error", "detail", "text", "message"],
+)
+def test_what_a_server_says_of_an_error_is_for_the_operator(opened, quick, answer, problem):
+    models, _ = opened(lambda seen: answer)
+    with pytest.raises(problem or ModelUnavailable) as told:
+        models.reply(REQUEST)
+    assert "CUDA" not in told.value.message
+    said = told.value.details.replace("�", "").replace("\\x1b", "")
+    assert said == "openai-chat:scripted says: “CUDA out of memory”."
+
+
+def test_a_message_outside_of_an_error_is_told_too(opened):
+    body = '{"message": "tool_choice required is not supported by this server"}'
+    models, _ = opened(lambda seen: Fault(status=400, body=body))
+    words = r"\(400: tool_choice required is not supported by this server\)"
+    with pytest.raises(ModelRequestRejected, match=words) as told:
+        models.reply(REQUEST)
+    assert not told.value.details
+
+
+def test_a_secret_where_words_are_cut_is_taken_out_whole(opened, quick):
+    body = json.dumps({"error": {"message": "x" * 280 + f" {KEY}"}})
+    models, _ = opened(lambda seen: Fault(status=500, body=body))
+    with pytest.raises(ModelUnavailable) as told:
+        models.reply(REQUEST)
+    assert KEY[:10] not in told.value.details
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            '{"error": {"message": "no route /v1/responses"}}',
+            (
+                "there is no such model, or nothing at that address (404); correct its name or"
+                " OPENAI_BASE_URL, or name openai-chat:scripted where the server has no Responses API"
+            ),
+        ),
+        (
+            '{"error": {"message": "model scripted not found, try pulling it first"}}',
+            "there is no such model (404); correct its name",
+        ),
+    ],
+    ids=["address", "model"],
+)
+def test_an_address_with_nothing_there_is_told_from_a_model_that_is_not(opened, body, words):
+    models, server = opened(lambda seen: Fault(status=404, body=body), "responses")
+    with pytest.raises(ModelUnusable) as told:
+        models.reply(REQUEST)
+    assert f"openai:scripted: {words}. " in told.value.message
+    asked = f"openai:scripted was asked at {server.address}/v1/, which OPENAI_BASE_URL sets. "
+    assert told.value.details.startswith(asked)
 
 
 @pytest.mark.parametrize("code", ["content_filter", "invalid_prompt"])

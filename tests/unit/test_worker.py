@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import telemetry, worker, workflow
+from agent import errors, telemetry, worker, workflow
 from agent.chat import Reply
 from agent.domain import (
     Change,
@@ -60,7 +60,7 @@ class Watcher:
         pass
 
 
-def carry(home, problem, waits, *, at="read ticket", forge=FakeForge):
+def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=None):
     class Held(forge):
         def ticket(self, run):
             raise problem
@@ -75,7 +75,7 @@ def carry(home, problem, waits, *, at="read ticket", forge=FakeForge):
     ledger, log = Ledger(folder / "ledger.jsonl", "2026-1"), RunLog(folder / "run.log")
     step = Steps(ledger, log, Watcher(), max_minutes=60)
     waited = None if waits is None else Waited(at, waits)
-    return worker.carry(run(), step, services, ledger, log, waited=waited), forge
+    return worker.carry(request or run(), step, services, ledger, log, waited=waited), forge
 
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (1, 10), (5, 160), (31, 900)])
@@ -164,6 +164,19 @@ def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
     at_once, forge = carry(home, problem, None)
     assert (at_once.reason, at_once.sentence) == (late.reason, problem.message)
     assert "deliver" in forge.calls
+
+
+def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
+    problem = ModelUnavailable("No model answered: openai:x: 500.")
+    problem.details = "openai:x says: “CUDA out of memory”."
+    assert errors.restored(errors.kept(problem)).details == problem.details
+    of_issue, _ = carry(home, problem, None)
+    assert of_issue.sentence == problem.message
+    folder = worker.run_folder(home, run())
+    for name in ("run.log", "ledger.jsonl"):
+        assert "CUDA out of memory" in (folder / name).read_text(encoding="utf-8")
+    here, _ = carry(home, problem, None, request=run().model_copy(update={"snapshot": None}))
+    assert here.sentence == f"{problem.message} {problem.details}"
 
 
 def test_a_wrong_setting_is_told_to_whoever_started_the_command(home):

@@ -29,6 +29,7 @@ from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Usage, Worst
 from agent.errors import (
+    AgentError,
     Cancelled,
     ModelRefused,
     ModelRequestRejected,
@@ -132,7 +133,7 @@ class ProvidedModels:
             try:
                 background.wait(self._model(name), None)
             except failures.KNOWN as problem:
-                told = failures.meaning(problem, name, self._silence)
+                told = failures.meaning(problem, name, self._silence, self._redacted)
                 found.append(self._redacted(f"{name}: {told}"))
             else:
                 return ""
@@ -198,7 +199,9 @@ class ProvidedModels:
                 f"No model answered as {request.role} in the {seconds:,.0f} s that were left of"
                 f" the run's minutes (limits.minutes): {'; '.join(passed_over)}."
             )
-        raise _nobody(request.role, passed_over, met, asking.lost)
+        end = _nobody(request.role, passed_over, met, asking.lost)
+        end.details = self._redacted(" ".join(filter(None, (one.details for one in met))))
+        raise end
 
     def _asked(self, request: ChatRequest) -> tuple[str, ...]:
         """List everybody who may come to be asked."""
@@ -264,7 +267,7 @@ class ProvidedModels:
         try:
             response = background.wait(self._in_time(name, asking), asking.stopped)
         except failures.KNOWN as problem:
-            raise failures.meaning(problem, name, self._silence) from problem
+            raise self._meaning(problem, name) from problem
         if response.state != "complete" or (self._stream and response.finish_reason is None):
             raise NotNow("its answer broke off", paid=True)
         if not any(_says_something(part) for part in response.parts) and (
@@ -272,6 +275,11 @@ class ProvidedModels:
         ):
             raise NotNow("its answer is empty", paid=True)
         return response
+
+    def _meaning(self, problem: Exception, name: str) -> NotNow | NotEver:
+        model = self._made.get(name)
+        address = model.base_url if model is not None else None
+        return failures.meaning(problem, name, self._silence, self._redacted, address)
 
     async def _model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
@@ -434,7 +442,7 @@ def _moment(seconds: float) -> str:
 
 def _nobody(
     role: Role, passed_over: list[str], met: list[NotNow | NotEver], lost: list[Worst]
-) -> Exception:
+) -> AgentError:
     listed = "; ".join(passed_over)
     waits = [problem for problem in met if isinstance(problem, NotNow)]
     if waits:
