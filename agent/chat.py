@@ -91,6 +91,14 @@ class Reply(Record):
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
+    @property
+    def stands_in(self) -> tuple[str, ...]:
+        """Say for whom it stands in and why, each without a full stop."""
+        named = (one.partition(": ") for one in self.passed_over)
+        return tuple(
+            f"{name} did not answer ({why}), so {self.model} did" for name, _, why in named
+        )
+
 
 class Asked(Record):
     """What we say."""

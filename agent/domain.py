@@ -924,7 +924,7 @@ class ModelWork(Record):
     rounds: tuple[str, ...] = ()
     """How each round of edits ended, in words of ours."""
     passed_over: tuple[str, ...] = ()
-    """Models that were to answer and did not, each with the reason."""
+    """Which models were to answer and did not, why, and who did; a sentence for each."""
     undone: tuple[str, ...] = ()
     """What did not come about any more and why, as sentences of ours."""
 

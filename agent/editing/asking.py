@@ -148,10 +148,12 @@ def _told(turn: Turn, answer: Reply) -> str:
     if answer.finish == "refused":
         calls = "it refused to answer"
     price = "" if answer.cost_usd is None else f", ${answer.cost_usd:.4f}"
-    return (
+    told = (
         f"{turn.conversation}, turn {turn.number}: {calls}, {answer.usage.tokens:,} tokens{price},"
         f" {answer.seconds:.1f} s by {answer.model}"
     )
+    # In one line: a terminal shows the last one of a step.
+    return "; ".join((told, *answer.stands_in))
 
 
 def _sha256(text: str) -> str:

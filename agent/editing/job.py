@@ -194,7 +194,7 @@ class Job:
         Args:
             words: What the editing model says of its change.
         """
-        passed_over = (one for _, reply in self._replies for one in reply.passed_over)
+        passed_over = (f"{one}." for _, reply in self._replies for one in reply.stands_in)
         return ModelWork(
             uses=self.uses,
             words=words,

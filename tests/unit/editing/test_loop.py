@@ -71,6 +71,8 @@ def test_a_model_that_was_passed_over_is_first_in_no_role_until_it_answers(prepa
     job.take("planner", said(model="fake:two").model_copy(update={"passed_over": over}))
     assert job.first_in_line("planner") == "fake:two"
     assert job.first_in_line("editor") == "fake:three"
+    [told] = job.work("").passed_over
+    assert told == "fake:one did not answer (503, server_error: away), so fake:two did."
     job.take("editor", said(model="fake:three"))
     assert job.first_in_line("reviewer") == "", "nobody else is set"
     job.take("reviewer", said(model="fake:one"))
@@ -78,6 +80,17 @@ def test_a_model_that_was_passed_over_is_first_in_no_role_until_it_answers(prepa
     over = ("fake:three: 503, server_error",)
     job.take("planner", said(model="fake:two").model_copy(update={"passed_over": over}))
     assert job.first_in_line("editor") == "fake:one", "who answered last may be away by now"
+
+
+def test_for_whom_a_model_stands_in_is_said_with_its_reply(prepared, home):
+    over = ("fake:zero: 500, server_error",)
+    answer = said(finish()).model_copy(update={"passed_over": over})
+    job = desks.job(prepared, home, FakeModel(lambda request: answer))
+    lines = []
+    job.svc = replace(job.svc, say=lines.append)
+    converse(desks.conversation(job), job)
+    words = "; fake:zero did not answer (500, server_error), so fake:one did"
+    assert [line.endswith(words) for line in lines] == [True]
 
 
 def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):

@@ -45,8 +45,9 @@ def test_an_unknown_price_is_said_to_be_one():
 
 
 def test_who_was_passed_over_is_told_with_the_reason():
-    passed_over = WORK.model_copy(update={"passed_over": ("openai:two: 503",)})
-    assert "Passed over: openai:two: 503" in text.pull_request(evidence(work=passed_over))
+    said = "openai:two did not answer (503), so anthropic:one did."
+    passed_over = WORK.model_copy(update={"passed_over": (said,)})
+    assert said in text.pull_request(evidence(work=passed_over))
 
 
 def test_what_did_not_come_about_any_more_is_told():
