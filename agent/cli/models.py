@@ -16,7 +16,6 @@ from agent.adapters.chat_model.prices import Prices
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import Asked, ChatRequest, Role, vendor
 from agent.cli import terminal
-from agent.errors import AgentError
 from agent.settings import Settings, variable
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -33,7 +32,7 @@ def models(
     """List the models of each role, the first first, with their prices, limits and what is wrong.
 
     Exit code 0: all is well, or no model is set; 1: with --check, somebody does not answer; 2: a
-    setting is wrong, or nothing bounds what a model may cost.
+    setting is wrong, as a key that is not set, or nothing bounds what a model may cost.
     """
     loaded = settings.load()
     report = examine(loaded, check=check)
@@ -54,9 +53,14 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
     chosen, known = routes.routes(loaded), prices.load(loaded.model_prices)
     names = tuple(dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed))))
     listed = [_of_model(name, known) for name in names]
+    remarks = [*_remarks(chosen)]
     problems = providers.problems(names, known, loaded)
-    if check and not problems:
-        listed = [line | _answer(line["name"], loaded) for line in listed]
+    if not problems:
+        listed = [line | _tried(line["name"], loaded, check=check) for line in listed]
+        remarks += _unpriced(listed)
+        problems = [f"{line['name']}: {line['missing']}." for line in listed if line["missing"]]
+    elif check:
+        remarks.append("Nobody was asked: what is said above has to be mended first.")
     return {
         "roles": {role: chosen.chain(role) for role in ROLES},
         "routes": {place: chain for place, chain in chosen.chains.items() if "/" in place},
@@ -69,7 +73,7 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
         },
         "repositories_may_ask_for": sorted(loaded.models_allowed),
         "problems": problems,
-        "remarks": [*_remarks(chosen), *([] if problems else _unpriced(listed))],
+        "remarks": remarks,
     }
 
 
@@ -80,26 +84,34 @@ def _of_model(name: str, known: Prices) -> dict[str, Any]:
         "vendor": vendor(name),
         "usd_per_million_input": price[0] if price else None,
         "usd_per_million_output": price[1] if price else None,
+        "missing": "",
     }
 
 
-def _answer(name: str, loaded: Settings) -> dict[str, Any]:
-    """Ask one model, and nobody in its place."""
-    request = ChatRequest(
-        role="editor",
-        system="You are asked whether you can be reached.",
-        messages=(Asked(text="Answer with one word: ready."),),
-        most_tokens=_CHECK_TOKENS,
-    )
+def _tried(name: str, loaded: Settings, *, check: bool) -> dict[str, Any]:
+    """Say what keeps one model from being asked, as its key; with a check, whether it answers."""
     asked = wiring.provided(Routes({}, (name,)), loaded)
     try:
-        reply = asked.reply(request)
-    except AgentError as problem:
-        words = " ".join(filter(None, (problem.message, problem.details)))
-        return {"answers": False, "words": words}
+        missing = asked.missing("editor").removeprefix(f"{name}: ")
+        if not check:
+            return {"missing": missing}
+        request = ChatRequest(
+            role="editor",
+            system="You are asked whether you can be reached.",
+            messages=(Asked(text="Answer with one word: ready."),),
+            most_tokens=_CHECK_TOKENS,
+        )
+        answer = missing or asked.tried(name, request)
     finally:
         asked.close()
-    return {"answers": True, "seconds": reply.seconds, "usd": reply.cost_usd}
+    if isinstance(answer, str):
+        return {"missing": missing, "answers": False, "words": answer}
+    return {
+        "missing": "",
+        "answers": True,
+        "seconds": answer.seconds,
+        "usd": answer.cost_usd,
+    }
 
 
 def _remarks(chosen: Routes) -> Iterator[str]:

@@ -22,7 +22,8 @@ def called(tmp_path):
     """Give what calls the command with these variables, besides which no model is set."""
 
     def call(*words, **environ):
-        given = {"MERGEWRIGHT_HOME": str(tmp_path), "COLUMNS": "160", **environ}
+        keys = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY}
+        given = {"MERGEWRIGHT_HOME": str(tmp_path), "COLUMNS": "160", **keys, **environ}
         done = CliRunner().invoke(app, ["models", *words], env=given)
         if "--json" in words:
             return done.exit_code, json.loads(done.stdout)
@@ -81,6 +82,8 @@ def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(called, mon
         " MERGEWRIGHT_MODEL_TOKENS."
     )
     assert told["problems"] == [words]
+    assert told["remarks"][-1].startswith("Nobody was asked: ")
+    assert "Nobody was asked" not in "".join(called("--json", **unpriced)[1]["remarks"])
     loaded = settings.load({"MERGEWRIGHT_HOME": str(tmp_path), **unpriced})
     with pytest.raises(ModelUnusable, match="nobody-knows-this has no known price"):
         wiring.models(loaded)
@@ -111,7 +114,10 @@ def test_each_model_is_asked_for_one_word(called):
     good, bad = told["models"]
     assert good["answers"] is True
     assert bad["answers"] is False
-    assert "set OPENAI_API_KEY to one that is" in bad["words"]
+    assert bad["words"] == (
+        "its key is not accepted (401, invalid_api_key); set OPENAI_API_KEY to one that is."
+        " openai-chat:bad says: “scripted invalid_api_key”."
+    )
     assert [one.model for one in server.requests] == ["good", "bad"]
     assert all(one.characters < 500 for one in server.requests)
     assert KEY not in json.dumps(told)
@@ -136,6 +142,16 @@ def test_who_is_tried_is_asked_by_what_a_run_asks_by(called, monkeypatch):
         ("openai-chat:one", "openai-chat:two"),
     ]
     assert [one.stream for one in server.requests] == [False, False]
+
+
+@pytest.mark.parametrize("words", [(), ("--check",)])
+def test_a_key_that_is_missing_is_named_whoever_else_answers(called, words):
+    with scripted.serving(lambda seen: Said("ready")) as server:
+        environ = server.environ() | {"MERGEWRIGHT_MODEL": "openai-chat:one,anthropic:two"}
+        code, told = called(*words, "--json", **environ | {"ANTHROPIC_API_KEY": ""})
+    assert code == 2
+    assert told["problems"] == ["anthropic:two: it has no key; set ANTHROPIC_API_KEY."]
+    assert [one.model for one in server.requests] == ["one"] * len(words)
 
 
 def test_nothing_is_asked_without_a_check(called):

@@ -188,10 +188,7 @@ class ProvidedModels:
                 if len(asking.lost) >= _PAID_TRIES:
                     break
                 continue
-            used = messages.usage(response, request)
-            cost = self._prices.cost(model, used)
-            used, cost = _with_lost(used, cost, asking.lost)
-            told = messages.reply(response, model, time.monotonic() - begun, used, cost)
+            told = self._counted(response, model, asking, begun)
             return told.model_copy(update={"passed_over": tuple(passed_over)})
         waits = any(isinstance(problem, NotNow) for problem in met)
         if seconds is not None and not asking.allows() and (waits or len(met) < len(line)):
@@ -202,6 +199,23 @@ class ProvidedModels:
         end = _nobody(request.role, passed_over, met, asking.lost)
         end.details = self._redacted(" ".join(filter(None, (one.details for one in met))))
         raise end
+
+    def tried(self, model: str, request: ChatRequest) -> Reply | str:
+        """Ask this one model, and nobody in its place; return why not where it does not answer."""
+        asking, begun = _Asking(request, None, None), time.monotonic()
+        try:
+            response = self._until_answered(model, asking, others=False)
+        except (NotNow, NotEver) as problem:
+            return self._redacted(" ".join(filter(None, (f"{problem}.", problem.details))))
+        return self._counted(response, model, asking, begun)
+
+    def _counted(
+        self, response: parts.ModelResponse, model: str, asking: _Asking, begun: float
+    ) -> Reply:
+        used = messages.usage(response, asking.request)
+        cost = self._prices.cost(model, used)
+        used, cost = _with_lost(used, cost, asking.lost)
+        return messages.reply(response, model, time.monotonic() - begun, used, cost)
 
     def _asked(self, request: ChatRequest) -> tuple[str, ...]:
         """List everybody who may come to be asked."""
