@@ -7,6 +7,7 @@ the rest may be tried again.
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Annotated
 
@@ -95,13 +96,28 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line; every expected error is one clear line and an exit code."""
+    """Run the command line; every expected error is one clear line and an exit code.
+
+    With --json it is one object on stdout too, `{"problem": ...}`.
+    """
     try:
         app()
     except AgentError as problem:
         print(f"mergewright: {problem.message}", file=sys.stderr)
+        _as_json(problem.message)
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
+    except SystemExit as end:
+        # A wrong argument: its words are on stderr by then.
+        if words := getattr(end.__context__, "format_message", None):
+            _as_json(words())
+        raise
     except KeyboardInterrupt:
         print("mergewright: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _as_json(problem: str) -> None:
+    """Print what is wrong for programs, where they have asked for one object."""
+    if "--json" in sys.argv[1:]:
+        print(json.dumps({"problem": problem}))

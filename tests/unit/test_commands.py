@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from agent.cli import main
 from agent.cli.main import app
 
 pytestmark = pytest.mark.usefixtures("commands_home")
@@ -74,3 +77,31 @@ def test_a_narrow_terminal_cuts_nothing_off(shop, monkeypatch, command):
     assert "…" not in output
     table = [line for line in output.splitlines() if "`" not in line]
     assert max(map(len, table)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("words", "setting", "problem"),
+    [
+        (("run", "--ticket", "none.md"), "5", "does not exist"),
+        (("run", "--ticket", "ticket.md"), "5", "is not in a git repository. Name the folder"),
+        (("run", "--nobody-knows"), "5", "No such option"),
+        (("replay", "none"), "5", "there is no file 'none', and no run"),
+        (("replay", "none"), "-1", "MERGEWRIGHT_MODEL_USD: give a number above 0; '-1' is not"),
+        (("models",), "-1", "MERGEWRIGHT_MODEL_USD: give a number above 0; '-1' is not that"),
+    ],
+)
+def test_wrong_arguments_and_settings_are_one_object_for_programs(
+    here, monkeypatch, capsys, words, setting, problem
+):
+    monkeypatch.setenv("MERGEWRIGHT_MODEL_USD", setting)
+    monkeypatch.setenv("COLUMNS", "200")
+    for asked in (["--json"], []):
+        monkeypatch.setattr(sys, "argv", ["mergewright", *words, *asked])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        out, err = capsys.readouterr()
+        assert ended.value.code == 2
+        assert problem in plain(err)
+        assert [json.loads(line)["problem"].count(problem) for line in out.splitlines()] == (
+            [1] if asked else []
+        )
