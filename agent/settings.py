@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -87,7 +87,9 @@ class Settings(Record):
     """Checks of one run under way at a time, where there are as many processors; each has a room,
     with all the memory of one."""
     room_processes: int = Field(default=256, ge=1)
+    """Of one room, with their threads."""
     room_disk_mb: int = Field(default=2048, ge=1)
+    """Of what one room can write."""
     room_seconds: int | None = Field(default=None, ge=1)
     """Of one check; None: max_minutes alone bounds it."""
     index_url: str | None = None
@@ -110,6 +112,7 @@ class Settings(Record):
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
     max_files_in_tree: int = Field(default=100_000, ge=1)
+    """Of one commit."""
     max_tree_mb: int = Field(default=2048, ge=1)
     """Of the files of one commit."""
     max_repository_mb: int = Field(default=4096, ge=1)
@@ -146,7 +149,10 @@ class Settings(Record):
     model: tuple[str, ...] = ()
     """Models for whatever no recipe fits, as `openai:NAME`: those after the first are asked where
     the ones before do not answer. Their keys and addresses are in the providers' own variables
-    (OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY and kin). None: recipes alone."""
+    (OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY and kin). A server of your own is
+    `openai-chat:NAME`, with its address in OPENAI_BASE_URL; then no key is needed. It has to speak
+    chat completions with tools: requests are sent with `tool_choice: required` where the provider
+    has that. `openai:NAME` speaks the Responses API. None: recipes alone."""
     model_planner: tuple[str, ...] = ()
     """For plans; None: `model`."""
     model_editor: tuple[str, ...] = ()
@@ -160,8 +166,7 @@ class Settings(Record):
     model_allow: tuple[str, ...] = ()
     """Further models that a repository may name in its `models`; those above it may."""
     model_prices: Path | None = None
-    """TOML file with own prices, as `["openai-chat:local"]` with `input` and `output` in dollars
-    for a million tokens; they win over those that are known."""
+    """TOML file with own prices, a table for each model; they win over those that are known."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Dollars that one run may spend; bounds a repository's `limits.usd`."""
     model_tokens: int | None = Field(default=None, ge=1)
@@ -172,7 +177,8 @@ class Settings(Record):
     """Dollars that the issues of one repository may cost within 24 hours; None: as much as the runs
     of a day may spend."""
     model_stream: Literal["on", "off"] = "on"
-    """off: for addresses that give a reply only as a whole."""
+    """on: replies are taken piece by piece, as they are made; off: as a whole, for addresses that
+    give none otherwise."""
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     """So long a model may say nothing before it counts as away."""
 
@@ -335,12 +341,28 @@ def _in_words(problem: ValidationError) -> Iterator[str]:
         yield f"{name}: {entry}{_what_is_wrong(str(field), error)}"
 
 
+def form(field: str) -> str:
+    """Say which form the value of a setting has, as a whole number from 1 to 64."""
+    annotation = Settings.model_fields[field].annotation
+    if get_origin(annotation) is Literal:
+        return " or ".join(get_args(annotation))
+    shown = str(annotation)
+    if "tuple" in shown:
+        return "a list, with commas between"
+    if number := _number(shown):
+        return f"{number}{_bounds(field)}"
+    return "a path" if "Path" in shown else "text"
+
+
+def _number(annotation: str) -> str | None:
+    return next((words for kind, words in _NUMBERS.items() if kind in annotation), None)
+
+
 def _what_is_wrong(field: str, error: ErrorDetails) -> str:
     """Say which form a value has to have; what may be a secret is not repeated."""
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    annotation = str(Settings.model_fields[field].annotation)
-    number = next((words for kind, words in _NUMBERS.items() if kind in annotation), None)
+    number = _number(str(Settings.model_fields[field].annotation))
     given = str(error["input"])
     if number is None:
         short, most = error["type"] == "string_too_short", error.get("ctx", {}).get("max_length")

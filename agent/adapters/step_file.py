@@ -287,3 +287,8 @@ def _facts(line: bytes) -> dict[str, Any]:
         if isinstance(facts, dict):
             return facts
     return {}
+
+
+def goes_on(reason: Reason) -> bool:
+    """Say whether a run of a ticket file that ended so can go on."""
+    return reason not in {Reason.READY, Reason.VERSION_UNKNOWN, *_SETTLED}

@@ -1,15 +1,23 @@
-"""Print REFERENCE.md: every key of the configuration and every rule, as the code has them.
+"""Print REFERENCE.md: keys, settings, ends of runs and rules, as the code has them.
 
 `make reference` writes the file; a test holds it against this.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 
+from agent import domain, settings
+from agent.adapters import step_file
+from agent.adapters.chat_model.prices import Row
+from agent.domain import Reason
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
+from agent.settings import Settings
 from repo_config import reference
 
 _OPENING = """\
@@ -24,6 +32,35 @@ both. Every key is optional. `mergewright config check` names mistakes by line a
 `config explain` what holds and why, `config detect` proposes a file, and `config schema` is for
 editors.
 """
+_SETTINGS = """\
+## Settings
+
+What the operator sets, as variables of the environment. `mergewright models` shows what holds of
+models, and `--check` asks each of them.
+"""
+_PRICES = """\
+### Prices of models
+
+The file that `MERGEWRIGHT_MODEL_PRICES` names is TOML, with a table for each model by the name that
+the settings have for it. Prices are in US dollars for a million tokens; a model that costs nothing
+has 0.
+
+    ["openai-chat:local"]
+    input = 0.5
+    output = 1.5
+
+What has no price, here or among those that are known, is bounded by `MERGEWRIGHT_MODEL_TOKENS`.
+"""
+_ENDS = """\
+## Ends of a run
+
+`mergewright run --json` has the code as `reason`, the ledger and the run's page have it too.
+A run of a ticket file goes on with `mergewright run --resume` where the table says so, and keeps
+what is on record; a run of an issue does with `mergewright runs retry`, after every end but `ready`
+and `dry_run`.
+"""
+#: A run of a ticket file never ends so.
+_OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
 _RULES = """\
 ## Rules
 
@@ -37,7 +74,48 @@ place, `info` is only told. A repository sets weights by `rules`, down to the fl
 
 def document() -> str:
     """Write the whole document."""
-    return "\n".join([_OPENING, reference.markdown(), "", _RULES, *_families()])
+    parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings(), "", _PRICES, *_prices()]
+    return "\n".join([*parts, "", _ENDS, *_ends(), "", _RULES, *_families()])
+
+
+def _settings() -> Iterator[str]:
+    yield from ("| variable | value | default | meaning |", "|---|---|---|---|")
+    told = said(Settings)
+    for name, field in Settings.model_fields.items():
+        default = "not set" if field.default in (None, ()) else f"`{field.default}`"
+        shown = "see there" if field.is_required() else default
+        yield f"| `{settings.variable(name)}` | {settings.form(name)} | {shown} | {told[name]} |"
+
+
+def _prices() -> Iterator[str]:
+    yield from ("| key | needed | meaning |", "|---|---|---|")
+    told = said(Row)
+    for name, field in Row.model_fields.items():
+        yield f"| `{name}` | {'yes' if field.is_required() else 'no'} | {told[name]} |"
+
+
+def _ends() -> Iterator[str]:
+    yield from ("| reason | ends as | `--resume` | meaning |", "|---|---|---|---|")
+    told = said(Reason)
+    for reason in Reason:
+        on = "yes" if step_file.goes_on(reason) else "no"
+        on = "of issues alone" if reason in _OF_ISSUES else on
+        state = domain.end_state(reason).value
+        yield f"| `{reason.value}` | `{state}` | {on} | {told[reason.name]} |"
+
+
+def said(kind: type) -> dict[str, str]:
+    """Read what stands below each member of a class, in one line."""
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    told = {}
+    for member, after in pairwise(found.body if isinstance(found, ast.ClassDef) else []):
+        match member, after:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(words))),
+            ):
+                told[name] = " ".join(words.split()).replace("None: ", "not set: ")
+    return told
 
 
 def _families() -> Iterator[str]:

@@ -30,11 +30,13 @@ class Row(Record):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: float = Field(ge=0, allow_inf_nan=False)
+    """Of what is sent."""
     output: float = Field(ge=0, allow_inf_nan=False)
+    """Of what is answered."""
     cache_read: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """None: as other input."""
+    """Of what is sent and comes from the provider's cache; default: as other input."""
     cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """None: as other input."""
+    """Of what is sent and goes into that cache; default: as other input."""
 
     def cost(self, usage: Usage) -> float:
         """Price one reply."""

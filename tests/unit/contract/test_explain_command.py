@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agent.adapters.chat_model.prices import Row
 from agent.cli import reference
 from agent.cli.main import app
+from agent.domain import Reason
 from agent.policy import registry
+from agent.settings import Settings
 from repo_config import reference as keys
 
 ROOT = Path(__file__).parents[3]
@@ -347,6 +350,23 @@ def test_the_reference_is_what_the_code_says():
     assert written == reference.document(), "run `make reference`"
     for rule in registry.RULES:
         assert f"#### `{rule.id}`\n\n{rule.demands} Weighs `{rule.severity.value}`;" in written
+
+
+def test_the_reference_tells_every_setting_and_every_end_of_a_run():
+    for kind in (Settings, Row):
+        assert reference.said(kind).keys() == kind.model_fields.keys()
+    assert reference.said(Reason).keys() == Reason.__members__.keys()
+    lines = reference.document().splitlines()
+    for row in (
+        "| `MERGEWRIGHT_MODEL_STREAM` | on or off | `on` | on: replies are taken piece by piece,",
+        "| `MERGEWRIGHT_MODEL_USD` | a number above 0 | `5.0` | Dollars that one run may spend;",
+        "| `MERGEWRIGHT_MODEL_TOKENS` | a whole number of at least 1 | not set | Tokens that one",
+        "| `cache_read` | no | Of what is sent and comes from the provider's cache;",
+        "| `budget_spent` | `failed` | yes | What the run may use of models is spent.",
+        "| `no_recipe` | `needs_human` | no | No recipe fits the ticket, and no model is set.",
+        "| `superseded` | `cancelled` | of issues alone | The issue is no longer what was approved.",
+    ):
+        assert [line for line in lines if line.startswith(row)], row
 
 
 def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
