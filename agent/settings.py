@@ -168,7 +168,10 @@ class Settings(Record):
     model_prices: Path | None = None
     """TOML file with own prices, a table for each model; they win over those that are known."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Dollars that one run may spend; bounds a repository's `limits.usd`."""
+    """Dollars that one run may spend; bounds a repository's `limits.usd`. Before each request there
+    has to be room for two tries of it, each with all that it sends and 8,192 tokens of reply: at
+    $15 for a million tokens the replies alone are $0.25, so a smaller cap ends a run before its
+    first request."""
     model_tokens: int | None = Field(default=None, ge=1)
     """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
     model_calls: int = Field(default=200, ge=1)
