@@ -28,7 +28,7 @@ CODE = "Order.code CharField max_length=13, blank=True"
 
 def told(body: str, title: str = "") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
-    assert triage.decide(ticket(body, title)).recipe == RECIPE.name
+    assert triage.judge(ticket(body, title)).recipe == RECIPE.name
     return _line(settle(body, FILES, title))
 
 
