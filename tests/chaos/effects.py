@@ -145,6 +145,7 @@ class _Told:
         text = re.sub(rf"(?<=issue=){number}\b", "ISSUE", text)
         # So is what other tickets have left: pull requests beside this one, results of checks.
         text = re.sub(r"(?m)^Look out when merging: .*\n\n?", "", text)
+        text = re.sub(r"(?m)^Much like this issue:\n(?:- .*\n)+\n?", "", text)
         text = re.sub(r"(?m): from an earlier run$", "", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "TIME", text)
         text = re.sub(r"\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\b[0-9a-f]{7}\b", "COMMIT", text)
