@@ -328,6 +328,8 @@ class Ticket(Record):
     """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
     removed: tuple[str, ...] = ()
     """What was taken out of the text, in words."""
+    said: tuple[str, ...] = ()
+    """What people have added to it by comments, and who: as `an answer of maria, …`."""
 
 
 Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]

@@ -42,20 +42,22 @@ def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     if not told:
         return ticket
     body, removed = ticket.body, ticket.removed
+    heard: tuple[str, ...] = ()
     digest = hashlib.sha256(ticket.digest.encode())
     by_recipe = _fitting(ticket)
     for one in told:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
         words, without = cleaning.incoming(one.words)
         words = words.strip()
+        what = "an answer" if one.kind == "answer" else "another wish for the plan"
+        heard += (f"{what} of {one.by}, {one.at}",)
         removed += tuple(f"{what} ({one.kind} by {one.by})" for what in without)
         alone = ticket.model_copy(update={"title": "", "body": words})
         if by_recipe and by_recipe == _fitting(alone):
             body = words
             continue
-        what = "Answer" if one.kind == "answer" else "Another wish for the plan"
-        body = f"{body}\n\n{what}, by {one.by} ({one.at}):\n\n{words}".strip()
-    update = {"body": body, "removed": removed, "digest": digest.hexdigest()}
+        body = f"{body}\n\n{what.capitalize()}, by {one.by} ({one.at}):\n\n{words}".strip()
+    update = {"body": body, "removed": removed, "said": heard, "digest": digest.hexdigest()}
     return ticket.model_copy(update=update)
 
 

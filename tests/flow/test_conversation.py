@@ -56,7 +56,9 @@ def test_an_unclear_issue_is_answered_and_then_done(story):
     assert reaction(told, answer) == ["eyes"]
     done = await_(lambda: told.pulls() or None, "the pull request", 120)
     assert len(done) == 1
-    told.assert_ready()
+    pull = told.assert_ready()
+    said = f"Added by comments of people with write permission: an answer of {MAINTAINER}, "
+    assert said in pull.body
     (run,) = told.runs()
     assert (run.run.attempt, run.retries) == (1, 1)
 

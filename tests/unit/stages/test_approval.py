@@ -149,6 +149,10 @@ def test_other_words_are_added_with_whose_they_are():
     told = triage.guided(asked, words)
     assert told.body == (
         "The page is slow.\n\n"
-        "Answer, by wanda (2026-11-20T12:00:00Z):\n\nThe  list of orders.\n\n"
+        "An answer, by wanda (2026-11-20T12:00:00Z):\n\nThe  list of orders.\n\n"
         "Another wish for the plan, by wanda (2026-11-20T12:00:00Z):\n\nNo index."
+    )
+    assert told.said == (
+        "an answer of wanda, 2026-11-20T12:00:00Z",
+        "another wish for the plan of wanda, 2026-11-20T12:00:00Z",
     )
