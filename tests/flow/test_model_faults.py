@@ -252,7 +252,7 @@ def test_a_request_that_costs_more_than_a_day_may_is_not_sent(carry, tmp_path):
         "budget_spent",
         r"One request could cost \$\d\.\d+, and models may cost a repository no more than \$0\.01"
         r" within 24 hours \(MERGEWRIGHT_MODEL_USD_PER_DAY\)",
-        "ask whoever runs the service to give it as much again",
+        "write `/mergewright retry` to give it as much again",
     )
     assert carried.requests == []
 
@@ -263,7 +263,7 @@ def test_at_the_cap_a_command_that_keeps_no_steps_does_not_say_that_it_goes_on(c
         "budget_spent",
         r"used its 1 replies of models \(MERGEWRIGHT_MODEL_CALLS\), before turn 2 of plan\. No steps"
         r" of it are on record: `mergewright runs retry` begins it anew\.$",
-        "ask whoever runs the service to give it as much again",
+        "write `/mergewright retry` to give it as much again",
     )
     assert len(carried.requests) == 1
 

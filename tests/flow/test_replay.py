@@ -316,11 +316,11 @@ def test_a_run_that_nobody_could_be_asked_in_ends_so_again(store, shop, tmp_path
     words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--model", "openai:one")
     done = command(store, *words, "--json", MERGEWRIGHT_MODEL_TOKENS="1000000")
     result = json.loads(done.stdout)
-    assert result["reason"] == "no_recipe"
+    assert result["reason"] == "model_unusable"
     assert "OPENAI_API_KEY" in result["sentence"]
     done = command(store, "replay", Path(result["log"]).parent.name)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The same end (no_recipe) and the same text." in done.stdout
+    assert "The same end (model_unusable) and the same text." in done.stdout
 
 
 def test_a_run_without_a_ledger_never_came_to_a_step(tmp_path):
