@@ -71,10 +71,6 @@ NOT_CALLED: dict[str, str] = {
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,
     "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": "a command is read again before it counts",
-    "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": (
-        "a command in a comment is acknowledged by a reaction"
-    ),
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}": "whether a pull request was merged or has conflicts",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": _REVIEW,

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from agent.adapters.github import (
     access,
+    app_registration,
     branch_rules,
     checks_report,
     deliveries,
@@ -150,6 +151,10 @@ AS_PERSON = {
     ),
     f"PATCH {REPO}/issues/comments/{{comment_id}}": fold,
     f"POST {REPO}/issues/{{issue_number}}/reactions": lambda hub: state_labels.react(hub.session),
+    f"POST {REPO}/issues/comments/{{comment_id}}/reactions": (
+        lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=False)
+    ),
+    f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
     f"POST {REPO}/labels": show_label,
     f"POST {REPO}/issues/{{issue_number}}/labels": show_label,
     f"DELETE {REPO}/issues/{{issue_number}}/labels/{{name}}": (
@@ -169,6 +174,9 @@ AS_PERSON = {
     "GET /users/{username}": lambda hub: hub.access.address(hub.session),
 }
 AS_APP = {
+    "POST /app-manifests/{code}/conversions": lambda hub: app_registration.exchange(
+        hub.settings.github_url, "a" * 40, "http://127.0.0.1/settings/apps", connect_seconds=1.0
+    ),
     "GET /app": lambda hub: hub.access.login(),
     "GET /app/hook/deliveries": lambda hub: deliveries.AppDeliveries(hub.access).page(),
     f"GET {REPO}/installation": lambda hub: hub.access.installation(ISSUE),

@@ -526,7 +526,8 @@ def test_the_listener_loads_nothing_that_works_on_repositories():
     loaded = set(done.stdout.split())
     ours = {name for name in loaded if name.split(".")[0] == "agent"}
     assert ours == {
-        "agent", "agent.adapters", "agent.chat", "agent.cleaning", "agent.domain", "agent.errors",
+        "agent", "agent.adapters", "agent.chat", "agent.cleaning", "agent.conversation",
+        "agent.domain", "agent.errors", "agent.triage",
         "agent.intake", "agent.metrics", "agent.pause", "agent.ports", "agent.redaction",
         "agent.secret_shapes", "agent.settings", "agent.vendor_tokens",
         "agent.telemetry",
