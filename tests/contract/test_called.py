@@ -14,6 +14,7 @@ from agent.adapters.github import app_registration, live_issue
 from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.session import Scope
+from agent.demo.simulator import actions
 from agent.demo.simulator.records import Registration
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import NewPullRequest, StageMark
@@ -43,6 +44,12 @@ def intake(scene: Scene) -> None:
     scene.gatekeeper.permission(issue, "ann")
     scene.gatekeeper.live(issue)
     scene.gatekeeper.queued(scene.run, 1)
+    with scene.world.lock:
+        ann = scene.world.user("ann")
+        said = actions.comment(scene.world, scene.repository, scene.issue, ann, "/mergewright help")
+    scene.gatekeeper.react(issue, said.id, "+1", inline=False)
+    assert [one.content for one in said.reactions] == ["+1"]
+    assert scene.gatekeeper.text(issue).title == scene.issue.title
 
 
 def work(scene: Scene) -> None:
@@ -70,6 +77,8 @@ def publish(scene: Scene) -> None:
     forge.propose(run, given)
     # After a crash the same is proposed again, and the words have changed meanwhile.
     pull = forge.propose(run, given.model_copy(update={"title": "Add one field"}))
+    pulled = run.snapshot.issue.model_copy(update={"number": pull.number, "issue_id": 0})
+    assert scene.gatekeeper.pull(pulled).head == commit
     reason = Reason.READY
     forge.deliver(
         run,
