@@ -185,7 +185,9 @@ class Lane:
             self._react(said, _CANNOT)
             return Heard(reason=f"answered: {problem.args[0].splitlines()[0]}")
         self._react(said, _DONE)
-        return Heard(reason=f"obeyed: {type(command).__name__.lower()}")
+        if isinstance(command, Change):
+            return Heard(reason="another wish for the plan")
+        return Heard(reason=f"the command {command.name}")
 
     # --- what commands do ----------------------------------------------------------------------
 
