@@ -203,11 +203,7 @@ def _late(snapshot: Snapshot, now: float) -> bool:
 
     So it is after an old backup was restored, where the forge remembers more than we do.
     """
-    try:
-        approved = datetime.fromisoformat(snapshot.approved_at).timestamp()
-    except ValueError:
-        return True
-    return now - approved > _FRESH_SECONDS
+    return now - _approved(snapshot) > _FRESH_SECONDS
 
 
 def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None:
@@ -224,7 +220,7 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None
             return Ignored(reason=f"run {run_id} was not ended by the issue's being closed")
         return None
     done = last.run.snapshot
-    if done and done.by_label and _moment(request.snapshot) < _moment(done):
+    if done and done.by_label and _approved(request.snapshot) < _approved(done):
         return Ignored(reason=f"run {run_id} is of a label that was set later")
     return None
 
@@ -232,7 +228,7 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None
 def _edited(request: Request, last: StoredRun | None, gatekeeper: Gatekeeper) -> Ignored:
     """Refuse a text that nobody has approved as it is; a run of it may be under way from before."""
     done = last.run.snapshot if last else None
-    if last and last.active and done and _moment(done) == _moment(request.snapshot):
+    if last and last.active and done and _approved(done) == _approved(request.snapshot):
         _tell_of(last.run, request, gatekeeper)
         return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
     return _unapproved(request, gatekeeper)
@@ -258,7 +254,7 @@ def _beside(
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
-    newer = theirs is not None and _moment(asked) > _moment(theirs)
+    newer = theirs is not None and _approved(asked) > _approved(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         _tell_of(active, request, gatekeeper)
         return Ignored(reason=other.message)
@@ -270,11 +266,16 @@ def _beside(
     return Later(reason=f"run {active.run_id} of the text before is being stopped")
 
 
-def _moment(snapshot: Snapshot) -> datetime:
+def moment(at: str) -> float:
+    """Read a time of the forge's, in seconds since the epoch; what is none was long ago."""
     try:
-        return datetime.fromisoformat(snapshot.approved_at)
+        return datetime.fromisoformat(at).timestamp()
     except ValueError:
-        return datetime.fromtimestamp(0, UTC)
+        return 0.0
+
+
+def _approved(snapshot: Snapshot) -> float:
+    return moment(snapshot.approved_at)
 
 
 def _withdrawn(snapshot: Snapshot, gatekeeper: Gatekeeper) -> str | None:

@@ -8,7 +8,6 @@ nobody can make us write. Everything may be done twice: a comment counts once.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from agent import cleaning, intake
 from agent.adapters.sql_guidance import MOST_WORDS
@@ -117,7 +116,7 @@ class Lane:
             # Another one may have let it go on a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
-        return asked and _moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+        return asked and intake.moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
 
     def _refusal(self, said: Said, now: float) -> str | None:
         """Say why a person is not heard; None: they may write."""
@@ -136,9 +135,8 @@ class Lane:
 
     def _answer(self, said: Said, run: StoredRun | None, now: float) -> Heard | Ignored:
         assert run is not None  # noqa: S101  it is an answer to its questions
-        snapshot = run.run.snapshot
         live = self._gatekeeper.live(said.subject)
-        if live is None or live.state == "closed" or live.locked or snapshot is None:
+        if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
         try:
             hearing = self._store.guide(run.run.run_id, _guidance(said, "answer", said.body), now)
@@ -183,7 +181,7 @@ class Lane:
         except _CannotNow as problem:
             self._say(said, str(problem))
             self._react(said, _CANNOT)
-            return Heard(reason=f"answered: {problem.args[0].splitlines()[0]}")
+            return Heard(reason=f"answered: {str(problem).splitlines()[0]}")
         self._react(said, _DONE)
         if isinstance(command, Change):
             return Heard(reason="another wish for the plan")
@@ -315,21 +313,18 @@ class Lane:
 
 def _has_plan(run: StoredRun | None) -> bool:
     """Whether the run has shown a plan, and nothing was edited after it so far."""
-    waits = (RunState.AWAITING_APPROVAL, RunState.RECEIVED)
-    return _waits(run) or (
-        run is not None and run.active and run.plan_asked is not None and run.state in waits
+    return (
+        run is not None
+        and run.active
+        and run.plan_asked is not None
+        and run.state in (RunState.AWAITING_APPROVAL, RunState.RECEIVED)
     )
 
 
 def _waits(run: StoredRun | None) -> bool:
     """Whether the run waits for the approval of its plan."""
-    return (
-        run is not None
-        and run.active
-        and not run.stopped
-        and run.plan_asked is not None
-        and run.state is RunState.AWAITING_APPROVAL
-    )
+    waiting = run if _has_plan(run) else None
+    return waiting is not None and not waiting.stopped and waiting.state is not RunState.RECEIVED
 
 
 def _may_go_on(run: StoredRun | None) -> bool:
@@ -350,14 +345,7 @@ def _is_public(run: Run) -> bool:
 def _is_older(said: Said, run: StoredRun) -> bool:
     """Whether a comment was written before the run was asked for, by the forge's own clock."""
     snapshot = run.run.snapshot
-    return snapshot is not None and _moment(said.at) < _moment(snapshot.approved_at)
-
-
-def _moment(at: str) -> float:
-    try:
-        return datetime.fromisoformat(at).timestamp()
-    except ValueError:
-        return 0.0
+    return snapshot is not None and intake.moment(said.at) < intake.moment(snapshot.approved_at)
 
 
 def _comment(said: Said) -> str:

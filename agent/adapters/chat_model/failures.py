@@ -81,9 +81,9 @@ def meaning(
     """
     said = _message(problem, redacted)
     found = _meaning(problem, name, silence_seconds, redacted, said)
-    details = [f"{name} was asked at {_without_credentials(address)}{_setting_of(name)}."]
-    if address is None or not isinstance(problem, _ELSEWHERE):
-        details.clear()
+    details = []
+    if address is not None and isinstance(problem, _ELSEWHERE):
+        details.append(f"{name} was asked at {_without_credentials(address)}{_setting_of(name)}.")
     if said and said not in str(found):
         details.append(f"{name} says: “{said}”.")
     found.details = " ".join(details)
@@ -181,10 +181,10 @@ def _setting_of(name: str) -> str:
     return f", which {variable} sets" if variable else ""
 
 
-def _without_credentials(address: str | None) -> str:
+def _without_credentials(address: str) -> str:
     """Give an address without user, password and query."""
     try:
-        parts = urlsplit(address or "")
+        parts = urlsplit(address)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an address that is none"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import structlog
 from github.Repository import Repository
 
-from agent.adapters.github import answers, live_issue
+from agent.adapters.github import live_issue
 from agent.adapters.github.access import Access
 from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.session import Scope, Session
@@ -29,8 +29,7 @@ from agent.settings import Settings
 _log = structlog.get_logger()
 
 _PER_PAGE = 100
-#: Of the list, and of one issue's events.
-_MOST_PAGES, _EVENT_PAGES = 20, 5
+_MOST_PAGES = 20
 #: An issue that left the list while its pages were read hides another one; so often all are
 #: looked at.
 _WHOLE_SECONDS = 3600.0
@@ -136,33 +135,14 @@ class GithubLabelledIssues:
     @in_our_words
     def _set_by(self, session: Session, number: int, label: str) -> _Set | None:
         """Find the event that has set the label; None: it was taken off meanwhile, or by nobody."""
-
-        def work(repository: Repository, page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-            headers, raw = repository.requester.requestJsonAndCheck(
-                "GET",
-                f"{repository.url}/issues/{number}/events",
-                parameters={"per_page": _PER_PAGE, "page": page},
-            )
-            return headers, [dict(one) for one in raw]
-
-        def ask(page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-            return session.ask(
-                Scope.READ,
-                lambda repository: work(repository, page),
-                doing=f"read the events of issue #{number}",
-                needs=_NEEDS,
-            )
-
-        headers, first = ask(1)
-        last, renamed = answers.last_page(str(headers.get("link") or "")), False
-        for page in range(last, max(0, last - _EVENT_PAGES), -1):
-            for event in reversed(first if page == 1 else ask(page)[1]):
-                renamed = renamed or event["event"] == "renamed"
-                named = str((event.get("label") or {}).get("name") or "")
-                if named.lower() == label.lower():
-                    # An account that was deleted has no permission any more.
-                    there = event["event"] == "labeled" and event["actor"] is not None
-                    return _Set(event, renamed) if there else None
+        renamed = False
+        for event in live_issue.newest_events(session, number):
+            renamed = renamed or event["event"] == "renamed"
+            named = str((event.get("label") or {}).get("name") or "")
+            if named.lower() == label.lower():
+                # An account that was deleted has no permission any more.
+                there = event["event"] == "labeled" and event["actor"] is not None
+                return _Set(event, renamed) if there else None
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,7 +22,7 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     issue(number: $number) { title body lastEditedAt }
   }
 }"""
-_EVENTS = 100
+_PER_PAGE, _EVENT_PAGES = 100, 5
 
 
 def read(session: Session, scope: Scope) -> LiveIssue | None:
@@ -101,18 +101,15 @@ def text(session: Session, number: int) -> Mapping[str, Any] | None:
         return None
 
 
-def renamed_at(session: Session, number: int) -> str | None:
-    """Say when the issue last got another title; None: never, or so long ago that it is not told.
-
-    The newest events alone are looked at.
-    """
+def newest_events(session: Session, number: int) -> Iterator[Mapping[str, Any]]:
+    """Go through the events of an issue, the newest first; very old ones are left out."""
 
     def ask(page: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         def work(repository: Repository) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             headers, raw = repository.requester.requestJsonAndCheck(
                 "GET",
                 f"{repository.url}/issues/{number}/events",
-                parameters={"per_page": _EVENTS, "page": page},
+                parameters={"per_page": _PER_PAGE, "page": page},
             )
             return headers, [dict(one) for one in raw]
 
@@ -120,13 +117,16 @@ def renamed_at(session: Session, number: int) -> str | None:
             Scope.READ, work, doing=f"read the events of issue #{number}", needs="issues: read"
         )
 
-    headers, events = ask(1)
+    headers, first = ask(1)
     last = answers.last_page(str(headers.get("link") or ""))
-    if last > 1:
-        events = [*ask(last - 1)[1], *ask(last)[1]] if last > 2 else [*events, *ask(last)[1]]
-    return max(
-        (str(one["created_at"]) for one in events if one["event"] == "renamed"), default=None
-    )
+    for page in range(last, max(0, last - _EVENT_PAGES), -1):
+        yield from reversed(first if page == 1 else ask(page)[1])
+
+
+def renamed_at(session: Session, number: int) -> str | None:
+    """Say when the issue last got another title; None: never, or too long ago to be told."""
+    events = newest_events(session, number)
+    return next((str(one["created_at"]) for one in events if one["event"] == "renamed"), None)
 
 
 def _renamed(session: Session, scope: Scope) -> bool:

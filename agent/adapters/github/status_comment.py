@@ -240,10 +240,8 @@ class StatusComment:
     def begin(self, text: str) -> None:
         """Make the comment, or find the one of an earlier attempt."""
         with self._lock:
-            if self._timer is not None:
-                # It would put what was to be said before in the place of this.
-                self._timer.cancel()
-                self._timer = None
+            # An edit that is due would put what was to be said before in the place of this.
+            self.pause()
             self._closed = self._over = False
             self._put(text, make=True)
 
