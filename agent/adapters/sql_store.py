@@ -257,7 +257,7 @@ class SqlStore:
             waiting = _waiting(now, busy, spent, full=len(busy) >= most)
             for row, stored in _sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = ENGINE, row.started_at or now
-                if not row.begin_with:
+                if row.begin_with == "":
                     # It begins at its top, where it reads what was said to it.
                     sql_guidance.take_in(session, row)
                 if row.state == RunState.RECEIVED:

@@ -242,6 +242,16 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     assert again.begin_with == (None if ending == "held" and kind == "approval" else begins)
 
 
+def test_a_plan_that_waits_through_a_pause_is_still_the_one_to_approve(talk):
+    run = talk.planned()
+    talk.store.claim(time.time() + 99_999, most=9)
+    talk.store.hold(run.run_id, "paused", time.time())
+    talk.store.claim(time.time() + 99_999, most=9)
+    assert talk.store.get(run.run_id).plan_asked == PLAN
+    assert isinstance(talk.say(f"/mergewright approve {PLAN}"), Heard)
+    assert [one.kind for one in talk.store.guidance(run.run_id)] == ["approval"]
+
+
 def test_two_wishes_are_heard_together_and_nothing_after_the_approval(talk):
     run = talk.planned()
     for words in ("change the plan: no admin", "/mergewright plan and no form"):
