@@ -255,6 +255,21 @@ class Snapshot(Record):
         return (self.title, self.body) == (title, body)
 
 
+class FollowUp(Record):
+    """What a run is about that goes on with the pull request of an earlier one."""
+
+    of: str
+    """Id of the run that opened it."""
+    pull: int
+    """Its number."""
+    round: int
+    """Counts the follow-ups of the pull request, from 1."""
+    kind: Literal["review", "ci", "rebase"]
+    """What people say in it, the project's own checks, or a base branch that has moved."""
+    by: str = ""
+    """Login of whoever asked for it by a command; empty: nobody did."""
+
+
 class Run(Record):
     """One attempt to carry out one ticket on one repository."""
 
@@ -267,7 +282,7 @@ class Run(Record):
     snapshot: Snapshot | None = None
     """What was approved on the forge; None for a run on this machine."""
     attempt: int = 1
-    """Counts the runs of one issue."""
+    """Counts the runs of one issue; a follow-up has that of the run that it goes on with."""
     base: str | None = None
     """Branch, tag or commit to start from; None: what the repository has checked out, on a
     forge its default branch."""
@@ -284,6 +299,8 @@ class Run(Record):
     label was set; None: as many as the operator allows."""
     priority: int = 0
     """By its issue's labels, from 2, the highest, to -1: its place in the queue."""
+    follow_up: FollowUp | None = None
+    """None: it begins with the ticket."""
     started: int
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""

@@ -27,6 +27,7 @@ from agent.domain import (
     StoredRun,
     Ticket,
 )
+from agent.pulls import ProjectCheck, PullNow, Thread
 
 T = TypeVar("T")
 
@@ -440,6 +441,51 @@ class Forge(Protocol):
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
         On a forge: the status comment's last state and the state label; on this machine a file.
+        """
+        ...
+
+
+class Pulls(Protocol):
+    """A pull request of ours after it was opened: what is read of it, and answered in it.
+
+    Everything that writes may run twice: it looks for its own earlier effect first. Raises
+    ForgeUnavailable, ForgeLimited, AccessLost.
+    """
+
+    def read(self, run: Run, number: int) -> PullNow | None:
+        """Read the pull request with all its threads; None: it is not there any more."""
+        ...
+
+    def may_write(self, run: Run, login: str, account_id: int) -> bool:
+        """Whether whoever has the login now is that account and may write in the repository."""
+        ...
+
+    def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
+        """Answer a thread once for each key: in it, or in the conversation; return its page."""
+        ...
+
+    def resolve(self, run: Run, thread: Thread) -> bool:
+        """Mark a thread as resolved; return False where the forge does not let us."""
+        ...
+
+    def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
+        """List the project's own checks of a commit, without those that we have reported."""
+        ...
+
+    def log(self, run: Run, check: ProjectCheck) -> str:
+        """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
+        ...
+
+    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Add a commit to a branch through the forge, which signs it; return its object id.
+
+        A branch that ends in this very change already is taken for our own earlier effect.
+
+        Args:
+            change: Against the commit at the end of the branch.
+
+        Raises:
+            BranchTaken: Somebody has put another commit on the branch.
         """
         ...
 

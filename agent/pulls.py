@@ -1,0 +1,137 @@
+"""Records of a pull request of ours: how it stands, what people say in it, what its checks say.
+
+Part of the vocabulary, as `agent.domain` is; a follow-up is made of these.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent.domain import Change, Checkout, Record
+
+Place = Literal["inline", "review", "issue"]
+"""Where a thread stands: on lines, as the text of a review, in the pull request's conversation."""
+
+
+class ThreadComment(Record):
+    """One comment in a thread."""
+
+    comment_id: int
+    """Of GitHub's REST interface; unique among those of its place."""
+    author: str
+    """Login; `ghost` where the account is gone."""
+    author_id: int
+    """0 where the account is gone."""
+    is_bot: bool = False
+    ours: bool = False
+    """Whether this service has written it."""
+    body: str
+    """As it was written."""
+    at: str
+    """ISO 8601, UTC: when it was written."""
+    url: str = ""
+
+
+class Thread(Record):
+    """What people say about one thing, oldest comment first."""
+
+    thread_id: str
+    """On lines the forge's own id of the thread; else the place and the number of its comment."""
+    place: Place
+    path: str = ""
+    line: int | None = None
+    """1-based, in the file as the pull request has it; None: of a whole file, or of lines that
+    are there no longer."""
+    first_line: int | None = None
+    """Of several lines."""
+    hunk: str = ""
+    """The part of the diff that it stands on."""
+    resolved: bool = False
+    outdated: bool = False
+    """Whether its lines have changed since."""
+    may_resolve: bool = False
+    """Whether the forge lets us."""
+    asks_changes: bool = False
+    """Whether it is, or belongs to, a review that asks for changes."""
+    comments: tuple[ThreadComment, ...]
+
+
+class PullNow(Record):
+    """A pull request of ours as it stands now."""
+
+    number: int
+    url: str
+    state: Literal["open", "closed", "merged"]
+    draft: bool
+    title: str
+    body: str
+    branch: str
+    """Short name of its own branch."""
+    head: str
+    """Commit at the end of that."""
+    base_branch: str
+    conflicts: bool | None = None
+    """With its base branch; None: the forge does not know yet."""
+    threads: tuple[Thread, ...] = ()
+    """All that are in it, by age; the comments that are commands are left in."""
+
+
+class Standing(Record):
+    """Where the branch of a pull request stands in git, brought up to date with its base."""
+
+    checkout: Checkout
+    """The commit that everything is held against: the end of the base branch where that merges
+    without a conflict, else the commit at which the branch left it."""
+    change: Change
+    """From there to the branch as it is, with the base merged in."""
+    head: str
+    """Commit at the end of the branch."""
+    tip: str
+    """Commit at the end of the base branch."""
+    tree: str
+    """Object id of the tree that `change` leads to."""
+    foreign: tuple[str, ...] = ()
+    """Commits of the branch that are not ours, oldest first: never rewritten."""
+    moved: bool = False
+    """Whether the base branch has commits that the branch has not."""
+    conflicts: tuple[str, ...] = ()
+    """Paths on which the two do not go together; then nothing was merged."""
+    unfit: str = ""
+    """Why the branch cannot be carried on by us, in words: links, modes, submodules."""
+
+
+class ProjectCheck(Record):
+    """One check of the project's own, on one commit."""
+
+    name: str
+    state: Literal["pending", "passed", "failed", "waiting"]
+    """Waiting: for somebody to allow it."""
+    url: str = ""
+    job: int | None = None
+    """Number of the job whose log can be read; None: it has none."""
+    summary: str = ""
+    """What it says itself, in a few lines."""
+
+
+End = Literal["commit", "reply", "human"]
+"""How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
+
+
+class ThreadEnd(Record):
+    """What became of a thread in one round."""
+
+    thread_id: str
+    place: Place
+    about: str
+    """Its first words and place, on one line, for a table."""
+    url: str = ""
+    end: End
+    words: str
+    """The answer, or the reason."""
+    commit: str = ""
+    """Object id, where it ended by one."""
+    upto: int
+    """Number of the last comment that was read."""
+    resolved: bool = False
+    beyond: str = ""
+    """Title for an issue of its own, where it asks for more than the ticket."""
