@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 
-from agent import cleaning
+from agent import cleaning, run_ids
 from agent.domain import IssueRef, Reason, Record, Run, Snapshot, StoredRun
 from agent.errors import ActiveRun
 from agent.ports import Gatekeeper, LiveIssue, RunStore
@@ -127,7 +126,7 @@ def accept(
     if refusal := _refused(request, gatekeeper, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
-    run_id = new_run_id(int(now))
+    run_id = run_ids.new(int(now))
     if _late(request.snapshot, now) and (earlier := gatekeeper.earlier(request.snapshot)):
         if earlier.over or store.find(earlier.run_id) is not None:
             return Ignored(reason=f"run {earlier.run_id} has answered this label already")
@@ -144,7 +143,7 @@ def accept(
         plan_first=request.plan_first,
         runs_per_day=gatekeeper.runs_per_day(issue),
         priority=priority.of(request.snapshot.labels).level,
-        started=_started(run_id),
+        started=run_ids.started(run_id),
     )
     try:
         return Accepted(run=store.add(run, now, delivery_id=delivery_id))
@@ -177,25 +176,6 @@ def reconsider(
     words = f"{happened}, so the run was stopped."
     store.stop(run_id, words, Reason.SUPERSEDED)
     return Stopped(run_id=run_id, reason=words)
-
-
-def new_run_id(started: int) -> str:
-    """Name a run: the time first, so that names sort by age; the rest cannot be guessed.
-
-    Args:
-        started: Seconds since the epoch.
-    """
-    stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{secrets.token_hex(8)}"
-
-
-def _started(run_id: str) -> int:
-    """Read out of a run's id what `new_run_id` was given; 0 where it is of no such form."""
-    try:
-        begun = datetime.strptime(f"{run_id.rpartition('-')[0]} +0000", "%Y%m%d-%H%M%S %z")
-    except ValueError:
-        return 0
-    return int(begun.timestamp())
 
 
 def _late(snapshot: Snapshot, now: float) -> bool:

@@ -23,7 +23,7 @@ from agent.ledger import verify
 
 T = TypeVar("T")
 
-#: As `intake.new_run_id` makes it; folders are named after it, and a file may be anybody's.
+#: As `run_ids.new` makes it; folders are named after it, and a file may be anybody's.
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 

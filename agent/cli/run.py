@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from agent import cleaning, intake, settings
+from agent import cleaning, run_ids, settings
 from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Reason, Run, Snapshot
@@ -269,7 +269,7 @@ def new_run(
                 f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
             ) from problem
     return Run(
-        run_id=intake.new_run_id(started),
+        run_id=run_ids.new(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
@@ -363,7 +363,7 @@ def carry_issue(
             seconds = round(time.monotonic() - begun, 3)
             progress.ended("look up", seconds, ok=False)
             # It is none that anybody could look up later, so it is not kept.
-            run_id = intake.new_run_id(int(time.time()))
+            run_id = run_ids.new(int(time.time()))
             outcome = Outcome.stopped(run_id, problem.reason, problem.message)
             return outcome, {"look up": seconds}
         progress.ended("look up", 0.0, ok=True)
@@ -435,7 +435,7 @@ def _place(address: str) -> tuple[str, int | None]:
 def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
     started = int(time.time())
     return Run(
-        run_id=intake.new_run_id(started),
+        run_id=run_ids.new(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
         snapshot=Snapshot(

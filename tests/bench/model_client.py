@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent import intake, settings, wiring
+from agent import run_ids, settings, wiring
 from agent.adapters.engine import Engine, Segment, Standing
 from agent.domain import Change, CheckReport, Decision, Plan, Prepared, Run, Ticket
 from agent.editing import authoring
@@ -60,7 +60,7 @@ class Side:
     def talk(self, remember: Remember) -> None:
         """Have the bug mended once."""
         begun = time.monotonic()
-        run = self._prepared.run.model_copy(update={"run_id": intake.new_run_id(int(begun))})
+        run = self._prepared.run.model_copy(update={"run_id": run_ids.new(int(begun))})
         prepared = self._prepared.model_copy(update={"run": run})
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
@@ -102,7 +102,7 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
     try:
         for _ in range(rounds):
             # No process before has had one of this name.
-            segment = Segment(run_id=intake.new_run_id(int(time.time())))
+            segment = Segment(run_id=run_ids.new(int(time.time())))
             engine.begin(segment)
             awaited(partial(_over, engine, segment), "the end of a conversation")
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent import intake
+from agent import intake, run_ids
 from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot, StoredRun
 from agent.errors import ActiveRun, ForgeUnavailable
 from agent.intake import Accepted, Ignored, Later, Stopped, Withdrawal
@@ -409,7 +409,7 @@ def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
 
 
 def test_names_of_runs_sort_by_age_and_cannot_be_guessed():
-    early, late = intake.new_run_id(1_700_000_000), intake.new_run_id(1_700_000_001)
+    early, late = run_ids.new(1_700_000_000), run_ids.new(1_700_000_001)
     assert early < late
-    assert len({intake.new_run_id(1) for _ in range(100)}) == 100
+    assert len({run_ids.new(1) for _ in range(100)}) == 100
     assert len(early.rsplit("-", 1)[1]) == 16
