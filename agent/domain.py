@@ -67,7 +67,7 @@ _STOPS = frozenset({RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, Ru
 
 #: The legal moves; the diagram in ARCHITECTURE.md is tested against this table.
 MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.RECEIVED: frozenset({RunState.TRIAGING}) | _STOPS,
+    RunState.RECEIVED: frozenset({RunState.TRIAGING, RunState.FOLLOWING_UP}) | _STOPS,
     RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
     RunState.PREPARING: frozenset({RunState.PLANNING}) | _STOPS,
     RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.EDITING}) | _STOPS,
@@ -77,7 +77,8 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
     RunState.PUBLISHING: frozenset({RunState.OPEN}) | _STOPS,
     RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED}) | _STOPS,
-    RunState.FOLLOWING_UP: frozenset({RunState.OPEN, RunState.EDITING}) | _STOPS,
+    # A follow-up is a run of its own, that stays there until it is over.
+    RunState.FOLLOWING_UP: frozenset({RunState.OPEN}) | _STOPS,
 } | {end: frozenset() for end in ENDS}
 
 
@@ -1006,6 +1007,34 @@ class Verdict(Record):
         return "open as draft" if self.review else "open"
 
 
+Place = Literal["inline", "review", "issue"]
+"""Where a thread of a pull request stands: on lines, as the text of a review, in the
+conversation."""
+
+End = Literal["commit", "reply", "human"]
+"""How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
+
+
+class ThreadEnd(Record):
+    """What became of a thread in one round."""
+
+    thread_id: str
+    place: Place
+    about: str
+    """Its first words and place, on one line, for a table."""
+    url: str = ""
+    end: End
+    words: str
+    """The answer, or the reason."""
+    commit: str = ""
+    """Object id, where it ended by one."""
+    upto: int
+    """Number of the last comment that was read."""
+    resolved: bool = False
+    beyond: str = ""
+    """Title for an issue of its own, where it asks for more than the ticket."""
+
+
 class PullRequest(Record):
     """A pull request that is there."""
 
@@ -1058,6 +1087,8 @@ class Outcome(Record):
     """What models did, each in each role."""
     review: ReviewNotes | None = None
     """Of a second model, where models made the change."""
+    threads: tuple[ThreadEnd, ...] = ()
+    """What became of each thread that a follow-up has answered."""
     cost_usd: float = 0.0
     """What models have cost, as far as their prices are known."""
     forge_calls: int | None = None

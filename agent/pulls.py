@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.domain import Change, Checkout, Record
-
-Place = Literal["inline", "review", "issue"]
-"""Where a thread stands: on lines, as the text of a review, in the pull request's conversation."""
+from agent.domain import Change, Checkout, Place, Record
 
 
 class ThreadComment(Record):
@@ -111,27 +108,3 @@ class ProjectCheck(Record):
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
     """What it says itself, in a few lines."""
-
-
-End = Literal["commit", "reply", "human"]
-"""How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
-
-
-class ThreadEnd(Record):
-    """What became of a thread in one round."""
-
-    thread_id: str
-    place: Place
-    about: str
-    """Its first words and place, on one line, for a table."""
-    url: str = ""
-    end: End
-    words: str
-    """The answer, or the reason."""
-    commit: str = ""
-    """Object id, where it ended by one."""
-    upto: int
-    """Number of the last comment that was read."""
-    resolved: bool = False
-    beyond: str = ""
-    """Title for an issue of its own, where it asks for more than the ticket."""

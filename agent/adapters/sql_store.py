@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, text, tuple_
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent.adapters import sql_guidance, sql_spendings, sqlite_file
+from agent.adapters import sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
 from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_follow_ups import Following, Wish
 from agent.adapters.sql_guidance import Hearing
 from agent.adapters.sql_tables import RunRow, SegmentRow, migrate
 from agent.domain import (
@@ -56,6 +57,8 @@ _UNBEGUN = (
     col(RunRow.worker).is_(None),
     col(RunRow.started_at).is_(None),
     col(RunRow.stopped).is_(None),
+    # What goes on with a pull request is bounded by its rounds.
+    col(RunRow.round) == 0,
 )
 _HOUR, _DAY = 3600.0, 86_400.0
 _PENALTY_SECONDS = 600.0
@@ -126,7 +129,8 @@ class SqlStore:
             of_issue = _of_issue(issue.repository_id, issue.number)
             if other := _active(session, issue.repository_id, issue.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
-            before = session.exec(select(func.count()).select_from(RunRow).where(of_issue)).one()
+            attempts = select(func.max(col(RunRow.attempt))).where(of_issue)
+            before = session.exec(attempts).one() or 0
             run = run.model_copy(update={"attempt": before + 1})
             session.add(
                 RunRow(
@@ -206,6 +210,7 @@ class SqlStore:
             .where(col(RunRow.repository_id) == issue.repository_id)
             .where(col(RunRow.number) != issue.number)
             .where(or_(col(RunRow.active), col(RunRow.state) == RunState.OPEN.value))
+            .where(col(RunRow.round) == 0)
             .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
             .limit(_MOST_BESIDE)
         )
@@ -228,7 +233,7 @@ class SqlStore:
         wanted = (
             select(RunRow)
             .where(_of_issue(repository_id, number))
-            .order_by(col(RunRow.attempt).desc())
+            .order_by(col(RunRow.attempt).desc(), col(RunRow.round).desc())
             .limit(1)
         )
         with self._reading() as session:
@@ -261,7 +266,8 @@ class SqlStore:
                     # It begins at its top, where it reads what was said to it.
                     sql_guidance.take_in(session, row)
                 if row.state == RunState.RECEIVED:
-                    row.state = RunState.TRIAGING.value
+                    begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
+                    row.state = begun.value
                 session.merge(SegmentRow(run_id=row.run_id, number=row.segment, begun_at=now))
                 return stored
         return None
@@ -469,9 +475,11 @@ class SqlStore:
                 return
             _end_segment(session, row, now, "over", outcome.sentence)
             row.active, row.state, row.ended_at = False, outcome.state.value, now
-            row.outcome = _kept(outcome)
+            row.outcome, row.head = _kept(outcome), outcome.commit
             row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
             session.add(row)
+            session.flush()
+            sql_follow_ups.go_on(session, row, now)
 
     def of_pull(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run that has opened a pull request, or pushed to it."""
@@ -488,7 +496,10 @@ class SqlStore:
     def pull_stands(self, run_id: str, state: RunState, at: str | None) -> bool:
         """Note that a run's pull request is open, merged or closed; return whether that is news.
 
+        What follows it up is brought to its end by itself.
+
         Args:
+            run_id: Of the run that opened it.
             at: ISO 8601: when it was merged or closed.
         """
         with self._transaction() as session:
@@ -497,7 +508,46 @@ class SqlStore:
                 return False
             row.state, row.pull_ended_at = state.value, at
             session.add(row)
+            if state is not RunState.OPEN:
+                sql_follow_ups.forget(session, row)
             return True
+
+    def follow(
+        self, run_id: str, wish: Wish, now: float, *, said: Guidance | None = None
+    ) -> Following:
+        """Queue a run that goes on with the pull request of another.
+
+        Args:
+            run_id: Of the run that opened it.
+            said: The command of whoever asks for it; counts once.
+        """
+        with self._transaction() as session:
+            first = session.get_one(RunRow, run_id)
+            if said is not None:
+                if sql_guidance.was_heard(session, run_id, said.comment):
+                    return "joined"
+                sql_guidance.keep(session, run_id, said, now)
+            active = _active(session, first.repository_id, first.number)
+            return sql_follow_ups.follow(session, first, active, wish, now)
+
+    def follow_ups(self, run_id: str) -> tuple[StoredRun, ...]:
+        """List the runs that have gone on with the pull request of another, oldest first."""
+        wanted = select(RunRow).where(col(RunRow.follows) == run_id)
+        with self._reading() as session:
+            rows = session.exec(wanted.order_by(col(RunRow.round))).all()
+            return tuple(_stored(row) for row in rows)
+
+    def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
+        """Return the newest run whose branch ended in a commit when it was over."""
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
+            .order_by(col(RunRow.queued_at).desc())
+            .limit(1)
+        )
+        with self._reading() as session:
+            row = session.exec(wanted).first()
+            return _stored(row) if row else None
 
     def guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run, in the order in which we heard it."""
@@ -630,7 +680,7 @@ def _spent(session: Session, now: float, per_day: int) -> dict[int, tuple[int, l
     waiting = select(RunRow.repository_id).where(*_UNBEGUN)
     rows = session.exec(
         select(RunRow.repository_id, RunRow.started_at)
-        .where(recent, col(RunRow.repository_id).in_(waiting))
+        .where(recent, col(RunRow.round) == 0, col(RunRow.repository_id).in_(waiting))
         .order_by(col(RunRow.started_at))
     )
     starts: dict[int, list[float]] = {}
@@ -669,7 +719,8 @@ def _waiting(
     )
     place = false() if full else col(RunRow.repository_id).not_in(busy)
     # What has begun before goes on.
-    today = col(RunRow.started_at).is_not(None) | col(RunRow.repository_id).not_in(spent)
+    begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
+    today = begun_before | col(RunRow.repository_id).not_in(spent)
     may = col(RunRow.stopped).is_not(None) | and_(place, today)
     turn = _TURN + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from agent.errors import StoreUnusable
 
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0008"
+VERSION = "r0009"
 
 
 class RunRow(SQLModel, table=True):
@@ -50,6 +50,10 @@ class RunRow(SQLModel, table=True):
     pull_ended_at: str | None = None
     delivery_id: str | None = None
     priority: int = 0
+    round: int = 0
+    follows: str | None = None
+    wishes: str | None = None
+    head: str | None = None
     run: str
     outcome: str | None = None
 
@@ -66,6 +70,8 @@ class RunRow(SQLModel, table=True):
         Index("runs_waiting", "active", "not_before", "queued_at"),
         Index("runs_started", "repository_id", "started_at"),
         Index("runs_of_pull", "repository_id", "pull"),
+        Index("runs_of_head", "repository_id", "head"),
+        Index("runs_that_follow", "follows"),
     )
 
 

@@ -1,0 +1,161 @@
+"""The store's follow-ups: who comes after whom, and that nothing that was wished for is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.adapters.sql_follow_ups import MOST_ROUNDS, Wish
+from agent.adapters.sql_store import SqlStore
+from agent.domain import Outcome, PullRequest, Reason, RunState
+from tests.integration import run_samples
+
+REVIEW, CI = Wish(kind="review", quiet=60.0), Wish(kind="ci")
+NOW = 1_800_000_000.0
+HEAD = "a" * 40
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SqlStore(tmp_path)
+    yield store
+    store.close()
+
+
+def _opened(store):
+    """A run that has opened pull request 7."""
+    run = store.add(run_samples.run(1), NOW)
+    assert store.claim(NOW, most=9).run.run_id == run.run_id
+    end = _ended(run.run_id, commit=HEAD)
+    store.finish(run.run_id, end, NOW + 1)
+    return run
+
+
+def _ended(run_id, reason=Reason.READY, commit=None):
+    outcome = Outcome.stopped(run_id, reason, "It is so.")
+    pull = PullRequest(number=7, url="https://forge.example/7")
+    return outcome.model_copy(update={"pull_request": pull, "commit": commit})
+
+
+def test_a_wish_becomes_a_run_of_its_own_once_it_is_quiet(store):
+    first = _opened(store)
+    assert store.follow(first.run_id, REVIEW, NOW + 10) == "queued"
+    assert store.follow(first.run_id, REVIEW, NOW + 30) == "joined"
+    assert store.claim(NOW + 89, most=9) is None
+    claimed = store.claim(NOW + 91, most=9)
+    about = claimed.run.follow_up
+    assert (about.of, about.pull, about.round, about.kind) == (first.run_id, 7, 1, "review")
+    assert claimed.run.snapshot == first.snapshot
+    assert claimed.run.attempt == first.attempt
+    assert store.get(claimed.run.run_id).state is RunState.FOLLOWING_UP
+    assert store.get(first.run_id).state is RunState.OPEN
+
+
+def test_whoever_keeps_on_talking_is_waited_for_ten_minutes(store):
+    first = _opened(store)
+    for second in range(0, 1_200, 50):
+        store.follow(first.run_id, REVIEW, NOW + second)
+        if (claimed := store.claim(NOW + second, most=9)) is not None:
+            break
+    assert claimed is not None
+    assert 600 <= second <= 660
+
+
+def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
+    first = _opened(store)
+    store.follow(first.run_id, CI, NOW + 10)
+    at_work = store.claim(NOW + 10, most=9).run
+    assert store.follow(first.run_id, REVIEW, NOW + 20) == "after"
+    assert store.follow(first.run_id, REVIEW, NOW + 21) == "after"
+    assert store.claim(NOW + 500, most=9) is None
+    store.finish(at_work.run_id, _ended(at_work.run_id, Reason.UNAVAILABLE), NOW + 600)
+    assert store.get(first.run_id).state is RunState.OPEN
+    following = store.claim(NOW + 700, most=9).run
+    assert (following.follow_up.round, following.follow_up.kind) == (2, "review")
+    store.finish(following.run_id, _ended(following.run_id, commit="b" * 40), NOW + 800)
+    assert store.claim(NOW + 9_999, most=9) is None
+    assert [one.run.run_id for one in store.follow_ups(first.run_id)] == [
+        at_work.run_id,
+        following.run_id,
+    ]
+
+
+def test_two_kinds_that_wait_are_two_runs(store):
+    first = _opened(store)
+    assert store.follow(first.run_id, CI, NOW + 1) == "queued"
+    assert store.follow(first.run_id, REVIEW, NOW + 2) == "after"
+    one = store.claim(NOW + 3, most=9).run
+    store.finish(one.run_id, _ended(one.run_id), NOW + 4)
+    assert store.claim(NOW + 70, most=9).run.follow_up.kind == "review"
+
+
+def test_a_pull_request_has_so_many_rounds_at_most(store):
+    first = _opened(store)
+    for number in range(1, MOST_ROUNDS + 1):
+        assert store.follow(first.run_id, CI, NOW + number) == "queued"
+        run = store.claim(NOW + number, most=9).run
+        assert run.follow_up.round == number
+        store.finish(run.run_id, _ended(run.run_id), NOW + number)
+    assert store.follow(first.run_id, CI, NOW + 99) == "full"
+    assert store.claim(NOW + 9_999, most=9) is None
+
+
+@pytest.mark.parametrize("state", [RunState.MERGED, RunState.CLOSED])
+def test_nothing_follows_a_pull_request_that_is_over(store, state):
+    first = _opened(store)
+    store.follow(first.run_id, CI, NOW + 1)
+    at_work = store.claim(NOW + 1, most=9).run
+    store.follow(first.run_id, REVIEW, NOW + 2)
+    assert store.pull_stands(first.run_id, state, "2027-01-15T08:00:00Z")
+    store.finish(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
+    assert store.claim(NOW + 9_999, most=9) is None
+    assert store.follow(first.run_id, REVIEW, NOW + 4) == "over"
+
+
+def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
+    first = _opened(store)
+    store.follow(first.run_id, CI, NOW + 1)
+    follow_up = store.claim(NOW + 1, most=9).run
+    store.finish(follow_up.run_id, _ended(follow_up.run_id), NOW + 2)
+    assert store.last(first.snapshot.issue.repository_id, first.snapshot.issue.number).run == (
+        follow_up
+    )
+    second = store.add(first.model_copy(update={"run_id": "another"}), NOW + 3)
+    assert second.attempt == first.attempt + 1
+    assert store.last(
+        first.snapshot.issue.repository_id, first.snapshot.issue.number
+    ).run.run_id == (second.run_id)
+    # While that is at work, nobody goes on with the pull request of the first one.
+    assert store.follow(first.run_id, REVIEW, NOW + 4) == "after"
+    store.claim(NOW + 5, most=9)
+    store.finish(second.run_id, _ended(second.run_id, Reason.NO_RECIPE), NOW + 6)
+    assert store.claim(NOW + 99, most=9).run.follow_up.of == first.run_id
+
+
+def test_follow_ups_do_not_count_as_runs_of_the_day(store):
+    first = _opened(store)
+    store.follow(first.run_id, CI, NOW + 1)
+    assert store.claim(NOW + 2, most=9, per_day=1).run.follow_up is not None
+
+
+def test_a_run_is_found_by_the_commit_that_its_branch_ended_in(store):
+    first = _opened(store)
+    repository = first.snapshot.issue.repository_id
+    assert store.of_head(repository, HEAD).run.run_id == first.run_id
+    store.follow(first.run_id, CI, NOW + 1)
+    run = store.claim(NOW + 1, most=9).run
+    store.finish(run.run_id, _ended(run.run_id, commit="c" * 40), NOW + 2)
+    assert store.of_head(repository, "c" * 40).run.run_id == run.run_id
+    assert store.of_head(repository + 1, HEAD) is None
+
+
+def test_what_is_wished_for_outlasts_the_process(tmp_path):
+    store = SqlStore(tmp_path)
+    first = _opened(store)
+    store.follow(first.run_id, CI, NOW + 1)
+    run = store.claim(NOW + 1, most=9).run
+    store.follow(first.run_id, REVIEW, NOW + 2)
+    store.close()
+    store = SqlStore(tmp_path)
+    store.finish(run.run_id, _ended(run.run_id), NOW + 3)
+    assert store.claim(NOW + 3 + 61, most=9).run.follow_up.kind == "review"
+    store.close()
