@@ -160,7 +160,7 @@ class Intake:
         if not of_issue:
             told = said.read(delivery.body)
             if isinstance(told, Happened):
-                return looks.look(told, self._gatekeeper, self._store)
+                return looks.look(told, self._gatekeeper, self._store, now=time.time())
             return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(

@@ -256,6 +256,11 @@ class Snapshot(Record):
         return (self.title, self.body) == (title, body)
 
 
+Kind = Literal["review", "ci", "rebase"]
+"""What a follow-up is about: what people say in the pull request, the project's own checks, or a
+base branch that has moved."""
+
+
 class FollowUp(Record):
     """What a run is about that goes on with the pull request of an earlier one."""
 
@@ -265,8 +270,7 @@ class FollowUp(Record):
     """Its number."""
     round: int
     """Counts the follow-ups of the pull request, from 1."""
-    kind: Literal["review", "ci", "rebase"]
-    """What people say in it, the project's own checks, or a base branch that has moved."""
+    kind: Kind
     by: str = ""
     """Login of whoever asked for it by a command; empty: nobody did."""
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from agent import run_ids
 from agent.adapters.sql_tables import RunRow
-from agent.domain import FollowUp, Record, Run, RunState
+from agent.domain import FollowUp, Kind, Record, Run, RunState
 
 Following = Literal["queued", "joined", "after", "full", "over"]
 """What became of a wish: a run of its own; part of one that has not begun; it comes after the run
@@ -29,7 +29,7 @@ _LONGEST_QUIET_SECONDS = 600.0
 class Wish(Record):
     """That somebody, or something, asks for a follow-up."""
 
-    kind: Literal["review", "ci", "rebase"]
+    kind: Kind
     by: str = ""
     """Login of whoever commands it; empty: nobody does."""
     quiet: float = 0.0

@@ -537,6 +537,16 @@ class SqlStore:
             rows = session.exec(wanted.order_by(col(RunRow.round))).all()
             return tuple(_stored(row) for row in rows)
 
+    def publishing(self, repository_id: int) -> bool:
+        """Whether a run of the repository may have opened a pull request that is not noted yet."""
+        wanted = select(RunRow.run_id).where(
+            col(RunRow.repository_id) == repository_id,
+            col(RunRow.active),
+            col(RunRow.state) == RunState.PUBLISHING.value,
+        )
+        with self._reading() as session:
+            return session.exec(wanted.limit(1)).first() is not None
+
     def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         wanted = (

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from agent import cleaning
 from agent.domain import Record
 
-Name = Literal["plan", "approve", "retry", "stop", "explain", "help"]
+Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 #: What each is for, as `help` tells it.
@@ -25,6 +25,8 @@ MEANT_FOR: dict[Name, str] = {
     "retry": "begin again with the text of the issue as it is now, or go on where a limit was"
     " reached",
     "stop": "stop the run of this issue; nothing is published",
+    "fix-ci": "mend what the project's own checks find on our pull request",
+    "rebase": "bring our pull request up to date with its base branch, and run the checks again",
     "explain": "say where the run stands and what comes next",
     "help": "show this list",
 }

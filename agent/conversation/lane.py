@@ -10,12 +10,23 @@ from __future__ import annotations
 import re
 
 from agent import cleaning, intake
+from agent.adapters.sql_follow_ups import MOST_ROUNDS, Following, Wish
 from agent.adapters.sql_guidance import MOST_WORDS
 from agent.adapters.sql_store import SqlStore
-from agent.conversation import commands
+from agent.conversation import commands, follow_ups
 from agent.conversation.commands import Change, Command, Unknown
 from agent.conversation.said import Said
-from agent.domain import CAPS_REACHED, Guidance, Reason, Record, Run, RunState, Snapshot, StoredRun
+from agent.domain import (
+    CAPS_REACHED,
+    Guidance,
+    Kind,
+    Reason,
+    Record,
+    Run,
+    RunState,
+    Snapshot,
+    StoredRun,
+)
 from agent.errors import ActiveRun
 from agent.intake import Accepted, Ignored, Later, Request
 from agent.ports import Gatekeeper, Reaction
@@ -31,6 +42,11 @@ _FULL = (
     f"This run has heard {MOST_WORDS} answers and wishes, which are the most. Put what is wanted"
     " into the text of the issue, then write `/mergewright retry` when this run is over."
 )
+_KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
+_NO_ROUND: dict[Following, str] = {
+    "over": "no pull request of ours is open here, so there is nothing to go on with",
+    "full": f"this pull request has had its {MOST_ROUNDS} rounds, so a person has to go on with it",
+}
 _MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
 #: Whoever may not write is not looked up again for a minute: strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
@@ -78,14 +94,19 @@ class Lane:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._run(said)
         command = commands.parse(said.body)
-        if command is None and not self._is_answer(said, run):
+        wish = follow_ups.of_words(said, self._gatekeeper.own_logins()) if not command else None
+        if command is None and wish is None and not self._is_answer(said, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
+        if said.on_pull and run is None and self._store.publishing(said.subject.repository_id):
+            return Later(reason="a run of the repository may just have opened it")
         if isinstance(command, Change) and not _has_plan(run):
             return Ignored(reason="no plan waits, so these words change none", routine=True)
-        if run is not None and self._store.was_heard(run.run.run_id, _comment(said)):
+        if run is not None and self._was_heard(said, run):
             return Heard(reason="heard before")
         if refusal := self._refusal(said, now):
             return Ignored(reason=refusal)
+        if wish is not None:
+            return self._follow(said, run, wish, now)
         if run is not None and _is_older(said, run):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
         if command is None:
@@ -102,6 +123,10 @@ class Lane:
         if said.on_pull:
             return self._store.of_pull(at.repository_id, at.number)
         return self._store.last(at.repository_id, at.number)
+
+    def _was_heard(self, said: Said, run: StoredRun) -> bool:
+        ids = {run.run.run_id, follow_ups.first_of(run)}
+        return any(self._store.was_heard(run_id, _comment(said)) for run_id in ids)
 
     def _is_answer(self, said: Said, run: StoredRun | None) -> bool:
         """Whether a comment without a command answers the questions that a run has ended with."""
@@ -149,6 +174,17 @@ class Lane:
         self._react(said, _READ)
         return Heard(reason=f"an answer to run {run.run.run_id}")
 
+    def _follow(self, said: Said, run: StoredRun | None, wish: Wish, now: float) -> Heard | Ignored:
+        """Let a run go on with a pull request of ours, once nobody says more."""
+        if run is None:
+            return Ignored(reason="no pull request of ours", routine=True)
+        note = _guidance(said, "command", wish.kind)
+        following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
+        if following in ("over", "full"):
+            return Ignored(reason=_NO_ROUND[following])
+        self._react(said, _READ)
+        return Heard(reason=f"about pull request #{said.subject.number} ({following})")
+
     def _obey(
         self,
         command: Command | Change,
@@ -173,7 +209,9 @@ class Lane:
                     self._change(said, run, words, now)
                 case Command(name="plan", words=words) if words or _waits(run):
                     self._change(said, run, words, now)
-                case Command(name="retry") if _may_go_on(run):
+                case Command(name="fix-ci" | "rebase" as name):
+                    self._follow_by_command(said, run, _KINDS[name], now)
+                case Command(name="retry") if _may_go_on(run) or (said.on_pull and _kind_over(run)):
                     self._go_on(said, run, now)
                 case Command(name="plan" | "retry" as name):
                     first = name == "plan" or (run is not None and run.run.plan_first)
@@ -235,6 +273,9 @@ class Lane:
     def _go_on(self, said: Said, run: StoredRun | None, now: float) -> None:
         assert run is not None  # noqa: S101  it may go on
         assert run.outcome is not None  # noqa: S101
+        if not _may_go_on(run):
+            self._follow_by_command(said, run, _kind_over(run) or "review", now)
+            return
         if run.grants >= _MOST_GRANTS:
             raise _CannotNow(
                 f"This run was allowed its money and time {run.grants} times. Whoever runs the"
@@ -245,6 +286,15 @@ class Lane:
             self._store.retry(run.run.run_id, run.outcome.stopped_at or "", now, said=note)
         except ActiveRun as other:
             raise _CannotNow(f"{other.message}.") from None
+
+    def _follow_by_command(self, said: Said, run: StoredRun | None, kind: Kind, now: float) -> None:
+        if run is None:
+            raise _CannotNow(f"No pull request of ours belongs to this {_what(said)}.")
+        wish = Wish(kind=kind, by=said.author)
+        note = _guidance(said, "command", kind)
+        following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
+        if following in ("over", "full"):
+            raise _CannotNow(f"{_NO_ROUND[following][0].upper()}{_NO_ROUND[following][1:]}.")
 
     def _begin(
         self, said: Said, run: StoredRun | None, delivery_id: str, now: float, *, plan_first: bool
@@ -337,6 +387,12 @@ def _may_go_on(run: StoredRun | None) -> bool:
     )
 
 
+def _kind_over(run: StoredRun | None) -> Kind | None:
+    """Tell what a follow-up was about that has ended without a result."""
+    about = run.run.follow_up if run is not None and not run.active else None
+    return about.kind if about and run and run.state is not RunState.OPEN else None
+
+
 def _is_public(run: Run) -> bool:
     """Whether people have asked for the run on the issue, and see there what becomes of it."""
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
@@ -344,6 +400,9 @@ def _is_public(run: Run) -> bool:
 
 def _is_older(said: Said, run: StoredRun) -> bool:
     """Whether a comment was written before the run was asked for, by the forge's own clock."""
+    if run.run.follow_up is not None:
+        # What has asked for this one comes again where its delivery does.
+        return intake.moment(said.at) < run.run.started - _SKEW_SECONDS
     snapshot = run.run.snapshot
     return snapshot is not None and intake.moment(said.at) < intake.moment(snapshot.approved_at)
 

@@ -1,15 +1,17 @@
-"""Looks at a pull request of ours when something has happened to it.
+"""Looks at a pull request of ours when something has happened to it, or to its checks.
 
-Owns what becomes of a run whose pull request people have merged, closed or opened again. What a
-delivery says is only the occasion: how the pull request stands is asked.
+Owns what becomes of a run whose pull request people have merged, closed or opened again, and which
+checks are worth a follow-up. What a delivery says is only the occasion: how the pull request stands
+is asked.
 """
 
 from __future__ import annotations
 
 from agent.adapters.sql_store import SqlStore
+from agent.conversation import follow_ups
 from agent.conversation.lane import Heard
 from agent.conversation.said import Happened
-from agent.domain import IssueRef, RunState
+from agent.domain import IssueRef, Reason, RunState, StoredRun
 from agent.intake import Ignored
 from agent.milestones import show_state
 from agent.ports import Gatekeeper
@@ -18,14 +20,22 @@ _ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
 
 
-def look(happened: Happened, gatekeeper: Gatekeeper, store: SqlStore) -> Heard | Ignored:
-    """Note how a pull request of ours stands; may be done twice.
+def look(
+    happened: Happened, gatekeeper: Gatekeeper, store: SqlStore, *, now: float
+) -> Heard | Ignored:
+    """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
+
+    Args:
+        now: Seconds since the epoch.
 
     Raises:
         ForgeUnavailable: The forge cannot be asked; try again.
     """
+    if happened.commit:
+        return _of_checks(happened, store, now)
     if happened.event not in _ENDS or happened.number is None:
-        return Ignored(reason=f"nothing here acts on {happened.event} yet", routine=True)
+        # The next follow-up reads how the pull request stands by then.
+        return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
     found = store.of_pull(happened.repository_id, happened.number)
     if found is None or found.run.snapshot is None:
         return Ignored(reason="no pull request of ours", routine=True)
@@ -33,14 +43,38 @@ def look(happened: Happened, gatekeeper: Gatekeeper, store: SqlStore) -> Heard |
     pull = gatekeeper.pull(_reference(happened, issue, happened.number))
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
-    state = _STATES[pull.state]
-    if not store.pull_stands(found.run.run_id, state, pull.ended_at):
+    state, first = _STATES[pull.state], follow_ups.first_of(found)
+    if state is not RunState.OPEN:
+        _stop(found, pull.state, store)
+    if not store.pull_stands(first, state, pull.ended_at):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
-    show_state(store.path.parent / "runs" / found.run.run_id, state)
+    show_state(store.path.parent / "runs" / first, state)
     if state is not RunState.OPEN and store.active(issue.repository_id, issue.number) is None:
         # It says that a pull request waits for review.
         gatekeeper.clear_labels(issue)
-    return Heard(reason=f"the pull request of run {found.run.run_id} is {pull.state}")
+    return Heard(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _stop(found: StoredRun, became: str, store: SqlStore) -> None:
+    """Stop the follow-up that is at work on a pull request which is over."""
+    about = found.run.follow_up
+    if about is not None and found.active:
+        words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
+        store.stop(found.run.run_id, words, Reason.SUPERSEDED)
+
+
+def _of_checks(happened: Happened, store: SqlStore, now: float) -> Heard | Ignored:
+    """Have red checks seen to, where they are of the commit that we have pushed last."""
+    wish = follow_ups.of_checks(happened)
+    if wish is None:
+        return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
+    found = store.of_head(happened.repository_id, happened.commit)
+    if found is None:
+        return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
+    following = store.follow(follow_ups.first_of(found), wish, now)
+    if following in ("over", "full"):
+        return Ignored(reason=f"no follow-up for these checks ({following})")
+    return Heard(reason=f"checks of run {found.run.run_id}'s commit ({following})")
 
 
 def _reference(happened: Happened, issue: IssueRef, number: int) -> IssueRef:

@@ -32,6 +32,8 @@ class Said(Record):
     is_bot: bool
     body: str
     """As it arrived, at most 65,536 characters."""
+    verdict: str = ""
+    """Of a review, in GitHub's words in lower case: approved, changes_requested, commented."""
     at: str
     """ISO 8601, UTC: when it was written."""
     clone_url: str
@@ -59,6 +61,8 @@ class Happened(Record):
     """Of the App whose checks they are; None: not told, or no checks of an App."""
     event: str
     """GitHub's words, as `pull_request.closed`."""
+    conclusion: str = ""
+    """Of the checks, in GitHub's words; empty: it is about the pull request."""
     actor: str
     """Login of who did it."""
 

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.adapters.sql_store import SqlStore
+from agent.conversation import commands
 from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Said
 from agent.demo.simulator import actions
 from agent.demo.simulator.world import World
 from agent.domain import Guidance, Outcome, PullRequest, Reason, Run, RunState
-from agent.intake import Accepted, Ignored
+from agent.intake import Accepted, Ignored, Later
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
 
@@ -387,7 +388,7 @@ def test_the_list_of_commands_is_shown(talk, command):
     talk.hear(said)
     talk.hear(said)
     (comment,) = talk.scene.own_comments()
-    for name in ("plan", "approve", "retry", "stop", "explain", "help"):
+    for name in commands.MEANT_FOR:
         assert f"- `/mergewright {name}`: " in comment.body
     assert "@max" not in comment.body.replace("`@max`", "")
 
@@ -515,3 +516,123 @@ def test_words_under_an_issue_without_questions_are_none(talk):
     talk.ended(Reason.NEW_FAILURES)
     assert isinstance(talk.say("Thanks!"), Ignored)
     assert talk.scene.own_comments() == []
+
+
+# --- the pull request ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(talk) -> Run:
+    """A run that has opened pull request 40."""
+    pull = PullRequest(number=40, url="https://github.example/40")
+    return talk.ended(Reason.READY, pull_request=pull, commit="a" * 40)
+
+
+def _remark(talk, body="Please rename it.", by="wanda", **more):
+    """Write in the pull request; by default on a line."""
+    subject = talk.scene.run.snapshot.issue.model_copy(update={"number": 40, "issue_id": 940})
+    given = {"subject": subject, "on_pull": True, "place": "inline", **more}
+    return talk.say(body, by, **given)
+
+
+def _rounds(talk, run):
+    found = talk.store.follow_ups(run.run_id)
+    return [(one.run.follow_up.kind, one.run.follow_up.by, one.active) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("Please rename it.", {}),
+        ("```suggestion\nnote = 1\n```", {}),
+        ("Not like this.", {"place": "review", "verdict": "changes_requested"}),
+        ("@MERGE, could you?", {"place": "issue"}),
+        ("Fine, but @merge[bot]: why?", {"place": "review", "verdict": "commented"}),
+    ],
+)
+def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, more):
+    login = next(iter(talk.scene.gatekeeper.own_logins())).removesuffix("[bot]")
+    words = words.replace("@MERGE", f"@{login.upper()}").replace("@merge", f"@{login}")
+    assert isinstance(_remark(talk, words, **more), Heard)
+    assert _rounds(talk, opened) == [("review", "", True)]
+    assert talk.scene.own_comments() == []
+    assert talk.store.claim(time.time() + 50, most=9) is None, "a quiet minute"
+    assert talk.store.claim(time.time() + 61, most=9).run.follow_up.pull == 40
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("Nice work!", {"place": "issue"}),
+        ("Nice work!", {"place": "review", "verdict": "approved"}),
+        ("Hm.", {"place": "review", "verdict": "commented"}),
+        ("See user@{}.example and /@{}", {"place": "issue"}),
+        ("Please rename it.", {"on_pull": False, "place": "issue"}),
+        ("Please rename it.", {"by": "tria"}),
+        ("Please rename it.", {"by": "stranger"}),
+        ("Please rename it.", {"is_bot": True}),
+        ("change the plan: no admin", {}),
+    ],
+)
+def test_other_words_are_not(talk, opened, words, more):
+    login = next(iter(talk.scene.gatekeeper.own_logins())).removesuffix("[bot]")
+    assert isinstance(_remark(talk, words.format(login, login), **more), Ignored)
+    assert _rounds(talk, opened) == []
+
+
+def test_a_remark_that_is_delivered_again_after_its_round_begins_no_other(talk, opened):
+    told = []
+    hear = talk.hear
+    talk.hear = lambda said: told.append(said) or hear(said)
+    _remark(talk)
+    claimed = talk.store.claim(time.time() + 61, most=9).run
+    talk.store.finish(
+        claimed.run_id, Outcome.stopped(claimed.run_id, Reason.UNAVAILABLE, "So."), time.time()
+    )
+    assert isinstance(hear(told[0]), Heard)
+    assert len(_rounds(talk, opened)) == 1
+
+
+@pytest.mark.parametrize(("command", "kind"), [("fix-ci", "ci"), ("rebase", "rebase")])
+@pytest.mark.parametrize("on_pull", [True, False])
+def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind, on_pull):
+    if on_pull:
+        _remark(talk, f"/mergewright {command}", place="issue")
+    else:
+        talk.say(f"/mergewright {command}")
+    assert _rounds(talk, opened) == [(kind, "wanda", True)]
+    assert talk.reactions() == ["+1"]
+    assert talk.store.claim(time.time() + 1, most=9).run.follow_up.kind == kind
+
+
+def test_a_command_without_a_pull_request_is_answered(talk):
+    talk.say("/mergewright rebase")
+    assert "No pull request of ours belongs to this issue" in talk.answered()
+    talk.ended(Reason.NO_RECIPE)
+    talk.say("/mergewright fix-ci")
+    assert "No pull request of ours is open here" in talk.answered()
+
+
+def test_a_follow_up_is_stopped_where_it_is_talked_about(talk, opened):
+    _remark(talk)
+    (follow_up,) = talk.store.follow_ups(opened.run_id)
+    assert isinstance(_remark(talk, "/mergewright stop", place="issue"), Heard)
+    assert talk.store.get(follow_up.run.run_id).stopped == "wanda has stopped this run."
+    assert talk.stands(opened) is RunState.OPEN
+
+
+def test_a_follow_up_that_failed_is_begun_again_by_a_word(talk, opened):
+    _remark(talk, "/mergewright rebase", place="issue")
+    claimed = talk.store.claim(time.time() + 1, most=9).run
+    end = Outcome.stopped(claimed.run_id, Reason.UNAVAILABLE, "So.")
+    talk.store.finish(claimed.run_id, end, time.time())
+    _remark(talk, "/mergewright retry", place="issue")
+    assert [kind for kind, _, _ in _rounds(talk, opened)] == ["rebase", "rebase"]
+
+
+def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
+    run = talk.begun()
+    talk.store.moved(run.run_id, RunState.PUBLISHING)
+    assert isinstance(_remark(talk), Later)
+    assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), Later)
+    assert isinstance(_remark(talk, "Nice work!", place="issue"), Ignored)

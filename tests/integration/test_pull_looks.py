@@ -32,7 +32,7 @@ class Proposed:
 
     def __init__(self, scene: Scene, store: SqlStore) -> None:
         self.scene, self.store = scene, store
-        commit = samples.push_branch(scene.repository)
+        self.commit = commit = samples.push_branch(scene.repository)
         scene.forge.begin(scene.run)
         proposal = NewPullRequest(
             branch=BRANCH, commit=commit, base_branch="main", title="Add a field",
@@ -43,7 +43,7 @@ class Proposed:
         store.claim(time.time(), most=9)
         outcome = Outcome(
             run_id=self.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
-            pull_request=self.pull,
+            pull_request=self.pull, commit=commit,
         )  # fmt: skip
         store.finish(self.run.run_id, scene.forge.deliver(scene.run, outcome), time.time())
 
@@ -63,12 +63,18 @@ class Proposed:
                 world, self.scene.repository, self.issue, state, None, world.user("ann")
             )
 
+    def follow_ups(self) -> list[tuple[str, RunState]]:
+        """What goes on with the pull request: about what, and where it is."""
+        found = self.store.follow_ups(self.run.run_id)
+        return [(one.run.follow_up.kind, one.state) for one in found]
+
     def look(self, event: str = "pull_request.closed", **more: object) -> Heard | Ignored:
         given = {
             "repository": self.scene.name, "repository_id": self.scene.repository.id,
             "number": self.pull.number, "event": event, "actor": "ann", **more,
         }  # fmt: skip
-        return looks.look(Happened.model_validate(given), self.scene.gatekeeper, self.store)
+        happened = Happened.model_validate(given)
+        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time())
 
 
 @pytest.fixture
@@ -128,3 +134,50 @@ def test_a_pull_request_that_is_gone_changes_nothing(proposed):
     proposed.scene.fault("refuse", "GET", f"pulls/{proposed.pull.number}", status=404, count=1)
     assert isinstance(proposed.look(), Ignored)
     assert proposed.state is RunState.OPEN
+
+
+# --- checks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("conclusion", ["failure", "timed_out", "error", "action_required"])
+def test_a_red_check_of_our_last_commit_has_a_follow_up(proposed, conclusion):
+    def look() -> Heard | Ignored:
+        return proposed.look(
+            "check_run.completed", number=None, commit=proposed.commit, conclusion=conclusion
+        )
+
+    assert isinstance(look(), Heard)
+    assert isinstance(look(), Heard), "joined"
+    assert proposed.follow_ups() == [("ci", RunState.RECEIVED)]
+    assert proposed.state is RunState.OPEN
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"conclusion": "success"},
+        {"conclusion": ""},
+        {"conclusion": "cancelled"},
+        {"commit": "f" * 40},
+        {"repository_id": 4711},
+    ],
+)
+def test_other_checks_have_none(proposed, more):
+    told = {"number": None, "commit": proposed.commit, "conclusion": "failure", **more}
+    assert isinstance(proposed.look("check_suite.completed", **told), Ignored)
+    assert proposed.follow_ups() == []
+
+
+def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(proposed):
+    told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
+    proposed.look("check_run.completed", **told)
+    claimed = proposed.store.claim(time.time() + 61, most=9)
+    proposed.people("closed")
+    assert isinstance(proposed.look(), Heard)
+    assert proposed.state is RunState.CLOSED
+    stopped = proposed.store.get(claimed.run.run_id)
+    assert stopped.stopped == (
+        f"Pull request #{proposed.pull.number} was closed, so its follow-up was stopped."
+    )
+    assert stopped.stopped_for is Reason.SUPERSEDED
+    assert isinstance(proposed.look("check_run.completed", **told), Ignored)

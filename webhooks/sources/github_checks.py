@@ -46,7 +46,7 @@ def _status(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     told = _Status.model_validate(payload)
     if told.state == "pending":
         return Ignored(action=action, reason="a status that is still pending")
-    return _told(action, "status", told, _Checked(head_sha=told.sha))
+    return _told(action, "status", told, _Checked(head_sha=told.sha, conclusion=told.state))
 
 
 def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> Told:
@@ -57,6 +57,7 @@ def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> To
         commit=checked.head_sha,
         app_id=checked.app.id if checked.app else None,
         event=event,
+        conclusion=checked.conclusion or "",
         actor=told.sender.login,
     )
     return Told(action=action, about=happened)

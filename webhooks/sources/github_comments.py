@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from agent.conversation.said import Happened, Place, Said
 from agent.domain import IssueRef
 from webhooks.sources import github_payloads as parts
@@ -26,6 +28,7 @@ class _Words(NamedTuple):
     author: parts.Account
     body: str
     at: str
+    verdict: str = ""
 
 
 def _comment(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
@@ -43,7 +46,8 @@ def _remark(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
 
 def _review(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     told = _Reviewed.model_validate(payload)
-    words = _words("review", told.review, told.review.submitted_at)
+    written = _words("review", told.review, told.review.submitted_at)
+    words = written._replace(verdict=told.review.state.lower())
     said = _said(action, told, told.pull_request, words, on_pull=True)
     if isinstance(said, Ignored) or words.body.strip():
         return said
@@ -92,6 +96,7 @@ def _said(
         author_id=author.id,
         is_bot=False,
         body=words.body[:MOST_CHARACTERS],
+        verdict=words.verdict,
         at=words.at,
         clone_url=repository.clone_url,
     )
@@ -113,6 +118,7 @@ class _Comment(_Written):
 
 class _Review(_Written):
     submitted_at: parts.Moment
+    state: str = Field(default="", max_length=40)
 
 
 class _Where(parts.Part):

@@ -225,10 +225,10 @@ def test_what_nobody_acts_on_is_ignored(action):
 # --- checks --------------------------------------------------------------------------------------
 
 
-def happened(event: str, app_id: int | None = 15368) -> Happened:
+def happened(event: str, conclusion: str | None, app_id: int | None = 15368) -> Happened:
     return Happened(
         repository="octo/shop", repository_id=5, installation_id=3, commit=HEAD, app_id=app_id,
-        event=event, actor="octo",
+        event=event, conclusion=conclusion or "", actor="octo",
     )  # fmt: skip
 
 
@@ -244,13 +244,13 @@ def happened(event: str, app_id: int | None = 15368) -> Happened:
 )
 def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conclusion, action):
     payload = checked(name, conclusion, action)
-    assert heard(name, payload) == happened(f"{name}.{action}")
+    assert heard(name, payload) == happened(f"{name}.{action}", conclusion)
 
 
 def test_checks_of_an_app_that_is_gone_are_looked_at_as_well():
     payload = checked("check_suite", "failure")
     payload["check_suite"]["app"] = None
-    assert heard("check_suite", payload) == happened("check_suite.completed", None)
+    assert heard("check_suite", payload) == happened("check_suite.completed", "failure", None)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_what_the_end_of_the_suite_tells_anyway_is_ignored(name, conclusion, act
 
 @pytest.mark.parametrize("state", ["success", "failure", "error"])
 def test_a_status_is_an_occasion_to_look_at_its_commit(state):
-    assert heard("status", status(state)) == happened("status", None)
+    assert heard("status", status(state)) == happened("status", state, None)
 
 
 def test_a_status_that_is_still_pending_is_none():
