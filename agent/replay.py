@@ -27,13 +27,13 @@ from agent.editing.asking import Turn
 from agent.editing.called import Called, Opening
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.ledger import Ledger
+from agent.proposing import Decided
 from agent.publishing import commits
 from agent.recorded import Recording
 from agent.redaction import Redactor
 from agent.repository import folders
 from agent.services import Services
 from agent.settings import Settings
-from agent.stages.publish import Decided
 from agent.steps import Steps, Watcher
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 
 from __future__ import annotations
 
+from agent import proposing
 from agent.domain import Outcome, Plan, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
@@ -55,7 +56,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     return step("publish", publish.open_pull_request, prepared, decided, svc)
 
 
-def _by_recipe(job: Job) -> publish.Decided:
+def _by_recipe(job: Job) -> proposing.Decided:
     """Plan, edit, policy, checks: a recipe makes the same change each time, so it has one try."""
     step, svc, prepared = job.step, job.svc, job.prepared
     agreed = step("plan", plan.draft, job.decision, job.facts)
@@ -67,7 +68,7 @@ def _by_recipe(job: Job) -> publish.Decided:
     notes = step("review", review.examine, cleared, agreed)
     compared = step("compare", checks.compare, job.before, after, prepared, svc)
     verdict = step("decide", decide.weigh, compared, cleared, prepared.contract)
-    return publish.Decided(
+    return proposing.Decided(
         ticket=job.ticket,
         plan=agreed,
         cleared=cleared,
@@ -79,7 +80,7 @@ def _by_recipe(job: Job) -> publish.Decided:
     )
 
 
-def _by_model(job: Job) -> publish.Decided:
+def _by_model(job: Job) -> proposing.Decided:
     """Plan, tests that fail, candidates, each mended until it passes; a second model's review."""
     agreed = plan.agree(job)
     _approved(agreed, job)
@@ -91,7 +92,7 @@ def _by_model(job: Job) -> publish.Decided:
     notes = review.examine_draft(chosen, job)
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
-    return publish.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)
+    return proposing.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)
 
 
 def _approved(agreed: Plan, job: Job) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent import proposing
 from agent.domain import (
     AcceptanceTest,
     Change,
@@ -27,7 +28,7 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
 from agent.errors import BudgetSpent
-from agent.stages import edit, publish, repair
+from agent.stages import edit, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import create, finish
@@ -116,7 +117,7 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     assert repair.next_draft([red], job) is None
     assert edit.next_candidate(PLAN, red.draft.tests, [red], job) is None
     assert begun(job) == []
-    decided = publish.decided(red, ReviewNotes(ran=False, sentence="x"), job)
+    decided = proposing.decided(red, ReviewNotes(ran=False, sentence="x"), job)
     assert decided.verdict.sentence == (
         "As it is. No model was asked to mend it or to begin anew: mypy proves nothing on the base"
         " commit already, so no edit would help."
