@@ -135,6 +135,8 @@ class Reason(StrEnum):
     """A provider does not accept the request as it is made, or it is too long."""
     MODEL_UNUSABLE = "model_unusable"
     """A model's key, name, address or account has to be mended."""
+    CONFLICT = "merge_conflict"
+    """The branch and its base do not go together."""
     UNANSWERED = "unanswered"
     """Nobody has approved the plan within two weeks."""
     INTERRUPTED = "interrupted"
@@ -161,6 +163,7 @@ _END_STATES = {
     Reason.READY: RunState.OPEN,
     Reason.UNCLEAR: RunState.NEEDS_HUMAN,
     Reason.UNANSWERED: RunState.NEEDS_HUMAN,
+    Reason.CONFLICT: RunState.NEEDS_HUMAN,
     Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
     Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
     Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
@@ -1093,6 +1096,8 @@ class Outcome(Record):
     """Of a second model, where models made the change."""
     threads: tuple[ThreadEnd, ...] = ()
     """What became of each thread that a follow-up has answered."""
+    plan: Plan | None = None
+    """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0
     """What models have cost, as far as their prices are known."""
     forge_calls: int | None = None

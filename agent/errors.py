@@ -170,6 +170,12 @@ class ConfigInvalid(RepositoryUnfit):
     reason = Reason.CONFIG_INVALID
 
 
+class MergeConflict(RunStopped):
+    """The branch of a pull request and its base do not go together."""
+
+    reason = Reason.CONFLICT
+
+
 class BranchTaken(RepositoryUnfit):
     """A branch of the name we want is there, with something else on it."""
 

@@ -22,7 +22,7 @@ from agent.adapters.counted_models import CountedModels
 from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.adapters.stoppable import Stoppable
-from agent.domain import Outcome, Reason, Run, RunState
+from agent.domain import Outcome, Reason, Run, RunState, StoredRun
 from agent.errors import AgentError, ModelUnavailable, ModelUnusable, Superseded
 from agent.ledger import Ledger, LedgerClosed
 from agent.milestones import Milestones, RunPage, StateNotes, show_state
@@ -147,7 +147,8 @@ def carry(
         hear=heard if hear else None,
         others=store.beside if store else services.others,
         grants=grants,
-        guidance=lambda run: store.guidance(run.run_id) if store else (),
+        guidance=lambda run: store.guidance(_first(run)) if store else (),
+        history=lambda run: _history(run, store),
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / RunPage.FILE_NAME, run, services.redactor)
@@ -183,6 +184,18 @@ def carry(
             outcome = outcome.model_copy(update={"text_path": str(text)})
     page.end(outcome)
     return outcome, step.seconds
+
+
+def _first(run: Run) -> str:
+    """The run to which people have spoken about the ticket."""
+    return run.follow_up.of if run.follow_up else run.run_id
+
+
+def _history(run: Run, store: SqlStore | None) -> tuple[StoredRun, ...]:
+    if store is None or run.follow_up is None:
+        return ()
+    first, later = store.get(run.follow_up.of), store.follow_ups(run.follow_up.of)
+    return (first, *(one for one in later if one.run.run_id != run.run_id))
 
 
 def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Services) -> None:

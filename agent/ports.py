@@ -464,6 +464,14 @@ class Pulls(Protocol):
         """Answer a thread once for each key: in it, or in the conversation; return its page."""
         ...
 
+    def say(self, run: Run, number: int, words: str, *, key: str) -> None:
+        """Comment once for each key in the conversation of the pull request."""
+        ...
+
+    def rewrite(self, run: Run, number: int, body: str) -> None:
+        """Give the pull request another text."""
+        ...
+
     def resolve(self, run: Run, thread: Thread) -> bool:
         """Mark a thread as resolved; return False where the forge does not let us."""
         ...

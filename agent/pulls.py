@@ -5,9 +5,14 @@ Part of the vocabulary, as `agent.domain` is; a follow-up is made of these.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Literal
 
-from agent.domain import Change, Checkout, Place, Record
+from agent.domain import Change, Checkout, End, Place, Plan, Record, ThreadEnd
+
+_MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
+_COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
 
 
 class ThreadComment(Record):
@@ -108,3 +113,59 @@ class ProjectCheck(Record):
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
     """What it says itself, in a few lines."""
+
+
+class Matter(Record):
+    """One thing that a follow-up has to see to: a thread, or a check that is red."""
+
+    number: int
+    """In its round, 1-based."""
+    about: str
+    """Place and first words, on one line; foreign words."""
+    text: str
+    """All that is said, for whoever sees to it; foreign words."""
+    thread: Thread | None = None
+    check: ProjectCheck | None = None
+
+
+class Answer(Record):
+    """What becomes of a matter, before anything of it has left the machine."""
+
+    matter: int
+    """Its number."""
+    end: End
+    words: str
+    """To whoever asked."""
+    by_model: bool = False
+    """Whether the words are a model's."""
+    beyond: str = ""
+    """Title for an issue of its own, where it asks for more than the ticket."""
+
+
+class Occasion(Record):
+    """What a follow-up finds when it begins."""
+
+    pull: PullNow
+    asked: tuple[Thread, ...] = ()
+    """The threads that wait for an answer of ours, by age, as many as one round takes."""
+    left: int = 0
+    """How many more there are."""
+    plan: Plan
+    """Of the change as we have left it."""
+    ends: tuple[ThreadEnd, ...] = ()
+    """What became of the threads of earlier rounds; of each the newest."""
+    answered: int = 0
+    """How many rounds of this kind there were before."""
+
+
+def mentions(words: str, logins: Collection[str]) -> bool:
+    """Whether words name one of the accounts, as in `@mergewright`."""
+    names = {login.lower().removesuffix("[bot]") for login in logins}
+    return any(
+        re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
+    )
+
+
+def is_command(words: str) -> bool:
+    """Whether a comment has a command of ours in it, which is heard elsewhere."""
+    return _COMMAND.search(words) is not None

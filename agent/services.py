@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import worktree
-from agent.domain import Environment, Guidance, Prepared, Run
+from agent.domain import Environment, Guidance, Prepared, Run, StoredRun
 from agent.environments import build as environments
 from agent.environments import storage
-from agent.ports import ChatModel, Flag, Forge, OtherRun, PackageIndex, Sandbox
+from agent.ports import ChatModel, Flag, Forge, OtherRun, PackageIndex, Pulls, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -47,6 +47,10 @@ class Services:
     pull request, newest first; nothing where nobody keeps them."""
     hear: Callable[[str], None] | None = None
     """Told what a model writes and calls, as it comes: foreign words, any thread."""
+    pulls: Pulls | None = None
+    """Pull requests of ours after they were opened; None: there is no forge."""
+    history: Callable[[Run], tuple[StoredRun, ...]] = lambda run: ()
+    """Of a follow-up: the run that opened the pull request, then its earlier follow-ups."""
     guidance: Callable[[Run], tuple[Guidance, ...]] = lambda run: ()
     """What people have said to the run since its text was approved."""
     runs: Path | None = None

@@ -128,7 +128,8 @@ def _weighed(draft: Draft, job: Job) -> Round:
     change = step(f"changelog {number}", edit.entered, *made, prepared, svc)
     draft = draft.edited(change, draft.words)
     try:
-        cleared = step(f"policy {number}", policy.clear, change, job.ticket, prepared, svc)
+        held = change, job.ticket, prepared, svc, job.stood
+        cleared = step(f"policy {number}", policy.clear, *held)
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
     after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)

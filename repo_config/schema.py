@@ -289,6 +289,12 @@ class LimitsSection(Section):
     """So often at most a model may mend its change after rules or checks have refused it."""
     candidates: int = Field(default=1, ge=1, le=5)
     """Independent attempts of a model, of which the best one is taken."""
+    review_rounds: int = Field(default=5, ge=0, le=20)
+    """Rounds of answers to what people say in a pull request; after these a person goes on. What
+    is said within a minute is one round."""
+    ci_rounds: int = Field(default=2, ge=0, le=20)
+    """So often at most red checks of the project's own on our pull request are mended without a
+    command; `/mergewright fix-ci` asks for more."""
     runs_per_day: Annotated[int, Field(ge=1)] | None = None
     """On GitHub: runs that are begun within 24 hours; what is over it waits, and says so. Read when
     the label is set; default: as many as the operator allows, and never more."""

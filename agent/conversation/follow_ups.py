@@ -6,19 +6,18 @@ pull request when the follow-up begins.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from agent.adapters.sql_follow_ups import Wish
 from agent.conversation.said import Happened, Said
 from agent.domain import StoredRun
+from agent.pulls import mentions
 
 #: What people say within a minute is taken together.
 QUIET_SECONDS = 60.0
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 #: Somebody has to allow it before it goes on.
 _HELD = "action_required"
-_MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 
 
 def of_words(said: Said, own: Collection[str]) -> Wish | None:
@@ -34,14 +33,6 @@ def of_words(said: Said, own: Collection[str]) -> Wish | None:
         return None
     asks = said.place == "inline" or said.verdict == "changes_requested"
     return Wish(kind="review", quiet=QUIET_SECONDS) if asks or mentions(said.body, own) else None
-
-
-def mentions(words: str, own: Collection[str]) -> bool:
-    """Whether words name one of the accounts, as in `@mergewright`."""
-    names = {login.lower().removesuffix("[bot]") for login in own}
-    return any(
-        re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
-    )
 
 
 def of_checks(happened: Happened) -> Wish | None:

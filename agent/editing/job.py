@@ -45,6 +45,8 @@ class Job:
     """The checks of the base commit."""
     step: Step
     svc: Services
+    stood: Change | None = None
+    """What people of their own have put on the branch besides our work; None: nobody has."""
     spent: Spent = field(default_factory=Spent)
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None

@@ -16,6 +16,7 @@ from agent.domain import Outcome, Reason
 _HEADLINES = {
     Reason.UNCLEAR: "The issue leaves something open.",
     Reason.UNANSWERED: "Nobody has approved the plan.",
+    Reason.CONFLICT: "The branch and its base do not go together.",
     Reason.NO_RECIPE: "This one is for a person.",
     Reason.REFUSED: "This cannot be done as it is asked.",
     Reason.SEVERAL: "These are several tickets in one.",
@@ -50,6 +51,10 @@ _NEXT = {
         f" counts, and the run goes on. Or edit the text of the issue, {_AGAIN}"
     ),
     Reason.UNANSWERED: "What to do next: write `/mergewright retry` in a comment.",
+    Reason.CONFLICT: (
+        "What to do next: merge the base branch into this one by hand and push; what is pushed is"
+        " built upon."
+    ),
     Reason.NO_RECIPE: (
         "What to do next: a person takes it on. If it can be said as one of the things that are"
         f" done here, edit the text of the issue, {_AGAIN}"

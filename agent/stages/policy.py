@@ -6,6 +6,7 @@ are in `agent.policy`; what tools find in a room is left to `checks`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from agent import worktree
@@ -16,8 +17,14 @@ from agent.policy.proposal import Proposal
 from agent.services import Services
 
 
-def clear(change: Change, ticket: Ticket, prepared: Prepared, svc: Services) -> ClearedChange:
+def clear(
+    change: Change, ticket: Ticket, prepared: Prepared, svc: Services, stood: Change | None = None
+) -> ClearedChange:
     """Let a change pass only if every rule of the target repository allows it.
+
+    Args:
+        stood: What a branch held before that people have put commits of their own on; what rules
+            found in that already stands against nothing that we add.
 
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
@@ -26,7 +33,7 @@ def clear(change: Change, ticket: Ticket, prepared: Prepared, svc: Services) -> 
     contract = prepared.contract
     proposal = Proposal(change, contract.config, contract.project, base, ticket)
     try:
-        cleared = judge(proposal, svc.settings.floors)
+        cleared = judge(proposal, svc.settings.floors, _before(stood, ticket, prepared, svc))
     except PolicyRefused as problem:
         svc.say(_refused([one for one in problem.findings if one.severity is Severity.BLOCK]))
         raise
@@ -47,18 +54,48 @@ def _refused(blocking: list[Finding]) -> str:
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
-def judge(proposal: Proposal, floors: Mapping[str, Level]) -> ClearedChange:
+def _before(
+    stood: Change | None, ticket: Ticket, prepared: Prepared, svc: Services
+) -> tuple[Finding, ...]:
+    """Return what rules find in a branch as it was."""
+    if stood is None:
+        return ()
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    contract = prepared.contract
+    return _found(Proposal(stood, contract.config, contract.project, base, ticket), {})
+
+
+def judge(
+    proposal: Proposal, floors: Mapping[str, Level], before: tuple[Finding, ...] = ()
+) -> ClearedChange:
     """Hold a change against every rule; pure.
 
     Args:
         proposal: The change, with its contract and base.
         floors: The least that rules weigh here, by their ids, as the operator has set them.
+        before: Findings that were there before; as many of the same rule in the same file only
+            remark.
 
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    found = (finding for module in registry.MODULES for finding in module.check(proposal))
-    findings = tuple(levels.weigh(found, registry.RULES, proposal.config, floors))
+    findings = _tolerated(_found(proposal, floors), before)
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     return ClearedChange(change=proposal.change, findings=findings)
+
+
+def _found(proposal: Proposal, floors: Mapping[str, Level]) -> tuple[Finding, ...]:
+    found = (finding for module in registry.MODULES for finding in module.check(proposal))
+    return tuple(levels.weigh(found, registry.RULES, proposal.config, floors))
+
+
+def _tolerated(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Let what was there before remark, no more; people answer for their own commits."""
+    left = Counter((one.rule, one.path) for one in before)
+    told = []
+    for one in findings:
+        known = one.severity is Severity.BLOCK and left[one.rule, one.path] > 0
+        left[one.rule, one.path] -= known
+        told.append(one.model_copy(update={"severity": Severity.REVIEW}) if known else one)
+    return tuple(told)

@@ -97,6 +97,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         similar=decided.similar,
         models=decided.work.uses,
         review=decided.notes if decided.work.uses else None,
+        plan=decided.plan if placed else None,
     )
     outcome = svc.redactor.inside(outcome)
     if pull_request is None or placed is None:
