@@ -28,6 +28,7 @@ AgentError
   ActiveRun         the issue has a run that is not over
   TransientError    try the step again later
     CacheGone         what an earlier step had made is gone; `made_by` names that step
+    BranchMoved       somebody pushed to the branch meanwhile; `look_again` names the step
     ApprovalAwaited   a person has to approve the plan, or to change it
     OwnerAwaited      the repository's owner has to answer; `again` names the step to go on with
     SandboxLost       the room ended without a word of its own
@@ -309,6 +310,18 @@ class CacheGone(TransientError):
 
     def __reduce__(self) -> tuple[type[CacheGone], tuple[str, str]]:
         return type(self), (self.message, self.made_by)
+
+
+class BranchMoved(TransientError):
+    """Somebody has pushed to the branch since it was looked at."""
+
+    def __init__(self, message: str, look_again: str) -> None:
+        """Name the step that looks at it."""
+        super().__init__(message)
+        self.look_again = look_again
+
+    def __reduce__(self) -> tuple[type[BranchMoved], tuple[str, str]]:
+        return type(self), (self.message, self.look_again)
 
 
 class OwnerAwaited(TransientError):

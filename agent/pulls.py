@@ -99,7 +99,8 @@ class Standing(Record):
     conflicts: tuple[str, ...] = ()
     """Paths on which the two do not go together; then nothing was merged."""
     unfit: str = ""
-    """Why the branch cannot be carried on by us, in words: links, modes, submodules."""
+    """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
+    change is empty. Modes of files are in the change."""
 
 
 class ProjectCheck(Record):

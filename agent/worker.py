@@ -24,6 +24,7 @@ from agent.domain import Change, Outcome, Reason, Run
 from agent.errors import (
     AgentError,
     ApprovalAwaited,
+    BranchMoved,
     BudgetSpent,
     CacheGone,
     ForgeLimited,
@@ -385,6 +386,8 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     after: str | None = step.at
     if isinstance(problem, CacheGone):
         after = problem.made_by
+    elif isinstance(problem, BranchMoved):
+        after = problem.look_again
     elif isinstance(problem, OwnerAwaited) and problem.again:
         until, after = time.time() + 1.0, problem.again
     elif isinstance(problem, StoreUnavailable | StoreUnusable):

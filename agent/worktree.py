@@ -14,21 +14,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from agent.domain import Change, Checkout
 from agent.errors import (
+    BranchMoved,
     CacheGone,
-    EditFailed,
     ForgeUnavailable,
     PermanentError,
     RepositoryUnfit,
 )
 from agent.ports import Flag
+from agent.pulls import Standing
 from agent.repository import base as base_commit
-from agent.repository import branches, folders, mirror, objects, process, remote, source
+from agent.repository import (
+    branches,
+    folders,
+    mirror,
+    objects,
+    process,
+    pull_branch,
+    remote,
+    source,
+)
 from agent.repository.base import Limits, Start
 from agent.repository.process import GitFailed, Place
 from agent.repository.tree import WorkTree
@@ -125,9 +135,13 @@ def prepare_remote(
     with process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
         commit = remote.update(hold, url, token, branch, max_bytes=max_repository_bytes)
         base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
-        # Held by a ref: the branch may have moved on before the run is done with it.
-        process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
+        _pin(hold, commit)
         return base_commit.described(hold.place, url, Start(commit, branch))
+
+
+def _pin(hold: mirror.Hold, commit: str) -> None:
+    """Hold a commit by a ref: its branch may have moved on before the run is done with it."""
+    process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
 
 
 def has(mirrored: str, commit: str) -> bool:
@@ -237,18 +251,17 @@ def _beside(folder: Path, suffix: str) -> Path:
     return folder.with_name(folder.name + suffix)
 
 
-def _mirror_of(checkout: Checkout) -> Place:
-    return Place(Path(checkout.mirror))
+def _whole(checkout: Checkout) -> AbstractContextManager[None]:
+    return _repaired(Path(checkout.mirror))
 
 
 @contextmanager
-def _whole(checkout: Checkout) -> Iterator[None]:
-    """Remove the mirror if it is to blame for a failure, so that the next run makes it anew."""
+def _repaired(place: Path) -> Iterator[None]:
+    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
     try:
         yield
     except GitFailed as problem:
-        place = Path(checkout.mirror)
-        if place.exists() and mirror.sound(_mirror_of(checkout)):
+        if place.exists() and mirror.sound(Place(place)):
             raise PermanentError(f"git failed in {place}: {problem.message}") from problem
         with mirror.held(place):
             folders.delete(place)
@@ -313,25 +326,12 @@ def commit(
         EditFailed: The Change does not fit the base commit.
         StorageFull: There is no room in the mirror.
     """
-    for what, text, unwanted in (
-        ("message", message, "\0"),
-        ("author", author, "\0\n<>"),
-        ("address", email, "\0\n<> "),
-    ):
-        if not text.strip() or any(mark in text for mark in unwanted):
-            raise EditFailed(f"The commit's {what} is empty or has characters git does not take")
     folder = Path(checkout.mirror)
     with _whole(checkout), process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
         with objects.writing(hold, keep=True) as place:
             tree = objects.tree(place, hold.scratch, checkout.commit, change)
-        identity = {
-            f"GIT_{role}_{key}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for key, value in (("NAME", author), ("EMAIL", email), ("DATE", f"@{date} +0000"))
-        }
-        args = ("commit-tree", tree, "-p", checkout.commit, "-F", "-")
-        words = f"{message.strip()}\n".encode()
-        made = process.run(hold.place.using(**identity), *args, stdin=words).decode().strip()
+        by = objects.Identity(author, email, date)
+        made = objects.commit(hold.place, tree, (checkout.commit,), message, by)
         # Held by a ref, so that no clean-up takes it before it is delivered.
         process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
         return made
@@ -449,6 +449,170 @@ def push(
                     continue
             return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")
+
+
+# --- the branch of a pull request --------------------------------------------------------------
+
+
+def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
+    url: str,
+    token: str,
+    branch: str,
+    base_branch: str,
+    mirrors: Path,
+    *,
+    author: str = AUTHOR,
+    email: str = AUTHOR_EMAIL,
+    merging: bool = True,
+    max_files: int = 100_000,
+    max_bytes: int = 2048 * 1024**2,
+    max_repository_bytes: int = MOST_FETCHED,
+    stopped: Flag | None = None,
+) -> Standing:
+    """Fetch the branch of a pull request and its base, and say where the one stands to the other.
+
+    May run twice, also at once. The token goes to this address only and is written nowhere.
+
+    Args:
+        url: For git, without credentials.
+        author: Under which name our commits are made; with `email`, what tells them from others.
+        merging: False where only the forge may commit: the base is then not merged in, and
+            everything is held against the commit at which the branch left it.
+        max_repository_bytes: Of what is fetched, with the history.
+        stopped: Once it is set, git is ended, and the mirror is left as it was.
+
+    Raises:
+        Cancelled: It was stopped.
+        RepositoryUnfit: A branch is not there, or the base cannot be worked on.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+        StorageFull: There is no room for the mirror.
+    """
+    for name in (branch, base_branch):
+        branches.require_name(name)
+    copy = remote.path(url, mirrors.absolute())
+    with _repaired(copy), process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
+        tip = remote.update(hold, url, token, base_branch, max_bytes=max_repository_bytes)
+        head = pull_branch.bring(hold, url, token, branch, max_bytes=max_repository_bytes)
+        for commit in (tip, head):
+            _pin(hold, commit)
+        return pull_branch.look(
+            hold,
+            url,
+            Start(tip, base_branch),
+            head,
+            ours=(author, email),
+            limits=Limits(max_files, max_bytes),
+            merging=merging,
+        )
+
+
+def increment(standing: Standing, change: Change) -> Change:
+    """What a Change adds to the branch, against the commit at its end, for the forge to commit.
+
+    Raises:
+        EditFailed: The base was merged in, which is more than one plain commit can say.
+    """
+    return pull_branch.increment(standing, change)
+
+
+def follow(
+    standing: Standing,
+    change: Change,
+    message: str,
+    *,
+    date: int,
+    merge_message: str,
+    author: str = AUTHOR,
+    email: str = AUTHOR_EMAIL,
+) -> str:
+    """Make in our mirror what goes on the branch next; equal arguments give the same commit.
+
+    Where the base was merged in, our own commits become one on its end, with the message of the
+    first; if other people have committed to the branch, it is a merge instead. On top comes what
+    the Change has beyond that.
+
+    Args:
+        change: All of it against the standing's checkout, as the checks have seen it.
+        date: Of author and committer, in seconds since the epoch.
+
+    Returns:
+        The commit for the end of the branch; its head where nothing is to be done.
+
+    Raises:
+        RepositoryUnfit: The branch cannot be carried on.
+        EditFailed: The Change does not fit.
+        CacheGone: The mirror has been made anew since, without these commits.
+        StorageFull: There is no room in the mirror.
+    """
+    if standing.unfit:
+        raise RepositoryUnfit(standing.unfit)
+    folder = Path(standing.checkout.mirror)
+    with (
+        _whole(standing.checkout),
+        process.storage(folder.parent, _ADVICE),
+        mirror.held(folder) as hold,
+    ):
+        _require_there(standing)
+        by = objects.Identity(author, email, date)
+        made = pull_branch.commits(hold, standing, change, (message, merge_message), by)
+        process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
+        return made
+
+
+def push_follow(
+    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
+) -> None:
+    """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
+
+    May run twice: a branch that is at the commit already is our own earlier push.
+
+    Args:
+        look_again: The step that made the standing; it is done again if the branch has moved.
+
+    Raises:
+        BranchMoved: Somebody has pushed to the branch, or deleted it, since.
+        EditFailed: The commit would take commits of other people off the branch.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+        CacheGone: The mirror has been made anew since, without the commit.
+    """
+    branches.require_name(branch)
+    folder = Path(standing.checkout.mirror)
+    with (
+        _whole(standing.checkout),
+        process.storage(folder.parent, _ADVICE),
+        mirror.held(folder) as hold,
+    ):
+        _require_there(standing, commit)
+        pull_branch.require_kept(hold.place, standing, commit)
+        at = remote.head(hold, url, token, branch)
+        if at == standing.head != commit:
+            try:
+                remote.push(hold, url, token, commit, branch, expected=at)
+            except (remote.LeaseLost, ForgeUnavailable) as problem:
+                # Somebody was quicker, or the answer was lost on its way: what is there tells.
+                now = remote.head(hold, url, token, branch)
+                if now == at:
+                    raise ForgeUnavailable(problem.message) from problem
+                at = now
+            else:
+                return
+        if at != commit:
+            raise BranchMoved(
+                f"Somebody has pushed to {branch} since it was looked at, so nothing was pushed"
+                if at
+                else f"{branch} was deleted since it was looked at, so nothing was pushed",
+                look_again,
+            )
+
+
+def _require_there(standing: Standing, *more: str) -> None:
+    """Have the step of the checkout done again where the mirror lost what it had."""
+    mirrored = standing.checkout.mirror
+    for commit in (standing.tip, standing.head, *more):
+        if not has(mirrored, commit):
+            raise CacheGone(f"{mirrored} does not hold commit {commit[:12]} any more", "checkout")
 
 
 @contextmanager

@@ -36,7 +36,9 @@ _LEFT = (
 )  # fmt: skip
 
 # The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone.
-_ATTRIBUTES = "* -text -ident !eol !crlf !working-tree-encoding !filter\n"
+_ATTRIBUTES = (
+    "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def renew(
     if mirror.exists():
         sweep(mirror)
         try:
+            _set_attributes(hold.place)  # those of an earlier version may be fewer
             fetched(hold.place)
         except Cancelled:
             sweep(mirror)
@@ -194,8 +197,13 @@ def _make(place: Place, object_format: str) -> None:
     process.run(
         place, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}"
     )
-    place.git_dir.joinpath("info").mkdir()
-    place.git_dir.joinpath("info", "attributes").write_text(_ATTRIBUTES)
+    _set_attributes(place)
+
+
+def _set_attributes(place: Place) -> None:
+    info = place.git_dir / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(_ATTRIBUTES)
 
 
 def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.domain import Change
 from agent.errors import EditFailed
@@ -16,6 +17,15 @@ from agent.repository.process import Place
 
 REGULAR = frozenset({b"100644", b"100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
+
+
+class Identity(NamedTuple):
+    """Who makes a commit, and when: author and committer alike."""
+
+    name: str
+    email: str
+    date: int
+    """Seconds since the epoch."""
 
 
 @contextmanager
@@ -62,6 +72,33 @@ def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     entries = "".join(gone + present).encode()
     process.run(place, "update-index", "-z", "--index-info", stdin=entries)
     return process.run(place, "write-tree").decode().strip()
+
+
+def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Identity) -> str:
+    """Write a commit; equal arguments give the same one.
+
+    Raises:
+        EditFailed: Git does not take the words.
+    """
+    for what, text, unwanted in (
+        ("message", message, "\0"),
+        ("author", by.name, "\0\n<>"),
+        ("address", by.email, "\0\n<> "),
+    ):
+        if not text.strip() or any(mark in text for mark in unwanted):
+            raise EditFailed(f"The commit's {what} is empty or has characters git does not take")
+    identity = {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in (
+            ("NAME", by.name),
+            ("EMAIL", by.email),
+            ("DATE", f"@{by.date} +0000"),
+        )
+    }
+    args = ("commit-tree", tree, *(f"-p{parent}" for parent in parents), "-F", "-")
+    words = f"{message.strip()}\n".encode()
+    return process.run(place.using(**identity), *args, stdin=words).decode().strip()
 
 
 def _require_base(place: Place, commit: str, change: Change) -> None:

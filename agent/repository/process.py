@@ -236,7 +236,7 @@ def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> 
     if place.stopped is not None and place.stopped.is_set():
         raise _broken_off(_command(args))
     program = _program("git")
-    _require_version()
+    require_version(_OLDEST)
     environ = {
         "PATH": f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin",
         **_ENVIRON,
@@ -266,12 +266,17 @@ def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> 
 
 
 @cache
-def _require_version() -> None:
+def require_version(oldest: tuple[int, int], use: str = "") -> None:
+    """Refuse a git that is older than what is needed, be it for one use of it.
+
+    Raises:
+        PermanentError: Names both versions.
+    """
     found = git.Git("/").version_info
-    if found < _OLDEST:
+    if found < oldest:
         raise PermanentError(
-            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, _OLDEST))} or later "
-            "is needed. On Debian: apt-get install git"
+            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, oldest))} or later "
+            f"is needed{use and ' '}{use}. On Debian: apt-get install git"
         )
 
 

@@ -35,6 +35,12 @@ _REFUSED = re.compile(
 )
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
+#: Where a branch is that was brought to be looked at.
+LOOKED_AT = "refs/mergewright/looked-at"
+
+
+class BranchMissing(RepositoryUnfit):
+    """The repository has no such branch."""
 
 
 class LeaseLost(RepositoryUnfit):
@@ -158,7 +164,7 @@ def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> N
         mirror.fetch(
             there.by(hold.place),
             there.address,
-            f"+refs/heads/{branch}:refs/mergewright/looked-at",
+            f"+refs/heads/{branch}:{LOOKED_AT}",
             max_bytes=max_bytes,
         )
 
@@ -202,7 +208,7 @@ def _told_apart(branch: str) -> Iterator[None]:
         yield
     except GitFailed as problem:
         if _MISSING.search(problem.message):
-            raise RepositoryUnfit(
+            raise BranchMissing(
                 f"There is no branch {branch} in the repository. Is it still the default branch?"
             ) from problem
         if _REFUSED.search(problem.message):

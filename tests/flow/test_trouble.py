@@ -28,6 +28,7 @@ from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
 from agent.domain import Outcome, Reason, RunState
 from agent.errors import (
+    BranchMoved,
     CacheGone,
     SandboxLost,
     SandboxMissing,
@@ -548,10 +549,11 @@ def test_a_second_worker_is_said_in_one_line(home):
             other.kill()
 
 
-def test_what_was_made_by_an_earlier_step_and_is_gone_sends_the_run_back_to_that_step():
+@pytest.mark.parametrize("problem", [CacheGone, BranchMoved])
+def test_what_an_earlier_step_has_to_do_again_sends_the_run_back_to_that_step(problem):
     class Steps:
         at = "checks 1"
 
     with pytest.raises(worker.Postponed) as wait:
-        worker._postpone(CacheGone("the mirror is gone", "checkout"), Steps(), worker.Waited())
+        worker._postpone(problem("it is gone", "checkout"), Steps(), worker.Waited())
     assert wait.value.after == "checkout"

@@ -14,6 +14,7 @@ from agent.errors import (
     ActiveRun,
     AgentError,
     ApprovalAwaited,
+    BranchMoved,
     CacheGone,
     Cancelled,
     ForgeLimited,
@@ -251,6 +252,7 @@ ERRORS = [
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),
+    BranchMoved("Somebody pushed.", "read pull request"),
     ApprovalAwaited("A plan waits.", "1a2b3c4d"),
 ]
 
