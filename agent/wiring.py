@@ -20,7 +20,7 @@ from agent.adapters.sql_store import SqlStore
 from agent.domain import Run
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.polling import Polling
-from agent.ports import Forge, Gatekeeper, Sandbox
+from agent.ports import Forge, Gatekeeper, Pulls, Sandbox
 from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
@@ -60,10 +60,13 @@ def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Servic
         settings: For a run of an issue they lead to a simulated GitHub.
     """
     forge: Forge = LocalForge(settings.home / "replays")
+    pulls: Pulls | None = None
     if run.snapshot is not None:
         from agent.adapters.github.forge import GithubForge
+        from agent.adapters.github.pulls import GithubPulls
 
-        forge = GithubForge(way_to_github(settings), settings)
+        way = way_to_github(settings)
+        forge, pulls = GithubForge(way, settings), GithubPulls(way, settings)
     return Services(
         settings=settings,
         forge=forge,
@@ -71,6 +74,7 @@ def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Servic
         index=SimpleIndex(settings),
         say=say,
         redactor=redactor(settings),
+        pulls=pulls,
     )
 
 
@@ -158,6 +162,7 @@ def on_github(
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.adapters.github.forge import GithubForge
+    from agent.adapters.github.pulls import GithubPulls
 
     make_home(settings)
     secrets = redactor(settings)
@@ -171,9 +176,11 @@ def on_github(
     def compose(
         say: Callable[[str], None], record: Callable[[str, Mapping[str, object]], None]
     ) -> Services:
+        own = way.recording(record)
         return Services(
             settings=settings,
-            forge=GithubForge(way.recording(record), settings),
+            forge=GithubForge(own, settings),
+            pulls=GithubPulls(own, settings),
             sandbox=sandbox(settings),
             index=SimpleIndex(settings),
             say=say,

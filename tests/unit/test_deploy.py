@@ -51,13 +51,8 @@ def test_the_readme_has_the_tables_of_the_code():
     assert "\n".join(app_manifest.markdown()) in read("README.md")
 
 
-#: What only watching the project's CI takes. An owner has to accept each permission that is added
-#: later, so it is asked for at once.
-OF_CI = {"statuses": "read", "actions": "read"}
-
-
-def test_the_app_asks_for_what_tokens_are_made_with_and_what_watching_ci_takes():
-    minted: dict[str, str] = dict(OF_CI)
+def test_the_app_asks_for_what_tokens_are_made_with():
+    minted: dict[str, str] = {}
     for permissions in access._PERMISSIONS.values():
         for name, level in permissions.items():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)

@@ -46,9 +46,10 @@ _PERMISSIONS: dict[Scope, dict[str, str]] = {
         "pull_requests": "write",
         "checks": "write",
     },
+    Scope.CI: {"metadata": "read", "checks": "read", "statuses": "read", "actions": "read"},
 }
 #: Without these a run still reaches its end, and says what could not be had.
-_DISPENSABLE = frozenset({"checks"})
+_DISPENSABLE = frozenset({"checks", "statuses", "actions"})
 
 
 def connect(
@@ -297,7 +298,7 @@ class Access:
                 f"Our GitHub App needs the permission {named} in {issue.repository}; an owner has"
                 " to accept it on the page of the installation."
             )
-        notice.missing = frozenset(missing)
+        notice.missing |= {f"{name}: {level}" for name, level in missing.items()}
         return {name: level for name, level in wanted.items() if name not in missing}
 
     def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:

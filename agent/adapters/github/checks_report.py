@@ -44,7 +44,7 @@ def report(
     if session.access.app_id is None:
         _set_status(session, proposal, page, anew=anew)
         return None
-    if "checks" in session.notice.missing:
+    if "checks: write" in session.notice.missing:
         return "the check could not be reported: our GitHub App lacks the permission checks: write"
     _set_check_run(session, proposal, page, anew=anew)
     return None

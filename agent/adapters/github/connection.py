@@ -95,6 +95,7 @@ class Moved(Foreign):
 
     def __init__(self, status: int, location: str) -> None:
         super().__init__(f"it answered {status} and sent us elsewhere")
+        self.status = status
         self.location = location
 
 
@@ -131,7 +132,7 @@ class Notice:
     behind: float = 0.0
     """Seconds that our clock is behind GitHub's, as its last answer said."""
     missing: frozenset[str] = frozenset()
-    """Permissions that would be used if our App had them."""
+    """Permissions that would be used if our App had them, as `checks: write`."""
     remembered: OrderedDict[tuple[str, str], tuple[str, dict[str, Any], str]] = field(
         default_factory=OrderedDict
     )

@@ -38,6 +38,32 @@ _LABEL_SECONDS = 20.0
 _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 
 
+def permission_of(session: Session, login: str) -> Permission:
+    """Look up what whoever has the login now may do now; what GitHub does not tell is none."""
+
+    def work(repository: Repository) -> Permission:
+        # PyGithub has either field of the answer, at the price of a request each.
+        _, found = repository.requester.requestJsonAndCheck(
+            "GET", f"{repository.url}/collaborators/{quote(login, safe='')}/permission"
+        )
+        role, level = str(found.get("role_name") or ""), str(found["permission"])
+        # A role of the organisation's own making counts as what it is built on.
+        named = role if _BUILT_ON.get(role, role) == level else level
+        account = found["user"]
+        if account is None or named not in _LEVELS:
+            return Permission(level="none")
+        return Permission.model_validate({"level": named, "account_id": account["id"]})
+
+    try:
+        return session.ask(
+            Scope.READ, work, doing=f"look up what {login} may do", needs="metadata: read"
+        )
+    except Refused as problem:
+        if problem.status not in (403, 404):
+            raise
+        return Permission(level="none")
+
+
 class GithubGatekeeper:
     """Asks GitHub about people, labels and issues; everything as it is now."""
 
@@ -49,28 +75,7 @@ class GithubGatekeeper:
     @in_our_words
     def permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now; what GitHub does not tell is none."""
-
-        def work(repository: Repository) -> Permission:
-            # PyGithub has either field of the answer, at the price of a request each.
-            _, found = repository.requester.requestJsonAndCheck(
-                "GET", f"{repository.url}/collaborators/{quote(login, safe='')}/permission"
-            )
-            role, level = str(found.get("role_name") or ""), str(found["permission"])
-            # A role of the organisation's own making counts as what it is built on.
-            named = role if _BUILT_ON.get(role, role) == level else level
-            account = found["user"]
-            if account is None or named not in _LEVELS:
-                return Permission(level="none")
-            return Permission.model_validate({"level": named, "account_id": account["id"]})
-
-        try:
-            return self._session(issue).ask(
-                Scope.READ, work, doing=f"look up what {login} may do", needs="metadata: read"
-            )
-        except Refused as problem:
-            if problem.status not in (403, 404):
-                raise
-            return Permission(level="none")
+        return permission_of(self._session(issue), login)
 
     @in_our_words
     def label(self, issue: IssueRef) -> str:

@@ -33,6 +33,7 @@ class Scope(Enum):
     TALK = "talk"
     PUSH = "push"
     PUBLISH = "publish"
+    CI = "ci"
 
 
 class Minted:

@@ -1,4 +1,4 @@
-"""A branch with one commit, made through the API so that GitHub signs it."""
+"""Commits made through the API so that GitHub signs them: on a branch of their own, or on top."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
   createCommitOnBranch(input: $input) { commit { oid } }
 }
 """
+_NEW_BRANCH = (
+    "is there already, with other content. Take the label off and set it again; the next attempt"
+    " has a branch of its own."
+)
+_MOVED = (
+    "has got another commit while this one was made, so nothing was added to it. Ask again for an"
+    " answer on what is there now."
+)
 #: More than that, GitHub's comparison does not list.
 _MOST_FILES = 300
 
@@ -39,8 +47,24 @@ def make(session: Session, branch: str, message: str, change: Change) -> str:
     if head is None:
         head = _create_branch(session, branch, change.base_commit)
     if head != change.base_commit:
-        return _taken(session, branch, head, message, change)
-    return _commit(session, branch, message, change)
+        return _taken(session, branch, head, message, change, _NEW_BRANCH)
+    return _commit(session, branch, message, change, _NEW_BRANCH)
+
+
+def add(session: Session, branch: str, message: str, change: Change) -> str:
+    """Add a commit to a branch whose end is the Change's base commit; return its object id.
+
+    Raises:
+        BranchTaken: It ends elsewhere by now, and not in this very change; or it is gone.
+        RepositoryUnfit: The Change has a file that cannot be committed this way.
+    """
+    _refuse_modes(change)
+    head = _head(session, branch)
+    if head is None:
+        raise BranchTaken(f"The branch {branch} was deleted, so nothing can be added to it.")
+    if head != change.base_commit:
+        return _taken(session, branch, head, message, change, _MOVED)
+    return _commit(session, branch, message, change, _MOVED)
 
 
 def _refuse_modes(change: Change) -> None:
@@ -102,7 +126,7 @@ def _create_branch(session: Session, branch: str, start: str) -> str:
         ) from problem
 
 
-def _commit(session: Session, branch: str, message: str, change: Change) -> str:
+def _commit(session: Session, branch: str, message: str, change: Change, taken: str) -> str:
     headline, _, body = message.strip().partition("\n")
     wanted: dict[str, Any] = {
         "branch": {"repositoryNameWithOwner": session.name, "branchName": branch},
@@ -130,7 +154,7 @@ def _commit(session: Session, branch: str, message: str, change: Change) -> str:
         head = _head(session, branch)
         if head is None or head == change.base_commit:
             return None
-        return _taken(session, branch, head, message, change)
+        return _taken(session, branch, head, message, change, taken)
 
     try:
         return session.tell(
@@ -149,17 +173,19 @@ def _commit(session: Session, branch: str, message: str, change: Change) -> str:
         raise
 
 
-def _taken(session: Session, branch: str, head: str, message: str, change: Change) -> str:
+def _taken(
+    session: Session, branch: str, head: str, message: str, change: Change, words: str
+) -> str:
     """Take the branch for ours if it ends in this very change; return its commit.
+
+    Args:
+        words: What is wrong with the branch where it does not.
 
     Raises:
         BranchTaken: It does not.
     """
     if not _is_this_change(session, head, message, change):
-        raise BranchTaken(
-            f"The branch {branch} is there already, with other content. Take the label off and set"
-            " it again; the next attempt has a branch of its own."
-        )
+        raise BranchTaken(f"The branch {branch} {words}")
     return head
 
 

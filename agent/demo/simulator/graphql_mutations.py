@@ -18,7 +18,7 @@ from agent.demo.simulator import (
 from agent.demo.simulator.call import Call
 from agent.demo.simulator.git_store import GitRefused, TreeEdit
 from agent.demo.simulator.graphql_nodes import Node, Refused
-from agent.demo.simulator.records import Repository
+from agent.demo.simulator.records import Issue, Pull, Repository, Thread
 from agent.demo.simulator.routes import reviews
 
 Input = dict[str, Any]
@@ -31,6 +31,7 @@ def mutations(call: Call) -> Node:
         "markPullRequestReadyForReview": lambda **sent: _ready(call, sent["input"]),
         "addPullRequestReviewThreadReply": lambda **sent: _reply(call, sent["input"]),
         "resolveReviewThread": lambda **sent: _resolve(call, sent["input"]),
+        "unresolveReviewThread": lambda **sent: _unresolve(call, sent["input"]),
     }
 
 
@@ -69,11 +70,25 @@ def _reply(call: Call, given: Input) -> Node:
 
 
 def _resolve(call: Call, given: Input) -> Node:
-    repository, issue, pull, thread = graphql_nodes.find_thread(call, given["threadId"])
-    _writing(call, repository, "pull_requests")
+    repository, issue, pull, thread = _settled(call, given)
     pull_actions.resolve(call.world, repository, issue, thread, call.caller.user)
     node = graphql_nodes.thread(call, repository, issue, pull, thread)
     return {"clientMutationId": given.get("clientMutationId"), "thread": node}
+
+
+def _unresolve(call: Call, given: Input) -> Node:
+    repository, issue, pull, thread = _settled(call, given)
+    pull_actions.unresolve(call.world, repository, issue, thread, call.caller.user)
+    node = graphql_nodes.thread(call, repository, issue, pull, thread)
+    return {"clientMutationId": given.get("clientMutationId"), "thread": node}
+
+
+def _settled(call: Call, given: Input) -> tuple[Repository, Issue, Pull, Thread]:
+    """Give the thread that the caller may resolve; GitHub asks Apps for `contents` as well."""
+    repository, issue, pull, thread = graphql_nodes.find_thread(call, given["threadId"])
+    _writing(call, repository, "pull_requests")
+    _writing(call, repository, "contents")
+    return repository, issue, pull, thread
 
 
 def _commit(call: Call, given: Input) -> Node:

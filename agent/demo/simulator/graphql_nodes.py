@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from agent.demo.simulator import access, git_store
 from agent.demo.simulator.call import Call
 from agent.demo.simulator.records import (
+    Comment,
     Issue,
     Pull,
     Repository,
@@ -212,8 +213,56 @@ def pull_request(call: Call, on: Repository, issue: Issue, pull: Pull) -> Node:
         "repository": lambda: repository(call, on),
         "reviewDecision": _decision(pull),
         "reviewThreads": lambda **asked: connection(
-            "reviewThreads", pull.threads, lambda one: thread(call, on, issue, pull, one), **asked
+            "reviewThreads",
+            _seen_threads(call, pull),
+            lambda one: thread(call, on, issue, pull, one),
+            **asked,
         ),
+        "reviews": lambda states=None, **asked: connection(
+            "reviews",
+            _seen_reviews(call, pull, states),
+            lambda one: _review(call, issues.page(call.world, on, issue), one),
+            **asked,
+        ),
+        "comments": lambda **asked: connection(
+            "comments",
+            issue.comments,
+            lambda one: _comment(call, on, issue, pull, one),
+            **asked,
+        ),
+    }
+
+
+def _seen_reviews(call: Call, pull: Pull, states: list[str] | None) -> list[Review]:
+    """Give the reviews, oldest first; a pending one only to its author."""
+    me = call.caller.user
+    return [
+        one
+        for one in pull.reviews
+        if (one.state != "PENDING" or one.author is me) and (not states or one.state in states)
+    ]
+
+
+def _seen_threads(call: Call, pull: Pull) -> list[Thread]:
+    """Give the threads, oldest first, without those of other people's pending reviews."""
+    me = call.caller.user
+    hidden = {one.id for one in pull.reviews if one.state == "PENDING" and one.author is not me}
+    return [one for one in pull.threads if one.comments[0].review_id not in hidden]
+
+
+def _comment(call: Call, on: Repository, issue: Issue, pull: Pull, one: Comment) -> Node:
+    return {
+        "__typename": "IssueComment",
+        "id": node_id("IC", one.id),
+        "databaseId": one.id,
+        "fullDatabaseId": str(one.id),
+        "author": actor(call, one.author),
+        "authorAssociation": people.association(call.world, on, one.author),
+        "body": one.body,
+        "createdAt": moment(one.created),
+        "updatedAt": moment(one.updated),
+        "pullRequest": lambda: pull_request(call, on, issue, pull),
+        "url": f"{issues.page(call.world, on, issue)}#issuecomment-{one.id}",
     }
 
 
@@ -230,7 +279,12 @@ def thread(call: Call, on: Repository, issue: Issue, pull: Pull, one: Thread) ->
     resolved = one.resolved_by is not None
     token = call.caller.token
     is_app = token is not None and token.installation is not None
-    may = is_app or access.at_least(call.world.role(on, call.caller.user), "write")
+    if is_app:
+        # As with the mutation itself, writing to pull requests alone is not enough.
+        areas = ("pull_requests", "contents")
+        may = all(access.allows(call.caller, (area,), "write") for area in areas)
+    else:
+        may = access.at_least(call.world.role(on, call.caller.user), "write")
     return {
         "__typename": "PullRequestReviewThread",
         "id": node_id("PRRT", one.id),

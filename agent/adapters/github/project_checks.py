@@ -1,0 +1,343 @@
+"""What the project's own checks say of a commit, and the logs of those that failed.
+
+Three sources: check runs, commit statuses, and the runs of workflows, which tell what waits for
+somebody's word and has no check run yet. What we have reported ourselves is left out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from github.Repository import Repository
+
+from agent import cleaning
+from agent.adapters.github import checks_report
+from agent.adapters.github.answers import Refused, Unsure
+from agent.adapters.github.connection import Moved
+from agent.adapters.github.session import Scope, Session
+from agent.pulls import ProjectCheck
+
+_log = structlog.get_logger()
+
+_PER_PAGE, _MOST_PAGES = 100, 10
+#: GitHub's own App, whose check runs are jobs with the same number.
+_ACTIONS = "github-actions"
+_PASSED = frozenset({"success", "neutral", "skipped"})
+#: Nothing is wrong with the commit; somebody has to start it anew.
+_CUT_SHORT = frozenset({"cancelled", "stale"})
+_STATUSES = {"success": "passed", "pending": "pending", "failure": "failed", "error": "failed"}
+_SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
+_LOG_CHARACTERS = 200_000
+#: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
+_LOG_BYTES = 64 * 1024**2
+_LOG_SECONDS = 60.0
+_STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
+#: A log is deleted after a while, a job may never have begun, and we may not be let in.
+_NO_LOG = (403, 404, 410)
+
+Raw = Mapping[str, Any]
+State = Literal["pending", "passed", "failed", "waiting"]
+
+
+def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
+    """List the project's checks of a commit by name, of each the newest run alone.
+
+    Raises:
+        Refused: We may not read check runs there.
+    """
+    workflows = _newest_workflow_runs(session, commit)
+    jobs = _newest_check_runs(session, commit, workflows)
+    found = [
+        *_of_check_runs(jobs, workflows),
+        *_of_workflow_runs(workflows, jobs),
+        *_of_statuses(session, commit),
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+# --- workflow runs -----------------------------------------------------------------------------
+
+
+class _Workflows:
+    """The runs of workflows on one commit: all by their suite, and the newest of each workflow."""
+
+    def __init__(self, runs: Iterable[Raw]) -> None:
+        self.of_suite = {run["check_suite_id"]: run for run in runs if run.get("check_suite_id")}
+        newest: dict[tuple[int, str], Raw] = {}
+        for run in sorted(self.of_suite.values(), key=lambda run: int(run["id"])):
+            newest[run["workflow_id"], run["event"]] = run
+        self.newest = tuple(newest.values())
+        self.suites = frozenset(run["check_suite_id"] for run in self.newest)
+
+
+def _newest_workflow_runs(session: Session, commit: str) -> _Workflows:
+    runs = _unless_closed(
+        "workflow runs",
+        lambda: _listed(
+            session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions: read"
+        ),
+    )
+    return _Workflows(run for run in runs if run["head_sha"] == commit)
+
+
+def _of_workflow_runs(workflows: _Workflows, jobs: list[Raw]) -> Iterable[ProjectCheck]:
+    """Tell of runs that their jobs do not tell of: those that wait, or have none yet."""
+    states: dict[int, set[State]] = {}
+    for job in jobs:
+        states.setdefault(job["check_suite"]["id"], set()).add(_state(job))
+    for run in workflows.newest:
+        known, state = states.get(run["check_suite_id"], set()), _state(run)
+        if state in known or (known and state != "waiting"):
+            continue
+        if state == "passed":
+            continue
+        yield ProjectCheck(
+            name=_name(run), state=state, url=str(run["html_url"]), summary=_why(run)
+        )
+
+
+def _name(run: Raw) -> str:
+    return str(run.get("name") or run["path"])
+
+
+def _why(run: Raw) -> str:
+    """Say what is not to be seen from the state alone."""
+    if run["conclusion"] == "action_required":
+        return "The workflow waits for somebody's approval."
+    if run["conclusion"] in _CUT_SHORT:
+        return f"It ended as {run['conclusion']}; somebody has to start it again."
+    if run["status"] == "completed":
+        return f"It ended as {run['conclusion']}."
+    return ""
+
+
+# --- check runs --------------------------------------------------------------------------------
+
+
+def _newest_check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
+    """Read the check runs of others, without those that a newer one of that name replaces."""
+    runs = _listed(
+        session,
+        f"commits/{commit}/check-runs",
+        "check_runs",
+        {"filter": "latest"},
+        "checks: read",
+    )
+    newest: dict[tuple[object, ...], Raw] = {}
+    for run in sorted(runs, key=lambda run: int(run["id"])):
+        workflow = workflows.of_suite.get(run["check_suite"]["id"])
+        if _is_ours(session, run) or (
+            workflow and run["check_suite"]["id"] not in workflows.suites
+        ):
+            continue
+        # Jobs of two workflows may have the same name.
+        source = (workflow["workflow_id"], workflow["event"]) if workflow else ()
+        newest[(_app(run).get("id"), *source, run["name"])] = run
+    return list(newest.values())
+
+
+def _is_ours(session: Session, run: Raw) -> bool:
+    if session.access.app_id is None:
+        return bool(run["name"] == checks_report.NAME)
+    return bool(_app(run).get("id") == session.access.app_id)
+
+
+def _app(run: Raw) -> Raw:
+    app: Raw = run["app"] or {}
+    return app
+
+
+def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCheck]:
+    names = Counter(run["name"] for run in runs)
+    for run in runs:
+        name = str(run["name"])
+        if names[name] > 1:
+            workflow = workflows.of_suite.get(run["check_suite"]["id"])
+            source = (
+                f"{_name(workflow)} ({workflow['event']})" if workflow else _app(run).get("name")
+            )
+            name = f"{source} / {name}"
+        said = (run["output"]["title"], run["output"]["summary"], _why(run))
+        is_job = _app(run).get("slug") == _ACTIONS
+        yield ProjectCheck(
+            name=name,
+            state=_state(run),
+            url=str(run["html_url"] or run["details_url"] or ""),
+            job=int(run["id"]) if is_job else None,
+            summary=_summary(*said) if _state(run) != "passed" else "",
+        )
+
+
+def _state(run: Raw) -> State:
+    """Say how a check run, or a run of a workflow, stands."""
+    conclusion = run["conclusion"]
+    if run["status"] == "waiting" or conclusion == "action_required" or conclusion in _CUT_SHORT:
+        return "waiting"
+    if run["status"] != "completed":
+        return "pending"
+    return "passed" if conclusion in _PASSED else "failed"
+
+
+def _summary(*said: str | None) -> str:
+    lines = cleaning.terminal("\n".join(filter(None, said))).split("\n")
+    kept = [line.rstrip() for line in lines if line.strip()][:_SUMMARY_LINES]
+    return "\n".join(kept)[:_SUMMARY_CHARACTERS]
+
+
+# --- statuses ----------------------------------------------------------------------------------
+
+
+def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
+    statuses = _unless_closed(
+        "statuses",
+        lambda: _listed(session, f"commits/{commit}/status", "statuses", {}, "statuses: read"),
+    )
+    in_token_mode = session.access.app_id is None
+    for one in statuses:
+        if in_token_mode and one["context"] == checks_report.NAME:
+            continue
+        yield ProjectCheck.model_validate(
+            {
+                "name": one["context"],
+                "state": _STATUSES[one["state"]],
+                "url": one["target_url"] or "",
+                "summary": _summary(one["description"]) if one["state"] != "success" else "",
+            }
+        )
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+def _unless_closed(what: str, read: Callable[[], list[Raw]]) -> list[Raw]:
+    """Read what a project may do without; nothing where we are not let in."""
+    try:
+        return read()
+    except Refused as problem:
+        if problem.status not in (403, 404):
+            raise
+        _log.warning("part of the project's checks is not to be seen", part=what, why=problem.words)
+        return []
+
+
+def _listed(session: Session, path: str, name: str, asked: dict[str, str], needs: str) -> list[Raw]:
+    """Read a list that an answer has under a name, page by page."""
+
+    def ask(page: int) -> Raw:
+        def work(repository: Repository) -> Raw:
+            _, found = repository.requester.requestJsonAndCheck(
+                "GET",
+                f"{repository.url}/{path}",
+                parameters={**asked, "per_page": _PER_PAGE, "page": page},
+            )
+            return dict(found)
+
+        return session.ask(Scope.CI, work, doing="read the project's checks", needs=needs)
+
+    found: list[Raw] = []
+    for page in range(1, _MOST_PAGES + 1):
+        answer = ask(page)
+        found += answer[name]
+        if len(found) >= answer["total_count"] or not answer[name]:
+            break
+    return found
+
+
+# --- logs --------------------------------------------------------------------------------------
+
+
+def log(session: Session, job: int) -> str:
+    """Read the end of a job's log as people see it; empty: it has none that we may read.
+
+    Raises:
+        ForgeUnavailable: It could not be fetched, after all attempts.
+    """
+
+    def work(repository: Repository) -> str:
+        address = _address(repository, job)
+        return "" if address is None else _fetched(address, session.access.base_url)
+
+    try:
+        raw = session.ask(Scope.CI, work, doing=f"read the log of job {job}", needs="actions: read")
+    except Refused as problem:
+        if problem.status not in _NO_LOG:
+            raise
+        return ""
+    return cleaning.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
+
+
+def _address(repository: Repository, job: int) -> str | None:
+    """Ask where the log is: on another server, for a minute, for whoever has the address."""
+    try:
+        repository.requester.requestJsonAndCheck("GET", f"{repository.url}/actions/jobs/{job}/logs")
+    except Moved as moved:
+        # Another status says that the repository has moved.
+        if moved.status != 302:
+            raise
+        return moved.location
+    return None
+
+
+def _fetched(address: str, api: str) -> str:
+    """Fetch the end of a log without any token; empty: it is not there.
+
+    Raises:
+        Unsure: No usable reply, or an address that we do not follow.
+    """
+    _require_safe(address, api)
+    kept, read, begun = bytearray(), 0, time.monotonic()
+    try:
+        with (
+            httpx.Client(timeout=httpx.Timeout(20.0, connect=10.0)) as client,
+            client.stream("GET", address) as answer,
+        ):
+            if answer.status_code in _NO_LOG:
+                return ""
+            if answer.status_code != httpx.codes.OK:
+                raise Unsure(f"the place of the log answered {answer.status_code}")
+            for chunk in answer.iter_bytes():
+                kept += chunk
+                read += len(chunk)
+                # A character has four bytes at most; escapes and times come on top.
+                del kept[: -8 * _LOG_CHARACTERS]
+                if read > _LOG_BYTES or time.monotonic() - begun > _LOG_SECONDS:
+                    kept += f"\n[The log goes on; its first {read:,} bytes were read.]\n".encode()
+                    break
+    except httpx.HTTPError as problem:
+        raise Unsure(f"the log could not be fetched ({type(problem).__name__})") from problem
+    return kept.decode("utf-8", "replace")
+
+
+def _require_safe(address: str, api: str) -> None:
+    """See that an address is one of https; where GitHub is simulated here, of this machine.
+
+    Raises:
+        Unsure: It is another.
+    """
+    parts = urlsplit(address)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if (
+        parts.scheme == "http"
+        and _is_loopback(parts.hostname)
+        and _is_loopback(urlsplit(api).hostname)
+    ):
+        return
+    raise Unsure(
+        f"it names {parts.scheme or 'nothing'}://{parts.hostname or ''} as the place of a log"
+    )
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"

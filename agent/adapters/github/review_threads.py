@@ -1,0 +1,382 @@
+"""The threads of a pull request of ours: read with few requests, answered once, resolved.
+
+A thread is what people say about one thing: on lines, as the text of a review, or one comment of
+the conversation. Which of them are answered, and with what, is left to others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import structlog
+from github.Repository import Repository
+
+from agent import cleaning
+from agent.adapters.github import live_issue, status_comment
+from agent.adapters.github.answers import Refused
+from agent.adapters.github.connection import Watched
+from agent.adapters.github.session import Scope, Session
+from agent.pulls import PullNow, Thread, ThreadComment
+
+_log = structlog.get_logger()
+
+_NEEDS = "pull_requests: write"
+#: Of each connection, newest first; what is older than that is left out.
+_MOST_PAGES = 10
+_QUOTED = 140
+#: What we put around the words of an answer.
+_FRAME = 1_000
+_AUTHOR = "author { __typename login ... on User { databaseId } ... on Bot { databaseId } }"
+# Numbers of comments have outgrown what GraphQL calls Int.
+_SAID = f"fullDatabaseId body createdAt url {_AUTHOR}"
+_ON_LINES = f"nodes {{ {_SAID} diffHunk pullRequestReview {{ state }} }}"
+_PULL = "number url state isDraft title body headRefName headRefOid baseRefName mergeable"
+#: Read backwards, so that the newest are there whatever the bound.
+_CONNECTIONS = {
+    "reviewThreads": f"""reviewThreads(last: 50, before: $reviewThreads) {{
+      pageInfo {{ hasPreviousPage startCursor }}
+      nodes {{
+        id isResolved isOutdated viewerCanResolve path line startLine diffSide subjectType
+        comments(first: 50) {{ pageInfo {{ hasNextPage endCursor }} {_ON_LINES} }}
+      }}
+    }}""",
+    "reviews": f"""reviews(last: 100, before: $reviews) {{
+      pageInfo {{ hasPreviousPage startCursor }}
+      nodes {{ fullDatabaseId body state submittedAt url {_AUTHOR} }}
+    }}""",
+    "comments": f"""comments(last: 100, before: $comments) {{
+      pageInfo {{ hasPreviousPage startCursor }}
+      nodes {{ {_SAID} }}
+    }}""",
+}
+_MORE_OF_THREAD = f"""query More($id: ID!, $after: String) {{
+  node(id: $id) {{
+    ... on PullRequestReviewThread {{
+      comments(first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} {_ON_LINES} }}
+    }}
+  }}
+}}"""
+_END_OF_THREAD = f"""query End($id: ID!) {{
+  node(id: $id) {{
+    ... on PullRequestReviewThread {{ comments(last: 100) {{ nodes {{ {_SAID} }} }} }}
+  }}
+}}"""
+_RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } }
+}"""
+_STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
+_CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
+
+Raw = Mapping[str, Any]
+
+
+def read(session: Session, number: int) -> PullNow | None:
+    """Read a pull request with all its threads; None: it is not there any more.
+
+    Raises:
+        AccessLost: The repository is out of our reach.
+    """
+    try:
+        first, found = _read_all(session, number)
+    except Refused as problem:
+        if problem.status != 404:
+            raise
+        # Where the repository itself is out of reach, this says so.
+        live_issue.repository_facts(session, Scope.PUBLISH)
+        return None
+    own = session.access.number(session, Scope.PUBLISH)
+    threads = [
+        *(_on_lines(session, raw, own) for raw in found["reviewThreads"]),
+        *(_of_review(raw, own) for raw in found["reviews"]),
+        *(_of_conversation(raw, own) for raw in found["comments"]),
+    ]
+    kept = (one for one in threads if one is not None)
+    return PullNow.model_validate(
+        {
+            "number": first["number"],
+            "url": first["url"],
+            "state": _STATES[first["state"]],
+            "draft": first["isDraft"],
+            "title": first["title"],
+            "body": first["body"],
+            "branch": first["headRefName"],
+            "head": first["headRefOid"],
+            "base_branch": first["baseRefName"],
+            "conflicts": _CONFLICTS.get(first["mergeable"]),
+            "threads": tuple(
+                sorted(kept, key=lambda one: (one.comments[0].at, one.comments[0].comment_id))
+            ),
+        }
+    )
+
+
+def _read_all(session: Session, number: int) -> tuple[Raw, dict[str, list[Raw]]]:
+    """Read the pull request, and what hangs on it as GraphQL gives it."""
+    found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
+    first: Raw | None = None
+    for page in _pages(session, number, _CONNECTIONS):
+        first = first or page
+        for name in found:
+            found[name] += _nodes(page.get(name))
+    assert first is not None  # noqa: S101 - there is always a first page
+    return first, found
+
+
+def _pages(session: Session, number: int, names: Iterable[str]) -> Iterator[Raw]:
+    """Read connections of a pull request page by page, the newest first, as far as there is more.
+
+    Raises:
+        Refused: 404 where it is not there.
+    """
+    cursors: dict[str, str | None] = dict.fromkeys(names)
+    for _ in range(_MOST_PAGES):
+        page = _ask(session, number, cursors)
+        yield page
+        cursors = {
+            name: page[name]["pageInfo"]["startCursor"]
+            for name in cursors
+            if page[name] and page[name]["pageInfo"]["hasPreviousPage"]
+        }
+        if not cursors:
+            return
+    _log.warning("the oldest of a pull request is not read", pull=number, left=sorted(cursors))
+
+
+def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
+    taken = "".join(f", ${name}: String" for name in cursors)
+    wanted = "\n".join(_CONNECTIONS[name] for name in cursors)
+    query = f"""query Pull($owner: String!, $name: String!, $number: Int!{taken}) {{
+  repository(owner: $owner, name: $name) {{
+    pullRequest(number: $number) {{ {_PULL}\n{wanted} }}
+  }}
+}}"""
+
+    def work(repository: Repository) -> Raw:
+        owner, _, name = session.name.partition("/")
+        given = {"owner": owner, "name": name, "number": number, **cursors}
+        return dict(_requester(repository).query(query, given)["repository"]["pullRequest"])
+
+    return session.ask(Scope.PUBLISH, work, doing=f"read pull request #{number}", needs=_NEEDS)
+
+
+def _requester(repository: Repository) -> Watched:
+    requester = repository.requester
+    assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
+    return requester
+
+
+def _nodes(connection: Raw | None) -> list[Raw]:
+    return [one for one in (connection or {}).get("nodes") or () if one is not None]
+
+
+# --- threads -----------------------------------------------------------------------------------
+
+
+def _on_lines(session: Session, raw: Raw, own: int) -> Thread | None:
+    """Make a record of a thread on lines; None: all that was said in it is deleted."""
+    said = _nodes(raw["comments"])
+    if raw["comments"]["pageInfo"]["hasNextPage"]:
+        said += _rest_of_thread(session, raw["id"], raw["comments"]["pageInfo"]["endCursor"])
+    if not said:
+        return None
+    comments = tuple(_comment(one, own) for one in said)
+    # A line of the file as it was before, or of no line at all, is no line of the file.
+    shown = raw["diffSide"] == "RIGHT" and raw["subjectType"] == "LINE"
+    line = raw["line"] if shown else None
+    return Thread(
+        thread_id=raw["id"],
+        place="inline",
+        path=raw["path"],
+        line=line,
+        first_line=raw["startLine"] if line is not None else None,
+        hunk=said[0]["diffHunk"],
+        resolved=raw["isResolved"],
+        outdated=raw["isOutdated"],
+        may_resolve=raw["viewerCanResolve"],
+        asks_changes=any(
+            (one["pullRequestReview"] or {}).get("state") == "CHANGES_REQUESTED" for one in said
+        ),
+        comments=comments,
+    )
+
+
+def _rest_of_thread(session: Session, thread_id: str, after: str) -> list[Raw]:
+    found: list[Raw] = []
+    for _ in range(_MOST_PAGES):
+        given = {"id": thread_id, "after": after}
+        page = _of_node(session, _MORE_OF_THREAD, given)["comments"]
+        found += _nodes(page)
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
+    _log.warning("the newest of a thread is not read", thread=thread_id)
+    return found
+
+
+def _of_node(session: Session, query: str, given: dict[str, Any]) -> Raw:
+    """Ask for a thread by its id.
+
+    Raises:
+        Refused: 404 where it is not there.
+    """
+    return session.ask(
+        Scope.PUBLISH,
+        lambda repository: dict(_requester(repository).query(query, given)["node"]),
+        doing="read a review thread",
+        needs=_NEEDS,
+    )
+
+
+def _of_review(raw: Raw, own: int) -> Thread | None:
+    """Make a record of a review's text; None: it has none, or nobody has submitted it yet."""
+    if not raw["body"].strip() or raw["state"] == "PENDING":
+        return None
+    said = _comment({**raw, "createdAt": raw["submittedAt"]}, own)
+    return Thread(
+        thread_id=f"review:{said.comment_id}",
+        place="review",
+        asks_changes=raw["state"] == "CHANGES_REQUESTED",
+        comments=(said,),
+    )
+
+
+def _of_conversation(raw: Raw, own: int) -> Thread:
+    said = _comment(raw, own)
+    return Thread(thread_id=f"issue:{said.comment_id}", place="issue", comments=(said,))
+
+
+def _comment(raw: Raw, own: int) -> ThreadComment:
+    author = raw["author"] or {"__typename": "User", "login": "ghost"}
+    number = author.get("databaseId") or 0
+    is_bot = author["__typename"] == "Bot"
+    login = str(author["login"])
+    return ThreadComment(
+        comment_id=int(raw["fullDatabaseId"]),
+        # GraphQL leaves out what REST and webhooks put behind the name of an App.
+        author=f"{login}[bot]" if is_bot and not login.endswith("[bot]") else login,
+        author_id=number,
+        is_bot=is_bot,
+        ours=number == own,
+        body=str(raw["body"]).replace("\r\n", "\n"),
+        at=str(raw["createdAt"]),
+        url=str(raw["url"]),
+    )
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def reply(
+    session: Session, number: int, thread: Thread, words: str, *, key: str, where: str
+) -> str:
+    """Answer a thread once for each key; return the answer's page.
+
+    On lines the answer stands in the thread, as long as that is there; else in the conversation,
+    with what it answers.
+
+    Args:
+        words: Markdown of ours.
+        where: Where the whole text is to be found, if it is too long.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    mark = status_comment.marker("reply", f"key={digest}")
+    words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
+    if thread.place == "inline":
+        try:
+            return _in_thread(session, number, thread, mark, f"{mark}\n{words}")
+        except Refused as problem:
+            if problem.status != 404:
+                raise
+            _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
+    text = f"{mark}\n{_answered(thread)}\n\n{words}"
+    return _in_conversation(session, number, thread, mark, text)
+
+
+def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
+    body = session.access.hide(text)
+    own = session.access.number(session, Scope.PUBLISH)
+
+    def found() -> str | None:
+        end = _of_node(session, _END_OF_THREAD, {"id": thread.thread_id})
+        return _ours(_nodes(end["comments"]), mark, own)
+
+    def work(repository: Repository) -> str:
+        # Answers are given to the comment that began the thread.
+        first = thread.comments[0].comment_id
+        _, made = repository.requester.requestJsonAndCheck(
+            "POST",
+            f"{repository.url}/pulls/{number}/comments/{first}/replies",
+            input={"body": body},
+        )
+        return str(made["html_url"])
+
+    return found() or session.tell(
+        Scope.PUBLISH, work, found=found, doing="answer a review thread", needs=_NEEDS
+    )
+
+
+def _in_conversation(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
+    body = session.access.hide(text)
+    own = session.access.number(session, Scope.PUBLISH)
+
+    def found() -> str | None:
+        for page in _pages(session, number, ("comments",)):
+            said = _nodes(page["comments"])
+            if hit := _ours(said, mark, own):
+                return hit
+            # What was said before the thread began answers nothing of it.
+            if said and said[0]["createdAt"] < thread.comments[0].at:
+                return None
+        return None
+
+    def work(repository: Repository) -> str:
+        _, made = repository.requester.requestJsonAndCheck(
+            "POST", f"{repository.url}/issues/{number}/comments", input={"body": body}
+        )
+        return str(made["html_url"])
+
+    return found() or session.tell(
+        Scope.PUBLISH, work, found=found, doing=f"comment on #{number}", needs=_NEEDS
+    )
+
+
+def _ours(said: list[Raw], mark: str, own: int) -> str | None:
+    """Look for a comment of ours that begins with a mark; return its page."""
+    for raw in said:
+        if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
+            return str(raw["url"])
+    return None
+
+
+def _answered(thread: Thread) -> str:
+    """Say what an answer in the conversation answers: its first words, and whose they are."""
+    asked = thread.comments[-1]
+    visible, _ = cleaning.incoming(asked.body)
+    flat = " ".join(visible.split())
+    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
+    whose = cleaning.code(asked.author)
+    who = f"[{whose}]({asked.url})" if asked.url else whose
+    return f"> {cleaning.words(short) or '(no text)'}\n\nTo {who}:"
+
+
+def resolve(session: Session, thread: Thread) -> bool:
+    """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
+    if thread.place != "inline":
+        return False
+    given = {"input": {"threadId": thread.thread_id}}
+
+    def work(repository: Repository) -> bool:
+        done = _requester(repository).query(_RESOLVE, given)
+        return bool(done["resolveReviewThread"]["thread"]["isResolved"])
+
+    try:
+        return session.ask(
+            Scope.PUBLISH, work, doing="resolve a review thread", needs=f"contents: write, {_NEEDS}"
+        )
+    except Refused as problem:
+        if problem.status not in (403, 404, 422):
+            raise
+        _log.warning("review thread not resolved", thread=thread.thread_id, reason=problem.words)
+        return False

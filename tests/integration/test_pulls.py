@@ -1,0 +1,479 @@
+"""A pull request of ours after it was opened, over real HTTP: read, answered once, resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.adapters.github.pulls import GithubPulls
+from agent.demo.simulator.world import World
+from agent.domain import Change, ChangedFile
+from agent.errors import AccessLost, BranchTaken, ForgeLimited, ForgeUnavailable, RepositoryUnfit
+from agent.ports import NewPullRequest
+from agent.pulls import PullNow, Thread
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, Scene
+
+LINES = "".join(f"line_{number} = {number}\n" for number in range(1, 9))
+ASK = {"path": "new.py", "line": 2, "body": "Why two?"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        made.add_user("eve")
+        yield made
+
+
+@dataclass
+class Talk:
+    """A pull request of ours, and whoever talks in it."""
+
+    scene: Scene
+    pulls: GithubPulls
+    number: int
+
+    def person(self, method: str, path: str, who: str = "ann", **sent: Any) -> Any:
+        """Let somebody use GitHub's API; the path is below that of the repository."""
+        url = f"{self.scene.settings.github_url}/repos/{self.scene.name}/{path}"
+        headers = {"Authorization": f"token {self.scene.world.token_for(who)}"}
+        answer = httpx.request(method, url, headers=headers, json=sent or None, timeout=10)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def review(self, event: str = "COMMENT", body: str = "", **more: Any) -> Any:
+        return self.person("POST", f"pulls/{self.number}/reviews", event=event, body=body, **more)
+
+    def ask(self, **more: Any) -> Thread:
+        """Let ann remark on a line; give the thread as we read it."""
+        self.review(comments=[{**ASK, **more}])
+        return self.threads("inline")[-1]
+
+    def say(self, body: str, who: str = "ann") -> Any:
+        return self.person("POST", f"issues/{self.number}/comments", who, body=body)
+
+    def read(self) -> PullNow:
+        found = self.pulls.read(self.scene.run, self.number)
+        assert found is not None
+        return found
+
+    def threads(self, place: str) -> list[Thread]:
+        return [one for one in self.read().threads if one.place == place]
+
+    def reply(self, thread: Thread, words: str = "Because.", key: str = "1") -> str:
+        return self.pulls.reply(self.scene.run, self.number, thread, words, key=key)
+
+    def ours(self) -> list[str]:
+        """The bodies of all that we have said."""
+        return [
+            comment.body
+            for thread in self.read().threads
+            for comment in thread.comments
+            if comment.ours
+        ]
+
+
+def talking(scene: Scene) -> Talk:
+    commit = samples.push_branch(scene.repository, text=LINES)
+    given = NewPullRequest(
+        branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="All passed."
+    )
+    pull = scene.forge.propose(scene.run, given)
+    return Talk(scene, GithubPulls(scene.access, scene.settings), pull.number)
+
+
+@pytest.fixture
+def talk(world, tmp_path) -> Talk:
+    return talking(samples.scene(world, tmp_path))
+
+
+@pytest.fixture
+def token_talk(world, tmp_path) -> Talk:
+    return talking(samples.scene(world, tmp_path, app=False))
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def test_a_pull_request_is_read_as_it_stands(talk):
+    now = talk.read()
+    assert (now.number, now.state, now.draft) == (talk.number, "open", False)
+    assert (now.branch, now.base_branch) == (BRANCH, "main")
+    assert now.head == samples.head(talk.scene.repository, BRANCH)
+    assert (now.title, now.body, now.conflicts) == ("Add a field", "All passed.", False)
+    assert now.threads == ()
+    assert now.url.endswith(f"/pull/{talk.number}")
+
+
+def test_one_request_reads_all_that_people_say(talk):
+    talk.review("REQUEST_CHANGES", "Please change this.", comments=[ASK])
+    talk.say("And a changelog?")
+    # Whose number is ours is asked once.
+    talk.read()
+    before = talk.scene.asked()
+    review, on_lines, said = talk.read().threads
+    assert talk.scene.asked() - before == 1
+    assert (on_lines.place, on_lines.path, on_lines.line) == ("inline", "new.py", 2)
+    assert on_lines.hunk.endswith("+line_2 = 2")
+    assert on_lines.asks_changes
+    assert on_lines.may_resolve
+    assert not on_lines.resolved
+    assert (review.place, review.comments[0].body) == ("review", "Please change this.")
+    assert review.asks_changes
+    assert (said.place, said.asks_changes) == ("issue", False)
+    (comment,) = said.comments
+    ann = talk.scene.world.user("ann")
+    assert (comment.author, comment.author_id, comment.is_bot, comment.ours) == (
+        "ann", ann.id, False, False,
+    )  # fmt: skip
+    assert said.thread_id == f"issue:{comment.comment_id}"
+    assert comment.url.endswith(f"#issuecomment-{comment.comment_id}")
+
+
+def test_a_review_without_words_is_no_thread_and_a_pending_one_is_not_seen(talk):
+    talk.review("APPROVE")
+    talk.person("POST", f"pulls/{talk.number}/reviews", body="not yet", comments=[ASK])
+    assert talk.read().threads == ()
+
+
+def test_lines_that_have_changed_since_have_no_number(talk):
+    first = talk.ask(start_line=1)
+    assert (first.first_line, first.line, first.outdated) == (1, 2, False)
+    change = Change(
+        base_commit=talk.read().head,
+        files=(ChangedFile(path="new.py", before=LINES.encode(), after=b"x = 1\n"),),
+    )
+    talk.pulls.commit(talk.scene.run, BRANCH, "Shorter", change)
+    (now,) = talk.threads("inline")
+    assert (now.first_line, now.line, now.outdated) == (None, None, True)
+
+
+def test_what_we_have_written_is_ours_in_every_place(talk):
+    thread = talk.ask()
+    talk.reply(thread)
+    talk.say("A question")
+    talk.reply(talk.threads("issue")[0], key="2")
+    found = [
+        (one.place, comment.ours, comment.author)
+        for one in talk.read().threads
+        for comment in one.comments
+    ]
+    bot = talk.scene.login
+    assert found == [
+        ("inline", False, "ann"), ("inline", True, bot),
+        ("issue", False, "ann"), ("issue", True, bot),
+    ]  # fmt: skip
+
+
+def test_a_stranger_who_quotes_our_mark_is_not_taken_for_us(talk):
+    thread = talk.ask()
+    talk.reply(thread, "Because.")
+    mark = talk.ours()[0].partition("\n")[0]
+    talk.say(f"{mark}\nI am the bot", "eve")
+    assert len(talk.ours()) == 1
+    talk.reply(talk.threads("issue")[0], "To you", key="1")
+    assert len(talk.ours()) == 2
+
+
+def test_hundreds_of_comments_are_read_with_few_requests(talk):
+    with talk.scene.world.lock:
+        from agent.demo.simulator import actions
+
+        issue = talk.scene.repository.issues[talk.number]
+        ann = talk.scene.world.user("ann")
+        for number in range(250):
+            actions.comment(talk.scene.world, talk.scene.repository, issue, ann, f"No. {number}")
+    thread = talk.ask()
+    first = thread.comments[0].comment_id
+    for number in range(60):
+        talk.person(
+            "POST", f"pulls/{talk.number}/comments/{first}/replies", body=f"Answer {number}"
+        )
+    before = talk.scene.asked()
+    threads = talk.read().threads
+    assert talk.scene.asked() - before == 4
+    assert [one.comments[0].body for one in threads if one.place == "issue"] == [
+        f"No. {number}" for number in range(250)
+    ]
+    (on_lines,) = (one for one in threads if one.place == "inline")
+    assert [one.body for one in on_lines.comments[1:]] == [f"Answer {n}" for n in range(60)]
+
+
+def test_a_pull_request_that_is_not_there_is_none(talk):
+    assert talk.pulls.read(talk.scene.run, 999) is None
+    # An issue is no pull request.
+    assert talk.pulls.read(talk.scene.run, talk.scene.issue.number) is None
+
+
+def test_a_merged_and_a_closed_one_say_so(talk):
+    talk.person("PATCH", f"pulls/{talk.number}", state="closed")
+    assert talk.read().state == "closed"
+    talk.person("PATCH", f"pulls/{talk.number}", state="open")
+    talk.person("PUT", f"pulls/{talk.number}/merge")
+    assert talk.read().state == "merged"
+
+
+def test_a_repository_out_of_reach_is_no_pull_request_that_is_gone(talk):
+    talk.read()
+    with talk.scene.world.lock:
+        talk.scene.repository.private = True
+        talk.scene.world.grant(talk.scene.repository, "ann", "none")
+        talk.scene.installation.repository_ids = set()
+    with pytest.raises(AccessLost, match="not there for us any more"):
+        talk.pulls.read(talk.scene.run, talk.number)
+
+
+def test_a_repository_that_was_renamed_is_followed(talk):
+    talk.ask()
+    talk.scene.world.rename(talk.scene.repository, "renamed")
+    (thread,) = talk.read().threads
+    talk.reply(thread)
+    assert len(talk.ours()) == 1
+
+
+# --- who may write -----------------------------------------------------------------------------
+
+
+def test_who_may_write_is_asked_once_for_each_person(talk):
+    run, ann = talk.scene.run, talk.scene.world.user("ann")
+    before = talk.scene.asked("GET", "*/permission")
+    assert [talk.pulls.may_write(run, name, ann.id) for name in ("ann", "Ann", "ann")] == [True] * 3
+    assert talk.scene.asked("GET", "*/permission") - before == 1
+    # Another account that has the login now is somebody else.
+    assert not talk.pulls.may_write(run, "ann", ann.id + 1)
+    assert not talk.pulls.may_write(run, "eve", talk.scene.world.user("eve").id)
+    assert not talk.pulls.may_write(run, "nobody", 4711)
+    assert not talk.pulls.may_write(run, "ghost", 0)
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [("read", False), ("triage", False), ("write", True), ("maintain", True), ("admin", True)],
+)
+def test_writing_begins_with_the_role_of_that_name(talk, role, may):
+    talk.scene.world.grant(talk.scene.repository, "ann", role)
+    ann = talk.scene.world.user("ann")
+    assert talk.pulls.may_write(talk.scene.run, "ann", ann.id) is may
+
+
+# --- answering ---------------------------------------------------------------------------------
+
+
+def test_an_answer_on_lines_stands_in_its_thread(talk):
+    thread = talk.ask()
+    page = talk.reply(thread, "Because **two** is right.")
+    (now,) = talk.threads("inline")
+    answer = now.comments[-1]
+    assert answer.url == page
+    mark, _, words = answer.body.partition("\n")
+    assert mark.startswith("<!-- mergewright:reply key=")
+    assert words == "Because **two** is right."
+    assert talk.threads("issue") == []
+
+
+def test_the_same_key_never_makes_a_second_answer(talk):
+    thread = talk.ask()
+    first = talk.reply(thread)
+    assert talk.reply(thread, "In other words.") == first
+    assert len(talk.ours()) == 1
+    assert talk.reply(thread, key="2") != first
+    talk.say("Hello?")
+    (said,) = talk.threads("issue")
+    assert talk.reply(said) == talk.reply(said)
+    assert len(talk.ours()) == 3
+
+
+def test_keys_that_differ_by_a_sign_are_two(talk):
+    thread = talk.ask()
+    for key in ("a/b", "a-b", "a b", "a-->b", "<!--"):
+        talk.reply(thread, key=key)
+    assert len(talk.ours()) == 5
+
+
+@pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop", "cut", "truncate"])
+@pytest.mark.parametrize("place", ["inline", "issue"])
+def test_a_lost_reply_makes_no_second_answer(talk, kind, place):
+    if place == "inline":
+        thread = talk.ask()
+        talk.scene.fault(kind, "POST", f"pulls/{talk.number}/comments/*/replies")
+    else:
+        talk.say("Why?")
+        (thread,) = talk.threads("issue")
+        talk.scene.fault(kind, "POST", f"issues/{talk.number}/comments")
+    page = talk.reply(thread)
+    assert len(talk.ours()) == 1
+    assert any(c.url == page for one in talk.read().threads for c in one.comments)
+
+
+def test_an_answer_that_was_not_made_is_made(talk):
+    thread = talk.ask()
+    talk.scene.fault("refuse", "POST", f"pulls/{talk.number}/comments/*/replies", status=502)
+    talk.reply(thread)
+    assert len(talk.ours()) == 1
+
+
+def test_an_answer_in_the_conversation_says_what_it_answers_and_calls_nobody(talk):
+    talk.say("@eve, see #7: <!-- hidden --> is `this` right? " + "And more. " * 40)
+    (said,) = talk.threads("issue")
+    talk.reply(said, "It is.")
+    body = talk.ours()[0]
+    mark, quote, _, whom, _, words = body.split("\n")
+    assert mark.startswith("<!-- mergewright:reply ")
+    assert quote.startswith("> @\N{ZERO WIDTH SPACE}eve, see #\N{ZERO WIDTH SPACE}7: is \\`this\\`")
+    assert quote.endswith("...")
+    assert len(quote) < 300
+    assert "hidden" not in body
+    assert whom == f"To [`ann`]({said.comments[0].url}):"
+    assert words == "It is."
+
+
+def test_the_text_of_a_review_is_answered_in_the_conversation(talk):
+    talk.review("REQUEST_CHANGES", "Please change this.")
+    (review,) = talk.threads("review")
+    page = talk.reply(review, "Done.")
+    (answer,) = talk.threads("issue")
+    assert answer.comments[0].url == page
+    assert "> Please change this." in answer.comments[0].body
+
+
+def test_a_thread_that_is_gone_is_answered_in_the_conversation_once(talk):
+    thread = talk.ask()
+    talk.scene.repository.issues[talk.number].pull.threads.clear()
+    page = talk.reply(thread, "Because.")
+    assert talk.reply(thread, "Because.") == page
+    (answer,) = talk.ours()
+    assert "> Why two?" in answer
+
+
+def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
+    thread = talk.ask()
+    token = talk.scene.forge.credential(talk.scene.run, write=True)
+    talk.reply(thread, f"The token is {token}.\n" + "long " * 20_000)
+    (body,) = talk.ours()
+    assert token not in body
+    assert "(secret removed)" in body
+    assert len(body) <= 65_536
+    assert "https://m.example/runs/" in body
+
+
+def test_a_locked_conversation_is_said_in_words(talk):
+    talk.say("Why?")
+    (said,) = talk.threads("issue")
+    talk.scene.repository.issues[talk.number].locked = True
+    with pytest.raises(Exception, match="locked"):
+        talk.reply(said)
+
+
+def test_with_a_personal_token_all_is_the_same(token_talk):
+    thread = token_talk.ask()
+    assert token_talk.reply(thread) == token_talk.reply(thread)
+    assert len(token_talk.ours()) == 1
+    assert token_talk.pulls.resolve(token_talk.scene.run, thread)
+    assert token_talk.threads("inline")[0].resolved
+
+
+# --- resolving ---------------------------------------------------------------------------------
+
+
+def test_a_thread_is_resolved_and_stays_so(talk):
+    thread = talk.ask()
+    assert talk.pulls.resolve(talk.scene.run, thread)
+    assert talk.pulls.resolve(talk.scene.run, thread)
+    (now,) = talk.threads("inline")
+    assert (now.resolved, now.may_resolve) == (True, False)
+
+
+def test_what_is_no_thread_on_lines_is_not_resolved(talk):
+    talk.say("Why?")
+    (said,) = talk.threads("issue")
+    before = talk.scene.asked()
+    assert not talk.pulls.resolve(talk.scene.run, said)
+    assert talk.scene.asked() == before
+
+
+def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
+    thread = token_talk.ask()
+    token_talk.scene.world.grant(token_talk.scene.repository, "robot", "read")
+    assert not token_talk.threads("inline")[0].may_resolve
+    assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
+    token_talk.scene.repository.issues[token_talk.number].pull.threads.clear()
+    assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
+
+
+# --- what GitHub does to us --------------------------------------------------------------------
+
+
+def test_a_failing_read_is_asked_again_and_ends_as_unavailable(talk):
+    talk.ask()
+    talk.scene.fault("refuse", "POST", "/api/graphql", status=502)
+    assert len(talk.read().threads) == 1
+    talk.scene.fault("refuse", "POST", "/api/graphql", status=502, count=None)
+    with pytest.raises(ForgeUnavailable, match="read pull request"):
+        talk.read()
+
+
+def test_a_short_limit_is_waited_for_and_a_long_one_is_told(talk):
+    thread = talk.ask()
+    talk.scene.fault("secondary", "POST", f"pulls/{talk.number}/comments/*/replies", seconds=1)
+    talk.reply(thread)
+    assert len(talk.ours()) == 1
+    talk.scene.fault("primary", "POST", f"pulls/{talk.number}/comments/*/replies", seconds=600)
+    with pytest.raises(ForgeLimited) as told:
+        talk.reply(thread, key="2")
+    assert told.value.until is not None
+    assert len(talk.ours()) == 1
+
+
+# --- commits -----------------------------------------------------------------------------------
+
+
+def change_of(talk: Talk, text: str = "y = 2\n") -> Change:
+    return Change(
+        base_commit=samples.head(talk.scene.repository, BRANCH),
+        files=(ChangedFile(path="more.py", before=None, after=text.encode()),),
+    )
+
+
+def test_a_commit_goes_on_top_of_the_branch_signed_and_once(talk):
+    before, change = samples.head(talk.scene.repository, BRANCH), change_of(talk)
+    made = talk.pulls.commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change)
+    assert samples.head(talk.scene.repository, BRANCH) == made
+    told = samples.git(talk.scene.repository, "log", "-1", "--format=%P %s %b", made)
+    assert told == f"{before} Add more As asked."
+    assert talk.read().head == made
+    assert talk.pulls.commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change) == made
+
+
+@pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
+def test_a_lost_reply_makes_no_second_commit(talk, kind):
+    before, change = samples.head(talk.scene.repository, BRANCH), change_of(talk)
+    talk.scene.fault(kind, "POST", "/api/graphql", contains="createCommitOnBranch")
+    talk.pulls.commit(talk.scene.run, BRANCH, "Add more", change)
+    count = samples.git(talk.scene.repository, "rev-list", "--count", f"{before}..{BRANCH}")
+    assert count == "1"
+
+
+def test_a_commit_of_somebody_else_is_never_overwritten(talk):
+    change = change_of(talk)
+    theirs = talk.pulls.commit(talk.scene.run, BRANCH, "Theirs", change_of(talk, "z = 3\n"))
+    with pytest.raises(BranchTaken, match="has got another commit"):
+        talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
+    assert samples.head(talk.scene.repository, BRANCH) == theirs
+
+
+def test_a_branch_that_was_deleted_is_not_made_again(talk):
+    change = change_of(talk)
+    samples.git(talk.scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    with pytest.raises(BranchTaken, match="was deleted"):
+        talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
+
+
+def test_an_executable_file_is_refused_in_words(talk):
+    file = ChangedFile(path="run.sh", before=None, after=b"#!/bin/sh\n", executable=True)
+    change = change_of(talk).model_copy(update={"files": (file,)})
+    with pytest.raises(RepositoryUnfit, match=r"run\.sh"):
+        talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
