@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent.domain import Record, Ticket
@@ -33,6 +34,49 @@ class ProducingCommand(Record):
     """Relative to the tree: only new regular files matching these become part of the Change."""
     report: str = "report.json"
     """Name of the file the script writes to /out, handed to `accept_produced`."""
+
+
+class Wish(Record):
+    """What a thread of a review says about a change that a recipe made, and where."""
+
+    words: str
+    """What people wrote since they were last answered, oldest first, without suggestions."""
+    path: str = ""
+    """"" where it stands on no line."""
+    first_line: int | None = None
+    line: int | None = None
+    """The lines that it stands on, 1-based, in the file as the pull request has it."""
+    code: str = ""
+    """The text of these lines as it is there."""
+    suggestion: str | None = None
+    """The text that is suggested for them."""
+
+
+class Asked(Record):
+    """One parameter that a wish wants otherwise."""
+
+    about: str
+    """Which one, in the recipe's own terms; two wishes about the same one have to agree."""
+    value: str
+    """The new value; "" for none."""
+    code: bool = False
+    """Whether that is Python source; else it is written as people write."""
+
+
+class NotUnderstood(Record):
+    """A wish that the recipe does not take, or not whole."""
+
+    reason: str
+    """A sentence."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The code that a recipe works on: the base, without any change of its own."""
+
+    tree: Tree
+    config: RepoConfig
+    project: Project
 
 
 class Recipe(Protocol):
@@ -86,4 +130,27 @@ class Recipe(Protocol):
 
     def title(self, parameters: str) -> str:
         """Subject for the commit, imperative, without prefix, at most 60 characters."""
+        ...
+
+    def understand(
+        self, parameters: str, wish: Wish, ground: Ground
+    ) -> tuple[Asked, ...] | NotUnderstood:
+        """Read what a wish wants otherwise about the change that the parameters make.
+
+        A wish is taken whole or not at all, and nothing is guessed.
+        """
+        ...
+
+    def revise(self, parameters: str, asked: Sequence[Asked], ground: Ground) -> str:
+        """Settle the parameters anew, with some of them otherwise.
+
+        Raises:
+            TicketUnclear: They do not go together, or not with the code.
+            RequestRefused: It cannot be done.
+            EditFailed: The code is no longer what the parameters were settled on.
+        """
+        ...
+
+    def told(self, before: str, after: str) -> tuple[str, ...]:
+        """Say in words what differs between parameters, each in a clause for an answer."""
         ...

@@ -137,6 +137,8 @@ class _Options:
 
     def _value(self, name: str, statement: Statement) -> Value:
         text = statement.value.strip()
+        if statement.settled is not None:
+            return statement.settled
         if name == "on_delete":
             return _on_delete(text)
         if name == "to":
@@ -361,7 +363,9 @@ class _Options:
         read: list[Value] = []
         for one in statements:
             try:
-                if self._must_be_quoted(one):
+                if one.settled is not None:
+                    value = one.settled
+                elif self._must_be_quoted(one):
                     value = values.from_expression(one.value)
                 else:
                     self._must_be_a_value(one)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.recipes import tickets
-from agent.recipes.add_field import chatter, doubts, leftover, option_phrases, subject_phrases
+from agent.recipes import chatter, tickets
+from agent.recipes.add_field import doubts, leftover, option_phrases, subject_phrases
 from agent.recipes.add_field.doubts import Doubt
 from agent.recipes.add_field.sentence import ADD, Mention, Sentence, cut
 

@@ -43,14 +43,7 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
         NoRecipe: Nothing says that a field is meant, and the model it names is none.
         RequestRefused: The ticket asks for what cannot be done.
     """
-    if project.django is None:
-        raise RequestRefused(
-            "This repository is not a Django project, so there is no model to add a field to. "
-            "If it is one, say so with `framework: django` in .github/mergewright.yml."
-        )
-    if project.django.missing:
-        raise RequestRefused(project.django.missing)
-    index = ModelsIndex(tree, project.django.python_path)
+    index = _models(tree, project)
     stated = facts.read(ticket)
     passing.note(stated, ticket, index)
     if facts.strength(ticket) == "loosely" and not which_model.names_one(stated, index):
@@ -69,6 +62,31 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
             answer=_answer(settling, ticket),
         )
     return parameters
+
+
+def settle_again(stated: Facts, tree: Tree, project: Project) -> Parameters:
+    """Settle facts of which most were settled before; what is open is asked without an example.
+
+    Raises:
+        TicketUnclear: With every question.
+        RequestRefused: They ask for what cannot be done.
+    """
+    settling = _Settling(stated, tree, project, _models(tree, project))
+    parameters = settling.parameters()
+    if parameters is None:
+        raise TicketUnclear(settling.questions)
+    return parameters
+
+
+def _models(tree: Tree, project: Project) -> ModelsIndex:
+    if project.django is None:
+        raise RequestRefused(
+            "This repository is not a Django project, so there is no model to add a field to. "
+            "If it is one, say so with `framework: django` in .github/mergewright.yml."
+        )
+    if project.django.missing:
+        raise RequestRefused(project.django.missing)
+    return ModelsIndex(tree, project.django.python_path)
 
 
 def _answer(settling: _Settling, ticket: Ticket) -> str:

@@ -1,0 +1,77 @@
+"""Lines of a review held against the files that a recipe wrote, and suggestions put in; pure."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+
+
+def are_new(before: str, after: str, code: str) -> bool:
+    """Whether all of some lines are among those that an edit wrote."""
+    old, new = before.splitlines(), after.splitlines()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    written = {
+        line.strip()
+        for tag, _, _, start, end in matcher.get_opcodes()
+        if tag in ("insert", "replace")
+        for line in new[start:end]
+    }
+    lines = [line.strip() for line in code.splitlines() if line.strip()]
+    return bool(lines) and all(line in written for line in lines)
+
+
+def place(text: str, code: str, first_line: int | None) -> int | None:
+    """The 0-based line at which some lines stand in a file; None where that is not certain.
+
+    Args:
+        code: The lines, as they are where a thread stands on them.
+        first_line: The first of them there, 1-based; it may have moved.
+    """
+    lines, old = text.splitlines(), code.splitlines()
+    if not old:
+        return None
+    places = [
+        start
+        for start in range(len(lines) - len(old) + 1)
+        if [line.rstrip() for line in lines[start : start + len(old)]]
+        == [line.rstrip() for line in old]
+    ]
+    if len(places) > 1 and first_line is not None and first_line - 1 in places:
+        places = [first_line - 1]
+    return places[0] if len(places) == 1 else None
+
+
+def applied(text: str, code: str, suggestion: str, first_line: int | None) -> str | None:
+    """A file with some of its lines in new words; None where it is not certain which lines."""
+    start = place(text, code, first_line)
+    if start is None:
+        return None
+    lines = text.splitlines()
+    lines[start : start + len(code.splitlines())] = suggestion.splitlines()
+    return "\n".join([*lines, ""])
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two files are the same Python, however they are laid out; imports aside."""
+    first, second = _code(one), _code(other)
+    return first is not None and first == second
+
+
+def _code(text: str) -> list[str] | None:
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return [ast.dump(one) for one in body if not isinstance(one, ast.Import | ast.ImportFrom)]
+
+
+def statements_of(text: str, class_name: str) -> list[str]:
+    """The statements of a class at the top of a file, as Python writes them."""
+    try:
+        body = ast.parse(text).body
+        for one in body:
+            if isinstance(one, ast.ClassDef) and one.name == class_name:
+                return [ast.unparse(statement) for statement in one.body]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    return []
