@@ -1058,6 +1058,17 @@ def money(usd: float) -> str:
     return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"
 
 
+class FirstRound(Record):
+    """What became of the first change of a run that was judged."""
+
+    passed: bool
+    """Whether it might have been published as it was."""
+    reason: Reason
+    """`ready`, or what stood against it."""
+    new_failures: int
+    """Of all checks; 0 too where a rule has refused it, since no check ran then."""
+
+
 class Outcome(Record):
     """How a run ended; `agent.cli` prints it and `--json` is built from it."""
 
@@ -1083,6 +1094,12 @@ class Outcome(Record):
     findings: tuple[Finding, ...] = ()
     similar: tuple[Similar, ...] = ()
     """Other runs of ours whose tickets are much alike."""
+    category: Category | None = None
+    """What kind of work triage took the ticket for; None: it did not come to that."""
+    recipe: str | None = None
+    """That carried the ticket out; "": models did; None: triage did not come to that."""
+    first_round: FirstRound | None = None
+    """None: no change was judged."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     next_here: str = ""

@@ -33,6 +33,7 @@ from agent.domain import (
     Contract,
     Decision,
     Finding,
+    FirstRound,
     Reason,
     Record,
     Similar,
@@ -43,6 +44,7 @@ from agent.editing.called import Called, Opening
 from agent.errors import (
     AgentError,
     Cancelled,
+    PolicyRefused,
     RunStopped,
     StorageFull,
     Superseded,
@@ -61,6 +63,8 @@ _log = structlog.get_logger()
 
 #: Steps whose effect others can see: once begun they are brought to their end.
 _FINISHED = frozenset({"publish", "deliver"})
+#: What the steps are called that hold a change against the rules; a number follows.
+_POLICY = "policy "
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
 #: Results that have events of their own in the ledger, which are redacted.
@@ -181,6 +185,10 @@ class Steps:
         """The base commit once it is fixed."""
         self.similar: tuple[Similar, ...] = ()
         """Other runs of ours whose tickets are much alike, once triage has looked."""
+        self.decision: Decision | None = None
+        """What triage has decided."""
+        self.first_round: FirstRound | None = None
+        """What became of the first change, once it was judged."""
         self.cost_usd = 0.0
         """What models have cost, as far as their prices are known."""
 
@@ -210,13 +218,15 @@ class Steps:
             if not made:
                 self._watcher.ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
-                raise errors.restored(record.failure)
+                problem = errors.restored(record.failure)
+                self._judged(name, problem)
+                raise problem
             result = fresh[0] if fresh else _adapter(work).validate_json(record.value or "null")
-        except ValueError as problem:
+        except ValueError as unknown:
             raise VersionUnknown(
                 f"The step {name!r} was recorded by another version of Mergewright, which this one"
                 " cannot follow. Take the label off the issue and set it again to start anew."
-            ) from problem
+            ) from unknown
         self._learn(result)
         return result
 
@@ -306,7 +316,7 @@ class Steps:
             case Contract():
                 self._minutes = min(result.config.limits.minutes, self._most_minutes)
             case Decision():
-                self.similar = result.similar
+                self.similar, self.decision = result.similar, result
             case Checkout():
                 self.checkout = result
             case Reply():
@@ -317,6 +327,17 @@ class Steps:
                 self.compared = tuple(one for one in result if isinstance(one, Comparison))
             case Verdict():
                 self.findings += result.findings
+                failures = sum(len(check.new_failures) for check in self.compared)
+                self._first(result.reason, failures, passed=result.publish)
+
+    def _judged(self, name: str, problem: AgentError) -> None:
+        """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
+        if isinstance(problem, PolicyRefused) and name.startswith(_POLICY):
+            self._first(problem.reason, 0, passed=False)
+
+    def _first(self, reason: Reason, new_failures: int, *, passed: bool) -> None:
+        if self.first_round is None:
+            self.first_round = FirstRound(passed=passed, reason=reason, new_failures=new_failures)
 
 
 def foreseen(problem: Exception) -> AgentError:

@@ -178,6 +178,9 @@ def carry(
                 "checks": outcome.checks or step.compared,
                 "findings": outcome.findings or step.findings,
                 "similar": step.similar,
+                "category": step.decision.category if step.decision else None,
+                "recipe": step.decision.recipe if step.decision else None,
+                "first_round": step.first_round,
                 "cost_usd": round(step.cost_usd, 6),
                 "config_name": run.config_name,
             }

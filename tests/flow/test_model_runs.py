@@ -100,6 +100,10 @@ def test_what_fails_goes_back_and_is_mended(carried):
     assert "1. 2 new failures (new\\_failures); 2. passed." in ended.text
     assert "Now it counts all." in ended.text
     assert "All is green." not in ended.text
+    outcome = ledger(ended)[-2]["outcome"]
+    assert (outcome["category"], outcome["recipe"]) == ("bug", "")
+    first = {"passed": False, "reason": "new_failures", "new_failures": 2}
+    assert outcome["first_round"] == first
 
 
 def test_what_linters_find_in_tests_is_mended_before_they_are_closed(carried):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from tests.flow.stories import SAMPLE
 
 TICKET = (SAMPLE.parent / "logging_ticket.md").read_text()
@@ -22,6 +25,10 @@ def test_prints_become_log_messages_on_a_branch(sample, run):
     assert "Left alone, shop/services.py:38" in ended.text
     assert {check["verdict"] for check in ended.result["checks"]} == {"passed"}
     assert ended.result["findings"] == []
+    ledger = Path(ended.result["log"]).with_name("ledger.jsonl").read_text().splitlines()
+    outcome = json.loads(ledger[-2])["outcome"]
+    assert outcome["recipe"] == "print-to-logging"
+    assert outcome["first_round"] == {"passed": True, "reason": "ready", "new_failures": 0}
 
 
 def test_a_second_ticket_on_the_branch_finds_nothing_to_do(sample, run):

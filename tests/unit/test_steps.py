@@ -9,7 +9,21 @@ import signal
 import pytest
 
 from agent import errors
-from agent.domain import Contract, Finding, Record, Run, Severity, Ticket
+from agent.domain import (
+    CheckItem,
+    Comparison,
+    Contract,
+    Decision,
+    Finding,
+    FirstRound,
+    Reason,
+    Record,
+    Run,
+    Severity,
+    Status,
+    Ticket,
+    Verdict,
+)
 from agent.errors import (
     ActiveRun,
     AgentError,
@@ -414,3 +428,59 @@ def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     assert event["result"] == {f"a/{REMOVED}.py": ["fine", REMOVED]}
     assert event["redacted"] is True
     assert secret not in (tmp_path / "ledger.jsonl").read_text()
+
+
+# --- what is learned for figures --------------------------------------------------------------
+
+
+def compared(*failures: str):
+    red = Comparison(
+        name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
+        new_failures=tuple(CheckItem(item_id=one, outcome="failed") for one in failures),
+    )  # fmt: skip
+
+    def work() -> tuple[Comparison, ...]:
+        return (red,)
+
+    return work
+
+
+def decided(reason: Reason):
+    def work() -> Verdict:
+        return Verdict(publish=reason is Reason.READY, reason=reason, sentence="s")
+
+    return work
+
+
+def refused() -> None:
+    raise PolicyRefused(())
+
+
+def test_what_became_of_the_first_change_stays_known(step):
+    def chosen() -> Decision:
+        return Decision(recipe="", sentence="s", category="bug")
+
+    assert (step.decision, step.first_round) == (None, None)
+    step("triage", chosen)
+    step("compare 1", compared("a", "b"))
+    step("decide 1", decided(Reason.NEW_FAILURES))
+    step("compare 2", compared())
+    step("decide 2", decided(Reason.READY))
+    assert step.decision.category == "bug"
+    assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES, new_failures=2)
+
+
+def test_a_first_change_that_rules_refuse_is_the_first_round_too_also_from_its_record(tmp_path):
+    kept, first = Kept(), FirstRound(passed=False, reason=Reason.POLICY, new_failures=0)
+    for attempt in (1, 2):
+        step = steps(tmp_path, remember=kept)
+        with pytest.raises(PolicyRefused):
+            step("policy 1", refused)
+        step("decide 2", decided(Reason.READY))
+        assert step.first_round == first, attempt
+
+
+def test_what_is_refused_after_the_verdict_was_let_pass_by_the_rules(step):
+    with pytest.raises(PolicyRefused):
+        step("publish", refused)
+    assert step.first_round is None
