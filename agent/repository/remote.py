@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,6 +167,35 @@ def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> N
             f"+refs/heads/{branch}:{LOOKED_AT}",
             max_bytes=max_bytes,
         )
+
+
+def bring_pull(
+    hold: Hold, url: str, token: str, number: int, commits: Sequence[str], *, max_bytes: int
+) -> str:
+    """Fetch the end of a pull request's branch, and commits by their id, to look at them.
+
+    The mirror keeps them till the next look. The forge keeps the end of a branch that is gone.
+
+    Returns:
+        The commit at the end.
+
+    Raises:
+        RepositoryUnfit: There is no such pull request, there is more than `max_bytes`, or git
+            refuses an object as dangerous.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer, or does not have a commit any more.
+    """
+    kept = "refs/mergewright/looked-at"
+    wanted = [f"+refs/pull/{number}/head:{kept}-head"]
+    wanted += [f"+{commit}:{kept}-{place}" for place, commit in enumerate(commits)]
+    with reached(hold, url, token) as there, _told_apart(""):
+        try:
+            mirror.fetch(there.by(hold.place), there.address, *wanted, max_bytes=max_bytes)
+        except GitFailed as problem:
+            if _MISSING.search(problem.message):
+                raise RepositoryUnfit(f"The forge has no pull request #{number}") from problem
+            raise
+    return process.run(hold.place, "rev-parse", "--verify", f"{kept}-head").decode().strip()
 
 
 def push(

@@ -1,0 +1,209 @@
+"""What people made of our change before they merged it: real git, however it was merged."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import AccessLost, ForgeUnavailable, RepositoryUnfit
+from agent.repository import merged, remote
+from agent.repository.merged import Merged
+from tests.integration import github_samples as samples
+from tests.integration.git_samples import git
+
+PULL = 4
+LINES = "".join(f"line {number}\n" for number in range(1, 21))
+OURS = LINES.replace("line 3\n", "line three\nline three and a half\n")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+class Told:
+    """A pull request of ours, and what people do with it in a clone."""
+
+    def __init__(self, github, folder):
+        self.github, self.tree, self.mirrors = github, folder / "clone", folder / "mirrors"
+        self.origin = str(github.repository.git_dir)
+        git(folder, "clone", "--quiet", self.origin, str(self.tree))
+        self.commit("main", {"shop.py": LINES, "other.py": LINES})
+        self.at("checkout", "-q", "-b", "ours")
+        self.first = self.ours = self.commit("ours", {"shop.py": OURS, "new.py": "a = 1\n"})
+
+    def at(self, *args):
+        who = ("-c", "user.name=p", "-c", "user.email=p@example.org")
+        return git(self.tree, *who, *args).strip()
+
+    def commit(self, branch, files, message="A commit"):
+        """Commit to a branch, with a file for each path; None removes it."""
+        if self.at("branch", "--show-current") != branch:
+            self.at("checkout", "-q", branch)
+        for path, text in files.items():
+            if text is None:
+                (self.tree / path).unlink()
+            else:
+                (self.tree / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        self.at("add", "-A")
+        self.at("commit", "-q", "-m", message)
+        return self.at("rev-parse", "HEAD")
+
+    def merge(self, how):
+        """Merge as a forge does; return the commit by which it was merged."""
+        head, self.base = self.at("rev-parse", "ours"), self.at("rev-parse", "main")
+        self.at("checkout", "-q", "main")
+        if how == "merge":
+            self.at("merge", "-q", "--no-ff", "-m", "Merge pull request", "ours")
+        elif how == "squash":
+            self.at("merge", "-q", "--squash", "ours")
+            self.at("commit", "-q", "-m", "Squashed")
+        elif how == "rebase":
+            self.at("-c", "user.name=q", "cherry-pick", "--no-ff", "main..ours")
+        else:
+            self.at("merge", "-q", "--ff-only", "ours")
+        made = self.at("rev-parse", "HEAD")
+        self.at("push", "-q", "origin", "main")
+        self.publish(head)
+        return made
+
+    def publish(self, head):
+        """Keep the end of the pull request's branch as GitHub does; the branch is gone."""
+        # What was pushed stays for long, whatever was pushed over it.
+        for commit in (self.first, self.ours, head):
+            self.at("push", "-q", "--force", "origin", f"{commit}:refs/heads/kept")
+        samples.git(self.github.repository, "update-ref", f"refs/pull/{PULL}/head", head)
+        samples.git(self.github.repository, "update-ref", "-d", "refs/heads/kept")
+
+    def measure(self, commit, token=None, **more):
+        found = self.github.forge.remote(self.github.run)
+        secret = token or self.github.forge.credential(self.github.run, write=False)
+        asked = Merged(
+            pull=PULL, commit=commit, base=self.base, first=self.first, ours=self.ours
+        )  # fmt: skip
+        asked = asked.model_copy(update=more)
+        return merged.measure(found.url, secret, self.mirrors, asked, max_bytes=10**9)
+
+
+@pytest.fixture
+def told(world, tmp_path):
+    github = samples.scene(world, tmp_path)
+    github.repository.private = True
+    return Told(github, tmp_path)
+
+
+HOWS = pytest.mark.parametrize("how", ["merge", "squash", "rebase", "by hand"])
+
+
+@HOWS
+def test_what_is_merged_as_it_was_has_no_distance(told, how):
+    if how != "by hand":
+        told.commit("main", {"other.py": LINES.replace("line 9\n", "line nine\n")})
+    found = told.measure(told.merge(how))
+    assert (found.distance, found.stayed, found.as_it_was) == (0, 1.0, True)
+    assert found.merged_lines == 4, "one line removed, three added"
+    assert found.head == told.ours
+
+
+@HOWS
+def test_what_people_change_on_top_of_ours_counts_and_nothing_of_the_base_does(told, how):
+    if how != "by hand":
+        told.commit("main", {"shop.py": LINES.replace("line 18\n", "line eighteen\n")})
+    edited = OURS.replace("line three\n", "line 3, of ours\n").replace("line 12\n", "")
+    told.commit("ours", {"shop.py": edited, "notes.txt": "one\ntwo\n"})
+    found = told.measure(told.merge(how))
+    # A line of ours is another one (2), one of base is gone (1), a file came with two lines (2).
+    assert (found.distance, found.as_it_was) == (5, False)
+    assert found.stayed == pytest.approx(2 / 3), "of the three lines that we had added"
+    assert found.merged_lines == 7
+
+
+@HOWS
+def test_a_branch_that_was_brought_up_to_date_by_people_has_no_more_distance_for_it(told, how):
+    told.commit("main", {"shop.py": LINES.replace("line 18\n", "line eighteen\n"), "b.py": "b\n"})
+    told.at("checkout", "-q", "ours")
+    told.at("merge", "-q", "-m", "Merge main", "main")
+    if how == "rebase":
+        # GitHub rebases no merges.
+        told.at("reset", "-q", "--hard", told.ours)
+        told.at("rebase", "-q", "main")
+    found = told.measure(told.merge(how))
+    assert (found.distance, found.stayed) == (0, 1.0)
+    assert (found.merged_lines, found.as_it_was) == (4, True)
+
+
+def test_where_people_resolved_a_conflict_otherwise_than_we_had_it_that_counts(told):
+    told.commit("main", {"shop.py": LINES.replace("line 3\n", "line drei\n")})
+    told.at("checkout", "-q", "ours")
+    git(told.tree, "merge", "main", check=False)
+    told.commit("ours", {"shop.py": LINES.replace("line 3\n", "line three, drei\n")}, "Merge main")
+    found = told.measure(told.merge("squash"))
+    # Of ours two lines are gone, and one that is neither side's came.
+    assert (found.distance, found.merged_lines) == (3, 3)
+    assert found.stayed == pytest.approx(1 / 3)
+
+
+def test_files_that_are_no_text_have_no_lines_and_are_seen_all_the_same(told):
+    told.ours = told.commit("ours", {"logo.png": b"\0one"})
+    told.commit("ours", {"logo.png": b"\0two"})
+    found = told.measure(told.merge("squash"))
+    assert (found.distance, found.stayed, found.as_it_was) == (0, 1.0, False)
+
+
+def test_what_both_sides_touched_and_cannot_be_brought_together_is_as_we_have_it(told):
+    told.commit("main", {"logo.png": b"\0base", "gone.py": "g\n", "other.py": None})
+    told.at("checkout", "-q", "ours")
+    told.ours = told.commit("ours", {"logo.png": b"\0ours", "other.py": f"{LINES}more\n"})
+    git(told.tree, "merge", "main", check=False)
+    told.commit("ours", {"logo.png": b"\0base", "other.py": None}, "Merge main")
+    found = told.measure(told.merge("merge"))
+    assert found.distance == 21, "of the file that they have let go"
+    assert found.stayed == pytest.approx(3 / 24)
+
+
+def test_a_change_that_only_takes_away_has_no_lines_that_could_stay(told):
+    told.at("checkout", "-q", "main")
+    told.at("checkout", "-q", "-B", "ours")
+    told.first = told.ours = told.commit("ours", {"other.py": None})
+    found = told.measure(told.merge("squash"))
+    assert (found.merged_lines, found.distance, found.stayed) == (20, 0, None)
+
+
+def test_our_last_commit_counts_though_people_have_pushed_another_history_over_it(told):
+    told.at("checkout", "-q", "main")
+    told.at("checkout", "-q", "-B", "ours")
+    told.commit(
+        "ours", {"shop.py": OURS.replace("line three\n", "line tres\n"), "new.py": "a = 1\n"}
+    )
+    found = told.measure(told.merge("squash"))
+    assert (found.distance, found.merged_lines) == (2, 4)
+
+
+def test_the_base_commit_of_our_run_stands_in_where_the_forge_tells_no_more(told):
+    told.commit("ours", {"shop.py": OURS.replace("line three\n", "line tres\n")})
+    told.merge("by hand")
+    found = told.measure("", base="")
+    assert (found.distance, found.merged_lines) == (2, 4)
+
+
+def test_what_is_not_to_be_had_is_said(told):
+    commit = told.merge("squash")
+    with pytest.raises(ForgeUnavailable, match="git cannot reach the forge"):
+        told.measure(commit, ours="7" * 40)
+    with pytest.raises(RepositoryUnfit, match="has no pull request #77"):
+        told.measure(commit, pull=77)
+    with pytest.raises(RepositoryUnfit, match="is no commit"):
+        told.measure("--upload-pack=x")
+    with pytest.raises(AccessLost):
+        told.measure(commit, token="wrong")
+
+
+def test_what_was_looked_at_may_be_asked_again_and_leaves_one_pull_request_behind(told):
+    commit = told.merge("merge")
+    assert told.measure(commit) == told.measure(commit)
+    found = told.github.forge.remote(told.github.run)
+    mirror = remote.path(found.url, told.mirrors)
+    refs = git(mirror, "for-each-ref", "--format=%(refname)").split()
+    assert set(refs) == {
+        f"refs/mergewright/looked-at-{name}" for name in ("head", "0", "1", "2", "3")
+    }
