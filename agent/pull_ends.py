@@ -1,8 +1,33 @@
-"""Records of how a pull request of ours ended, and what people made of it. Part of the vocabulary."""
+"""Records of how a pull request of ours ended, and what people made of it.
+
+Part of the vocabulary, as `agent.domain` is.
+"""
 
 from __future__ import annotations
 
-from agent.domain import Record
+from typing import Literal
+
+from agent.domain import Category, FirstRound, ModelTotal, Record
+
+
+class Ended(Record):
+    """A pull request of ours that people have merged or closed, as the forge tells of it."""
+
+    run_id: str
+    """Of the run that opened it."""
+    pull: int
+    """Its number."""
+    state: Literal["merged", "closed"]
+    at: str | None
+    """ISO 8601, UTC."""
+    by: str = ""
+    """Login of whoever did it; empty: not told."""
+    commit: str = ""
+    """By which it was merged; empty: it was not, or that is not told."""
+    base: str = ""
+    """Commit of the base branch before, as far as that is told."""
+    tries: int = 0
+    """So often its figures could not be put together."""
 
 
 class Edits(Record):
@@ -26,3 +51,40 @@ class Edits(Record):
     had added none, or there are too many to ask."""
     as_it_was: bool
     """Whether it was merged as our last commit had it, to the byte."""
+
+
+class PullEnd(Record):
+    """The figures of a pull request that has ended."""
+
+    run_id: str
+    """Of the run that opened it."""
+    repository: str
+    """`owner/name`, as it was called then."""
+    pull: int
+    state: Literal["merged", "closed"]
+    at: str | None
+    """ISO 8601, UTC."""
+    by: str
+    """Login of whoever merged or closed it; empty: not told."""
+    commit: str
+    """By which it was merged; empty: it was not, or that is not told."""
+    seconds_to_pull: float | None
+    """From the label to the end of the run that opened it; None: not known."""
+    seconds_to_end: float | None
+    """From the label to the merge, or the close; None: not known."""
+    category: Category | None
+    """None: not known, as of runs of earlier versions."""
+    recipe: str | None
+    """That made the change; "": models did; None: not known."""
+    models: tuple[str, ...]
+    """`provider:name` of those that edited."""
+    used: ModelTotal
+    """By models, in all runs of the pull request."""
+    rounds: int
+    """Runs that have gone on with it, whatever came of them."""
+    first_round: FirstRound | None
+    """Of the run that opened it; None: not known."""
+    edits: Edits | None
+    """None: it was not merged, or that is not known."""
+    unknown: str = ""
+    """Why what people made of it is not known, where it was merged."""

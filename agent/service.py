@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import clock, issue_run, metrics, reconcile, sweep, wiring, worker
+from agent import clock, ends, issue_run, metrics, reconcile, sweep, wiring, worker
 from agent.adapters.engine import Engine
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
@@ -122,9 +122,11 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     if reconciler is not None:
         threads.append(_thread("reconcile", reconcile.keep_on, reconciler, stop))
     sweeper = sweep.Sweeper(settings, store, engine, lambda: beside_runs().forge)
+    ended = ends.Ends(settings, store, lambda: beside_runs().forge, stop)
     unwatched = [
         _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
         _thread("clean-up", sweeper.keep_clean, stop),
+        _thread("ends", ended.keep_on),
         _thread("clock", clock.watch, store.clock_moved, stop),
     ]
     engine.launch(lock)

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, text, tuple_
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent.adapters import sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
+from agent.adapters import sql_ends, sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
 from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_follow_ups import Following, Wish
 from agent.adapters.sql_guidance import Hearing
@@ -36,6 +36,7 @@ from agent.domain import (
 )
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.ports import OtherRun
+from agent.pull_ends import Ended, PullEnd
 
 _log = structlog.get_logger()
 
@@ -511,6 +512,43 @@ class SqlStore:
             if state is not RunState.OPEN:
                 sql_follow_ups.forget(session, row)
             return True
+
+    def pull_ended(self, ended: Ended, now: float) -> None:
+        """Note how a pull request ended; its figures are put together later. May be done twice."""
+        with self._transaction() as session:
+            sql_ends.note(session, ended, now)
+
+    def pull_reopened(self, run_id: str) -> None:
+        """Drop how a run's pull request ended."""
+        with self._transaction() as session:
+            sql_ends.forget(session, run_id)
+
+    def end_due(self, now: float) -> Ended | None:
+        """Return an end whose figures are to be put together now.
+
+        Nothing that goes on with its pull request is at work any more.
+        """
+        with self._reading() as session:
+            return sql_ends.due(session, now)
+
+    def end_later(self, ended: Ended, until: float) -> None:
+        """Put an end off whose figures could not be put together.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        with self._transaction() as session:
+            sql_ends.later(session, ended, until)
+
+    def end_known(self, ended: Ended, figures: PullEnd) -> None:
+        """Keep the figures of an end."""
+        with self._transaction() as session:
+            sql_ends.known(session, ended, figures)
+
+    def ends(self) -> Iterator[tuple[Ended, PullEnd | None]]:
+        """Go through the ends of pull requests, each with its figures as far as they are known."""
+        with self._reading() as session:
+            yield from sql_ends.every(session)
 
     def follow(
         self, run_id: str, wish: Wish, now: float, *, said: Guidance | None = None

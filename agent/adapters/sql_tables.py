@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from agent.errors import StoreUnusable
 
 #: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0009"
+VERSION = "r0010"
 
 
 class RunRow(SQLModel, table=True):
@@ -123,6 +123,25 @@ class GuidanceRow(SQLModel, table=True):
     heard_at: float
 
     __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)
+
+
+class EndRow(SQLModel, table=True):
+    """How the pull request of a run ended; the run is the one that opened it."""
+
+    __tablename__ = "ends"
+
+    run_id: str = Field(primary_key=True)
+    pull: int
+    state: str
+    at: str | None = None
+    by: str
+    commit: str
+    base: str
+    tries: int = 0
+    not_before: float | None = None
+    figures: str | None = None
+
+    __table_args__ = (Index("ends_due", "not_before"),)
 
 
 METADATA = RunRow.metadata

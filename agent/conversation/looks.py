@@ -14,7 +14,8 @@ from agent.conversation.said import Happened
 from agent.domain import IssueRef, Reason, RunState, StoredRun
 from agent.intake import Ignored
 from agent.milestones import show_state
-from agent.ports import Gatekeeper
+from agent.ports import Gatekeeper, LivePull
+from agent.pull_ends import Ended
 
 _ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
@@ -46,6 +47,7 @@ def look(
     state, first = _STATES[pull.state], follow_ups.first_of(found)
     if state is not RunState.OPEN:
         _stop(found, pull.state, store)
+    _note(first, happened, pull, store, now)
     if not store.pull_stands(first, state, pull.ended_at):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
@@ -53,6 +55,25 @@ def look(
         # It says that a pull request waits for review.
         gatekeeper.clear_labels(issue)
     return Heard(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: float) -> None:
+    """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
+    if pull.state == "open" or happened.number is None:
+        store.pull_reopened(first)
+        return
+    # Who closes one stands in the delivery alone.
+    closed_by = happened.actor if happened.event == "pull_request.closed" else ""
+    ended = Ended(
+        run_id=first,
+        pull=happened.number,
+        state=pull.state,
+        at=pull.ended_at,
+        by=pull.merged_by if pull.state == "merged" else closed_by,
+        commit=pull.merge_commit,
+        base=pull.base,
+    )
+    store.pull_ended(ended, now)
 
 
 def _stop(found: StoredRun, became: str, store: SqlStore) -> None:

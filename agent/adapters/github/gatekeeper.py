@@ -162,11 +162,15 @@ class GithubGatekeeper:
             _, raw = repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/pulls/{pull.number}"
             )
-            ended = raw["merged_at"] or raw["closed_at"]
+            ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
             return LivePull(
-                state="merged" if raw["merged"] else raw["state"],
+                state="merged" if merged else raw["state"],
                 head=str(raw["head"]["sha"]),
                 ended_at=None if ended is None else str(ended),
+                merged_by=str((raw.get("merged_by") or {}).get("login") or ""),
+                # Before a merge it is that of a trial.
+                merge_commit=str(raw.get("merge_commit_sha") or "") if merged else "",
+                base=str(raw["base"]["sha"]),
             )
 
         try:

@@ -1,0 +1,75 @@
+"""How pull requests of runs ended, in the store's table; all is part of others' transactions.
+
+An end is noted at once, with what the forge tells of it. Its figures are put together later, once
+nothing is at work any more that goes on with the pull request, and git has been asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Update
+from sqlmodel import Session, col, select, update
+
+from agent.adapters.sql_tables import EndRow, RunRow
+from agent.pull_ends import Ended, PullEnd
+
+
+def note(session: Session, ended: Ended, now: float) -> None:
+    """Note that a pull request is merged or closed; what is known already stays as it is."""
+    row = session.get(EndRow, ended.run_id)
+    told = ended.model_dump(exclude={"tries"})
+    if row is not None and (row.state, row.at) == (ended.state, ended.at):
+        return
+    if row is not None:
+        session.delete(row)
+        session.flush()
+    session.add(EndRow(**told, not_before=now))
+
+
+def forget(session: Session, run_id: str) -> None:
+    """Drop an end that is none: the pull request is open again."""
+    row = session.get(EndRow, run_id)
+    if row is not None:
+        session.delete(row)
+
+
+def due(session: Session, now: float) -> Ended | None:
+    """Return the end whose figures are to be put together first; None: none is due."""
+    at_work = select(RunRow.follows).where(col(RunRow.active), col(RunRow.follows).is_not(None))
+    wanted = (
+        select(EndRow)
+        .where(col(EndRow.not_before) <= now, col(EndRow.run_id).not_in(at_work))
+        .order_by(col(EndRow.not_before), col(EndRow.run_id))
+        .limit(1)
+    )
+    row = session.exec(wanted).first()
+    return None if row is None else _ended(row)
+
+
+def later(session: Session, ended: Ended, until: float) -> None:
+    """Count a try that came to nothing."""
+    session.execute(_row(ended).values(tries=EndRow.tries + 1, not_before=until))
+
+
+def known(session: Session, ended: Ended, figures: PullEnd) -> None:
+    """Keep the figures of an end, unless it has become another one meanwhile."""
+    session.execute(_row(ended).values(figures=figures.model_dump_json(), not_before=None))
+
+
+def every(session: Session) -> Iterator[tuple[Ended, PullEnd | None]]:
+    """Go through all ends, each with its figures as far as they are known."""
+    for row in session.exec(select(EndRow)):
+        yield _ended(row), PullEnd.model_validate_json(row.figures) if row.figures else None
+
+
+def _row(ended: Ended) -> Update:
+    return update(EndRow).where(
+        col(EndRow.run_id) == ended.run_id,
+        col(EndRow.state) == ended.state,
+        col(EndRow.at).is_not_distinct_from(ended.at),
+    )
+
+
+def _ended(row: EndRow) -> Ended:
+    return Ended.model_validate(row.model_dump(include=set(Ended.model_fields)))

@@ -1,0 +1,175 @@
+"""Ends of pull requests: the figures of each that people have merged or closed.
+
+Owns what is put together and when. That one has ended is noted by the lane
+(`agent.conversation.looks`), which waits for no git; what people changed before they merged it is
+asked of git here, beside everything else. Nothing is written but the row of the end, at the very
+last, so whatever is cut off is done again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from agent import intake
+from agent.adapters.sql_store import SqlStore
+from agent.domain import ModelTotal, ModelUse, StoredRun
+from agent.errors import AgentError, Cancelled
+from agent.ports import Forge
+from agent.pull_ends import Edits, Ended, PullEnd
+from agent.repository import merged
+from agent.repository.merged import Merged
+from agent.settings import Settings
+
+_log = structlog.get_logger()
+
+EVERY_SECONDS = 15.0
+#: What git could not tell is asked again after so long, each time twice as long: for 17 hours.
+_AGAIN_SECONDS, _MOST_TRIES = 60.0, 11
+_MOST_WORDS = 500
+_EDITOR = "editor"
+
+
+class Ends:
+    """Puts the figures of ends together, one after the other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqlStore,
+        forge: Callable[[], Forge],
+        stop: threading.Event,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            forge: Gives the forge that the pull requests are on.
+            stop: Once set, git is ended, and what it was asked is asked again another time.
+        """
+        self._settings = settings
+        self._store = store
+        self._forge = forge
+        self._stop = stop
+
+    def keep_on(self) -> None:
+        """Take turns until told to stop; what fails is logged, and tried again."""
+        while not self._stop.wait(EVERY_SECONDS):
+            try:
+                while self.turn() and not self._stop.is_set():
+                    pass
+            except Exception as problem:  # noqa: BLE001  figures are worth no service
+                told = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.warning("no figures of ends", problem=told)
+
+    def turn(self) -> bool:
+        """Put the figures of one end together; return whether there was one to look at.
+
+        Raises:
+            StoreUnavailable: The store is held by somebody else.
+        """
+        now = time.time()
+        ended = self._store.end_due(now)
+        if ended is None:
+            return False
+        first, follow_ups = self._store.get(ended.run_id), self._store.follow_ups(ended.run_id)
+        edits, unknown = None, ""
+        if ended.state == "merged":
+            try:
+                edits, unknown = self._edits(ended, first, follow_ups)
+            except Cancelled:
+                return False
+            except Exception as problem:  # noqa: BLE001  one end must not hold the others up
+                unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.info("merged, but not compared", run=ended.run_id, problem=unknown)
+                if ended.tries + 1 < _MOST_TRIES:
+                    self._store.end_later(ended, now + _AGAIN_SECONDS * 2.0**ended.tries)
+                    return True
+        figures = put_together(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
+        self._store.end_known(ended, figures)
+        return True
+
+    def _edits(
+        self, ended: Ended, first: StoredRun, follow_ups: Sequence[StoredRun]
+    ) -> tuple[Edits | None, str]:
+        """Ask git what people changed; or say why there is nothing to compare."""
+        runs = (first, *follow_ups)
+        commits = [one.outcome.commit for one in runs if one.outcome and one.outcome.commit]
+        if not commits:
+            return None, "No commit of ours is known in it."
+        forge = self._forge()
+        remote = forge.remote(first.run)
+        if remote is None:
+            return None, "It is on no forge."
+        asked = Merged(
+            pull=ended.pull,
+            commit=ended.commit,
+            base=ended.base,
+            first=commits[0],
+            ours=commits[-1],
+        )
+        found = merged.measure(
+            remote.url,
+            forge.credential(first.run, write=False),
+            self._settings.home / "mirrors",
+            asked,
+            max_bytes=self._settings.max_repository_mb * 1024**2,
+            stopped=self._stop,
+        )
+        return found, ""
+
+
+def put_together(
+    ended: Ended,
+    first: StoredRun,
+    follow_ups: Sequence[StoredRun],
+    edits: Edits | None = None,
+    unknown: str = "",
+) -> PullEnd:
+    """Make the figures of an end; pure.
+
+    Args:
+        first: The run that opened the pull request.
+        follow_ups: Those that have gone on with it, oldest first.
+        edits: What people made of it, where it was merged.
+        unknown: Why that is not known.
+    """
+    outcome, snapshot = first.outcome, first.run.snapshot
+    uses = [use for one in (first, *follow_ups) if one.outcome for use in one.outcome.models]
+    label = _moment(snapshot.approved_at) if snapshot else None
+    return PullEnd(
+        run_id=ended.run_id,
+        repository=snapshot.issue.repository if snapshot else first.run.repository,
+        pull=ended.pull,
+        state=ended.state,
+        at=ended.at,
+        by=ended.by,
+        commit=ended.commit,
+        seconds_to_pull=_between(label, first.ended_at),
+        seconds_to_end=_between(label, _moment(ended.at)),
+        category=outcome.category if outcome else None,
+        recipe=outcome.recipe if outcome else None,
+        models=editors(uses),
+        used=ModelTotal.of(uses),
+        rounds=len(follow_ups),
+        first_round=outcome.first_round if outcome else None,
+        edits=edits,
+        unknown=unknown,
+    )
+
+
+def editors(uses: Sequence[ModelUse]) -> tuple[str, ...]:
+    """Name the models that edited, in the order in which they came; where none did, all."""
+    named = [use.model for use in uses if use.role == _EDITOR] or [use.model for use in uses]
+    return tuple(dict.fromkeys(named))
+
+
+def _moment(at: str | None) -> float | None:
+    return (intake.moment(at) or None) if at else None
+
+
+def _between(begun: float | None, over: float | None) -> float | None:
+    """Seconds; clocks may differ, so never less than nothing."""
+    return None if begun is None or over is None else round(max(0.0, over - begun), 3)

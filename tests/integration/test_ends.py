@@ -1,0 +1,270 @@
+"""The figures of a pull request that people have merged or closed: real git, simulated GitHub."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from agent import ends
+from agent.adapters import sql_store, sql_tables
+from agent.adapters.sql_follow_ups import Wish
+from agent.adapters.sql_store import SqlStore
+from agent.conversation import looks
+from agent.conversation.said import Happened
+from agent.domain import FirstRound, ModelUse, Outcome, PullRequest, Reason, RunState
+from agent.ends import Ends
+from agent.ports import NewPullRequest
+from agent.pull_ends import Ended
+from tests.integration import github_samples as samples
+from tests.integration import run_samples
+from tests.integration.git_samples import git
+from tests.integration.github_samples import BRANCH, Scene
+
+PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
+USES = tuple(
+    ModelUse(
+        role=role, model=f"fake:{role}", calls=2, input_tokens=100, cached_tokens=10,
+        output_tokens=20, usd=usd, seconds=1.0,
+    )
+    for role, usd in (("planner", 0.25), ("editor", 0.5))
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+class Opened:
+    """A run that has opened a pull request, and what people do with it."""
+
+    def __init__(self, scene: Scene, store: SqlStore, folder) -> None:
+        self.scene, self.store, self.folder = scene, store, folder
+        self.token = scene.world.token_for("ann", scopes=("repo",))
+        self.commit = samples.push_branch(scene.repository, text="x = 1\ny = 2\n")
+        proposal = NewPullRequest(
+            branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
+            body="Closes #1", summary="",
+        )  # fmt: skip
+        self.pull = scene.forge.propose(scene.run, proposal)
+        self.run = store.add(scene.run, time.time())
+        store.claim(time.time(), most=9)
+        self.stop = threading.Event()
+        self.ends = Ends(scene.settings, store, lambda: scene.forge, self.stop)
+        self.finish(self.run.run_id, commit=self.commit, models=USES)
+
+    def finish(self, run_id, **more):
+        outcome = Outcome(
+            run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
+            pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
+        )  # fmt: skip
+        self.store.finish(run_id, outcome, time.time())
+
+    def push(self, files):
+        """Commit to the branch of the pull request, as a person does."""
+        parts = urlsplit(self.scene.world.base_url)
+        url = f"{parts.scheme}://ann:{self.token}@{parts.netloc}/{self.scene.name}.git"
+        tree = self.folder / "clone"
+        if not tree.exists():
+            git(self.folder, "clone", "-q", "-b", BRANCH, url, str(tree))
+        for path, content in files.items():
+            (tree / path).write_text(content)
+        git(tree, "add", "-A")
+        git(tree, "commit", "-q", "-m", "As I like it")
+        git(tree, "push", "-q", "origin", BRANCH)
+        return git(tree, "rev-parse", "HEAD")
+
+    def people(self, how):
+        """Merge or close it, and let the lane hear of it."""
+        below = (
+            f"{self.scene.world.base_url}/api/v3/repos/{self.scene.name}/pulls/{self.pull.number}"
+        )
+        token = {"Authorization": f"Bearer {self.token}"}
+        if how in ("closed", "open"):
+            done = httpx.patch(below, headers=token, json={"state": how})
+        else:
+            done = httpx.put(f"{below}/merge", headers=token, json={"merge_method": how})
+        assert done.status_code == 200, done.text
+        self.look("reopened" if how == "open" else "closed")
+        return done.json().get("sha", "")
+
+    def look(self, what="closed"):
+        happened = Happened(
+            repository=self.scene.name, repository_id=self.scene.repository.id,
+            number=self.pull.number, event=f"pull_request.{what}", actor="ann",
+        )  # fmt: skip
+        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time())
+
+    def known(self):
+        """The one end that is there: as it was told, and its figures."""
+        (found,) = self.store.ends()
+        return found
+
+
+@pytest.fixture
+def opened(world, tmp_path) -> Iterator[Opened]:
+    with closing(SqlStore(tmp_path)) as store:
+        yield Opened(samples.scene(world, tmp_path), store, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+def test_what_was_merged_as_it_was_is_on_record(opened, how):
+    assert not opened.ends.turn(), "nothing has ended"
+    commit = opened.people(how)
+    told, figures = opened.known()
+    assert (told.state, told.by, told.commit, figures) == ("merged", "ann", commit, None)
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (figures.pull, figures.repository) == (opened.pull.number, opened.scene.name)
+    assert (figures.edits.distance, figures.edits.stayed, figures.edits.as_it_was) == (0, 1.0, True)
+    assert figures.edits.merged_lines == 2
+    assert (figures.category, figures.recipe, figures.models) == ("feature", "", ("fake:editor",))
+    assert (figures.used.calls, figures.used.input_tokens, figures.used.usd) == (4, 200, 0.75)
+    assert (figures.rounds, figures.first_round, figures.unknown) == (0, PASSED, "")
+    assert 0 <= figures.seconds_to_pull <= figures.seconds_to_end + 5 < 600
+    assert not opened.ends.turn(), "once"
+
+
+def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(opened):
+    store = opened.store
+    assert store.follow(opened.run.run_id, Wish(kind="ci"), time.time()) == "queued"
+    follow_up = store.claim(time.time() + 1, most=9)
+    second = opened.push({"new.py": "x = 1\ny = 2\nz = 3\n"})
+    opened.finish(follow_up.run.run_id, commit=second, models=USES[1:])
+    opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
+    opened.people("squash")
+    assert opened.ends.turn()
+    _, figures = opened.known()
+    assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
+    assert figures.edits.stayed == pytest.approx(2 / 3)
+    assert (figures.rounds, figures.used.calls, figures.used.usd) == (1, 6, 1.25)
+
+
+def test_nobody_is_asked_while_a_follow_up_is_at_work(opened):
+    store = opened.store
+    store.follow(opened.run.run_id, Wish(kind="ci"), time.time())
+    follow_up = store.claim(time.time() + 1, most=9)
+    opened.people("squash")
+    assert not opened.ends.turn()
+    store.finish(
+        follow_up.run.run_id,
+        Outcome.stopped(follow_up.run.run_id, Reason.SUPERSEDED, "It is merged."),
+        time.time(),
+    )
+    assert opened.ends.turn()
+    assert opened.known()[1].edits.as_it_was
+
+
+def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened):
+    opened.people("closed")
+    requests = opened.scene.world.requests
+    since = requests.next_number()
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (told.state, told.by, told.commit) == ("closed", "ann", "")
+    assert (figures.state, figures.edits, figures.unknown) == ("closed", None, "")
+    assert requests.find("*", since, "*") == [], "nobody was asked"
+    opened.look()
+    assert opened.known()[1] == figures, "heard again, it stays as it is"
+    opened.people("open")
+    assert list(opened.store.ends()) == []
+    commit = opened.people("merge")
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (told.commit, figures.edits.as_it_was) == (commit, True)
+
+
+def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened, monkeypatch):
+    opened.people("merge")
+    opened.scene.fault("refuse", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
+    now = time.time()
+    for number in range(1, ends._MOST_TRIES):
+        assert opened.ends.turn()
+        told, figures = opened.known()
+        assert (told.tries, figures) == (number, None)
+        assert not opened.ends.turn(), "not at once"
+        now += 200_000
+        monkeypatch.setattr(ends.time, "time", lambda at=now: at)
+    assert opened.ends.turn()
+    _, figures = opened.known()
+    assert figures.edits is None
+    assert "git cannot reach the forge" in figures.unknown
+    assert opened.scene.world.token_for("ann") not in figures.unknown
+    assert figures.seconds_to_end is not None
+    assert not opened.ends.turn()
+
+
+def test_a_stop_ends_git_and_counts_as_no_try(opened):
+    opened.people("merge")
+    opened.stop.set()
+    assert not opened.ends.turn()
+    told, figures = opened.known()
+    assert (told.tries, figures) == (0, None)
+    opened.stop.clear()
+    assert opened.ends.turn()
+    assert opened.known()[1].edits.as_it_was
+
+
+def test_without_a_commit_of_ours_there_is_nothing_to_compare(opened):
+    opened.finish(opened.run.run_id)
+    opened.people("merge")
+    assert opened.ends.turn()
+    assert opened.known()[1].unknown == "No commit of ours is known in it."
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+def _ended(run_id="r1", **more):
+    return Ended(run_id=run_id, pull=7, state="merged", at="2026-11-21T10:00:00Z", **more)
+
+
+def test_figures_of_an_end_that_has_become_another_are_not_kept(tmp_path):
+    with closing(SqlStore(tmp_path)) as store:
+        run = store.add(run_samples.run(1), 1.0)
+        outcome = Outcome.stopped(run.run_id, Reason.READY, "s")
+        pull = PullRequest(number=7, url="u")
+        store.finish(run.run_id, outcome.model_copy(update={"pull_request": pull}), 2.0)
+        closed = _ended().model_copy(update={"state": "closed", "at": None})
+        store.pull_ended(closed, 1.0)
+        figures = ends.put_together(closed, store.get("r1"), ())
+        assert (figures.seconds_to_end, figures.used.usd) == (None, 0)
+        store.pull_ended(_ended(), 2.0)
+        store.end_known(closed, figures)
+        store.end_later(closed, 9.0)
+        assert list(store.ends()) == [(_ended(), None)]
+        store.end_later(_ended(), 9.0)
+        assert store.end_due(8.0) is None
+        assert store.end_due(9.0).tries == 1
+
+
+def test_ends_from_before_are_looked_at_later(tmp_path):
+    path = tmp_path / sql_store.FILE_NAME
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        sql_tables.migrate(connection, path, "r0009")
+        for number, (state, follows) in enumerate(
+            [("merged", None), ("open", None), ("merged", "r0"), ("closed", None)]
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO runs (run_id, repository, repository_id, number, title, attempt,"
+                    " state, active, not_before, queued_at, run, pull, pull_ended_at, follows,"
+                    " segment, waits, retries, grants, told_of_quota, guided, priority, round)"
+                    " VALUES (:id, 'o/r', 1, :n, 't', 1, :state, 0, 1, 1, '{}', :n, 'then',"
+                    " :follows, 1, 0, 0, 1, 0, 0, 0, 0)"
+                ),
+                {"id": f"r{number}", "n": number, "state": state, "follows": follows},
+            )
+    engine.dispose()
+    with closing(SqlStore(tmp_path)) as store:
+        found = [(one.run_id, one.state, one.at) for one, _ in store.ends()]
+    assert found == [("r0", "merged", "then"), ("r3", "closed", "then")]
