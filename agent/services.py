@@ -32,8 +32,6 @@ class Services:
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
-    pulls: Pulls | None = None
-    """None: pull requests cannot be gone on with, as on this machine."""
     models: ChatModel | None = None
     """None: no model is configured."""
     bound: Callable[[float], None] = lambda usd: None

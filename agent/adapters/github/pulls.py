@@ -44,10 +44,20 @@ class GithubPulls:
     @in_our_words
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
         """Answer a thread once for each key: in it, or in the conversation; return its page."""
-        where = "the log of the run"
-        if self._public_url:
-            where = f"{self._public_url}/runs/{run.run_id}"
-        return review_threads.reply(self._session(run), number, thread, words, key=key, where=where)
+        session, where = self._session(run), self._log(run)
+        return review_threads.reply(session, number, thread, words, key=key, where=where)
+
+    @in_our_words
+    def say(self, run: Run, number: int, words: str, *, key: str) -> None:
+        """Comment once for each key in the conversation."""
+        since = run.snapshot.approved_at if run.snapshot else ""
+        session, where = self._session(run), self._log(run)
+        review_threads.say(session, number, words, key=key, since=since, where=where)
+
+    @in_our_words
+    def rewrite(self, run: Run, number: int, body: str) -> None:
+        """Give the pull request another text."""
+        review_threads.rewrite(self._session(run), number, body)
 
     @in_our_words
     def resolve(self, run: Run, thread: Thread) -> bool:
@@ -72,6 +82,9 @@ class GithubPulls:
             BranchTaken: Somebody has put another commit on the branch.
         """
         return signed_commit.add(self._session(run), branch, message, change)
+
+    def _log(self, run: Run) -> str:
+        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
 
     def _session(self, run: Run) -> Session:
         if run.snapshot is None:

@@ -291,7 +291,32 @@ def reply(
                 raise
             _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
     text = f"{mark}\n{_answered(thread)}\n\n{words}"
-    return _in_conversation(session, number, thread, mark, text)
+    return _in_conversation(session, number, thread.comments[0].at, mark, text)
+
+
+def say(session: Session, number: int, words: str, *, key: str, since: str, where: str) -> str:
+    """Comment once for each key in the conversation; return the comment's page.
+
+    Args:
+        words: Markdown of ours.
+        since: ISO 8601, UTC: it was not said before.
+        where: Where the whole text is to be found, if it is too long.
+    """
+    mark = status_comment.marker("said", f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
+    words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
+    return _in_conversation(session, number, since, mark, f"{mark}\n{words}")
+
+
+def rewrite(session: Session, number: int, body: str) -> None:
+    """Give the pull request another text."""
+    text = session.access.hide(body)
+
+    def work(repository: Repository) -> None:
+        repository.requester.requestJsonAndCheck(
+            "PATCH", f"{repository.url}/pulls/{number}", input={"body": text}
+        )
+
+    session.ask(Scope.PUBLISH, work, doing=f"bring #{number} up to date", needs=_NEEDS)
 
 
 def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
@@ -317,7 +342,7 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: s
     )
 
 
-def _in_conversation(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
+def _in_conversation(session: Session, number: int, since: str, mark: str, text: str) -> str:
     body = session.access.hide(text)
     own = session.access.number(session, Scope.PUBLISH)
 
@@ -326,8 +351,8 @@ def _in_conversation(session: Session, number: int, thread: Thread, mark: str, t
             said = _nodes(page["comments"])
             if hit := _ours(said, mark, own):
                 return hit
-            # What was said before the thread began answers nothing of it.
-            if said and said[0]["createdAt"] < thread.comments[0].at:
+            # Ours answers something; it was not said before that.
+            if said and said[0]["createdAt"] < since:
                 return None
         return None
 
