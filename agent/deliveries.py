@@ -92,7 +92,7 @@ class Intake:
         self._inbox = inbox
         self._store = store
         self._gatekeeper = gatekeeper
-        self._lane = Lane(gatekeeper, store, bot_ids)
+        self._lane = Lane(gatekeeper, store, bot_ids, quiet=self._bounds.quiet)
         self._accepted = accepted
         self._put_off: dict[str, _PutOff] = {}
         # A clock that is put forward makes no delivery older.
@@ -160,7 +160,8 @@ class Intake:
         if not of_issue:
             told = said.read(delivery.body)
             if isinstance(told, Happened):
-                return looks.look(told, self._gatekeeper, self._store, now=time.time())
+                quiet = self._bounds.quiet
+                return looks.look(told, self._gatekeeper, self._store, now=time.time(), quiet=quiet)
             return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept(

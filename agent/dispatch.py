@@ -80,6 +80,8 @@ class Bounds(NamedTuple):
     """So many runs are under way at a time."""
     per_day: int | None = None
     """So many runs of a repository are begun within 24 hours."""
+    quiet: float = 60.0
+    """Seconds in which nobody may say more before a pull request is gone on with."""
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]

@@ -127,6 +127,8 @@ class Matter(Record):
     """All that is said, for whoever sees to it; foreign words."""
     thread: Thread | None = None
     check: ProjectCheck | None = None
+    settled: str = ""
+    """Why it is for a person, where that is known from the beginning."""
 
 
 class Answer(Record):
@@ -151,12 +153,22 @@ class Occasion(Record):
     """The threads that wait for an answer of ours, by age, as many as one round takes."""
     left: int = 0
     """How many more there are."""
+    checks: tuple[ProjectCheck, ...] = ()
+    """Those of the project's own that are red, or wait for somebody to allow them."""
     plan: Plan
     """Of the change as we have left it."""
     ends: tuple[ThreadEnd, ...] = ()
     """What became of the threads of earlier rounds; of each the newest."""
     answered: int = 0
     """How many rounds of this kind there were before."""
+
+
+class Agenda(Record):
+    """What a follow-up sees to, and where."""
+
+    occasion: Occasion
+    standing: Standing
+    matters: tuple[Matter, ...]
 
 
 def mentions(words: str, logins: Collection[str]) -> bool:

@@ -71,7 +71,9 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     way = wiring.way_to_github(settings, stop)
     gatekeeper = wiring.gatekeeper(settings, way)
     make = wiring.on_github(settings, way)
-    bounds = Bounds(Switch(settings.home), settings.max_runs, settings.runs_per_day)
+    bounds = Bounds(
+        Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
+    )
     bells = {"intake": threading.Event(), "dispatch": threading.Event()}
 
     def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:

@@ -54,6 +54,7 @@ from agent.errors import (
 )
 from agent.ledger import Ledger
 from agent.ports import Remember
+from agent.pulls import Standing
 from agent.redaction import Redactor
 from agent.telemetry import RunLog
 
@@ -319,6 +320,8 @@ class Steps:
                 self.similar, self.decision = result.similar, result
             case Checkout():
                 self.checkout = result
+            case Standing():
+                self.checkout = result.checkout
             case Reply():
                 self.cost_usd += result.cost_usd or 0.0
             case ClearedChange():

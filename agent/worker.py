@@ -46,6 +46,7 @@ from agent.errors import (
 from agent.ledger import Ledger
 from agent.publishing import text
 from agent.services import Services
+from agent.stages import answer
 from agent.steps import Steps
 from agent.telemetry import RunLog
 
@@ -133,7 +134,8 @@ def carry(
         _record_beginning(run, svc, ledger)
         try:
             with _own_trees(svc.base_folder(run).parent):
-                outcome = workflow.resolve_ticket(run, step, svc)
+                carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
+                outcome = carried_out(run, step, svc)
             if not outcome.done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.startswith("checks ")][-1:]
@@ -353,12 +355,16 @@ def _with_text(
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
             return svc.forge.deliver(run, outcome)
-        return step(_TELL, svc.forge.deliver, run, outcome)
+        return step(_TELL, answer.deliver if run.follow_up else _deliver, run, outcome, svc)
     except AgentError as problem:
         _postpone(problem, step, waited)
         # A full disk or a silent forge may have been the reason; the words reach the caller.
         svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
+
+
+def _deliver(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.forge.deliver(run, outcome)
 
 
 def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:

@@ -12,22 +12,26 @@ from agent import proposing
 from agent.domain import Outcome, Plan, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import PolicyRefused, TimeSpent
+from agent.errors import PolicyRefused, RunStopped, TimeSpent
 from agent.ports import Step
+from agent.pulls import Agenda, Answer
 from agent.services import Services
 from agent.stages import (
+    answer,
     baseline,
     checkout,
     checks,
     decide,
     edit,
     environment,
+    follow_up,
     onboard,
     plan,
     policy,
     prove,
     publish,
     repair,
+    respond,
     review,
     triage,
 )
@@ -54,6 +58,74 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     with job.keeping():
         decided = _by_recipe(job) if facts else _by_model(job)
     return step("publish", publish.open_pull_request, prepared, decided, svc)
+
+
+def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
+    """Go on with a pull request of ours: what people ask, red checks, a base that has moved.
+
+    All of the branch is held against its base as the first change was; what passes goes on top of
+    it, and every thread ends as a commit, an answer, or the word that a person has to go on.
+
+    Raises:
+        RunStopped: The follow-up ends without a result; the pull request stays as it is.
+    """
+    occasion = step("read pull", follow_up.read, run, svc)
+    if not follow_up.has_work(occasion, run):
+        return step("publish", answer.nothing, occasion, run, svc)
+    step("announce", svc.forge.begin, run)
+    ticket = step("read ticket", triage.read, run, svc)
+    standing = step("checkout", follow_up.stand, occasion, run, svc)
+    if not follow_up.has_work(occasion, run, standing):
+        return step("publish", answer.nothing, occasion, run, svc)
+    asked = step("read threads", follow_up.agenda, occasion, standing, run, svc)
+    base = standing.checkout
+    contract = step("read config", checkout.contract, run, base, svc)
+    built = step("environment", environment.build, run, base, contract, svc)
+    prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
+    before = step("baseline", baseline.measure, prepared, svc)
+    stood = standing.change if standing.foreign else None
+    job = Job(ticket, follow_up.decision(occasion), "", prepared, before, step, svc, stood)
+    with job.keeping():
+        draft, answers = _seen_to(asked, job)
+        decided, tried = _settled(draft, asked, job)
+    answers = respond.withheld(answers, tried)
+    return step("publish", answer.publish, asked, answers, decided, tried, prepared, svc)
+
+
+def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
+    """What is for people, what a recipe takes, and the rest by a model."""
+    step, svc, prepared = job.step, job.svc, job.prepared
+    draft = respond.begun(asked)
+    answers = step("settle", respond.by_rules, asked, prepared, svc)
+    revised = step("plan", respond.by_recipe, asked, answers, prepared, svc)
+    if revised.edits:
+        try:
+            change = step("edit", edit.carry_out, revised.plan, prepared, svc)
+        except RunStopped as problem:
+            answers += respond.refused(revised, problem)
+        else:
+            draft = respond.revised(draft, revised, change)
+            answers += respond.told(revised, change)
+    else:
+        answers += respond.told(revised, draft.change)
+    draft, more = respond.by_model(asked, answers, draft, job)
+    return draft, answers + more
+
+
+def _settled(
+    draft: Draft, asked: Agenda, job: Job
+) -> tuple[proposing.Decided | None, Round | None]:
+    """Judge what was edited, or merged in; nothing where the branch stays as it is."""
+    if not follow_up.is_news(draft.change, asked, job.prepared.run):
+        return None, None
+    models = job.svc.models is not None
+    tried = _until_green(draft, job) if models else _judged(draft, job)
+    if not tried.passed:
+        return None, tried
+    notes = review.examine_draft(tried, job)
+    return proposing.decided(
+        decide.with_review(tried, notes, job.prepared.contract), notes, job
+    ), None
 
 
 def _by_recipe(job: Job) -> proposing.Decided:

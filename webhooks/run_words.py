@@ -34,9 +34,15 @@ _STEPS = {
     "decide": "Decide what becomes of it",
     "publish": "Hand over the result",
     "deliver": "Tell of the end on the issue",
+    "settle": "See what is for a person",
+    "answer": "Answer what is asked",
 }
 #: Of steps that are read by more than their first word.
-_WHOLE = {"read config": "Read the configuration"}
+_WHOLE = {
+    "read config": "Read the configuration",
+    "read pull": "Read the pull request",
+    "read threads": "List what is asked",
+}
 _STATES = {
     "received": "Waiting for its turn",
     "triaging": "Reading the issue",

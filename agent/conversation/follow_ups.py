@@ -13,14 +13,12 @@ from agent.conversation.said import Happened, Said
 from agent.domain import StoredRun
 from agent.pulls import mentions
 
-#: What people say within a minute is taken together.
-QUIET_SECONDS = 60.0
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 #: Somebody has to allow it before it goes on.
 _HELD = "action_required"
 
 
-def of_words(said: Said, own: Collection[str]) -> Wish | None:
+def of_words(said: Said, own: Collection[str], quiet: float) -> Wish | None:
     """Say what a comment without a command asks for; None: nothing of us.
 
     A remark on a line always does; a whole review does where it asks for changes, and any other
@@ -28,18 +26,23 @@ def of_words(said: Said, own: Collection[str]) -> Wish | None:
 
     Args:
         own: Our logins, in lower case.
+        quiet: Seconds in which nobody may say more before it begins.
     """
     if not said.on_pull:
         return None
     asks = said.place == "inline" or said.verdict == "changes_requested"
-    return Wish(kind="review", quiet=QUIET_SECONDS) if asks or mentions(said.body, own) else None
+    return Wish(kind="review", quiet=quiet) if asks or mentions(said.body, own) else None
 
 
-def of_checks(happened: Happened) -> Wish | None:
-    """Say what the end of a check asks for; None: nothing."""
+def of_checks(happened: Happened, quiet: float) -> Wish | None:
+    """Say what the end of a check asks for; None: nothing.
+
+    Args:
+        quiet: Seconds in which no other may end before it begins.
+    """
     if not happened.commit or happened.conclusion not in {*_RED, _HELD}:
         return None
-    return Wish(kind="ci", quiet=QUIET_SECONDS)
+    return Wish(kind="ci", quiet=quiet)
 
 
 def first_of(stored: StoredRun) -> str:

@@ -70,8 +70,20 @@ class Lane:
     """Hears comments, one at a time."""
 
     def __init__(
-        self, gatekeeper: Gatekeeper, store: SqlStore, bot_ids: frozenset[int] = frozenset()
+        self,
+        gatekeeper: Gatekeeper,
+        store: SqlStore,
+        bot_ids: frozenset[int] = frozenset(),
+        *,
+        quiet: float = 60.0,
     ) -> None:
+        """Take whom it asks and what it tells.
+
+        Args:
+            bot_ids: Numeric ids of accounts that are not heard, besides those of bots.
+            quiet: Seconds in which nobody may say more before a pull request is gone on with.
+        """
+        self._quiet = quiet
         self._gatekeeper = gatekeeper
         self._store = store
         self._bot_ids = bot_ids
@@ -89,12 +101,13 @@ class Lane:
         Raises:
             ForgeUnavailable: The forge cannot be asked; try again.
         """
-        own = said.author.lower() in self._gatekeeper.own_logins()
+        own_logins = self._gatekeeper.own_logins()
+        own = said.author.lower() in own_logins
         if said.is_bot or own or said.author_id in self._bot_ids:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._run(said)
         command = commands.parse(said.body)
-        wish = follow_ups.of_words(said, self._gatekeeper.own_logins()) if not command else None
+        wish = None if command else follow_ups.of_words(said, own_logins, self._quiet)
         if command is None and wish is None and not self._is_answer(said, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
         if said.on_pull and run is None and self._store.publishing(said.subject.repository_id):

@@ -22,18 +22,19 @@ _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.
 
 
 def look(
-    happened: Happened, gatekeeper: Gatekeeper, store: SqlStore, *, now: float
+    happened: Happened, gatekeeper: Gatekeeper, store: SqlStore, *, now: float, quiet: float
 ) -> Heard | Ignored:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
     Args:
         now: Seconds since the epoch.
+        quiet: Seconds in which nothing else may happen before red checks are seen to.
 
     Raises:
         ForgeUnavailable: The forge cannot be asked; try again.
     """
     if happened.commit:
-        return _of_checks(happened, store, now)
+        return _of_checks(happened, store, now, quiet)
     if happened.event not in _ENDS or happened.number is None:
         # The next follow-up reads how the pull request stands by then.
         return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
@@ -84,9 +85,9 @@ def _stop(found: StoredRun, became: str, store: SqlStore) -> None:
         store.stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
-def _of_checks(happened: Happened, store: SqlStore, now: float) -> Heard | Ignored:
+def _of_checks(happened: Happened, store: SqlStore, now: float, quiet: float) -> Heard | Ignored:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
-    wish = follow_ups.of_checks(happened)
+    wish = follow_ups.of_checks(happened, quiet)
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
     found = store.of_head(happened.repository_id, happened.commit)

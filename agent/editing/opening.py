@@ -12,6 +12,7 @@ from agent.domain import Change, Plan, Prepared, Ticket
 from agent.editing import outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
+from agent.pulls import Matter
 from agent.services import Services
 
 _MOST_TICKET = 20_000
@@ -21,6 +22,7 @@ _MOST_OUTLINE = 3_000
 _MOST_DIFF = 30_000
 _MOST_TESTS = 12_000
 _MOST_FAILED = 8_000
+_MOST_MATTERS = 24_000
 _IDS = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", re.MULTILINE)
 #: Where people tell contributors how code is written; the first that is there is shown.
 _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
@@ -91,6 +93,33 @@ def of_repair(
         _plan(plan, prepared),
         fenced("The change so far", diff, prepared.run.run_id),
         _failed(failed, prepared),
+    )
+
+
+def of_answer(
+    plan: Plan,
+    change: Change,
+    matters: tuple[Matter, ...],
+    ticket: Ticket,
+    prepared: Prepared,
+    svc: Services,
+) -> Opening:
+    """Begin the answer to a review: the change as it is, and what is asked of it."""
+    run_id, most = prepared.run.run_id, _MOST_MATTERS // max(1, len(matters))
+    asked = [
+        fenced(
+            f"Matter {matter.number}",
+            cleaning.cut(matter.text, most, where="the pull request"),
+            run_id,
+        )
+        for matter in matters
+    ]
+    return _joined(
+        *_repository(prepared, svc),
+        _ticket(ticket, prepared),
+        _plan(plan, prepared),
+        fenced("The change so far", _diff(prepared, change, _MOST_DIFF), run_id),
+        *asked,
     )
 
 

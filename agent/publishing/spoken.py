@@ -11,7 +11,7 @@ import textwrap
 from itertools import groupby
 
 from agent import cleaning
-from agent.domain import Outcome, Reason
+from agent.domain import CAPS_REACHED, Outcome, Reason
 
 _HEADLINES = {
     Reason.UNCLEAR: "The issue leaves something open.",
@@ -234,6 +234,18 @@ def _happened(outcome: Outcome) -> str:
 def next_step(reason: Reason) -> str:
     """What a person can do about it under the issue; empty where that is nothing."""
     return _NEXT.get(reason, "")
+
+
+def next_step_of_follow_up(reason: Reason) -> str:
+    """What a person can do about a follow-up that ended without a result; empty: nothing."""
+    if reason in CAPS_REACHED:
+        return "What to do next: write `/mergewright retry` here to give it as much again."
+    if reason is Reason.CONFLICT:
+        return _NEXT[reason]
+    return (
+        "What to do next: see what the log says; then push to the branch by hand, which is built"
+        " upon, or write `/mergewright retry` here to have it tried again."
+    )
 
 
 def next_step_here(

@@ -105,7 +105,8 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     if run.snapshot is None:
         head = f"# {cleaning.words(evidence.title)}\n\n"
     else:
-        head = f"<!-- mergewright:run={run.run_id} approval={run.snapshot.approval} -->\n"
+        opened = run.follow_up.of if run.follow_up else run.run_id
+        head = f"<!-- mergewright:run={opened} approval={run.snapshot.approval} -->\n"
         if evidence.digest:
             head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
         head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
@@ -163,8 +164,8 @@ def stopped(
                 on_forge=on_forge,
                 headline=spoken.headline(outcome),
                 told=spoken.told(outcome),
-                next_step=spoken.next_step(outcome.reason)
-                if on_forge
+                next_step=_next_step(outcome.reason, run)
+                if run and on_forge
                 else spoken.next_step_here(
                     outcome.reason,
                     outcome.run_id,
@@ -177,6 +178,11 @@ def stopped(
         )
 
     return _fitted(whole, _COMMENT_LIMIT, log_path, run, redactor)
+
+
+def _next_step(reason: Reason, run: Run) -> str:
+    """What people can do; of a follow-up the issue's label begins nothing anew."""
+    return spoken.next_step_of_follow_up(reason) if run.follow_up else spoken.next_step(reason)
 
 
 def _pushed_nothing(outcome: Outcome) -> bool:

@@ -74,7 +74,7 @@ class Proposed:
             "number": self.pull.number, "event": event, "actor": "ann", **more,
         }  # fmt: skip
         happened = Happened.model_validate(given)
-        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time())
+        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time(), quiet=60.0)
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""Words about what people ask in a pull request: the answer in a thread, the table of all. Pure.
+
+Words of a model are marked as such; all that is foreign is made inert.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from agent import cleaning
+from agent.domain import End, ThreadEnd
+from agent.pulls import Answer
+
+_SECTION = re.compile(r"\n*<!-- mergewright:asked -->.*?<!-- /mergewright:asked -->\n*", re.DOTALL)
+_PAGE = re.compile(r"https?://[^\s()<>|]+")
+_BECAME: dict[End, str] = {
+    "commit": "commit {commit}",
+    "reply": "answered",
+    "human": "needs a human",
+}
+_SHA = 12
+_LONGEST_CELL = 160
+_MOST_ROWS = 100
+
+
+def reply(answer: Answer, commit: str, new_issue: str = "") -> str:
+    """Write the answer to a thread.
+
+    Args:
+        commit: That holds what was done; empty: nothing was.
+        new_issue: Page on which a new issue is opened in the repository.
+    """
+    head = {
+        "commit": f"Done in {commit}.",
+        "reply": "",
+        "human": "**This needs a human.**",
+    }[answer.end]
+    said = cleaning.words(answer.words)
+    if answer.by_model:
+        said = f"In the model's words: {said}"
+    parts = [" ".join(part for part in (head, said) if part)]
+    if answer.beyond:
+        title = cleaning.inert(answer.beyond)
+        offer = f"[Open an issue for it]({new_issue}?title={quote(title, safe='')})"
+        named = cleaning.words(answer.beyond)
+        parts.append(
+            f"It is more than the ticket asks for: {offer} (“{named}”), and label that if it is"
+            " wanted."
+            if new_issue
+            else f"It is more than the ticket asks for, and can be an issue of its own: “{named}”."
+        )
+    return "\n\n".join(parts)
+
+
+def section(ends: Sequence[ThreadEnd], notes: Iterable[str] = ()) -> str:
+    """Write what became of all that was asked, with marks by which it is found again.
+
+    Args:
+        notes: What else is to be said of the branch, as sentences of ours.
+    """
+    told = [f"- {cleaning.words(note)}" for note in notes]
+    if not ends and not told:
+        return ""
+    rows = [_row(one) for one in ends[:_MOST_ROWS]]
+    if len(ends) > _MOST_ROWS:
+        rows.append(f"| and {len(ends) - _MOST_ROWS} more, in the pull request itself | | |")
+    table = ["| Asked | Became | In words |", "|---|---|---|", *rows] if rows else []
+    text = "\n".join([*told, *([""] if told and table else []), *table])
+    return (
+        f"<!-- mergewright:asked -->\n#### Asked in review\n\n{text}\n<!-- /mergewright:asked -->"
+    )
+
+
+def with_section(body: str, section: str) -> str:
+    """Put the section into the text of a pull request, in the place of an earlier one."""
+    body = body.replace("\r\n", "\n")
+    if _SECTION.search(body):
+        return _SECTION.sub(lambda _: f"\n\n{section}\n\n" if section else "\n\n", body, count=1)
+    return f"{body.rstrip()}\n\n{section}\n" if section else body
+
+
+def _row(end: ThreadEnd) -> str:
+    about = cleaning.words(_cut(end.about))
+    linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
+    became = _BECAME[end.end].format(commit=end.commit[:_SHA])
+    if end.resolved:
+        became += ", resolved"
+    return f"| {linked} | {became} | {cleaning.words(_cut(end.words))} |"
+
+
+def _cut(words: str) -> str:
+    flat = " ".join(words.split())
+    return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"

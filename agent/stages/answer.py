@@ -1,0 +1,335 @@
+"""Answer: the commit of a follow-up, a word in each thread, and the text brought up to date.
+
+Executes nothing of the repository's. May run twice: an equal commit on the branch is found again,
+and each thread is answered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent import cleaning, proposing, worktree
+from agent.domain import (
+    Outcome,
+    Plan,
+    Prepared,
+    PullRequest,
+    Reason,
+    Run,
+    RunState,
+    ThreadEnd,
+    end_state,
+)
+from agent.editing.rounds import Round
+from agent.errors import BranchMoved, BranchTaken, Cancelled, RequestRefused, Superseded
+from agent.ports import Pulls
+from agent.proposing import Decided, Placed
+from agent.publishing import siblings, threads
+from agent.pulls import Agenda, Answer, Matter, Occasion
+from agent.services import Services
+
+_CHECKOUT = "checkout"
+_SHOWN = 5
+
+
+def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
+    """End a follow-up that finds nothing to do; whoever has commanded it is told so."""
+    about = run.follow_up
+    if about is None or svc.pulls is None:
+        raise ValueError("this is no follow-up on a forge")
+    words = {
+        "review": "Nobody waits for an answer of ours in the pull request.",
+        "ci": f"No check of the project's own is red on {occasion.pull.head[:12]}.",
+        "rebase": f"The branch is up to date with {occasion.pull.base_branch}.",
+    }[about.kind]
+    if about.by:
+        svc.pulls.say(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+    return _outcome(occasion, run, words, occasion.pull.head)
+
+
+def publish(
+    asked: Agenda,
+    answers: tuple[Answer, ...],
+    decided: Decided | None,
+    tried: Round | None,
+    prepared: Prepared,
+    svc: Services,
+) -> Outcome:
+    """Push what passed, answer every thread, and bring the text of the pull request up to date.
+
+    Args:
+        decided: What is published; None: nothing is.
+        tried: What was edited and did not pass; None: nothing such.
+
+    Raises:
+        Superseded: Pull request or issue are no longer open.
+        Cancelled: The run was stopped.
+        BranchMoved: Somebody has pushed meanwhile.
+        PolicyRefused: The change holds a secret of the service's own.
+    """
+    run, occasion, pulls = prepared.run, asked.occasion, _pulls(svc)
+    commit = asked.standing.head
+    if decided is not None:
+        _require_open(occasion, run, pulls, svc)
+        commit = _pushed(asked, decided, prepared, svc)
+        svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
+    ends = _answered(asked, answers, commit, run, pulls, svc)
+    every = {one.thread_id: one for one in (*occasion.ends, *ends)}
+    section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
+    pull_request = _told(asked, section, commit, decided, prepared, svc)
+    if words := _for_people(asked, ends):
+        key = f"{run.run_id if tried else commit} people"
+        pulls.say(run, occasion.pull.number, words, key=key)
+    outcome = _outcome(occasion, run, _sentence(asked, ends, commit, tried), commit)
+    outcome = outcome.model_copy(
+        update={"pull_request": pull_request or outcome.pull_request, "threads": ends}
+    )
+    if tried is not None:
+        reason = tried.verdict.reason if tried.verdict else Reason.POLICY
+        outcome = outcome.model_copy(
+            update={
+                "reason": reason,
+                "state": end_state(reason),
+                "checks": tried.compared,
+                "findings": tried.refused,
+            }
+        )
+    if decided is not None:
+        outcome = outcome.model_copy(
+            update={
+                "change_digest": decided.cleared.change.digest,
+                "checks": decided.compared,
+                "findings": proposing.findings(decided),
+                "models": decided.work.uses,
+                "review": decided.notes if decided.work.uses else None,
+                "plan": decided.plan,
+            }
+        )
+    outcome = outcome.model_copy(update={"log": str(svc.run_folder(run) / "run.log")})
+    return svc.forge.deliver(run, svc.redactor.inside(outcome))
+
+
+def deliver(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    """Tell people of a follow-up that ended without a result; where they ended it, they know."""
+    about = run.follow_up
+    if about and svc.pulls and outcome.reason not in (Reason.SUPERSEDED, Reason.CANCELLED):
+        words = outcome.pull_request_text or cleaning.words(outcome.sentence)
+        svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
+    return svc.forge.deliver(run, outcome)
+
+
+def _pulls(svc: Services) -> Pulls:
+    if svc.pulls is None:
+        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    return svc.pulls
+
+
+def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcome:
+    pull = occasion.pull
+    return Outcome(
+        run_id=run.run_id,
+        state=RunState.OPEN,
+        reason=Reason.READY,
+        sentence=sentence,
+        branch=pull.branch,
+        commit=commit,
+        pull_request=PullRequest(number=pull.number, url=pull.url, draft=pull.draft),
+        pull_request_text="",
+    )
+
+
+def _require_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> None:
+    """Look once more before anything is pushed."""
+    if svc.stopped.is_set():
+        raise Cancelled
+    svc.forge.ticket(run)
+    now = pulls.read(run, occasion.pull.number)
+    if now is None or now.state != "open":
+        raise Superseded(f"Pull request #{occasion.pull.number} is no longer open.")
+
+
+def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) -> str:
+    """Put the change on the branch; return the commit at its end.
+
+    Raises:
+        BranchMoved: Somebody has pushed since it was looked at.
+    """
+    run, standing, pull = prepared.run, asked.standing, asked.occasion.pull
+    change = decided.cleared.change
+    proposing.refuse_secrets(change, svc.redactor)
+    remote = svc.forge.remote(run)
+    if remote is None:
+        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    author = f"{remote.author} <{remote.email}>"
+    for_commit = decided.model_copy(update={"plan": _as_commit(asked, decided.plan)})
+    message = proposing.message(prepared, for_commit, author, svc.redactor)
+    if svc.forge.rules(run, pull.branch).signed:
+        more = worktree.increment(standing, change)
+        if not more.files:
+            return standing.head
+        try:
+            return _pulls(svc).commit(run, pull.branch, message, more)
+        except BranchTaken as problem:
+            raise BranchMoved(problem.message, _CHECKOUT) from problem
+    commit = worktree.follow(
+        standing,
+        change,
+        message,
+        date=run.started,
+        merge_message=f"Merge {pull.base_branch} into {pull.branch}",
+        author=remote.author,
+        email=remote.email,
+    )
+    token = svc.forge.credential(run, write=True)
+    svc.redactor.learn(token)
+    worktree.push_follow(standing, commit, pull.branch, remote.url, token, look_again=_CHECKOUT)
+    return commit
+
+
+def _as_commit(asked: Agenda, plan: Plan) -> Plan:
+    """Say what the commit of this round is about."""
+    titles = {"review": "Answer the review", "ci": "Mend the project's checks"}
+    kind = "review" if any(one.thread for one in asked.matters) else "ci"
+    steps = tuple(one.about for one in asked.matters)
+    return plan.model_copy(update={"title": titles[kind], "steps": steps})
+
+
+def _answered(
+    asked: Agenda,
+    answers: tuple[Answer, ...],
+    commit: str,
+    run: Run,
+    pulls: Pulls,
+    svc: Services,
+) -> tuple[ThreadEnd, ...]:
+    """Answer each thread where it stands; what a check was about has no thread."""
+    by_number = {one.matter: one for one in answers}
+    return tuple(
+        _ended(one, by_number[one.number], commit, asked, run, pulls, svc)
+        for one in asked.matters
+        if one.number in by_number
+    )
+
+
+def _ended(
+    matter: Matter,
+    answer: Answer,
+    commit: str,
+    asked: Agenda,
+    run: Run,
+    pulls: Pulls,
+    svc: Services,
+) -> ThreadEnd:
+    answer = svc.redactor.inside(answer)
+    held = commit if answer.end == "commit" else ""
+    facts = {
+        "about": matter.about,
+        "end": answer.end,
+        "words": answer.words,
+        "commit": held,
+        "beyond": answer.beyond,
+    }
+    thread = matter.thread
+    if thread is None:
+        name = matter.check.name if matter.check else matter.about
+        page = matter.check.url if matter.check else ""
+        return ThreadEnd.model_validate(
+            {**facts, "thread_id": f"check:{name}", "place": "issue", "url": page, "upto": 0}
+        )
+    last = max(one.comment_id for one in thread.comments)
+    words = threads.reply(answer, held, _new_issue(run))
+    key = f"{thread.thread_id} {last}"
+    page = pulls.reply(run, asked.occasion.pull.number, thread, words, key=key)
+    resolves = answer.end == "commit" and thread.place == "inline" and thread.may_resolve
+    return ThreadEnd.model_validate(
+        {
+            **facts,
+            "thread_id": thread.thread_id,
+            "place": thread.place,
+            "url": page,
+            "upto": last,
+            "resolved": resolves and pulls.resolve(run, thread),
+        }
+    )
+
+
+def _new_issue(run: Run) -> str:
+    """Page on which an issue of its own is opened."""
+    url = run.snapshot.url if run.snapshot else ""
+    repository, found, _ = url.rpartition("/issues/")
+    return f"{repository}/issues/new" if found else ""
+
+
+def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
+    """Say what else is to be known of the branch."""
+    standing, occasion, notes = asked.standing, asked.occasion, []
+    if standing.conflicts:
+        shown = ", ".join(standing.conflicts[:_SHOWN])
+        more = len(standing.conflicts) - _SHOWN
+        notes.append(
+            f"{occasion.pull.base_branch} has moved to {standing.tip[:12]} and cannot be merged in"
+            f" without a person: {shown}{f' and {more} more' if more > 0 else ''}."
+        )
+    elif standing.moved and decided is not None:
+        notes.append(
+            f"Brought up to date with {occasion.pull.base_branch} at {standing.tip[:12]} by"
+            f" {commit[:12]}; the checks ran on that."
+        )
+    if occasion.left:
+        notes.append(f"{occasion.left} more threads were left to the next round.")
+    return notes
+
+
+def _told(
+    asked: Agenda,
+    section: str,
+    commit: str,
+    decided: Decided | None,
+    prepared: Prepared,
+    svc: Services,
+) -> PullRequest | None:
+    """Bring the text of the pull request up to date, and report the checks of a new commit."""
+    run, pull = prepared.run, asked.occasion.pull
+    if decided is None:
+        body = threads.with_section(pull.body, section)
+        if body != pull.body.replace("\r\n", "\n"):
+            _pulls(svc).rewrite(run, pull.number, body)
+        return None
+    digest = siblings.digest(decided.cleared.change, pull.base_branch)
+    placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
+    words = proposing.words(prepared, decided, placed, svc)
+    room = cleaning.TEXT_LIMIT - len(section) - 2
+    words = cleaning.cut_markdown(words, room, where=svc.log_place(run))
+    remote = svc.forge.remote(run)
+    if remote is None:
+        return None
+    proposal = proposing.proposal(
+        prepared, decided, placed, remote, threads.with_section(words, section), svc
+    )
+    # The title is people's by now, and they have been asked to look already.
+    update = {"title": pull.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
+    return svc.forge.propose(run, proposal.model_copy(update=update))
+
+
+def _for_people(asked: Agenda, ends: Sequence[ThreadEnd]) -> str:
+    """Say what a person has to do that is said in no thread; an edited text tells nobody."""
+    told = [one for one in ends if one.end == "human" and one.thread_id.startswith("check:")]
+    lines = [f"- {cleaning.words(one.about)}: {cleaning.words(one.words)}" for one in told]
+    return "\n".join(("**This needs a human.**", "", *lines)) if lines else ""
+
+
+def _sentence(asked: Agenda, ends: Sequence[ThreadEnd], commit: str, tried: Round | None) -> str:
+    """Say how the round ended."""
+    count = {end: sum(one.end == end for one in ends) for end in ("commit", "reply", "human")}
+    said = [
+        f"{count['commit']} by commit {commit[:12]}" if count["commit"] else "",
+        f"{count['reply']} answered" if count["reply"] else "",
+        f"{count['human']} for a person" if count["human"] else "",
+    ]
+    told = ", ".join(part for part in said if part)
+    if not ends:
+        moved = asked.standing.moved
+        told = f"brought up to date by {commit[:12]}" if moved else "nothing was to be done"
+    if tried is not None and not ends:
+        told = tried.verdict.sentence if tried.verdict else "a rule does not allow the result"
+    return f"Pull request #{asked.occasion.pull.number}: {told.rstrip('.')}."

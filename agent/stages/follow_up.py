@@ -1,0 +1,242 @@
+"""Follow up: what a pull request of ours asks for by now, and where its branch stands.
+
+People's words count as they are found here; whatever brought us here was only the occasion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent import cleaning, worktree
+from agent.domain import Change, Decision, FollowUp, Plan, Run, StoredRun, ThreadEnd
+from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
+from agent.ports import Pulls
+from agent.pulls import (
+    Agenda,
+    Matter,
+    Occasion,
+    ProjectCheck,
+    PullNow,
+    Standing,
+    Thread,
+    ThreadComment,
+    is_command,
+    mentions,
+)
+from agent.services import Services
+
+#: So many threads one round answers, the oldest first.
+MOST_THREADS = 20
+_MOST_CHECKS = 5
+_MOST_LOG = 12_000
+_MOST_SAID = 8_000
+_MOST_HUNK_LINES = 12
+_LONGEST_ABOUT = 160
+
+
+def about(run: Run) -> FollowUp:
+    """Return what a follow-up is about."""
+    if run.follow_up is None:
+        raise ValueError("this run begins with its ticket")
+    return run.follow_up
+
+
+def pulls_of(svc: Services) -> Pulls:
+    """Return the way to pull requests.
+
+    Raises:
+        RequestRefused: There is none here.
+    """
+    if svc.pulls is None:
+        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    return svc.pulls
+
+
+def read(run: Run, svc: Services) -> Occasion:
+    """Read the pull request, and find what waits for an answer of ours.
+
+    Raises:
+        Superseded: It is no longer open.
+    """
+    wanted, pulls = about(run), pulls_of(svc)
+    pull = pulls.read(run, wanted.pull)
+    if pull is None or pull.state != "open":
+        became = "is gone" if pull is None else f"was {pull.state}"
+        raise Superseded(f"Pull request #{wanted.pull} {became}; nothing was done.")
+    history = svc.history(run)
+    ends = _newest(history)
+    asked: tuple[Thread, ...] = ()
+    if wanted.kind == "review":
+        remote = svc.forge.remote(run)
+        names = frozenset({remote.author} if remote else ())
+        asked = tuple(one for one in pull.threads if _is_asked(one, ends, names, run, pulls))
+    return Occasion(
+        # What nobody waits for is not carried along.
+        pull=pull.model_copy(update={"threads": ()}),
+        checks=_at_issue(pulls.checks(run, pull.head)) if wanted.kind == "ci" else (),
+        asked=asked[:MOST_THREADS],
+        left=max(0, len(asked) - MOST_THREADS),
+        plan=_plan(history, pull),
+        ends=tuple(ends.values()),
+        answered=sum(_is_like(one, wanted) for one in history),
+    )
+
+
+def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadEnd]:
+    """Return what became of each thread last, by its id."""
+    outcomes = (one.outcome for one in history if one.outcome is not None)
+    return {end.thread_id: end for outcome in outcomes for end in outcome.threads}
+
+
+def _is_like(earlier: StoredRun, wanted: FollowUp) -> bool:
+    """Whether an earlier follow-up counts against the bound of those of this kind."""
+    before = earlier.run.follow_up
+    return before is not None and (before.kind, before.by) == (wanted.kind, wanted.by)
+
+
+def _plan(history: tuple[StoredRun, ...], pull: PullNow) -> Plan:
+    """Return what the change was made by last, as far as that is known."""
+    plans = [one.outcome.plan for one in history if one.outcome and one.outcome.plan]
+    return plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=())
+
+
+def _is_asked(
+    thread: Thread,
+    ends: dict[str, ThreadEnd],
+    names: frozenset[str],
+    run: Run,
+    pulls: Pulls,
+) -> bool:
+    """Whether people who may decide wait for an answer of ours in a thread."""
+    if thread.resolved:
+        return False
+    before = ends.get(thread.thread_id)
+    fresh = _since_ours(thread, before.upto if before else 0)
+    if not thread.asks_changes and thread.place != "inline":
+        fresh = [one for one in fresh if mentions(one.body, names)]
+    return any(pulls.may_write(run, one.author, one.author_id) for one in fresh)
+
+
+def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
+    """Return what people have said in a thread since we had read it and answered."""
+    last = max((at for at, one in enumerate(thread.comments) if one.ours), default=-1)
+    return [
+        one
+        for one in thread.comments[last + 1 :]
+        if one.comment_id > upto and not one.is_bot and not is_command(one.body)
+    ]
+
+
+def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
+    """Fetch branch and base, and bring them together where that goes without a conflict.
+
+    Raises:
+        RepositoryUnfit: The branch holds what cannot be carried on.
+        MergeConflict: The base is to be merged in, and the two do not go together.
+    """
+    settings, pull = svc.settings, occasion.pull
+    remote = svc.forge.remote(run)
+    if remote is None:
+        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    token = svc.forge.credential(run, write=False)
+    svc.redactor.learn(token)
+    standing = worktree.standing(
+        remote.url,
+        token,
+        pull.branch,
+        pull.base_branch,
+        settings.home / "mirrors",
+        author=remote.author,
+        email=remote.email,
+        merging=not svc.forge.rules(run, pull.branch).signed,
+        max_files=settings.max_files_in_tree,
+        max_bytes=settings.max_tree_mb * 1024**2,
+        max_repository_bytes=settings.max_repository_mb * 1024**2,
+        stopped=svc.stopped,
+    )
+    if standing.unfit:
+        raise RepositoryUnfit(standing.unfit)
+    if standing.conflicts and about(run).kind == "rebase":
+        raise MergeConflict(
+            f"{pull.base_branch} cannot be merged into {pull.branch}:"
+            f" {_paths(standing.conflicts)} do not go together. Nothing was pushed."
+        )
+    svc.say(f"branch {pull.branch} at {standing.head[:12]}, base {standing.checkout.commit[:12]}")
+    return standing
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(cleaning.code(one) for one in paths[:8])
+    return shown + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
+
+
+def has_work(occasion: Occasion, run: Run, standing: Standing | None = None) -> bool:
+    """Whether there is anything to do, as far as is known.
+
+    Args:
+        standing: None: the branch was not looked at yet.
+    """
+    kind = about(run).kind
+    if kind == "rebase":
+        return standing is None or standing.moved
+    return bool(occasion.asked if kind == "review" else occasion.checks)
+
+
+def is_news(change: Change, agenda: Agenda, run: Run) -> bool:
+    """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
+    merges = about(run).kind == "rebase" and agenda.standing.moved
+    return merges or change.digest != agenda.standing.change.digest
+
+
+def decision(occasion: Occasion) -> Decision:
+    """Say who sees to it: whoever can; the kind of work stays as it was."""
+    return Decision(recipe="", sentence="A follow-up.", category=occasion.plan.category)
+
+
+def agenda(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> Agenda:
+    """List what is to be seen to, one by one."""
+    found = [_of_thread(thread) for thread in occasion.asked]
+    found += list(_of_checks(occasion, standing, run, svc))
+    numbered = [one.model_copy(update={"number": at}) for at, one in enumerate(found, 1)]
+    return Agenda(occasion=occasion, standing=standing, matters=tuple(numbered))
+
+
+def _of_thread(thread: Thread) -> Matter:
+    place = f"{thread.path}:{thread.line}" if thread.line else thread.path
+    first = thread.comments[0].body.strip().partition("\n")[0]
+    lines = [f"On {place}" if place else "In the conversation of the pull request"]
+    if thread.hunk:
+        lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
+    for one in thread.comments:
+        words = cleaning.incoming(one.body)[0].strip()
+        lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
+    told = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
+    return Matter(
+        number=0, about=f"{place} {first}".strip()[:_LONGEST_ABOUT], text=told, thread=thread
+    )
+
+
+def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> Iterator[Matter]:
+    pulls = pulls_of(svc)
+    red_on_base: frozenset[str] = frozenset()
+    if occasion.checks:
+        base = pulls.checks(run, standing.tip)
+        red_on_base = frozenset(one.name for one in base if one.state == "failed")
+    for check in occasion.checks[:_MOST_CHECKS]:
+        told = Matter(number=0, about=f"check {check.name}", text="", check=check)
+        if check.state == "waiting":
+            words = "It waits until somebody with write permission allows it to run."
+            yield told.model_copy(update={"settled": words})
+        elif check.name in red_on_base:
+            words = f"It is as red on {occasion.pull.base_branch} at {standing.tip[:12]}."
+            yield told.model_copy(update={"settled": words})
+        else:
+            log = pulls.log(run, check)[-_MOST_LOG:]
+            said = "\n".join(part for part in (check.summary, log) if part)
+            text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
+            yield told.model_copy(update={"text": text})
+
+
+def _at_issue(checks: tuple[ProjectCheck, ...]) -> tuple[ProjectCheck, ...]:
+    """Return those that do not let the commit pass."""
+    return tuple(one for one in checks if one.state in ("failed", "waiting"))
