@@ -70,9 +70,12 @@ class NotUnderstood(Record):
     """A sentence."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
-    """The code that a recipe works on: the base, without any change of its own."""
+    """The code that a recipe works on: the base, without any change of its own.
+
+    Two are never equal, so that what is found out about one can be kept with it.
+    """
 
     tree: Tree
     config: RepoConfig

@@ -13,10 +13,10 @@ _LONGEST = 100
 QUESTION = "It asks a question, which somebody has to answer"
 #: “nit:”, “Could you please …?”, “I'd rather …”: what changes nothing of what is wanted.
 _OPENING = re.compile(
-    r"(?i)^\W*(?:(?:nit(?:pick)?|minor|small\s+thing|suggestion|style|naming|typo|todo)\b\s*[:,\u2013\u2014-]\s*"
+    r"(?i)^\W*(?:(?:nit(?:pick)?|minor|small\s+thing|suggestion|style|naming)\b\s*[:,\u2013\u2014-]\s*"
     r"|(?:please|kindly|pls|also|and|then|so|just|ok(?:ay)?|yes|hi|hello|hey|thanks|sorry)\b[\s,!:]*"
-    r"|let['\u2019]?s\s+|(?:i|we)(?:['\u2019]d|\s+would)\s+(?:rather\s+)?(?=call|name|rename|make|use|add|"
-    r"set|drop|remove|leave|keep)|(?:we|you)\s+should\s+(?=call|name|rename|make|use|add|set|drop|"
+    r"|let['\u2019]?s\s+|(?:i|we)(?:['\u2019]d|\s+would)\s+(?:prefer\s+|(?:rather\s+)?(?=call|name|rename|make|use|add|"
+    r"set|drop|remove|leave|keep))|(?:we|you)\s+should\s+(?=call|name|rename|make|use|add|set|drop|"
     r"remove|show)|@[\w-]+[\s,:]*)"
 )
 _ASKED_POLITELY = re.compile(
@@ -35,9 +35,13 @@ _AGREES = re.compile(
 TURNS = re.compile(
     r"(?i)\b(?:no|not|never|nor|none|or|but|though|however|unless|disagree\w*|otherwise|wait|hold|later|"
     r"first|until|alternatively|rather|instead|actually|question|unsure|\w+n['\u2019]t|if|when|maybe|"
-    r"perhaps|ignore|forget|cancel|stop|leave|keep)\b"
+    r"perhaps|ignore|forget|cancel|stop|leave|keep|kidding|jok(?:e|ing)|lol|jk|haha)\b|(?:^|\s)/s\b"
 )
-_MARKED = re.compile(r"(?m)^\s*>|^ {0,3}(?:`{3,}|~{3,})|^\s*\|")
+#: Quotes, code, tables, boxes, links, comments, and what is struck through.
+_MARKED = re.compile(
+    r"(?m)^\s*>|^ {0,3}(?:`{3,}|~{3,})|^\s*\||^\s*(?:[-*+]|\d+[.)])\s+\[[ xX]\]|~~|\]\(|"
+    r"<!--|</?[a-z]"
+)
 
 
 class UnreadError(ValueError):
@@ -51,7 +55,7 @@ def sentences(words: str) -> list[str]:
         UnreadError: Something is quoted, so that the words may be about that.
     """
     if _MARKED.search(words):
-        raise UnreadError("It quotes text or code, and may speak of that")
+        raise UnreadError("It quotes something, or is marked up, and may speak of that")
     return [
         one
         for one in dict.fromkeys(tickets.sentences(words))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import difflib
 
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
 
 def are_new(before: str, after: str, code: str) -> bool:
     """Whether all of some lines are among those that an edit wrote."""
@@ -62,7 +64,7 @@ def _code(text: str) -> list[str] | None:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return [ast.dump(one) for one in body if not isinstance(one, ast.Import | ast.ImportFrom)]
+    return [ast.dump(one) for one in body if not isinstance(one, _IMPORTS)]
 
 
 def statements_of(text: str, class_name: str) -> list[str]:
@@ -75,3 +77,34 @@ def statements_of(text: str, class_name: str) -> list[str]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     return []
+
+
+def replaced(before: str, after: str, class_name: str) -> tuple[str, str] | None:
+    """The one statement of a class in which two files differ, imports aside, as it was and is.
+
+    None where they differ in more, or elsewhere.
+    """
+    try:
+        old, new = (
+            [one for one in ast.parse(text).body if not isinstance(one, _IMPORTS)]
+            for text in (before, after)
+        )
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    outer = _only_difference(old, new)
+    if outer is None:
+        return None
+    first, second = outer
+    if not (isinstance(first, ast.ClassDef) and isinstance(second, ast.ClassDef)):
+        return None
+    inner = _only_difference(first.body, second.body)
+    first.body, second.body = [], []
+    if first.name != class_name or inner is None or ast.dump(first) != ast.dump(second):
+        return None
+    return ast.unparse(inner[0]), ast.unparse(inner[1])
+
+
+def _only_difference(old: list[ast.stmt], new: list[ast.stmt]) -> tuple[ast.stmt, ast.stmt] | None:
+    pairs = list(zip(old, new, strict=False))
+    found = [one for one in pairs if ast.dump(one[0]) != ast.dump(one[1])]
+    return found[0] if len(old) == len(new) and len(found) == 1 else None

@@ -13,7 +13,7 @@ from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Option, Value
 
 #: What an option says when it is not stated; stating it changes nothing.
-_UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
+UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
 _EVERYWHERE = frozenset({"null", "blank", "default", "unique", "db_index"})
 
 
@@ -454,7 +454,7 @@ class _Options:
         return tuple(
             Option(name=name, value=self._given[name])
             for name in [*first, *rest]
-            if self._given[name].text != _UNSTATED.get(name)
+            if self._given[name].text != UNSTATED.get(name)
         )
 
 

@@ -52,11 +52,11 @@ def revised(parameters: Parameters, asked: Sequence[Asked], ground: Ground) -> P
         RequestRefused: It cannot be done.
         EditFailed: The edit cannot be made.
     """
-    unchanged = settling.settle_again(facts_of(parameters), ground.tree, ground.project)
+    unchanged = settling.settle_again(facts_of(parameters), ground)
     stated = facts_of(parameters)
     for one in asked:
         _ask(stated, one)
-    after = settling.settle_again(stated, ground.tree, ground.project)
+    after = settling.settle_again(stated, ground)
     # What only the ticket's text can say, such as which of its sentences are background.
     kept = [one for one in parameters.remarks if one not in unchanged.remarks]
     found = [one for one in after.remarks if one not in kept]

@@ -6,6 +6,7 @@ are read by the phrases that tickets are read by.
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import lru_cache
 
@@ -17,13 +18,20 @@ from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.sentence import CLOSE, OPEN, Mention, Sentence
 from agent.recipes.recipe import Asked
 
-_FLAGS = frozenset({"optional", "required", "option unique", "option db_index"})
 _TAKEN = frozenset({"existing", "optional", "required", "type", "test"})
 #: More, or other, than the one field that was added.
 _OTHERS = re.compile(
     r"(?i)\b(?:all|every\w*|each|both|they|them|their|these|those|fields|columns|models|tables|another|"
     r"others?|anything|new|additional|extra|further|second|same|similar|neither|either)\b"
+    r"|\b(?:an?|another|one)\s+(?:\w+\s+)?(?:form|admin|serializer|api)\b|\bthe\s+\w+\s+(?:field|column)\b"
 )
+_TEXT = re.compile(r"\"[^\"]*\"|\u201c[^\u201d]*\u201d|'[^']*'(?!\w)")
+_REASON = re.compile(
+    r"(?i)[\s,]+(?:because|since|so\s+that|in\s+order\s+to|as\s+(?:we|it))\s(?P<why>.*)$"
+)
+#: “200+”, and “optional” alone, which may be said of the remark itself.
+_VAGUE = re.compile(r"\d\s*[+~]|~\s*\d|[<>]")
+_AS_IN_CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)*\s*=\s*\S|\bmax_length\b")
 #: “We use 200 there.”: how things are, and no wish.
 _TELLS = re.compile(
     r"(?i)\b(?:is|are|was|were|has|have|had|does|did|gets?|got|looks?|seems?|says?|said|means?|shows?)\b"
@@ -38,7 +46,8 @@ _SAID_OTHERWISE = (
     (re.compile(r"(?i)\b(?:an?\s+|the\s+)?empty\s+(?:string|text|str)\b"), '""'),
     (
         re.compile(
-            r"(?i)\b(?:must|shall|has\s+to|have\s+to|needs?\s+to|ought\s+to)\s+be\b(?!\s+null|\s+blank)"
+            r"(?i)(?<!not )(?<!n't )\b(?:must|shall|has\s+to|have\s+to|needs?\s+to|ought\s+to)"
+            r"\s+be\b"
         ),
         "should be",
     ),
@@ -64,6 +73,7 @@ _SAID_OTHERWISE = (
         ),
         r"default \g<value>",
     ),
+    (re.compile(r"(?i)\b(help[ _]text|verbose[ _]name)\s+(?:to\s+be|should\s+be|to)\b"), r"\1"),
     (re.compile(r"(?i)\s+(?:of|for|on)\s+(?:it|this|the\s+field)\b"), ""),
     (re.compile(r"(?i)\bmark\s+(?=it|this|the\s+field)"), "make "),
     (re.compile(r"(?i)\b(?:make|allow)\s+(it|this|the\s+field)\s+(?:to\s+be\s+)"), r"make \1 "),
@@ -108,6 +118,10 @@ _GONE = re.compile(
     r"`?(?P<option>default(?:\s+value)?|help[ _]text|verbose[ _]name|[a-z]+(?:_[a-z]+)*)"
     r"(?:\s*=\s*(?P<value>[^`\s]+|\"[^\"`]*\"|'[^'`]*'))?`?(?:\s+(?:option|argument|again|here))*"
 )
+_CHANGED = re.compile(
+    r"(?i)^\W*(?:change|replace)\s+(?:the\s+)?(?P<was>`[^`]+`|\w+=(?:\"[^\"]*\"|'[^']*'|[\w.]+))\s+"
+    r"(?:to|with|by)\s+"
+)
 _INSTEAD_OF = re.compile(
     r"(?i)[\s,]+(?:(?:instead\s+of|rather\s+than|and\s+not|not|from)\s+)(?:an?\s+|the\s+)?"
     r"(?P<was>`[^`]+`|\"[^\"]*\"|'[^']*'|[\w.=]+)(?=[\s,.!]|$)"
@@ -117,15 +131,24 @@ _INSTEAD_OF = re.compile(
 class Reader:
     """Sentences about one field that was added."""
 
-    def __init__(self, parameters: Parameters, *, listed: str = "", at_hand: bool = True) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        *,
+        others: frozenset[str] = frozenset(),
+        listed: str = "",
+        at_hand: bool = True,
+    ) -> None:
         """Begin to read.
 
         Args:
+            others: Names of the model's other fields.
             listed: The kind of the list whose line the thread stands on; "" for any other place.
             at_hand: Whether “it” can be nothing but the field, by where the thread stands.
         """
         self._parameters = parameters
         self._listed = listed
+        self._others = others - {parameters.field.name}
         self._at_hand = at_hand
         field = parameters.field
         self._phrases = _phrases(field.name, parameters.model)
@@ -139,10 +162,21 @@ class Reader:
         said = review_words.quoted(text)
         plain = review_words.request(text)
         bare = review_words.bare(plain)
-        for phrase in (self._name, self._place, self._here, self._gone):
-            if (found := phrase(bare)) is not None:
+        named = self._phrases.field.search(plain) is not None
+        for spoken in dict.fromkeys((bare, _without_reason(bare))):
+            if (found := self._place(spoken)) is not None:
                 return found
-        return self._options(plain, said)
+            for phrase in (self._name, self._here, self._gone):
+                if (found := phrase(spoken)) is not None:
+                    self._hold_about(said, plain, named=named)
+                    return found
+        return self._options(plain, said, named=named)
+
+    def _hold_about(self, said: str, plain: str, *, named: bool) -> None:
+        """Away from its own lines the field has to be named, or an option as in code."""
+        if not (self._at_hand or named or _AS_IN_CODE.search(plain)):
+            name = self._parameters.field.name
+            raise review_words.UnreadError(f"Nothing says that this is about `{name}`: {said}")
 
     # --- names and places -------------------------------------------------------------------
 
@@ -151,11 +185,7 @@ class Reader:
             found = pattern.fullmatch(bare)
             if found is None:
                 continue
-            name = found["quoted"] or found["snake"] or ""
-            if loose and not name and self._at_hand:
-                name = found["word"] or ""
-            if name and not self._at_hand and not (found["quoted"] or "_" in name):
-                name = ""
+            name = found["quoted"] or found["snake"] or (found["word"] if loose else "")
             if name:
                 return [Asked(about="name", value=name)]
         return None
@@ -188,9 +218,8 @@ class Reader:
 
     # --- options ----------------------------------------------------------------------------
 
-    def _options(self, plain: str, said: str) -> list[Asked]:
+    def _options(self, plain: str, said: str, *, named: bool) -> list[Asked]:
         """Options, defaults, types and tests, by the phrases of tickets."""
-        named = self._phrases.field.search(plain) is not None
         text = self._phrases.field.sub("it", plain)
         text = review_words.bare(self._without_what_was(text).rstrip(" .!"))
         for pattern, otherwise in _SAID_OTHERWISE:
@@ -198,26 +227,27 @@ class Reader:
         sentence = Sentence(text)
         options.read(sentence)
         subjects.read(sentence)
-        left = leftover.without_reason(sentence.left)
+        left = _without_reason(sentence.left)
         if not sentence.found and not sentence.foreign:
             if leftover.is_background(text) and not review_words.TURNS.search(text):
                 return []
             raise review_words.UnreadError(f"This was not understood: {said}")
-        words = review_words.QUOTED.sub(" ", text)
+        words, spoken = _TEXT.sub(" ", text), plain.strip(" .!")
         if doubt := doubts.of(sentence, left):
             raise review_words.UnreadError(
                 _DOUBTS.get(doubt.kind, "This was not understood") + f": {said}"
             )
-        if sentence.foreign or leftover.words(left) or _OTHERS.search(words):
+        if _VAGUE.search(words) or _TEXT.fullmatch(spoken) or spoken.isalpha():
+            raise review_words.UnreadError(f"This was not understood: {said}")
+        if sentence.foreign or leftover.words(left) or self._speaks_of_others(words):
             raise review_words.UnreadError(f"Not all of this was understood: {said}")
         if _TELLS.search(words) and not _ASKS.search(words):
             raise review_words.UnreadError(
                 f"This says how something is, and not what is wanted: {said}"
             )
         found = [self._asked(mention, said) for mention in sentence.found]
-        if not self._at_hand and not named and any(one.about in _FLAGS for one in found):
-            name = self._parameters.field.name
-            raise review_words.UnreadError(f"Nothing says that this is about `{name}`: {said}")
+        if any(one.about not in _WHERE for one in found):
+            self._hold_about(said, plain, named=named)
         self._hold_sizes(found)
         return found
 
@@ -236,6 +266,13 @@ class Reader:
                     "as it is to be"
                 )
 
+    def _speaks_of_others(self, words: str) -> bool:
+        """Whether other fields are named, or things that are to be made."""
+        plain = re.sub(r"(?i)\bverbose[ _]name\b", " ", words)
+        if any(re.search(rf"\b{re.escape(one)}\b", plain) for one in self._others):
+            return True
+        return _OTHERS.search(words) is not None
+
     def _without_what_was(self, text: str) -> str:
         """“200 instead of 120” says no more than “200”, where 120 is what is there."""
         field = self._parameters.field
@@ -246,7 +283,7 @@ class Reader:
         def known_before(found: re.Match[str]) -> str:
             return "" if found["was"].strip("`") in known or found["was"] in known else found[0]
 
-        return _INSTEAD_OF.sub(known_before, text)
+        return _INSTEAD_OF.sub(known_before, _CHANGED.sub(known_before, text))
 
     def _asked(self, mention: Mention, said: str) -> Asked:
         fact, value = mention.fact, mention.value
@@ -257,7 +294,9 @@ class Reader:
         option = fact.removeprefix("option ")
         if fact == "option to" or not (fact in _TAKEN or option != fact):
             raise review_words.UnreadError(f"Not all of this was understood: {said}")
-        return Asked(about=fact, value=value, code=mention.code)
+        return Asked(
+            about=fact, value=_canonical(value) if mention.code else value, code=mention.code
+        )
 
 
 _DOUBTS = {
@@ -267,6 +306,23 @@ _DOUBTS = {
     "hedge": "It leaves open what is wanted",
     "correction": "It takes something back",
 }
+
+
+def _without_reason(text: str) -> str:
+    """What is left without a clause at the end that says why, and nothing besides."""
+    found = _REASON.search(text)
+    if found is None or leftover.asks_for_more(found["why"]) or re.search(r"[\d`]", found["why"]):
+        return text
+    turns = re.search(r"(?i)[,;:]|\b(?:and|or|but|maybe|if|unless)\b", found["why"])
+    return text if turns else text[: found.start()]
+
+
+def _canonical(source: str) -> str:
+    """Python as it writes itself, so that equal values are equal."""
+    try:
+        return ast.unparse(ast.parse(source, mode="eval"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
 
 
 def _same(one: str, other: str) -> bool:
@@ -291,7 +347,7 @@ class _Phrases:
             rf"(?:the\s+)?(?:field\s+)?`?(?:{own}|{re.escape(name)})`?(?:\s+(?:field|column))?)"
         )
         new = (
-            rf"(?:{OPEN}(?P<quoted>[A-Za-z_]\w*){CLOSE}|(?P<snake>[a-z][a-z0-9]*(?:_[a-z0-9]+)+)"
+            rf"(?:{OPEN}(?:{re.escape(model)}\.)?(?P<quoted>[A-Za-z_]\w*){CLOSE}|(?P<snake>[a-z][a-z0-9]*(?:_[a-z0-9]+)+)"
             r"|(?P<word>[a-z][a-z0-9]+))"
         )
         instead = (

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
 
 from agent.errors import RunStopped
 from agent.recipes import review_words, suggestions
 from agent.recipes.add_field import declared, edits, facts, restating, review_phrases
 from agent.recipes.add_field.facts import Facts
+from agent.recipes.add_field.options import UNSTATED
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.recipe import Asked, Ground, NotUnderstood, Wish
 from agent.recipes.review_words import UnreadError
@@ -26,6 +26,24 @@ def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...
         return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
     except RunStopped as problem:
         return NotUnderstood(reason=problem.message)
+
+
+def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
+    """Everything that words want, sentence by sentence.
+
+    Raises:
+        UnreadError: Not all of it is understood, or it does not go together.
+    """
+    found: dict[str, Asked] = {}
+    for sentence in review_words.sentences(words):
+        for one in reader.read(sentence):
+            if found.setdefault(one.about, one) != one:
+                raise UnreadError("It wants two things that exclude each other")
+    for whole, options in restating.WHOLE.items():
+        said = {f"option {one}" for one in options} | set(restating.WHOLE) - {whole}
+        if whole in found and said & set(found):
+            raise UnreadError("It wants two things that exclude each other")
+    return list(found.values())
 
 
 class _Thread:
@@ -99,66 +117,63 @@ class _Thread:
 
     def _of_words(self, *, at_hand: bool) -> list[Asked]:
         listed = self._listed() if at_hand else ""
-        reader = review_phrases.Reader(self._parameters, listed=listed, at_hand=at_hand)
-        found: dict[str, Asked] = {}
-        for sentence in review_words.sentences(self._wish.words):
-            for one in reader.read(sentence):
-                if found.setdefault(one.about, one) != one:
-                    raise UnreadError("It wants two things that exclude each other")
-        for whole, options in restating.WHOLE.items():
-            said = {f"option {one}" for one in options} | set(restating.WHOLE) - {whole}
-            if whole in found and said & set(found):
-                raise UnreadError("It wants two things that exclude each other")
-        return list(found.values())
+        reader = review_phrases.Reader(
+            self._parameters, others=self._other_fields(), listed=listed, at_hand=at_hand
+        )
+        return of_words(reader, self._wish.words)
+
+    def _other_fields(self) -> frozenset[str]:
+        """Names that the model's class gives to anything."""
+        place = self._parameters.place
+        lines = suggestions.statements_of(self._before(place.path), place.class_name)
+        assigned = (re.match(r"(\w+)\s*[:=]", line) for line in lines)
+        return frozenset(one[1] for one in assigned if one)
 
     # --- suggestion -------------------------------------------------------------------------
 
     def _of_suggestion(self) -> list[Asked]:
-        """What the suggested lines want; made with that, the file is as suggested."""
-        path = self._wish.path
-        wanted = suggestions.applied(
-            self._after(path), self._wish.code, self._wish.suggestion or "", self._wish.first_line
-        )
+        """What the suggested lines want; made with that, the file says the same as suggested.
+
+        Raises:
+            UnreadError: They want more, or other than the field.
+            RunStopped: What they want cannot be done.
+        """
+        path, suggestion = self._wish.path, self._wish.suggestion or ""
+        now = self._after(path)
+        wanted = suggestions.applied(now, self._wish.code, suggestion, self._wish.first_line)
         if wanted is None:
             raise UnreadError("Where the suggestion goes is not certain")
-        for asked in self._candidates(wanted):
-            made = self._made(asked)
-            if path in made and suggestions.same_code(made[path], wanted):
+        if suggestions.same_code(now, wanted):
+            return []
+        if listed := self._listed():
+            asked = [Asked(about=listed, value="")]
+            after = restating.revised(self._parameters, asked, self._ground)
+            made = edits.make(self._ground.tree, after).files.get(path)
+            text = made.decode("utf-8", "replace") if made else self._before(path)
+            if suggestions.same_code(text, wanted):
+                return asked
+        elif declaration := self._declared_in(wanted):
+            stated = facts.of_declaration(declaration)
+            asked = _differing(restating.facts_of(self._parameters), stated)
+            after = restating.revised(self._parameters, asked, self._ground)
+            if not _differing(restating.facts_of(after), stated):
                 return asked
         raise UnreadError(
             "The suggestion is for more than the field that was added, or is no Python"
         )
 
-    def _made(self, asked: list[Asked]) -> Mapping[str, str]:
-        after = restating.revised(self._parameters, asked, self._ground)
-        made = edits.make(self._ground.tree, after).files
-        paths = {*made, self._wish.path}
-        return {
-            path: made[path].decode("utf-8", "replace") if path in made else self._before(path)
-            for path in paths
-        }
-
-    def _candidates(self, wanted: str) -> list[list[Asked]]:
-        """What may be meant; which it is, trying shows."""
-        if listed := self._listed():
-            return [[Asked(about=listed, value="")]]
-        if self._wish.path != self._parameters.place.path:
-            return []
-        declaration = self._declared_in(wanted)
-        if declaration is None:
-            return []
-        return [_differing(restating.facts_of(self._parameters), facts.of_declaration(declaration))]
-
     def _declared_in(self, wanted: str) -> declared.Declaration | None:
-        """The one declaration in the model's class that is not in its file now."""
-        name = self._parameters.place.class_name
-        now = suggestions.statements_of(self._after(self._wish.path), name)
-        then = suggestions.statements_of(wanted, name)
-        added = [one for one in then if one not in now]
-        if len(added) != 1:
+        """The field as it is declared in a file that differs in nothing else."""
+        place = self._parameters.place
+        if self._wish.path != place.path:
             return None
-        found, others = declared.fields(added[0])
-        return found[0] if len(found) == 1 and not others else None
+        pair = suggestions.replaced(self._after(place.path), wanted, place.class_name)
+        if pair is None:
+            return None
+        old, _ = declared.fields(pair[0])
+        new, others = declared.fields(pair[1])
+        ours = [one.name for one in old] == [self._parameters.field.name]
+        return new[0] if ours and len(new) == 1 and not others else None
 
 
 def _differing(now: Facts, then: Facts) -> list[Asked]:
@@ -168,7 +183,12 @@ def _differing(now: Facts, then: Facts) -> list[Asked]:
         if (value := then.all(fact)[0].value) != now.all(fact)[0].value:
             found.append(Asked(about=fact, value=value))
     for option in dict.fromkeys([*now.options(), *then.options()]):
-        was, wanted = now.all(f"option {option}"), then.all(f"option {option}")
+        was, wanted = (
+            [one for one in stated.all(f"option {option}") if one.value != UNSTATED.get(option)]
+            for stated in (now, then)
+        )
+        if not (was or wanted):
+            continue
         if not wanted:
             found.append(Asked(about=f"option {option}", value=""))
         elif not was or not _alike(was[0].value, wanted[0].value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from weakref import WeakKeyDictionary
 
 from agent.domain import Ticket
 from agent.errors import NoRecipe, RequestRefused, TicketUnclear
@@ -29,6 +30,7 @@ from agent.recipes.add_field.parameters import (
     Parameters,
     Place,
 )
+from agent.recipes.recipe import Ground
 from repo_config.detect import Project, Tree
 
 #: A ticket that this recipe carries out, for people who have not written one yet.
@@ -64,14 +66,20 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
     return parameters
 
 
-def settle_again(stated: Facts, tree: Tree, project: Project) -> Parameters:
+#: The models of each ground, read once for all wishes.
+_KNOWN: WeakKeyDictionary[Ground, ModelsIndex] = WeakKeyDictionary()
+
+
+def settle_again(stated: Facts, ground: Ground) -> Parameters:
     """Settle facts of which most were settled before; what is open is asked without an example.
 
     Raises:
         TicketUnclear: With every question.
         RequestRefused: They ask for what cannot be done.
     """
-    settling = _Settling(stated, tree, project, _models(tree, project))
+    index = _KNOWN.get(ground) or _models(ground.tree, ground.project)
+    _KNOWN[ground] = index
+    settling = _Settling(stated, ground.tree, ground.project, index)
     parameters = settling.parameters()
     if parameters is None:
         raise TicketUnclear(settling.questions)

@@ -127,7 +127,7 @@ def test_settled_parameters_settle_to_themselves(asks: str) -> None:
     before = trees.settle(asks, reviews.SHOP)
     ground = reviews.a_field().ground
     assert restating.revised(before, (), ground) == before
-    again = settling.settle_again(restating.facts_of(before), ground.tree, ground.project)
+    again = settling.settle_again(restating.facts_of(before), ground)
     assert Parameters.model_validate(again.model_dump() | {"remarks": ()}) == before.model_copy(
         update={"remarks": ()}
     )
