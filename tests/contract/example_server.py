@@ -17,6 +17,7 @@ from tests.contract import schemas
 from tests.contract.schemas import Example, Operation
 
 API = "/api/v3"
+_GRAPHQL = "/api/graphql"
 # Redirects of renamed repositories lead here; the description does not list it.
 _BY_NUMBER = re.compile(r"^/repositories/\d+")
 _NOT_FOUND = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
@@ -33,6 +34,8 @@ class ExampleServer(ThreadingHTTPServer):
         self.shown: dict[str, Example] = {}
         self.first: dict[str, Example] = {}
         """What is shown once, before that."""
+        self.graphql: object = None
+        """What every question to GraphQL is answered with."""
         self.asked: set[str] = set()
         self.unknown: set[str] = set()
         """Requests for which the slice has no operation."""
@@ -41,6 +44,8 @@ class ExampleServer(ThreadingHTTPServer):
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
         """Choose status and body."""
+        if path == _GRAPHQL:
+            return 200, self.graphql
         path = _BY_NUMBER.sub("/repos/octocat/Hello-World", path)
         operation = schemas.operation_of(method, path)
         if operation is None:

@@ -113,7 +113,8 @@ def build(world: World, folder: Path, client: JudgedClient, hook_url: str) -> Hu
     world.grant(repository, "tria", "triage")
     permissions = {
         "metadata": "read", "contents": "write", "issues": "write", "pull_requests": "write",
-        "checks": "write", "statuses": "write", "administration": "read",
+        "checks": "write", "statuses": "write", "actions": "read",
+        "administration": "read",
     }  # fmt: skip
     events = (*APP_EVENTS, "push")
     app = world.add_app("mergewright", "octo", permissions, events, hook_url, "secret")

@@ -15,6 +15,8 @@ OPERATIONS = (
     "GET /app/installations/{installation_id}",
     "POST /app/installations/{installation_id}/access_tokens",
     "GET /repos/{owner}/{repo}",
+    "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
+    "GET /repos/{owner}/{repo}/actions/runs",
     "GET /repos/{owner}/{repo}/branches/{branch}",
     "POST /repos/{owner}/{repo}/check-runs",
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}",
@@ -61,19 +63,16 @@ OPERATIONS = (
 )
 
 # What the simulator has although no run of ours calls it (yet), and why.
-_CI = "the watch over a project's own checks reads it"
-_REVIEW = "answering a review goes through its threads, as GraphQL does"
+_REVIEW = "a review is read with its threads by GraphQL, and written by people"
 _ONE_DELIVERY = "the log of deliveries tells enough of each; its body comes again as a webhook"
 _PAGES = "the simulator's own pages send it when a person fills in a form"
 NOT_CALLED: dict[str, str] = {
     "GET /app/hook/deliveries/{delivery_id}": _ONE_DELIVERY,
-    "GET /repos/{owner}/{repo}/commits/{ref}/status": _CI,
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,
     "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": "a command is read again before it counts",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
-    "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies": _REVIEW,
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _REVIEW,
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": (

@@ -87,7 +87,7 @@ class JudgedClient:
             return
         kind = response.headers.get("content-type", "")
         found = schemas.response_faults(operation, response.status_code, kind, response.content)
-        if response.status_code < 300:
+        if response.status_code < 300 or response.status_code == 302:
             found += schemas.request_faults(operation, request.content)
             self.visited.setdefault(str(operation), set()).add(response.status_code)
             status = response.status_code

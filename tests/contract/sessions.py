@@ -238,6 +238,37 @@ def checks(hub: Hub) -> None:
         )
 
 
+def workflows(hub: Hub) -> None:
+    sha, wanda = hub.branch("run"), hub.world.user("wanda")
+    place = (hub.world, hub.repository, "run", sha)
+    jobs = [
+        check_actions.Job("lint", "success", "fine\n"),
+        check_actions.Job("test", "failure", "1 failed\n"),
+        check_actions.Job("docs", "skipped"),
+    ]
+    done = check_actions.conclude_workflow(*place, "CI", "failure", wanda, jobs)
+    check_actions.begin_workflow(*place, "CI", wanda, status="waiting", event="push")
+    found = hub.ask("GET", f"{API}/actions/runs?head_sha={sha}", hub.acting)
+    assert [(one["event"], one["status"], one["conclusion"]) for one in found["workflow_runs"]] == [
+        ("push", "waiting", None), ("pull_request", "completed", "failure"),
+    ]  # fmt: skip
+    assert hub.ask("GET", f"{API}/actions/runs?status=failure&per_page=1")["total_count"] >= 1
+    hub.ask("GET", "/repos/octo/nothing/actions/runs", expect=404)
+    check_actions.run_again(hub.world, hub.repository, done, "success", wanda, jobs[:1])
+    listed = hub.ask("GET", f"{API}/commits/{sha}/check-runs", hub.acting)["check_runs"]
+    numbers = {one["name"]: one["id"] for one in listed}
+    assert numbers.keys() == {"lint", "test", "docs"}
+    log = f"{API}/actions/jobs/{numbers['test']}/logs"
+    sent = hub.client.ask("GET", log, hub.acting, expect=302)
+    assert httpx.get(sent.headers["location"], trust_env=False).text.endswith("Z 1 failed\r\n")
+    hub.ask("GET", log, hub.writer, expect=302)
+    hub.client.ask("GET", log, expect=403)
+    hub.ask("GET", f"{API}/actions/jobs/{numbers['docs']}/logs", hub.acting, expect=410)
+    hub.ask("GET", f"{API}/actions/jobs/1/logs", hub.acting, expect=404)
+    narrow = hub.world.issue_token(hub.installation, {"checks": "read"})
+    hub.ask("GET", log, narrow.value, expect=403)
+
+
 def pulls(hub: Hub) -> None:
     number = hub.pull("topic", body="Closes #1", draft=True)
     one = f"{API}/pulls/{number}"
@@ -371,6 +402,6 @@ AREAS: dict[str, Callable[[Hub], None]] = {
     area.__name__: area
     for area in (
         apps, registration, hook, people, repository, branches, issues, labels, comments, references, commits,
-        checks, pulls, reviews, graphql, set_up,
+        checks, workflows, pulls, reviews, graphql, set_up,
     )
 }  # fmt: skip

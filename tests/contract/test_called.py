@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import time
 
+import httpx
 import pytest
 
 from agent.adapters.github import app_registration, live_issue
 from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
+from agent.adapters.github.pulls import GithubPulls
 from agent.adapters.github.session import Scope
-from agent.demo.simulator import actions
+from agent.demo.simulator import actions, check_actions
 from agent.demo.simulator.records import Registration
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import NewPullRequest, StageMark
@@ -89,6 +91,28 @@ def publish(scene: Scene) -> None:
     )  # fmt: skip
 
 
+def follow_up(scene: Scene) -> None:
+    """Answer a review, and look at the project's own checks."""
+    (issue,) = scene.repository.pulls()
+    head, ann = issue.pull.head_sha, scene.world.user("ann")
+    url = f"{scene.settings.github_url}/repos/{scene.name}/pulls/{issue.number}/reviews"
+    headers = {"Authorization": f"token {scene.world.token_for('ann')}", "User-Agent": "a browser"}
+    line = {"path": "new.py", "line": 1, "body": "Why?"}
+    sent = {"event": "REQUEST_CHANGES", "body": "Please change this.", "comments": [line]}
+    assert httpx.post(url, json=sent, headers=headers, timeout=30).status_code == 200
+    with scene.world.lock:
+        check_actions.conclude_workflow(
+            scene.world, scene.repository, BRANCH, head, "CI", "failure", ann,
+            [check_actions.Job("test", "failure", "1 failed")],
+        )  # fmt: skip
+    pulls = GithubPulls(scene.access, scene.settings)
+    for number, thread in enumerate(pulls.read(scene.run, issue.number).threads):
+        assert pulls.reply(scene.run, issue.number, thread, "Done.", key=str(number))
+        assert pulls.resolve(scene.run, thread) is (thread.place == "inline")
+    (red,) = (one for one in pulls.checks(scene.run, head) if one.state == "failed")
+    assert pulls.log(scene.run, red) == "1 failed\n"
+
+
 def commit_through_the_api(scene: Scene) -> None:
     file = ChangedFile(path="signed.py", before=None, after=b"x = 1\n")
     change = Change(base_commit=samples.head(scene.repository, "main"), files=(file,))
@@ -139,7 +163,7 @@ def called(tmp_path_factory):
         for app in (True, False):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
-                intake, work, publish, commit_through_the_api, look_an_issue_up,
+                intake, work, publish, follow_up, commit_through_the_api, look_an_issue_up,
                 register, reconcile, ask_for_less_than_wanted,
             ):  # fmt: skip
                 deed(scene)

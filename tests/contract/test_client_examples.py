@@ -25,7 +25,9 @@ from agent.adapters.github import (
     deliveries,
     labelled,
     live_issue,
+    project_checks,
     pull_requests,
+    review_threads,
     signed_commit,
     state_labels,
     status_comment,
@@ -37,10 +39,13 @@ from agent.adapters.github.session import Scope
 from agent.domain import Change, ChangedFile, Finding, IssueRef, Severity
 from agent.errors import AgentError, ForgeUnavailable
 from agent.ports import NewPullRequest
+from agent.pulls import Thread, ThreadComment
 from agent.settings import Settings
 from tests.contract import example_server, operations, schemas
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+#: Of the run of a workflow that GitHub's description shows.
+HEAD = "acb5820ced9479c074f688cc328bf03f341a511d"
 REPO = "/repos/{owner}/{repo}"
 ISSUE = IssueRef(repository="octocat/Hello-World", repository_id=1296269, number=1347, issue_id=1)
 PROPOSAL = NewPullRequest(
@@ -129,6 +134,15 @@ def annotate_unheard(hub):
     return annotate(hub)
 
 
+def answer(hub):
+    """Answer a thread on lines, in which we have said nothing yet."""
+    end = {"data": {"node": {"comments": {"nodes": []}}}}
+    hub.server.graphql = end
+    said = ThreadComment(comment_id=10, author="ann", author_id=2, body="Why?", at="2026-01-01")
+    thread = Thread(thread_id="PRRT_1", place="inline", comments=(said,))
+    return review_threads.reply(hub.session, 1, thread, "Because.", key="1", where="the log")
+
+
 # What of our client layer reads the answer of an operation.
 AS_PERSON = {
     f"GET {REPO}": lambda hub: live_issue.repository_facts(hub.session, Scope.READ),
@@ -155,6 +169,9 @@ AS_PERSON = {
         lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=False)
     ),
     f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
+    f"POST {REPO}/pulls/{{pull_number}}/comments/{{comment_id}}/replies": answer,
+    f"GET {REPO}/actions/runs": lambda hub: project_checks.of_commit(hub.session, HEAD),
+    f"GET {REPO}/commits/{{ref}}/status": lambda hub: project_checks.of_commit(hub.session, SHA),
     f"POST {REPO}/labels": show_label,
     f"POST {REPO}/issues/{{issue_number}}/labels": show_label,
     f"DELETE {REPO}/issues/{{issue_number}}/labels/{{name}}": (
@@ -193,6 +210,7 @@ AS_APP = {
 # Operations that our client calls and GitHub's description has no example of, and why that is.
 WITHOUT_EXAMPLE: dict[str, str] = {
     "POST /app/hook/deliveries/{delivery_id}/attempts": "its 202 has an empty body",
+    f"GET {REPO}/actions/jobs/{{job_id}}/logs": "its 302 has an address and no body",
 }
 
 

@@ -9,12 +9,24 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.adapters.github import project_checks
+from agent.adapters.github.answers import Unsure
 from agent.adapters.github.pulls import GithubPulls
+from agent.demo.simulator import actions, check_actions
+from agent.demo.simulator.check_actions import Job
+from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.domain import Change, ChangedFile
-from agent.errors import AccessLost, BranchTaken, ForgeLimited, ForgeUnavailable, RepositoryUnfit
+from agent.errors import (
+    AccessLost,
+    AgentError,
+    BranchTaken,
+    ForgeLimited,
+    ForgeUnavailable,
+    RepositoryUnfit,
+)
 from agent.ports import NewPullRequest
-from agent.pulls import PullNow, Thread
+from agent.pulls import ProjectCheck, PullNow, Thread
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 
@@ -181,8 +193,6 @@ def test_a_stranger_who_quotes_our_mark_is_not_taken_for_us(talk):
 
 def test_hundreds_of_comments_are_read_with_few_requests(talk):
     with talk.scene.world.lock:
-        from agent.demo.simulator import actions
-
         issue = talk.scene.repository.issues[talk.number]
         ann = talk.scene.world.user("ann")
         for number in range(250):
@@ -477,3 +487,276 @@ def test_an_executable_file_is_refused_in_words(talk):
     change = change_of(talk).model_copy(update={"files": (file,)})
     with pytest.raises(RepositoryUnfit, match=r"run\.sh"):
         talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
+
+
+# --- the project's own checks ------------------------------------------------------------------
+
+
+def head_of(talk: Talk) -> str:
+    return samples.head(talk.scene.repository, BRANCH)
+
+
+def workflow(talk: Talk, *jobs: Job, conclusion: str = "failure", name: str = "CI") -> WorkflowRun:
+    scene = talk.scene
+    with scene.world.lock:
+        return check_actions.conclude_workflow(
+            scene.world, scene.repository, BRANCH, head_of(talk), name, conclusion,
+            scene.world.user("ann"), jobs,
+        )  # fmt: skip
+
+
+def begin(talk: Talk, name: str = "CI", **more: Any) -> WorkflowRun:
+    scene = talk.scene
+    with scene.world.lock:
+        return check_actions.begin_workflow(
+            scene.world, scene.repository, BRANCH, head_of(talk), name, scene.world.user("ann"),
+            **more,
+        )  # fmt: skip
+
+
+def status(talk: Talk, state: str, context: str = "ci/elsewhere", **more: str) -> None:
+    talk.person("POST", f"statuses/{head_of(talk)}", state=state, context=context, **more)
+
+
+def checks(talk: Talk) -> dict[str, ProjectCheck]:
+    found = talk.pulls.checks(talk.scene.run, head_of(talk))
+    assert len({one.name for one in found}) == len(found)
+    return {one.name: one for one in found}
+
+
+def states(talk: Talk) -> dict[str, str]:
+    return {name: one.state for name, one in checks(talk).items()}
+
+
+@pytest.mark.parametrize("mode", ["talk", "token_talk"])
+def test_what_we_have_reported_is_no_check_of_the_project(request, mode):
+    talk = request.getfixturevalue(mode)
+    repository = talk.scene.repository
+    assert len(repository.check_runs) + len(repository.statuses) == 1
+    assert states(talk) == {}
+
+
+def test_jobs_and_statuses_are_told_with_their_state(talk):
+    workflow(
+        talk, Job("lint"), Job("docs", "skipped"), Job("test", "failure"), Job("slow", "timed_out"),
+        Job("build", None), Job("deploy", "cancelled"),
+    )  # fmt: skip
+    status(talk, "success", "ci/green")
+    status(talk, "error", "ci/red", description="It fell over", target_url="https://ci.example/1")
+    status(talk, "pending", "ci/slow")
+    assert states(talk) == {
+        "lint": "passed", "docs": "passed", "test": "failed", "slow": "failed",
+        "build": "pending", "deploy": "waiting",
+        "ci/green": "passed", "ci/red": "failed", "ci/slow": "pending",
+    }  # fmt: skip
+    found = checks(talk)
+    assert found["test"].job is not None
+    assert found["test"].url.startswith(talk.scene.world.base_url)
+    assert (found["ci/red"].job, found["ci/red"].url) == (None, "https://ci.example/1")
+    assert found["ci/red"].summary == "It fell over"
+    assert "start it again" in found["deploy"].summary
+
+
+def test_only_the_newest_of_a_name_counts(talk):
+    first = workflow(talk, Job("lint", "failure"), Job("test", "failure"))
+    status(talk, "failure")
+    assert set(states(talk).values()) == {"failed"}
+    scene = talk.scene
+    with scene.world.lock:
+        check_actions.run_again(
+            scene.world, scene.repository, first, "success", scene.world.user("ann"),
+            [Job("lint"), Job("test")],
+        )  # fmt: skip
+    status(talk, "success")
+    assert states(talk) == {"lint": "passed", "test": "passed", "ci/elsewhere": "passed"}
+    # The workflow is run by another event of the same kind, in a suite of its own.
+    workflow(talk, Job("test", "failure"))
+    assert states(talk) == {"test": "failed", "ci/elsewhere": "passed"}
+
+
+def test_jobs_of_one_name_in_two_workflows_do_not_hide_each_other(talk):
+    workflow(talk, Job("test", "failure"), name="Old")
+    workflow(talk, Job("test"), conclusion="success", name="New")
+    assert states(talk) == {
+        "Old (pull_request) / test": "failed",
+        "New (pull_request) / test": "passed",
+    }
+
+
+def test_a_workflow_that_waits_for_approval_is_told(talk):
+    workflow(talk, conclusion="action_required")
+    (one,) = checks(talk).values()
+    assert (one.name, one.state, one.job) == ("CI", "waiting", None)
+    assert "approval" in one.summary
+    assert "/actions/runs/" in one.url
+    begin(talk, "Deploy", status="waiting", event="push")
+    assert states(talk) == {"CI": "waiting", "Deploy": "waiting"}
+
+
+def test_a_workflow_without_any_job_yet_is_not_overlooked(talk):
+    begun = begin(talk, status="queued")
+    assert states(talk) == {"CI": "pending"}
+    scene = talk.scene
+    with scene.world.lock:
+        begun.status = "in_progress"
+        check_actions.report(scene.world, scene.repository, begun, [Job("test", None)])
+    assert states(talk) == {"test": "pending"}
+
+
+def test_a_workflow_that_could_not_even_begin_has_failed(talk):
+    workflow(talk, conclusion="startup_failure", name="Broken")
+    workflow(talk, conclusion="success", name="Fine")
+    (one,) = checks(talk).values()
+    assert (one.name, one.state, one.summary) == (
+        "Broken",
+        "failed",
+        "It ended as startup_failure.",
+    )
+
+
+def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
+    scene = talk.scene
+    with scene.world.lock:
+        other = scene.world.add_app(f"other{scene.world.next_id()}", "ourselves", events=())
+        token = scene.world.issue_token(scene.world.install(other, scene.owner)).value
+    output = {"title": "2 problems", "summary": "first\n\n\x1b[31msecond\x1b[0m\n" + "more\n" * 50}
+    sent = {
+        "name": "quality", "head_sha": head_of(talk), "status": "completed",
+        "conclusion": "failure", "output": output,
+    }  # fmt: skip
+    url = f"{scene.settings.github_url}/repos/{scene.name}/check-runs"
+    made = httpx.post(url, json=sent, headers={"Authorization": f"token {token}"}, timeout=10)
+    assert made.status_code == 201
+    (one,) = checks(talk).values()
+    assert (one.name, one.state, one.job) == ("quality", "failed", None)
+    assert one.summary.split("\n")[:4] == ["2 problems", "first", "second", "more"]
+    assert one.summary.count("\n") < 10
+    assert talk.pulls.log(scene.run, one) == ""
+
+
+def test_more_than_a_page_of_jobs_is_read(talk):
+    workflow(talk, *(Job(f"test ({number})") for number in range(130)), conclusion="success")
+    assert len(checks(talk)) == 130
+
+
+def test_a_commit_without_checks_has_none_and_an_unknown_one_is_refused(talk):
+    assert talk.pulls.checks(talk.scene.run, samples.head(talk.scene.repository, "main")) == ()
+    with pytest.raises(AgentError, match="read the project's checks"):
+        talk.pulls.checks(talk.scene.run, "0" * 40)
+
+
+@pytest.mark.parametrize("missing", ["actions", "statuses"])
+def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
+    talk.scene.repository.private = True
+    without(talk, missing)
+    workflow(talk, Job("test", "failure", "1 failed"))
+    workflow(talk, conclusion="action_required", name="Waits")
+    status(talk, "failure")
+    seen = {"test": "failed", "Waits": "waiting", "ci/elsewhere": "failed"}
+    del seen["Waits" if missing == "actions" else "ci/elsewhere"]
+    assert states(talk) == seen
+    log = talk.pulls.log(talk.scene.run, checks(talk)["test"])
+    assert log == ("" if missing == "actions" else "1 failed\n")
+
+
+def test_without_the_permission_for_checks_that_is_said(talk):
+    talk.scene.repository.private = True
+    without(talk, "checks")
+    with pytest.raises(AccessLost, match="checks: read"):
+        talk.pulls.checks(talk.scene.run, head_of(talk))
+
+
+def without(talk: Talk, missing: str) -> None:
+    """Take a permission from our App, as where an owner has not accepted it yet."""
+    installation = talk.scene.installation
+    assert installation is not None
+    installation.permissions = {
+        name: level for name, level in installation.permissions.items() if name != missing
+    }
+
+
+# --- logs --------------------------------------------------------------------------------------
+
+
+def red(talk: Talk, log: str | None) -> ProjectCheck:
+    workflow(talk, Job("test", "failure", log))
+    return checks(talk)["test"]
+
+
+def test_a_log_is_read_as_people_see_it(talk):
+    lines = "\x1b[36;1mpytest\x1b[0m\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend"
+    found = talk.pulls.log(talk.scene.run, red(talk, lines))
+    assert found == ("pytest\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend\n")
+
+
+def test_no_token_of_ours_reaches_the_place_of_the_log(talk):
+    # The store of the simulator answers 403 to whoever shows one, as that of GitHub does.
+    assert talk.pulls.log(talk.scene.run, red(talk, "1 failed")) == "1 failed\n"
+    assert talk.scene.requests("GET", "/_blobs/*")[0].caller == "anonymous"
+
+
+def test_of_a_long_log_the_end_is_kept(talk):
+    log = "".join(f"line {number:06}\n" for number in range(60_000))
+    found = talk.pulls.log(talk.scene.run, red(talk, log))
+    assert len(found) == 200_000
+    assert found.endswith("line 059999\n")
+
+
+def test_a_log_without_end_is_left_off_and_says_so(talk, monkeypatch):
+    monkeypatch.setattr(project_checks, "_LOG_BYTES", 100_000)
+    found = talk.pulls.log(talk.scene.run, red(talk, "x" * 50 + "\n" + "line\n" * 40_000))
+    assert "The log goes on" in found[-100:]
+
+
+def test_a_log_that_is_gone_is_empty(talk):
+    assert talk.pulls.log(talk.scene.run, red(talk, None)) == ""
+    gone = ProjectCheck(name="test", state="failed", job=1)
+    assert talk.pulls.log(talk.scene.run, gone) == ""
+
+
+@pytest.mark.parametrize("status_code", [403, 404, 410])
+def test_a_log_that_its_place_does_not_have_is_empty(talk, status_code):
+    check = red(talk, "1 failed")
+    talk.scene.fault("refuse", "GET", "/_blobs/*", status=status_code)
+    assert talk.pulls.log(talk.scene.run, check) == ""
+
+
+@pytest.mark.parametrize("kind", ["drop", "truncate", "perform_refuse"])
+def test_a_log_that_does_not_arrive_is_asked_for_again(talk, kind):
+    check = red(talk, "1 failed")
+    talk.scene.fault(kind, "GET", "/_blobs/*")
+    assert talk.pulls.log(talk.scene.run, check) == "1 failed\n"
+    talk.scene.fault("drop", "GET", "/_blobs/*", count=None)
+    with pytest.raises(ForgeUnavailable, match="read the log"):
+        talk.pulls.log(talk.scene.run, check)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://10.0.0.1/log", "file:///etc/passwd", "http://example.org/x", "ftp://x", ""]
+)
+def test_a_log_is_fetched_by_https_alone(talk, location):
+    check = red(talk, "1 failed")
+    talk.scene.fault(
+        "redirect", "GET", "actions/jobs/*/logs", status=302, location=location, count=None
+    )
+    with pytest.raises(ForgeUnavailable, match="as the place of a log"):
+        talk.pulls.log(talk.scene.run, check)
+
+
+@pytest.mark.parametrize(
+    ("address", "api", "safe"),
+    [
+        ("https://logs.example/1", "https://api.github.com", True),
+        ("http://127.0.0.1:80/1", "https://api.github.com", False),
+        ("http://localhost/1", "https://ghe.example/api/v3", False),
+        ("http://localhost/1", "http://127.0.0.1:8080/api/v3", True),
+        ("http://[::1]:80/1", "http://[::1]:8080/api/v3", True),
+        ("https:///1", "http://127.0.0.1:8080/api/v3", False),
+    ],
+)
+def test_a_log_on_this_machine_is_that_of_a_simulated_github(address, api, safe):
+    if safe:
+        project_checks._require_safe(address, api)
+    else:
+        with pytest.raises(Unsure):
+            project_checks._require_safe(address, api)

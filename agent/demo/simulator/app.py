@@ -7,7 +7,15 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import Scope
 
-from agent.demo.simulator import control, git_http, graphql_api, operations, pages, registration
+from agent.demo.simulator import (
+    blobs,
+    control,
+    git_http,
+    graphql_api,
+    operations,
+    pages,
+    registration,
+)
 from agent.demo.simulator.gateway import Gateway
 from agent.demo.simulator.routes import (
     apps,
@@ -21,6 +29,7 @@ from agent.demo.simulator.routes import (
     reviews,
     statuses,
     users,
+    workflows,
 )
 from agent.demo.simulator.world import SetupError, World
 
@@ -34,6 +43,7 @@ AREAS = [
     pulls.api,
     checks.api,
     statuses.api,
+    workflows.api,
     git_data.api,
     repositories.api,
 ]
@@ -57,6 +67,7 @@ def create_app(world: World, *, close: Callable[[Scope], None] = _cannot_close) 
     app.include_router(operations.router(world, AREAS))
     app.include_router(git_http.router(world))
     app.include_router(registration.router(world))
+    app.include_router(blobs.router(world))
     app.include_router(pages.router(world))
     app.add_exception_handler(SetupError, control.answer_setup_error)
     app.add_middleware(Gateway, world=world, close=close)

@@ -170,8 +170,8 @@ def _perform(
         return _refused(refusal)
     reply = done if isinstance(done, Reply) else Reply(done)
     status = reply.status or operation.status
-    if status == 204:
-        return Response(status_code=204, headers=reply.headers)
+    if status in (204, 302):
+        return Response(status_code=status, headers=reply.headers)
     answered = _json(reply.body, status, reply.headers)
     if request.method == "GET":
         _mark(answered, request)

@@ -222,6 +222,8 @@ class CheckRun:
     summary: str | None = None
     text: str | None = None
     annotations: list[Annotation] = field(default_factory=list)
+    log: str | None = None
+    """Of a job of GitHub Actions that is over."""
 
 
 @dataclass(eq=False)
@@ -248,10 +250,14 @@ class WorkflowRun:
     """Of the workflow; its file is named alike."""
     head_branch: str
     head_sha: str
-    conclusion: str
-    """All of them are over, or wait for somebody who allows them (`action_required`)."""
+    conclusion: str | None
+    """None while it is not over; `action_required` if it waits for somebody who allows it."""
     actor: User
     created: float
+    status: str = "completed"
+    """queued, in_progress, waiting (for a deployment to be allowed) or completed."""
+    event: str = "pull_request"
+    attempt: int = 1
 
 
 def pattern_covers(pattern: str, branch: str) -> bool:

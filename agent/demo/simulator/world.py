@@ -42,6 +42,8 @@ APP_PERMISSIONS: Permissions = {
     "issues": "write",
     "pull_requests": "write",
     "checks": "write",
+    "statuses": "read",
+    "actions": "read",
 }
 APP_EVENTS = (
     "issues",
@@ -55,6 +57,7 @@ APP_EVENTS = (
     "status",
     "workflow_run",
 )
+ACTIONS = "github-actions"
 DEFAULT_LABELS = (
     ("bug", "d73a4a", "Something isn't working"),
     ("documentation", "0075ca", "Improvements or additions to documentation"),
@@ -95,6 +98,8 @@ class World:
         self.faults = Faults()
         self.requests = RequestLog()
         self.hooks = Hooks(self)
+        self.blobs: dict[str, tuple[float, str]] = {}
+        """What whoever knows the name may fetch for a while: until when, and the text."""
 
     def now(self) -> float:
         """Give the time of this world, which set-up can advance."""
@@ -311,6 +316,16 @@ class World:
             bot.app_id = number
             self.apps[number] = made
             return made
+
+    def actions_app(self) -> App:
+        """Give GitHub's own App, on whose behalf workflows report their jobs."""
+        with self.lock:
+            for app in self.apps.values():
+                if app.slug == ACTIONS:
+                    return app
+            if "github" not in self.users:
+                self.add_user("github", "Organization")
+            return self.add_app(ACTIONS, "github", events=())
 
     def install(
         self,

@@ -224,7 +224,8 @@ def list_check_runs(call: Call) -> object:
         kept = name in (None, run.name) and status in (None, run.status)
         if run.head_sha == sha and kept and call.query.get("app_id") in (None, str(run.app_id)):
             every = call.query.get("filter") == "all"
-            newest[run.id if every else (run.app_id, run.name)] = run
+            # Two workflows may have jobs of one name: each suite has a newest one.
+            newest[run.id if every else (run.suite_id, run.name)] = run
     runs = sorted(newest.values(), key=lambda run: -run.id)
     return call.page(
         runs,
