@@ -20,7 +20,6 @@ from pathlib import Path
 
 from agent.domain import Change, Checkout
 from agent.errors import (
-    BranchMoved,
     CacheGone,
     ForgeUnavailable,
     PermanentError,
@@ -525,6 +524,7 @@ def follow(
     merge_message: str,
     author: str = AUTHOR,
     email: str = AUTHOR_EMAIL,
+    rewriting: bool = True,
 ) -> str:
     """Make in our mirror what goes on the branch next; equal arguments give the same commit.
 
@@ -535,6 +535,7 @@ def follow(
     Args:
         change: All of it against the standing's checkout, as the checks have seen it.
         date: Of author and committer, in seconds since the epoch.
+        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
 
     Returns:
         The commit for the end of the branch; its head where nothing is to be done.
@@ -553,10 +554,13 @@ def follow(
         process.storage(folder.parent, _ADVICE),
         mirror.held(folder) as hold,
     ):
-        _require_there(standing)
+        pull_branch.require_there(hold.place, standing)
         by = objects.Identity(author, email, date)
-        made = pull_branch.commits(hold, standing, change, (message, merge_message), by)
-        process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
+        rewriting = rewriting and not standing.foreign
+        messages = message, merge_message
+        made = pull_branch.commits(hold, standing, change, messages, by, rewriting=rewriting)
+        if made != standing.head:
+            process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
         return made
 
 
@@ -584,35 +588,8 @@ def push_follow(
         process.storage(folder.parent, _ADVICE),
         mirror.held(folder) as hold,
     ):
-        _require_there(standing, commit)
-        pull_branch.require_kept(hold.place, standing, commit)
-        at = remote.head(hold, url, token, branch)
-        if at == standing.head != commit:
-            try:
-                remote.push(hold, url, token, commit, branch, expected=at)
-            except (remote.LeaseLost, ForgeUnavailable) as problem:
-                # Somebody was quicker, or the answer was lost on its way: what is there tells.
-                now = remote.head(hold, url, token, branch)
-                if now == at:
-                    raise ForgeUnavailable(problem.message) from problem
-                at = now
-            else:
-                return
-        if at != commit:
-            raise BranchMoved(
-                f"Somebody has pushed to {branch} since it was looked at, so nothing was pushed"
-                if at
-                else f"{branch} was deleted since it was looked at, so nothing was pushed",
-                look_again,
-            )
-
-
-def _require_there(standing: Standing, *more: str) -> None:
-    """Have the step of the checkout done again where the mirror lost what it had."""
-    mirrored = standing.checkout.mirror
-    for commit in (standing.tip, standing.head, *more):
-        if not has(mirrored, commit):
-            raise CacheGone(f"{mirrored} does not hold commit {commit[:12]} any more", "checkout")
+        pull_branch.require_there(hold.place, standing, commit)
+        pull_branch.push(hold, standing, commit, branch, url, token, look_again=look_again)
 
 
 @contextmanager

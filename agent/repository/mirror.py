@@ -35,7 +35,8 @@ _LEFT = (
     "objects/pack/tmp_*", "objects/pack/.tmp-*",
 )  # fmt: skip
 
-# The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone.
+# The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone, and
+# files merged line by line; from 2.43 on, git reads it from a bare repository's HEAD as well.
 _ATTRIBUTES = (
     "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
 )

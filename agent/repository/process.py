@@ -112,6 +112,10 @@ class GitFailed(AgentError):
     """Git ended with an error, in its own words; callers say what that means."""
 
 
+class TookTooLong(GitFailed):
+    """Git was ended, since it took longer than it may."""
+
+
 class FileTooLarge(GitFailed):
     """Git wanted to write a file that is larger than it may."""
 
@@ -152,7 +156,8 @@ def run(
 
     Raises:
         FileTooLarge: It wanted to write a larger file.
-        GitFailed: It ended with another code than those that are `ok`, or was too slow.
+        TookTooLong: It was too slow.
+        GitFailed: It ended with another code than those that are `ok`.
         Cancelled: The place was stopped.
     """
     started = _start(place, args, file_bytes)
@@ -224,7 +229,7 @@ def _problem(
             return None
         if stopped is not None and stopped.is_set():
             return _broken_off(command)
-    return GitFailed(f"git {command} took longer than {seconds:g} seconds")
+    return TookTooLong(f"git {command} took longer than {seconds:g} seconds")
 
 
 def _broken_off(command: str) -> Cancelled:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.domain import Change, ChangedFile
-from agent.errors import EditFailed, RepositoryUnfit
+from agent.errors import BranchMoved, CacheGone, EditFailed, ForgeUnavailable, RepositoryUnfit
 from agent.pulls import Standing
 from agent.repository import base, objects, process, remote
 from agent.repository.base import Limits, Start
 from agent.repository.mirror import Hold
 from agent.repository.objects import Identity
-from agent.repository.process import Place
+from agent.repository.process import GitFailed, Place
 
 MOST_COMMITS = 1_000
 """So many commits of a branch are looked at; one with more is not carried on."""
@@ -140,16 +140,22 @@ def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
     """Merge without a work tree; return the tree, and the paths on which they do not go together.
 
     Raises:
+        RepositoryUnfit: It takes too long.
         PermanentError: The git of this machine cannot do that.
-        GitFailed: It took too long.
     """
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
-    said = process.run(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
+    try:
+        said = process.run(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
+    except process.TookTooLong as problem:
+        raise RepositoryUnfit(
+            "To merge the base branch into the pull request's branch takes longer than"
+            f" {_MERGE_SECONDS:g} seconds. A person has to do that"
+        ) from problem
+    # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")
-    # Behind the tree come the paths, an empty line and words, but after a clean merge nothing.
     paths = tuple(rest[: rest.index("")])
     if len(rest) > 1 and not paths:
-        paths = ("the folders that were renamed",)
+        raise GitFailed(f"git merge-tree names no path of a conflict: {rest[1:]}")
     return tree, paths[:MOST_FILES]
 
 
@@ -293,11 +299,14 @@ def commits(
     change: Change,
     messages: tuple[str, str],
     by: Identity,
+    *,
+    rewriting: bool,
 ) -> str:
     """Make what goes on the branch, in the mirror; return its last commit.
 
     Args:
         messages: Of what the Change adds, and of a merge.
+        rewriting: Whether the commits that are there may become another one.
 
     Raises:
         EditFailed: A Change does not fit the commit that it is held against.
@@ -309,37 +318,26 @@ def commits(
     if was != standing.tree:
         raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
     if brought_up(standing):
-        start = _brought_up(hold.place, standing, messages[1], by)
+        if rewriting:
+            start = _rebased(hold.place, standing, by)
+        else:
+            parents = standing.head, standing.tip
+            start = objects.commit(hold.place, was, parents, messages[1], by)
     if wanted != was:
         start = objects.commit(hold.place, wanted, (start,), messages[0], by)
     # A branch that holds nothing of its own would close its pull request.
     return standing.head if start == standing.tip else start
 
 
-def _brought_up(place: Place, standing: Standing, merge_message: str, by: Identity) -> str:
-    """Our own commits as one on the end of the base; those of people are merged instead."""
+def _rebased(place: Place, standing: Standing, by: Identity) -> str:
+    """What is on the branch as one commit on the end of its base, with the words of its first."""
     tip, head, tree = standing.tip, standing.head, standing.tree
-    if standing.foreign:
-        return objects.commit(place, tree, (head, tip), merge_message, by)
     if tree == _tree_of(place, tip):
         return tip
     first = process.run(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
     message = process.run(place, *form).decode(errors="replace")
     return objects.commit(place, tree, (tip,), message, by)
-
-
-def require_kept(place: Place, standing: Standing, commit: str) -> None:
-    """Refuse a commit that would take those of other people off the branch.
-
-    Raises:
-        EditFailed: It would.
-    """
-    if not standing.foreign:
-        return
-    on_top = process.run(place, "rev-list", "--max-count=1", standing.head, f"^{commit}", "--")
-    if on_top:
-        raise EditFailed("Other people have committed to the branch, and their commits would go")
 
 
 def increment(standing: Standing, change: Change) -> Change:
@@ -373,3 +371,66 @@ def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes |
         return file.after, file.executable if file.after is not None else None
     assert other is not None  # noqa: S101 - one of the two has the path
     return other.before, other.was_executable
+
+
+# --- delivery ----------------------------------------------------------------------------------
+
+
+def require_there(place: Place, standing: Standing, *more: str) -> None:
+    """Have the checkout done again where the mirror was made anew since.
+
+    Raises:
+        CacheGone: It does not hold the ends of both branches any more, or another commit.
+    """
+    for commit in (standing.tip, standing.head, *more):
+        if base.peeled(place, commit) != commit:
+            raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")
+
+
+def push(
+    hold: Hold,
+    standing: Standing,
+    commit: str,
+    branch: str,
+    url: str,
+    token: str,
+    *,
+    look_again: str,
+) -> None:
+    """Move the branch on the forge from where it stood to the commit.
+
+    Raises:
+        BranchMoved: It stands elsewhere by now.
+        EditFailed: The commit would take commits of other people off the branch.
+        AccessLost: The forge does not let us push.
+        ForgeUnavailable: The forge did not answer.
+    """
+    _require_kept(hold.place, standing, commit)
+    at = remote.head(hold, url, token, branch)
+    if at == standing.head != commit:
+        try:
+            remote.push(hold, url, token, commit, branch, expected=at)
+        except (remote.LeaseLost, ForgeUnavailable) as problem:
+            # Somebody was quicker, or the answer was lost on its way: what is there tells.
+            now = remote.head(hold, url, token, branch)
+            if now == at:
+                raise ForgeUnavailable(problem.message) from problem
+            at = now
+        else:
+            return
+    if at != commit:
+        what = "Somebody has pushed to" if at else "Somebody has deleted"
+        raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
+
+
+def _require_kept(place: Place, standing: Standing, commit: str) -> None:
+    """Refuse a commit that would take those of other people off the branch.
+
+    Raises:
+        EditFailed: It would.
+    """
+    if not standing.foreign:
+        return
+    on_top = process.run(place, "rev-list", "--max-count=1", standing.head, f"^{commit}", "--")
+    if on_top:
+        raise EditFailed("Other people have committed to the branch, and their commits would go")
