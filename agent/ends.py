@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from agent import intake
+from agent import figures
 from agent.adapters.sql_store import SqlStore
-from agent.domain import ModelTotal, ModelUse, StoredRun
+from agent.domain import StoredRun
 from agent.errors import AgentError, Cancelled
 from agent.ports import Forge
-from agent.pull_ends import Edits, Ended, PullEnd
+from agent.pull_ends import Edits, Ended
 from agent.repository import merged
 from agent.repository.merged import Merged
 from agent.settings import Settings
@@ -30,7 +30,6 @@ EVERY_SECONDS = 15.0
 #: What git could not tell is asked again after so long, each time twice as long: for 17 hours.
 _AGAIN_SECONDS, _MOST_TRIES = 60.0, 11
 _MOST_WORDS = 500
-_EDITOR = "editor"
 
 
 class Ends:
@@ -87,8 +86,8 @@ class Ends:
                 if ended.tries + 1 < _MOST_TRIES:
                     self._store.end_later(ended, now + _AGAIN_SECONDS * 2.0**ended.tries)
                     return True
-        figures = put_together(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
-        self._store.end_known(ended, figures)
+        found = figures.put_together(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
+        self._store.end_known(ended, found)
         return True
 
     def _edits(
@@ -119,57 +118,3 @@ class Ends:
             stopped=self._stop,
         )
         return found, ""
-
-
-def put_together(
-    ended: Ended,
-    first: StoredRun,
-    follow_ups: Sequence[StoredRun],
-    edits: Edits | None = None,
-    unknown: str = "",
-) -> PullEnd:
-    """Make the figures of an end; pure.
-
-    Args:
-        first: The run that opened the pull request.
-        follow_ups: Those that have gone on with it, oldest first.
-        edits: What people made of it, where it was merged.
-        unknown: Why that is not known.
-    """
-    outcome, snapshot = first.outcome, first.run.snapshot
-    uses = [use for one in (first, *follow_ups) if one.outcome for use in one.outcome.models]
-    label = _moment(snapshot.approved_at) if snapshot else None
-    return PullEnd(
-        run_id=ended.run_id,
-        repository=snapshot.issue.repository if snapshot else first.run.repository,
-        pull=ended.pull,
-        state=ended.state,
-        at=ended.at,
-        by=ended.by,
-        commit=ended.commit,
-        seconds_to_pull=_between(label, first.ended_at),
-        seconds_to_end=_between(label, _moment(ended.at)),
-        category=outcome.category if outcome else None,
-        recipe=outcome.recipe if outcome else None,
-        models=editors(uses),
-        used=ModelTotal.of(uses),
-        rounds=len(follow_ups),
-        first_round=outcome.first_round if outcome else None,
-        edits=edits,
-        unknown=unknown,
-    )
-
-
-def editors(uses: Sequence[ModelUse]) -> tuple[str, ...]:
-    """Name the models that edited, in the order in which they came; where none did, all."""
-    named = [use.model for use in uses if use.role == _EDITOR] or [use.model for use in uses]
-    return tuple(dict.fromkeys(named))
-
-
-def _moment(at: str | None) -> float | None:
-    return (intake.moment(at) or None) if at else None
-
-
-def _between(begun: float | None, over: float | None) -> float | None:
-    """Seconds; clocks may differ, so never less than nothing."""
-    return None if begun is None or over is None else round(max(0.0, over - begun), 3)

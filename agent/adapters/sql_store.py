@@ -545,6 +545,21 @@ class SqlStore:
         with self._transaction() as session:
             sql_ends.known(session, ended, figures)
 
+    def begun_since(self, at: float) -> Iterator[StoredRun]:
+        """Go through the runs that were queued since then, without those that go on with one.
+
+        A row that makes no sense is left out.
+        """
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.queued_at) >= at, col(RunRow.follows).is_(None))
+            .order_by(col(RunRow.queued_at), col(RunRow.run_id))
+        )
+        with self._reading() as session:
+            for row in session.exec(wanted.execution_options(yield_per=_AT_A_LOOK)):
+                with suppress(ValidationError):
+                    yield _stored(row)
+
     def ends(self) -> Iterator[tuple[Ended, PullEnd | None]]:
         """Go through the ends of pull requests, each with its figures as far as they are known."""
         with self._reading() as session:

@@ -30,6 +30,7 @@ from agent.cli import (
     runs,
     serve,
     simulator,
+    stats,
     version,
 )
 from agent.errors import (
@@ -72,6 +73,7 @@ app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.command()(rules.rules)
 app.command()(models.models)
+app.command()(stats.stats)
 app.command("readiness")(readiness.readiness_table)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")

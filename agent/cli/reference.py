@@ -14,7 +14,8 @@ from itertools import groupby, pairwise
 from agent import domain, settings
 from agent.adapters import step_file
 from agent.adapters.chat_model.prices import Row
-from agent.domain import Reason
+from agent.domain import Reason, Record
+from agent.figures import Figures, Middle, PerLine, Share
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
 from agent.settings import Settings
@@ -61,6 +62,16 @@ and `dry_run`.
 """
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
+_FIGURES = """\
+## Figures
+
+`mergewright stats --json` prints one object: `schema_version` (1), `since` (a time, or null), `by`
+(or null), `all`, and `groups`, the largest first. `all` and each group have these keys. What is not
+known is never counted as nothing: a median, a share or a price says of how many it is (`known`) and
+how many it leaves out (`unknown`), and is null where none is known. Times are in seconds.
+"""
+_PLAIN: dict[object, str] = {str: "text", int: "number", dict[str, int]: "numbers by name"}
+_FORMS: dict[type[Record], str] = {Middle: "a median", Share: "a share", PerLine: "a price"}
 _RULES = """\
 ## Rules
 
@@ -75,7 +86,8 @@ place, `info` is only told. A repository sets weights by `rules`, down to the fl
 def document() -> str:
     """Write the whole document."""
     parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings(), "", _PRICES, *_prices()]
-    return "\n".join([*parts, "", _ENDS, *_ends(), "", _RULES, *_families()])
+    parts += ["", _ENDS, *_ends(), "", _FIGURES, *_figures()]
+    return "\n".join([*parts, "", _RULES, *_families()])
 
 
 def _settings() -> Iterator[str]:
@@ -102,6 +114,19 @@ def _ends() -> Iterator[str]:
         on = "of issues alone" if reason in _OF_ISSUES else on
         state = domain.end_state(reason).value
         yield f"| `{reason.value}` | `{state}` | {on} | {told[reason.name]} |"
+
+
+def _figures() -> Iterator[str]:
+    yield from ("| key | value | meaning |", "|---|---|---|")
+    told = said(Figures)
+    forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
+    for name, field in Figures.model_fields.items():
+        yield f"| `{name}` | {forms[field.annotation]} | {told[name]} |"
+    for kind, called in _FORMS.items():
+        yield from ("", f"{called.capitalize()} has these keys:", "")
+        yield from ("| key | meaning |", "|---|---|")
+        parts = said(kind)
+        yield from (f"| `{name}` | {parts[name]} |" for name in kind.model_fields)
 
 
 def said(kind: type) -> dict[str, str]:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from agent import ends
+from agent import ends, figures
 from agent.adapters import sql_store, sql_tables
 from agent.adapters.sql_follow_ups import Wish
 from agent.adapters.sql_store import SqlStore
@@ -235,10 +235,10 @@ def test_figures_of_an_end_that_has_become_another_are_not_kept(tmp_path):
         store.finish(run.run_id, outcome.model_copy(update={"pull_request": pull}), 2.0)
         closed = _ended().model_copy(update={"state": "closed", "at": None})
         store.pull_ended(closed, 1.0)
-        figures = ends.put_together(closed, store.get("r1"), ())
-        assert (figures.seconds_to_end, figures.used.usd) == (None, 0)
+        found = figures.put_together(closed, store.get("r1"), ())
+        assert (found.seconds_to_end, found.used.usd) == (None, 0)
         store.pull_ended(_ended(), 2.0)
-        store.end_known(closed, figures)
+        store.end_known(closed, found)
         store.end_later(closed, 9.0)
         assert list(store.ends()) == [(_ended(), None)]
         store.end_later(_ended(), 9.0)

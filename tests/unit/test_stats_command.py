@@ -1,0 +1,165 @@
+"""What `mergewright stats` prints: for people, and as one object."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from agent import figures
+from agent.adapters.sql_store import SqlStore
+from agent.cli import main
+from agent.domain import FirstRound, ModelUse, Outcome, PullRequest, Reason, RunState
+from agent.figures import Figures
+from agent.pull_ends import Edits, Ended
+from tests.unit.stages import forge_runs
+
+NOW = float(int(time.time()))
+DAY = 86_400.0
+PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
+USE = ModelUse(
+    role="editor", model="fake:one", calls=3, input_tokens=900, cached_tokens=0, output_tokens=100,
+    usd=0.2, seconds=3.0,
+)  # fmt: skip
+
+
+def called(*words):
+    return CliRunner().invoke(main.app, ["stats", *words], env={"COLUMNS": "160"})
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def add(store, number, ago=0.0, **more):
+    """Keep a run that is over."""
+    issue = forge_runs.SNAPSHOT.issue.model_copy(update={"number": number})
+    label = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - ago))
+    snapshot = forge_runs.SNAPSHOT.model_copy(update={"issue": issue, "approved_at": label})
+    dry_run = more.pop("dry_run", False)
+    run = forge_runs.run().model_copy(
+        update={"run_id": f"r{number}", "snapshot": snapshot, "dry_run": dry_run}
+    )
+    store.add(run, NOW - ago)
+    given = {
+        "run_id": run.run_id, "state": RunState.OPEN, "reason": Reason.READY, "sentence": "s",
+        "pull_request": PullRequest(number=number, url="u"), "category": "bug", "recipe": "",
+        "first_round": PASSED, "models": (USE,), "commit": "c", **more,
+    }  # fmt: skip
+    store.finish(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
+    return run.run_id
+
+
+def ends(store, run_id, *, edits=None, unknown="", known=True):
+    """Let people merge its pull request."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
+    ended = Ended(run_id=run_id, pull=1, state="merged", at=at, by="ann")
+    store.pull_stands(run_id, RunState.MERGED, at)
+    store.pull_ended(ended, NOW)
+    if known:
+        first = store.get(run_id)
+        store.end_known(ended, figures.put_together(ended, first, (), edits, unknown))
+
+
+@pytest.fixture
+def kept(home):
+    with closing(SqlStore(home)) as store:
+        changed = Edits(head="h", merged_lines=40, distance=6, stayed=0.8, as_it_was=False)
+        same = Edits(head="h", merged_lines=10, distance=0, stayed=1.0, as_it_was=True)
+        ends(store, add(store, 1), edits=changed)
+        ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
+        ends(store, add(store, 3), unknown="It is gone.")
+        ends(store, add(store, 4), known=False)
+        add(store, 5)
+        declined = {"state": RunState.DECLINED, "reason": Reason.UNCLEAR, "pull_request": None}
+        add(store, 6, category=None, recipe=None, models=(), first_round=None, **declined)
+        add(store, 7, ago=40 * DAY)
+        add(store, 8, dry_run=True)
+    return home
+
+
+def test_figures_are_read_from_what_the_service_keeps(kept):
+    done = called("--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["schema_version"], report["since"], report["by"]) == (1, None, None)
+    assert report["groups"] == []
+    every = Figures.model_validate(report["all"])
+    assert (every.group, every.runs, every.pull_requests) == ("all", 7, 6)
+    assert every.states == {"merged": 4, "open": 2, "declined": 1}
+    assert every.reasons == {"unclear": 1}
+    assert (every.merged.share, every.merged.known) == (1.0, 4)
+    assert (every.seconds_to_pull.median, every.seconds_to_pull.known) == (120, 6)
+    assert (every.seconds_to_merge.median, every.seconds_to_merge.unknown) == (7200, 1)
+    assert (every.edit_distance.median, every.edit_distance.unknown) == (3, 2)
+    assert (every.as_it_was.share, every.as_it_was.unknown) == (0.5, 2)
+    assert (every.usd.per_line, every.usd.lines) == (0.004, 50)
+    assert every.tokens.per_line == 20
+
+
+def test_groups_and_a_span_of_time_are_as_asked(kept):
+    report = json.loads(called("--by", "category", "--since", "30d", "--json").stdout)
+    assert [(one["group"], one["runs"]) for one in report["groups"]] == [
+        ("bug", 4), ("docs", 1), ("unknown", 1),
+    ]  # fmt: skip
+    assert report["all"]["runs"] == 6
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]{8}\+00:00", report["since"])
+    assert json.loads(called("--since", "9999w", "--json").stdout)["all"]["runs"] == 7
+
+
+def test_people_read_a_line_for_each_figure(kept):
+    done = called()
+    assert done.exit_code == 0
+    lines = {line[:25].strip(): line[25:].strip() for line in done.stdout.splitlines()}
+    assert lines["runs"] == "7"
+    assert lines["ended as"] == "4 merged, 2 open, 1 declined"
+    assert lines["merged"] == "100%, 4 of 4"
+    assert lines["label to merge"] == "2.0 h (+1?)"
+    assert lines["lines people changed"] == "3 (+2?)"
+    assert lines["merged as it was"] == "50%, 1 of 2 (+2?)"
+    assert lines["dollars per merged line"] == "0.0040 (+2?)"
+    assert lines["new failures where not"] == "-"
+    assert "not known and left out" in done.stdout
+
+
+@pytest.mark.parametrize("by", ["category", "repository", "recipe", "model"])
+def test_people_read_a_row_for_each_group_and_one_for_all(kept, by):
+    done = called("--by", by)
+    assert done.exit_code == 0
+    rows = done.stdout.partition("\n\n")[0].splitlines()
+    assert rows[0].split()[:3] == [by, "runs", "pulls"]
+    assert rows[-1].split()[:3] == ["all", "7", "6"]
+    assert len(rows) >= 3
+
+
+@pytest.mark.parametrize("worked", [False, True])
+def test_where_there_are_no_runs_that_is_said_and_nothing_is_made(home, worked):
+    if worked:
+        SqlStore(home).close()
+    done = called()
+    assert done.exit_code == 0
+    assert f"No runs of issues in {home}." in done.stdout
+    assert json.loads(called("--json").stdout)["all"]["runs"] == 0
+    assert any(home.iterdir()) == worked
+    done = called("--since", "2h")
+    assert "No runs of issues since 20" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--by", "month"), "is none of category, repository, recipe, model"),
+        (("--since", "30"), "write hours, days or weeks"),
+        (("--since", "0d"), "write hours, days or weeks"),
+    ],
+)
+def test_wrong_words_are_a_usage_error(kept, words, told):
+    done = called(*words)
+    assert done.exit_code == 2
+    assert told in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.output).split())
