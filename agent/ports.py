@@ -688,6 +688,10 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Whether a comment of a conversation was not deleted meanwhile."""
+        ...
+
     def clear_labels(self, issue: IssueRef) -> None:
         """Take the labels away that tell the state of a run."""
         ...

@@ -38,6 +38,10 @@ _LIST = "\n".join(
     f"- `/mergewright {name}`: {meant_for}." for name, meant_for in commands.MEANT_FOR.items()
 )
 _AGAIN = "Write the command again once you have read it."
+_EDITED = (
+    "Your comment was edited before it was read here, and by then nobody can tell who wrote what."
+    " Write it again, as a comment of its own."
+)
 _FULL = (
     f"This run has heard {MOST_WORDS} answers and wishes, which are the most. Put what is wanted"
     " into the text of the issue, then write `/mergewright retry` when this run is over."
@@ -108,20 +112,18 @@ class Lane:
         run = self._run(said)
         command = commands.parse(said.body)
         wish = None if command else follow_ups.of_words(said, own_logins, self._quiet)
-        if command is None and wish is None and not self._is_answer(said, run):
-            return Ignored(reason="no command, and nothing waits for an answer", routine=True)
-        if said.on_pull and run is None and self._store.publishing(said.subject.repository_id):
-            return Later(reason="a run of the repository may just have opened it")
-        if isinstance(command, Change) and not _has_plan(run):
-            return Ignored(reason="no plan waits, so these words change none", routine=True)
+        if (nothing := self._asks_nothing(said, run, command, wish)) is not None:
+            return nothing
         if run is not None and self._was_heard(said, run):
             return Heard(reason="heard before")
         if refusal := self._refusal(said, now):
             return Ignored(reason=refusal)
-        if wish is not None:
+        if wish is not None and run is not None:
             return self._follow(said, run, wish, now)
         if run is not None and _is_older(said, run):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
+        if (taken_back := self._taken_back(said)) is not None:
+            return taken_back
         if command is None:
             return self._answer(said, run, now)
         if isinstance(command, Unknown):
@@ -130,6 +132,38 @@ class Lane:
             self._react(said, _CANNOT)
             return Heard(reason="answered: no such command")
         return self._obey(command, said, run, now, delivery_id)
+
+    def _asks_nothing(
+        self,
+        said: Said,
+        run: StoredRun | None,
+        command: Command | Change | Unknown | None,
+        wish: Wish | None,
+    ) -> Ignored | Later | None:
+        """Turn away what asks for nothing here, before a question is spent on its writer."""
+        if command is None and wish is None and not self._is_answer(said, run):
+            return Ignored(reason="no command, and nothing waits for an answer", routine=True)
+        if said.on_pull and run is None:
+            if self._store.publishing(said.subject.repository_id):
+                return Later(reason="a run of the repository may just have opened it")
+            if wish is not None:
+                # Reviews of other pull requests are nothing to us, and cost no question.
+                return Ignored(reason="no pull request of ours", routine=True)
+        if isinstance(command, Change) and not _has_plan(run):
+            return Ignored(reason="no plan waits, so these words change none", routine=True)
+        return None
+
+    def _taken_back(self, said: Said) -> Heard | Ignored | None:
+        """Turn away what was deleted or edited meanwhile; remarks on a pull request stand."""
+        if said.place == "issue" and not self._gatekeeper.has_comment(
+            said.subject, said.comment_id
+        ):
+            return Ignored(reason="deleted before it was heard")
+        if not said.edited:
+            return None
+        self._say(said, _EDITED)
+        self._react(said, _CANNOT)
+        return Heard(reason="answered: edited before it was heard")
 
     def _run(self, said: Said) -> StoredRun | None:
         at = said.subject
@@ -187,10 +221,8 @@ class Lane:
         self._react(said, _READ)
         return Heard(reason=f"an answer to run {run.run.run_id}")
 
-    def _follow(self, said: Said, run: StoredRun | None, wish: Wish, now: float) -> Heard | Ignored:
+    def _follow(self, said: Said, run: StoredRun, wish: Wish, now: float) -> Heard | Ignored:
         """Let a run go on with a pull request of ours, once nobody says more."""
-        if run is None:
-            return Ignored(reason="no pull request of ours", routine=True)
         note = _guidance(said, "command", wish.kind)
         following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
         if following in ("over", "full"):

@@ -38,10 +38,12 @@ class Said(Record):
     """ISO 8601, UTC: when it was written."""
     clone_url: str
     """Address of the repository for git, without credentials."""
+    edited: bool = False
+    """The words were found after an edit, so that nobody tells what was written at first."""
 
     @property
     def content_key(self) -> str:
-        """Equal for deliveries that tell of the same comment."""
+        """Equal for whatever tells of the same comment."""
         parts = ["comment", self.subject.repository_id, self.place, self.comment_id]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

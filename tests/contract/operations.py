@@ -70,7 +70,6 @@ NOT_CALLED: dict[str, str] = {
     "GET /app/hook/deliveries/{delivery_id}": _ONE_DELIVERY,
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,
-    "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": "a command is read again before it counts",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _REVIEW,

@@ -51,6 +51,7 @@ def intake(scene: Scene) -> None:
         said = actions.comment(scene.world, scene.repository, scene.issue, ann, "/mergewright help")
     scene.gatekeeper.react(issue, said.id, "+1", inline=False)
     assert [one.content for one in said.reactions] == ["+1"]
+    assert scene.gatekeeper.has_comment(issue, said.id)
     assert scene.gatekeeper.text(issue).title == scene.issue.title
 
 

@@ -143,6 +143,26 @@ def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
     assert talk.store.guidance(run.run_id) == ()
 
 
+def test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}")
+    talk.scene.issue.comments.clear()
+    assert talk.hear(said) == Ignored(reason="deleted before it was heard")
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.scene.own_comments() == []
+
+
+def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}", edited=True)
+    assert talk.hear(said) == Heard(reason="answered: edited before it was heard")
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.reactions() == ["confused"]
+    assert talk.answered().startswith("Your comment was edited before it was read here")
+    assert isinstance(talk.say("what a day", by="wanda", edited=True), Ignored)
+    assert len(talk.scene.own_comments()) == 1
+
+
 def test_TC3_bots_and_our_own_words_are_not_heard(talk):
     talk.planned()
     assert isinstance(talk.say("/mergewright stop", is_bot=True), Ignored)
@@ -348,6 +368,12 @@ def test_a_stranger_is_looked_up_once_a_minute(talk):
     for _ in range(5):
         assert isinstance(talk.say("/mergewright stop", "stranger"), Ignored)
     assert talk.scene.asked("GET", "*/collaborators/stranger/permission") == 1
+
+
+def test_a_review_of_another_pull_request_costs_no_question(talk):
+    said = talk.say("Why?", by="stranger", on_pull=True, place="inline")
+    assert said == Ignored(reason="no pull request of ours", routine=True)
+    assert talk.scene.asked("GET", "*/collaborators/*") == 0
 
 
 def test_a_closed_issue_is_not_labelled(talk):

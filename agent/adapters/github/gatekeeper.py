@@ -186,6 +186,24 @@ class GithubGatekeeper:
             return None
 
     @in_our_words
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Look whether a comment of a conversation was not deleted meanwhile."""
+        try:
+            self._session(subject).ask(
+                Scope.READ,
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "GET", f"{repository.url}/issues/comments/{comment}"
+                ),
+                doing=f"read a comment on #{subject.number} again",
+                needs="issues: read",
+            )
+        except Refused as problem:
+            if problem.status not in (404, 410):
+                raise
+            return False
+        return True
+
+    @in_our_words
     def clear_labels(self, issue: IssueRef) -> None:
         """Take the labels away that tell the state of a run; those that are gone are no matter."""
         state_labels.clear_all(self._session(issue))
