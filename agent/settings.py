@@ -191,9 +191,10 @@ class Settings(Record):
     """So long the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
     """So often, and at the start, GitHub is asked for what it could not tell us: the App's
-    deliveries that failed, in token mode the labelled issues of `repositories`."""
+    deliveries that failed, in token mode the labelled issues and the comments of `repositories`."""
     repositories: tuple[str, ...] = ()
-    """Token mode: `owner/name` of each repository whose issues are looked through for the label."""
+    """Token mode: `owner/name` of each repository that is looked through for the label and for
+    comments."""
 
     @field_validator("repositories")
     @classmethod

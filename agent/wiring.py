@@ -206,6 +206,7 @@ def reconciler(
     Args:
         found: Called when there is something new in the inbox.
     """
+    from agent.adapters.github.conversations import GithubConversations
     from agent.adapters.github.deliveries import AppDeliveries
     from agent.adapters.github.labelled import GithubLabelledIssues
 
@@ -215,9 +216,9 @@ def reconciler(
     if not settings.repositories:
         _log.warning("no repository is looked through", setting=given.variable("repositories"))
         return None
-    issues = GithubLabelledIssues(way, settings)
+    issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
     gate, where = gatekeeper(settings, way), settings.repositories
-    return Polling(issues, gate, inbox, store, where, seconds=seconds, found=found)
+    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found)
 
 
 def make_home(settings: Settings) -> None:

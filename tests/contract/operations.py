@@ -70,9 +70,7 @@ NOT_CALLED: dict[str, str] = {
     "GET /app/hook/deliveries/{delivery_id}": _ONE_DELIVERY,
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _REVIEW,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _REVIEW,
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": (
         "people merge what we open; GitHub refuses that by rules of its own"

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from agent.adapters.github import app_registration, live_issue
+from agent.adapters.github.conversations import GithubConversations
 from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.pulls import GithubPulls
@@ -149,6 +150,11 @@ def reconcile(scene: Scene) -> None:
     assert scene.gatekeeper.earlier(scene.run.snapshot) is None
     (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
     assert found.snapshot.actor == "ann"
+    heard = GithubConversations(scene.access)
+    changed = heard.changed(scene.name, "2026-01-01T00:00:00Z")
+    assert {one.on_pull for one in changed.subjects} == {False, True}
+    words = [heard.written(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
+    assert "ann" in {one.author for some in words for one in some}
     if scene.app is not None:
         log = AppDeliveries(scene.access)
         scene.app.hook.url = f"{scene.world.base_url}/nowhere"

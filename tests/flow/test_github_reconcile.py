@@ -16,9 +16,10 @@ import pytest
 
 from agent import backup
 from agent.adapters.sql_inbox import Inbox
-from agent.demo.play import LABEL, MAINTAINER, Service, Stage
+from agent.demo.play import LABEL, MAINTAINER, REPORTER, Service, Stage
 from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
+from agent.demo.simulator.request_log import Asked
 from tests.flow.github_stories import Story, await_
 
 #: Nothing that a recipe knows: such a run is over in a moment.
@@ -350,18 +351,41 @@ def test_TC1_a_label_by_the_triage_role_is_found_and_starts_nothing(polled):
     assert len(ours(told)) == 1
 
 
+def test_a_comment_is_heard_without_any_webhook_and_counts_once(polled):
+    told, service = polled
+    service.start()
+    told.label()
+    told.ended()
+    settled(told)
+    told.edit(body="It is slower still.\n")
+    time.sleep(1.1)
+    told.comment("/mergewright retry", by=REPORTER)
+    word = told.comment("/mergewright retry")
+    told.ended(2)
+    assert [one.content for one in word.reactions] == ["+1"]
+    service.stop()
+    service.start()
+    settled(told, 4)
+    assert len(told.runs()) == 2
+    snapshot = told.runs()[1].run.snapshot
+    assert snapshot is not None
+    assert (snapshot.actor, snapshot.body) == (MAINTAINER, "It is slower still.\n")
+    assert "Traceback" not in service.log.read_text()
+
+
 def test_GH2_a_quiet_repository_costs_next_to_nothing(polled):
     told, service = polled
     service.start()
     told.label()
     told.ended()
-    settled(told, 5)
-    since = told.stage.world.requests.next_number()
-    settled(told, 7)
-    asked = [
-        one
-        for one in told.stage.world.requests.find("/api/v3/repos/nobodys/till*", since)
-        if "/contents/" not in one.path
-    ]
-    assert {one.status for one in asked} == {304}
-    assert 2 <= len(asked) <= 8
+    here = f"/api/v3/repos/{told.name}"
+
+    def quiet() -> list[Asked] | None:
+        """Two looks after which nothing had changed: two questions of labels, two of comments."""
+        found = told.stage.world.requests.find(f"{here}*", told.since)
+        asked = [one for one in found if "/contents/" not in one.path][-8:]
+        return asked if {one.status for one in asked} == {304} else None
+
+    asked = await_(quiet, "looks that cost nothing")
+    assert len(asked) == 8
+    assert {one.path for one in asked} == {here, f"{here}/issues"}

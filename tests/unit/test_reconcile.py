@@ -25,7 +25,7 @@ from agent.errors import (
 )
 from agent.intake import Accepted, Ignored, Request
 from agent.polling import Polling
-from agent.ports import EarlierRun, Labelled, LiveIssue, Permission, SentDelivery, SentPage
+from agent.ports import Changed, EarlierRun, Labelled, LiveIssue, Permission, SentDelivery, SentPage
 from agent.reconcile import Redeliveries
 from webhooks.sources import github_events
 
@@ -478,6 +478,13 @@ class Gate:
         return None
 
 
+class Silence:
+    """Nobody has written anything."""
+
+    def changed(self, repository, since):
+        return Changed(subjects=(), whole=True, now="2026-11-20T10:00:00Z")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     with closing(SqlStore(tmp_path)) as made:
@@ -489,7 +496,7 @@ def poll(inbox: Inbox, store: SqlStore):
     def turn(issues: Issues, *repositories: str, gate: Gate | None = None) -> list[int]:
         rung: list[int] = []
         made = Polling(
-            issues, gate or Gate(), inbox, store, repositories, seconds=300,
+            issues, Silence(), gate or Gate(), inbox, store, repositories, seconds=300,
             found=lambda: rung.append(1),
         )  # fmt: skip
         assert made.turn() == 300

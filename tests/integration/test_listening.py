@@ -1,0 +1,314 @@
+"""Words that no webhook tells of, in the simulated GitHub and with the real inbox, store and lane."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from agent.adapters.github.conversations import GithubConversations
+from agent.adapters.sql_inbox import Inbox
+from agent.adapters.sql_store import SqlStore
+from agent.conversation import said
+from agent.conversation.said import Happened, Said
+from agent.deliveries import Intake
+from agent.demo.simulator import actions
+from agent.demo.simulator.records import Comment, Issue
+from agent.demo.simulator.world import World
+from agent.domain import Delivery, Outcome, Reason, RunState
+from agent.errors import AgentError
+from agent.polling import FILE_NAME, Listener
+from agent.ports import Changed, NewPullRequest
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, Scene
+
+LATER = 3
+"""Seconds after which times without fractions can be told apart for certain."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        made.add_user("stranger")
+        made.add_user("helper[bot]", "Bot")
+        yield made
+
+
+class Ahead(GithubConversations):
+    """Has the clock of the simulated world, whose answers carry that of this machine."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene.access)
+        self.world = scene.world
+
+    def changed(self, repository: str, since: str | None) -> Changed:
+        found = super().changed(repository, since)
+        now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return found.model_copy(update={"now": now})
+
+
+class Heard:
+    """A repository whose conversations are listened to, without any webhook."""
+
+    def __init__(self, scene: Scene, inbox: Inbox, store: SqlStore) -> None:
+        self.scene, self.inbox, self.store = scene, inbox, store
+        self.listener = self.another()
+        self.intake = Intake(inbox, store, scene.gatekeeper)
+
+    def another(self) -> Listener:
+        """One that begins with what is remembered, as after a restart."""
+        return Listener(Ahead(self.scene), self.inbox, self.store)
+
+    def look(self) -> list[Delivery]:
+        """Look once; give what lies in the inbox."""
+        self.listener.look(self.scene.name)
+        return list(self.inbox.unread(1_000))
+
+    def later(self, seconds: float = LATER) -> None:
+        """Let time pass at GitHub."""
+        self.scene.world.clock_offset += seconds
+
+    def write(self, body: str, by: str = "ann", on: Issue | None = None) -> Comment:
+        world = self.scene.world
+        with world.lock:
+            subject = on or self.scene.issue
+            return actions.comment(world, self.scene.repository, subject, world.user(by), body)
+
+    def words(self) -> list[tuple[str, str]]:
+        """Look, and give the author and words of each comment that is new."""
+        new = self.look()
+        for one in new:
+            self.inbox.settle(one.delivery_id, "ignored", "looked at by a test")
+        found = [said.read(one.body) for one in new]
+        return [(one.author, one.body) for one in found if isinstance(one, Said)]
+
+    def asked(self) -> list[tuple[int, str]]:
+        """Status and path of what was asked since the last time."""
+        found = self.scene.requests()
+        self.scene.since = self.scene.world.requests.next_number()
+        return [(one.status, one.path.partition("/till")[2] or one.path) for one in found]
+
+
+@pytest.fixture
+def heard(world, tmp_path) -> Iterator[Heard]:
+    scene = samples.scene(world, tmp_path, app=False)
+    with closing(Inbox(tmp_path)) as inbox, closing(SqlStore(tmp_path)) as store:
+        made = Heard(scene, inbox, store)
+        made.write("said before anybody listened")
+        made.later()
+        assert made.look() == []
+        made.later()
+        yield made
+
+
+def test_what_people_write_is_heard_once_however_often_is_looked(heard):
+    heard.write("/mergewright help")
+    heard.write("no word to us", by="stranger")
+    heard.write("/mergewright stop", by="helper[bot]")
+    assert heard.words() == [("ann", "/mergewright help"), ("stranger", "no word to us")]
+    for _ in range(3):
+        assert heard.words() == []
+        heard.later()
+    heard.listener = heard.another()
+    assert heard.words() == []
+
+
+def test_two_words_in_one_second_are_both_heard(heard):
+    heard.write("the first")
+    assert heard.words() == [("ann", "the first")]
+    heard.write("the second")
+    assert heard.words() == [("ann", "the second")]
+
+
+def test_what_is_said_while_nobody_listens_is_heard_later(heard):
+    heard.write("/mergewright plan")
+    heard.later(86_400)
+    heard.write("/mergewright stop")
+    heard.listener = heard.another()
+    assert [words for _, words in heard.words()] == ["/mergewright plan", "/mergewright stop"]
+
+
+def test_a_quiet_repository_is_asked_for_two_things_and_answers_with_nothing(heard):
+    heard.write("/mergewright help")
+    for _ in range(2):
+        heard.words()
+        heard.later()
+    heard.words()
+    heard.asked()
+    for _ in range(5):
+        heard.words()
+        heard.later()
+    asked = heard.asked()
+    assert {status for status, _ in asked} == {304}
+    assert len(asked) == 10
+
+
+def test_another_comment_costs_one_request_more(heard):
+    heard.words()
+    heard.asked()
+    heard.write("/mergewright help")
+    assert len(heard.words()) == 1
+    assert len(heard.asked()) == 3
+
+
+def test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard(heard):
+    comment = heard.write("what a day")
+    heard.words()
+    heard.later(60)
+    young = heard.write("/mergewright plan")
+    heard.later(5)
+    for one in (comment, young):
+        one.body, one.updated = "/mergewright stop", heard.scene.world.now()
+    heard.scene.issue.updated = heard.scene.world.now()
+    (delivery,) = heard.look()
+    told = said.read(delivery.body)
+    assert isinstance(told, Said)
+    assert (told.comment_id, told.edited) == (young.id, True)
+
+
+def test_TC2_what_is_heard_goes_through_the_lane(heard):
+    refused = heard.write("/mergewright help", by="stranger")
+    word = heard.write("/mergewright help")
+    heard.look()
+    heard.intake.turn()
+    assert [one.content for one in word.reactions] == ["+1"]
+    assert refused.reactions == []
+    assert len(heard.scene.own_comments()) == 1
+    heard.later()
+    # Our own answer is heard as well, and is nobody's command.
+    heard.look()
+    heard.intake.turn()
+    assert len(heard.scene.own_comments()) == 1
+
+
+def test_WH3_a_word_that_a_webhook_tells_as_well_counts_once(heard):
+    heard.write("/mergewright help")
+    (polled,) = heard.look()
+    told = Delivery(
+        delivery_id="a-guid", event="issue_comment", action="created",
+        content_key=polled.content_key, received_at=time.time(), body=polled.body,
+    )  # fmt: skip
+    (receipt,) = heard.inbox.append([told])
+    assert receipt.reason == "another delivery said the same"
+    assert len(heard.inbox.unread()) == 1
+
+
+def test_TC8_a_flood_of_words_is_heard_to_its_end(heard):
+    for number in range(230):
+        heard.write(f"word {number}", by="stranger")
+    heard.write("/mergewright stop")
+    found = heard.words()
+    assert len(found) == 231
+    assert found[-1] == ("ann", "/mergewright stop")
+
+
+def test_what_fails_is_looked_for_again(heard):
+    heard.write("/mergewright help")
+    heard.scene.fault("refuse", "GET", "issues/*/comments", status=403, count=1)
+    with pytest.raises(AgentError):
+        heard.look()
+    heard.later(600)
+    assert heard.words() == [("ann", "/mergewright help")]
+
+
+def test_many_changed_issues_are_looked_at_in_turns(heard, monkeypatch):
+    monkeypatch.setattr("agent.polling._MOST_SUBJECTS", 2)
+    scene = heard.scene
+    with scene.world.lock:
+        ann = scene.world.user("ann")
+        others = [
+            actions.open_issue(scene.world, scene.repository, ann, f"Another {n}", "", [], [])
+            for n in range(4)
+        ]
+    heard.later()
+    for other in others:
+        heard.write(f"on {other.number}", on=other)
+        heard.later()
+    found = []
+    for _ in range(4):
+        found += [words for _, words in heard.words()]
+    assert found == [f"on {other.number}" for other in others]
+
+
+def opened(heard: Heard) -> Issue:
+    """A pull request of ours, whose run is over."""
+    scene = heard.scene
+    commit = samples.push_branch(scene.repository)
+    scene.forge.begin(scene.run)
+    proposal = NewPullRequest(
+        branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
+        summary="",
+    )  # fmt: skip
+    pull = scene.forge.propose(scene.run, proposal)
+    run = heard.store.add(scene.run, time.time())
+    heard.store.claim(time.time(), most=9)
+    outcome = Outcome(
+        run_id=run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
+        pull_request=pull,
+    )  # fmt: skip
+    heard.store.finish(run.run_id, outcome, time.time())
+    heard.words()
+    heard.later()
+    return scene.repository.issues[pull.number]
+
+
+def test_a_pull_request_of_ours_is_listened_to_and_another_is_not(heard, tmp_path):
+    ours = opened(heard)
+    heard.write("/mergewright explain", on=ours)
+    assert heard.words() == [("ann", "/mergewright explain")]
+    heard.write("/mergewright stop", on=ours)
+    (tmp_path / "another").mkdir()
+    with closing(SqlStore(tmp_path / "another")) as nothing:
+        heard.listener = Listener(Ahead(heard.scene), heard.inbox, nothing)
+        assert heard.words() == []
+
+
+def test_a_review_of_ours_is_heard_with_its_verdict_and_its_remarks(heard):
+    ours = opened(heard)
+    world = heard.scene.world
+    where = f"{world.base_url}/api/v3/repos/{heard.scene.name}/pulls/{ours.number}/reviews"
+    token = {"Authorization": f"token {world.token_for('ann')}"}
+    remark = {"path": "new.py", "line": 1, "side": "RIGHT", "body": "Why?"}
+    for event, body in (("REQUEST_CHANGES", "Not so."), ("COMMENT", "")):
+        given = {"event": event, "body": body, "comments": [remark]}
+        assert httpx.post(where, json=given, headers=token, timeout=10).is_success
+    found = [said.read(one.body) for one in heard.look()]
+    words = [(one.place, one.verdict, one.body) for one in found if isinstance(one, Said)]
+    assert words == [
+        ("review", "changes_requested", "Not so."), ("inline", "", "Why?"), ("inline", "", "Why?"),
+    ]  # fmt: skip
+    (verdict,) = [one for one in found if isinstance(one, Happened)]
+    assert (verdict.event, verdict.actor) == ("pull_request_review.submitted", "ann")
+    assert heard.words() != []
+    heard.later()
+    assert heard.words() == []
+
+
+def test_the_end_of_a_pull_request_is_told_once(heard):
+    ours = opened(heard)
+    world = heard.scene.world
+    with world.lock:
+        actions.set_state(world, heard.scene.repository, ours, "closed", None, world.user("ann"))
+    (delivery,) = heard.look()
+    told = said.read(delivery.body)
+    assert isinstance(told, Happened)
+    assert (told.event, told.number) == ("pull_request.closed", ours.number)
+    heard.intake.turn()
+    assert heard.store.latest(1)[0].state is RunState.CLOSED
+    heard.later()
+    assert heard.look() == []
+
+
+def test_what_was_remembered_and_cannot_be_read_is_begun_anew(heard):
+    path = heard.inbox.path.parent / FILE_NAME
+    path.write_text("{")
+    heard.listener = heard.another()
+    heard.write("/mergewright help")
+    heard.later()
+    assert heard.words() == []
+    heard.write("/mergewright stop")
+    assert heard.words() == [("ann", "/mergewright stop")]
