@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -101,7 +102,7 @@ class Opened:
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number, event=f"pull_request.{what}", actor="ann",
         )  # fmt: skip
-        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time())
+        return looks.look(happened, self.scene.gatekeeper, self.store, now=time.time(), quiet=0.0)
 
     def known(self):
         """The one end that is there: as it was told, and its figures."""
@@ -182,17 +183,16 @@ def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened)
     assert (told.commit, figures.edits.as_it_was) == (commit, True)
 
 
-def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened, monkeypatch):
+def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened):
     opened.people("merge")
     opened.scene.fault("refuse", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
-    now = time.time()
     for number in range(1, ends._MOST_TRIES):
         assert opened.ends.turn()
         told, figures = opened.known()
         assert (told.tries, figures) == (number, None)
         assert not opened.ends.turn(), "not at once"
-        now += 200_000
-        monkeypatch.setattr(ends.time, "time", lambda at=now: at)
+        with closing(sqlite3.connect(opened.store.path)) as later, later:
+            later.execute("UPDATE ends SET not_before = 1")
     assert opened.ends.turn()
     _, figures = opened.known()
     assert figures.edits is None
