@@ -13,6 +13,7 @@ AgentError
     RepositoryUnfit   the repository cannot be worked on as it is
       ConfigInvalid     its configuration file has an error
       BranchTaken       a branch of that name holds something else
+    MergeConflict     the branch of a pull request and its base do not go together
     EnvironmentFailed its Python or its dependencies cannot be had
     EditFailed        the edit could not be made as asked
       UnaskedOperations what was produced goes beyond what was asked for

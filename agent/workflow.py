@@ -122,10 +122,10 @@ def _settled(
     tried = _until_green(draft, job) if models else _judged(draft, job)
     if not tried.passed:
         return None, tried
-    notes = review.examine_draft(tried, job)
-    return proposing.decided(
-        decide.with_review(tried, notes, job.prepared.contract), notes, job
-    ), None
+    # What no model has edited needs no second one.
+    notes = review.examine_draft(tried, job) if job.uses else review.unneeded()
+    weighed = decide.with_review(tried, notes, job.prepared.contract)
+    return proposing.decided(weighed, notes, job), None
 
 
 def _by_recipe(job: Job) -> proposing.Decided:

@@ -15,6 +15,11 @@ def examine(cleared: ClearedChange, plan: Plan) -> ReviewNotes:
     return ReviewNotes(ran=False, sentence="Not run: no model is configured.")
 
 
+def unneeded() -> ReviewNotes:
+    """Say that nothing of a follow-up asks for a second model."""
+    return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
+
+
 def examine_draft(best: Round, job: Job) -> ReviewNotes:
     """Have a model's change reviewed by a second model, if it passed."""
     if not best.passed:

@@ -92,6 +92,82 @@ class Story:
         with world.lock:
             return actions.comment(world, self.repository, self.issue, world.user(by), body)
 
+    def person(self, login: str = MAINTAINER) -> httpx.Client:
+        """Give a client with which a person uses the API, below the repository."""
+        world = self.stage.world
+        with world.lock:
+            token = world.token_for(login)
+        return httpx.Client(
+            base_url=f"{self.stage.address}/api/v3/repos/{self.name}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+        )
+
+    def review(
+        self,
+        *remarks: tuple[str, int, str],
+        body: str = "",
+        event: str = "REQUEST_CHANGES",
+        by: str = MAINTAINER,
+    ) -> int:
+        """Review the one pull request; return the number of the review.
+
+        Args:
+            remarks: Path, line and words of each remark on a line.
+        """
+        (pull,) = self.pulls()
+        made = {
+            "event": event,
+            "body": body,
+            "comments": [
+                {"path": path, "line": line, "body": words} for path, line, words in remarks
+            ],
+        }
+        with self.person(by) as client:
+            answer = client.post(f"/pulls/{pull.number}/reviews", json=made)
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["id"])
+
+    def say(self, body: str, by: str = MAINTAINER) -> Comment:
+        """Comment in the conversation of the one pull request."""
+        (pull,) = self.pulls()
+        world = self.stage.world
+        with world.lock:
+            return actions.comment(world, self.repository, pull, world.user(by), body)
+
+    def push(
+        self, path: str, text: str, message: str, by: str = MAINTAINER, branch: str = ""
+    ) -> str:
+        """Commit a file to a branch, by default the pull request's; return the commit."""
+        branch = branch or self.branches()[0]
+        tree = self.folder / f"push-{next(_numbers)}"
+        identity = ("-c", f"user.name={by}", "-c", f"user.email={by}@example.org")
+        for args in (
+            ("clone", "-q", "-b", branch, str(self.repository.git_dir), str(tree)),
+            (),
+            ("-C", str(tree), "add", "-A"),
+            ("-C", str(tree), *identity, "commit", "-q", "-m", message),
+        ):
+            if not args:
+                (tree / path).parent.mkdir(parents=True, exist_ok=True)
+                (tree / path).write_text(text)
+                continue
+            subprocess.run(["git", *args], check=True, timeout=30)
+        return self.pushed(tree, branch, by)
+
+    def pushed(self, tree: Path, branch: str, by: str) -> str:
+        """Push what a clone has, over HTTP, so that the forge tells of it; return the commit."""
+        world = self.stage.world
+        with world.lock:
+            token = world.token_for(by)
+        host = self.stage.address.partition("://")[2]
+        url = f"http://x-access-token:{token}@{host}/{self.name}.git"
+        subprocess.run(
+            ["git", "-C", str(tree), "push", "-q", url, f"HEAD:refs/heads/{branch}"],
+            check=True, timeout=30,
+        )  # fmt: skip
+        return self.git("rev-parse", f"refs/heads/{branch}").strip()
+
     def close(self) -> None:
         """Close the issue."""
         world = self.stage.world

@@ -17,6 +17,7 @@ _PARTS = {
     "repair": "Your part: mend the change.",
     "review": "Your part: review the diff",
     "judge": "Your part: choose between attempts",
+    "answer": "Your part: answer the review",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]
 

@@ -21,6 +21,7 @@ ELSEWHERE = {
     Reason.CANCELLED,
     Reason.ACCESS_LOST,
     Reason.DUPLICATE,
+    Reason.CONFLICT,
 }
 
 
