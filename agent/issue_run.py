@@ -152,7 +152,9 @@ def carry(
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / RunPage.FILE_NAME, run, services.redactor)
-    milestones = Milestones(run, services.forge)
+    milestones = Milestones(
+        run, services.forge, settings, grants=grants, again=durable.retries if durable else 0
+    )
     step = Steps(
         ledger,
         log,
@@ -162,6 +164,7 @@ def carry(
         remember=durable.remember if durable else None,
         cancellation=cancellation,
     )
+    step.learned = milestones.learned
     if durable and durable.retries:
         _show_again(run, services, cancellation)
     try:

@@ -17,10 +17,14 @@ from typing import Literal
 
 import structlog
 
-from agent.domain import MOVES, Outcome, Run, RunState
+from agent.chat import Reply
+from agent.domain import MOVES, Contract, Outcome, Plan, Run, RunState
+from agent.editing import budget, planning
+from agent.editing.called import Called
 from agent.errors import AgentError
-from agent.ports import FROM_EARLIER, Forge, StageMark
+from agent.ports import FROM_EARLIER, Forge, Progress, StageMark
 from agent.redaction import Redactor
+from agent.settings import Settings
 
 _log = structlog.get_logger()
 
@@ -31,6 +35,15 @@ _STAGES = (
     "Make the change",
     "Run the checks with the change",
     "Publish",
+)
+#: The same of a follow-up.
+_STAGES_OF_FOLLOW_UP = (
+    "Read the pull request",
+    "Build the environment",
+    "Run the checks without the change",
+    "Make the change",
+    "Run the checks with the change",
+    "Publish and answer",
 )
 #: Which stage a step belongs to, by its kind; the others are too short to tell.
 _STAGE_OF = {
@@ -71,6 +84,17 @@ _STATE_OF = {
 
 
 _MODEL_REPAIRS = re.compile(r"repair \d+ \w")
+#: A turn of a model by the name of its step, and what it is about in words.
+_TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
+_TURN_OF = {
+    "plan": "a model plans",
+    "tests": "a model writes tests",
+    "edit": "a model edits",
+    "repair": "a model mends what failed",
+    "review": "a second model reviews",
+    "judge": "a model compares the attempts",
+}
+_HANDS_IN_PLAN = re.compile(r"plan \d+ calls")
 #: Below this there is no time to tell.
 _SHORTEST_SECONDS = 0.1
 #: Nobody asks what becomes of a run that stands still for less than this.
@@ -82,6 +106,15 @@ def _kind(step: str) -> str:
     return step.split(maxsplit=1)[0]
 
 
+def _now(step: str) -> str:
+    """Say what a step is about, where it is finer than its stage."""
+    if (turn := _TURN.fullmatch(step)) and (what := _TURN_OF.get(turn["part"])):
+        again = f", round {turn['round']}" if turn["round"] not in (None, "1") else ""
+        return f"{what}{again}, turn {turn['turn']}"
+    kind, _, number = step.partition(" ")
+    return f"round {number}" if kind == "checks" and number not in ("", "1") else ""
+
+
 def _state_at(step: str) -> RunState | None:
     if _MODEL_REPAIRS.match(step):
         return RunState.EDITING
@@ -91,9 +124,22 @@ def _state_at(step: str) -> RunState | None:
 class Milestones:
     """Keeps the status comment of one run up to date."""
 
-    def __init__(self, run: Run, forge: Forge) -> None:
+    def __init__(
+        self, run: Run, forge: Forge, settings: Settings, *, grants: int = 1, again: int = 0
+    ) -> None:
+        """Take the run and what bounds it.
+
+        Args:
+            grants: So often somebody let the run begin or go on: it has its money and minutes
+                each time.
+            again: So often it was over before, and somebody let it go on.
+        """
         self._run = run
         self._forge = forge
+        self._settings = settings
+        self._grants = grants
+        self._names = _STAGES_OF_FOLLOW_UP if run.follow_up else _STAGES
+        self._known = Progress(again=again)
         self._seconds = [0.0] * len(_STAGES)
         self._begun = 0.0
         self._reused: set[int] = set()
@@ -108,7 +154,26 @@ class Milestones:
         # After a kill the forge knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):
             self._at, self._marked, self._begun = stage, True, time.time()
-            self._forge.mark(self._run, self.marks())
+        self._known = self._known.model_copy(update={"now": _now(step), "at": time.time()})
+        self._forge.mark(self._run, self.progress())
+
+    def learned(self, step: str, result: object) -> None:
+        """Take note of what people are told of a step's result, also of one that is on record."""
+        known = self._known
+        facts: dict[str, object] = {}
+        match result:
+            case Contract(config=config):
+                most = min(config.limits.minutes, self._settings.max_minutes)
+                caps = budget.limits(config, self._settings).times(self._grants)
+                facts = {"most_minutes": most * self._grants, "most_usd": caps.usd}
+            case Plan():
+                facts = {"plan": result}
+            case Called(form=form) if form and _HANDS_IN_PLAN.fullmatch(step):
+                facts = {"plan": planning.handed_in(form)}
+            case Reply(cost_usd=cost):
+                whole = None if known.usd is None or cost is None else known.usd + cost
+                facts = {"replies": known.replies + 1, "usd": whole}
+        self._known = known.model_copy(update=facts)
 
     def said(self, line: str) -> None:
         """Take note of what need not be done again in the present stage."""
@@ -117,6 +182,9 @@ class Milestones:
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
+        self._known = self._known.model_copy(
+            update={"seconds": self._known.seconds + seconds, "at": None}
+        )
         stage = _STAGE_OF.get(_kind(step))
         if stage is not None:
             self._seconds[stage] += seconds
@@ -135,7 +203,11 @@ class Milestones:
         marks = list(self.marks())
         told = {"detail": f"tried again at {moment}. {why}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
-        self._forge.mark(self._run, tuple(marks))
+        self._forge.mark(self._run, self.progress().model_copy(update={"stages": tuple(marks)}))
+
+    def progress(self) -> Progress:
+        """All that is told of the run by now."""
+        return self._known.model_copy(update={"stages": self.marks()})
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""
@@ -146,7 +218,7 @@ class Milestones:
                 detail=self._detail(number),
                 begun=self._begun if number == self._at and self._begun else None,
             )
-            for number, name in enumerate(_STAGES)
+            for number, name in enumerate(self._names)
         )
 
     def _state(self, number: int) -> Literal["waiting", "running", "done"]:

@@ -354,6 +354,30 @@ class StageMark(Record):
     """Of the one that is running: when it began, in seconds since the epoch."""
 
 
+class Progress(Record):
+    """How far a run is and what it has used, for whoever watches the issue."""
+
+    stages: tuple[StageMark, ...] = ()
+    plan: Plan | None = None
+    """Once it is made."""
+    now: str = ""
+    """What is done within the stage that is under way, in words; empty: nothing finer is known."""
+    seconds: float = 0.0
+    """That its steps had taken when this was written, without the one that is under way."""
+    at: float | None = None
+    """When that one began, in seconds since the epoch."""
+    most_minutes: int | None = None
+    """That its steps may take; None: not known yet."""
+    replies: int = 0
+    """Of models so far."""
+    usd: float | None = 0.0
+    """What those have cost; None: no price is known of some of them."""
+    most_usd: float | None = None
+    """That models may cost; None: not known yet, or nothing bounds it."""
+    again: int = 0
+    """So often the run was over before, and somebody let it go on."""
+
+
 class Forge(Protocol):
     """Where tickets come from and results go.
 
@@ -373,7 +397,7 @@ class Forge(Protocol):
         """Let people see that the run has started: reaction, status comment, state label."""
         ...
 
-    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+    def mark(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date; a failure is logged, never raised."""
         ...
 

@@ -172,6 +172,8 @@ class Steps:
         """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
         self._go_on = go_on
+        self.learned: Callable[[str, object], None] = lambda step, result: None
+        """Told each step that has a result, with that, also where it was on record."""
         self.seconds: dict[str, float] = {}
         """Duration of each step so far, by name, in order; of its last attempt."""
         self.at = ""
@@ -229,6 +231,7 @@ class Steps:
                 " cannot follow. Take the label off the issue and set it again to start anew."
             ) from unknown
         self._learn(result)
+        self.learned(name, result)
         return result
 
     def changed(self, name: str) -> bool:

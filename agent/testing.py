@@ -16,11 +16,11 @@ from agent.ports import (
     NewPullRequest,
     Onboarding,
     OwnPull,
+    Progress,
     Remote,
     RoomOrder,
     RoomResult,
     Root,
-    StageMark,
 )
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class FakeForge:
         self._notes = notes
         self.calls: list[str] = []
         self.begun: list[Run] = []
-        self.marks: list[tuple[StageMark, ...]] = []
+        self.marks: list[Progress] = []
         self.commits: list[tuple[str, str, Change]] = []
         """Branch, message and change of every commit made through the forge."""
         self.proposals: list[NewPullRequest] = []
@@ -73,9 +73,9 @@ class FakeForge:
         self.calls.append("begin")
         self.begun.append(run)
 
-    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
-        """Keep the marks."""
-        self.marks.append(marks)
+    def mark(self, run: Run, progress: Progress) -> None:
+        """Keep how far it is."""
+        self.marks.append(progress)
 
     def pause(self, run: Run) -> None:
         """Keep that it was called."""

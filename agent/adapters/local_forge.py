@@ -9,7 +9,7 @@ from pathlib import Path
 from agent import cleaning
 from agent.domain import Change, Outcome, Plan, PullRequest, Run, Ticket
 from agent.errors import PermanentError, RequestRefused
-from agent.ports import BranchRules, NewPullRequest, Onboarding, OwnPull, StageMark
+from agent.ports import BranchRules, NewPullRequest, Onboarding, OwnPull, Progress
 
 #: As on GitHub; a longer text was never a ticket.
 _BODY_LIMIT = 65_536
@@ -53,7 +53,7 @@ class LocalForge:
     def begin(self, run: Run) -> None:
         """Do nothing: whoever started the run watches it."""
 
-    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+    def mark(self, run: Run, progress: Progress) -> None:
         """Do nothing: as above."""
 
     def remote(self, run: Run) -> None:

@@ -105,9 +105,21 @@ def plan(job: Job) -> Plan:
     ended = converse(about, job)
     if not ended.form:
         raise _without(ended)
-    found = SubmittedPlan.model_validate_json(ended.form)
-    if found.declines:
+    if (agreed := handed_in(ended.form)) is None:
+        found = SubmittedPlan.model_validate_json(ended.form)
         raise _declined(found, job.answered(about.role))
+    return agreed
+
+
+def handed_in(form: str) -> Plan | None:
+    """Read a plan that was accepted; None: it says why there is none.
+
+    Args:
+        form: What the model handed in, as JSON.
+    """
+    found = SubmittedPlan.model_validate_json(form)
+    if found.declines:
+        return None
     return Plan(
         recipe="",
         title=found.title,

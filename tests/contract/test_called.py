@@ -20,7 +20,7 @@ from agent.adapters.github.session import Scope
 from agent.demo.simulator import actions, check_actions
 from agent.demo.simulator.records import Registration
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
-from agent.ports import NewPullRequest, StageMark
+from agent.ports import NewPullRequest, Progress, StageMark
 from tests.contract import operations, recording, schemas
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -60,7 +60,7 @@ def work(scene: Scene) -> None:
     forge, run = scene.forge, scene.run
     forge.ticket(run)
     forge.begin(run)
-    forge.mark(run, (StageMark(stage="a stage", state="running"),))
+    forge.mark(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
     forge.remote(run)
     forge.credential(run, write=False)
 

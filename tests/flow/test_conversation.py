@@ -52,6 +52,9 @@ def test_an_unclear_issue_is_answered_and_then_done(story):
     assert told.ended().reason.value == "unclear"
     (comment,) = told.comments()
     assert "answer in a comment here" in comment.body
+    (call,) = told.calls()
+    assert "**The issue leaves something open.** A person has to act:" in call.body
+    assert f"/issues/{told.issue.number}#issuecomment-{comment.id})" in call.body
     answer = told.comment(BODY)
     assert reaction(told, answer) == ["eyes"]
     done = await_(lambda: told.pulls() or None, "the pull request", 120)
@@ -61,6 +64,18 @@ def test_an_unclear_issue_is_answered_and_then_done(story):
     assert said in pull.body
     (run,) = told.runs()
     assert (run.run.attempt, run.retries) == (1, 1)
+    assert told.calls() == [call]
+
+
+def test_an_answer_that_leaves_it_open_calls_a_person_once_more(story):
+    told = story(body=WRONG)
+    told.label()
+    assert told.ended().reason.value == "unclear"
+    told.comment("Do it soon, please.")
+    await_(lambda: told.runs()[0].retries or None, "the second try")
+    assert told.ended().reason.value == "unclear"
+    await_(lambda: len(told.calls()) == 2 or None, "the second call")
+    assert len(told.comments()) == 1
 
 
 def test_an_answer_of_who_may_not_write_changes_nothing(story):
@@ -83,12 +98,19 @@ def test_a_plan_is_approved_and_then_carried_out(story):
     assert "Nothing was edited so far." in comment.body
     await_(lambda: "Waiting for approval of the plan" in page(told) or None, "the page")
     assert f"/mergewright approve {number}" in comment.body
+    assert told.labels() == {LABEL, "mergewright: needs human"}
+    (call,) = told.calls()
+    assert f"waits for a word on its plan `{number}`.** A person has to act:" in call.body
     told.assert_nothing_pushed()
     refused = told.comment(f"/mergewright approve {number}", by=REPORTER)
     word = told.comment(f"/mergewright approve {number}")
     assert reaction(told, word) == ["+1"]
     told.assert_ready()
     assert refused.reactions == []
+    assert told.calls() == [call]
+    # The wait has a share of its own: the plan is shown and called for, words are heard.
+    assert len(told.requests(path="/api/*")) <= 55
+    assert (told.ended().forge_calls or 0) <= 40
     assert f"plan {number} was approved by {MAINTAINER}" in told.log()
 
 
@@ -107,6 +129,8 @@ def test_a_plan_is_changed_before_it_is_approved(story):
     assert outcome.reason.value == "ready", outcome.sentence
     changed = told.git("diff", "--name-only", f"main..{outcome.branch}").split()
     assert changed == ["till/sum.py"]
+    assert [first in told.calls()[0].body, second in told.calls()[1].body] == [True, True]
+    assert len(told.calls()) == 2
 
 
 def test_a_plan_is_asked_for_where_none_is_shown_otherwise(story):

@@ -114,6 +114,8 @@ def test_prints_become_log_messages_in_a_pull_request_within_forty_requests(play
             f" first sign {first - labelled:.2f} s after the label"
         )
     assert len(asked) <= 40
+    assert (told.ended().forge_calls or 0) <= len(asked)
+    assert told.calls() == []
     # The eyes come before anything else is written.
     written = [one.path for one in asked if one.method == "POST" and "/issues/" in one.path]
     assert written[0].endswith("/reactions")
@@ -170,7 +172,7 @@ def test_what_no_recipe_fits_goes_back_to_a_person(played):
     told = played("no-recipe")
     assert told.ended().reason.value == "no_recipe"
     told.assert_nothing_pushed()
-    assert len(told.comments()) == 1
+    assert len(told.comments()) == len(told.calls()) == 1
     assert told.labels() == {LABEL, "mergewright: needs human"}
 
 

@@ -24,6 +24,7 @@ from agent.domain import (
     Change,
     ChangedFile,
     Finding,
+    FollowUp,
     Outcome,
     Plan,
     PullRequest,
@@ -40,7 +41,7 @@ from agent.errors import (
     RequestRefused,
     Superseded,
 )
-from agent.ports import Forge, Gatekeeper, NewPullRequest, OwnPull, StageMark
+from agent.ports import Forge, Gatekeeper, NewPullRequest, OwnPull, Progress, StageMark
 from agent.publishing import text
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -79,10 +80,12 @@ def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = 
     )  # fmt: skip
 
 
-def marks(*states: str) -> tuple[StageMark, ...]:
-    return tuple(
-        StageMark.model_validate({"stage": f"stage {number}", "state": state})
-        for number, state in enumerate(states)
+def marks(*states: str) -> Progress:
+    return Progress(
+        stages=tuple(
+            StageMark.model_validate({"stage": f"stage {number}", "state": state})
+            for number, state in enumerate(states)
+        )
     )
 
 
@@ -293,8 +296,93 @@ def test_delivering_twice_changes_nothing_more(scene):
     scene.forge.deliver(scene.run, ended)
     again = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
     again.deliver(scene.run, ended)
-    assert len(scene.own_comments()) == 1
+    assert len(scene.own_comments()) == len(scene.calls()) == 1
     assert scene.labels() == {"mergewright", "mergewright: failed"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "called"),
+    [
+        (Reason.UNCLEAR, 1),
+        (Reason.FOR_PEOPLE, 1),
+        (Reason.NEW_FAILURES, 1),
+        (Reason.CANCELLED, 0),
+        (Reason.SUPERSEDED, 0),
+        (Reason.READY, 0),
+    ],
+)
+def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
+    scene.forge.begin(scene.run)
+    (status,) = scene.own_comments()
+    pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
+    ended = outcome(reason, "**It is so, @maria.** And more.", pull)
+    for _ in range(2):
+        GithubForge(scene.access, scene.settings).deliver(scene.run, ended)
+    assert len(scene.calls()) == called
+    for one in scene.calls():
+        mark, _, said = one.body.partition("\n")
+        assert mark == f"<!-- mergewright:call run={RUN_ID} about=end 0 -->"
+        address = f"{scene.run.snapshot.url}#issuecomment-{status.id}"
+        assert said.endswith(f"** A person has to act: [what to do next]({address}).")
+        assert "And more" not in said
+
+
+def test_an_end_that_is_a_new_comment_calls_nobody_by_a_second_one(scene):
+    scene.forge.deliver(scene.run, outcome(Reason.UNCLEAR, "**Which?**"))
+    assert (len(scene.own_comments()), scene.calls()) == (1, [])
+
+
+def test_who_has_called_a_command_is_not_called(scene):
+    snapshot = scene.run.snapshot.model_copy(update={"by_label": False})
+    run = scene.run.model_copy(update={"snapshot": snapshot})
+    scene.forge.begin(run)
+    scene.forge.deliver(run, outcome(Reason.UNCLEAR, "**Which?**"))
+    assert scene.calls() == []
+
+
+def test_a_run_that_went_on_and_ended_once_more_calls_once_more(scene):
+    scene.forge.begin(scene.run)
+    for again in (0, 1):
+        scene.forge.mark(scene.run, Progress(again=again))
+        scene.forge.deliver(scene.run, outcome(Reason.UNCLEAR, "**Which?**"))
+        scene.forge.begin(scene.run)
+    assert len(scene.calls()) == 2
+
+
+def test_a_follow_up_goes_on_in_the_comment_of_the_first_run(scene):
+    scene.forge.begin(scene.run)
+    pull = PullRequest(number=2, url="https://g/2")
+    scene.forge.deliver(scene.run, outcome(Reason.READY, "body", pull))
+    (comment,) = scene.own_comments()
+    assert "over -->" in comment.body
+    about = FollowUp(of=RUN_ID, pull=2, round=1, kind="review")
+    run = scene.run.model_copy(update={"run_id": "20261121-100000-def", "follow_up": about})
+    scene.forge.begin(run)
+    assert "**#2 is open; round 1 of its review is under way.**" in comment.body
+    assert scene.labels() == {"mergewright", "mergewright: working"}
+    scene.forge.mark(run, marks("running"))
+    assert "- [ ] **stage 0** …" in comment.body
+    # The same label starts no other run meanwhile.
+    assert "over -->" in comment.body
+    scene.forge.deliver(run, outcome(Reason.READY, "body", pull))
+    assert "**#2 is open; round 1 of its review is over" in comment.body
+    assert len(scene.own_comments()) == 1
+    assert scene.calls() == []
+    assert scene.labels() == {"mergewright", "mergewright: ready"}
+
+
+def test_what_is_finer_than_a_stage_comes_with_the_next_edit(scene):
+    scene.forge.begin(scene.run)
+    stages = marks("running").stages
+    scene.forge.mark(scene.run, Progress(stages=stages))
+    before = scene.asked("PATCH")
+    for turn in range(10):
+        scene.forge.mark(scene.run, Progress(stages=stages, now=f"a model edits, turn {turn}"))
+    assert scene.asked("PATCH") == before
+    scene.forge.mark(scene.run, marks("done", "running").model_copy(update={"now": "round 2"}))
+    (comment,) = scene.own_comments()
+    assert "- [ ] **stage 1** …: round 2" in comment.body
+    assert scene.asked("PATCH") == before + 1
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(either):
@@ -485,8 +573,9 @@ def test_a_new_attempt_folds_what_earlier_ones_have_left_to_a_line(either):
     either.forge.begin(attempt(either, 3))
     assert first.body == before
     assert "<details><summary>Earlier run 20261120-120000-x: red</summary>" in second.body
-    # The end of the second attempt, and its fold.
-    assert either.asked("PATCH", "*/issues/comments/*") - edits == 2
+    # The end of the second attempt, its fold, and that of what called a person.
+    assert either.asked("PATCH", "*/issues/comments/*") - edits == 3
+    assert [("folded" in one.body) for one in either.calls()] == [True, True]
 
 
 def test_a_first_attempt_looks_for_none_to_fold(scene):
@@ -557,7 +646,8 @@ def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(sce
     again.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     (comment,) = scene.own_comments()
     assert "red" in comment.body
-    assert scene.asked("GET", "*/issues/1/comments*") - asked <= 22
+    # One look for the comment, one for what calls a person to it.
+    assert scene.asked("GET", "*/issues/1/comments*") - asked <= 44
 
 
 def test_a_refusal_is_explained_once_among_thousands_too(scene):

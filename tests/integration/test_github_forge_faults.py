@@ -37,7 +37,7 @@ from agent.errors import (
     SettingsInvalid,
     Superseded,
 )
-from agent.ports import NewPullRequest, Permission, StageMark
+from agent.ports import NewPullRequest, Permission, Progress, StageMark
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
@@ -317,7 +317,8 @@ def test_gh2_marks_never_wait_for_a_limit(scene):
     scene.forge.begin(scene.run)
     scene.fault("secondary", "PATCH", "issues/comments/*", seconds=1, count=None)
     begun = time.monotonic()
-    scene.forge.mark(scene.run, (StageMark(stage="checks", state="running"),))
+    under_way = StageMark(stage="checks", state="running")
+    scene.forge.mark(scene.run, Progress(stages=(under_way,)))
     assert time.monotonic() - begun < 0.9
 
 

@@ -173,7 +173,7 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     with pytest.raises(Postponed):
         issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
     assert len(forge.marks) == (2 if told else 1)
-    assert forge.marks[-1][3].detail.partition(" UTC. ")[2] == told
+    assert forge.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
 
 # --- an attempt that is over ------------------------------------------------------------------

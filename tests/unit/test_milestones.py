@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
-from agent.domain import Run, RunState
+import pytest
+
+from agent.domain import Contract, FollowUp, Plan, Run, RunState
+from agent.editing.called import Called
+from agent.editing.planning import SubmittedPlan
 from agent.milestones import Milestones, RunPage, StateNotes
-from agent.ports import FROM_EARLIER
+from agent.ports import FROM_EARLIER, Progress
 from agent.redaction import Redactor
-from agent.testing import FakeForge
+from agent.settings import Settings
+from agent.testing import FakeForge, said
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
 from tests.unit.stages import forge_runs
 
 RUN = Run(run_id="20261120-120000-a1b2c3d4", repository="/r", ticket="t.md", started=1)
+SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
 
 
 def test_a_stage_says_its_time_or_that_it_was_done_before():
-    milestones = Milestones(RUN, FakeForge(forge_runs.TICKET))
+    milestones = Milestones(RUN, FakeForge(forge_runs.TICKET), SETTINGS)
     milestones.started("checkout")
     milestones.ended("checkout", 1.24, ok=True)
     milestones.started("environment")
@@ -31,17 +40,93 @@ def test_a_stage_says_its_time_or_that_it_was_done_before():
 
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     forge = FakeForge(forge_runs.TICKET)
-    milestones = Milestones(RUN, forge)
+    milestones = Milestones(RUN, forge, SETTINGS)
     milestones.waits(time.time() + 600, "Nobody answered.")
     assert forge.marks == [], "nothing is under way"
     milestones.started("plan 1 reply")
     milestones.waits(time.time() + 20, "Nobody answered.")
     assert len(forge.marks) == 1
     milestones.waits(1_900_000_000.0, "Nobody answered.")
-    assert [mark.detail for mark in forge.marks[-1]] == [
+    assert [mark.detail for mark in forge.marks[-1].stages] == [
         *("", "", "", "tried again at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
-    assert forge.marks[-1][3].state == "running"
+    assert forge.marks[-1].stages[3].state == "running"
+
+
+def told(milestones: Milestones, forge: FakeForge, step: str) -> Progress:
+    milestones.started(step)
+    return forge.marks[-1]
+
+
+def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
+    forge = FakeForge(forge_runs.TICKET)
+    milestones = Milestones(RUN, forge, SETTINGS, grants=2, again=1)
+    assert told(milestones, forge, "read config").most_minutes is None
+    limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
+    project = Project(
+        framework="none", python_version="3.11", django=None, test_runner="pytest",
+        test_script=None, lint_tools=(),
+    )  # fmt: skip
+    milestones.learned("read config", Contract(config=limits, project=project, source=None))
+    milestones.ended("read config", 2.5, ok=True)
+    milestones.learned("plan 1 reply", said())
+    form = {"title": "Add it", "category": "feature", "steps": ["First."], "files": []}
+    submitted = SubmittedPlan.model_validate(form).model_dump_json()
+    milestones.learned("edit 1 1 calls", Called(results=(), change=None, form=submitted))
+    assert told(milestones, forge, "plan 1 calls").plan is None
+    milestones.learned("plan 1 calls", Called(results=(), change=None, form=submitted))
+    known = told(milestones, forge, "tests 1 1 reply")
+    assert known.plan is not None
+    assert (known.plan.title, known.plan.recipe) == ("Add it", "")
+    assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
+    assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
+    milestones.learned("edit 1 1 reply", said().model_copy(update={"cost_usd": None}))
+    milestones.learned("edit 1 2 reply", said())
+    known = told(milestones, forge, "edit 1 2 calls")
+    assert (known.replies, known.usd) == (3, None)
+
+
+def test_a_plan_that_a_model_does_not_make_is_none():
+    forge = FakeForge(forge_runs.TICKET)
+    milestones = Milestones(RUN, forge, SETTINGS)
+    form = SubmittedPlan(title="", category="feature", steps=(), files=(), questions=("Which?",))
+    called = Called(results=(), change=None, form=form.model_dump_json())
+    milestones.learned("plan 1 calls", called)
+    assert told(milestones, forge, "deliver").plan is None
+    milestones.learned("plan", Plan(recipe="r", title="T", parameters="{}", steps=()))
+    assert told(milestones, forge, "edit").plan.title == "T"
+
+
+@pytest.mark.parametrize(
+    ("step", "now"),
+    [
+        ("plan 3 reply", "a model plans, turn 3"),
+        ("tests 1 4 calls", "a model writes tests, turn 4"),
+        ("edit 1 12 reply", "a model edits, turn 12"),
+        ("edit 2 1 reply", "a model edits, round 2, turn 1"),
+        ("repair 2 3 calls", "a model mends what failed, round 2, turn 3"),
+        ("review 1 1 reply", "a second model reviews, turn 1"),
+        ("judge 1 reply", "a model compares the attempts, turn 1"),
+        ("judge opening", ""),
+        ("checks 1", ""),
+        ("checks 2", "round 2"),
+        ("edit", ""),
+        ("edit 1 opening", ""),
+        ("terms", ""),
+    ],
+)
+def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
+    forge = FakeForge(forge_runs.TICKET)
+    assert told(Milestones(RUN, forge, SETTINGS), forge, step).now == now
+
+
+def test_a_follow_up_has_stages_of_its_own():
+    forge = FakeForge(forge_runs.TICKET)
+    about = FollowUp(of="r1", pull=9, round=1, kind="review")
+    milestones = Milestones(RUN.model_copy(update={"follow_up": about}), forge, SETTINGS)
+    stages = told(milestones, forge, "checkout").stages
+    assert stages[0].stage == "Read the pull request"
+    assert (stages[0].state, stages[-1].stage) == ("running", "Publish and answer")
 
 
 def test_the_page_keeps_what_was_done_before_also_where_the_run_goes_on(tmp_path):

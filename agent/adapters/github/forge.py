@@ -20,6 +20,7 @@ from agent.adapters.github import (
     signed_commit,
     state_labels,
     status_comment,
+    status_text,
 )
 from agent.adapters.github.access import Access
 from agent.adapters.github.answers import Refused
@@ -45,8 +46,8 @@ from agent.ports import (
     NewPullRequest,
     Onboarding,
     OwnPull,
+    Progress,
     Remote,
-    StageMark,
 )
 from agent.settings import Settings
 
@@ -67,7 +68,7 @@ class GithubForge:
         self._gatekeeper = GithubGatekeeper(access, settings)
         self._public_url = settings.public_url
         self._statuses: OrderedDict[str, StatusComment] = OrderedDict()
-        self._marks: dict[str, tuple[StageMark, ...]] = {}
+        self._progress: dict[str, Progress] = {}
         self._unfolded: set[str] = set()
         self._lock = Lock()
 
@@ -100,25 +101,31 @@ class GithubForge:
     def begin(self, run: Run) -> None:
         """Show that the run has started: reaction, status comment, state label.
 
-        What earlier attempts have left is folded. A dry run shows nothing on the issue, neither
-        here nor later.
+        What earlier attempts have left is folded. A follow-up goes on in the status comment of the
+        run that opened the pull request. A dry run shows nothing on the issue, neither here nor
+        later.
         """
         if run.dry_run:
             return
         session = self._session(run)
-        state_labels.react(session)
-        marks = self._marks.get(run.run_id, ())
-        self._status(run).begin(status_comment.progress(run, marks, self._page(run)))
+        if run.follow_up is None:
+            state_labels.react(session)
+        text = status_text.under_way(run, self._known(run), self._page(run))
+        self._status(run).begin(text)
         state_labels.show(session, StateLabel.WORKING)
-        if run.attempt > 1:
+        if run.attempt > 1 and run.follow_up is None:
             self._fold_earlier(run)
 
-    def mark(self, run: Run, marks: tuple[StageMark, ...]) -> None:
+    def mark(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
         if run.dry_run:
             return
-        self._marks[run.run_id] = marks
-        self._status(run).update(status_comment.progress(run, marks, self._page(run)))
+        before, self._progress[run.run_id] = self._known(run).stages, progress
+        begun = any(one.state != "waiting" for one in progress.stages)
+        self._status(run).update(
+            status_text.under_way(run, progress, self._page(run)),
+            soon=begun and progress.stages != before,
+        )
 
     def pause(self, run: Run) -> None:
         """Let no edit of the status comment come any more: this attempt is over."""
@@ -202,12 +209,16 @@ class GithubForge:
     @in_our_words
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let the status comment say what the run waits for."""
-        self._status(run).begin(status_comment.awaiting(run, pull, words, self._page(run)))
+        text = status_text.awaiting(run, pull, words, self._known(run), self._page(run))
+        self._status(run).begin(text)
 
     @in_our_words
     def await_approval(self, run: Run, plan: Plan) -> None:
-        """Show the plan in the status comment, with how it is approved or changed."""
-        self._status(run).begin(status_comment.planned(run, plan, self._page(run)))
+        """Show the plan in the status comment, with how it is approved or changed; tell of it."""
+        text = status_text.planned(run, plan, self._known(run), self._page(run))
+        self._status(run).begin(text)
+        state_labels.show(self._session(run), StateLabel.NEEDS_HUMAN)
+        self._call(run, text, f"plan {plan.number}")
 
     @in_our_words
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
@@ -226,18 +237,22 @@ class GithubForge:
         if run.dry_run:
             return self._counted(run, outcome)
         session = self._session(run)
-        marks = self._marks.get(run.run_id, ())
-        text = status_comment.ended(run, outcome, marks, self._page(run))
+        text = self._end(run, outcome)
         moot = outcome.reason is Reason.SUPERSEDED
+        state = state_labels.of(outcome)
 
         def comment() -> None:
-            self._status(run).finish(text, make=not moot)
+            new = self._status(run).finish(text, make=not moot)
+            acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
+            # A new comment tells people by itself; an edit does not.
+            if acts and not new:
+                self._call(run, text, "end")
 
         def label() -> None:
             if moot:
                 state_labels.clear(session)
             else:
-                state_labels.show(session, state_labels.of(outcome))
+                state_labels.show(session, state)
 
         silent: ForgeUnavailable | None = None
         # Where one of them fails, the other is all that people see.
@@ -258,7 +273,7 @@ class GithubForge:
         if run.run_id in self._unfolded:
             self._fold_earlier(run)
         self._unfolded.discard(run.run_id)
-        self._marks.pop(run.run_id, None)
+        self._progress.pop(run.run_id, None)
         session.notice.remembered.clear()
         return self._counted(run, outcome)
 
@@ -270,6 +285,27 @@ class GithubForge:
         return outcome.model_copy(update={"forge_calls": self.calls(run)})
 
     # --- within a run --------------------------------------------------------------------------
+
+    def _known(self, run: Run) -> Progress:
+        return self._progress.get(run.run_id, Progress())
+
+    def _end(self, run: Run, outcome: Outcome) -> str:
+        progress, page = self._known(run), self._page(run)
+        if run.follow_up is None:
+            return status_text.ended(run, outcome, progress, page)
+        return status_text.followed(run, run.follow_up, outcome, (), progress, page)
+
+    def _call(self, run: Run, text: str, what: str) -> None:
+        """Tell people once of what the status comment says, since an edit tells nobody.
+
+        Whoever has called a command sees it there.
+        """
+        snapshot, number = _snapshot(run), self._status(run).number
+        if not snapshot.by_label or number is None:
+            return
+        words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
+        about = f"{what} {self._known(run).again}"
+        status_comment.call(self._session(run), run, words, about)
 
     def _fold_earlier(self, run: Run) -> None:
         """Fold what earlier attempts have left; a run does not wait where GitHub is busy."""

@@ -13,7 +13,13 @@ import structlog
 from github.Repository import Repository
 
 from agent import cleaning
-from agent.adapters.github import live_issue, pull_requests, state_labels, status_comment
+from agent.adapters.github import (
+    live_issue,
+    pull_requests,
+    state_labels,
+    status_comment,
+    status_text,
+)
 from agent.adapters.github.access import Access
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.session import Scope, Session
@@ -244,7 +250,7 @@ class GithubGatekeeper:
         session = self._session(run.snapshot.issue)
         state_labels.react(session)
         # There may be one already that gives no reason.
-        text = status_comment.waiting(run, ahead, because)
+        text = status_text.waiting(run, ahead, because)
         StatusComment(session, run).wait(text, anew=bool(because))
 
     @in_our_words

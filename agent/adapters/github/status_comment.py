@@ -10,7 +10,7 @@ import html
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -21,11 +21,12 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from agent import cleaning, telemetry
+from agent.adapters.github import status_text
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Scope, Session
-from agent.domain import Outcome, Plan, PullRequest, Run, Snapshot
+from agent.domain import Run, Snapshot
 from agent.errors import AgentError
-from agent.ports import EarlierRun, StageMark
+from agent.ports import EarlierRun
 
 _log = structlog.get_logger()
 
@@ -37,18 +38,20 @@ _SEARCHED = 1_000
 _SLACK = timedelta(minutes=2)
 _SLOWER = 1.5
 _SLOWEST = 15.0
+#: What is finer than a stage is shown with the next edit; so long after the last it has its own.
+_FINER_SECONDS = 60.0
 #: Below so many requests in this hour, they are kept for what matters more.
 _SPARE_REQUESTS = 50
 _STATUS = "status"
 _ANY_STATUS = f"<!-- mergewright:{_STATUS} run="
+_CALL = "call"
+#: What a run leaves on its issue.
+_ANY_OF_RUNS = (_ANY_STATUS, f"<!-- mergewright:{_CALL} run=")
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
 _RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
 _FOLDED = "<!-- mergewright:folded -->"
-_WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of the first words of a folded comment.
 _LINE = 150
-#: What seems to have taken longer comes of a clock that was set.
-_LONGEST_STAGE_SECONDS = 86_400.0
 
 
 def marker(kind: str, key: str) -> str:
@@ -71,9 +74,9 @@ def find(session: Session, mark: str, since: str | None) -> tuple[int, str] | No
 
 
 def _ours(
-    session: Session, repository: Repository, mark: str, since: str | None
+    session: Session, repository: Repository, mark: str | tuple[str, ...], since: str | None
 ) -> Iterator[tuple[int, str]]:
-    """Go through our comments that begin with the mark: id and text."""
+    """Go through our comments that begin with the mark, or one of them: id and text."""
     own = session.access.number(session, Scope.TALK)
     after = _time(since) or NotSet
     for comment in _both_ends(repository.get_issue(session.issue.number).get_comments(since=after)):
@@ -120,12 +123,12 @@ def fold(session: Session, run_id: str) -> None:
     number = session.issue.number
 
     def unfolded(repository: Repository) -> dict[int, str]:
-        own = marker(_STATUS, f"run={run_id}")
-        found = _ours(session, repository, _ANY_STATUS, None)
+        found = _ours(session, repository, _ANY_OF_RUNS, None)
         return {
             one: body
             for one, body in found
-            if not body.startswith(own) and _FOLDED not in body.partition("<details>")[0]
+            if f" run={run_id} " not in body.partition("\n")[0]
+            and _FOLDED not in body.partition("<details>")[0]
         }
 
     earlier = session.ask(
@@ -149,6 +152,14 @@ def folded(body: str) -> str:
     summary = f"Earlier run {run_id}: {line}" if line else f"Earlier run {run_id}"
     text = cleaning.cut_markdown(text, cleaning.TEXT_LIMIT - 500, where="in its folder")
     return f"{mark}\n{_FOLDED}\n<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def call(session: Session, run: Run, text: str, about: str) -> None:
+    """Make a comment that tells people to look at the status comment, once for what it is about."""
+    mark = marker(_CALL, f"run={run.run_id} about={about}")
+    since = run.snapshot.approved_at if run.snapshot else None
+    if find(session, mark, since) is None:
+        create(session, mark, f"{mark}\n{text}", since)
 
 
 def _edit(session: Session, comment: int, body: str, *, patient: bool) -> None:
@@ -205,9 +216,12 @@ class StatusComment:
     def __init__(self, session: Session, run: Run) -> None:
         """Ask nothing yet."""
         self._session = session
-        self._mark = marker(_STATUS, f"run={run.run_id}")
+        # A follow-up goes on with the comment of the run that opened the pull request, which is
+        # over: the same label starts no other.
+        self._follows = run.follow_up is not None
+        self._mark = marker(_STATUS, f"run={run.follow_up.of if run.follow_up else run.run_id}")
         self._approval = run.snapshot.approval if run.snapshot else ""
-        self._over = False
+        self._over = self._follows
         self._since = run.snapshot.approved_at if run.snapshot else None
         self._pause = session.access.pacing.mark_seconds
         self._id: int | None = None
@@ -215,6 +229,7 @@ class StatusComment:
         self._wanted = ""
         self._edited = 0.0
         self._timer: threading.Timer | None = None
+        self._due = 0.0
         self._closed = False
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.talking(self._mark)
@@ -232,7 +247,7 @@ class StatusComment:
         try:
             if not self._known():
                 self._make(text)
-            elif anew and _WAITS in self._shown:
+            elif anew and status_text.WAITS in self._shown:
                 self._put(text, make=False)
         finally:
             self._lock.release()
@@ -242,26 +257,37 @@ class StatusComment:
         with self._lock:
             # An edit that is due would put what was to be said before in the place of this.
             self.pause()
-            self._closed = self._over = False
+            self._closed, self._over = False, self._follows
             self._put(text, make=True)
 
-    def update(self, text: str) -> None:
-        """Show a newer text soon: at once if the last edit is long ago, else a little later."""
+    def update(self, text: str, *, soon: bool = True) -> None:
+        """Show a newer text: at once if the last edit is long ago, else a little later.
+
+        Args:
+            soon: False: it is only finer than what is shown, and mostly comes with a later one.
+        """
         with self._lock:
             self._wanted = text
-            if self._closed or self._timer is not None or self._whole(text) == self._shown:
+            if self._closed or self._whole(text) == self._shown or not (soon or self._id):
                 return
-            left = self._edited + self._pause - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            due = self._edited + (self._pause if soon else max(self._pause, _FINER_SECONDS))
+            if self._timer is not None:
+                if self._due <= due:
+                    return
+                self._timer.cancel()
+                self._timer = None
+            if due <= now:
                 self._edit_now()
                 return
             # A stage that takes long would else be shown as what came before it.
-            self._timer = threading.Timer(left, telemetry.carried_along(self._edit_later))
+            self._due = due
+            self._timer = threading.Timer(due - now, telemetry.carried_along(self._edit_later))
             self._timer.daemon = True
             self._timer.start()
 
-    def finish(self, text: str, *, make: bool = True) -> None:
-        """Show the last text; nothing changes it afterwards.
+    def finish(self, text: str, *, make: bool = True) -> bool:
+        """Show the last text; nothing changes it afterwards. Return whether it is a new comment.
 
         Args:
             make: Whether a comment is made where there is none, or it was deleted.
@@ -269,7 +295,12 @@ class StatusComment:
         with self._lock:
             self.pause()
             self._over = True
-            self._put(text, make=make)
+            return self._put(text, make=make)
+
+    @property
+    def number(self) -> int | None:
+        """Of the comment, once it is known."""
+        return self._id
 
     def pause(self) -> None:
         """Leave the comment as it is; an edit that is due is dropped until `begin`."""
@@ -279,10 +310,11 @@ class StatusComment:
                 self._timer.cancel()
                 self._timer = None
 
-    def _put(self, text: str, *, make: bool) -> None:
+    def _put(self, text: str, *, make: bool) -> bool:
+        """Have the comment say this; return whether it was made for it."""
         if self._known():
             if self._whole(text) == self._shown:
-                return
+                return False
             try:
                 self._edit(text, patient=True)
             except Refused as problem:
@@ -292,6 +324,8 @@ class StatusComment:
                 self._id = None
         if self._id is None and make:
             self._make(text)
+            return True
+        return False
 
     def _make(self, text: str) -> None:
         whole = self._whole(text)
@@ -335,136 +369,3 @@ class StatusComment:
     def _whole(self, text: str) -> str:
         last = approval_mark(self._approval, over=self._over)
         return self._session.access.hide(f"{self._mark}\n{text}\n\n{last}")
-
-
-def waiting(run: Run, ahead: int, because: str = "") -> str:
-    """Write the text of a run that has not begun: others were there before, or it may not yet."""
-    told = [_WAITS]
-    if because:
-        told.append(cleaning.words(because))
-    if ahead:
-        others = "Another run was" if ahead == 1 else f"{ahead} other runs were"
-        told.append(
-            f"{others} ahead of it when this was written: a repository has one run at a time, and"
-            " the service only a few. It begins by itself."
-        )
-    return f"{' '.join(told)}\n\n{_details(_origin(run, None))}"
-
-
-def awaiting(run: Run, pull: PullRequest, words: str, page: str | None) -> str:
-    """Write the text of a run that goes on when the owner has answered."""
-    head = f"**Mergewright waits for an answer in #{pull.number}.** {cleaning.words(words)}"
-    return _paragraphs(head, _details(_origin(run, page)))
-
-
-def planned(run: Run, plan: Plan, page: str | None) -> str:
-    """Write the text of a run that goes on when its plan is approved."""
-    head = (
-        f"**Mergewright waits for a word on its plan `{plan.number}`.** Nothing was edited so far."
-        f" Somebody with write permission writes `/mergewright approve {plan.number}` to have it"
-        " carried out, or `change the plan: …` with what is to be different."
-    )
-    steps = "\n".join(f"{at}. {cleaning.words(step)}" for at, step in enumerate(plan.steps, 1))
-    named = (("Files", plan.files), ("Tests", tuple(test.name for test in plan.tests)))
-    facts = [
-        f"- {what}: {', '.join(cleaning.code(one) for one in found)}"
-        for what, found in named
-        if found
-    ]
-    facts += [f"- About {plan.lines:,} lines, added and removed"] if plan.lines else []
-    facts += [f"- Risk: {cleaning.words(risk)}" for risk in plan.risks]
-    whose = "" if plan.recipe else "_The words of the plan are a model's._"
-    title = f"**{cleaning.words(plan.title)}**"
-    text = _paragraphs(title, steps, "\n".join(facts), whose)
-    after = _details(_origin(run, page))
-    room = cleaning.TEXT_LIMIT - len(head) - len(after) - 200
-    where = page or "the log of the run"
-    return _paragraphs(head, cleaning.cut_markdown(text, room, where=where).rstrip(), after)
-
-
-def progress(run: Run, marks: tuple[StageMark, ...], page: str | None) -> str:
-    """Write the text of a run that is under way."""
-    stages = "\n".join(_checklist(marks))
-    head = "**Mergewright is working on this issue.**"
-    return _paragraphs(head, stages, _details(_origin(run, page)))
-
-
-def ended(run: Run, outcome: Outcome, marks: tuple[StageMark, ...], page: str | None) -> str:
-    """Write the text of a run that has ended: where the result is, or why there is none."""
-    # The stage that is under way is the one that ends with these words.
-    marks = tuple(
-        _closed(mark, done=outcome.done) if outcome.done or mark.state == "running" else mark
-        for mark in marks
-    )
-    stages = "\n".join(_checklist(marks))
-    if outcome.done and outcome.pull_request is not None:
-        pull = outcome.pull_request
-        draft = " (draft)" if pull.draft else ""
-        head = f"**A checked pull request is ready: #{pull.number}**{draft}"
-        head += "".join(f"\n\n_{cleaning.words(note)}_" for note in pull.notes)
-        return _paragraphs(head, _similar(outcome), stages, _details(_origin(run, page)))
-    text = outcome.pull_request_text or cleaning.words(outcome.sentence)
-    where = page or "the log of the run"
-    origin = f"{_origin(run, page)}  \nReason code: `{outcome.reason.value}`"
-    after = _details(_paragraphs(stages, origin))
-    similar = _similar(outcome)
-    room = cleaning.TEXT_LIMIT - len(after) - len(similar) - 200
-    return _paragraphs(cleaning.cut(text, room, where=where).rstrip(), similar, after)
-
-
-def _similar(outcome: Outcome) -> str:
-    """Name other runs whose issues say much the same; numbers are links, their words are not."""
-    lines = []
-    for one in outcome.similar:
-        became = "its run is under way" if one.under_way else f"[pull request]({one.url})"
-        title = cleaning.words(one.title[:_LINE])
-        lines.append(f"- #{one.number} {title} ({one.share}% of the words; {became})")
-    return "\n".join(("Much like this issue:", *lines)) if lines else ""
-
-
-def _paragraphs(*texts: str) -> str:
-    return "\n\n".join(filter(None, texts))
-
-
-def _details(text: str) -> str:
-    """Fold what few people want to read."""
-    return f"<details><summary>Details</summary>\n\n{text}\n\n</details>"
-
-
-def _closed(mark: StageMark, *, done: bool) -> StageMark:
-    """Let the stage end; the one that ends the run has nobody else to tell its time."""
-    if not done:
-        return mark.model_copy(update={"state": "failed"})
-    took = time.time() - mark.begun if mark.begun else 0.0
-    detail = mark.detail or (f"{took:.1f} s" if 0.1 <= took < _LONGEST_STAGE_SECONDS else "")
-    return mark.model_copy(update={"state": "done", "detail": detail})
-
-
-_BOXES: dict[str, Callable[[str], str]] = {
-    "done": lambda stage: f"- [x] {stage}",
-    "waiting": lambda stage: f"- [ ] {stage}",
-    "running": lambda stage: f"- [ ] **{stage}** …",
-    "failed": lambda stage: f"- [ ] **{stage}** (not done)",
-}
-
-
-def _checklist(marks: tuple[StageMark, ...]) -> list[str]:
-    lines = []
-    for mark in marks:
-        line = _BOXES[mark.state](cleaning.words(mark.stage))
-        lines.append(f"{line}: {cleaning.words(mark.detail[:300])}" if mark.detail else line)
-    return lines
-
-
-def _origin(run: Run, page: str | None) -> str:
-    """Whose word started it, and what is being done: the text as it stood then."""
-    named = f"[Run {run.run_id}]({page})" if page else f"Run {run.run_id}"
-    if run.snapshot is None:
-        return named
-    # The name without an @, which would call the person.
-    who = f"started by {cleaning.code(run.snapshot.actor)}, " if run.snapshot.actor else ""
-    snapshot = run.snapshot
-    if snapshot.read_at is None:
-        return f"{named}, {who}on the text of {snapshot.approved_at}"
-    later = f"as it was read at {snapshot.read_at}; the label was set at {snapshot.approved_at}"
-    return f"{named}, {who}on the text {later}"

@@ -9,12 +9,15 @@ import pytest
 
 from agent import cleaning
 from agent.adapters.github import branch_rules, checks_report, state_labels
-from agent.adapters.github import status_comment as status
+from agent.adapters.github import status_text as status
 from agent.adapters.github.state_labels import StateLabel
 from agent.domain import (
     Finding,
+    FollowUp,
     IssueRef,
+    ModelUse,
     Outcome,
+    Plan,
     PullRequest,
     Reason,
     Run,
@@ -22,7 +25,8 @@ from agent.domain import (
     Snapshot,
     end_state,
 )
-from agent.ports import StageMark
+from agent.ports import Progress, StageMark
+from agent.pulls import ThreadEnd
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
@@ -39,11 +43,20 @@ RUN = Run(
     run_id="r1", repository="https://github.example/shop/store.git", ticket="#42",
     snapshot=SNAPSHOT, started=0,
 )  # fmt: skip
-MARKS = (
-    StageMark(stage="read ticket", state="done"),
-    StageMark(stage="checks", state="running", detail="base <b>@bob</b>"),
-    StageMark(stage="publish", state="waiting"),
+PROGRESS = Progress(
+    stages=(
+        StageMark(stage="read ticket", state="done"),
+        StageMark(stage="checks", state="running", detail="base <b>@bob</b>"),
+        StageMark(stage="publish", state="waiting"),
+    )
 )
+PAGE = "https://m/runs/r1"
+PLAN = Plan(recipe="add-field", title="Add *it*, @bob", parameters="{}", steps=("First.", "Then."))
+PULL = PullRequest(number=9, url="https://g/9")
+USE = ModelUse(
+    role="editor", model="fake:one", calls=3, input_tokens=10, cached_tokens=0, output_tokens=5,
+    usd=0.42, seconds=4.0,
+)  # fmt: skip
 
 
 def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:
@@ -54,31 +67,108 @@ def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = 
 
 
 def test_progress_is_a_checklist_that_calls_nobody():
-    text = status.progress(RUN, MARKS, None)
+    text = status.under_way(RUN, PROGRESS, None)
     assert "- [x] read ticket" in text
     assert "- [ ] **checks** …: base &lt;b&gt;@\u200bbob&lt;/b&gt;" in text
     assert "- [ ] publish" in text
     assert "@bob" not in text
 
 
+def test_what_is_done_just_now_stands_at_the_stage_that_is_under_way():
+    (first, running, last) = PROGRESS.stages
+    stages = (first, running.model_copy(update={"detail": ""}), last)
+    progress = Progress(stages=stages, now="a model edits, turn 12")
+    text = status.under_way(RUN, progress, None)
+    assert "- [ ] **checks** …: a model edits, turn 12\n- [ ] publish\n" in text
+    ended = status.ended(RUN, outcome(Reason.NEW_FAILURES, "## Red"), progress, None)
+    assert "turn 12" not in ended
+
+
+def test_a_plan_is_one_line_and_its_steps_are_folded():
+    text = status.under_way(RUN, PROGRESS.model_copy(update={"plan": PLAN}), PAGE)
+    seen, _, folded = text.partition("<details>")
+    assert "Plan: Add \\*it\\*, @\u200bbob\n\n- [x]" in seen
+    assert "1. First.\n2. Then." not in seen
+    assert "The plan:\n\n1. First.\n2. Then.\n\n[Run r1]" in folded
+    by_model = PLAN.model_copy(update={"recipe": ""})
+    text = status.under_way(RUN, PROGRESS.model_copy(update={"plan": by_model}), PAGE)
+    assert "Plan, in a model's words: Add" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({}, "Used so far: 0 s, $0.00."),
+        ({"seconds": 12.2, "most_minutes": 30}, "Used so far: 12 s of at most 30 minutes, $0.00."),
+        (
+            {"seconds": 372.0, "most_minutes": 30, "at": 1_900_000_000.0, "plan": PLAN},
+            "Used by 17:46 UTC: 6 minutes of at most 30 minutes, $0.00, since no model is asked.",
+        ),
+        (
+            {"replies": 2, "usd": 0.42, "most_usd": 3.0},
+            "Used so far: 0 s, $0.42 of at most $3.00 for models.",
+        ),
+        ({"replies": 2, "usd": 0.42}, "Used so far: 0 s, $0.42 for models."),
+        (
+            {"replies": 2, "usd": None, "most_usd": 3.0},
+            "Used so far: 0 s, models at a price that is not known.",
+        ),
+    ],
+)
+def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
+    progress = PROGRESS.model_copy(update=facts)
+    for text in (
+        status.under_way(RUN, progress, PAGE),
+        status.planned(RUN, PLAN, progress, PAGE),
+        status.awaiting(RUN, PULL, "Merge it.", progress, PAGE),
+    ):
+        assert f"\n\n{told} [Log of the run]({PAGE}/log)\n\n<details>" in text
+
+
+@pytest.mark.parametrize(
+    ("uses", "told"),
+    [
+        ((), "The run took 3 minutes and cost $0.00: no model was asked."),
+        ((USE,), "The run took 3 minutes and cost $0.42 for models."),
+        (
+            (USE, USE.model_copy(update={"usd": None})),
+            "The run took 3 minutes and asked models whose price is not known.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("reason", [Reason.READY, Reason.NEW_FAILURES])
+def test_an_end_tells_time_and_cost_in_a_line(uses, told, reason):
+    progress = PROGRESS.model_copy(update={"seconds": 179.8, "at": time.time()})
+    pull = PULL if reason is Reason.READY else None
+    ended = outcome(reason, "The tests fail.", pull).model_copy(update={"models": uses})
+    assert f"\n\n{told}" in status.ended(RUN, ended, progress, PAGE)
+
+
+def test_without_a_page_the_command_is_named_that_shows_the_log():
+    told = "Its log: `mergewright runs log r1` on the service's machine."
+    assert told in status.under_way(RUN, PROGRESS, None)
+    assert told in status.ended(RUN, outcome(Reason.READY, "body", PULL), PROGRESS, None)
+
+
 def test_the_end_links_the_pull_request_and_tells_what_could_not_be_had():
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
-    text = status.ended(RUN, outcome(Reason.READY, "body", pull), MARKS, "https://m/runs/r1")
-    for words in ("#9", "(draft)", "ann was not asked", "https://m/runs/r1", "- [x] publish"):
+    text = status.ended(RUN, outcome(Reason.READY, "body", pull), PROGRESS, PAGE)
+    for words in ("#9", "(draft)", "ann was not asked", PAGE, "- [x] publish"):
         assert words in text
     assert "body" not in text
 
 
 def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
-    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "## Red\n\ntests fail"), MARKS, None)
+    red = outcome(Reason.NEW_FAILURES, "## Red\n\ntests fail")
+    text = status.ended(RUN, red, PROGRESS, None)
     assert text.startswith("## Red\n\ntests fail")
     assert "- [x] read ticket" in text
-    sentence = status.ended(RUN, outcome(Reason.UNAVAILABLE), (), None)
+    sentence = status.ended(RUN, outcome(Reason.UNAVAILABLE), Progress(), None)
     assert sentence.startswith("Said \\*so\\*.")
 
 
 def test_no_stage_of_a_run_that_has_ended_stays_under_way():
-    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "## Red"), MARKS, None)
+    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "## Red"), PROGRESS, None)
     assert "- [ ] **checks** (not done): base" in text
     assert "- [ ] publish" in text
     assert "…" not in text
@@ -86,43 +176,94 @@ def test_no_stage_of_a_run_that_has_ended_stays_under_way():
 
 def test_the_stage_that_ends_a_run_has_its_time():
     began = StageMark(stage="publish", state="running", begun=time.time() - 2.0)
-    pull = PullRequest(number=9, url="https://g/9")
-    text = status.ended(RUN, outcome(Reason.READY, "body", pull), (MARKS[0], began), None)
+    progress = Progress(stages=(PROGRESS.stages[0], began))
+    text = status.ended(RUN, outcome(Reason.READY, "body", PULL), progress, None)
     assert re.search(r"- \[x\] publish: 2\.\d s\n", text)
     # A clock that was set tells nothing.
     began = began.model_copy(update={"begun": time.time() + 3_600})
-    text = status.ended(RUN, outcome(Reason.READY, "body", pull), (MARKS[0], began), None)
+    progress = Progress(stages=(PROGRESS.stages[0], began))
+    text = status.ended(RUN, outcome(Reason.READY, "body", PULL), progress, None)
     assert "- [x] publish\n" in text
 
 
 def test_numbers_and_times_for_few_people_are_folded():
-    pull = PullRequest(number=9, url="https://g/9")
     for text in (
-        status.progress(RUN, MARKS, None),
+        status.under_way(RUN, PROGRESS, "https://m/runs"),
         status.waiting(RUN, 1),
-        status.ended(RUN, outcome(Reason.READY, "body", pull), MARKS, None),
-        status.ended(RUN, outcome(Reason.UNCLEAR, "Which?"), MARKS, None),
+        status.ended(RUN, outcome(Reason.READY, "body", PULL), PROGRESS, "https://m/runs"),
+        status.ended(RUN, outcome(Reason.UNCLEAR, "Which?"), PROGRESS, None),
     ):
         seen, _, folded = text.partition("\n\n<details><summary>Details</summary>\n\n")
         assert "r1" not in seen
         assert "2026-11-20T10:00:00Z" not in seen
-        assert "Run r1, started by" in folded
+        assert re.search(r"Run r1(\]\(https://m/runs\))?, started by", folded)
     assert "\n- [ ] publish\n\nRun r1" in folded
     assert "Reason code: `unclear`" in folded
 
 
 def test_a_dry_run_is_never_called_ready():
-    pull = PullRequest(number=9, url="https://g/9")
-    ended = outcome(Reason.DRY_RUN, "body", pull)
+    ended = outcome(Reason.DRY_RUN, "body", PULL)
     assert not ended.done
-    assert "is ready" not in status.ended(RUN, ended, MARKS, None)
+    assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
     assert state_labels.of(ended) is not StateLabel.READY
 
 
 def test_a_text_that_is_too_long_is_cut_and_says_so():
-    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), MARKS, "https://m/runs/r1")
+    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), PROGRESS, PAGE)
     assert len(text) < cleaning.TEXT_LIMIT
     assert "characters left out; whole text: https://m/runs/r1" in text
+
+
+def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadEnd:
+    return ThreadEnd(
+        thread_id="t", place="inline", about=about, url="https://g/9#t", end=end, words="So.",
+        upto=1,
+    )  # fmt: skip
+
+
+FOLLOW_UP = FollowUp(of="r1", pull=9, round=2, kind="review")
+
+
+@pytest.mark.parametrize(
+    ("ends", "counted", "way"),
+    [
+        (
+            ("commit", "commit", "reply", "human"),
+            "2 commits, 1 answer, 1 for a person",
+            "a person answers what is left to people, then reviews #9.",
+        ),
+        (("commit", "reply", "reply"), "1 commit, 2 answers", "a person reviews #9, and merges"),
+        ((), "Said \\*so\\*", "a person reviews #9, and merges or closes it."),
+    ],
+)
+def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted, way):
+    run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
+    threads = tuple(ended_thread(end) for end in ends)
+    ready = outcome(Reason.READY, "body", PULL)
+    text = status.followed(run, FOLLOW_UP, ready, threads, PROGRESS, PAGE)
+    assert text.startswith(f"**#9 is open; round 2 of its review is over: {counted}.**\n\n")
+    assert f"What to do next: {way}" in text
+    assert ("- shop/views.py:3: why?: [thread](https://g/9#t)" in text) == ("human" in ends)
+
+
+def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
+    ended = outcome(Reason.TIME_SPENT, "**The run has used up its time.**\n\nMore.")
+    text = status.followed(RUN, FOLLOW_UP, ended, (), PROGRESS, PAGE)
+    head = "**#9 is open as it was; round 2 of its review came to nothing.**\n\n"
+    assert text.startswith(f"{head}**The run has used up its time.**\n\nMore.\n\nThe run cost")
+    assert "Reason code: `time_spent`" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("**Mergewright waits.** Nothing.\n\nMore.", "**Mergewright waits.** A person has to act:"),
+        ("\nSaid so.\n", "Said so. A person has to act:"),
+        ("**Not closed\nMore.", "**Not closed A person has to act:"),
+    ],
+)
+def test_a_call_takes_the_first_sentence_and_leads_to_the_rest(text, told):
+    assert status.call(text, "https://g/1#c") == f"{told} [what to do next](https://g/1#c)."
 
 
 @pytest.mark.parametrize(
