@@ -76,7 +76,7 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     ticket = step("read ticket", triage.read, run, svc)
     standing = step("checkout", follow_up.stand, occasion, run, svc)
     if not follow_up.has_work(occasion, run, standing):
-        return step("publish", answer.nothing, occasion, run, svc)
+        return step("publish", answer.nothing_by_now, occasion, run, svc)
     asked = step("read threads", follow_up.agenda, occasion, standing, run, svc)
     base = standing.checkout
     contract = step("read config", checkout.contract, run, base, svc)

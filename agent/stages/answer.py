@@ -47,6 +47,11 @@ def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     return _outcome(occasion, run, words, occasion.pull.head)
 
 
+def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
+    """End a follow-up that people were told has begun, and that finds nothing to do."""
+    return svc.forge.deliver(run, nothing(occasion, run, svc))
+
+
 def publish(
     asked: Agenda,
     answers: tuple[Answer, ...],

@@ -239,13 +239,14 @@ class GithubForge:
         session = self._session(run)
         text = self._end(run, outcome)
         moot = outcome.reason is Reason.SUPERSEDED
-        state = state_labels.of(outcome)
+        state = state_labels.of(outcome, follows=run.follow_up is not None)
 
         def comment() -> None:
             new = self._status(run).finish(text, make=not moot)
             acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
-            # A new comment tells people by itself; an edit does not.
-            if acts and not new:
+            # A new comment tells people by itself; an edit does not. What a follow-up leaves to
+            # people is said in its pull request.
+            if acts and not new and run.follow_up is None:
                 self._call(run, text, "end")
 
         def label() -> None:
@@ -293,7 +294,7 @@ class GithubForge:
         progress, page = self._known(run), self._page(run)
         if run.follow_up is None:
             return status_text.ended(run, outcome, progress, page)
-        return status_text.followed(run, run.follow_up, outcome, (), progress, page)
+        return status_text.followed(run, run.follow_up, outcome, progress, page)
 
     def _call(self, run: Run, text: str, what: str) -> None:
         """Tell people once of what the status comment says, since an edit tells nobody.

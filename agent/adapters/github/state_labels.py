@@ -33,8 +33,16 @@ class StateLabel(Enum):
 _OURS = frozenset(state.value.name for state in StateLabel)
 
 
-def of(outcome: Outcome) -> StateLabel:
-    """Choose the label of a run that has ended."""
+def of(outcome: Outcome, *, follows: bool = False) -> StateLabel:
+    """Choose the label of a run that has ended.
+
+    Args:
+        follows: Whether it is a follow-up: its pull request is open, however it has ended.
+    """
+    if outcome.done and not any(one.end == "human" for one in outcome.threads):
+        return StateLabel.READY
+    if follows and outcome.reason is not Reason.CANCELLED:
+        return StateLabel.NEEDS_HUMAN
     if outcome.done:
         return StateLabel.READY
     if outcome.reason is Reason.CANCELLED:

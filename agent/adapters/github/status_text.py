@@ -11,9 +11,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agent import cleaning
-from agent.domain import FollowUp, Outcome, Plan, PullRequest, Run, money
+from agent.domain import (
+    End,
+    FollowUp,
+    Outcome,
+    Plan,
+    PullRequest,
+    Reason,
+    Run,
+    ThreadEnd,
+    money,
+)
 from agent.ports import Progress, StageMark
-from agent.pulls import End, ThreadEnd
 
 #: How the text of a run begins that has not begun itself.
 WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
@@ -127,14 +136,13 @@ def followed(
     run: Run,
     about: FollowUp,
     outcome: Outcome,
-    threads: tuple[ThreadEnd, ...],
     progress: Progress,
     page: str | None,
 ) -> str:
     """Write the text of a follow-up that has ended; its pull request is open all the same."""
     progress = _over(progress, done=outcome.done)
-    pull, called = f"#{about.pull}", _round(about)
-    if outcome.done:
+    pull, called, threads = f"#{about.pull}", _round(about), outcome.threads
+    if outcome.done or threads:
         result = _counted(threads) or cleaning.words(outcome.sentence).rstrip(".")
         open_ends = [one for one in threads if one.end == "human"]
         way = f"a person reviews {pull}, and merges or closes it."
@@ -149,7 +157,10 @@ def followed(
             _details(_origin(run, page)),
         )
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
+    moot = outcome.reason is Reason.SUPERSEDED
     head = f"**{pull} is open as it was; {called} came to nothing.**"
+    if moot:
+        head = f"**{called[0].upper()}{called[1:]} was stopped.**"
     origin = f"{_origin(run, page)}  \nReason code: `{outcome.reason.value}`"
     after = _paragraphs(
         _in_all(outcome, progress), _details(_paragraphs(_checklist(progress), origin))

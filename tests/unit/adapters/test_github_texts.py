@@ -23,10 +23,10 @@ from agent.domain import (
     Run,
     Severity,
     Snapshot,
+    ThreadEnd,
     end_state,
 )
 from agent.ports import Progress, StageMark
-from agent.pulls import ThreadEnd
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
@@ -239,8 +239,11 @@ FOLLOW_UP = FollowUp(of="r1", pull=9, round=2, kind="review")
 def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted, way):
     run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
     threads = tuple(ended_thread(end) for end in ends)
-    ready = outcome(Reason.READY, "body", PULL)
-    text = status.followed(run, FOLLOW_UP, ready, threads, PROGRESS, PAGE)
+    for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
+        ended = outcome(reason, "body", PULL).model_copy(update={"threads": threads})
+        text = status.followed(run, FOLLOW_UP, ended, PROGRESS, PAGE)
+    label = state_labels.of(ended, follows=True)
+    assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     assert text.startswith(f"**#9 is open; round 2 of its review is over: {counted}.**\n\n")
     assert f"What to do next: {way}" in text
     assert ("- shop/views.py:3: why?: [thread](https://g/9#t)" in text) == ("human" in ends)
@@ -248,10 +251,14 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted, way):
 
 def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     ended = outcome(Reason.TIME_SPENT, "**The run has used up its time.**\n\nMore.")
-    text = status.followed(RUN, FOLLOW_UP, ended, (), PROGRESS, PAGE)
+    text = status.followed(RUN, FOLLOW_UP, ended, PROGRESS, PAGE)
     head = "**#9 is open as it was; round 2 of its review came to nothing.**\n\n"
     assert text.startswith(f"{head}**The run has used up its time.**\n\nMore.\n\nThe run cost")
     assert "Reason code: `time_spent`" in text
+    assert state_labels.of(ended, follows=True) is StateLabel.NEEDS_HUMAN
+    moot = outcome(Reason.SUPERSEDED, "Pull request #9 was merged.")
+    text = status.followed(RUN, FOLLOW_UP, moot, PROGRESS, PAGE)
+    assert text.startswith("**Round 2 of its review was stopped.**\n\nPull request #9 was")
 
 
 @pytest.mark.parametrize(
