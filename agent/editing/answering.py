@@ -12,7 +12,7 @@ from agent.editing.called import Objection
 from agent.editing.desk import Accept, Desk
 from agent.editing.job import Job
 from agent.editing.loop import Conversation, Ended, converse
-from agent.editing.rounds import Draft
+from agent.editing.rounds import LAST, Draft
 from agent.errors import EditFailed
 from agent.pulls import Answer, Matter
 
@@ -83,7 +83,7 @@ def _read(ended: Ended, plan: Plan, standing: Change) -> tuple[Draft, tuple[Answ
     nothing = Change(base_commit=standing.base_commit, files=())
     # What was said of it so far still holds.
     change = ended.change.model_copy(update={"notes": standing.notes})
-    draft = Draft(plan=plan, tests=nothing, change=change, words=found.summary)
+    draft = Draft(plan=plan, tests=nothing, change=change, words=found.summary, attempt=LAST)
     return draft, tuple(sorted(answers, key=lambda one: one.matter))
 
 

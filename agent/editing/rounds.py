@@ -21,6 +21,8 @@ from agent.domain import (
 from agent.editing import failures
 from agent.editing.failures import Failures
 
+LAST = 2
+"""Number of an attempt that is mended or left, and not begun anew from the start."""
 #: So many rounds in a row may bring no fewer failures, as long as they bring others.
 _PATIENCE = 2
 
@@ -38,7 +40,7 @@ class Draft:
     repairs: int = 0
     """Of this candidate so far."""
     attempt: int = 1
-    """1: the candidate's first; 2: it was begun anew."""
+    """1: the candidate's first, `LAST`: it was begun anew, or goes on with what is published."""
 
     def edited(self, change: Change, words: str) -> Draft:
         """Return it as an attempt has left it."""

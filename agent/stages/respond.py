@@ -12,7 +12,7 @@ from agent import worktree
 from agent.domain import Change, Plan, Prepared, Record
 from agent.editing import answering
 from agent.editing.job import Job
-from agent.editing.rounds import Draft, Round
+from agent.editing.rounds import LAST, Draft, Round
 from agent.errors import AgentError, EditFailed
 from agent.pulls import Agenda, Answer, Matter, Thread
 from agent.recipes import revising
@@ -174,7 +174,8 @@ def begun(asked: Agenda) -> Draft:
     """Return the change as it stands, before anything is done about it."""
     change = asked.standing.change
     nothing = Change(base_commit=change.base_commit, files=())
-    return Draft(plan=_without_tests(asked.occasion.plan), tests=nothing, change=change)
+    plan = _without_tests(asked.occasion.plan)
+    return Draft(plan=plan, tests=nothing, change=change, attempt=LAST)
 
 
 def _without_tests(plan: Plan) -> Plan:
