@@ -258,6 +258,10 @@ def workflows(hub: Hub) -> None:
     listed = hub.ask("GET", f"{API}/commits/{sha}/check-runs", hub.acting)["check_runs"]
     numbers = {one["name"]: one["id"] for one in listed}
     assert numbers.keys() == {"lint", "test", "docs"}
+    of_run = f"{API}/actions/runs/{done.id}/jobs"
+    assert hub.ask("GET", of_run, hub.acting)["total_count"] == 3
+    assert hub.ask("GET", f"{of_run}?filter=all", hub.acting)["total_count"] == 4
+    hub.ask("GET", f"{API}/actions/runs/1/jobs", hub.acting, expect=404)
     log = f"{API}/actions/jobs/{numbers['test']}/logs"
     sent = hub.client.ask("GET", log, hub.acting, expect=302)
     assert httpx.get(sent.headers["location"], trust_env=False).text.endswith("Z 1 failed\r\n")

@@ -111,6 +111,9 @@ def follow_up(scene: Scene) -> None:
     for number, thread in enumerate(pulls.read(scene.run, issue.number).threads):
         assert pulls.reply(scene.run, issue.number, thread, "Done.", key=str(number))
         assert pulls.resolve(scene.run, thread) is (thread.place == "inline")
+    if scene.app is None:
+        # As where the token is a fine-grained one.
+        scene.fault("refuse", "GET", f"commits/{head}/check-runs", status=403)
     (red,) = (one for one in pulls.checks(scene.run, head) if one.state == "failed")
     assert pulls.log(scene.run, red) == "1 failed\n"
 

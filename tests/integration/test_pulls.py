@@ -545,16 +545,16 @@ def test_jobs_and_statuses_are_told_with_their_state(talk):
     status(talk, "error", "ci/red", description="It fell over", target_url="https://ci.example/1")
     status(talk, "pending", "ci/slow")
     assert states(talk) == {
-        "lint": "passed", "docs": "passed", "test": "failed", "slow": "failed",
-        "build": "pending", "deploy": "waiting",
+        "CI / lint": "passed", "CI / docs": "passed", "CI / test": "failed", "CI / slow": "failed",
+        "CI / build": "pending", "CI / deploy": "waiting",
         "ci/green": "passed", "ci/red": "failed", "ci/slow": "pending",
     }  # fmt: skip
     found = checks(talk)
-    assert found["test"].job is not None
-    assert found["test"].url.startswith(talk.scene.world.base_url)
+    assert found["CI / test"].job is not None
+    assert found["CI / test"].url.startswith(talk.scene.world.base_url)
     assert (found["ci/red"].job, found["ci/red"].url) == (None, "https://ci.example/1")
     assert found["ci/red"].summary == "It fell over"
-    assert "start it again" in found["deploy"].summary
+    assert "start it again" in found["CI / deploy"].summary
 
 
 def test_only_the_newest_of_a_name_counts(talk):
@@ -568,19 +568,52 @@ def test_only_the_newest_of_a_name_counts(talk):
             [Job("lint"), Job("test")],
         )  # fmt: skip
     status(talk, "success")
-    assert states(talk) == {"lint": "passed", "test": "passed", "ci/elsewhere": "passed"}
+    assert states(talk) == {"CI / lint": "passed", "CI / test": "passed", "ci/elsewhere": "passed"}
     # The workflow is run by another event of the same kind, in a suite of its own.
     workflow(talk, Job("test", "failure"))
-    assert states(talk) == {"test": "failed", "ci/elsewhere": "passed"}
+    assert states(talk) == {"CI / test": "failed", "ci/elsewhere": "passed"}
 
 
 def test_jobs_of_one_name_in_two_workflows_do_not_hide_each_other(talk):
     workflow(talk, Job("test", "failure"), name="Old")
     workflow(talk, Job("test"), conclusion="success", name="New")
-    assert states(talk) == {
-        "Old (pull_request) / test": "failed",
-        "New (pull_request) / test": "passed",
-    }
+    assert states(talk) == {"Old / test": "failed", "New / test": "passed"}
+
+
+def test_of_a_workflow_that_two_events_start_the_worse_counts(talk):
+    workflow(talk, Job("test", "failure"), Job("lint"))
+    pushed = begin(talk, event="push")
+    scene = talk.scene
+    with scene.world.lock:
+        jobs = [Job("test"), Job("lint", None)]
+        check_actions.report(scene.world, scene.repository, pushed, jobs)
+    assert states(talk) == {"CI / test": "failed", "CI / lint": "pending"}
+
+
+def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_talk):
+    talk = token_talk
+    first = workflow(talk, Job("lint"), Job("test", "failure", "old"))
+    scene = talk.scene
+    with scene.world.lock:
+        jobs = [Job("lint"), Job("test", "failure", "1 failed")]
+        check_actions.run_again(
+            scene.world, scene.repository, first, "failure", scene.world.user("ann"), jobs
+        )
+    workflow(talk, conclusion="action_required", name="Waits")
+    seen = checks(talk)
+    scene.fault("refuse", "GET", "commits/*/check-runs", status=403, count=None)
+    now = checks(talk)
+    assert [(one.name, one.state, one.job) for one in now.values()] == [
+        (one.name, one.state, one.job) for one in seen.values()
+    ]
+    assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
+    assert talk.pulls.log(scene.run, seen["CI / test"]) == "1 failed\n"
+
+
+def test_a_token_that_sees_neither_is_told_so(token_talk):
+    token_talk.scene.fault("refuse", "GET", "commits/*/check-runs", status=403, count=None)
+    with pytest.raises(AccessLost, match="checks: read"):
+        checks(token_talk)
 
 
 def test_a_workflow_that_waits_for_approval_is_told(talk):
@@ -600,7 +633,7 @@ def test_a_workflow_without_any_job_yet_is_not_overlooked(talk):
     with scene.world.lock:
         begun.status = "in_progress"
         check_actions.report(scene.world, scene.repository, begun, [Job("test", None)])
-    assert states(talk) == {"test": "pending"}
+    assert states(talk) == {"CI / test": "pending"}
 
 
 def test_a_workflow_that_could_not_even_begin_has_failed(talk):
@@ -652,10 +685,12 @@ def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
     workflow(talk, Job("test", "failure", "1 failed"))
     workflow(talk, conclusion="action_required", name="Waits")
     status(talk, "failure")
-    seen = {"test": "failed", "Waits": "waiting", "ci/elsewhere": "failed"}
+    # Whose jobs they are is not known without the runs of workflows.
+    test = "test" if missing == "actions" else "CI / test"
+    seen = {test: "failed", "Waits": "waiting", "ci/elsewhere": "failed"}
     del seen["Waits" if missing == "actions" else "ci/elsewhere"]
     assert states(talk) == seen
-    log = talk.pulls.log(talk.scene.run, checks(talk)["test"])
+    log = talk.pulls.log(talk.scene.run, checks(talk)[test])
     assert log == ("" if missing == "actions" else "1 failed\n")
 
 
@@ -680,7 +715,7 @@ def without(talk: Talk, missing: str) -> None:
 
 def red(talk: Talk, log: str | None) -> ProjectCheck:
     workflow(talk, Job("test", "failure", log))
-    return checks(talk)["test"]
+    return checks(talk)["CI / test"]
 
 
 def test_a_log_is_read_as_people_see_it(talk):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,6 +27,7 @@ from agent.pulls import ProjectCheck
 _log = structlog.get_logger()
 
 _PER_PAGE, _MOST_PAGES = 100, 10
+_MOST_WORKFLOWS = 20
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
@@ -44,23 +44,32 @@ _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", 
 _NO_LOG = (403, 404, 410)
 
 Raw = Mapping[str, Any]
-State = Literal["pending", "passed", "failed", "waiting"]
+State = Literal["failed", "waiting", "pending", "passed"]
+#: From the one that is furthest from passing.
+_STATES = get_args(State)
 
 
 def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     """List the project's checks of a commit by name, of each the newest run alone.
+
+    A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
+    one name, as a workflow that two events start, the one that is furthest from passing counts.
 
     Raises:
         Refused: We may not read check runs there.
     """
     workflows = _newest_workflow_runs(session, commit)
     jobs = _newest_check_runs(session, commit, workflows)
-    found = [
+    found: dict[str, ProjectCheck] = {}
+    for one in (
         *_of_check_runs(jobs, workflows),
         *_of_workflow_runs(workflows, jobs),
         *_of_statuses(session, commit),
-    ]
-    return tuple(sorted(found, key=lambda one: one.name))
+    ):
+        known = found.setdefault(one.name, one)
+        if _STATES.index(one.state) < _STATES.index(known.state):
+            found[one.name] = one
+    return tuple(found[name] for name in sorted(found))
 
 
 # --- workflow runs -----------------------------------------------------------------------------
@@ -110,8 +119,8 @@ def _name(run: Raw) -> str:
 
 def _why(run: Raw) -> str:
     """Say what is not to be seen from the state alone."""
-    if run["conclusion"] == "action_required":
-        return "The workflow waits for somebody's approval."
+    if run["status"] == "waiting" or run["conclusion"] == "action_required":
+        return "It waits for somebody's approval."
     if run["conclusion"] in _CUT_SHORT:
         return f"It ended as {run['conclusion']}; somebody has to start it again."
     if run["status"] == "completed":
@@ -124,24 +133,40 @@ def _why(run: Raw) -> str:
 
 def _newest_check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
     """Read the check runs of others, without those that a newer one of that name replaces."""
-    runs = _listed(
-        session,
-        f"commits/{commit}/check-runs",
-        "check_runs",
-        {"filter": "latest"},
-        "checks: read",
-    )
     newest: dict[tuple[object, ...], Raw] = {}
-    for run in sorted(runs, key=lambda run: int(run["id"])):
+    for run in sorted(_check_runs(session, commit, workflows), key=lambda run: int(run["id"])):
         workflow = workflows.of_suite.get(run["check_suite"]["id"])
-        if _is_ours(session, run) or (
-            workflow and run["check_suite"]["id"] not in workflows.suites
-        ):
+        replaced = workflow is not None and run["check_suite"]["id"] not in workflows.suites
+        if replaced or _is_ours(session, run):
             continue
         # Jobs of two workflows may have the same name.
         source = (workflow["workflow_id"], workflow["event"]) if workflow else ()
         newest[(_app(run).get("id"), *source, run["name"])] = run
     return list(newest.values())
+
+
+def _check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
+    path = f"commits/{commit}/check-runs"
+    try:
+        return _listed(session, path, "check_runs", {"filter": "latest"}, "checks: read")
+    except Refused as problem:
+        closed = problem.status in (403, 404) and session.access.app_id is None
+        if not closed or not workflows.newest:
+            raise
+        # Fine-grained personal tokens cannot be given the permission; that for jobs they can.
+        _log.warning("check runs of Apps are not to be seen", why=problem.words)
+    return [job for run in workflows.newest[:_MOST_WORKFLOWS] for job in _jobs(session, run)]
+
+
+def _jobs(session: Session, run: Raw) -> list[Raw]:
+    """Read the jobs of a run of a workflow, in the form of check runs."""
+    path = f"actions/runs/{run['id']}/jobs"
+    suite, app = {"id": run["check_suite_id"]}, {"slug": _ACTIONS}
+    said = {"title": None, "summary": None}
+    return [
+        {**job, "check_suite": suite, "app": app, "output": said, "details_url": None}
+        for job in _listed(session, path, "jobs", {"filter": "latest"}, "actions: read")
+    ]
 
 
 def _is_ours(session: Session, run: Raw) -> bool:
@@ -156,23 +181,15 @@ def _app(run: Raw) -> Raw:
 
 
 def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCheck]:
-    names = Counter(run["name"] for run in runs)
     for run in runs:
-        name = str(run["name"])
-        if names[name] > 1:
-            workflow = workflows.of_suite.get(run["check_suite"]["id"])
-            source = (
-                f"{_name(workflow)} ({workflow['event']})" if workflow else _app(run).get("name")
-            )
-            name = f"{source} / {name}"
+        workflow, state = workflows.of_suite.get(run["check_suite"]["id"]), _state(run)
         said = (run["output"]["title"], run["output"]["summary"], _why(run))
-        is_job = _app(run).get("slug") == _ACTIONS
         yield ProjectCheck(
-            name=name,
-            state=_state(run),
+            name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
+            state=state,
             url=str(run["html_url"] or run["details_url"] or ""),
-            job=int(run["id"]) if is_job else None,
-            summary=_summary(*said) if _state(run) != "passed" else "",
+            job=int(run["id"]) if _app(run).get("slug") == _ACTIONS else None,
+            summary=_summary(*said) if state != "passed" else "",
         )
 
 

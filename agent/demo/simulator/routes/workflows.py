@@ -36,6 +36,23 @@ def list_workflow_runs(call: Call) -> object:
     )
 
 
+@api.get("/repos/{owner}/{repo}/actions/runs/{run_id}/jobs")
+def list_jobs(call: Call) -> object:
+    """List the jobs of a run, those of its last attempt unless all are asked for."""
+    repository, number = call.reading("actions"), call.number("run_id")
+    run = next((one for one in repository.workflow_runs if one.id == number), None)
+    if run is None:
+        raise refusals.not_found()
+    jobs = [one for one in repository.check_runs.values() if one.suite_id == run.suite_id]
+    if call.query.get("filter") != "all":
+        jobs = list({one.name: one for one in jobs}.values())
+    return call.page(
+        jobs,
+        lambda one: shapes.job(call.world, repository, run, one),
+        lambda page: {"total_count": len(jobs), "jobs": page},
+    )
+
+
 @api.get("/repos/{owner}/{repo}/actions/jobs/{job_id}/logs")
 def get_job_log(call: Call) -> object:
     """Lead to the log of a job that is over, on another host, for a minute."""

@@ -155,6 +155,36 @@ def workflow_run(world: World, repository: Repository, one: WorkflowRun) -> Shap
     }
 
 
+def job(world: World, repository: Repository, of: WorkflowRun, one: CheckRun) -> Shape:
+    """Shape a job of a run of a workflow, which is a check run as well."""
+    base = repositories.url(world, repository)
+    return {
+        "id": one.id,
+        "run_id": of.id,
+        "run_url": f"{base}/actions/runs/{of.id}",
+        "run_attempt": of.attempt,
+        "node_id": node_id("CR", one.id),
+        "head_sha": one.head_sha,
+        "head_branch": of.head_branch,
+        "url": f"{base}/actions/jobs/{one.id}",
+        "html_url": one.details_url,
+        "status": one.status,
+        "conclusion": one.conclusion,
+        "created_at": moment(one.started),
+        "started_at": moment(one.started),
+        "completed_at": moment_or_none(one.completed),
+        "name": one.name,
+        "steps": [],
+        "check_run_url": f"{base}/check-runs/{one.id}",
+        "labels": ["ubuntu-latest"],
+        "runner_id": 1,
+        "runner_name": "GitHub Actions 1",
+        "runner_group_id": 0,
+        "runner_group_name": "GitHub Actions",
+        "workflow_name": of.name,
+    }
+
+
 def workflow(world: World, repository: Repository, one: WorkflowRun) -> Shape:
     """Shape the workflow of a run."""
     number, path = _workflow_id(repository, one), _workflow_path(one)
