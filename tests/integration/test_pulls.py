@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from agent.adapters.github.answers import Unsure
 from agent.adapters.github.pulls import GithubPulls
 from agent.demo.simulator import actions, check_actions
 from agent.demo.simulator.check_actions import Job
+from agent.demo.simulator.faults import Kind
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.domain import Change, ChangedFile
@@ -199,10 +200,13 @@ def test_hundreds_of_comments_are_read_with_few_requests(talk):
             actions.comment(talk.scene.world, talk.scene.repository, issue, ann, f"No. {number}")
     thread = talk.ask()
     first = thread.comments[0].comment_id
-    for number in range(60):
-        talk.person(
-            "POST", f"pulls/{talk.number}/comments/{first}/replies", body=f"Answer {number}"
-        )
+    # One answer as it is made; the others are like it.
+    made = talk.person("POST", f"pulls/{talk.number}/comments/{first}/replies", body="Answer 0")
+    (kept,) = issue.pull.threads
+    kept.comments += [
+        replace(kept.comments[-1], id=made["id"] + number, body=f"Answer {number}")
+        for number in range(1, 60)
+    ]
     before = talk.scene.asked()
     threads = talk.read().threads
     assert talk.scene.asked() - before == 4
@@ -424,6 +428,37 @@ def test_a_failing_read_is_asked_again_and_ends_as_unavailable(talk):
     talk.scene.fault("refuse", "POST", "/api/graphql", status=502, count=None)
     with pytest.raises(ForgeUnavailable, match="read pull request"):
         talk.read()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"repository": {"pullRequest": {"number": 2}}}},
+        {"data": {"repository": {"pullRequest": None}}},
+        {"data": {"repository": None}},
+        {"data": []},
+        [],
+    ],
+)
+def test_an_answer_of_another_shape_is_no_answer(talk, answer):
+    thread = talk.ask()
+    led = talk.scene.fault("refuse", "POST", "/api/graphql", status=200, body=answer, count=None)
+    with pytest.raises(ForgeUnavailable):
+        talk.read()
+    with pytest.raises(ForgeUnavailable):
+        talk.reply(thread)
+    talk.scene.world.faults.remove(led.id)
+    assert talk.ours() == []
+    talk.scene.fault(
+        "refuse",
+        "GET",
+        "*/check-runs",
+        status=200,
+        body={"total_count": 1, "check_runs": [{"id": 1}]},
+        count=None,
+    )
+    with pytest.raises(ForgeUnavailable):
+        checks(talk)
 
 
 def test_a_short_limit_is_waited_for_and_a_long_one_is_told(talk):
@@ -749,33 +784,33 @@ def test_a_log_that_is_gone_is_empty(talk):
     assert talk.pulls.log(talk.scene.run, gone) == ""
 
 
-@pytest.mark.parametrize("status_code", [403, 404, 410])
-def test_a_log_that_its_place_does_not_have_is_empty(talk, status_code):
+def test_a_log_that_its_place_does_not_have_is_empty(talk):
     check = red(talk, "1 failed")
-    talk.scene.fault("refuse", "GET", "/_blobs/*", status=status_code)
-    assert talk.pulls.log(talk.scene.run, check) == ""
+    for code in (403, 404, 410):
+        talk.scene.fault("refuse", "GET", "/_blobs/*", status=code)
+        assert talk.pulls.log(talk.scene.run, check) == ""
 
 
-@pytest.mark.parametrize("kind", ["drop", "truncate", "perform_refuse"])
-def test_a_log_that_does_not_arrive_is_asked_for_again(talk, kind):
+def test_a_log_that_does_not_arrive_is_asked_for_again(talk):
     check = red(talk, "1 failed")
-    talk.scene.fault(kind, "GET", "/_blobs/*")
-    assert talk.pulls.log(talk.scene.run, check) == "1 failed\n"
+    kinds: tuple[Kind, ...] = ("drop", "truncate", "perform_refuse")
+    for kind in kinds:
+        talk.scene.fault(kind, "GET", "/_blobs/*")
+        assert talk.pulls.log(talk.scene.run, check) == "1 failed\n"
     talk.scene.fault("drop", "GET", "/_blobs/*", count=None)
     with pytest.raises(ForgeUnavailable, match="read the log"):
         talk.pulls.log(talk.scene.run, check)
 
 
-@pytest.mark.parametrize(
-    "location", ["http://10.0.0.1/log", "file:///etc/passwd", "http://example.org/x", "ftp://x", ""]
-)
-def test_a_log_is_fetched_by_https_alone(talk, location):
+def test_a_log_is_fetched_by_https_alone(talk):
     check = red(talk, "1 failed")
-    talk.scene.fault(
-        "redirect", "GET", "actions/jobs/*/logs", status=302, location=location, count=None
-    )
-    with pytest.raises(ForgeUnavailable, match="as the place of a log"):
-        talk.pulls.log(talk.scene.run, check)
+    for location in ("http://10.0.0.1/log", "file:///etc/passwd", "http://example.org/x", ""):
+        led = talk.scene.fault(
+            "redirect", "GET", "actions/jobs/*/logs", status=302, location=location, count=None
+        )
+        with pytest.raises(ForgeUnavailable, match="as the place of a log"):
+            talk.pulls.log(talk.scene.run, check)
+        talk.scene.world.faults.remove(led.id)
 
 
 @pytest.mark.parametrize(
