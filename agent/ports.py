@@ -287,6 +287,8 @@ class BranchRules(Record):
     """Why it may not be made or pushed to by us, in words; None: it may."""
     signed: bool = False
     """Whether every commit must carry a verified signature."""
+    forward_only: bool = False
+    """Whether nothing that was pushed may be taken away again."""
 
 
 class NewPullRequest(Record):

@@ -102,6 +102,11 @@ class Standing(Record):
     """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
     change is empty. Modes of files are in the change."""
 
+    @property
+    def brought_up(self) -> bool:
+        """Whether the base was merged in, so that its end comes with the next commit."""
+        return self.moved and self.checkout.commit == self.tip
+
 
 class ProjectCheck(Record):
     """One check of the project's own, on one commit."""

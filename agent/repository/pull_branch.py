@@ -288,11 +288,6 @@ def _contents(place: Place, ids: list[str]) -> Iterator[bytes]:
 # --- the commits that go on it -----------------------------------------------------------------
 
 
-def brought_up(standing: Standing) -> bool:
-    """Whether the base was merged in, so that its end has to come with the next commit."""
-    return standing.moved and standing.checkout.commit == standing.tip
-
-
 def commits(
     hold: Hold,
     standing: Standing,
@@ -317,7 +312,7 @@ def commits(
         wanted = objects.tree(place, hold.scratch, against, change)
     if was != standing.tree:
         raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
-    if brought_up(standing):
+    if standing.brought_up:
         if rewriting:
             start = _rebased(hold.place, standing, by)
         else:
@@ -346,7 +341,7 @@ def increment(standing: Standing, change: Change) -> Change:
     Raises:
         EditFailed: The base was merged in, which is more than one plain commit can say.
     """
-    if brought_up(standing):
+    if standing.brought_up:
         raise EditFailed("The base branch was merged in, so there is no plain commit on the branch")
     was, now = ({file.path: file for file in one.files} for one in (standing.change, change))
     files = []

@@ -168,7 +168,8 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
     author = f"{remote.author} <{remote.email}>"
     for_commit = decided.model_copy(update={"plan": _as_commit(asked, decided.plan)})
     message = proposing.message(prepared, for_commit, author, svc.redactor)
-    if svc.forge.rules(run, pull.branch).signed:
+    rules = svc.forge.rules(run, pull.branch)
+    if rules.signed:
         more = worktree.increment(standing, change)
         if not more.files:
             return standing.head
@@ -184,6 +185,7 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
         merge_message=f"Merge {pull.base_branch} into {pull.branch}",
         author=remote.author,
         email=remote.email,
+        rewriting=not rules.forward_only,
     )
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
@@ -275,7 +277,7 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
             f"{occasion.pull.base_branch} has moved to {standing.tip[:12]} and cannot be merged in"
             f" without a person: {shown}{f' and {more} more' if more > 0 else ''}."
         )
-    elif standing.moved and decided is not None:
+    elif standing.brought_up and decided is not None:
         notes.append(
             f"Brought up to date with {occasion.pull.base_branch} at {standing.tip[:12]} by"
             f" {commit[:12]}; the checks ran on that."
@@ -333,8 +335,8 @@ def _sentence(asked: Agenda, ends: Sequence[ThreadEnd], commit: str, tried: Roun
     ]
     told = ", ".join(part for part in said if part)
     if not ends:
-        moved = asked.standing.moved
-        told = f"brought up to date by {commit[:12]}" if moved else "nothing was to be done"
+        grown = commit != asked.standing.head
+        told = f"brought up to date by {commit[:12]}" if grown else "nothing was to be done"
     if tried is not None and not ends:
         told = tried.verdict.sentence if tried.verdict else "a rule does not allow the result"
     return f"Pull request #{asked.occasion.pull.number}: {told.rstrip('.')}."

@@ -132,7 +132,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
 
     Raises:
         RepositoryUnfit: The branch holds what cannot be carried on.
-        MergeConflict: The base is to be merged in, and the two do not go together.
+        MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
     settings, pull = svc.settings, occasion.pull
     remote = svc.forge.remote(run)
@@ -160,6 +160,12 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}:"
             f" {_paths(standing.conflicts)} do not go together. Nothing was pushed."
+        )
+    if standing.moved and not standing.brought_up and about(run).kind == "rebase":
+        raise MergeConflict(
+            f"{pull.base_branch} was not merged into {pull.branch}: every commit there has to be"
+            " signed, and a merge of ours is not. A person can do it with “Update branch” on the"
+            " pull request's page."
         )
     svc.say(f"branch {pull.branch} at {standing.head[:12]}, base {standing.checkout.commit[:12]}")
     return standing

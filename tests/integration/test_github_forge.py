@@ -759,7 +759,7 @@ def test_tokens_are_minted_once_per_run_and_scope(scene):
 
 def test_a_branch_that_nothing_is_said_about_may_be_made(scene):
     rules = scene.forge.rules(scene.run, BRANCH)
-    assert (rules.refused, rules.signed) == (None, False)
+    assert (rules.refused, rules.signed, rules.forward_only) == (None, False, False)
 
 
 @pytest.mark.parametrize(
@@ -781,6 +781,17 @@ def test_a_branch_that_is_there_and_protected_is_refused(scene):
     samples.push_branch(scene.repository)
     scene.world.add_rule(scene.repository, "mergewright/*", ["deletion"], classic=True)
     assert "there already and is protected" in scene.forge.rules(scene.run, BRANCH).refused
+
+
+def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
+    rule = scene.world.add_rule(scene.repository, "mergewright/*", ["non_fast_forward"])
+    rules = scene.forge.rules(scene.run, BRANCH)
+    assert (rules.refused, rules.forward_only) == (None, True)
+    scene.repository.rules.remove(rule)
+    scene.world.add_rule(
+        scene.repository, "mergewright/*", ["non_fast_forward"], exempt=[scene.login]
+    )
+    assert not scene.forge.rules(scene.run, BRANCH).forward_only
 
 
 def test_signatures_are_seen_to_be_required(scene):

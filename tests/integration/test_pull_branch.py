@@ -7,11 +7,12 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from agent import worktree
-from agent.domain import Change, ChangedFile
+from agent.domain import Change, ChangedFile, FollowUp, Plan
 from agent.errors import (
     AccessLost,
     BranchMoved,
@@ -19,12 +20,15 @@ from agent.errors import (
     Cancelled,
     EditFailed,
     ForgeUnavailable,
+    MergeConflict,
     RepositoryUnfit,
 )
-from agent.pulls import Standing
+from agent.pulls import Occasion, PullNow, Standing
+from agent.redaction import Redactor
 from agent.repository import mirror, process, pull_branch, remote
 from agent.repository.base import Limits, Start
 from agent.repository.process import Place
+from agent.stages import follow_up
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 
@@ -388,6 +392,33 @@ def test_a_repository_of_sha256_serves(tmp_path):
     made = worktree.follow(standing, change, "More", date=DATE, merge_message="Merge main")
     shown = git_samples.git(tmp_path / "mirror.git", "log", "--format=%s", "--first-parent", made)
     assert shown == "More\nMerge main\nWork\nFirst"
+
+
+def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
+    github = pull.github
+    svc = SimpleNamespace(
+        forge=github.forge,
+        settings=github.settings,
+        redactor=Redactor(),
+        stopped=threading.Event(),
+        say=lambda words: None,
+    )
+    about = FollowUp(of=github.run.run_id, pull=2, round=1, kind="rebase")
+    run = github.run.model_copy(update={"follow_up": about})
+    now = PullNow(
+        number=2, url="", state="open", draft=False, title="", body="", branch=BRANCH,
+        head=pull.tip(), base_branch="main",
+    )  # fmt: skip
+    plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
+    occasion = Occasion(pull=now, plan=plan)
+    assert not follow_up.stand(occasion, run, svc).moved
+    pull.on_base({"keep.py": "kept = 2\n"})
+    assert follow_up.stand(occasion, run, svc).brought_up
+    github.world.add_rule(github.repository, "mergewright/*", ["required_signatures"])
+    with pytest.raises(MergeConflict, match="Update branch"):
+        follow_up.stand(occasion, run, svc)
+    review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
+    assert not follow_up.stand(occasion, review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------

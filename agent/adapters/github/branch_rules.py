@@ -47,19 +47,21 @@ def read(session: Session, branch: str) -> BranchRules:
         if problem.status != 404:
             raise
         rules = []
-    signed = any(rule["type"] == "required_signatures" for rule in rules)
+    found = BranchRules(
+        signed=any(rule["type"] == "required_signatures" for rule in rules),
+        forward_only=any(
+            rule["type"] == "non_fast_forward" and not _bypassed(session, rule) for rule in rules
+        ),
+    )
     for rule in rules:
         if (words := _objection(rule, branch)) and not _bypassed(session, rule):
             origin = str(rule.get("ruleset_source") or session.name)
-            return BranchRules(
-                refused=f"A ruleset of {origin} {words} ({branch}). {_WAY_OUT}", signed=signed
-            )
+            refused = f"A ruleset of {origin} {words} ({branch}). {_WAY_OUT}"
+            return found.model_copy(update={"refused": refused})
     if _protected(session, branch, ruled=bool(rules)):
-        return BranchRules(
-            refused=f"The branch {branch} is there already and is protected. {_WAY_OUT}",
-            signed=signed,
-        )
-    return BranchRules(signed=signed)
+        refused = f"The branch {branch} is there already and is protected. {_WAY_OUT}"
+        return found.model_copy(update={"refused": refused})
+    return found
 
 
 def _objection(rule: Mapping[str, Any], branch: str) -> str | None:
