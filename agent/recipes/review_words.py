@@ -16,12 +16,13 @@ _OPENING = re.compile(
     r"(?i)^\W*(?:(?:nit(?:pick)?|minor|small\s+thing|suggestion|style|naming)\b\s*[:,\u2013\u2014-]\s*"
     r"|(?:please|kindly|pls|also|and|then|so|just|ok(?:ay)?|yes|hi|hello|hey|thanks|sorry)\b[\s,!:]*"
     r"|let['\u2019]?s\s+|(?:i|we)(?:['\u2019]d|\s+would)\s+(?:prefer\s+|(?:rather\s+)?(?=call|name|rename|make|use|add|"
-    r"set|drop|remove|leave|keep))|(?:we|you)\s+should\s+(?=call|name|rename|make|use|add|set|drop|"
+    r"set|drop|remove|leave|keep|log|lower|turn))|(?:we|you)\s+should\s+(?=call|name|rename|make|use|add|set|drop|"
     r"remove|show)|@[\w-]+[\s,:]*)"
 )
 _ASKED_POLITELY = re.compile(
     r"(?i)^\W*(?:can|could|would|will)\s+you\s+(?:please\s+|kindly\s+|also\s+|just\s+)*"
-    r"(?=(?:re)?name|call|make|use|set|add|show|change|put|drop|remove|leave|increase|raise|bump|give)"
+    r"(?=(?:re)?name|call|make|use|set|add|show|change|put|drop|remove|leave|increase|raise|bump|give|"
+    r"log|keep|lower|turn|switch|revert|undo)"
 )
 _CLOSING = re.compile(
     r"(?i)[\s,]*(?:\b(?:please|pls|instead|too|as\s+well|then|thanks|thank\s+you|though)\b[\s,]*)+[.!]*$"

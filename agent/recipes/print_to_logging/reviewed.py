@@ -6,75 +6,14 @@ A thread on a line is about that message; elsewhere it has to say which files ar
 from __future__ import annotations
 
 import ast
-import re
-from dataclasses import dataclass
 
 from agent.errors import RunStopped
 from agent.recipes import review_words, suggestions
-from agent.recipes.print_to_logging import edits, revised
+from agent.recipes.print_to_logging import edits, review_phrases, revised
 from agent.recipes.print_to_logging.parameters import LEVELS, Conversion, FileWork, Parameters
+from agent.recipes.print_to_logging.review_phrases import Message
 from agent.recipes.recipe import Asked, Ground, NotUnderstood, Wish
 from agent.recipes.review_words import UnreadError
-
-_LEVEL = r"(?:debug|info|warn|warning|error|critical|exception)"
-_CALL = rf"`?(?:(?:self\.)?_?(?:logger|logging|log|LOGGER|LOG)\.)?(?:{_LEVEL})(?:\(\))?`?"
-_NEW, _OLD = (
-    _CALL.replace(rf"(?:{_LEVEL})", rf"(?P<{name}>{_LEVEL})") for name in ("level", "old")
-)
-_AS = rf"{_NEW}(?:[- ](?:log[- ]?)?(?:level|message|log|severity))?"
-_IT = (
-    r"(?:it|this(?:\s+(?:one|line|message|call))?|that(?:\s+one)?|the\s+(?:message|level|log\s+level)|"
-    r"these|them|they)"
-)
-_ALL = (
-    r"(?:all|everything|every\s+message|"
-    r"all\s+(?:of\s+)?(?:them|these|messages|the\s+messages|prints))"
-)
-_PATH = r"`?(?P<path>[\w][\w./-]*)(?P<called>\(\))?`?"
-_IN = (
-    r"(?:\s+(?:in|of|for)\s+(?:(?P<file>this\s+file|the\s+(?:whole\s+)?file)|"
-    rf"(?P<whole>all\s+files)|{_PATH}))?"
-)
-_HERE = r"(?:\s+(?:here|there|everywhere))?"
-_INSTEAD = rf"(?:,?\s+(?:instead\s+of|rather\s+than|not|and\s+not)\s+(?:an?\s+)?{_OLD})?"
-_BE = (
-    r"(?:should|must|shall|needs?\s+to|has\s+to|have\s+to|ought\s+to)\s+(?:\w+ly\s+)?"
-    r"(?:be|go|become)"
-)
-_ON = r"(?:\s*(?:logged\s+)?(?:at|as|to|on|with|into)?\s*(?:the\s+|an?\s+)?)"
-_TARGET = rf"(?P<target>{_ALL}|{_IT})"
-_LEVELS = tuple(
-    re.compile(one, re.IGNORECASE)
-    for one in (
-        rf"(?:use|prefer)\s+(?:the\s+|an?\s+)?{_AS}{_HERE}(?:\s+for\s+{_TARGET})?{_IN}{_INSTEAD}{_HERE}",
-        rf"(?:make|log|set|turn|change|lower|raise|switch|put)\s+{_TARGET}{_IN}{_HERE}{_ON}{_AS}{_HERE}{_INSTEAD}",
-        rf"{_TARGET}{_IN}\s+{_BE}{_ON}{_AS}{_HERE}{_INSTEAD}",
-        rf"{_AS}{_HERE}{_INSTEAD}{_HERE}",
-        rf"(?:the\s+)?(?:log\s+)?level\s*(?::|{_BE})\s*{_NEW}{_HERE}{_INSTEAD}",
-    )
-)
-_PRINT = (
-    r"(?:the|this|that|these|those|all|it|them|this\s+one)"
-    r"(?:\s+`?prints?(?:\(\))?`?(?:\s+(?:statements?|calls?|lines?))?)?"
-)
-_AS_IT_WAS = (
-    r"(?:\s+(?:alone|(?:just\s+)?as\s+(?:it|they)\s+(?:is|was|are|were)|as\s+(?:an?\s+)?(?:plain\s+)?"
-    r"`?prints?(?:\(\))?`?|printed|untouched|unchanged|a\s+`?print`?))?"
-)
-_STAYS = tuple(
-    re.compile(one, re.IGNORECASE)
-    for one in (
-        rf"(?:leave|keep)\s+(?P<what>{_PRINT}){_AS_IT_WAS}{_HERE}{_IN}",
-        rf"(?:leave|keep)\s+{_PATH}\s+(?:alone|(?:just\s+)?as\s+it\s+(?:is|was)|untouched|unchanged)",
-        (
-            r"(?:do\s+not|don['\u2019]?t)\s+(?:change|convert|touch|replace)\s+(?:(?:the\s+)?prints?\s+in\s+"
-            rf"{_PATH}|(?P<what>this(?:\s+(?:one|print|line))?|it)(?:\s+here)?)"
-        ),
-        r"(?P<what>this(?:\s+(?:one|print|line))?|it)\s+(?:should|must)\s+(?:stay|remain)\s+(?:as\s+)?(?:an?\s+)?`?print(?:ed)?(?:\(\))?`?",
-        r"(?:keep|go\s+on)\s+printing(?:\s+(?P<what>this|it|here))",
-        rf"(?:revert|undo|skip|exclude|spare)\s+(?:(?:the\s+changes?\s+(?:in|to)\s+)?{_PATH}|(?P<what>this(?:\s+(?:one|line))?))",
-    )
-)
 
 
 def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...] | NotUnderstood:
@@ -87,17 +26,18 @@ def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...
         return NotUnderstood(reason=problem.message)
 
 
-@dataclass(frozen=True)
-class _Message:
-    """One call that became a message."""
+def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
+    """Everything that words want, sentence by sentence.
 
-    path: str
-    conversion: Conversion
-    function: str
-    """Name of the function that it is in; "" for none."""
-
-    def asked(self, value: str) -> Asked:
-        return Asked(about=revised.key(self.path, self.conversion), value=value)
+    Raises:
+        UnreadError: Not all of it is understood, or it does not go together.
+    """
+    found: dict[str, Asked] = {}
+    for sentence in review_words.sentences(words):
+        for one in reader.read(sentence):
+            if found.setdefault(one.about, one) != one:
+                raise UnreadError("It wants two things that exclude each other")
+    return list(found.values())
 
 
 class _Thread:
@@ -105,24 +45,20 @@ class _Thread:
         self._parameters = parameters
         self._wish = wish
         self._ground = ground
-        self._messages: list[_Message] = []
+        self._messages: list[Message] = []
         for work in parameters.files:
             found = revised.calls_of(work, ground)
             for one in work.conversions:
                 function = found[one.line, one.column].context.function
                 if one.action == "log":
                     name = function.name.value if function else ""
-                    self._messages.append(_Message(work.path, one, name))
+                    self._messages.append(Message(work.path, one, name))
 
     def asked(self) -> list[Asked]:
         """Everything that the thread wants."""
         here = self._here()
-        found: dict[str, Asked] = {}
-        for sentence in review_words.sentences(self._wish.words):
-            for one in self._of_sentence(sentence, here):
-                if found.setdefault(one.about, one) != one:
-                    raise UnreadError("It wants two things that exclude each other")
-        words = list(found.values())
+        reader = review_phrases.Reader(self._messages, self._wish.path, here)
+        words = of_words(reader, self._wish.words)
         if self._wish.suggestion is None:
             if not words:
                 raise UnreadError("Nothing in it says what is wanted")
@@ -142,7 +78,7 @@ class _Thread:
         made = edits.make(self._ground.tree, self._parameters).files
         return made[self._wish.path].decode("utf-8", "replace")
 
-    def _here(self) -> list[_Message]:
+    def _here(self) -> list[Message]:
         """The messages on the lines that the thread stands on.
 
         Raises:
@@ -188,75 +124,9 @@ class _Thread:
             and first.func.value.id in marks
         }
 
-    # --- words ------------------------------------------------------------------------------
-
-    def _of_sentence(self, text: str, here: list[_Message]) -> list[Asked]:
-        bare = review_words.bare(review_words.request(text))
-        for pattern in _LEVELS:
-            if match := pattern.fullmatch(bare):
-                return self._at_level(match, here, review_words.quoted(text))
-        for pattern in _STAYS:
-            if match := pattern.fullmatch(bare):
-                which = self._which(match, here, review_words.quoted(text))
-                return [one.asked(revised.STAYS) for one in which]
-        raise UnreadError(f"This was not understood: {review_words.quoted(text)}")
-
-    def _at_level(self, match: re.Match[str], here: list[_Message], said: str) -> list[Asked]:
-        level, old = _level(match["level"]), _level(match["old"] or "")
-        which = self._which(match, here, said)
-        if old:
-            matching = [one for one in which if one.conversion.level == old]
-            which = matching if len(which) > 1 else which
-            if not matching:
-                raise UnreadError(f"It is not logged as {old}: {said}")
-        return [one.asked(level) for one in which]
-
-    def _which(self, match: re.Match[str], here: list[_Message], said: str) -> list[_Message]:
-        """The messages that a sentence is about.
-
-        Raises:
-            UnreadError: That is not certain.
-        """
-        groups = match.groupdict()
-        target = groups.get("target") or groups.get("what") or ""
-        if path := groups.get("path"):
-            found = self._named(path, said, called=bool(groups.get("called")))
-            if len(found) > 1 and re.search(r"(?i)\b(?:the|this|that)\s+`?print\b(?!s)", target):
-                raise UnreadError(f"There are {len(found)} prints, and one is meant: {said}")
-            return found
-        if groups.get("whole"):
-            return self._messages
-        every = re.match(r"(?i)(?:all|every\w*)\b", target)
-        every = every or re.search(r"(?i)\beverywhere\b", match[0])
-        if groups.get("file") or (every and self._wish.path):
-            if not self._wish.path:
-                raise UnreadError(f"Nothing says which file is meant: {said}")
-            return [one for one in self._messages if one.path == self._wish.path]
-        if every:
-            return self._messages
-        if len(here) == 1:
-            return here
-        if len(here) > 1 and re.search(r"(?i)\b(?:these|them|they|those)\b", match[0]):
-            return here
-        raise UnreadError(f"Nothing says which message is meant: {said}")
-
-    def _named(self, name: str, said: str, *, called: bool) -> list[_Message]:
-        """The messages in a file, a folder or a function of that name."""
-        bare = name.strip("/").removeprefix("./").rstrip(".")
-        found = [one for one in self._messages if not called and _is_in(one.path, bare)]
-        found = found or [
-            one
-            for one in self._messages
-            if one.function == bare and self._wish.path in ("", one.path)
-        ]
-        functions = {one.path for one in found if not _is_in(one.path, bare)}
-        if not found or len(functions) > 1:
-            raise UnreadError(f"`{bare}` is no file or function here that had prints: {said}")
-        return found
-
     # --- suggestion -------------------------------------------------------------------------
 
-    def _of_suggestion(self, here: list[_Message]) -> list[Asked]:
+    def _of_suggestion(self, here: list[Message]) -> list[Asked]:
         """What the suggested line wants; made with that, the file is as suggested."""
         wish = self._wish
         if len(here) != 1:
@@ -280,20 +150,3 @@ def _calls(text: str) -> list[ast.Call]:
     """All calls of a file, in order."""
     found = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Call)]
     return sorted(found, key=lambda one: (one.lineno, one.col_offset, -(one.end_col_offset or 0)))
-
-
-def _level(text: str) -> str:
-    return {"warn": "warning"}.get(text.lower(), text.lower())
-
-
-def _is_in(path: str, bare: str) -> bool:
-    """Whether a file is what a name says: itself, a folder above it, or a module."""
-    dotted = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return (
-        path == bare
-        or (path.endswith(f"/{bare}") and "." in bare)
-        or path.startswith(f"{bare}/")
-        or dotted == bare
-        or dotted.endswith(f".{bare}")
-        or dotted.startswith(f"{bare}.")
-    )
