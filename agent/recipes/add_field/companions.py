@@ -15,9 +15,15 @@ from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Listing, Place
 from agent.recipes.modules import External, FoundClass, Module
 
-Kind = Literal["admin", "form", "serializer"]
+Kind = Literal["admin", "filter", "form", "serializer"]
 
-_WORDS = {"admin": "ModelAdmin", "form": "ModelForm", "serializer": "ModelSerializer"}
+_WORDS = {
+    "admin": "ModelAdmin",
+    "filter": "ModelAdmin",
+    "form": "ModelForm",
+    "serializer": "ModelSerializer",
+}
+_OF_ADMINS = {"admin": "list_display", "filter": "list_filter"}
 _PLAIN_ADMINS = frozenset({"ModelAdmin", "GISModelAdmin", "OSMGeoAdmin", "GeoModelAdmin"})
 
 
@@ -37,7 +43,7 @@ def find(
     Raises:
         UnsettledError: None, several, or one that cannot be edited safely.
     """
-    found = _unique(_admins(models, index) if kind == "admin" else _lists(kind, models, index))
+    found = _unique(_admins(models, index) if kind in _OF_ADMINS else _lists(kind, models, index))
     shown = " or ".join(model.label for model in models) or "the model"
     if wanted:
         named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
@@ -49,12 +55,12 @@ def find(
         found = named
     real = [one for one in found if not _in_tests(one)] or found
     if not real:
-        without = _registered_alone(models, index) if kind == "admin" else None
+        without = _registered_alone(models, index) if kind in _OF_ADMINS else None
         if without:
             raise UnsettledError(
                 f"{shown} is registered without a ModelAdmin class ({without}), so there is no "
-                f"list_display to add `{field}` to. Give it a ModelAdmin class first, or leave "
-                "the admin list out."
+                f"{_OF_ADMINS[kind]} to add `{field}` to. Give it a ModelAdmin class first, or "
+                "leave the admin list out."
             )
         raise UnsettledError(
             f"No {_WORDS[kind]} for {shown} was found. Which class is to list `{field}`? "
@@ -66,8 +72,8 @@ def find(
             f"Which one is to list `{field}`?"
         )
     return (
-        _admin_listing(real[0], field, index)
-        if kind == "admin"
+        _admin_listing(kind, real[0], field, index)
+        if kind in _OF_ADMINS
         else _fields_listing(kind, real[0], field, index)
     )
 
@@ -195,44 +201,42 @@ def _line_of(found: FoundClass, index: ModelsIndex, name: str) -> list[FoundClas
     return line
 
 
-def _admin_listing(found: FoundClass, field: str, index: ModelsIndex) -> Listing:
-    place = _place(found)
-    for one in _line_of(found, index, "list_display"):
-        if _defines(one.node, "get_list_display"):
+def _admin_listing(kind: Kind, found: FoundClass, field: str, index: ModelsIndex) -> Listing:
+    place, name = _place(found), _OF_ADMINS[kind]
+    for one in _line_of(found, index, name):
+        if _defines(one.node, f"get_{name}"):
             raise UnsettledError(
-                f"{place.shown()} works its list out in get_list_display() "
+                f"{place.shown()} works its list out in get_{name}() "
                 f"({one.module.path}:{one.node.lineno}). How is `{field}` to get into the list?"
             )
-    own = _values(found.node, "list_display")
+    own = _values(found.node, name)
     if own:
-        return _literal_listing("admin", place, own, "list_display", field)
+        return _literal_listing(kind, place, own, name, field)
     plain = True
     for source, base in _bases(found, index):
         if isinstance(base, FoundClass):
-            for one in _line_of(base, index, "list_display"):
-                if above := _values(one.node, "list_display"):
+            for one in _line_of(base, index, name):
+                if above := _values(one.node, name):
                     if any(field in _strings(value) for value in above):
-                        return _nothing("admin", place, f"{one.node.name} lists it already")
+                        return _nothing(kind, place, f"{one.node.name} lists it already")
                     return Listing(
-                        kind="admin",
+                        kind=kind,
                         place=place,
                         action="inherit",
-                        parent=f"{source}.list_display",
+                        parent=f"{source}.{name}",
                     )
             plain = plain and _ends_in_model_admin(base, index)
         elif base.rpartition(".")[2] not in _PLAIN_ADMINS and not base.endswith("Mixin"):
             if not base.endswith("Admin"):
                 plain = False
                 continue
-            return Listing(
-                kind="admin", place=place, action="inherit", parent=f"{source}.list_display"
-            )
+            return Listing(kind=kind, place=place, action="inherit", parent=f"{source}.{name}")
     if not plain:
         raise UnsettledError(
-            f"{place.shown()} has no list_display of its own, and its bases are not known here. "
+            f"{place.shown()} has no {name} of its own, and its bases are not known here. "
             f"Which list is `{field}` to join?"
         )
-    return Listing(kind="admin", place=place, action="create")
+    return Listing(kind=kind, place=place, action="create")
 
 
 def _ends_in_model_admin(found: FoundClass, index: ModelsIndex) -> bool:

@@ -94,7 +94,7 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
         return f"{place.class_name} ({place.path}) needs no change: {listing.why}."
     source = opened(place.path).source
     node = placement.class_at(source, place)
-    if listing.kind != "admin":
+    if listing.kind in ("form", "serializer"):
         inner = placement.inner_class(node, "Meta")
         if inner is None:
             raise EditFailed(f"{place.shown()} has no Meta any more.")
@@ -106,12 +106,12 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
             raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
         items.append_item(source, value, item, parameters.width)
     else:
-        first = layout.text("__str__", source)
+        new = [layout.text("__str__", source), item] if listing.kind == "admin" else [f"{item},"]
         if listing.action == "inherit":
-            first = f"*{listing.parent}"
+            new = [f"*{listing.parent}", item]
         indent = placement.body_indent(source, node)
         head = f"{listing.attribute} = "
-        lines = layout.wrapped(head, [first, item], indent, parameters.width)
+        lines = layout.wrapped(head, new, indent, parameters.width)
         placement.add_attribute(source, node, "\n".join(lines))
     return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
 

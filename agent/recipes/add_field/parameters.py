@@ -88,11 +88,12 @@ class Place(Record):
 class Listing(Record):
     """A tuple or list of field names that the new one joins, or a word on why it need not."""
 
-    kind: Literal["admin", "form", "serializer"]
+    kind: Literal["admin", "filter", "form", "serializer"]
     place: Place
     action: Literal["insert", "inherit", "create", "nothing"]
     """insert: into the literal that is there; inherit: a new attribute that extends the one of
-    `parent`; create: a new attribute that starts with `__str__`; nothing: it is there by itself."""
+    `parent`; create: a new attribute, of what is displayed with `__str__` first; nothing: it is
+    there by itself."""
     parent: str = ""
     """Source of the expression that holds the inherited value, as in `BaseAdmin.list_display`."""
     why: str = ""
@@ -101,7 +102,7 @@ class Listing(Record):
     @property
     def attribute(self) -> str:
         """Name of the attribute that lists the fields."""
-        return "list_display" if self.kind == "admin" else "fields"
+        return {"admin": "list_display", "filter": "list_filter"}.get(self.kind, "fields")
 
 
 class Carrier(Record):

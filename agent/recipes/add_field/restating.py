@@ -13,7 +13,7 @@ BEFORE = "as it was"
 REVIEW = "the review"
 #: Wishes that say by themselves what holds for several options.
 WHOLE = {"optional": ("null", "blank"), "required": ("null", "blank")}
-_SHOWN = ("admin", "form", "serializer")
+_SHOWN = ("admin", "filter", "form", "serializer")
 
 
 def facts_of(parameters: Parameters) -> Facts:

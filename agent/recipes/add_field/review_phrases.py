@@ -79,6 +79,10 @@ _SAID_OTHERWISE = (
     (re.compile(r"(?i)\b(?:make|allow)\s+(it|this|the\s+field)\s+(?:to\s+be\s+)"), r"make \1 "),
 )
 _WHERE = {
+    "filter": (
+        r"`?list_filter`?|(?:django\s+)?admin(?:['\u2019]s)?\s+(?:list\s+)?filters?"
+        r"|filters?\s+of\s+the\s+admin(?:\s+list)?"
+    ),
     "admin": (
         r"`?list_display`?|(?:django\s+)?admin(?:['\u2019]s)?(?:\s+(?:site|interface|panel))?"
         r"(?:\s+(?:list(?:\s+(?:view|display|page))?|overview|change\s?list))?|change\s?list"
@@ -86,7 +90,11 @@ _WHERE = {
     "form": r"(?:model\s?)?form",
     "serializer": r"(?:drf\s+)?serializer|api",
 }
-_PLACE = rf"(?:the\s+)?(?:{'|'.join(_WHERE.values())})"
+_ONE_PLACE = rf"(?:the\s+)?(?:{'|'.join(_WHERE.values())})"
+_PLACE = (
+    rf"{_ONE_PLACE}(?:\s*(?:/|,|&|\+|,?\s+and|\s+as\s+well\s+as)\s*(?:(?:to|in|on|from)\s+)?"
+    rf"{_ONE_PLACE})*"
+)
 _PUT = r"(?:add|put|show|list|include|display|expose)"
 _NOT = (
     r"(?:do\s+not|don['\u2019]?t|no\s+need\s+to|we\s+don['\u2019]t\s+need\s+to|never|"
@@ -193,9 +201,13 @@ class Reader:
     def _place(self, bare: str) -> list[Asked] | None:
         for pattern, value in ((self._phrases.out, ""), (self._phrases.into, "yes")):
             if found := pattern.fullmatch(bare):
-                place = found[0].lower()
-                kinds = [one for one, word in _WHERE.items() if re.search(rf"\b(?:{word})$", place)]
-                return [Asked(about=kinds[0], value=value)]
+                place = self._phrases.field.sub(" ", found[0])
+                kinds: list[str] = []
+                for kind, words in _WHERE.items():
+                    rest = re.sub(rf"(?i)(?<!\w)(?:{words})(?!\w)", " ", place)
+                    kinds += [kind] if rest != place else []
+                    place = rest
+                return [Asked(about=kind, value=value) for kind in kinds]
         return None
 
     def _here(self, bare: str) -> list[Asked] | None:

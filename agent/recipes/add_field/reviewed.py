@@ -105,11 +105,14 @@ class _Thread:
     def _listed(self) -> str:
         """The kind of the list on whose line it stands; empty where that is none, or several."""
         path, name = self._wish.path, self._parameters.field.name
-        kinds = {
-            one.kind
+        listings = [
+            one
             for one in self._parameters.listings
             if one.place.path == path and one.action != "nothing"
-        }
+        ]
+        if len(listings) > 1:
+            listings = [one for one in listings if one.attribute in self._wish.code]
+        kinds = {one.kind for one in listings}
         declares = re.search(rf"\b{re.escape(name)}\s*[:=]", self._wish.code) is not None
         return kinds.pop() if len(kinds) == 1 and not declares else ""
 

@@ -311,7 +311,7 @@ class _Settling:
         self, model: Model | None, field: Field | None, name: str | None
     ) -> tuple[Listing, ...]:
         found: list[Listing] = []
-        kinds: tuple[companions.Kind, ...] = ("admin", "form", "serializer")
+        kinds: tuple[companions.Kind, ...] = ("admin", "filter", "form", "serializer")
         for kind in kinds:
             said = {one.value for one in self._facts.all(kind)}
             if "no" in said and len(said) > 1:

@@ -79,6 +79,7 @@ def so_far(settled: Settled, facts: Facts) -> str:
         *(
             f"in the {_SHOWN_PLACES[one.kind]} of {one.place.class_name}"
             for one in settled.listings
+            if one.kind in _SHOWN_PLACES
         ),
         *(
             f"in the {_SHOWN_PLACES[kind]}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.recipes import revising
 from agent.recipes.add_field import review_phrases, reviewed
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.review_words import UnreadError
@@ -107,6 +108,12 @@ TAKEN = {
     "not in the admin list please": "admin=",
     "No need to show this in the admin.": "admin=",
     "add it to list_display too": "admin=yes",
+    "add it to list_filter too": "filter=yes",
+    "Please also add it to the admin filters": "filter=yes",
+    "add it to list_display / list_filter too": "filter=yes, admin=yes",
+    "show it in the admin list and on the form": "admin=yes, form=yes",
+    "drop it from list_filter": "filter=",
+    "please remove it from the admin and the form": "admin=, form=",
     "Add it to the form too": "form=yes",
     "also on the form": "form=yes",
     "It should be on the form too.": "form=yes",
@@ -228,6 +235,33 @@ def test_this_on_the_admin_list_is_the_list(made: reviews.Made) -> None:
     heard = made.heard("Please drop this.", "list_display", ADMIN_PATH)
     assert heard.words == "Took it out of `list_display` of CustomerAdmin."
     assert made.heard("Please drop this.", "note = ", MODELS).end == "open"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ('    list_filter = ("email",)', '    list_filter = ("email", "note")'),
+        ("    search_fields = []", '    list_filter = ("note",)'),
+    ],
+)
+def test_it_joins_the_filters_of_the_admin(body: str, line: str) -> None:
+    made = reviews.a_field(files=reviews.SHOP | {ADMIN_PATH: f"{reviews.ADMIN}{body}\n"})
+    found = made.revised(made.wish("Add it to list_filter too", "note = ", MODELS))
+    assert found.heard[0].words == "Added it to `list_filter` of CustomerAdmin."
+    assert line in made.edited(found.plan)[ADMIN_PATH].splitlines()
+    assert "Add note to list_filter of CustomerAdmin" in found.plan.steps[2]
+    again = revising.revised(
+        found.plan, [revising.Wish(words="drop `note` from list_filter")], made.ground
+    )
+    assert again.heard[0].words == "Took it out of `list_filter` of CustomerAdmin."
+    assert made.edited(again.plan) == made.edited()
+
+
+def test_filters_that_code_works_out_are_asked_about() -> None:
+    code = "    def get_list_filter(self, request):\n        return []\n"
+    made = reviews.a_field(files=reviews.SHOP | {ADMIN_PATH: reviews.ADMIN + code})
+    heard = made.heard("add it to list_filter", "note = ", MODELS)
+    assert "works its list out in get_list_filter()" in heard.words
 
 
 # --- suggestions -----------------------------------------------------------------------------
