@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 
+from agent.errors import RunStopped, TicketUnclear
 from agent.recipes import chatter, tickets
 
-_LONGEST = 100
+#: Characters that are read; who writes more has more to say than what a recipe takes.
+LONGEST = 5_000
+_LONGEST_QUOTE = 100
 QUESTION = "It asks a question, which somebody has to answer"
 #: “nit:”, “Could you please …?”, “I'd rather …”: what changes nothing of what is wanted.
 _OPENING = re.compile(
@@ -49,12 +52,21 @@ class UnreadError(ValueError):
     """The sentence is not taken; the message says why, without its point at the end."""
 
 
+def reason(problem: RunStopped) -> str:
+    """What stands against a wish, as recipes put it to whoever writes a ticket."""
+    if isinstance(problem, TicketUnclear):
+        return " ".join(problem.questions)
+    return problem.message
+
+
 def sentences(words: str) -> list[str]:
     """The sentences of what was written, without those that only accompany others.
 
     Raises:
-        UnreadError: Something is quoted, so that the words may be about that.
+        UnreadError: They are very long, or something is quoted and they may be about that.
     """
+    if len(words) > LONGEST:
+        raise UnreadError(f"It has more than the {LONGEST:,} characters that are read here")
     if _MARKED.search(words):
         raise UnreadError("It quotes something, or is marked up, and may speak of that")
     return [
@@ -84,7 +96,9 @@ def bare(plain: str) -> str:
 def quoted(text: str) -> str:
     """A sentence as it is put before people, in short."""
     line = " ".join(text.split())
-    return f"“{line}”" if len(line) <= _LONGEST else f"“{line[:_LONGEST].rpartition(' ')[0]}…”"
+    if len(line) > _LONGEST_QUOTE:
+        line = f"{line[:_LONGEST_QUOTE].rpartition(' ')[0]}…"
+    return f"“{line}”"
 
 
 def _plain(text: str) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.domain import Change, Plan, Record
-from agent.errors import RunStopped, TicketUnclear
+from agent.errors import RunStopped
 from agent.pulls import Thread
-from agent.recipes import registry
+from agent.recipes import registry, review_words
 from agent.recipes.recipe import Asked, Ground, NotUnderstood, Recipe, Wish
 
 _SUGGESTION = re.compile(
@@ -51,7 +51,7 @@ def wish_of(thread: Thread, content: bytes | None = None) -> Wish:
     for comment in thread.comments:
         said = [] if comment.ours else [*said, comment.body]
     words = "\n\n".join(said).replace("\r\n", "\n")
-    found = list(_SUGGESTION.finditer(words))
+    found = list(_SUGGESTION.finditer(words)) if len(words) <= review_words.LONGEST else []
     first, last = thread.first_line or thread.line, thread.line
     code = ""
     if content is not None and first is not None and last is not None:
@@ -135,7 +135,7 @@ def _settled(
             try:
                 after = recipe.revise(parameters, every, ground)
             except RunStopped as problem:
-                heard[number] = Heard(end="open", words=_reason(problem))
+                heard[number] = Heard(end="open", words=review_words.reason(problem))
                 continue
             heard[number] = done.setdefault(every, _heard(recipe, parameters, after))
             del left[number]
@@ -148,13 +148,6 @@ def _heard(recipe: Recipe, before: str, after: str) -> Heard:
     if not clauses:
         return Heard(end="nothing", words="It is so already; nothing was changed for it.")
     return Heard(end="revised", words=f"{'; '.join(clauses)}.")
-
-
-def _reason(problem: RunStopped) -> str:
-    """What stands against it, as the recipe puts it to whoever writes a ticket."""
-    if isinstance(problem, TicketUnclear):
-        return " ".join(problem.questions)
-    return problem.message
 
 
 def told(heard: Heard, change: Change) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import difflib
 
+from repo_config import foreign_python
+
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def are_new(before: str, after: str, code: str) -> bool:
@@ -32,11 +35,11 @@ def place(text: str, code: str, first_line: int | None) -> int | None:
     lines, old = text.splitlines(), code.splitlines()
     if not old:
         return None
+    lines, old = ([line.rstrip() for line in every] for every in (lines, old))
     places = [
         start
         for start in range(len(lines) - len(old) + 1)
-        if [line.rstrip() for line in lines[start : start + len(old)]]
-        == [line.rstrip() for line in old]
+        if lines[start] == old[0] and lines[start : start + len(old)] == old
     ]
     if len(places) > 1 and first_line is not None and first_line - 1 in places:
         places = [first_line - 1]
@@ -61,20 +64,23 @@ def same_code(one: str, other: str) -> bool:
 
 def _code(text: str) -> list[str] | None:
     try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [ast.dump(one) for one in _statements(text)]
+    except _UNREADABLE:
         return None
-    return [ast.dump(one) for one in body if not isinstance(one, _IMPORTS)]
+
+
+def _statements(text: str) -> list[ast.stmt]:
+    body = foreign_python.parse(text.encode()).body
+    return [one for one in body if not isinstance(one, _IMPORTS)]
 
 
 def statements_of(text: str, class_name: str) -> list[str]:
     """The statements of a class at the top of a file, as Python writes them."""
     try:
-        body = ast.parse(text).body
-        for one in body:
+        for one in _statements(text):
             if isinstance(one, ast.ClassDef) and one.name == class_name:
                 return [ast.unparse(statement) for statement in one.body]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _UNREADABLE:
         pass
     return []
 
@@ -85,16 +91,15 @@ def replaced(before: str, after: str, class_name: str) -> tuple[str, str] | None
     None where they differ in more, or elsewhere.
     """
     try:
-        old, new = (
-            [one for one in ast.parse(text).body if not isinstance(one, _IMPORTS)]
-            for text in (before, after)
-        )
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _replaced(_statements(before), _statements(after), class_name)
+    except _UNREADABLE:
         return None
-    outer = _only_difference(old, new)
-    if outer is None:
-        return None
-    first, second = outer
+
+
+def _replaced(
+    before: list[ast.stmt], after: list[ast.stmt], class_name: str
+) -> tuple[str, str] | None:
+    first, second = _only_difference(before, after) or (None, None)
     if not (isinstance(first, ast.ClassDef) and isinstance(second, ast.ClassDef)):
         return None
     inner = _only_difference(first.body, second.body)
@@ -105,6 +110,6 @@ def replaced(before: str, after: str, class_name: str) -> tuple[str, str] | None
 
 
 def _only_difference(old: list[ast.stmt], new: list[ast.stmt]) -> tuple[ast.stmt, ast.stmt] | None:
-    pairs = list(zip(old, new, strict=False))
+    pairs = zip(old, new, strict=False)
     found = [one for one in pairs if ast.dump(one[0]) != ast.dump(one[1])]
     return found[0] if len(old) == len(new) and len(found) == 1 else None

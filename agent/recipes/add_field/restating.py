@@ -95,7 +95,9 @@ def told(before: Parameters, after: Parameters) -> tuple[str, ...]:
     if before.existing != after.existing:
         value = after.existing
         found.append(
-            f"Existing rows get {value.shown()}" if value else "Existing rows get no value once"
+            f"Existing rows get {value.shown()}"
+            if value
+            else "Took the value for existing rows out"
         )
     found += _listings_told(before.listings, after.listings)
     if bool(before.test) != bool(after.test):

@@ -25,7 +25,7 @@ def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...
     except UnreadError as unread:
         return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
     except RunStopped as problem:
-        return NotUnderstood(reason=problem.message)
+        return NotUnderstood(reason=review_words.reason(problem))
 
 
 def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
@@ -205,5 +205,5 @@ def _differing(now: Facts, then: Facts) -> list[Asked]:
 def _alike(one: str, other: str) -> bool:
     try:
         return ast.dump(ast.parse(one, mode="eval")) == ast.dump(ast.parse(other, mode="eval"))
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return one == other

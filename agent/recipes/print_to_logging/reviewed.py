@@ -23,7 +23,7 @@ def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...
     except UnreadError as unread:
         return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
     except RunStopped as problem:
-        return NotUnderstood(reason=problem.message)
+        return NotUnderstood(reason=review_words.reason(problem))
 
 
 def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:

@@ -178,6 +178,27 @@ def test_two_suggestions_in_one_thread_stay_words() -> None:
     assert wish.words == body
 
 
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        ("rename it to `remark`. " * 400, None),
+        ("please " * 700 + "x", None),
+        ("```suggestion\n" * 300, None),
+        ("rename it to `" + "remark_" * 600 + "`", None),
+        ("", "    note = " + "(" * 5_000),
+        ("", "    note = models.CharField(" + "-" * 20_000 + "1)"),
+        ("", "    note = models.CharField(max_length=1" + "0" * 5_000 + ")"),
+        ("", "    note = models.CharField(max_length=120)\0"),
+        ("", "    note = models" + ".a" * 5_000 + ".CharField(max_length=1)"),
+        ("", "    note = models.CharField(help_text='\\d', max_length=__import__('os'))"),
+    ],
+)
+def test_what_is_too_much_to_read_is_left(
+    made: reviews.Made, words: str, suggestion: str | None
+) -> None:
+    assert made.heard(words, _NOTE, MODELS, suggestion).end == "open"
+
+
 def test_the_answer_names_the_migration() -> None:
     heard = revising.Heard(end="revised", words="Renamed to `remark`.")
     path = "shop/migrations/0002_customer_remark.py"
