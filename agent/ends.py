@@ -94,8 +94,7 @@ class Ends:
         self, ended: Ended, first: StoredRun, follow_ups: Sequence[StoredRun]
     ) -> tuple[Edits | None, str]:
         """Ask git what people changed; or say why there is nothing to compare."""
-        runs = (first, *follow_ups)
-        commits = [one.outcome.commit for one in runs if one.outcome and one.outcome.commit]
+        commits = [commit for one in (first, *follow_ups) if (commit := _made(one))]
         if not commits:
             return None, "No commit of ours is known in it."
         forge = self._forge()
@@ -118,3 +117,10 @@ class Ends:
             stopped=self._stop,
         )
         return found, ""
+
+
+def _made(one: StoredRun) -> str | None:
+    """Return the commit that a run has made; one that only answered names that of somebody else."""
+    if one.outcome is None or (one.run.follow_up and one.outcome.change_digest is None):
+        return None
+    return one.outcome.commit

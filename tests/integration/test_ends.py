@@ -139,14 +139,17 @@ def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(op
     assert store.follow(opened.run.run_id, Wish(kind="ci"), time.time()) == "queued"
     follow_up = store.claim(time.time() + 1, most=9)
     second = opened.push({"new.py": "x = 1\ny = 2\nz = 3\n"})
-    opened.finish(follow_up.run.run_id, commit=second, models=USES[1:])
-    opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
+    opened.finish(follow_up.run.run_id, commit=second, change_digest="d", models=USES[1:])
+    theirs = opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
+    store.follow(opened.run.run_id, Wish(kind="review"), time.time())
+    answers = store.claim(time.time() + 1, most=9)
+    opened.finish(answers.run.run_id, commit=theirs)
     opened.people("squash")
     assert opened.ends.turn()
     _, figures = opened.known()
     assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
     assert figures.edits.stayed == pytest.approx(2 / 3)
-    assert (figures.rounds, figures.used.calls, figures.used.usd) == (1, 6, 1.25)
+    assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
 
 
 def test_nobody_is_asked_while_a_follow_up_is_at_work(opened):
