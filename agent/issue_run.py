@@ -149,6 +149,7 @@ def carry(
         grants=grants,
         guidance=lambda run: store.guidance(_first(run)) if store else (),
         history=lambda run: _history(run, store),
+        earlier=store.earlier_pull if store else services.earlier,
     )
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / RunPage.FILE_NAME, run, services.redactor)

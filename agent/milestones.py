@@ -66,6 +66,7 @@ _STATE_OF = {
     "read config": RunState.PREPARING,
     "announce": RunState.TRIAGING,
     "triage": RunState.TRIAGING,
+    "earlier": RunState.TRIAGING,
     "checkout": RunState.PREPARING,
     "clarify": RunState.PREPARING,
     "environment": RunState.PREPARING,

@@ -226,8 +226,9 @@ def run_again(
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
     base = _code(recording, free, folder, repository, foreign=foreign)
     given: dict[str, object] = {"checkout": base} if base else {}
-    if (ticket := recorded.result(recording, "read ticket", Ticket)) is not None:
-        given["read ticket"] = ticket
+    for name in ("read ticket", "earlier"):
+        if (ticket := recorded.result(recording, name, Ticket)) is not None:
+            given[name] = ticket
     for name in ("onboard", "approval"):
         # What people have answered then.
         if name in recording.results:

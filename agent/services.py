@@ -51,6 +51,9 @@ class Services:
     """Pull requests of ours after they were opened; None: there is no forge."""
     history: Callable[[Run], tuple[StoredRun, ...]] = lambda run: ()
     """Of a follow-up: the run that opened the pull request, then its earlier follow-ups."""
+    earlier: Callable[[Run], int | None] = lambda run: None
+    """Number of the pull request of the run's issue that was opened before and is not known to be
+    merged, the newest; None: there is none, or nobody keeps them."""
     guidance: Callable[[Run], tuple[Guidance, ...]] = lambda run: ()
     """What people have said to the run since its text was approved."""
     runs: Path | None = None

@@ -494,6 +494,26 @@ class SqlStore:
             row = session.exec(wanted).first()
             return _stored(row) if row else None
 
+    def earlier_pull(self, run: Run) -> int | None:
+        """Return the pull request that an earlier run of the issue opened, the newest.
+
+        None: there is none, or it was merged.
+        """
+        if run.snapshot is None:
+            return None
+        issue = run.snapshot.issue
+        wanted = (
+            select(RunRow.pull, RunRow.state)
+            .where(_of_issue(issue.repository_id, issue.number))
+            .where(col(RunRow.attempt) < run.attempt, col(RunRow.pull).is_not(None))
+            .where(col(RunRow.follows).is_(None))
+            .order_by(col(RunRow.attempt).desc())
+            .limit(1)
+        )
+        with self._reading() as session:
+            pull, state = session.exec(wanted).first() or (None, "")
+            return None if state == RunState.MERGED else pull
+
     def pull_stands(self, run_id: str, state: RunState, at: str | None) -> bool:
         """Note that a run's pull request is open, merged or closed; return whether that is news.
 

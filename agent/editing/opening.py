@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from agent import cleaning, worktree
-from agent.domain import Change, Plan, Prepared, Ticket
+from agent.domain import Change, EarlierAttempt, Plan, Prepared, Ticket
 from agent.editing import outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
@@ -177,7 +177,15 @@ def _repository(prepared: Prepared, svc: Services) -> tuple[str, ...]:
 def _ticket(ticket: Ticket, prepared: Prepared) -> str:
     words = f"{ticket.title}\n\n{ticket.body}".strip()
     shown = cleaning.cut(words, _MOST_TICKET, where="the issue")
-    return fenced("The ticket", shown, prepared.run.run_id)
+    told = fenced("The ticket", shown, prepared.run.run_id)
+    return f"{told}\n\n{_earlier(ticket.earlier, prepared)}" if ticket.earlier else told
+
+
+def _earlier(attempt: EarlierAttempt, prepared: Prepared) -> str:
+    began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
+    if not attempt.remarks:
+        return f"{began}; nobody said why."
+    return fenced(f"{began}; people said", attempt.remarks, prepared.run.run_id)
 
 
 def _plan(plan: Plan, prepared: Prepared) -> str:

@@ -223,6 +223,20 @@ def test_without_a_commit_of_ours_there_is_nothing_to_compare(opened):
     assert opened.known()[1].unknown == "No commit of ours is known in it."
 
 
+def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_merged(opened):
+    store, first = opened.store, opened.store.get(opened.run.run_id).run
+    assert store.earlier_pull(first) is None
+    again = store.add(first.model_copy(update={"run_id": "again"}), time.time())
+    assert store.earlier_pull(again) == opened.pull.number, "it may be closed by now"
+    opened.people("closed")
+    assert store.earlier_pull(again) == opened.pull.number
+    opened.people("open")
+    opened.people("merge")
+    assert store.earlier_pull(again) is None
+    other = again.model_copy(update={"snapshot": run_samples.run(99).snapshot})
+    assert store.earlier_pull(other) is None
+
+
 # --- the table ------------------------------------------------------------------------------
 
 

@@ -15,8 +15,11 @@ from agent.domain import (
     CheckResult,
     Comparison,
     Contract,
+    EarlierAttempt,
     Environment,
     Finding,
+    ModelUse,
+    ModelWork,
     Outcome,
     Prepared,
     Reason,
@@ -297,6 +300,36 @@ def test_a_pull_request_names_those_of_the_same_issue_that_it_replaces(numbers, 
     assert said in words
     assert f"<!-- mergewright:change={'e' * 64} issue=42 -->\n" in words
     assert "Replaces" not in text.pull_request(of_an_issue(digest="e" * 64))
+
+
+USE = ModelUse(
+    role="editor", model="fake:one", calls=1, input_tokens=1, cached_tokens=0, output_tokens=1,
+    usd=None, seconds=0.0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "left", "uses", "told"),
+    [
+        (("maria", "bob"), 0, (USE,), "its 2 remarks were read."),
+        (("maria",), 3, (USE,), "its remark was read, 3 more were not."),
+        (("maria", "bob"), 1, (USE,), "its 2 remarks were read, 1 more was not."),
+        ((), 0, (USE,), "nobody with write permission said anything in it."),
+        (("maria",), 2, (), "what people said in it was not followed: a recipe made this change."),
+    ],
+)
+def test_an_earlier_attempt_that_was_closed_is_named(said, left, uses, told):
+    attempt = EarlierAttempt(pull=7, url="u", remarks=EVIL, said=said, left=left)
+    given = evidence(work=ModelWork(uses=uses))
+    for of_issue in (False, True):
+        prepared = given.prepared
+        if of_issue:
+            prepared = prepared.model_copy(update={"run": forge_runs.run()})
+        ticket = given.ticket.model_copy(update={"earlier": attempt})
+        update = {"ticket": ticket, "prepared": prepared}
+        whole = text.pull_request(given.model_copy(update=update))
+        found = [line for line in whole.split("\n") if line.startswith("Earlier attempt")]
+        assert found == ([f"Earlier attempt: #7, closed; {told}"] if of_issue else [])
 
 
 def test_the_only_failing_test_is_named_once():
