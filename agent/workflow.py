@@ -22,6 +22,7 @@ from agent.stages import (
     checkout,
     checks,
     decide,
+    earlier,
     edit,
     environment,
     follow_up,
@@ -46,6 +47,8 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     ticket = step("read ticket", triage.read, run, svc)
     step("announce", svc.forge.begin, run)
     decision = step("triage", triage.decide, ticket, run, svc)
+    if step.changed("earlier"):
+        ticket = step("earlier", earlier.know, ticket, run, svc)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
     if step.changed("onboarding"):
@@ -74,6 +77,8 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
         return step("publish", answer.nothing, occasion, run, svc)
     step("announce", svc.forge.begin, run)
     ticket = step("read ticket", triage.read, run, svc)
+    if step.changed("earlier"):
+        ticket = step("earlier", earlier.know, ticket, run, svc)
     standing = step("checkout", follow_up.stand, occasion, run, svc)
     if not follow_up.has_work(occasion, run, standing):
         return step("publish", answer.nothing_by_now, occasion, run, svc)

@@ -68,6 +68,7 @@ def test_text_log_and_ledger_tell_the_same_story(sample, run):
         "read ticket",
         "announce",
         "triage",
+        "earlier",
         "checkout",
         "read config",
         "onboard",
