@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.adapters.github import checks_report, pull_requests, status_comment
 from agent.publishing import commits
+from tests.chaos import holds
 
 
 def publish() -> None:
@@ -32,3 +33,4 @@ def report() -> None:
 
 
 BREAKS: dict[str, Callable[[], None]] = {one.__name__: one for one in (publish, comment, report)}
+BREAKS["hold"] = holds.arm
