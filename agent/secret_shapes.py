@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -119,11 +119,13 @@ def find(text: str) -> tuple[Span, ...]:
     spans: set[Span] = set(_private_keys(text)) if "PRIVATE KEY" in text else set()
     if "eyJ" in text:
         spans.update(_web_tokens(text))
-    spans.update(_assigned(text, lowered))
     spans.update(vendor_tokens.find(text))
-    for shape in _SHAPES:
-        for start, end in _windows(lowered, shape.marks):
-            spans.update(shape.find(text, start, end))
+    if there := _marks_in(lowered):
+        spans.update(_assigned(text, lowered, there))
+        for shape in _SHAPES:
+            marks = [mark for mark in shape.marks if mark in there]
+            for start, end in _windows(lowered, marks):
+                spans.update(shape.find(text, start, end))
     return merged(spans)
 
 
@@ -141,7 +143,31 @@ def merged(spans: set[Span]) -> tuple[Span, ...]:
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _windows(lowered: str, marks: tuple[str, ...]) -> Iterator[Span]:
+def _marks_in(lowered: str) -> set[str]:
+    """All marks and names that a text may have, in one reading: it has no others."""
+    anything, all_of = _any_mark()
+    found: set[str] = set()
+    place = anything.search(lowered)
+    while place:
+        found.add(place[0])
+        # One may begin within another.
+        place = anything.search(lowered, place.start() + 1)
+    return {mark for shortest in found for mark in all_of[shortest]}
+
+
+@cache
+def _any_mark() -> tuple[re.Pattern[str], dict[str, list[str]]]:
+    """A pattern that finds each, and all that begin as what it finds."""
+    marks = {*_NAMES, *(mark for shape in _SHAPES for mark in shape.marks)}
+    anything = re.compile(vendor_tokens.any_of(sorted(marks)))
+    all_of: dict[str, list[str]] = {}
+    for mark in marks:
+        if begins := anything.match(mark):
+            all_of.setdefault(begins[0], []).append(mark)
+    return anything, all_of
+
+
+def _windows(lowered: str, marks: Sequence[str]) -> Iterator[Span]:
     """The parts of a text around marks, joined where they meet, in pieces of bounded length."""
     near = {
         (max(0, at - _BEFORE), min(len(lowered), at + _AFTER))
@@ -210,8 +236,8 @@ def _basic_auth(text: str, start: int, end: int) -> Iterator[Span]:
 # --- shapes of our own ----------------------------------------------------------------------------
 
 
-def _assigned(text: str, lowered: str) -> Iterator[Span]:
-    for name in _NAMES:
+def _assigned(text: str, lowered: str, there: set[str]) -> Iterator[Span]:
+    for name in there.intersection(_NAMES):
         for at in _places(lowered, name):
             if match := _ASSIGNED.match(text, at + len(name)):
                 group = "quoted" if match["quoted"] else "bare"

@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 import structlog
@@ -379,6 +380,12 @@ def _failure_for_ledger(failure: errors.Failure | None, redactor: Redactor) -> d
 
 def _adapter(work: Callable[..., T]) -> TypeAdapter[T]:
     """How the results of a piece of work are written and read: by what it says it returns."""
+    # A method is made anew each time that it is named; its function stays.
+    return _adapter_of(getattr(work, "__func__", work))
+
+
+@lru_cache(maxsize=256)
+def _adapter_of(work: Callable[..., T]) -> TypeAdapter[T]:
     hints: dict[str, Any] = get_type_hints(work)
     return TypeAdapter(hints["return"])
 

@@ -9,8 +9,9 @@ pattern wants a context, or a length that is no longer true.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any, NamedTuple
 
 Span = tuple[int, int]
 
@@ -114,44 +115,84 @@ _PLACEHOLDER = re.compile(r"x{6,}|\.{3,}|\*{3,}", re.IGNORECASE)
 
 def find(text: str) -> Iterator[Span]:
     """Yield where values stand that begin as those of vendors do, in no order."""
-    for beginning, rest, exact in _beginnings():
-        seen = 0
-        for at in _places(text, beginning):
-            if at < seen or (beginning[0].isalnum() and at and text[at - 1].isalnum()):
-                continue
-            match = rest.match(text, at + len(beginning))
-            if match is None:
-                continue
-            # What begins once more within a value is part of it, but where that was cut off.
-            seen = match.end() if match.end() < at + _LONGEST else match.end() - _LONGEST // 8
-            if made_by_chance(match[0]):
-                start = match.start() if beginning.endswith("=") else at
-                tail = None if exact else _TAIL.match(text, match.end())
-                seen = tail.end() if tail else match.end()
-                yield start, seen
+    least, begins, by_sign = _beginnings()
+    seen: dict[str, int] = {}
+    # Most texts have no piece of such a length, so that is looked for first.
+    for piece in _pieces(least).finditer(text):
+        for place in begins.finditer(text, piece.start(), piece.end()):
+            at = place.start()
+            for beginning, rest, exact in by_sign[text[at]]:
+                if at < seen.get(beginning, 0) or not text.startswith(beginning, at):
+                    continue
+                match = rest.match(text, at + len(beginning))
+                if match is None:
+                    continue
+                # What begins once more within a value is part of it, but where that was cut off.
+                end = match.end()
+                seen[beginning] = end if end < at + _LONGEST else end - _LONGEST // 8
+                if made_by_chance(match[0]):
+                    start = match.start() if beginning.endswith("=") else at
+                    tail = None if exact else _TAIL.match(text, end)
+                    seen[beginning] = tail.end() if tail else end
+                    yield start, seen[beginning]
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Give a pattern for any of these words, as a tree; of two that begin alike the shorter one."""
+    tree: dict[str, Any] = {}
+    for word in words:
+        at = tree
+        for sign in word:
+            at = at.setdefault(sign, {})
+        at[""] = {}
+
+    def told(at: dict[str, Any]) -> str:
+        if "" in at:
+            return ""
+        ways = [f"{re.escape(sign)}{told(below)}" for sign, below in at.items()]
+        return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
+
+    return told(tree)
 
 
 @cache
-def _beginnings() -> tuple[tuple[str, re.Pattern[str], bool], ...]:
-    """Every beginning, what has to follow it, and whether exactly that."""
-    return tuple(
-        (beginning, re.compile(_rest(letters, int(own or least), exact=bool(mark))), bool(mark))
-        for letters, least, beginnings in _KINDS
-        for beginning, mark, own in (one.partition("!") for one in beginnings.split())
-    )
+def _pieces(least: int) -> re.Pattern[str]:
+    """Pieces of a text that are long enough, of what beginnings and values are made of."""
+    signs = r"[\w./=:@%+~-]"
+    return re.compile(rf"(?<!{signs}){signs}{{{least},}}+")
+
+
+class _Beginnings(NamedTuple):
+    least: int
+    """Signs of the shortest value, with its beginning."""
+    anywhere: re.Pattern[str]
+    """Finds every place where one of them stands, but within words."""
+    by_sign: dict[str, list[tuple[str, re.Pattern[str], bool]]]
+    """By the first sign: each beginning, what has to follow it, and whether exactly that."""
+
+
+@cache
+def _beginnings() -> _Beginnings:
+    found: dict[str, list[tuple[str, re.Pattern[str], bool]]] = {}
+    shortest = _LONGEST
+    for letters, least, beginnings in _KINDS:
+        for one in beginnings.split():
+            beginning, mark, own = one.partition("!")
+            rest = re.compile(_rest(letters, int(own or least), exact=bool(mark)))
+            found.setdefault(beginning[0], []).append((beginning, rest, bool(mark)))
+            shortest = min(shortest, len(beginning) + int(own or least))
+    words = [beginning for kinds in found.values() for beginning, _, _ in kinds]
+    apart = any_of(word for word in words if word[0].isalnum())
+    others = any_of(word for word in words if not word[0].isalnum())
+    # It takes no sign itself, so that it finds what begins within another beginning as well.
+    anywhere = re.compile(rf"(?=(?<![^\W_]){apart}|{others})")
+    return _Beginnings(shortest, anywhere, found)
 
 
 def _rest(letters: str, least: int, *, exact: bool) -> str:
     if exact:
         return rf"[{letters}]{{{least}}}(?![\w+/=-])"
     return rf"[{letters}]{{{least},{_LONGEST}}}+"
-
-
-def _places(text: str, mark: str) -> Iterator[int]:
-    at = text.find(mark)
-    while at >= 0:
-        yield at
-        at = text.find(mark, at + 1)
 
 
 def made_by_chance(value: str) -> bool:

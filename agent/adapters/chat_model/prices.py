@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -134,14 +135,26 @@ def _listed(model: str, usage: Usage) -> float | None:
     from genai_prices import calc_price
 
     provider, _, name = model.partition(":")
+    provider = _NAMES.get(provider, provider)
+    if not _is_listed(provider, name):
+        return None
     counted = Counted(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
     )
+    return float(Decimal(calc_price(counted, name, provider_id=provider).total_price))
+
+
+@cache
+def _is_listed(provider: str, name: str) -> bool:
+    """Whether there is a price; the tables look through all they have for what they have not."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
     try:
-        found = calc_price(counted, name, provider_id=_NAMES.get(provider, provider))
+        calc_price(Counted(input_tokens=1), name, provider_id=provider)
     except LookupError:
-        return None
-    return float(Decimal(found.total_price))
+        return False
+    return True
