@@ -487,7 +487,11 @@ class Pulls(Protocol):
         ...
 
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
-        """Answer a thread once for each key: in it, or in the conversation; return its page."""
+        """Answer a thread once for each key: in it, or in the conversation; return its page.
+
+        Args:
+            thread: As it was read in this attempt; what an earlier one has said is in it.
+        """
         ...
 
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:

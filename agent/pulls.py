@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from agent.domain import Change, Checkout, End, Place, Plan, Record, ThreadEnd
+from agent.domain import Change, Checkout, Place, Record
 
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
@@ -119,61 +119,6 @@ class ProjectCheck(Record):
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
     """What it says itself, in a few lines."""
-
-
-class Matter(Record):
-    """One thing that a follow-up has to see to: a thread, or a check that is red."""
-
-    number: int
-    """In its round, 1-based."""
-    about: str
-    """Place and first words, on one line; foreign words."""
-    text: str
-    """All that is said, for whoever sees to it; foreign words."""
-    thread: Thread | None = None
-    check: ProjectCheck | None = None
-    settled: str = ""
-    """Why it is for a person, where that is known from the beginning."""
-
-
-class Answer(Record):
-    """What becomes of a matter, before anything of it has left the machine."""
-
-    matter: int
-    """Its number."""
-    end: End
-    words: str
-    """To whoever asked."""
-    by_model: bool = False
-    """Whether the words are a model's."""
-    beyond: str = ""
-    """Title for an issue of its own, where it asks for more than the ticket."""
-
-
-class Occasion(Record):
-    """What a follow-up finds when it begins."""
-
-    pull: PullNow
-    asked: tuple[Thread, ...] = ()
-    """The threads that wait for an answer of ours, by age, as many as one round takes."""
-    left: int = 0
-    """How many more there are."""
-    checks: tuple[ProjectCheck, ...] = ()
-    """Those of the project's own that are red, or wait for somebody to allow them."""
-    plan: Plan
-    """Of the change as we have left it."""
-    ends: tuple[ThreadEnd, ...] = ()
-    """What became of the threads of earlier rounds; of each the newest."""
-    answered: int = 0
-    """How many rounds of this kind there were before."""
-
-
-class Agenda(Record):
-    """What a follow-up sees to, and where."""
-
-    occasion: Occasion
-    standing: Standing
-    matters: tuple[Matter, ...]
 
 
 def mentions(words: str, logins: Collection[str]) -> bool:

@@ -9,12 +9,12 @@ steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 from __future__ import annotations
 
 from agent import proposing
+from agent.agenda import Agenda, Answer
 from agent.domain import Outcome, Plan, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import PolicyRefused, RunStopped, TimeSpent
 from agent.ports import Step
-from agent.pulls import Agenda, Answer
 from agent.services import Services
 from agent.stages import (
     answer,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent.agenda import Answer, Matter
 from agent.domain import Change, End, Plan, Record
 from agent.editing import opening, prompting
 from agent.editing.called import Objection
@@ -14,7 +15,6 @@ from agent.editing.job import Job
 from agent.editing.loop import Conversation, Ended, converse
 from agent.editing.rounds import LAST, Draft
 from agent.errors import EditFailed
-from agent.pulls import Answer, Matter
 
 _LONGEST = 1_500
 _LONGEST_TITLE = 120

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from agent import cleaning, worktree
+from agent.agenda import Matter
 from agent.domain import Change, EarlierAttempt, Plan, Prepared, Ticket
 from agent.editing import outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
-from agent.pulls import Matter
 from agent.services import Services
 
 _MOST_TICKET = 20_000

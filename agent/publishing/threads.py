@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from agent import cleaning
+from agent.agenda import Answer
 from agent.domain import End, ThreadEnd
-from agent.pulls import Answer
 
 _SECTION = re.compile(r"\n*<!-- mergewright:asked -->.*?<!-- /mergewright:asked -->\n*", re.DOTALL)
 _PAGE = re.compile(r"https?://[^\s()<>|]+")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent import cleaning, proposing, worktree
+from agent.agenda import Agenda, Answer, Matter, Occasion
 from agent.domain import (
     Outcome,
     Plan,
@@ -25,7 +26,7 @@ from agent.errors import BranchMoved, BranchTaken, Cancelled, RequestRefused, Su
 from agent.ports import Pulls
 from agent.proposing import Decided, Placed
 from agent.publishing import siblings, threads
-from agent.pulls import Agenda, Answer, Matter, Occasion
+from agent.pulls import PullNow
 from agent.services import Services
 
 _CHECKOUT = "checkout"
@@ -74,11 +75,11 @@ def publish(
     """
     run, occasion, pulls = prepared.run, asked.occasion, _pulls(svc)
     commit = asked.standing.head
+    now = _still_open(occasion, run, pulls, svc)
     if decided is not None:
-        _require_open(occasion, run, pulls, svc)
         commit = _pushed(asked, decided, prepared, svc)
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
-    ends = _answered(asked, answers, commit, run, pulls, svc)
+    ends = _answered(_as_now(asked, now), answers, commit, run, pulls, svc)
     every = {one.thread_id: one for one in (*occasion.ends, *ends)}
     section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
     pull_request = _told(asked, section, commit, decided, prepared, svc)
@@ -143,14 +144,29 @@ def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcom
     )
 
 
-def _require_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> None:
-    """Look once more before anything is pushed."""
+def _still_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> PullNow:
+    """Look once more before anything is pushed or said.
+
+    That the issue is no longer what was approved stops the run by itself.
+    """
     if svc.stopped.is_set():
         raise Cancelled
-    svc.forge.ticket(run)
     now = pulls.read(run, occasion.pull.number)
     if now is None or now.state != "open":
         raise Superseded(f"Pull request #{occasion.pull.number} is no longer open.")
+    return now
+
+
+def _as_now(asked: Agenda, now: PullNow) -> Agenda:
+    """Give the threads as they are by now: an earlier attempt may have answered them."""
+    there = {one.thread_id: one for one in now.threads}
+    matters = tuple(
+        one.model_copy(update={"thread": there.get(one.thread.thread_id, one.thread)})
+        if one.thread
+        else one
+        for one in asked.matters
+    )
+    return asked.model_copy(update={"matters": matters})
 
 
 def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) -> str:
@@ -162,13 +178,10 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
     run, standing, pull = prepared.run, asked.standing, asked.occasion.pull
     change = decided.cleared.change
     proposing.refuse_secrets(change, svc.redactor)
-    remote = svc.forge.remote(run)
-    if remote is None:
-        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    remote, rules = asked.occasion.remote, asked.occasion.rules
     author = f"{remote.author} <{remote.email}>"
     for_commit = decided.model_copy(update={"plan": _as_commit(asked, decided.plan)})
     message = proposing.message(prepared, for_commit, author, svc.redactor)
-    rules = svc.forge.rules(run, pull.branch)
     if rules.signed:
         more = worktree.increment(standing, change)
         if not more.files:
@@ -243,7 +256,8 @@ def _ended(
         return ThreadEnd.model_validate(
             {**facts, "thread_id": f"check:{name}", "place": "issue", "url": page, "upto": 0}
         )
-    last = max(one.comment_id for one in thread.comments)
+    # Ours is no word that was read.
+    last = max(one.comment_id for one in thread.comments if not one.ours)
     words = threads.reply(answer, held, _new_issue(run))
     key = f"{thread.thread_id} {last}"
     page = pulls.reply(run, asked.occasion.pull.number, thread, words, key=key)
@@ -307,12 +321,9 @@ def _told(
     words = proposing.words(prepared, decided, placed, svc)
     room = cleaning.TEXT_LIMIT - len(section) - 2
     words = cleaning.cut_markdown(words, room, where=svc.log_place(run))
-    remote = svc.forge.remote(run)
-    if remote is None:
-        return None
-    proposal = proposing.proposal(
-        prepared, decided, placed, remote, threads.with_section(words, section), svc
-    )
+    body = threads.with_section(words, section)
+    remote = asked.occasion.remote
+    proposal = proposing.proposal(prepared, decided, placed, remote, body, svc)
     # The title is people's by now, and they have been asked to look already.
     update = {"title": pull.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
     return svc.forge.propose(run, proposal.model_copy(update=update))

@@ -8,26 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent import cleaning, worktree
+from agent.agenda import Agenda, Matter, Occasion
 from agent.domain import Change, Decision, FollowUp, Plan, Run, StoredRun, ThreadEnd
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.ports import Pulls
-from agent.pulls import (
-    Agenda,
-    Matter,
-    Occasion,
-    ProjectCheck,
-    PullNow,
-    Standing,
-    Thread,
-    ThreadComment,
-    is_command,
-    mentions,
-)
+from agent.pulls import ProjectCheck, PullNow, Standing, Thread, ThreadComment, is_command, mentions
 from agent.services import Services
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
 _MOST_CHECKS = 5
+_ELSEWHERE = "Only the service on GitHub goes on with pull requests."
 _MOST_LOG = 12_000
 _MOST_SAID = 8_000
 _MOST_HUNK_LINES = 12
@@ -48,7 +39,7 @@ def pulls_of(svc: Services) -> Pulls:
         RequestRefused: There is none here.
     """
     if svc.pulls is None:
-        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+        raise RequestRefused(_ELSEWHERE)
     return svc.pulls
 
 
@@ -63,14 +54,17 @@ def read(run: Run, svc: Services) -> Occasion:
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{wanted.pull} {became}; nothing was done.")
-    history = svc.history(run)
+    history, remote = svc.history(run), svc.forge.remote(run)
+    if remote is None:
+        raise RequestRefused(_ELSEWHERE)
     ends = _newest(history)
     asked: tuple[Thread, ...] = ()
     if wanted.kind == "review":
-        remote = svc.forge.remote(run)
-        names = frozenset({remote.author} if remote else ())
+        names = frozenset((remote.author,))
         asked = tuple(one for one in pull.threads if _is_asked(one, ends, names, run, pulls))
     return Occasion(
+        remote=remote,
+        rules=svc.forge.rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
         checks=_at_issue(pulls.checks(run, pull.head)) if wanted.kind == "ci" else (),
@@ -134,10 +128,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         RepositoryUnfit: The branch holds what cannot be carried on.
         MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
-    settings, pull = svc.settings, occasion.pull
-    remote = svc.forge.remote(run)
-    if remote is None:
-        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
+    settings, pull, remote = svc.settings, occasion.pull, occasion.remote
     token = svc.forge.credential(run, write=False)
     svc.redactor.learn(token)
     standing = worktree.standing(
@@ -148,7 +139,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         settings.home / "mirrors",
         author=remote.author,
         email=remote.email,
-        merging=not svc.forge.rules(run, pull.branch).signed,
+        merging=not occasion.rules.signed,
         max_files=settings.max_files_in_tree,
         max_bytes=settings.max_tree_mb * 1024**2,
         max_repository_bytes=settings.max_repository_mb * 1024**2,

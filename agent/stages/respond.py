@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent import worktree
+from agent.agenda import Agenda, Answer, Matter
 from agent.domain import Change, Plan, Prepared, Record
 from agent.editing import answering
 from agent.editing.job import Job
 from agent.editing.rounds import LAST, Draft, Round
 from agent.errors import AgentError, EditFailed
-from agent.pulls import Agenda, Answer, Matter, Thread
+from agent.pulls import Thread
 from agent.recipes import revising
 from agent.recipes.recipe import Ground, Wish
 from agent.recipes.revising import Heard

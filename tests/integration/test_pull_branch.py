@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent import worktree
+from agent.agenda import Occasion
 from agent.domain import Change, ChangedFile, FollowUp, Plan
 from agent.errors import (
     AccessLost,
@@ -23,7 +24,7 @@ from agent.errors import (
     MergeConflict,
     RepositoryUnfit,
 )
-from agent.pulls import Occasion, PullNow, Standing
+from agent.pulls import PullNow, Standing
 from agent.redaction import Redactor
 from agent.repository import mirror, process, pull_branch, remote
 from agent.repository.base import Limits, Start

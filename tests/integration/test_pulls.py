@@ -78,6 +78,9 @@ class Talk:
         return [one for one in self.read().threads if one.place == place]
 
     def reply(self, thread: Thread, words: str = "Because.", key: str = "1") -> str:
+        """Answer a thread as it stands by now, as a follow-up does."""
+        now = {one.thread_id: one for one in self.read().threads}
+        thread = now.get(thread.thread_id, thread)
         return self.pulls.reply(self.scene.run, self.number, thread, words, key=key)
 
     def ours(self) -> list[str]:
@@ -445,10 +448,13 @@ def test_an_answer_of_another_shape_is_no_answer(talk, answer):
     led = talk.scene.fault("refuse", "POST", "/api/graphql", status=200, body=answer, count=None)
     with pytest.raises(ForgeUnavailable):
         talk.read()
+    # Where the answer to an answer is lost, it is looked for.
+    lost = talk.scene.fault("perform_drop", "POST", f"pulls/{talk.number}/comments/*/replies")
     with pytest.raises(ForgeUnavailable):
-        talk.reply(thread)
+        talk.pulls.reply(talk.scene.run, talk.number, thread, "Because.", key="1")
+    assert lost is not None
     talk.scene.world.faults.remove(led.id)
-    assert talk.ours() == []
+    assert len(talk.ours()) == 1
     talk.scene.fault(
         "refuse",
         "GET",

@@ -112,7 +112,9 @@ class GithubForge:
             state_labels.react(session)
         text = status_text.under_way(run, self._known(run), self._page(run))
         self._status(run).begin(text)
-        state_labels.show(session, StateLabel.WORKING)
+        if run.follow_up is None:
+            # A pull request that waits for review does so meanwhile, too.
+            state_labels.show(session, StateLabel.WORKING)
         if run.attempt > 1 and run.follow_up is None:
             self._fold_earlier(run)
 
@@ -142,7 +144,7 @@ class GithubForge:
             AccessLost: It is gone, archived, disabled or out of our reach.
             RepositoryUnfit: Its default branch is gone.
         """
-        return live_issue.remote(self._session(run))
+        return live_issue.remote(self._session(run), branch=run.follow_up is None)
 
     @in_our_words
     def credential(self, run: Run, *, write: bool) -> str:

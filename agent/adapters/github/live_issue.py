@@ -189,8 +189,11 @@ def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
     return dict(raw)
 
 
-def remote(session: Session) -> Remote:
+def remote(session: Session, *, branch: bool = True) -> Remote:
     """Say where git finds the repository.
+
+    Args:
+        branch: Whether its default branch has to be there.
 
     Raises:
         AccessLost: It is gone, archived, disabled or out of our reach.
@@ -205,13 +208,13 @@ def remote(session: Session) -> Remote:
         )
     if facts.get("disabled"):
         raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
-    branch = str(facts["default_branch"])
-    if branch not in session.branches:
-        _see_branch(session, name, branch)
+    default = str(facts["default_branch"])
+    if branch and default not in session.branches:
+        _see_branch(session, name, default)
     return Remote(
         name=name,
         url=_clone_address(session, str(facts["clone_url"])),
-        default_branch=branch,
+        default_branch=default,
         author=session.access.login(),
         email=session.access.address(session),
     )

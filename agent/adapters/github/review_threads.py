@@ -277,6 +277,7 @@ def reply(
     with what it answers.
 
     Args:
+        thread: As it was read in this attempt: an earlier answer of ours is in it.
         words: Markdown of ours.
         where: Where the whole text is to be found, if it is too long.
     """
@@ -337,7 +338,9 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: s
         )
         return str(made["html_url"])
 
-    return found() or session.tell(
+    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
+    return said or session.tell(
         Scope.PUBLISH, work, found=found, doing="answer a review thread", needs=_NEEDS
     )
 
