@@ -22,6 +22,7 @@ from agent.adapters.github import (
     app_registration,
     branch_rules,
     checks_report,
+    conversations,
     deliveries,
     labelled,
     live_issue,
@@ -38,7 +39,7 @@ from agent.adapters.github.retrying import Pacing
 from agent.adapters.github.session import Scope
 from agent.domain import Change, ChangedFile, Finding, IssueRef, Severity
 from agent.errors import AgentError, ForgeUnavailable
-from agent.ports import NewPullRequest
+from agent.ports import NewPullRequest, Subject
 from agent.pulls import Thread, ThreadComment
 from agent.settings import Settings
 from tests.contract import example_server, operations, schemas
@@ -141,6 +142,14 @@ def jobs_alone(hub):
     return project_checks.of_commit(hub.session, HEAD)
 
 
+def heard(hub):
+    """List what people have written in a pull request."""
+    subject = Subject(
+        ref=ISSUE, on_pull=True, is_closed=False, updated_at="", clone_url="https://x"
+    )
+    return conversations.GithubConversations(hub.access).written(subject, "2001-01-01T00:00:00Z")
+
+
 def answer(hub):
     """Answer a thread on lines, in which we have said nothing yet."""
     end = {"data": {"node": {"comments": {"nodes": []}}}}
@@ -177,6 +186,11 @@ AS_PERSON = {
     ),
     f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
     f"POST {REPO}/pulls/{{pull_number}}/comments/{{comment_id}}/replies": answer,
+    f"GET {REPO}/issues/comments/{{comment_id}}": (
+        lambda hub: gatekeeper(hub).has_comment(ISSUE, 1)
+    ),
+    f"GET {REPO}/pulls/{{pull_number}}/reviews": heard,
+    f"GET {REPO}/pulls/{{pull_number}}/comments": heard,
     f"GET {REPO}/actions/runs": lambda hub: project_checks.of_commit(hub.session, HEAD),
     f"GET {REPO}/actions/runs/{{run_id}}/jobs": jobs_alone,
     f"GET {REPO}/commits/{{ref}}/status": lambda hub: project_checks.of_commit(hub.session, SHA),
