@@ -836,3 +836,22 @@ def test_a_log_on_this_machine_is_that_of_a_simulated_github(address, api, safe)
     else:
         with pytest.raises(Unsure):
             project_checks._require_safe(address, api)
+
+
+# --- in a private repository -------------------------------------------------------------------
+
+
+def test_in_a_private_repository_the_tokens_of_the_app_are_enough(talk):
+    scene = talk.scene
+    scene.repository.private = True
+    thread = talk.ask()
+    talk.reply(thread)
+    assert talk.pulls.resolve(scene.run, thread)
+    workflow(talk, Job("test", "failure", "1 failed"))
+    status(talk, "pending")
+    assert states(talk) == {"CI / test": "failed", "ci/elsewhere": "pending"}
+    assert talk.pulls.log(scene.run, checks(talk)["CI / test"]) == "1 failed\n"
+    assert talk.pulls.may_write(scene.run, "ann", scene.world.user("ann").id)
+    pull = scene.run.snapshot.issue.model_copy(update={"number": talk.number, "issue_id": 0})
+    assert scene.gatekeeper.pull(pull).state == "open"
+    assert scene.forge.own_pulls(scene.run, "another")[0].number == talk.number

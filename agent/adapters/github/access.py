@@ -37,7 +37,12 @@ _HIDDEN = "(secret removed)"
 _ANY = ("read", "write", "admin")
 
 _PERMISSIONS: dict[Scope, dict[str, str]] = {
-    Scope.READ: {"metadata": "read", "contents": "read", "issues": "read"},
+    Scope.READ: {
+        "metadata": "read",
+        "contents": "read",
+        "issues": "read",
+        "pull_requests": "read",
+    },
     Scope.TALK: {"metadata": "read", "issues": "write"},
     Scope.PUSH: {"metadata": "read", "contents": "write"},
     Scope.PUBLISH: {
