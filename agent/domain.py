@@ -984,6 +984,15 @@ class ModelTotal(Record):
         )
 
     @property
+    def cost(self) -> str:
+        """Say what that cost, as people want to know it."""
+        if not self.calls:
+            return "$0.00: no model was asked"
+        if self.usd is None:
+            return "an unknown amount: the price of a model is not known"
+        return f"{money(self.usd)} for models"
+
+    @property
     def told(self) -> str:
         """Say it in one line."""
         cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"

@@ -75,7 +75,9 @@ def run(store: Path, tmp_path: Path) -> Runner:
 @pytest.fixture(scope="session")
 def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
-    with play.staging(store, tmp_path_factory.mktemp("github")) as made:
+    # Nobody in a story writes a second thought later than this.
+    quiet = {"MERGEWRIGHT_QUIET_SECONDS": "1"}
+    with play.staging(store, tmp_path_factory.mktemp("github"), **quiet) as made:
         # Whoever made the App may have asked for more than we have a use for.
         made.app.hook.events = APP_EVENTS
         yield made

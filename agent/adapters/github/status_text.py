@@ -85,8 +85,8 @@ def under_way(run: Run, progress: Progress, page: str | None) -> str:
     """Write the text of a run that is at work."""
     if run.follow_up is None:
         head = (
-            f"**Mergewright is working on this issue.** {_NOBODY} a pull request, or the reason why"
-            " there is none, will be linked here."
+            f"**Mergewright is working on this issue.** {_NOBODY} a link to the pull request, or"
+            " the reason why there is none, will stand here."
         )
     else:
         head = (
@@ -119,8 +119,9 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         return _paragraphs(
             f"{head}\n\n{way}{notes}",
             _similar(outcome),
-            _checklist(progress),
+            # Between two lists, which would be one otherwise.
             f"{used} {_log(run, page)}",
+            _checklist(progress),
             _details(_origin(run, page)),
         )
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
@@ -152,8 +153,8 @@ def followed(
             f"**{pull} is open; {called} is over: {result}.**",
             f"What to do next: {way}",
             "\n".join(f"- {_linked(one)}" for one in open_ends),
-            _checklist(progress),
             f"{_in_all(outcome, progress)} {_log(run, page)}",
+            _checklist(progress),
             _details(_origin(run, page)),
         )
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
@@ -179,7 +180,10 @@ def call(text: str, address: str) -> str:
     first = text.lstrip().partition("\n")[0].rstrip()
     # Whoever reads the first sentence goes there for the rest.
     bold = first[: first.index("**", 2) + 2] if first.startswith("**") and "**" in first[2:] else ""
-    return f"{bold or first} A person has to act: [what to do next]({address})."
+    return (
+        f"{bold or first} A person has to act; [the status comment]({address}) says what to do"
+        " next, and how it stands by now."
+    )
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -213,7 +217,7 @@ def _counted(threads: tuple[ThreadEnd, ...]) -> str:
 
 def _linked(one: ThreadEnd) -> str:
     about = cleaning.words(one.about[:_LINE])
-    return f"{about}: [thread]({one.url})" if one.url else about
+    return f"[{about}]({one.url})" if one.url else about
 
 
 def _steps(plan: Plan) -> str:
@@ -242,7 +246,7 @@ def _details(text: str) -> str:
 def _so_far(run: Run, progress: Progress, page: str | None) -> str:
     """Say what a run has used, as of when, and where its log is."""
     begun = datetime.fromtimestamp(progress.at, UTC) if progress.at else None
-    by = f"by {begun:%H:%M} UTC" if begun else "so far"
+    by = f"as of {begun:%H:%M} UTC" if begun else "so far"
     took = _time(progress.seconds)
     if progress.most_minutes is not None:
         took += f" of at most {progress.most_minutes:,} minutes"
@@ -252,7 +256,7 @@ def _so_far(run: Run, progress: Progress, page: str | None) -> str:
             most = f" of at most {money(progress.most_usd)}" if progress.most_usd else ""
             cost = f"{money(progress.usd)}{most} for models"
     else:
-        cost = "$0.00, since no model is asked" if _is_recipes(progress) else "$0.00"
+        cost = "$0.00 (no model is asked)" if _is_recipes(progress) else "$0.00"
     return f"Used {by}: {took}, {cost}. {_log(run, page)}"
 
 
@@ -262,16 +266,9 @@ def _is_recipes(progress: Progress) -> bool:
 
 def _in_all(outcome: Outcome, progress: Progress) -> str:
     """Say what a run has taken and cost in all, in a sentence."""
-    used = outcome.used
-    if not used.calls:
-        cost = "cost $0.00: no model was asked"
-    elif used.usd is None:
-        cost = "asked models whose price is not known"
-    else:
-        cost = f"cost {money(used.usd)} for models"
     seconds = progress.seconds + _since(progress.at)
     took = f"took {_time(seconds)} and " if seconds >= _SHORTEST_SECONDS else ""
-    return f"The run {took}{cost}."
+    return f"The run {took}cost {outcome.used.cost}."
 
 
 def _time(seconds: float) -> str:

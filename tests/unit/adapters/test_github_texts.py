@@ -102,7 +102,7 @@ def test_a_plan_is_one_line_and_its_steps_are_folded():
         ({"seconds": 12.2, "most_minutes": 30}, "Used so far: 12 s of at most 30 minutes, $0.00."),
         (
             {"seconds": 372.0, "most_minutes": 30, "at": 1_900_000_000.0, "plan": PLAN},
-            "Used by 17:46 UTC: 6 minutes of at most 30 minutes, $0.00, since no model is asked.",
+            "Used as of 17:46 UTC: 6 minutes of at most 30 minutes, $0.00 (no model is asked).",
         ),
         (
             {"replies": 2, "usd": 0.42, "most_usd": 3.0},
@@ -132,7 +132,7 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
         ((USE,), "The run took 3 minutes and cost $0.42 for models."),
         (
             (USE, USE.model_copy(update={"usd": None})),
-            "The run took 3 minutes and asked models whose price is not known.",
+            "The run took 3 minutes and cost an unknown amount: the price of a model is not known.",
         ),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted, way):
     assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     assert text.startswith(f"**#9 is open; round 2 of its review is over: {counted}.**\n\n")
     assert f"What to do next: {way}" in text
-    assert ("- shop/views.py:3: why?: [thread](https://g/9#t)" in text) == ("human" in ends)
+    assert ("- [shop/views.py:3: why?](https://g/9#t)\n\nThe run" in text) == ("human" in ends)
 
 
 def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
@@ -264,13 +264,14 @@ def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("**Mergewright waits.** Nothing.\n\nMore.", "**Mergewright waits.** A person has to act:"),
-        ("\nSaid so.\n", "Said so. A person has to act:"),
-        ("**Not closed\nMore.", "**Not closed A person has to act:"),
+        ("**Mergewright waits.** Nothing.\n\nMore.", "**Mergewright waits.** A person has to act;"),
+        ("\nSaid so.\n", "Said so. A person has to act;"),
+        ("**Not closed\nMore.", "**Not closed A person has to act;"),
     ],
 )
 def test_a_call_takes_the_first_sentence_and_leads_to_the_rest(text, told):
-    assert status.call(text, "https://g/1#c") == f"{told} [what to do next](https://g/1#c)."
+    rest = "[the status comment](https://g/1#c) says what to do next, and how it stands by now."
+    assert status.call(text, "https://g/1#c") == f"{told} {rest}"
 
 
 @pytest.mark.parametrize(
