@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app demo test check lint bench bench-ack bench-model live false-positives chaos reference lock format clean
+.PHONY: app demo test check lint bench bench-ack bench-model bench-sign live false-positives chaos reference lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -36,6 +36,10 @@ bench-model: $(READY) room
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
+
+# Label or comment to first sign, idle and with all slots taken.
+bench-sign: $(READY) room
+	$(BIN)/python -m tests.bench first_sign $(ARGS)
 
 # Released projects in rooms, each test held against a bare run; needs a package index.
 live: $(READY) room

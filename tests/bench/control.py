@@ -31,7 +31,7 @@ _IDLE_SECONDS = 8.0
 _COMMAND_SECONDS = 90
 _ROOT = Path(__file__).parents[2]
 #: A test that nobody would wait for, in a process that is known by its words.
-_SLOW = """\
+SLOW = """\
 import subprocess
 import sys
 
@@ -57,7 +57,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
 
 def _cancelled(stage: Stage, folder: Path, rounds: int, say: Say) -> timing.Section:
     token = f"slow-{uuid.uuid4().hex}"
-    files = {**github_stories.FILES, "tests/test_slow.py": _SLOW.format(token=token)}
+    files = {**github_stories.FILES, "tests/test_slow.py": SLOW.format(token=token)}
     told = github_stories.tell(stage, folder, files=files)
     took: list[tuple[float, float, float]] = []
     for number in range(-1, rounds):
@@ -85,7 +85,7 @@ def _cancel(told: Story, token: bytes) -> tuple[float, float, float]:
     store = told.stage.store
     told.label()
     run_id = awaited(lambda: _run_id(told), "the run", 0.05)
-    awaited(lambda: _there(token) or None, "the slow test in its room", 0.05)
+    awaited(lambda: is_there(token) or None, "the slow test in its room", 0.05)
     begun = time.perf_counter()
     command = subprocess.Popen(
         [sys.executable, "-m", "agent", "runs", "cancel", run_id, "--wait", "60"],
@@ -94,7 +94,7 @@ def _cancel(told: Story, token: bytes) -> tuple[float, float, float]:
     )  # fmt: skip
     awaited(lambda: store.get(run_id).stopped, "the order to stop")
     ordered = time.perf_counter()
-    awaited(lambda: None if _there(token) else True, "the end of the room")
+    awaited(lambda: None if is_there(token) else True, "the end of the room")
     down = time.perf_counter()
     awaited(lambda: None if store.get(run_id).active else True, "the end of the run")
     over = time.perf_counter()
@@ -112,7 +112,7 @@ def _run_id(told: Story) -> str | None:
     return None
 
 
-def _there(token: bytes) -> bool:
+def is_there(token: bytes) -> bool:
     """Whether a process on this machine has the word among its own, whatever it is called there."""
     for process in os.scandir("/proc"):
         if process.name.isdigit():
