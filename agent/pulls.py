@@ -15,6 +15,10 @@ _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
 
 
+#: How the last answer of ours in a thread begins; whatever is said there then is for people.
+ROUNDS_OVER = "This pull request has had its"
+
+
 class ThreadComment(Record):
     """One comment in a thread."""
 

@@ -12,11 +12,23 @@ from agent.agenda import Agenda, Matter, Occasion
 from agent.domain import Change, Decision, FollowUp, Plan, Run, StoredRun, ThreadEnd
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.ports import Pulls
-from agent.pulls import ProjectCheck, PullNow, Standing, Thread, ThreadComment, is_command, mentions
+from agent.pulls import (
+    ROUNDS_OVER,
+    ProjectCheck,
+    PullNow,
+    Standing,
+    Thread,
+    ThreadComment,
+    is_command,
+    mentions,
+)
 from agent.services import Services
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
+#: So many accounts are looked up in one round, those that spoke last first: a crowd of strangers
+#: costs no more, and hides nobody who has just spoken.
+_MOST_ACCOUNTS = 12
 _MOST_CHECKS = 5
 _ELSEWHERE = "Only the service on GitHub goes on with pull requests."
 _MOST_LOG = 12_000
@@ -61,7 +73,10 @@ def read(run: Run, svc: Services) -> Occasion:
     asked: tuple[Thread, ...] = ()
     if wanted.kind == "review":
         names = frozenset((remote.author,))
-        asked = tuple(one for one in pull.threads if _is_asked(one, ends, names, run, pulls))
+        people = _People(run, pulls)
+        newest = sorted(pull.threads, key=lambda one: one.comments[-1].at, reverse=True)
+        wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
+        asked = tuple(people.only(one) for one in pull.threads if one.thread_id in wanted_ids)
     return Occasion(
         remote=remote,
         rules=svc.forge.rules(run, pull.branch),
@@ -94,21 +109,48 @@ def _plan(history: tuple[StoredRun, ...], pull: PullNow) -> Plan:
     return plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=())
 
 
+class _People:
+    """Whose words count: ours, and those of people who may write."""
+
+    def __init__(self, run: Run, pulls: Pulls) -> None:
+        self._run, self._pulls = run, pulls
+        self._known: dict[tuple[str, int], bool] = {}
+
+    def may_write(self, comment: ThreadComment) -> bool:
+        account = comment.author.lower(), comment.author_id
+        if account not in self._known:
+            if comment.is_bot or len(self._known) >= _MOST_ACCOUNTS:
+                return False
+            self._known[account] = self._pulls.may_write(
+                self._run, comment.author, comment.author_id
+            )
+        return self._known[account]
+
+    def only(self, thread: Thread) -> Thread:
+        """Empty what others have written in a thread: no model and no recipe gets to see it."""
+        return thread.model_copy(
+            update={
+                "comments": tuple(
+                    one if one.ours or self.may_write(one) else one.model_copy(update={"body": ""})
+                    for one in thread.comments
+                )
+            }
+        )
+
+
 def _is_asked(
-    thread: Thread,
-    ends: dict[str, ThreadEnd],
-    names: frozenset[str],
-    run: Run,
-    pulls: Pulls,
+    thread: Thread, ends: dict[str, ThreadEnd], names: frozenset[str], people: _People
 ) -> bool:
     """Whether people who may decide wait for an answer of ours in a thread."""
     if thread.resolved:
         return False
     before = ends.get(thread.thread_id)
+    if before and before.words.startswith(ROUNDS_OVER):
+        return False
     fresh = _since_ours(thread, before.upto if before else 0)
     if not thread.asks_changes and thread.place != "inline":
         fresh = [one for one in fresh if mentions(one.body, names)]
-    return any(pulls.may_write(run, one.author, one.author_id) for one in fresh)
+    return any(people.may_write(one) for one in fresh)
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
@@ -200,13 +242,15 @@ def agenda(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> A
 
 def _of_thread(thread: Thread) -> Matter:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
-    first = thread.comments[0].body.strip().partition("\n")[0]
+    bodies = (one.body.strip() for one in thread.comments)
+    first = next(filter(None, bodies), "").partition("\n")[0]
     lines = [f"On {place}" if place else "In the conversation of the pull request"]
     if thread.hunk:
         lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
     for one in thread.comments:
         words = cleaning.incoming(one.body)[0].strip()
-        lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
+        if words:
+            lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
     told = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
     return Matter(
         number=0, about=f"{place} {first}".strip()[:_LONGEST_ABOUT], text=told, thread=thread

@@ -15,7 +15,7 @@ from agent.editing import answering
 from agent.editing.job import Job
 from agent.editing.rounds import LAST, Draft, Round
 from agent.errors import AgentError, EditFailed
-from agent.pulls import Thread
+from agent.pulls import ROUNDS_OVER, Thread
 from agent.recipes import revising
 from agent.recipes.recipe import Ground, Wish
 from agent.recipes.revising import Heard
@@ -51,7 +51,7 @@ def by_rules(asked: Agenda, prepared: Prepared, svc: Services) -> tuple[Answer, 
     words = ""
     if about and about.kind == "review" and asked.occasion.answered >= limits.review_rounds:
         words = (
-            f"This pull request has had its {limits.review_rounds} rounds of answers"
+            f"{ROUNDS_OVER} {limits.review_rounds} rounds of answers"
             " (limits.review_rounds); a person goes on."
         )
     if about and about.kind == "ci" and not about.by:
