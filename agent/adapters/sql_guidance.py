@@ -51,7 +51,7 @@ def hear(
     """
     if not revived and not _is_awaited(session, row, said):
         return "late"
-    if said.kind != "approval" and len(_wishes(session, row.run_id)) >= MOST_WORDS:
+    if said.kind != "approval" and is_full(session, row):
         return "full"
     keep(session, row.run_id, said, now)
     if row.worker is None:
@@ -75,6 +75,11 @@ def take_in(session: Session, row: RunRow) -> None:
 def has_more(session: Session, row: RunRow) -> bool:
     """Whether somebody has wished for something since the run began at its top."""
     return any(number > row.guided for number in _wishes(session, row.run_id))
+
+
+def is_full(session: Session, row: RunRow) -> bool:
+    """Whether a run has heard as many answers and wishes as it may."""
+    return len(_wishes(session, row.run_id)) >= MOST_WORDS
 
 
 def is_approved(session: Session, row: RunRow, plan: str) -> bool:

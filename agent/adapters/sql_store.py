@@ -655,6 +655,8 @@ class SqlStore:
                 _end_dead_commands(session, now)
                 if other := _active(session, row.repository_id, row.number):
                     raise ActiveRun(Run.model_validate_json(other.run))
+                if sql_guidance.is_full(session, row):
+                    return "full"
                 _revive(row, "", now)
             return sql_guidance.hear(session, row, said, now, revived=revived)
 

@@ -54,6 +54,11 @@ _NO_ROUND: dict[Following, str] = {
 _MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
 #: Whoever may not write is not looked up again for a minute: strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
+#: So many words of people are answered with words in one place within an hour; the others get a
+#: reaction alone.
+_MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
+#: So many runs of one issue are begun by comments; whoever wants more sets the label.
+_MOST_BEGUN = 10
 #: By so much our clock and the forge's may differ.
 _SKEW_SECONDS = 5.0
 #: So often at most comments allow a run its money and time.
@@ -92,6 +97,7 @@ class Lane:
         self._store = store
         self._bot_ids = bot_ids
         self._refused: dict[tuple[int, int], float] = {}
+        self._answered: dict[tuple[int, int], list[float]] = {}
 
     def hear(
         self, said: Said, *, now: float, delivery_id: str
@@ -215,7 +221,8 @@ class Lane:
         except ActiveRun as other:
             return Ignored(reason=other.message)
         if hearing == "full":
-            self._say(said, _FULL)
+            # Once: whoever answers that is not answered again.
+            self._gatekeeper.explain(said.subject, _FULL, key=f"full-{run.run.run_id}")
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run.run.run_id} does not wait for an answer ({hearing})")
         self._react(said, _READ)
@@ -356,6 +363,11 @@ class Lane:
                 f"Run {run.run.run_id} is not over. `/mergewright stop` ends it; `/mergewright"
                 " explain` says where it stands."
             )
+        if run is not None and run.run.attempt >= _MOST_BEGUN:
+            raise _CannotNow(
+                f"This issue has had {run.run.attempt} runs, so no comment begins another one. Take"
+                " the label off and set it again for that."
+            )
         text = self._gatekeeper.text(said.subject)
         if text is None:
             return Ignored(reason="the issue is not there any more")
@@ -398,6 +410,15 @@ class Lane:
     # --- how it is answered --------------------------------------------------------------------
 
     def _say(self, said: Said, words: str) -> None:
+        """Answer in words, unless too much was said there of late: two programs end here."""
+        place = (said.subject.repository_id, said.subject.number)
+        written = intake.moment(said.at)
+        of_late = [at for at in self._answered.get(place, ()) if at > written - _ANSWERS_SECONDS]
+        if len(of_late) >= _MOST_ANSWERS:
+            return
+        if len(self._answered) > _MOST_PLACES:
+            self._answered.clear()
+        self._answered[place] = [*of_late, written]
         self._gatekeeper.explain(said.subject, words, key=f"{said.place}-{said.comment_id}")
 
     def _react(self, said: Said, content: Reaction) -> None:

@@ -120,6 +120,13 @@ def talk(scene, store) -> Talk:
     return Talk(scene, store)
 
 
+def ended_again(talk: Talk, run: Run) -> None:
+    """Let a run that goes on end with the same questions."""
+    assert talk.store.claim(time.time() + 60, most=9) is not None
+    outcome = Outcome.stopped(run.run_id, Reason.UNCLEAR, "So it ended.")
+    talk.store.finish(run.run_id, outcome, time.time())
+
+
 # --- who is heard ------------------------------------------------------------------------------
 
 
@@ -292,6 +299,41 @@ def test_a_run_hears_so_many_wishes_and_says_so(talk):
         assert talk.store.guide(run.run_id, guidance("change", "x", 9_000 + number), 1.0) == "heard"
     talk.say("change the plan: once more")
     assert "This run has heard 20 answers and wishes" in talk.answered()
+
+
+def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    for number in range(20):
+        assert talk.store.guide(run.run_id, guidance("answer", "x", 9_000 + number), 1.0) == "heard"
+    ended_again(talk, run)
+    retries = talk.store.get(run.run_id).retries
+    for _ in range(10):
+        assert isinstance(talk.say("an answer to what you have just said"), Ignored)
+    assert talk.store.get(run.run_id).retries == retries
+    assert not talk.store.get(run.run_id).active
+    assert len(talk.scene.own_comments()) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["/mergewright explain", "/mergewright nonsense", "/mergewright stop"]
+)
+def test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone(talk, words):
+    for cycle in range(15):
+        talk.say(f"{words}\n\n(cycle {cycle})")
+        assert len(talk.reactions()) == 1
+    assert len(talk.scene.own_comments()) == 10
+
+
+def test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more(talk):
+    for attempt in range(1, 11):
+        begun = talk.say("/mergewright retry")
+        assert isinstance(begun, Accepted), attempt
+        assert talk.store.claim(time.time(), most=99) is not None
+        outcome = Outcome.stopped(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
+        talk.store.finish(begun.run.run_id, outcome, time.time())
+    assert isinstance(talk.say("/mergewright retry"), Heard)
+    assert "This issue has had 10 runs" in talk.answered()
+    assert talk.store.last(talk.scene.repository.id, talk.scene.issue.number).run.attempt == 10
 
 
 def test_a_stop_beats_whatever_the_run_waits_for(talk):
@@ -662,3 +704,68 @@ def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
     assert isinstance(_remark(talk), Later)
     assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), Later)
     assert isinstance(_remark(talk, "Nice work!", place="issue"), Ignored)
+
+
+# --- two people at once ------------------------------------------------------------------------
+
+
+def approve(talk: Talk) -> tuple[str, str]:
+    return f"/mergewright approve {PLAN}", "wanda"
+
+
+def change(talk: Talk) -> tuple[str, str]:
+    return "change the plan: do otherwise", "max"
+
+
+def stop(talk: Talk) -> tuple[str, str]:
+    return "/mergewright stop", "max"
+
+
+def retry(talk: Talk) -> tuple[str, str]:
+    return "/mergewright retry", "wanda"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ends", "signs"),
+    [
+        (approve, change, "approved", ["+1", "confused"]),
+        (change, approve, "changed", ["+1", "confused"]),
+        (approve, stop, "stopped", ["+1", "+1"]),
+        (stop, approve, "stopped", ["+1", "confused"]),
+        (stop, change, "stopped", ["+1", "confused"]),
+        (change, stop, "stopped", ["+1", "+1"]),
+        (approve, retry, "approved", ["+1", "confused"]),
+        (stop, stop, "stopped", ["+1", "+1"]),
+        (approve, approve, "approved", ["+1", "+1"]),
+    ],
+    ids=lambda given: given.__name__ if callable(given) else None,
+)
+def test_two_people_who_command_at_once_have_one_effect_and_each_is_told(
+    talk, first, second, ends, signs
+):
+    run = talk.planned()
+    # Both have seen the same plan, and neither the other's word.
+    said = [talk.write(*one(talk)) for one in (first, second)]
+    for one in (*said, *said):  # each comes twice
+        talk.hear(one)
+    stored = talk.store.get(run.run_id)
+    found = {one.id: [each.content for each in one.reactions] for one in talk.scene.issue.comments}
+    assert [found[one.comment_id] for one in said] == [[sign] for sign in signs]
+    kinds = [one.kind for one in talk.store.guidance(run.run_id)]
+    assert (stored.stopped is not None) == (ends == "stopped")
+    assert ("change" in kinds) == (ends == "changed" or (first, second) == (change, stop))
+    if ends == "approved":
+        assert kinds[0] == "approval"
+        assert stored.stopped is None
+    assert len(talk.scene.own_comments()) == signs.count("confused")
+
+
+@pytest.mark.parametrize("words", ["/mergewright stop", f"/mergewright approve {PLAN}"])
+def test_TC3_a_renamed_account_is_not_heard_by_its_old_name(talk, world, words):
+    talk.planned()
+    person = world.add_user(f"old-{world.next_id()}")
+    talk.scene.repository.roles[person.login] = "write"
+    said = talk.write(words, by=person.login)
+    world.users.pop(person.login.lower())
+    assert isinstance(talk.hear(said), Ignored)
+    assert talk.scene.own_comments() == []
