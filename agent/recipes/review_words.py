@@ -17,7 +17,8 @@ QUESTION = "It asks a question, which somebody has to answer"
 #: “nit:”, “Could you please …?”, “I'd rather …”: what changes nothing of what is wanted.
 _OPENING = re.compile(
     r"(?i)^\W*(?:(?:nit(?:pick)?|minor|small\s+thing|suggestion|style|naming)\b\s*[:,\u2013\u2014-]\s*"
-    r"|(?:please|kindly|pls|also|and|then|so|just|ok(?:ay)?|yes|hi|hello|hey|thanks|sorry)\b[\s,!:]*"
+    r"|(?:please|kindly|pls|also|and|then|so|just|ok(?:ay)?|yes|hi|hello|hey)\b[\s,!:]*"
+    r"|(?:thanks|thank\s+you|sorry)\s*[,!:\u2013\u2014-]\s*"
     r"|let['\u2019]?s\s+|(?:i|we)(?:['\u2019]d|\s+would)\s+(?:prefer\s+|(?:rather\s+)?(?=call|name|rename|make|use|add|"
     r"set|drop|remove|leave|keep|log|lower|turn))|(?:we|you)\s+should\s+(?=call|name|rename|make|use|add|set|drop|"
     r"remove|show)|@[\w-]+[\s,:]*)"

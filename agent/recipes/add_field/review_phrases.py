@@ -34,7 +34,7 @@ _VAGUE = re.compile(r"\d\s*[+~]|~\s*\d|[<>]")
 _AS_IN_CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)*\s*=\s*\S|\bmax_length\b")
 #: “We use 200 there.”: how things are, and no wish.
 _TELLS = re.compile(
-    r"(?i)\b(?:is|are|was|were|has|have|had|does|did|gets?|got|looks?|seems?|says?|said|means?|shows?)\b"
+    r"(?i)\b(?:can|may|might|could|thanks?(?:\s+you)?\s+for|(?:it|that|this)['\u2019]s|is|are|was|were|has|have|had|does|did|gets?|got|looks?|seems?|says?|said|means?|shows?)\b"
     r"|\b(?:we|they|i|you|people|django|users?)\s+(?!want\b|need\b|should\b|must\b|would\b)\w+"
 )
 _ASKS = re.compile(
@@ -127,8 +127,8 @@ _GONE = re.compile(
     r"(?:\s*=\s*(?P<value>[^`\s]+|\"[^\"`]*\"|'[^'`]*'))?`?(?:\s+(?:option|argument|again|here))*"
 )
 _CHANGED = re.compile(
-    r"(?i)^\W*(?:change|replace)\s+(?:the\s+)?(?P<was>`[^`]+`|\w+=(?:\"[^\"]*\"|'[^']*'|[\w.]+))\s+"
-    r"(?:to|with|by)\s+"
+    r"(?i)^\W*(?:change|replace)\s+(?:the\s+)?(?P<was>`?(?P<option>\w+)=(?:\"[^\"]*\"|'[^']*'|[\w.]+)`?)"
+    r"\s+(?:to|with|by)\s+(?=`?(?P=option)=)"
 )
 _INSTEAD_OF = re.compile(
     r"(?i)[\s,]+(?:(?:instead\s+of|rather\s+than|and\s+not|not|from)\s+)(?:an?\s+|the\s+)?"
@@ -233,32 +233,35 @@ class Reader:
     def _options(self, plain: str, said: str, *, named: bool) -> list[Asked]:
         """Options, defaults, types and tests, by the phrases of tickets."""
         text = self._phrases.field.sub("it", plain)
-        text = review_words.bare(self._without_what_was(text).rstrip(" .!"))
+        text = _without_reason(self._without_what_was(text).rstrip(" .!"))
+        text = review_words.bare(text)
         for pattern, otherwise in _SAID_OTHERWISE:
             text = pattern.sub(otherwise, text)
         sentence = Sentence(text)
         options.read(sentence)
         subjects.read(sentence)
-        left = _without_reason(sentence.left)
         if not sentence.found and not sentence.foreign:
             if leftover.is_background(text) and not review_words.TURNS.search(text):
                 return []
             raise review_words.UnreadError(f"This was not understood: {said}")
         words, spoken = _TEXT.sub(" ", text), plain.strip(" .!")
-        if doubt := doubts.of(sentence, left):
+        if doubt := doubts.of(sentence, sentence.left):
             raise review_words.UnreadError(
                 _DOUBTS.get(doubt.kind, "This was not understood") + f": {said}"
             )
         if _VAGUE.search(words) or _TEXT.fullmatch(spoken) or spoken.isalpha():
             raise review_words.UnreadError(f"This was not understood: {said}")
-        if sentence.foreign or leftover.words(left) or self._speaks_of_others(words):
+        if sentence.foreign or leftover.words(sentence.left) or self._speaks_of_others(words):
             raise review_words.UnreadError(f"Not all of this was understood: {said}")
         if _TELLS.search(words) and not _ASKS.search(words):
             raise review_words.UnreadError(
                 f"This says how something is, and not what is wanted: {said}"
             )
         found = [self._asked(mention, said) for mention in sentence.found]
-        if any(one.about not in _WHERE for one in found):
+        places = [one.about for one in found if one.about in _WHERE]
+        if places and len(found) > 1:
+            raise review_words.UnreadError(f"Not all of this was understood: {said}")
+        if not places:
             self._hold_about(said, plain, named=named)
         self._hold_sizes(found)
         return found
