@@ -12,7 +12,7 @@ from agent.conversation import follow_ups
 from agent.conversation.lane import Heard
 from agent.conversation.said import Happened
 from agent.domain import IssueRef, Reason, RunState, StoredRun
-from agent.intake import Ignored
+from agent.intake import Ignored, Later
 from agent.milestones import show_state
 from agent.ports import Gatekeeper, LivePull
 from agent.pull_ends import Ended
@@ -23,7 +23,7 @@ _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.
 
 def look(
     happened: Happened, gatekeeper: Gatekeeper, store: SqlStore, *, now: float, quiet: float
-) -> Heard | Ignored:
+) -> Heard | Ignored | Later:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
     Args:
@@ -39,6 +39,8 @@ def look(
         # The next follow-up reads how the pull request stands by then.
         return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
     found = store.of_pull(happened.repository_id, happened.number)
+    if found is None and _publishes(happened.repository_id, store):
+        return Later(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
         return Ignored(reason="no pull request of ours", routine=True)
     issue = found.run.snapshot.issue
@@ -56,6 +58,16 @@ def look(
         # It says that a pull request waits for review.
         gatekeeper.clear_labels(issue)
     return Heard(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _publishes(repository_id: int, store: SqlStore) -> bool:
+    """Whether a run may have opened a pull request that is kept only with its end, in a moment."""
+    issues = [
+        one.run.snapshot.issue
+        for one in store.under_way()
+        if one.state is RunState.PUBLISHING and one.run.snapshot
+    ]
+    return any(issue.repository_id == repository_id for issue in issues)
 
 
 def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: float) -> None:

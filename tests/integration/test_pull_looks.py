@@ -15,7 +15,7 @@ from agent.conversation.said import Happened
 from agent.demo.simulator import actions
 from agent.demo.simulator.world import World
 from agent.domain import Outcome, Reason, RunState
-from agent.intake import Ignored
+from agent.intake import Ignored, Later
 from agent.ports import NewPullRequest
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
@@ -32,20 +32,25 @@ class Proposed:
 
     def __init__(self, scene: Scene, store: SqlStore) -> None:
         self.scene, self.store = scene, store
-        self.commit = commit = samples.push_branch(scene.repository)
+        self.commit = samples.push_branch(scene.repository)
         scene.forge.begin(scene.run)
         proposal = NewPullRequest(
-            branch=BRANCH, commit=commit, base_branch="main", title="Add a field",
+            branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
             body="Closes #1", summary="",
         )  # fmt: skip
         self.pull = scene.forge.propose(scene.run, proposal)
         self.run = store.add(scene.run, time.time())
         store.claim(time.time(), most=9)
+        store.moved(self.run.run_id, RunState.PUBLISHING)
+
+    def finish(self) -> None:
+        """End the run that has opened it."""
         outcome = Outcome(
             run_id=self.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
-            pull_request=self.pull, commit=commit,
+            pull_request=self.pull, commit=self.commit,
         )  # fmt: skip
-        store.finish(self.run.run_id, scene.forge.deliver(scene.run, outcome), time.time())
+        outcome = self.scene.forge.deliver(self.scene.run, outcome)
+        self.store.finish(self.run.run_id, outcome, time.time())
 
     @property
     def issue(self):
@@ -68,7 +73,7 @@ class Proposed:
         found = self.store.follow_ups(self.run.run_id)
         return [(one.run.follow_up.kind, one.state) for one in found]
 
-    def look(self, event: str = "pull_request.closed", **more: object) -> Heard | Ignored:
+    def look(self, event: str = "pull_request.closed", **more: object) -> Heard | Ignored | Later:
         given = {
             "repository": self.scene.name, "repository_id": self.scene.repository.id,
             "number": self.pull.number, "event": event, "actor": "ann", **more,
@@ -80,7 +85,9 @@ class Proposed:
 @pytest.fixture
 def proposed(world, tmp_path) -> Iterator[Proposed]:
     with closing(SqlStore(tmp_path)) as store:
-        yield Proposed(samples.scene(world, tmp_path), store)
+        made = Proposed(samples.scene(world, tmp_path), store)
+        made.finish()
+        yield made
 
 
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(proposed):
@@ -93,6 +100,18 @@ def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(prop
     proposed.people("open")
     assert isinstance(proposed.look("pull_request.reopened"), Heard)
     assert proposed.state is RunState.OPEN
+
+
+def test_what_people_close_before_its_run_is_over_is_looked_at_then(world, tmp_path):
+    with closing(SqlStore(tmp_path)) as store:
+        proposed = Proposed(samples.scene(world, tmp_path), store)
+        proposed.people("closed")
+        assert isinstance(proposed.look(), Later), "the store knows no pull request yet"
+        assert isinstance(proposed.look(repository_id=4711), Ignored), "elsewhere nothing is opened"
+        proposed.finish()
+        assert proposed.state is RunState.OPEN
+        assert isinstance(proposed.look(), Heard)
+        assert proposed.state is RunState.CLOSED
 
 
 def test_a_merged_pull_request_is_told_from_a_closed_one(proposed):
