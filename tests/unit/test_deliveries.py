@@ -231,7 +231,7 @@ def test_the_event_says_what_a_delivery_holds(
         heard.append(("lane", told))
         return Heard(reason="heard")
 
-    def look(told, *_):
+    def look(told, *_, **__):
         heard.append(("looks", told))
         return Ignored(reason="seen")
 
