@@ -79,7 +79,7 @@ def publish(
     if decided is not None:
         commit = _pushed(asked, decided, prepared, svc)
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
-    ends = _answered(_as_now(asked, now), answers, commit, run, pulls, svc)
+    ends = _answered(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*occasion.ends, *ends)}
     section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
     pull_request = _told(asked, section, commit, decided, prepared, svc)
@@ -157,18 +157,6 @@ def _still_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> Pu
     return now
 
 
-def _as_now(asked: Agenda, now: PullNow) -> Agenda:
-    """Give the threads as they are by now: an earlier attempt may have answered them."""
-    there = {one.thread_id: one for one in now.threads}
-    matters = tuple(
-        one.model_copy(update={"thread": there.get(one.thread.thread_id, one.thread)})
-        if one.thread
-        else one
-        for one in asked.matters
-    )
-    return asked.model_copy(update={"matters": matters})
-
-
 def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) -> str:
     """Put the change on the branch; return the commit at its end.
 
@@ -218,14 +206,18 @@ def _answered(
     asked: Agenda,
     answers: tuple[Answer, ...],
     commit: str,
+    now: PullNow,
     run: Run,
-    pulls: Pulls,
     svc: Services,
 ) -> tuple[ThreadEnd, ...]:
-    """Answer each thread where it stands; what a check was about has no thread."""
-    by_number = {one.matter: one for one in answers}
+    """Answer each thread where it stands; what a check was about has no thread.
+
+    Args:
+        now: The pull request as it is in this attempt: an earlier one may have answered some.
+    """
+    by_number = {one.matter: svc.redactor.inside(one) for one in answers}
     return tuple(
-        _ended(one, by_number[one.number], commit, asked, run, pulls, svc)
+        _ended(one, by_number[one.number], commit, now, run, _pulls(svc))
         for one in asked.matters
         if one.number in by_number
     )
@@ -235,12 +227,10 @@ def _ended(
     matter: Matter,
     answer: Answer,
     commit: str,
-    asked: Agenda,
+    now: PullNow,
     run: Run,
     pulls: Pulls,
-    svc: Services,
 ) -> ThreadEnd:
-    answer = svc.redactor.inside(answer)
     held = commit if answer.end == "commit" else ""
     facts = {
         "about": matter.about,
@@ -260,8 +250,11 @@ def _ended(
     last = max(one.comment_id for one in thread.comments if not one.ours)
     words = threads.reply(answer, held, _new_issue(run))
     key = f"{thread.thread_id} {last}"
-    page = pulls.reply(run, asked.occasion.pull.number, thread, words, key=key)
-    resolves = answer.end == "commit" and thread.place == "inline" and thread.may_resolve
+    present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
+    page = pulls.reply(run, now.number, present, words, key=key)
+    # What was said since it was read is not to be hidden with it.
+    unread = any(one.comment_id > last and not one.ours for one in present.comments)
+    resolves = answer.end == "commit" and thread.may_resolve and not unread
     return ThreadEnd.model_validate(
         {
             **facts,
