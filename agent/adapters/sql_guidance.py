@@ -16,6 +16,8 @@ them (any more); it has heard as many as it may."""
 
 MOST_WORDS = 20
 """Answers and wishes that one run hears."""
+MOST_ROUNDS = 5
+"""So often a run that has ended with questions goes on with answers to them."""
 #: What somebody says in several comments is heard together.
 _QUIET_SECONDS = 5.0
 

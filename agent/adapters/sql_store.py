@@ -655,7 +655,7 @@ class SqlStore:
                 _end_dead_commands(session, now)
                 if other := _active(session, row.repository_id, row.number):
                     raise ActiveRun(Run.model_validate_json(other.run))
-                if sql_guidance.is_full(session, row):
+                if sql_guidance.is_full(session, row) or row.retries >= sql_guidance.MOST_ROUNDS:
                     return "full"
                 _revive(row, "", now)
             return sql_guidance.hear(session, row, said, now, revived=revived)

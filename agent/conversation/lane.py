@@ -11,6 +11,7 @@ import re
 
 from agent import cleaning, intake
 from agent.adapters.sql_follow_ups import MOST_ROUNDS, Following, Wish
+from agent.adapters.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
 from agent.adapters.sql_guidance import MOST_WORDS
 from agent.adapters.sql_store import SqlStore
 from agent.conversation import commands, follow_ups
@@ -43,8 +44,9 @@ _EDITED = (
     " Write it again, as a comment of its own."
 )
 _FULL = (
-    f"This run has heard {MOST_WORDS} answers and wishes, which are the most. Put what is wanted"
-    " into the text of the issue, then write `/mergewright retry` when this run is over."
+    f"This run has heard {MOST_WORDS} answers and wishes, or has gone on by them {MOST_ANSWERED}"
+    " times, which is the most. Put what is wanted into the text of the issue, then write"
+    " `/mergewright retry` when this run is over."
 )
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
 _NO_ROUND: dict[Following, str] = {

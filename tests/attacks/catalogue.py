@@ -1,4 +1,4 @@
-"""Which test holds which vector of RX1 to RX8, GR1 to GR8, MO1 to MO8 and TC5 to TC8.
+"""Which test holds which vector of RX, GR, MO and TC1 to TC8, and of GH5 to GH8.
 
 By case and vector, with every place where it is tried; a name stands for a test function, whatever
 its parameters. `test_catalogue.py` holds this table against the tests that there are.
@@ -32,6 +32,27 @@ LOOP = "tests/unit/editing/test_loop.py"
 PROMPTS = "tests/unit/editing/test_prompting.py"
 CHAT = "tests/integration/test_chat_model.py"
 RUNS = "tests/flow/test_model_runs.py"
+
+LANE = "tests/integration/test_lane.py"
+LISTENING = "tests/integration/test_listening.py"
+LISTENER = "tests/integration/test_listener_conversation.py"
+FORGE = "tests/integration/test_github_forge.py"
+BRANCHES = "tests/integration/test_pull_branch.py"
+INTAKE = "tests/unit/test_intake.py"
+PAYLOADS = "tests/unit/webhooks/test_github_conversation.py"
+THREADS = "tests/unit/stages/test_follow_up_threads.py"
+PUBLISH = "tests/unit/stages/test_publish.py"
+DELIVERIES = "tests/flow/test_github_deliveries.py"
+SCENARIOS = "tests/flow/test_github_scenarios.py"
+WORLD = "tests/flow/test_github_world.py"
+CONTROL = "tests/flow/test_github_control.py"
+FAULTS = "tests/flow/test_github_faults.py"
+FLOOD = "tests/flow/test_github_flood.py"
+RECONCILE = "tests/flow/test_github_reconcile.py"
+CONVERSATION = "tests/flow/test_conversation.py"
+STOPS = "tests/flow/test_stops.py"
+REVIEW = "tests/flow/test_review.py"
+REVIEWS = "tests/flow/test_review_attacks.py"
 
 _INSTALLED = (FOREIGN, "test_RX1_install_hooks_achieve_nothing")
 _ARCHIVE = (FOREIGN, "test_RX1_a_source_archive_of_the_index_achieves_nothing")
@@ -104,6 +125,29 @@ _HUGE = (MODELS, "test_TC8_a_huge_ticket_is_cut_and_nothing_of_it_is_fetched")
 _CLOSED = (PATHS, "test_what_the_contract_protects_is_refused_for_writing_with_the_reason")
 _PASSES = (CHAT, "test_what_may_pass_is_tried_again")
 _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
+_NOT_HEARD = (LANE, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
+_UNSEEN = (THREADS, "test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody")
+_UNSEEN_RUN = (
+    REVIEWS,
+    "test_TC2_TC7_words_of_a_stranger_in_a_maintainers_thread_reach_no_model",
+)
+_NOBODYS = (REVIEWS, "test_TC2_a_review_of_who_may_not_write_is_nobodys_command")
+_SUGGESTED = (
+    REVIEWS,
+    "test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_protected",
+)
+_LABELLED = (INTAKE, "test_TC1_a_label_by_anybody_else_starts_nothing")
+_TAKEN_BACK = (STOPS, "test_GH7_an_issue_that_is_taken_back_ends_its_run_wherever_it_is")
+_PUSHED = (
+    CONTROL,
+    "test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branch",
+)
+_UNLABELLED = (WORLD, "test_an_issue_that_is_taken_back_mid_run_ends_it_without_a_push")
+_ECHO = (REVIEWS, "test_GH8_a_program_that_answers_every_comment_on_an_issue_comes_to_an_end")
+_ECHO_REVIEW = (
+    REVIEWS,
+    "test_GH8_a_program_that_answers_every_answer_in_a_review_comes_to_an_end",
+)
 
 Place = tuple[str, str]
 CASES: dict[str, dict[str, tuple[Place, ...]]] = {
@@ -381,6 +425,94 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "429 and 5xx": (_PASSES, (CHAT, "test_a_wait_that_is_asked_for_is_kept")),
         "stall and empty": (_PASSES, (CHAT, "test_a_model_that_stalls_in_its_reply_is_asked_again")),
     },
+    "TC1": {
+        "triage role": (
+            (SCENARIOS, "test_TC1_a_label_by_the_triage_role_starts_nothing"),
+            (RECONCILE, "test_TC1_a_label_by_the_triage_role_is_found_and_starts_nothing"),
+            _LABELLED,
+        ),
+        "a bot": (
+            (INTAKE, "test_TC3_bots_start_nothing_and_nobody_is_asked"),
+            (DELIVERIES, "test_TC3_a_label_by_whoever_only_looks_trusted_starts_nothing"),
+        ),
+        # The reporter is then who has set it.
+        "issue template": (_LABELLED,),
+        "a right that was taken away": (
+            (DELIVERIES, "test_TC1_a_right_that_was_taken_away_before_the_label_arrives_counts_no_more"),
+        ),
+        "a freed name": (
+            (INTAKE, "test_TC1_a_name_that_another_account_has_by_now_lends_nobody_its_right"),
+            (INTAKE, "test_TC1_a_name_that_nobody_has_any_more_has_no_right"),
+        ),
+    },
+    "TC2": {
+        "stranger": (
+            _NOT_HEARD, _UNSEEN, _UNSEEN_RUN,
+            (DELIVERIES, "test_TC2_what_strangers_comment_starts_nothing_and_reaches_no_text"),
+            (LISTENING, "test_TC2_what_is_heard_goes_through_the_lane"),
+            (THREADS, "test_TC2_who_may_not_ask_is_not_answered"),
+            (PAYLOADS, "test_TC2_a_strangers_words_are_kept_as_his"),
+        ),
+        "read-only reviewer": (_NOT_HEARD, _NOBODYS),
+        "a stranger's thread taken up": (
+            (THREADS, "test_TC2_a_strangers_thread_that_a_maintainer_takes_up_holds_the_maintainers_words_alone"),
+        ),
+        "revoked writer": (
+            (LANE, "test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count"),
+        ),
+        "another pull request": (
+            (LANE, "test_a_review_of_another_pull_request_costs_no_question"),
+            (LISTENING, "test_a_pull_request_of_ours_is_listened_to_and_another_is_not"),
+        ),
+    },
+    "TC3": {
+        "other bots": (
+            (LANE, "test_TC3_bots_and_our_own_words_are_not_heard"),
+            (PAYLOADS, "test_TC3_GH8_what_a_bot_writes_is_not_even_kept"),
+            (DELIVERIES, "test_TC3_a_label_by_whoever_only_looks_trusted_starts_nothing"),
+        ),
+        "a name like another's": (
+            (LANE, "test_TC3_another_account_that_has_the_name_now_is_not_heard"),
+            (LANE, "test_TC3_a_renamed_account_is_not_heard_by_its_old_name"),
+            (THREADS, "test_TC3_an_account_that_has_the_name_of_a_maintainer_is_not_heard"),
+            (PAYLOADS, "test_TC3_words_under_another_name_than_the_senders_are_nobodys"),
+        ),
+        "our own comment that quotes the command": (
+            (LANE, "test_TC3_bots_and_our_own_words_are_not_heard"),
+            (LISTENING, "test_TC2_what_is_heard_goes_through_the_lane"),
+        ),
+    },
+    "TC4": {
+        "edited between label and fetch": (
+            (WORLD, "test_TC4_an_edit_between_label_and_fetch_does_not_change_what_is_done"),
+            (INTAKE, "test_TC4_a_text_edited_after_the_label_starts_nothing_and_says_how_it_does"),
+            (RECONCILE, "test_TC4_a_text_that_was_edited_after_the_label_is_not_approved"),
+        ),
+        "edited during the run": (
+            (WORLD, "test_TC4_an_edit_during_the_run_does_not_change_what_is_done"),
+        ),
+        "edited after a command": (
+            (LANE, "test_TC4_a_text_that_was_edited_after_the_command_is_not_taken"),
+        ),
+        "edited comment": (
+            (PAYLOADS, "test_TC4_editing_a_comment_never_triggers"),
+            (LANE, "test_TC4_words_that_were_found_edited_are_asked_for_anew"),
+            (LISTENING, "test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard"),
+            (CONVERSATION, "test_a_word_that_comes_twice_late_and_edited_counts_once"),
+        ),
+        "deleted comment": (
+            (LANE, "test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count"),
+        ),
+        "another plan": (
+            (LANE, "test_TC4_a_plan_is_not_approved_without_its_number"),
+            (LANE, "test_TC4_another_plan_than_the_one_that_waits_is_not_approved"),
+            (LANE, "test_TC4_a_plan_that_was_changed_is_approved_by_number_alone"),
+            (LANE, "test_two_people_who_command_at_once_have_one_effect_and_each_is_told"),
+        ),
+        "later comments": (
+            (LANE, "test_TC4_what_is_said_while_a_run_is_at_work_is_dropped"),
+        ),
+    },
     "TC5": {
         "comment, picture, alt, title, details, definition": (_HIDDEN, _OBEDIENT),
         "zero-width, tags, bidi, entities": (_HIDDEN,),
@@ -394,6 +526,106 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "TC7": {
         "fake turns and marks": (_OBEDIENT, (PROMPTS, "test_foreign_words_cannot_end_their_fence")),
         "AGENTS.md, file names, comments, output": (_OBEDIENT,),
+        "orders in a review": (_SUGGESTED, _UNSEEN_RUN),
     },
-    "TC8": {"huge body, images, addresses": (_HUGE,)},
+    "TC8": {
+        "huge body, images, addresses": (
+            _HUGE,
+            (DELIVERIES, "test_TC5_TC8_hidden_text_and_five_hundred_images_are_taken_out_and_nothing_is_fetched"),
+            (PAYLOADS, "test_TC8_a_text_that_is_too_long_is_cut_and_no_failure"),
+        ),
+        "thousands of comments": (
+            (FLOOD, "test_TC8_three_thousand_comments_and_their_addresses_cost_little_and_are_not_fetched"),
+            (LISTENING, "test_TC8_a_flood_of_words_is_heard_to_its_end"),
+        ),
+        "hundreds of threads": (
+            (THREADS, "test_TC8_a_flood_of_threads_is_answered_twenty_at_a_time_and_says_how_many_are_left"),
+            (THREADS, "test_GH2_a_crowd_of_strangers_costs_a_few_questions_and_hides_nobody_who_has_just_spoken"),
+        ),
+    },
+    "GH5": {
+        "ours from an earlier crash": (
+            (FAULTS, "test_GH5_a_worker_killed_again_and_again_leaves_nothing_twice"),
+            (REMOTE, "test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch"),
+        ),
+        "a stranger's content": (
+            (FAULTS, "test_GH5_a_strangers_branch_of_our_name_is_left_alone"),
+            (REMOTE, "test_GH5_a_strangers_branch_is_left_alone"),
+            (PUBLISH, "test_GH5_a_signed_commit_goes_to_the_next_free_name"),
+            (PUBLISH, "test_GH5_where_every_name_is_taken_it_ends"),
+        ),
+        "commits of people": (
+            (REMOTE, "test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone"),
+            (REMOTE, "test_GH5_our_commit_amended_by_a_person_is_left_alone"),
+            (FORGE, "test_GH5_a_commit_of_somebody_who_was_quicker_stays"),
+            (FORGE, "test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again"),
+        ),
+        "commits of people between follow-ups": (
+            (REVIEW, "test_commits_of_people_are_kept_and_built_upon"),
+            (BRANCHES, "test_somebody_who_is_quicker_in_the_last_moment_loses_nothing"),
+            (BRANCHES, "test_a_branch_that_a_person_rewrote_is_theirs"),
+            (BRANCHES, "test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes"),
+        ),
+    },
+    "GH6": {
+        "force-push": (
+            (CONTROL, "test_GH6_a_base_that_was_force_pushed_is_an_honest_end"),
+            (FORGE, "test_GH6_a_base_that_was_rewritten_away_is_said"),
+            (BRANCHES, "test_a_base_whose_history_was_rewritten_takes_nothing_away"),
+        ),
+        "delete": ((CONTROL, "test_GH6_a_base_that_is_deleted_is_an_honest_end"),),
+        "rename": (
+            (WORLD, "test_WH6_a_repository_renamed_between_label_and_run_is_followed"),
+            (WORLD, "test_a_default_branch_that_is_gone_is_named"),
+        ),
+        "moved": (
+            (CONTROL, "test_GH6_a_base_that_has_moved_is_stated_where_the_pull_request_is"),
+            (FORGE, "test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile"),
+            (REVIEW, "test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that"),
+        ),
+        "conflict": ((REVIEW, "test_a_conflict_with_the_base_is_stated"),),
+    },
+    "GH7": {
+        "label removed": (_TAKEN_BACK, _UNLABELLED, _PUSHED),
+        "issue closed": (
+            _TAKEN_BACK, _UNLABELLED, _PUSHED,
+            (CONTROL, "test_GH7_at_each_step_an_issue_that_is_closed_ends_its_run_without_a_push"),
+            (PUBLISH, "test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_branch"),
+        ),
+        "issue transferred": (_UNLABELLED,),
+        "issue locked": (_TAKEN_BACK, _UNLABELLED),
+        "pull request merged or closed": (
+            (PUBLISH, "test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back"),
+            (CONVERSATION, "test_a_pull_request_that_people_close_ends_its_run"),
+            (REVIEW, "test_a_closed_pull_request_ends_what_goes_on_with_it"),
+        ),
+        "stopped by a word": (
+            (STOPS, "test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays"),
+            (STOPS, "test_a_run_is_stopped_before_it_has_begun"),
+            (STOPS, "test_a_run_is_stopped_in_the_room_of_its_checks"),
+            (STOPS, "test_a_stop_after_the_pull_request_is_open_takes_nothing_away"),
+        ),
+        "after the pull request is open": (
+            (STOPS, "test_GH7_an_issue_that_is_taken_back_after_its_pull_request_is_open_changes_nothing"),
+        ),
+    },
+    "GH8": {
+        "what is ours comes back": (
+            (DELIVERIES, "test_GH8_what_we_write_comes_back_and_starts_nothing"),
+            (INTAKE, "test_GH8_our_own_labels_start_nothing"),
+            (LISTENER, "test_GH8_what_we_and_other_bots_write_lies_in_the_inbox_as_ignored"),
+        ),
+        "two bots": (
+            (CONTROL, "test_GH8_two_bots_that_answer_each_other_start_nothing_in_ten_cycles"),
+            (CONVERSATION, "test_GH8_two_bots_that_answer_each_other_start_nothing"),
+            _ECHO, _ECHO_REVIEW,
+        ),
+        "a program with a person's account": (
+            _ECHO, _ECHO_REVIEW,
+            (LANE, "test_GH8_an_answer_too_many_begins_nothing_and_is_told_once"),
+            (LANE, "test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone"),
+            (LANE, "test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more"),
+            (THREADS, "test_GH8_a_thread_whose_rounds_are_over_is_answered_no_more"),
+        ),
+    },
 }  # fmt: skip

@@ -12,9 +12,9 @@ import pytest
 from tests.attacks.catalogue import CASES
 
 ROOT = Path(__file__).parents[2]
-NAMES = [f"{kind}{number}" for kind in ("RX", "GR", "MO") for number in range(1, 9)]
-NAMES += [f"TC{number}" for number in range(5, 9)]
-_CASE = re.compile(r"(?:RX|GR|MO|TC)\d(?=_)")
+NAMES = [f"{kind}{number}" for kind in ("RX", "GR", "MO", "TC") for number in range(1, 9)]
+NAMES += [f"GH{number}" for number in range(5, 9)]
+_CASE = re.compile(r"(?:RX|GR|MO|TC)\d(?=_)|GH[5-8](?=_)")
 
 
 @cache

@@ -314,6 +314,16 @@ def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
     assert len(talk.scene.own_comments()) == 1
 
 
+def test_GH8_a_run_goes_on_by_answers_that_leave_it_open_five_times_and_no_more(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    for _ in range(8):
+        talk.say("Thank you! Is there anything else?")
+        if talk.store.get(run.run_id).active:
+            ended_again(talk, run)
+    assert talk.store.get(run.run_id).retries == 5
+    assert len(talk.scene.own_comments()) == 1
+
+
 @pytest.mark.parametrize(
     "words", ["/mergewright explain", "/mergewright nonsense", "/mergewright stop"]
 )
