@@ -322,6 +322,13 @@ def reviews(hub: Hub) -> None:
     answer = {"body": "Because"}
     hub.ask("POST", f"{one}/comments/{made['id']}/replies", hub.acting, json=answer, expect=201)
     hub.ask("POST", f"{one}/comments/1/replies", hub.acting, json=answer, expect=404)
+    seen, eyes = f"{API}/pulls/comments/{made['id']}/reactions", {"content": "eyes"}
+    hub.ask("POST", seen, hub.acting, json=eyes, expect=201)
+    hub.ask("POST", seen, hub.acting, json=eyes)
+    hub.ask("POST", seen, hub.acting, json={"content": "odd"}, expect=422)
+    hub.ask("POST", f"{API}/pulls/comments/1/reactions", hub.acting, json=eyes, expect=404)
+    talking = hub.world.issue_token(hub.installation, {"issues": "write"})
+    hub.ask("POST", seen, talking.value, json=eyes, expect=403)
 
 
 _PULL = """query ($number: Int!) { repository(owner: "octo", name: "shop") {

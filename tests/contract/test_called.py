@@ -107,6 +107,10 @@ def follow_up(scene: Scene) -> None:
             scene.world, scene.repository, BRANCH, head, "CI", "failure", ann,
             [check_actions.Job("test", "failure", "1 failed")],
         )  # fmt: skip
+    on_line = issue.pull.review_comments()[0]
+    ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
+    scene.gatekeeper.react(ref, on_line.id, "eyes", inline=True)
+    assert [one.content for one in on_line.reactions] == ["eyes"]
     pulls = GithubPulls(scene.access, scene.settings)
     for number, thread in enumerate(pulls.read(scene.run, issue.number).threads):
         assert pulls.reply(scene.run, issue.number, thread, "Done.", key=str(number))

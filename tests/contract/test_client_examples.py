@@ -184,6 +184,9 @@ AS_PERSON = {
     f"POST {REPO}/issues/comments/{{comment_id}}/reactions": (
         lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=False)
     ),
+    f"POST {REPO}/pulls/comments/{{comment_id}}/reactions": (
+        lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=True)
+    ),
     f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
     f"POST {REPO}/pulls/{{pull_number}}/comments/{{comment_id}}/replies": answer,
     f"GET {REPO}/issues/comments/{{comment_id}}": (

@@ -44,6 +44,7 @@ _PERMISSIONS: dict[Scope, dict[str, str]] = {
         "pull_requests": "read",
     },
     Scope.TALK: {"metadata": "read", "issues": "write"},
+    Scope.REVIEW: {"metadata": "read", "pull_requests": "write"},
     Scope.PUSH: {"metadata": "read", "contents": "write"},
     Scope.PUBLISH: {
         "metadata": "read",

@@ -229,14 +229,14 @@ class GithubGatekeeper:
         where = "pulls" if inline else "issues"
         try:
             self._session(subject).ask(
-                Scope.TALK,
+                Scope.REVIEW if inline else Scope.TALK,
                 lambda repository: repository.requester.requestJsonAndCheck(
                     "POST",
                     f"{repository.url}/{where}/comments/{comment}/reactions",
                     input={"content": content},
                 ),
                 doing=f"react to a comment on #{subject.number}",
-                needs="issues: write",
+                needs="pull_requests: write" if inline else "issues: write",
                 patient=False,
             )
         except (AgentError, Refused) as problem:

@@ -31,6 +31,7 @@ class Scope(Enum):
 
     READ = "read"
     TALK = "talk"
+    REVIEW = "review"
     PUSH = "push"
     PUBLISH = "publish"
     CI = "ci"

@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.demo.simulator import access, refusals
 from agent.demo.simulator.access import Caller
-from agent.demo.simulator.records import Comment, Issue, Label, Pull, Repository, Role, User
+from agent.demo.simulator.records import (
+    Comment,
+    Issue,
+    Label,
+    Pull,
+    Repository,
+    ReviewComment,
+    Role,
+    User,
+)
 from agent.demo.simulator.refusals import Refusal
 from agent.demo.simulator.world import World
 
@@ -156,6 +165,15 @@ class Call:
             for comment in issue.comments:
                 if comment.id == number:
                     return issue, comment
+        raise refusals.not_found()
+
+    def review_comment(self, repository: Repository) -> ReviewComment:
+        """Give the comment on a line of the path."""
+        number = self.number("comment_id")
+        for issue in repository.pulls():
+            for comment in issue.pull.review_comments() if issue.pull else []:
+                if comment.id == number:
+                    return comment
         raise refusals.not_found()
 
     def label(self, repository: Repository) -> Label:

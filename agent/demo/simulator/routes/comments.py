@@ -130,3 +130,10 @@ def react_to_comment(call: Call) -> object:
     issue, comment = call.comment(repository)
     call.allow_write(repository, *issues.areas(issue), role="read")
     return _react(call, comment.reactions)
+
+
+@api.post("/repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions")
+def react_to_review_comment(call: Call) -> object:
+    """React to a comment on a line; writing to issues is not enough for that."""
+    repository = call.writing("pull_requests", role="read")
+    return _react(call, call.review_comment(repository).reactions)
