@@ -74,6 +74,19 @@ class Ledger:
         """
         self._append([(step, number, event, facts)], sync=True)
 
+    def started(self, step: str, at: float, *, wait: bool) -> None:
+        """Write that a step begins.
+
+        Args:
+            at: When, in seconds since the epoch.
+            wait: Until it is on disk. Else it outlives this process all the same, but not a
+                machine that loses its power before the step ends.
+
+        Raises:
+            LedgerClosed: Another attempt may be writing to the file.
+        """
+        self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
+
     def begin(self, **facts: object) -> None:
         """Write how the run begins, and that its end is followed by a closing line."""
         self.append("run", 0, _BEGUN, closes=True, **facts)
