@@ -7,6 +7,8 @@ process, or somebody else who used the folder, has lost it.
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -56,6 +58,7 @@ class Desk(Generic[F]):
         self._accept = accept
         self._at = ""
         self._toolbox: Toolbox | None = None
+        self._until = math.inf
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -70,6 +73,7 @@ class Desk(Generic[F]):
         Args:
             before: The change so far.
         """
+        self._until = time.monotonic() + self._job.step.seconds_left
         for call in reply.calls:
             self._show(f"{forms.plain(call.name)} {_shown(call.arguments)}")
         called = self._called(reply.calls, before)
@@ -141,7 +145,14 @@ class Desk(Generic[F]):
 
     def _tools(self, tree: WorkTree) -> Toolbox:
         job = self._job
-        return Toolbox(tree, job.prepared, job.svc, phase=self._phase, closed=self._closed)
+        return Toolbox(
+            tree,
+            job.prepared,
+            job.svc,
+            phase=self._phase,
+            closed=self._closed,
+            seconds_left=lambda: self._until - time.monotonic(),
+        )
 
 
 def _shown(arguments: str) -> str:

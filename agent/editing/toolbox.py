@@ -17,7 +17,7 @@ from agent.domain import Change, Prepared, Record
 from agent.editing import by_recipe, files, forms, migrating, outline, trials
 from agent.editing.gate import PathGate, Phase, Refused
 from agent.editing.outline import Outline
-from agent.editing.trials import Trials
+from agent.editing.trials import SecondsLeft, Trials
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
@@ -60,11 +60,13 @@ class Toolbox:
         *,
         phase: Phase,
         closed: tuple[str, ...] = (),
+        seconds_left: SecondsLeft = trials.unbounded,
     ) -> None:
         """Take a tree, with the change so far in it.
 
         Args:
             closed: Paths that may not be written.
+            seconds_left: Tells what is left of the run's minutes, for tests and checks.
         """
         self._tree = tree
         self._prepared = prepared
@@ -78,7 +80,7 @@ class Toolbox:
         self.gate: PathGate = PathGate(tree, prepared.contract, phase=phase, closed=closed)
         self._kept = svc.settings.home / outline.FOLDER
         self._outline: tuple[str, Outline] | None = None
-        self.trials: Trials = Trials(self.gate, tree, prepared, svc)
+        self.trials: Trials = Trials(self.gate, tree, prepared, svc, seconds_left)
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return the tools as a model is told of them; the same throughout a run."""

@@ -6,9 +6,11 @@ and decides nothing. Which tests may be named, and how their words are cut, is h
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from collections import Counter
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -18,11 +20,14 @@ from agent.checks.check import Selection, Site
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Prepared, Record, Status
 from agent.editing.gate import PathGate, Refused, shown
+from agent.ports import RoomLimits
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
 #: A trial is ended after this long, however long the whole suite may take.
 SECONDS = 600.0
+#: With less than this left of the run's minutes, none is begun.
+_LEAST_SECONDS = 5.0
 _MOST_TESTS = 40
 _MOST_ID = 400
 _MOST_FAILURES = 8
@@ -35,6 +40,14 @@ _BY_PATH = re.compile(r"(?P<path>[^:\[\]]+\.py)(?:::(?P<name>\w+(?:::\w+)*(?:\[[
 _PYTEST_REPORT = re.compile(r"^=+ (?:FAILURES|ERRORS) =+$\n", re.MULTILINE)
 _PYTEST_SUMMARY = re.compile(r"^=+ short test summary info =+$", re.MULTILINE)
 _DOTTED = re.compile(r"\w+(?:\.\w+)+")
+
+
+SecondsLeft = Callable[[], float]
+
+
+def unbounded() -> float:
+    """Say that no minutes bound a trial."""
+    return math.inf
 
 
 class RunTest(Record):
@@ -52,17 +65,25 @@ class RunCheck(Record):
 class Trials:
     """Rooms for one work tree."""
 
-    def __init__(self, gate: PathGate, tree: WorkTree, prepared: Prepared, svc: Services) -> None:
+    def __init__(
+        self,
+        gate: PathGate,
+        tree: WorkTree,
+        prepared: Prepared,
+        svc: Services,
+        seconds_left: SecondsLeft = unbounded,
+    ) -> None:
         self._gate = gate
         self._tree = tree
         self._prepared = prepared
         self._svc = svc
+        self._seconds_left = seconds_left
 
     def tests(self, asked: RunTest) -> str:
         """Run tests in a room of their own.
 
         Raises:
-            Refused: What is named is no test.
+            Refused: What is named is no test, or the run has no time for it.
             SandboxLost: The room ended without a word, or the run was stopped.
         """
         if not asked.tests:
@@ -81,13 +102,14 @@ class Trials:
         secret = Secret()
         order = suite.some_order(site, secret, only)
         result = running.heard(order, check.TESTS, secret, self._svc.sandbox, self._svc.show)
-        return _told_tests(running.judged(suite, site, secret, order, result))
+        found = running.judged(suite, site, secret, order, result)
+        return _told_tests(found) + self._cut_short(found, site)
 
     def check(self, asked: RunCheck) -> str:
         """Run one check; say what it finds that base does not have.
 
         Raises:
-            Refused: There is no such check.
+            Refused: There is no such check, or the run has no time for it.
             SandboxLost: The room ended without a word, or the run was stopped.
         """
         site = self._site()
@@ -97,7 +119,7 @@ class Trials:
             raise Refused(f"there is no check {shown(asked.name)}; there are {there}")
         svc = self._svc
         result = measuring.single(asked.name, site, svc.sandbox, show=svc.show)
-        return _told_check(result, self._on_base(asked.name))
+        return _told_check(result, self._on_base(asked.name)) + self._cut_short(result, site)
 
     def _place(self, test: str) -> tuple[str, str]:
         """Return file and name of a test; the name is empty where the file is meant."""
@@ -128,10 +150,26 @@ class Trials:
             environment=self._svc.environment(prepared),
             config=prepared.contract.config,
             project=prepared.contract.project,
-            limits=check.granted(settings),
+            limits=self._granted,
             type_cache=type_cache.of(prepared, self._tree.folder, settings, base=False),
         )
-        return whole.within(SECONDS)
+        left = math.floor(min(SECONDS, self._seconds_left()))
+        if left < _LEAST_SECONDS:
+            raise Refused(
+                "the minutes of the run (limits.minutes) are used, so nothing is run any more"
+            )
+        return whole.within(left)
+
+    def _cut_short(self, result: CheckResult, site: Site) -> str:
+        """Say that the run's minutes left less time than a trial has else; empty: they did not."""
+        had = site.limits.seconds
+        if not result.reason or had >= min(SECONDS, self._granted.seconds):
+            return ""
+        return f"\nIt had {had:g} seconds: no more are left of the run's minutes (limits.minutes)."
+
+    @property
+    def _granted(self) -> RoomLimits:
+        return check.granted(self._svc.settings)
 
     def _on_base(self, name: str) -> CheckResult | None:
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from agent import worktree
 from agent.chat import ToolCall, ToolResult
+from agent.editing import trials
 from agent.editing.toolbox import Toolbox
 from agent.stages import baseline
 from tests.integration.check_samples import Stage
@@ -43,13 +44,20 @@ SUMS = {
 class Tried:
     """A toolbox on the head tree of a stage."""
 
-    def __init__(self, made: Stage, edits: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        made: Stage,
+        edits: Mapping[str, str] | None = None,
+        seconds_left: Callable[[], float] = trials.unbounded,
+    ) -> None:
         self.made = made
         folder = made.services.head_folder(made.prepared.run)
         self.tree = worktree.lay_out(made.prepared.checkout, folder)
         for path, text in (edits or {}).items():
             self.tree.write(path, text.encode())
-        self.toolbox = Toolbox(self.tree, made.prepared, made.services, phase="source")
+        self.toolbox = Toolbox(
+            self.tree, made.prepared, made.services, phase="source", seconds_left=seconds_left
+        )
 
     def call(self, name: str, /, **arguments: object) -> ToolResult:
         call = ToolCall(call_id="c", name=name, arguments=json.dumps(arguments))
@@ -184,3 +192,22 @@ def test_a_project_in_a_folder_has_paths_of_the_repository(stage: Callable[..., 
     files = {f"api/{path}": text for path, text in SUMS.items()}
     tried = Tried(stage(files, test_runner="pytest", root="api"))
     assert tried.ran("api/test_sums.py::TestSums").startswith("2 passed")
+
+
+def test_tests_end_with_the_minutes_of_the_run(stage: Callable[..., Stage]) -> None:
+    waits = "import time\n\n\ndef test_it():\n    time.sleep(60)\n"
+    made = stage({"test_waits.py": waits}, test_runner="pytest")
+    left = [6.9]
+    tried = Tried(made, seconds_left=lambda: left[0])
+    said = tried.ran("test_waits.py")
+    assert "ended after 6 seconds" in said
+    assert said.endswith(
+        "It had 6 seconds: no more are left of the run's minutes (limits.minutes)."
+    )
+    left[0] = 4.9
+    refused = tried.call("run_test", tests=["test_waits.py"])
+    assert refused.failed
+    assert refused.content == (
+        "not carried out: the minutes of the run (limits.minutes) are used, so nothing is run any"
+        " more"
+    )

@@ -12,7 +12,7 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.editing.called import Objection
 from agent.editing.loop import converse
-from agent.errors import BudgetSpent, ModelRefused
+from agent.errors import BudgetSpent, ModelRefused, TimeSpent
 from agent.redaction import Redactor
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
@@ -47,6 +47,23 @@ def test_a_conversation_ends_with_the_form_and_the_change(prepared, home):
     ]  # fmt: skip
     assert (job.spent.calls, job.spent.tokens) == (3, 30)
     assert job.answered("editor") == "fake:one"
+
+
+def test_no_trial_is_begun_where_the_reply_has_used_the_minutes(prepared, home):
+    def answer(request):
+        if request.messages[-1].kind == "returned":
+            return said(finish())
+        job.step.seconds["waited"] = 60 * 60 - 4.0
+        return said(("run_test", {"tests": ["tests/__init__.py"]}))
+
+    model = FakeModel(answer)
+    job = desks.job(prepared, home, model)
+    with pytest.raises(TimeSpent, match="limits.minutes"):
+        converse(desks.conversation(job), job)
+    [called] = events(home, prepared, "model.called")
+    [result] = called["results"]
+    assert result["failed"]
+    assert "the minutes of the run (limits.minutes) are used" in result["content"]
 
 
 def test_a_model_that_is_not_set_any_more_is_not_asked_when_a_run_goes_on(prepared, home):
