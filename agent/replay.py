@@ -210,11 +210,18 @@ def run_again(
         foreign: The ledger lies outside of the data folder, so the places it names are not used.
 
     Raises:
-        LedgerUnusable: The ledger does not tell enough, or the code is nowhere to be had.
+        LedgerUnusable: The run is a follow-up, the ledger does not tell enough, or the code is
+            nowhere to be had.
         SettingsInvalid: The operator's settings are wrong.
         KeyboardInterrupt: It was interrupted, so nothing can be said.
     """
     run = recording.run
+    if run.follow_up is not None:
+        raise LedgerUnusable(
+            f"{run.run_id} is a follow-up of pull request #{run.follow_up.pull}; only runs that"
+            " begin with a ticket can be replayed so far. The run that opened the pull request is"
+            f" {run.follow_up.of}."
+        )
     folder = settings.home / FOLDER / run.run_id
     folders.delete(folder)
     # Tickets, diffs and logs are nobody else's business.

@@ -49,7 +49,7 @@ def replay(
     checks really run; a run of an issue meets a simulated GitHub. At the first thing that is not
     as it was the replay stops, and names conversation, turn and what differs. Exit code 0: the
     same patch and the same text; 1: something differs, or the record ends before that; 2: it
-    cannot be replayed; 130: interrupted.
+    cannot be replayed, as no follow-up of a pull request can so far; 130: interrupted.
     """
     from agent import recorded, wiring
     from agent import replay as replaying

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from agent import replay
 from agent.adapters.recorded_chat import RecordedModels
-from agent.domain import Change, Checkout, Outcome, Reason, Run
+from agent.cli import main
+from agent.domain import Change, Checkout, FollowUp, Outcome, Reason, Run
+from agent.ledger import Ledger
 from agent.recorded import Recording
 from agent.redaction import Redactor
 
@@ -90,3 +93,20 @@ def test_without_an_end_it_says_how_the_run_goes_on():
     told = report(None, ended(), problems=("the end of the run is missing",))
     assert not told.same
     assert f"`mergewright run --resume {RUN}`" in told.next
+
+
+@pytest.mark.usefixtures("commands_home")
+def test_a_follow_up_is_refused_and_names_the_run_before_it(tmp_path, monkeypatch, capsys):
+    first = "20261120-101010-fedcba9876543210"
+    about = FollowUp(of=first, pull=7, round=1, kind="review")
+    run = Run(run_id=RUN, repository="/shop", ticket="#3", started=0, follow_up=about)
+    path = tmp_path / "ledger.jsonl"
+    facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
+    Ledger(path, RUN).append("run", 0, "begun", **facts)
+    monkeypatch.setattr(sys, "argv", ["mergewright", "replay", str(path)])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{RUN} is a follow-up of pull request #7; only runs that begin with a ticket" in said
+    assert first in said
