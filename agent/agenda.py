@@ -32,8 +32,8 @@ class Answer(Record):
     """To whoever asked."""
     by_model: bool = False
     """Whether the words are a model's."""
-    beyond: str = ""
-    """Title for an issue of its own, where it asks for more than the ticket."""
+    beyond: bool = False
+    """Whether it asks for more than the ticket, which can be an issue of its own."""
 
 
 class Occasion(Record):

@@ -1064,8 +1064,8 @@ class ThreadEnd(Record):
     upto: int
     """Number of the last comment that was read."""
     resolved: bool = False
-    beyond: str = ""
-    """Title for an issue of its own, where it asks for more than the ticket."""
+    beyond: bool = False
+    """Whether it asks for more than the ticket, so that an issue of its own was offered."""
 
 
 class PullRequest(Record):

@@ -113,7 +113,7 @@ def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
             answers += respond.told(revised, change)
     else:
         answers += respond.told(revised, draft.change)
-    draft, more = respond.by_model(asked, answers, draft, job)
+    draft, more = respond.by_model(asked, answers, revised, draft, job)
     return draft, answers + more
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict
 
 from agent.agenda import Answer, Matter
 from agent.domain import Change, End, Plan, Record
@@ -17,24 +17,33 @@ from agent.editing.rounds import LAST, Draft
 from agent.errors import EditFailed
 
 _LONGEST = 1_500
-_LONGEST_TITLE = 120
-_ENDS: dict[str, End] = {"done": "commit", "answered": "reply", "person": "human"}
+_ENDS: dict[str, End] = {
+    "done": "commit",
+    "answered": "reply",
+    "beyond": "reply",
+    "person": "human",
+}
+
+
+def _without_docstring(schema: dict[str, Any]) -> None:
+    """Tell a model no more than it needs."""
+    del schema["description"]
 
 
 class SubmittedAnswer(Record):
-    """What becomes of a matter, as a model hands it in."""
+    """What becomes of a matter, as a model hands it in; what is left out is found missing."""
 
-    matter: int = Field(description="its number")
-    became: Literal["done", "answered", "person"]
-    words: str
-    issue: str = Field(default="", description="title of an issue of its own, if beyond the ticket")
+    model_config = ConfigDict(json_schema_extra=_without_docstring)
+
+    matter: int = 0
+    became: Literal["done", "answered", "beyond", "person"] = "person"
+    words: str = ""
 
 
 class SubmittedAnswers(Record):
     """Answers to all matters, as a model hands them in."""
 
     answers: tuple[SubmittedAnswer, ...]
-    summary: str = Field(description="of what was edited")
 
 
 def answer(
@@ -60,7 +69,7 @@ def answer(
         role="editor",
         prompt=prompting.prompt("answer", job.prepared),
         opening=told,
-        desk=Desk(job, form, _accept(matters, standing), phase="source"),
+        desk=Desk(job, form, _accept(matters, standing), phase="answer"),
         change=standing,
     )
     return _read(converse(about, job), plan, standing)
@@ -76,15 +85,20 @@ def _read(ended: Ended, plan: Plan, standing: Change) -> tuple[Draft, tuple[Answ
             end=_ENDS[one.became],
             words=one.words.strip(),
             by_model=True,
-            beyond=" ".join(one.issue.split()),
+            beyond=one.became == "beyond",
         )
         for one in found.answers
     )
     nothing = Change(base_commit=standing.base_commit, files=())
     # What was said of it so far still holds.
     change = ended.change.model_copy(update={"notes": standing.notes})
-    draft = Draft(plan=plan, tests=nothing, change=change, words=found.summary, attempt=LAST)
+    draft = Draft(plan=plan, tests=nothing, change=change, words=_said(found), attempt=LAST)
     return draft, tuple(sorted(answers, key=lambda one: one.matter))
+
+
+def _said(found: SubmittedAnswers) -> str:
+    """Give what a model says of its edits, for the text of the pull request."""
+    return "\n".join(one.words.strip() for one in found.answers if one.became == "done")
 
 
 def _accept(matters: tuple[Matter, ...], standing: Change) -> Accept[SubmittedAnswers]:
@@ -111,8 +125,6 @@ def _problems(
             problems.append(f"the answer to matter {one.matter} has no words")
         if len(one.words) > _LONGEST:
             problems.append(f"the answer to matter {one.matter} is over {_LONGEST} characters")
-        if len(one.issue) > _LONGEST_TITLE:
-            problems.append(f"the title for matter {one.matter} is over {_LONGEST_TITLE}")
     edited = change.digest != standing.digest
     done = [one.matter for one in found.answers if one.became == "done"]
     if done and not edited:

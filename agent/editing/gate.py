@@ -25,8 +25,9 @@ from agent.policy.proposal import Proposal
 from agent.repository import names
 from agent.repository.tree import WorkTree
 
-Phase = Literal["look", "tests", "source"]
-"""look: nothing may be written; tests: only test files; source: everything but what is closed."""
+Phase = Literal["look", "tests", "source", "answer"]
+"""look: nothing may be written; tests: only test files; source: everything but what is closed;
+answer: likewise, where recipes were asked before."""
 
 #: What is larger is neither read nor searched nor written; the rule `size` has the same bound.
 MOST_BYTES = size.HUGE_BYTES

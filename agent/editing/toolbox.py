@@ -157,8 +157,8 @@ def _cut(words: str, most: int) -> str:
     return cleaning.cut(words, most, where="ask for less at a time")
 
 
-_ANY: frozenset[Phase] = frozenset(("look", "tests", "source"))
-_WRITING: frozenset[Phase] = frozenset(("tests", "source"))
+_ANY: frozenset[Phase] = frozenset(("look", "tests", "source", "answer"))
+_WRITING: frozenset[Phase] = frozenset(("tests", "source", "answer"))
 
 
 def _of_files(work: Callable[[PathGate, Any], str]) -> Callable[[Toolbox, Any], str]:
@@ -212,7 +212,7 @@ _TOOLS = (
         "Make the migrations of an app folder.",
         migrating.MakeMigrations,
         lambda toolbox, asked: toolbox.make_migrations(asked),
-        frozenset(("source",)),
+        frozenset(("source", "answer")),
         of_django=True,
     ),
 )

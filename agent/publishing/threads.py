@@ -25,10 +25,11 @@ _LONGEST_CELL = 160
 _MOST_ROWS = 100
 
 
-def reply(answer: Answer, commit: str, new_issue: str = "") -> str:
+def reply(answer: Answer, commit: str, asked: str, new_issue: str = "") -> str:
     """Write the answer to a thread.
 
     Args:
+        asked: The first words of the thread.
         commit: That holds what was done; empty: nothing was.
         new_issue: Page on which a new issue is opened in the repository.
     """
@@ -42,15 +43,11 @@ def reply(answer: Answer, commit: str, new_issue: str = "") -> str:
         said = f"In the model's words: {said}"
     parts = [" ".join(part for part in (head, said) if part)]
     if answer.beyond:
-        title = cleaning.inert(answer.beyond)
-        offer = f"[Open an issue for it]({new_issue}?title={quote(title, safe='')})"
-        named = cleaning.words(answer.beyond)
-        parts.append(
-            f"It is more than the ticket asks for: {offer} (“{named}”), and label that if it is"
-            " wanted."
-            if new_issue
-            else f"It is more than the ticket asks for, and can be an issue of its own: “{named}”."
-        )
+        offer = "can be an issue of its own"
+        if new_issue:
+            title = quote(cleaning.inert(_cut(asked)), safe="")
+            offer = f"[{offer}]({new_issue}?title={title})"
+        parts.append(f"It is more than the ticket asks for, and {offer}.")
     return "\n\n".join(parts)
 
 

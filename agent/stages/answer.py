@@ -26,7 +26,7 @@ from agent.errors import BranchMoved, BranchTaken, Cancelled, RequestRefused, Su
 from agent.ports import Pulls
 from agent.proposing import Decided, Placed
 from agent.publishing import siblings, threads
-from agent.pulls import PullNow
+from agent.pulls import PullNow, Thread
 from agent.services import Services
 
 _CHECKOUT = "checkout"
@@ -248,7 +248,7 @@ def _ended(
         )
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.ours)
-    words = threads.reply(answer, held, _new_issue(run))
+    words = threads.reply(answer, held, _first_words(thread), _new_issue(run))
     key = f"{thread.thread_id} {last}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply(run, now.number, present, words, key=key)
@@ -265,6 +265,10 @@ def _ended(
             "resolved": resolves and pulls.resolve(run, thread),
         }
     )
+
+
+def _first_words(thread: Thread) -> str:
+    return next((one.body.strip() for one in thread.comments if one.body.strip()), "")
 
 
 def _new_issue(run: Run) -> str:

@@ -25,7 +25,7 @@ from repo_config.tree import Within
 
 
 class Taken(Record):
-    """A matter that a recipe has taken."""
+    """What a recipe says to a matter."""
 
     matter: int
     """Its number."""
@@ -38,6 +38,9 @@ class Revised(Record):
     plan: Plan
     """With its parameters as they are wanted."""
     taken: tuple[Taken, ...] = ()
+    """Those that it sees to."""
+    left: tuple[Taken, ...] = ()
+    """Those that it leaves, with the reason."""
 
     @property
     def edits(self) -> bool:
@@ -80,12 +83,15 @@ def by_recipe(
     ground = Ground(Within(tree, contract.config.folder), contract.config, contract.project)
     wishes = [_wish(one.thread, standing.change, tree) for one in waiting if one.thread]
     revision = revising.revised(plan, wishes, ground)
-    taken = [
-        Taken(matter=matter.number, heard=heard)
-        for matter, heard in zip(waiting, revision.heard, strict=True)
-        if heard.end != "open"
+    heard = [
+        Taken(matter=matter.number, heard=one)
+        for matter, one in zip(waiting, revision.heard, strict=True)
     ]
-    return Revised(plan=revision.plan, taken=tuple(taken))
+    return Revised(
+        plan=revision.plan,
+        taken=tuple(one for one in heard if one.heard.end != "open"),
+        left=tuple(one for one in heard if one.heard.end == "open"),
+    )
 
 
 def _wish(thread: Thread, change: Change, tree: WorkTree) -> Wish:
@@ -121,9 +127,12 @@ def refused(revised: Revised, problem: AgentError) -> tuple[Answer, ...]:
 
 
 def by_model(
-    asked: Agenda, answered: tuple[Answer, ...], draft: Draft, job: Job
+    asked: Agenda, answered: tuple[Answer, ...], revised: Revised, draft: Draft, job: Job
 ) -> tuple[Draft, tuple[Answer, ...]]:
     """Have a model see to what is left, on top of the draft.
+
+    Args:
+        revised: Tells why a recipe has left it, for where no model is set.
 
     Raises:
         BudgetSpent: The next request could cost more than is left.
@@ -134,8 +143,9 @@ def by_model(
     if not left:
         return draft, ()
     if job.svc.models is None or not job.svc.models.chain("editor", job.category):
-        words = "No model is set up here, and no recipe understands what is asked."
-        return draft, tuple(_for_people(one, words) for one in left)
+        why = {one.matter: one.heard.words for one in revised.left}
+        none = "No model is set up here, and no recipe understands what is asked."
+        return draft, tuple(_for_people(one, why.get(one.number, none)) for one in left)
     plan = draft.plan.model_copy(update={"recipe": "", "parameters": ""})
     try:
         return answering.answer(plan, left, draft.change, job)

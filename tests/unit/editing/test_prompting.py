@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.chat import Asked, ChatRequest
-from agent.editing import planning, prompting, reviewing
+from agent.editing import answering, planning, prompting, reviewing
 from agent.editing.desk import Desk
 from agent.editing.prompting import fenced
 from agent.editing.tests_first import FINISH
@@ -24,6 +24,7 @@ FORMS = {
     "edit": (FINISH, "source"),
     "repair": (FINISH, "source"),
     "review": (("submit_review", "Hand the review in.", reviewing.SubmittedReview), "look"),
+    "answer": (("finish", "Say that you are done.", answering.SubmittedAnswers), "answer"),
     "judge": (("choose", "Choose an attempt by its number.", reviewing.Choice), "look"),
 }
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.domain import FollowUp, ThreadEnd
+from agent.ports import BranchRules, Remote
 from agent.pulls import ROUNDS_OVER, PullNow, Thread, ThreadComment
 from agent.recipes import revising
 from agent.stages import follow_up
@@ -52,7 +53,10 @@ def read(pulls: Pulls, *ends: ThreadEnd):
     run = run_samples.run(1).model_copy(update={"follow_up": about})
     outcome = SimpleNamespace(threads=ends, plan=None)
     history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)),)
-    forge = SimpleNamespace(remote=lambda run: SimpleNamespace(author="us[bot]"))
+    remote = Remote(
+        name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
+    )
+    forge = SimpleNamespace(remote=lambda run: remote, rules=lambda run, branch: BranchRules())
     svc = SimpleNamespace(pulls=pulls, forge=forge, history=lambda run: history)
     return follow_up.read(run, svc)
 
