@@ -20,7 +20,9 @@ from agent.demo.play import LABEL, MAINTAINER, REPORTER, Service, Stage
 from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
 from agent.demo.simulator.request_log import Asked
-from tests.flow.github_stories import Story, await_
+from agent.domain import RunState
+from tests.flow.github_stories import BODY, Story, await_
+from tests.flow.test_conversation import ALWAYS, planned
 
 #: Nothing that a recipe knows: such a run is over in a moment.
 PLAIN = {"title": "Make it faster", "body": "It is slow.\n"}
@@ -235,6 +237,33 @@ def test_PF2_an_old_backup_makes_no_second_pull_request_and_loses_no_run(story, 
             assert len(told.pulls()) == len(told.branches()) == 1
         assert len(done.comments()) == 1
         assert done.labels() == {LABEL, "mergewright: ready"}
+
+
+@pytest.mark.parametrize(
+    "kinds", [("lose",), ("duplicate", "reorder")], ids=["lost", "twice and out of order"]
+)
+def test_PF6_WH3_a_whole_conversation_has_the_same_end_whatever_becomes_of_its_events(
+    story, soon, kinds
+):
+    told = story(body="Replace print with logging in `till/cuont.py`.\n", files=ALWAYS)
+    faults = soon.world.hooks.faults
+    faults.extend(HookFault(kind) for _ in range(100) for kind in kinds)
+    told.label()
+    assert told.ended().reason.value == "unclear"
+    told.comment(BODY)
+    number = planned(told)
+    told.comment("/mergewright approve 00000000", by=REPORTER)
+    told.comment(f"/mergewright approve {number}")
+    await_(lambda: told.runs()[0].outcome, "the end of the run", 120)
+    pull = told.assert_ready()
+    with soon.world.lock:
+        person = soon.world.user(MAINTAINER)
+        actions.set_state(soon.world, told.repository, pull, "closed", None, person)
+    await_(lambda: told.runs()[0].state is RunState.CLOSED or None, "the end of it", 60)
+    await_(lambda: told.labels() == {LABEL} or None, "labels without a state")
+    (run,) = told.runs()
+    assert (run.run.attempt, run.retries) == (1, 1)
+    assert any(one.count == 0 for one in faults)
 
 
 # --- token mode ------------------------------------------------------------------------------------
