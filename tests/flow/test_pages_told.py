@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from agent.demo.play import MAINTAINER
-from agent.domain import RunState
+from agent.domain import Outcome
 from tests.browsers import launched
 from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.test_conversation import planned
@@ -164,13 +164,30 @@ def review(told: Story, *threads: tuple[int, str]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_the_pages_of_a_later_round_of_review(story, look):
+def ended(told: Story, number: int) -> Outcome:
+    """Wait until a round is over and told."""
+    shows(told, f"round {number} of its review is over")
+
+    def outcome() -> Outcome | None:
+        found = [one for one in told.runs() if one.run.follow_up]
+        return found[number - 1].outcome
+
+    return await_(outcome, f"the end of round {number}")
+
+
+def line_of(told: Story, words: str) -> int:
+    """Number of the one line of the changed file, on the branch, that has the words."""
+    (branch,) = told.branches()
+    lines = told.git("show", f"{branch}:till/count.py").splitlines()
+    (at,) = [number for number, line in enumerate(lines, 1) if words in line]
+    return at
+
+
+def test_the_pages_of_later_rounds_of_review(story, look):
     told = story(files=LASTING)
     told.label()
     pull = told.assert_ready()
-    assert pull.pull is not None
-    lines = told.git("show", f"{pull.pull.head_sha}:till/count.py").splitlines()
-    (at,) = [number for number, line in enumerate(lines, 1) if "logger.info(" in line]
+    at = line_of(told, "logger.info(")
     review(
         told,
         (at, "use logger.debug here instead of info"),
@@ -185,16 +202,26 @@ def test_the_pages_of_a_later_round_of_review(story, look):
         "log": r"Log of the run",
     }
     assert_answered(look(issue_page(told), "3-review-1-start"), under_way)
-    is_at_work(told)
-    assert_answered(look(issue_page(told), "3-review-2-middle"), under_way)
-    shows(told, "round 1 of its review is over")
-    await_(lambda: told.runs()[0].state is RunState.OPEN or None, "the end of the round")
-    over = {
+    assert (ended(told, 1).forge_calls or 0) <= 30
+    left = {
         "state": rf"#{pull.number} is open; round 1 of its review is over: 1 commit, 1 for a person",
         "next": r"What to do next: a person answers what is left to people, then reviews",
         "who": r"a person answers what is left to people",
         "cost": r"The run took \d+ s and cost \$0\.00: no model was asked\.",
         "log": r"Log of the run",
     }
+    assert_answered(look(issue_page(told), "3-review-2-middle-issue"), left)
+    text = look(pull_page(told), "3-review-2-middle-pull")
+    assert_answered(text, OPEN)
+    assert "needs a human" in text
+    review(told, (line_of(told, "logger.debug("), "use logger.warning here instead of debug"))
+    assert (ended(told, 2).forge_calls or 0) <= 30
+    over = {
+        **left,
+        "state": rf"#{pull.number} is open; round 2 of its review is over: 1 commit\.",
+        "next": rf"What to do next: a person reviews #{pull.number}, and merges or closes it\.",
+        "who": r"a person reviews",
+    }
     assert_answered(look(issue_page(told), "3-review-3-end-issue"), over)
     assert_answered(look(pull_page(told), "3-review-3-end-pull"), OPEN)
+    assert (len(told.comments()), told.calls()) == (1, [])

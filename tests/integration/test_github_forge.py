@@ -361,7 +361,7 @@ def test_a_follow_up_goes_on_in_the_comment_of_the_first_run(scene):
     run = scene.run.model_copy(update={"run_id": "20261121-100000-def", "follow_up": about})
     scene.forge.begin(run)
     assert "**#2 is open; round 1 of its review is under way.**" in comment.body
-    assert scene.labels() == {"mergewright", "mergewright: working"}
+    assert scene.labels() == {"mergewright", "mergewright: ready"}
     scene.forge.mark(run, marks("running"))
     assert "- [ ] **stage 0** …" in comment.body
     # The same label starts no other run meanwhile.

@@ -90,6 +90,8 @@ class Known:
     """State labels that are known to be there, by repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
+    comments: dict[str, int] = field(default_factory=dict)
+    """Numbers of status comments, by their marks; one that was deleted is made anew."""
     login: str | None = None
     number: int | None = None
     """Of our account; it stays when the login changes."""

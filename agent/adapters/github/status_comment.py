@@ -36,8 +36,12 @@ _NEEDS = "issues: write"
 _SEARCHED = 1_000
 #: The clocks of GitHub's own machines differ a little.
 _SLACK = timedelta(minutes=2)
+#: Comments of so many runs.
+_REMEMBERED = 2_000
 _SLOWER = 1.5
 _SLOWEST = 15.0
+#: A follow-up shows its stages so much more seldom.
+_CALMER = 7.5
 #: What is finer than a stage is shown with the next edit; so long after the last it has its own.
 _FINER_SECONDS = 60.0
 #: Below so many requests in this hour, they are kept for what matters more.
@@ -223,7 +227,9 @@ class StatusComment:
         self._approval = run.snapshot.approval if run.snapshot else ""
         self._over = self._follows
         self._since = run.snapshot.approved_at if run.snapshot else None
-        self._pause = session.access.pacing.mark_seconds
+        # People read the pull request by then.
+        pace = _CALMER if self._follows else 1.0
+        self._pause = min(_SLOWEST, pace * session.access.pacing.mark_seconds)
         self._id: int | None = None
         self._shown = ""
         self._wanted = ""
@@ -245,7 +251,7 @@ class StatusComment:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if not self._known():
+            if not self._found():
                 self._make(text)
             elif anew and status_text.WAITS in self._shown:
                 self._put(text, make=False)
@@ -321,7 +327,8 @@ class StatusComment:
                 if problem.status != 404:
                     raise
                 # Somebody has deleted it meanwhile.
-                self._id = None
+                self._note(None)
+                self._shown = ""
         if self._id is None and make:
             self._make(text)
             return True
@@ -329,15 +336,32 @@ class StatusComment:
 
     def _make(self, text: str) -> None:
         whole = self._whole(text)
-        self._id = create(self._session, self._mark, whole, self._since)
+        self._note(create(self._session, self._mark, whole, self._since))
         self._shown = whole
         self._edited = time.monotonic()
 
     def _known(self) -> bool:
-        if self._id is None and (hit := find(self._session, self._mark, self._since)):
-            self._id, body = hit
+        """Whether there is a comment; what it shows may not be known."""
+        if self._id is None:
+            self._id = self._session.access.known.comments.get(self._mark)
+        return self._id is not None or self._found()
+
+    def _found(self) -> bool:
+        """Whether there is one, of which is known what it shows."""
+        if not self._shown and (hit := find(self._session, self._mark, self._since)):
+            number, body = hit
+            self._note(number)
             self._shown = body.replace("\r\n", "\n")
-        return self._id is not None
+        return bool(self._shown)
+
+    def _note(self, number: int | None) -> None:
+        """Remember which comment it is, for other attempts of this process as well."""
+        self._id, known = number, self._session.access.known.comments
+        known.pop(self._mark, None)
+        if number is not None:
+            known[self._mark] = number
+            if len(known) > _REMEMBERED:
+                known.pop(next(iter(known)))
 
     def _edit_later(self) -> None:
         with self._lock:
