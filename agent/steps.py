@@ -45,6 +45,7 @@ from agent.editing.called import Called, Opening
 from agent.errors import (
     AgentError,
     Cancelled,
+    ModelUnavailable,
     PolicyRefused,
     RunStopped,
     StorageFull,
@@ -299,7 +300,7 @@ class Steps:
         begun = name in _FINISHED and self._ledger.begun(name)
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
-        if name not in _FINISHED and sum(self.seconds.values()) > self._granted * 60:
+        if name not in _FINISHED and self._used > self._granted * 60:
             then = _GOES_ON.format(command=self._go_on) if self.kept else _BEGINS_ANEW
             minutes = f"{self._granted} minute{'s' * (self._granted != 1)}"
             raise TimeSpent(
@@ -309,7 +310,13 @@ class Steps:
     @property
     def seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes."""
-        return max(0.0, self._granted * 60 - sum(self.seconds.values()))
+        return max(0.0, self._granted * 60 - self._used)
+
+    @property
+    def _used(self) -> float:
+        """Seconds of the steps, and of earlier attempts in which no model answered."""
+        in_vain = self._ledger.seconds_of(ModelUnavailable.__name__)
+        return sum(self.seconds.values()) + in_vain
 
     @property
     def _granted(self) -> int:

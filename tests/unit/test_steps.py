@@ -32,6 +32,7 @@ from agent.errors import (
     CacheGone,
     Cancelled,
     ForgeLimited,
+    ModelUnavailable,
     PolicyRefused,
     StorageFull,
     TicketUnclear,
@@ -189,6 +190,28 @@ def test_what_is_left_of_the_minutes_is_known(step):
     assert 69.0 < step.seconds_left <= 70.0
     step.seconds["baseline"] = 500.0
     assert step.seconds_left == 0.0
+
+
+def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
+    def away() -> Record:
+        raise ModelUnavailable("No model answered as editor.")
+
+    def silent() -> Record:
+        raise ForgeLimited("GitHub wants us to wait.", 0.0)
+
+    first = steps(tmp_path)
+    for work, error in ((away, ModelUnavailable), (silent, ForgeLimited)):
+        with pytest.raises(error):
+            first(work.__name__, work)
+    path = tmp_path / "ledger.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = steps(tmp_path)
+    assert again.seconds_left == 60 * 60 - 20.0, "the forge's are not"
+    again.seconds["baseline"] = 60 * 60 - 19.0
+    with pytest.raises(TimeSpent, match="used its 60 minutes"):
+        again("away", away)
 
 
 def test_the_operators_bound_holds_over_the_repositorys(step):
