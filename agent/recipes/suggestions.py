@@ -62,6 +62,11 @@ def same_code(one: str, other: str) -> bool:
     return first is not None and first == second
 
 
+def only_laid_out(one: str, other: str) -> bool:
+    """Whether two files are the same Python, imports aside, and yet not the same lines."""
+    return one.splitlines() != other.splitlines() and same_code(one, other)
+
+
 def _code(text: str) -> list[str] | None:
     try:
         return [ast.dump(one) for one in _statements(text)]

@@ -146,6 +146,8 @@ class _Thread:
         wanted = suggestions.applied(now, self._wish.code, suggestion, self._wish.first_line)
         if wanted is None:
             raise UnreadError("Where the suggestion goes is not certain")
+        if suggestions.only_laid_out(now, wanted):
+            raise UnreadError("The suggestion lays out the same code in another way")
         if suggestions.same_code(now, wanted):
             return []
         if listed := self._listed():
@@ -159,7 +161,7 @@ class _Thread:
             stated = facts.of_declaration(declaration)
             asked = _differing(restating.facts_of(self._parameters), stated)
             after = restating.revised(self._parameters, asked, self._ground)
-            if not _differing(restating.facts_of(after), stated):
+            if asked and not _differing(restating.facts_of(after), stated):
                 return asked
         raise UnreadError(
             "The suggestion is for more than the field that was added, or is no Python"

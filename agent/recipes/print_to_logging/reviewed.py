@@ -133,6 +133,8 @@ class _Thread:
             raise UnreadError("Which message the suggestion is for is not certain")
         suggestion = wish.suggestion or ""
         wanted = suggestions.applied(self._after(), wish.code, suggestion, wish.first_line)
+        if wanted and suggestions.only_laid_out(self._after(), wanted):
+            raise UnreadError("The suggestion lays out the same code in another way")
         for value in (*LEVELS, revised.STAYS) if wanted else ():
             asked = here[0].asked(value)
             try:

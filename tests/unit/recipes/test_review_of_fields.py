@@ -307,6 +307,18 @@ def test_a_suggestion_of_more_than_the_field_is_left(made: reviews.Made, suggest
     assert made.heard("", "note = ", MODELS, suggestion).end == "open"
 
 
+@pytest.mark.parametrize(
+    "suggestion",
+    [
+        "    note = models.CharField(max_length=120, blank=True)  # for the packers",
+        "    note = models.CharField(\n        max_length=120,\n        blank=True,\n    )",
+        "    note = models.CharField(blank=True, max_length=120)",
+    ],
+)
+def test_a_suggestion_that_lays_out_the_same_otherwise_is_left(made, suggestion: str) -> None:
+    assert made.heard("", "note = ", MODELS, suggestion).end == "open"
+
+
 def test_a_suggestion_that_takes_it_out_of_a_list(made: reviews.Made) -> None:
     line = '    list_display = ("name", "email")'
     heard = made.heard("I don't think it belongs here", "list_display", ADMIN_PATH, line)

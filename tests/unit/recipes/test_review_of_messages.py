@@ -236,6 +236,7 @@ def test_the_print_as_it_was_is_suggested(made: reviews.Made) -> None:
     [
         '    logger.debug("refilling %s", item)',
         '    logger.debug("Refilling %s", item.name)',
+        '    logger.info("Refilling %s", item)  # each time',
         "    pass",
         "",
         '    logger.debug("Refilling %s", item',
