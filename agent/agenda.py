@@ -22,6 +22,18 @@ class Matter(Record):
     """Why it is for a person, where that is known from the beginning."""
 
 
+class Suggestion(Record):
+    """Lines of a file as somebody suggests them."""
+
+    path: str
+    first_line: int
+    """1-based, of those in whose place they come."""
+    code: tuple[str, ...]
+    """Those, without the ends of lines."""
+    new: tuple[str, ...]
+    """Empty: they go."""
+
+
 class Answer(Record):
     """What becomes of a matter, before anything of it has left the machine."""
 
@@ -34,6 +46,8 @@ class Answer(Record):
     """Whether the words are a model's."""
     beyond: bool = False
     """Whether it asks for more than the ticket, which can be an issue of its own."""
+    applied: Suggestion | None = None
+    """What was put in its place as it is, and is looked for in what is published."""
 
 
 class Occasion(Record):

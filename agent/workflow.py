@@ -93,12 +93,12 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     with job.keeping():
         draft, answers = _seen_to(asked, job)
         decided, tried = _settled(draft, asked, job)
-    answers = respond.withheld(answers, tried)
+    answers = respond.withheld(answers, decided, tried)
     return step("publish", answer.publish, asked, answers, decided, tried, prepared, svc)
 
 
 def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
-    """What is for people, what a recipe takes, and the rest by a model."""
+    """What is for people, what a recipe takes, what is suggested, and the rest by a model."""
     step, svc, prepared = job.step, job.svc, job.prepared
     draft = respond.begun(asked)
     answers = step("settle", respond.by_rules, asked, prepared, svc)
@@ -113,6 +113,10 @@ def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
             answers += respond.told(revised, change)
     else:
         answers += respond.told(revised, draft.change)
+    suggested = step(
+        "suggestions", respond.as_suggested, asked, answers, draft.change, prepared, svc
+    )
+    draft, answers = respond.suggested(draft, suggested), answers + suggested.answers
     draft, more = respond.by_model(asked, answers, revised, draft, job)
     return draft, answers + more
 

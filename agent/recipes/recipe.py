@@ -49,7 +49,7 @@ class Wish(Record):
     code: str = ""
     """The text of these lines as it is there."""
     suggestion: str | None = None
-    """The text that is suggested for them."""
+    """The text that is suggested for them, each line with its end; empty: they go."""
 
 
 class Asked(Record):

@@ -55,7 +55,8 @@ def wish_of(thread: Thread, content: bytes | None = None) -> Wish:
     first, last = thread.first_line or thread.line, thread.line
     code = ""
     if content is not None and first is not None and last is not None:
-        lines = content.decode("utf-8", "replace").splitlines()
+        # As a forge counts them: Python takes more signs for the end of a line.
+        lines = content.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
         code = "\n".join(lines[first - 1 : last])
     # Of two suggestions for the same lines nobody knows which one is meant; they stay in the words.
     only = found[0] if len(found) == 1 else None
@@ -65,7 +66,7 @@ def wish_of(thread: Thread, content: bytes | None = None) -> Wish:
         first_line=first,
         line=last,
         code=code,
-        suggestion=only["text"].rstrip("\n") if only else None,
+        suggestion=only["text"] if only else None,
     )
 
 

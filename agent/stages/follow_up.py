@@ -266,7 +266,7 @@ def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) 
     for check in occasion.checks[:_MOST_CHECKS]:
         told = Matter(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
-            words = "It waits until somebody with write permission allows it to run."
+            words = check.summary or "It waits until somebody allows it to run."
             yield told.model_copy(update={"settled": words})
         elif check.name in red_on_base:
             words = f"It is as red on {occasion.pull.base_branch} at {standing.tip[:12]}."

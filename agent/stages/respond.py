@@ -1,4 +1,4 @@
-"""Respond: see to what is asked of a pull request, by what is known, by a recipe, by a model.
+"""Respond: see to what is asked of a pull request: by rules, a recipe, as suggested, by a model.
 
 What comes out is a Draft on top of the branch, and an answer to each matter; nothing has left the
 machine yet.
@@ -6,15 +6,18 @@ machine yet.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agent import worktree
-from agent.agenda import Agenda, Answer, Matter
+from agent.agenda import Agenda, Answer, Matter, Suggestion
 from agent.domain import Change, Plan, Prepared, Record
-from agent.editing import answering
+from agent.editing import answering, by_suggestion
+from agent.editing.gate import PathGate, Refused
 from agent.editing.job import Job
 from agent.editing.rounds import LAST, Draft, Round
 from agent.errors import AgentError, EditFailed
+from agent.proposing import Decided
 from agent.pulls import ROUNDS_OVER, Thread
 from agent.recipes import revising
 from agent.recipes.recipe import Ground, Wish
@@ -46,6 +49,14 @@ class Revised(Record):
     def edits(self) -> bool:
         """Whether the recipe has something to change."""
         return any(one.heard.end == "revised" for one in self.taken)
+
+
+class Suggested(Record):
+    """What comes of lines that people suggest."""
+
+    change: Change
+    """With those in it that are taken."""
+    answers: tuple[Answer, ...] = ()
 
 
 def by_rules(asked: Agenda, prepared: Prepared, svc: Services) -> tuple[Answer, ...]:
@@ -96,10 +107,15 @@ def by_recipe(
 
 def _wish(thread: Thread, change: Change, tree: WorkTree) -> Wish:
     """Read a thread as a wish, with the lines that it stands on."""
-    content = next((one.after for one in change.files if one.path == thread.path), None)
-    if content is None and thread.path in tree.paths():
-        content = tree.read(thread.path)
-    return revising.wish_of(thread, content)
+    return revising.wish_of(thread, _content(thread.path, change, tree))
+
+
+def _content(path: str, change: Change, tree: WorkTree) -> bytes | None:
+    """Return what a file has after a change; None: there is no such file then."""
+    for file in change.files:
+        if file.path == path:
+            return file.after
+    return tree.read(path) if tree.has(path) else None
 
 
 def told(revised: Revised, change: Change) -> tuple[Answer, ...]:
@@ -126,6 +142,68 @@ def refused(revised: Revised, problem: AgentError) -> tuple[Answer, ...]:
     )
 
 
+def as_suggested(
+    asked: Agenda, answered: tuple[Answer, ...], change: Change, prepared: Prepared, svc: Services
+) -> Suggested:
+    """Put lines that people suggest in their place, where nothing else is asked beside them.
+
+    Args:
+        change: As it stands by now.
+    """
+    standing, run = asked.standing, prepared.run
+    # Threads count lines in the branch as it was read, without the base merged in.
+    counted = not standing.brought_up and standing.head == asked.occasion.pull.head
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
+    found: dict[str, dict[int, Suggestion]] = {}
+    for matter in _left(asked, answered):
+        if thread := matter.thread:
+            wish = _wish(thread, standing.change, base)
+            if (one := by_suggestion.read(thread, wish, counted=counted)) is not None:
+                found.setdefault(one.path, {})[matter.number] = one
+    if not found:
+        return Suggested(change=change)
+    tree = worktree.lay_out(prepared.checkout, svc.head_folder(run), svc.stopped)
+    tree.replay(change)
+    gate = PathGate(tree, prepared.contract, phase="source")
+    answers: list[Answer] = []
+    for path, suggestions in found.items():
+        content = _content(path, change, base)
+        if content is None:
+            continue
+        same = counted and content == _content(path, standing.change, base)
+        after, put = by_suggestion.applied(content, tuple(suggestions.values()), counted=same)
+        taken = {number: one for number, one in suggestions.items() if one in put}
+        if taken:
+            answers += _put(path, after, taken, gate, tree)
+    return Suggested(
+        change=change.model_copy(update={"files": tree.changes()}), answers=tuple(answers)
+    )
+
+
+def _put(
+    path: str, content: bytes, taken: dict[int, Suggestion], gate: PathGate, tree: WorkTree
+) -> Iterator[Answer]:
+    """Write a file as people suggest it, unless its path is closed."""
+    try:
+        gate.write({path: content})
+    except Refused as problem:
+        words = f"It was not applied: {problem}"
+        yield from (Answer(matter=number, end="human", words=words) for number in taken)
+        return
+    # A file that is as in the base again is no part of the change.
+    changed = any(file.path == path for file in tree.changes())
+    for number, one in taken.items():
+        applied = one if changed else None
+        yield Answer(matter=number, end="commit", words="Applied as suggested.", applied=applied)
+
+
+def suggested(draft: Draft, suggested: Suggested) -> Draft:
+    """Return the draft with what was suggested in it; no recipe would make that again."""
+    if suggested.change.digest == draft.change.digest:
+        return draft
+    return replace(draft, plan=_without_recipe(draft.plan), change=suggested.change)
+
+
 def by_model(
     asked: Agenda, answered: tuple[Answer, ...], revised: Revised, draft: Draft, job: Job
 ) -> tuple[Draft, tuple[Answer, ...]]:
@@ -146,20 +224,25 @@ def by_model(
         why = {one.matter: one.heard.words for one in revised.left}
         none = "No model is set up here, and no recipe understands what is asked."
         return draft, tuple(_for_people(one, why.get(one.number, none)) for one in left)
-    plan = draft.plan.model_copy(update={"recipe": "", "parameters": ""})
     try:
-        return answering.answer(plan, left, draft.change, job)
+        return answering.answer(_without_recipe(draft.plan), left, draft.change, job)
     except EditFailed as problem:
         job.give_up()
         return draft, tuple(_for_people(one, problem.message) for one in left)
 
 
-def withheld(answers: tuple[Answer, ...], tried: Round | None) -> tuple[Answer, ...]:
-    """Answer what was edited where the edit does not pass; nothing of it is published.
+def withheld(
+    answers: tuple[Answer, ...], decided: Decided | None, tried: Round | None
+) -> tuple[Answer, ...]:
+    """Answer what was edited and is not published.
 
     Args:
+        decided: What is published; None: nothing is.
         tried: What did not pass; None: nothing such.
     """
+    if decided is not None:
+        change = decided.cleared.change
+        return tuple(_taken_back(one) if _is_gone(one, change) else one for one in answers)
     if tried is None:
         return answers
     if tried.verdict is not None:
@@ -167,18 +250,26 @@ def withheld(answers: tuple[Answer, ...], tried: Round | None) -> tuple[Answer, 
     else:
         first = tried.refused[0]
         why = f"The rule {first.rule} does not allow it: {first.message}"
-    return tuple(
-        one.model_copy(
-            update={
-                "end": "human",
-                "words": f"An edit for this was made, and not published. {why}",
-                "by_model": False,
-            }
-        )
-        if one.end == "commit"
-        else one
-        for one in answers
-    )
+    words = f"An edit for this was made, and not published. {why}"
+    return tuple(_not_done(one, words) if one.end == "commit" else one for one in answers)
+
+
+def _is_gone(answer: Answer, change: Change) -> bool:
+    """Whether a suggestion that was applied is not in what is published."""
+    wanted = answer.applied
+    if wanted is None:
+        return False
+    content = next((one.after for one in change.files if one.path == wanted.path), None)
+    return content is None or not by_suggestion.stands(content, wanted)
+
+
+def _taken_back(answer: Answer) -> Answer:
+    words = "It was applied as suggested; then these lines were edited again for rules and checks."
+    return _not_done(answer, words)
+
+
+def _not_done(answer: Answer, words: str) -> Answer:
+    return answer.model_copy(update={"end": "human", "words": words, "by_model": False})
 
 
 def begun(asked: Agenda) -> Draft:
@@ -192,6 +283,11 @@ def begun(asked: Agenda) -> Draft:
 def _without_tests(plan: Plan) -> Plan:
     """What its tests prove was proved when the change was opened; they may change by now."""
     return plan.model_copy(update={"tests": ()})
+
+
+def _without_recipe(plan: Plan) -> Plan:
+    """A recipe makes its change anew from the base, and would lose what others have edited."""
+    return plan.model_copy(update={"recipe": "", "parameters": ""})
 
 
 def _left(asked: Agenda, answered: tuple[Answer, ...]) -> tuple[Matter, ...]:

@@ -248,6 +248,88 @@ def test_commits_of_people_are_kept_and_built_upon(opened, voice):
     assert "sum(values)" in after
 
 
+def suggest(words: str) -> str:
+    return f"```suggestion\n{words}\n```"
+
+
+def test_suggestions_are_applied_without_a_model_on_top_of_peoples_commits(opened, voice):
+    closed = ".github/workflows/ci.yml"
+    text = opened.git("show", f"{opened.branches()[0]}:{PATH}")
+    opened.push(closed, "on: push\njobs: {}\n", "Run something")
+    foreign = opened.push(PATH, text.replace("coins up.", "coins up, all of them."), "Say more")
+    at = line_of(opened, "found = sum")
+    opened.review(
+        (PATH, at, f"nit:\r\n{suggest('    found = sum(coins, start=0)')}"),
+        (PATH, at - 1, suggest('    """Add all coins up.\n\n    That is their sum.\n    """')),
+        (closed, 1, suggest("on: [push]")),
+    )
+    outcome = follow_up(opened)
+    assert outcome.reason.value == "ready", outcome.sentence
+    assert voice.seen == []
+    after = head(opened)
+    assert opened.git("rev-parse", f"{after}~").strip() == foreign
+    wanted = text.replace("sum(coins)", "sum(coins, start=0)").replace(
+        '"""Add the coins up."""', '"""Add all coins up.\n\n    That is their sum.\n    """'
+    )
+    assert opened.git("show", f"{after}:{PATH}") == wanted
+    assert opened.git("show", f"{after}:{closed}") == "on: push\njobs: {}\n"
+    first, second, third = ((said[-1][1], resolved) for said, resolved in threads(opened))
+    for said, resolved in (first, second):
+        assert f"Done in {after}. Applied as suggested." in said
+        assert resolved is not None
+    assert "**This needs a human.** It was not applied:" in third[0]
+    assert closed in third[0]
+    assert third[1] is None
+
+
+def test_a_model_sees_the_suggestions_that_are_applied(opened, voice):
+    at = line_of(opened, "found = sum")
+    opened.review(
+        (PATH, at, suggest("    found = sum(coins, start=0)")),
+        (PATH, at - 1, "The docstring should say what it returns."),
+    )
+
+    def script(seen: Seen) -> Said:
+        if "Your part: review the diff" in seen.system:
+            return calls(("submit_review", {"approve": True, "remarks": []}))
+        assert "+    found = sum(coins, start=0)" in seen.messages[0][1]
+        assert "Matter 1 (data)" not in seen.messages[0][1]
+        return calls(
+            edit(PATH, "Add the coins up.", "Add the coins up; return their sum."),
+            answers((2, "done", "It says so now.")),
+        )
+
+    voice.script = script
+    outcome = follow_up(opened)
+    assert outcome.reason.value == "ready", outcome.sentence
+    made = opened.git("show", f"{head(opened)}:{PATH}")
+    assert "sum(coins, start=0)" in made
+    assert "return their sum" in made
+    assert [one.end for one in outcome.threads] == ["commit", "commit"]
+
+
+def test_a_suggestion_that_a_repair_takes_back_is_not_said_to_be_done(opened, voice):
+    at = line_of(opened, "found = sum")
+    opened.review(
+        (PATH, at, suggest("    found = sum(coins) * 2")),
+        (PATH, at - 1, suggest('    """Add all coins up."""')),
+    )
+
+    def script(seen: Seen) -> Said:
+        if "Your part: review the diff" in seen.system:
+            return calls(("submit_review", {"approve": True, "remarks": []}))
+        assert "Your part: mend" in seen.system
+        return calls(
+            edit(PATH, "sum(coins) * 2", "sum(coins)"), ("finish", {"summary": "Counted once."})
+        )
+
+    voice.script = script
+    outcome = follow_up(opened)
+    assert outcome.reason.value == "ready", outcome.sentence
+    assert [one.end for one in outcome.threads] == ["human", "commit"]
+    assert "It was applied as suggested; then these lines" in threads(opened)[0][0][-1][1]
+
+
 def test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that(opened, voice):
     opened.push("till/other.py", '"""Other."""\n', "Add another module", branch="main")
     tip = opened.git("rev-parse", "main").strip()

@@ -166,7 +166,7 @@ def test_a_thread_becomes_a_wish_of_what_nobody_has_answered() -> None:
     )
     wish = revising.wish_of(thread, b"one\n  two\n  three\nfour\n")
     assert wish.words == "Sorry.\n\nThis is it."
-    assert wish.suggestion == "    hint = 1"
+    assert wish.suggestion == "    hint = 1\n"
     assert (wish.first_line, wish.line, wish.code) == (2, 3, "  two\n  three")
 
 

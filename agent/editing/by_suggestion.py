@@ -1,0 +1,130 @@
+"""Put what people suggest for lines of a pull request in their place, as it is. Pure.
+
+A suggestion is a whole edit: it takes neither a recipe nor a model, as long as it is certain which
+lines it is for and nothing else is asked beside it. All others are left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent.agenda import Suggestion
+from agent.pulls import Thread
+from agent.recipes import review_words
+from agent.recipes.recipe import Wish
+from agent.recipes.review_words import UnreadError
+
+#: Words that say no more than the suggestion beside them does.
+_NO_MORE = re.compile(
+    r"(?i)\W*(?:(?:a|an|and|apply|better|change|commit|fix|fixes|following|formatting|grammar|"
+    r"here|indentation|it|just|kindly|like|minor|naming|nit|nitpick|pls|please|reads|simpler|"
+    r"slightly|small|so|spelling|style|suggested|suggestion|the|thing|this|tiny|typo|typos|"
+    r"whitespace|wording)\b\W*)*"
+)
+
+
+def read(thread: Thread, wish: Wish, *, counted: bool) -> Suggestion | None:
+    """Read a thread as one suggestion; None: it is none, asks for more, or is for other lines.
+
+    Args:
+        wish: The thread's, with the lines that it stands on.
+        counted: Whether these were counted in the very file that the thread counts them in.
+    """
+    if wish.suggestion is None or thread.outdated or _asks_more(wish.words):
+        return None
+    if wish.first_line is None or wish.line is None or wish.first_line > wish.line:
+        return None
+    count = wish.line - wish.first_line + 1
+    there = tuple(wish.code.split("\n"))
+    shown = _shown(thread.hunk, count)
+    if counted and (len(there) != count or (shown and shown != there)):
+        return None
+    code = there if counted else shown
+    new = tuple(wish.suggestion.split("\n")[:-1])
+    if not code or code == new:
+        return None
+    return Suggestion(path=thread.path, first_line=wish.first_line, code=code, new=new)
+
+
+def _asks_more(words: str) -> bool:
+    if "?" in words:
+        return True
+    try:
+        said = review_words.sentences(words)
+    except UnreadError:
+        return True
+    return not all(_NO_MORE.fullmatch(one) for one in said)
+
+
+def _shown(hunk: str, count: int) -> tuple[str, ...]:
+    """The last lines that a part of a diff has of the new file; empty: it shows fewer."""
+    rows = (row.removesuffix("\r") for row in hunk.removesuffix("\n").split("\n")[1:])
+    lines = [row[1:] for row in rows if row[:1] in ("+", " ", "")]
+    return tuple(lines[-count:]) if len(lines) >= count else ()
+
+
+def applied(
+    content: bytes, suggestions: Sequence[Suggestion], *, counted: bool
+) -> tuple[bytes, tuple[Suggestion, ...]]:
+    """Put suggestions into their file; return it, and those that it has now.
+
+    Those whose lines are not there, or could be others, and those that overlap stay out. Ends of
+    lines stay what they are, and so does a last line that has none.
+
+    Args:
+        counted: Whether their lines are counted in this very file; else they have to be in it
+            exactly once.
+    """
+    try:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError:
+        return content, ()
+    last = lines.pop() if lines[-1] == "" else None
+    placed = [(_start(lines, one, counted=counted), one) for one in suggestions]
+    certain = [(start, one) for start, one in placed if start is not None]
+    fitting = [one for one in certain if not any(_overlap(one, rival) for rival in certain)]
+    # From the bottom up, so that what is above keeps its place.
+    for start, one in sorted(fitting, key=lambda each: each[0], reverse=True):
+        end = start + len(one.code)
+        beside = lines[start - 1 : start] if end == len(lines) > 1 else lines[start:end]
+        carriage = "\r" if "".join(beside).endswith("\r") else ""
+        lines[start:end] = [f"{line}{carriage}" for line in one.new]
+    if last is None and lines:
+        lines[-1] = lines[-1].removesuffix("\r")
+    text = "\n".join(lines if last is None else [*lines, last])
+    return text.encode(), tuple(one for _, one in fitting)
+
+
+def _start(lines: list[str], one: Suggestion, *, counted: bool) -> int | None:
+    """The 0-based line at which the lines of a suggestion begin; None: that is not certain."""
+    if counted:
+        start = one.first_line - 1
+        return start if start in _places(lines[: start + len(one.code)], one.code) else None
+    places = _places(lines, one.code)
+    return places[0] if len(places) == 1 else None
+
+
+def _places(lines: list[str], wanted: tuple[str, ...]) -> list[int]:
+    """Where lines stand one after the other, whatever their ends."""
+    bare = [line.removesuffix("\r") for line in lines]
+    count = len(wanted)
+    return [
+        start
+        for start in range(len(bare) - count + 1)
+        if bare[start] == wanted[0] and tuple(bare[start : start + count]) == wanted
+    ]
+
+
+def _overlap(one: tuple[int, Suggestion], rival: tuple[int, Suggestion]) -> bool:
+    if one is rival:
+        return False
+    return one[0] < rival[0] + len(rival[1].code) and rival[0] < one[0] + len(one[1].code)
+
+
+def stands(content: bytes, suggestion: Suggestion) -> bool:
+    """Whether a file has what was suggested; where lines were to go, whether they are gone."""
+    lines = content.decode("utf-8", "replace").split("\n")
+    if suggestion.new:
+        return bool(_places(lines, suggestion.new))
+    return not _places(lines, suggestion.code)

@@ -1,0 +1,231 @@
+"""What people suggest for lines is put in their place exactly, or left."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.agenda import Suggestion
+from agent.editing import by_suggestion
+from agent.pulls import Thread, ThreadComment
+from agent.recipes import revising
+
+PATH = "till/count.py"
+TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"
+HUNK = "@@ -0,0 +1,3 @@\n+def total(coins):\n+    found = sum(coins)"
+
+
+def block(text: str) -> str:
+    return f"```suggestion\n{text}```"
+
+
+SHORT = block("x\n")
+
+
+def read(
+    *bodies: str,
+    content: bytes | None = TEXT,
+    line: int | None = 2,
+    first_line: int | None = None,
+    hunk: str = HUNK,
+    counted: bool = True,
+    **more: object,
+) -> Suggestion | None:
+    comments = tuple(
+        ThreadComment(
+            comment_id=at, author="ann", author_id=1, body=body, at="2026-01-01T00:00:00Z"
+        )
+        for at, body in enumerate(bodies, 1)
+    )
+    thread = Thread(
+        thread_id="T", place="inline", path=PATH, line=line, first_line=first_line, hunk=hunk,
+        comments=comments,
+    ).model_copy(update=more)  # fmt: skip
+    return by_suggestion.read(thread, revising.wish_of(thread, content), counted=counted)
+
+
+def test_a_suggestion_alone_is_read_with_its_lines():
+    assert read(block("    found = sum(coins, 0)\n")) == Suggestion(
+        path=PATH,
+        first_line=2,
+        code=("    found = sum(coins)",),
+        new=("    found = sum(coins, 0)",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("", ()),
+        ("\n", ("",)),
+        ("a\n\n", ("a", "")),
+        ("\ta  \n", ("\ta  ",)),
+        ("a\r\nb\r\n", ("a", "b")),
+    ],
+)
+def test_every_line_of_it_counts(text, new):
+    found = read(block(text))
+    assert found is not None
+    assert found.new == new
+
+
+def test_several_lines_are_read_from_the_first_to_the_last():
+    found = read(block("pass\n"), first_line=1)
+    assert found is not None
+    assert (found.first_line, len(found.code)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nit:",
+        "Nit: typo",
+        "typo, please fix this",
+        "Please apply the suggested change.",
+        "Thanks!",
+        "small style thing",
+        "LGTM",
+        "This reads better",
+    ],
+)
+def test_words_that_ask_for_no_more_do_not_matter(words):
+    assert read(f"{words}\n{SHORT}") is not None
+    assert read(SHORT, words) is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Like this?",
+        "How about this?",
+        "Not like this:",
+        "Don't apply this",
+        "Also rename the argument.",
+        "and the same in tests",
+        "This is slow",
+        "Fix the docstring of total as well",
+        "only if the tests pass",
+        "/mergewright stop",
+        "> the old one was better",
+        "Here is a [link](http://example.org)",
+        block("y\n"),
+    ],
+)
+def test_words_that_could_ask_for_more_leave_it(words):
+    assert read(f"{words}\n{SHORT}") is None
+    assert read(SHORT, words) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"outdated": True},
+        {"line": None},
+        {"line": None, "first_line": 1},
+        {"line": 1, "first_line": 2},
+        {"line": 9},
+        {"content": None},
+        {"content": TEXT.replace(b"sum", b"min")},
+        {"hunk": HUNK.replace("sum", "min")},
+        {"counted": False, "hunk": ""},
+        {"counted": False, "hunk": "@@ -1 +1 @@\n+x", "first_line": 1},
+    ],
+    ids=str,
+)
+def test_it_is_left_where_its_lines_are_not_certain(given):
+    assert read(SHORT, **given) is None
+
+
+def test_it_is_left_where_it_changes_nothing():
+    assert read(block("    found = sum(coins)\n")) is None
+
+
+def test_the_diff_shows_the_lines_where_they_are_counted_elsewhere():
+    hunk = (
+        "@@ -1,2 +1,2 @@\n-def sum(x):\n+def total(coins):\n-    return 1\n     found = sum(coins)"
+    )
+    found = read(SHORT, first_line=1, hunk=hunk, counted=False, content=b"# above\n" + TEXT)
+    assert found is not None
+    assert found.code == ("def total(coins):", "    found = sum(coins)")
+
+
+def suggest(first_line: int, code: str, new: str) -> Suggestion:
+    lines = tuple(new.split("\n")) if new else ()
+    return Suggestion(path=PATH, first_line=first_line, code=tuple(code.split("|")), new=lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "suggestions", "after"),
+    [
+        (b"a\nb\nc\n", [(2, "b", "x")], b"a\nx\nc\n"),
+        (b"a\nb\nc\n", [(2, "b", "x\ny")], b"a\nx\ny\nc\n"),
+        (b"a\nb\nc\n", [(1, "a|b", "x")], b"x\nc\n"),
+        (b"a\nb\nc\n", [(2, "b", "")], b"a\nc\n"),
+        (b"a\n", [(1, "a", "")], b""),
+        (b"a\nb", [(2, "b", "x\ny")], b"a\nx\ny"),
+        (b"a\nb", [(2, "b", "")], b"a"),
+        (b"a\nb", [(1, "a|b", "x")], b"x"),
+        (b"a\r\nb\r\n", [(2, "b", "x\ny")], b"a\r\nx\r\ny\r\n"),
+        (b"a\r\nb", [(2, "b", "x\ny")], b"a\r\nx\r\ny"),
+        (b"a\r\nb\nc\n", [(2, "b", "x")], b"a\r\nx\nc\n"),
+        (b"a\nb\r\nc\n", [(2, "b", "x")], b"a\nx\r\nc\n"),
+        (b"a\n    b\n", [(2, "    b", "\tb")], b"a\n\tb\n"),
+        (b"a\n    b\n", [(2, "    b", "  b  ")], b"a\n  b  \n"),
+        (b"a\x0cb\nc\n", [(2, "c", "x")], b"a\x0cb\nx\n"),
+        (b"a\nb\nc\n", [(1, "a", "x\nx"), (3, "c", "y")], b"x\nx\nb\ny\n"),
+        (b"a\nb\nc\n", [(3, "c", "y"), (1, "a", "")], b"b\ny\n"),
+        (b"a\nb\nc\n", [(1, "a", "x"), (2, "b", "y")], b"x\ny\nc\n"),
+        ("ä\nb\n".encode(), [(1, "ä", "ö")], "ö\nb\n".encode()),
+    ],
+)
+def test_lines_come_in_the_place_of_lines(content, suggestions, after):
+    given = tuple(suggest(*one) for one in suggestions)
+    for counted in (True, False):
+        assert by_suggestion.applied(content, given, counted=counted) == (after, given)
+    made, _ = by_suggestion.applied(content, given, counted=True)
+    assert all(by_suggestion.stands(made, one) for one in given)
+
+
+@pytest.mark.parametrize(
+    ("content", "suggestions", "taken"),
+    [
+        (b"a\nb\nc\n", [(1, "a|b", "x"), (2, "b|c", "y"), (3, "c", "z")], []),
+        (b"a\nb\nc\n", [(1, "a", "x"), (1, "a", "x"), (3, "c", "z")], [2]),
+        (b"a\nb\nc\n", [(1, "a|b|c", "x"), (2, "b", "y")], []),
+        (b"a\nb\nc\n", [(1, "b", "x")], []),
+        (b"a\nb\nc\n", [(9, "b", "x")], []),
+        (b"a\nb\nc\n", [(9, "", "x")], []),
+        (b"a\n", [(2, "", "x")], []),
+        (b"\xff\nb\n", [(2, "b", "x")], []),
+        (b"", [(1, "a", "x")], []),
+    ],
+)
+def test_what_overlaps_or_is_not_there_stays_out(content, suggestions, taken):
+    given = tuple(suggest(*one) for one in suggestions)
+    made, put = by_suggestion.applied(content, given, counted=True)
+    assert put == tuple(given[at] for at in taken)
+    assert taken or made == content
+
+
+def test_lines_counted_elsewhere_have_to_be_there_once():
+    moved, twice = b"# above\na\nb\n", b"a\nb\na\n"
+    one = suggest(1, "a", "x")
+    assert by_suggestion.applied(moved, (one,), counted=False) == (b"# above\nx\nb\n", (one,))
+    assert by_suggestion.applied(twice, (one,), counted=False) == (twice, ())
+    assert by_suggestion.applied(twice, (one,), counted=True)[1] == (one,)
+    # What follows the last line is none.
+    assert by_suggestion.applied(b"a\n", (suggest(5, "", "x"),), counted=False)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "new", "found"),
+    [
+        (b"q\nx\n", "x", True),
+        (b"q\r\nx\r\ny\r\n", "x\ny", True),
+        (b"x\nq\ny\n", "x\ny", False),
+        (b"a\nxx\n", "x", False),
+        (b"q\n", "", True),
+        (b"q\na\n", "", False),
+    ],
+)
+def test_what_was_suggested_is_looked_for_in_the_end(content, new, found):
+    assert by_suggestion.stands(content, suggest(1, "a", new)) is found
