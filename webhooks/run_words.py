@@ -35,6 +35,7 @@ _STEPS = {
     "publish": "Hand over the result",
     "deliver": "Tell of the end on the issue",
     "settle": "See what is for a person",
+    "suggestions": "Apply what people suggest",
     "answer": "Answer what is asked",
 }
 #: Of steps that are read by more than their first word.
