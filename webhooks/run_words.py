@@ -34,6 +34,7 @@ _STEPS = {
     "decide": "Decide what becomes of it",
     "publish": "Hand over the result",
     "deliver": "Tell of the end on the issue",
+    "earlier": "Look at the attempt before",
     "settle": "See what is for a person",
     "suggestions": "Apply what people suggest",
     "answer": "Answer what is asked",
