@@ -109,8 +109,7 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
         tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
         tree.replay(change)
         notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
-        if not notes:
-            notes = tuple(note for note in change.notes if note.startswith(changelog.NOTE))
+        notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     diff = worktree.diff(prepared.checkout, change)
     kept = svc.redactor(diff)
