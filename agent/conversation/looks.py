@@ -54,8 +54,9 @@ def look(
     if not store.pull_stands(first, state, pull.ended_at):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
-    if state is not RunState.OPEN and store.active(issue.repository_id, issue.number) is None:
-        # It says that a pull request waits for review.
+    other = store.active(issue.repository_id, issue.number)
+    # A label says that a pull request waits for review; what goes on with it sets none until then.
+    if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
         gatekeeper.clear_labels(issue)
     return Heard(reason=f"the pull request of run {first} is {pull.state}")
 
@@ -97,12 +98,16 @@ def _stop(found: StoredRun, became: str, store: SqlStore) -> None:
         store.stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
-def _of_checks(happened: Happened, store: SqlStore, now: float, quiet: float) -> Heard | Ignored:
+def _of_checks(
+    happened: Happened, store: SqlStore, now: float, quiet: float
+) -> Heard | Ignored | Later:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = follow_ups.of_checks(happened, quiet)
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
     found = store.of_head(happened.repository_id, happened.commit)
+    if found is None and _publishes(happened.repository_id, store):
+        return Later(reason="a run of this repository is about to tell of its commit")
     if found is None:
         return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
     following = store.follow(follow_ups.first_of(found), wish, now)

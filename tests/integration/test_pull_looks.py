@@ -187,6 +187,18 @@ def test_other_checks_have_none(proposed, more):
     assert proposed.follow_ups() == []
 
 
+def test_a_check_that_is_red_before_its_run_is_over_is_looked_at_then(world, tmp_path):
+    with closing(SqlStore(tmp_path)) as store:
+        proposed = Proposed(samples.scene(world, tmp_path), store)
+        told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
+        assert isinstance(proposed.look("check_run.completed", **told), Later)
+        green = told | {"conclusion": "success"}
+        assert isinstance(proposed.look("check_run.completed", **green), Ignored)
+        proposed.finish()
+        assert isinstance(proposed.look("check_run.completed", **told), Heard)
+        assert proposed.follow_ups() == [("ci", RunState.RECEIVED)]
+
+
 def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(proposed):
     told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
     proposed.look("check_run.completed", **told)
@@ -199,4 +211,5 @@ def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(proposed):
         f"Pull request #{proposed.pull.number} was closed, so its follow-up was stopped."
     )
     assert stopped.stopped_for is Reason.SUPERSEDED
+    assert proposed.scene.labels() == {"mergewright"}, "nothing waits for review any more"
     assert isinstance(proposed.look("check_run.completed", **told), Ignored)
