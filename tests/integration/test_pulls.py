@@ -580,14 +580,15 @@ def test_what_we_have_reported_is_no_check_of_the_project(request, mode):
 def test_jobs_and_statuses_are_told_with_their_state(talk):
     workflow(
         talk, Job("lint"), Job("docs", "skipped"), Job("test", "failure"), Job("slow", "timed_out"),
-        Job("build", None), Job("deploy", "cancelled"),
+        Job("build", None),
     )  # fmt: skip
+    workflow(talk, Job("deploy", "cancelled"), conclusion="cancelled", name="Site")
     status(talk, "success", "ci/green")
     status(talk, "error", "ci/red", description="It fell over", target_url="https://ci.example/1")
     status(talk, "pending", "ci/slow")
     assert states(talk) == {
         "CI / lint": "passed", "CI / docs": "passed", "CI / test": "failed", "CI / slow": "failed",
-        "CI / build": "pending", "CI / deploy": "waiting",
+        "CI / build": "pending", "Site / deploy": "waiting",
         "ci/green": "passed", "ci/red": "failed", "ci/slow": "pending",
     }  # fmt: skip
     found = checks(talk)
@@ -595,7 +596,12 @@ def test_jobs_and_statuses_are_told_with_their_state(talk):
     assert found["CI / test"].url.startswith(talk.scene.world.base_url)
     assert (found["ci/red"].job, found["ci/red"].url) == (None, "https://ci.example/1")
     assert found["ci/red"].summary == "It fell over"
-    assert "start it again" in found["CI / deploy"].summary
+    assert "start it again" in found["Site / deploy"].summary
+
+
+def test_jobs_that_github_ends_since_another_one_failed_wait_for_nobody(talk):
+    workflow(talk, Job("test (3.11)", "failure"), Job("test (3.12)", "cancelled"))
+    assert states(talk) == {"CI / test (3.11)": "failed", "CI / test (3.12)": "pending"}
 
 
 def test_only_the_newest_of_a_name_counts(talk):

@@ -183,6 +183,9 @@ def _app(run: Raw) -> Raw:
 def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCheck]:
     for run in runs:
         workflow, state = workflows.of_suite.get(run["check_suite"]["id"]), _state(run)
+        if run["conclusion"] in _CUT_SHORT and workflow and workflow["conclusion"] == "failure":
+            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
+            state = "pending"
         said = (run["output"]["title"], run["output"]["summary"], _why(run))
         yield ProjectCheck(
             name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
