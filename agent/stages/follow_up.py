@@ -74,9 +74,10 @@ def read(run: Run, svc: Services) -> Occasion:
     if wanted.kind == "review":
         names = frozenset((remote.author,))
         people = _People(run, pulls)
-        newest = sorted(pull.threads, key=lambda one: one.comments[-1].at, reverse=True)
+        threads = tuple(_as_read(one, ends) for one in pull.threads)
+        newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
-        asked = tuple(people.only(one) for one in pull.threads if one.thread_id in wanted_ids)
+        asked = tuple(people.only(one) for one in threads if one.thread_id in wanted_ids)
     return Occasion(
         remote=remote,
         rules=svc.forge.rules(run, pull.branch),
@@ -99,7 +100,9 @@ def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadEnd]:
 
 def _is_like(earlier: StoredRun, wanted: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
-    before = earlier.run.follow_up
+    before, became = earlier.run.follow_up, earlier.outcome
+    if became is not None and became.done and not became.threads:
+        return False  # another one was quicker, or people saw to it themselves: it found nothing
     return before is not None and (before.kind, before.by) == (wanted.kind, wanted.by)
 
 
@@ -151,6 +154,16 @@ def _is_asked(
     if not thread.asks_changes and thread.place != "inline":
         fresh = [one for one in fresh if mentions(one.body, names)]
     return any(people.may_write(one) for one in fresh)
+
+
+def _as_read(thread: Thread, ends: dict[str, ThreadEnd]) -> Thread:
+    """Put what people said while we wrote an answer behind that: it was not read for it."""
+    before = ends.get(thread.thread_id)
+    if before is None:
+        return thread
+    unread = [one for one in thread.comments if one.comment_id > before.upto and not one.ours]
+    read = [one for one in thread.comments if one not in unread]
+    return thread.model_copy(update={"comments": (*read, *unread)})
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
@@ -263,15 +276,20 @@ def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) 
     if occasion.checks:
         base = pulls.checks(run, standing.tip)
         red_on_base = frozenset(one.name for one in base if one.state == "failed")
-    for check in occasion.checks[:_MOST_CHECKS]:
+    seen_to = 0
+    for check in occasion.checks:
         told = Matter(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
-            words = check.summary or "It waits until somebody allows it to run."
+            words = check.summary or "It waits until somebody allows it, or starts it again."
             yield told.model_copy(update={"settled": words})
         elif check.name in red_on_base:
             words = f"It is as red on {occasion.pull.base_branch} at {standing.tip[:12]}."
             yield told.model_copy(update={"settled": words})
+        elif seen_to == _MOST_CHECKS:
+            words = f"A round sees to {_MOST_CHECKS} red checks, and this is not one of them."
+            yield told.model_copy(update={"settled": words})
         else:
+            seen_to += 1
             log = pulls.log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. It says:\n{said}"

@@ -8,7 +8,7 @@ import pytest
 
 from agent.domain import FollowUp, ThreadEnd
 from agent.ports import BranchRules, Remote
-from agent.pulls import ROUNDS_OVER, PullNow, Thread, ThreadComment
+from agent.pulls import ROUNDS_OVER, ProjectCheck, PullNow, Thread, ThreadComment
 from agent.recipes import revising
 from agent.stages import follow_up
 from tests.integration import run_samples
@@ -48,11 +48,11 @@ def thread(*comments: ThreadComment, name: str = "T", **more: object) -> Thread:
     return Thread.model_validate({**given, "comments": comments})
 
 
-def read(pulls: Pulls, *ends: ThreadEnd):
+def read(pulls: Pulls, *ends: ThreadEnd, earlier: tuple[object, ...] = ()):
     about = FollowUp(of="first", pull=7, round=1, kind="review")
     run = run_samples.run(1).model_copy(update={"follow_up": about})
-    outcome = SimpleNamespace(threads=ends, plan=None)
-    history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)),)
+    outcome = SimpleNamespace(threads=ends, plan=None, done=True)
+    history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)), *earlier)
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
@@ -142,3 +142,51 @@ def test_GH8_a_thread_whose_rounds_are_over_is_answered_no_more():
     assert read(Pulls(said), end).asked == ()
     other = end.model_copy(update={"words": "I cannot tell."})
     assert len(read(Pulls(said), other).asked) == 1
+
+
+# --- what comes in between ---------------------------------------------------------------------
+
+
+def ended(upto: int, words: str = "Renamed.") -> ThreadEnd:
+    return ThreadEnd(
+        thread_id="T", place="inline", about="", end="commit", words=words, commit="c", upto=upto
+    )
+
+
+def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_round():
+    said = [
+        comment(1, "maria", "Rename it."),
+        comment(2, "max", "And add a test."),  # after 1 was read, before 3 was written
+        comment(3, "us[bot]", "Done in c.", ours=True),
+    ]
+    (asked,) = read(Pulls(thread(*said)), ended(1)).asked
+    assert revising.wish_of(asked).words == "And add a test."
+    assert asked.comments[0].comment_id == 1
+    assert read(Pulls(thread(*said)), ended(2)).asked == ()
+
+
+def test_a_round_that_found_nothing_to_do_does_not_count():
+    def earlier(*ends: ThreadEnd, done: bool = True) -> object:
+        about = FollowUp(of="first", pull=7, round=1, kind="review")
+        outcome = SimpleNamespace(threads=ends, plan=None, done=done)
+        return SimpleNamespace(run=SimpleNamespace(follow_up=about), outcome=outcome)
+
+    pulls = Pulls(thread(comment(9, "maria", "Rename it.")))
+    assert read(pulls, earlier=(earlier(), earlier(), earlier())).answered == 0
+    assert read(pulls, earlier=(earlier(ended(1)), earlier(done=False))).answered == 2
+
+
+def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
+    names = [f"base {number}" for number in range(6)]
+    red = [ProjectCheck(name=name, state="failed", job=1) for name in (*names, "own")]
+    red.append(ProjectCheck(name="started by hand", state="waiting"))
+    pulls = SimpleNamespace(checks=lambda run, commit: red[:6], log=lambda run, check: "1 failed")
+    occasion = read(Pulls()).model_copy(update={"checks": tuple(red)})
+    standing = SimpleNamespace(tip="b" * 40)
+    found = list(
+        follow_up._of_checks(occasion, standing, run_samples.run(1), SimpleNamespace(pulls=pulls))
+    )
+    assert [one.settled[:20] for one in found] == [
+        *["It is as red on main"] * 6, "", "It waits until someb",
+    ]  # fmt: skip
+    assert "1 failed" in found[6].text
