@@ -54,9 +54,15 @@ def follow(
         if _waits(active) and active.follows == first.run_id and _kind(active) == wish.kind:
             latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
             active.not_before = min(now + wish.quiet, latest)
+            if wish.by:
+                active.run = _commanded(active, wish.by)
             session.add(active)
             return "joined"
         others = [one for one in _kept(first) if one.kind != wish.kind]
+        same = [one for one in _kept(first) if one.kind == wish.kind and one.by]
+        if same and not wish.by:
+            # Whoever commanded it is to be told, whatever else asks for it afterwards.
+            wish = wish.model_copy(update={"by": same[0].by})
         first.wishes = _WISHES.dump_json((*others, wish)).decode()
         session.add(first)
         return "after"
@@ -117,6 +123,15 @@ def _add(session: Session, first: RunRow, wish: Wish, number: int, now: float) -
             run=run.model_dump_json(),
         )
     )
+
+
+def _commanded(row: RunRow, by: str) -> str:
+    """Return the run of a row as one that somebody commands."""
+    run = Run.model_validate_json(row.run)
+    if run.follow_up is None:
+        return row.run
+    about = run.follow_up.model_copy(update={"by": by})
+    return run.model_copy(update={"follow_up": about}).model_dump_json()
 
 
 def _waits(row: RunRow) -> bool:

@@ -88,6 +88,19 @@ def test_two_kinds_that_wait_are_two_runs(store):
     assert store.claim(NOW + 70, most=9).run.follow_up.kind == "review"
 
 
+def test_whoever_commands_what_is_wished_for_already_is_known_to_the_run(store):
+    first = _opened(store)
+    commanded = Wish(kind="ci", by="maria")
+    store.follow(first.run_id, Wish(kind="ci", quiet=60.0), NOW + 1)
+    assert store.follow(first.run_id, commanded, NOW + 2) == "joined"
+    at_work = store.claim(NOW + 3, most=9).run
+    assert at_work.follow_up.by == "maria"
+    assert store.follow(first.run_id, commanded, NOW + 4) == "after"
+    assert store.follow(first.run_id, CI, NOW + 5) == "after"
+    store.finish(at_work.run_id, _ended(at_work.run_id), NOW + 6)
+    assert store.claim(NOW + 99, most=9).run.follow_up.by == "maria"
+
+
 def test_a_pull_request_has_so_many_rounds_at_most(store):
     first = _opened(store)
     for number in range(1, MOST_ROUNDS + 1):
