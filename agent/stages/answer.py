@@ -82,7 +82,7 @@ def publish(
     ends = _answered(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*occasion.ends, *ends)}
     section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
-    pull_request = _told(asked, section, commit, decided, prepared, svc)
+    pull_request = _told(asked, now, section, commit, decided, prepared, svc)
     if words := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
         pulls.say(run, occasion.pull.number, words, key=key)
@@ -300,17 +300,22 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
 
 def _told(
     asked: Agenda,
+    now: PullNow,
     section: str,
     commit: str,
     decided: Decided | None,
     prepared: Prepared,
     svc: Services,
 ) -> PullRequest | None:
-    """Bring the text of the pull request up to date, and report the checks of a new commit."""
+    """Bring the text of the pull request up to date, and report the checks of a new commit.
+
+    Args:
+        now: As people may have changed it since the follow-up began.
+    """
     run, pull = prepared.run, asked.occasion.pull
     if decided is None:
-        body = threads.with_section(pull.body, section)
-        if body != pull.body.replace("\r\n", "\n"):
+        body = threads.with_section(now.body, section)
+        if body != now.body.replace("\r\n", "\n"):
             _pulls(svc).rewrite(run, pull.number, body)
         return None
     digest = siblings.digest(decided.cleared.change, pull.base_branch)
@@ -322,7 +327,7 @@ def _told(
     remote = asked.occasion.remote
     proposal = proposing.proposal(prepared, decided, placed, remote, body, svc)
     # The title is people's by now, and they have been asked to look already.
-    update = {"title": pull.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
+    update = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
     return svc.forge.propose(run, proposal.model_copy(update=update))
 
 
