@@ -48,6 +48,8 @@ _FULL = (
     " times, which is the most. Put what is wanted into the text of the issue, then write"
     " `/mergewright retry` when this run is over."
 )
+#: Commands that change what becomes of the very run that is there.
+_OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
 _NO_ROUND: dict[Following, str] = {
     "over": "no pull request of ours is open here, so there is nothing to go on with",
@@ -128,7 +130,7 @@ class Lane:
             return Ignored(reason=refusal)
         if wish is not None and run is not None:
             return self._follow(said, run, wish, now)
-        if run is not None and _is_older(said, run):
+        if run is not None and _is_older(said, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
         if (taken_back := self._taken_back(said)) is not None:
             return taken_back
@@ -234,6 +236,9 @@ class Lane:
         """Let a run go on with a pull request of ours, once nobody says more."""
         note = _guidance(said, "command", wish.kind)
         following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
+        if following == "full":
+            # Once: whoever answers that is not answered again.
+            self._gatekeeper.explain(said.subject, _sentence(following), key="rounds-full")
         if following in ("over", "full"):
             return Ignored(reason=_NO_ROUND[following])
         self._react(said, _READ)
@@ -348,7 +353,7 @@ class Lane:
         note = _guidance(said, "command", kind)
         following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
         if following in ("over", "full"):
-            raise _CannotNow(f"{_NO_ROUND[following][0].upper()}{_NO_ROUND[following][1:]}.")
+            raise _CannotNow(_sentence(following))
 
     def _begin(
         self, said: Said, run: StoredRun | None, delivery_id: str, now: float, *, plan_first: bool
@@ -466,13 +471,22 @@ def _is_public(run: Run) -> bool:
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 
-def _is_older(said: Said, run: StoredRun) -> bool:
-    """Whether a comment was written before the run was asked for, by the forge's own clock."""
+def _is_older(said: Said, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
+    """Whether a comment was written before the run that it would hit was asked for.
+
+    By the forge's own clock; a follow-up has only ours, of when the word for it was heard here.
+    What asks for a follow-up, or for words, hits none: it may have come late with others.
+    """
     if run.run.follow_up is not None:
-        # What has asked for this one comes again where its delivery does.
-        return intake.moment(said.at) < run.run.started - _SKEW_SECONDS
+        hits = isinstance(command, Command) and command.name in _OF_THIS_RUN
+        return hits and intake.moment(said.at) < run.run.started - _SKEW_SECONDS
     snapshot = run.run.snapshot
     return snapshot is not None and intake.moment(said.at) < intake.moment(snapshot.approved_at)
+
+
+def _sentence(following: Following) -> str:
+    words = _NO_ROUND[following]
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _comment(said: Said) -> str:

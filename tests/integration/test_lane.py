@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.adapters.sql_follow_ups import MOST_ROUNDS, Wish
 from agent.adapters.sql_store import SqlStore
 from agent.conversation import commands
 from agent.conversation.lane import Heard, Lane
@@ -706,6 +707,39 @@ def test_a_follow_up_that_failed_is_begun_again_by_a_word(talk, opened):
     talk.store.finish(claimed.run_id, end, time.time())
     _remark(talk, "/mergewright retry", place="issue")
     assert [kind for kind, _, _ in _rounds(talk, opened)] == ["rebase", "rebase"]
+
+
+@pytest.mark.parametrize("command", ["rebase", "fix-ci"])
+def test_a_command_that_is_heard_late_together_with_a_remark_is_obeyed(talk, opened, command):
+    earlier = datetime.fromtimestamp(time.time() - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _remark(talk, at=earlier)
+    heard = _remark(talk, f"/mergewright {command}", place="issue", at=earlier)
+    assert isinstance(heard, Heard)
+    assert talk.reactions() == ["+1"]
+
+
+def test_a_stop_from_before_a_follow_up_does_not_stop_it(talk, opened):
+    earlier = datetime.fromtimestamp(time.time() - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _remark(talk)
+    (follow_up,) = talk.store.follow_ups(opened.run_id)
+    assert isinstance(_remark(talk, "/mergewright stop", place="issue", at=earlier), Ignored)
+    assert talk.store.get(follow_up.run.run_id).stopped is None
+
+
+def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
+    told = []
+    explain = lambda issue, words, *, key: told.append((issue.number, key, words))  # noqa: E731
+    monkeypatch.setattr(talk.scene.gatekeeper, "explain", explain)
+    for _ in range(MOST_ROUNDS):
+        assert talk.store.follow(opened.run_id, Wish(kind="review"), time.time()) == "queued"
+        claimed = talk.store.claim(time.time() + 1, most=9).run
+        end = Outcome.stopped(claimed.run_id, Reason.UNAVAILABLE, "So.")
+        talk.store.finish(claimed.run_id, end, time.time())
+    assert isinstance(_remark(talk), Ignored)
+    assert isinstance(_remark(talk), Ignored)
+    number, key, words = told[0]
+    assert (number, words[:30]) == (40, "This pull request has had its ")
+    assert {one[1] for one in told} == {key}, "one comment: the forge is told one key"
 
 
 def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
