@@ -109,6 +109,10 @@ class Proposal:
         self.ticket = ticket
         self._made: dict[object, object] = {}
 
+    def of(self, change: Change) -> Proposal:
+        """Return another change with the same contract and base."""
+        return Proposal(change, self.config, self.project, self.tree, self.ticket)
+
     def once(self, make: Callable[[Proposal], Made]) -> Made:
         """Return what this makes of the change; several rules that ask share it."""
         if make not in self._made:

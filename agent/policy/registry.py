@@ -141,4 +141,9 @@ MODULES: tuple[RuleModule, ...] = (
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""
+OF_WHOLE_FILES: frozenset[str] = frozenset(
+    rule.id for module in (*_CONTENT, *_TAMPERING) for rule in module.RULES
+)
+"""Those on what a change makes of a file, whatever its code says: their findings do not tell an
+edit from another one of the same file."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *tool_rules.RULES)

@@ -13,6 +13,7 @@ from agent import worktree
 from agent.domain import Change, ClearedChange, Finding, Level, Prepared, Severity, Ticket
 from agent.errors import PolicyRefused
 from agent.policy import levels, registry
+from agent.policy.content import paths
 from agent.policy.proposal import Proposal
 from agent.services import Services
 
@@ -33,7 +34,7 @@ def clear(
     contract = prepared.contract
     proposal = Proposal(change, contract.config, contract.project, base, ticket)
     try:
-        cleared = judge(proposal, svc.settings.floors, _before(stood, ticket, prepared, svc))
+        cleared = judge(proposal, svc.settings.floors, stood)
     except PolicyRefused as problem:
         svc.say(_refused([one for one in problem.findings if one.severity is Severity.BLOCK]))
         raise
@@ -54,32 +55,24 @@ def _refused(blocking: list[Finding]) -> str:
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
-def _before(
-    stood: Change | None, ticket: Ticket, prepared: Prepared, svc: Services
-) -> tuple[Finding, ...]:
-    """Return what rules find in a branch as it was."""
-    if stood is None:
-        return ()
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    contract = prepared.contract
-    return _found(Proposal(stood, contract.config, contract.project, base, ticket), {})
-
-
 def judge(
-    proposal: Proposal, floors: Mapping[str, Level], before: tuple[Finding, ...] = ()
+    proposal: Proposal, floors: Mapping[str, Level], stood: Change | None = None
 ) -> ClearedChange:
     """Hold a change against every rule; pure.
 
     Args:
         proposal: The change, with its contract and base.
         floors: The least that rules weigh here, by their ids, as the operator has set them.
-        before: Findings that were there before; as many of the same rule in the same file only
-            remark.
+        stood: What a branch held before, with commits of people in it; what rules find in that
+            only remarks, as far as nothing is made of it that they find as well.
 
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    findings = _tolerated(_found(proposal, floors), before)
+    findings = _found(proposal, floors)
+    if stood is not None:
+        before = _found(proposal.of(stood), floors)
+        findings = _tolerated(findings, before, _edited(stood, proposal.change))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     return ClearedChange(change=proposal.change, findings=findings)
@@ -90,12 +83,38 @@ def _found(proposal: Proposal, floors: Mapping[str, Level]) -> tuple[Finding, ..
     return tuple(levels.weigh(found, registry.RULES, proposal.config, floors))
 
 
-def _tolerated(findings: tuple[Finding, ...], before: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Let what was there before remark, no more; people answer for their own commits."""
-    left = Counter((one.rule, one.path) for one in before)
+def _edited(stood: Change, change: Change) -> frozenset[str]:
+    """Return the paths of files that are not as they stood, or are as they were before that."""
+    was, now = ({one.path: one for one in files.files} for files in (stood, change))
+    return frozenset(path for path in {*was, *now} if was.get(path) != now.get(path))
+
+
+def _tolerated(
+    findings: tuple[Finding, ...], before: tuple[Finding, ...], edited: frozenset[str]
+) -> tuple[Finding, ...]:
+    """Let what was there before remark, no more; people answer for their own commits.
+
+    In a file that we have edited since, a finding on what the change is (its paths, its tests, the
+    settings of tools) may well be about our edit; and what only people may write, only they take
+    back.
+    """
+    ours = {(one.rule, one.path) for one in findings}
+    taken_back = [
+        one
+        for one in before
+        if one.rule == paths.PATHS.id and one.path in edited and (one.rule, one.path) not in ours
+    ]
+    left = Counter(_known_by(one, edited) for one in before if one.severity is Severity.BLOCK)
     told = []
     for one in findings:
-        known = one.severity is Severity.BLOCK and left[one.rule, one.path] > 0
-        left[one.rule, one.path] -= known
+        key = _known_by(one, edited)
+        strict = one.path in edited and one.rule in registry.OF_WHOLE_FILES
+        known = one.severity is Severity.BLOCK and not strict and left[key] > 0
+        left[key] -= known
         told.append(one.model_copy(update={"severity": Severity.REVIEW}) if known else one)
-    return tuple(told)
+    return (*taken_back, *told)
+
+
+def _known_by(finding: Finding, edited: frozenset[str]) -> tuple[str, str, str]:
+    """Return by what a finding is known again; its line may be another one by now."""
+    return finding.rule, finding.path, finding.message if finding.path in edited else ""

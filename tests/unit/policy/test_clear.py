@@ -273,3 +273,78 @@ def test_what_a_rule_says_of_itself_bounds_a_repository_and_not_an_operator():
     with pytest.raises(PolicyRefused, match="secrets"):
         policy.judge(proposal, {})
     assert policy.judge(proposal, {"secrets": "off"}).findings == ()
+
+
+# --- on top of commits of people ----------------------------------------------------------------
+
+
+_TEST = "def test_total():\n    assert total(1) == 1\n    assert total(2) == 2\n    assert total(3) == 3\n"
+_BRANCH_BASE: dict[str, str | bytes] = {
+    ".github/workflows/ci.yml": "on: push\n",
+    "app/models.py": MODELS,
+    "pyproject.toml": "[tool.coverage.report]\nfail_under = 90\n",
+    "tests/test_total.py": _TEST,
+}
+
+
+def on_top(stood, after):
+    """Hold a change against the rules on a branch that people have committed to."""
+    before, tree = cases.change(stood, _BRANCH_BASE)
+    made, _ = cases.change(after, _BRANCH_BASE)
+    proposal = Proposal(made, cases.config(), cases.project("3.9"), tree)
+    return policy.judge(proposal, {}, before)
+
+
+@pytest.mark.parametrize(
+    ("path", "theirs"),
+    [
+        (".github/workflows/ci.yml", "on: pull_request\n"),
+        ("pyproject.toml", "[tool.coverage.report]\nfail_under = 85\n"),
+        ("tests/test_total.py", _TEST.replace("    assert total(3) == 3\n", "")),
+    ],
+)
+def test_what_people_have_committed_only_remarks_as_long_as_it_stays_as_it_is(path, theirs):
+    ours = {"app/models.py": MODELS + "\n\nclass Item:\n    pass\n"}
+    with pytest.raises(PolicyRefused):
+        on_top({}, {path: theirs})
+    cleared = on_top({path: theirs}, {path: theirs, **ours})
+    assert {finding.severity for finding in cleared.findings} == {Severity.REVIEW}
+
+
+@pytest.mark.parametrize(
+    ("path", "theirs", "after"),
+    [
+        (".github/workflows/ci.yml", "on: pull_request\n", "on: pull_request_target\n"),
+        (".github/workflows/ci.yml", "on: pull_request\n", "on: push\n"),
+        (
+            "pyproject.toml",
+            "[tool.coverage.report]\nfail_under = 85\n",
+            "[tool.coverage.report]\nfail_under = 0\n",
+        ),
+        (
+            "tests/test_total.py",
+            _TEST.replace("    assert total(3) == 3\n", ""),
+            "def test_total():\n    assert total(1) == 1\n",
+        ),
+    ],
+)
+def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, theirs, after):
+    changed = {} if after == _BRANCH_BASE[path] else {path: after}
+    with pytest.raises(PolicyRefused) as refused:
+        on_top({path: theirs}, changed)
+    assert path in {one.path for one in refused.value.findings}
+
+
+def test_code_of_people_only_remarks_where_our_edit_of_the_file_leaves_it():
+    theirs = "import requests\n"
+    config = cases.config(http_client="httpx")
+    before, tree = cases.change({"app/a.py": theirs}, _BRANCH_BASE)
+
+    def judged(after: str) -> tuple[Finding, ...]:
+        made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
+        return policy.judge(Proposal(made, config, cases.project(), tree), {}, before).findings
+
+    told = judged("import requests\n\nrate = 1\n")
+    assert [one.severity for one in told if one.rule == "http-client"] == [Severity.REVIEW]
+    with pytest.raises(PolicyRefused, match="aiohttp"):
+        judged("import aiohttp\n")
