@@ -35,7 +35,9 @@ def _run(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
 
 def _workflow(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     told = _Workflow.model_validate(payload)
-    conclusion = told.workflow_run.conclusion
+    conclusion, of = told.workflow_run.conclusion, told.workflow_run.head_repository
+    if of is None or of.id != told.repository.id:
+        return Ignored(action=action, reason="a workflow that runs for a fork")
     # One that has to be allowed has that conclusion from its beginning.
     if conclusion == _WAITS or (action == "completed" and conclusion in _FAILED):
         return _told(action, f"workflow_run.{action}", told, told.workflow_run)
@@ -76,6 +78,14 @@ class _Checked(parts.Part):
     app: _App | None = None
 
 
+class _OfRepository(parts.Part):
+    id: parts.Number
+
+
+class _Started(_Checked):
+    head_repository: _OfRepository | None = None
+
+
 class _Where(parts.Part):
     repository: parts.Repository
     sender: parts.Named
@@ -91,7 +101,7 @@ class _Run(_Where):
 
 
 class _Workflow(_Where):
-    workflow_run: _Checked
+    workflow_run: _Started
 
 
 class _Status(_Where):

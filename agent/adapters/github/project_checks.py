@@ -76,15 +76,26 @@ def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
 
 
 class _Workflows:
-    """The runs of workflows on one commit: all by their suite, and the newest of each workflow."""
+    """The runs of workflows on one commit: all by their suite, and the newest of each workflow.
+
+    Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
+    well, with a title and words of theirs: those runs are not the project's word on our branch.
+    """
 
     def __init__(self, runs: Iterable[Raw]) -> None:
-        self.of_suite = {run["check_suite_id"]: run for run in runs if run.get("check_suite_id")}
+        every = {run["check_suite_id"]: run for run in runs if run.get("check_suite_id")}
+        self.of_suite = {suite: run for suite, run in every.items() if _is_own(run)}
+        self.of_forks = frozenset(every) - frozenset(self.of_suite)
         newest: dict[tuple[int, str], Raw] = {}
         for run in sorted(self.of_suite.values(), key=lambda run: int(run["id"])):
             newest[run["workflow_id"], run["event"]] = run
         self.newest = tuple(newest.values())
         self.suites = frozenset(run["check_suite_id"] for run in self.newest)
+
+
+def _is_own(run: Raw) -> bool:
+    """Whether a run is of a branch of the repository itself; a fork may be gone by now."""
+    return bool((run["head_repository"] or {}).get("id") == run["repository"]["id"])
 
 
 def _newest_workflow_runs(session: Session, commit: str) -> _Workflows:
@@ -137,7 +148,8 @@ def _newest_check_runs(session: Session, commit: str, workflows: _Workflows) -> 
     for run in sorted(_check_runs(session, commit, workflows), key=lambda run: int(run["id"])):
         workflow = workflows.of_suite.get(run["check_suite"]["id"])
         replaced = workflow is not None and run["check_suite"]["id"] not in workflows.suites
-        if replaced or _is_ours(session, run):
+        of_fork = run["check_suite"]["id"] in workflows.of_forks
+        if replaced or of_fork or _is_ours(session, run):
             continue
         # Jobs of two workflows may have the same name.
         source = (workflow["workflow_id"], workflow["event"]) if workflow else ()

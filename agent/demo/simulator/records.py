@@ -258,6 +258,8 @@ class WorkflowRun:
     """queued, in_progress, waiting (for a deployment to be allowed) or completed."""
     event: str = "pull_request"
     attempt: int = 1
+    fork: int = 0
+    """Number of the fork whose pull request it is of; 0: of a branch of the repository itself."""
 
 
 def pattern_covers(pattern: str, branch: str) -> bool:

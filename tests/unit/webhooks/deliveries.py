@@ -109,6 +109,8 @@ def of_thread(action: str, **told: Any) -> dict[str, Any]:
 def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:
     """Give the payload of a `check_run`, `check_suite` or `workflow_run`."""
     told = {"id": 6, "head_sha": HEAD, "conclusion": conclusion, "app": {"id": 15368}}
+    if name == "workflow_run":
+        told["head_repository"] = {"id": 5}
     return delivered(action=action, **{name: told})
 
 

@@ -247,6 +247,13 @@ def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conc
     assert heard(name, payload) == happened(f"{name}.{action}", conclusion)
 
 
+@pytest.mark.parametrize("fork", [None, {"id": 6}])
+def test_a_workflow_that_runs_for_a_fork_is_no_occasion(fork):
+    payload = checked("workflow_run", "action_required")
+    payload["workflow_run"]["head_repository"] = fork
+    assert isinstance(parse("workflow_run", raw(payload)), Ignored)
+
+
 def test_checks_of_an_app_that_is_gone_are_looked_at_as_well():
     payload = checked("check_suite", "failure")
     payload["check_suite"]["app"] = None

@@ -151,7 +151,7 @@ def workflow_run(world: World, repository: Repository, one: WorkflowRun) -> Shap
         "workflow_url": f"{base}/actions/workflows/{_workflow_id(repository, one)}",
         "head_commit": commits.simple(world, repository, one.head_sha),
         "repository": where,
-        "head_repository": where,
+        "head_repository": {**where, "id": one.fork, "fork": True} if one.fork else where,
     }
 
 
