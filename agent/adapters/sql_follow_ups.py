@@ -22,6 +22,8 @@ that is at work; there were too many; the pull request is not open."""
 
 MOST_ROUNDS = 20
 """Follow-ups of one pull request, whatever they are about."""
+#: So many of them are left to people: whatever reports red checks, it cannot use them up.
+_FOR_PEOPLE = 10
 #: Who keeps on talking is not waited for any longer than this.
 _LONGEST_QUIET_SECONDS = 600.0
 
@@ -69,7 +71,8 @@ def follow(
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows) == first.run_id)
     # Tells of earlier rounds also where their rows are gone.
     last = session.exec(number).one() or 0
-    if last >= MOST_ROUNDS:
+    unasked = wish.kind == "ci" and not wish.by
+    if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
         return "full"
     _add(session, first, wish, last + 1, now)
     return "queued"
@@ -83,11 +86,13 @@ def go_on(session: Session, over: RunRow, now: float) -> None:
         col(RunRow.wishes).is_not(None),
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
-        wish, *others = _kept(first)
-        first.wishes = _WISHES.dump_json(tuple(others)).decode() if others else None
-        session.add(first)
-        if follow(session, first, None, wish, now) == "queued":
-            return
+        kept = _kept(first)
+        for number, wish in enumerate(kept, 1):
+            others = kept[number:]
+            first.wishes = _WISHES.dump_json(others).decode() if others else None
+            session.add(first)
+            if follow(session, first, None, wish, now) == "queued":
+                return
 
 
 def forget(session: Session, first: RunRow) -> None:

@@ -10,6 +10,7 @@ from agent.domain import Outcome, PullRequest, Reason, RunState
 from tests.integration import run_samples
 
 REVIEW, CI = Wish(kind="review", quiet=60.0), Wish(kind="ci")
+ASKED = Wish(kind="ci", by="ann")
 NOW = 1_800_000_000.0
 HEAD = "a" * 40
 
@@ -104,12 +105,26 @@ def test_whoever_commands_what_is_wished_for_already_is_known_to_the_run(store):
 def test_a_pull_request_has_so_many_rounds_at_most(store):
     first = _opened(store)
     for number in range(1, MOST_ROUNDS + 1):
-        assert store.follow(first.run_id, CI, NOW + number) == "queued"
+        assert store.follow(first.run_id, ASKED, NOW + number) == "queued"
         run = store.claim(NOW + number, most=9).run
         assert run.follow_up.round == number
         store.finish(run.run_id, _ended(run.run_id), NOW + number)
-    assert store.follow(first.run_id, CI, NOW + 99) == "full"
+    assert store.follow(first.run_id, ASKED, NOW + 99) == "full"
     assert store.claim(NOW + 9_999, most=9) is None
+
+
+def test_red_checks_leave_half_of_the_rounds_to_people(store):
+    """Whoever can make a check red again and again must not silence a pull request with it."""
+    first = _opened(store)
+    for number in range(1, MOST_ROUNDS // 2 + 1):
+        assert store.follow(first.run_id, CI, NOW + number) == "queued"
+        run = store.claim(NOW + number, most=9).run
+        if number == MOST_ROUNDS // 2:
+            # Both come while the last one is at work.
+            assert store.follow(first.run_id, CI, NOW + number) == "after"
+            assert store.follow(first.run_id, REVIEW, NOW + number) == "after"
+        store.finish(run.run_id, _ended(run.run_id), NOW + number)
+    assert store.claim(NOW + 999, most=9).run.follow_up.kind == "review"
 
 
 @pytest.mark.parametrize("state", [RunState.MERGED, RunState.CLOSED])
