@@ -252,8 +252,12 @@ def _ended(
     key = f"{thread.thread_id} {last}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply(run, now.number, present, words, key=key)
-    # What was said since it was read is not to be hidden with it.
-    unread = any(one.comment_id > last and not one.ours for one in present.comments)
+    # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
+    read = {one.comment_id: one.body for one in thread.comments}
+    unread = any(
+        not one.ours and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
+        for one in present.comments
+    )
     resolves = answer.end == "commit" and thread.may_resolve and not unread
     return ThreadEnd.model_validate(
         {
@@ -310,12 +314,13 @@ def _told(
     """Bring the text of the pull request up to date, and report the checks of a new commit.
 
     Args:
-        now: As people may have changed it since the follow-up began.
+        now: The pull request in this attempt: people may have given it other words meanwhile.
     """
     run, pull = prepared.run, asked.occasion.pull
     if decided is None:
         body = threads.with_section(now.body, section)
-        if body != now.body.replace("\r\n", "\n"):
+        # What people have filled up to the bound of the forge is left as it is.
+        if body != now.body.replace("\r\n", "\n") and len(body) <= cleaning.TEXT_LIMIT:
             _pulls(svc).rewrite(run, pull.number, body)
         return None
     digest = siblings.digest(decided.cleared.change, pull.base_branch)

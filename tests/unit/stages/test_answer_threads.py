@@ -1,0 +1,102 @@
+"""What is told in a pull request that people have worked on while a round was under way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from agent.agenda import Agenda, Answer, Matter, Occasion
+from agent.domain import Change, Checkout, Plan
+from agent.ports import BranchRules, Remote
+from agent.pulls import PullNow, Standing, Thread
+from agent.redaction import Redactor
+from agent.stages import answer
+from tests.integration import run_samples
+from tests.unit.stages.test_follow_up_threads import comment, thread
+
+PULL = PullNow(
+    number=7, url="https://h/o/r/pull/7", state="open", draft=False, title="t", body="As we wrote.",
+    branch="b", head="a" * 40, base_branch="main",
+)  # fmt: skip
+
+
+class Pulls:
+    """Keeps what is said of a pull request."""
+
+    def __init__(self, now: PullNow) -> None:
+        self.now = now
+        self.resolved: list[str] = []
+        self.bodies: list[str] = []
+
+    def read(self, run, number):
+        return self.now
+
+    def reply(self, run, number, thread, words, *, key):
+        return "https://h/o/r/pull/7#discussion_r9"
+
+    def resolve(self, run, thread):
+        self.resolved.append(thread.thread_id)
+        return True
+
+    def rewrite(self, run, number, body):
+        self.bodies.append(body)
+
+
+def published(asked: Thread, now: PullNow) -> Pulls:
+    commit = "a" * 40
+    remote = Remote(
+        name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
+    )
+    plan = Plan(recipe="", title="t", parameters="", steps=())
+    occasion = Occasion(remote=remote, rules=BranchRules(), pull=PULL, asked=(asked,), plan=plan)
+    checkout = Checkout(
+        repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
+    )
+    standing = Standing(
+        checkout=checkout, change=Change(base_commit=commit, files=()), head=commit, tip=commit,
+        tree=commit,
+    )  # fmt: skip
+    matter = Matter(number=1, about="a.py:1 Rename it.", text="", thread=asked)
+    agenda = Agenda(occasion=occasion, standing=standing, matters=(matter,))
+    pulls = Pulls(now)
+    svc = SimpleNamespace(
+        pulls=pulls,
+        stopped=SimpleNamespace(is_set=lambda: False),
+        redactor=Redactor(()),
+        say=lambda words: None,
+        run_folder=lambda run: Path("/runs"),
+        forge=SimpleNamespace(deliver=lambda run, outcome: outcome),
+    )
+    prepared = SimpleNamespace(run=run_samples.run(1))
+    said = Answer(matter=1, end="commit", words="Renamed.")
+    answer.publish(agenda, (said,), None, None, prepared, svc)
+    return pulls
+
+
+READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""), may_resolve=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "resolved"),
+    [
+        ([comment(1, "maria", "Rename it."), comment(2, "stranger", "Evil.")], True),
+        ([comment(1, "maria", "Leave it!"), comment(2, "stranger", "Evil.")], False),
+        ([comment(1, "maria", "Rename it."), comment(3, "maria", "And test it.")], False),
+    ],
+)
+def test_a_thread_is_resolved_only_where_it_still_says_what_was_answered(now, resolved):
+    pulls = published(READ, PULL.model_copy(update={"threads": (thread(*now, may_resolve=True),)}))
+    assert bool(pulls.resolved) is resolved
+
+
+def test_what_people_have_written_into_the_text_meanwhile_stays_there():
+    pulls = published(READ, PULL.model_copy(update={"body": "As people write it."}))
+    (body,) = pulls.bodies
+    assert body.startswith("As people write it.\n\n<!-- mergewright:asked -->")
+
+
+def test_TC8_a_text_that_is_full_is_left_as_it_is():
+    pulls = published(READ, PULL.model_copy(update={"body": "x" * 65_000}))
+    assert pulls.bodies == []
