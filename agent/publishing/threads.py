@@ -13,7 +13,7 @@ from agent import cleaning
 from agent.agenda import Answer
 from agent.domain import End, ThreadEnd
 
-_SECTION = re.compile(r"\n*<!-- mergewright:asked -->.*?<!-- /mergewright:asked -->\n*", re.DOTALL)
+_BEGIN, _END = "<!-- mergewright:asked -->", "<!-- /mergewright:asked -->"
 _PAGE = re.compile(r"https?://[^\s()<>|]+")
 _BECAME: dict[End, str] = {
     "commit": "commit {commit}",
@@ -23,6 +23,8 @@ _BECAME: dict[End, str] = {
 _SHA = 12
 _LONGEST_CELL = 160
 _MOST_ROWS = 100
+#: Signs that have to be escaped make a row several times as long.
+_MOST_CHARACTERS = 30_000
 
 
 def reply(answer: Answer, commit: str, asked: str, new_issue: str = "") -> str:
@@ -60,22 +62,43 @@ def section(ends: Sequence[ThreadEnd], notes: Iterable[str] = ()) -> str:
     told = [f"- {cleaning.words(note)}" for note in notes]
     if not ends and not told:
         return ""
-    rows = [_row(one) for one in ends[:_MOST_ROWS]]
-    if len(ends) > _MOST_ROWS:
-        rows.append(f"| and {len(ends) - _MOST_ROWS} more, in the pull request itself | | |")
+    rows, size = [], 0
+    for row in map(_row, ends[:_MOST_ROWS]):
+        size += len(row)
+        if size > _MOST_CHARACTERS:
+            break
+        rows.append(row)
+    if left := len(ends) - len(rows):
+        rows.append(f"| and {left} more, in the pull request itself | | |")
     table = ["| Asked | Became | In words |", "|---|---|---|", *rows] if rows else []
     text = "\n".join([*told, *([""] if told and table else []), *table])
-    return (
-        f"<!-- mergewright:asked -->\n#### Asked in review\n\n{text}\n<!-- /mergewright:asked -->"
-    )
+    return f"{_BEGIN}\n#### Asked in review\n\n{text}\n{_END}"
 
 
 def with_section(body: str, section: str) -> str:
     """Put the section into the text of a pull request, in the place of an earlier one."""
     body = body.replace("\r\n", "\n")
-    if _SECTION.search(body):
-        return _SECTION.sub(lambda _: f"\n\n{section}\n\n" if section else "\n\n", body, count=1)
+    lines = body.split("\n")
+    if place := _place(lines):
+        before, after = lines[: place[0]], lines[place[1] :]
+        parts = "\n".join(before).rstrip(), section, "\n".join(after).strip("\n")
+        return "\n\n".join(filter(None, parts)) + "\n"
     return f"{body.rstrip()}\n\n{section}\n" if section else body
+
+
+def _place(lines: list[str]) -> tuple[int, int] | None:
+    """Find the lines of the section; its marks in a diff or a log are no marks."""
+    fence, begun = "", None
+    for number, line in enumerate(lines):
+        if found := cleaning.ticks(line, fence):
+            fence = "" if fence else found
+        elif fence:
+            continue
+        elif line == _BEGIN:
+            begun = number
+        elif line == _END and begun is not None:
+            return begun, number + 1
+    return None
 
 
 def _row(end: ThreadEnd) -> str:

@@ -1,0 +1,52 @@
+"""What became of a review, in the text of a pull request that people and tools write in as well."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent import cleaning
+from agent.domain import ThreadEnd
+from agent.publishing import threads
+
+OLD = threads.section((), ("Old.",))
+NEW = threads.section((), ("New.",))
+
+
+def end(number: int, words: str) -> ThreadEnd:
+    return ThreadEnd(
+        thread_id=f"T{number}", place="inline", about=words, end="reply", words=words, upto=1
+    )
+
+
+@pytest.mark.parametrize("ended", ["\n", "\r\n"])
+def test_the_section_takes_the_place_of_an_earlier_one(ended):
+    body = f"Before.\n\n{OLD}\n\nAfter.\n".replace("\n", ended)
+    assert threads.with_section(body, NEW) == f"Before.\n\n{NEW}\n\nAfter.\n"
+    assert threads.with_section(body, "") == "Before.\n\nAfter.\n"
+
+
+def test_the_section_stays_as_it_is_where_nothing_is_new():
+    once = threads.with_section("Before.", NEW)
+    assert once == f"Before.\n\n{NEW}\n"
+    assert threads.with_section(once, NEW) == once
+
+
+@pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
+def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
+    body = f"Before.\n\n{cleaning.fenced(shown)}\n\nProof.\n"
+    first = threads.with_section(body, OLD)
+    assert first == f"{body.rstrip()}\n\n{OLD}\n"
+    assert threads.with_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"
+
+
+@pytest.mark.parametrize("body", ["\n" * 65_000, f"{OLD.partition(chr(10))[0]}\n" * 2_600])
+def test_UI4_a_text_of_nothing_but_marks_or_blank_lines_is_read_in_one_go(body):
+    assert threads.with_section(body, NEW).endswith(f"{NEW}\n")
+
+
+def test_TC8_many_threads_of_signs_that_are_escaped_leave_room_for_the_rest():
+    ends = tuple(end(number, "&<>" * 100) for number in range(150))
+    text = threads.section(ends)
+    assert len(text) < cleaning.TEXT_LIMIT / 2
+    shown = text.count("\n| &amp;")
+    assert f"| and {150 - shown} more, in the pull request itself | | |" in text
