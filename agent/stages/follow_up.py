@@ -153,7 +153,8 @@ def _is_asked(
     fresh = _since_ours(thread, before.upto if before else 0)
     if not thread.asks_changes and thread.place != "inline":
         fresh = [one for one in fresh if mentions(one.body, names)]
-    return any(people.may_write(one) for one in fresh)
+    # Who spoke last first: strangers before them hide nobody.
+    return any(people.may_write(one) for one in reversed(fresh))
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadEnd]) -> Thread:

@@ -117,6 +117,13 @@ def test_GH2_a_crowd_of_strangers_costs_a_few_questions_and_hides_nobody_who_has
     assert len(pulls.asked) <= 12
 
 
+def test_strangers_who_wrote_in_a_thread_before_a_maintainer_hide_nobody():
+    crowd = [comment(number, f"stranger-{number}", EVIL) for number in range(1, 50)]
+    pulls = Pulls(thread(*crowd, comment(99, "maria", "Rename it.")))
+    (asked,) = read(pulls).asked
+    assert [one.body for one in asked.comments if one.body] == ["Rename it."]
+
+
 def test_TC8_a_flood_of_threads_is_answered_twenty_at_a_time_and_says_how_many_are_left():
     several = [
         thread(comment(number, "maria", f"Rename {number}."), name=f"T{number}")
