@@ -242,7 +242,7 @@ def _ended(
     thread = matter.thread
     if thread is None:
         name = matter.check.name if matter.check else matter.about
-        page = matter.check.url if matter.check else ""
+        page = _page_of_check(matter.check.url, now) if matter.check else ""
         return ThreadEnd.model_validate(
             {**facts, "thread_id": f"check:{name}", "place": "issue", "url": page, "upto": 0}
         )
@@ -269,6 +269,13 @@ def _ended(
             "resolved": resolves and pulls.resolve(run, thread),
         }
     )
+
+
+def _page_of_check(url: str, now: PullNow) -> str:
+    """Page of a run in the repository; whoever may set a status names any address as its page."""
+    repository = now.url.rpartition("/pull/")[0]
+    shown = (f"{repository}/actions/runs/", f"{repository}/runs/")
+    return url if repository and url.startswith(shown) else ""
 
 
 def _first_words(thread: Thread) -> str:

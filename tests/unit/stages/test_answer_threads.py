@@ -10,7 +10,7 @@ import pytest
 from agent.agenda import Agenda, Answer, Matter, Occasion
 from agent.domain import Change, Checkout, Plan
 from agent.ports import BranchRules, Remote
-from agent.pulls import PullNow, Standing, Thread
+from agent.pulls import ProjectCheck, PullNow, Standing, Thread
 from agent.redaction import Redactor
 from agent.stages import answer
 from tests.integration import run_samples
@@ -44,13 +44,13 @@ class Pulls:
         self.bodies.append(body)
 
 
-def published(asked: Thread, now: PullNow) -> Pulls:
+def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
     commit = "a" * 40
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    occasion = Occasion(remote=remote, rules=BranchRules(), pull=PULL, asked=(asked,), plan=plan)
+    occasion = Occasion(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
     checkout = Checkout(
         repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
     )
@@ -58,7 +58,8 @@ def published(asked: Thread, now: PullNow) -> Pulls:
         checkout=checkout, change=Change(base_commit=commit, files=()), head=commit, tip=commit,
         tree=commit,
     )  # fmt: skip
-    matter = Matter(number=1, about="a.py:1 Rename it.", text="", thread=asked)
+    of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
+    matter = Matter.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
     agenda = Agenda(occasion=occasion, standing=standing, matters=(matter,))
     pulls = Pulls(now)
     svc = SimpleNamespace(
@@ -100,3 +101,20 @@ def test_what_people_have_written_into_the_text_meanwhile_stays_there():
 def test_TC8_a_text_that_is_full_is_left_as_it_is():
     pulls = published(READ, PULL.model_copy(update={"body": "x" * 65_000}))
     assert pulls.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [
+        ("https://h/o/r/actions/runs/5/job/6", True),
+        ("https://h/o/r/runs/6", True),
+        ("https://evil.example/?of=o/r", False),
+        ("https://h/o/r/issues/5", False),
+        ("https://h/o/r.evil/runs/6", False),
+    ],
+)
+def test_UI5_the_page_of_a_check_is_linked_where_it_is_in_the_repository(url, linked):
+    check = ProjectCheck(name="ci", state="failed", url=url)
+    (body,) = published(check, PULL).bodies
+    assert (f"({url})" in body) is linked
+    assert ("evil" in body) is False
