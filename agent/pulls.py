@@ -12,6 +12,7 @@ from typing import Literal
 from agent.domain import Change, Checkout, Place, Record
 
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
+_QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
 _COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -126,7 +127,8 @@ class ProjectCheck(Record):
 
 
 def mentions(words: str, logins: Collection[str]) -> bool:
-    """Whether words name one of the accounts, as in `@mergewright`."""
+    """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
+    words = _QUOTED.sub("", words)
     names = {login.lower().removesuffix("[bot]") for login in logins}
     return any(
         re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
