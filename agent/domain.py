@@ -313,6 +313,17 @@ class Run(Record):
     """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
     the same one."""
 
+    @property
+    def about(self) -> FollowUp:
+        """What a follow-up goes on with.
+
+        Raises:
+            ValueError: It is none; it begins with its ticket.
+        """
+        if self.follow_up is None:
+            raise ValueError(f"{self.run_id} begins with its ticket")
+        return self.follow_up
+
 
 class Guidance(Record):
     """What a person with write permission said to a run after its text was approved."""

@@ -11,9 +11,13 @@ from agent import worktree
 from agent.domain import Environment, Guidance, Prepared, Run, StoredRun
 from agent.environments import build as environments
 from agent.environments import storage
+from agent.errors import RequestRefused
 from agent.ports import ChatModel, Flag, Forge, OtherRun, PackageIndex, Pulls, Sandbox
 from agent.redaction import Redactor
 from agent.settings import Settings
+
+#: Why a run on this machine does not get there.
+ELSEWHERE = "Only the service on GitHub goes on with pull requests."
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,14 @@ class Services:
     def head_folder(self, run: Run) -> Path:
         """Work tree that holds the change: a cache as well, rebuilt from commit and Change."""
         return self.settings.home / "trees" / run.run_id / "head"
+
+
+def pulls_of(svc: Services) -> Pulls:
+    """Return the way to pull requests that are open.
+
+    Raises:
+        RequestRefused: There is none here.
+    """
+    if svc.pulls is None:
+        raise RequestRefused(ELSEWHERE)
+    return svc.pulls

@@ -101,7 +101,7 @@ def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
     """What is for people, what a recipe takes, what is suggested, and the rest by a model."""
     step, svc, prepared = job.step, job.svc, job.prepared
     draft = respond.begun(asked)
-    answers = step("settle", respond.by_rules, asked, prepared, svc)
+    answers = step("settle", respond.by_rules, asked, prepared)
     revised = step("plan", respond.by_recipe, asked, answers, prepared, svc)
     if revised.edits:
         try:
@@ -109,14 +109,14 @@ def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
         except RunStopped as problem:
             answers += respond.refused(revised, problem)
         else:
-            draft = respond.revised(draft, revised, change)
+            draft = respond.made_anew(draft, revised, change)
             answers += respond.told(revised, change)
     else:
         answers += respond.told(revised, draft.change)
     suggested = step(
         "suggestions", respond.as_suggested, asked, answers, draft.change, prepared, svc
     )
-    draft, answers = respond.suggested(draft, suggested), answers + suggested.answers
+    draft, answers = respond.with_suggested(draft, suggested), answers + suggested.answers
     draft, more = respond.by_model(asked, answers, revised, draft, job)
     return draft, answers + more
 

@@ -22,12 +22,12 @@ from agent.domain import (
     end_state,
 )
 from agent.editing.rounds import Round
-from agent.errors import BranchMoved, BranchTaken, Cancelled, RequestRefused, Superseded
+from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
 from agent.ports import Pulls
 from agent.proposing import Decided, Placed
 from agent.publishing import siblings, threads
 from agent.pulls import PullNow, Thread
-from agent.services import Services
+from agent.services import Services, pulls_of
 
 _CHECKOUT = "checkout"
 _SHOWN = 5
@@ -35,16 +35,14 @@ _SHOWN = 5
 
 def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     """End a follow-up that finds nothing to do; whoever has commanded it is told so."""
-    about = run.follow_up
-    if about is None or svc.pulls is None:
-        raise ValueError("this is no follow-up on a forge")
+    about = run.about
     words = {
         "review": "Nobody waits for an answer of ours in the pull request.",
         "ci": f"No check of the project's own is red on {occasion.pull.head[:12]}.",
         "rebase": f"The branch is up to date with {occasion.pull.base_branch}.",
     }[about.kind]
     if about.by:
-        svc.pulls.say(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+        pulls_of(svc).say(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     return _outcome(occasion, run, words, occasion.pull.head)
 
 
@@ -73,7 +71,7 @@ def publish(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
     """
-    run, occasion, pulls = prepared.run, asked.occasion, _pulls(svc)
+    run, occasion, pulls = prepared.run, asked.occasion, pulls_of(svc)
     commit = asked.standing.head
     now = _still_open(occasion, run, pulls, svc)
     if decided is not None:
@@ -82,52 +80,50 @@ def publish(
     ends = _answered(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*occasion.ends, *ends)}
     section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
-    pull_request = _told(asked, now, section, commit, decided, prepared, svc)
+    pull_request = _rewritten(asked, now, section, commit, decided, prepared, svc)
     if words := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
         pulls.say(run, occasion.pull.number, words, key=key)
-    outcome = _outcome(occasion, run, _sentence(asked, ends, commit, tried), commit)
-    outcome = outcome.model_copy(
-        update={"pull_request": pull_request or outcome.pull_request, "threads": ends}
+    outcome = _outcome(occasion, run, _sentence(asked, ends, commit, tried), commit).model_copy(
+        update={
+            **({"pull_request": pull_request} if pull_request else {}),
+            "threads": ends,
+            **_facts_of(decided, tried),
+            "log": str(svc.run_folder(run) / "run.log"),
+        }
     )
-    if tried is not None:
-        reason = tried.verdict.reason if tried.verdict else Reason.POLICY
-        outcome = outcome.model_copy(
-            update={
-                "reason": reason,
-                "state": end_state(reason),
-                "checks": tried.compared,
-                "findings": tried.refused,
-            }
-        )
-    if decided is not None:
-        outcome = outcome.model_copy(
-            update={
-                "change_digest": decided.cleared.change.digest,
-                "checks": decided.compared,
-                "findings": proposing.findings(decided),
-                "models": decided.work.uses,
-                "review": decided.notes if decided.work.uses else None,
-                "plan": decided.plan,
-            }
-        )
-    outcome = outcome.model_copy(update={"log": str(svc.run_folder(run) / "run.log")})
     return svc.forge.deliver(run, svc.redactor.inside(outcome))
+
+
+def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]:
+    """What an outcome has of the change that is published, or of one that did not pass."""
+    if decided is not None:
+        return {
+            "change_digest": decided.cleared.change.digest,
+            "checks": decided.compared,
+            "findings": proposing.findings(decided),
+            "models": decided.work.uses,
+            "review": decided.notes if decided.work.uses else None,
+            "plan": decided.plan,
+        }
+    if tried is None:
+        return {}
+    reason = tried.verdict.reason if tried.verdict else Reason.POLICY
+    return {
+        "reason": reason,
+        "state": end_state(reason),
+        "checks": tried.compared,
+        "findings": tried.refused,
+    }
 
 
 def deliver(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
-    about = run.follow_up
-    if about and svc.pulls and outcome.reason not in (Reason.SUPERSEDED, Reason.CANCELLED):
+    about = run.about
+    if svc.pulls and outcome.reason not in (Reason.SUPERSEDED, Reason.CANCELLED):
         words = outcome.pull_request_text or cleaning.words(outcome.sentence)
         svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
     return svc.forge.deliver(run, outcome)
-
-
-def _pulls(svc: Services) -> Pulls:
-    if svc.pulls is None:
-        raise RequestRefused("Only the service on GitHub goes on with pull requests.")
-    return svc.pulls
 
 
 def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcome:
@@ -175,7 +171,7 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
         if not more.files:
             return standing.head
         try:
-            return _pulls(svc).commit(run, pull.branch, message, more)
+            return pulls_of(svc).commit(run, pull.branch, message, more)
         except BranchTaken as problem:
             raise BranchMoved(problem.message, _CHECKOUT) from problem
     commit = worktree.follow(
@@ -217,7 +213,7 @@ def _answered(
     """
     by_number = {one.matter: svc.redactor.inside(one) for one in answers}
     return tuple(
-        _ended(one, by_number[one.number], commit, now, run, _pulls(svc))
+        _ended(one, by_number[one.number], commit, now, run, pulls_of(svc))
         for one in asked.matters
         if one.number in by_number
     )
@@ -309,7 +305,7 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
     return notes
 
 
-def _told(
+def _rewritten(
     asked: Agenda,
     now: PullNow,
     section: str,
@@ -328,7 +324,7 @@ def _told(
         body = threads.with_section(now.body, section)
         # What people have filled up to the bound of the forge is left as it is.
         if body != now.body.replace("\r\n", "\n") and len(body) <= cleaning.TEXT_LIMIT:
-            _pulls(svc).rewrite(run, pull.number, body)
+            pulls_of(svc).rewrite(run, pull.number, body)
         return None
     digest = siblings.digest(decided.cleared.change, pull.base_branch)
     placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)

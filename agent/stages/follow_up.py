@@ -22,7 +22,7 @@ from agent.pulls import (
     is_command,
     mentions,
 )
-from agent.services import Services
+from agent.services import ELSEWHERE, Services, pulls_of
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
@@ -30,29 +30,10 @@ MOST_THREADS = 20
 #: costs no more, and hides nobody who has just spoken.
 _MOST_ACCOUNTS = 12
 _MOST_CHECKS = 5
-_ELSEWHERE = "Only the service on GitHub goes on with pull requests."
 _MOST_LOG = 12_000
 _MOST_SAID = 8_000
 _MOST_HUNK_LINES = 12
 _LONGEST_ABOUT = 160
-
-
-def about(run: Run) -> FollowUp:
-    """Return what a follow-up is about."""
-    if run.follow_up is None:
-        raise ValueError("this run begins with its ticket")
-    return run.follow_up
-
-
-def pulls_of(svc: Services) -> Pulls:
-    """Return the way to pull requests.
-
-    Raises:
-        RequestRefused: There is none here.
-    """
-    if svc.pulls is None:
-        raise RequestRefused(_ELSEWHERE)
-    return svc.pulls
 
 
 def read(run: Run, svc: Services) -> Occasion:
@@ -61,17 +42,17 @@ def read(run: Run, svc: Services) -> Occasion:
     Raises:
         Superseded: It is no longer open.
     """
-    wanted, pulls = about(run), pulls_of(svc)
-    pull = pulls.read(run, wanted.pull)
+    about, pulls = run.about, pulls_of(svc)
+    pull = pulls.read(run, about.pull)
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
-        raise Superseded(f"Pull request #{wanted.pull} {became}; nothing was done.")
+        raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
     history, remote = svc.history(run), svc.forge.remote(run)
     if remote is None:
-        raise RequestRefused(_ELSEWHERE)
+        raise RequestRefused(ELSEWHERE)
     ends = _newest(history)
     asked: tuple[Thread, ...] = ()
-    if wanted.kind == "review":
+    if about.kind == "review":
         names = frozenset((remote.author,))
         people = _People(run, pulls)
         threads = tuple(_as_read(one, ends) for one in pull.threads)
@@ -83,12 +64,12 @@ def read(run: Run, svc: Services) -> Occasion:
         rules=svc.forge.rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
-        checks=_at_issue(pulls.checks(run, pull.head)) if wanted.kind == "ci" else (),
+        checks=_at_issue(pulls.checks(run, pull.head)) if about.kind == "ci" else (),
         asked=asked[:MOST_THREADS],
         left=max(0, len(asked) - MOST_THREADS),
         plan=_plan(history, pull),
         ends=tuple(ends.values()),
-        answered=sum(_is_like(one, wanted) for one in history),
+        answered=sum(_is_like(one, about) for one in history),
     )
 
 
@@ -98,12 +79,12 @@ def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadEnd]:
     return {end.thread_id: end for outcome in outcomes for end in outcome.threads}
 
 
-def _is_like(earlier: StoredRun, wanted: FollowUp) -> bool:
+def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
     before, became = earlier.run.follow_up, earlier.outcome
     if became is not None and became.done and not became.threads:
         return False  # another one was quicker, or people saw to it themselves: it found nothing
-    return before is not None and (before.kind, before.by) == (wanted.kind, wanted.by)
+    return before is not None and (before.kind, before.by) == (about.kind, about.by)
 
 
 def _plan(history: tuple[StoredRun, ...], pull: PullNow) -> Plan:
@@ -203,12 +184,12 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
     )
     if standing.unfit:
         raise RepositoryUnfit(standing.unfit)
-    if standing.conflicts and about(run).kind == "rebase":
+    if standing.conflicts and run.about.kind == "rebase":
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}:"
             f" {_paths(standing.conflicts)} do not go together. Nothing was pushed."
         )
-    if standing.moved and not standing.brought_up and about(run).kind == "rebase":
+    if standing.moved and not standing.brought_up and run.about.kind == "rebase":
         raise MergeConflict(
             f"{pull.base_branch} was not merged into {pull.branch}: every commit there has to be"
             " signed, and a merge of ours is not. A person can do it with “Update branch” on the"
@@ -229,16 +210,16 @@ def has_work(occasion: Occasion, run: Run, standing: Standing | None = None) -> 
     Args:
         standing: None: the branch was not looked at yet.
     """
-    kind = about(run).kind
+    kind = run.about.kind
     if kind == "rebase":
         return standing is None or standing.moved
     return bool(occasion.asked if kind == "review" else occasion.checks)
 
 
-def is_news(change: Change, agenda: Agenda, run: Run) -> bool:
+def is_news(change: Change, asked: Agenda, run: Run) -> bool:
     """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
-    merges = about(run).kind == "rebase" and agenda.standing.moved
-    return merges or change.digest != agenda.standing.change.digest
+    merges = run.about.kind == "rebase" and asked.standing.moved
+    return merges or change.digest != asked.standing.change.digest
 
 
 def decision(occasion: Occasion) -> Decision:
@@ -265,9 +246,9 @@ def _of_thread(thread: Thread) -> Matter:
         words = cleaning.incoming(one.body)[0].strip()
         if words:
             lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
-    told = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
+    text = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
     return Matter(
-        number=0, about=f"{place} {first}".strip()[:_LONGEST_ABOUT], text=told, thread=thread
+        number=0, about=f"{place} {first}".strip()[:_LONGEST_ABOUT], text=text, thread=thread
     )
 
 
@@ -279,22 +260,22 @@ def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) 
         red_on_base = frozenset(one.name for one in base if one.state == "failed")
     seen_to = 0
     for check in occasion.checks:
-        told = Matter(number=0, about=f"check {check.name}", text="", check=check)
+        matter = Matter(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
             words = check.summary or "It waits until somebody allows it, or starts it again."
-            yield told.model_copy(update={"settled": words})
+            yield matter.model_copy(update={"settled": words})
         elif check.name in red_on_base:
             words = f"It is as red on {occasion.pull.base_branch} at {standing.tip[:12]}."
-            yield told.model_copy(update={"settled": words})
+            yield matter.model_copy(update={"settled": words})
         elif seen_to == _MOST_CHECKS:
             words = f"A round sees to {_MOST_CHECKS} red checks, and this is not one of them."
-            yield told.model_copy(update={"settled": words})
+            yield matter.model_copy(update={"settled": words})
         else:
             seen_to += 1
             log = pulls.log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
-            yield told.model_copy(update={"text": text})
+            yield matter.model_copy(update={"text": text})
 
 
 def _at_issue(checks: tuple[ProjectCheck, ...]) -> tuple[ProjectCheck, ...]:

@@ -27,7 +27,7 @@ from agent.services import Services
 from repo_config.tree import Within
 
 
-class Taken(Record):
+class Hearing(Record):
     """What a recipe says to a matter."""
 
     matter: int
@@ -40,9 +40,9 @@ class Revised(Record):
 
     plan: Plan
     """With its parameters as they are wanted."""
-    taken: tuple[Taken, ...] = ()
+    taken: tuple[Hearing, ...] = ()
     """Those that it sees to."""
-    left: tuple[Taken, ...] = ()
+    left: tuple[Hearing, ...] = ()
     """Those that it leaves, with the reason."""
 
     @property
@@ -59,21 +59,20 @@ class Suggested(Record):
     answers: tuple[Answer, ...] = ()
 
 
-def by_rules(asked: Agenda, prepared: Prepared, svc: Services) -> tuple[Answer, ...]:
+def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     """Answer what is for a person in any case, without an edit."""
-    limits, about = prepared.contract.config.limits, prepared.run.follow_up
+    limits, about = prepared.contract.config.limits, prepared.run.about
     words = ""
-    if about and about.kind == "review" and asked.occasion.answered >= limits.review_rounds:
+    if about.kind == "review" and asked.occasion.answered >= limits.review_rounds:
         words = (
             f"{ROUNDS_OVER} {limits.review_rounds} rounds of answers"
             " (limits.review_rounds); a person goes on."
         )
-    if about and about.kind == "ci" and not about.by:
-        if asked.occasion.answered >= limits.ci_rounds:
-            words = (
-                f"It was tried {limits.ci_rounds} times to mend the checks (limits.ci_rounds); a"
-                " person goes on, or writes `/mergewright fix-ci`."
-            )
+    if about.kind == "ci" and not about.by and asked.occasion.answered >= limits.ci_rounds:
+        words = (
+            f"It was tried {limits.ci_rounds} times to mend the checks (limits.ci_rounds); a"
+            " person goes on, or writes `/mergewright fix-ci`."
+        )
     told = [(one, words or one.settled) for one in asked.matters]
     return tuple(_for_people(one, why) for one, why in told if why)
 
@@ -95,7 +94,7 @@ def by_recipe(
     wishes = [_wish(one.thread, standing.change, tree) for one in waiting if one.thread]
     revision = revising.revised(plan, wishes, ground)
     heard = [
-        Taken(matter=matter.number, heard=one)
+        Hearing(matter=matter.number, heard=one)
         for matter, one in zip(waiting, revision.heard, strict=True)
     ]
     return Revised(
@@ -130,7 +129,7 @@ def told(revised: Revised, change: Change) -> tuple[Answer, ...]:
     )
 
 
-def revised(draft: Draft, revised: Revised, change: Change) -> Draft:
+def made_anew(draft: Draft, revised: Revised, change: Change) -> Draft:
     """Return the draft as a recipe has made it anew."""
     return replace(draft, plan=_without_tests(revised.plan), change=change)
 
@@ -197,7 +196,7 @@ def _put(
         yield Answer(matter=number, end="commit", words="Applied as suggested.", applied=applied)
 
 
-def suggested(draft: Draft, suggested: Suggested) -> Draft:
+def with_suggested(draft: Draft, suggested: Suggested) -> Draft:
     """Return the draft with what was suggested in it; no recipe would make that again."""
     if suggested.change.digest == draft.change.digest:
         return draft
