@@ -411,15 +411,19 @@ def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
         head=pull.tip(), base_branch="main",
     )  # fmt: skip
     plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
-    occasion = Occasion(pull=now, plan=plan)
-    assert not follow_up.stand(occasion, run, svc).moved
+
+    def found() -> Occasion:
+        remote, rules = github.forge.remote(run), github.forge.rules(run, BRANCH)
+        return Occasion(pull=now, plan=plan, remote=remote, rules=rules)
+
+    assert not follow_up.stand(found(), run, svc).moved
     pull.on_base({"keep.py": "kept = 2\n"})
-    assert follow_up.stand(occasion, run, svc).brought_up
+    assert follow_up.stand(found(), run, svc).brought_up
     github.world.add_rule(github.repository, "mergewright/*", ["required_signatures"])
     with pytest.raises(MergeConflict, match="Update branch"):
-        follow_up.stand(occasion, run, svc)
+        follow_up.stand(found(), run, svc)
     review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
-    assert not follow_up.stand(occasion, review, svc).brought_up
+    assert not follow_up.stand(found(), review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------
