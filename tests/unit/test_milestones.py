@@ -104,6 +104,7 @@ def test_a_plan_that_a_model_does_not_make_is_none():
         ("tests 1 4 calls", "a model writes tests, turn 4"),
         ("edit 1 12 reply", "a model edits, turn 12"),
         ("edit 2 1 reply", "a model edits, round 2, turn 1"),
+        ("answer 1 3 reply", "a model sees to what was asked, turn 3"),
         ("repair 2 3 calls", "a model mends what failed, round 2, turn 3"),
         ("review 1 1 reply", "a second model reviews, turn 1"),
         ("judge 1 reply", "a model compares the attempts, turn 1"),
