@@ -67,6 +67,8 @@ class Occasion(Record):
     """Of the change as we have left it."""
     ends: tuple[ThreadEnd, ...] = ()
     """What became of the threads of earlier rounds; of each the newest."""
+    text_digest: str | None = None
+    """Of the text that we gave the pull request last; None: not known."""
     answered: int = 0
     """How many rounds of this kind there were before."""
 

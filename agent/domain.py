@@ -1121,6 +1121,8 @@ class Outcome(Record):
     """The text itself."""
     text_path: str | None = None
     """Where that text is stored."""
+    text_digest: str | None = None
+    """Of the text as it was given to the pull request, without what a review adds to it."""
     patch_path: str | None = None
     """What a model had done when the run stopped, as a patch for `git apply`."""
     change_digest: str | None = None
@@ -1150,6 +1152,9 @@ class Outcome(Record):
     """Of a second model, where models made the change."""
     threads: tuple[ThreadEnd, ...] = ()
     """What became of each thread that a follow-up has answered."""
+    left_to_people: int = 0
+    """After a follow-up: threads of all rounds, and places that a second model has marked, that
+    wait for a person."""
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0

@@ -251,11 +251,13 @@ class StateNotes:
         self._run_id = run_id
         self._note = note
         self._state = state
+        # A follow-up is in one state from its beginning to its end.
+        self._follows = state is RunState.FOLLOWING_UP
 
     def started(self, step: str) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
         state = _state_at(step)
-        if state is None or state is self._state:
+        if state is None or state is self._state or self._follows:
             return
         # A run whose records are gone begins anew.
         if state not in MOVES[self._state] and state is not RunState.TRIAGING:
@@ -269,7 +271,8 @@ class StateNotes:
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Stay where it is until the next step begins; one that is not done again counts too."""
-        self._state = _state_at(step) or self._state
+        if not self._follows:
+            self._state = _state_at(step) or self._state
 
 
 class RunPage:

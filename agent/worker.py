@@ -378,7 +378,8 @@ def _postpone(problem: AgentError, step: Steps, waited: Waited | None) -> None:
     """
     if waited is None or not isinstance(problem, TransientError | PermanentError):
         return
-    times = waited.times if waited.step == step.at else 0
+    at = problem.look_again if isinstance(problem, BranchMoved) else step.at
+    times = waited.times if waited.step == at else 0
     believed = isinstance(problem, ForgeLimited) or times < MOST_WAITS
     if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until

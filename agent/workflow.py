@@ -107,7 +107,7 @@ def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
         try:
             change = step("edit", edit.carry_out, revised.plan, prepared, svc)
         except RunStopped as problem:
-            answers += respond.refused(revised, problem)
+            revised = respond.refused(revised, problem)
         else:
             draft = respond.made_anew(draft, revised, change)
             answers += respond.told(revised, change)
@@ -133,6 +133,8 @@ def _settled(
         return None, tried
     # What no model has edited needs no second one.
     notes = review.examine_draft(tried, job) if job.uses else review.unneeded()
+    if (mended := repair.answer(tried, notes, job)) is not None:
+        tried, notes = review.settled(tried, _until_green(mended, job), notes, job)
     weighed = decide.with_review(tried, notes, job.prepared.contract)
     return proposing.decided(weighed, notes, job), None
 

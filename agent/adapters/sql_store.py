@@ -476,7 +476,9 @@ class SqlStore:
                 return
             _end_segment(session, row, now, "over", outcome.sentence)
             row.active, row.state, row.ended_at = False, outcome.state.value, now
-            row.outcome, row.head = _kept(outcome), outcome.commit
+            row.outcome = _kept(outcome)
+            # A round that pushed nothing has left a commit of somebody else there.
+            row.head = outcome.commit if outcome.change_digest else None
             row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
             session.add(row)
             session.flush()

@@ -66,7 +66,7 @@ def _publishes(repository_id: int, store: SqlStore) -> bool:
     issues = [
         one.run.snapshot.issue
         for one in store.under_way()
-        if one.state is RunState.PUBLISHING and one.run.snapshot
+        if one.state in (RunState.PUBLISHING, RunState.FOLLOWING_UP) and one.run.snapshot
     ]
     return any(issue.repository_id == repository_id for issue in issues)
 

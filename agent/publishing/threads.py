@@ -5,6 +5,7 @@ Words of a model are marked as such; all that is foreign is made inert.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -84,6 +85,12 @@ def with_section(body: str, section: str) -> str:
         parts = "\n".join(before).rstrip(), section, "\n".join(after).strip("\n")
         return "\n\n".join(filter(None, parts)) + "\n"
     return f"{body.rstrip()}\n\n{section}\n" if section else body
+
+
+def digest(body: str) -> str:
+    """Name the text of a pull request, without the section; ends of lines and blanks aside."""
+    told = (line.rstrip() for line in with_section(body, "").split("\n"))
+    return hashlib.sha256("\n".join(told).strip().encode()).hexdigest()
 
 
 def _place(lines: list[str]) -> tuple[int, int] | None:

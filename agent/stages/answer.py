@@ -29,7 +29,14 @@ from agent.publishing import siblings, threads
 from agent.pulls import PullNow, Thread
 from agent.services import Services, pulls_of
 
-_CHECKOUT = "checkout"
+#: The step that is done again where somebody has pushed: what is asked may be another by then.
+_EDITED = (
+    "People have edited the text above, so it is left as it is; what the checks of {commit} say is"
+    " in the check on that commit."
+)
+_LOOK_AGAIN = "read pull"
+_OVER = "Pull request #"
+"""How a sentence begins that tells of a pull request that is over."""
 _SHOWN = 5
 
 
@@ -48,7 +55,9 @@ def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
 
 def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
-    return svc.forge.deliver(run, nothing(occasion, run, svc))
+    left = sum(one.end == "human" for one in occasion.ends)
+    outcome = nothing(occasion, run, svc).model_copy(update={"left_to_people": left})
+    return svc.forge.deliver(run, outcome)
 
 
 def publish(
@@ -79,8 +88,14 @@ def publish(
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
     ends = _answered(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*occasion.ends, *ends)}
-    section = threads.section(tuple(every.values()), _notes(asked, commit, decided))
-    pull_request = _rewritten(asked, now, section, commit, decided, prepared, svc)
+    edited = threads.digest(now.body) != occasion.text_digest
+    notes = _notes(asked, commit, decided)
+    if edited and decided is not None:
+        notes.append(_EDITED.format(commit=commit[:12]))
+    section = threads.section(tuple(every.values()), notes)
+    words = None if edited or decided is None else _words(decided, asked, commit, prepared, svc)
+    body = _body(words, now, section, prepared, svc)
+    pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
     if words := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
         pulls.say(run, occasion.pull.number, words, key=key)
@@ -88,11 +103,20 @@ def publish(
         update={
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
+            "text_digest": threads.digest(words) if words else None,
+            "left_to_people": _left(tuple(every.values()), now, decided),
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
         }
     )
     return svc.forge.deliver(run, svc.redactor.inside(outcome))
+
+
+def _left(ends: tuple[ThreadEnd, ...], now: PullNow, decided: Decided | None) -> int:
+    """Count what waits for a person: threads that are not resolved, and places to look at."""
+    resolved = {one.thread_id for one in now.threads if one.resolved}
+    waiting = [one for one in ends if one.end == "human" and one.thread_id not in resolved]
+    return len(waiting) + (len(decided.verdict.review) if decided else 0)
 
 
 def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]:
@@ -120,7 +144,8 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
 def deliver(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     about = run.about
-    if svc.pulls and outcome.reason not in (Reason.SUPERSEDED, Reason.CANCELLED):
+    over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
+    if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.pull_request_text or cleaning.words(outcome.sentence)
         svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
     return svc.forge.deliver(run, outcome)
@@ -149,7 +174,7 @@ def _still_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> Pu
         raise Cancelled
     now = pulls.read(run, occasion.pull.number)
     if now is None or now.state != "open":
-        raise Superseded(f"Pull request #{occasion.pull.number} is no longer open.")
+        raise Superseded(f"{_OVER}{occasion.pull.number} is no longer open.")
     return now
 
 
@@ -173,7 +198,7 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
         try:
             return pulls_of(svc).commit(run, pull.branch, message, more)
         except BranchTaken as problem:
-            raise BranchMoved(problem.message, _CHECKOUT) from problem
+            raise BranchMoved(problem.message, _LOOK_AGAIN) from problem
     commit = worktree.follow(
         standing,
         change,
@@ -186,7 +211,7 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
     )
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
-    worktree.push_follow(standing, commit, pull.branch, remote.url, token, look_again=_CHECKOUT)
+    worktree.push_follow(standing, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN)
     return commit
 
 
@@ -300,15 +325,39 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
             f"Brought up to date with {occasion.pull.base_branch} at {standing.tip[:12]} by"
             f" {commit[:12]}; the checks ran on that."
         )
+        if not standing.foreign and any(one.commit for one in occasion.ends):
+            notes.append("Earlier commits of ours are part of that one now.")
     if occasion.left:
         notes.append(f"{occasion.left} more threads were left to the next round.")
     return notes
 
 
+def _words(decided: Decided, asked: Agenda, commit: str, prepared: Prepared, svc: Services) -> str:
+    """Write the text of the pull request anew, for what is on its branch by now."""
+    return proposing.words(prepared, decided, _placed(decided, asked, commit), svc)
+
+
+def _placed(decided: Decided, asked: Agenda, commit: str) -> Placed:
+    pull = asked.occasion.pull
+    digest = siblings.digest(decided.cleared.change, pull.base_branch)
+    return Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
+
+
+def _body(words: str | None, now: PullNow, section: str, prepared: Prepared, svc: Services) -> str:
+    """Put the section below the text: ours, which is cut if need be, or what people made of it."""
+    if words is None:
+        body = threads.with_section(now.body, section)
+        # What people have filled up to the bound of the forge is left as it is.
+        return body if len(body) <= cleaning.TEXT_LIMIT else now.body
+    room = cleaning.TEXT_LIMIT - len(section) - 2
+    words = cleaning.cut_markdown(words, room, where=svc.log_place(prepared.run))
+    return threads.with_section(words, section)
+
+
 def _rewritten(
     asked: Agenda,
     now: PullNow,
-    section: str,
+    body: str,
     commit: str,
     decided: Decided | None,
     prepared: Prepared,
@@ -321,19 +370,11 @@ def _rewritten(
     """
     run, pull = prepared.run, asked.occasion.pull
     if decided is None:
-        body = threads.with_section(now.body, section)
-        # What people have filled up to the bound of the forge is left as it is.
-        if body != now.body.replace("\r\n", "\n") and len(body) <= cleaning.TEXT_LIMIT:
+        if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
             pulls_of(svc).rewrite(run, pull.number, body)
         return None
-    digest = siblings.digest(decided.cleared.change, pull.base_branch)
-    placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
-    words = proposing.words(prepared, decided, placed, svc)
-    room = cleaning.TEXT_LIMIT - len(section) - 2
-    words = cleaning.cut_markdown(words, room, where=svc.log_place(run))
-    body = threads.with_section(words, section)
-    remote = asked.occasion.remote
-    proposal = proposing.proposal(prepared, decided, placed, remote, body, svc)
+    placed = _placed(decided, asked, commit)
+    proposal = proposing.proposal(prepared, decided, placed, asked.occasion.remote, body, svc)
     # The title is people's by now, and they have been asked to look already.
     update = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
     return svc.forge.propose(run, proposal.model_copy(update=update))

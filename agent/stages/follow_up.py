@@ -69,6 +69,7 @@ def read(run: Run, svc: Services) -> Occasion:
         left=max(0, len(asked) - MOST_THREADS),
         plan=_plan(history, pull),
         ends=tuple(ends.values()),
+        text_digest=_text_digest(history),
         answered=sum(_is_like(one, about) for one in history),
     )
 
@@ -91,6 +92,11 @@ def _plan(history: tuple[StoredRun, ...], pull: PullNow) -> Plan:
     """Return what the change was made by last, as far as that is known."""
     plans = [one.outcome.plan for one in history if one.outcome and one.outcome.plan]
     return plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=())
+
+
+def _text_digest(history: tuple[StoredRun, ...]) -> str | None:
+    told = [one.outcome.text_digest for one in history if one.outcome and one.outcome.text_digest]
+    return told[-1] if told else None
 
 
 class _People:

@@ -33,7 +33,7 @@ from agent.errors import (
 )
 from agent.ports import OwnPull, Remote
 from agent.proposing import Decided, Placed
-from agent.publishing import commits, siblings
+from agent.publishing import commits, siblings, threads
 from agent.redaction import Redactor
 from agent.repository import left_branches
 from agent.repository.left_branches import LeftBranch
@@ -89,6 +89,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         commit=placed.commit if placed else None,
         pull_request=pull_request,
         pull_request_text=words,
+        text_digest=threads.digest(words) if pull_request else None,
         patch_path=patch,
         change_digest=decided.cleared.change.digest,
         log=str(svc.run_folder(run) / "run.log"),

@@ -134,11 +134,11 @@ def made_anew(draft: Draft, revised: Revised, change: Change) -> Draft:
     return replace(draft, plan=_without_tests(revised.plan), change=change)
 
 
-def refused(revised: Revised, problem: AgentError) -> tuple[Answer, ...]:
-    """Answer what a recipe has taken and could not carry out."""
-    return tuple(
-        Answer(matter=one.matter, end="human", words=problem.message) for one in revised.taken
-    )
+def refused(revised: Revised, problem: AgentError) -> Revised:
+    """Leave what a recipe has taken and could not carry out, with the reason."""
+    why = Heard(end="open", words=problem.message)
+    left = tuple(one.model_copy(update={"heard": why}) for one in revised.taken)
+    return revised.model_copy(update={"taken": (), "left": (*revised.left, *left)})
 
 
 def as_suggested(

@@ -34,7 +34,9 @@ def _opened(store):
 def _ended(run_id, reason=Reason.READY, commit=None):
     outcome = Outcome.stopped(run_id, reason, "It is so.")
     pull = PullRequest(number=7, url="https://forge.example/7")
-    return outcome.model_copy(update={"pull_request": pull, "commit": commit})
+    return outcome.model_copy(
+        update={"pull_request": pull, "commit": commit, "change_digest": commit}
+    )
 
 
 def test_a_wish_becomes_a_run_of_its_own_once_it_is_quiet(store):

@@ -39,10 +39,10 @@ def of(outcome: Outcome, *, follows: bool = False) -> StateLabel:
     Args:
         follows: Whether it is a follow-up: its pull request is open, however it has ended.
     """
-    if outcome.done and not any(one.end == "human" for one in outcome.threads):
-        return StateLabel.READY
-    if follows and outcome.reason is not Reason.CANCELLED:
-        return StateLabel.NEEDS_HUMAN
+    stopped = outcome.reason is Reason.CANCELLED
+    if follows:
+        waits = (outcome.done or stopped) and not outcome.left_to_people
+        return StateLabel.READY if waits else StateLabel.NEEDS_HUMAN
     if outcome.done:
         return StateLabel.READY
     if outcome.reason is Reason.CANCELLED:

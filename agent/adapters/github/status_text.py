@@ -147,7 +147,7 @@ def followed(
         result = _counted(threads) or cleaning.words(outcome.sentence).rstrip(".")
         open_ends = [one for one in threads if one.end == "human"]
         way = f"a person reviews {pull}, and merges or closes it."
-        if open_ends:
+        if open_ends or outcome.left_to_people:
             way = f"a person answers what is left to people, then reviews {pull}."
         return _paragraphs(
             f"**{pull} is open; {called} is over: {result}.**",

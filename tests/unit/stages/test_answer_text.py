@@ -26,6 +26,7 @@ def test_what_people_wrote_into_the_text_meanwhile_stays():
     prepared, svc = SimpleNamespace(run=run_samples.run(1)), SimpleNamespace(pulls=pulls)
     section = threads.section((end,))
     now = _pull("As it was.\n\n- [x] Seen by the owner")
-    assert answer._told(asked, now, section, "c", None, prepared, svc) is None
+    body = answer._body(None, now, section, prepared, svc)
+    assert answer._rewritten(asked, now, body, "c", None, prepared, svc) is None
     (body,) = written
     assert body.startswith("As it was.\n\n- [x] Seen by the owner\n\n<!-- mergewright:asked -->")

@@ -51,7 +51,7 @@ def thread(*comments: ThreadComment, name: str = "T", **more: object) -> Thread:
 def read(pulls: Pulls, *ends: ThreadEnd, earlier: tuple[object, ...] = ()):
     about = FollowUp(of="first", pull=7, round=1, kind="review")
     run = run_samples.run(1).model_copy(update={"follow_up": about})
-    outcome = SimpleNamespace(threads=ends, plan=None, done=True)
+    outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, done=True)
     history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)), *earlier)
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
@@ -175,7 +175,7 @@ def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_roun
 def test_a_round_that_found_nothing_to_do_does_not_count():
     def earlier(*ends: ThreadEnd, done: bool = True) -> object:
         about = FollowUp(of="first", pull=7, round=1, kind="review")
-        outcome = SimpleNamespace(threads=ends, plan=None, done=done)
+        outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, done=done)
         return SimpleNamespace(run=SimpleNamespace(follow_up=about), outcome=outcome)
 
     pulls = Pulls(thread(comment(9, "maria", "Rename it.")))
