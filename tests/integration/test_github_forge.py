@@ -970,6 +970,21 @@ def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
     assert (theirs.title, theirs.body) == ("Mine", "mine")
 
 
+def test_a_second_pull_request_of_our_branch_by_a_person_does_not_stop_ours(scene):
+    commit = samples.push_branch(scene.repository)
+    ours = scene.forge.propose(scene.run, proposal(commit))
+    with scene.world.lock:
+        samples.push_branch(scene.repository, "release", "y = 2\n")
+    theirs = pull_actions.open_pull(
+        scene.world, scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        head=BRANCH, base="release", draft=False,
+    )  # fmt: skip
+    wanted = proposal(commit).model_copy(update={"title": "Said anew"})
+    assert scene.forge.propose(scene.run, wanted).number == ours.number
+    assert scene.repository.issues[ours.number].title == "Said anew"
+    assert (theirs.title, theirs.body) == ("Mine", "mine")
+
+
 def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
     commit = samples.push_branch(scene.repository)
     scene.forge.propose(scene.run, proposal(commit))

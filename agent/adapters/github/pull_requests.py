@@ -154,12 +154,13 @@ def _find(session: Session, branch: str) -> Pull | None:
     """Look for the pull request of a branch of ours: the open one, else the newest.
 
     Raises:
-        AccessLost: The open one is somebody else's.
+        AccessLost: The open one is somebody else's, and none of ours is open beside it.
     """
     pulls = _of_branch(session, branch)
     own = session.access.own_logins()
+    ours_open = any(pull.open and pull.author.lower() in own for pull in pulls)
     for pull in pulls:
-        if pull.open and pull.author.lower() not in own:
+        if pull.open and not ours_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
                 f" {cleaning.code(pull.author)}, not by us; close it, then take the label off and"
