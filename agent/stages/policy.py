@@ -85,7 +85,10 @@ def _found(proposal: Proposal, floors: Mapping[str, Level]) -> tuple[Finding, ..
 
 def _edited(stood: Change, change: Change) -> frozenset[str]:
     """Return the paths of files that are not as they stood, or are as they were before that."""
-    was, now = ({one.path: one for one in files.files} for files in (stood, change))
+    # Who has made a record knows more or less of what was before.
+    was, now = (
+        {one.path: (one.after, one.executable) for one in files.files} for files in (stood, change)
+    )
     return frozenset(path for path in {*was, *now} if was.get(path) != now.get(path))
 
 

@@ -289,7 +289,8 @@ _BRANCH_BASE: dict[str, str | bytes] = {
 
 def on_top(stood, after):
     """Hold a change against the rules on a branch that people have committed to."""
-    before, tree = cases.change(stood, _BRANCH_BASE)
+    # As git tells it, with the modes of before; the work tree does not.
+    before, tree = cases.change(stood, _BRANCH_BASE, was_executable=())
     made, _ = cases.change(after, _BRANCH_BASE)
     proposal = Proposal(made, cases.config(), cases.project("3.9"), tree)
     return policy.judge(proposal, {}, before)
