@@ -102,13 +102,13 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
     out.print(Rule(f"issue {played.issue_url}"))
     out.print(_plain(played.issue.title), style="bold", markup=False, highlight=False)
     out.print(_plain(played.issue.body or ""), markup=False, highlight=False)
+    _note_patience(played.scenario, out)
     out.print(Rule("run"))
     begun = time.monotonic()
-    played.label()
-    out.print("maria sets the label mergewright; GitHub delivers the webhook", highlight=False)
+    _tell(played.begin(), out)
     run, refusal, first_sign = _follow(played, out, begun)
     seconds = time.monotonic() - begun
-    as_told = _ended_as_told(played.scenario, run, refusal)
+    as_told = _ended_as_told(played, run, refusal)
     if as_json:
         facts = _facts(played, run, refusal)
         facts |= {
@@ -119,7 +119,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         print(json.dumps(facts, indent=2))
         return as_told
     _show_comments(played, out)
-    if pull := _pull(played):
+    if pull := played.pull():
         _show_pull(played, pull, out)
     out.print(Rule("result"))
     if refusal is None and (run is None or run.outcome is None):
@@ -131,61 +131,89 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         out.print(_plain(told), markup=False, highlight=False)
         if run.outcome.pull_request:
             out.print(f"pull request {run.outcome.pull_request.url}", soft_wrap=True)
+    for one in played.follow_ups():
+        out.print(_plain(_round(one)), markup=False, highlight=False)
     calls = run.outcome.forge_calls if run and run.outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return as_told
 
 
-def _ended_as_told(scenario: Scenario, run: StoredRun | None, refusal: str | None) -> bool:
+def _note_patience(scenario: Scenario, out: Console) -> None:
+    """Say what is otherwise than at work."""
+    from agent.demo.play import QUIET_SECONDS as QUIET
+    from agent.demo.play import RECONCILE_SECONDS
+
+    if scenario.acts:
+        out.print(
+            f"For this demo people have {QUIET:.0f} s, not 60, to say all they have to say, and"
+            f" GitHub is asked for lost webhooks every {RECONCILE_SECONDS:.0f} s, not 5 minutes.",
+            style="dim",
+            highlight=False,
+        )
+
+
+def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
     """Whether it ended as the scenario says; where nobody said anything, it did not."""
+    scenario = played.scenario
     if scenario.ends is None:
         return run is None and refusal is not None
-    return run is not None and run.outcome is not None and run.outcome.reason is scenario.ends
+    if run is None or run.outcome is None or played.acted < len(scenario.acts):
+        return False
+    rounds = tuple(one.outcome and one.outcome.reason for one in played.follow_ups())
+    return run.outcome.reason is scenario.ends and rounds == scenario.follow_ups
 
 
 def _follow(
     played: Play, out: Console, begun: float
 ) -> tuple[StoredRun | None, str | None, float | None]:
-    """Show the steps as they end.
+    """Show the steps as they end, and let people act when their moment comes.
 
     Returns:
         The ended run, or why there is none, and the seconds to the first sign on the issue.
     """
-    shown: set[str] = set()
+    shown: set[tuple[str, str]] = set()
     noticed: float | None = None
-    words, answered = list(played.scenario.words), 0
     while time.monotonic() - begun < _LONGEST_SECONDS:
         if noticed is None and played.noticed():
             noticed = time.monotonic() - begun
             out.print(f"first sign on the issue after {noticed:.2f} s", highlight=False)
-        run = played.run()
-        if run is None:
-            if refusal := played.refusal():
-                return None, refusal, noticed
-        else:
-            steps = list(played.seconds(run).items())
-            for name, seconds in steps:
-                if name not in shown and seconds >= QUIET_SECONDS:
-                    out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
-                shown.add(name)
-            if words and run.segment != answered and _waits_for_words(run):
-                said, answered = words.pop(0).format(plan=run.plan_asked), run.segment
-                played.comment(said)
-                out.print(f"maria comments: {said}", markup=False, highlight=False)
-            elif not run.active and not (run.segment == answered and _waits_for_words(run)):
-                return run, None, noticed
+        runs = played.runs()
+        for run in runs:
+            _show_steps(played, run, shown, out)
+        if told := played.act():
+            _tell(told, out)
+        elif not runs and (refusal := played.refusal()):
+            return None, refusal, noticed
+        elif runs and played.idle() and played.runs() == runs:
+            return played.run(), None, noticed
         time.sleep(0.05)
     return played.run(), None, noticed
 
 
-def _waits_for_words(run: StoredRun) -> bool:
-    """Whether a person has to answer its questions, or to say something about its plan."""
-    from agent.domain import Reason, RunState
+def _tell(told: str, out: Console) -> None:
+    out.print(_plain(told), markup=False, highlight=False)
 
-    if run.active:
-        return run.state is RunState.AWAITING_APPROVAL
-    return run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
+
+def _show_steps(played: Play, run: StoredRun, shown: set[tuple[str, str]], out: Console) -> None:
+    """Show the steps of a run that have ended since the last look."""
+    run_id, about = run.run.run_id, run.run.follow_up
+    if about and (run_id, "") not in shown:
+        shown.add((run_id, ""))
+        out.print(Rule(f"round {about.round}: {about.kind}"))
+    for name, seconds in played.seconds(run).items():
+        if (run_id, name) not in shown and seconds >= QUIET_SECONDS:
+            out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
+        shown.add((run_id, name))
+
+
+def _round(run: StoredRun) -> str:
+    """Say how one round of what follows a pull request ended."""
+    about, outcome = run.run.follow_up, run.outcome
+    if about is None or outcome is None:
+        return f"{run.run.run_id} is not over"
+    told = f"round {about.round} ({about.kind}): {outcome.reason.value}: {outcome.sentence}"
+    return "".join([told, *(f"\n  {one.end:<7} {one.about}" for one in outcome.threads)])
 
 
 def _show_comments(played: Play, out: Console) -> None:
@@ -212,24 +240,26 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
     out.print(Markdown(_folded(pull.body or "")))
     if pull.pull is None:
         return
+    for thread in pull.pull.threads:
+        resolved = ", resolved" if thread.resolved_by else ""
+        out.print(Rule(escape(f"remark on {thread.comments[0].path}{resolved}")))
+        for one in thread.comments:
+            out.print(Markdown(f"**{one.author.login}**: {_folded(one.body)}"))
+    for said in pull.comments:
+        out.print(Rule(escape(f"comment of {said.author.login}")))
+        out.print(Markdown(_folded(said.body)))
     out.print(Rule(escape(f"branch {pull.pull.head_ref}")))
     shown = git_store.text(
         played.repository.git_dir,
-        "show",
-        "--format=%an <%ae>%n%n%B",
-        f"refs/heads/{pull.pull.head_ref}",
+        *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
+        f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
     out.print(Syntax(_plain(shown), "diff", background_color="default", word_wrap=True))
 
 
-def _pull(played: Play) -> Issue | None:
-    pulls = [one for one in played.repository.issues.values() if one.pull is not None]
-    return pulls[-1] if pulls else None
-
-
 def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
     outcome = run.outcome if run else None
-    pull = _pull(played)
+    pull = played.pull()
     return {
         "scenario": played.scenario.name,
         "issue": played.issue_url,
@@ -243,9 +273,24 @@ def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str
         "title": pull.title if pull else None,
         "body": pull.body if pull else None,
         "comments": [comment.body for comment in played.issue.comments],
+        "follow_ups": [_facts_of_round(one) for one in played.follow_ups()],
         "labels": [label.name for label in played.issue.labels],
         "seconds": played.seconds(run) if run else {},
         "requests": len(played.stage.world.requests.find("/api/*")),
+    }
+
+
+def _facts_of_round(run: StoredRun) -> dict[str, object]:
+    about, outcome = run.run.follow_up, run.outcome
+    return {
+        "run": run.run.run_id,
+        "kind": about.kind if about else None,
+        "round": about.round if about else None,
+        "outcome": outcome.state.value if outcome else None,
+        "reason": outcome.reason.value if outcome else None,
+        "sentence": outcome.sentence if outcome else None,
+        "commit": outcome.commit if outcome else None,
+        "threads": [one.model_dump(mode="json") for one in outcome.threads] if outcome else [],
     }
 
 
@@ -253,6 +298,8 @@ def _explain(played: Play, out: Console) -> None:
     """Say what should have come, and what the service said last."""
     scenario = played.scenario
     expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
+    if scenario.follow_ups:
+        expected += f", and then as {', '.join(one.value for one in scenario.follow_ups)}"
     out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
     said = played.stage.service.log.read_text(errors="replace").splitlines()
     out.print("The last words of the service:", highlight=False)

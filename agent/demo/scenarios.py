@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from types import MappingProxyType
 
+from agent.demo import acts
+from agent.demo.acts import Act, comment
 from agent.demo.simulator.records import Role
 from agent.domain import Reason
 
@@ -25,9 +27,12 @@ class Scenario:
     """Of the person who sets the label."""
     files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the repository has besides the sample project."""
-    words: tuple[str, ...] = ()
-    """What the maintainer writes under the issue each time the run waits for a person; `{plan}`
-    stands for the number of its plan."""
+    begins: Act = field(default_factory=acts.label)
+    """What starts the run."""
+    acts: tuple[Act, ...] = ()
+    """What people do then, one after the other, each when its moment has come."""
+    follow_ups: tuple[Reason, ...] = ()
+    """How what is done about the pull request ends, in order."""
 
 
 _EXPORT_TEST = """\
@@ -92,7 +97,7 @@ def _all() -> tuple[Scenario, ...]:
             log_title,
             "Replace print with logging in `shop/servies.py`.\n",
             Reason.READY,
-            words=("Replace print with logging in `shop/services.py`.",),
+            acts=(comment("Replace print with logging in `shop/services.py`."),),
         ),
         Scenario(
             "approved",
@@ -101,9 +106,9 @@ def _all() -> tuple[Scenario, ...]:
             log_body,
             Reason.READY,
             files=_PLAN_FIRST,
-            words=(
-                "change the plan: Replace print with logging in `shop/services.py`.",
-                "/mergewright approve {plan}",
+            acts=(
+                comment("change the plan: Replace print with logging in `shop/services.py`."),
+                comment("/mergewright approve {plan}"),
             ),
         ),
         Scenario(
@@ -113,7 +118,7 @@ def _all() -> tuple[Scenario, ...]:
             log_body,
             Reason.CANCELLED,
             files=_PLAN_FIRST,
-            words=("/mergewright stop",),
+            acts=(comment("/mergewright stop"),),
         ),
         Scenario(
             "bad-config",
