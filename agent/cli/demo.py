@@ -151,6 +151,12 @@ def _note_patience(scenario: Scenario, out: Console) -> None:
             style="dim",
             highlight=False,
         )
+    if scenario.model:
+        out.print(
+            "No model is asked: what one would say is read from a script, by a stand-in.",
+            style="dim",
+            highlight=False,
+        )
 
 
 def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -29,7 +29,7 @@ import httpx
 from agent.adapters.github import app_manifest
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
-from agent.demo import acts
+from agent.demo import acts, scripted_model
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import App, Issue, Repository, Role
@@ -311,13 +311,13 @@ def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Pl
     """
     home = settings.home / "demo"
     home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with _alone(home), ready_for(home, folder) as stage:
+    with _alone(home), ready_for(scenario, home, folder) as stage:
         yield put_on(stage, scenario, folder / OWNER)
 
 
 @contextmanager
-def ready_for(home: Path, folder: Path) -> Iterator[Stage]:
-    """Set the stage for a scenario: nobody who watches waits for long.
+def ready_for(scenario: Scenario, home: Path, folder: Path) -> Iterator[Stage]:
+    """Set the stage as a scenario needs it, with a stand-in for a model where it has one.
 
     Args:
         home: The service's data folder.
@@ -330,8 +330,10 @@ def ready_for(home: Path, folder: Path) -> Iterator[Stage]:
         "MERGEWRIGHT_QUIET_SECONDS": str(QUIET_SECONDS),
         "MERGEWRIGHT_RECONCILE_MINUTES": str(RECONCILE_SECONDS / 60),
     }
-    with staging(home, folder, **more) as stage:
-        yield stage
+    with ExitStack() as up:
+        if scenario.model:
+            more |= up.enter_context(scripted_model.serving(scenario.model))
+        yield up.enter_context(staging(home, folder, **more))
 
 
 @contextmanager

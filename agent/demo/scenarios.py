@@ -7,7 +7,8 @@ from importlib import resources
 from types import MappingProxyType
 
 from agent.demo import acts
-from agent.demo.acts import Act, comment
+from agent.demo.acts import COLLEAGUE, REPORTER, ROBOT, Act, after, at_once, comment, heard, opened
+from agent.demo.scripted_model import Line, Script
 from agent.demo.simulator.records import Role
 from agent.domain import Reason
 
@@ -33,6 +34,8 @@ class Scenario:
     """What people do then, one after the other, each when its moment has come."""
     follow_ups: tuple[Reason, ...] = ()
     """How what is done about the pull request ends, in order."""
+    model: Script | None = None
+    """What a stand-in for a model says; None: no model is set."""
 
 
 _EXPORT_TEST = """\
@@ -142,6 +145,200 @@ def _all() -> tuple[Scenario, ...]:
             "The front page is slow",
             "It takes four seconds on my machine. Make it faster.\n",
             Reason.NO_RECIPE,
+        ),
+        Scenario(
+            "declined",
+            "too large for one pull request: declined before anything is made ready",
+            "Migrate the shop from Django to FastAPI",
+            "It would be faster, I think.\n",
+            Reason.TOO_LARGE,
+        ),
+        *_taken_back(log_title, log_body),
+        *_several_people(log_title, log_body),
+        *_reviewed(log_title, log_body),
+    )
+
+
+def _taken_back(title: str, body: str) -> tuple[Scenario, ...]:
+    """What ends a run before it has published anything."""
+    stop = "/mergewright stop"
+    return (
+        Scenario(
+            "stopped-early",
+            "a comment stops the run before anything is edited",
+            title,
+            body,
+            Reason.CANCELLED,
+            acts=(comment(stop, after("checkout")),),
+        ),
+        Scenario(
+            "stopped-late",
+            "a comment stops the run while the checks look at its change",
+            title,
+            body,
+            Reason.CANCELLED,
+            acts=(comment(stop, after("policy 1")),),
+        ),
+        Scenario(
+            "closed",
+            "the issue is closed while the run is at work: nothing is published",
+            title,
+            body,
+            Reason.SUPERSEDED,
+            acts=(acts.close(after("checkout")),),
+        ),
+        Scenario(
+            "unlabelled",
+            "the label is taken off while the run is at work: nothing is published",
+            title,
+            body,
+            Reason.SUPERSEDED,
+            acts=(acts.unlabel(after("edit"), "mergewright"),),
+        ),
+    )
+
+
+def _several_people(title: str, body: str) -> tuple[Scenario, ...]:
+    """Who is heard, how often, and in which order."""
+    approve, wish = "/mergewright approve {plan}", "change the plan: leave all as it is."
+    return (
+        Scenario(
+            "two-people",
+            "two people say different things about a plan at once: one of it has an effect",
+            title,
+            body,
+            Reason.READY,
+            files=_PLAN_FIRST,
+            acts=(comment(approve), comment(wish, at_once, COLLEAGUE)),
+        ),
+        Scenario(
+            "stranger",
+            "whoever may not write approves, stops and reviews: nobody listens",
+            title,
+            body,
+            Reason.READY,
+            files=_PLAN_FIRST,
+            acts=(
+                comment(approve, by=REPORTER),
+                comment("/mergewright stop", heard, REPORTER),
+                comment(approve, heard),
+                acts.review(
+                    (_SERVICES, "Took", "Please use logger.debug here."),
+                    by=REPORTER,
+                    event="COMMENT",
+                ),
+            ),
+        ),
+        Scenario(
+            "unreliable",
+            "webhooks come late, twice, out of order or not at all: one pull request comes of it",
+            title,
+            body,
+            Reason.READY,
+            files=_PLAN_FIRST,
+            begins=acts.label("lose"),
+            acts=(
+                comment(
+                    f"change the plan: Replace print with logging in `{_SERVICES}`.",
+                    trouble="duplicate",
+                ),
+                comment(approve, trouble="reorder"),
+                comment("Thank you both.", at_once, REPORTER),
+            ),
+        ),
+        Scenario(
+            "second-bot",
+            "another program answers ten times with a command: no loop comes of it",
+            "Customers need a nickname",
+            "Please add a field for it to the customer.\n",
+            Reason.UNCLEAR,
+            acts=(
+                comment("/mergewright retry (1)", by=ROBOT),
+                *(comment(f"/mergewright retry ({at})", heard, ROBOT) for at in range(2, 11)),
+            ),
+        ),
+    )
+
+
+_SERVICES = "shop/services.py"
+_LEFT_OUT = "Say here what becomes of rows without a customer."
+_SCRIPT = Script(
+    _SERVICES,
+    "return how many were taken.",
+    "tell how many.\n\n    Rows without a customer are left out, with a warning.\n    ",
+    (
+        Line(_LEFT_OUT, "done", "The docstring says it."),
+        Line("check docs", "done", "The docstring says what is left out."),
+        Line("Why is", "answered", "Each row names another customer, and a file has few rows."),
+        Line("a web page", "answered", "That is beyond the ticket.", "A web page for imports"),
+        Line("asdf", "person", "I cannot tell what is asked."),
+    ),
+)
+"""One edit, and what is said to each matter of the scenarios below."""
+
+
+def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
+    """What is done about a pull request."""
+    return (
+        Scenario(
+            "review",
+            "five remarks: two fixes, a question, one beyond the ticket, one without a sense",
+            title,
+            body,
+            Reason.READY,
+            acts=(
+                acts.review(
+                    (_SERVICES, "no customer has", "Please use logger.debug here."),
+                    (_SERVICES, "def import_orders", _LEFT_OUT),
+                    (_SERVICES, "filter(email", "Why is the customer looked up for each row?"),
+                    (_SERVICES, "taken = 0", "Please add a web page for such imports."),
+                    (_SERVICES, "Took", "asdf qwertz"),
+                ),
+            ),
+            follow_ups=(Reason.READY,),
+            model=_SCRIPT,
+        ),
+        Scenario(
+            "human-commit",
+            "a person commits to the branch between rounds: the next one builds on it",
+            title,
+            body,
+            Reason.READY,
+            acts=(
+                acts.push(
+                    _SERVICES, "is refused.", "is refused, and logged.", "Say that it is logged"
+                ),
+                acts.review((_SERVICES, "def import_orders", _LEFT_OUT)),
+            ),
+            follow_ups=(Reason.READY,),
+            model=_SCRIPT,
+        ),
+        Scenario(
+            "conflict",
+            "the base has moved and does not go together with the branch: said, and not forced",
+            title,
+            body,
+            Reason.READY,
+            acts=(
+                acts.push(
+                    _SERVICES, '"Order", ', '"Took order", ', "Say what is printed", to_base=True
+                ),
+                acts.say("/mergewright rebase"),
+            ),
+            follow_ups=(Reason.CONFLICT,),
+        ),
+        Scenario(
+            "ci",
+            "a check of the project's own is red on the pull request, is mended, and passes",
+            title,
+            body,
+            Reason.READY,
+            acts=(
+                acts.status("docs", "failure", "import_orders does not say what it leaves out"),
+                acts.status("docs", "success", "all is said", opened),
+            ),
+            follow_ups=(Reason.READY,),
+            model=_SCRIPT,
         ),
     )
 
