@@ -1070,6 +1070,8 @@ class ThreadEnd(Record):
     end: End
     words: str
     """The answer, or the reason."""
+    by_model: bool = False
+    """Whether the words are a model's."""
     commit: str = ""
     """Object id, where it ended by one."""
     upto: int

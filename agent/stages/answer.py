@@ -257,6 +257,7 @@ def _ended(
         "about": matter.about,
         "end": answer.end,
         "words": answer.words,
+        "by_model": answer.by_model,
         "commit": held,
         "beyond": answer.beyond,
     }

@@ -135,7 +135,7 @@ def _is_asked(
     if thread.resolved:
         return False
     before = ends.get(thread.thread_id)
-    if before and before.words.startswith(ROUNDS_OVER):
+    if before and not before.by_model and before.words.startswith(ROUNDS_OVER):
         return False
     fresh = _since_ours(thread, before.upto if before else 0)
     if not thread.asks_changes and thread.place != "inline":
