@@ -166,7 +166,11 @@ def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> 
         return run is None and refusal is not None
     if run is None or run.outcome is None or played.acted < len(scenario.acts):
         return False
-    rounds = tuple(one.outcome and one.outcome.reason for one in played.follow_ups())
+    rounds = tuple(
+        (one.outcome.reason, tuple(each.end for each in one.outcome.threads))
+        for one in played.follow_ups()
+        if one.outcome
+    )
     return run.outcome.reason is scenario.ends and rounds == scenario.follow_ups
 
 
@@ -304,8 +308,10 @@ def _explain(played: Play, out: Console) -> None:
     """Say what should have come, and what the service said last."""
     scenario = played.scenario
     expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
-    if scenario.follow_ups:
-        expected += f", and then as {', '.join(one.value for one in scenario.follow_ups)}"
+    for reason, ends in scenario.follow_ups:
+        expected += f", and then as {reason.value}"
+        if ends:
+            expected += f" ({', '.join(ends)})"
     out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
     said = played.stage.service.log.read_text(errors="replace").splitlines()
     out.print("The last words of the service:", highlight=False)

@@ -10,7 +10,7 @@ from agent.demo import acts
 from agent.demo.acts import COLLEAGUE, REPORTER, ROBOT, Act, after, at_once, comment, heard, opened
 from agent.demo.scripted_model import Line, Script
 from agent.demo.simulator.records import Role
-from agent.domain import Reason
+from agent.domain import End, Reason
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Scenario:
     """What starts the run."""
     acts: tuple[Act, ...] = ()
     """What people do then, one after the other, each when its moment has come."""
-    follow_ups: tuple[Reason, ...] = ()
-    """How what is done about the pull request ends, in order."""
+    follow_ups: tuple[tuple[Reason, tuple[End, ...]], ...] = ()
+    """How what is done about the pull request ends, in order, and what becomes of each matter."""
     model: Script | None = None
     """What a stand-in for a model says; None: no model is set."""
 
@@ -270,7 +270,7 @@ _SCRIPT = Script(
         Line(_LEFT_OUT, "done", "The docstring says it."),
         Line("check docs", "done", "The docstring says what is left out."),
         Line("Why is", "answered", "Each row names another customer, and a file has few rows."),
-        Line("a web page", "answered", "That is beyond the ticket.", "A web page for imports"),
+        Line("a web page", "beyond", "The ticket is about log messages."),
         Line("asdf", "person", "I cannot tell what is asked."),
     ),
 )
@@ -295,7 +295,7 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
                     (_SERVICES, "Took", "asdf qwertz"),
                 ),
             ),
-            follow_ups=(Reason.READY,),
+            follow_ups=((Reason.READY, ("commit", "commit", "reply", "reply", "human")),),
             model=_SCRIPT,
         ),
         Scenario(
@@ -310,7 +310,7 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
                 ),
                 acts.review((_SERVICES, "def import_orders", _LEFT_OUT)),
             ),
-            follow_ups=(Reason.READY,),
+            follow_ups=((Reason.READY, ("commit",)),),
             model=_SCRIPT,
         ),
         Scenario(
@@ -325,7 +325,7 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
                 ),
                 acts.say("/mergewright rebase"),
             ),
-            follow_ups=(Reason.CONFLICT,),
+            follow_ups=((Reason.CONFLICT, ()),),
         ),
         Scenario(
             "ci",
@@ -337,7 +337,7 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
                 acts.status("docs", "failure", "import_orders does not say what it leaves out"),
                 acts.status("docs", "success", "all is said", opened),
             ),
-            follow_ups=(Reason.READY,),
+            follow_ups=((Reason.READY, ("commit",)),),
             model=_SCRIPT,
         ),
     )

@@ -22,10 +22,8 @@ class Line:
     to: str
     """Words that the matter has."""
     became: str
-    """`done`, `answered` or `person`."""
+    """`done`, `answered`, `beyond` or `person`."""
     words: str
-    issue: str = ""
-    """Title of an issue of its own for it."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,11 @@ def reply(script: Script, messages: list[dict[str, Any]]) -> list[tuple[str, dic
         return [("read", {"path": script.path})]
     edit = {"path": script.path, "old": script.old, "new": script.new}
     answers = [
-        {"matter": matter, "became": line.became, "words": line.words, "issue": line.issue}
+        {"matter": matter, "became": line.became, "words": line.words}
         for line in script.lines
         if (matter := _matter(line.to, "\n".join(text[1:]))) is not None
     ]
-    return [("edit", edit), ("finish", {"answers": answers, "summary": "As the script says."})]
+    return [("edit", edit), ("finish", {"answers": answers})]
 
 
 def _matter(words: str, opening: str) -> int | None:

@@ -16,7 +16,7 @@ SCRIPT = Script(
     "new",
     (
         Line("rename", "done", "Renamed."),
-        Line("why", "answered", "So.", "Another issue"),
+        Line("why", "answered", "So."),
         Line("nowhere", "person", "Never said."),
     ),
 )
@@ -34,8 +34,8 @@ def test_it_reads_and_then_edits_and_answers_each_matter_by_its_number():
     assert edit == ("edit", {"path": "a.py", "old": "old", "new": "new"})
     assert name == "finish"
     assert form["answers"] == [
-        {"matter": 2, "became": "done", "words": "Renamed.", "issue": ""},
-        {"matter": 1, "became": "answered", "words": "So.", "issue": "Another issue"},
+        {"matter": 2, "became": "done", "words": "Renamed."},
+        {"matter": 1, "became": "answered", "words": "So."},
     ]
 
 
