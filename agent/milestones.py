@@ -147,6 +147,8 @@ class Milestones:
         self._seconds = [0.0] * len(_STAGES)
         self._begun = 0.0
         self._reused: set[int] = set()
+        self._met: set[int] = set()
+        """Stages of which a step was begun or is on record."""
         self._at = -1
         self._marked = False
 
@@ -158,6 +160,7 @@ class Milestones:
         # After a kill the forge knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):
             self._at, self._marked, self._begun = stage, True, time.time()
+        self._met.add(stage)
         self._known = self._known.model_copy(update={"now": _now(step), "at": time.time()})
         self._forge.mark(self._run, self.progress())
 
@@ -192,6 +195,7 @@ class Milestones:
         stage = _STAGE_OF.get(_kind(step))
         if stage is not None:
             self._seconds[stage] += seconds
+            self._met.add(stage)
             # What an earlier process did is only told as ended.
             self._at = max(self._at, stage)
 
@@ -211,7 +215,12 @@ class Milestones:
 
     def progress(self) -> Progress:
         """All that is told of the run by now."""
-        return self._known.model_copy(update={"stages": self.marks()})
+        marks = self.marks()
+        if self._run.follow_up:
+            # A round that edits nothing checks nothing either.
+            passed = set(range(self._at)) - self._met
+            marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
+        return self._known.model_copy(update={"stages": marks})
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""

@@ -55,7 +55,7 @@ _STATES = {
     "checking": "Running the checks with the change",
     "reviewing": "Looking at the result",
     "publishing": "Handing over the result",
-    "open": "Done: the change is published",
+    "open": "Done: its pull request is open",
     "following_up": "Answering the review",
     "merged": "Merged",
     "closed": "Closed without merging",

@@ -520,7 +520,9 @@ def _explained(run: StoredRun | None) -> str:
     named = f"Run {run.run.run_id} (attempt {run.run.attempt})"
     if run.outcome is not None:
         where = cleaning.words(run.outcome.sentence)
-        return f"{named} is over: {run.outcome.state.value}. {where}"
+        # People may have merged or closed what it has opened.
+        state = run.state.value.replace("_", " ")
+        return f"{named} is over: {state}. {where}"
     state = run.state.value.replace("_", " ")
     if _waits(run):
         return (

@@ -6,6 +6,7 @@ lines it is for and nothing else is asked beside it. All others are left.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
@@ -69,8 +70,9 @@ def applied(
 ) -> tuple[bytes, tuple[Suggestion, ...]]:
     """Put suggestions into their file; return it, and those that it has now.
 
-    Those whose lines are not there, or could be others, and those that overlap stay out. Ends of
-    lines stay what they are, and so does a last line that has none.
+    Those whose lines are not there, or could be others, those that overlap, and those that are no
+    code in a file of Python stay out. Ends of lines stay what they are, and so does a last line
+    that has none.
 
     Args:
         counted: Whether their lines are counted in this very file; else they have to be in it
@@ -84,16 +86,41 @@ def applied(
     placed = [(_start(lines, one, counted=counted), one) for one in suggestions]
     certain = [(start, one) for start, one in placed if start is not None]
     fitting = [one for one in certain if not any(_overlap(one, rival) for rival in certain)]
+    if _is_python(content):
+        # One that is no code would take the others down with it.
+        alone = [(each, _put(lines, last, [each])) for each in fitting]
+        fitting = [each for each, text in alone if not _is_source(each[1]) or _is_python(text)]
+    return _put(lines, last, fitting), tuple(one for _, one in fitting)
+
+
+def _put(lines: list[str], last: str | None, placed: list[tuple[int, Suggestion]]) -> bytes:
+    """Give the file with suggestions in it.
+
+    Args:
+        last: What stands behind its last end of a line; None: it ends without one.
+    """
+    lines = list(lines)
     # From the bottom up, so that what is above keeps its place.
-    for start, one in sorted(fitting, key=lambda each: each[0], reverse=True):
+    for start, one in sorted(placed, key=lambda each: each[0], reverse=True):
         end = start + len(one.code)
         beside = lines[start - 1 : start] if end == len(lines) > 1 else lines[start:end]
         carriage = "\r" if "".join(beside).endswith("\r") else ""
         lines[start:end] = [f"{line}{carriage}" for line in one.new]
     if last is None and lines:
         lines[-1] = lines[-1].removesuffix("\r")
-    text = "\n".join(lines if last is None else [*lines, last])
-    return text.encode(), tuple(one for _, one in fitting)
+    return "\n".join(lines if last is None else [*lines, last]).encode()
+
+
+def _is_source(one: Suggestion) -> bool:
+    return one.path.endswith((".py", ".pyi"))
+
+
+def _is_python(content: bytes) -> bool:
+    try:
+        ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _start(lines: list[str], one: Suggestion, *, counted: bool) -> int | None:

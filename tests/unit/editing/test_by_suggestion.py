@@ -11,6 +11,7 @@ from agent.recipes import revising
 
 PATH = "till/count.py"
 TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"
+RETURN = "    return found"
 HUNK = "@@ -0,0 +1,3 @@\n+def total(coins):\n+    found = sum(coins)"
 
 
@@ -204,6 +205,23 @@ def test_what_overlaps_or_is_not_there_stays_out(content, suggestions, taken):
     made, put = by_suggestion.applied(content, given, counted=True)
     assert put == tuple(given[at] for at in taken)
     assert taken or made == content
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_what_is_no_code_does_not_take_the_others_down(counted):
+    good, bad = (
+        suggest(2, "    found = sum(coins)", "    found = 0"),
+        suggest(3, RETURN, "    retur x"),
+    )
+    made, put = by_suggestion.applied(TEXT, (good, bad), counted=counted)
+    assert put == (good,)
+    assert made == TEXT.replace(b"sum(coins)", b"0")
+    # What was none before may stay none, and words of other files are no code.
+    assert by_suggestion.applied(
+        b"not code\nat all\n", (suggest(1, "not code", "x x"),), counted=True
+    )[1]
+    words = bad.model_copy(update={"path": "notes.md"})
+    assert by_suggestion.applied(TEXT, (words,), counted=True)[1] == (words,)
 
 
 def test_lines_counted_elsewhere_have_to_be_there_once():

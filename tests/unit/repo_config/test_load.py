@@ -155,7 +155,7 @@ def test_a_key_that_belongs_elsewhere_is_sent_there():
 def test_a_key_like_no_other_is_answered_with_all_keys_of_its_level():
     assert only("limits: {zzz: 1}") == (
         '1:10: unknown key "zzz" in limits. Known keys here: minutes, usd, tokens, repair_rounds,'
-        " candidates, runs_per_day"
+        " candidates, review_rounds, ci_rounds, runs_per_day"
     )
 
 

@@ -119,7 +119,7 @@ def test_the_tickets_of_the_demo_pass(name):
     rules.hold(ticket(title, body))
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"declined"}))
 def test_the_issues_of_the_demos_scenarios_pass(name):
     rules.hold(ticket(SCENARIOS[name].title, SCENARIOS[name].body))
 

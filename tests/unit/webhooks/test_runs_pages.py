@@ -72,7 +72,7 @@ def test_the_page_tells_what_is_known(runs):
     for words in (
         "<h1>Add a field</h1>",
         "All checks passed.",
-        "Done: the change is published",
+        "Done: its pull request is open",
         "<td>ready</td>",
         "2026-11-01 10:01:00 UTC, after 1 min 0 s",
         "<th>Run the checks with the change</th>",
