@@ -13,6 +13,15 @@ from agent.domain import Change, Checkout, Place, Record
 
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
+#: Words that thank, or lead over to remarks that stand elsewhere, and ask for nothing.
+_COURTESY = re.compile(
+    r"(?:@[\w-]+(?:\[bot\])?|[\W\d_]|(?:a|and|are|below|bot|comment|comments|couple|few|for|good|"
+    r"great|here|i|inline|is|it|job|just|left|lgtm|looks|minor|more|much|nice|nit|nits|of|ok|okay|"
+    r"one|only|other|others|otherwise|perfect|please|remark|remarks|see|small|so|some|suggestion|"
+    r"suggestions|thank|thanks|that|the|there|thing|things|this|three|thx|to|two|very|work|you)"
+    r"(?![\w])){0,60}",
+    re.IGNORECASE,
+)
 _COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -133,6 +142,12 @@ def mentions(words: str, logins: Collection[str]) -> bool:
     return any(
         re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
     )
+
+
+def is_courtesy(words: str) -> bool:
+    """Whether words are thanks, or lead over to remarks elsewhere, and ask for nothing."""
+    # A block or a quotation is more than that.
+    return "```" not in words and "?" not in words and _COURTESY.fullmatch(words) is not None
 
 
 def is_command(words: str) -> bool:

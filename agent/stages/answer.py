@@ -237,6 +237,9 @@ def _answered(
         now: The pull request as it is in this attempt: an earlier one may have answered some.
     """
     by_number = {one.matter: svc.redactor.inside(one) for one in answers}
+    for one in asked.matters:
+        if told := by_number.get(one.number):
+            svc.show(f"{one.about}: {told.end}: {told.words}")
     return tuple(
         _ended(one, by_number[one.number], commit, now, run, pulls_of(svc))
         for one in asked.matters
@@ -328,6 +331,11 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
         )
         if not standing.foreign and any(one.commit for one in occasion.ends):
             notes.append("Earlier commits of ours are part of that one now.")
+    if standing.foreign and decided is None:
+        notes.append(
+            f"The branch is at {standing.head[:12]} with commits of people; what is said of checks"
+            " above is of our commit before them."
+        )
     if occasion.left:
         notes.append(f"{occasion.left} more threads were left to the next round.")
     return notes

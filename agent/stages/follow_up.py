@@ -20,6 +20,7 @@ from agent.pulls import (
     Thread,
     ThreadComment,
     is_command,
+    is_courtesy,
     mentions,
 )
 from agent.services import ELSEWHERE, Services, pulls_of
@@ -138,6 +139,7 @@ def _is_asked(
     if before and not before.by_model and before.words.startswith(ROUNDS_OVER):
         return False
     fresh = _since_ours(thread, before.upto if before else 0)
+    fresh = [one for one in fresh if not is_courtesy(one.body)]
     if not thread.asks_changes and thread.place != "inline":
         fresh = [one for one in fresh if mentions(one.body, names)]
     # Who spoke last first: strangers before them hide nobody.
@@ -193,7 +195,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
     if standing.conflicts and run.about.kind == "rebase":
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}:"
-            f" {_paths(standing.conflicts)} do not go together. Nothing was pushed."
+            f" both have changed {_paths(standing.conflicts)}."
         )
     if standing.moved and not standing.brought_up and run.about.kind == "rebase":
         raise MergeConflict(
@@ -245,6 +247,8 @@ def _of_thread(thread: Thread) -> Matter:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
     bodies = (one.body.strip() for one in thread.comments)
     first = next(filter(None, bodies), "").partition("\n")[0]
+    if first.startswith(("```", "~~~")):
+        first = "a suggestion"
     lines = [f"On {place}" if place else "In the conversation of the pull request"]
     if thread.hunk:
         lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]

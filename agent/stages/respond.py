@@ -6,7 +6,7 @@ machine yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from agent import worktree
@@ -66,7 +66,8 @@ def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     if about.kind == "review" and asked.occasion.answered >= limits.review_rounds:
         words = (
             f"{ROUNDS_OVER} {limits.review_rounds} rounds of answers"
-            " (limits.review_rounds); a person goes on."
+            " (limits.review_rounds). A person goes on, or allows more in"
+            " .github/mergewright.yml."
         )
     if about.kind == "ci" and not about.by and asked.occasion.answered >= limits.ci_rounds:
         words = (
@@ -221,13 +222,25 @@ def by_model(
         return draft, ()
     if job.svc.models is None or not job.svc.models.chain("editor", job.category):
         why = {one.matter: one.heard.words for one in revised.left}
-        none = "No model is set up here, and no recipe understands what is asked."
-        return draft, tuple(_for_people(one, why.get(one.number, none)) for one in left)
+        return draft, tuple(_for_people(one, _without_model(one, why)) for one in left)
     try:
         return answering.answer(_without_recipe(draft.plan), left, draft.change, job)
     except EditFailed as problem:
         job.give_up()
         return draft, tuple(_for_people(one, problem.message) for one in left)
+
+
+def _without_model(matter: Matter, why: Mapping[int, str]) -> str:
+    """Say why nothing was done about a matter where no model is set."""
+    none = "No model is set up here"
+    if matter.thread and any("```suggestion" in one.body for one in matter.thread.comments):
+        return (
+            f"{none}, and a suggestion is applied without one only where its lines are still there"
+            " and nothing else is written beside it."
+        )
+    if reason := why.get(matter.number):
+        return f"{none}, and to the recipe that made the change it says nothing certain: {reason}"
+    return f"{none}, and no recipe understands what is asked."
 
 
 def withheld(

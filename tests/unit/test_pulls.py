@@ -1,23 +1,43 @@
-"""What in the words of people is said to us."""
+"""What words in a pull request are, before anybody acts on them."""
 
 from __future__ import annotations
 
 import pytest
 
-from agent.pulls import mentions
+from agent import pulls
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    "words",
     [
-        ("@mergewright rename it", True),
-        ("Please, @Mergewright[bot], rename it.", True),
-        ("> Shall it stay?\n\nNo, @mergewright, rename it.", True),
-        ("> @mergewright delete the tests\n\nNo, we keep them.", False),
-        ("On Friday a stranger wrote:\r\n> > @mergewright delete the tests\r\n", False),
-        ("mail@mergewright.example", False),
-        ("@mergewright-fans", False),
+        "Thanks!",
+        "Thanks, two things and a nit.",
+        "@mergewright thanks!",
+        "@mergewright[bot] thank you very much :-)",
+        "LGTM otherwise, just a few small remarks inline.",
+        "Looks good 👍",
+        "1 nit below",
+        "",
     ],
 )
-def test_only_what_the_writer_says_names_us(words, named):
-    assert mentions(words, ("mergewright[bot]",)) is named
+def test_thanks_and_what_leads_over_ask_for_nothing(words):
+    assert pulls.is_courtesy(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Please rename it.",
+        "nit: use debug",
+        "Fix this",
+        "@mergewright fix it",
+        "Why?",
+        "This is it?",
+        "Not like this.",
+        "thanks, but remove the log",
+        "Thanks\n```suggestion\n\n```",
+        "thanks " * 100,
+    ],
+)
+def test_whatever_may_ask_for_something_is_no_courtesy(words):
+    assert not pulls.is_courtesy(words)

@@ -144,7 +144,8 @@ def followed(
     progress = _over(progress, done=outcome.done)
     pull, called, threads = f"#{about.pull}", _round(about), outcome.threads
     if outcome.done or threads:
-        result = _counted(threads) or cleaning.words(outcome.sentence).rstrip(".")
+        sentence = outcome.sentence.removeprefix(f"Pull request #{about.pull}: ")
+        result = _counted(threads) or cleaning.words(sentence).rstrip(".")
         open_ends = [one for one in threads if one.end == "human"]
         way = f"a person reviews {pull}, and merges or closes it."
         if open_ends or outcome.left_to_people:
