@@ -35,6 +35,8 @@ _EDITED = (
     " in the check on that commit."
 )
 _LOOK_AGAIN = "read pull"
+#: How the id of what is no thread but a check begins.
+_CHECK = "check:"
 _OVER = "Pull request #"
 """How a sentence begins that tells of a pull request that is over."""
 _SHOWN = 5
@@ -55,7 +57,7 @@ def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
 
 def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
-    left = sum(one.end == "human" for one in occasion.ends)
+    left = sum(one.end == "human" for one in _lasting(occasion))
     outcome = nothing(occasion, run, svc).model_copy(update={"left_to_people": left})
     return svc.forge.deliver(run, outcome)
 
@@ -87,7 +89,7 @@ def publish(
         commit = _pushed(asked, decided, prepared, svc)
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
     ends = _answered(asked, answers, commit, now, run, svc)
-    every = {one.thread_id: one for one in (*occasion.ends, *ends)}
+    every = {one.thread_id: one for one in (*_lasting(occasion), *ends)}
     edited = threads.digest(now.body) != occasion.text_digest
     notes = _notes(asked, commit, decided)
     if edited and decided is not None:
@@ -110,6 +112,13 @@ def publish(
         }
     )
     return svc.forge.deliver(run, svc.redactor.inside(outcome))
+
+
+def _lasting(occasion: Occasion) -> tuple[ThreadEnd, ...]:
+    """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
+    return tuple(
+        one for one in occasion.ends if one.end != "human" or not one.thread_id.startswith(_CHECK)
+    )
 
 
 def _left(ends: tuple[ThreadEnd, ...], now: PullNow, decided: Decided | None) -> int:
@@ -269,7 +278,7 @@ def _ended(
         name = matter.check.name if matter.check else matter.about
         page = _page_of_check(matter.check.url, now) if matter.check else ""
         return ThreadEnd.model_validate(
-            {**facts, "thread_id": f"check:{name}", "place": "issue", "url": page, "upto": 0}
+            {**facts, "thread_id": f"{_CHECK}{name}", "place": "issue", "url": page, "upto": 0}
         )
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.ours)
@@ -391,7 +400,7 @@ def _rewritten(
 
 def _for_people(asked: Agenda, ends: Sequence[ThreadEnd]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
-    told = [one for one in ends if one.end == "human" and one.thread_id.startswith("check:")]
+    told = [one for one in ends if one.end == "human" and one.thread_id.startswith(_CHECK)]
     lines = [f"- {cleaning.words(one.about)}: {cleaning.words(one.words)}" for one in told]
     return "\n".join(("**This needs a human.**", "", *lines)) if lines else ""
 
