@@ -29,16 +29,16 @@ from agent.publishing import siblings, threads
 from agent.pulls import PullNow, Thread
 from agent.services import Services, pulls_of
 
-#: The step that is done again where somebody has pushed: what is asked may be another by then.
 _EDITED = (
     "People have edited the text above, so it is left as it is; what the checks of {commit} say is"
     " in the check on that commit."
 )
+#: The step that is done again where somebody has pushed: what is asked may be another by then.
 _LOOK_AGAIN = "read pull"
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
+#: How a sentence begins that tells of a pull request that is over.
 _OVER = "Pull request #"
-"""How a sentence begins that tells of a pull request that is over."""
 _SHOWN = 5
 
 
