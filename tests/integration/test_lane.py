@@ -482,7 +482,7 @@ def test_where_a_run_stands_is_explained(talk):
         run.run_id, Outcome.stopped(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
     )
     talk.say("/mergewright explain")
-    assert "is over: needs_human. Which file?" in talk.answered()
+    assert "is over: needs human. Which file?" in talk.answered()
 
 
 # --- runs that commands begin ------------------------------------------------------------------
