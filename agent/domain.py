@@ -1154,9 +1154,10 @@ class Outcome(Record):
     """Of a second model, where models made the change."""
     threads: tuple[ThreadEnd, ...] = ()
     """What became of each thread that a follow-up has answered."""
-    left_to_people: int = 0
-    """After a follow-up: threads of all rounds, and places that a second model has marked, that
-    wait for a person."""
+    waiting: tuple[ThreadEnd, ...] = ()
+    """After a follow-up: the threads of all rounds that wait for a person."""
+    marked: int = 0
+    """Places in its change that a person has to look at first."""
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0

@@ -6,7 +6,7 @@ and each thread is answered once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agent import cleaning, proposing, worktree
 from agent.agenda import Agenda, Answer, Matter, Occasion
@@ -57,8 +57,8 @@ def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
 
 def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
-    left = sum(one.end == "human" for one in _lasting(occasion))
-    outcome = nothing(occasion, run, svc).model_copy(update={"left_to_people": left})
+    waiting = tuple(one for one in _lasting(occasion) if one.end == "human")
+    outcome = nothing(occasion, run, svc).model_copy(update={"waiting": waiting})
     return svc.forge.deliver(run, outcome)
 
 
@@ -106,7 +106,8 @@ def publish(
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
             "text_digest": threads.digest(words) if words else None,
-            "left_to_people": _left(tuple(every.values()), now, decided),
+            "waiting": _waiting(every.values(), now),
+            "marked": len(decided.verdict.review) if decided else 0,
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
         }
@@ -121,11 +122,10 @@ def _lasting(occasion: Occasion) -> tuple[ThreadEnd, ...]:
     )
 
 
-def _left(ends: tuple[ThreadEnd, ...], now: PullNow, decided: Decided | None) -> int:
-    """Count what waits for a person: threads that are not resolved, and places to look at."""
+def _waiting(ends: Iterable[ThreadEnd], now: PullNow) -> tuple[ThreadEnd, ...]:
+    """Leave those that a person has still to answer."""
     resolved = {one.thread_id for one in now.threads if one.resolved}
-    waiting = [one for one in ends if one.end == "human" and one.thread_id not in resolved]
-    return len(waiting) + (len(decided.verdict.review) if decided else 0)
+    return tuple(one for one in ends if one.end == "human" and one.thread_id not in resolved)
 
 
 def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]:

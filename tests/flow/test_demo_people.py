@@ -19,6 +19,7 @@ from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import git_store
 from agent.demo.simulator.records import Comment
 from agent.domain import StoredRun
+from tests.folders import data_folder
 
 _CONFIG = ".github/mergewright.yml"
 #: What else would be checked takes most of the time, and is played by the other scenarios.
@@ -26,9 +27,13 @@ _TESTS_ALONE = "checks: {lint: off, types: {tool: off}, makemigrations: off}\n"
 
 
 @pytest.fixture(scope="module")
-def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for all of them: their stand-in for a model has one script."""
-    with play.ready_for(SCENARIOS["review"], store, tmp_path_factory.mktemp("people")) as made:
+    # Of its own: another stage's repositories have the same numbers.
+    with (
+        data_folder("people") as home,
+        play.ready_for(SCENARIOS["review"], home, tmp_path_factory.mktemp("people")) as made,
+    ):
         yield made
 
 

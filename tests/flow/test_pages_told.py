@@ -219,8 +219,8 @@ def test_the_pages_of_later_rounds_of_review(story, look):
     over = {
         **left,
         "state": rf"#{pull.number} is open; round 2 of its review is over: 1 commit\.",
-        "next": rf"What to do next: a person reviews #{pull.number}, and merges or closes it\.",
-        "who": r"a person reviews",
+        # The question of the first round is open all the same.
+        "next": rf"a person answers what is left to people, then reviews #{pull.number}\.",
     }
     assert_answered(look(issue_page(told), "3-review-3-end-issue"), over)
     assert_answered(look(pull_page(told), "3-review-3-end-pull"), OPEN)

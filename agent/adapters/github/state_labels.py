@@ -41,8 +41,8 @@ def of(outcome: Outcome, *, follows: bool = False) -> StateLabel:
     """
     stopped = outcome.reason is Reason.CANCELLED
     if follows:
-        waits = (outcome.done or stopped) and not outcome.left_to_people
-        return StateLabel.READY if waits else StateLabel.NEEDS_HUMAN
+        acts = outcome.waiting or outcome.marked or not (outcome.done or stopped)
+        return StateLabel.NEEDS_HUMAN if acts else StateLabel.READY
     if outcome.done:
         return StateLabel.READY
     if outcome.reason is Reason.CANCELLED:

@@ -146,9 +146,9 @@ def followed(
     if outcome.done or threads:
         sentence = outcome.sentence.removeprefix(f"Pull request #{about.pull}: ")
         result = _counted(threads) or cleaning.words(sentence).rstrip(".")
-        open_ends = [one for one in threads if one.end == "human"]
+        open_ends = outcome.waiting
         way = f"a person reviews {pull}, and merges or closes it."
-        if open_ends or outcome.left_to_people:
+        if open_ends or outcome.marked:
             way = f"a person answers what is left to people, then reviews {pull}."
         return _paragraphs(
             f"**{pull} is open; {called} is over: {result}.**",

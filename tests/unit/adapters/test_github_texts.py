@@ -240,7 +240,9 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted, way):
     run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
     threads = tuple(ended_thread(end) for end in ends)
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
-        ended = outcome(reason, "body", PULL).model_copy(update={"threads": threads})
+        waiting = tuple(one for one in threads if one.end == "human")
+        update = {"threads": threads, "waiting": waiting}
+        ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.followed(run, FOLLOW_UP, ended, PROGRESS, PAGE)
     label = state_labels.of(ended, follows=True)
     assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
