@@ -6,7 +6,7 @@ and each thread is answered once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from agent import cleaning, proposing, worktree
 from agent.agenda import Agenda, Answer, Matter, Occasion
@@ -86,7 +86,8 @@ def publish(
     commit = asked.standing.head
     now = _still_open(occasion, run, pulls, svc)
     if decided is not None:
-        commit = _pushed(asked, decided, prepared, svc)
+        done = {one.matter for one in answers if one.end == "commit"}
+        commit = _pushed(asked, decided, done, prepared, svc)
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
     ends = _answered(asked, answers, commit, now, run, svc)
     every = {one.thread_id: one for one in (*_lasting(occasion), *ends)}
@@ -187,8 +188,13 @@ def _still_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> Pu
     return now
 
 
-def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) -> str:
+def _pushed(
+    asked: Agenda, decided: Decided, done: Collection[int], prepared: Prepared, svc: Services
+) -> str:
     """Put the change on the branch; return the commit at its end.
+
+    Args:
+        done: Numbers of the matters that it sees to.
 
     Raises:
         BranchMoved: Somebody has pushed since it was looked at.
@@ -198,7 +204,7 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
     proposing.refuse_secrets(change, svc.redactor)
     remote, rules = asked.occasion.remote, asked.occasion.rules
     author = f"{remote.author} <{remote.email}>"
-    for_commit = decided.model_copy(update={"plan": _as_commit(asked, decided.plan)})
+    for_commit = decided.model_copy(update={"plan": _as_commit(asked, done, decided.plan)})
     message = proposing.message(prepared, for_commit, author, svc.redactor)
     if rules.signed:
         more = worktree.increment(standing, change)
@@ -224,11 +230,11 @@ def _pushed(asked: Agenda, decided: Decided, prepared: Prepared, svc: Services) 
     return commit
 
 
-def _as_commit(asked: Agenda, plan: Plan) -> Plan:
+def _as_commit(asked: Agenda, done: Collection[int], plan: Plan) -> Plan:
     """Say what the commit of this round is about."""
     titles = {"review": "Answer the review", "ci": "Mend the project's checks"}
     kind = "review" if any(one.thread for one in asked.matters) else "ci"
-    steps = tuple(one.about for one in asked.matters)
+    steps = tuple(one.about for one in asked.matters if one.number in done)
     return plan.model_copy(update={"title": titles[kind], "steps": steps})
 
 
