@@ -147,6 +147,10 @@ class _Told:
         text = re.sub(r"(?m)^Look out when merging: .*\n\n?", "", text)
         text = re.sub(r"(?m)^Much like this issue:\n(?:- .*\n)+\n?", "", text)
         text = re.sub(r"(?m): from an earlier run$", "", text)
+        # How long it took, the port of the listener, and numbers of comments are of one world each.
+        text = re.sub(r"(?<=The run took ).*?(?= and cost)", "TIME", text)
+        text = re.sub(r"https?://127\.0\.0\.1:\d+", "SERVICE", text)
+        text = re.sub(r"(?<=#issuecomment-)\d+", "NUMBER", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "TIME", text)
         text = re.sub(r"\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\b[0-9a-f]{7}\b", "COMMIT", text)
         # A stage of less than a tenth of a second tells no time.
