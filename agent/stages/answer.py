@@ -99,9 +99,9 @@ def publish(
     words = None if edited or decided is None else _words(decided, asked, commit, prepared, svc)
     body = _body(words, now, section, prepared, svc)
     pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
-    if words := _for_people(asked, ends):
+    if call := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
-        pulls.say(run, occasion.pull.number, words, key=key)
+        pulls.say(run, occasion.pull.number, call, key=key)
     outcome = _outcome(occasion, run, _sentence(asked, ends, commit, tried), commit).model_copy(
         update={
             **({"pull_request": pull_request} if pull_request else {}),

@@ -225,3 +225,5 @@ def test_the_pages_of_later_rounds_of_review(story, look):
     assert_answered(look(issue_page(told), "3-review-3-end-issue"), over)
     assert_answered(look(pull_page(told), "3-review-3-end-pull"), OPEN)
     assert (len(told.comments()), told.calls()) == (1, [])
+    (now,) = told.pulls()
+    assert "People have edited the text" not in (now.body or ""), "nobody has"
