@@ -54,8 +54,13 @@ _PERMISSIONS: dict[Scope, dict[str, str]] = {
     },
     Scope.CI: {"metadata": "read", "checks": "read", "statuses": "read", "actions": "read"},
 }
-#: Without these a run still reaches its end, and says what could not be had.
-_DISPENSABLE = frozenset({"checks", "statuses", "actions"})
+#: Without these a run still reaches its end, and says what could not be had. What reads pull
+#: requests is refused by itself; people are to be told which permission is missing until then.
+_DISPENSABLE = {
+    Scope.READ: frozenset({"pull_requests"}),
+    Scope.PUBLISH: frozenset({"checks"}),
+    Scope.CI: frozenset({"checks", "statuses", "actions"}),
+}
 
 
 def connect(
@@ -245,7 +250,7 @@ class Access:
         if app is None:
             return Minted(self._person.token, float("inf"))
         try:
-            return self._as_far_as_granted(app, issue, _PERMISSIONS[scope], notice)
+            return self._as_far_as_granted(app, issue, scope, notice)
         except Refused as problem:
             self.known.installations.pop(issue.repository, None)
             if problem.status != 404 or issue.installation_id is None:
@@ -255,14 +260,14 @@ class Access:
         return self.mint(anew, scope, notice)
 
     def _as_far_as_granted(
-        self, app: Watched, issue: IssueRef, wanted: dict[str, str], notice: Notice
+        self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice
     ) -> Minted:
         try:
-            return self._ask_for_token(app, issue, wanted)
+            return self._ask_for_token(app, issue, _PERMISSIONS[scope])
         except Refused as problem:
             if problem.status != 422 or problem.says("repositor"):
                 raise
-        return self._ask_for_token(app, issue, self._granted(app, issue, wanted, notice))
+        return self._ask_for_token(app, issue, self._granted(app, issue, scope, notice))
 
     def _ask_for_token(self, app: Watched, issue: IssueRef, wanted: dict[str, str]) -> Minted:
         which = self._installation(app, issue)
@@ -289,18 +294,18 @@ class Access:
         return self.known.installations[issue.repository]
 
     def _granted(
-        self, app: Watched, issue: IssueRef, wanted: dict[str, str], notice: Notice
+        self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice
     ) -> dict[str, str]:
         """Leave out what the installation may not do, if the run can do without it."""
         which = self._installation(app, issue)
         _, data = app.requestJsonAndCheck("GET", f"/app/installations/{which}")
-        has = data["permissions"]
+        has, wanted = data["permissions"], _PERMISSIONS[scope]
         missing = {
             name: level
             for name, level in wanted.items()
             if has.get(name) not in ((level, "admin") if level == "write" else _ANY)
         }
-        if not missing.keys() <= _DISPENSABLE:
+        if not missing.keys() <= _DISPENSABLE.get(scope, frozenset()):
             named = ", ".join(f"{name}: {level}" for name, level in missing.items())
             raise AccessLost(
                 f"Our GitHub App needs the permission {named} in {issue.repository}; an owner has"
