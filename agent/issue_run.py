@@ -154,7 +154,12 @@ def carry(
     log = RunLog(folder / "run.log", services.redactor)
     page = RunPage(folder / RunPage.FILE_NAME, run, services.redactor)
     milestones = Milestones(
-        run, services.forge, settings, grants=grants, again=durable.retries if durable else 0
+        run,
+        services.forge,
+        settings,
+        services.redactor,
+        grants=grants,
+        again=durable.retries if durable else 0,
     )
     step = Steps(
         ledger,
@@ -173,7 +178,7 @@ def carry(
             run, step, services, ledger, log, waited=durable.waited if durable else None
         )
     except worker.Postponed as wait:
-        _tell_wait(wait, milestones, services)
+        _tell_wait(wait, milestones)
         if wait.plan_asked is not None:
             show_state(folder, RunState.AWAITING_APPROVAL)
         raise
@@ -202,11 +207,11 @@ def _history(run: Run, store: SqlStore | None) -> tuple[StoredRun, ...]:
     return (first, *(one for one in later if one.run.run_id != run.run_id))
 
 
-def _tell_wait(wait: worker.Postponed, milestones: Milestones, services: Services) -> None:
+def _tell_wait(wait: worker.Postponed, milestones: Milestones) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
     match wait.__cause__:
         case ModelUnavailable():
-            milestones.waits(wait.until, services.redactor(wait.message))
+            milestones.waits(wait.until, wait.message)
         case ModelUnusable():
             milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
 

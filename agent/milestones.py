@@ -129,11 +129,19 @@ class Milestones:
     """Keeps the status comment of one run up to date."""
 
     def __init__(
-        self, run: Run, forge: Forge, settings: Settings, *, grants: int = 1, again: int = 0
+        self,
+        run: Run,
+        forge: Forge,
+        settings: Settings,
+        redactor: Redactor,
+        *,
+        grants: int = 1,
+        again: int = 0,
     ) -> None:
         """Take the run and what bounds it.
 
         Args:
+            redactor: Cleans all that is told: a plan is a model's words.
             grants: So often somebody let the run begin or go on: it has its money and minutes
                 each time.
             again: So often it was over before, and somebody let it go on.
@@ -141,6 +149,7 @@ class Milestones:
         self._run = run
         self._forge = forge
         self._settings = settings
+        self._redactor = redactor
         self._grants = grants
         self._names = _STAGES_OF_FOLLOW_UP if run.follow_up else _STAGES
         self._known = Progress(again=again)
@@ -211,16 +220,17 @@ class Milestones:
         marks = list(self.marks())
         told = {"detail": f"tried again at {moment}. {why}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
-        self._forge.mark(self._run, self.progress().model_copy(update={"stages": tuple(marks)}))
+        waiting = self.progress().model_copy(update={"stages": tuple(marks)})
+        self._forge.mark(self._run, self._redactor.inside(waiting))
 
     def progress(self) -> Progress:
-        """All that is told of the run by now."""
+        """All that is told of the run by now, without secrets."""
         marks = self.marks()
         if self._run.follow_up:
             # A round that edits nothing checks nothing either.
             passed = set(range(self._at)) - self._met
             marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
-        return self._known.model_copy(update={"stages": marks})
+        return self._redactor.inside(self._known.model_copy(update={"stages": marks}))
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""

@@ -455,8 +455,13 @@ class Forge(Protocol):
         """Let people see on the issue what its run waits for."""
         ...
 
-    def await_approval(self, run: Run, plan: Plan) -> None:
-        """Let people see on the issue what is planned, and how it is approved or changed."""
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
+        """Let people see on the issue what is planned, and how it is approved or changed.
+
+        Args:
+            plan: As it is shown, without secrets.
+            number: By which it is approved; that of the plan as it is carried out.
+        """
         ...
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:

@@ -62,6 +62,8 @@ class FakeForge:
         """How the pull request that proposes a configuration stands."""
         self.told: list[str] = []
         """What was said of it, on the issue and in it."""
+        self.shown: list[Plan] = []
+        """Plans that a word was awaited for."""
 
     def ticket(self, run: Run) -> Ticket:
         """Return the one ticket."""
@@ -157,9 +159,10 @@ class FakeForge:
         """Keep the words."""
         self.told.append(words)
 
-    def await_approval(self, run: Run, plan: Plan) -> None:
-        """Keep its number."""
-        self.told.append(plan.number)
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
+        """Keep its number, and what is shown of it."""
+        self.told.append(number)
+        self.shown.append(plan)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Keep the words, once."""

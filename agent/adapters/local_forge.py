@@ -94,7 +94,7 @@ class LocalForge:
         """Refuse, likewise."""
         raise _no_remote()
 
-    def await_approval(self, run: Run, plan: Plan) -> None:
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Refuse, likewise."""
         raise _no_remote()
 

@@ -135,7 +135,8 @@ def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
         svc.forge.begin(run)
         svc.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
-    svc.forge.await_approval(run, plan)
+    # What is shown is cleaned; approved is the plan itself.
+    svc.forge.await_approval(run, svc.redactor.inside(plan), plan.number)
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 

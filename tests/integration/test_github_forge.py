@@ -1335,8 +1335,8 @@ def test_a_plan_is_shown_with_its_number_and_what_may_be_said_of_it(scene):
         risks=("Slow on large tables",), lines=1400,
     )  # fmt: skip
     scene.forge.begin(scene.run)
-    scene.forge.await_approval(scene.run, plan)
-    scene.forge.await_approval(scene.run, plan)
+    scene.forge.await_approval(scene.run, plan, plan.number)
+    scene.forge.await_approval(scene.run, plan, plan.number)
     (comment,) = scene.own_comments()
     assert f"waits for a word on its plan `{plan.number}`" in comment.body
     assert f"`/mergewright approve {plan.number}`" in comment.body
@@ -1344,7 +1344,7 @@ def test_a_plan_is_shown_with_its_number_and_what_may_be_said_of_it(scene):
     assert "@maria" not in comment.body
     assert "<b>" not in comment.body
     short = plan.model_copy(update={"steps": steps[:1]})
-    scene.forge.await_approval(scene.run, short)
+    scene.forge.await_approval(scene.run, short, short.number)
     for words in (
         "- Files: `shop/views.py`", "- Tests: `tests/t.py::test_a`", "- About 1,400 lines",
         "- Risk: Slow on large tables", "The words of the plan are a model's",

@@ -25,7 +25,7 @@ SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
 
 
 def test_a_stage_says_its_time_or_that_it_was_done_before():
-    milestones = Milestones(RUN, FakeForge(forge_runs.TICKET), SETTINGS)
+    milestones = Milestones(RUN, FakeForge(forge_runs.TICKET), SETTINGS, Redactor())
     milestones.started("checkout")
     milestones.ended("checkout", 1.24, ok=True)
     milestones.started("environment")
@@ -40,7 +40,7 @@ def test_a_stage_says_its_time_or_that_it_was_done_before():
 
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     forge = FakeForge(forge_runs.TICKET)
-    milestones = Milestones(RUN, forge, SETTINGS)
+    milestones = Milestones(RUN, forge, SETTINGS, Redactor())
     milestones.waits(time.time() + 600, "Nobody answered.")
     assert forge.marks == [], "nothing is under way"
     milestones.started("plan 1 reply")
@@ -60,7 +60,7 @@ def told(milestones: Milestones, forge: FakeForge, step: str) -> Progress:
 
 def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     forge = FakeForge(forge_runs.TICKET)
-    milestones = Milestones(RUN, forge, SETTINGS, grants=2, again=1)
+    milestones = Milestones(RUN, forge, SETTINGS, Redactor(), grants=2, again=1)
     assert told(milestones, forge, "read config").most_minutes is None
     limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
     project = Project(
@@ -86,9 +86,23 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     assert (known.replies, known.usd) == (3, None)
 
 
+def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
+    forge = FakeForge(forge_runs.TICKET)
+    milestones = Milestones(RUN, forge, SETTINGS, Redactor(["k3y-0f3a9c5b7d1e4826"]))
+    form = SubmittedPlan(title="Use k3y-0f3a9c5b7d1e4826", category="feature", files=(),
+                         steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
+    milestones.learned("plan 1 calls", Called(results=(), change=None, form=form.model_dump_json()))
+    plan = told(milestones, forge, "edit 1 1 reply").plan
+    assert plan is not None
+    assert plan.title == "Use [secret removed]"
+    assert "4826" not in repr(plan)
+    milestones.waits(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
+    assert "4826" not in repr(forge.marks)
+
+
 def test_a_plan_that_a_model_does_not_make_is_none():
     forge = FakeForge(forge_runs.TICKET)
-    milestones = Milestones(RUN, forge, SETTINGS)
+    milestones = Milestones(RUN, forge, SETTINGS, Redactor())
     form = SubmittedPlan(title="", category="feature", steps=(), files=(), questions=("Which?",))
     called = Called(results=(), change=None, form=form.model_dump_json())
     milestones.learned("plan 1 calls", called)
@@ -118,13 +132,15 @@ def test_a_plan_that_a_model_does_not_make_is_none():
 )
 def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
     forge = FakeForge(forge_runs.TICKET)
-    assert told(Milestones(RUN, forge, SETTINGS), forge, step).now == now
+    assert told(Milestones(RUN, forge, SETTINGS, Redactor()), forge, step).now == now
 
 
 def test_a_follow_up_has_stages_of_its_own():
     forge = FakeForge(forge_runs.TICKET)
     about = FollowUp(of="r1", pull=9, round=1, kind="review")
-    milestones = Milestones(RUN.model_copy(update={"follow_up": about}), forge, SETTINGS)
+    milestones = Milestones(
+        RUN.model_copy(update={"follow_up": about}), forge, SETTINGS, Redactor()
+    )
     stages = told(milestones, forge, "checkout").stages
     assert stages[0].stage == "Read the pull request"
     assert (stages[0].state, stages[-1].stage) == ("running", "Publish and answer")

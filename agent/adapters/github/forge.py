@@ -215,12 +215,12 @@ class GithubForge:
         self._status(run).begin(text)
 
     @in_our_words
-    def await_approval(self, run: Run, plan: Plan) -> None:
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
-        text = status_text.planned(run, plan, self._known(run), self._page(run))
+        text = status_text.planned(run, plan, number, self._known(run), self._page(run))
         self._status(run).begin(text)
         state_labels.show(self._session(run), StateLabel.NEEDS_HUMAN)
-        self._call(run, text, f"plan {plan.number}")
+        self._call(run, text, f"plan {number}")
 
     @in_our_words
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:

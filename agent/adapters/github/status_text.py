@@ -56,12 +56,12 @@ def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: 
     return _paragraphs(head, _so_far(run, progress, page), _details(_origin(run, page)))
 
 
-def planned(run: Run, plan: Plan, progress: Progress, page: str | None) -> str:
+def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when its plan is approved."""
     head = (
-        f"**Mergewright waits for a word on its plan `{plan.number}`.** Nothing was edited so far."
+        f"**Mergewright waits for a word on its plan `{number}`.** Nothing was edited so far."
         f" What to do next: somebody with write permission writes `/mergewright approve"
-        f" {plan.number}` to have it carried out, or `change the plan: …` with what is to be"
+        f" {number}` to have it carried out, or `change the plan: …` with what is to be"
         " different."
     )
     named = (("Files", plan.files), ("Tests", tuple(test.name for test in plan.tests)))

@@ -14,6 +14,7 @@ from repo_config import load
 from tests.unit.stages import forge_runs
 from tests.unit.stages.test_triage import PRINT, ticket
 
+KEY = "k3y-0f3a9c5b7d1e4826"
 RECIPE = Plan(recipe="print-to-logging", title="Log", parameters="{}", steps=("Replace.",))
 MODEL = Plan(recipe="", title="Log", parameters="{}", steps=("Think.",))
 
@@ -30,6 +31,8 @@ def asked(tmp_path):
     made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", {"a.py": ""})
     forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
     services, _ = forge_runs.services(tmp_path / "home", forge)
+
+    services.redactor.learn(KEY)
 
     def approve(agreed: Plan, config: str = "", *guidance: Guidance, **run: object) -> str:
         read = load.from_text(config, "mergewright.yml")
@@ -93,6 +96,18 @@ def test_a_plan_waits_for_a_word_on_exactly_this_one(asked, agreed, config, run)
     assert (waits.value.plan, forge.told) == (agreed.number, [agreed.number])
     word = approve(agreed, config, said("approval", agreed.number), **run)
     assert word == "approved by wanda"
+
+
+def test_TC6_what_is_shown_of_a_plan_has_no_secret_and_its_number_is_that_of_the_plan(asked):
+    approve, forge = asked
+    telling = large(title=f"Add {KEY}", steps=(" ".join(KEY),), lines=301)
+    with pytest.raises(ApprovalAwaited) as waits:
+        approve(telling)
+    assert (waits.value.plan, forge.told) == (telling.number, [telling.number])
+    (shown,) = forge.shown
+    assert shown.title == "Add [secret removed]"
+    assert "4826" not in repr(shown).replace(" ", "")
+    assert approve(telling, "", said("approval", telling.number)) == "approved by wanda"
 
 
 def test_an_approval_from_before_another_wish_does_not_count(asked):
