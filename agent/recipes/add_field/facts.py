@@ -140,7 +140,8 @@ def read(ticket: Ticket) -> Facts:
         _take_reading(facts, title, strong=not structured)
     _take_reading(facts, headings)
     _take_reading(facts, spoken)
-    facts.beyond = [one for one in facts.beyond if not _is_known(facts, one)]
+    known = _known_field(facts)
+    facts.beyond = [one for one in facts.beyond if not known.fullmatch(_plain(one))]
     for reading in (title, headings):
         _explain(facts, reading)
     _hold_against_name(facts)
@@ -218,16 +219,18 @@ def _take_reading(facts: Facts, reading: prose.Reading, *, strong: bool = True) 
     facts.passed += reading.passed
 
 
-def _is_known(facts: Facts, text: str) -> bool:
-    """Whether a title names nothing but the field by its path, as in `Customer.nickname`."""
+def _known_field(facts: Facts) -> re.Pattern[str]:
+    """Match a title that names nothing but the field by its path, as in `Customer.nickname`."""
     models = {one.value.rpartition(".")[2].lower() for one in facts.all("model")}
     names = {one.value.lower() for one in facts.all("name")}
-    plain = re.sub(rf"(?i)[`\"']|{ADD}|\b(?:field|the|an?)\b", " ", text).strip().lower()
-    return any(
-        re.fullmatch(rf"(?:(?:\w+\.)?{re.escape(model)}\.)?{re.escape(name)}", plain)
-        for model in models
-        for name in names
-    )
+    if not models or not names:
+        return re.compile(r"(?!)")
+    of_model, of_name = ("|".join(map(re.escape, sorted(found))) for found in (models, names))
+    return re.compile(rf"(?:(?:\w+\.)?(?:{of_model})\.)?(?:{of_name})")
+
+
+def _plain(text: str) -> str:
+    return re.sub(rf"(?i)[`\"']|{ADD}|\b(?:field|the|an?)\b", " ", text).strip().lower()
 
 
 def strength(ticket: Ticket) -> asking.Strength | None:

@@ -141,4 +141,5 @@ def test_a_blown_up_ticket_is_read_in_no_time(name: str) -> None:
         if RECIPE.match(ticket(text[:65_536])):
             with pytest.raises((TicketUnclear, NoRecipe)):
                 settle(text[:65_536])
-        assert time.process_time() - started < 3  # alone on a machine: below 1
+        # Linear; alone on a machine below 2. What grows without bound takes minutes.
+        assert time.process_time() - started < 20
