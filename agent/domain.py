@@ -324,6 +324,11 @@ class Run(Record):
             raise ValueError(f"{self.run_id} begins with its ticket")
         return self.follow_up
 
+    @property
+    def first(self) -> str:
+        """Id of the run that began with the ticket: that of a follow-up's pull request, or this."""
+        return self.follow_up.of if self.follow_up else self.run_id
+
 
 class Guidance(Record):
     """What a person with write permission said to a run after its text was approved."""

@@ -147,7 +147,7 @@ def carry(
         hear=heard if hear else None,
         others=store.beside if store else services.others,
         grants=grants,
-        guidance=lambda run: store.guidance(_first(run)) if store else (),
+        guidance=lambda run: store.guidance(run.first) if store else (),
         history=lambda run: _history(run, store),
         earlier=store.earlier_pull if store else services.earlier,
     )
@@ -195,15 +195,10 @@ def carry(
     return outcome, step.seconds
 
 
-def _first(run: Run) -> str:
-    """The run to which people have spoken about the ticket."""
-    return run.follow_up.of if run.follow_up else run.run_id
-
-
 def _history(run: Run, store: SqlStore | None) -> tuple[StoredRun, ...]:
     if store is None or run.follow_up is None:
         return ()
-    first, later = store.get(run.follow_up.of), store.follow_ups(run.follow_up.of)
+    first, later = store.get(run.first), store.follow_ups(run.first)
     return (first, *(one for one in later if one.run.run_id != run.run_id))
 
 

@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from agent import intake
 from agent.adapters.sql_inbox import Inbox, Kept
 from agent.adapters.sql_store import SqlStore
-from agent.conversation import follow_ups
 from agent.conversation.said import Happened, Said
 from agent.domain import Delivery, IssueRef, Record, RunState, StoredRun
 from agent.errors import AgentError, ForgeLimited
@@ -230,7 +229,7 @@ class Listener:
 
     def _end(self, subject: Subject, run: StoredRun) -> None:
         """Tell that a pull request of ours was closed or opened again, if that is news."""
-        state = self._store.get(follow_ups.first_of(run)).state
+        state = self._store.get(run.run.first).state
         if state not in _OF_PULLS or subject.is_closed == (state is not RunState.OPEN):
             return
         action = "closed" if subject.is_closed else "reopened"

@@ -10,7 +10,6 @@ from collections.abc import Collection
 
 from agent.adapters.sql_follow_ups import Wish
 from agent.conversation.said import Happened, Said
-from agent.domain import StoredRun
 from agent.pulls import mentions
 
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
@@ -43,9 +42,3 @@ def of_checks(happened: Happened, quiet: float) -> Wish | None:
     if not happened.commit or happened.conclusion not in {*_RED, _HELD}:
         return None
     return Wish(kind="ci", quiet=quiet)
-
-
-def first_of(stored: StoredRun) -> str:
-    """Return the id of the run that opened the pull request that a run is about."""
-    about = stored.run.follow_up
-    return about.of if about else stored.run.run_id

@@ -182,7 +182,7 @@ class Lane:
         return self._store.last(at.repository_id, at.number)
 
     def _was_heard(self, said: Said, run: StoredRun) -> bool:
-        ids = {run.run.run_id, follow_ups.first_of(run)}
+        ids = {run.run.run_id, run.run.first}
         return any(self._store.was_heard(run_id, _comment(said)) for run_id in ids)
 
     def _is_answer(self, said: Said, run: StoredRun | None) -> bool:
@@ -235,7 +235,7 @@ class Lane:
     def _follow(self, said: Said, run: StoredRun, wish: Wish, now: float) -> Heard | Ignored:
         """Let a run go on with a pull request of ours, once nobody says more."""
         note = _guidance(said, "command", wish.kind)
-        following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
+        following = self._store.follow(run.run.first, wish, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
             self._gatekeeper.explain(said.subject, _sentence(following), key="rounds-full")
@@ -351,7 +351,7 @@ class Lane:
             raise _CannotNow(f"No pull request of ours belongs to this {_what(said)}.")
         wish = Wish(kind=kind, by=said.author)
         note = _guidance(said, "command", kind)
-        following = self._store.follow(follow_ups.first_of(run), wish, now, said=note)
+        following = self._store.follow(run.run.first, wish, now, said=note)
         if following in ("over", "full"):
             raise _CannotNow(_sentence(following))
 

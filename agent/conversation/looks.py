@@ -47,7 +47,7 @@ def look(
     pull = gatekeeper.pull(_reference(happened, issue, happened.number))
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
-    state, first = _STATES[pull.state], follow_ups.first_of(found)
+    state, first = _STATES[pull.state], found.run.first
     if state is not RunState.OPEN:
         _stop(found, pull.state, store)
     _note(first, happened, pull, store, now)
@@ -110,7 +110,7 @@ def _of_checks(
         return Later(reason="a run of this repository is about to tell of its commit")
     if found is None:
         return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
-    following = store.follow(follow_ups.first_of(found), wish, now)
+    following = store.follow(found.run.first, wish, now)
     if following in ("over", "full"):
         return Ignored(reason=f"no follow-up for these checks ({following})")
     return Heard(reason=f"checks of run {found.run.run_id}'s commit ({following})")

@@ -105,8 +105,7 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     if run.snapshot is None:
         head = f"# {cleaning.words(evidence.title)}\n\n"
     else:
-        opened = run.follow_up.of if run.follow_up else run.run_id
-        head = f"<!-- mergewright:run={opened} approval={run.snapshot.approval} -->\n"
+        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval} -->\n"
         if evidence.digest:
             head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
         head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"

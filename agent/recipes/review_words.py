@@ -6,13 +6,16 @@ What they want is left to the recipes.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
 from agent.errors import RunStopped, TicketUnclear
 from agent.recipes import chatter, tickets
+from agent.recipes.recipe import Asked, NotUnderstood
 
 #: Characters that are read; who writes more has more to say than what a recipe takes.
 LONGEST = 5_000
 _LONGEST_QUOTE = 100
+EXCLUDING = "It wants two things that exclude each other"
 QUESTION = "It asks a question, which somebody has to answer"
 #: “nit:”, “Could you please …?”, “I'd rather …”: what changes nothing of what is wanted.
 _OPENING = re.compile(
@@ -51,6 +54,33 @@ _MARKED = re.compile(
 
 class UnreadError(ValueError):
     """The sentence is not taken; the message says why, without its point at the end."""
+
+
+def whole(read: Callable[[], Iterable[Asked]]) -> tuple[Asked, ...] | NotUnderstood:
+    """Give what was read of a wish; of one that is not understood as a whole, nothing but why."""
+    try:
+        return tuple(read())
+    except UnreadError as unread:
+        return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
+    except RunStopped as problem:
+        return NotUnderstood(reason=reason(problem))
+
+
+def asked(read: Callable[[str], Iterable[Asked]], words: str) -> list[Asked]:
+    """Give everything that words want.
+
+    Args:
+        read: Reads a sentence.
+
+    Raises:
+        UnreadError: Not all of it is understood, or it does not go together.
+    """
+    found: dict[str, Asked] = {}
+    for sentence in sentences(words):
+        for one in read(sentence):
+            if found.setdefault(one.about, one) != one:
+                raise UnreadError(EXCLUDING)
+    return list(found.values())
 
 
 def reason(problem: RunStopped) -> str:

@@ -223,7 +223,7 @@ class StatusComment:
         # A follow-up goes on with the comment of the run that opened the pull request, which is
         # over: the same label starts no other.
         self._follows = run.follow_up is not None
-        self._mark = marker(_STATUS, f"run={run.follow_up.of if run.follow_up else run.run_id}")
+        self._mark = marker(_STATUS, f"run={run.first}")
         self._approval = run.snapshot.approval if run.snapshot else ""
         self._over = self._follows
         self._since = run.snapshot.approved_at if run.snapshot else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import re
 
-from agent.errors import RunStopped
 from agent.recipes import review_words, suggestions
 from agent.recipes.add_field import declared, edits, facts, restating, review_phrases
 from agent.recipes.add_field.facts import Facts
@@ -20,12 +19,7 @@ from agent.recipes.review_words import UnreadError
 
 def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...] | NotUnderstood:
     """Read a wish, whole or not at all."""
-    try:
-        return tuple(_Thread(parameters, wish, ground).asked())
-    except UnreadError as unread:
-        return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
-    except RunStopped as problem:
-        return NotUnderstood(reason=review_words.reason(problem))
+    return review_words.whole(lambda: _Thread(parameters, wish, ground).asked())
 
 
 def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
@@ -34,16 +28,13 @@ def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
     Raises:
         UnreadError: Not all of it is understood, or it does not go together.
     """
-    found: dict[str, Asked] = {}
-    for sentence in review_words.sentences(words):
-        for one in reader.read(sentence):
-            if found.setdefault(one.about, one) != one:
-                raise UnreadError("It wants two things that exclude each other")
+    found = review_words.asked(reader.read, words)
+    about = {one.about for one in found}
     for whole, options in restating.WHOLE.items():
         said = {f"option {one}" for one in options} | set(restating.WHOLE) - {whole}
-        if whole in found and said & set(found):
-            raise UnreadError("It wants two things that exclude each other")
-    return list(found.values())
+        if whole in about and said & about:
+            raise UnreadError(review_words.EXCLUDING)
+    return found
 
 
 class _Thread:

@@ -18,26 +18,7 @@ from agent.recipes.review_words import UnreadError
 
 def read(parameters: Parameters, wish: Wish, ground: Ground) -> tuple[Asked, ...] | NotUnderstood:
     """Read a wish, whole or not at all."""
-    try:
-        return tuple(_Thread(parameters, wish, ground).asked())
-    except UnreadError as unread:
-        return NotUnderstood(reason=f"{str(unread).rstrip('.')}.")
-    except RunStopped as problem:
-        return NotUnderstood(reason=review_words.reason(problem))
-
-
-def of_words(reader: review_phrases.Reader, words: str) -> list[Asked]:
-    """Everything that words want, sentence by sentence.
-
-    Raises:
-        UnreadError: Not all of it is understood, or it does not go together.
-    """
-    found: dict[str, Asked] = {}
-    for sentence in review_words.sentences(words):
-        for one in reader.read(sentence):
-            if found.setdefault(one.about, one) != one:
-                raise UnreadError("It wants two things that exclude each other")
-    return list(found.values())
+    return review_words.whole(lambda: _Thread(parameters, wish, ground).asked())
 
 
 class _Thread:
@@ -58,7 +39,7 @@ class _Thread:
         """Everything that the thread wants."""
         here = self._here()
         reader = review_phrases.Reader(self._messages, self._wish.path, here)
-        words = of_words(reader, self._wish.words)
+        words = review_words.asked(reader.read, self._wish.words)
         if self._wish.suggestion is None:
             if not words:
                 raise UnreadError("Nothing in it says what is wanted")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.recipes.print_to_logging import review_phrases, reviewed
+from agent.recipes import review_words
+from agent.recipes.print_to_logging import review_phrases
 from agent.recipes.print_to_logging.parameters import Parameters
 from agent.recipes.print_to_logging.review_phrases import Message
 from agent.recipes.review_words import UnreadError
@@ -84,7 +85,7 @@ def reader(made: reviews.Made) -> review_phrases.Reader:
 def asked(reads: review_phrases.Reader, words: str) -> list[str]:
     """What the words want; `?` where they are not taken."""
     try:
-        return [one.value for one in reviewed.of_words(reads, words)]
+        return [one.value for one in review_words.asked(reads.read, words)]
     except UnreadError:
         return ["?"]
 
