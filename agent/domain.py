@@ -1080,7 +1080,7 @@ class ThreadEnd(Record):
     commit: str = ""
     """Object id, where it ended by one."""
     upto: int
-    """Number of the last comment that was read."""
+    """Number of the last comment that was seen to; 0: the round ended before that."""
     resolved: bool = False
     beyond: bool = False
     """Whether it asks for more than the ticket, so that an issue of its own was offered."""

@@ -26,6 +26,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
+from agent.agenda import Agenda
 from agent.chat import Reply
 from agent.domain import (
     Checkout,
@@ -182,6 +183,8 @@ class Steps:
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
+        self.asked: Agenda | None = None
+        """What a follow-up sees to, once that was read."""
         self.compared: tuple[Comparison, ...] = ()
         """The checks once they were compared: they are proved, however the run ends."""
         self.findings: tuple[Finding, ...] = ()
@@ -334,6 +337,8 @@ class Steps:
                 self.checkout = result
             case Standing():
                 self.checkout = result.checkout
+            case Agenda():
+                self.asked = result
             case Reply():
                 self.cost_usd += result.cost_usd or 0.0
             case ClearedChange():

@@ -355,7 +355,9 @@ def _with_text(
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
             return svc.forge.deliver(run, outcome)
-        return step(_TELL, answer.deliver if run.follow_up else _deliver, run, outcome, svc)
+        if run.follow_up:
+            return step(_TELL, answer.deliver, step.asked, run, outcome, svc)
+        return step(_TELL, _deliver, run, outcome, svc)
     except AgentError as problem:
         _postpone(problem, step, waited)
         # A full disk or a silent forge may have been the reason; the words reach the caller.

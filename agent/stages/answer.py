@@ -26,7 +26,7 @@ from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
 from agent.ports import Pulls
 from agent.proposing import Decided, Placed
 from agent.publishing import siblings, threads
-from agent.pulls import PullNow, Thread
+from agent.pulls import UNSEEN, PullNow, Thread
 from agent.services import Services, pulls_of
 
 _EDITED = (
@@ -39,6 +39,10 @@ _LOOK_AGAIN = "read pull"
 _CHECK = "check:"
 #: How a sentence begins that tells of a pull request that is over.
 _OVER = "Pull request #"
+_UNSEEN = (
+    f"{UNSEEN}; the conversation of the pull request says why. The next round sees to it:"
+    " /mergewright retry begins one, and so does another word here."
+)
 _SHOWN = 5
 
 
@@ -90,12 +94,11 @@ def publish(
         commit = _pushed(asked, decided, done, prepared, svc)
         svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
     ends = _answered(asked, answers, commit, now, run, svc)
-    every = {one.thread_id: one for one in (*_lasting(occasion), *ends)}
     edited = threads.digest(now.body) != occasion.text_digest
     notes = _notes(asked, commit, decided)
     if edited and decided is not None:
         notes.append(_EDITED.format(commit=commit[:12]))
-    section = threads.section(tuple(every.values()), notes)
+    section = _section(asked, ends, notes)
     words = None if edited or decided is None else _words(decided, asked, commit, prepared, svc)
     body = _body(words, now, section, prepared, svc)
     pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
@@ -107,7 +110,7 @@ def publish(
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
             "text_digest": threads.digest(words) if words else None,
-            "waiting": _waiting(every.values(), now),
+            "waiting": _waiting(_every(asked, ends), now),
             "marked": len(decided.verdict.review) if decided else 0,
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
@@ -121,6 +124,15 @@ def _lasting(occasion: Occasion) -> tuple[ThreadEnd, ...]:
     return tuple(
         one for one in occasion.ends if one.end != "human" or not one.thread_id.startswith(_CHECK)
     )
+
+
+def _every(asked: Agenda, ends: Iterable[ThreadEnd]) -> tuple[ThreadEnd, ...]:
+    """What became of all that was asked, earlier rounds included; of each the newest."""
+    return tuple({one.thread_id: one for one in (*_lasting(asked.occasion), *ends)}.values())
+
+
+def _section(asked: Agenda, ends: Iterable[ThreadEnd], notes: Iterable[str]) -> str:
+    return threads.section(_every(asked, ends), notes)
 
 
 def _waiting(ends: Iterable[ThreadEnd], now: PullNow) -> tuple[ThreadEnd, ...]:
@@ -151,14 +163,39 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
     }
 
 
-def deliver(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    """Tell people of a follow-up that ended without a result; where they ended it, they know."""
+def deliver(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    """Tell people of a follow-up that ended without a result; where they ended it, they know.
+
+    Args:
+        asked: What it came to know that it had to see to; None: it ended before that.
+    """
     about = run.about
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
     if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.pull_request_text or cleaning.words(outcome.sentence)
         svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
+        # Whoever closes the issue or takes the label off wants no more words in each thread.
+        if asked is not None and outcome.reason is not Reason.SUPERSEDED:
+            ends = _unseen(asked, run, svc.pulls)
+            outcome = outcome.model_copy(update={"threads": ends})
     return svc.forge.deliver(run, outcome)
+
+
+def _unseen(asked: Agenda, run: Run, pulls: Pulls) -> tuple[ThreadEnd, ...]:
+    """Say in each thread that nothing was done about it, and in the table as well."""
+    now = pulls.read(run, run.about.pull)
+    if now is None or now.state != "open":
+        return ()
+    ends = tuple(
+        _ended(
+            one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, pulls
+        ).model_copy(update={"upto": 0})
+        for one in asked.matters
+        if one.thread is not None
+    )
+    section = _section(asked, ends, _notes(asked, asked.standing.head, None))
+    _give_text(run, now, _with_section(now, section), pulls)
+    return ends
 
 
 def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcome:
@@ -289,7 +326,7 @@ def _ended(
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.ours)
     words = threads.reply(answer, held, _first_words(thread), _new_issue(run))
-    key = f"{thread.thread_id} {last}"
+    key = f"{thread.thread_id} {last}{' unseen' if answer.words.startswith(UNSEEN) else ''}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
@@ -370,12 +407,16 @@ def _placed(decided: Decided, asked: Agenda, commit: str) -> Placed:
 def _body(words: str | None, now: PullNow, section: str, prepared: Prepared, svc: Services) -> str:
     """Put the section below the text: ours, which is cut if need be, or what people made of it."""
     if words is None:
-        body = threads.with_section(now.body, section)
-        # What people have filled up to the bound of the forge is left as it is.
-        return body if len(body) <= cleaning.TEXT_LIMIT else now.body
+        return _with_section(now, section)
     room = cleaning.TEXT_LIMIT - len(section) - 2
     words = cleaning.cut_markdown(words, room, where=svc.log_place(prepared.run))
     return threads.with_section(words, section)
+
+
+def _with_section(now: PullNow, section: str) -> str:
+    body = threads.with_section(now.body, section)
+    # What people have filled up to the bound of the forge is left as it is.
+    return body if len(body) <= cleaning.TEXT_LIMIT else now.body
 
 
 def _rewritten(
@@ -394,14 +435,18 @@ def _rewritten(
     """
     run, pull = prepared.run, asked.occasion.pull
     if decided is None:
-        if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-            pulls_of(svc).rewrite(run, pull.number, body)
+        _give_text(run, now, body, pulls_of(svc))
         return None
     placed = _placed(decided, asked, commit)
     proposal = proposing.proposal(prepared, decided, placed, asked.occasion.remote, body, svc)
     # The title is people's by now, and they have been asked to look already.
     update = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
     return svc.forge.propose(run, proposal.model_copy(update=update))
+
+
+def _give_text(run: Run, now: PullNow, body: str, pulls: Pulls) -> None:
+    if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
+        pulls.rewrite(run, now.number, body)
 
 
 def _for_people(asked: Agenda, ends: Sequence[ThreadEnd]) -> str:

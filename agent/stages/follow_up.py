@@ -14,6 +14,7 @@ from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superse
 from agent.ports import Pulls
 from agent.pulls import (
     ROUNDS_OVER,
+    UNSEEN,
     ProjectCheck,
     PullNow,
     Standing,
@@ -147,12 +148,15 @@ def _is_asked(
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadEnd]) -> Thread:
-    """Put what people said while we wrote an answer behind that: it was not read for it."""
+    """Put what people said while we wrote an answer behind that: it was not read for it.
+
+    That a round has done nothing about a thread is no answer, and stands in nobody's way.
+    """
+    told = [one for one in thread.comments if not (one.ours and UNSEEN in one.body)]
     before = ends.get(thread.thread_id)
-    if before is None:
-        return thread
-    unread = [one for one in thread.comments if one.comment_id > before.upto and not one.ours]
-    read = [one for one in thread.comments if one not in unread]
+    upto = before.upto if before else 0
+    unread = [one for one in told if upto and one.comment_id > upto and not one.ours]
+    read = [one for one in told if one not in unread]
     return thread.model_copy(update={"comments": (*read, *unread)})
 
 

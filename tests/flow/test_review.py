@@ -246,6 +246,40 @@ def test_commits_of_people_are_kept_and_built_upon(opened, voice):
     assert "sum(values)" in after
 
 
+def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them(opened, voice):
+    at = line_of(opened, "info")
+    opened.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
+    opened.review((PATH, at, "Please use logger.debug here."), (PATH, at - 1, "Why a sum?"))
+    outcome = follow_up(opened)
+    assert outcome.reason.value == "config_invalid", outcome.sentence
+    assert [one.end for one in outcome.threads] == ["human", "human"]
+    for said, resolved in threads(opened):
+        assert len(said) == 2
+        assert "**This needs a human.** This round ended before anything was done" in said[1][1]
+        assert resolved is None
+    (pull,) = opened.pulls()
+    assert pull.body.count("needs a human") == 2
+    (told,) = [one.body for one in pull.comments if one.author is opened.us]
+    assert "limitz" in told
+    # Nothing new has been said in the threads; both wait none the less.
+    opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
+
+    def script(seen: Seen) -> Said:
+        return calls(answers((2, "answered", "It says what is meant.")))
+
+    voice.script = script
+    opened.say("/mergewright retry")
+    outcome = follow_up(opened, 2)
+    assert outcome.reason.value == "ready", outcome.sentence
+    assert [one.end for one in outcome.threads] == ["commit", "reply"]
+    (first, resolved), (second, _) = threads(opened)
+    assert f"Done in {head(opened)}" in first[-1][1]
+    assert resolved is not None
+    assert "It says what is meant." in second[-1][1]
+    (pull,) = opened.pulls()
+    assert "needs a human" not in pull.body
+
+
 def suggest(words: str) -> str:
     return f"```suggestion\n{words}\n```"
 
