@@ -471,7 +471,7 @@ def test_a_reader_on_the_forge_can_reproduce_with_the_variables_of_the_configura
         update={"prepared": made.prepared.model_copy(update={"contract": contract})}
     )
     assert (
-        "```sh\ngit fetch origin mergewright/42-add\ngit switch --detach FETCH_HEAD\n"
+        f"```sh\ngit fetch origin mergewright/42-add\ngit switch --detach {made.commit}\n"
         "export DJANGO_SETTINGS_MODULE=shop.test\nexport GREETING='a b'\npytest -k 'a b'\n```"
     ) in text.pull_request(made)
 

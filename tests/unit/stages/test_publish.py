@@ -172,7 +172,7 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     there, base = forge(), runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there, public_url="https://runs.example")
     publish.open_pull_request(base, runs.decided(base), svc)
-    body = there.proposals[0].body
+    body, commit = there.proposals[0].body, there.proposals[0].commit
     first, rest = body.split("\n", 1)
     assert re.fullmatch(
         r"<!-- mergewright:run=20261120-120000-a1b2c3d4 approval=[0-9a-f]{20} -->", first
@@ -185,8 +185,9 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
     assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in body
     assert (
         "git fetch origin mergewright/42-log-instead-of-printing-a1b2c3\n"
-        "git switch --detach FETCH_HEAD\n"
+        f"git switch --detach {commit}\n"
     ) in body
+    assert f"All that is said here is of commit `{commit[:12]}`;" in body
     assert str(home) not in body
     assert there.proposals[0].summary.startswith("Nothing fails that did not before.\n\n| Check |")
 
