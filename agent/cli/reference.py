@@ -14,10 +14,12 @@ from itertools import groupby, pairwise
 from agent import domain, settings
 from agent.adapters import step_file
 from agent.adapters.chat_model.prices import Row
+from agent.conversation import commands
 from agent.domain import Reason, Record
 from agent.figures import Figures, Middle, PerLine, Share
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
+from agent.recipes.registry import recipes
 from agent.settings import Settings
 from repo_config import reference
 
@@ -83,9 +85,41 @@ place, `info` is only told. A repository sets weights by `rules`, down to the fl
 """
 
 
+_COMMANDS = """\
+## Commands
+
+A line that begins with `/mergewright` in a comment on the issue or on its pull request, outside of
+quotations and code; of several the first. Heard are people with write permission; what somebody
+else writes has no effect, and neither has what is put into a comment by editing it. A reaction
+shows that it was heard: a thumb up what was done, a confused face what could not be. After ten
+answers in words within an hour there are reactions alone, in each issue and pull request.
+"""
+_PLACES: dict[commands.Name, str] = {
+    "plan": "issue",
+    "approve": "issue",
+    "fix-ci": "pull request",
+    "rebase": "pull request",
+}
+_CHANGED = """\
+Without a command: a comment that answers what was asked lets the run go on, and
+`change the plan: …` has a plan that waits made anew with what follows. A plan of a recipe takes
+whole sentences as they would stand in the issue.
+"""
+_REVIEWS = """\
+### Reviews
+
+Remarks on lines of the pull request, reviews that ask for changes, and comments that name the
+account are answered together after `MERGEWRIGHT_QUIET_SECONDS` without another. A suggestion with
+nothing beside it is put in its place as it is. What the recipe that made the change reads needs no
+model either, where nobody else has pushed to the branch; what it does not read as a whole is left
+to the model, or where none is set to a person. These are examples, said on a line that it wrote:
+"""
+
+
 def document() -> str:
     """Write the whole document."""
     parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings(), "", _PRICES, *_prices()]
+    parts += ["", _COMMANDS, *_commands(), "", _REVIEWS, *_remarks()]
     parts += ["", _ENDS, *_ends(), "", _FIGURES, *_figures()]
     return "\n".join([*parts, "", _RULES, *_families()])
 
@@ -104,6 +138,20 @@ def _prices() -> Iterator[str]:
     told = said(Row)
     for name, field in Row.model_fields.items():
         yield f"| `{name}` | {'yes' if field.is_required() else 'no'} | {told[name]} |"
+
+
+def _commands() -> Iterator[str]:
+    yield from ("| command | where | meaning |", "|---|---|---|")
+    for name, meaning in commands.MEANT_FOR.items():
+        where = _PLACES.get(name, "both")
+        yield f"| `/mergewright {name}` | {where} | {meaning[:1].upper()}{meaning[1:]}. |"
+    yield f"\n{_CHANGED.rstrip()}"
+
+
+def _remarks() -> Iterator[str]:
+    yield from ("| recipe | reads |", "|---|---|")
+    for recipe in recipes():
+        yield f"| `{recipe.name}` | {', '.join(f'“{one}”' for one in recipe.remarks)} |"
 
 
 def _ends() -> Iterator[str]:

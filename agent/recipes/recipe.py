@@ -91,6 +91,8 @@ class Recipe(Protocol):
     """For the changelog."""
     example: str
     """A sentence that it carries out, for people who have not written a ticket yet."""
+    remarks: tuple[str, ...]
+    """What it reads in a review without a model, as examples: said on a line that it wrote."""
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket has this shape, from its text alone."""

@@ -6,7 +6,7 @@ machine yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent import worktree
@@ -19,12 +19,15 @@ from agent.editing.rounds import LAST, Draft, Round
 from agent.errors import AgentError, EditFailed
 from agent.proposing import Decided
 from agent.pulls import ROUNDS_OVER, Thread
-from agent.recipes import revising
+from agent.recipes import registry, revising
 from agent.recipes.recipe import Ground, Wish
 from agent.recipes.revising import Heard
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
+
+#: So many examples are given of what a recipe reads in a review.
+_SHOWN_REMARKS = 3
 
 
 class Hearing(Record):
@@ -222,7 +225,9 @@ def by_model(
         return draft, ()
     if job.svc.models is None or not job.svc.models.chain("editor", job.category):
         why = {one.matter: one.heard.words for one in revised.left}
-        return draft, tuple(_for_people(one, _without_model(one, why)) for one in left)
+        recipe = asked.occasion.plan.recipe
+        remarks = registry.by_name(recipe).remarks[:_SHOWN_REMARKS] if recipe else ()
+        return draft, tuple(_for_people(one, _without_model(one, why, remarks)) for one in left)
     try:
         return answering.answer(_without_recipe(draft.plan), left, draft.change, job)
     except EditFailed as problem:
@@ -230,8 +235,8 @@ def by_model(
         return draft, tuple(_for_people(one, problem.message) for one in left)
 
 
-def _without_model(matter: Matter, why: Mapping[int, str]) -> str:
-    """Say why nothing was done about a matter where no model is set."""
+def _without_model(matter: Matter, why: Mapping[int, str], remarks: Sequence[str]) -> str:
+    """Say why nothing was done about a matter where no model is set, and what could be."""
     none = "No model is set up here"
     if matter.thread and any("```suggestion" in one.body for one in matter.thread.comments):
         return (
@@ -239,7 +244,11 @@ def _without_model(matter: Matter, why: Mapping[int, str]) -> str:
             " and nothing else is written beside it."
         )
     if reason := why.get(matter.number):
-        return f"{none}, and to the recipe that made the change it says nothing certain: {reason}"
+        read = " or ".join(f"“{one}”" for one in remarks)
+        return (
+            f"{none}, and to the recipe that made the change it says nothing certain:"
+            f" {reason.rstrip('.')}. What it reads is such as {read}."
+        )
     return f"{none}, and no recipe understands what is asked."
 
 

@@ -33,6 +33,16 @@ class AddDjangoField:
     name = "add-django-field"
     kind: Kind = "feature"
     example = settling.EXAMPLE
+    remarks: tuple[str, ...] = (
+        "rename it to `customer_note`",
+        "make it `CharField(max_length=200)`",
+        "make it optional",
+        'default should be ""',
+        'Existing rows should get "n/a"',
+        "remove it from list_display",
+        "Add it to the form too",
+        "Please add a test.",
+    )
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for a field on a model, from its text alone."""

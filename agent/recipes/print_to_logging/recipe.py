@@ -47,6 +47,12 @@ class PrintToLogging:
     name = "print-to-logging"
     kind: Kind = "misc"
     example = "Replace print with logging in shop/views.py"
+    remarks: tuple[str, ...] = (
+        "use logger.debug",
+        "this should be a warning",
+        "everything in this file should be debug",
+        "leave the print here",
+    )
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for prints to become log messages, from its text alone."""

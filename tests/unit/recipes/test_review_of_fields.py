@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.recipes import revising
+from agent.recipes import registry, revising
 from agent.recipes.add_field import review_phrases, reviewed
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.review_words import UnreadError
@@ -159,6 +159,12 @@ def test_another_name(made: reviews.Made, words: str) -> None:
 @pytest.mark.parametrize("words", LONGER)
 def test_another_length(made: reviews.Made, words: str) -> None:
     assert asked(made, words) == "option max_length=200"
+
+
+def test_what_people_are_shown_as_examples_is_taken(made: reviews.Made) -> None:
+    remarks = registry.by_name(made.plan.recipe).remarks
+    assert len(remarks) > 5
+    assert [one for one in remarks if asked(made, one) in ("?", "")] == []
 
 
 @pytest.mark.parametrize(("words", "wanted"), TAKEN.items())

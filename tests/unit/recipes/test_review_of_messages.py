@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.recipes import review_words
+from agent.recipes import registry, review_words
 from agent.recipes.print_to_logging import review_phrases
 from agent.recipes.print_to_logging.parameters import Parameters
 from agent.recipes.print_to_logging.review_phrases import Message
@@ -17,6 +17,7 @@ from tests.unit.recipes.reviews import STOCK
 NEAR_MISSES = Path(__file__).parent / "near_misses_of_messages.txt"
 HERE = "Refilling"
 #: On the line of `logger.info("Refilling %s", item)`.
+NAME = "print-to-logging"
 TO_DEBUG = (
     "use logger.debug here instead of info",
     "use `logger.debug` instead of `logger.info`",
@@ -93,6 +94,13 @@ def asked(reads: review_phrases.Reader, words: str) -> list[str]:
 @pytest.mark.parametrize("words", TO_DEBUG)
 def test_another_level(made: reviews.Made, words: str) -> None:
     assert asked(reader(made), words) == ["debug"]
+
+
+def test_what_people_are_shown_as_examples_is_taken(made: reviews.Made) -> None:
+    found = {words: asked(reader(made), words) for words in registry.by_name(NAME).remarks}
+    assert {value for values in found.values() for value in values} == {
+        "debug", "warning", "stays",
+    }, found  # fmt: skip
 
 
 @pytest.mark.parametrize("words", STAYS)
