@@ -55,14 +55,21 @@ def list_runs(
     if as_json:
         print(json.dumps([kept.facts(one) for one in stored], indent=2))
     elif not stored:
-        _show_none(loaded, worked=store is not None)
+        _show_none(loaded, repository, worked=store is not None)
     else:
         _show_table(stored)
     _show_pause(loaded)
 
 
-def _show_none(loaded: settings.Settings, *, worked: bool) -> None:
+def _show_none(loaded: settings.Settings, repository: str | None, *, worked: bool) -> None:
     """Say why there is nothing to list, and where runs of `mergewright run` are."""
+    if repository is not None and worked:
+        said = (
+            f"No runs of issues of {repository}. `mergewright runs list` shows those of every"
+            " repository, each as OWNER/NAME."
+        )
+        Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
+        return
     said = (
         "No runs of issues yet. One begins when somebody with write permission sets the label."
         if worked

@@ -60,11 +60,9 @@ def stats(
             " write permission sets the label."
         )
     elif group:
-        terminal.show(_side_by_side(group, groups, every))
-        _explain()
+        _show(_side_by_side(group, groups, every))
     else:
-        terminal.show(_one(every))
-        _explain()
+        _show(_one(every))
 
 
 def _group(by: str | None) -> By | None:
@@ -157,12 +155,15 @@ def _side_by_side(by: By, groups: tuple[Figures, ...], every: Figures) -> Table:
     return table
 
 
-def _explain() -> None:
-    print()
+def _show(table: Table) -> None:
+    terminal.show(table)
     print(
-        "Times, lines and rounds are medians; a line that was changed counts twice, as one removed"
-        " and one added. (+3?) says that 3 more are not known and left out."
+        "\nTimes, lines and rounds are medians; a line that was changed counts twice, as one"
+        " removed and one added. Rounds are all that followed a pull request: answers to reviews,"
+        " checks that were mended, bases brought in."
     )
+    if any("?)" in cell for column in table.columns for cell in map(str, column.cells)):
+        print("(+3?) says that 3 more are not known and left out.")
 
 
 def _counts(counted: dict[str, int]) -> str:

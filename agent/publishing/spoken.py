@@ -44,7 +44,7 @@ _HEADLINES = {
     Reason.INTERNAL: "The run failed by a fault of the service.",
 }
 #: GitHub shows a label once, so whoever wants it set a second time has to take it off.
-_AGAIN = "then take the label off and set it again."
+_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again."
 _NEXT = {
     Reason.UNCLEAR: (
         "What to do next: answer in a comment here; what somebody with write permission writes"
@@ -124,11 +124,11 @@ _NEXT = {
         "What to do next: add a test, or set `checks.tests.runner` to `off` in"
         f" `.github/mergewright.yml`, {_AGAIN}"
     ),
-    Reason.VERSION_UNKNOWN: "What to do next: take the label off and set it again.",
-    Reason.INTERRUPTED: "What to do next: take the label off and set it again.",
+    Reason.VERSION_UNKNOWN: "What to do next: write `/mergewright retry` in a comment.",
+    Reason.INTERRUPTED: "What to do next: write `/mergewright retry` in a comment.",
     Reason.NO_ROOM: f"What to do next: whoever runs the service sees to it, {_AGAIN}",
     Reason.STORAGE_FULL: f"What to do next: whoever runs the service makes room, {_AGAIN}",
-    Reason.UNAVAILABLE: "What to do next: wait a while, then take the label off and set it again.",
+    Reason.UNAVAILABLE: f"What to do next: wait a while, {_AGAIN}",
     Reason.INTERNAL: "What to do next: tell whoever runs the service; the log has the details.",
 }
 _AGAIN_HERE = "then run the same command again."

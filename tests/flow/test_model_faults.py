@@ -146,14 +146,12 @@ def test_one_run_outlasts_every_fault_that_passes(carry):
 UNANSWERED = r"No model answered as planner: {}: "
 UNUSABLE = r"No model can be used as planner: {}: "
 NOT_ACCEPTED = r"No model accepts the request as planner: {}: "
-WAIT = "wait a while, then take the label off and set it again."
+WAIT = "wait a while, then write `/mergewright retry` in a comment, or take the label off"
 MEND = (
     "whoever runs the service sees to it (`mergewright models --check` tells whether it is mended)"
 )
 SETTING = "whoever runs the service sees to the setting that is named"
-OTHER_WORDS = (
-    "a person takes it on, or the issue is told in other words, or smaller; then take the label off"
-)
+OTHER_WORDS = "a person takes it on, or the issue is told in other words, or smaller; then write"
 #: Wire, what every request meets, requests, reason, sentence and next step.
 LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
     "key": (

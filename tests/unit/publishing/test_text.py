@@ -608,8 +608,8 @@ def test_open_questions_are_a_list_with_what_was_understood_and_what_to_do():
         "- Which type has `nickname`?\n- May it be empty?\n\n"
         "This line settles it:\n\n> Add a \\`CharField\\` to \\`Customer\\`.\n\n"
         "What to do next: answer in a comment here; what somebody with write permission writes"
-        " counts, and the run goes on. Or edit the text of the issue, then take the label off and"
-        " set it again.\n\n"
+        " counts, and the run goes on. Or edit the text of the issue, then write `/mergewright"
+        " retry` in a comment, or take the label off and set it again.\n\n"
         "Nothing was pushed. The whole log of the run: <https://m.example/log>\n"
     )
 
