@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Tests of whole runs wait for other processes much of the time: three for two processors.
+TESTERS = $(shell echo $$((($$(nproc) * 3 + 1) / 2)))
 
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +19,7 @@ app: $(READY)
 	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
 test: $(READY) room services
-	@BIN=$(BIN) deploy/with-engine $(BIN)/python -m pytest -n auto $(ARGS)
+	@BIN=$(BIN) deploy/with-engine $(BIN)/python -m pytest -n $(TESTERS) $(ARGS)
 
 check: lint test
 

@@ -135,6 +135,8 @@ class Project:
     repository: Repository
     outcomes: Outcomes
     """Of the bare run on base."""
+    models: int
+    """How many concrete models there are."""
     carried: list[Carried]
     seconds: float
 
@@ -187,7 +189,11 @@ def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench
 def project(
     known: KnownDjango, folder: Path, index: SimpleIndex, bench: Bench, wishes: Sequence[Wish]
 ) -> Project:
-    """Carry one ticket for every concrete model, and do by hand what there is to compare with."""
+    """Carry a ticket for each of the concrete models, and do by hand what there is to compare with.
+
+    Args:
+        wishes: One for each model, from the first on.
+    """
     began = time.monotonic()
     repository, by_hand = _set_up(known, folder, index, bench)
     models = by_hand.ask_django("models", packages=known.packages)
@@ -201,9 +207,9 @@ def project(
         # The first run measures the base commit for all.
         first = pool.submit(carry, models[0], wishes[0])
         outcomes = pool.submit(by_hand.outcomes)
-        carried = [first.result(), *pool.map(carry, models[1:], wishes[1:])]
+        carried = [first.result(), *pool.map(carry, models[1 : len(wishes)], wishes[1:])]
         seconds = time.monotonic() - began
-        return Project(known, repository, outcomes.result(), carried, seconds)
+        return Project(known, repository, outcomes.result(), len(models), carried, seconds)
 
 
 def _set_up(

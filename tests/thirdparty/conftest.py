@@ -86,7 +86,7 @@ def under_way(
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.
-            mine = list(itertools.islice(wishes, known.models))
+            mine = list(itertools.islice(wishes, known.asked))
             name = known.source.name
             if name in local | on_hub:
                 begun.projects[name] = pool.submit(

@@ -20,11 +20,12 @@ _GREEN = {"status": "passed", "count": 0, "failures": 0, "skipped": 0}
 
 
 def test_there_are_models_enough() -> None:
-    assert sum(known.models for known in DJANGO) >= _LEAST_MODELS
+    assert sum(known.models for known in DJANGO if known.asked == known.models) >= _LEAST_MODELS
 
 
 def test_every_model_gets_a_branch(project: Project) -> None:
-    assert len(project.carried) == project.known.models
+    assert project.models == project.known.models
+    assert len(project.carried) == project.known.asked
     refused = [one.told for one in project.carried if one.ended.exit_code != 0]
     assert refused == []
     for one in project.carried:
