@@ -35,6 +35,8 @@ from tests.integration import git_samples
 _TICKET = Ticket(
     ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
 )
+#: As often as the service looks where a run writes, and no more.
+_LOOK_SECONDS = 0.05
 _PLAN = Plan(
     recipe="",
     title="Count pages from 1",
@@ -104,7 +106,9 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
             # No process before has had one of this name.
             segment = Segment(run_id=run_ids.new(int(time.time())))
             engine.begin(segment)
-            awaited(partial(_over, engine, segment), "the end of a conversation")
+            # Each look asks the database in the process that is measured.
+            over = partial(_over, engine, segment)
+            awaited(over, "the end of a conversation", look=_LOOK_SECONDS)
     finally:
         engine.close()
 
