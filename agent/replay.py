@@ -42,6 +42,8 @@ Say = Callable[[str], None]
 FOLDER = "replays"
 """Below the data folder."""
 _UNBOUNDED = 10**9
+#: Texts name a commit by so many digits, or by all.
+_SHORT = 12
 
 
 class Side(Record):
@@ -386,11 +388,22 @@ def _stopped(
     )
 
 
+def _of_the_commit_then(text: str, now: Outcome, then: Outcome | None) -> str:
+    """Name the commit of then: here it is the stand-in's account that commits the same patch."""
+    if then is None or now.commit is None or then.commit is None:
+        return text
+    for length in (len(now.commit), _SHORT):
+        text = text.replace(now.commit[:length], then.commit[:length])
+    return text
+
+
 def _compared(
     recording: Recording, outcome: Outcome, folder: Path, models: RecordedModels
 ) -> Report:
     """Hold the end of the replay against that of the run."""
     then, text = recording.outcome, outcome.pull_request_text
+    if text is not None and recording.run.snapshot is not None:
+        text = _of_the_commit_then(text, outcome, then)
     both = text is not None and recording.text is not None
     parts = Side(
         recorded=_digest(recording.text),

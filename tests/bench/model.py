@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,17 @@ _CHARACTERS = {SHORT: 40_000, LONG: 600_000}
 #: Milliseconds of a turn over those of the bare loop.
 _OWN_MS = {"direct": 25.0, "durable": 40.0}
 _MEMORY_MB = 80.0
-_BOTH = "openai:gpt-6-luna,anthropic:claude-opus-5-5"
+_OPENAI, _ANTHROPIC = "openai:gpt-6-luna", "anthropic:claude-opus-5-5"
+#: What is asked, by the settings of an operator.
+_ASKED = {
+    _OPENAI: {"MODEL": _OPENAI},
+    _ANTHROPIC: {"MODEL": _ANTHROPIC},
+    f"{_OPENAI}, for which {_ANTHROPIC} stands in": {"MODEL": f"{_OPENAI},{_ANTHROPIC}"},
+    f"{_OPENAI} and {_ANTHROPIC} beside each other": {
+        "MODEL": _OPENAI,
+        "MODEL_PLANNER": _ANTHROPIC,
+    },
+}
 _START_SECONDS = 1.0
 _ROOT = Path(__file__).parents[2]
 
@@ -195,14 +205,14 @@ def _of_the_start(side: _Side) -> list[str]:
 
 def _of_memory() -> list[str]:
     return [
-        f"packages for {chain}: {_against(_added_mb(chain), _MEMORY_MB, ' MB')} more in a worker"
-        for chain in ("openai:gpt-6-luna", "anthropic:claude-opus-5-5", _BOTH)
+        f"packages for {who}: {_against(_added_mb(asked), _MEMORY_MB, ' MB')} more in a worker"
+        for who, asked in _ASKED.items()
     ]
 
 
-def _added_mb(chain: str) -> float:
+def _added_mb(asked: Mapping[str, str]) -> float:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.model_memory", chain],
+        [sys.executable, "-m", "tests.bench.model_memory", json.dumps(asked)],
         cwd=_ROOT,
         env={**os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none"},
         stdout=subprocess.PIPE,

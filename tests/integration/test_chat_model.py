@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from pydantic_ai.providers import Provider, infer_provider_class
@@ -42,8 +43,9 @@ from agent.errors import (
 )
 from agent.ports import ChatModel
 from tests import scripted
-from tests.scripted import Call, Fault, Said, Script, Server
+from tests.scripted import Call, Fault, Said, Script, Seen, Server
 from tests.scripted.faults import KEY, Kind, fault
+from tests.scripted.script import Answer
 
 READ = ToolSpec(
     name="read",
@@ -819,21 +821,47 @@ print(*[sdk for sdk in ("openai", "anthropic", "google.genai") if sdk in sys.mod
     ids=["openai", "anthropic", "google", "two of them"],
 )
 def test_only_the_packages_of_providers_that_are_asked_are_loaded(tmp_path, wires, loaded):
-    planner, editor = wires
-    with scripted.serving(lambda seen: Said("Done.")) as server:
-        roles = {
-            "MERGEWRIGHT_MODEL_PLANNER": server.environ(planner)["MERGEWRIGHT_MODEL"],
-            "MERGEWRIGHT_MODEL_EDITOR": server.environ(editor)["MERGEWRIGHT_MODEL"],
+    found, asked = loaded_by(tmp_path, *wires)
+    assert (found, asked) == (loaded, set(wires))
+
+
+def test_who_stands_in_is_loaded_only_when_nobody_before_answers(tmp_path):
+    chain = "chat,anthropic"
+    assert loaded_by(tmp_path, chain, chain) == ("openai", {"chat"})
+    found, asked = loaded_by(tmp_path, chain, chain, refused="chat")
+    assert (found, asked) == ("openai anthropic", {"chat", "anthropic"})
+
+
+def loaded_by(home: Path, planner: str, editor: str, refused: str = "") -> tuple[str, set[str]]:
+    """Ask as planner and as editor; return whose packages were loaded, and the wires asked.
+
+    Args:
+        planner: The wires of its chain.
+        refused: The wire on which nobody answers.
+    """
+
+    def answer(seen: Seen) -> Answer:
+        return Fault(status=401, code="invalid_api_key") if seen.wire == refused else Said("Done.")
+
+    with scripted.serving(answer) as server:
+
+        def chain(wires: str) -> str:
+            return ",".join(server.environ(wire)["MERGEWRIGHT_MODEL"] for wire in wires.split(","))
+
+        given = {
+            **server.environ(),
+            "MERGEWRIGHT_MODEL": "",
+            "MERGEWRIGHT_MODEL_PLANNER": chain(planner),
+            "MERGEWRIGHT_MODEL_EDITOR": chain(editor),
+            "MERGEWRIGHT_HOME": str(home),
         }
-        given = {**server.environ(), "MERGEWRIGHT_MODEL": "", "MERGEWRIGHT_HOME": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", _ASKING],
-            env={**os.environ, **given, **roles},
+            env={**os.environ, **given},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == loaded
-    assert {one.wire for one in server.requests} == set(wires)
+    return done.stdout.strip(), {one.wire for one in server.requests}
 
 
 # --- what no reply should be ------------------------------------------------------------------

@@ -116,8 +116,11 @@ class ProvidedModels:
         background.wait(self._open.aclose(), None)
 
     def ready(self) -> None:
-        """Load what requests need, of every provider in a chain; nobody is asked."""
-        for name in self._routes.names:
+        """Load what requests need of those who are asked first; nobody is asked.
+
+        Who stands in for them costs the memory of another provider only once it has to.
+        """
+        for name in self._routes.first_in_line:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
                 background.wait(self._model(name), None)

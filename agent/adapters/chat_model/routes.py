@@ -31,8 +31,16 @@ class Routes:
     @property
     def names(self) -> tuple[str, ...]:
         """Everybody who is in some chain."""
-        chains = (self.otherwise, *self.chains.values())
-        return tuple(dict.fromkeys(name for chain in chains for name in chain))
+        return tuple(dict.fromkeys(name for chain in self._all for name in chain))
+
+    @property
+    def first_in_line(self) -> tuple[str, ...]:
+        """Everybody who is asked before others of a chain."""
+        return tuple(dict.fromkeys(chain[0] for chain in self._all if chain))
+
+    @property
+    def _all(self) -> tuple[tuple[str, ...], ...]:
+        return (self.otherwise, *self.chains.values())
 
 
 def routes(settings: Settings) -> Routes:
