@@ -110,11 +110,9 @@ def carry(
     cancellation = durable.cancellation if durable else cancellation or Cancellation()
 
     def told(line: str) -> None:
-        heard.flush()
-        log.line(line)
+        shown(line)
         page.said(line)
         milestones.said(line)
-        say(line)
 
     write = ledger.notes("forge")
 
@@ -128,7 +126,8 @@ def carry(
     heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
 
     def shown(line: str) -> None:
-        # Neither page nor milestones, which know some lines by their words: this one is foreign.
+        # Page and milestones know some lines by their words, so they are told of ours alone; these
+        # name tests, findings and issues, in their own words.
         line = services.redactor(line)
         heard.flush()
         log.line(line)

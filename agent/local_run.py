@@ -78,6 +78,8 @@ def carry(
     run = kept.begun.run
 
     def told(line: str) -> None:
+        # It may name a test, a finding or an issue, in their words.
+        line = services.redactor(line)
         heard.flush()
         log.line(line)
         say(line)

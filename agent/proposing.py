@@ -148,7 +148,8 @@ def message(prepared: Prepared, decided: Decided, author: str, redactor: Redacto
     return redactor(
         commits.message(
             redactor(decided.plan.title),
-            decided.plan.steps,
+            # Before they are made inert, which would hide the shape of a credential.
+            tuple(map(redactor, decided.plan.steps)),
             base.subjects,
             decided.ticket.ticket_id,
             signed_off_by=author if signs_off else None,

@@ -299,7 +299,10 @@ def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-_OF_A_PROVIDER = re.compile(r"[A-Z0-9_]+_(API_KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY)")
+_OF_A_PROVIDER = re.compile(
+    r"[A-Z0-9_]+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY|SESSION_TOKEN|INFERENCE_KEY"
+    r"|OIDC_TOKEN|TOKEN_BEDROCK)|HF_TOKEN|SNOWFLAKE_TOKEN"
+)
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -175,10 +175,12 @@ def carry(
             )
             if isinstance(problem, PolicyRefused):
                 outcome = outcome.model_copy(update={"findings": problem.findings})
+        if not outcome.done:
+            # Those of a change that was published came with it.
+            outcome = outcome.model_copy(update={"findings": outcome.findings or step.findings})
         outcome = outcome.model_copy(
             update={
                 "checks": outcome.checks or step.compared,
-                "findings": outcome.findings or step.findings,
                 "similar": step.similar,
                 "category": step.decision.category if step.decision else None,
                 "recipe": step.decision.recipe if step.decision else None,
@@ -187,7 +189,7 @@ def carry(
                 "config_name": run.config_name,
             }
         )
-        outcome = _with_text(run, outcome, step, svc, waited)
+        outcome = _with_text(run, svc.redactor.inside(outcome), step, svc, waited)
     _close(outcome, ledger, log)
     return outcome
 
@@ -347,7 +349,6 @@ def _with_text(
     """Give a run that stopped its text, and tell whoever waits for it."""
     if outcome.pull_request_text is not None:
         return outcome
-    outcome = svc.redactor.inside(outcome)
     words = text.stopped(outcome, step.ticket, svc.log_place(run), run=run, redactor=svc.redactor)
     log = str(svc.run_folder(run) / "run.log")
     outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})

@@ -132,7 +132,13 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     # Those that ask for an edit come first, so that what is left out is not among them.
     handed_in = sorted(found.remarks, key=lambda one: not one.blocking)
     remarks = tuple(
-        Remark(text=one.text[:_LONGEST], path=one.path, line=one.line, blocking=one.blocking)
+        # A cut may leave of a secret what nobody recognises.
+        Remark(
+            text=job.svc.redactor(one.text)[:_LONGEST],
+            path=one.path,
+            line=one.line,
+            blocking=one.blocking,
+        )
         for one in handed_in[:_MOST_REMARKS]
     )
     count, blocking = len(handed_in), sum(one.blocking for one in handed_in)

@@ -58,7 +58,7 @@ def body(run: Run, proposed: _Proposed, table: str, tickets: str, redactor: Reda
         table: How ready the repository is, in Markdown.
         tickets: Words for an issue of each gap, as plain text.
     """
-    parts = [_MARK, _opening(run), "## What is proposed, and why", *_facts(proposed)]
+    parts = [_MARK, _opening(run), "## What is proposed, and why", *_facts(proposed, redactor)]
     parts += ["## How ready the repository is", table]
     if tickets:
         fenced = cleaning.fenced(tickets, "markdown")
@@ -82,20 +82,22 @@ def _opening(run: Run) -> str:
     )
 
 
-def _facts(proposed: _Proposed) -> Iterator[str]:
+def _facts(proposed: _Proposed, redactor: Redactor) -> Iterator[str]:
     if proposed.facts:
-        yield _table(proposed.facts)
+        yield _table(proposed.facts, redactor)
     else:
         yield "Nothing was found that a configuration had to say; it holds the defaults."
     if proposed.proposals:
         yield "In comments, for you to decide:"
-        yield _table(proposed.proposals)
+        yield _table(proposed.proposals, redactor)
 
 
-def _table(several: Sequence[_Fact]) -> str:
+def _table(several: Sequence[_Fact], redactor: Redactor) -> str:
     rows = ["| key | value | why |", "|---|---|---|"]
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)
-        why = cleaning.words(one.why).replace("|", "\\|")
-        rows.append(f"| {cleaning.cell(one.key)} | {cleaning.cell(value)} | {why} |")
+        # Before it is made inert, which would hide the shape of a credential.
+        why = cleaning.words(redactor(one.why)).replace("|", "\\|")
+        shown = cleaning.cell(redactor(value))
+        rows.append(f"| {cleaning.cell(one.key)} | {shown} | {why} |")
     return "\n".join(rows)

@@ -36,7 +36,7 @@ from agent.domain import (
 )
 from agent.publishing import changelog, migrations, siblings, spoken, template
 from agent.publishing.template import Claims, Part
-from agent.redaction import Redactor
+from agent.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
@@ -62,6 +62,9 @@ _MAY_HAVE_PUSHED = frozenset(
         Reason.INTERNAL,
     }
 )
+
+#: Where something was taken out, as the page shows it and as Markdown has it.
+_REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
 
 class Evidence(Record):
@@ -102,6 +105,7 @@ class Evidence(Record):
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
+    evidence = _without_secrets(evidence, redactor)
     if run.snapshot is None:
         head = f"# {cleaning.words(evidence.title)}\n\n"
     else:
@@ -123,11 +127,12 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
 
 def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the text of a run whose change did not pass: failing check, tests, log."""
+    evidence = _without_secrets(evidence, redactor)
+    run, reason = evidence.prepared.run, evidence.verdict.reason
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("withheld.md.j2")
         facts = _facts(evidence, log_limit, diff_limit)
-        run, reason = evidence.prepared.run, evidence.verdict.reason
         here = run.snapshot is None
         way = (
             spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
@@ -136,7 +141,7 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
         )
         return _tidy(found.render(facts, next_step=way))
 
-    return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, evidence.prepared.run, redactor)
+    return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, run, redactor)
 
 
 def stopped(
@@ -153,6 +158,7 @@ def stopped(
         run: Whose end it is: a run of an issue gets a comment, any other a page of text.
     """
     on_forge = run is not None and run.snapshot is not None
+    outcome, ticket = (redactor or Redactor()).inside((outcome, ticket))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("stopped.md.j2")
@@ -195,6 +201,7 @@ def checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     """Render what a check run shows: the sentence, the table, then the new failures."""
+    comparisons, verdict = (redactor or Redactor()).inside((comparisons, verdict))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("check_summary.md.j2")
@@ -337,6 +344,15 @@ def _log_place(path: str, run: Run | None) -> str:
 # --- rendering ------------------------------------------------------------------------------------
 
 
+def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
+    """Clean what is shown before it is cut and made inert.
+
+    A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
+    """
+    shown = {name: value for name, value in evidence if name != "prepared"}
+    return evidence.model_copy(update=(redactor or Redactor()).inside(shown))
+
+
 def _fitted(
     whole: Callable[[int, int], str],
     limit: int,
@@ -348,8 +364,8 @@ def _fitted(
     redactor = redactor or Redactor()
     place = _log_place(log_path, run)
     for log_limit, diff_limit in _ROOM:
-        text, count = redactor.redact(whole(log_limit, diff_limit))
-        if count:
+        text = redactor(whole(log_limit, diff_limit))
+        if count := len(_REMOVED.findall(text)):
             values = "value that looks" if count == 1 else "values that look"
             text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
         if len(text) <= limit:

@@ -176,19 +176,20 @@ def deliver(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> 
         svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
         # Whoever closes the issue or takes the label off wants no more words in each thread.
         if asked is not None and outcome.reason is not Reason.SUPERSEDED:
-            ends = _unseen(asked, run, svc.pulls)
+            ends = _unseen(asked, run, svc)
             outcome = outcome.model_copy(update={"threads": ends})
     return svc.forge.deliver(run, outcome)
 
 
-def _unseen(asked: Agenda, run: Run, pulls: Pulls) -> tuple[ThreadEnd, ...]:
+def _unseen(asked: Agenda, run: Run, svc: Services) -> tuple[ThreadEnd, ...]:
     """Say in each thread that nothing was done about it, and in the table as well."""
+    pulls = pulls_of(svc)
     now = pulls.read(run, run.about.pull)
     if now is None or now.state != "open":
         return ()
     ends = tuple(
         _ended(
-            one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, pulls
+            one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, svc
         ).model_copy(update={"upto": 0})
         for one in asked.matters
         if one.thread is not None
@@ -293,7 +294,7 @@ def _answered(
         if told := by_number.get(one.number):
             svc.show(f"{one.about}: {told.end}: {told.words}")
     return tuple(
-        _ended(one, by_number[one.number], commit, now, run, pulls_of(svc))
+        _ended(one, by_number[one.number], commit, now, run, svc)
         for one in asked.matters
         if one.number in by_number
     )
@@ -305,9 +306,9 @@ def _ended(
     commit: str,
     now: PullNow,
     run: Run,
-    pulls: Pulls,
+    svc: Services,
 ) -> ThreadEnd:
-    held = commit if answer.end == "commit" else ""
+    pulls, held = pulls_of(svc), commit if answer.end == "commit" else ""
     facts = {
         "about": matter.about,
         "end": answer.end,
@@ -325,7 +326,7 @@ def _ended(
         )
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.ours)
-    words = threads.reply(answer, held, _first_words(thread), _new_issue(run))
+    words = threads.reply(answer, held, svc.redactor(_first_words(thread)), _new_issue(run))
     key = f"{thread.thread_id} {last}{' unseen' if answer.words.startswith(UNSEEN) else ''}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply(run, now.number, present, words, key=key)

@@ -243,7 +243,11 @@ def agenda(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> A
     """List what is to be seen to, one by one."""
     found = [_of_thread(thread) for thread in occasion.asked]
     found += list(_of_checks(occasion, standing, run, svc))
-    numbered = [one.model_copy(update={"number": at}) for at, one in enumerate(found, 1)]
+    # What it is about is told in the pull request, as long as that lives.
+    numbered = [
+        one.model_copy(update={"number": at, "about": svc.redactor(one.about)[:_LONGEST_ABOUT]})
+        for at, one in enumerate(found, 1)
+    ]
     return Agenda(occasion=occasion, standing=standing, matters=tuple(numbered))
 
 
@@ -261,9 +265,7 @@ def _of_thread(thread: Thread) -> Matter:
         if words:
             lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
     text = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
-    return Matter(
-        number=0, about=f"{place} {first}".strip()[:_LONGEST_ABOUT], text=text, thread=thread
-    )
+    return Matter(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
 
 def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> Iterator[Matter]:

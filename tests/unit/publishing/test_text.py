@@ -499,7 +499,7 @@ def test_secrets_are_taken_out_and_the_text_says_so():
     words = text.pull_request(made, Redactor([secret]))
     assert secret not in words
     assert secret[::-1] not in words
-    assert words.count(REMOVED) == 2
+    assert words.replace("\\", "").count(REMOVED) == 2
     assert words.endswith("_2 values that look like a secret: removed from this text._\n")
     assert "a" * 12 in words
 

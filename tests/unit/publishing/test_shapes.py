@@ -1,0 +1,106 @@
+"""What looks like a credential leaves in no text, in whatever field a model or a tool wrote it.
+
+Signs that are made inert for Markdown, and cuts, would hide the shape from who looks afterwards.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import (
+    Comparison,
+    Finding,
+    ModelUse,
+    Outcome,
+    Plan,
+    Reason,
+    Remark,
+    ReviewNotes,
+    Severity,
+    Status,
+    Ticket,
+    Verdict,
+)
+from agent.publishing import commits, text
+from agent.publishing.text import Evidence, ModelWork
+from agent.redaction import REMOVED, Redactor
+from tests.unit.publishing.test_text import evidence
+
+TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+PAT = "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4y"
+#: Of an installation, as GitHub makes them by now.
+JWT = "ghs_1234_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw"
+LOGIN = "postgres://svc:Zk83nQpLw92xVr@prod.example.org/app"
+ALL = f"uses {TOKEN} and {PAT} and {JWT} and {LOGIN} here"
+#: What must not be left of them.
+TELLING = (TOKEN[4:], PAT[-40:], JWT.rpartition(".")[2], "Zk83nQpLw92xVr")
+TICKET = Ticket(ticket_id="4", title=ALL, body="", digest="d" * 64)
+COMPARED = Comparison(
+    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, reason=ALL
+)
+VERDICT = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence=ALL)
+USED = ModelUse(
+    role="editor", model="openai:x", calls=1, input_tokens=1, cached_tokens=0, output_tokens=1,
+    usd=0.1, seconds=1.0,
+)  # fmt: skip
+
+
+def assert_nothing_told(words: str) -> None:
+    plain = words.replace("\\", "").replace("\u200b", "")
+    assert [part for part in TELLING if part in plain] == []
+    assert "secret removed" in plain
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        evidence(review=ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))),
+        evidence(
+            work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
+            plan=Plan(recipe="", title="t", parameters="", steps=(), risks=(ALL,)),
+        ),
+        evidence(title=ALL),
+        evidence(ticket=TICKET),
+        evidence(notes=(ALL,)),
+        evidence(
+            findings=(
+                Finding(
+                    rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix=""
+                ),
+            )
+        ),
+        evidence(comparisons=(COMPARED,)),
+        evidence(verdict=VERDICT),
+    ],
+    ids=["review", "model", "title", "ticket", "notes", "finding", "check", "verdict"],
+)
+def test_TC6_no_field_of_a_text_tells_a_credential(made: Evidence) -> None:
+    shown = [render(made, Redactor()) for render in (text.pull_request, text.withheld)]
+    for words in shown:
+        plain = words.replace("\\", "").replace("\u200b", "")
+        assert [part for part in TELLING if part in plain] == []
+        assert (REMOVED in plain) == ("like a secret: removed from this text" in words)
+    assert any("like a secret: removed from this text" in words for words in shown)
+
+
+@pytest.mark.parametrize("pad", range(9_930, 10_070, 7))
+def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
+    made = evidence(diff=f"{'x' * pad} {TOKEN} {'y' * 90_000}")
+    assert TOKEN[12:30] not in text.withheld(made, Redactor())
+
+
+def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:
+    redactor = Redactor()
+    assert_nothing_told(text.checks_summary((COMPARED,), VERDICT, redactor))
+    stopped = Outcome.stopped("r", Reason.REFUSED, ALL)
+    assert_nothing_told(text.stopped(stopped, TICKET, "log", redactor=redactor))
+    # As `proposing.message` makes it.
+    words = redactor(commits.message(redactor(ALL), (redactor(ALL),), (), "4"))
+    assert_nothing_told(words)
+
+
+def test_what_is_no_credential_stays() -> None:
+    made = evidence(notes=("Renamed `ghs_` to `token`.", "See postgres://db/app."))
+    words = text.pull_request(made, Redactor())
+    assert REMOVED not in words
+    assert "removed from this text" not in words
