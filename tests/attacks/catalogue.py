@@ -41,6 +41,8 @@ BRANCHES = "tests/integration/test_pull_branch.py"
 INTAKE = "tests/unit/test_intake.py"
 PAYLOADS = "tests/unit/webhooks/test_github_conversation.py"
 THREADS = "tests/unit/stages/test_follow_up_threads.py"
+SHAPES = "tests/unit/publishing/test_shapes.py"
+MILESTONES = "tests/unit/test_milestones.py"
 PUBLISH = "tests/unit/stages/test_publish.py"
 DELIVERIES = "tests/flow/test_github_deliveries.py"
 SCENARIOS = "tests/flow/test_github_scenarios.py"
@@ -522,6 +524,13 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "in words, encoded": (_IN_WORDS,),
         "in files, encoded, as a name": (_IN_FILES,),
         "by a test": (_STEALING,),
+        "of unknown shape, escaped or cut": (
+            (SHAPES, "test_TC6_no_field_of_a_text_tells_a_credential"),
+            (SHAPES, "test_TC6_a_cut_leaves_no_part_of_a_credential"),
+        ),
+        "in a plan that is shown": (
+            (MILESTONES, "test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody"),
+        ),
     },
     "TC7": {
         "fake turns and marks": (_OBEDIENT, (PROMPTS, "test_foreign_words_cannot_end_their_fence")),
