@@ -57,7 +57,9 @@ def read(run: Run, svc: Services) -> Occasion:
     if about.kind == "review":
         names = frozenset((remote.author,))
         people = _People(run, pulls)
-        threads = tuple(_as_read(one, ends) for one in pull.threads)
+        told = (_as_read(one, ends) for one in pull.threads)
+        # Of what we have said in the conversation about a round that stopped nothing is left.
+        threads = tuple(one for one in told if one.comments)
         newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
         asked = tuple(people.only(one) for one in threads if one.thread_id in wanted_ids)

@@ -250,28 +250,31 @@ def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them
     at = line_of(opened, "info")
     opened.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
     opened.review((PATH, at, "Please use logger.debug here."), (PATH, at - 1, "Why a sum?"))
+    opened.say(f"@{opened.us.login.removesuffix('[bot]')} which levels are there?")
     outcome = follow_up(opened)
     assert outcome.reason.value == "config_invalid", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["human", "human"]
+    assert [one.end for one in outcome.threads] == ["human", "human", "human"]
     for said, resolved in threads(opened):
         assert len(said) == 2
         assert "**This needs a human.** This round ended before anything was done" in said[1][1]
         assert resolved is None
     (pull,) = opened.pulls()
-    assert pull.body.count("needs a human") == 2
-    (told,) = [one.body for one in pull.comments if one.author is opened.us]
-    assert "limitz" in told
+    assert pull.body.count("needs a human") == 3
+    stopped, answer = (one.body for one in pull.comments if one.author is opened.us)
+    assert "limitz" in stopped
+    assert "which levels are there?" in answer
+    assert "This round ended before anything was done" in answer
     # Nothing new has been said in the threads; both wait none the less.
     opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
 
     def script(seen: Seen) -> Said:
-        return calls(answers((2, "answered", "It says what is meant.")))
+        return calls(answers(*((one, "answered", "It says what is meant.") for one in (2, 3))))
 
     voice.script = script
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["commit", "reply"]
+    assert [one.end for one in outcome.threads] == ["commit", "reply", "reply"]
     (first, resolved), (second, _) = threads(opened)
     assert f"Done in {head(opened)}" in first[-1][1]
     assert resolved is not None
