@@ -119,7 +119,7 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
     progress = PROGRESS.model_copy(update=facts)
     for text in (
         status.under_way(RUN, progress, PAGE),
-        status.planned(RUN, PLAN, progress, PAGE),
+        status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
         status.awaiting(RUN, PULL, "Merge it.", progress, PAGE),
     ):
         assert f"\n\n{told} [Log of the run]({PAGE}/log)\n\n<details>" in text
