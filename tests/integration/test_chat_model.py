@@ -375,8 +375,10 @@ def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path, mo
 @pytest.mark.parametrize("stream", ["on", "off"])
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, stream):
-    more = {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "0.6", "MERGEWRIGHT_MODEL_STREAM": stream}
-    models, server = opened([Fault(stall_seconds=3), Said("Done.")], wire, **more)
+    more = {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "1", "MERGEWRIGHT_MODEL_STREAM": stream}
+    models, server = opened([Fault(stall_seconds=4), Said("Done.")], wire, **more)
+    # To load a provider's library may take longer than that.
+    models.ready()
     assert models.reply(REQUEST).text == "Done."
     assert len(server.requests) == 2
 
