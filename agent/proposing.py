@@ -191,8 +191,14 @@ def findings(decided: Decided) -> tuple[Finding, ...]:
     return (*decided.cleared.findings, *found, *decided.verdict.findings)
 
 
-def words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services) -> str:
-    """Write the text of a pull request, or why there is none."""
+def words(
+    prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services, *, left: int = 0
+) -> str:
+    """Write the text of a pull request, or why there is none.
+
+    Args:
+        left: How much of what was asked in its review is left to people.
+    """
     adds = migrations.folders(decided.cleared.change) if placed else ()
     evidence = text.Evidence(
         prepared=prepared,
@@ -217,6 +223,7 @@ def words(prepared: Prepared, decided: Decided, placed: Placed | None, svc: Serv
         rivals=_rivals(placed, adds) if placed else (),
         digest=placed.digest if placed else "",
         replaced=placed.siblings.replaced if placed else (),
+        left=left,
     )
     if decided.verdict.publish:
         return text.pull_request(evidence, svc.redactor)

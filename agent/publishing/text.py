@@ -100,6 +100,8 @@ class Evidence(Record):
     """Of the change; empty where no other run will look for it."""
     replaced: tuple[int, ...] = ()
     """Open pull requests of ours for the same issue, which hold another change."""
+    left: int = 0
+    """How much of what was asked in its review is left to people."""
 
 
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:

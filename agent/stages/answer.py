@@ -99,7 +99,11 @@ def publish(
     if edited and decided is not None:
         notes.append(_EDITED.format(commit=commit[:12]))
     section = _section(asked, ends, notes)
-    words = None if edited or decided is None else _words(decided, asked, commit, prepared, svc)
+    waiting = _waiting(_every(asked, ends), now)
+    words = None
+    if decided is not None and not edited:
+        placed = _placed(decided, asked, commit)
+        words = proposing.words(prepared, decided, placed, svc, left=len(waiting))
     body = _body(words, now, section, prepared, svc)
     pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
     if call := _for_people(asked, ends):
@@ -110,7 +114,7 @@ def publish(
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
             "text_digest": threads.digest(words) if words else None,
-            "waiting": _waiting(_every(asked, ends), now),
+            "waiting": waiting,
             "marked": len(decided.verdict.review) if decided else 0,
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
@@ -392,11 +396,6 @@ def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
     if occasion.left:
         notes.append(f"{occasion.left} more threads were left to the next round.")
     return notes
-
-
-def _words(decided: Decided, asked: Agenda, commit: str, prepared: Prepared, svc: Services) -> str:
-    """Write the text of the pull request anew, for what is on its branch by now."""
-    return proposing.words(prepared, decided, _placed(decided, asked, commit), svc)
 
 
 def _placed(decided: Decided, asked: Agenda, commit: str) -> Placed:

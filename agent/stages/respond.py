@@ -246,8 +246,8 @@ def _without_model(matter: Matter, why: Mapping[int, str], remarks: Sequence[str
     if reason := why.get(matter.number):
         read = " or ".join(f"“{one}”" for one in remarks)
         return (
-            f"{none}, and to the recipe that made the change it says nothing certain:"
-            f" {reason.rstrip('.')}. What it reads is such as {read}."
+            f"{none}, and the recipe that made the change does not read this with certainty:"
+            f" {reason.rstrip('.')}. It reads words such as {read}."
         )
     return f"{none}, and no recipe understands what is asked."
 

@@ -53,7 +53,7 @@ def test_an_unclear_issue_is_answered_and_then_done(story):
     (comment,) = told.comments()
     assert "answer in a comment here" in comment.body
     (call,) = told.calls()
-    assert "**The issue leaves something open.** A person has to act;" in call.body
+    assert "**The issue leaves something open.** This calls a person;" in call.body
     assert f"/issues/{told.issue.number}#issuecomment-{comment.id})" in call.body
     answer = told.comment(BODY)
     assert reaction(told, answer) == ["eyes"]
@@ -100,7 +100,7 @@ def test_a_plan_is_approved_and_then_carried_out(story):
     assert f"/mergewright approve {number}" in comment.body
     assert told.labels() == {LABEL, "mergewright: needs human"}
     (call,) = told.calls()
-    assert f"waits for a word on its plan `{number}`.** A person has to act;" in call.body
+    assert f"waits for a word on its plan `{number}`.** This calls a person;" in call.body
     told.assert_nothing_pushed()
     refused = told.comment(f"/mergewright approve {number}", by=REPORTER)
     word = told.comment(f"/mergewright approve {number}")

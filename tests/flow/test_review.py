@@ -189,6 +189,7 @@ def test_five_threads_two_fixes_a_question_one_beyond_and_nonsense(opened, voice
     (pull,) = opened.pulls()
     for words in ("Asked in review", "needs a human", "answered", f"commit {after[:12]}"):
         assert words in pull.body
+    assert "a person answers what “Asked in review” below leaves to people, reviews it" in pull.body
     (follow,) = [one for one in opened.runs() if one.run.follow_up]
     assert follow.outcome.forge_calls <= 30
     # Nobody answers us, so nothing follows.

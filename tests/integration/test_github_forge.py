@@ -324,7 +324,7 @@ def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
         assert mark == f"<!-- mergewright:call run={RUN_ID} about=end 0 -->"
         address = f"{scene.run.snapshot.url}#issuecomment-{status.id}"
         assert said.endswith(
-            f"** A person has to act; [the status comment]({address}) says what to do next, and how it stands by now."
+            f"** This calls a person; [the status comment]({address}) says what to do next, and how it stands by now."
         )
         assert "And more" not in said
 

@@ -61,8 +61,8 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
     head = (
         f"**Mergewright waits for a word on its plan `{number}`.** Nothing was edited so far."
         f" What to do next: somebody with write permission writes `/mergewright approve"
-        f" {number}` to have it carried out, or `change the plan: …` with what is to be"
-        " different."
+        f" {number}` to have it carried out, or begins a comment with `change the plan:` and says"
+        " what is to be different; `/mergewright stop` ends it."
     )
     named = (("Files", plan.files), ("Tests", tuple(test.name for test in plan.tests)))
     facts = [
@@ -182,7 +182,7 @@ def call(text: str, address: str) -> str:
     # Whoever reads the first sentence goes there for the rest.
     bold = first[: first.index("**", 2) + 2] if first.startswith("**") and "**" in first[2:] else ""
     return (
-        f"{bold or first} A person has to act; [the status comment]({address}) says what to do"
+        f"{bold or first} This calls a person; [the status comment]({address}) says what to do"
         " next, and how it stands by now."
     )
 

@@ -266,9 +266,9 @@ def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("**Mergewright waits.** Nothing.\n\nMore.", "**Mergewright waits.** A person has to act;"),
-        ("\nSaid so.\n", "Said so. A person has to act;"),
-        ("**Not closed\nMore.", "**Not closed A person has to act;"),
+        ("**Mergewright waits.** Nothing.\n\nMore.", "**Mergewright waits.** This calls a person;"),
+        ("\nSaid so.\n", "Said so. This calls a person;"),
+        ("**Not closed\nMore.", "**Not closed This calls a person;"),
     ],
 )
 def test_a_call_takes_the_first_sentence_and_leads_to_the_rest(text, told):

@@ -187,7 +187,7 @@ def test_the_body_closes_the_issue_and_says_where_all_is(tmp_path, home):
         "git fetch origin mergewright/42-log-instead-of-printing-a1b2c3\n"
         f"git switch --detach {commit}\n"
     ) in body
-    assert f"Checked was `{commit[:12]}`, and nothing that is pushed after it.\n\n" in body
+    assert f"The checks ran on commit `{commit[:12]}`, not on what is pushed after it.\n\n" in body
     assert str(home) not in body
     assert there.proposals[0].summary.startswith("Nothing fails that did not before.\n\n| Check |")
 
