@@ -141,7 +141,7 @@ class Milestones:
         """Take the run and what bounds it.
 
         Args:
-            redactor: Cleans all that is told: a plan is a model's words.
+            redactor: Cleans what others have said, once: the plan, and the reasons to wait.
             grants: So often somebody let the run begin or go on: it has its money and minutes
                 each time.
             again: So often it was over before, and somebody let it go on.
@@ -189,7 +189,7 @@ class Milestones:
             case Reply(cost_usd=cost):
                 whole = None if known.usd is None or cost is None else known.usd + cost
                 facts = {"replies": known.replies + 1, "usd": whole}
-        self._known = known.model_copy(update=facts)
+        self._known = known.model_copy(update=self._redactor.inside(facts))
 
     def said(self, line: str) -> None:
         """Take note of what need not be done again in the present stage."""
@@ -218,19 +218,18 @@ class Milestones:
             return
         moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
         marks = list(self.marks())
-        told = {"detail": f"tried again at {moment}. {why}"}
+        told = {"detail": f"tried again at {moment}. {self._redactor(why)}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
-        waiting = self.progress().model_copy(update={"stages": tuple(marks)})
-        self._forge.mark(self._run, self._redactor.inside(waiting))
+        self._forge.mark(self._run, self.progress().model_copy(update={"stages": tuple(marks)}))
 
     def progress(self) -> Progress:
-        """All that is told of the run by now, without secrets."""
+        """All that is told of the run by now."""
         marks = self.marks()
         if self._run.follow_up:
             # A round that edits nothing checks nothing either.
             passed = set(range(self._at)) - self._met
             marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
-        return self._redactor.inside(self._known.model_copy(update={"stages": marks}))
+        return self._known.model_copy(update={"stages": marks})
 
     def marks(self) -> tuple[StageMark, ...]:
         """How far each stage is."""
