@@ -192,9 +192,7 @@ def _unseen(asked: Agenda, run: Run, svc: Services) -> tuple[ThreadEnd, ...]:
     if now is None or now.state != "open":
         return ()
     ends = tuple(
-        _ended(
-            one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, svc
-        ).model_copy(update={"upto": 0})
+        _ended(one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, svc)
         for one in asked.matters
         if one.thread is not None
     )
@@ -331,7 +329,8 @@ def _ended(
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.ours)
     words = threads.reply(answer, held, svc.redactor(_first_words(thread)), _new_issue(run))
-    key = f"{thread.thread_id} {last}{' unseen' if answer.words.startswith(UNSEEN) else ''}"
+    unseen = answer.words == _UNSEEN and not answer.by_model
+    key = f"{thread.thread_id} {last}{' unseen' if unseen else ''}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
@@ -347,7 +346,7 @@ def _ended(
             "thread_id": thread.thread_id,
             "place": thread.place,
             "url": page,
-            "upto": last,
+            "upto": 0 if unseen else last,
             "resolved": resolves and pulls.resolve(run, thread),
         }
     )
