@@ -22,7 +22,7 @@ _BASE64, _DOTTED, _PATH = "A-Za-z0-9+/=_-", r"\w.=-", r"\w/@%-"
 _KINDS = (
     # forges, registries of packages and of images
     (_WIDE, 22, "github_pat_"),
-    (_ALNUM, 36, "ghp_ gho_ ghu_ ghs_ ghr_ npm_ nfp_ pnu_ dckr_oat_"),
+    (_ALNUM, 36, "ghp_ gho_ ghu_ ghr_ npm_ nfp_ pnu_ dckr_oat_"),
     # Tokens of installations as GitHub makes them by now: a JWT stands in them.
     (_DOTTED, 36, "ghs_"),
     (_DOTTED, 20, "glpat- gldt- glft- glsoat- glrt- glrtr- glcbt- glimt- glptt- glagent- gloas-"),
