@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from tests.folders import data_folder
+from tests.folders import BUILT, data_folder
 
 # A test run in the background of a shell ignores Ctrl-C, and so would every program that the
 # tests start and interrupt.
@@ -23,6 +24,9 @@ os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
 
+_FOLDERS = pytest.StashKey[ExitStack]()
+
+
 @pytest.fixture(autouse=True)
 def _logs_of_its_own() -> Iterator[None]:
     """A command that is called within a test sets up logging, for that test alone."""
@@ -30,10 +34,30 @@ def _logs_of_its_own() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make one place for the environments of all processes of this run."""
+    if not hasattr(config, "workerinput"):
+        folder = config.stash[_FOLDERS] = ExitStack()
+        os.environ[BUILT] = str(folder.enter_context(data_folder("environments")))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    if _FOLDERS in config.stash:
+        config.stash[_FOLDERS].close()
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Give a data folder that the rooms' own user can reach, unlike pytest's tmp_path."""
     with data_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def built_home() -> Iterator[Path]:
+    """Give one that has what other tests of this run have built."""
+    with data_folder(built=True) as folder:
         yield folder
 
 
@@ -44,17 +68,32 @@ _IN_ONE_PROCESS = ("tests/thirdparty/",)
 _SECTIONS = pytest.StashKey[dict[str, list[str]]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what decides how much of the suite is run."""
+    parser.addoption(
+        "--deep",
+        action="store_true",
+        help="run also what only repeats a story with another project, Python or moment",
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Open the way to the package index for the tests that are about installing."""
+    """Leave out what is not asked for; open the way to the package index where it is needed."""
     if os.environ.get("ENGINE") == "no":
-        left_out = [item for item in items if item.get_closest_marker("engine")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        _leave_out("engine", config, items)
+    if not config.getoption("deep"):
+        _leave_out("deep", config, items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
     for item in items:
         if item.get_closest_marker("index") or item.get_closest_marker("thirdparty"):
             item.add_marker(pytest.mark.enable_socket)
+
+
+def _leave_out(marker: str, config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if item.get_closest_marker(marker)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 def _rank(nodeid: str) -> int:

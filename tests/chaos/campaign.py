@@ -9,7 +9,7 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 
@@ -102,10 +102,10 @@ class Campaign:
         self.finish(ticket)
         return ticket
 
-    def at_every_step(self, kind: str) -> None:
-        """Kill at every recorded step of one ticket, before, between and after."""
+    def at_every_step(self, kind: str, moments: Sequence[When] = AROUND) -> None:
+        """Kill at every recorded step of one ticket; by default before, between and after."""
         ticket = self.tickets.label(kind)
-        for step, when in itertools.product(self.steps[kind], AROUND):
+        for step, when in itertools.product(self.steps[kind], moments):
             self.ground.workers.start(Point(step, when))
             self._met(ticket, str(when), f"{kind}: {step}, {when}")
         self.finish(ticket)

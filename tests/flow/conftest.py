@@ -24,7 +24,7 @@ from tests.folders import data_folder
 @pytest.fixture(scope="session")
 def store() -> Iterator[Path]:
     """One data folder for all whole runs, so that the sample's environment is built once."""
-    with data_folder("flow") as folder:
+    with data_folder("flow", built=True) as folder:
         yield folder
 
 

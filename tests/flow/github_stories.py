@@ -25,6 +25,7 @@ from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
 from agent.demo.simulator.request_log import Asked
 from agent.domain import Outcome, StoredRun
+from tests.flow import stories
 
 T = TypeVar("T")
 
@@ -350,11 +351,13 @@ class Story:
 
 def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """Wait for something to be there."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.05
     while time.monotonic() < end:
         if (hit := found()) is not None:
             return hit
-        time.sleep(0.05)
+        # Whoever looks too often takes the time from whom it waits for.
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.2)
     raise AssertionError(f"{what} did not come within {seconds} s")
 
 
@@ -367,11 +370,13 @@ def tell(
     files: Mapping[str, str] = FILES,
     role: Role = "write",
     owner: str = OWNER,
+    fresh: bool = False,
     beside: Story | None = None,
 ) -> Story:
     """Begin a story: an issue that nobody has labelled yet, in a small repository.
 
     Args:
+        fresh: Its checks on base have not been measured yet, even if another story had its files.
         beside: Another story whose repository it is in; else it gets one of its own.
     """
     world = stage.world
@@ -383,6 +388,10 @@ def tell(
         for path, text in files.items():
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             (source / path).write_text(text)
+        if not fresh:
+            history = stories.Repository(source)
+            history.git("init", "-q", "-b", "main")
+            history.commit("Count what is in the till")
         repository = world.add_repository(f"{owner}/till-{number}", source)
         world.grant(repository, MAINTAINER, role)
         world.add_label(repository, LABEL)

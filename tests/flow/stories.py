@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE = Path(__file__).parents[2] / "agent" / "demo" / "sample_project"
 TICKET = SAMPLE.parent / "ticket.md"
+#: The same files are the same commit in every test, so that it is measured once.
+LONG_AGO = {f"GIT_{who}_DATE": "2026-01-05T12:00:00Z" for who in ("AUTHOR", "COMMITTER")}
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Repository:
         """Run git here."""
         done = subprocess.run(
             ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *args],
+            env={**os.environ, **LONG_AGO},
             cwd=self.path,
             capture_output=True,
             text=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep import deep
 from tests.flow.stories import TICKET, Repository
 
 #: Tests that the sample project brings.
@@ -394,7 +395,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(sample, run, store):
     assert not left.parent.exists()
 
 
-@pytest.mark.parametrize("stage", ["environment", "baseline", "checks 1"])
+@pytest.mark.parametrize("stage", [deep("environment"), deep("baseline"), "checks 1"])
 def test_an_interrupt_leaves_nothing_half_done(sample, run, store, tmp_path, stage):
     misbehaving(sample, "import time\n\n\ndef test_slow():\n    time.sleep(2)\n")
     before = sample.state()

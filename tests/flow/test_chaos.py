@@ -15,6 +15,7 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.ground import Ground, Workers, laid_out
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Tickets
+from tests.deep import deep
 from tests.folders import data_folder
 
 SEED = 1
@@ -44,16 +45,24 @@ def campaign(ground: Ground, folder: Path) -> Campaign:
     return made
 
 
+@pytest.mark.parametrize(
+    ("moments", "at_random"),
+    # What was done and is not on record yet is the moment at which anything could be done twice.
+    [((When.EFFECT,), 12), deep(AROUND, 40)],
+    ids=["once at each", "three times at each"],
+)
 def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothing(
-    ground: Ground, campaign: Campaign
+    ground: Ground, campaign: Campaign, moments: tuple[When, ...], at_random: int
 ):
-    campaign.at_every_step("add-field")
-    assert campaign.kills == {str(when): len(campaign.steps["add-field"]) for when in AROUND}
-    campaign.at_random(40, 6)
+    before = campaign.kills.total()
+    campaign.at_every_step("add-field", moments)
+    killed = len(moments) * len(campaign.steps["add-field"])
+    assert campaign.kills.total() - before == killed
+    campaign.at_random(at_random, 6)
     verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
     assert campaign.missed == []
-    assert campaign.kills.total() == 3 * len(campaign.steps["add-field"]) + 40
+    assert campaign.kills.total() - before == killed + at_random
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for all of them: their stand-in for a model has one script."""
     # Of its own: another stage's repositories have the same numbers.
     with (
-        data_folder("people") as home,
+        data_folder("people", built=True) as home,
         play.ready_for(SCENARIOS["review"], home, tmp_path_factory.mktemp("people")) as made,
     ):
         yield made

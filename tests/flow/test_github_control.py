@@ -19,6 +19,7 @@ from agent.demo.play import LABEL, MAINTAINER, REPORTER, Stage
 from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
 from agent.domain import Reason, RunState
+from tests.deep import deep
 from tests.flow.github_stories import BODY, FILES, Story, await_
 
 SLOW = {
@@ -137,7 +138,7 @@ def words_of(told: Story) -> list[tuple[str, str]]:
 
 
 def test_a_cancel_takes_a_running_room_down_long_before_it_would_end(story, stage):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     asked = time.monotonic()
@@ -160,7 +161,7 @@ def test_a_cancel_takes_a_running_room_down_long_before_it_would_end(story, stag
 
 
 def test_an_operator_cancels_a_run_and_lets_it_go_on_where_it_was(story, stage):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     run_id = told.runs()[0].run.run_id
@@ -197,7 +198,7 @@ def test_a_run_that_ended_for_its_checks_is_tried_again_from_those_or_from_its_s
             "    assert 'print(' in pathlib.Path('till/count.py').read_text()\n"
         ),
     }
-    told = story(files=files)
+    told = story(fresh=True, files=files)
     told.label()
     outcome = told.ended()
     assert outcome.reason is Reason.NEW_FAILURES, outcome.sentence
@@ -219,7 +220,7 @@ def test_a_run_that_ended_for_its_checks_is_tried_again_from_those_or_from_its_s
 
 
 def test_a_run_that_could_not_hand_its_result_over_is_tried_again_from_there(story, stage):
-    told = story()
+    told = story(fresh=True)
     told.fault("refuse", "POST", "pulls", status=403, count=None)
     told.label()
     outcome = told.ended()
@@ -234,7 +235,7 @@ def test_a_run_that_could_not_hand_its_result_over_is_tried_again_from_there(sto
 
 
 def test_a_run_with_a_pull_request_is_neither_stopped_nor_tried_again(story, stage):
-    told = story()
+    told = story(fresh=True)
     told.label()
     told.assert_ready()
     run_id = told.runs()[0].run.run_id
@@ -245,7 +246,7 @@ def test_a_run_with_a_pull_request_is_neither_stopped_nor_tried_again(story, sta
 
 @pytest.mark.parametrize("stop", [cancelled, Story.unlabel])
 def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage, stop):
-    told = story()
+    told = story(fresh=True)
     repository = f"/{told.name}.git"
     slow = told.fault("delay", "POST", f"{repository}/git-upload-pack", seconds=90, count=1)
     told.label()
@@ -278,7 +279,7 @@ def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage, s
 
 @pytest.mark.parametrize("happens", [Story.close, Story.unlabel, Story.lock])
 def test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once(story, happens):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     asked = time.monotonic()
@@ -295,11 +296,15 @@ def test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once(story, happens):
 
 @pytest.mark.parametrize(
     "step",
-    ["read ticket", "announce", "checkout", "environment", "baseline", "edit", "checks 1"],
+    [
+        *("read ticket", "announce", "edit", "checks 1"),
+        *(deep("checkout"), deep("environment"), deep("baseline")),
+    ],
 )
 def test_GH7_at_each_step_an_issue_that_is_closed_ends_its_run_without_a_push(story, step):
     told = story(
-        files={**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "1")}
+        fresh=True,
+        files={**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "1")},
     )
     told.label()
     begun(told, step)
@@ -317,7 +322,7 @@ def test_GH7_at_each_step_an_issue_that_is_closed_ends_its_run_without_a_push(st
 
 
 def test_GH7_what_comes_while_the_result_is_handed_over_leaves_all_of_it_or_nothing(story):
-    told = story()
+    told = story(fresh=True)
     told.fault("delay", "POST", "pulls", seconds=1.5)
     told.label()
     begun(told, "publish")
@@ -328,9 +333,9 @@ def test_GH7_what_comes_while_the_result_is_handed_over_leaves_all_of_it_or_noth
     assert len(told.pulls()) == len(told.branches()) == (1 if outcome.done else 0)
 
 
-@pytest.mark.parametrize("happens", [Story.close, Story.unlabel, cancelled])
+@pytest.mark.parametrize("happens", [Story.close, deep(Story.unlabel), cancelled])
 def test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branch(story, happens):
-    told = story()
+    told = story(fresh=True)
     pushes = f"/{told.name}.git/git-receive-pack"
     slow = told.fault("delay", "POST", pushes, seconds=12, count=1)
     told.label()
@@ -355,7 +360,7 @@ def test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branc
 
 
 def test_PF6_a_label_that_is_off_again_before_it_is_heard_of_starts_nothing(story, stage):
-    told = story()
+    told = story(fresh=True)
     stage.world.hooks.faults.append(HookFault("reorder", "issues.labeled"))
     told.label()
     told.unlabel()
@@ -367,7 +372,8 @@ def test_PF6_a_label_that_is_off_again_before_it_is_heard_of_starts_nothing(stor
 
 def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request(story, stage):
     told = story(
-        files={**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")}
+        fresh=True,
+        files={**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")},
     )
     told.label()
     begun(told, "baseline")
@@ -387,7 +393,7 @@ def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request
 
 
 def test_PF6_a_label_off_and_on_for_another_text_ends_with_that_text(story, stage):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     told.edit(body=BODY + "\nAnd only there.\n")
@@ -404,7 +410,7 @@ def test_PF6_a_label_off_and_on_for_another_text_ends_with_that_text(story, stag
 
 
 def test_PF6_a_label_set_anew_is_heard_of_before_it_was_taken_off(story, stage):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     told.edit(body=BODY + "\nAnd only there.\n")
@@ -430,7 +436,7 @@ def test_what_is_paused_waits_with_a_sign_and_goes_on_afterwards(story, stage):
     try:
         assert (paused["paused"], paused["changed"]) == (True, True)
         assert told_by(stage, "pause")["changed"] is False
-        told = story()
+        told = story(fresh=True)
         told.label()
         await_(lambda: told.comments() or None, "the sign")
         assert "has paused all runs" in told.comments()[0].body
@@ -460,7 +466,7 @@ def move_base(told: Story, *, rewritten: bool) -> str:
 
 
 def test_GH6_a_base_that_was_force_pushed_is_an_honest_end(story):
-    told = story()
+    told = story(fresh=True)
     told.label()
     begun(told, "baseline")
     move_base(told, rewritten=True)
@@ -473,7 +479,7 @@ def test_GH6_a_base_that_was_force_pushed_is_an_honest_end(story):
 
 
 def test_GH6_a_base_that_has_moved_is_stated_where_the_pull_request_is(story):
-    told = story()
+    told = story(fresh=True)
     before = told.git("rev-parse", "main").strip()
     told.label()
     begun(told, "baseline")
@@ -489,7 +495,7 @@ def test_GH6_a_base_that_has_moved_is_stated_where_the_pull_request_is(story):
 
 
 def test_GH6_a_base_that_is_deleted_is_an_honest_end(story, stage):
-    told = story()
+    told = story(fresh=True)
     told.label()
     begun(told, "baseline")
     told.git("branch", "trunk", "main")
@@ -505,7 +511,7 @@ def test_GH6_a_base_that_is_deleted_is_an_honest_end(story, stage):
 
 
 def test_GH4_tokens_that_end_in_the_middle_are_renewed_and_nothing_is_done_twice(story, stage):
-    told = story()
+    told = story(fresh=True)
     told.label()
     begun(told, "baseline")
     assert stage.world.expire_tokens() > 0
@@ -515,12 +521,12 @@ def test_GH4_tokens_that_end_in_the_middle_are_renewed_and_nothing_is_done_twice
     assert len(refused) <= 3, "at most once for each kind of token"
 
 
-@pytest.mark.parametrize("step", ["checkout", "baseline", "checks 1"])
+@pytest.mark.parametrize("step", ["checkout", deep("baseline"), "checks 1"])
 def test_GH4_an_app_that_is_removed_stops_its_run_cleanly(story, stage, step):
     owner = f"leaving-{step.split()[0]}"
     stage.world.add_user(owner, "Organization")
     installation = stage.world.install(stage.app, owner)
-    told = story(owner=owner)
+    told = story(fresh=True, owner=owner)
     told.label()
     begun(told, step)
     stage.world.uninstall(installation)
@@ -537,7 +543,7 @@ def test_GH4_an_app_that_is_removed_stops_its_run_cleanly(story, stage, step):
 
 
 def test_GH8_two_bots_that_answer_each_other_start_nothing_in_ten_cycles(story, stage):
-    told = story()
+    told = story(fresh=True)
     told.label()
     told.assert_ready()
     world = stage.world
@@ -571,7 +577,7 @@ def test_GH8_two_bots_that_answer_each_other_start_nothing_in_ten_cycles(story, 
 
 
 def test_only_who_may_write_brings_a_run_back_by_opening_the_issue(story, stage):
-    told = story(files=SLOW)
+    told = story(fresh=True, files=SLOW)
     told.label()
     in_a_room(told)
     told.close()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,24 +17,24 @@ from agent.demo.simulator.world import APP_EVENTS
 from agent.domain import Reason
 from repo_config import load
 from repo_config.schema import RepoConfig
+from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import FILES, Story, await_, worker_pid
+from tests.folders import data_folder
 
 BRANCH = "mergewright/onboarding"
 CONFIG = ".github/mergewright.yml"
 
 
 @pytest.fixture(scope="module")
-def asking(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service that asks first; it shares what the others of these tests have built."""
-    home = Path(tempfile.mkdtemp(prefix="mergewright-asking-", dir="/tmp"))
-    home.chmod(0o711)
-    (store / "environments").mkdir(exist_ok=True, mode=0o711)
-    (home / "environments").symlink_to(store / "environments")
-    with play.staging(home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="on") as made:
+    with (
+        data_folder("asking", built=True) as home,
+        play.staging(home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="on") as made,
+    ):
         made.app.hook.events = APP_EVENTS
         yield made
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -127,10 +125,10 @@ def test_once_it_is_closed_what_is_detected_holds_and_nobody_is_asked_again(told
     ("method", "path", "kind"),
     [
         ("POST", "git/refs", "perform_drop"),
-        ("POST", "/api/graphql", "perform_refuse"),
+        deep("POST", "/api/graphql", "perform_refuse"),
         ("POST", "pulls", "perform_drop"),
-        ("POST", "pulls", "perform_refuse"),
-        ("PATCH", "issues/comments/*", "perform_refuse"),
+        deep("POST", "pulls", "perform_refuse"),
+        deep("PATCH", "issues/comments/*", "perform_refuse"),
     ],
 )
 def test_a_lost_reply_makes_no_second_one(told, method, path, kind):

@@ -28,6 +28,7 @@ from agent.pause import Switch
 from agent.ports import Remember
 from agent.settings import Settings
 from agent.steps import Cancellation
+from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.integration.simulator_samples import Received, receiver
@@ -178,7 +179,7 @@ def test_GH3_ten_minutes_of_5xx_before_anything_is_decided_lose_nothing(turns, t
     assert len(told.runs()) == 1
 
 
-@pytest.mark.parametrize("after", [10, 26])
+@pytest.mark.parametrize("after", [deep(10), 26])
 def test_GH3_ten_minutes_of_5xx_within_a_run_leave_what_it_would_have_left(turns, tmp_path, after):
     told = begin(turns, tmp_path)
     refuse_all(told, after)

@@ -21,6 +21,7 @@ from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
 from agent.demo.simulator.request_log import Asked
 from agent.domain import RunState
+from tests.deep import deep
 from tests.flow.github_stories import BODY, Story, await_
 from tests.flow.test_conversation import ALWAYS, planned
 
@@ -270,7 +271,9 @@ def test_PF6_WH3_a_whole_conversation_has_the_same_end_whatever_becomes_of_its_e
 
 
 @pytest.fixture
-def polled(stage: Stage, story, home: Path, tmp_path: Path) -> Iterator[tuple[Story, Service]]:
+def polled(
+    stage: Stage, story, built_home: Path, tmp_path: Path
+) -> Iterator[tuple[Story, Service]]:
     """An issue in a repository of somebody who has no App, and a service with a token."""
     world = stage.world
     for login in ("robot", "nobodys"):
@@ -290,14 +293,16 @@ def polled(stage: Stage, story, home: Path, tmp_path: Path) -> Iterator[tuple[St
         "MERGEWRIGHT_GITHUB_TOKEN_FILE": str(token),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(secret),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
-        "MERGEWRIGHT_HOME": str(home),
+        "MERGEWRIGHT_HOME": str(built_home),
         "MERGEWRIGHT_REPOSITORIES": f"nobodys/gone, {told.name}",
         "MERGEWRIGHT_RECONCILE_MINUTES": SECONDS,
     }
     service = Service(environ, f"http://127.0.0.1:{port}", tmp_path / "service.log")
     try:
         yield Story(
-            Stage(world, stage.address, stage.app, service, home, stage.store, stage.inbox),
+            Stage(
+                world, stage.address, stage.app, service, built_home, stage.store, stage.inbox
+            ),
             told.folder, told.repository, told.issue, told.since,
         ), service  # fmt: skip
     finally:
@@ -331,7 +336,9 @@ def test_a_label_is_found_without_any_webhook_and_answered_once(polled):
     assert "Traceback" not in service.log.read_text()
 
 
-@pytest.mark.parametrize("change", [{"body": "It is very slow.\n"}, {"title": "Delete it all"}])
+@pytest.mark.parametrize(
+    "change", [{"body": "It is very slow.\n"}, deep({"title": "Delete it all"})]
+)
 def test_TC4_a_text_that_was_edited_after_the_label_is_not_approved(polled, change):
     told, service = polled
     told.label()

@@ -21,6 +21,7 @@ from agent.demo.play import LABEL, OWNER
 from agent.demo.scenarios import SCENARIOS
 from agent.domain import Outcome, Reason, Run, RunState, StoredRun
 from agent.settings import HEARTBEAT
+from tests.deep import deep
 from tests.flow.github_stories import Story
 
 
@@ -188,8 +189,9 @@ def gone(home: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_demo_that_is_ended_takes_its_service_with_it(home, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGTERM, deep(signal.SIGHUP), signal.SIGKILL])
+def test_a_demo_that_is_ended_takes_its_service_with_it(built_home, tmp_path, number):
+    home = built_home
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with (tmp_path / "said").open("wb") as out:

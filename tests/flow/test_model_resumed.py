@@ -16,6 +16,7 @@ from tests.chaos import judge
 from tests.chaos.campaign import ASKED, Campaign
 from tests.chaos.ground import Ground, laid_out
 from tests.chaos.tickets import Kind, Ticket, Tickets
+from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import Scripts, calls, edit, finish, read
 from tests.folders import data_folder
@@ -140,8 +141,13 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
 
 
-@pytest.mark.parametrize("stream", ["streamed", "whole"])
-@pytest.mark.parametrize("wire", ["responses", "anthropic"])
+@pytest.mark.parametrize(
+    ("wire", "stream"),
+    [
+        *(("responses", "streamed"), ("anthropic", "whole")),
+        *(deep("responses", "whole"), deep("anthropic", "streamed")),
+    ],
+)
 def test_kill_each_turn_does_so_on_the_other_wires(store, wire, stream):
     # In the two turns of the change; what was said before it is kept, and is not asked for again.
     (store / "environments").mkdir(mode=0o755, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
 from tests.scripted import serving
@@ -127,7 +128,7 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('"cost_usd": 0.0', '"cost_usd": 1.0'), ('"commit": "', '"commit": "0')]
+    ("old", "new"), [deep('"cost_usd": 0.0', '"cost_usd": 1.0'), ('"commit": "', '"commit": "0')]
 )
 def test_a_changed_end_is_not_called_the_same(recorded, tmp_path, old, new):
     path = recorded.changed(tmp_path, lambda event: event["event"] == "ended", old, new)

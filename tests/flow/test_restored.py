@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +18,7 @@ from agent.demo.simulator import actions
 from agent.domain import StoredRun
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
+from tests.folders import data_folder
 
 pytestmark = pytest.mark.index
 
@@ -60,13 +59,10 @@ def restored(
 ) -> Iterator[dict[str, tuple[Story, StoredRun]]]:
     """One service whose runs came to their end after the backup, and were restored then."""
     folder = tmp_path_factory.mktemp("github")
-    homes = Path(f"/tmp/mergewright-flow-restored-{time.time_ns()}")
-    first, second = homes / "first", homes / "second"
-    first.mkdir(parents=True)
-    homes.chmod(0o711)
-    first.chmod(0o711)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, homes, ignore_errors=True)
+        first = stack.enter_context(data_folder("restored", built=True))
+        homes = stack.enter_context(data_folder("restored"))
+        second = homes / "second"
         stage = stack.enter_context(play.staging(first, folder))
         stories = {since: github_stories.tell(stage, folder) for since in SINCE}
         slow = stories["nothing"].fault("delay", path="/*/info/refs", count=None, seconds=3)

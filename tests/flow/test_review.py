@@ -42,7 +42,7 @@ def voice() -> Voice:
 def stage(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service of its own, that has a model and does not wait for long."""
     with (
-        data_folder("review") as home,
+        data_folder("review", built=True) as home,
         serving(voice) as server,
         play.staging(
             home,

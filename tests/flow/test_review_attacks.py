@@ -11,6 +11,7 @@ import pytest
 from agent.demo.play import REPORTER
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import Comment, User
+from tests.deep import deep
 from tests.flow import github_stories, test_review
 from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.model_scripts import calls
@@ -83,7 +84,7 @@ def quiet(told: Story, said: list[str]) -> None:
     await_(stands, "quiet", 150)
 
 
-@pytest.mark.parametrize("kind", ["Bot", "User"])
+@pytest.mark.parametrize("kind", [deep("Bot"), "User"])
 def test_GH8_a_program_that_answers_every_comment_on_an_issue_comes_to_an_end(
     stage, tmp_path, kind
 ):
@@ -102,7 +103,7 @@ def test_GH8_a_program_that_answers_every_comment_on_an_issue_comes_to_an_end(
     told.assert_nothing_pushed()
 
 
-@pytest.mark.parametrize("kind", ["Bot", "User"])
+@pytest.mark.parametrize("kind", ["Bot", deep("User")])
 def test_GH8_a_program_that_answers_every_answer_in_a_review_comes_to_an_end(
     stage, voice, tmp_path, kind
 ):

@@ -12,6 +12,7 @@ from agent.checks import early, live
 from agent.domain import Comparison, Reason, Status
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
+from tests.deep import deep
 from tests.integration.check_samples import Stage
 from tests.integration.test_flaky import DJANGO, Turns
 
@@ -85,7 +86,7 @@ class Judged:
         self.verdict = decide.weigh(compared, cleared, made.prepared.contract)
 
 
-@pytest.mark.parametrize("runner", SUITES)
+@pytest.mark.parametrize("runner", ["pytest", deep("django")])
 def test_a_change_that_breaks_what_it_reaches_is_red_without_the_rest(
     stage: Callable[..., Stage], runner: str
 ) -> None:

@@ -18,6 +18,7 @@ from agent.domain import Comparison, Finding, Reason, Status, Verdict
 from agent.ports import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
+from tests.deep import deep
 from tests.integration.check_samples import GREEN, Stage
 
 TURN = "/tmp/turn"
@@ -113,7 +114,7 @@ class Judged:
         return base, head
 
 
-@pytest.fixture(params=SUITES)
+@pytest.fixture(params=["pytest", deep("django")])
 def make(
     request: pytest.FixtureRequest, stage: Callable[..., Stage]
 ) -> Iterator[tuple[Callable[..., Stage], str]]:

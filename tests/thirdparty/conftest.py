@@ -18,7 +18,16 @@ from tests.thirdparty import carried, on_github, summary
 from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
 from tests.thirdparty.on_github import Both, Hub
-from tests.thirdparty.projects import DJANGO, PRINTING, PYBARS, Known, KnownDjango, KnownPrinting
+from tests.thirdparty.projects import (
+    AXES,
+    DJANGO,
+    NEWSLETTER,
+    PRINTING,
+    PYBARS,
+    Known,
+    KnownDjango,
+    KnownPrinting,
+)
 
 T = TypeVar("T")
 
@@ -81,12 +90,12 @@ def under_way(
         name: request.getfixturevalue("served" if name == SERVED else "hub")
         for name in sorted(on_hub)
     }
-    wishes = itertools.cycle(WISHES)
+    wishes, deep = itertools.cycle(WISHES), request.config.getoption("deep")
     # Room for all of them: one may wait for another, and what is costly takes turns.
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.
-            mine = list(itertools.islice(wishes, known.asked))
+            mine = list(itertools.islice(wishes, known.asked(deep=deep)))
             name = known.source.name
             if name in local | on_hub:
                 begun.projects[name] = pool.submit(
@@ -125,7 +134,7 @@ def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
 
 @pytest.fixture(scope="session", params=DJANGO, ids=lambda known: known.source.name)
 def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
-    """One Django project with a ticket carried out for each of its models."""
+    """One Django project with a ticket carried out for one of its models, or deep, for each."""
     known: KnownDjango = request.param
     done = under_way.projects[known.source.name].result()
     summary.note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
@@ -141,7 +150,19 @@ def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
     return done
 
 
-@pytest.fixture(scope="session", params=DJANGO + PRINTING, ids=lambda known: known.source.name)
+#: A suite of half a minute, run twice more on GitHub's way, shows what the short ones show.
+_LONG = {known.source.name for known in (AXES, NEWSLETTER)}
+_BOTH = [
+    pytest.param(
+        known,
+        id=known.source.name,
+        marks=[pytest.mark.deep] if known.source.name in _LONG else [],
+    )
+    for known in DJANGO + PRINTING
+]
+
+
+@pytest.fixture(scope="session", params=_BOTH)
 def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
     """One project with a ticket carried out on this machine and from an issue on GitHub."""
     known: Known = request.param

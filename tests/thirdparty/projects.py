@@ -36,16 +36,13 @@ class KnownDjango(Known):
     """Import names of what is shipped; models of examples and tests do not count."""
     models: int = 0
     """How many concrete models these have."""
-    tickets: int = 0
-    """So many of them have a ticket each, where the suite takes long; 0: all."""
     settings: str = ""
     python_path: tuple[str, ...] = ("",)
     """Relative to the tree."""
 
-    @property
-    def asked(self) -> int:
+    def asked(self, *, deep: bool) -> int:
         """How many models have a ticket each."""
-        return self.tickets or self.models
+        return self.models if deep else 1
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,6 @@ NEWSLETTER = KnownDjango(
     suite=("test_project/manage.py", "test"),
     packages=("newsletter",),
     models=6,
-    tickets=1,
     settings="test_project.settings",
     python_path=("test_project", ""),
 )

@@ -1,0 +1,16 @@
+"""Cases that only repeat a story with another project, Python or moment; run with --deep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def deep(*values: object) -> Any:
+    """Make such a case of a parametrized test.
+
+    Args:
+        values: One for each of its parameters.
+    """
+    return pytest.param(*values, marks=pytest.mark.deep)
