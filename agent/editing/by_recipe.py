@@ -10,6 +10,7 @@ from agent import cleaning
 from agent.domain import Prepared, Record, Ticket
 from agent.editing import producing
 from agent.editing.gate import PathGate, Refused
+from agent.editing.minutes import SecondsLeft, unbounded
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.recipes import registry
 from agent.repository.tree import WorkTree
@@ -26,7 +27,12 @@ class AskRecipe(Record):
 
 
 def carry_out(
-    asked: AskRecipe, gate: PathGate, tree: WorkTree, prepared: Prepared, svc: Services
+    asked: AskRecipe,
+    gate: PathGate,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
 ) -> str:
     """Have the recipe that fits carry a request out; say what it changed.
 
@@ -51,7 +57,7 @@ def carry_out(
             gate.write(edits.files)
             paths, notes = sorted(edits.files), edits.notes
             if command := recipe.produce(parameters, contract.project):
-                made = producing.produce(command, tree, prepared, svc)
+                made = producing.produce(command, tree, prepared, svc, left)
                 notes += recipe.accept_produced(parameters, made.report, made.files)
                 gate.write(made.files)
                 paths += sorted(made.files)

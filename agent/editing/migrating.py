@@ -15,6 +15,7 @@ from agent import cleaning
 from agent.domain import Prepared, Record
 from agent.editing import producing
 from agent.editing.gate import PathGate, Refused, shown
+from agent.editing.minutes import SecondsLeft, unbounded
 from agent.errors import EditFailed
 from agent.recipes import style
 from agent.recipes.recipe import ProducingCommand
@@ -36,7 +37,12 @@ class MakeMigrations(Record):
 
 
 def carry_out(
-    asked: MakeMigrations, gate: PathGate, tree: WorkTree, prepared: Prepared, svc: Services
+    asked: MakeMigrations,
+    gate: PathGate,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
 ) -> str:
     """Make the migrations that an app lacks; show them.
 
@@ -50,7 +56,7 @@ def carry_out(
     app = asked.app.removesuffix("/")
     gate.paths(app)
     try:
-        made = producing.produce(_order(app, django, tree, prepared), tree, prepared, svc)
+        made = producing.produce(_order(app, django, tree, prepared), tree, prepared, svc, left)
     except EditFailed as problem:
         raise Refused(problem.message) from problem
     if words := _problem(made.report):

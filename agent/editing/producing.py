@@ -10,6 +10,7 @@ import fnmatch
 
 from agent import cleaning
 from agent.domain import Prepared, Record
+from agent.editing.minutes import SecondsLeft, bounded, unbounded
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
@@ -29,14 +30,23 @@ class Produced(Record):
 
 
 def produce(
-    command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services
+    command: ProducingCommand,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
 ) -> Produced:
     """Return the command's report, and the new files that it is allowed to make.
 
+    Args:
+        left: Tells what is left of the run's minutes.
+
     Raises:
+        Refused: Nothing of them is left.
         EditFailed: It failed, or made something that it may not touch.
         SandboxLost: The room ended without a word.
     """
+    seconds = bounded(_LIMITS.seconds, left)
     report_path = f"{ROOM_OUT}/{command.report}"
     environment = svc.environment(prepared)
     order = rooms.order(
@@ -50,7 +60,7 @@ def produce(
             # What is produced must not hang on when: a run that begins anew makes the same commit.
             "SOURCE_DATE_EPOCH": str(prepared.run.started),
         },
-        limits=_LIMITS,
+        limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
     )
     order = room_services.beside(order, environment.services, environment.interpreter)

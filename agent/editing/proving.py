@@ -29,6 +29,7 @@ from agent.domain import (
     ProofRow,
 )
 from agent.editing import broken, trials
+from agent.editing.minutes import SecondsLeft, bounded, unbounded
 from agent.errors import EditFailed
 from agent.policy.layout import is_test
 from agent.services import Services
@@ -55,11 +56,24 @@ def tests_alone(change: Change) -> Change:
     return change.model_copy(update={"files": kept, "notes": ()})
 
 
-def before_change(plan: Plan, tests: Change, prepared: Prepared, svc: Services) -> Proof:
-    """Show the tests red before any source is edited."""
-    on_base = _run(tests, plan.tests, "tests on base", prepared, svc)
+def before_change(
+    plan: Plan,
+    tests: Change,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
+) -> Proof:
+    """Show the tests red before any source is edited.
+
+    Args:
+        left: Tells what is left of the run's minutes.
+
+    Raises:
+        Refused: Nothing of them is left.
+    """
+    on_base = _run(tests, plan.tests, "tests on base", prepared, svc, left)
     rows = []
-    for test, found in _with_broken(plan, tests, prepared, svc):
+    for test, found in _with_broken(plan, tests, prepared, svc, left):
         if not test.breaks:
             outcome, text = _outcome(test, on_base)
             problem = _not_red(outcome, text, plan)
@@ -113,7 +127,12 @@ def remarks(tests: Change, prepared: Prepared, svc: Services) -> tuple[str, ...]
 
 
 def _run(
-    change: Change, tests: Iterable[AcceptanceTest], name: str, prepared: Prepared, svc: Services
+    change: Change,
+    tests: Iterable[AcceptanceTest],
+    name: str,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
 ) -> CheckResult | None:
     """Run the files of acceptance tests on base with a change; None: there is nothing to run."""
     there = {file.path for file in change.files if file.after is not None}
@@ -122,6 +141,7 @@ def _run(
     if not files:
         return None
     site = _site(change, prepared, svc)
+    site = site.within(bounded(site.limits.seconds, left))
     suite = measuring.suite_of(site)
     if suite is None:
         return None
@@ -145,7 +165,11 @@ def _site(change: Change, prepared: Prepared, svc: Services) -> Site:
 
 
 def _with_broken(
-    plan: Plan, change: Change, prepared: Prepared, svc: Services
+    plan: Plan,
+    change: Change,
+    prepared: Prepared,
+    svc: Services,
+    left: SecondsLeft = unbounded,
 ) -> Iterator[tuple[AcceptanceTest, CheckResult | None]]:
     """Give each test, those which hold something with a run in which that is broken."""
     runs: dict[str, CheckResult | None] = {}
@@ -157,7 +181,7 @@ def _with_broken(
             holding = [one for one in plan.tests if one.breaks == test.breaks]
             spoiled = _with_broken_target(change, test.breaks, prepared, svc)
             name = "tests on broken code"
-            found = _run(spoiled, holding, name, prepared, svc) if spoiled else None
+            found = _run(spoiled, holding, name, prepared, svc, left) if spoiled else None
             runs[test.breaks] = found
         yield test, runs[test.breaks]
 

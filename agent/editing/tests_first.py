@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from agent.domain import Change, Plan, Proof, Record
 from agent.editing import opening, prompting, proving
 from agent.editing.called import Objection
 from agent.editing.desk import Accept, Desk
+from agent.editing.gate import Refused
 from agent.editing.job import Job
 from agent.editing.loop import Conversation, Ended, converse
 from agent.errors import EditFailed
@@ -79,7 +82,13 @@ def _what_came(ended: Ended) -> str:
 
 def _accept(plan: Plan, job: Job) -> Accept[Finished]:
     def accept(found: Finished, change: Change) -> Objection | None:
-        shown = proving.before_change(plan, change, job.prepared, job.svc)
+        until = time.monotonic() + job.step.seconds_left
+        try:
+            shown = proving.before_change(
+                plan, change, job.prepared, job.svc, lambda: until - time.monotonic()
+            )
+        except Refused as problem:
+            return Objection(text=f"- The tests were not tried: {problem}")
         return objection(shown, proving.remarks(change, job.prepared, job.svc))
 
     return accept

@@ -16,8 +16,9 @@ from agent.chat import ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
 from agent.editing import by_recipe, files, forms, migrating, outline, trials
 from agent.editing.gate import PathGate, Phase, Refused
+from agent.editing.minutes import SecondsLeft, unbounded
 from agent.editing.outline import Outline
-from agent.editing.trials import SecondsLeft, Trials
+from agent.editing.trials import Trials
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
@@ -60,17 +61,18 @@ class Toolbox:
         *,
         phase: Phase,
         closed: tuple[str, ...] = (),
-        seconds_left: SecondsLeft = trials.unbounded,
+        seconds_left: SecondsLeft = unbounded,
     ) -> None:
         """Take a tree, with the change so far in it.
 
         Args:
             closed: Paths that may not be written.
-            seconds_left: Tells what is left of the run's minutes, for tests and checks.
+            seconds_left: Tells what is left of the run's minutes, for whatever is run.
         """
         self._tree = tree
         self._prepared = prepared
         self._svc = svc
+        self._seconds_left = seconds_left
         django = prepared.contract.project.django is not None
         self._tools = {
             tool.name: tool
@@ -116,11 +118,15 @@ class Toolbox:
 
     def make_migrations(self, asked: migrating.MakeMigrations) -> str:
         """Have Django make the migrations of an app."""
-        return migrating.carry_out(asked, self.gate, self._tree, self._prepared, self._svc)
+        return migrating.carry_out(
+            asked, self.gate, self._tree, self._prepared, self._svc, self._seconds_left
+        )
 
     def ask_recipe(self, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe carry out a request."""
-        return by_recipe.carry_out(asked, self.gate, self._tree, self._prepared, self._svc)
+        return by_recipe.carry_out(
+            asked, self.gate, self._tree, self._prepared, self._svc, self._seconds_left
+        )
 
     @property
     def outline(self) -> Outline:

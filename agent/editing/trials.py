@@ -6,11 +6,9 @@ and decides nothing. Which tests may be named, and how their words are cut, is h
 
 from __future__ import annotations
 
-import math
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -19,6 +17,7 @@ from agent.checks import again, check, measuring, reports, running, type_cache
 from agent.checks.check import Selection, Site
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Prepared, Record, Status
+from agent.editing import minutes
 from agent.editing.gate import PathGate, Refused, shown
 from agent.ports import RoomLimits
 from agent.repository.tree import WorkTree
@@ -26,8 +25,6 @@ from agent.services import Services
 
 #: A trial is ended after this long, however long the whole suite may take.
 SECONDS = 600.0
-#: With less than this left of the run's minutes, none is begun.
-_LEAST_SECONDS = 5.0
 _MOST_TESTS = 40
 _MOST_ID = 400
 _MOST_FAILURES = 8
@@ -40,14 +37,6 @@ _BY_PATH = re.compile(r"(?P<path>[^:\[\]]+\.py)(?:::(?P<name>\w+(?:::\w+)*(?:\[[
 _PYTEST_REPORT = re.compile(r"^=+ (?:FAILURES|ERRORS) =+$\n", re.MULTILINE)
 _PYTEST_SUMMARY = re.compile(r"^=+ short test summary info =+$", re.MULTILINE)
 _DOTTED = re.compile(r"\w+(?:\.\w+)+")
-
-
-SecondsLeft = Callable[[], float]
-
-
-def unbounded() -> float:
-    """Say that no minutes bound a trial."""
-    return math.inf
 
 
 class RunTest(Record):
@@ -71,7 +60,7 @@ class Trials:
         tree: WorkTree,
         prepared: Prepared,
         svc: Services,
-        seconds_left: SecondsLeft = unbounded,
+        seconds_left: minutes.SecondsLeft = minutes.unbounded,
     ) -> None:
         self._gate = gate
         self._tree = tree
@@ -153,12 +142,7 @@ class Trials:
             limits=self._granted,
             type_cache=type_cache.of(prepared, self._tree.folder, settings, base=False),
         )
-        left = math.floor(min(SECONDS, self._seconds_left()))
-        if left < _LEAST_SECONDS:
-            raise Refused(
-                "the minutes of the run (limits.minutes) are used, so nothing is run any more"
-            )
-        return whole.within(left)
+        return whole.within(minutes.bounded(SECONDS, self._seconds_left))
 
     def _cut_short(self, result: CheckResult, site: Site) -> str:
         """Say that the run's minutes left less time than a trial has else; empty: they did not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -13,6 +14,7 @@ import pytest
 
 from agent import worktree
 from agent.chat import ToolCall, ToolResult
+from agent.editing.minutes import SecondsLeft, unbounded
 from agent.editing.toolbox import Toolbox
 from agent.repository.tree import WorkTree
 from repo_config import detect
@@ -48,7 +50,7 @@ class Opened:
         return [file.path for file in self.tree.changes()]
 
 
-def opened(made: Stage) -> Opened:
+def opened(made: Stage, left: SecondsLeft = unbounded) -> Opened:
     prepared = made.prepared
     scripts = Path(prepared.environment.scripts_path) / "recipes"
     if not scripts.exists():
@@ -57,7 +59,8 @@ def opened(made: Stage) -> Opened:
     project = detect.project(tree, prepared.contract.config)
     contract = prepared.contract.model_copy(update={"project": project})
     prepared = prepared.model_copy(update={"contract": contract})
-    return Opened(tree, Toolbox(tree, prepared, made.services, phase="source"))
+    toolbox = Toolbox(tree, prepared, made.services, phase="source", seconds_left=left)
+    return Opened(tree, toolbox)
 
 
 def test_a_model_has_a_field_added_with_its_migration(stage: Callable[..., Stage]) -> None:
@@ -112,6 +115,25 @@ def test_a_model_has_the_migrations_made_that_its_edits_ask_for(
     made.said("edit", path="config/settings.py", **settings)
     assert "post/migrations/0001_initial.py" in made.said("makemigrations", app="post")
     assert "post/migrations/__init__.py" in made.paths
+
+
+def test_what_makes_migrations_ends_with_the_minutes_of_the_run(
+    stage: Callable[..., Stage],
+) -> None:
+    left = [6.9]
+    made = opened(stage(sample()), lambda: left[0])
+    settings = made.tree.read("config/settings.py").decode()
+    first = settings.splitlines()[0]
+    waits = f"{first}\nimport time\n\ntime.sleep(60)\n"
+    made.said("edit", path="config/settings.py", old=f"{first}\n", new=waits)
+    begun = time.monotonic()
+    assert "ended with the time limit" in made.refused("makemigrations", app="shop")
+    assert time.monotonic() - begun < 30
+    left[0] = 4.9
+    words = "the minutes of the run (limits.minutes) are used"
+    assert words in made.refused("makemigrations", app="shop")
+    asked = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True."
+    assert words in made.refused("recipe", request=asked)
 
 
 #: Written where Django is started, by code that the model has edited.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from agent import worktree
 from agent.chat import ToolCall, ToolResult
-from agent.editing import trials
+from agent.domain import AcceptanceTest, Plan
+from agent.editing import minutes, proving
+from agent.editing.gate import Refused
 from agent.editing.toolbox import Toolbox
 from agent.stages import baseline
 from tests.integration.check_samples import Stage
@@ -48,7 +51,7 @@ class Tried:
         self,
         made: Stage,
         edits: Mapping[str, str] | None = None,
-        seconds_left: Callable[[], float] = trials.unbounded,
+        seconds_left: Callable[[], float] = minutes.unbounded,
     ) -> None:
         self.made = made
         folder = made.services.head_folder(made.prepared.run)
@@ -211,3 +214,32 @@ def test_tests_end_with_the_minutes_of_the_run(stage: Callable[..., Stage]) -> N
         "not carried out: the minutes of the run (limits.minutes) are used, so nothing is run any"
         " more"
     )
+
+
+def test_a_proof_ends_with_the_minutes_of_the_run(stage: Callable[..., Stage]) -> None:
+    made = stage({"test_sums.py": "def test_sum():\n    pass\n"}, test_runner="pytest")
+    name = "test_new.py::test_it"
+    plan = Plan(
+        recipe="",
+        title="Wait",
+        parameters="",
+        steps=("Wait.",),
+        tests=(AcceptanceTest(name=name, shows="that it waits"),),
+    )
+    change = made.cleared(
+        test_new_DOT_py="import time\n\n\ndef test_it():\n    time.sleep(60)\n"
+    ).change
+    left = [6.9]
+
+    def shown() -> tuple[str, ...]:
+        return proving.before_change(
+            plan, change, made.prepared, made.services, lambda: left[0]
+        ).problems
+
+    begun = time.monotonic()
+    (problem,) = shown()
+    assert "ended after 6 seconds" in problem
+    assert time.monotonic() - begun < 30
+    left[0] = 4.9
+    with pytest.raises(Refused, match=r"the minutes of the run \(limits.minutes\) are used"):
+        shown()
