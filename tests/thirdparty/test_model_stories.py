@@ -24,7 +24,7 @@ from tests.thirdparty.model_stories import (
     robots,
     served,
     slugify,
-    structlog_gcp,
+    surfactant,
     yarg,
 )
 from tests.thirdparty.model_stories.diffs import amiss
@@ -34,7 +34,7 @@ from tests.thirdparty.model_stories.story import Story, parallel
 pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
 _PROJECTS = (
-    *(fastapi_docs, slugify, robots, flask_openapi, structlog_gcp),
+    *(fastapi_docs, slugify, robots, flask_openapi, surfactant),
     *(api_key, yarg, nvchecker, flaskr),
 )
 #: Those whose replies come as a whole are the second act.
