@@ -113,10 +113,6 @@ class Theatre:
         repository = sources.repository(
             project.source, self.index, self.folder, f"{models}{project.config}"
         )
-        for path, content in project.added.items():
-            repository.write(path, content)
-        if project.added:
-            repository.commit("Add what is not released yet")
         bare = self.folder / f"{project.name}.source"
         repository.git("clone", "-q", "--bare", str(repository.path), str(bare))
         world = self.stage.world

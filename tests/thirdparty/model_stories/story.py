@@ -33,8 +33,6 @@ class Project:
     """What its people would write into `.github/mergewright.yml`."""
     reviewed_by: Wire = "chat"
     """The wire of the reviewing model."""
-    added: Mapping[str, str] = field(default_factory=dict)
-    """Files that are in no release, by path: where nothing in it is what a ticket needs."""
 
     @property
     def name(self) -> str:
