@@ -15,13 +15,9 @@ from agent import settings as given
 from agent.adapters.local_forge import LocalForge
 from agent.adapters.package_index import SimpleIndex
 from agent.adapters.sandboxes import ChosenSandbox
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.domain import Run
 from agent.errors import ModelUnusable, SettingsInvalid
-from agent.polling import Polling
 from agent.ports import Forge, Gatekeeper, Pulls, Sandbox
-from agent.reconcile import Reconciler, Redeliveries
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
@@ -30,6 +26,9 @@ if TYPE_CHECKING:
     from agent.adapters.chat_model.provided import ProvidedModels
     from agent.adapters.chat_model.routes import Routes
     from agent.adapters.github.access import Access
+    from agent.adapters.sql_inbox import Inbox
+    from agent.adapters.sql_store import SqlStore
+    from agent.reconcile import Reconciler
 
 _log = structlog.get_logger()
 
@@ -206,9 +205,12 @@ def reconciler(
     Args:
         found: Called when there is something new in the inbox.
     """
+    # A run on this machine has no use for a database, which takes half a second to load.
     from agent.adapters.github.conversations import GithubConversations
     from agent.adapters.github.deliveries import AppDeliveries
     from agent.adapters.github.labelled import GithubLabelledIssues
+    from agent.polling import Polling
+    from agent.reconcile import Redeliveries
 
     seconds = settings.reconcile_minutes * 60.0
     if way.app_id is not None:
