@@ -309,6 +309,17 @@ def test_a_worker_loads_no_migrations_and_no_recipes_before_it_needs_them(tmp_pa
     assert done.stdout == "set()\n"
 
 
+def test_a_run_on_this_machine_loads_no_database():
+    program = (
+        "import sys, agent.cli.main, agent.local_run\n"
+        "print({'dbos', 'docker', 'fastapi', 'github', 'httpx', 'sqlalchemy'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
 def test_who_reads_waits_for_nobody_who_writes(store):
     store.add(run("a"), 1.0)
     claimed = store.claim(2.0, most=1)
