@@ -138,12 +138,14 @@ def test_what_is_too_large_is_declined_and_costs_nothing(played):
     assert "first small ticket" in ours(made)[0].body
 
 
+@pytest.mark.deep
 def test_of_two_people_at_once_one_has_an_effect_and_the_other_is_told(played):
     made, _ = played("two-people")
     assert signs(said_by(made, MAINTAINER, COLLEAGUE)) == [["+1"], ["confused"]]
     assert len(commits(made)) == 1
 
 
+@pytest.mark.deep
 def test_nobody_listens_to_strangers(played):
     made, _ = played("stranger")
     assert signs(said_by(made, REPORTER)) == [[], []]
@@ -192,6 +194,7 @@ def test_five_remarks_end_as_two_fixes_an_answer_one_beyond_and_one_for_a_person
     assert "Rows without a customer are left out" in text
 
 
+@pytest.mark.deep
 def test_a_commit_of_a_person_between_rounds_is_built_on(played):
     made, _ = played("human-commit")
     assert commits(made) == [made.stage.app.bot.login, MAINTAINER, made.stage.app.bot.login]
@@ -200,6 +203,7 @@ def test_a_commit_of_a_person_between_rounds_is_built_on(played):
     assert "Rows without a customer are left out" in text
 
 
+@pytest.mark.deep
 def test_a_conflict_with_the_base_is_said_and_nothing_is_forced(played):
     made, run = played("conflict")
     assert head(made) == run.outcome.commit
@@ -207,6 +211,7 @@ def test_a_conflict_with_the_base_is_said_and_nothing_is_forced(played):
     assert "`shop/services.py`" in told
 
 
+@pytest.mark.deep
 def test_a_red_check_is_mended_and_passes(played):
     made, run = played("ci")
     assert git(made, "rev-parse", f"{head(made)}~") == run.outcome.commit

@@ -13,6 +13,7 @@ import pytest
 
 from agent.demo.simulator import credentials
 from agent.demo.simulator.records import Issue, Pull
+from tests.deep import deep
 from tests.flow.github_stories import BODY, TITLE
 
 
@@ -193,7 +194,7 @@ def test_bad_input_is_told_with_the_place(told_with_pull, command, args, said):
     ("repo", "number", "reason", "said"),
     [
         ("corner-shop/nowhere", "1", "access_lost", "corner-shop/nowhere"),
-        ("nobody-here/shop", "1", "access_lost", "nobody-here/shop"),
+        deep("nobody-here/shop", "1", "access_lost", "nobody-here/shop"),
         ("{name}", "77", "refused", "{name} has no issue 77."),
         ("{name}", "2", "refused", "#2 of {name} is a pull request, not an issue."),
     ],

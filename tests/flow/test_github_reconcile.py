@@ -241,7 +241,7 @@ def test_PF2_an_old_backup_makes_no_second_pull_request_and_loses_no_run(story, 
 
 
 @pytest.mark.parametrize(
-    "kinds", [("lose",), ("duplicate", "reorder")], ids=["lost", "twice and out of order"]
+    "kinds", [("lose",), deep(("duplicate", "reorder"))], ids=["lost", "twice and out of order"]
 )
 def test_PF6_WH3_a_whole_conversation_has_the_same_end_whatever_becomes_of_its_events(
     story, soon, kinds
@@ -361,6 +361,7 @@ def test_TC4_a_text_that_was_edited_after_the_label_is_not_approved(polled, chan
     assert snapshot.title == change.get("title", PLAIN["title"])
 
 
+@pytest.mark.deep
 def test_TC4_a_text_that_was_edited_before_the_label_is_approved_by_it(polled):
     told, service = polled
     told.edit(title="Slower than it was", body="It is very slow.\n")

@@ -144,8 +144,8 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
 @pytest.mark.parametrize(
     ("wire", "stream"),
     [
-        *(("responses", "streamed"), ("anthropic", "whole")),
-        *(deep("responses", "whole"), deep("anthropic", "streamed")),
+        ("anthropic", "streamed"),
+        *(deep("anthropic", "whole"), deep("responses", "streamed"), deep("responses", "whole")),
     ],
 )
 def test_kill_each_turn_does_so_on_the_other_wires(store, wire, stream):

@@ -132,7 +132,20 @@ def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
     return asked
 
 
-@pytest.fixture(scope="session", params=DJANGO, ids=lambda known: known.source.name)
+def _cases(all_known: tuple[Known, ...], *long: Known) -> list[object]:
+    """Give projects as parameters; whose suites take long, and show what others show, deep."""
+    names = {known.source.name for known in long}
+    return [
+        pytest.param(
+            known,
+            id=known.source.name,
+            marks=[pytest.mark.deep] if known.source.name in names else [],
+        )
+        for known in all_known
+    ]
+
+
+@pytest.fixture(scope="session", params=_cases(DJANGO, AXES))
 def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
     """One Django project with a ticket carried out for one of its models, or deep, for each."""
     known: KnownDjango = request.param
@@ -150,19 +163,7 @@ def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
     return done
 
 
-#: A suite of half a minute, run twice more on GitHub's way, shows what the short ones show.
-_LONG = {known.source.name for known in (AXES, NEWSLETTER)}
-_BOTH = [
-    pytest.param(
-        known,
-        id=known.source.name,
-        marks=[pytest.mark.deep] if known.source.name in _LONG else [],
-    )
-    for known in DJANGO + PRINTING
-]
-
-
-@pytest.fixture(scope="session", params=_BOTH)
+@pytest.fixture(scope="session", params=_cases(DJANGO + PRINTING, AXES, NEWSLETTER))
 def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
     """One project with a ticket carried out on this machine and from an issue on GitHub."""
     known: Known = request.param

@@ -12,6 +12,7 @@ from agent.adapters.package_index import SimpleIndex
 from agent.cli import run as command
 from agent.domain import Outcome, Reason
 from tests import given
+from tests.deep import deep
 from tests.flow.stories import Repository
 from tests.thirdparty import sources
 from tests.thirdparty.carried import Bench
@@ -53,7 +54,11 @@ def _move(repository: Repository, old: str, new: str) -> None:
     repository.git("commit", "-q", "-m", f"Move {old} to {new}")
 
 
-@pytest.fixture(params=CASES, ids=list(CASES))
+#: What other cases show on the same project.
+_DEEP = ("an operation that nobody asked for", "a second HTTP client")
+
+
+@pytest.fixture(params=[deep(name) if name in _DEEP else name for name in CASES])
 def case(request: pytest.FixtureRequest) -> Given:
     return CASES[request.param]
 

@@ -59,7 +59,13 @@ REVIEWED = (
 )
 
 
-@pytest.mark.parametrize("reviewed", REVIEWED, ids=lambda one: one.known.source.name)
+@pytest.mark.parametrize(
+    "reviewed",
+    [
+        pytest.param(one, id=one.known.source.name, marks=[pytest.mark.deep] * (one.known is AXES))
+        for one in REVIEWED
+    ],
+)
 def test_the_revised_change_passes(
     reviewed: Reviewed, tmp_path: Path, index: SimpleIndex, bench: Bench
 ) -> None:
