@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Tests of whole runs wait for other processes much of the time: three for two processors.
-TESTERS = $(shell echo $$((($$(nproc) * 3 + 1) / 2)))
+# Tests of whole runs wait for other processes much of the time: four for two processors.
+TESTERS = $(shell echo $$(($$(nproc) * 2)))
 
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE

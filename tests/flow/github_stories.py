@@ -7,6 +7,7 @@ import hmac
 import itertools
 import json
 import re
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -204,22 +205,37 @@ class Story:
 
     def runs(self) -> list[StoredRun]:
         """All runs of the issue, oldest first."""
+        rows = self._rows()
+        if not rows:
+            return []
         with closing(SqlStore(self.stage.home)) as store:
-            found = [
-                one
-                for one in store.latest(1_000)
-                if one.run.snapshot
-                and one.run.snapshot.issue.repository_id == self.repository.id
-                and one.run.snapshot.issue.number == self.issue.number
-            ]
-        return found[::-1]
+            return [store.get(run_id) for run_id, _ in rows]
+
+    def _rows(self) -> list[tuple[str, bool]]:
+        """Id of each run, and whether it is over: what is asked again and again has to be cheap."""
+        place = self.stage.home / "mergewright.sqlite"
+        if not place.exists():
+            return []
+        asked = (
+            "SELECT run_id, outcome IS NOT NULL FROM runs WHERE repository_id = ? AND number = ?"
+            " ORDER BY queued_at, run_id"
+        )
+        with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=30)) as database:
+            try:
+                return database.execute(asked, (self.repository.id, self.issue.number)).fetchall()
+            except sqlite3.OperationalError as problem:
+                if "no such table" in str(problem):
+                    return []
+                raise
 
     def ended(self, attempt: int = 1, seconds: float = 120) -> Outcome:
         """Wait for the end of a run of the issue."""
 
         def over() -> Outcome | None:
-            runs = self.runs()
-            return runs[attempt - 1].outcome if len(runs) >= attempt else None
+            rows = self._rows()
+            if len(rows) < attempt or not rows[attempt - 1][1]:
+                return None
+            return self.runs()[attempt - 1].outcome
 
         return await_(over, f"the end of run {attempt} of {self.name}", seconds)
 

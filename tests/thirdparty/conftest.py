@@ -145,7 +145,7 @@ def _cases(all_known: tuple[Known, ...], *long: Known) -> list[object]:
     ]
 
 
-@pytest.fixture(scope="session", params=_cases(DJANGO, AXES))
+@pytest.fixture(scope="session", params=_cases(DJANGO, AXES, NEWSLETTER))
 def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
     """One Django project with a ticket carried out for one of its models, or deep, for each."""
     known: KnownDjango = request.param

@@ -173,7 +173,7 @@ class Theatre:
                 of_issue = snapshot is not None and snapshot.issue.number == issue.number
                 if of_issue and stored.outcome is not None:
                     return stored.outcome
-            time.sleep(0.1)
+            time.sleep(0.5)
         words = self.stage.service.log.read_text(errors="replace")[-3000:]
         raise AssertionError(f"no run of {hosted.name}#{issue.number} came to an end:\n{words}")
 
