@@ -172,6 +172,7 @@ def test_PF6_a_label_that_was_taken_off_before_its_delivery_came_starts_nothing(
     assert told.comments() == []
 
 
+@pytest.mark.deep
 def test_GH2_a_log_that_may_not_be_read_now_is_read_later_and_not_asked_for_meanwhile(story, soon):
     told = story(**PLAIN)
     soon.world.hooks.faults.append(HookFault("lose", "issues.labeled"))
@@ -207,6 +208,7 @@ def restored(stage: Stage, folder: Path, after: Callable[[], None]) -> Iterator[
     yield
 
 
+@pytest.mark.deep
 def test_PF2_an_old_backup_makes_no_second_pull_request_and_loses_no_run(story, soon, tmp_path):
     done, bare, half = story(), story(), story()
     lost: list[str] = []

@@ -189,7 +189,7 @@ def gone(home: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [deep(signal.SIGTERM), signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [deep(signal.SIGTERM), deep(signal.SIGHUP), signal.SIGKILL])
 def test_a_demo_that_is_ended_takes_its_service_with_it(built_home, tmp_path, number):
     home = built_home
     scratch = tmp_path / "scratch"
