@@ -351,6 +351,7 @@ def test_files_for_people_are_declined_before_anything_is_built(sample, run):
     assert "environment" not in ended.result["seconds"]
 
 
+@pytest.mark.deep
 def test_a_umask_that_shuts_others_out_does_no_harm(sample, home, tmp_path):
     path = tmp_path / "ticket.md"
     path.write_text(TICKET.read_text())

@@ -24,6 +24,7 @@ from tests.thirdparty.projects import (
     NEWSLETTER,
     PRINTING,
     PYBARS,
+    SILK,
     Known,
     KnownDjango,
     KnownPrinting,
@@ -163,7 +164,7 @@ def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
     return done
 
 
-@pytest.fixture(scope="session", params=_cases(DJANGO + PRINTING, AXES, NEWSLETTER))
+@pytest.fixture(scope="session", params=_cases(DJANGO + PRINTING, AXES, NEWSLETTER, SILK))
 def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
     """One project with a ticket carried out on this machine and from an issue on GitHub."""
     known: Known = request.param

@@ -55,7 +55,11 @@ def _move(repository: Repository, old: str, new: str) -> None:
 
 
 #: What other cases show on the same project.
-_DEEP = ("an operation that nobody asked for", "a second HTTP client")
+_DEEP = (
+    "an operation that nobody asked for",
+    "a second HTTP client",
+    "syntax and library of a newer Python",
+)
 
 
 @pytest.fixture(params=[deep(name) if name in _DEEP else name for name in CASES])
