@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Tests of whole runs wait for other processes much of the time: four for two processors.
-TESTERS = $(shell echo $$(($$(nproc) * 2)))
+# Whole runs wait for other processes at times: three for two processors.
+TESTERS = $(shell echo $$(($$(nproc) * 3 / 2)))
+PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app demo test check lint bench bench-ack bench-model bench-sign live false-positives chaos reference lock format clean
+.PHONY: app demo test test-deep check lint bench bench-ack bench-model bench-sign live false-positives chaos reference lock format clean
 
 demo: $(READY) room
 	$(BIN)/mergewright demo
@@ -19,7 +20,14 @@ app: $(READY)
 	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
 test: $(READY) room services
-	@BIN=$(BIN) deploy/with-engine $(BIN)/python -m pytest -n $(TESTERS) $(ARGS)
+	@ENGINE=no $(PYTEST) -m "not deep" --durations=10 $(ARGS)
+
+# Docker, released projects, chaos, false positives, fuzz, the Python matrix: up to an hour.
+# PART=2/4 takes the second of four parts of it.
+PART ?=
+test-deep: $(READY) room services
+	@BIN=$(BIN) deploy/with-engine $(PYTEST) -m deep --durations=20 \
+	  $(if $(PART),--part $(PART)) $(ARGS)
 
 check: lint test
 

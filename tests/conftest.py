@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from tests.folders import BUILT, data_folder
+from tests import folders
+from tests.folders import data_folder
 
 # A test run in the background of a shell ignores Ctrl-C, and so would every program that the
 # tests start and interrupt.
@@ -24,9 +25,6 @@ os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
 
-_FOLDERS = pytest.StashKey[ExitStack]()
-
-
 @pytest.fixture(autouse=True)
 def _logs_of_its_own() -> Iterator[None]:
     """A command that is called within a test sets up logging, for that test alone."""
@@ -35,16 +33,9 @@ def _logs_of_its_own() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make one place for the environments of all processes of this run."""
+    """Name the cache of environments, once for all processes of this run."""
     if not hasattr(config, "workerinput"):
-        folder = config.stash[_FOLDERS] = ExitStack()
-        os.environ[BUILT] = str(folder.enter_context(data_folder("environments")))
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove it."""
-    if _FOLDERS in config.stash:
-        config.stash[_FOLDERS].close()
+        os.environ[folders.BUILT] = str(folders.kept_environments())
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def built_home() -> Iterator[Path]:
-    """Give one that has what other tests of this run have built."""
+    """Give one that has what other tests, and earlier runs of them, have built."""
     with data_folder(built=True) as folder:
         yield folder
 
@@ -65,35 +56,47 @@ def built_home() -> Iterator[Path]:
 _LONGEST_FIRST = ("tests/thirdparty/", "tests/flow/", "tests/integration/")
 #: Folders whose tests share what is costly to make, so one process runs them all.
 _IN_ONE_PROCESS = ("tests/thirdparty/",)
+#: Folders whose tests are all of the deep suite.
+_DEEP_FOLDERS = ("tests/thirdparty/", "tests/false_positives/", "tests/fuzz/")
+#: A test of the deep suite may be a whole campaign.
+_DEEP_SECONDS = 1800
 _SECTIONS = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what decides how much of the suite is run."""
-    parser.addoption(
-        "--deep",
-        action="store_true",
-        help="run also what only repeats a story with another project, Python or moment",
-    )
+    """Add what takes one of several equal parts of the suite."""
+    parser.addoption("--part", metavar="N/M", help="the Nth of M parts, file by file")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not asked for; open the way to the package index where it is needed."""
-    if os.environ.get("ENGINE") == "no":
-        _leave_out("engine", config, items)
-    if not config.getoption("deep"):
-        _leave_out("deep", config, items)
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _rank(item.nodeid))
+    """Mark what belongs to the deep suite by its place; open the way to the package index."""
     for item in items:
+        if item.nodeid.startswith(_DEEP_FOLDERS) or item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.deep)
         if item.get_closest_marker("index") or item.get_closest_marker("thirdparty"):
             item.add_marker(pytest.mark.enable_socket)
+        if item.get_closest_marker("deep"):
+            item.add_marker(pytest.mark.timeout(_DEEP_SECONDS))
+    if os.environ.get("ENGINE") == "no":
+        _select(config, items, lambda item: not item.get_closest_marker("engine"))
+    if part := config.getoption("part"):
+        number, count = (int(word) for word in part.split("/"))
+        _select(config, items, lambda item: _file_number(item) % count == number % count)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(item.nodeid))
 
 
-def _leave_out(marker: str, config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if item.get_closest_marker(marker)]
+def _select(
+    config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]
+) -> None:
+    left_out = [item for item in items if not wanted(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    items[:] = [item for item in items if wanted(item)]
+
+
+def _file_number(item: pytest.Item) -> int:
+    return zlib.crc32(item.nodeid.partition("::")[0].encode())
 
 
 def _rank(nodeid: str) -> int:

@@ -1,4 +1,4 @@
-"""Cases that only repeat a story with another project, Python or moment; run with --deep."""
+"""Cases that only repeat a story with another project, Python or moment: of the deep suite."""
 
 from __future__ import annotations
 

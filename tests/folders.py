@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 #: Of the process environment: where all processes of one test run keep what they have built.
 BUILT = "ENVIRONMENTS_OF_TESTS"
+_ROOT = Path(__file__).parents[1]
+#: Code that decides what is in an environment: another version of it builds everything anew.
+_BUILDERS = ("agent/environments", "agent/adapters/inside", "agent/adapters/rooms")
+_UNUSED_SECONDS = 14 * 86_400
+
+
+def kept_environments() -> Path:
+    """Make the user's cache of built environments, or take the one of earlier runs.
+
+    It lies where the users of rooms can enter; what no run has used for two weeks is removed.
+    """
+    # A home folder of root's is closed to every other user.
+    caches = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    digest = hashlib.sha256()
+    for file in sorted(path for folder in _BUILDERS for path in (_ROOT / folder).rglob("*.py")):
+        digest.update(file.read_bytes())
+    folder = caches / "mergewright-tests" / digest.hexdigest()[:16]
+    os.umask(0o022)
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
+    for other in folder.parent.iterdir():
+        if time.time() - other.stat().st_mtime > _UNUSED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
 
 
 @contextmanager
@@ -18,8 +44,8 @@ def data_folder(name: str = "test", *, built: bool = False) -> Iterator[Path]:
     """Make one below /tmp, and remove it.
 
     Args:
-        built: It has the environments that other tests of this run have built, for tests that are
-            not about building.
+        built: It has the environments that other tests have built, for tests that are not about
+            building.
     """
     os.umask(0o022)
     folder = Path(tempfile.mkdtemp(prefix=f"mergewright-{name}-", dir="/tmp"))

@@ -5,9 +5,9 @@ room; one that needs settings of its own takes `rooms` and calls `rooms(room_pro
 fixture `backend` is the name of the kind. `open_sandbox` is the same for tests that have no use
 for fixtures. All of them fail where a room cannot be opened: nothing is skipped.
 
-`deploy/with-engine` gives the tests an engine of their own, and an image. For those who cannot have
-one, `ENGINE=no` leaves out all tests with docker rooms; those which have no `backend` carry
-the mark `engine`.
+Docker rooms are of the deep suite, for which `deploy/with-engine` starts an engine and makes an
+image; tests that need them and have no `backend` carry the mark `engine`. `ENGINE=no` leaves all of
+them out.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ INSIDE = ROOT / "agent" / "adapters" / "inside"
 ENGINE = os.environ["ENGINE_OF_TESTS"]
 own_root = os.environ.get("MERGEWRIGHT_ROOM_ROOT")
 
-BACKENDS = [
+BACKENDS: list[Any] = [
     "bubblewrap",
     *(["bubblewrap-own-root"] if own_root else []),
-    *(["docker"] if os.environ.get("ENGINE") != "no" else []),
+    pytest.param("docker", marks=pytest.mark.engine),
 ]
 
 

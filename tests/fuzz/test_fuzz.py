@@ -1,0 +1,105 @@
+"""Whatever strangers may write, found by Hypothesis: it is read or refused, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent import cleaning
+from agent.checks import sealed
+from agent.conversation import commands
+from agent.ports import RoomResult
+from repo_config import load
+from tests.unit.webhooks.deliveries import labeled
+from webhooks.refusals import Refused
+from webhooks.sources import github_events
+
+MANY = settings(
+    max_examples=2_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+YAML = """\
+version: 1
+python: {version: "3.11", groups: [test]}
+checks:
+  tests: {runner: pytest, minutes: 10}
+scope: {protect: [".github/**"], max_files: 20}
+rules: {http-timeout: review}
+"""
+#: What JSON can hold, to be put anywhere into a delivery.
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    """A text with a piece of it replaced by something else."""
+    at = draw(st.integers(0, len(text)))
+    end = draw(st.integers(at, min(at + 8, len(text))))
+    piece = draw(st.text(max_size=6) | st.sampled_from(["<<: ", "!!set ", "---\n", "&a *a", "\t"]))
+    return text[:at] + piece + text[end:]
+
+
+@MANY
+@given(damaged(YAML))
+def test_a_damaged_configuration_is_read_or_refused_at_a_place_in_it(text: str) -> None:
+    try:
+        load.from_text(text, ".github/mergewright.yml")
+    except load.ConfigProblem as refused:
+        for problem in refused.problems:
+            assert 1 <= problem.line <= len(text.splitlines()) + 1
+            assert problem.column >= 1
+            assert problem.fix
+            assert str(problem).isprintable()
+
+
+@MANY
+@given(st.sampled_from(["issues", "issue_comment", "pull_request", "check_suite"]), st.data())
+def test_a_delivery_with_anything_in_it_is_kept_ignored_or_refused(
+    event: str, data: st.DataObject
+) -> None:
+    payload = labeled()
+    part = payload
+    while inner := [key for key, value in part.items() if isinstance(value, dict)]:
+        if not data.draw(st.booleans()):
+            break
+        part = part[data.draw(st.sampled_from(sorted(inner)))]
+    part[data.draw(st.sampled_from(sorted(part)))] = data.draw(VALUES)
+    try:
+        assert github_events.parse(event, json.dumps(payload).encode())
+    except Refused as refused:
+        assert refused.status in (400, 422)
+
+
+@MANY
+@given(st.text(alphabet=st.characters(), max_size=200))
+def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> None:
+    once, _ = cleaning.incoming(text)
+    again, removed = cleaning.incoming(once)
+    assert (again, removed) == (once, ())
+    shown = cleaning.terminal(text)
+    assert not any(unicodedata.category(one) == "Cc" for one in shown if one not in "\n\t")
+
+
+@MANY
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_comment_is_a_command_or_none(before: str, rest: str) -> None:
+    for text in (before, f"/mergewright {rest}", f"{before}\n/mergewright {rest}"):
+        commands.parse(text)
+
+
+@MANY
+@given(st.binary(max_size=300))
+def test_no_bytes_without_the_seal_are_a_report(content: bytes) -> None:
+    secret = sealed.Secret()
+    result = RoomResult(
+        exit_code=0, output="", output_bytes=0, seconds=0.1, files={secret.report: content}
+    )
+    report = sealed.read(result, secret, (sealed.Exit,))
+    assert report.problem
+    assert report.events == ()
