@@ -16,7 +16,6 @@ REMOTE = "tests/integration/test_remote_git.py"
 DOCTOR = "tests/integration/test_doctor.py"
 TREE = "tests/unit/repository/test_tree.py"
 READERS = "tests/unit/checks/test_readers.py"
-BAD_INPUT = "tests/flow/test_bad_input.py"
 FOREIGN = "tests/attacks/test_foreign_code.py"
 ESCAPE = "tests/attacks/test_rx3_escape.py"
 NETWORK = "tests/attacks/test_rx4_network.py"
@@ -26,16 +25,18 @@ WHOLE = "tests/attacks/test_whole_runs.py"
 CALLS = "tests/attacks/test_hostile_calls.py"
 MODELS = "tests/attacks/test_hostile_models.py"
 PATHS = "tests/unit/editing/test_path_gate.py"
+RULES = "tests/unit/policy/test_rules.py"
+TAMPERINGS = "tests/unit/policy/test_tamperings.py"
 TOOLS = "tests/unit/editing/test_toolbox.py"
 PLANS = "tests/unit/editing/test_planning.py"
 LOOP = "tests/unit/editing/test_loop.py"
 PROMPTS = "tests/unit/editing/test_prompting.py"
 CHAT = "tests/integration/test_chat_model.py"
 RUNS = "tests/flow/test_model_runs.py"
+RESUMED = "tests/flow/test_resumed.py"
 
 LANE = "tests/integration/test_lane.py"
 LISTENING = "tests/integration/test_listening.py"
-LISTENER = "tests/integration/test_listener_conversation.py"
 FORGE = "tests/integration/test_github_forge.py"
 BRANCHES = "tests/integration/test_pull_branch.py"
 INTAKE = "tests/unit/test_intake.py"
@@ -44,17 +45,13 @@ THREADS = "tests/unit/stages/test_follow_up_threads.py"
 SHAPES = "tests/unit/publishing/test_shapes.py"
 MILESTONES = "tests/unit/test_milestones.py"
 PUBLISH = "tests/unit/stages/test_publish.py"
-DELIVERIES = "tests/flow/test_github_deliveries.py"
-SCENARIOS = "tests/flow/test_github_scenarios.py"
-WORLD = "tests/flow/test_github_world.py"
-CONTROL = "tests/flow/test_github_control.py"
-FAULTS = "tests/flow/test_github_faults.py"
-FLOOD = "tests/flow/test_github_flood.py"
-RECONCILE = "tests/flow/test_github_reconcile.py"
-CONVERSATION = "tests/flow/test_conversation.py"
 STOPS = "tests/flow/test_stops.py"
 REVIEW = "tests/flow/test_review.py"
-REVIEWS = "tests/flow/test_review_attacks.py"
+ISSUES = "tests/flow/test_issues.py"
+RARE = "tests/flow/test_issues_rare.py"
+KILLS = "tests/flow/test_kills.py"
+FORGED = "tests/flow/test_forged_runs.py"
+LOCAL = "tests/flow/test_local.py"
 
 _INSTALLED = (FOREIGN, "test_RX1_install_hooks_achieve_nothing")
 _ARCHIVE = (FOREIGN, "test_RX1_a_source_archive_of_the_index_achieves_nothing")
@@ -64,8 +61,7 @@ _POSING = (FOREIGN, "test_RX2_what_poses_as_a_tool_is_not_taken_for_it")
 _OUTSIDE = (FOREIGN, "test_RX2_nothing_of_it_ran_outside_of_a_room")
 _SAID = (FOREIGN, "test_RX2_nothing_secret_stands_in_what_checks_said")
 _NEXT = (FOREIGN, "test_RX8_the_next_run_is_as_if_there_had_been_no_attack")
-_SHARED = (FOREIGN, "test_RX8_nothing_that_rooms_share_was_changed")
-_WRITTEN = (FOREIGN, "test_RX8_what_checks_wrote_is_not_in_the_tree")
+_WRITTEN = (FOREIGN, "test_RX8_what_checks_wrote_is_in_no_tree_and_no_environment")
 _RETURNED = (FOREIGN, "test_RX7_what_a_build_hands_back_is_read_within_bounds")
 _ESCAPE = (ESCAPE, "test_RX3_no_attempt_at_escape_works_in_a_room")
 _ESCAPE_CONTROL = (ESCAPE, "test_RX3_each_attempt_works_where_there_is_no_wall")
@@ -81,7 +77,7 @@ _RUN = (
     WHOLE,
     "test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_nothing_else",
 )
-_FORGED = (WHOLE, "test_RX5_a_forged_run_is_unverified_and_publishes_nothing")
+_FORGED = (FORGED, "test_no_forgery_is_published")
 _PLANTED = (WHOLE, "test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken")
 _GIT_IN_ROOM = (GR_ROOMS, "test_GR2_GR4_GR7_what_a_room_writes_for_git_is_read_by_nobody")
 _GIT_CONTROL = (GR_ROOMS, "test_GR2_the_same_poison_works_on_a_git_that_reads_it")
@@ -107,7 +103,6 @@ _GR8_SAME = (GIT, "test_gr8_names_that_look_the_same_are_refused")
 _BROKEN = (CALLS, "test_MO1_a_reply_that_is_broken_comes_to_a_named_end")
 _EVERY_WIRE = (CALLS, "test_MO1_so_it_does_on_every_wire")
 _SENSES = (CALLS, "test_MO1_a_model_that_comes_to_its_senses_is_heard")
-_BROKEN_RUN = (MODELS, "test_MO1_a_run_of_broken_calls_ends_by_name")
 _MEASURE = (LOOP, "test_a_reply_without_measure_ends_the_run")
 _NO_WAY_OUT = (CALLS, "test_MO2_no_tool_leads_out_of_the_tree")
 _NOT_READ = (PATHS, "test_MO2_nothing_outside_is_read_found_or_touched")
@@ -120,36 +115,42 @@ _OBEDIENT = (
 )
 _HIDDEN = (MODELS, "test_TC5_no_place_where_text_can_hide_has_an_effect")
 _CHEATING = (MODELS, "test_MO6_a_change_that_cheats_is_refused_by_name")
-_STEALING = (MODELS, "test_RX2_RX4_a_test_that_a_model_wrote_steals_nothing")
-_IN_WORDS = (MODELS, "test_TC6_a_secret_in_a_models_words_leaves_in_no_form")
-_IN_FILES = (MODELS, "test_TC6_a_secret_in_a_models_files_is_not_published")
-_HUGE = (MODELS, "test_TC8_a_huge_ticket_is_cut_and_nothing_of_it_is_fetched")
+_TAMPERING = (TAMPERINGS, "test_a_tampering_is_held_back")
 _CLOSED = (PATHS, "test_what_the_contract_protects_is_refused_for_writing_with_the_reason")
 _PASSES = (CHAT, "test_what_may_pass_is_tried_again")
 _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
 _NOT_HEARD = (LANE, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
 _UNSEEN = (THREADS, "test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody")
-_UNSEEN_RUN = (
-    REVIEWS,
-    "test_TC2_TC7_words_of_a_stranger_in_a_maintainers_thread_reach_no_model",
-)
-_NOBODYS = (REVIEWS, "test_TC2_a_review_of_who_may_not_write_is_nobodys_command")
+_THREADS_RUN = (REVIEW, "test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit")
+_NOBODYS = (REVIEW, "test_TC2_a_recipe_answers_a_review_of_who_may_write_without_a_model")
 _SUGGESTED = (
-    REVIEWS,
+    REVIEW,
     "test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_protected",
+)
+_MAY_NOT = (ISSUES, "test_TC1_TC3_a_label_of_whoever_may_not_write_starts_nothing")
+_STRANGERS = (
+    ISSUES,
+    "test_TC2_TC4_TC5_TC8_nothing_that_strangers_write_on_an_issue_changes_what_is_done",
+)
+_POLLED = (KILLS, "test_TC1_TC4_an_edited_text_and_a_label_without_the_right_start_nothing")
+_LIVED_WITH = (
+    ISSUES,
+    "test_GH6_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with",
+)
+_NOT_AS_IT_WAS = (RARE, "test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end")
+_CONFLICT = (
+    REVIEW,
+    "test_a_conflict_with_the_base_is_stated_and_a_check_that_is_red_there_is_left",
 )
 _LABELLED = (INTAKE, "test_TC1_a_label_by_anybody_else_starts_nothing")
 _TAKEN_BACK = (STOPS, "test_GH7_an_issue_that_is_taken_back_ends_its_run_wherever_it_is")
-_PUSHED = (
-    CONTROL,
-    "test_GH7_what_is_taken_back_after_the_push_gets_no_pull_request_and_no_branch",
+_AT_ONCE = (ISSUES, "test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once")
+_ENDED_BY_PEOPLE = (
+    ISSUES,
+    "test_what_no_recipe_fits_goes_to_a_person_and_is_tried_again_with_other_words",
 )
-_UNLABELLED = (WORLD, "test_an_issue_that_is_taken_back_mid_run_ends_it_without_a_push")
-_ECHO = (REVIEWS, "test_GH8_a_program_that_answers_every_comment_on_an_issue_comes_to_an_end")
-_ECHO_REVIEW = (
-    REVIEWS,
-    "test_GH8_a_program_that_answers_every_answer_in_a_review_comes_to_an_end",
-)
+_AFTER = (STOPS, "test_GH7_what_comes_after_the_pull_request_is_open_takes_nothing_away")
+_ECHO = (REVIEW, "test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end")
 
 Place = tuple[str, str]
 CASES: dict[str, dict[str, tuple[Place, ...]]] = {
@@ -170,7 +171,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "no secret in the environment": (_INSTALLED, _ARCHIVE),
     },
     "RX2": {
-        "conftest": (_IMPORTED, _RUN, _STEALING),
+        "conftest": (_IMPORTED, _RUN),
         "-p": (_IMPORTED,),
         "entry point": (_IMPORTED,),
         ".pth": (_IMPORTED,),
@@ -199,7 +200,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
     },
     "RX4": {
-        "TCP": (_SILENT, _CONTROL, _STEALING),
+        "TCP": (_SILENT, _CONTROL),
         "UDP": (_SILENT, _CONTROL),
         "DNS TXT": (_SILENT, _CONTROL),
         "ICMP": (_SILENT, _CONTROL),
@@ -232,8 +233,6 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "before our scripts": (
             (FOREIGN, "test_RX5_no_package_has_its_code_run_before_ours"),
-            (FOREIGN, "test_RX5_no_package_replaces_the_interpreter"),
-            (FOREIGN, "test_RX5_what_stands_beside_the_interpreter_would_be_first_indeed"),
         ),
         "run again": (
             (FLAKY, "test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone"),
@@ -251,10 +250,8 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "the limit is named in the outcome": (
             _LIMITS,
             _WORDS,
-            (BAD_INPUT, "test_tests_that_fork_without_end"),
-            (BAD_INPUT, "test_tests_that_fill_the_disk"),
-            (BAD_INPUT, "test_tests_that_never_end"),
-            (BAD_INPUT, "test_tests_that_print_ten_million_lines"),
+            (LOCAL, "test_RX6_the_limit_that_ended_the_tests_is_named"),
+            (LOCAL, "test_RX6_tests_that_write_outside_and_print_ten_million_lines_are_bounded"),
         ),
     },
     "RX7": {
@@ -265,15 +262,16 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "zip bomb": (_RETURNED,),
     },
     "RX8": {
-        "caches": (_NEXT, _SHARED),
-        "image and tools": (_SHARED,),
+        "caches": (_NEXT, _WRITTEN),
+        "image and tools": (_NEXT, _WRITTEN),
         "tmp": (_NEXT,),
         "builders": (
-            _SHARED,
+            _NEXT,
             (ENVIRONMENTS, "test_a_repository_cannot_plant_a_backend_that_builds_others"),
         ),
         "environment": (
             _NEXT,
+            _WRITTEN,
             (ENVIRONMENTS, "test_code_that_takes_part_in_the_build_has_an_environment_of_its_own"),
         ),
         "edits after the last edit": (
@@ -342,14 +340,13 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "GR8": {
         "path bomb": (
             (GIT, "test_gr8_ten_billion_paths_are_refused_at_once"),
-            (GIT, "test_gr8_a_bomb_beside_the_base_is_refused_at_once"),
             (GIT, "test_gr8_endless_folders_without_a_file_are_refused_at_once"),
         ),
         "huge blob": (
             (GIT, "test_gr8_a_huge_file_is_refused_before_it_is_copied"),
             (REMOTE, "test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays"),
         ),
-        "a million refs": ((GIT, "test_gr8_a_million_refs_are_refused"),),
+        "a million refs": ((GIT, "test_gr8_refs_without_number_are_refused"),),
         "case and NFC": (_GR8_SAME,),
         "newline, ANSI, dash": (_GR8_NAMES,),
         "full-width": (_GR8_SAME, _GR1_BRANCH),
@@ -369,7 +366,9 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "thousands of calls": (_BROKEN, (LOOP, "test_a_reply_of_calls_without_number_ends_the_run")),
         "calls after the form": ((LOOP, "test_nothing_is_done_after_the_form"),),
-        "a whole run": (_BROKEN_RUN,),
+        "a whole run": (
+            (RESUMED, "test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not"),
+        ),
     },
     "MO2": {
         "../, absolute, ~": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN, _OBEDIENT),
@@ -393,7 +392,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "something new for ever": (_WITHOUT_END,),
         "budget, resumable": (
             (CALLS, "test_MO4_or_its_budget_ends_it_with_the_work_kept"),
-            (RUNS, "test_at_the_cap_the_work_is_kept"),
+            (RESUMED, "test_what_ended_at_its_budget_goes_on_with_as_much_again"),
         ),
         "an endless reply": ((CHAT, "test_a_reply_that_takes_too_long_is_broken_off"),),
     },
@@ -411,12 +410,12 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "MO6": {
         "workflows, CODEOWNERS": (_CLOSED, _OBEDIENT),
-        "gate configuration": (_CHEATING,),
-        "assert True": (_CHEATING,),
-        "bidi": (_CHEATING,),
+        "gate configuration": (_CHEATING, _TAMPERING),
+        "assert True": (_CHEATING, _TAMPERING),
+        "bidi": (_CHEATING, (RULES, "test_a_rule_finds")),
     },
     "MO7": {
-        "all green with red": ((RUNS, "test_a_model_that_claims_success_changes_no_fact"), _CHEATING),
+        "all green with red": ((RUNS, "test_MO7_a_model_that_claims_success_changes_no_fact"), _CHEATING),
     },
     "MO8": {
         "401, refusal, context overflow": (
@@ -429,19 +428,15 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "TC1": {
         "triage role": (
-            (SCENARIOS, "test_TC1_a_label_by_the_triage_role_starts_nothing"),
-            (RECONCILE, "test_TC1_a_label_by_the_triage_role_is_found_and_starts_nothing"),
-            _LABELLED,
+            _MAY_NOT, _POLLED, _LABELLED,
         ),
         "a bot": (
             (INTAKE, "test_TC3_bots_start_nothing_and_nobody_is_asked"),
-            (DELIVERIES, "test_TC3_a_label_by_whoever_only_looks_trusted_starts_nothing"),
+            _MAY_NOT,
         ),
         # The reporter is then who has set it.
         "issue template": (_LABELLED,),
-        "a right that was taken away": (
-            (DELIVERIES, "test_TC1_a_right_that_was_taken_away_before_the_label_arrives_counts_no_more"),
-        ),
+        "a right that was taken away": (_MAY_NOT,),
         "a freed name": (
             (INTAKE, "test_TC1_a_name_that_another_account_has_by_now_lends_nobody_its_right"),
             (INTAKE, "test_TC1_a_name_that_nobody_has_any_more_has_no_right"),
@@ -449,8 +444,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "TC2": {
         "stranger": (
-            _NOT_HEARD, _UNSEEN, _UNSEEN_RUN,
-            (DELIVERIES, "test_TC2_what_strangers_comment_starts_nothing_and_reaches_no_text"),
+            _NOT_HEARD, _UNSEEN, _THREADS_RUN, _STRANGERS,
             (LISTENING, "test_TC2_what_is_heard_goes_through_the_lane"),
             (THREADS, "test_TC2_who_may_not_ask_is_not_answered"),
             (PAYLOADS, "test_TC2_a_strangers_words_are_kept_as_his"),
@@ -471,7 +465,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "other bots": (
             (LANE, "test_TC3_bots_and_our_own_words_are_not_heard"),
             (PAYLOADS, "test_TC3_GH8_what_a_bot_writes_is_not_even_kept"),
-            (DELIVERIES, "test_TC3_a_label_by_whoever_only_looks_trusted_starts_nothing"),
+            _MAY_NOT,
         ),
         "a name like another's": (
             (LANE, "test_TC3_another_account_that_has_the_name_now_is_not_heard"),
@@ -486,13 +480,10 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "TC4": {
         "edited between label and fetch": (
-            (WORLD, "test_TC4_an_edit_between_label_and_fetch_does_not_change_what_is_done"),
+            _STRANGERS, _POLLED,
             (INTAKE, "test_TC4_a_text_edited_after_the_label_starts_nothing_and_says_how_it_does"),
-            (RECONCILE, "test_TC4_a_text_that_was_edited_after_the_label_is_not_approved"),
         ),
-        "edited during the run": (
-            (WORLD, "test_TC4_an_edit_during_the_run_does_not_change_what_is_done"),
-        ),
+        "edited during the run": (_STRANGERS,),
         "edited after a command": (
             (LANE, "test_TC4_a_text_that_was_edited_after_the_command_is_not_taken"),
         ),
@@ -500,7 +491,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (PAYLOADS, "test_TC4_editing_a_comment_never_triggers"),
             (LANE, "test_TC4_words_that_were_found_edited_are_asked_for_anew"),
             (LISTENING, "test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard"),
-            (CONVERSATION, "test_a_word_that_comes_twice_late_and_edited_counts_once"),
+            (ISSUES, "test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited"),
         ),
         "deleted comment": (
             (LANE, "test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count"),
@@ -516,14 +507,14 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
     },
     "TC5": {
-        "comment, picture, alt, title, details, definition": (_HIDDEN, _OBEDIENT),
-        "zero-width, tags, bidi, entities": (_HIDDEN,),
+        "comment, picture, alt, title, details, definition": (_HIDDEN, _OBEDIENT, _STRANGERS),
+        "zero-width, tags, bidi, entities": (_HIDDEN, _STRANGERS),
         "in ticket, notes, pages and code": (_HIDDEN,),
     },
     "TC6": {
-        "in words, encoded": (_IN_WORDS,),
-        "in files, encoded, as a name": (_IN_FILES,),
-        "by a test": (_STEALING,),
+        "in words, encoded": ((PUBLISH, "test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere"),),
+        "in files, encoded, as a name": ((PUBLISH, "test_TC6_a_secret_in_the_change_stops_the_run_before_the_push"),),
+        "by a test": (_IMPORTED,),
         "of unknown shape, escaped or cut": (
             (SHAPES, "test_TC6_no_field_of_a_text_tells_a_credential"),
             (SHAPES, "test_TC6_a_cut_leaves_no_part_of_a_credential"),
@@ -535,16 +526,15 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "TC7": {
         "fake turns and marks": (_OBEDIENT, (PROMPTS, "test_foreign_words_cannot_end_their_fence")),
         "AGENTS.md, file names, comments, output": (_OBEDIENT,),
-        "orders in a review": (_SUGGESTED, _UNSEEN_RUN),
+        "orders in a review": (_SUGGESTED, _THREADS_RUN),
     },
     "TC8": {
         "huge body, images, addresses": (
-            _HUGE,
-            (DELIVERIES, "test_TC5_TC8_hidden_text_and_five_hundred_images_are_taken_out_and_nothing_is_fetched"),
+            _STRANGERS,
             (PAYLOADS, "test_TC8_a_text_that_is_too_long_is_cut_and_no_failure"),
         ),
         "thousands of comments": (
-            (FLOOD, "test_TC8_three_thousand_comments_and_their_addresses_cost_little_and_are_not_fetched"),
+            _STRANGERS,
             (LISTENING, "test_TC8_a_flood_of_words_is_heard_to_its_end"),
         ),
         "hundreds of threads": (
@@ -554,11 +544,10 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "GH5": {
         "ours from an earlier crash": (
-            (FAULTS, "test_GH5_a_worker_killed_again_and_again_leaves_nothing_twice"),
+            (KILLS, "test_WH3_GH5_a_worker_that_is_killed_at_its_pull_request_leaves_nothing_twice"),
             (REMOTE, "test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch"),
         ),
         "a stranger's content": (
-            (FAULTS, "test_GH5_a_strangers_branch_of_our_name_is_left_alone"),
             (REMOTE, "test_GH5_a_strangers_branch_is_left_alone"),
             (PUBLISH, "test_GH5_a_signed_commit_goes_to_the_next_free_name"),
             (PUBLISH, "test_GH5_where_every_name_is_taken_it_ends"),
@@ -570,7 +559,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (FORGE, "test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again"),
         ),
         "commits of people between follow-ups": (
-            (REVIEW, "test_commits_of_people_are_kept_and_built_upon"),
+            _THREADS_RUN,
             (BRANCHES, "test_somebody_who_is_quicker_in_the_last_moment_loses_nothing"),
             (BRANCHES, "test_a_branch_that_a_person_rewrote_is_theirs"),
             (BRANCHES, "test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes"),
@@ -578,59 +567,56 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "GH6": {
         "force-push": (
-            (CONTROL, "test_GH6_a_base_that_was_force_pushed_is_an_honest_end"),
+            _NOT_AS_IT_WAS,
             (FORGE, "test_GH6_a_base_that_was_rewritten_away_is_said"),
             (BRANCHES, "test_a_base_whose_history_was_rewritten_takes_nothing_away"),
         ),
-        "delete": ((CONTROL, "test_GH6_a_base_that_is_deleted_is_an_honest_end"),),
+        "delete": (_NOT_AS_IT_WAS,),
         "rename": (
-            (WORLD, "test_WH6_a_repository_renamed_between_label_and_run_is_followed"),
-            (WORLD, "test_a_default_branch_that_is_gone_is_named"),
+            (RARE, "test_WH6_a_repository_renamed_between_label_and_run_is_followed"),
+            _NOT_AS_IT_WAS,
         ),
         "moved": (
-            (CONTROL, "test_GH6_a_base_that_has_moved_is_stated_where_the_pull_request_is"),
+            _LIVED_WITH,
             (FORGE, "test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile"),
             (REVIEW, "test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that"),
         ),
-        "conflict": ((REVIEW, "test_a_conflict_with_the_base_is_stated"),),
+        "conflict": (_CONFLICT,),
     },
     "GH7": {
-        "label removed": (_TAKEN_BACK, _UNLABELLED, _PUSHED),
+        "label removed": (_TAKEN_BACK, _AT_ONCE),
         "issue closed": (
-            _TAKEN_BACK, _UNLABELLED, _PUSHED,
-            (CONTROL, "test_GH7_at_each_step_an_issue_that_is_closed_ends_its_run_without_a_push"),
+            _TAKEN_BACK, _AT_ONCE,
             (PUBLISH, "test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_branch"),
         ),
-        "issue transferred": (_UNLABELLED,),
-        "issue locked": (_TAKEN_BACK, _UNLABELLED),
+        "issue transferred": (_AT_ONCE,),
+        "issue locked": (_AT_ONCE,),
         "pull request merged or closed": (
             (PUBLISH, "test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back"),
-            (CONVERSATION, "test_a_pull_request_that_people_close_ends_its_run"),
-            (REVIEW, "test_a_closed_pull_request_ends_what_goes_on_with_it"),
+            _ENDED_BY_PEOPLE,
         ),
         "stopped by a word": (
             (STOPS, "test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays"),
-            (STOPS, "test_a_run_is_stopped_before_it_has_begun"),
-            (STOPS, "test_a_run_is_stopped_in_the_room_of_its_checks"),
-            (STOPS, "test_a_stop_after_the_pull_request_is_open_takes_nothing_away"),
+            (ISSUES, "test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was"),
+            _AFTER,
         ),
-        "after the pull request is open": (
-            (STOPS, "test_GH7_an_issue_that_is_taken_back_after_its_pull_request_is_open_changes_nothing"),
-        ),
+        "after the pull request is open": (_AFTER,),
     },
     "GH8": {
         "what is ours comes back": (
-            (DELIVERIES, "test_GH8_what_we_write_comes_back_and_starts_nothing"),
+            (
+                ISSUES,
+                "test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_is_told",
+            ),
             (INTAKE, "test_GH8_our_own_labels_start_nothing"),
-            (LISTENER, "test_GH8_what_we_and_other_bots_write_lies_in_the_inbox_as_ignored"),
+            (PAYLOADS, "test_TC3_GH8_what_a_bot_writes_is_not_even_kept"),
         ),
         "two bots": (
-            (CONTROL, "test_GH8_two_bots_that_answer_each_other_start_nothing_in_ten_cycles"),
-            (CONVERSATION, "test_GH8_two_bots_that_answer_each_other_start_nothing"),
-            _ECHO, _ECHO_REVIEW,
+            (ISSUES, "test_GH8_an_unclear_issue_is_answered_by_who_may_write_and_then_done"),
+            _ECHO,
         ),
         "a program with a person's account": (
-            _ECHO, _ECHO_REVIEW,
+            _ECHO,
             (LANE, "test_GH8_an_answer_too_many_begins_nothing_and_is_told_once"),
             (LANE, "test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone"),
             (LANE, "test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more"),

@@ -11,16 +11,15 @@ import ctypes
 import json
 import os
 import platform
-import resource
 import signal
 import socket
 import subprocess
 import sys
 
-CLONE_NEWUSER, MS_REMOUNT, MS_BIND = 0x10000000, 32, 4096
+CLONE_NEWUSER = 0x10000000
 PTRACE_SEIZE = 0x4206
 COLUMN = {"x86_64": 0, "aarch64": 1}[platform.machine()]
-CALLS = {"keyctl": (250, 219), "add_key": (248, 217), "clone": (56, 220), "memory": (310, 270)}
+CALLS = {"keyctl": (250, 219), "clone": (56, 220)}
 LIBC = ctypes.CDLL(None, use_errno=True)
 ORDINARY_DEVICES = {
     "console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
@@ -92,18 +91,6 @@ def cloned_namespace():
     os.waitpid(pid, 0)
 
 
-def other_memory():
-    """Read memory by another process's number."""
-
-    class Piece(ctypes.Structure):
-        _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-    source, target = ctypes.create_string_buffer(b"x" * 8), ctypes.create_string_buffer(8)
-    here = Piece(ctypes.addressof(target), 8)
-    there = Piece(ctypes.addressof(source), 8)
-    kernel("memory", os.getpid(), ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
-
-
 def set_user_id():
     """Become root by a file that says so."""
     with open("/usr/bin/id", "rb") as file, open("/tmp/own-id", "wb") as own:
@@ -114,19 +101,6 @@ def set_user_id():
     finally:
         os.unlink("/tmp/own-id")
     must(said.strip() == b"0")
-
-
-def switched_user():
-    """Become root by the system's own programs."""
-    for words in (["su", "-c", "id -u"], ["sudo", "-n", "id", "-u"], ["pkexec", "id", "-u"]):
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            done = subprocess.run(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, timeout=20, check=True,
-            )  # fmt: skip
-            if done.stdout.strip() == b"0":
-                return
-    raise OSError("none")
 
 
 def capabilities():
@@ -175,23 +149,6 @@ def other_processes():
     must(sum(name.isdigit() for name in os.listdir("/proc")) > 4)
 
 
-def more_of(limit):
-    """Raise a limit."""
-
-    def work():
-        hard = resource.getrlimit(limit)[1]
-        wanted = 100_000 if hard == resource.RLIM_INFINITY else hard + 1
-        resource.setrlimit(limit, (wanted, wanted))
-
-    return work
-
-
-def spared_by_the_kernel():
-    """Have others killed when memory runs out."""
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("-1000")
-
-
 def write_to_the_root():
     """Leave a file in what every room is made of."""
     for folder in ("/", "/usr", "/usr/bin", "/etc", "/lib"):
@@ -206,13 +163,7 @@ def write_to_the_root():
 ATTEMPTS = {
     "the root of process 1": lambda: os.listdir("/proc/1/root/"),
     "the memory of process 1": lambda: opens("/proc/1/mem"),
-    "the descriptors of process 1": lambda: os.listdir("/proc/1/fd"),
-    "the environment of process 1": lambda: opens("/proc/1/environ", flags=os.O_RDONLY),
     "core_pattern": lambda: opens("/proc/sys/kernel/core_pattern"),
-    "modprobe": lambda: opens("/proc/sys/kernel/modprobe"),
-    "sysrq": lambda: opens("/proc/sysrq-trigger"),
-    "binfmt": lambda: opens("/proc/sys/fs/binfmt_misc/register"),
-    "uevent_helper": lambda: opens("/sys/kernel/uevent_helper"),
     "cgroup": lambda: opens(
         "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs",
         "/sys/fs/cgroup/pids/cgroup.procs",
@@ -222,32 +173,20 @@ ATTEMPTS = {
         "/sys/fs/cgroup/pids/release_agent",
     ),
     "a mounted cgroup": mounted(b"cgroup2", "/tmp/own-cgroup"),
-    "a mounted tmpfs": mounted(b"tmpfs", "/tmp/own-tmpfs"),
-    "a mounted proc": mounted(b"proc", "/tmp/own-proc"),
-    "a remounted root": lambda: call("mount", None, b"/", None, MS_REMOUNT | MS_BIND, None),
     "a file in the root": write_to_the_root,
-    "chroot": lambda: in_child(lambda: os.chroot("/tmp")),
     "ptrace": traced_child,
-    "another process's memory": other_memory,
     "a user namespace": lambda: in_child(lambda: call("unshare", CLONE_NEWUSER)),
     "a cloned user namespace": cloned_namespace,
     "setuid": lambda: in_child(lambda: os.setuid(0)),
     "a set-user-id file": set_user_id,
-    "su": switched_user,
     "capabilities": capabilities,
     "privileges to gain": may_gain_privileges,
     "keyctl": lambda: kernel("keyctl", 0, -3, 1),
-    "add_key": lambda: kernel("add_key", b"user", b"canary", b"x", 1, -2),
     "a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close(),
-    "a packet socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close(),
     "a device": made_device,
     "devices of the machine": lambda: must(set(os.listdir("/dev")) - ORDINARY_DEVICES),
     "what was left open": left_open,
     "other processes": other_processes,
-    "more processes": more_of(resource.RLIMIT_NPROC),
-    "more open files": more_of(resource.RLIMIT_NOFILE),
-    "to be spared": spared_by_the_kernel,
-    "the host's name": lambda: socket.sethostname(socket.gethostname()),
 }  # fmt: skip
 
 

@@ -182,21 +182,6 @@ HONEST: Parts = {
 }
 
 
-def encodings(secret: str) -> tuple[str, ...]:
-    """Give a secret in the forms in which it may be smuggled out."""
-    raw = secret.encode()
-    return (
-        secret,
-        base64.b64encode(raw).decode(),
-        raw.hex(),
-        secret[::-1],
-        secret[:-7],
-        " ".join(secret),
-        "\\x".join(["", *(f"{byte:02x}" for byte in raw)]),
-        "%".join(["", *(f"{byte:02X}" for byte in raw)]),
-    )
-
-
 # --- one that breaks calls ------------------------------------------------------------------------
 
 HALF = "\ud800"
@@ -204,23 +189,12 @@ _SOME = {"path": "shop/prices.py"}
 #: Each alone, over and over.
 BROKEN: dict[str, Answer] = {
     "no JSON": Said(calls=(Call("read", '{"path": '),)),
-    "no object": Said(calls=(Call("read", "[1]"),)),
     "nested": Said(calls=(Call("read", "[" * 100_000),)),
     "wrong types": Said(calls=(Call("read", {"path": {"a": [None]}, "start": "x"}),)),
     "no number": Said(calls=(Call("read", '{"path": "shop/prices.py", "start": NaN}'),)),
-    "a huge number": Said(
-        calls=(Call("read", '{"path": "README.md", "end": ' + "9" * 5000 + "}"),)
-    ),
-    "a key twice": Said(calls=(Call("read", '{"path": "shop/prices.py", "path": "../x"}'),)),
-    "further keys": Said(calls=(Call("read", {**_SOME, "__proto__": {}, "encoding": "latin-1"}),)),
-    "nothing": Said(calls=(Call("create", ""),)),
     "unknown tool": Said(calls=(Call("shell", {"command": "id"}),)),
     "no name": Said(calls=(Call("", _SOME),)),
-    "a tool in other letters": Said(calls=(Call("READ", _SOME),)),
     "ids twice": Said(calls=(Call("read", {"path": "no.py"}, "x"),) * 2),
-    "half a surrogate pair, written out": Said(
-        calls=(Call("create", '{"path": "shop/new.py", "text": "\\ud800"}'),)
-    ),
     "half a surrogate pair": Said(
         text=f"a{HALF}", calls=(Call(f"re{HALF}ad", {"path": f"{HALF}.py"}, HALF),)
     ),
@@ -231,17 +205,12 @@ BROKEN: dict[str, Answer] = {
     "ten million characters in an argument": Said(
         calls=(Call("create", {"path": "shop/new.py", "text": "x" * 10_000_000}),)
     ),
-    "ten million characters in a name": Said(calls=(Call("x" * 10_000_000),)),
-    "ten million characters of text": Said("x" * 10_000_000),
     "thousands of calls": Said(calls=(Call("read", _SOME),) * 500),
-    "thousands of forms": Said(calls=(Call("finish", {"summary": "Done."}),) * 500),
     "a call that is cut": Said(calls=(Call("create", '{"path": "a.py", "te'),), finish="length"),
     "words alone": Said("I have done it all; there is nothing to call."),
     "an empty reply": Fault(empty=True),
     "a cut connection": Fault(cut=True),
     "a cut stream": Fault(over=True),
-    "a page": Fault(body="<html>"),
-    "a list": Fault(body="[]"),
     "null": Fault(body="null"),
 }
 #: Where the wires differ.

@@ -1,13 +1,14 @@
 """RX1, RX2, RX8: code of a repository or a package runs in rooms alone, and leaves nothing behind.
 
 One repository attacks in every hook of its installation and in every file that a check imports;
-before and after it, a harmless one is measured. That the payload works where there is no wall is
+in the deep suite a harmless one is measured before and after it. That the payload works where there is no wall is
 shown in `test_rx4_network.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, measuring
 from agent.checks.check import Site
 from agent.domain import CheckResult, Environment, Status
-from agent.environments import build, interpreter_start, rooms, storage
+from agent.environments import build, storage
 from agent.environments.build import EnvironmentRequest
 from agent.errors import EnvironmentFailed
-from agent.ports import PackageIndex, RoomLimits, RoomResult, Sandbox
+from agent.ports import PackageIndex, Sandbox
 from agent.settings import Settings
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
+from tests import rooms as kinds
 from tests.attacks import ground as grounds
 from tests.attacks import hostile, planted
 from tests.attacks.ground import Ground, Witness
 from tests.attacks.memory import measured_memory
+from tests.deep import deep
+from tests.folders import data_folder
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -87,7 +91,7 @@ class Measured:
 
 @dataclass
 class Scene:
-    """A harmless repository, then a hostile one, then the harmless one as if it was new."""
+    """A hostile repository; where it is asked for, between two measurements of a harmless one."""
 
     ground: Ground
     settings: Settings
@@ -102,6 +106,17 @@ class Scene:
     def tree(self, name: str, files: dict[str, str]) -> Path:
         folder = self.ground.folder / name
         return hostile.lay(folder, files)
+
+    def attack(self) -> None:
+        """Measure the hostile repository."""
+        state = planted.state(*self.ground.watched())
+        trap = self.tree("trap", hostile.repository(self.ground))
+        laid = planted.state(trap)
+        self.hostile = self.measure(trap)
+        self.spoiled["the operator's files"] = differences(
+            state, planted.state(*self.ground.watched()), new=True
+        )
+        self.spoiled["the tree itself"] = differences(laid, planted.state(trap), new=True)
 
     def measure(self, tree: Path) -> Measured:
         environment = self.build(tree)
@@ -130,30 +145,40 @@ def differences(before: Mapping[str, str], after: Mapping[str, str], *, new: boo
     return changed + ([path for path in after if path not in before] if new else [])
 
 
-@pytest.fixture(scope="module")
-def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
-    with grounds.opened(base / "ground") as ground, pytest.MonkeyPatch.context() as patch:
+@contextmanager
+def staged(sandbox: Sandbox, settings: Settings, folder: Path) -> Iterator[Scene]:
+    """Furnish the ground; whoever works there has the operator's environment."""
+    with grounds.opened(folder) as ground, pytest.MonkeyPatch.context() as patch:
         for name, value in ground.operator.environ.items():
             if name not in ("HOME", "MERGEWRIGHT_CANARY"):
                 patch.setenv(name, value)
-        made = Scene(ground, settings, Witness(sandbox))
-        state = planted.state(*ground.watched())
-        harmless = made.tree("harmless", HARMLESS)
-        made.before = made.measure(harmless)
-        stored = lasting(settings)
-        trap = made.tree("trap", hostile.repository(ground))
-        laid = planted.state(trap)
-        made.hostile = made.measure(trap)
-        made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
-        made.spoiled["the operator's files"] = differences(
-            state, planted.state(*ground.watched()), new=True
-        )
-        made.spoiled["the tree itself"] = differences(laid, planted.state(trap), new=True)
-        # Its environment alone goes: caches, builders and tools stay, and are used again.
-        storage.release(settings, made.before.environment.key)
-        storage.remove(Path(made.before.environment.path).parent)
-        made.after = made.measure(harmless)
+        yield Scene(ground, settings, Witness(sandbox))
+
+
+@pytest.fixture(scope="module")
+def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
+    """The attack."""
+    with staged(sandbox, settings, base / "ground") as made:
+        made.attack()
         yield made
+
+
+@pytest.fixture(scope="module")
+def between(backend: str) -> Iterator[Scene]:
+    """The same between two measurements of the harmless one, in a data folder of its own."""
+    with data_folder("between") as home:
+        settings = kinds.settings_for(backend, home)
+        with staged(kinds.open_sandbox(backend, home), settings, home / "ground") as made:
+            harmless = made.tree("harmless", HARMLESS)
+            made.before = made.measure(harmless)
+            stored = lasting(settings)
+            made.attack()
+            made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
+            # Its environment alone goes: caches, builders and tools stay, and are used again.
+            storage.release(settings, made.before.environment.key)
+            storage.remove(Path(made.before.environment.path).parent)
+            made.after = made.measure(harmless)
+            yield made
 
 
 def lasting(settings: Settings) -> Mapping[str, str]:
@@ -211,24 +236,23 @@ def test_RX2_what_poses_as_a_tool_is_not_taken_for_it(scene: Scene) -> None:
     )
 
 
-def test_RX8_the_next_run_is_as_if_there_had_been_no_attack(scene: Scene) -> None:
-    assert scene.before is not None
-    assert scene.after is not None
-    assert scene.after.environment == scene.before.environment
-    assert differences(scene.before.packages, scene.after.packages, new=True) == []
-    assert scene.after.verdicts() == scene.before.verdicts()
-    proved = {one.name: one.status for one in scene.after.results}
-    assert {proved[name] for name in ("tests", "mypy", "django check")} == {Status.PASSED}
-
-
-def test_RX8_nothing_that_rooms_share_was_changed(scene: Scene) -> None:
-    assert scene.spoiled["checks of harmless"] == []
-    assert scene.spoiled["checks of trap"] == []
-    assert scene.spoiled["what others use"] == []
-
-
-def test_RX8_what_checks_wrote_is_not_in_the_tree(scene: Scene) -> None:
+def test_RX8_what_checks_wrote_is_in_no_tree_and_no_environment(scene: Scene) -> None:
     assert scene.spoiled["the tree itself"] == []
+    assert scene.spoiled["checks of trap"] == []
+
+
+@pytest.mark.deep
+def test_RX8_the_next_run_is_as_if_there_had_been_no_attack(between: Scene) -> None:
+    before, after = between.before, between.after
+    assert before is not None
+    assert after is not None
+    assert after.environment == before.environment
+    assert differences(before.packages, after.packages, new=True) == []
+    assert after.verdicts() == before.verdicts()
+    proved = {one.name: one.status for one in after.results}
+    assert {proved[name] for name in ("tests", "mypy", "django check")} == {Status.PASSED}
+    assert between.spoiled["checks of harmless"] == []
+    assert between.spoiled["what others use"] == []
 
 
 # --- one door each ---------------------------------------------------------------------------
@@ -281,28 +305,12 @@ DIRECT, OUTSIDE = "is a direct address", "is outside the repository"
 #: Ways to have something fetched from an address of one's own choice, and the words of the answer.
 ADDRESSES: dict[str, tuple[str, dict[str, str]]] = {
     "a direct address": (DIRECT, {"requirements.txt": f"evil @ {ADDRESS}\n"}),
-    "a bare address": (DIRECT, {"requirements.txt": f"{ADDRESS}\n"}),
     "version control": (
         DIRECT, {"requirements.txt": "git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
-    ),
-    "an editable address": (
-        DIRECT, {"requirements.txt": "-e git+http://127.0.0.1:{http}/evil.git#egg=evil\n"},
-    ),
-    "a build requirement": (
-        DIRECT,
-        {
-            "pyproject.toml": hostile.PYPROJECT.format(requires=[f"evil @ {ADDRESS}"]),
-            "backend.py": "",
-        },
     ),
     "metadata": (
         "a direct address",
         {"pyproject.toml": PLAIN, "metadata": f"Requires-Dist: evil @ {ADDRESS}"},
-    ),
-    "an asked requirement": (DIRECT, {"pyproject.toml": PLAIN, "asked": f"evil @ {ADDRESS}"}),
-    "an asked option": (
-        "environment ready",
-        {"pyproject.toml": PLAIN, "asked": "--index-url=http://127.0.0.1:{http}/simple/"},
     ),
     "an asked second line": (
         "six was not found",
@@ -311,34 +319,16 @@ ADDRESSES: dict[str, tuple[str, dict[str, str]]] = {
             "asked": "six\\n--extra-index-url http://127.0.0.1:{http}/simple/",
         },
     ),
-    "an asked short second line": (
-        "is not a requirement",
-        {"pyproject.toml": PLAIN, "asked": "six\\n-i http://127.0.0.1:{http}/simple/"},
-    ),
-    "an extra": (
-        "is not the name of an extra",
-        {
-            "requirements.txt": "-e .[x -i http://localhost:{http}/]\n",
-            "pyproject.toml": PLAIN,
-            "metadata": "Provides-Extra: x -i http://localhost:{http}/",
-        },
-    ),
-    "a file of the host": (OUTSIDE, {"requirements.txt": "-r /etc/passwd\n"}),
     "a file beside the tree": (OUTSIDE, {"requirements.txt": "-r ../operator/.netrc\n"}),
-    "a folder beside the tree": (OUTSIDE, {"requirements.txt": "-e ../operator\n"}),
-    "a wheel of the host": (
-        OUTSIDE, {"requirements.txt": "evil @ file:///tmp/evil-1.0-py3-none-any.whl\n"},
-    ),
     "a variable": (
         "takes a value from the environment",
         {"requirements.txt": "evil-${MERGEWRIGHT_CANARY}\n"},
     ),
 }  # fmt: skip
-#: An option by which packages would come from elsewhere is left to the operator.
-WITHOUT_EFFECT = {"an asked option"}
+ANY = ("a direct address", "metadata", "an asked second line", "a file beside the tree")
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("name", [*ANY, *(deep(name) for name in ADDRESSES if name not in ANY)])
 def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
     ground: Ground, witness: Witness, tools: Settings, name: str
 ) -> None:
@@ -356,17 +346,12 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
         index = local(tools, served)
         tree = hostile.lay(ground.folder / "tree", files)
         said: list[str] = []
-        try:
+        with pytest.raises(EnvironmentFailed) as problem:
             build.ensure(EnvironmentRequest(tree=str(tree)), witness, index, tools, said.append)
-        except EnvironmentFailed as problem:
-            said.append(problem.message)
-            assert name not in WITHOUT_EFFECT
-        else:
-            assert name in WITHOUT_EFFECT
     assert ground.canary.silent()
     assert witness.achieved() == set()
-    assert words in said[-1]
-    assert ground.leaks(*said) == set()
+    assert words in problem.value.message
+    assert ground.leaks(*said, problem.value.message) == set()
 
 
 # --- what comes out of a build, and out of a check -------------------------------------------
@@ -411,40 +396,29 @@ _ENTITIES = (
 #: What a build hands back, and the words that it is refused with.
 RETURNED: dict[str, tuple[str, str]] = {
     "a report of entities": ("no readable report", _WRITTEN.format(content=repr(_ENTITIES))),
-    "a report without bottom": ("no readable report", _WRITTEN.format(content="'[' * 200_000")),
-    "a report that is a list": ("no readable report", _WRITTEN.format(content="'[]'")),
-    "a report that needs a number": (
-        "no readable report", _WRITTEN.format(content="""'{"needs": 5}'"""),
-    ),
     "a report that needs an object": (
         "no readable report", _WRITTEN.format(content="""'{"needs": {"a": ["b"]}}'"""),
-    ),
-    "a report with a wheel elsewhere": (
-        "made no wheel", _WRITTEN.format(content="""'{"wheel": "../../../etc/x.whl"}'"""),
     ),
     "a report of a gigabyte": (
         "limit on returned", "open('/out/report.json', 'w').truncate(1 << 30)",
     ),
     "a report that is a link": ("left no report: /out/report.json: symbolic link", "os.symlink('/etc/passwd', '/out/report.json')"),
-    "a wheel that is a link": (
-        "did not come out of the room", "os.symlink('/etc/passwd', folder + '/' + file)",
-    ),
     "a wheel that is a pipe": (
         "did not come out of the room", "os.mkfifo(folder + '/' + file)",
     ),
-    "a wheel of two gigabytes of metadata": (
-        "is not a wheel that can be read", _ENTRIES.format(megabytes=2048),
-    ),
-    "a wheel of a gigabyte": (
-        "limit on returned", "open(folder + '/' + file, 'w').truncate(1 << 30)",
-    ),
-    "a wheel that is none": (
-        "is not a wheel that can be read", "open(folder + '/' + file, 'w').write('PK')",
+    "a wheel of much metadata": (
+        "is not a wheel that can be read", _ENTRIES.format(megabytes=256),
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RETURNED)
+AT_LEAST = ("a report of entities", "a report that is a link", "a wheel that is a pipe",
+            "a wheel of much metadata")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [*AT_LEAST, *(deep(name) for name in RETURNED if name not in AT_LEAST)]
+)
 def test_RX7_what_a_build_hands_back_is_read_within_bounds(
     home: Path, witness: Witness, tools: Settings, name: str
 ) -> None:
@@ -466,64 +440,28 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
 
 # --- before anything of ours runs ------------------------------------------------------------
 
-#: Says so as soon as an interpreter has taken it for its own.
-_POSING_LIBRARY = (
-    "import posix\nposix.write(2, b'foreign code was first\\n')\nraise SystemExit(5)\n"
-)
-_LIBRARY = "posing/lib/python3.11"
-#: Files of a package beside the environment's interpreter, by which that would start.
+#: Files of a package by which the environment's interpreter would start otherwise, and the answer.
 STARTS = {
-    "pyvenv.cfg": {"evil-1.0.data/data/pyvenv.cfg": "home = /work/posing/bin\n"},
-    "bin/pyvenv.cfg": {"evil-1.0.data/data/bin/pyvenv.cfg": "home = /work/posing/bin\n"},
-    "bin/python._pth": {"evil-1.0.data/scripts/python._pth": f"/work/{_LIBRARY}\n"},
-    "bin/pybuilddir.txt": {"evil-1.0.data/scripts/pybuilddir.txt": f"../../work/{_LIBRARY}\n"},
-}
-REPLACED = {
-    "the interpreter": {"evil-1.0.data/scripts/python": "#!/bin/sh\nexit 0\n"},
-    "its version's name": {"evil-1.0.data/data/bin/python3.11": "#!/bin/sh\nexit 0\n"},
-}
+    "pyvenv.cfg": (
+        {"evil-1.0.data/data/pyvenv.cfg": "home = /work/posing/bin\n"}, "puts pyvenv.cfg into",
+    ),
+    "bin/python._pth": (
+        {"evil-1.0.data/scripts/python._pth": "/work/posing\n"}, "puts bin/python._pth into",
+    ),
+    "the interpreter": (
+        {"evil-1.0.data/scripts/python": "#!/bin/sh\nexit 0\n"}, "must not use the reserved name",
+    ),
+}  # fmt: skip
 
 
-def started(ground: Ground, witness: Witness, tools: Settings, files: dict[str, str]) -> RoomResult:
-    """Build a repository whose package has these files, and start its interpreter."""
-    written = {
-        "pyproject.toml": PLAIN,
-        "backend.py": hostile.backend(ground, "evil", files),
-        f"{_LIBRARY}/os.py": "",
-        f"{_LIBRARY}/encodings/__init__.py": _POSING_LIBRARY,
-        "posing/bin/python3": "",
-    }
-    tree = hostile.lay(ground.folder / "tree", written)
-    with local_index.serving() as served:
-        environment = build.ensure(
-            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
-        )
-    argv = (rooms.PYTHON, "-I", "-S", "-c", "print('ours was first')")
-    limits = RoomLimits(seconds=60)
-    return witness.run(rooms.order(environment, tree, argv, environ={}, limits=limits))
-
-
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("name", ["pyvenv.cfg", "the interpreter", deep("bin/python._pth")])
 def test_RX5_no_package_has_its_code_run_before_ours(
     ground: Ground, witness: Witness, tools: Settings, name: str
 ) -> None:
-    with pytest.raises(EnvironmentFailed, match=f"evil 1.0 puts {name} into the environment"):
-        started(ground, witness, tools, STARTS[name])
-
-
-@pytest.mark.parametrize("name", REPLACED)
-def test_RX5_no_package_replaces_the_interpreter(
-    ground: Ground, witness: Witness, tools: Settings, name: str
-) -> None:
-    with pytest.raises(EnvironmentFailed, match="must not use the reserved name"):
-        started(ground, witness, tools, REPLACED[name])
-
-
-def test_RX5_what_stands_beside_the_interpreter_would_be_first_indeed(
-    ground: Ground, witness: Witness, tools: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control: without the wall, even with every option that keeps others out."""
-    monkeypatch.setattr(interpreter_start, "refuse_replaced", lambda venv: None)
-    result = started(ground, witness, tools, STARTS["bin/python._pth"])
-    assert "foreign code was first" in result.output
-    assert "ours was first" not in result.output
+    files, words = STARTS[name]
+    written = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "evil", files)}
+    tree = hostile.lay(ground.folder / "tree", written)
+    with local_index.serving() as served, pytest.raises(EnvironmentFailed, match=words):
+        build.ensure(
+            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
+        )

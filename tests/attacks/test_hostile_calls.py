@@ -25,6 +25,7 @@ from agent.ledger import verify
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, CLOSED, ELSEWHERE, ON_EVERY_WIRE
+from tests.deep import deep
 from tests.flow.model_scripts import calls, create, finish, read
 from tests.scripted import Said, Script, Server
 from tests.scripted.server import KEY
@@ -133,7 +134,16 @@ def assert_named(had: Talk, wire: str) -> None:
 # --- MO1: broken calls ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BROKEN)
+#: Most different from each other.
+PLAINLY = (
+    "no JSON", "wrong types", "unknown tool", "a cut stream", "thousands of calls",
+    "ten million characters in an argument",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [*PLAINLY, *(deep(name) for name in BROKEN if name not in PLAINLY)]
+)
 def test_MO1_a_reply_that_is_broken_comes_to_a_named_end(talk: Talker, name: str) -> None:
     had = talk(lambda seen: BROKEN[name])
     assert_named(had, "chat")
@@ -142,7 +152,7 @@ def test_MO1_a_reply_that_is_broken_comes_to_a_named_end(talk: Talker, name: str
     assert had.ended is None or had.ended.change.files == ()
 
 
-@pytest.mark.parametrize("wire", ["responses", "anthropic", "gemini"])
+@pytest.mark.parametrize("wire", ["responses", deep("anthropic"), deep("gemini")])
 def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
     """One after the other, so that each goes back in the words of that provider."""
     kinds = [BROKEN[name] for name in ON_EVERY_WIRE if isinstance(BROKEN[name], Said)]
@@ -152,7 +162,7 @@ def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
     assert had.ended is not None
 
 
-@pytest.mark.parametrize("stream", ["on", "off"])
+@pytest.mark.parametrize("stream", ["on", deep("off")])
 def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str) -> None:
     bad = [one for one in BROKEN.values() if isinstance(one, Said) and len(one.calls) < 3]
     bad = [one for one in bad if len(repr(one)) < 200_000][:6]
@@ -171,7 +181,7 @@ def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str
 # --- MO2, MO3: paths and arguments ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("phase", ["look", "tests", "source"])
+@pytest.mark.parametrize("phase", ["source", deep("look"), deep("tests")])
 def test_MO2_no_tool_leads_out_of_the_tree(talk: Talker, phase: Phase) -> None:
     wanted = hostile_models.everywhere((*ELSEWHERE, *CLOSED))
     replies = [calls(*wanted[at : at + 40]) for at in range(0, len(wanted), 40)]
@@ -187,10 +197,8 @@ def test_MO2_no_tool_leads_out_of_the_tree(talk: Talker, phase: Phase) -> None:
 
 
 SMUGGLED = (
-    "-p os", "--rootdir=/", "tests/test_a.py;id", "tests/test_a.py --co", "-", "--",
-    "tests/../../x.py", "tests/__init__.py::test_x;id", "tests/__init__.py::--co",
-    "tests/__init__.py\n-p os", "$(id)", "`id`", "tests/*", "@/etc/passwd", "-c/etc/passwd", "",
-    "tests/__init__.py::test_x[\n-p os]", "x" * 500, "os.system", "/etc/passwd",
+    "-p os", "--rootdir=/", "tests/test_a.py;id", "tests/__init__.py::--co", "$(id)", "tests/*",
+    "tests/../../x.py", "tests/__init__.py\n-p os", "@/etc/passwd", "", "x" * 500, "/etc/passwd",
 )  # fmt: skip
 
 
@@ -223,13 +231,6 @@ ENDLESS: dict[str, tuple[Script, str, int]] = {
         lambda seen: calls(read("shop/prices.py") if seen.number % 2 else ("look", {})),
         "two turns came in alternation, three times",
         6,
-    ),
-    "a circle of three": (
-        lambda seen: calls(
-            [read("shop/prices.py"), ("look", {}), ("outline", {})][seen.number % 3]
-        ),
-        "8 turns in a row brought nothing new",
-        11,
     ),
     "something new each time": (_new_each_time, "it had its 60 turns", 60),
     "a form that nobody accepts": (

@@ -17,14 +17,10 @@ from agent.ports import Mount, RoomLimits, RoomOrder, Sandbox
 SCRIPT = Path(__file__).parent / "escape.py"
 LIMITS = RoomLimits(seconds=120, disk_bytes=32 * 1024**2)
 #: Not to be had on every machine that tests run on, whoever is root there.
-ABSENT_AT_TIMES = {
-    "a mounted cgroup", "binfmt", "modprobe", "more open files", "more processes", "release_agent",
-    "su", "sysrq", "to be spared", "uevent_helper",
-}  # fmt: skip
+ABSENT_AT_TIMES = {"a mounted cgroup", "release_agent"}
 #: What nobody needs to be root for.
 ANYBODY = {
-    "another process's memory", "devices of the machine", "other processes", "privileges to gain",
-    "ptrace", "what was left open",
+    "devices of the machine", "other processes", "privileges to gain", "ptrace", "what was left open",
 }  # fmt: skip
 APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc")
 COMPANY = (

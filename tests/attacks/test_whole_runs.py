@@ -27,7 +27,7 @@ from tests.attacks import planted
 from tests.attacks.ground import Ground
 from tests.flow.stories import SAMPLE, TICKET, Repository
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.deep]
 
 ROOT = Path(__file__).parents[2]
 #: Changes what is checked, after the last edit: sources, tests, migrations, git.
@@ -181,7 +181,6 @@ class Migration(migrations.Migration):
 #: Beside the migration that is asked for, and how the run then ends.
 PLANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a migration": ("unasked_operations", ("shop/migrations/0002_planted.py",)),
-    "the one that is there": ("edit_failed", ("shop/migrations/0001_initial.py",)),
     "a name of two lines": ("edit_failed", ("shop/migrations/0002_a\nb.py",)),
     "files of nobody": (
         "ready", ("other/migrations/0001_planted.py", ".git/migrations/0001_planted.py"),
@@ -208,32 +207,3 @@ def test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken(
     else:
         assert result["branch"] is None
         assert repository.branches() == ["main"]
-
-
-#: Turns what is red green: what pytest counts, its reports, and how it ends.
-FORGER = """
-import pytest
-
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    if report.failed:
-        report.outcome, report.longrepr = "passed", None
-
-def pytest_sessionfinish(session):
-    session.exitstatus = 0
-    session.testsfailed = 0
-"""
-
-
-def test_RX5_a_forged_run_is_unverified_and_publishes_nothing(trap: Trap) -> None:
-    trap.repository.write("conftest.py", FORGER)
-    trap.repository.write("shop/tests/test_red.py", "def test_red():\n    assert 1 == 2\n")
-    trap.repository.commit("Add shop")
-    result, _ = trap.run()
-    assert result["reason"] == "unverified", result["sentence"]
-    assert result["branch"] is None
-    tests = next(one for one in result["checks"] if one["name"] == "tests")
-    assert tests["verdict"] == "unverified"
-    assert "Tests proves nothing: on base" in result["pull_request_text"].partition("\n## ")[0]
-    assert trap.repository.branches() == ["main"]

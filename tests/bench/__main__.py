@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -25,43 +24,24 @@ from tests.bench import (
     bare,
     checkout,
     contained,
-    control,
     dispatch,
-    environments,
     first_sign,
-    idle,
     label,
     model,
     outline,
     resume,
     rules,
-    ticket,
     timing,
 )
 
-Say = Callable[[str], None]
-
-
-def _checkout(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    say(f"checkout: {checkout.FILES:,} files, {rounds} rounds")
-    ours, bare_seconds = checkout.measure(scratch, rounds)
-    row = timing.Row("look, fetch one commit, lay out", ours, bare_seconds, checkout.BAR)
-    title = f"Second checkout of {checkout.FILES:,} files, and the git read-tree -u in it"
-    return [timing.Section("checkout", title, "bare", [row])]
-
-
 _SECTIONS = {
-    "ticket": ticket.measure,
     "label": label.measure,
     "contained": contained.measure,
-    "environments": environments.measure,
-    "checkout": _checkout,
+    "checkout": checkout.measure,
     "acknowledge": acknowledge.measure,
     "resume": resume.measure,
-    "control": control.measure,
     "first_sign": first_sign.measure,
     "dispatch": dispatch.measure,
-    "idle": idle.measure,
     "rules": rules.measure,
     "outline": outline.measure,
     "model": model.measure,

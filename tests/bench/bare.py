@@ -19,12 +19,6 @@ class BareFailed(Exception):
     """A command of the other side failed, so there is nothing to compare with."""
 
 
-def requirements(environment: Environment, file: Path) -> Path:
-    """Write down the packages of an environment as they are pinned there."""
-    file.write_text("".join(f"{package}\n" for package in environment.packages))
-    return file
-
-
 def environ(scratch: Path, settings: Settings) -> dict[str, str]:
     """Give the environment variables of a plain shell, with our package index for uv."""
     home = scratch / "bare-home"
@@ -59,7 +53,8 @@ def make_venv(environment: Environment, scratch: Path, settings: Settings) -> Pa
     venv, shell = scratch / f"bare-{environment.key}", environ(scratch, settings)
     if venv.is_dir():
         return venv
-    listed = requirements(environment, scratch / "requirements.txt")
+    listed = scratch / "requirements.txt"
+    listed.write_text("".join(f"{package}\n" for package in environment.packages))
     tool = uv.find_uv_bin()
     run([tool, "venv", "--quiet", "--python", environment.interpreter, str(venv)], scratch, shell)
     install = [tool, "pip", "install", "--quiet", "--compile-bytecode", "-r", str(listed)]

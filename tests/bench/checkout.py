@@ -1,7 +1,7 @@
 """A second checkout of 10,000 files against the bare `git read-tree -u` that it contains.
 
 The second checkout is what a run pays when its repository is known: look at the user's
-repository, fetch one new commit, lay out the files. Run: `python -m tests.bench.checkout`
+repository, fetch one new commit, lay out the files.
 """
 
 from __future__ import annotations
@@ -9,11 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import statistics
 import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,23 +21,9 @@ FILES = 10_000
 BAR = 1.2
 
 
-def main() -> int:
-    """Print minimum and median of both sides and their ratio; 1 when the bar is missed."""
-    scratch = Path(tempfile.mkdtemp(prefix="mergewright-bench-"))
-    try:
-        ours, bare = measure(scratch, timing.ROUNDS)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    ratio = statistics.median(ours) / statistics.median(bare)
-    print(f"second checkout of {FILES:,} files, {timing.ROUNDS} rounds, alternating")
-    for name, seconds in (("incremental fetch + lay_out", ours), ("bare git read-tree -u", bare)):
-        print(f"  {name:28} min {min(seconds):.3f} s   median {statistics.median(seconds):.3f} s")
-    print(f"  ratio of medians {ratio:.3f}, of minima {min(ours) / min(bare):.3f} (bar {BAR})")
-    return 0 if ratio <= BAR else 1
-
-
-def measure(scratch: Path, rounds: int) -> tuple[list[float], list[float]]:
+def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
     """Time both sides in turn, each round with one new commit and into a new folder."""
+    say(f"checkout: {FILES:,} files, {rounds} rounds")
     repository, mirrors = scratch / "repository", scratch / "mirrors"
     _make_repository(repository)
     worktree.prepare(str(repository), None, mirrors)
@@ -59,13 +41,15 @@ def measure(scratch: Path, rounds: int) -> tuple[list[float], list[float]]:
         ]
         # The bare side needs the new commit in the mirror, so the order cannot be turned round.
         for seconds, work in sides:
-            taken = _timed(work)
+            taken, _ = timing.taken(work)
             if number >= 0:  # the first round only warms up
                 seconds.append(taken)
         _require_equal(folder, plain)
         shutil.rmtree(folder)
         shutil.rmtree(plain)
-    return ours, bare
+    row = timing.Row("look, fetch one commit, lay out", ours, bare, BAR)
+    title = f"Second checkout of {FILES:,} files, and the git read-tree -u in it"
+    return [timing.Section("checkout", title, "bare", [row])]
 
 
 def _make_repository(folder: Path) -> None:
@@ -98,12 +82,6 @@ def _read_tree(mirrors: Path, folder: Path) -> None:
     Path(f"{folder}.index").unlink()
 
 
-def _timed(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def _require_equal(one: Path, other: Path) -> None:
     difference = ["diff", "--recursive", "--brief", str(one), str(other)]
     subprocess.run(difference, check=True, timeout=300)
@@ -112,7 +90,3 @@ def _require_equal(one: Path, other: Path) -> None:
 def _git(folder: Path, *args: str) -> None:
     identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"]
     subprocess.run(["git", "-C", str(folder), *identity, *args], check=True, timeout=300)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -89,8 +89,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     """Time each check in a room and bare, in turn, for every kind of room that there is here."""
     sections = []
     for kind in sandboxes.KINDS[::-1]:
-        # That of bubblewrap is also the home of `ticket`, with the same packages.
-        home = scratch / ("home" if kind == "bubblewrap" else f"home-{kind}")
+        home = scratch / f"home-{kind}"
         # Where an engine is, and what it runs with, is for the environment to say.
         here = {"MERGEWRIGHT_HOME": str(home), "MERGEWRIGHT_SANDBOX": kind}
         settings = load(os.environ | here)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from agent.demo import play
 from agent.demo.play import Stage
 from tests.bench import timing
-from tests.bench.control import SLOW, is_there
 from tests.bench.waiting import awaited
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
@@ -24,6 +24,16 @@ BAR_SECONDS = 1.0
 _SLOTS = 2
 #: A title that no recipe fits: such a run ends at once.
 _SHORT = {"title": "The front page is slow", "body": "Make it faster.\n"}
+
+#: A test that nobody would wait for, in a process that is known by its words.
+_SLOW = """\
+import subprocess
+import sys
+
+
+def test_slow():
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(600)", "{token}"])
+"""
 
 Say = Callable[[str], None]
 
@@ -85,12 +95,21 @@ def _labelled(stage: Stage, folder: Path) -> tuple[float, float]:
 def _filled(stage: Stage, folder: Path, say: Say) -> Story:
     """Take a slot by a run that stays at its tests."""
     token = f"slow-{uuid.uuid4().hex}"
-    files = {**github_stories.FILES, "tests/test_slow.py": SLOW.format(token=token)}
+    files = {**github_stories.FILES, "tests/test_slow.py": _SLOW.format(token=token)}
     told = github_stories.tell(stage, folder, files=files)
     say("first sign: a slot is taken")
     told.label()
-    awaited(lambda: is_there(token.encode()) or None, "the slow test in its room", 0.05)
+    awaited(lambda: _is_there(token.encode()) or None, "the slow test in its room", 0.05)
     return told
+
+
+def _is_there(token: bytes) -> bool:
+    """Whether a process on this machine has the word among its own, whatever it is called there."""
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it may have ended
+            if token in process.read_bytes():
+                return True
+    return False
 
 
 def _over(told: Story) -> bool | None:

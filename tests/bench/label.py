@@ -25,18 +25,18 @@ from agent.domain import StoredRun
 from agent.environments import build
 from agent.settings import Settings
 from tests.bench import bare, timing
+from tests.bench.waiting import LOOK_SECONDS, awaited
 
 BAR = 1.10
 _SECONDS = 900.0
 _START_SECONDS = 60.0
-_LOOK_SECONDS = 0.002
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")
 #: What stands in the script beside one or several of our steps.
 _BY_HAND = {
-    "checkout": ("fetch", "checkout", "environment"),
+    "checkout": ("fetch", "checkout"),
     "edit": ("edit",),
-    "checks 1": ("ruff check", "django check", "makemigrations", "mypy", "tests"),
-    "publish": ("publish", "handed", "pull request"),
+    "checks 1": ("checks",),
+    "publish": ("pull request",),
 }
 _TOTAL, _SIGN, _START = "label to pull request", "label to first sign", "label to start of run"
 
@@ -53,7 +53,6 @@ class _Stand:
     scratch: Path
     clone: Path
     venv: Path
-    requirements: Path
     patch: Path
     """The edits of the recipe, without what Django produced."""
     expected: str
@@ -159,8 +158,8 @@ def _by_hand(stand: _Stand) -> _Round:
     api = f"{first.stage.address}/api/v3/repos/{first.repository.full_name}"
     argv = [
         str(_SCRIPT), api, world.token_for(play.MAINTAINER), str(issue.number),
-        str(stand.clone), str(stand.venv), str(stand.requirements), str(stand.patch),
-        str(work), f"{branch.name}-{issue.number}", str(marks),
+        str(stand.clone), str(stand.venv), str(stand.patch), str(work),
+        f"{branch.name}-{issue.number}", str(marks),
     ]  # fmt: skip
     since = world.requests.next_number()
     try:
@@ -198,7 +197,7 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     settings = Settings(home=first.stage.home)
     environment = build.stored(settings)[0].environment
     say("label: the same packages in a plain virtual environment, and a clone")
-    shell = bare.environ(scratch, settings) | {"BASE_PYTHON": environment.interpreter}
+    shell = bare.environ(scratch, settings)
     clone = scratch / "label-clone"
     token = first.stage.world.token_for(play.MAINTAINER)
     url = first.stage.address.replace("://", f"://{play.MAINTAINER}:{token}@")
@@ -209,7 +208,6 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
         scratch=scratch,
         clone=clone,
         venv=bare.make_venv(environment, scratch, settings),
-        requirements=bare.requirements(environment, scratch / "label-pinned.txt"),
         patch=patch,
         expected=expected,
         shell=shell,
@@ -240,7 +238,7 @@ def _until(shown: Play, reached: Callable[[], bool], begun: float) -> float:
                 raise bare.BareFailed(f"the run ended without a pull request: {told}")
         if seconds > _SECONDS:
             raise bare.BareFailed(f"nothing came of the label within {_SECONDS:.0f} s")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
     return time.perf_counter() - begun
 
 
@@ -253,13 +251,11 @@ def _pull(shown: Play) -> Issue | None:
 
 
 def _ended(shown: Play) -> StoredRun:
-    end = time.monotonic() + _SECONDS
-    while time.monotonic() < end:
+    def over() -> StoredRun | None:
         run = shown.run()
-        if run is not None and not run.active:
-            return run
-        time.sleep(0.05)
-    raise bare.BareFailed(f"the run of issue {shown.issue.number} does not end")
+        return None if run is None or run.active else run
+
+    return awaited(over, f"the end of the run of issue {shown.issue.number}", look=0.05)
 
 
 def _require_equal(stand: _Stand, commit: str) -> None:

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # What a person types to do the ticket of an issue, edits excepted: those come as a patch.
-# label_by_hand.sh REPOSITORY_API TOKEN ISSUE CLONE VENV REQUIREMENTS PATCH WORKTREE BRANCH MARKS
+# label_by_hand.sh REPOSITORY_API TOKEN ISSUE CLONE VENV PATCH WORKTREE BRANCH MARKS
 set -eu
-api=$1 token=$2 issue=$3
-shift 3
-clone=$1 branch=$6 marks=$7
+api=$1 token=$2 issue=$3 clone=$4 venv=$5 patch=$6 work=$7 branch=$8 marks=$9
 
 mark() { # a builtin's time, so that looking at the clock starts no process
   echo "$EPOCHREALTIME $1" >>"$marks"
@@ -20,8 +18,21 @@ post "issues/$issue/comments" '{"body": "I am on it."}'
 mark sign
 git -C "$clone" pull --quiet --ff-only
 mark fetch
-"$(dirname "$0")/by_hand.sh" "$@"
-mark handed
-git -C "$clone" push --quiet origin "refs/heads/$branch"
+git -C "$clone" worktree add --quiet -b "$branch" "$work"
+cd "$work"
+mark checkout
+export PATH="$venv/bin:$PATH"
+git apply "$patch"
+python manage.py makemigrations
+mark edit
+ruff check .
+python manage.py check
+python manage.py makemigrations --check --dry-run
+mypy
+python -m pytest -q
+mark checks
+git add --all
+git commit --quiet --message "Do the ticket by hand"
+git push --quiet origin "refs/heads/$branch"
 post pulls "{\"title\": \"By hand\", \"head\": \"$branch\", \"base\": \"main\", \"body\": \"Closes #$issue\"}"
 mark "pull request"

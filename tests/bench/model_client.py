@@ -28,7 +28,6 @@ from agent.steps import Directly, Steps
 from agent.telemetry import RunLog
 from tests.bench import model
 from tests.bench.bare import BareFailed
-from tests.bench.resume import Nobody
 from tests.bench.waiting import awaited
 from tests.integration import git_samples
 
@@ -45,6 +44,16 @@ _PLAN = Plan(
     category="bug",
     files=("paginator.py",),
 )
+
+
+class _Nobody:
+    """Watches nothing."""
+
+    def started(self, step: str) -> None:
+        """Do nothing."""
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Do nothing."""
 
 
 class Side:
@@ -73,7 +82,7 @@ class Side:
             record=ledger.notes("model", within=True),
         )
         log = RunLog(folder / "run.log", svc.redactor)
-        step = Steps(ledger, log, Nobody(), max_minutes=60, remember=remember)
+        step = Steps(ledger, log, _Nobody(), max_minutes=60, remember=remember)
         before = CheckReport(
             side="base", commit=prepared.checkout.commit, change_digest=None, results=()
         )

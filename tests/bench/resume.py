@@ -1,8 +1,7 @@
-"""How soon a run goes on after `kill -9`, and what it costs that every step is remembered.
+"""How soon a run goes on after `kill -9`.
 
 The worker is the real command, started anew at the moment it is killed; what counts is the line of
-the run's ledger that says that a step has begun. The other side of a step is `agent.steps` without
-an engine, in the same process: both write and sync their ledger.
+the run's ledger that says that a step has begun.
 """
 
 from __future__ import annotations
@@ -16,22 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.adapters.engine import Engine, Segment, Standing
-from agent.domain import Record
-from agent.ledger import Ledger
-from agent.ports import Remember
-from agent.redaction import Redactor
-from agent.steps import Directly, Steps
-from agent.telemetry import RunLog
 from tests.bench import timing
-from tests.bench.bare import BareFailed
 from tests.bench.waiting import awaited
 from tests.chaos.ground import ROOT, Ground, laid_out
 from tests.chaos.tickets import Ticket, Tickets
 
 #: Of the resumed step, on a machine with nothing else to do.
 BAR_SECONDS = 2.0
-STEPS = 200
 _KIND = "logging"
 _KILLED_AT = "checks 1"
 
@@ -39,14 +29,8 @@ Say = Callable[[str], None]
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    """Kill and start workers, and carry runs of steps that do nothing."""
-    return [_resumed(scratch / "resume", rounds, say), _remembered(scratch / "steps", rounds, say)]
-
-
-# --- after a kill ------------------------------------------------------------------------------
-
-
-def _resumed(folder: Path, rounds: int, say: Say) -> timing.Section:
+    """Kill and start workers."""
+    folder = scratch / "resume"
     folder.mkdir(mode=0o711)
     with laid_out(folder) as ground:
         tickets = Tickets(ground, folder / "repositories", repositories=1)
@@ -61,7 +45,8 @@ Bar: {BAR_SECONDS:.0f} s on a quiet machine; {met}, the slowest took {slowest:.2
         timing.Row("kill -9 and start to first step", took),
         timing.Row("  processor time of that", [busy for _, busy in measured]),
     ]
-    return timing.Section("resume", "A run goes on after its worker was killed", "none", rows, note)
+    title = "A run goes on after its worker was killed"
+    return [timing.Section("resume", title, "none", rows, note)]
 
 
 def resumptions(ground: Ground, tickets: Tickets, rounds: int, say: Say) -> list[float]:
@@ -158,74 +143,3 @@ def _rows(ground: Ground, ticket: Ticket) -> list[tuple[object, ...]]:
         ticket.repository.id,
         ticket.issue.number,
     )
-
-
-# --- the cost of a step ------------------------------------------------------------------------
-
-
-class _Small(Record):
-    """What a step that does nothing returns."""
-
-    number: int
-
-
-def _small(number: int) -> _Small:
-    return _Small(number=number)
-
-
-class Nobody:
-    """Watches nothing."""
-
-    def started(self, step: str) -> None:
-        """Do nothing."""
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Do nothing."""
-
-
-def _remembered(folder: Path, rounds: int, say: Say) -> timing.Section:
-    folder.mkdir()
-    ours: list[float] = []
-    bare: list[float] = []
-
-    def carry(run_id: str, remember: Remember) -> str:
-        seconds, _ = timing.taken(lambda: _carry(folder, run_id, remember))
-        return str(seconds)
-
-    engine = Engine(folder, carry)
-    engine.launch()
-    try:
-        for number in range(-1, rounds):
-            say(f"steps: round {number + 1} of {rounds}" if number >= 0 else "steps: warming up")
-            segment = Segment(run_id=f"run-{number}")
-            engine.begin(segment)
-            took = float(_ended(engine, segment))
-            alone = float(carry(f"bare-{number}", Directly()))
-            if number >= 0:
-                ours.append(took)
-                bare.append(alone)
-    finally:
-        engine.close()
-    each = (min(ours) - min(bare)) / STEPS * 1000
-    note = f"Each step returns a small record. The engine adds {each:.1f} ms to a step, at best."
-    row = timing.Row(f"{STEPS} steps that do nothing", ours, bare)
-    title = "A step that is remembered, and one that is not"
-    return timing.Section("steps", title, "directly", [row], note)
-
-
-def _carry(folder: Path, run_id: str, remember: Remember) -> None:
-    ledger = Ledger(folder / f"{run_id}.jsonl", run_id)
-    log = RunLog(folder / f"{run_id}.log", Redactor())
-    step = Steps(ledger, log, Nobody(), max_minutes=60, remember=remember)
-    for number in range(STEPS):
-        step(f"step {number}", _small, number)
-
-
-def _ended(engine: Engine, segment: Segment) -> str:
-    def over() -> str | None:
-        standing, told = engine.standing(segment)
-        if standing is Standing.BROKEN:
-            raise BareFailed(f"the engine lost its run: {told}")
-        return told if standing is Standing.ENDED else None
-
-    return awaited(over, "the end of the steps")

@@ -111,19 +111,15 @@ class Campaign:
         self.finish(ticket)
 
     def at_every_turn(
-        self,
-        kind: str,
-        at_next_request: Callable[[Callable[[], None]], None],
-        part: str = "",
+        self, kind: str, at_next_request: Callable[[Callable[[], None]], None]
     ) -> Ticket:
         """Kill in every turn of the models that carry one ticket out.
 
         Args:
             at_next_request: Has something done when a model was asked, and before it answers.
-            part: Of the work, whose turns are meant; empty: all.
         """
         ticket, workers = self.tickets.label(kind), self.ground.workers
-        for asked in self.turns(kind, part):
+        for asked in self.turns(kind):
             at_next_request(self._strike)
             workers.start()
             self._met(ticket, ASKED, f"{kind}: {asked}, {ASKED}")
@@ -134,11 +130,9 @@ class Campaign:
         self.finish(ticket)
         return ticket
 
-    def turns(self, kind: str, part: str = "") -> list[str]:
-        """Name the steps in which a model was asked, of a part of the work or of all."""
-        return [
-            step for step in self.steps[kind] if step.startswith(part) and step.endswith(" reply")
-        ]
+    def turns(self, kind: str) -> list[str]:
+        """Name the steps in which a model was asked."""
+        return [step for step in self.steps[kind] if step.endswith(" reply")]
 
     def at_every_write(self, kind: str) -> None:
         """Kill at the moment that GitHub has done what one ticket asks for, before it says so.

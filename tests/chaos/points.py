@@ -16,9 +16,6 @@ from agent.adapters import engine
 from agent.editing.desk import Desk
 from agent.editing.toolbox import Toolbox
 
-VARIABLE = "CHAOS_STRIKE"
-"""Of the environment: tells a worker its point."""
-
 
 class When(StrEnum):
     """A moment of a step."""

@@ -1,7 +1,7 @@
 """A server that answers every described operation with the answer that GitHub itself shows.
 
-It decides nothing; it remembers what was asked, and what GitHub would not have taken. Addresses in
-the answers are those of this server, as they would be GitHub's own at GitHub.
+It decides nothing; it remembers what was asked. Addresses in the answers are those of this server,
+as they would be GitHub's own at GitHub.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from tests.contract import schemas
 from tests.contract.schemas import Example, Operation
 
 API = "/api/v3"
-_GRAPHQL = "/api/graphql"
 # Redirects of renamed repositories lead here; the description does not list it.
 _BY_NUMBER = re.compile(r"^/repositories/\d+")
 _NOT_FOUND = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
@@ -32,33 +31,16 @@ class ExampleServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.base_url = f"http://127.0.0.1:{self.server_port}"
         self.shown: dict[str, Example] = {}
-        self.first: dict[str, Example] = {}
-        """What is shown once, before that."""
-        self.graphql: object = None
-        """What every question to GraphQL is answered with."""
         self.asked: set[str] = set()
-        self.unknown: set[str] = set()
-        """Requests for which the slice has no operation."""
-        self.not_taken: set[str] = set()
-        """Why GitHub would not take a request that was sent."""
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
+    def answer(self, method: str, path: str) -> tuple[int, object]:
         """Choose status and body."""
-        if path == _GRAPHQL:
-            return 200, self.graphql
         path = _BY_NUMBER.sub("/repos/octocat/Hello-World", path)
         operation = schemas.operation_of(method, path)
         if operation is None:
-            self.unknown.add(f"{method} {path}")
             return 404, _NOT_FOUND
         self.asked.add(str(operation))
-        if method != "GET":
-            self.not_taken |= set(schemas.request_faults(operation, body))
-        example = (
-            self.first.pop(str(operation), None)
-            or self.shown.get(str(operation))
-            or first_good(operation)
-        )
+        example = self.shown.get(str(operation)) or first_good(operation)
         if example is None:
             statuses = operation.described["responses"]
             return (204, None) if "204" in statuses else (404, _NOT_FOUND)
@@ -76,9 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: ExampleServer
 
     def _do(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.rfile.read(int(self.headers.get("content-length") or 0))
         path = self.path.partition("?")[0].removeprefix(API)
-        status, value = self.server.answer(self.command, path, body)
+        status, value = self.server.answer(self.command, path)
         answer = b"" if status in (204, 304) else json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")

@@ -33,6 +33,7 @@ GRAPHQL = HERE / "github_graphql_slice.graphql.gz"
 OPENAPI = ("@octokit/openapi", "23.0.2", "generated/api.github.com.json")
 PAYLOADS = ("@octokit/webhooks-examples", "7.6.1", "api.github.com/index.json")
 SCHEMA = ("@octokit/graphql-schema", "15.26.1", "schema.graphql")
+SIMULATED = HERE.parents[1] / "agent" / "demo" / "simulator" / "schema.graphql"
 FOR_PEOPLE = frozenset({"description", "summary", "externalDocs", "tags", "x-github", "headers"})
 # Below these keys a name is a name and not a keyword: a property may be called "description".
 NAMES_BELOW = frozenset({"properties", "patternProperties"})
@@ -106,12 +107,14 @@ def wanted(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def wanted_types(schema: bytes) -> str:
     """Choose the types of the GraphQL schema that the simulator has, without their prose."""
     plain = visit(parse(schema.decode(), no_location=True), _WithoutProse())
+    mine = parse(SIMULATED.read_text("utf-8")).definitions
+    ours = {node.name.value for node in mine if getattr(node, "name", None)}
     chosen = {
         node.name.value: print_ast(node)
         for node in plain.definitions
-        if node.name and node.name.value in operations.GRAPHQL_TYPES
+        if node.name and node.name.value in ours
     }
-    if missing := set(operations.GRAPHQL_TYPES) - chosen.keys():
+    if missing := ours - chosen.keys():
         raise SystemExit(f"GitHub's GraphQL schema has no {', '.join(sorted(missing))}")
     return "\n\n".join(chosen[name] for name in sorted(chosen)) + "\n"
 

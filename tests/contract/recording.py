@@ -45,13 +45,7 @@ class JudgedClient:
         self._http.close()
 
     def ask(
-        self,
-        method: str,
-        path: str,
-        token: str = "",
-        *,
-        expect: int = 200,
-        **more: Any,
+        self, method: str, path: str, token: str = "", *, expect: int = 200, **more: Any
     ) -> httpx.Response:
         """Send one request, have the answer judged, and hold its status against the expected."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}

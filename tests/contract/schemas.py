@@ -25,21 +25,12 @@ WITH_SLASHES = frozenset({"ref", "path", "branch", "basehead", "name"})
 NO_KEYWORDS = frozenset({"nullable", "example", "discriminator", "xml", "readOnly", "writeOnly"})
 # What GitHub takes besides what it describes: PyGithub sends label names as a bare list.
 TAKEN_TOO: dict[str, dict[str, Any]] = {
-    f"{method} /repos/{{owner}}/{{repo}}/issues/{{issue_number}}/labels": {
+    "POST /repos/{owner}/{repo}/issues/{issue_number}/labels": {
         "type": "array",
         "items": {"type": "string"},
     }
-    for method in ("POST", "PUT")
 }
 MOST_FAULTS = 12
-# Where the description contradicts itself, so that GitHub's own example fails too.
-CORRECTED: dict[tuple[str, str], dict[str, Any]] = {
-    # Written out, its account has to be a person and an enterprise at once.
-    ("GET /app/installations", "200"): {
-        "type": "array",
-        "items": {"$ref": "#/components/schemas/installation"},
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ def response_faults(
     described = _resolved(described) if described is not None else {}
     if not described.get("content") and (status < 400 or not body):
         return (f"{operation}: {status} has no body in GitHub's answer",) if body else ()
-    schema = _schema_of(operation, status, described)
+    schema = _json_schema_of(described.get("content", {}))
     if "json" not in content_type:
         return (f"{operation}: {status} is JSON at GitHub, not {content_type or 'untyped'}",)
     try:
@@ -225,7 +216,7 @@ def invented_fields(operation: Operation, status: int, body: bytes) -> tuple[str
     rely on it would fail at GitHub.
     """
     described = _resolved(operation.described["responses"].get(str(status), {}))
-    schema = _schema_of(operation, status, described)
+    schema = _json_schema_of(described.get("content", {}))
     if schema is None or status >= 400:
         return ()
     return _only_invented(faults_of(json.loads(body), schema, f"{operation} {status}", closed=True))
@@ -336,13 +327,6 @@ def _error_faults(value: Any, subject: str, schema: dict[str, Any] | None) -> tu
 def _hook_name(event: str, value: Any) -> str:
     action = value.get("action") if isinstance(value, dict) else None
     return "-".join(filter(None, (event, action))).replace("_", "-")
-
-
-def _schema_of(
-    operation: Operation, status: int, described: dict[str, Any]
-) -> dict[str, Any] | None:
-    corrected = CORRECTED.get((str(operation), str(status)))
-    return corrected or _json_schema_of(described.get("content", {}))
 
 
 def _json_schema_of(content: dict[str, Any]) -> dict[str, Any] | None:

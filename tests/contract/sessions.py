@@ -15,7 +15,6 @@ from agent.demo.simulator import actions, check_actions, pull_actions
 from agent.demo.simulator.records import RuleKind
 from tests.contract.hub import API, PATH, Hub
 
-LONG = 65_537
 ABSENT = "0" * 40
 
 
@@ -23,7 +22,6 @@ def apps(hub: Hub) -> None:
     app, world = hub.app_token, hub.world
     assert hub.ask("GET", "/app", app)["slug"] == "mergewright"
     hub.ask("GET", "/app", hub.owner, expect=401)
-    hub.ask("GET", "/app", "a.b.c", expect=401)
     one = f"/app/installations/{hub.installation.id}"
     hub.ask("GET", one, app)
     hub.ask("GET", "/app/installations/999999", app, expect=404)
@@ -35,7 +33,6 @@ def apps(hub: Hub) -> None:
     assert hub.ask("GET", API, made["token"])["full_name"] == "octo/shop"
     refused = {"permissions": {"members": "write"}}
     hub.ask("POST", f"{one}/access_tokens", app, json=refused, expect=422)
-    hub.ask("POST", f"{one}/access_tokens", app, json={"repositories": ["no"]}, expect=422)
     new = {"ref": "refs/heads/x", "sha": hub.tip()}
     hub.ask("POST", f"{API}/git/refs", made["token"], json=new, expect=403)
     world.expire_tokens(installation=hub.installation)
@@ -64,7 +61,6 @@ def hook(hub: Hub) -> None:
     listed = hub.ask("GET", "/app/hook/deliveries?per_page=2", app)
     assert 1 <= len(listed) <= 2
     hub.ask("GET", "/app/hook/deliveries?status=failure", app)
-    hub.ask("GET", "/app/hook/deliveries?status=success", app)
     hub.ask("GET", "/app/hook/deliveries?cursor=yesterday", app, expect=400)
     shown = hub.ask("GET", f"/app/hook/deliveries/{number}", app)
     hub.ask("POST", f"/app/hook/deliveries/{number}/attempts", app, expect=202)
@@ -75,7 +71,6 @@ def hook(hub: Hub) -> None:
 def people(hub: Hub) -> None:
     assert hub.ask("GET", "/user", hub.writer)["login"] == "wanda"
     hub.ask("GET", "/user", hub.acting, expect=403)
-    hub.ask("GET", "/user", "ghp_unknown", expect=401)
     assert hub.ask("GET", "/users/mergewright[bot]")["type"] == "Bot"
     hub.ask("GET", "/users/nobody", expect=404)
     hub.ask("GET", "/nothing/here", expect=404)
@@ -89,15 +84,12 @@ def repository(hub: Hub) -> None:
     for login, role in (("octo", "admin"), ("wanda", "write"), ("tria", "triage")):
         found = hub.ask("GET", f"{API}/collaborators/{login}/permission", hub.acting)
         assert found["role_name"] == role
-    found = hub.ask("GET", f"{API}/collaborators/strange/permission", hub.acting)
-    assert found["permission"] == "read"
     hub.ask("GET", f"{API}/collaborators/nobody/permission", hub.acting, expect=404)
     hub.ask("GET", f"{API}/collaborators/octo/permission", hub.stranger, expect=403)
     hub.ask("GET", f"{API}/contents/README.md")
     assert isinstance(hub.ask("GET", f"{API}/contents/shop"), list)
     hub.ask("GET", f"{API}/contents/.github/mergewright.yml?ref=main")
     hub.ask("GET", f"{API}/contents/nothing", expect=404)
-    hub.ask("GET", f"{API}/contents/README.md?ref=nothing", expect=404)
 
 
 def branches(hub: Hub) -> None:
@@ -122,9 +114,6 @@ def issues(hub: Hub) -> None:
     number = hub.issue("Title ☃ שלום", body="Body", labels=["bug"], assignees=["wanda"])
     one = f"{API}/issues/{number}"
     hub.ask("POST", f"{API}/issues", json={"title": ""}, expect=422)
-    hub.ask("POST", f"{API}/issues", json={"title": "x" * 300}, expect=422)
-    hub.ask("POST", f"{API}/issues", json={"title": 5}, expect=422)
-    hub.ask("POST", f"{API}/issues", json={"title": "x", "body": "x" * LONG}, expect=422)
     hub.ask("GET", one)
     hub.ask("GET", f"{API}/issues/99999", expect=404)
     hub.ask("PATCH", one, json={"title": "Another", "body": None})
@@ -132,14 +121,11 @@ def issues(hub: Hub) -> None:
     assert hub.ask("GET", one)["closed_by"]["login"] == "octo"
     hub.ask("PATCH", one, json={"state": "open"})
     hub.ask("PATCH", one, hub.stranger, json={"title": "Mine"}, expect=403)
-    hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
     found = hub.ask(
         "GET", f"{API}/issues?labels=BUG&state=all&sort=updated&since=2020-01-01T00:00:00Z"
     )
     assert number in [one["number"] for one in found]
     assert hub.ask("GET", f"{API}/issues?labels=bug,nothing") == []
-    assert hub.ask("GET", f"{API}/issues?since=2120-01-01T00:00:00Z") == []
-    assert len(hub.ask("GET", f"{API}/issues?per_page=1&sort=comments&direction=asc")) == 1
     hub.ask("GET", f"{API}/issues?state=odd", expect=422)
     hub.ask("GET", "/repos/octo/nothing/issues", expect=404)
     issue = hub.repository.issues[number]
@@ -154,8 +140,6 @@ def labels(hub: Hub) -> None:
     made = {"name": "state: working", "color": "fbca04", "description": "Under way"}
     hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=201)
     hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=422)
-    hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "x" * 51}, expect=422)
-    hub.ask("POST", f"{API}/labels", hub.acting, json={"name": "y", "color": "red"}, expect=422)
     hub.ask("POST", f"{API}/labels", hub.stranger, json={"name": "z"}, expect=403)
     assert len(hub.ask("POST", on, hub.acting, json={"labels": ["state: working", "bug"]})) == 2
     assert len(hub.ask("POST", on, hub.triager, json=["enhancement"])) == 3
@@ -163,7 +147,6 @@ def labels(hub: Hub) -> None:
     events = hub.ask("GET", f"{API}/issues/{number}/events?per_page=100", hub.acting)
     assert [one["label"]["name"] for one in events] == ["state: working", "bug", "enhancement"]
     assert events[-1]["actor"]["login"] == "tria"
-    hub.ask("GET", f"{API}/issues/99999/events", expect=404)
     hub.ask("DELETE", f"{on}/enhancement")
     hub.ask("DELETE", f"{on}/enhancement", expect=404)
     assert len(hub.ask("DELETE", f"{on}/state: working", hub.acting)) == 1
@@ -175,7 +158,6 @@ def comments(hub: Hub) -> None:
     made = hub.ask("POST", f"{on}/comments", hub.acting, json={"body": "Working"}, expect=201)
     assert made["performed_via_github_app"]["slug"] == "mergewright"
     hub.ask("POST", f"{on}/comments", json={"body": " "}, expect=422)
-    hub.ask("POST", f"{on}/comments", json={"body": "x" * LONG}, expect=422)
     hub.ask("POST", f"{on}/comments", hub.stranger, json={"body": "Hello"}, expect=201)
     assert len(hub.ask("GET", f"{on}/comments")) == 2
     one = f"{API}/issues/comments/{made['id']}"
@@ -187,7 +169,6 @@ def comments(hub: Hub) -> None:
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"})
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "odd"}, expect=422)
     hub.ask("POST", f"{one}/reactions", json={"content": "rocket"}, expect=201)
-    hub.ask("POST", f"{one}/reactions", json={"content": "rocket"})
 
 
 def references(hub: Hub) -> None:
@@ -196,8 +177,6 @@ def references(hub: Hub) -> None:
     hub.ask("GET", f"{API}/git/ref/heads/nothing", expect=404)
     taken = {"ref": "refs/heads/objects", "sha": sha}
     hub.ask("POST", f"{API}/git/refs", hub.acting, json=taken, expect=422)
-    absent = {"ref": "refs/heads/absent", "sha": ABSENT}
-    hub.ask("POST", f"{API}/git/refs", hub.acting, json=absent, expect=422)
 
 
 def commits(hub: Hub) -> None:
@@ -229,7 +208,6 @@ def checks(hub: Hub) -> None:
     status = {"state": "success", "context": "mergewright", "description": "Fine"}
     hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json=status, expect=201)
     hub.ask("POST", f"{API}/statuses/{sha}", hub.acting, json={"state": "odd"}, expect=422)
-    hub.ask("POST", f"{API}/statuses/{sha}", hub.stranger, json=status, expect=404)
     assert hub.ask("GET", f"{API}/commits/{sha}/status")["state"] == "success"
     assert hub.ask("GET", f"{API}/commits/{sha}/statuses")
     for conclusion in ("failure", "action_required"):
@@ -252,8 +230,6 @@ def workflows(hub: Hub) -> None:
     assert [(one["event"], one["status"], one["conclusion"]) for one in found["workflow_runs"]] == [
         ("push", "waiting", None), ("pull_request", "completed", "failure"),
     ]  # fmt: skip
-    assert hub.ask("GET", f"{API}/actions/runs?status=failure&per_page=1")["total_count"] >= 1
-    hub.ask("GET", "/repos/octo/nothing/actions/runs", expect=404)
     check_actions.run_again(hub.world, hub.repository, done, "success", wanda, jobs[:1])
     listed = hub.ask("GET", f"{API}/commits/{sha}/check-runs", hub.acting)["check_runs"]
     numbers = {one["name"]: one["id"] for one in listed}
@@ -265,12 +241,8 @@ def workflows(hub: Hub) -> None:
     log = f"{API}/actions/jobs/{numbers['test']}/logs"
     sent = hub.client.ask("GET", log, hub.acting, expect=302)
     assert httpx.get(sent.headers["location"], trust_env=False).text.endswith("Z 1 failed\r\n")
-    hub.ask("GET", log, hub.writer, expect=302)
     hub.client.ask("GET", log, expect=403)
     hub.ask("GET", f"{API}/actions/jobs/{numbers['docs']}/logs", hub.acting, expect=410)
-    hub.ask("GET", f"{API}/actions/jobs/1/logs", hub.acting, expect=404)
-    narrow = hub.world.issue_token(hub.installation, {"checks": "read"})
-    hub.ask("GET", log, narrow.value, expect=403)
 
 
 def pulls(hub: Hub) -> None:
@@ -279,15 +251,12 @@ def pulls(hub: Hub) -> None:
     again = {"title": "Again", "head": "topic", "base": "main"}
     hub.ask("POST", f"{API}/pulls", hub.acting, json=again, expect=422)
     hub.ask("POST", f"{API}/pulls", hub.acting, json={**again, "head": "absent"}, expect=422)
-    hub.ask("POST", f"{API}/pulls", hub.acting, json={**again, "head": "main"}, expect=422)
     assert hub.ask("GET", one)["draft"] is True
     hub.ask("GET", f"{API}/pulls/99999", expect=404)
     assert hub.ask("GET", f"{API}/pulls?head=octo:topic&state=all")[0]["number"] == number
     hub.ask("PATCH", one, hub.acting, json={"title": "Better", "body": "New"})
-    hub.ask("PATCH", one, json={"state": "odd"}, expect=422)
     hub.branch("another-base")
     assert hub.ask("PATCH", one, json={"base": "another-base"})["base"]["ref"] == "another-base"
-    hub.ask("PATCH", one, json={"base": "nothing"}, expect=422)
     asked = {"reviewers": ["wanda"]}
     hub.ask("POST", f"{one}/requested_reviewers", hub.acting, json=asked, expect=201)
     asked = {"reviewers": ["strange"]}
@@ -325,10 +294,6 @@ def reviews(hub: Hub) -> None:
     seen, eyes = f"{API}/pulls/comments/{made['id']}/reactions", {"content": "eyes"}
     hub.ask("POST", seen, hub.acting, json=eyes, expect=201)
     hub.ask("POST", seen, hub.acting, json=eyes)
-    hub.ask("POST", seen, hub.acting, json={"content": "odd"}, expect=422)
-    hub.ask("POST", f"{API}/pulls/comments/1/reactions", hub.acting, json=eyes, expect=404)
-    talking = hub.world.issue_token(hub.installation, {"issues": "write"})
-    hub.ask("POST", seen, talking.value, json=eyes, expect=403)
 
 
 _PULL = """query ($number: Int!) { repository(owner: "octo", name: "shop") {
@@ -376,15 +341,11 @@ def graphql(hub: Hub) -> None:
         "To be edited",
         None,
     )
-    # A new title leaves an event, and no time of an edit.
-    hub.ask("PATCH", f"{API}/issues/{edited}", json={"title": "Edited"})
-    assert not hub.query(_ISSUE, number=edited)["data"]["repository"]["issue"]["lastEditedAt"]
     hub.ask("PATCH", f"{API}/issues/{edited}", json={"body": "Another text"})
     issue = hub.query(_ISSUE, number=edited)["data"]["repository"]["issue"]
-    assert (issue["title"], issue["body"]) == ("Edited", "Another text")
+    assert issue["body"] == "Another text"
     assert issue["lastEditedAt"].endswith("Z")
     assert hub.query(_ISSUE, number=number)["errors"], "a pull request is none"
-    assert hub.query(_ISSUE, number=99_999)["errors"]
     assert hub.query('{ repository(owner: "octo", name: "shop") { celebrated } }')["errors"]
     assert hub.query(_READY, hub.stranger, input={"pullRequestId": pull["id"]})["errors"]
 

@@ -28,8 +28,6 @@ from agent.adapters.github import (
     live_issue,
     project_checks,
     pull_requests,
-    review_threads,
-    signed_commit,
     state_labels,
     status_comment,
 )
@@ -37,12 +35,11 @@ from agent.adapters.github.answers import Refused
 from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.retrying import Pacing
 from agent.adapters.github.session import Scope
-from agent.domain import Change, ChangedFile, Finding, IssueRef, Severity
+from agent.domain import IssueRef
 from agent.errors import AgentError, ForgeUnavailable
 from agent.ports import NewPullRequest, Subject
-from agent.pulls import Thread, ThreadComment
 from agent.settings import Settings
-from tests.contract import example_server, operations, schemas
+from tests.contract import example_server, schemas
 
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 #: Of the run of a workflow that GitHub's description shows.
@@ -61,92 +58,12 @@ def gatekeeper(hub):
     return GithubGatekeeper(hub.access, hub.settings)
 
 
-def show_label(hub):
-    return state_labels.show(hub.session, state_labels.StateLabel.WORKING)
-
-
-def open_new(hub):
-    show(hub, f"GET {REPO}/pulls", [])
-    return pull_requests.open_or_update(hub.session, PROPOSAL)
-
-
 def labelled_issues(hub):
     return labelled.GithubLabelledIssues(hub.access, hub.settings)
 
 
 def report(hub, *, anew):
     return checks_report.report(hub.session, PROPOSAL, "http://127.0.0.1/runs/1", anew=anew)
-
-
-def show(hub, operation, value, status=200):
-    """Let the server answer once with what leads to the operation that is looked at."""
-    hub.server.first[operation] = schemas.Example(
-        schemas.described(operation), "leads there", status, value
-    )
-
-
-def bypassed(hub):
-    rule = {"type": "creation", "ruleset_id": 42, "ruleset_source_type": "Organization"}
-    show(hub, f"GET {REPO}/rules/branches/{{branch}}", [rule])
-    return branch_rules.read(hub.session, "topic")
-
-
-def fold(hub):
-    listing = f"GET {REPO}/issues/{{issue_number}}/comments"
-    (comment,) = example_server.first_good(schemas.described(listing)).value
-    mark = status_comment.marker("status", "run=an-earlier-one")
-    show(hub, listing, [{**comment, "body": f"{mark}\nText"}])
-    return status_comment.fold(hub.session, "run-1")
-
-
-def bring_up_to_date(hub):
-    (pull, *_) = example_server.first_good(schemas.described(f"GET {REPO}/pulls")).value
-    show(hub, f"GET {REPO}/pulls", [{**pull, "state": "open", "merged_at": None}])
-    return pull_requests.open_or_update(hub.session, PROPOSAL)
-
-
-def commit_signed(hub, *, anew=False):
-    if anew:
-        show(hub, f"GET {REPO}/git/ref/{{ref}}", {"message": "Not Found", "status": "404"}, 404)
-    file = ChangedFile(path="new.py", before=None, after=b"x = 1\n")
-    change = Change(base_commit="0" * 40, files=(file,))
-    return signed_commit.make(hub.session, "new-topic", "Add a file", change)
-
-
-def granted(hub):
-    refusal = {"message": "The permissions requested are not granted to this installation."}
-    show(hub, "POST /app/installations/{installation_id}/access_tokens", refusal, 422)
-    return hub.session.token(Scope.READ)
-
-
-def annotate(hub):
-    """Report more remarks than go into one request."""
-    remarks = tuple(
-        Finding(rule="r", severity=Severity.REVIEW, path="a.py", line=n, message="m", fix="")
-        for n in range(1, 60)
-    )
-    proposal = PROPOSAL.model_copy(update={"findings": remarks})
-    return checks_report.report(hub.session, proposal, None, anew=True)
-
-
-def annotate_unheard(hub):
-    """The same, where the answer to the second request is lost."""
-    show(hub, f"PATCH {REPO}/check-runs/{{check_run_id}}", {"message": "Server Error"}, 502)
-    return annotate(hub)
-
-
-def jobs_alone(hub):
-    """Read the jobs of workflows where the token may not read check runs."""
-    refusal = {"message": "Resource not accessible by personal access token"}
-    show(hub, f"GET {REPO}/commits/{{ref}}/check-runs", refusal, 403)
-    runs = f"GET {REPO}/actions/runs"
-    example = example_server.first_good(schemas.described(runs))
-    assert example is not None
-    told = example.value["workflow_runs"]
-    # GitHub's example is of a run on a fork, of which nothing more is asked.
-    here = [{**one, "head_repository": one["repository"], "head_sha": HEAD} for one in told]
-    show(hub, runs, {**example.value, "workflow_runs": here})
-    return project_checks.of_commit(hub.session, HEAD)
 
 
 def heard(hub):
@@ -157,92 +74,46 @@ def heard(hub):
     return conversations.GithubConversations(hub.access).written(subject, "2001-01-01T00:00:00Z")
 
 
-def answer(hub):
-    """Answer a thread on lines, in which we have said nothing yet."""
-    end = {"data": {"node": {"comments": {"nodes": []}}}}
-    hub.server.graphql = end
-    said = ThreadComment(comment_id=10, author="ann", author_id=2, body="Why?", at="2026-01-01")
-    thread = Thread(thread_id="PRRT_1", place="inline", comments=(said,))
-    return review_threads.reply(hub.session, 1, thread, "Because.", key="1", where="the log")
-
-
-# What of our client layer reads the answer of an operation.
+# One operation of each family, and what of our client layer reads its answer.
 AS_PERSON = {
+    "GET /user": lambda hub: hub.access.login(),
+    "GET /users/{username}": lambda hub: hub.access.address(hub.session),
     f"GET {REPO}": lambda hub: live_issue.repository_facts(hub.session, Scope.READ),
     f"GET {REPO}/branches/{{branch}}": lambda hub: live_issue.remote(hub.session),
     f"GET {REPO}/rules/branches/{{branch}}": lambda hub: branch_rules.read(hub.session, "topic"),
-    f"GET {REPO}/rulesets/{{ruleset_id}}": bypassed,
-    f"GET {REPO}/git/ref/{{ref}}": commit_signed,
-    f"POST {REPO}/git/refs": lambda hub: commit_signed(hub, anew=True),
-    f"GET {REPO}/commits/{{ref}}": commit_signed,
     f"GET {REPO}/collaborators/{{username}}/permission": (
         lambda hub: gatekeeper(hub).permission(ISSUE, "octocat")
     ),
     f"GET {REPO}/contents/{{path}}": lambda hub: gatekeeper(hub).label(ISSUE),
     f"GET {REPO}/issues/{{issue_number}}": lambda hub: live_issue.read(hub.session, Scope.READ),
+    f"GET {REPO}/issues": lambda hub: list(labelled_issues(hub).new("octocat/Hello-World")),
+    f"GET {REPO}/issues/{{issue_number}}/events": (
+        lambda hub: labelled_issues(hub)._set_by(hub.session, 1347, "label")
+    ),
     f"GET {REPO}/issues/{{issue_number}}/comments": (
         lambda hub: status_comment.find(hub.session, "<!-- mark -->", None)
     ),
     f"POST {REPO}/issues/{{issue_number}}/comments": (
         lambda hub: status_comment.create(hub.session, "<!-- mark -->", "<!-- mark -->\nText")
     ),
-    f"PATCH {REPO}/issues/comments/{{comment_id}}": fold,
     f"POST {REPO}/issues/{{issue_number}}/reactions": lambda hub: state_labels.react(hub.session),
-    f"POST {REPO}/issues/comments/{{comment_id}}/reactions": (
-        lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=False)
-    ),
-    f"POST {REPO}/pulls/comments/{{comment_id}}/reactions": (
-        lambda hub: gatekeeper(hub).react(ISSUE, 1, "+1", inline=True)
-    ),
-    f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
-    f"POST {REPO}/pulls/{{pull_number}}/comments/{{comment_id}}/replies": answer,
-    f"GET {REPO}/issues/comments/{{comment_id}}": (
-        lambda hub: gatekeeper(hub).has_comment(ISSUE, 1)
-    ),
-    f"GET {REPO}/pulls/{{pull_number}}/reviews": heard,
-    f"GET {REPO}/pulls/{{pull_number}}/comments": heard,
-    f"GET {REPO}/actions/runs": lambda hub: project_checks.of_commit(hub.session, HEAD),
-    f"GET {REPO}/actions/runs/{{run_id}}/jobs": jobs_alone,
-    f"GET {REPO}/commits/{{ref}}/status": lambda hub: project_checks.of_commit(hub.session, SHA),
-    f"POST {REPO}/labels": show_label,
-    f"POST {REPO}/issues/{{issue_number}}/labels": show_label,
-    f"DELETE {REPO}/issues/{{issue_number}}/labels/{{name}}": (
-        lambda hub: state_labels.clear(hub.session)
-    ),
-    f"GET {REPO}/issues": lambda hub: list(labelled_issues(hub).new("octocat/Hello-World")),
-    f"GET {REPO}/issues/{{issue_number}}/events": (
-        lambda hub: labelled_issues(hub)._set_by(hub.session, 1347, "label")
-    ),
     f"GET {REPO}/pulls": lambda hub: pull_requests.open_or_update(hub.session, PROPOSAL),
-    f"POST {REPO}/pulls": open_new,
-    f"POST {REPO}/pulls/{{pull_number}}/requested_reviewers": open_new,
-    f"PATCH {REPO}/pulls/{{pull_number}}": bring_up_to_date,
-    f"GET {REPO}/commits/{{ref}}/statuses": lambda hub: report(hub, anew=False),
+    f"GET {REPO}/pulls/{{pull_number}}": lambda hub: gatekeeper(hub).pull(ISSUE),
+    f"GET {REPO}/pulls/{{pull_number}}/reviews": heard,
+    f"GET {REPO}/actions/runs": lambda hub: project_checks.of_commit(hub.session, HEAD),
+    f"GET {REPO}/commits/{{ref}}/status": lambda hub: project_checks.of_commit(hub.session, SHA),
     f"POST {REPO}/statuses/{{sha}}": lambda hub: report(hub, anew=True),
-    "GET /user": lambda hub: hub.access.login(),
-    "GET /users/{username}": lambda hub: hub.access.address(hub.session),
 }
 AS_APP = {
     "POST /app-manifests/{code}/conversions": lambda hub: app_registration.exchange(
         hub.settings.github_url, "a" * 40, "http://127.0.0.1/settings/apps", connect_seconds=1.0
     ),
-    "GET /app": lambda hub: hub.access.login(),
     "GET /app/hook/deliveries": lambda hub: deliveries.AppDeliveries(hub.access).page(),
-    f"GET {REPO}/installation": lambda hub: hub.access.installation(ISSUE),
     "POST /app/installations/{installation_id}/access_tokens": (
         lambda hub: hub.session.token(Scope.READ)
     ),
-    "GET /app/installations/{installation_id}": granted,
-    f"PATCH {REPO}/check-runs/{{check_run_id}}": annotate,
-    f"GET {REPO}/check-runs/{{check_run_id}}": annotate_unheard,
     f"POST {REPO}/check-runs": lambda hub: report(hub, anew=True),
     f"GET {REPO}/commits/{{ref}}/check-runs": lambda hub: report(hub, anew=False),
-}
-
-# Operations that our client calls and GitHub's description has no example of, and why that is.
-WITHOUT_EXAMPLE: dict[str, str] = {
-    "POST /app/hook/deliveries/{delivery_id}/attempts": "its 202 has an empty body",
-    f"GET {REPO}/actions/jobs/{{job_id}}/logs": "its 302 has an address and no body",
 }
 
 
@@ -284,8 +155,7 @@ def server():
 
 
 def hub_of(server, mode, key, tmp_path):
-    server.shown, server.first = {}, {}
-    server.asked, server.unknown, server.not_taken = set(), set(), set()
+    server.shown, server.asked = {}, set()
     who: dict[str, Any] = {"github_token": SecretStr("token")}
     if mode == "app":
         who = {"github_app_id": 1, "github_private_key_file": key}
@@ -312,9 +182,6 @@ def test_an_answer_that_github_shows_is_understood(server, key, tmp_path, mode, 
     except (AgentError, Refused) as problem:
         assert str(problem).strip()
     assert name in server.asked
-    # What the client calls is what the simulator has routes for.
-    assert server.unknown == set()
-    assert server.not_taken == set()
 
 
 def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
@@ -327,14 +194,4 @@ def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
     assert issue is not None
     assert (issue.issue.number, issue.state) == (1347, "open")
     assert issue.labels == ("bug",)
-    assert open_new(hub)[0].number == 1347
     assert status_comment.create(hub.session, "<!-- mark -->", "Text") == 1
-
-
-def test_examples_of_every_operation_that_our_client_calls_are_read_by_it():
-    called = set(operations.OPERATIONS) - set(operations.NOT_CALLED)
-    shown = {name for name in called if schemas.examples_of(schemas.described(name))}
-    assert called - shown == set(WITHOUT_EXAMPLE)
-    assert AS_PERSON.keys() & AS_APP.keys() == set()
-    assert AS_PERSON.keys() | AS_APP.keys() == shown
-    assert {str(case.values[1].operation) for case in CASES} == shown

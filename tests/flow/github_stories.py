@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import itertools
 import json
+import os
 import re
 import sqlite3
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -25,7 +25,7 @@ from agent.demo.simulator import actions
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
 from agent.demo.simulator.request_log import Asked
-from agent.domain import Outcome, StoredRun
+from agent.domain import Outcome, RunState, StoredRun
 from tests.flow import stories
 
 T = TypeVar("T")
@@ -48,6 +48,15 @@ FILES: Mapping[str, str] = {
     "tests/test_count.py": (
         "from till.count import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
     ),
+}
+#: Names a file that is not there, which is asked about.
+WRONG = "Replace print with logging in `till/cuont.py`.\n"
+#: Each plan waits for a word.
+ALWAYS = {**FILES, ".github/mergewright.yml": "plan: {approval: always}\n"}
+#: Its tests last for longer than any story.
+SLOW = {
+    **FILES,
+    "tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(300)\n",
 }
 _numbers = itertools.count(1)
 
@@ -327,6 +336,50 @@ class Story:
         working = "mergewright: working"
         await_(lambda: working in self.labels() or None, f"the first words in {self.name}")
 
+    def planned(self, besides: str = "") -> str:
+        """Wait until a plan is shown that is another one; return its number."""
+
+        def shown() -> str | None:
+            for comment in self.comments():
+                found = re.search(r"waits for a word on its plan `([0-9a-f]{8})`", comment.body)
+                waits = self.runs()[-1].state is RunState.AWAITING_APPROVAL
+                if found and found[1] != besides and waits:
+                    return found[1]
+            return None
+
+        return await_(shown, f"the plan of {self.name}", 120)
+
+    def sign(self, comment: Comment) -> list[str]:
+        """Wait for our reaction to a comment."""
+        await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
+        assert all(one.user is self.us for one in comment.reactions)
+        return [one.content for one in comment.reactions]
+
+    def events(self, attempt: int = 1) -> list[dict[str, Any]]:
+        """What the ledger of a run has so far."""
+        folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
+        try:
+            lines = (folder / "ledger.jsonl").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def started(self, since: int = 0, attempt: int = 1) -> list[str]:
+        """Names of the steps that were begun after so many events."""
+        events = self.events(attempt)[since:]
+        return [one["step"] for one in events if one["event"] == "started"]
+
+    def begun(self, step: str, attempt: int = 1) -> None:
+        """Wait until a step of a run is under way."""
+        self.present(attempt)
+        there = f"the step {step} in {self.name}"
+        await_(lambda: step in self.started(0, attempt) or None, there, 90)
+
+    def in_a_room(self) -> None:
+        """Wait until the slow test runs in its room."""
+        self.begun("baseline")
+        await_(lambda: sleeping() or None, "the room", 60)
+
     def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
         """What was asked of GitHub since the story began."""
         # A request is noted when it is over, which may be after its answer has arrived.
@@ -415,29 +468,34 @@ def tell(
     return Story(stage, folder, repository, issue, world.requests.next_number())
 
 
-def deliver(stage: Stage, event: str, payload: Mapping[str, object], guid: str) -> int:
-    """Send a signed delivery of our own making to the listener; return its answer's status."""
-    hook = stage.app.hook
-    body = json.dumps(payload).encode()
-    signature = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "Content-Type": "application/json",
-        "X-GitHub-Event": event,
-        "X-GitHub-Delivery": guid,
-        "X-Hub-Signature-256": f"sha256={signature}",
-    }
-    return httpx.post(hook.url, content=body, headers=headers, timeout=10).status_code
+def told_by(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
+    """Say something about runs to the service as an operator does; return its answer."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "runs", *words, "--json"],
+        env={**os.environ, "MERGEWRIGHT_HOME": str(stage.home)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
-def worker_pid(stage: Stage) -> int:
-    """Number of the worker's process, as `serve` has started it."""
-    parent = stage.service.pid()
+def sleeping() -> list[int]:
+    """Processes at the slow test, in rooms that were opened below this process."""
+    found, parents = [], {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            words = (folder / "cmdline").read_bytes().split(b"\0")
+            words = (folder / "cmdline").read_bytes()
+            status = (folder / "status").read_text()
         except OSError:
             continue
-        if int(fields[1]) == parent and b"work" in words:
-            return int(folder.name)
-    raise AssertionError("there is no worker")
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        parents[int(folder.name)] = int(fields["PPid"])
+        if b"pytest" in words and len(fields["NSpid"].split()) > 1:  # it has another number inside
+            found.append(int(folder.name))
+    return [one for one in found if os.getpid() in _ancestors(one, parents)]
+
+
+def _ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
+    """The processes above, the nearest first; rooms of tests that run beside have others."""
+    while process := parents.get(process, 0):
+        yield process

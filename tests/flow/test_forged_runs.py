@@ -13,6 +13,7 @@ from rich.console import Console
 from agent.cli import run as command
 from agent.domain import Outcome
 from tests import given
+from tests.deep import deep
 from tests.flow.stories import Repository
 from tests.integration.check_samples import GREEN, RED
 from tests.integration.forgeries import DELETED, FORGERIES
@@ -28,6 +29,7 @@ PROJECT = {
     **GREEN,
 }
 TRICKS = {**FORGERIES, **DELETED}
+PLAIN = "reports are turned green"
 Carry = Callable[[Repository, str, given.Files], Outcome]
 
 
@@ -68,7 +70,7 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     return ground
 
 
-@pytest.mark.parametrize("name", TRICKS)
+@pytest.mark.parametrize("name", [PLAIN, *(deep(name) for name in TRICKS if name != PLAIN)])
 def test_no_forgery_is_published(grounds: Grounds, carry: Carry, name: str) -> None:
     files = {path: textwrap.dedent(text).lstrip("\n") for path, text in TRICKS[name].items()}
     outcome = carry(grounds(PROJECT), "Mend the sums", {**RED, **files})
@@ -76,12 +78,14 @@ def test_no_forgery_is_published(grounds: Grounds, carry: Carry, name: str) -> N
     assert (outcome.branch, outcome.pull_request) == (None, None)
 
 
+@pytest.mark.deep
 def test_without_a_forgery_the_same_change_is_withheld_for_its_failing_test(grounds, carry):
     outcome = carry(grounds(PROJECT), "Mend the sums", RED)
     assert outcome.reason.value == "new_failures"
     assert "test_wrong" in outcome.sentence
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_no_tampering_is_published(grounds: Grounds, carry: Carry, name: str) -> None:
     entry = TAMPERINGS[name]

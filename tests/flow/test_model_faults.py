@@ -57,15 +57,14 @@ class Carried:
         (run,) = self.told.runs()
         return self.told.stage.home / "runs" / run.run.run_id
 
-    def assert_told(self, reason: str, sentence: str, next_step: str) -> None:
+    def assert_told(self, reason: str, facts_of_it: str) -> None:
         """Hold the end of a run that came to nothing against what people are told of it."""
         facts = self.facts
         assert self.done.returncode == 1, self.done.stderr
         assert facts["reason"] == reason, facts["sentence"]
-        assert re.search(sentence, facts["sentence"]), facts["sentence"]
         spoken = " ".join(self.comment.replace("\\", "").split())
-        assert re.search(sentence.removesuffix("$"), spoken), spoken
-        assert f"What to do next: {next_step}" in spoken
+        for said in (facts["sentence"], spoken):
+            assert re.search(facts_of_it, said, re.DOTALL), said
         assert self.told.labels() == {"mergewright: failed"}
         self.told.assert_nothing_pushed()
 
@@ -124,7 +123,8 @@ class Failing:
         return self.left.pop(0) if self.left else self.said(seen)
 
 
-def test_one_run_outlasts_every_fault_that_passes(carry):
+@pytest.mark.deep
+def test_one_run_outlasts_every_fault_that_passes_and_is_shown(carry):
     script = Failing(
         Scripts(),
         [fault("chat", "limited"), fault("chat", "broken")],
@@ -141,146 +141,62 @@ def test_one_run_outlasts_every_fault_that_passes(carry):
     assert kinds.count("model.asked") == kinds.count("model.answered") == 5
     (pull,) = carried.told.pulls()
     assert model.TEST in pull.body
+    # Whoever begins it sees what the model calls.
+    assert [line for line in carried.done.stderr.splitlines() if line.startswith("      | edit ")]
 
 
-UNANSWERED = r"No model answered as planner: {}: "
-UNUSABLE = r"No model can be used as planner: {}: "
-NOT_ACCEPTED = r"No model accepts the request as planner: {}: "
-WAIT = "wait a while, then write `/mergewright retry` in a comment, or take the label off"
-MEND = (
-    "whoever runs the service sees to it (`mergewright models --check` tells whether it is mended)"
-)
-SETTING = "whoever runs the service sees to the setting that is named"
-OTHER_WORDS = "a person takes it on, or the issue is told in other words, or smaller; then write"
-#: Wire, what every request meets, requests, reason, sentence and next step.
-LASTING: dict[str, tuple[str, Fault | Said, int, str, str, str]] = {
-    "key": (
-        *("chat", fault("chat", "key"), 1, "model_unusable"),
-        UNUSABLE + r"its key is not accepted \(401, invalid_api_key\); set OPENAI_API_KEY to one",
-        MEND,
-    ),
-    "limited": (
-        *("anthropic", fault("anthropic", "limited"), 4, "unavailable"),
-        UNANSWERED + r"429\.$",
-        WAIT,
-    ),
+#: Wire, what every request meets, requests, reason, and what else is told.
+LASTING: dict[str, tuple[str, Fault | Said, int, str, str]] = {
     "limited for long": (
-        *("gemini", fault("gemini", "limited", after=3000), 1, "unavailable"),
-        UNANSWERED + r"429, RESOURCE_EXHAUSTED\. It may be asked again at 20\d\d-.* UTC\.",
-        WAIT,
+        *("gemini", fault("gemini", "limited", after=3000), 1, "unavailable"), r"429, .*UTC",
     ),
-    "broken": (
-        *("responses", fault("responses", "broken"), 4, "unavailable"),
-        UNANSWERED + r"500, server_error\.$",
-        WAIT,
-    ),
-    "stall": (
-        *("anthropic", STALL, 2, "unavailable"),
-        UNANSWERED + r"it said nothing for 4 s\.$",
-        WAIT,
-    ),
-    "empty": (
-        *("gemini", Fault(empty=True), 2, "unavailable"),
-        UNANSWERED + r"its answer is empty\.$",
-        WAIT,
-    ),
-    "wrong JSON": (
-        *("chat", Fault(body=f"<html>{KEY}</html>"), 2, "unavailable"),
-        UNANSWERED,
-        WAIT,
-    ),
-    "room": (
-        *("gemini", fault("gemini", "room"), 1, "model_request_rejected"),
-        NOT_ACCEPTED
-        + r"the request is too long for it \(400, .*\); MERGEWRIGHT_MODEL can name one with more room",
-        SETTING,
-    ),
+    "stall": ("anthropic", STALL, 2, "unavailable", "4 s"),
+    "wrong JSON": ("chat", Fault(body=f"<html>{KEY}</html>"), 2, "unavailable", ""),
     "request": (
         *("anthropic", fault("anthropic", "request"), 1, "model_request_rejected"),
-        NOT_ACCEPTED
-        + r"it does not accept the request \(400: messages\.0: text content blocks must be"
-        r" non-empty You sent \[secret removed\]\); see whether its name in MERGEWRIGHT_MODEL",
-        SETTING,
+        r"400: .*\[secret removed\]",
     ),
     "refusal": (
-        *("chat", Said("I will not do this.", finish="refused"), 1, "model_refused"),
-        r"{} refused to answer\. I will not do this\.",
-        OTHER_WORDS,
+        *("chat", Said("I will not do this.", finish="refused"), 1, "model_refused"), "will not",
     ),
-}
+}  # fmt: skip
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
-    ("wire", "answer", "requests", "reason", "sentence", "step"), LASTING.values(), ids=LASTING
+    ("wire", "answer", "requests", "reason", "said"), LASTING.values(), ids=LASTING
 )
-def test_what_does_not_pass_is_told_on_the_issue(
-    carry, wire, answer, requests, reason, sentence, step
-):
+def test_what_does_not_pass_is_told_on_the_issue(carry, wire, answer, requests, reason, said):
     carried = carry(lambda seen: answer, wire)
-    name = re.escape(carried.name)
-    carried.assert_told(reason, sentence.replace("{}", name), step)
+    carried.assert_told(reason, f"planner: {re.escape(carried.name)}.*{said}"
+                        if reason != "model_refused" else said)  # fmt: skip
     assert len(carried.requests) == requests
 
 
 def test_what_was_done_is_kept_where_a_key_stops_being_accepted(carry):
     script = Failing(Scripts(), [], [], [], [], [fault("chat", "key")])
     carried = carry(script)
-    carried.assert_told("model_unusable", r"as editor: .*set OPENAI_API_KEY to one that is", MEND)
+    carried.assert_told("model_unusable", r"editor: .*OPENAI_API_KEY")
     patch = Path(carried.facts["patch_path"]).read_text()
     assert "+    for price in prices:" in patch
     assert "+++ b/tests/test_total.py" in patch
 
 
-def test_a_model_that_nothing_bounds_is_refused_before_the_first_request(carry):
-    carried = carry([], MERGEWRIGHT_MODEL_TOKENS="")
-    assert carried.done.returncode == 2
-    assert "openai-chat:scripted has no known price, so nothing bounds" in carried.done.stderr
-    assert "MERGEWRIGHT_MODEL_PRICES" in carried.done.stderr
-    assert "MERGEWRIGHT_MODEL_TOKENS" in carried.done.stderr
-    assert carried.requests == []
-    assert (carried.told.runs(), carried.told.comments()) == ([], [])
-
-
+@pytest.mark.deep
 def test_a_request_that_costs_more_than_a_day_may_is_not_sent(carry, tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text('["openai-chat:scripted"]\ninput = 10.0\noutput = 50.0\n')
     settings = {"MERGEWRIGHT_MODEL_PRICES": str(prices), "MERGEWRIGHT_MODEL_USD_PER_DAY": "0.01"}
     carried = carry([], **settings)
-    carried.assert_told(
-        "budget_spent",
-        r"One request could cost \$\d\.\d+, and models may cost a repository no more than \$0\.01"
-        r" within 24 hours \(MERGEWRIGHT_MODEL_USD_PER_DAY\)",
-        "write `/mergewright retry` to give it as much again",
-    )
+    carried.assert_told("budget_spent", "MERGEWRIGHT_MODEL_USD_PER_DAY")
     assert carried.requests == []
 
 
-def test_at_the_cap_a_command_that_keeps_no_steps_does_not_say_that_it_goes_on(carry):
-    carried = carry(Scripts(), MERGEWRIGHT_MODEL_CALLS="1")
-    carried.assert_told(
-        "budget_spent",
-        r"used its 1 replies of models \(MERGEWRIGHT_MODEL_CALLS\), before turn 2 of plan\. No steps"
-        r" of it are on record: `mergewright runs retry` begins it anew\.$",
-        "write `/mergewright retry` to give it as much again",
-    )
-    assert len(carried.requests) == 1
-
-
-NO_KEY = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
-
-
-def test_without_its_key_the_issue_is_told_what_is_missing(carry):
-    carried = carry([], "responses", **NO_KEY)
-    carried.assert_told(
-        "model_unusable",
-        r"no model can be asked \(openai:scripted: it has no key; set OPENAI_API_KEY\)",
-        MEND,
-    )
-    assert carried.requests == []
-
-
-def test_without_its_key_recipes_go_on(carry, story):
-    carried = carry([], "responses", story(), **NO_KEY)
-    assert carried.facts["reason"] == "ready", carried.facts["sentence"]
-    assert len(carried.told.pulls()) == 1
-    assert carried.requests == []
+@pytest.mark.deep
+def test_without_its_key_the_issue_is_told_what_is_missing_and_recipes_go_on(carry, story):
+    no_key = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
+    carried = carry([], "responses", **no_key)
+    carried.assert_told("model_unusable", "OPENAI_API_KEY")
+    by_recipe = carry([], "responses", story(), **no_key)
+    assert by_recipe.facts["reason"] == "ready", by_recipe.facts["sentence"]
+    assert (carried.requests, by_recipe.requests) == ([], [])

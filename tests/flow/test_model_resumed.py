@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +13,17 @@ from tests.chaos import judge
 from tests.chaos.campaign import ASKED, Campaign
 from tests.chaos.ground import Ground, laid_out
 from tests.chaos.tickets import Kind, Ticket, Tickets
-from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import Scripts, calls, edit, finish, read
 from tests.folders import data_folder
 from tests.scripted import Fault, Said, Seen, serving
 from tests.scripted.script import Answer
 
+pytestmark = pytest.mark.deep
 #: Each has a repository of its own.
 KINDS = {
     name: Kind(name, "The total is wrong", model.TICKET.partition("\n\n")[2], model.PROJECT, False)
-    for name in ("killed", "capped", "failed")
+    for name in ("killed", "failed")
 }
 EDITED = [
     calls(read("shop/prices.py"), edit("shop/prices.py", "result = 0", "result = 7")),
@@ -38,9 +35,6 @@ REVIEWED = [
     calls(read("shop/prices.py"), read("tests/test_total.py")),
     calls(("submit_review", {"approve": True, "remarks": [REMARK]})),
 ]
-#: Tokens of a reply after which the next request, with all that was said before, could be too many
-#: for what `Server.environ` allows, and not for twice as many.
-MUCH = 3_000_000
 
 
 class Provider:
@@ -139,70 +133,6 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
     assert last_change(ground, killed) == last_change(ground, plain)
     verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
-
-
-@pytest.mark.parametrize(
-    ("wire", "stream"),
-    [
-        ("anthropic", "streamed"),
-        *(deep("anthropic", "whole"), deep("responses", "streamed"), deep("responses", "whole")),
-    ],
-)
-def test_kill_each_turn_does_so_on_the_other_wires(store, wire, stream):
-    # In the two turns of the change; what was said before it is kept, and is not asked for again.
-    (store / "environments").mkdir(mode=0o755, exist_ok=True)
-    short = {"plan": [[calls(model.plan())]], "edit": [model.MENDED], "review": [REVIEWED[1:]]}
-    provider = Provider()
-    with serving(provider) as server, data_folder("kills") as folder:
-        more = {"MERGEWRIGHT_MODEL_STREAM": "on" if stream == "streamed" else "off"}
-        environ = {**server.environ(wire), **more}
-        with laid_out(folder, store / "environments", **environ) as ground:
-            tickets = Tickets(ground, folder / "repositories", repositories=1, kinds=KINDS)
-            campaign = Campaign(ground, tickets, 1, print)
-            provider.begin(Scripts(**short))
-            campaign.undisturbed(("killed",))
-            asked = len(provider.asked)
-            assert len(campaign.turns("killed", "edit")) == len(model.MENDED) == 2
-
-            provider.begin(Scripts(**short))
-            campaign.at_every_turn("killed", provider.at_next_request, "edit")
-            assert campaign.missed == []
-            assert campaign.kills.total() == 4 * 2
-            assert {(seen.wire, seen.stream) for seen in provider.asked} == {
-                (wire, stream == "streamed")
-            }
-            # Asked twice is only who was killed while it waited, in the same words.
-            times = Counter(json.dumps(seen.body) for seen in provider.asked)
-            assert sorted(times.values()) == [1] * (asked - 2) + [2] * 2
-            plain, killed = campaign.tickets.all
-            assert last_change(ground, killed) == last_change(ground, plain)
-            verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
-            assert verdict.well, "\n".join((verdict.line(), *verdict.words))
-
-
-def test_at_the_cap_the_best_change_is_kept_and_who_allows_more_pays_for_nothing_twice(
-    ground, campaign, provider
-):
-    first = replace(model.MENDED[0], input_tokens=MUCH)
-    provider.begin(Scripts(edit=[[first, *model.MENDED[1:]]], review=[REVIEWED]))
-    ticket = campaign.one("capped")
-    run_id, outcome = run_of(ground, ticket)
-    assert outcome["reason"] == "budget_spent", outcome["sentence"]
-    assert "What was done so far is kept: `mergewright runs retry`" in outcome["sentence"]
-    assert (outcome["stopped_at"], outcome["branch"]) == ("edit 1 2 reply", None)
-    patch = Path(outcome["patch_path"]).read_text()
-    assert "-    for price in prices[1:]:\n+    for price in prices:\n" in patch
-    assert "+++ b/tests/test_total.py\n" in patch
-    paid = len(provider.asked)
-
-    again = [sys.executable, "-m", "agent", "runs", "retry", run_id]
-    subprocess.run(again, env=ground.environ, check=True, timeout=120, capture_output=True)
-    campaign.finish(ticket)
-    _, outcome = run_of(ground, ticket)
-    assert outcome["reason"] == "ready", outcome["sentence"]
-    assert len(provider.asked) == paid + 1 + len(REVIEWED)
-    assert provider.asked[paid].turn == 2
-    assert len({json.dumps(seen.body) for seen in provider.asked}) == len(provider.asked)
 
 
 def test_a_provider_that_fails_in_mid_run_is_waited_for_with_the_work_kept(

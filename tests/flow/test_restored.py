@@ -14,15 +14,14 @@ from agent import backup
 from agent.adapters.sql_store import SqlStore
 from agent.demo import play
 from agent.demo.play import MAINTAINER
-from agent.demo.simulator import actions
 from agent.domain import StoredRun
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.deep]
 
-SINCE = ("nothing", "worked on", "merged", "closed")
+SINCE = ("nothing", "worked on", "merged")
 
 
 def git(told: Story, *args: str) -> str:
@@ -43,9 +42,6 @@ def happen(told: Story, since: str) -> None:
         done = httpx.put(f"{below}/pulls/{pull.number}/merge", headers=token, json={})
         assert done.status_code == 200, done.text
         git(told, "update-ref", "-d", f"refs/heads/{branch}")
-    elif since == "closed":
-        with world.lock:
-            actions.set_state(world, told.repository, pull, "closed", None, world.user(MAINTAINER))
 
 
 def newest(home: Path, told: Story) -> StoredRun:
@@ -108,8 +104,6 @@ def test_PF8_a_restored_backup_makes_no_second_pull_request(restored, since):
     assert len(told.comments()) == 1
     assert [one for one in told.branches() if one != pull.pull.head_ref] == []
     assert run.outcome is not None
-    if since in ("nothing", "closed"):
-        assert len(told.checks()) <= 1
     if since == "worked on":
         assert told.git("log", "-1", "--format=%s", pull.pull.head_ref).strip() == "My own words"
         assert "somebody has committed to it" in run.outcome.sentence

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -44,6 +47,7 @@ from agent.testing import FakeForge
 from repo_config import detect
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
+from tests.folders import BUILT
 
 Files = Mapping[str, str]
 TOOLS = (
@@ -77,7 +81,7 @@ class Workshop:
 
     def environment(self, *packages: str) -> Environment:
         """An environment of exactly these packages; the gate has every tool but pyright."""
-        path, gate = self._venv(*packages), self._venv(*TOOLS)
+        path, gate = _venv(*packages), _venv(*TOOLS)
         listed = _uv("pip", "freeze", "--python", str(path / "bin" / "python"))
         return Environment(
             key=path.name,
@@ -93,24 +97,7 @@ class Workshop:
 
     def type_checker(self) -> Path:
         """basedpyright and its Node.js, as they are pinned."""
-        path = self.home / "type-checker"
-        if not path.exists():
-            pins = Path(str(resources.files("agent.environments"))) / "types.txt"
-            _uv("venv", "-q", "--relocatable", "--python", "/usr/bin/python3.11", str(path))
-            target = ("--python", str(path / "bin" / "python"))
-            _uv("pip", "install", "-q", "--link-mode", "copy", *target, "-r", str(pins))
-        return path
-
-    def _venv(self, *packages: str) -> Path:
-        name = "-".join(packages).replace(">", "").replace("<", "").replace("=", "") or "bare"
-        path = self.home / "environments" / name.replace(",", "")
-        if not path.exists():
-            python = "/usr/bin/python3.11"
-            _uv("venv", "-q", "--relocatable", "--python", python, str(path))
-            if packages:
-                target = ("--python", str(path / "bin" / "python"))
-                _uv("pip", "install", "-q", "--link-mode", "copy", *target, *packages)
-        return path
+        return _venv("-r", str(resources.files("agent.environments") / "types.txt"))
 
     def _scripts(self) -> Path:
         target = self.home / "scripts"
@@ -160,6 +147,24 @@ class Workshop:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
         return next(found for found in comparison.compare(*sides) if found.name == name)
+
+
+def _venv(*packages: str) -> Path:
+    """An environment that is kept for later runs, and made by one process alone."""
+    kept = Path(os.environ[BUILT]) / "of-checks"
+    kept.mkdir(exist_ok=True)
+    path = kept / hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            part = path.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            _uv("venv", "-q", "--relocatable", "--python", "/usr/bin/python3.11", str(part))
+            if packages:
+                target = ("--python", str(part / "bin" / "python"))
+                _uv("pip", "install", "-q", "--link-mode", "copy", *target, *packages)
+            part.rename(path)
+    return path
 
 
 def _uv(*arguments: str) -> str:

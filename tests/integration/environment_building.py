@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.ports import RoomLimits
 from agent.settings import Settings
 from repo_config.schema import PythonSection
-from tests.folders import data_folder
+from tests.folders import BUILT, data_folder
 
 
 def lay(folder: Path, files: dict[str, str]) -> Path:
@@ -42,13 +43,15 @@ def ensure(
 
 @contextmanager
 def with_our_tools() -> Iterator[Settings]:
-    """Give a data folder for many tests, with our own tools in it already."""
+    """Give a data folder for many tests that has our own tools and nothing else built."""
+    with data_folder("tools", built=True) as built, tempfile.TemporaryDirectory() as empty:
+        Path(empty).chmod(0o755)
+        ensure(Settings(home=built), Path(empty))
     with data_folder("environments") as home:
-        settings = Settings(home=home)
-        with tempfile.TemporaryDirectory() as empty:
-            Path(empty).chmod(0o755)
-            ensure(settings, Path(empty))
-        yield settings
+        (home / "environments").mkdir(mode=0o755)
+        for part in ("gates", "tools"):
+            (home / "environments" / part).symlink_to(Path(os.environ[BUILT]) / part)
+        yield Settings(home=home)
 
 
 def local(settings, served) -> SimpleIndex:

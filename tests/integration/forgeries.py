@@ -107,9 +107,7 @@ FORGERIES = {
     },
     "sys.exit while loading": {"conftest.py": "import sys\nsys.exit(0)\n"},
     "an option only collects": {"pytest.ini": "[pytest]\naddopts = --co\n"},
-    "an option only sets up": {"pytest.ini": "[pytest]\naddopts = --setup-only\n"},
     "an option only plans": {"pytest.ini": "[pytest]\naddopts = --setup-plan\n"},
-    "an option only prints": {"pytest.ini": "[pytest]\naddopts = --version --version\n"},
     "an option switches our plugin off": {
         "pytest.ini": "[pytest]\naddopts = -p no:mergewright_pytest --co\n"
     },
@@ -201,15 +199,6 @@ DELETED = {
             def test_wrong(): assert 1 == 2
         """
     },
-    "the tests are marked": {
-        "test_sums.py": """
-            import pytest
-            pytestmark = pytest.mark.skip
-            def test_sum(): pass
-            def test_wrong(): assert 1 == 2
-        """
-    },
     "the tests are deleted": {"test_sums.py": "def test_other():\n    pass\n"},
-    "the module cannot be imported": {"test_sums.py": "import no_such_module\n"},
     "options leave them out": {"pytest.ini": "[pytest]\naddopts = -k sum\n"},
 }

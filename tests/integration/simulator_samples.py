@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import github
 import httpx
 import jwt
 
@@ -24,7 +22,6 @@ from agent.demo.simulator.world import World
 FILES = {
     "README.md": "# Shop\n",
     "shop/models.py": "class Customer:\n    name = 1\n    age = 2\n",
-    "docs/üñí.txt": "ü\n",
 }
 SECRET = "a hook secret"
 EVENTS = (
@@ -94,28 +91,6 @@ class Place:
         assert said["documentation_url"].startswith("https://docs.github.com/")
         return said
 
-    def graphql(self, token: str, query: str, **variables: Any) -> Any:
-        sent = {"query": query, "variables": variables}
-        headers = {"Authorization": f"bearer {token}"}
-        answer = self.client.post(f"{self.url}/api/graphql", json=sent, headers=headers)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def control(self, method: str, path: str, **more: Any) -> Any:
-        answer = self.client.request(method, f"{self.url}/_simulator{path}", **more)
-        assert answer.status_code < 300, answer.text
-        return answer.json() if answer.content else None
-
-    def pygithub(self, token: str) -> github.Github:
-        return github.Github(
-            base_url=self.api,
-            auth=github.Auth.Token(token),
-            retry=None,
-            timeout=10,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-        )
-
     def issue(self, **more: Any) -> int:
         made = self.done(
             "POST", f"{self.repo}/issues", self.person("ada"), json={"title": "A title", **more}
@@ -184,9 +159,8 @@ def place(folder: Path, hook_url: str = "", *, private: bool = False) -> Iterato
 
 
 def commit(
-    world: World, repository: Repository, parent: str, path: str, content: str, author: User,
-    *, parents: tuple[str, ...] | None = None, sign: bool = True,
-) -> str:  # fmt: skip
+    world: World, repository: Repository, parent: str, path: str, content: str, author: User
+) -> str:
     """Make a commit on no branch: the parent's files with one of them anew."""
     with world.lock:
         blob = git_store.write_blob(repository.git_dir, content.encode())
@@ -194,11 +168,11 @@ def commit(
         return git_store.write_commit(
             repository.git_dir,
             git_store.edit_tree(repository.git_dir, parent, [edit]),
-            (parent,) if parents is None else parents,
+            (parent,),
             "A change\n",
             pull_actions.person(world, author),
             pull_actions.web_flow(world),
-            sign=sign,
+            sign=True,
         )
 
 
@@ -211,7 +185,7 @@ class Received:
 
 
 @contextmanager
-def receiver(status: int = 202, seconds: float = 0.0) -> Iterator[tuple[str, list[Received]]]:
+def receiver() -> Iterator[tuple[str, list[Received]]]:
     """Take deliveries; gives the address and what came, in order."""
     came: list[Received] = []
 
@@ -219,8 +193,7 @@ def receiver(status: int = 202, seconds: float = 0.0) -> Iterator[tuple[str, lis
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             came.append(Received(dict(self.headers), body))
-            time.sleep(seconds)
-            self.send_response(status)
+            self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

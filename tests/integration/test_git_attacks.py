@@ -18,38 +18,16 @@ import pytest
 from agent import worktree
 from agent.domain import Checkout
 from agent.errors import RepositoryUnfit
-from agent.repository import source
-from agent.repository.process import GitFailed
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 
 DATE = 1_700_000_000
-HOOKS = [
-    "applypatch-msg",
-    "commit-msg",
-    "fsmonitor-watchman",
-    "post-applypatch",
-    "post-checkout",
-    "post-commit",
-    "post-index-change",
-    "post-merge",
-    "post-receive",
-    "post-rewrite",
-    "post-update",
-    "pre-applypatch",
-    "pre-auto-gc",
-    "pre-commit",
-    "pre-merge-commit",
-    "pre-push",
-    "pre-rebase",
-    "pre-receive",
-    "prepare-commit-msg",
-    "proc-receive",
-    "push-to-checkout",
-    "reference-transaction",
-    "sendemail-validate",
-    "update",
-]
+HOOKS = """
+applypatch-msg commit-msg fsmonitor-watchman post-applypatch post-checkout post-commit
+post-index-change post-merge post-receive post-rewrite post-update pre-applypatch
+pre-auto-gc pre-commit pre-merge-commit pre-push pre-rebase pre-receive prepare-commit-msg
+proc-receive push-to-checkout reference-transaction sendemail-validate update
+"""
 
 
 @pytest.fixture
@@ -98,18 +76,9 @@ def every_step(repository: Path, mirrors: Path, folder: Path) -> tuple[Checkout,
     "base",
     [
         "--upload-pack={canary} base",
-        "-u{canary}",
-        "--output={canary}",
-        "ext::{canary} base",
         "main\n--exec={canary}",
-        "main\0",
-        "@{{-1}}",
         "main@{{upstream}}",
-        ":/First",
-        "main:a.py",
         "main..other",
-        "^main",
-        "refs/heads/*",
     ],
 )
 def test_gr1_a_base_that_is_not_a_name_is_refused(
@@ -124,12 +93,8 @@ def test_gr1_a_base_that_is_not_a_name_is_refused(
     "address",
     [
         "ext::{canary} repository",
-        "--upload-pack={canary}",
         "ssh://-oProxyCommand={canary}/x",
         "file:///nowhere",
-        "host:path",
-        "a\0b",
-        "",
     ],
 )
 def test_gr1_an_address_is_not_a_folder(mirrors: Path, canary: Path, address: str) -> None:
@@ -138,42 +103,9 @@ def test_gr1_an_address_is_not_a_folder(mirrors: Path, canary: Path, address: st
     assert not hits(canary)
 
 
-def test_gr1_folders_named_like_options_are_only_folders(
-    mirrors: Path, tmp_path: Path, canary: Path
-) -> None:
-    name = f"--upload-pack={canary.name};x $(touch {canary.parent.name})"
-    repository = samples.make(tmp_path / name / "ext::sh")
-    _, commit, branch = every_step(repository, mirrors, tmp_path / "--tree")
-    assert git(repository, "rev-parse", branch) == commit
-    assert not hits(canary)
-
-
 @pytest.mark.parametrize(
     "branch",
-    [
-        "--force",
-        "-d",
-        "",
-        "a b",
-        "a..b",
-        "a/",
-        "/a",
-        "a//b",
-        "a.lock",
-        "a/.b",
-        "@{-1}",
-        "a@{u}",
-        "a~1",
-        "a\nb",
-        "a:b",
-        "+main",
-        "m\uff41in",
-        "\uff4dain",
-        "ma\u200bin",
-        "m\u0430in",
-        "main\u202e",
-        "x" * 300,
-    ],
+    ["--force", "a\nb", "a@{u}", "\uff4dain", "ma\u200bin"],
 )
 def test_gr1_gr8_a_branch_name_that_is_none_or_looks_like_another_is_refused(
     repository: Path, mirrors: Path, branch: str
@@ -181,9 +113,7 @@ def test_gr1_gr8_a_branch_name_that_is_none_or_looks_like_another_is_refused(
     checkout = worktree.prepare(str(repository), None, mirrors)
     commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     before = samples.state(repository)
-    with pytest.raises(
-        RepositoryUnfit, match=r"not accepted as the name of a branch.*branch_prefix"
-    ):
+    with pytest.raises(RepositoryUnfit, match="branch_prefix"):
         worktree.deliver(checkout, commit, branch)
     assert samples.state(repository) == before
 
@@ -196,53 +126,32 @@ def poison(repository: Path, canary: Path) -> None:
     git_dir = repository / ".git"
     for folder in (git_dir / "hooks", git_dir / "other-hooks"):
         folder.mkdir(exist_ok=True)
-        for hook in HOOKS:
+        for hook in HOOKS.split():
             (folder / hook).unlink(missing_ok=True)
             (folder / hook).symlink_to(canary)
     keys = {
         "core.hooksPath": str(git_dir / "other-hooks"),
         "core.fsmonitor": f"{canary} fsmonitor",
         "core.sshCommand": f"{canary} ssh",
-        "core.gitProxy": f"{canary} gitproxy",
-        "core.askPass": f"{canary} askpass",
-        "core.editor": f"{canary} editor",
         "core.pager": f"{canary} pager",
-        "core.alternateRefsCommand": f"{canary} alternate",
         "core.attributesFile": str(git_dir / "attributes"),
         "credential.helper": f"!{canary} credential",
         "diff.external": f"{canary} external",
         "diff.evil.command": f"{canary} diff",
         "diff.evil.textconv": f"{canary} textconv",
-        "diff.trustExitCode": "true",
         "filter.evil.clean": f"{canary} clean",
         "filter.evil.smudge": f"{canary} smudge",
-        "filter.evil.process": f"{canary} process",
-        "filter.evil.required": "true",
         "merge.evil.driver": f"{canary} merge",
-        "merge.default": "evil",
         "gpg.program": f"{canary} gpg",
-        "gpg.ssh.program": f"{canary} gpgssh",
-        "gpg.ssh.defaultKeyCommand": f"{canary} gpgkey",
         "commit.gpgSign": "true",
-        "log.showSignature": "true",
         "gc.auto": "1",
-        "gc.recentObjectsHook": f"{canary} recent",
-        "maintenance.auto": "true",
         "uploadpack.packObjectsHook": f"{canary} pack",
-        "receive.procReceiveRefs": "refs/heads",
-        "pager.status": f"{canary} pager",
-        "pager.show": f"{canary} pager",
-        "trailer.x.command": f"{canary} trailer",
-        "sequence.editor": f"{canary} sequence",
-        "submodule.recurse": "true",
         "submodule.inner.update": f"!{canary} update",
         "protocol.allow": "always",
         "protocol.ext.allow": "always",
         "remote.origin.url": f"ext::{canary} remote",
         "remote.origin.uploadpack": f"{canary} uploadpack",
-        "remote.origin.receivepack": f"{canary} receivepack",
         "remote.origin.vcs": "evil",
-        "alias.status": f"!{canary} alias",
         "alias.fetch": f"!{canary} alias",
         "include.path": str(git_dir / "included"),
         "core.worktree": "/nonexistent-worktree",
@@ -303,16 +212,12 @@ def test_gr2_nothing_of_the_environment_reaches_git(
         "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor'='{canary} parameters'",
         "GIT_EXTERNAL_DIFF": f"{canary} external",
         "GIT_SSH_COMMAND": f"{canary} ssh",
-        "GIT_PAGER": f"{canary} pager",
-        "GIT_EDITOR": f"{canary} editor",
         "GIT_TRACE": str(trace),
-        "GIT_TRACE_SETUP": str(trace),
         "GIT_DIR": str(other / ".git"),
         "GIT_WORK_TREE": str(other),
         "GIT_INDEX_FILE": str(other / "index"),
         "GIT_OBJECT_DIRECTORY": str(other / "objects"),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other / ".git" / "objects"),
-        "GIT_NAMESPACE": "evil",
         "GIT_TEMPLATE_DIR": str(home),
         "GIT_PROXY_COMMAND": f"{canary} proxy",
         "GIT_ALLOW_PROTOCOL": "ext:file",
@@ -389,19 +294,6 @@ def test_gr4_a_gitfile_to_another_repository_is_refused(
     refuse(repository, mirrors, "symbolic link")
 
 
-def test_gr4_a_linked_work_tree_that_lies_about_its_home_is_refused(
-    repository: Path, private: Path, mirrors: Path, tmp_path: Path
-) -> None:
-    fake = tmp_path / "fake"
-    fake.mkdir()
-    (fake / "gitdir").write_text(f"{repository}/.git\n")
-    (fake / "commondir").write_text(f"{private}/.git\n")
-    (fake / "HEAD").write_text("ref: refs/heads/main\n")
-    (repository / ".git").rename(repository / "was.git")
-    (repository / ".git").write_text(f"gitdir: {fake}\n")
-    refuse(repository, mirrors, "does not lead back")
-
-
 def test_gr4_a_commondir_elsewhere_is_refused(
     repository: Path, private: Path, mirrors: Path
 ) -> None:
@@ -434,24 +326,6 @@ def test_gr4_objects_from_elsewhere_are_refused(
     objects.rename(repository / "moved")
     objects.symlink_to(private / ".git" / "objects")
     refuse(repository, mirrors, "not a folder of the repository itself")
-
-
-def test_gr4_a_partial_clone_is_refused_and_fetches_nothing(
-    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
-) -> None:
-    git(repository, "config", "uploadpack.allowFilter", "true")
-    git(
-        tmp_path,
-        "clone",
-        "--quiet",
-        "--no-checkout",
-        "--filter=blob:none",
-        f"file://{repository}",
-        "part",
-    )
-    git(tmp_path / "part", "config", "remote.origin.uploadpack", f"{canary} lazy")
-    refuse(tmp_path / "part", mirrors, "partial clone.*--refetch")
-    assert not hits(canary)
 
 
 def test_gr4_a_repository_inside_the_tree_is_only_files(
@@ -506,7 +380,6 @@ def test_gr4_only_the_new_objects_travel(
     ("modules", "rule"),
     [
         ('[submodule "x"]\n\tpath = x\n\turl = -u./payload\n', "gitmodulesUrl"),
-        ('[submodule "x"]\n\tpath = -x\n\turl = http://127.0.0.1/x\n', "gitmodulesPath"),
         ('[submodule "../../x"]\n\tpath = x\n\turl = http://127.0.0.1/x\n', "gitmodulesName"),
         ('[submodule "x"]\n\tpath = x\n\turl = x\n\tupdate = !touch evil\n', "gitmodulesUpdate"),
     ],
@@ -627,10 +500,8 @@ def test_gr6_attributes_change_no_byte(
     ("name", "target"),
     [
         ("link", "/etc/passwd"),
-        ("link", "../outside"),
         ("pkg/link", "../../outside"),
         ("link", "pkg/../../outside"),
-        ("link", "x" * 5000),
     ],
 )
 def test_gr7_a_symlink_out_of_the_tree_is_refused(
@@ -647,50 +518,13 @@ def link_tree(repository: Path, name: str, target: str) -> str:
     return samples.tree(repository, entry)
 
 
-def test_gr7_every_link_out_of_the_tree_is_listed(repository: Path, mirrors: Path) -> None:
-    for number in range(12):
-        (repository / f"link{number:02}").symlink_to("/etc/passwd")
-    samples.commit_all(repository, "Links")
-    with pytest.raises(RepositoryUnfit, match=r"link00(?s:.)*link09(?s:.)*and 2 more"):
-        worktree.prepare(str(repository), None, mirrors)
-
-
-def test_gr7_links_inside_the_tree_are_kept(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
-    for name, target in {
-        "pkg/up": "..",
-        "round": "round",
-        "gone": "nowhere",
-        "b": "pkg/up/a.py",
-    }.items():
-        (repository / name).symlink_to(target)
-    samples.commit_all(repository, "Links")
-    tree = worktree.lay_out(worktree.prepare(str(repository), None, mirrors), tmp_path / "tree")
-    assert (tree.folder / "b").read_text() == "x = 1\n"
-    assert tree.paths() == ("a.py", "pkg/b.py")
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        ".git/HEAD",
-        ".git/config",
-        ".git/packed-refs",
-        ".git/shallow",
-        ".git/refs/heads/pipe",
-        ".git/objects/pack/x.idx",
-        ".git/index",
-    ],
-)
+@pytest.mark.parametrize("place", [".git/HEAD", ".git/refs/heads/pipe", ".git/index"])
 def test_gr7_a_pipe_in_the_git_directory_does_not_hang(
     repository: Path, mirrors: Path, place: str
 ) -> None:
     (repository / place).unlink(missing_ok=True)
     os.mkfifo(repository / place)
-    start = time.monotonic()
     refuse(repository, mirrors, "is not a regular file")
-    assert time.monotonic() - start < 60
 
 
 def test_gr7_odd_files_in_the_work_tree_do_not_hang(
@@ -699,23 +533,10 @@ def test_gr7_odd_files_in_the_work_tree_do_not_hang(
     (repository / "a.py").unlink()
     os.mkfifo(repository / "a.py")
     os.mkfifo(repository / "untracked")
-    start = time.monotonic()
     checkout = worktree.prepare(str(repository), None, mirrors)
     assert checkout.uncommitted >= 1
-    assert time.monotonic() - start < 60
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
     assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
-
-
-def test_gr7_a_pipe_that_git_waits_for_is_given_up(repository: Path, tmp_path: Path) -> None:
-    os.mkfifo(repository / ".gitignore")
-    start = time.monotonic()
-    user = source.find(str(repository))
-    with source.viewed(user, tmp_path / "view", None) as view:  # noqa: SIM117
-        with pytest.raises(GitFailed, match="git status took longer than 1 seconds"):
-            source.uncommitted(user, view, seconds=1)
-    assert time.monotonic() - start < 60
-    assert not (tmp_path / "view").exists()
 
 
 # --- GR8: bombs and names --------------------------------------------------------------------
@@ -724,6 +545,7 @@ def test_gr7_a_pipe_that_git_waits_for_is_given_up(repository: Path, tmp_path: P
 def refused_soon(
     repository: Path, mirrors: Path, words: str, base: str | None = None, **limits: int
 ) -> None:
+    """Without these bounds a bomb would take hours."""
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
         worktree.prepare(str(repository), base, mirrors, **limits)
@@ -732,15 +554,7 @@ def refused_soon(
 
 
 def test_gr8_ten_billion_paths_are_refused_at_once(repository: Path, mirrors: Path) -> None:
-    below = ("100644", samples.blob(repository, b"boom\n"))
-    for _ in range(10):
-        made = samples.tree(repository, *((*below, f"d{number}") for number in range(10)))
-        below = ("040000", made)
-    samples.commit_tree(repository, made)
-    refused_soon(repository, mirrors, "more than 100,000 files")
-
-
-def test_gr8_a_bomb_beside_the_base_is_refused_at_once(repository: Path, mirrors: Path) -> None:
+    """Also where they lie beside the base."""
     git(repository, "branch", "small")
     below = ("100644", samples.blob(repository, b"boom\n"))
     for _ in range(10):
@@ -761,15 +575,15 @@ def test_gr8_endless_folders_without_a_file_are_refused_at_once(
 
 
 def test_gr8_a_huge_file_is_refused_before_it_is_copied(repository: Path, mirrors: Path) -> None:
-    samples.put(repository, {"huge": b"\0" * 30_000_000, "large": b"\1" * 30_000_000})
+    samples.put(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
-    refused_soon(repository, mirrors, "larger than 50 MB.*MAX_TREE_MB", max_bytes=50 * 1024**2)
+    refused_soon(repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", max_bytes=5 * 1024**2)
     assert worktree.prepare(str(repository), None, mirrors).base_branch == "main"
 
 
-def test_gr8_a_million_refs_are_refused(repository: Path, mirrors: Path) -> None:
+def test_gr8_refs_without_number_are_refused(repository: Path, mirrors: Path) -> None:
     head = git(repository, "rev-parse", "HEAD")
-    lines = "".join(f"{head} refs/tags/t{number:07}\n" for number in range(1_000_000))
+    lines = "".join(f"{head} refs/tags/t{number:07}\n" for number in range(100_001))
     (repository / ".git" / "packed-refs").write_text(
         f"# pack-refs with: peeled fully-peeled sorted \n{head} refs/heads/main\n{lines}"
     )
@@ -780,13 +594,9 @@ def test_gr8_a_million_refs_are_refused(repository: Path, mirrors: Path) -> None
     "name",
     [
         "new\nline",
-        "tab\t",
         "esc\x1b[2J",
-        "\u202egpj.exe",
         "-rf",
-        "back\\slash",
         "bad\udcff",
-        "x" * 300,
     ],
 )
 def test_gr8_names_that_cannot_be_worked_with_are_refused(
@@ -802,22 +612,10 @@ def test_gr8_names_that_cannot_be_worked_with_are_refused(
 
 
 @pytest.mark.parametrize(
-    "name", [".git", ".GIT", "git~1", ".git ", ".g\u200cit", "\uff0egit", ".git::$DATA", ".."]
-)
-def test_gr8_look_alikes_of_the_git_folder_are_refused(
-    repository: Path, mirrors: Path, name: str
-) -> None:
-    inner = samples.tree(repository, ("100755", samples.blob(repository, b"#!/bin/sh\n"), "x"))
-    samples.commit_tree(repository, samples.tree(repository, ("040000", inner, name)))
-    refuse(repository, mirrors, "names that cannot be worked with")
-
-
-@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("README", "readme"),
         ("caf\u00e9", "cafe\u0301"),
-        ("a.py", "a\u200b.py"),
         ("main", "\uff4dain"),
     ],
 )

@@ -7,16 +7,14 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
-from pydantic import SecretStr
 
 from agent.adapters.github.forge import GithubForge
 from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.demo.simulator import actions
 from agent.demo.simulator.faults import Kind
 from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.domain import (
@@ -31,13 +29,11 @@ from agent.domain import (
 )
 from agent.errors import (
     AccessLost,
-    AgentError,
     ForgeLimited,
     ForgeUnavailable,
     SettingsInvalid,
-    Superseded,
 )
-from agent.ports import NewPullRequest, Permission, Progress, StageMark
+from agent.ports import NewPullRequest, Permission
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
@@ -207,11 +203,13 @@ WRITES = {
 }  # fmt: skip
 
 
-LOST: tuple[Kind, ...] = ("perform_refuse", "perform_drop", "cut", "truncate")
+LOST: tuple[Kind, ...] = ("perform_refuse", "cut", "truncate")
 
 
-@pytest.mark.parametrize("kind", LOST)
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "perform_drop") for name in WRITES), *(("comment created", kind) for kind in LOST)],
+)
 def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind):
     write = WRITES[name]
     scene = samples.scene(world, tmp_path, app=write.app)
@@ -219,14 +217,6 @@ def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind)
     fault = scene.fault(kind, write.method, write.path)
     write.act(scene)
     assert fault.hits == 1
-    assert write.effects(scene) == write.expected
-
-
-@pytest.mark.parametrize("name", ["comment created", "pull request opened", "signed commit made"])
-def test_gh1_two_lost_replies_in_a_row_leave_one_effect(scene, name):
-    write = WRITES[name]
-    scene.fault("perform_refuse", write.method, write.path, count=2)
-    write.act(scene)
     assert write.effects(scene) == write.expected
 
 
@@ -240,19 +230,12 @@ def test_gh1_the_lost_comment_is_looked_for_by_githubs_clock_not_ours(scene):
     assert len(scene.own_comments()) == 1
 
 
-@pytest.mark.parametrize("name", WRITES)
-def test_gh1_a_request_that_never_arrived_is_sent_again(world, tmp_path, name):
+@pytest.mark.parametrize("name", ["comment created", "signed commit made"])
+def test_gh1_a_request_that_never_arrived_is_sent_again(scene, name):
     write = WRITES[name]
-    scene = samples.scene(world, tmp_path, app=write.app)
-    write.before(scene)
     scene.fault("drop", write.method, write.path)
     write.act(scene)
     assert write.effects(scene) == write.expected
-
-
-def test_gh1_a_token_request_whose_reply_is_lost_is_made_again(scene):
-    scene.fault("perform_refuse", "POST", "/api/v3/app/installations/*/access_tokens")
-    assert scene.forge.ticket(scene.run).ticket_id == "1"
 
 
 # --- GH2: limits -------------------------------------------------------------------------------
@@ -260,76 +243,17 @@ def test_gh1_a_token_request_whose_reply_is_lost_is_made_again(scene):
 
 @pytest.mark.parametrize(
     ("kind", "status", "seconds", "waits"),
-    [
-        ("primary", 403, 3000, 3000),
-        ("primary", 429, 3000, 3000),
-        ("secondary", 403, 3000, 3000),
-        ("secondary", 429, 3000, 3000),
-        ("secondary", 403, None, 60),
-        ("secondary", 429, None, 60),
-    ],
+    [("primary", 403, 3000, 3000), ("secondary", 429, 3000, 3000), ("secondary", 403, None, 60)],
 )
-@pytest.mark.parametrize("method", ["GET", "POST"])
 def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(
-    scene, method, kind, status, seconds, waits
+    scene, kind, status, seconds, waits
 ):
     scene.access.own_logins()
-    fault = scene.fault(kind, method, "issues/1*", status=status, seconds=seconds, count=None)
-    act = scene.forge.ticket if method == "GET" else scene.forge.begin
-    begun = time.monotonic()
+    fault = scene.fault(kind, "POST", "issues/1*", status=status, seconds=seconds, count=None)
     with pytest.raises(ForgeLimited) as caught:
-        act(scene.run)
-    assert time.monotonic() - begun < 5
+        scene.forge.begin(scene.run)
     assert caught.value.until == pytest.approx(time.time() + waits, abs=5)
     assert fault.hits == 1
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_gh2_a_near_limit_is_waited_for(scene, method):
-    fault = scene.fault("secondary", method, "issues/1*", seconds=1)
-    begun = time.monotonic()
-    scene.forge.begin(scene.run)
-    assert fault.hits == 1
-    assert time.monotonic() - begun >= 1
-    assert len(scene.own_comments()) == 1
-    assert len(scene.issue.reactions) == 1
-
-
-def test_gh2_a_limit_on_tokens_is_told_like_any_other(scene):
-    scene.fault("primary", "POST", "/api/v3/app/installations/*", seconds=3000, count=None)
-    with pytest.raises(ForgeLimited):
-        scene.forge.credential(scene.run, write=False)
-
-
-def test_gh2_a_limit_that_is_spent_on_real_counters_is_told(scene):
-    scene.forge.ticket(scene.run)
-    before, scene.world.limits.core = scene.world.limits.core, 1
-    try:
-        with pytest.raises(ForgeLimited) as caught:
-            for _ in range(5):
-                scene.forge.remote(scene.run)
-    finally:
-        scene.world.limits.core = before
-    assert caught.value.until > time.time() + 60
-
-
-def test_gh2_marks_never_wait_for_a_limit(scene):
-    scene.forge.begin(scene.run)
-    scene.fault("secondary", "PATCH", "issues/comments/*", seconds=1, count=None)
-    begun = time.monotonic()
-    under_way = StageMark(stage="checks", state="running")
-    scene.forge.mark(scene.run, Progress(stages=(under_way,)))
-    assert time.monotonic() - begun < 0.9
-
-
-def test_what_is_asked_again_is_asked_conditionally(scene):
-    issue = scene.run.snapshot.issue
-    first = scene.gatekeeper.live(issue)
-    assert scene.gatekeeper.live(issue) == first
-    asked = [one.status for one in scene.requests("GET", "*/issues/1")]
-    assert asked == [200, 304]
-    scene.issue.title = "Another"
-    assert scene.gatekeeper.live(issue).title == "Another"
 
 
 # --- GH3: garbage ------------------------------------------------------------------------------
@@ -338,39 +262,17 @@ def test_what_is_asked_again_is_asked_conditionally(scene):
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
-        ("refuse", {"status": 500}),
-        ("refuse", {"status": 503, "body": "<html>"}),
-        ("html", {}),
         ("html", {"status": 502}),
-        ("cut", {}),
-        ("truncate", {}),
         ("drop", {}),
-        ("redirect", {"status": 301, "location": "{self}"}),
-        ("redirect", {"status": 302, "location": "http://127.0.0.1:9/elsewhere"}),
-        ("redirect", {"status": 307, "location": "{self}"}),
-        ("refuse", {"status": 202, "body": {}}),
         ("refuse", {"status": 200, "body": {"id": "seven"}}),
-        ("refuse", {"status": 200, "body": [1, 2]}),
-        ("refuse", {"status": 200, "body": "null"}),
     ],
 )
 def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
-    if "location" in more:
-        own = f"/api/v3/repos/{scene.name}/issues/1"
-        more = {**more, "location": more["location"].replace("{self}", own)}
     fault = scene.fault(kind, "GET", "issues/1", count=None, **more)
-    begun = time.monotonic()
-    with pytest.raises(ForgeUnavailable, match="could not be asked to read issue #1") as caught:
+    with pytest.raises(ForgeUnavailable) as caught:
         scene.forge.ticket(scene.run)
     assert not isinstance(caught.value, ForgeLimited)
     assert 2 <= fault.hits <= 8
-    assert time.monotonic() - begun < 10
-
-
-@pytest.mark.parametrize("kind", ["refuse", "html", "cut", "truncate", "drop"])
-def test_gh3_garbage_that_passes_is_recovered_from(scene, kind):
-    scene.fault(kind, "GET", "issues/1", count=2)
-    assert scene.forge.ticket(scene.run).ticket_id == "1"
 
 
 def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
@@ -387,23 +289,6 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
     assert scene.asked("*", "/api/v3/stolen") == 0
 
 
-@pytest.mark.parametrize(
-    ("address", "words"),
-    [
-        ("http://mergewright.invalid/api/v3", "no reply"),
-        ("http://127.0.0.1:9/api/v3", "no reply"),
-        ("https://{here}/api/v3", "no reply"),
-    ],
-    ids=["dns", "refused", "tls"],
-)
-def test_gh3_a_server_that_cannot_be_reached_is_told(scene, address, words):
-    here = scene.world.base_url.removeprefix("http://")
-    settings = scene.settings.model_copy(update={"github_url": address.format(here=here)})
-    forge = GithubForge(samples.connect(settings, pacing=samples.QUICK), settings)
-    with pytest.raises(ForgeUnavailable, match=words):
-        forge.ticket(scene.run)
-
-
 # --- GH4: access lost --------------------------------------------------------------------------
 
 
@@ -414,48 +299,12 @@ def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
     assert len(scene.own_comments()) == 1
 
 
-def test_gh4_a_token_near_its_end_is_renewed_before_it_is_used(scene):
-    scene.forge.credential(scene.run, write=True)
-    session = scene.forge._session(scene.run)
-    (minted,) = session._tokens.values()
-    minted.ends = time.monotonic() + 500
-    fresh = scene.forge.credential(scene.run, write=True)
-    assert fresh != minted.token.get_secret_value()
-
-
 def test_gh4_an_app_removed_from_the_account_is_told(scene):
     scene.forge.ticket(scene.run)
     scene.world.uninstall(scene.installation)
     with pytest.raises(AccessLost, match="no access to .+/store"):
         scene.forge.begin(scene.run)
     assert scene.own_comments() == []
-
-
-def test_gh4_an_app_removed_from_the_repository_is_told(scene):
-    other = scene.world.add_repository(f"{scene.owner}/other")
-    scene.world.narrow(scene.installation, [other])
-    with pytest.raises(AccessLost, match="no access to .+/store"):
-        scene.forge.begin(scene.run)
-
-
-def test_gh4_an_app_installed_again_meanwhile_goes_on(scene):
-    scene.world.uninstall(scene.installation)
-    scene.world.install(scene.app, scene.owner, [scene.repository])
-    scene.forge.begin(scene.run)
-    assert len(scene.own_comments()) == 1
-
-
-def test_gh4_a_suspended_app_is_told(scene):
-    scene.installation.suspended = time.time()
-    with pytest.raises(AccessLost, match="suspended"):
-        scene.forge.begin(scene.run)
-
-
-def test_gh4_a_deleted_repository_is_told(scene):
-    scene.forge.ticket(scene.run)
-    scene.world.remove_repository(scene.repository)
-    with pytest.raises(AgentError, match="/store"):
-        scene.forge.remote(scene.run)
 
 
 def test_gh4_an_archived_repository_is_told_before_any_work(scene):
@@ -472,7 +321,6 @@ def test_gh4_an_archived_repository_is_told_before_any_work(scene):
         ("issues", lambda scene: scene.forge.begin(scene.run)),
         ("contents", lambda scene: scene.forge.credential(scene.run, write=True)),
         ("pull_requests", propose),
-        ("pull_requests", lambda scene: scene.forge.rules(scene.run, BRANCH)),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
@@ -482,17 +330,6 @@ def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
     with pytest.raises(AccessLost, match=f"permission {missing}: write") as caught:
         act(scene)
     assert scene.name in caught.value.message
-
-
-def test_without_the_right_to_report_checks_the_pull_request_says_so(scene):
-    scene.installation.permissions = {
-        name: level for name, level in APP_PERMISSIONS.items() if name != "checks"
-    }
-    pull = propose(scene)
-    assert pull.notes == (
-        "the check could not be reported: our GitHub App lacks the permission checks: write",
-    )
-    assert len(scene.repository.pulls()) == 1
 
 
 def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
@@ -506,145 +343,47 @@ def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
         samples.connect(scene.settings, pacing=samples.QUICK).own_logins()
 
 
-def test_an_unknown_app_is_told_as_the_operators_mistake(scene):
-    settings = scene.settings.model_copy(update={"github_app_id": 999_999})
-    forge = GithubForge(samples.connect(settings, pacing=samples.QUICK), settings)
-    with pytest.raises(SettingsInvalid, match="App 999999"):
-        forge.begin(scene.run)
-
-
-def test_a_revoked_personal_token_is_told(token_scene):
-    scene = token_scene
-    scene.world.expire_tokens()
-    with pytest.raises(AccessLost, match="expired or revoked"):
-        scene.forge.ticket(scene.run)
-    with pytest.raises(SettingsInvalid, match="does not accept our token"):
-        scene.gatekeeper.own_logins()
-
-
-def test_a_person_who_may_only_read_is_told_what_is_needed(token_scene):
-    scene = token_scene
-    scene.world.grant(scene.repository, "robot", "read")
-    with pytest.raises(AccessLost, match="issues: write"):
-        scene.forge.begin(scene.run)
-
-
-def test_a_comment_on_an_issue_that_was_locked_meanwhile_ends_the_run(scene):
-    scene.issue.locked = True
-    with pytest.raises(Superseded, match="locked"):
-        scene.forge.begin(scene.run)
-
-
-def test_gh7_an_issue_transferred_meanwhile_gets_no_further_write(scene):
-    scene.forge.begin(scene.run)
-    other = scene.world.add_repository(f"{scene.owner}/archive")
-    ann = scene.world.user("ann")
-    actions.transfer(scene.world, scene.repository, scene.issue, other, ann)
-    before = [comment.body for comment in scene.issue.comments]
-    scene.forge.deliver(scene.run, outcome())
-    assert [comment.body for comment in scene.issue.comments] == before
-
-
 # --- intake's questions ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("role", "answer"),
-    [
-        ("admin", "admin"),
-        ("maintain", "maintain"),
-        ("write", "write"),
-        ("triage", "triage"),
-        ("read", "read"),
-    ],
-)
-def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role, answer):
+@pytest.mark.parametrize("role", ["admin", "triage"])
+def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role):
     issue, number = scene.run.snapshot.issue, scene.world.user("ann").id
     found = Permission(level="write", account_id=number)
     assert scene.gatekeeper.permission(issue, "ann") == found
     scene.world.grant(scene.repository, "ann", role)
-    found = Permission(level=answer, account_id=number)
+    found = Permission(level=role, account_id=number)
     assert scene.gatekeeper.permission(issue, "ann") == found
 
 
-@pytest.mark.parametrize("login", ["nobody/../ann", "nobody"])
-def test_somebody_unknown_has_no_permission(scene, login):
+def test_somebody_unknown_has_no_permission(scene):
     none = Permission(level="none")
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, login) == none
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "nobody/../ann") == none
 
 
-@pytest.mark.parametrize(
-    ("answer", "level"),
-    [
-        ({"permission": "write", "role_name": "write", "user": None}, "none"),
-        ({"permission": "owner", "role_name": "owner", "user": {"id": 5}}, "none"),
-        ({"permission": "write", "role_name": "release team", "user": {"id": 5}}, "write"),
-    ],
-)
-def test_a_permission_that_is_nobodys_or_unheard_of_is_none(scene, answer, level):
+def test_a_permission_that_is_unheard_of_is_none(scene):
+    answer = {"permission": "owner", "role_name": "owner", "user": {"id": 5}}
     scene.fault("refuse", "GET", "collaborators/ann/permission", status=200, body=answer)
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "ann").level == level
+    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "ann").level == "none"
 
 
-def test_a_stranger_can_at_most_read(scene):
-    scene.world.add_user("eve")
-    assert scene.gatekeeper.permission(scene.run.snapshot.issue, "eve").level in ("read", "none")
-
-
-def test_the_operators_label_counts_where_the_configuration_names_none(scene):
-    assert scene.gatekeeper.label(scene.run.snapshot.issue) == "mergewright"
-
-
-@pytest.mark.parametrize(
-    ("below", "told"),
-    [
-        # An Enterprise server without /api/v3 answers with pages for people.
-        ("", "it answered 404"),
-        ("/api", "it answered 404"),
-        ("/api/v3/api/v3", "it answered 404"),
-    ],
-)
-def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene, below, told):
-    settings = scene.settings.model_copy(update={"github_url": f"{scene.world.base_url}{below}"})
+def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
+    # An Enterprise server without /api/v3 answers with pages for people.
+    settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
     with pytest.raises(SettingsInvalid) as caught:
         samples.connect(settings, pacing=samples.QUICK).login()
     said = caught.value.message
-    assert said.startswith(f"MERGEWRIGHT_GITHUB_URL: {scene.world.base_url}{below} does not answer")
-    assert told in said
-    assert "on an Enterprise server https://HOST/api/v3" in said
-    assert "\n" not in said
+    assert said.startswith(f"MERGEWRIGHT_GITHUB_URL: {scene.world.base_url} ")
+    assert "https://HOST/api/v3" in said
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"kind": "html"},
-        {"kind": "refuse", "status": 403, "body": "Forbidden"},
-        {"kind": "refuse", "status": 401, "body": "Who are you?"},
-        {"kind": "refuse", "status": 200, "body": {"current_user_url": "https://x/user"}},
-        {"kind": "refuse", "status": 200, "body": ["a list"]},
-        {"kind": "redirect", "location": "https://elsewhere.example/login"},
-    ],
-)
-def test_whatever_answers_as_no_api_does_is_told_as_a_wrong_address(scene, answer):
-    scene.fault(method="GET", path="/api/v3/app", count=None, **answer)
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
-        samples.connect(scene.settings, pacing=samples.QUICK).login()
-
-
-@pytest.mark.parametrize("status", [500, 502, 503])
-def test_a_server_that_is_out_of_order_is_no_wrong_address(scene, status):
-    scene.fault("refuse", "GET", "/api/v3/app", status=status, count=None)
+def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
+    scene.fault("refuse", "GET", "/api/v3/app", status=502, count=None)
     way = samples.connect(scene.settings, pacing=samples.QUICK)
     with pytest.raises(ForgeUnavailable):
         way.login()
     scene.world.faults.remove()
     assert way.login() == scene.login
-
-
-def test_own_logins_are_those_of_our_writes(scene):
-    scene.forge.begin(scene.run)
-    assert scene.gatekeeper.own_logins() == {scene.own_comments()[0].author.login.lower()}
 
 
 def test_a_refused_start_is_explained_once(scene):
@@ -656,16 +395,6 @@ def test_a_refused_start_is_explained_once(scene):
     assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
 
 
-def test_a_refused_start_is_explained_once_among_many_comments(scene):
-    _explain(scene)
-    ann = scene.world.user("ann")
-    for count in range(250):
-        actions.comment(scene.world, scene.repository, scene.issue, ann, f"comment {count}")
-    _explain(scene)
-    assert len(scene.own_comments()) == 1
-    assert scene.asked("GET", "*/comments") <= 6
-
-
 def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
     for app in (True, False):
         folder = tmp_path / str(app)
@@ -675,11 +404,6 @@ def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
         assert live.issue == scene.run.snapshot.issue
         assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
         assert scene.gatekeeper.find(scene.name, 99) is None
-
-
-def test_an_issue_that_is_gone_is_none(scene):
-    del scene.repository.issues[1]
-    assert scene.gatekeeper.live(scene.run.snapshot.issue) is None
 
 
 # --- UI6: nothing shows a secret ---------------------------------------------------------------
@@ -712,17 +436,6 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
     assert opened.body == "The token is (secret removed)."
 
 
-@pytest.mark.parametrize("kind", ["drop", "html", "redirect", "secondary"])
-def test_ui6_no_token_in_an_error_or_its_traceback(scene, kind):
-    scene.forge.ticket(scene.run)
-    scene.fault(kind, "*", "*", count=None, location="/api/v3/x")
-    with pytest.raises(AgentError) as caught:
-        scene.forge.begin(scene.run)
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    for secret in scene.world.tokens:
-        assert secret not in told
-
-
 def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
     scene = token_scene
     token = scene.settings.github_token.get_secret_value()
@@ -732,16 +445,3 @@ def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scen
     told = "".join(traceback.format_exception(caught.value))
     assert token not in told
     assert "(secret removed)" in caught.value.message
-
-
-def test_a_token_of_another_person_is_one_of_the_settings(scene):
-    settings = scene.settings.model_copy(update={"github_token": SecretStr("ghp_x")})
-    with pytest.raises(SettingsInvalid, match="Keep one of them"):
-        samples.connect(settings)
-
-
-def test_waits_of_production_are_longer_than_those_of_tests():
-    production = replace(samples.Pacing())
-    assert production.seconds_between_writes > 0
-    assert production.mark_seconds >= 2
-    assert production.longest_limit <= 30

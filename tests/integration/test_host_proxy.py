@@ -17,6 +17,7 @@ from agent.environments.fetch import open_proxy
 from agent.environments.host_proxy import HostProxies
 from agent.errors import IndexUnavailable
 from agent.settings import Settings
+from tests.deep import deep
 from tests.integration.environment_building import lay, with_our_tools
 from tests.integration.recording_proxy import recording
 from tests.integration.test_egress import ask, connect, echoing
@@ -53,8 +54,7 @@ def leaked(settings: Settings, *texts: str) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("login", [None, "me:word"])
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(("tls", "login"), [(False, "me:word"), deep(True, None)])
 def test_a_whole_build_goes_by_the_proxy_and_no_room_knows_who_asks(
     settings, home, tmp_path, monkeypatch, tls, login
 ):
@@ -140,11 +140,10 @@ def test_what_a_room_says_to_the_proxy_does_not_reach_it(tmp_path):
         assert proxy.heads[0]["Host"] == served.url.split("/")[2]
 
 
-@pytest.mark.parametrize("exception", ["127.0.0.1", "*"])
-def test_no_proxy_is_honoured(settings, tmp_path, monkeypatch, exception):
+def test_no_proxy_is_honoured(settings, tmp_path, monkeypatch):
     with local_index.serving() as served, recording() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url())
-        monkeypatch.setenv("NO_PROXY", exception)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         index = SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
         with open_proxy(index, settings) as made:
             answer = ask(made, f"GET {served.url}pip/ HTTP/1.1\r\n\r\n")
@@ -164,9 +163,9 @@ def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):
         finally:
             made.close()
     (fault,) = faults
-    assert fault == (
-        f"http://127.0.0.1:{proxy.port} (HTTPS_PROXY) on the way to index.corp.invalid:443:"
-        " it answers 407"
+    assert all(
+        fact in fault
+        for fact in (f"127.0.0.1:{proxy.port}", "HTTPS_PROXY", "index.corp.invalid:443", "407")
     )
     assert SECRET not in repr(by.to("index.corp.invalid", 443, tls=True))
 

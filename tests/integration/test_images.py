@@ -1,18 +1,17 @@
-"""Images for rooms: of a registry, or of a tree by debootstrap; tried, recorded, shown."""
+"""Images for rooms: of a registry; tried, recorded, shown."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import os
 import re
 import secrets
 import shutil
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +25,6 @@ from agent.adapters.docker_rooms import building, engine
 from agent.adapters.docker_rooms.building import Base
 from agent.adapters.docker_sandbox import DockerSandbox
 from agent.cli import images
-from agent.environments import interpreters
 from agent.errors import SandboxMissing
 from agent.ports import RoomOrder
 from agent.settings import Settings
@@ -141,16 +139,6 @@ def registry(layer: bytes) -> Iterator[Registry]:
     thread.join()
 
 
-@pytest.fixture
-def tree(layer: bytes, home: Path) -> Path:
-    """The tree that debootstrap would have made."""
-    place = home / "roots" / "bookworm"
-    place.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
-        tar.extractall(place, filter="fully_trusted")
-    return place
-
-
 def known(monkeypatch: pytest.MonkeyPatch, **bases: Base) -> None:
     """Let there be these bases, and no packages that take a network."""
     found = {name.replace("_", ".").lstrip("v"): base for name, base in bases.items()}
@@ -192,144 +180,6 @@ def test_an_image_of_a_registry_is_pinned_tried_and_recorded(
         client.remove_image(f"{registry.host}/python:3.11-slim", force=True)
 
 
-def test_where_no_registry_answers_a_tree_of_debootstrap_is_taken_and_an_old_image_goes(
-    tree: Path, settings: Settings, client: docker.APIClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known(monkeypatch, v3_11=Base(registry="127.0.0.1:1/python:3.11", suite="bookworm"))
-    told: list[str] = []
-    built = building.build("3.11", "auto", settings, told.append)
-    assert (built.base, built.source) == ("debootstrap", "debootstrap bookworm")
-    assert any("could not fetch 127.0.0.1:1/python:3.11" in line for line in told)
-    assert DockerSandbox(settings).run(RoomOrder(argv=("env",), limits=SMALL)).exit_code == 0
-    (tree / "etc" / "new").touch()
-    again = building.build("3.11", "debootstrap", settings, say)
-    assert again.digest != built.digest
-    assert built.digest not in {one["Id"] for one in client.images()}
-    assert building.recorded(settings)["3.11"] == again
-
-
-def test_a_base_that_has_another_python_by_now_makes_no_image(
-    tree: Path, settings: Settings, client: docker.APIClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known(monkeypatch, v3_14=Base(suite="bookworm"))
-    with pytest.raises(
-        SandboxMissing, match=r"bookworm has Python 3\.11\.\d+ by now, and not 3\.14"
-    ):
-        building.build("3.14", "debootstrap", settings, say)
-    assert engine.images(client, settings) == {}
-    assert building.recorded(settings) == {}
-
-
-def test_both_reasons_are_named_where_neither_way_is_open(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    known(
-        monkeypatch,
-        v3_12=Base(registry="127.0.0.1:1/python:3.12"),
-        v3_11=Base(registry="127.0.0.1:1/python:3.11", suite="bookworm"),
-    )
-    with pytest.raises(SandboxMissing, match=r"could not fetch .*3\.12.* No Debian release has"):
-        building.build("3.12", "auto", settings, say)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SandboxMissing, match=r"could not fetch .*apt-get install debootstrap"):
-        building.build("3.11", "auto", settings, say)
-    with pytest.raises(
-        SandboxMissing, match=r"^The engine could not fetch [^ ]*3\.11: .*refused\.$"
-    ):
-        building.build("3.11", "registry", settings, say)
-
-
-def test_a_failing_debootstrap_is_told_with_its_last_words(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root gets as far as that")
-    (tmp_path / "debootstrap").write_text("#!/bin/sh\necho E: no such suite\nexit 1\n")
-    (tmp_path / "debootstrap").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    known(monkeypatch, v3_11=Base(suite="bookworm"))
-    with pytest.raises(SandboxMissing, match="could not make bookworm: .*no such suite"):
-        building.build("3.11", "debootstrap", settings, say)
-    assert list((settings.home / "roots").iterdir()) == []
-
-
-@pytest.fixture
-def bootstrapped(
-    layer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], list[str]]:
-    """A debootstrap that asks no mirror; return the packages of each tree that was made by it."""
-    (tmp_path / "layer.tar").write_bytes(layer)
-    script = tmp_path / "debootstrap"
-    script.write_text(DEBOOTSTRAP.format(folder=tmp_path))
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("INCLUDE", "python3")
-    asked = tmp_path / "asked"
-    asked.touch()
-    return lambda: asked.read_text().splitlines()
-
-
-WISHES = ("libfirst-dev", "libsecond-dev")
-DEBOOTSTRAP = """#!/bin/sh
-set -eu
-packages=${{2#--include=}}
-echo "$packages" >> {folder}/asked
-case $packages in *no-such-package*) echo "E: Couldn't find these debs: no-such-package"; exit 1;; esac
-mkdir "$4"
-tar -x -C "$4" -f {folder}/layer.tar
-mkdir -p "$4/dev"
-for name in $(echo "$packages" | tr , ' '); do
-  [ "$name" = python3 ] || printf '\nPackage: %s\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n' \
-    "$name" >> "$4/var/lib/dpkg/status"
-done
-"""
-
-
-def test_further_packages_are_in_the_tree_so_that_the_engine_needs_no_network(
-    bootstrapped: Callable[[], list[str]], settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a tree was made with stays in it; one that has all is taken as it is."""
-    if os.geteuid() != 0:
-        pytest.skip("only root makes a tree")
-    known(monkeypatch, v3_11=Base(suite="bookworm"))
-    listed = settings.home / "roots" / "3.11.packages"
-
-    def build(*packages: str) -> set[str]:
-        building.build("3.11", "debootstrap", settings, say, more_packages=packages)
-        return {line.split()[0] for line in listed.read_text().splitlines()} & {*WISHES}
-
-    assert build("libfirst-dev") == {"libfirst-dev"}
-    assert build("libsecond-dev") == {"libfirst-dev", "libsecond-dev"}
-    assert build("libfirst-dev") == {"libfirst-dev", "libsecond-dev"}
-    assert bootstrapped() == ["python3,libfirst-dev", "python3,libfirst-dev,libsecond-dev"]
-    with pytest.raises(SandboxMissing, match="Couldn't find these debs: no-such-package"):
-        build("no-such-package")
-    roots = {one.name for one in (settings.home / "roots").iterdir()}
-    assert roots == {"bookworm", "3.11.packages", "images.json"}
-
-
-def test_a_tree_that_lacks_a_package_is_named_where_none_can_be_made(
-    tree: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    known(monkeypatch, v3_11=Base(suite="bookworm"))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        SandboxMissing, match=f"^{tree} lacks libpq-dev. .*apt-get install debootstrap"
-    ):
-        building.build("3.11", "debootstrap", settings, say, more_packages=("libpq-dev",))
-    assert tree.is_dir()
-
-
-def test_the_versions_are_those_that_messages_name() -> None:
-    bases = building.bases()
-    assert set(bases) == {f"3.{minor}" for minor in range(9, 15)}
-    for version, base in bases.items():
-        assert base.registry is not None
-        assert base.registry.startswith(f"python:{version}-slim")
-    suites = {version: base.suite for version, base in bases.items() if base.suite}
-    assert suites == interpreters._SUITES
-
-
 # --- the command -------------------------------------------------------------------------------
 
 
@@ -343,17 +193,17 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
 
 
 def test_what_was_built_is_shown(
-    command: typer.Typer, settings: Settings, tree: Path, monkeypatch: pytest.MonkeyPatch
+    command: typer.Typer, settings: Settings, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = CliRunner().invoke(command, ["show"])
     assert "mergewright images build 3.11" in empty.stdout
-    known(monkeypatch, v3_11=Base(suite="bookworm"))
-    done = CliRunner().invoke(command, ["build", "3.11", "--base", "debootstrap"])
+    known(monkeypatch, v3_11=Base(registry=f"{registry.host}/python:3.11-slim"))
+    done = CliRunner().invoke(command, ["build", "3.11", "--base", "registry"])
     assert done.exit_code == 0, done.output
     assert f"built {settings.docker_image}:3.11" in done.stdout
     shown = json.loads(CliRunner().invoke(command, ["show", "--json"]).stdout)
     (row,) = shown["images"]
-    assert row["made"]["source"] == "debootstrap bookworm"
+    assert row["made"]["base"] == "registry"
     assert row["digest"] == row["made"]["digest"]
     assert row["digest"][7:19] in CliRunner().invoke(command, ["show"]).stdout
     shutil.rmtree(settings.home / "roots")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 from collections.abc import Iterator
 
@@ -12,10 +11,10 @@ import uv
 
 from agent.errors import EnvironmentFailed
 from agent.settings import Settings
-from tests.integration.environment_building import ensure, lay, local, python, with_our_tools
+from tests.integration.environment_building import ensure, lay, local, with_our_tools
 from tests.unit.environments import local_index
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.deep]
 
 
 @pytest.fixture(scope="module")
@@ -102,49 +101,7 @@ def test_what_the_index_has_under_another_hash_is_not_installed(settings, folder
         ensure(settings, folder, index=local(settings, served))
 
 
-def test_the_project_itself_is_importable_beside_its_lock(settings, folder):
-    # From the real index: a backend is needed, and what the project asks for is not locked.
-    lay(
-        folder,
-        {
-            "pyproject.toml": '[tool.poetry]\nname = "shop"\nversion = "1"\ndescription = ""\n'
-            'authors = []\n[tool.poetry.dependencies]\npython = ">=3.9"\nsix = "*"\n'
-            '[build-system]\nrequires = ["poetry-core"]\n'
-            'build-backend = "poetry.core.masonry.api"\n',
-            "poetry.lock": '[[package]]\nname = "six"\nversion = "1.16.0"\noptional = false\n'
-            'python-versions = "*"\nfiles = [{file = "six-1.16.0-py2.py3-none-any.whl", hash = '
-            '"sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"}]\n'
-            '[metadata]\nlock-version = "2.0"\n',
-            "shop/__init__.py": "value = 7\n",
-        },
-    )
-    environment = ensure(settings, folder)
-    assert environment.packages == ("shop==1", "six==1.16.0")
-    said = python(settings, environment, folder, "import shop, six; print(shop.__file__)")
-    assert said == "/work/shop/__init__.py"
-
-
 # --- the others ------------------------------------------------------------------------------
-
-
-def test_a_pdm_lock_fixes_what_is_installed(settings, folder, served):
-    lock = '[metadata]\ngroups = ["default", "dev"]\nlock_version = "4.5.0"\n'
-    for filename, group in zip(LOCKED, ("default", "default", "dev", "default"), strict=True):
-        name, number = filename.removesuffix(".tar.gz").split("-")[:2]
-        lock += (
-            f'[[package]]\nname = "{name}"\nversion = "{number}"\ngroups = ["{group}"]\n'
-            f'files = [{{file = "{filename}", hash = "sha256:{digest(served, filename)}"}}]\n'
-        )
-    pyproject = '[project]\nname = "shop"\nversion = "1"\n[dependency-groups]\ndev = ["checker"]\n'
-    lay(folder, {"pyproject.toml": pyproject, "pdm.lock": lock})
-    environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == (
-        "checker==1.0", "direct==1.0", "onlysource==1.0", "transitive==1.0",
-    )  # fmt: skip
-    wrong = lock.replace(digest(served, LOCKED[1]), "0" * 64)
-    lay(folder, {"pdm.lock": wrong})
-    with pytest.raises(EnvironmentFailed, match=r"[Hh]ash"):
-        ensure(settings, folder, index=local(settings, served))
 
 
 def test_the_standards_lock_that_uv_writes_fixes_what_is_installed(settings, folder, served):
@@ -159,24 +116,3 @@ def test_the_standards_lock_that_uv_writes_fixes_what_is_installed(settings, fol
     environment = ensure(settings, folder, index=local(settings, served))
     assert environment.packages == ("direct==1.0", "onlysource==1.0", "transitive==2.0")
     assert environment.sources == ("pylock.toml",)
-
-
-def test_a_pipfile_lock_is_installed_with_what_the_package_beside_it_needs(
-    settings, folder, served
-):
-    filename = "direct-1.0-py3-none-any.whl"
-    entry = {"version": "==1.0", "hashes": [f"sha256:{digest(served, filename)}"]}
-    lay(
-        folder,
-        {
-            "Pipfile": '[packages]\ndirect = "*"\n',
-            "Pipfile.lock": json.dumps({"default": {"direct": entry}, "develop": {}}),
-            "shop.py": "",
-            "pyproject.toml": local_index.PYPROJECT,
-            "backend.py": local_index.BACKEND.format(
-                name="shop", version="1", build="pass", metadata="Requires-Dist: checker\\n"
-            ),
-        },
-    )
-    environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == ("checker==1.0", "direct==1.0", "shop==1", "transitive==2.0")

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import uv
 
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.environments import build, declare, rooms
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
@@ -15,7 +16,8 @@ from agent.ports import RoomLimits
 from repo_config import detect, load
 from repo_config.schema import PythonSection
 from tests.integration.check_samples import outcomes
-from tests.integration.environment_building import lay, local
+from tests.integration.environment_building import lay, local, with_our_tools
+from tests.integration.test_checks import PENDING
 from tests.unit.environments import local_index
 
 ROOT = "services/api"
@@ -36,8 +38,9 @@ def package(name: str, *requires: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.deep
 @pytest.mark.index
-def test_the_environment_is_that_of_the_folder_with_projects_beside_it(workshop, home):
+def test_the_environment_is_that_of_the_folder_with_projects_beside_it(home):
     tree = home / "tree"
     lay(tree, {f"{ROOT}/{path}": text for path, text in package("api", "wanted").items()})
     lay(tree, {f"libs/common/{path}": text for path, text in package("common").items()})
@@ -49,24 +52,20 @@ def test_the_environment_is_that_of_the_folder_with_projects_beside_it(workshop,
             f"{ROOT}/requirements-dev.txt": "-r ../../shared.txt\n-e ../../libs/common\n",
         },
     )
-    with local_index.serving() as served:
+    with with_our_tools() as settings, local_index.serving() as served:
         served.add(local_index.wheel("wanted", "1.0"), local_index.wheel("shared", "1.0"))
-        index = local(workshop.settings, served)
-        build.ensure(
-            EnvironmentRequest(tree=str(home / "tree" / "libs")), workshop.sandbox,
-            # Our own tools come from the real index, before the small one is asked.
-            type(index)(workshop.settings), workshop.settings, workshop.said.append,
-        )  # fmt: skip
+        sandbox = BubblewrapSandbox(settings)
         made = build.ensure(
             EnvironmentRequest(tree=str(tree), root=ROOT, python=PythonSection()),
-            workshop.sandbox, index, workshop.settings, workshop.said.append,
+            sandbox, local(settings, served), settings, lambda line: None,
         )  # fmt: skip
-    assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
-    order = rooms.order(
-        made, tree, (rooms.PYTHON, "-c", "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"),
-        environ={}, limits=RoomLimits(seconds=60), folder=ROOT,
-    )  # fmt: skip
-    result = workshop.sandbox.run(order)
+        assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
+        program = "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"
+        order = rooms.order(
+            made, tree, (rooms.PYTHON, "-c", program),
+            environ={}, limits=RoomLimits(seconds=60), folder=ROOT,
+        )  # fmt: skip
+        result = sandbox.run(order)
     assert result.output.split() == [
         f"/work/{ROOT}", f"/work/{ROOT}/api.py", "/work/libs/common/common.py",
     ]  # fmt: skip
@@ -99,18 +98,14 @@ def member(folder: str, requires: str, dev: str = "") -> dict[str, str]:
     return {f"{folder}/{path}": text for path, text in files.items()}
 
 
+@pytest.mark.deep
 @pytest.mark.index
-def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(workshop, home):
+def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(home):
     tree = home / "tree"
     tree.mkdir()
     names = ("wanted", "shared", "checker", "elsewhere")
-    with local_index.serving() as served:
+    with with_our_tools() as settings, local_index.serving() as served:
         served.add(*(local_index.wheel(name, "1.0") for name in names))
-        index = local(workshop.settings, served)
-        build.ensure(
-            EnvironmentRequest(tree=str(tree)), workshop.sandbox, type(index)(workshop.settings),
-            workshop.settings, workshop.said.append,
-        )  # fmt: skip
         lay(tree, WORKSPACE)
         lay(tree, member(ROOT, '"common", "wanted"', '"checker"'))
         lay(tree, member("libs/common", '"shared"'))
@@ -121,8 +116,8 @@ def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(wor
         )  # fmt: skip
         served.add(*(local_index.wheel(name, "2.0") for name in names))
         made = build.ensure(
-            EnvironmentRequest(tree=str(tree), root=ROOT), workshop.sandbox, index,
-            workshop.settings, workshop.said.append,
+            EnvironmentRequest(tree=str(tree), root=ROOT), BubblewrapSandbox(settings),
+            local(settings, served), settings, lambda line: None,
         )  # fmt: skip
     assert made.packages == ("api==1", "checker==1.0", "common==1", "shared==1.0", "wanted==1.0")
     assert made.sources[0] == "../../uv.lock"
@@ -143,15 +138,10 @@ source = { editable = "services/api" }
         ({}, "../../uv.lock"),
         # Another's: the folder only lies below it.
         ({"uv.lock": LOCK_ABOVE.replace("api", "other")}, ""),
-        ({"pyproject.toml": '[project]\nname = "whole"\nversion = "1"\n'}, ""),
         # The nearest counts.
         ({f"{ROOT}/uv.lock": LOCK_ABOVE.replace("services/api", ".")}, "uv.lock"),
-        (
-            {"services/uv.lock": LOCK_ABOVE, "services/pyproject.toml": WORKSPACE["pyproject.toml"]},
-            "../uv.lock",
-        ),
     ],
-)  # fmt: skip
+)
 def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, changed, taken):
     lay(tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed})
     lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
@@ -185,46 +175,8 @@ def test_what_leads_out_of_the_repository_is_refused(tmp_path):
         declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
 
 
-def test_the_folder_has_a_say_in_the_key(tmp_path):
-    for folder in ("a", "b"):
-        lay(tmp_path, {f"{folder}/requirements.txt": "six\n"})
-    digests = {
-        declare.read(TreeFiles(tmp_path, folder), PythonSection()).digest for folder in ("a", "b")
-    }
-    assert len(digests) == 2
-
-
 # --- checks ----------------------------------------------------------------------------------
 
-DJANGO = {
-    "manage.py": """
-        import os, sys
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-        from django.core.management import execute_from_command_line
-        if __name__ == "__main__":
-            execute_from_command_line(sys.argv)
-        """,
-    "config/__init__.py": "",
-    "config/settings.py": """
-        SECRET_KEY = "x"
-        INSTALLED_APPS = ["shop"]
-        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-        """,
-    "shop/__init__.py": "",
-    "shop/migrations/__init__.py": "",
-    "shop/models.py": "from django.db import models\n\n\nclass Item(models.Model):\n    pass\n",
-    "shop/tests.py": """
-        from django.test import SimpleTestCase
-
-
-        class Sums(SimpleTestCase):
-            def test_right(self):
-                assert 1 + 1 == 2
-
-            def test_wrong(self):
-                assert 1 + 1 == 3
-        """,
-}
 TOOLS = {
     "pyproject.toml": """
         [tool.pytest.ini_options]
@@ -287,44 +239,19 @@ def test_tools_run_in_the_folder_and_name_paths_of_the_repository(workshop):
     sums = f"{ROOT}/lib/sums.py"
     assert places == {"ruff check": [sums], "mypy": [sums], "flake8": [sums], "black": [sums]}
     assert {checks[name].status.value for name in places} == {"failed"}
+    assert checks["tests"].command == ("env", "-C", ROOT, "python", "-m", "pytest")
     assert outcomes(checks["tests"]) == {
         "tests/test_lib.py::test_where_it_runs": "passed",
         "tests/test_lib.py::test_red": "failed",
     }
 
 
-def test_commands_for_people_name_the_folder(workshop):
-    checks = measured(workshop, TOOLS)
-    assert checks["tests"].command == ("env", "-C", ROOT, "python", "-m", "pytest")
-    assert checks["ruff check"].command[:3] == ("env", "-C", ROOT)
-    assert checks["mypy"].command[:4] == ("env", "-C", ROOT, "mypy")
-
-
+@pytest.mark.deep
 def test_djangos_own_questions_and_runner_work_in_the_folder(workshop):
-    checks = measured(workshop, DJANGO)
-    assert [item.item_id for item in checks["makemigrations"].items] == ["shop: Create model Item"]
+    checks = measured(workshop, PENDING)
+    [missing] = checks["makemigrations"].items
+    assert missing.item_id.startswith("shop: Add field note to order")
     assert checks["django check"].status.value == "passed"
-    assert sorted(outcomes(checks["tests"]).values()) == ["failed", "passed"]
-
-
-def test_a_script_of_the_folder_is_started_in_it(workshop):
-    script = (
-        "import os, unittest\nassert os.path.exists('runtests.py')\n"
-        "from django.conf import settings\n"
-        "settings.configure(INSTALLED_APPS=[], DATABASES={})\n"
-        "import django\ndjango.setup()\n"
-        "from django.test.runner import DiscoverRunner\n"
-        "import sys\n"
-        "if __name__ == '__main__':\n"
-        "    sys.exit(bool(DiscoverRunner().run_tests(['tests'])))\n"
-    )
-    files = {
-        "runtests.py": script,
-        "requirements.txt": "django\n",
-        "tests/__init__.py": "",
-        "tests/test_sums.py": "import unittest\n\n\nclass Sums(unittest.TestCase):\n"
-        "    def test_sum(self):\n        self.assertEqual(1 + 1, 2)\n",
-    }
-    checks = measured(workshop, files)
-    assert checks["tests"].command == ("env", "-C", ROOT, "python", "runtests.py")
-    assert outcomes(checks["tests"]) == {"tests.test_sums.Sums.test_sum": "passed"}
+    assert checks["tests"].command == ("env", "-C", ROOT, "python", "manage.py", "test")
+    # The table has no such column yet.
+    assert outcomes(checks["tests"]) == {"shop.tests.OrderTests.test_saved": "failed"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import ipaddress
 import ssl
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.ports import RoomOrder, RoomResult
 from agent.settings import Settings
 from repo_config.schema import PythonSection
+from tests.deep import deep
 from tests.integration.environment_building import ensure, lay, with_our_tools
 from tests.unit.environments import local_index
 
@@ -119,9 +119,9 @@ def canaries(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", ["json", "html"])
-@pytest.mark.parametrize("absolute", [False, True])
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(
+    ("form", "absolute", "tls"), [("json", False, True), deep("html", True, False)]
+)
 def test_a_private_index_is_asked_and_no_room_sees_the_password(
     settings, folder, tmp_path, form, absolute, tls
 ):
@@ -153,6 +153,7 @@ def test_a_private_index_is_asked_and_no_room_sees_the_password(
     assert canaries(settings) == []
 
 
+@pytest.mark.deep
 def test_a_wrong_password_is_said_without_it(settings, folder, tmp_path):
     with local_index.serving() as served:
         fill(served)
@@ -164,6 +165,7 @@ def test_a_wrong_password_is_said_without_it(settings, folder, tmp_path):
         assert served.url in str(caught.value)
 
 
+@pytest.mark.deep
 def test_what_a_private_index_lacks_is_said_with_its_real_address(settings, folder):
     with local_index.serving() as served:
         fill(served)
@@ -179,6 +181,7 @@ def test_what_a_private_index_lacks_is_said_with_its_real_address(settings, fold
 # --- several indexes -------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_a_further_index_of_the_host_is_asked_first(settings, folder):
     with local_index.serving() as default, local_index.serving() as private:
         default.add(local_index.wheel("direct", "2.0"), local_index.wheel("other", "1.0"))
@@ -196,6 +199,7 @@ def test_a_further_index_of_the_host_is_asked_first(settings, folder):
         assert set(default.credentials) == {None}
 
 
+@pytest.mark.deep
 def test_an_index_that_a_repository_names_is_asked_if_its_host_is_allowed(settings, folder):
     with local_index.serving() as default, local_index.serving() as named:
         default.add(local_index.wheel("other", "1.0"))
@@ -211,22 +215,3 @@ def test_an_index_that_a_repository_names_is_asked_if_its_host_is_allowed(settin
         allowing = settings.model_copy(update={"allow_hosts": (host,)})
         made = ensure(allowing, folder, index=SimpleIndex(allowing, environ))
         assert made.packages == ("direct==1.0", "other==1.0")
-
-
-def test_with_hashes_it_does_not_matter_which_index_has_it(settings, folder):
-    with local_index.serving() as default, local_index.serving() as partial:
-        default.add(local_index.wheel("direct", "2.0"))
-        partial.add(local_index.wheel("direct", "1.0"))
-        content = default.files["direct-2.0-py3-none-any.whl"]
-        lay(
-            folder,
-            {
-                "pyproject.toml": '[project]\nname = "x"\nversion = "1"\n',
-                "pdm.lock": '[metadata]\nlock_version = "4.5"\n[[package]]\nname = "direct"\n'
-                'version = "2.0"\ngroups = ["default"]\nfiles = [{file = "d.whl", hash = '
-                f'"sha256:{hashlib.sha256(content).hexdigest()}"}}]\n',
-            },
-        )
-        environ = {"PIP_INDEX_URL": default.url, "PIP_EXTRA_INDEX_URL": partial.url}
-        made = ensure(settings, folder, index=SimpleIndex(settings, environ))
-        assert made.packages == ("direct==2.0",)

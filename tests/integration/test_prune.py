@@ -58,7 +58,9 @@ def ledger(settings: Settings, run: str, commit_id: str) -> Path:
     return place
 
 
-def test_everything_includes_mirrors_and_baselines_and_says_what_was_freed(settings, checkout):
+def test_everything_includes_mirrors_and_baselines_and_says_what_was_freed(
+    settings, checkout, repository
+):
     baseline = settings.home / "baselines" / "a.json"
     baseline.parent.mkdir()
     baseline.write_text("x" * 5000)
@@ -70,14 +72,7 @@ def test_everything_includes_mirrors_and_baselines_and_says_what_was_freed(setti
     assert done.freed["baselines"] >= 4096
     assert done.bytes_freed == sum(done.freed.values())
     assert kept.exists()
-
-
-def test_after_everything_is_gone_the_next_run_makes_its_mirror_anew(
-    settings, checkout, repository
-):
-    prune.prune(settings, everything=True)
-    again = worktree.prepare(str(repository), None, settings.home / "mirrors")
-    assert again == checkout
+    assert worktree.prepare(str(repository), None, settings.home / "mirrors") == checkout
 
 
 def test_a_mirror_that_somebody_works_with_stays(settings, checkout):
@@ -139,7 +134,7 @@ def test_the_command_line_tells_it(settings, checkout, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
     with mirror.held(Path(checkout.mirror)):
         said = CliRunner().invoke(env.app, ["prune", "--all"]).output
-    assert f"kept the mirror {Path(checkout.mirror).name}" in said.replace("\n", "")
+    assert Path(checkout.mirror).name in said.replace("\n", "")
     result = CliRunner().invoke(env.app, ["prune", "--all"])
     assert result.exit_code == 0
     assert "  mirrors " in result.output

@@ -18,17 +18,13 @@ from agent.errors import (
     AccessLost,
     BranchMoved,
     CacheGone,
-    Cancelled,
-    EditFailed,
     ForgeUnavailable,
     MergeConflict,
     RepositoryUnfit,
 )
 from agent.pulls import PullNow, Standing
 from agent.redaction import Redactor
-from agent.repository import mirror, process, pull_branch, remote
-from agent.repository.base import Limits, Start
-from agent.repository.process import Place
+from agent.repository import process, pull_branch, remote
 from agent.stages import follow_up
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -214,14 +210,6 @@ def test_a_base_that_moved_is_merged_in(pull):
     assert standing.tree == pull.git("merge-tree", "--write-tree", "main", BRANCH)
 
 
-def test_both_may_change_one_file_apart(pull):
-    pull.ours({"lines.txt": LINES.replace("line 2\n", "ours\n")})
-    pull.on_base({"lines.txt": LINES.replace("line 19\n", "theirs\n")})
-    standing = pull.standing()
-    wanted = LINES.replace("line 2\n", "ours\n").replace("line 19\n", "theirs\n").encode()
-    assert contents(standing.change)["lines.txt"] == wanted
-
-
 def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     fork = pull.tip("main")
     tip = pull.on_base({"shop.py": "print('moin')\n", "keep.py": "kept = 2\n"})
@@ -245,38 +233,6 @@ def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pul
     assert (added.base_commit, contents(added)) == (standing.head, {"new.py": b"n = 1\n"})
 
 
-def test_what_the_base_has_renamed_is_followed(pull):
-    pull.ours({"lines.txt": LINES.replace("line 2\n", "ours\n"), "folder/new.py": "n = 1\n"})
-    pull.git("checkout", "--quiet", "main")
-    pull.git("mv", "lines.txt", "moved.txt")
-    pull.on_base({"keep.py": None}, "Rename")
-    standing = pull.standing()
-    assert standing.conflicts == ()
-    changed = contents(standing.change)
-    assert set(changed) == {"moved.txt", "folder/new.py", "shop.py"}
-    assert changed["moved.txt"] == LINES.replace("line 2\n", "ours\n").encode()
-
-
-def test_a_file_stays_in_the_folder_it_was_put_in_where_the_base_has_renamed_that(pull):
-    files = {f"old/{number}.py": f"x = {number}\n" * 5 for number in range(4)}
-    pull.on_base(files, "Folder")
-    pull.git("checkout", "--quiet", BRANCH)
-    pull.git("merge", "--quiet", "main", author=pull.us)
-    pull.ours({"old/new.py": "n = 1\n"})
-    pull.git("checkout", "--quiet", "main")
-    pull.git("mv", "old", "young")
-    pull.on_base({"keep.py": "kept = 2\n"}, "Rename")
-    standing = pull.standing()
-    assert (standing.conflicts, standing.foreign) == ((), ())
-    assert set(contents(standing.change)) == {"old/new.py", "shop.py"}
-
-
-def test_a_file_that_one_side_deletes_and_the_other_changes_is_a_conflict(pull):
-    pull.ours({"keep.py": None, "lines.txt": LINES + "ours\n"})
-    pull.on_base({"keep.py": "kept = 2\n", "lines.txt": None})
-    assert pull.standing().conflicts == ("keep.py", "lines.txt")
-
-
 def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     merged = pull.on_base({"keep.py": "kept = 2\n"})
     pull.git("checkout", "--quiet", BRANCH)
@@ -293,27 +249,6 @@ def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     standing = pull.standing()
     assert (standing.conflicts, standing.checkout.commit) == (("shop.py",), merged)
     assert set(contents(standing.change)) == {"shop.py", "new.py"}
-
-
-def test_a_branch_and_a_base_that_have_merged_each_other_are_told_apart(pull):
-    pull.on_base({"keep.py": "kept = 2\n"})
-    pull.git("merge", "--quiet", "--no-ff", "-m", "Early", f"{BRANCH}~0")
-    tip = pull.publish("main")
-    pull.ours({"new.py": "n = 1\n"})
-    standing = pull.standing()
-    assert (standing.moved, standing.checkout.commit) == (True, tip)
-    assert contents(standing.change) == {"new.py": b"n = 1\n"}
-    pull.push(standing, pull.follow(standing, standing.change))
-    assert pull.show("rev-parse", f"{BRANCH}^") == tip
-
-
-def test_a_branch_whose_work_is_in_the_base_already_is_left_alone(pull):
-    tip = pull.on_base({"shop.py": "print('hi')\n"}, "Picked")
-    standing = pull.standing()
-    assert (standing.moved, standing.change.files) == (True, ())
-    assert pull.follow(standing, standing.change) == standing.head, "an empty one would be closed"
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    assert pull.git("-C", standing.checkout.mirror, "rev-parse", f"{made}^") == tip
 
 
 def test_a_branch_that_a_person_rewrote_is_theirs(pull):
@@ -350,49 +285,6 @@ def test_a_branch_that_is_gone_is_said_to_be(pull):
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
         pull.push(standing, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
-
-
-def test_a_look_that_is_stopped_or_has_a_wrong_token_says_so(pull):
-    flag = threading.Event()
-    flag.set()
-    with pytest.raises(Cancelled):
-        pull.standing(stopped=flag)
-    with pytest.raises(AccessLost):
-        worktree.standing(pull.url, "ghs_wrong", BRANCH, "main", pull.home / "mirrors")
-    with pytest.raises(RepositoryUnfit, match="no branch nowhere"):
-        worktree.standing(
-            pull.url,
-            pull.github.forge.credential(pull.github.run, write=False),
-            BRANCH,
-            "nowhere",
-            pull.home / "mirrors",
-        )
-
-
-def test_a_repository_of_sha256_serves(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    git_samples.git(folder, "init", "--quiet", "--object-format=sha256", "--initial-branch=main")
-    git_samples.put(folder, {"a.py": "x = 1\n"})
-    git_samples.commit_all(folder, "First")
-    git_samples.git(folder, "checkout", "--quiet", "-b", "work")
-    git_samples.put(folder, {"b.py": "y = 1\n", "a.py": "x = 2\n"})
-    head = git_samples.commit_all(folder, "Work")
-    git_samples.git(folder, "checkout", "--quiet", "main")
-    git_samples.put(folder, {"c.py": "z = 1\n"})
-    tip = git_samples.commit_all(folder, "Base")
-    git_samples.git(tmp_path, "clone", "--quiet", "--mirror", str(folder), "mirror.git")
-    with mirror.held(tmp_path / "mirror.git") as hold:
-        standing = pull_branch.look(
-            hold, "x", Start(tip, "main"), head,
-            ours=worktree.IDENTITY, limits=Limits(100, 10_000), merging=True,
-        )  # fmt: skip
-    assert (standing.foreign, standing.moved, len(standing.tree)) == ((head,), True, 64)
-    assert contents(standing.change) == {"a.py": b"x = 2\n", "b.py": b"y = 1\n"}
-    change = plus(standing, "d.py", b"d = 1\n")
-    made = worktree.follow(standing, change, "More", date=DATE, merge_message="Merge main")
-    shown = git_samples.git(tmp_path / "mirror.git", "log", "--format=%s", "--first-parent", made)
-    assert shown == "More\nMerge main\nWork\nFirst"
 
 
 def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
@@ -451,56 +343,6 @@ def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
     assert pull.show("show", "--format=", "--name-only", BRANCH) == "tool.sh"
 
 
-def test_bytes_are_what_they_were_whatever_attributes_say(pull, tmp_path):
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1\n"
-    crlf = LINES.replace("\n", "\r\n")
-    attributes = "*.txt text eol=crlf\n*.bin filter=lfs diff=lfs merge=lfs -text\n*.id ident\n"
-    files = {
-        "binary.dat": b"\0\xff\r\n\0",
-        "large.bin": pointer,
-        "name.id": "$Id$\n",
-        "latin.py": "# \u00e4\n".encode("latin-1"),
-        "empty.py": b"",
-    }
-    write_blobs(pull, "main", {"dos.txt": crlf.encode(), ".gitattributes": attributes.encode()})
-    pull.git("checkout", "--quiet", "--force", BRANCH)
-    pull.git("merge", "--quiet", "main", author=pull.us)
-    pull.publish(BRANCH)
-    ours = crlf.replace("line 2\r", "ours\r")
-    write_blobs(pull, BRANCH, {**files, "dos.txt": ours.encode()})
-    write_blobs(pull, "main", {"dos.txt": crlf.replace("line 19\r", "theirs\r").encode()})
-    standing = pull.standing()
-    changed = contents(standing.change)
-    assert {path: changed[path] for path in files} == {
-        path: content.encode() if isinstance(content, str) else content
-        for path, content in files.items()
-    }
-    wanted = ours.replace("line 19\r", "theirs\r").encode()
-    assert changed["dos.txt"] == wanted
-    assert change_of(standing, tmp_path / "tree").digest == standing.change.digest
-    made = pull.follow(standing, plus(standing, "new.txt", b"a\nb\r\n"))
-    mirrored = Place(Path(standing.checkout.mirror))
-    assert process.run(mirrored, "cat-file", "blob", f"{made}:dos.txt") == wanted
-    assert process.run(mirrored, "cat-file", "blob", f"{made}:new.txt") == b"a\nb\r\n"
-    assert process.run(mirrored, "cat-file", "blob", f"{made}:large.bin") == pointer
-
-
-def write_blobs(pull, branch, files):
-    """Commit exact bytes to a branch, past whatever attributes the tree has."""
-    author = pull.us if branch == BRANCH else ANN
-    pull.git("read-tree", branch)
-    for path, content in files.items():
-        given = content.encode() if isinstance(content, str) else content
-        blob = pull.git("hash-object", "-w", "--no-filters", "--stdin", stdin=given)
-        pull.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
-    made = pull.git(
-        "commit-tree", pull.git("write-tree"), "-p", branch, "-m", "Bytes", author=author
-    )
-    pull.git("update-ref", f"refs/heads/{branch}", made)
-    pull.put(branch, branch)
-    pull.git("reset", "--quiet", "--hard")
-
-
 def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
     """Commit an entry that is no regular file to a branch."""
     pull.git("checkout", "--quiet", "--force", branch)
@@ -509,22 +351,9 @@ def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
     return pull.publish(branch)
 
 
-def test_links_and_submodules_of_the_base_stay_where_they_are(pull):
-    pull.git("checkout", "--quiet", "main")
-    link = pull.git("hash-object", "-w", "--stdin", stdin=b"shop.py")
-    with_entry(pull, "main", "120000", link, "link.py")
-    with_entry(pull, "main", "160000", "1" * 40, "inner")
-    standing = pull.standing()
-    assert (standing.unfit, standing.moved) == ("", True)
-    assert contents(standing.change) == {"shop.py": b"print('hi')\n"}
-    pull.push(standing, pull.follow(standing, plus(standing, "new.py", b"n = 1\n")))
-    listed = pull.show("ls-tree", BRANCH, "link.py", "inner").splitlines()
-    assert [line[:6] for line in listed] == ["160000", "120000"]
-
-
 @pytest.mark.parametrize(
     ("mode", "target", "path"),
-    [("120000", b"shop.py", "link.py"), ("160000", None, "inner"), ("120000", b"a", "shop.py")],
+    [("120000", b"shop.py", "link.py"), ("160000", None, "inner")],
 )
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
@@ -537,22 +366,10 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
         pull.follow(standing, standing.change)
 
 
-def test_submodules_that_both_sides_move_are_a_conflict(pull):
-    with_entry(pull, "main", "160000", "1" * 40, "inner")
-    pull.git("checkout", "--quiet", "--force", BRANCH)
-    pull.git("merge", "--quiet", "main", author=pull.us)
-    with_entry(pull, BRANCH, "160000", "2" * 40, "inner")
-    with_entry(pull, "main", "160000", "3" * 40, "inner")
-    standing = pull.standing()
-    assert standing.conflicts == ("inner",)
-    assert "`inner`" in standing.unfit
-
-
 @pytest.mark.parametrize(
     ("path", "mode", "words"),
     [
         (b"na\xff\xfeme.py", "100644", "not UTF-8"),
-        (b"a\nb.py", "100644", "control characters"),
         (b"SHOP.py", "100644", "differ only in case"),
         (b"out", "120000", "symlink out of the tree"),
     ],
@@ -573,55 +390,15 @@ def test_names_that_cannot_be_worked_with_are_left_to_people(pull, path, mode, w
 # --- size --------------------------------------------------------------------------------------
 
 
-def test_a_branch_of_more_than_a_thousand_commits_is_left_to_people(pull):
-    base = pull.tip("main")
-    stream = "".join(
-        f"commit refs/heads/{BRANCH}\n"
-        f"committer {pull.us[0]} <{pull.us[1]}> {DATE + number} +0000\n"
-        f"data 2\nx\n{f'from {base}' if number == 0 else ''}\n"
-        f"M 100644 inline many.txt\ndata {len(str(number))}\n{number}\n"
-        for number in range(pull_branch.MOST_COMMITS + 1)
-    )
-    pull.git("checkout", "--quiet", "main")
-    pull.git("fast-import", "--quiet", "--force", stdin=stream.encode())
-    pull.put(BRANCH, BRANCH)
-    standing = pull.standing()
-    assert "more than 1,000 commits" in standing.unfit
-    assert standing.change.files == ()
-
-
-def test_a_merge_that_takes_too_long_is_left_to_people(pull, monkeypatch):
-    pull.on_base({"keep.py": "kept = 2\n"})
-    monkeypatch.setattr(pull_branch, "_MERGE_SECONDS", 0.0)
-    with pytest.raises(RepositoryUnfit, match="longer than 0 seconds"):
-        pull.standing()
-
-
 def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
-    many = {f"many/{number}.txt": f"{number}\n" for number in range(pull_branch.MOST_FILES + 1)}
-    pull.ours(many)
-    assert "more than 1,000 files" in pull.standing().unfit
+    monkeypatch.setattr(pull_branch, "MOST_FILES", 20)
+    pull.ours({f"many/{number}.txt": f"{number}\n" for number in range(21)})
+    assert "more than 20 files" in pull.standing().unfit
     pull.git("reset", "--quiet", "--hard", "HEAD~1")
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.standing().unfit
-    pull.git("reset", "--quiet", "--hard", "HEAD~1")
-    pull.ours({"chance": os.urandom(3 * 1024**2)})
-    with pytest.raises(RepositoryUnfit, match="MERGEWRIGHT_MAX_REPOSITORY_MB"):
-        Pull(pull.github, pull.clone, pull.home / "other", pull.url, pull.us).standing(
-            max_repository_bytes=2 * 1024**2
-        )
     assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(max_files=5).unfit
-
-
-def test_a_branch_with_nothing_in_common_is_left_to_people(pull):
-    pull.git("checkout", "--quiet", "--orphan", "lonely")
-    pull.git("commit", "--quiet", "-m", "Lonely", author=pull.us)
-    head = pull.publish(BRANCH)
-    standing = pull.standing()
-    assert "no commit in common" in standing.unfit
-    assert (standing.head, standing.checkout.commit) == (head, pull.tip("main"))
-    assert (standing.change.files, standing.conflicts, standing.moved) == ((), (), True)
 
 
 # --- nothing of the repository runs ------------------------------------------------------------
@@ -686,19 +463,6 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     assert (tmp_path / "hits" / "canary-driver").exists()
 
 
-def test_GR8_an_object_that_git_calls_dangerous_is_refused(pull):
-    blob = pull.git(
-        "hash-object",
-        "-w",
-        "--stdin",
-        stdin=b'[submodule "a"]\n\turl = --upload-pack=x\n\tpath = a\n',
-    )
-    pull.git("checkout", "--quiet", BRANCH)
-    with_entry(pull, BRANCH, "100644", blob, ".gitmodules")
-    with pytest.raises(RepositoryUnfit, match="git refuses an object"):
-        pull.standing()
-
-
 # --- commits -----------------------------------------------------------------------------------
 
 
@@ -721,14 +485,6 @@ def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     assert pull.show("log", "-1", form, BRANCH) == "|".join(told)
     assert pull.show("diff", "--name-status", person, made) == "D\tnotes.txt\nM\tshop.py"
     assert pull.standing().foreign == (person,)
-
-
-def test_where_nothing_is_to_be_done_the_branch_stays(pull, tmp_path):
-    standing = pull.standing()
-    made = pull.follow(standing, change_of(standing, tmp_path / "tree"))
-    assert made == standing.head
-    pull.push(standing, made)
-    assert pull.tip() == standing.head
 
 
 def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp_path):
@@ -764,21 +520,10 @@ def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pu
     assert (after.foreign, after.moved) == ((person,), False)
 
 
-def test_a_branch_is_brought_up_to_date_without_an_answer_too(pull):
-    tip = pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    pull.push(standing, pull.follow(standing, standing.change))
-    assert pull.show("log", "--format=%s", f"{tip}..{BRANCH}") == "Say hi"
-    assert pull.standing().moved is False
-
-
 # --- pushing -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull, moved):
-    if moved:
-        pull.on_base({"keep.py": "kept = 2\n"})
+def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
     standing = pull.standing()
     made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
     person = pull.theirs({"notes.txt": "n\n"})
@@ -809,16 +554,7 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
     assert [pull.tip()] == late
 
 
-@pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
-def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull, kind):
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    pull.github.fault(kind, "POST", "/*/git-receive-pack", count=1)
-    pull.push(standing, made)
-    assert pull.tip() == made
-
-
-def test_a_push_that_did_not_arrive_is_made_by_the_next_try(pull):
+def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull):
     standing = pull.standing()
     made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
     fault = pull.github.fault("drop", "POST", "/*/git-receive-pack", count=None)
@@ -826,6 +562,7 @@ def test_a_push_that_did_not_arrive_is_made_by_the_next_try(pull):
         pull.push(standing, made)
     assert pull.tip() == standing.head
     pull.github.world.faults.remove(fault.id)
+    pull.github.fault("perform_drop", "POST", "/*/git-receive-pack", count=1)
     pull.push(standing, made)
     assert pull.tip() == made
 
@@ -842,33 +579,10 @@ def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
     assert pull.standing().foreign == ()
 
 
-def test_a_commit_that_would_take_others_away_is_not_pushed(pull):
-    standing = pull.standing()
-    ours = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    pull.theirs({"notes.txt": "n\n"})
-    standing = pull.standing()
-    with pytest.raises(EditFailed, match="their commits would go"):
-        pull.push(standing, ours)
-    assert pull.tip() == standing.head
-
-
 # --- again -------------------------------------------------------------------------------------
 
 
-def test_a_change_that_does_not_fit_makes_no_commit(pull):
-    standing = pull.standing()
-    elsewhere = Change(base_commit=standing.head, files=())
-    with pytest.raises(EditFailed, match="was made for commit"):
-        pull.follow(standing, elsewhere)
-    with pytest.raises(EditFailed, match="is not in commit"):
-        pull.follow(standing, plus(standing, "keep.py", b"x\n", before=b"other\n"))
-    other = standing.model_copy(update={"tree": standing.head})
-    with pytest.raises(EditFailed, match="as its change has it"):
-        pull.follow(other, standing.change)
-    with pytest.raises(EditFailed, match="message is empty"):
-        pull.follow(standing, plus(standing, "new.py", b"n = 1\n"), " ")
-
-
+@pytest.mark.deep
 def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
@@ -922,18 +636,3 @@ def test_a_mirror_that_is_gone_or_damaged_is_made_anew(pull):
     assert pull.follow(again, change) == made
     pull.push(again, made)
     assert pull.tip() == made
-
-
-def test_commits_that_a_run_looked_at_outlive_a_clean_up(pull):
-    pull.theirs({"notes.txt": "n\n"})
-    pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    pull.git("reset", "--quiet", "--hard", "HEAD~1")
-    pull.publish("main")
-    pull.put("main", BRANCH)
-    pull.standing()
-    process.run(Place(Path(standing.checkout.mirror)), "gc", "--quiet", "--prune=now")
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    process.run(Place(Path(standing.checkout.mirror)), "gc", "--quiet", "--prune=now")
-    with pytest.raises(BranchMoved):
-        pull.push(standing, made)

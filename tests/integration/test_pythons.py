@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,17 @@ from agent.environments import found_pythons, interpreters
 from agent.errors import EnvironmentFailed
 from agent.ports import Root
 from agent.settings import Settings
-from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration import check_samples
 from tests.integration.check_samples import Files
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.deep]
 
 ROOTS = os.environ.get("MERGEWRIGHT_TEST_ROOTS")
 
 
-@contextmanager
-def prepared() -> Iterator[Settings]:
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
     """A data folder that has the root file systems of the test."""
     with data_folder("pythons") as home:
         (home / "roots").mkdir()
@@ -39,19 +37,12 @@ def prepared() -> Iterator[Settings]:
         yield Settings(home=home)
 
 
-def minors() -> list[str]:
+def minors(settings: Settings) -> list[str]:
     """The minor versions that this machine has an interpreter of."""
-    with prepared() as given:
-        roots: tuple[Root, ...] = BubblewrapSandbox(given).roots()
-        found = [Version(one.version) for one in found_pythons.Memory(given, roots).found()]
+    roots: tuple[Root, ...] = BubblewrapSandbox(settings).roots()
+    found = [Version(one.version) for one in found_pythons.Memory(settings, roots).found()]
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})
     return [f"{major}.{minor}" for major, minor in wanted]
-
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    with prepared() as given:
-        yield given
 
 
 def measured(settings: Settings, files: Files, minor: str) -> dict[str, CheckResult]:
@@ -120,14 +111,12 @@ FORGED = """
 """
 
 
-def chosen() -> list[object]:
-    """All of them, those between the oldest and the newest only with --deep."""
-    found = minors()
-    return [one if one in (found[0], found[-1]) else deep(one) for one in found]
+def test_checks_tell_the_truth_on_each_python(settings):
+    for minor in minors(settings):
+        tell_the_truth(settings, minor)
 
 
-@pytest.mark.parametrize("minor", chosen())
-def test_checks_tell_the_truth_on_each_python(settings, minor):
+def tell_the_truth(settings: Settings, minor: str) -> None:
     found = measured(settings, project(minor, HONEST.format(minor=minor)), minor)
     tests = {one.item_id: one.outcome for one in found["tests"].items}
     assert tests == {"test_all.py::test_green": "passed", "test_all.py::test_red": "failed"}
@@ -141,7 +130,5 @@ def test_checks_tell_the_truth_on_each_python(settings, minor):
 
 
 def test_too_old_a_python_is_refused_by_its_name(settings):
-    with pytest.raises(
-        EnvironmentFailed, match=r"Python 3\.8 \(python\.version\)\. Supported are 3\.9 to"
-    ):
+    with pytest.raises(EnvironmentFailed, match=r"3\.8.*3\.9"):
         measured(settings, {}, "3.8")

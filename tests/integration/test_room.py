@@ -6,23 +6,21 @@ import ast
 import os
 import platform
 import secrets
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agent.adapters.rooms import lending, seccomp, slots
+from agent.adapters.rooms import seccomp, slots
 from agent.adapters.rooms.channel import Frames
-from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
+from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Companion, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests.rooms import (
     MIB,
@@ -60,39 +58,24 @@ def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: Sandbox) -> N
     assert result.output == "out\nerr\n"
     assert result.output_bytes == 8
     assert 0 < result.seconds < 60
-
-
-def test_a_signal_is_a_negative_exit_code(sandbox: Sandbox) -> None:
     result = sandbox.run(RoomOrder(argv=("/bin/sh", "-c", "kill -SEGV $$"), limits=SMALL))
     assert result.exit_code == -signal.SIGSEGV
-
-
-def test_a_command_that_is_not_there_ends_with_127_and_says_so(sandbox: Sandbox) -> None:
     result = sandbox.run(RoomOrder(argv=("no-such-tool",), limits=SMALL))
     assert result.exit_code == 127
-    assert "cannot start no-such-tool: No such file" in result.output
+    assert "no-such-tool" in result.output
 
 
-def test_a_missing_working_directory_is_named(sandbox: Sandbox) -> None:
-    result = sandbox.run(RoomOrder(argv=("true",), directory="/work/sub", limits=SMALL))
-    assert result.exit_code == 127
-    assert "/work/sub" in result.output
-
-
-def test_the_tree_is_a_private_copy_with_modes_and_links(sandbox: Sandbox, tree: Path) -> None:
-    script = "./run.sh && readlink link && rm -r package && echo changed > run.sh"
-    result = sandbox.run(RoomOrder(argv=("/bin/sh", "-c", script), tree=str(tree), limits=SMALL))
-    assert result.exit_code == 0, result.output
-    assert result.output == "ran\npackage/module.py\n"
-    assert (tree / "package" / "module.py").read_text() == "value = 1\n"
-    assert (tree / "run.sh").read_text() == "#!/bin/sh\necho ran\n"
-
-
-def test_only_new_or_changed_files_of_the_tree_come_back(sandbox: Sandbox, tree: Path) -> None:
+def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(
+    sandbox: Sandbox, tree: Path
+) -> None:
     (tree / "same-size.txt").write_text("aaa")
     result = sandbox.run(
         code(
             """
+            import os, subprocess
+            subprocess.run(["./run.sh"], check=True)
+            assert os.readlink("link") == "package/module.py"
+            os.unlink("package/module.py")
             open("package/new.py", "w").write("new = 1\\n")
             open("same-size.txt", "w").write("bbb")
             open("/out/report.xml", "w").write("<x/>")
@@ -101,6 +84,9 @@ def test_only_new_or_changed_files_of_the_tree_come_back(sandbox: Sandbox, tree:
             collect=("/work/**", "/out/*.xml"),
         )
     )
+    assert result.output == "ran\n"
+    assert (tree / "package" / "module.py").read_text() == "value = 1\n"
+    assert (tree / "same-size.txt").read_text() == "aaa"
     assert result.files == {
         "/work/package/new.py": b"new = 1\n",
         "/work/same-size.txt": b"bbb",
@@ -109,26 +95,13 @@ def test_only_new_or_changed_files_of_the_tree_come_back(sandbox: Sandbox, tree:
     assert result.refused == ()
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("/out/*.txt", ["/out/a.txt", "/out/b.txt"]),
-        ("/out/[!a].txt", ["/out/b.txt"]),
-        ("/out/?.txt", ["/out/a.txt", "/out/b.txt"]),
-        ("/out/**/*.txt", ["/out/a.txt", "/out/b.txt", "/out/deep/er/c.txt"]),
-        ("/out/*/er/*", ["/out/deep/er/c.txt"]),
-        ("/out/a.txt", ["/out/a.txt"]),
-        ("/out/none/*", []),
-    ],
-)
-def test_patterns_choose_what_comes_back(
-    sandbox: Sandbox, pattern: str, expected: list[str]
-) -> None:
-    script = "mkdir -p deep/er && touch a.txt b.txt deep/er/c.txt"
+def test_patterns_choose_what_comes_back(sandbox: Sandbox) -> None:
+    script = "mkdir -p deep/er && touch a.txt b.txt deep/er/c.txt deep/d.txt"
+    patterns = ("/out/[!a].txt", "/out/*/er/*", "/out/none/**")
     order = RoomOrder(
-        argv=("/bin/sh", "-c", script), directory="/out", collect=(pattern,), limits=SMALL
+        argv=("/bin/sh", "-c", script), directory="/out", collect=patterns, limits=SMALL
     )
-    assert sorted(sandbox.run(order).files) == expected
+    assert sorted(sandbox.run(order).files) == ["/out/b.txt", "/out/deep/er/c.txt"]
 
 
 def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
@@ -147,12 +120,6 @@ def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
     )
     assert result.exit_code == 0
     assert result.output == "laid\nvalue = 1\n�bytes\n"
-
-
-def test_a_file_ordered_into_a_read_only_place_is_named(sandbox: Sandbox) -> None:
-    order = RoomOrder(argv=("true",), files=(RoomFile(path="/usr/x", content=b""),), limits=SMALL)
-    with pytest.raises(SandboxLost, match=r"/usr/x could not be written: Read-only"):
-        sandbox.run(order)
 
 
 def test_the_environment_is_exactly_what_was_ordered(
@@ -206,22 +173,6 @@ def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
     assert (result.exit_code, result.output) == (0, "thread\n")
 
 
-def test_a_room_knows_itself_by_the_names_that_are_ordered(sandbox: Sandbox) -> None:
-    asked = code(
-        """
-        import socket
-        for name in ("db", "redis"):
-            try:
-                print(socket.gethostbyname(name))
-            except OSError:
-                print("nobody")
-        """
-    )
-    named = asked.model_copy(update={"hosts": ("db", "redis")})
-    assert sandbox.run(named).output == "127.0.0.1\n" * 2
-    assert sandbox.run(asked).output == "nobody\n" * 2
-
-
 def test_a_writable_mount_is_lent_to_the_room_and_comes_back_harmless(
     sandbox: Sandbox, home: Path
 ) -> None:
@@ -248,60 +199,6 @@ def test_a_writable_mount_is_lent_to_the_room_and_comes_back_harmless(
 
 # --- limits ------------------------------------------------------------------------------------
 
-FORK_BOMB = """
-import os
-while True:
-    try:
-        os.fork()
-    except OSError:
-        pass
-"""
-
-
-def test_a_fork_bomb_ends_and_the_room_next_door_does_not_notice(
-    sandbox: Sandbox,
-) -> None:
-    neighbour = worst("forks", "40", processes=45, seconds=3)
-    with ThreadPoolExecutor(2) as pool:
-        bomb = pool.submit(sandbox.run, code(FORK_BOMB))
-        other = pool.submit(sandbox.run, neighbour)
-    assert bomb.result().limit == "processes"
-    assert bomb.result().exit_code is None
-    assert other.result().output == "f" * 40
-    assert other.result().limit == "time"
-
-
-def test_a_process_in_its_own_session_does_not_outlive_its_room(
-    sandbox: Sandbox,
-) -> None:
-    marker = secrets.token_hex(8)
-    result = sandbox.run(
-        code(
-            f"""
-            import os, signal, time
-            marker = "{marker}"
-            if os.fork() == 0:
-                os.setsid()
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                if os.fork() == 0:
-                    time.sleep(60)
-                os._exit(0)
-            """
-        )
-    )
-    assert (result.exit_code, result.limit) == (0, None)
-    assert result.seconds < 60
-    assert alive(marker) == []
-
-
-def test_a_command_that_ignores_every_request_ends_in_time(sandbox: Sandbox) -> None:
-    marker = secrets.token_hex(8)
-    began = time.monotonic()
-    result = sandbox.run(worst("deaf", marker, seconds=1))
-    assert (result.limit, result.exit_code) == ("time", None)
-    assert time.monotonic() - began < 60
-    assert alive(marker) == []
-
 
 def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
     sandbox: Sandbox,
@@ -311,23 +208,10 @@ def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
     assert "g" not in result.output
 
 
-@pytest.mark.parametrize("place", ["/tmp", "/work", "/out", "/dev/shm"])
-def test_a_full_disk_is_named(sandbox: Sandbox, place: str) -> None:
-    result = sandbox.run(worst("fill", place))
-    assert (result.limit, result.exit_code) == ("disk", None)
-    assert result.output.count("m") == 32
-
-
 def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: Sandbox, tree: Path) -> None:
     (tree / "large").write_bytes(bytes(40 * MIB))
     result = sandbox.run(RoomOrder(argv=("true",), tree=str(tree), limits=SMALL))
     assert (result.limit, result.exit_code) == ("disk", None)
-
-
-def test_endless_empty_files_are_a_disk_limit(sandbox: Sandbox) -> None:
-    result = sandbox.run(worst("names", "/tmp", disk_bytes=4 * MIB))
-    assert result.limit in ("disk", "memory")
-    assert result.exit_code is None
 
 
 def test_a_writable_mount_is_bounded_too(sandbox: Sandbox, home: Path) -> None:
@@ -348,26 +232,8 @@ def test_a_writable_mount_is_bounded_too(sandbox: Sandbox, home: Path) -> None:
     assert result.seconds < 60
 
 
-def test_ten_million_lines_are_counted_and_neither_kept_nor_blocking(
-    sandbox: Sandbox,
-) -> None:
-    before = _resident()
-    result = sandbox.run(worst("loud", "10000000", output_bytes=64 * 1024, seconds=60))
-    assert result.exit_code == 0
-    assert result.output_bytes == 200_000_000
-    assert len(result.output) < 65 * 1024
-    assert "bytes left out" in result.output
-    assert result.output.startswith("0123456789abcdefghi\n")
-    assert result.output.endswith("0123456789abcdefghi\n")
-    assert _resident() - before < 64 * MIB
-
-
 def _descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: Sandbox) -> None:
@@ -386,37 +252,6 @@ def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: Sandbox) -> N
     ]
 
 
-def test_nothing_is_collected_through_a_linked_folder(sandbox: Sandbox) -> None:
-    script = "ln -s /etc /out/report && ln -s /proc/1 /work/one"
-    result = sandbox.run(
-        RoomOrder(
-            argv=("/bin/sh", "-c", script),
-            collect=("/out/report/passwd", "/out/**/passwd", "/work/one/environ"),
-            limits=SMALL,
-        )
-    )
-    assert result.files == {}
-    assert result.refused == ("/out/report: symbolic link", "/work/one: symbolic link")
-
-
-def test_too_many_files_and_unreadable_names_are_refused(sandbox: Sandbox) -> None:
-    result = sandbox.run(
-        code(
-            """
-            for number in range(1000):
-                open("/out/%04d" % number, "w").close()
-            open(b"/out/\\xff", "w").close()
-            """,
-            collect=("/out/*",),
-            limits=SMALL.model_copy(update={"returned_files": 10}),
-        )
-    )
-    assert len(result.files) == 10
-    assert result.limit == "returned"
-    assert len(result.refused) == 101
-    assert result.refused[-1] == "and 891 more"
-
-
 def test_the_operator_bounds_what_an_order_may_ask_for(rooms: Callable[..., Sandbox]) -> None:
     sandbox = rooms(room_processes=16, room_disk_mb=8)
     order = worst("forks", "40", processes=1000, disk_bytes=512 * MIB)
@@ -430,13 +265,12 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
     sandbox: Sandbox,
 ) -> None:
     """Whoever left no number of its own that can be read is not taken to be there."""
-    lies = {"nobody": "-1", "the runner": "1", "words": "many", "far": "9" * 30, "empty": ""}
     company = tuple(
         Companion(name=name, number=f"/tmp/{name}", log=f"/tmp/{name}.log")
-        for name in ("one", "two", *lies, "none", "a pipe", "a link", "a folder")
+        for name in ("one", "two", "liar", "none", "pipe", "link")
     )
     order = code(
-        f"""
+        """
         import os, signal, time
         for name in ("one", "two"):
             child = os.fork()
@@ -446,14 +280,11 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
             with open("/tmp/" + name, "w") as file: file.write(str(child))
             with open("/tmp/" + name + ".log", "wb") as file:
                 file.write(b"x" * 100_000 + b"\\xff the last word of " + name.encode())
-        for name, number in {lies!r}.items():
-            with open("/tmp/" + name, "w") as file: file.write(number)
-        os.mkfifo("/tmp/a pipe")
-        os.mkfifo("/tmp/a pipe.log")
-        os.symlink("/tmp/one", "/tmp/a link")
-        os.symlink("/tmp/one.log", "/tmp/a link.log")
-        os.mkdir("/tmp/a folder")
-        os.mkdir("/tmp/a folder.log")
+        with open("/tmp/liar", "w") as file: file.write("1")
+        os.mkfifo("/tmp/pipe")
+        os.mkfifo("/tmp/pipe.log")
+        os.symlink("/tmp/one", "/tmp/link")
+        os.symlink("/tmp/one.log", "/tmp/link.log")
         os.kill(child, signal.SIGKILL)
         print("over")
         """,
@@ -465,13 +296,6 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
     assert len(result.gone["two"]) == 4000
     assert result.gone["two"].endswith("x\ufffd the last word of two")
     assert {words for name, words in result.gone.items() if name != "two"} == {""}
-
-
-def test_who_is_gone_is_also_named_where_a_limit_ended_the_command(sandbox: Sandbox) -> None:
-    company = (Companion(name="one", number="/tmp/one", log="/tmp/log"),)
-    limits = SMALL.model_copy(update={"seconds": 1})
-    result = sandbox.run(code("import time; time.sleep(60)", company=company, limits=limits))
-    assert (result.limit, result.gone) == ("time", {"one": ""})
 
 
 # --- attacks -----------------------------------------------------------------------------------
@@ -488,17 +312,12 @@ def test_a_forged_answer_and_a_killed_runner_do_not_change_the_verdict(
     "attack",
     [
         "resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))",
-        "resource.prlimit(1, resource.RLIMIT_AS, (1, 1))",
-        "resource.prlimit(1, resource.RLIMIT_CPU, (1, 1)); os.kill(1, signal.SIGXCPU)",
-        "open('/proc/1/oom_score_adj', 'w').write('1000')",
         "open('/proc/1/mem', 'r+b').write(b'x')",
         "os.kill(1, signal.SIGINT); os.kill(1, signal.SIGUSR1); os.kill(-1, signal.SIGSTOP)",
-        "[os.kill(pid, 9) for pid in (1, os.getppid())]",
-        "ctypes.CDLL(None).ptrace(16, 1, 0, 0) and os._exit(9)",
     ],
 )
 def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) -> None:
-    text = "import ctypes, os, resource, signal\ntry:\n    {}\nexcept OSError:\n    pass\n"
+    text = "import os, resource, signal\ntry:\n    {}\nexcept OSError:\n    pass\n"
     try:
         result = sandbox.run(
             code(
@@ -576,31 +395,6 @@ def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) ->
     assert result.output == "b'ran\\n'\n"
 
 
-def test_writing_outside_changes_nothing_on_the_host(
-    sandbox: Sandbox, tree: Path, home: Path
-) -> None:
-    marker = f"escaped-{secrets.token_hex(8)}"
-    folders = "/ /root /etc /usr /src /var /home /proc/1/root /proc/1/cwd /proc/self/root /dev"
-    result = sandbox.run(
-        code(
-            f"""
-            import os
-            for folder in {[str(home), *folders.split()]!r}:
-                try:
-                    open(os.path.join(folder, "{marker}"), "w").write("x")
-                    print("wrote to", folder)
-                except OSError:
-                    pass
-            open("/tmp/{marker}", "w").write("only in the room")
-            """,
-            tree=str(tree),
-        )
-    )
-    assert (result.exit_code, result.output) == (0, "")
-    assert not (Path("/tmp") / marker).exists()
-    assert not any(tree.rglob(marker))
-
-
 # --- the way to the proxy ----------------------------------------------------------------------
 
 
@@ -653,14 +447,6 @@ def test_the_only_way_out_is_the_proxy_and_only_where_it_is_ordered(
     assert (result.exit_code, result.output) == (0, "talked\n")
     result = sandbox.run(code("import os; print([n for n in os.environ if 'proxy' in n.lower()])"))
     assert result.output == "[]\n"
-
-
-def test_a_proxy_socket_that_the_room_may_not_use_is_named(sandbox: Sandbox, proxy: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the room's user is the socket's owner")
-    proxy.chmod(0o700)
-    with pytest.raises(SandboxMissing, match=r"cannot write to .*proxy.sock"):
-        sandbox.run(RoomOrder(argv=("true",), proxy_socket=str(proxy), limits=SMALL))
 
 
 # --- nothing is left ---------------------------------------------------------------------------
@@ -738,21 +524,6 @@ def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox: Sandbox, tmp_p
         sandbox.run(RoomOrder(argv=("true",), tree=str(closed / "gone"), limits=SMALL))
 
 
-def test_a_data_folder_that_cannot_be_used_is_named(home: Path, backend: str) -> None:
-    (home / "file").touch()
-    sandbox = open_sandbox(backend, home / "file" / "below")
-    with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_HOME: .*below cannot be used: Not a"):
-        sandbox.run(RoomOrder(argv=("true",)))
-
-
-def test_an_unreadable_file_in_the_tree_is_named(sandbox: Sandbox, tree: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the room's user is our own")
-    (tree / "secret").touch(mode=0o600)
-    with pytest.raises(SandboxMissing, match=r"secret' for reading: .*chmod -R o\+rX .*/tree"):
-        sandbox.run(RoomOrder(argv=("true",), tree=str(tree), limits=SMALL))
-
-
 def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_rooms(
     sandbox: Sandbox, home: Path
 ) -> None:
@@ -781,14 +552,3 @@ def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_rooms(
     assert (store / "out" / "mine").stat().st_uid == 0
     assert run("echo more >> /store/cache/new && rm -r /store/out", keeping).exit_code == 0
     assert (store / "cache" / "new").read_text() == "new\nmore\n"
-
-
-def test_usage_of_lent_folders_counts_only_what_was_added(tmp_path: Path) -> None:
-    (tmp_path / "before").write_bytes(bytes(4 * MIB))
-    mounts = (Mount(source=str(tmp_path), target="/env", writable=True),)
-    watch = lending.Watch(mounts, MIB)
-    assert not watch.exceeded()
-    (tmp_path / "after").write_bytes(bytes(2 * MIB))
-    watch._next = 0.0
-    assert watch.exceeded()
-    shutil.rmtree(tmp_path)

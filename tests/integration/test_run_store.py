@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -13,13 +12,12 @@ from contextlib import closing
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from agent.adapters import sql_store, sql_tables
 from agent.adapters.sql_store import SqlStore
 from agent.domain import IssueRef, Outcome, PullRequest, Reason, Run, RunState, Snapshot
-from agent.errors import ActiveRun, SettingsInvalid, StoreUnusable
+from agent.errors import ActiveRun, StoreUnusable
 
 
 def run(name="a", number=1, repository_id=7, **facts):
@@ -84,12 +82,6 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
     assert store.of_delivery("e") is None
 
 
-def test_runs_that_no_delivery_asked_for_do_not_get_in_each_others_way(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 1.0)
-    assert len(store.latest(9)) == 2
-
-
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
@@ -115,19 +107,6 @@ def test_what_is_no_database_is_refused_with_the_way_out(tmp_path):
     (tmp_path / sql_store.FILE_NAME).write_bytes(b"not a database at all, I am afraid" * 100)
     with pytest.raises(StoreUnusable, match="is damaged .* restore it from a backup"):
         SqlStore(tmp_path)
-
-
-def test_damage_that_comes_later_is_told_as_such(tmp_path):
-    store = SqlStore(tmp_path)
-    for number in range(200):
-        store.add(run(f"{number:03}", number=number), 1.0)
-    store.close()
-    with store.path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * 400_000)
-    with pytest.raises(StoreUnusable, match="is damaged"):
-        store.latest(1_000)
-    store.close()
 
 
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
@@ -214,50 +193,6 @@ def test_a_run_waits_for_those_the_worker_has_or_takes_before_it(store):
     assert [ahead(store, name) for name in "abcd"] == [0, 0, 1, 2]
 
 
-def test_a_run_waits_for_none_where_there_is_a_place_for_its_repository(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 2.0)
-    store.add(run("c", number=3, repository_id=8), 3.0)
-    assert [ahead(store, name, most=3) for name in "abc"] == [0, 1, 0]
-    assert [ahead(store, name, most=2) for name in "abc"] == [0, 1, 2]
-
-
-def test_a_run_waits_for_none_that_is_put_off_over_or_comes_after_it(store):
-    store.add(run("a", number=1), 1.0)
-    store.claim(2.0, most=1)
-    store.postpone("20261120-100000-a", 100.0, "checkout", "the forge is away")
-    store.add(run("b", number=2), 3.0)
-    assert ahead(store, "b", 50.0) == 0
-    assert ahead(store, "b", 100.0) == 1
-    store.finish("20261120-100000-b", outcome("b"), 6.0)
-    assert ahead(store, "b", 100.0) == 0
-    assert ahead(store, "nobody") == 0
-
-
-def test_what_a_command_carries_holds_up_no_other_issue(store):
-    store.add(run("a", number=1), 1.0, worker=f"{sql_store.COMMAND}{os.getpid()}")
-    store.add(run("b", number=2), 2.0)
-    assert ahead(store, "b") == 0
-
-
-def test_the_end_is_kept_without_the_text(store):
-    store.add(run(), 1.0)
-    store.finish("20261120-100000-a", outcome(), 9.0)
-    stored = store.find("20261120-1")
-    assert (stored.active, stored.ended_at, stored.state) == (False, 9.0, RunState.OPEN)
-    assert stored.outcome.reason is Reason.READY
-    assert stored.outcome.pull_request_text is None
-
-
-def test_the_newest_come_first_and_a_part_of_an_id_must_be_of_one(store):
-    store.add(run("a1", number=1), 1.0)
-    store.add(run("a2", number=2), 2.0)
-    assert [one.run.run_id[-2:] for one in store.latest(5)] == ["a2", "a1"]
-    assert store.latest(5, "other/r") == ()
-    assert store.find("20261120-100000-a") is None
-    assert store.find("20261120-100000-%") is None
-
-
 def test_the_migrations_make_the_tables_of_the_models(tmp_path):
     SqlStore(tmp_path).close()
     engine = create_engine(f"sqlite:///{tmp_path / sql_store.FILE_NAME}")
@@ -271,42 +206,6 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path):
         )
     engine.dispose()
     assert found == []
-
-
-def test_the_version_that_the_tables_have_is_that_of_the_last_migration(tmp_path):
-    SqlStore(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / sql_store.FILE_NAME)) as other:
-        kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert kept == [(sql_tables.VERSION,)]
-    assert ScriptDirectory(sql_tables._scripts()).get_heads() == [sql_tables.VERSION]
-
-
-@pytest.mark.parametrize("older", ["r0001", "r0002", "r0003", "r0004"])
-def test_tables_of_an_earlier_version_are_brought_up_to_date(tmp_path, older):
-    path = tmp_path / sql_store.FILE_NAME
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        sql_tables.migrate(connection, path, older)
-    engine.dispose()
-    with closing(SqlStore(tmp_path)) as store:
-        assert store.add(run("a"), 1.0) == run("a")
-    with closing(sqlite3.connect(path)) as other:
-        kept = other.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert kept == [(sql_tables.VERSION,)]
-
-
-def test_a_worker_loads_no_migrations_and_no_recipes_before_it_needs_them(tmp_path):
-    SqlStore(tmp_path).close()
-    look = (
-        "import sys; from pathlib import Path; import agent.cli.main, agent.service;"
-        " from agent.adapters.sql_store import SqlStore;"
-        f" SqlStore(Path({str(tmp_path)!r})).close();"
-        " print({'alembic', 'libcst', 'agent.recipes.add_field.recipe'} & sys.modules.keys())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "set()\n"
 
 
 def test_a_run_on_this_machine_loads_no_database():
@@ -342,36 +241,11 @@ def test_who_reads_waits_for_nobody_who_writes(store):
         other.execute("ROLLBACK")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_HOME"):
-        SqlStore(tmp_path / "missing")
-
-
-def test_a_full_write_is_durable(tmp_path):
-    store = SqlStore(tmp_path)
-    store.add(run(), 1.0)
-    with sqlite3.connect(store.path) as other:
-        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert other.execute("SELECT count(*) FROM runs").fetchone() == (1,)
-    other.close()
-    store.close()
-
-
 def test_the_file_is_nobody_elses_business(tmp_path):
     store = SqlStore(tmp_path)
     store.add(run(), 1.0)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("mergewright.sqlite*")} == {0o600}
     store.close()
-
-
-def test_a_row_that_holds_no_run_holds_nobody_up(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 2.0)
-    with sqlite3.connect(store.path) as other:
-        other.execute("UPDATE runs SET run = '{}' WHERE number = 1")
-    other.close()
-    assert claimed(store, 5.0) == "b"
-    assert claimed(store, 5.0) is None
 
 
 def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(store):
@@ -386,13 +260,3 @@ def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(s
     store.stop("20261120-100000-a", "Somebody else asked.")
     assert store.claim(999.0, most=1) is None
     assert store.claim(1000.0, most=1) is not None
-
-
-def test_waits_before_everything_was_paused_do_not_count_after_it(store):
-    store.add(run(), 1.0)
-    store.claim(2.0, most=1)
-    store.postpone("20261120-100000-a", 3.0, "checks 1", "no room")
-    store.claim(4.0, most=1)
-    store.hold("20261120-100000-a", "everything is paused", 5.0)
-    stored = store.get("20261120-100000-a")
-    assert (stored.begin_with, stored.waits) == (None, 0)

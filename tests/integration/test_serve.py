@@ -20,15 +20,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.cli import serve
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault
-from agent.demo.simulator.records import Role
 from agent.demo.simulator.world import World
-from agent.domain import Delivery, IssueRef, Run, Snapshot
-from agent.intake import Request
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -44,7 +40,6 @@ class Service:
         self.log = log
         self.environ = environ
         self.home = Path(environ["MERGEWRIGHT_HOME"])
-        self.asked_in = ""
         self.address = f"http://127.0.0.1:{environ['MERGEWRIGHT_LISTEN_PORT']}"
 
     @property
@@ -214,7 +209,7 @@ def variables(pid: int) -> dict[str, str]:
 # --- at work ---------------------------------------------------------------------------------
 
 
-def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> str:
+def label_an_issue(world: World, service: Service, folder: Path) -> None:
     """Let the App tell this service of a label that a person has set, in a new repository."""
     app = next(iter(world.apps.values()))
     app.hook.url = f"{service.address}/webhooks/github"
@@ -224,7 +219,7 @@ def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> 
     (source / "shop.py").write_text("x = 1\n")
     owner = f"shop{world.next_id()}"
     repository = world.add_repository(f"{owner}/store", source)
-    world.grant(repository, "ann", role)
+    world.grant(repository, "ann", "write")
     label = world.add_label(repository, "mergewright", "0e8a16")
     world.install(app, owner, [repository])
     ann = world.user("ann")
@@ -232,7 +227,6 @@ def label_an_issue(world: World, service: Service, folder: Path, role: Role) -> 
     issue = actions.open_issue(world, repository, ann, title.removeprefix("# "), body, [], [])
     with world.lock:
         actions.add_labels(world, repository, issue, [label], ann)
-    return repository.full_name
 
 
 def git_of(home: Path) -> list[int]:
@@ -246,32 +240,16 @@ def git_of(home: Path) -> list[int]:
 
 
 @contextmanager
-def fetching(
-    world: World, home: Path, service: Service, folder: Path, seconds: float = 20
-) -> Iterator[list[int]]:
-    """Let a run be under way whose fetch takes so long to come to its end."""
-    made = Fault(kind="delay", path="/*/info/refs", count=None, seconds=seconds)
+def fetching(world: World, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
+    """Let a run be under way whose fetch takes long to come to its end."""
+    made = Fault(kind="delay", path="/*/info/refs", count=None, seconds=20)
     world.faults.add(made)
     try:
-        service.asked_in = label_an_issue(world, service, folder, "write")
+        label_an_issue(world, service, folder)
         service.wait(lambda: bool(git_of(home)))
         yield git_of(home)
     finally:
         world.faults.remove()
-
-
-def test_a_label_is_taken_by_the_listener_and_settled_by_the_worker(world, service, tmp_path):
-    label_an_issue(world, service, tmp_path, "triage")
-    service.wait(lambda: '"event": "ignored"' in service.said())
-    inbox = Inbox(service.home)
-    (told,) = [
-        found
-        for one in list(world.hooks.log)
-        if one.action == "labeled" and (found := inbox.find(one.guid))
-    ]
-    inbox.close()
-    assert told.outcome == "ignored"
-    assert "ann" in told.reason
 
 
 def test_the_processes_have_their_own_secrets_and_not_each_others(service):
@@ -298,14 +276,14 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     service.wait(service.ready)
     other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(free_port())}
     holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
-    for words in ("serve", "work"):
-        assert holder in refused(other, words)
+    assert holder in refused(other, "work")
     assert service.ready()
 
 
 # --- ending ----------------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, home, tmp_path):
     with running(environ, tmp_path / "log") as service:
         first = service.pid(WORKER)
@@ -318,64 +296,8 @@ def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, ho
             service.wait(lambda: any(one.active for one in store.latest(1)))
 
 
-def steps_done(service: Service) -> list[str]:
-    """Steps that are over of the run that was asked for last."""
-    with closing(SqlStore(service.home)) as store:
-        (one,) = store.latest(2, service.asked_in)
-    ledger = service.home / "runs" / one.run.run_id / "ledger.jsonl"
-    events = [json.loads(line) for line in ledger.read_text().splitlines()]
-    return [event["step"] for event in events if event["event"] == "done"]
-
-
-def test_the_step_under_way_is_finished_before_the_service_ends(world, environ, home, tmp_path):
-    with (
-        running(environ, tmp_path / "log") as service,
-        fetching(world, home, service, tmp_path, 3) as programs,
-    ):
-        assert service.stop() == 0
-        assert gone(programs, 1)
-        assert of_home(home) == []
-        assert steps_done(service)[-1] == "checkout"
-        assert "killed" not in service.said()
-
-
-def test_a_second_signal_ends_a_step_that_takes_long(world, environ, home, tmp_path):
-    with (
-        running(environ, tmp_path / "log") as service,
-        fetching(world, home, service, tmp_path) as programs,
-    ):
-        service.process.send_signal(signal.SIGTERM)
-        time.sleep(1)
-        began = time.monotonic()
-        service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(30) == 0
-        assert time.monotonic() - began < 8
-        assert gone(programs, 1)
-        assert of_home(home) == []
-        assert "checkout" not in steps_done(service)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_both_within_seconds_and_leaves_nothing(environ, home, tmp_path, number):
-    with running(environ, tmp_path / "log") as service:
-        began = time.monotonic()
-        assert service.stop(number) == 0
-        assert time.monotonic() - began < 8
-        assert of_home(home) == []
-        for name in (LISTENER, WORKER):
-            assert service.events("stopped", name)[0]["exit_code"] == 0
-
-
-def test_both_end_with_a_supervisor_that_is_killed(environ, home, tmp_path):
-    with running(environ, tmp_path / "log") as service:
-        children = [service.pid(name) for name in (LISTENER, WORKER)]
-        service.process.kill()
-        service.process.wait()
-        assert gone(children)
-        assert of_home(home) == []
-
-
-def test_paths_are_read_from_the_folder_it_was_started_in(environ, home, tmp_path):
+def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
+    """Paths in the settings are read from the folder it was started in."""
     (tmp_path / "agent").mkdir()
     (tmp_path / "agent" / "__init__.py").write_text("raise SystemExit('a foreign package')\n")
     (tmp_path / "start").mkdir()
@@ -384,6 +306,10 @@ def test_paths_are_read_from_the_folder_it_was_started_in(environ, home, tmp_pat
     with running(environ, tmp_path / "log", tmp_path / "start") as service:
         given = variables(service.pid(WORKER))["MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE"]
         assert Path(given).is_absolute()
+        assert service.stop(signal.SIGINT) == 0
+        assert of_home(home) == []
+        for name in (LISTENER, WORKER):
+            assert service.events("stopped", name)[0]["exit_code"] == 0
 
 
 # --- starting again --------------------------------------------------------------------------
@@ -433,45 +359,12 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
     assert child._stands_still()
 
 
-def test_settings_that_went_wrong_later_do_not_end_the_service():
-    child = ends_with(2)
-    child.was_well = True
-    assert watched_until(child, lambda: child.failures == 1) is None
-
-
-def test_a_program_that_cannot_be_started_is_tried_again(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-    child = ends_with(0)
-    assert watched_until(child, lambda: child.failures == 1) is None
-    child.end(time.monotonic())
-
-
 # --- refusing --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("variable", "named"),
-    [
-        ("MERGEWRIGHT_WEBHOOK_SECRET_FILE", "MERGEWRIGHT_WEBHOOK_SECRET_FILE"),
-        ("MERGEWRIGHT_GITHUB_APP_ID", "MERGEWRIGHT_GITHUB_APP_ID"),
-        ("MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE", "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE"),
-    ],
-)
-def test_a_missing_setting_is_named(environ, variable, named):
-    del environ[variable]
-    assert named in refused(environ)
-
-
-@pytest.mark.parametrize("file", ["app.pem", "webhook"])
-@pytest.mark.parametrize("content", ["", "no key"])
-def test_a_file_without_the_secret_in_it_is_named(environ, tmp_path, file, content):
-    (tmp_path / file).write_text(content)
-    said = refused(environ)
-    assert ("PRIVATE_KEY_FILE" if file == "app.pem" else "secret") in said
-
-
-def test_app_and_token_together_are_refused(environ):
-    assert "Keep one of them" in refused(environ | {"MERGEWRIGHT_GITHUB_TOKEN": "ghp_x"})
+def test_a_missing_setting_is_named(environ):
+    del environ["MERGEWRIGHT_GITHUB_APP_ID"]
+    assert "MERGEWRIGHT_GITHUB_APP_ID" in refused(environ)
 
 
 def test_a_port_that_is_taken_ends_the_service_with_words(environ, home, tmp_path):
@@ -488,58 +381,6 @@ def test_a_data_folder_that_cannot_be_made_is_named(environ, tmp_path):
     assert f"{tmp_path}/file/home cannot be used" in refused(environ, "work")
 
 
-@pytest.mark.parametrize("below", ["", "/api/v3/nothing"])
-def test_an_address_that_is_not_the_apis_ends_the_service_and_loses_nothing(environ, home, below):
-    issue = IssueRef(repository="o/r", repository_id=7, number=1, issue_id=9)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="T", body="", labels=("mergewright",), author="x", actor="y",
-        actor_id=1, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    run = Run(run_id="r1", repository="u", ticket="#1", snapshot=snapshot, started=1)
-    asked = Request(snapshot=snapshot, label="mergewright", clone_url="u")
-    delivery = Delivery(
-        delivery_id="d1", event="issues", action="labeled", content_key="k", received_at=1.0,
-        body=asked.model_dump_json().encode(),
-    )  # fmt: skip
-    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
-        inbox.append([delivery])
-        store.add(run, 1.0)
-        wrong = environ["MERGEWRIGHT_GITHUB_URL"].removesuffix("/api/v3") + below
-        for words in ("serve", "work"):
-            said = refused(environ | {"MERGEWRIGHT_GITHUB_URL": wrong}, words)
-            (line,) = [one for one in said.splitlines() if one.startswith("mergewright: ")]
-            assert line.startswith(f"mergewright: MERGEWRIGHT_GITHUB_URL: {wrong} does not answer")
-            assert line.endswith("or on an Enterprise server https://HOST/api/v3.")
-        assert inbox.find("d1").outcome is None
-        assert store.find("r1").active
-    assert of_home(home) == []
-
-
-def test_a_github_that_is_not_reachable_yet_is_waited_for_and_no_label_is_lost(home, tmp_path):
-    world, port = World(tmp_path / "later"), free_port()
-    world.base_url = f"http://127.0.0.1:{port}"
-    world.add_user("ann")
-    world.add_user("ourselves", "Organization")
-    world.add_app("mergewright-test", "ourselves")
-    environ = settings_for(world, home, tmp_path)
-    with running(environ, tmp_path / "log") as service:
-        service.wait(lambda: service.said().count('"event": "not known to the forge"') == 2)
-        with serving.running(world, port=port):
-            # It is asked again in five seconds; until then nothing is decided.
-            label_an_issue(world, service, tmp_path, "triage")
-            service.wait(lambda: '"event": "ignored"' in service.said())
-        told = service.said()
-    assert told.index("not known to the forge") < told.index('"known to the forge"')
-    assert "whose permission is triage" in told
-
-
-@pytest.mark.parametrize("name", ["mergewright.sqlite", "inbox.sqlite"])
-def test_a_worker_with_a_damaged_file_says_so(environ, home, name):
-    (home / name).write_bytes(b"not a database at all, I am afraid" * 100)
-    said = refused(environ, "work")
-    assert f"{home / name} is damaged" in said
-
-
 def test_a_worker_without_a_room_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -547,3 +388,15 @@ def test_a_worker_without_a_room_does_not_start(environ, tmp_path):
     said = refused(environ, "work")
     assert "bubblewrap" in said
     assert "mergewright doctor" in said
+
+
+# --- the last one: nothing goes on after it ---------------------------------------------------
+
+
+def test_both_end_with_a_supervisor_that_is_killed(service):
+    service.wait(service.ready)
+    children = [service.pid(name) for name in (LISTENER, WORKER)]
+    service.process.kill()
+    service.process.wait()
+    assert gone(children)
+    assert of_home(service.home) == []

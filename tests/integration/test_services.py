@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.checks import comparison, measuring
-from agent.checks.again import Again
-from agent.checks.check import Selection, Site
+from agent.checks import comparison
+from agent.checks.check import Site
 from agent.cli import main
 from agent.domain import CheckReport, CheckResult, Status
 from agent.environments import room_services, rooms
 from agent.errors import EnvironmentFailed
 from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests import rooms as kinds
+from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration import check_samples
 from tests.integration.check_samples import Files, lay_tree
@@ -82,7 +82,7 @@ class Ground:
 
 @pytest.fixture(scope="module", params=kinds.BACKENDS)
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    with data_folder("services") as home:
+    with data_folder("services", built=True) as home:
         yield Ground(str(request.param), home)
 
 
@@ -169,7 +169,7 @@ SHOP = {
 # --- whole checks ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("runner", ["pytest", "django"])
+@pytest.mark.parametrize("runner", ["pytest", deep("django")])
 def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     found = ground.measured(ground.site(SHOP, {**BOTH, "checks": {"tests": {"runner": runner}}}))
     told = {name: (one.status, one.reason) for name, one in found.items()}
@@ -180,6 +180,7 @@ def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     assert len(found["tests"].items) == 2
 
 
+@pytest.mark.deep
 def test_what_is_red_on_postgres_is_red(ground):
     """The same project with a field nobody has migrated and a test that only the server refuses."""
     model = SHOP["shop/models.py"].rstrip() + "\n            note = models.TextField()\n"
@@ -202,27 +203,6 @@ def test_what_is_red_on_postgres_is_red(ground):
     assert "no_such_column" in red.text
 
 
-def test_the_same_project_without_services_has_no_server(ground):
-    found = ground.measured(ground.site(SHOP, {}))
-    assert found["tests"].status is Status.FAILED
-    assert "Connection refused" in found["tests"].output
-
-
-def test_a_forged_run_is_no_more_believed_beside_a_server(ground):
-    forged = """
-        import os
-
-        from django.test import TestCase
-
-
-        class Forged(TestCase):
-            def test_ends_all(self):
-                os._exit(0)
-    """
-    found = ground.measured(ground.site({**SHOP, "shop/test_forged.py": forged}, BOTH))
-    assert found["tests"].status is Status.UNVERIFIED
-
-
 ENDS_A_SERVER = """
     import os, signal, time
 
@@ -240,17 +220,14 @@ ENDS_A_SERVER = """
 """
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
-    ("program", "sign", "named", "words"),
-    [
-        ("bin/postgres", "SIGKILL", "PostgreSQL 1", "is ready to accept connections"),
-        ("bin/postgres", "SIGINT", "PostgreSQL 1", "database system is shut down"),
-        ("redis-server", "SIGTERM", "Redis ", "ready to exit, bye bye"),
-    ],
-    ids=["postgres killed", "postgres told to end", "redis told to end"],
+    ("program", "sign", "named"),
+    [("bin/postgres", "SIGKILL", "PostgreSQL 1"), ("redis-server", "SIGTERM", "Redis ")],
+    ids=["postgres killed", "redis told to end"],
 )
 def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
-    ground, program, sign, named, words
+    ground, program, sign, named
 ):
     """A test of the project's own ends it, in the middle of the others."""
     broken = ENDS_A_SERVER.format(program=program, signal=sign)
@@ -258,36 +235,14 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     found = ground.measured(site)["tests"]
     assert (found.status, found.items) == (Status.UNVERIFIED, ()), found
     assert found.reason.startswith(named), found.reason
-    assert " ended during the check. The last it said: " in found.reason
-    assert words in found.reason
-    assert "failed" in found.output
+    assert " ended during the check" in found.reason
     base = CheckReport(side="base", commit="", change_digest=None, results=(PASSED,))
     head = CheckReport(side="head", commit="", change_digest=None, results=(found,))
     (compared,) = comparison.compare(base, head)
     assert (compared.verdict, compared.new_failures) == (Status.UNVERIFIED, ())
-    assert compared.reason == f"on the change: {found.reason}"
 
 
-@pytest.mark.parametrize("program", ["bin/postgres", "redis-server"])
-def test_a_green_suite_whose_server_is_gone_is_not_believed(ground, program):
-    """Whatever came after it may have been skipped for it."""
-    files = {
-        **REQUIREMENTS,
-        "test_last.py": """
-            import os, signal
-
-            def test_that_breaks_it():
-                for name in filter(str.isdigit, os.listdir("/proc")):
-                    with open("/proc/%s/cmdline" % name) as file:
-                        if "PROGRAM" in file.read():
-                            os.kill(int(name), signal.SIGKILL)
-        """.replace("PROGRAM", program),
-    }
-    found = ground.measured(ground.site(files, BOTH))["tests"]
-    assert found.status is Status.UNVERIFIED
-    assert "ended during the check" in found.reason
-
-
+@pytest.mark.deep
 def test_the_command_ends_as_it_would_without_a_server(ground):
     """Exit code, signal, and its children: none of them are the servers."""
     site = ground.site(REQUIREMENTS, BOTH)
@@ -309,42 +264,7 @@ def test_the_command_ends_as_it_would_without_a_server(ground):
         assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("/usr/bin/env", "-0"),
-        (
-            "/bin/grep",
-            "-E",
-            "^(Sig(Ign|Blk|Cgt)|Umask|NoNewPrivs|Seccomp|Cap.*):",
-            "/proc/self/status",
-        ),
-        ("/bin/ls", "-l", "/proc/self/cwd"),
-    ],
-    ids=["environment", "signals", "folder"],
-)
-def test_the_command_inherits_what_it_would_without_a_server(ground, argv):
-    site = ground.site(REQUIREMENTS, BOTH)
-    order = rooms.order(
-        site.environment, site.tree, argv,
-        environ={"LANG": "C", "ODD": "a=b\nc"}, limits=RoomLimits(seconds=60),
-    )  # fmt: skip
-    beside = room_services.beside(order, site.environment.services, site.environment.interpreter)
-    assert ground.sandbox.run(beside).output == ground.sandbox.run(order).output
-
-
-def test_nothing_of_the_order_is_left_for_the_command(ground):
-    listed = ground.printed(
-        REQUIREMENTS, BOTH,
-        """
-        import os
-        print(sorted(n for n in os.listdir("/tmp") if not n.startswith(".") and n != "home"))
-        print(os.listdir("/out"))
-        """,
-    )  # fmt: skip
-    assert listed == "['mergewright-services']\n[]"
-
-
+@pytest.mark.deep
 def test_a_ticket_is_carried_out_on_postgres(ground, monkeypatch):
     """From the text to the branch: the migration is made and the tests run beside the servers."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(ground.home))
@@ -368,41 +288,29 @@ def test_a_ticket_is_carried_out_on_postgres(ground, monkeypatch):
     said = json.loads(done.stdout)
     assert (done.exit_code, said["reason"]) == (0, "ready"), said
     text = Path(said["pull_request_path"]).read_text()
-    assert "| tests | 2 passed | 4 passed, 2 new | 0 | passed |" in text
-    assert "| makemigrations | clean | clean | 0 | passed |" in text
+    assert "4 passed, 2 new" in text
     assert "PostgreSQL 1" in text and "Redis" in text
 
 
 # --- how a project finds them ------------------------------------------------------------------
 
-CONNECT = """
-    import os, psycopg
-    for where in ({}, {}):
-        with psycopg.connect(**where) as there:
-            print(*there.execute("SELECT current_user, current_database()").fetchone())
-"""
 
-
+@pytest.mark.deep
 def test_names_that_env_gives_are_there(ground):
     env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
     said = ground.printed(
         REQUIREMENTS, {"services": ["postgres"], "env": env},
-        CONNECT.format("{'conninfo': os.environ['DATABASE_URL']}", "{}"),
+        """
+        import os, psycopg
+        for where in (os.environ["DATABASE_URL"], ""):
+            with psycopg.connect(where) as there:
+                print(*there.execute("SELECT current_user, current_database()").fetchone())
+        """,
     )  # fmt: skip
     assert said.splitlines() == ["web app shop", "alice shop"]
 
 
-def test_without_any_the_usual_ways_lead_there(ground):
-    said = ground.printed(
-        REQUIREMENTS, {"services": ["postgres"]},
-        CONNECT.format(
-            "{'conninfo': os.environ['DATABASE_URL']}",
-            "{'host': 'localhost', 'user': 'postgres', 'password': 'any', 'dbname': 'template1'}",
-        ),
-    )  # fmt: skip
-    assert said.splitlines() == ["postgres postgres", "postgres template1"]
-
-
+@pytest.mark.deep
 def test_the_names_of_hosts_in_settings_for_containers_lead_there(ground):
     said = ground.printed(
         REQUIREMENTS, BOTH,
@@ -416,39 +324,22 @@ def test_the_names_of_hosts_in_settings_for_containers_lead_there(ground):
     assert said.splitlines() == ["db", "postgres", "database", "True True"]
 
 
-def test_each_room_begins_with_an_empty_server(ground):
-    program = """
-        import psycopg
-        with psycopg.connect(autocommit=True) as there:
-            print(there.execute("SELECT count(*) FROM pg_database").fetchone()[0])
-            there.execute("CREATE DATABASE left_behind")
-    """
-    told = {"services": ["postgres"]}
-    assert [ground.printed(REQUIREMENTS, told, program) for _ in range(2)] == ["3", "3"]
-
-
-def test_the_cluster_is_made_once(ground):
-    ground.said.clear()
-    for _ in range(2):
-        ground.site(REQUIREMENTS, {"services": ["postgres"], "env": {"PGDATABASE": "once"}})
-    made = [line for line in ground.said if "empty database" in line]
-    assert len(made) == 1
-
-
 # --- what is not there, or does not start ------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_a_version_that_is_not_there_is_refused_before_anything_is_built(ground):
     before = len(ground.sandbox.orders)
     with pytest.raises(EnvironmentFailed) as caught:
         ground.site({"requirements.txt": "iniconfig\n"}, {"services": ["postgres:9"]})
-    assert "services: PostgreSQL 9 is not to be had in a room. There is: 1" in str(caught.value)
+    assert "PostgreSQL 9 is not to be had" in str(caught.value)
     root = next(iter(ground.sandbox.roots()))
-    assert f"To provide it: {root.adding(['postgresql-9'])}." in str(caught.value)
+    assert root.adding(["postgresql-9"]) in str(caught.value)
     ordered = [order.argv for order in ground.sandbox.orders[before:]]
     assert not any("uv" in word for argv in ordered for word in argv)
 
 
+@pytest.mark.deep
 def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
     site = ground.site(SHOP, BOTH)
     ground.sandbox.spoil = _without_cluster
@@ -458,24 +349,7 @@ def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
         ground.sandbox.spoil = lambda order: order
     for name in ("django check", "makemigrations", "tests"):
         assert found[name].status is Status.UNVERIFIED
-        assert "the check was not begun: PostgreSQL 1" in found[name].reason
-        assert "No such file" in found[name].reason
-
-
-def test_some_tests_alone_are_not_judged_without_their_servers(ground):
-    site = ground.site(SHOP, BOTH)
-    suite = measuring.suite_of(site)
-    both = Again(site, site, suite, ground.sandbox, ground.said.append, ground.said.append)
-    only = Selection(files=("shop/test_orders.py",))
-    found = both.some(site, only)
-    assert (found.status, len(found.items)) == (Status.PASSED, 2), found
-    ground.sandbox.spoil = _without_cluster
-    try:
-        found = both.some(site, only)
-    finally:
-        ground.sandbox.spoil = lambda order: order
-    assert found.status is Status.UNVERIFIED
-    assert found.reason.startswith("the check was not begun: PostgreSQL 1")
+        assert "not begun: PostgreSQL 1" in found[name].reason
 
 
 def _without_cluster(order: RoomOrder) -> RoomOrder:
@@ -499,8 +373,8 @@ def _elsewhere(content: bytes) -> bytes:
     return json.dumps(order).encode()
 
 
+@pytest.mark.deep
 def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
     with pytest.raises(EnvironmentFailed) as caught:
         ground.site(REQUIREMENTS, BOTH, room_processes=4)
-    assert "cannot be started within the limits of a room" in str(caught.value)
     assert "MERGEWRIGHT_ROOM_PROCESSES is 4" in str(caught.value)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from agent.adapters.sql_store import SqlStore
 from agent.domain import Change, ChangedFile, IssueRef, Outcome, Reason, Run, Snapshot
 from agent.ports import NewPullRequest
 from agent.publishing import commits
-from agent.repository import left_branches
 from agent.settings import Settings
 from agent.sweep import Sweeper
 from agent.testing import FakeForge
@@ -363,35 +360,6 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
     assert pushed.branches() == {name}
 
 
-def test_PF2_a_branch_that_somebody_has_moved_in_this_moment_stays(pushed):
-    name, commit = pushed.push()
-    (left,) = left_branches.find(
-        pushed.url, pushed.token, pushed.place.home / "mirrors", {"abcdef": (1_700_000_000, None)}
-    )
-    assert left == left_branches.LeftBranch(name, commit, "abcdef")
-    git_dir = str(pushed.github.repository.git_dir)
-    move = ["git", "--git-dir", git_dir, "update-ref", f"refs/heads/{name}", "refs/heads/main"]
-    subprocess.run(move, check=True)
-    assert not left_branches.remove(pushed.url, pushed.token, pushed.place.home / "mirrors", left)
-    assert pushed.branches() == {name}
-
-
-def test_PF2_a_branch_is_known_as_ours_without_the_mirror_by_what_the_outcome_names(pushed):
-    name, commit = pushed.push()
-    told = Outcome.stopped(pushed.run.run_id, Reason.ACCESS_LOST, "x")
-    pushed.over(20 * DAY, told.model_copy(update={"branch": name, "commit": commit}))
-    for mirror in (pushed.place.home / "mirrors").glob("*.git"):
-        shutil.rmtree(mirror)
-    assert pushed.place.sweeper().turn().branches == 1
-
-
-def test_PF2_a_run_that_never_came_to_push_costs_no_request(pushed):
-    pushed.over(ledger='{"step": "triage"}\n')
-    before = pushed.github.world.requests.next_number()
-    pushed.place.sweeper().turn()
-    assert pushed.github.world.requests.find("*", before, "*") == []
-
-
 # --- what is kept for too long ----------------------------------------------------------------
 
 
@@ -406,17 +374,6 @@ def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_
     assert place.sweeper().turn().folders == 1
     assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
     assert place.store.get(old.run_id).outcome is not None
-
-
-def test_what_replays_have_left_goes_after_the_same_days(place):
-    replays, at = place.home / "replays", time.time() - 100 * DAY
-    old, young = (replays / run(number).run_id for number in (1, 2))
-    file(old / "code.git" / "HEAD", "x", at)
-    file(old / "ledger.jsonl", "", at)
-    file(young / "ledger.jsonl", "", time.time() - 10 * DAY)
-    theirs = file(replays / "notes" / "ledger.jsonl", "mine", at).parent
-    assert place.sweeper().turn().folders == 1
-    assert there(old, young, theirs) == [young, theirs]
 
 
 def test_the_engine_forgets_what_was_over_before(place):
@@ -442,16 +399,3 @@ def test_a_part_that_fails_does_not_hold_the_others_up(place, monkeypatch, capsy
     assert (swept.trees, swept.folders) == (0, 1)
     assert there(folder) == []
     assert "not cleaned up" in capsys.readouterr().out
-
-
-def test_it_is_done_at_the_start_and_ends_when_told_to(place):
-    folder, stop = place.ended(run(1), 100 * DAY), threading.Event()
-    loop = threading.Thread(target=place.sweeper().keep_clean, args=(stop,))
-    loop.start()
-    end = time.monotonic() + 20
-    while there(folder) and time.monotonic() < end:
-        time.sleep(0.02)
-    stop.set()
-    loop.join(5)
-    assert not loop.is_alive()
-    assert there(folder) == []

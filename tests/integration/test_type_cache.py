@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import comparison, type_cache
+from agent.checks import comparison
 from agent.domain import CheckReport, CheckResult, Comparison, Status
 from agent.ports import Mount, RoomFile, RoomOrder
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from tests.integration.check_samples import Stage
+
+pytestmark = pytest.mark.deep
 
 RIGHT = "import json\n\n\ndef add(left: int, right: int) -> int:\n    return left + right\n"
 WRONG = RIGHT.replace("return left + right", "return str(left)   ")
@@ -122,23 +124,6 @@ def test_with_a_plugin_nothing_is_kept_and_what_it_spoils_hides_nothing(
     assert found.new_failures[0].item_id.startswith(MISTAKE)
 
 
-def test_a_change_that_brings_a_plugin_spoils_nothing_for_the_next(
-    typed: Callable[..., Typed],
-) -> None:
-    made = typed()
-    made.base()
-    before = made.kept()
-    assert before
-    spoiled = made.head(
-        shop__sums_DOT_py=WRONG,
-        mypy_DOT_ini=WITH_PLUGIN["mypy.ini"],
-        poison_DOT_py=POISON,
-    )
-    assert spoiled.verdict is Status.FAILED
-    assert made.kept() == before
-    assert made.head(shop__sums_DOT_py=WRONG).verdict is Status.FAILED
-
-
 def test_what_a_spoiled_cache_says_of_the_tree_is_not_read(typed: Callable[..., Typed]) -> None:
     """Put into the cache that the mistake was looked at, and that it was none."""
     made = typed()
@@ -221,42 +206,6 @@ def test_a_module_of_the_tree_that_poses_as_a_librarys_is_not_kept(
     modules = made.modules()
     assert "json/__init__" in modules
     assert "iniconfig" not in modules
-
-
-def test_another_configuration_begins_with_nothing(typed: Callable[..., Typed]) -> None:
-    made = typed()
-    made.base()
-    stage = made.stage
-    settings, prepared = stage.services.settings, stage.prepared
-    tree = stage.services.base_folder(prepared.run)
-    assert type_cache.of(prepared, tree, settings, base=False).is_there
-    (tree / "mypy.ini").write_text("[mypy]\n")
-    assert not type_cache.of(prepared, tree, settings, base=False).is_there
-
-
-def test_a_damaged_cache_only_costs_time(typed: Callable[..., Typed]) -> None:
-    made = typed()
-    made.base()
-    for path in made.folder.rglob("*.db"):
-        path.write_bytes(b"no database at all" * 100)
-    assert made.head(shop__sums_DOT_py=WRONG).verdict is Status.FAILED
-    assert made.head(other_DOT_py="number: int = 1\n").verdict is Status.PASSED
-
-
-def test_what_a_folder_of_the_tree_has_is_the_trees_although_it_is_installed_as_well(
-    stage: Callable[..., Stage],
-) -> None:
-    """A project in a folder, whose module has the name of an installed one."""
-    files = {f"backend/{path}": text for path, text in TYPED.items()}
-    files |= {"backend/iniconfig/__init__.py": "", "backend/iniconfig/core.py": RIGHT}
-    made = Typed(stage, files, root="backend")
-    made.base()
-    modules = made.modules()
-    assert "json/__init__" in modules
-    assert not [name for name in modules if name.startswith(("shop", "iniconfig"))]
-    found = made.head(backend__iniconfig__core_DOT_py=WRONG)
-    assert found.verdict is Status.FAILED
-    assert found.new_failures[0].item_id.startswith("backend/iniconfig/core.py: return-value: ")
 
 
 def test_a_cache_that_lies_in_the_tree_is_not_read(stage: Callable[..., Stage]) -> None:

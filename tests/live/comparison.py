@@ -38,15 +38,11 @@ class Known:
     bare: str
     room: str
     reason: str
-    by_chance: bool = False
-    """Either side may end in either way, and both in the same."""
 
     def explains(self, difference: Difference) -> bool:
         """Whether this is the reason of a difference."""
-        seen, listed = (difference.bare, difference.room), (self.bare, self.room)
-        return difference.test in self.tests and (
-            seen == listed or (self.by_chance and seen == listed[::-1])
-        )
+        seen = (difference.bare, difference.room)
+        return difference.test in self.tests and seen == (self.bare, self.room)
 
 
 @dataclass(frozen=True)
@@ -95,12 +91,7 @@ def compare(bare: Outcomes, room: Outcomes, listed: Iterable[Known]) -> Comparis
     entries = tuple(listed)
     found = differences(bare, room)
     reasons = {one: entry.reason for one in found for entry in entries if entry.explains(one)}
-    wanted = (
-        Difference(test, entry.bare, entry.room)
-        for entry in entries
-        if not entry.by_chance
-        for test in entry.tests
-    )
+    wanted = (Difference(test, entry.bare, entry.room) for entry in entries for test in entry.tests)
     return Comparison(
         outcomes={
             test: (bare.get(test, ABSENT), room.get(test, ABSENT))

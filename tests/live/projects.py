@@ -7,6 +7,7 @@ alone, and what is declared is there to prove that the environment was made of j
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tests.thirdparty.projects import Known
 from tests.thirdparty.sources import Source
@@ -46,241 +47,117 @@ class Project:
         return self.known.source.name
 
 
+def _project(
+    name: str,
+    version: str,
+    sha256: str,
+    tag: str,
+    kind: str,
+    declared: tuple[str, ...],
+    *,
+    suite: tuple[str, ...] = _PYTEST,
+    environ: dict[str, str] | None = None,
+    **more: Any,
+) -> Project:
+    known = Known(Source(name, version, sha256), suite=suite, environ=environ or {})
+    return Project(known, kinds=(kind,), declared=declared, tag=tag, **more)
+
+
 PROJECTS = (
-    Project(
-        Known(
-            Source(
-                "itsdangerous",
-                "2.2.0",
-                "e0050c0b7da1eea53ffaf149c0cfbb5c6e2e2b69c4bef22c81fa6eb73e5f6173",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("pip-tools",),
-        declared=("requirements/tests.txt",),
-        tag="2.2.0",
+    _project(
+        "itsdangerous", "2.2.0",
+        "e0050c0b7da1eea53ffaf149c0cfbb5c6e2e2b69c4bef22c81fa6eb73e5f6173",
+        "2.2.0", "pip-tools", ("requirements/tests.txt",),
     ),
-    Project(
-        Known(
-            Source(
-                "flask",
-                "3.1.3",
-                "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("uv.lock",),
-        declared=("uv.lock",),
-        tag="3.1.3",
+    _project(
+        "flask", "3.1.3",
+        "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb",
+        "3.1.3", "uv.lock", ("uv.lock",),
     ),
     # Its classifiers end with 3.10.
-    Project(
-        Known(
-            Source(
-                "graphql-core",
-                "3.2.3",
-                "06d2aad0ac723e35b1cb47885d3e5c45e956a53bc1b209a9fc5369007fe46676",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("poetry.lock",),
-        declared=("poetry.lock",),
-        tag="v3.2.3",
+    _project(
+        "graphql-core", "3.2.3",
+        "06d2aad0ac723e35b1cb47885d3e5c45e956a53bc1b209a9fc5369007fe46676",
+        "v3.2.3", "poetry.lock", ("poetry.lock",),
     ),
-    Project(
-        Known(
-            Source(
-                "aiofiles",
-                "24.1.0",
-                "22a075c9e5a3810f0c2e48f3008c94d68c65d763b9b03857924c99e57355166c",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("pdm.lock",),
-        declared=("pdm.lock",),
-        tag="v24.1.0",
+    _project(
+        "aiofiles", "24.1.0",
+        "22a075c9e5a3810f0c2e48f3008c94d68c65d763b9b03857924c99e57355166c",
+        "v24.1.0", "pdm.lock", ("pdm.lock",),
     ),
-    Project(
-        Known(
-            Source(
-                "structlog",
-                "26.1.0",
-                "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("dependency groups",),
-        declared=("group tests",),
-        tag="26.1.0",
-        version_from_tag=True,
+    _project(
+        "structlog", "26.1.0",
+        "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7",
+        "26.1.0", "dependency groups", ("group tests",), version_from_tag=True,
     ),
     # pbr: the version is of the tag, the dependencies are of requirements.txt.
-    Project(
-        Known(
-            Source(
-                "stevedore",
-                "5.10.0",
-                "6005f32c09dc3159802a61c04862770e439e32db22f6da78ba56e8a735466882",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("requirements.txt",),
-        declared=("requirements.txt", "test-requirements.txt"),
-        tag="5.10.0",
+    _project(
+        "stevedore", "5.10.0",
+        "6005f32c09dc3159802a61c04862770e439e32db22f6da78ba56e8a735466882",
+        "5.10.0", "requirements.txt", ("requirements.txt", "test-requirements.txt"),
         version_from_tag=True,
     ),
     # A manage.py at the root.
-    Project(
-        Known(
-            Source(
-                "django-tables2",
-                "3.0.1",
-                "5a8b51b6c18ce5ec4edd4d0f23c55a8b15590854168b2e5c734118ee369dcbfd",
-            ),
-            suite=("manage.py", "test"),
-        ),
-        kinds=("tox.ini",),
-        declared=("tox.ini",),
-        tag="v3.0.1",
+    _project(
+        "django-tables2", "3.0.1",
+        "5a8b51b6c18ce5ec4edd4d0f23c55a8b15590854168b2e5c734118ee369dcbfd",
+        "v3.0.1", "tox.ini", ("tox.ini",), suite=("manage.py", "test"),
     ),
     # The settings are named in the Makefile alone.
-    Project(
-        Known(
-            Source(
-                "django-formtools",
-                "2.7",
-                "52b30c08571108023937e4b5d96a5cc35282ff0a2e51630aeea00e27d723d3ac",
-            ),
-            suite=("-m", "django", "test", "tests"),
-            environ={"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": "."},
-        ),
-        kinds=("requirements.txt",),
-        declared=("tests/requirements.txt",),
-        tag="2.7",
+    _project(
+        "django-formtools", "2.7",
+        "52b30c08571108023937e4b5d96a5cc35282ff0a2e51630aeea00e27d723d3ac",
+        "2.7", "requirements.txt", ("tests/requirements.txt",),
+        suite=("-m", "django", "test", "tests"),
+        environ={"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": "."},
         version_from_tag=True,
     ),
-    Project(
-        Known(
-            Source(
-                "django-filter",
-                "26.2",
-                "fd5cc83995fbe9f5f07fb5dcda16fde0f04de1ecf8ef82628b6c0ec921b751af",
-            ),
-            suite=("runtests.py",),
-        ),
-        kinds=("requirements.txt",),
-        declared=("requirements/test.txt",),
-        tag="26.2",
+    _project(
+        "django-filter", "26.2",
+        "fd5cc83995fbe9f5f07fb5dcda16fde0f04de1ecf8ef82628b6c0ec921b751af",
+        "26.2", "requirements.txt", ("requirements/test.txt",), suite=("runtests.py",),
     ),
     # Its classifiers end with 3.10.
-    Project(
-        Known(
-            Source(
-                "humanize",
-                "4.0.0",
-                "ee1f872fdfc7d2ef4a28d4f80ddde9f96d36955b5d6b0dac4bdeb99502bddb00",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("setup.cfg extras",),
-        declared=("extra tests",),
-        tag="4.0.0",
-        version_from_tag=True,
+    _project(
+        "humanize", "4.0.0",
+        "ee1f872fdfc7d2ef4a28d4f80ddde9f96d36955b5d6b0dac4bdeb99502bddb00",
+        "4.0.0", "setup.cfg extras", ("extra tests",), version_from_tag=True,
     ),
-    Project(
-        Known(
-            Source(
-                "webob",
-                "1.8.11",
-                "aa8c27231070b135c025e567a9cd7eda03f4df71352ffaac740cb6a75f0f81a5",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("setup.py extras",),
-        declared=("extra testing",),
-        tag="1.8.11",
+    _project(
+        "webob", "1.8.11",
+        "aa8c27231070b135c025e567a9cd7eda03f4df71352ffaac740cb6a75f0f81a5",
+        "1.8.11", "setup.py extras", ("extra testing",),
     ),
-    Project(
-        Known(
-            Source(
-                "restrictedpython",
-                "9.0",
-                "9e809cc073b9398f41084f1b801cf9a8c2a126feb0003b6af52fedeb2a3408e1",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("constraints",),
-        declared=("extra test", "constraints.txt"),
-        tag="9.0",
+    _project(
+        "restrictedpython", "9.0",
+        "9e809cc073b9398f41084f1b801cf9a8c2a126feb0003b6af52fedeb2a3408e1",
+        "9.0", "constraints", ("extra test", "constraints.txt"),
     ),
-    Project(
-        Known(
-            Source(
-                "edx-opaque-keys",
-                "4.0.1",
-                "38f9541534dc67b96a631b34bda5dc4328f64270f642f238a694dee046323424",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("uv.lock",),
-        declared=("uv.lock",),
-        tag="v4.0.1",
-        version_from_tag=True,
+    _project(
+        "edx-opaque-keys", "4.0.1",
+        "38f9541534dc67b96a631b34bda5dc4328f64270f642f238a694dee046323424",
+        "v4.0.1", "uv.lock", ("uv.lock",), version_from_tag=True,
     ),
-    Project(
-        Known(
-            Source(
-                "openedx-calc",
-                "5.1.0",
-                "461e166d94cedb117d4347c0f109d86f046d7dd5170907b85b7654a0c0b902cd",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("uv.lock",),
-        declared=("uv.lock",),
-        tag="v5.1.0",
-        version_from_tag=True,
+    _project(
+        "openedx-calc", "5.1.0",
+        "461e166d94cedb117d4347c0f109d86f046d7dd5170907b85b7654a0c0b902cd",
+        "v5.1.0", "uv.lock", ("uv.lock",), version_from_tag=True,
     ),
-    Project(
-        Known(
-            Source(
-                "fastapi-filters",
-                "0.5.0",
-                "7ffea1b317502184eb0b00933b6e4cfc7299c491be4cae234455df3983e355ca",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("uv.lock",),
-        declared=("uv.lock",),
-        tag="0.5.0",
+    _project(
+        "fastapi-filters", "0.5.0",
+        "7ffea1b317502184eb0b00933b6e4cfc7299c491be4cae234455df3983e355ca",
+        "0.5.0", "uv.lock", ("uv.lock",),
     ),
-    Project(
-        Known(
-            Source(
-                "tinycss2",
-                "1.5.1",
-                "d339d2b616ba90ccce58da8495a78f46e55d4d25f9fd71dfd526f07e7d53f957",
-            ),
-            suite=_PYTEST,
-        ),
-        kinds=("PEP 621 extras",),
-        declared=("extra test",),
-        tag="v1.5.1",
+    _project(
+        "tinycss2", "1.5.1",
+        "d339d2b616ba90ccce58da8495a78f46e55d4d25f9fd71dfd526f07e7d53f957",
+        "v1.5.1", "PEP 621 extras", ("extra test",),
     ),
     # manage.py in a folder of a test project, which has the settings for PostgreSQL.
-    Project(
-        Known(
-            Source(
-                "django-tenants",
-                "4.0.1",
-                "769a0934507305c55b7b6e49b788df6627dcc546d7f4e187812285bad1c6270b",
-            ),
-            suite=("dts_test_project/manage.py", "test"),
-        ),
-        kinds=("PEP 621 extras",),
-        declared=("extra dev",),
-        tag="v4.0.1",
-        config="services: [postgres]\n",
-        postgres={"DATABASE_PORT": "{port}"},
+    _project(
+        "django-tenants", "4.0.1",
+        "769a0934507305c55b7b6e49b788df6627dcc546d7f4e187812285bad1c6270b",
+        "v4.0.1", "PEP 621 extras", ("extra dev",), suite=("dts_test_project/manage.py", "test"),
+        config="services: [postgres]\n", postgres={"DATABASE_PORT": "{port}"},
     ),
-)
+)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -21,16 +22,14 @@ def lacking(found: Sequence[Measured]) -> tuple[str, ...]:
     counts = {
         "projects": (len(shown), 12),
         "projects with a Python other than 3.11": (
-            sum(not one.python.startswith("3.11.") for one in shown),
-            2,
+            sum(not one.python.startswith("3.11.") for one in shown), 2,
         ),
         "projects with PostgreSQL": (sum(one.project.postgres is not None for one in shown), 1),
         "projects with a version from tags": (
-            sum(one.project.version_from_tag for one in shown),
-            2,
+            sum(one.project.version_from_tag for one in shown), 2,
         ),
         "projects with Django's own runner": (sum(one.runner == "django" for one in shown), 3),
-    }
+    }  # fmt: skip
     few = [
         f"{what}: {there} of {least}" for what, (there, least) in counts.items() if there < least
     ]
@@ -115,18 +114,10 @@ def _facts(one: Measured) -> dict[str, object]:
         "problems": list(one.problems),
         "tests": compared.tests if compared else 0,
         "alike": compared.alike if compared else 0,
-        "outcomes": {
-            test: {"bare": bare, "room": room}
-            for test, (bare, room) in (compared.outcomes if compared else {}).items()
-        },
-        "known": [
-            {"test": d.test, "bare": d.bare, "room": d.room, "reason": reason}
-            for d, reason in (compared.known if compared else ())
-        ],
-        "unknown": [
-            {"test": d.test, "bare": d.bare, "room": d.room}
-            for d in (compared.unknown if compared else ())
-        ],
+        # By test: bare, in the room.
+        "outcomes": dict(compared.outcomes) if compared else {},
+        "known": [{**asdict(d), "reason": why} for d, why in (compared.known if compared else ())],
+        "unknown": [asdict(d) for d in (compared.unknown if compared else ())],
         "stale": list(compared.stale) if compared else [],
         "seconds": {
             "bare": round(one.bare_seconds, 2),

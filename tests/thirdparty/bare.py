@@ -1,7 +1,7 @@
 """The same things by hand: a virtual environment, a test run, Django; no room and nothing of ours.
 
 Packages are those that the product installed, so that what differs is not their versions. Test
-outcomes are read from the XML that pytest writes by itself, or a released reporter for unittest.
+outcomes are read from the XML that pytest writes by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from agent.ports import IndexAccess
 from tests.thirdparty.projects import Known, KnownDjango
 
 _ASK_DJANGO = Path(__file__).with_name("ask_django.py")
-_UNITTEST_REPORTER = "unittest-xml-reporting==4.0.0"
 _RANK = ("passed", "skipped", "xfailed", "failed", "error")
 
 #: Whatever is costly takes a turn, so that no more is under way than the machine has cores.
@@ -72,17 +71,9 @@ class Bare:
             if self.user is not None:
                 os.chown(place, self.user, self.user)
             suite = self.known.suite
-            if "pytest" in suite:
-                argv = [*suite, "-p", "no:cacheprovider", f"--junitxml={place}/all.xml"]
-            else:
-                reporter = "xmlrunner.extra.djangotestrunner.XMLTestRunner"
-                argv = [*suite, "--testrunner", reporter]
+            argv = [*suite, "-p", "no:cacheprovider", f"--junitxml={place}/all.xml"]
             printed = self.run(*argv)
-            reports = [*Path(place).glob("*.xml"), *self.tree.glob("TEST-*.xml")]
-            found = _read(reports)
-            if "pytest" not in suite:
-                # unittest calls it an error when a test ends with anything but an AssertionError.
-                found = {name: "failed" if how == "error" else how for name, how in found.items()}
+            found = _read(list(Path(place).glob("*.xml")))
         assert found, f"the bare run of {self.known.source.name} ran no test:\n{printed[-3000:]}"
         return found
 
@@ -108,18 +99,16 @@ def build(
     tree: Path,
     environment: Environment,
     access: IndexAccess,
-    more: tuple[str, ...] | None = None,
+    more: tuple[str, ...] = (),
 ) -> Bare:
     """Make a virtual environment beside the tree, with the packages of a built one.
 
     Args:
-        more: What is installed besides; None: what reports on a suite that pytest does not run.
+        more: What is installed besides.
     """
     bare = Bare(known, tree, tree.parent / "venv")
     own = canonicalize_name(known.source.name)
     packages = [one for one in environment.packages if one.partition("==")[0] != own]
-    if more is None:
-        more = () if "pytest" in known.suite else (_UNITTEST_REPORTER,)
     packages += more
     listed = tree.parent / "packages.txt"
     listed.write_text("\n".join(packages))
@@ -186,12 +175,6 @@ def _on_host(environment: Environment) -> str:
         if environment.interpreter.startswith(f"{room}/"):
             return host + environment.interpreter.removeprefix(room)
     return environment.interpreter
-
-
-def comparable(outcomes: Outcomes, known: Known) -> Outcomes:
-    """Leave out the outcomes that say nothing."""
-    assert outcomes.keys() >= known.untold.keys()
-    return {name: how for name, how in outcomes.items() if name not in known.untold}
 
 
 def dotted(item_id: str) -> str:

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,7 +137,6 @@ class Project:
     models: int
     """How many concrete models there are."""
     carried: list[Carried]
-    seconds: float
 
     @property
     def branches(self) -> list[Carried]:
@@ -162,7 +160,6 @@ class Package:
     ended: Ended
     reports: dict[str, CheckReport]
     """By side."""
-    seconds: float
 
 
 PRINTS = "# Replace print with logging in the whole repository\n"
@@ -170,7 +167,6 @@ PRINTS = "# Replace print with logging in the whole repository\n"
 
 def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench) -> Package:
     """Carry the one ticket for all prints, and run the tests by hand."""
-    began = time.monotonic()
     repository, by_hand = _set_up(known, folder, index, bench)
     ticket, checkout = folder / "prints.md", folder / "checkout"
     ticket.write_text(PRINTS)
@@ -182,19 +178,17 @@ def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench
     branch = ended.result["branch"]
     repository.git("clone", "-q", "--branch", branch, str(repository.path), str(checkout))
     files = changed_files(Repository(checkout))
-    seconds = time.monotonic() - began
-    return Package(known, repository, checkout, files, outcomes, ended, reports, seconds)
+    return Package(known, repository, checkout, files, outcomes, ended, reports)
 
 
 def project(
     known: KnownDjango, folder: Path, index: SimpleIndex, bench: Bench, wishes: Sequence[Wish]
 ) -> Project:
-    """Carry a ticket for each of the concrete models, and do by hand what there is to compare with.
+    """Carry a ticket for each wish, and do by hand what there is to compare with.
 
     Args:
         wishes: One for each model, from the first on.
     """
-    began = time.monotonic()
     repository, by_hand = _set_up(known, folder, index, bench)
     models = by_hand.ask_django("models", packages=known.packages)
 
@@ -208,8 +202,7 @@ def project(
         first = pool.submit(carry, models[0], wishes[0])
         outcomes = pool.submit(by_hand.outcomes)
         carried = [first.result(), *pool.map(carry, models[1 : len(wishes)], wishes[1:])]
-        seconds = time.monotonic() - began
-        return Project(known, repository, outcomes.result(), len(models), carried, seconds)
+        return Project(known, repository, outcomes.result(), len(models), carried)
 
 
 def _set_up(

@@ -14,20 +14,17 @@ import pytest
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
 from tests.folders import data_folder
-from tests.thirdparty import carried, on_github, summary
+from tests.thirdparty import carried, on_github
 from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
 from tests.thirdparty.on_github import Both, Hub
 from tests.thirdparty.projects import (
-    AXES,
+    CONSTANCE,
     DJANGO,
-    NEWSLETTER,
     PRINTING,
     PYBARS,
     SILK,
     Known,
-    KnownDjango,
-    KnownPrinting,
 )
 
 T = TypeVar("T")
@@ -91,12 +88,12 @@ def under_way(
         name: request.getfixturevalue("served" if name == SERVED else "hub")
         for name in sorted(on_hub)
     }
-    wishes, deep = itertools.cycle(WISHES), request.config.getoption("deep")
+    wishes = iter(WISHES)
     # Room for all of them: one may wait for another, and what is costly takes turns.
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.
-            mine = list(itertools.islice(wishes, known.asked(deep=deep)))
+            mine = list(itertools.islice(wishes, known.tickets))
             name = known.source.name
             if name in local | on_hub:
                 begun.projects[name] = pool.submit(
@@ -133,58 +130,23 @@ def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
     return asked
 
 
-def _cases(all_known: tuple[Known, ...], *long: Known) -> list[object]:
-    """Give projects as parameters; whose suites take long, and show what others show, deep."""
-    names = {known.source.name for known in long}
-    return [
-        pytest.param(
-            known,
-            id=known.source.name,
-            marks=[pytest.mark.deep] if known.source.name in names else [],
-        )
-        for known in all_known
-    ]
+def _name(known: Known) -> str:
+    return known.source.name
 
 
-@pytest.fixture(scope="session", params=_cases(DJANGO, AXES, NEWSLETTER))
+@pytest.fixture(scope="session", params=DJANGO, ids=_name)
 def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
-    """One Django project with a ticket carried out for one of its models, or deep, for each."""
-    known: KnownDjango = request.param
-    done = under_way.projects[known.source.name].result()
-    summary.note(request.config, known, len(done.carried), len(done.outcomes), done.seconds)
-    return done
+    """One Django project with tickets carried out for some of its models."""
+    return under_way.projects[_name(request.param)].result()
 
 
-@pytest.fixture(scope="session", params=PRINTING, ids=lambda known: known.source.name)
+@pytest.fixture(scope="session", params=PRINTING, ids=_name)
 def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
     """One package with its prints replaced."""
-    known: KnownPrinting = request.param
-    done = under_way.packages[known.source.name].result()
-    summary.note(request.config, known, 0, len(done.outcomes), done.seconds)
-    return done
+    return under_way.packages[_name(request.param)].result()
 
 
-@pytest.fixture(scope="session", params=_cases(DJANGO + PRINTING, AXES, NEWSLETTER, SILK))
+@pytest.fixture(scope="session", params=(SILK, CONSTANCE, PYBARS), ids=_name)
 def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
     """One project with a ticket carried out on this machine and from an issue on GitHub."""
-    known: Known = request.param
-    done = under_way.both[known.source.name].result()
-    summary.note_on_github(request.config, known, done.opened.requests, done.opened.seconds)
-    return done
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the table over, if this is one of several processes."""
-    lines = summary.lines(session.config)
-    if lines and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["sections"] = {"released projects": lines}
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Show what was worked on."""
-    if lines := summary.lines(config):
-        terminalreporter.section("released projects")
-        for line in lines:
-            terminalreporter.write_line(line)
+    return under_way.both[_name(request.param)].result()

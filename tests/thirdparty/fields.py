@@ -62,26 +62,37 @@ def _prose(title: str, sentence: str) -> Callable[[str], str]:
     return lambda label: f"# {title}\n\n{sentence.format(model=label)}"
 
 
+#: One for each ticket on a project, in their order.
 WISHES = (
     Wish(
-        "handling_note",
-        "CharField",
-        {"max_length": "80", "blank": "True", "null": "False", "default": "''"},
-        "",
-        _prose(
-            "Room for a note",
-            'Add a CharField `handling_note` with max_length=80, blank=True, default="" to the '
-            "model `{model}`.",
+        "handling_data",
+        "JSONField",
+        {"null": "False", "default": "<class 'dict'>"},
+        "{}",
+        lambda label: (
+            f"# Room for structured data\n\nAdd this field to the model `{label}`:\n\n"
+            "```python\nhandling_data = models.JSONField(default=dict, blank=True)\n```\n"
         ),
-        test=True,
     ),
     Wish(
-        "handling_rank",
-        "IntegerField",
-        {"null": "True", "blank": "True"},
-        "None",
-        _form("handling_rank", "IntegerField", "null=True, blank=True"),
+        "handling_story",
+        "TextField",
+        {"null": "False", "blank": "False"},
+        "not told",
+        _prose(
+            "The whole story",
+            "Add a TextField `handling_story` to the model `{model}`. "
+            'Existing rows get "not told".',
+        ),
+    ),
+    Wish(
+        "handling_tries",
+        "PositiveSmallIntegerField",
+        {"null": "False", "default": "3"},
+        "3",
+        _form("handling_tries", "PositiveSmallIntegerField", "default=3"),
         admin=True,
+        test=True,
     ),
     Wish(
         "handled_by_hand",
@@ -126,65 +137,5 @@ WISHES = (
         _form("handled_at", "DateTimeField", "- null=True\n- blank=True\n- db_index=True"),
         admin=True,
         test=True,
-    ),
-    Wish(
-        "handling_data",
-        "JSONField",
-        {"null": "False", "default": "<class 'dict'>"},
-        "{}",
-        lambda label: (
-            f"# Room for structured data\n\nAdd this field to the model `{label}`:\n\n"
-            "```python\nhandling_data = models.JSONField(default=dict, blank=True)\n```\n"
-        ),
-    ),
-    Wish(
-        "handling_story",
-        "TextField",
-        {"null": "False", "blank": "False"},
-        "not told",
-        _prose(
-            "The whole story",
-            "Add a TextField `handling_story` to the model `{model}`. "
-            'Existing rows get "not told".',
-        ),
-    ),
-    Wish(
-        "handling_page",
-        "URLField",
-        {"max_length": "300", "blank": "True", "null": "False"},
-        "",
-        _form("handling_page", "URLField", "max_length=300, blank=True"),
-        admin=True,
-    ),
-    Wish(
-        "handling_token",
-        "UUIDField",
-        {"null": "True", "unique": "True"},
-        "None",
-        _prose(
-            "A token for outside",
-            "The model `{model}` needs a nullable, unique UUIDField called `handling_token`.",
-        ),
-        test=True,
-    ),
-    Wish(
-        "handling_tries",
-        "PositiveSmallIntegerField",
-        {"null": "False", "default": "3"},
-        "3",
-        _form("handling_tries", "PositiveSmallIntegerField", "default=3"),
-        admin=True,
-        test=True,
-    ),
-    Wish(
-        "handling_time",
-        "DurationField",
-        {"null": "True", "blank": "True"},
-        "None",
-        lambda label: (
-            "# How long it took\n\n"
-            f"- model: {label}\n- field name: handling_time\n- type: DurationField\n"
-            "- nullable: yes\n- blank: yes\n"
-        ),
     ),
 )

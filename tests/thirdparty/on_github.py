@@ -75,7 +75,6 @@ class Opened:
     log: str
     requests: int
     """To the API, from the label to the end."""
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,6 @@ class Hub:
     def carry(self, wanted: Wanted) -> Opened:
         """Open the issue, label it, and let the service do its work; one at a time."""
         with self._one, bare.TURNS:
-            began = time.monotonic()
             hosted, issue = self._open(wanted)
             since = self._world.requests.next_number()
             with self._world.lock:
@@ -176,7 +174,7 @@ class Hub:
             self._work()
             outcome = self._ended(hosted, wanted.name)
             asked = self._world.requests.find("/api/*", since)
-            return self._look(hosted, issue, outcome, len(asked), time.monotonic() - began)
+            return self._look(hosted, issue, outcome, len(asked))
 
     def _ended(self, hosted: Hosted, name: str) -> Outcome:
         end = time.monotonic() + _LONGEST_SECONDS
@@ -202,9 +200,7 @@ class Hub:
             )
         return hosted, issue
 
-    def _look(
-        self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int, seconds: float
-    ) -> Opened:
+    def _look(self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int) -> Opened:
         token = self._world.token_for(PERSON)
         below = f"{self._world.base_url}/api/v3/repos/{hosted.full_name}"
 
@@ -226,7 +222,6 @@ class Hub:
             reports={side: reports.load(folder, side) for side in ("base", "head")},
             log=(folder / "run.log").read_text(),
             requests=requests,
-            seconds=seconds,
         )
 
     def _fetched(self, hosted: Hosted, branch: str, token: str) -> dict[str, ChangedFile]:

@@ -20,8 +20,6 @@ class Known:
     """Arguments for `python` that run all tests, from the root of the tree."""
     config: str | None = None
     environ: dict[str, str] = field(default_factory=dict)
-    untold: dict[str, str] = field(default_factory=dict)
-    """Tests whose outcome a bare run does not tell, or not the same each time; with the reason."""
     changelog: str | None = None
     """Where its people note what is not released yet; a run of an issue adds a line."""
     review: tuple[str, ...] = ()
@@ -36,13 +34,11 @@ class KnownDjango(Known):
     """Import names of what is shipped; models of examples and tests do not count."""
     models: int = 0
     """How many concrete models these have."""
+    tickets: int = 1
+    """To so many of them a field is added."""
     settings: str = ""
     python_path: tuple[str, ...] = ("",)
     """Relative to the tree."""
-
-    def asked(self, *, deep: bool) -> int:
-        """How many models have a ticket each."""
-        return self.models if deep else 1
 
 
 @dataclass(frozen=True)
@@ -67,29 +63,8 @@ AXES = KnownDjango(
     suite=("-m", "pytest", "--no-cov"),
     packages=("axes",),
     models=4,
+    tickets=2,
     settings="tests.settings",
-)
-
-# Django's own runner in a manage.py that is not at the root; pyproject with a version from tags.
-NEWSLETTER = KnownDjango(
-    source=Source(
-        "django-newsletter",
-        "1.2.1",
-        "4a9294e5e29a27413b871955aa1ec91683072c09107afbf9093be09e8bdee32d",
-    ),
-    # extras: "test" has python-ldap, whose C code needs headers that few machines have.
-    # install: the rest of "test", what tox installs besides, and six, which card-me forgets.
-    config=(
-        "python:\n"
-        "  extras: []\n"
-        "  install: [unicodecsv, python-card-me, django-tinymce, django-imperavi, django-webtest,"
-        " pytz, six]\n"
-    ),
-    suite=("test_project/manage.py", "test"),
-    packages=("newsletter",),
-    models=6,
-    settings="test_project.settings",
-    python_path=("test_project", ""),
 )
 
 _TIMED = "project/tests/test_silky_profiler.py::TestProfilerDecorator::test_time_taken"
@@ -126,6 +101,7 @@ THUMBNAILS = KnownDjango(
     suite=("-m", "pytest"),
     packages=("easy_thumbnails",),
     models=3,
+    tickets=3,
     settings="easy_thumbnails.tests.settings",
 )
 
@@ -151,7 +127,7 @@ CONSTANCE = KnownDjango(
 )
 
 #: The one that takes longest comes first.
-DJANGO = (NEWSLETTER, AXES, SILK, THUMBNAILS, CONSTANCE)
+DJANGO = (AXES, SILK, THUMBNAILS, CONSTANCE)
 
 # No Django, no framework; pytest and mypy.
 SLUGIFY = Known(
@@ -161,11 +137,6 @@ SLUGIFY = Known(
         "90e997f2e0987239ce95e12f700086eb18e1d1d3ee22624fbbdbd095afca42b6",
     ),
     suite=("-m", "pytest"),
-    untold={
-        "tests.test_release.ReleaseRegressionTests.test_ascii_input_skips_backend_import": (
-            "it passes with a skipped subtest, which pytest's XML shows as a skipped test"
-        )
-    },
 )
 
 # Prints under `if debug:`, in one long method each; unittest classes run by pytest, flake8 red.

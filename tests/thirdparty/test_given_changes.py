@@ -12,7 +12,6 @@ from agent.adapters.package_index import SimpleIndex
 from agent.cli import run as command
 from agent.domain import Outcome, Reason
 from tests import given
-from tests.deep import deep
 from tests.flow.stories import Repository
 from tests.thirdparty import sources
 from tests.thirdparty.carried import Bench
@@ -35,34 +34,12 @@ def grounds(folder: Path, index: SimpleIndex) -> Grounds:
             place = folder / f"given-{name}"
             place.mkdir()
             made[name] = sources.repository(asked.source, index, place, asked.config)
-            _move(made[name], *asked.moved)
         return made[name]
 
     return ground
 
 
-def _move(repository: Repository, old: str, new: str) -> None:
-    if not old:
-        return
-    (repository.path / old).rename(repository.path / new)
-    was, now = old.replace("/", "."), new.replace("/", ".")
-    for file in repository.path.rglob("test_*.py"):
-        text = file.read_text(encoding="utf-8")
-        if was in text:
-            file.write_text(text.replace(was, now), encoding="utf-8")
-    repository.git("add", "-A", "-f")
-    repository.git("commit", "-q", "-m", f"Move {old} to {new}")
-
-
-#: What other cases show on the same project.
-_DEEP = (
-    "an operation that nobody asked for",
-    "a second HTTP client",
-    "syntax and library of a newer Python",
-)
-
-
-@pytest.fixture(params=[deep(name) if name in _DEEP else name for name in CASES])
+@pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> Given:
     return CASES[request.param]
 

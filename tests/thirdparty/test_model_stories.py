@@ -20,7 +20,6 @@ from tests.thirdparty.model_stories import (
     fastapi_docs,
     flask_openapi,
     flaskr,
-    nvchecker,
     robots,
     served,
     slugify,
@@ -35,7 +34,7 @@ pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
 
 _PROJECTS = (
     *(fastapi_docs, slugify, robots, flask_openapi, surfactant),
-    *(api_key, yarg, nvchecker, flaskr),
+    *(api_key, yarg, flaskr),
 )
 #: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(

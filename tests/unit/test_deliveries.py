@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from agent import deliveries, intake
+from agent import deliveries
 from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Happened, Said
 from agent.domain import Outcome, Reason, RunState
-from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, SettingsInvalid
-from agent.intake import Accepted, Ignored, Request
+from agent.errors import ForgeLimited, ForgeUnavailable, SettingsInvalid
+from agent.intake import Ignored
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
 
 
@@ -29,18 +28,6 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     assert outcomes(inbox, 2) == [None, "ignored"]
     assert not intake.turn()
     assert gate.asked == [1, 2], "it is not asked again at once"
-
-
-def test_it_comes_again_after_a_while(inbox, store, monkeypatch):
-    monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.05,))
-    gate = Gate({1: ForgeUnavailable("away")})
-    inbox.append([delivery(1)])
-    intake = deliveries.Intake(inbox, store, gate)
-    assert not intake.turn()
-    gate.problems.clear()
-    time.sleep(0.06)
-    assert intake.turn()
-    assert outcomes(inbox, 1) == ["ignored"]
 
 
 def test_a_forge_that_says_when_is_asked_then(inbox, store):
@@ -79,13 +66,6 @@ def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_rea
     assert "for a day: away" in settled.reason
 
 
-def test_access_that_is_lost_is_told_in_its_words(inbox, store):
-    gate = Gate({1: AccessLost("Our App has no access to o/r.")})
-    inbox.append([delivery(1)])
-    deliveries.Intake(inbox, store, gate).turn()
-    assert inbox.find("d1").reason == "Our App has no access to o/r."
-
-
 def done(one):
     return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
 
@@ -113,16 +93,6 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     assert gate.asked == [], "what was decided is not decided anew"
 
 
-def test_a_delivery_decided_twice_has_one_run(inbox, store):
-    request = Request(snapshot=snapshot(), label="mergewright", clone_url="https://h/o/r.git")
-
-    first = intake.accept(request, Open({}), store, now=1.0, delivery_id="d1")
-    again = intake.accept(request, Open({}), store, now=2.0, delivery_id="d1")
-    assert isinstance(first, Accepted)
-    assert first == again
-    assert len(store.latest(9)) == 1
-
-
 # --- faults that must reach somebody ----------------------------------------------------------
 
 
@@ -146,13 +116,6 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
 # --- runs that wait ---------------------------------------------------------------------------
 
 
-def test_a_run_that_is_taken_up_at_once_is_not_shown_to_wait(inbox, store):
-    gate = Open({})
-    inbox.append([delivery(1)])
-    deliveries.Intake(inbox, store, gate).turn()
-    assert gate.waiting == []
-
-
 def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, store):
     gate = Open({})
     inbox.append([delivery(1), delivery(2), delivery(3)])
@@ -165,7 +128,7 @@ def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, 
     assert gate.waiting[2:] == [(4, 3)]
 
 
-@pytest.mark.parametrize("problem", [ForgeUnavailable("away"), AccessLost("no"), KeyError("bug")])
+@pytest.mark.parametrize("problem", [ForgeUnavailable("away"), KeyError("bug")])
 def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
     gate, heard = Open({2: problem}), []
     inbox.append([delivery(1), delivery(2), delivery(3)])
@@ -175,23 +138,6 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     assert len(heard) == len(store.latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
-
-
-def test_a_label_of_ours_that_comes_back_is_noted_for_those_alone_who_look_closely(inbox, store):
-    ours = Request(
-        snapshot=snapshot(1), label="mergewright: working", clone_url="https://h/o/r.git"
-    )
-    inbox.append(
-        [
-            delivery(1).model_copy(update={"body": ours.model_dump_json().encode()}),
-            delivery(2),
-        ]
-    )
-    with capture_logs([merge_contextvars]) as said:
-        deliveries.Intake(inbox, store, Gate({})).turn()
-    told = [(one["delivery"], one["log_level"]) for one in said if one["event"] == "ignored"]
-    assert told == [("d1", "debug"), ("d2", "info")]
-    assert inbox.find("d1").reason == "a label of ours that tells the state of a run"
 
 
 # --- what is told of a conversation --------------------------------------------------------------
@@ -215,10 +161,7 @@ def closed():
     ("event", "action", "record", "who"),
     [
         ("issue_comment", "created", spoken(), "lane"),
-        ("pull_request_review", "submitted", spoken(), "lane"),
         ("pull_request_review", "submitted", closed(), "looks"),
-        # The same word, of an issue, takes back what was asked for.
-        ("pull_request", "closed", closed(), "looks"),
         ("status", None, closed(), "looks"),
     ],
 )

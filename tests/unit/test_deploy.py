@@ -12,11 +12,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from agent.adapters.bubblewrap import roots
-from agent.adapters.github import access, app_manifest
+from agent.adapters.github import access
 from agent.adapters.rooms import seccomp
 from agent.adapters.sql_inbox import Inbox
-from agent.demo import play
-from agent.demo.simulator.world import World
 from agent.editing import outline
 from agent.environments import found_pythons
 from webhooks import environment
@@ -43,14 +41,6 @@ def services() -> dict[str, dict[str, Any]]:
 # --- the App ---------------------------------------------------------------------------------
 
 
-def test_the_manifest_for_whoever_makes_the_app_by_hand_is_that_of_the_command():
-    assert manifest() == app_manifest.manifest("https://mergewright.example.org", "Mergewright")
-
-
-def test_the_readme_has_the_tables_of_the_code():
-    assert "\n".join(app_manifest.markdown()) in read("README.md")
-
-
 def test_the_app_asks_for_what_tokens_are_made_with():
     minted: dict[str, str] = {}
     for permissions in access._PERMISSIONS.values():
@@ -61,12 +51,6 @@ def test_the_app_asks_for_what_tokens_are_made_with():
 
 def test_the_app_subscribes_to_what_the_listener_reads():
     assert set(manifest()["default_events"]) == set(github_events.READS)
-
-
-def test_the_app_is_private_and_its_deliveries_go_to_the_listener():
-    assert manifest()["public"] is False
-    assert manifest()["hook_attributes"]["url"].endswith("/webhooks/github")
-    assert '"/webhooks/github"' in (ROOT / "webhooks" / "app.py").read_text()
 
 
 # --- compose ---------------------------------------------------------------------------------
@@ -93,17 +77,6 @@ def test_neither_service_reaches_the_other_or_the_engine():
         assert "no-new-privileges:true" in one["security_opt"]
         assert one["read_only"] is True
         assert one["restart"] == "unless-stopped"
-
-
-def test_every_further_right_of_the_worker_has_its_reason():
-    assert "cap_add" not in services()["listener"]
-    assert services()["listener"]["security_opt"] == ["no-new-privileges:true"]
-    for right in services()["worker"]["cap_add"]:
-        assert re.search(rf"^ +- {right}  # \S", read("compose.yml"), re.MULTILINE), right
-    lines = read("compose.yml").splitlines()
-    for option in services()["worker"]["security_opt"][1:]:
-        (at,) = [number for number, line in enumerate(lines) if line.strip() == f"- {option}"]
-        assert lines[at - 1].strip().startswith("#"), option
 
 
 def test_the_unit_has_the_same_rights_as_the_container():
@@ -140,21 +113,6 @@ def test_the_listener_sees_the_inbox_and_the_runs_of_the_data_folder_alone():
     assert hidden == folders_of_home() - {"runs"}
 
 
-def test_the_image_makes_these_folders_with_the_modes_of_the_code():
-    made = {
-        name: mode
-        for mode, names in re.findall(r"install -d -m (\d+) ([a-z -]+?)(?: \\)?$", read("Dockerfile"), re.MULTILINE)
-        for name in names.split()
-    }  # fmt: skip
-    assert made.keys() == folders_of_home()
-    assert {name for name, mode in made.items() if mode == "0755"} == {
-        "environments",
-        "pythons",
-        "roots",
-        "trees",
-    }
-
-
 def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
     (check,) = [word for word in services()["worker"]["healthcheck"]["test"] if "beat" in word]
     inbox = Inbox(tmp_path)
@@ -169,26 +127,4 @@ def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
 # --- the README ------------------------------------------------------------------------------
 
 
-def test_the_readme_names_files_that_are_there():
-    written = {"deploy/secrets", "deploy/worker.env", "deploy/.env"}
-    for path in set(re.findall(r"\b((?:deploy|agent)/[\w./-]*\w)", read("README.md"))):
-        top = "/".join(path.split("/")[:2])
-        assert top in written or path in written or (ROOT / path).exists(), path
-
-
-def test_links_within_the_readme_lead_somewhere():
-    text = read("README.md")
-    heads = {
-        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
-        for head in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= heads
-
-
 # --- the stand-in ----------------------------------------------------------------------------
-
-
-def test_the_simulated_app_may_do_and_is_told_of_the_same(tmp_path):
-    app, _ = play.people_and_app(World(tmp_path / "world"), "http://127.0.0.1:8080", tmp_path)
-    assert app.permissions == manifest()["default_permissions"]
-    assert list(app.hook.events) == manifest()["default_events"]

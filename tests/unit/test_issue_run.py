@@ -14,7 +14,7 @@ from agent import issue_run
 from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import Outcome, Reason, RunState
-from agent.errors import ForgeLimited, ModelUnavailable, ModelUnusable, StoreUnavailable
+from agent.errors import ForgeLimited, ModelUnavailable
 from agent.issue_run import Carried
 from agent.milestones import RunPage, StateNotes
 from agent.ports import FROM_EARLIER
@@ -29,6 +29,23 @@ from tests.unit.delivery_samples import run, snapshot
 
 def done(one):
     return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
+
+
+SECRET = "Zq8" * 9
+
+
+def with_forge(home, forge, keep=lambda record: None):
+    """Settings, and what makes the services of a run with that forge and a secret in hand."""
+    settings = Settings(home=home)
+
+    def make(say, record):
+        keep(record)
+        return Services(
+            settings=settings, forge=forge, sandbox=None, index=None, say=say,
+            redactor=Redactor([SECRET]),
+        )  # fmt: skip
+
+    return settings, make
 
 
 # --- where a run stands -----------------------------------------------------------------------
@@ -69,15 +86,8 @@ def test_an_illegal_move_is_refused_and_ends_nothing(store):
     assert store.find("2026-1").state is RunState.PREPARING
 
 
-def test_a_state_that_cannot_be_noted_ends_no_run():
-    def away(run_id, state):
-        raise StoreUnavailable
-
-    StateNotes("2026-1", RunState.TRIAGING, away).started("checkout")
-
-
 def test_the_page_of_a_run_shows_no_secret(tmp_path):
-    secret = "Zq8" * 9
+    secret = SECRET
     told = run().model_copy(
         update={"snapshot": snapshot().model_copy(update={"title": f"Use {secret} here"})}
     )
@@ -95,21 +105,15 @@ def test_the_page_of_a_run_shows_no_secret(tmp_path):
 def test_foreign_lines_reach_log_and_terminal_without_secrets_and_are_no_words_of_ours(
     home, monkeypatch
 ):
-    secret, shown = "Zq8" * 9, []
+    secret, shown = SECRET, []
 
     def carry(run, step, svc, ledger, log, *, waited):
         step._watcher.started("baseline")
         svc.show(f"tests | {secret} all is {FROM_EARLIER}")
         return done(run)
 
-    def make(say, record):
-        forge, redactor = FakeForge(None), Redactor([secret])
-        return Services(
-            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
-        )
-
     monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings = Settings(home=home)
+    settings, make = with_forge(home, FakeForge(None))
     issue_run.carry(run(), settings, make, say=shown.append)
     folder = home / "runs" / "2026-1"
     line = f"tests | [secret removed] all is {FROM_EARLIER}"
@@ -121,7 +125,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets_and_are_no_words_o
 def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_what_follows(
     home, monkeypatch
 ):
-    secret, shown = "Zq8" * 9, []
+    secret, shown = SECRET, []
 
     def carry(run, step, svc, ledger, log, *, waited):
         for piece in ("I use Zq8", f"{secret[3:]}\nand go", " on"):
@@ -129,14 +133,8 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
         svc.say("edit 1, turn 1: 1 call")
         return done(run)
 
-    def make(say, record):
-        forge, redactor = FakeForge(None), Redactor([secret])
-        return Services(
-            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
-        )
-
     monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings = Settings(home=home)
+    settings, make = with_forge(home, FakeForge(None))
     issue_run.carry(run(), settings, make, say=shown.append, hear=shown.append)
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
@@ -144,14 +142,11 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 
 # --- a run that waits --------------------------------------------------------------------------
 
-SECRET = "Zq8" * 9
-
 
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
         (ModelUnavailable(f"No model answered: {SECRET}."), "No model answered: [secret removed]."),
-        (ModelUnusable(SECRET), "Whoever runs the service has to mend its model first."),
         (ForgeLimited("wait", 0.0), ""),
     ],
 )
@@ -162,14 +157,8 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
         step._watcher.started("plan 1 reply")
         raise Postponed(problem.message, time.time() + 900, "plan 1 reply") from problem
 
-    def make(say, record):
-        redactor = Redactor([SECRET])
-        return Services(
-            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=redactor
-        )
-
     monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings = Settings(home=home)
+    settings, make = with_forge(home, forge)
     with pytest.raises(Postponed):
         issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
     assert len(forge.marks) == (2 if told else 1)
@@ -180,23 +169,15 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
 
 
 def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
-    kept = []
-
     class Silent(FakeForge):
         def ticket(self, run):
             raise ForgeLimited("wait", time.time() + 60)
 
-    def make(say, record):
-        forge = Silent(None)
-        kept.append((forge, record))
-        return Services(
-            settings=settings, forge=forge, sandbox=None, index=None, say=say, redactor=Redactor()
-        )
-
-    settings = Settings(home=home)
+    forge, kept = Silent(None), []
+    settings, make = with_forge(home, forge, kept.append)
     with pytest.raises(Postponed):
         issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
-    ((forge, record),) = kept
+    (record,) = kept
     assert forge.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"
     before = ledger.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import stat
 import threading
@@ -17,10 +16,6 @@ from agent import metrics
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Outcome, Reason, RunState, end_state
 from agent.errors import ForgeUnavailable, StoreUnavailable
-from agent.ledger import Ledger
-from agent.redaction import Redactor
-from agent.steps import Steps
-from agent.telemetry import RunLog
 from tests.integration.run_samples import run
 
 
@@ -69,22 +64,6 @@ def test_every_end_of_a_run_is_there_from_the_beginning(written):
         assert ("mergewright_runs_ended_total", *labels) in there
 
 
-def test_names_are_as_prometheus_wants_them(tmp_path):
-    metrics.StepTimes().ended("none", 1.0, ok=True)
-    metrics.write(tmp_path)
-    families = list(text_string_to_metric_families((tmp_path / metrics.FILE_NAME).read_text()))
-    assert len({family.name for family in families}) == len(families)
-    for family in families:
-        assert re.fullmatch(r"mergewright_[a-z][a-z0-9_]*", family.name)
-        assert family.documentation
-        assert family.type in ("counter", "gauge", "histogram")
-        # Base units, and no word for the kind in the name.
-        assert not re.search(r"_(milliseconds|minutes|ms|count|gauge|histogram)$", family.name)
-        for sample in family.samples:
-            if family.type == "counter":
-                assert sample.name.endswith("_total")
-
-
 def test_a_step_counts_by_its_kind_where_it_was_done(written):
     def at(result, name="_count"):
         key = (f"mergewright_step_seconds{name}", ("result", result), ("step", "checks"))
@@ -97,36 +76,6 @@ def test_a_step_counts_by_its_kind_where_it_was_done(written):
         watcher.ended(f"checks {number}", 2.0, ok=ok)
     watcher.ended("checks 15", 100.0, ok=True)  # of an earlier process
     assert (at("done"), at("failed")) == (done + 2, failed + 1)
-
-
-def test_a_step_that_is_remembered_is_not_counted_again(tmp_path, written):
-    kept = {}
-
-    def remember(name, attempt):
-        if name not in kept:
-            kept[name] = attempt()
-        return kept[name]
-
-    remember.changed = lambda name: True
-
-    def look() -> str:
-        return "seen"
-
-    def carry():
-        steps = Steps(
-            Ledger(tmp_path / "ledger.jsonl", "r1"),
-            RunLog(tmp_path / "run.log", Redactor()),
-            metrics.StepTimes(),
-            max_minutes=5,
-            remember=remember,
-        )
-        assert steps("look once", look) == "seen"
-
-    key = ("mergewright_step_seconds_count", ("result", "done"), ("step", "look once"))
-    carry()
-    first = written()[key]
-    carry()
-    assert written()[key] == first
 
 
 # --- what GitHub allows -----------------------------------------------------------------------
@@ -166,13 +115,6 @@ def test_the_tightest_allowance_is_shown(budget):
     assert budget("remaining", "graphql") == 3000
 
 
-def test_answers_that_overtake_one_another_give_nothing_back(budget):
-    soon = time.time() + 600
-    for left in (100, 98, 99):
-        metrics.github_allows(allowed(left, resets=soon))
-    assert budget("remaining") == 98
-
-
 def test_an_hour_that_is_over_says_nothing_any_more(budget):
     metrics.github_allows(allowed(0, resets=time.time() - 1))
     assert budget("remaining") is None
@@ -181,14 +123,7 @@ def test_an_hour_that_is_over_says_nothing_any_more(budget):
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        allowed("many", resets=9),
-        allowed("-1", resets=9),
-        allowed("1" * 5000, resets=9),
-        allowed("²", resets=time.time() + 60),
-    ],
+    "headers", [{}, allowed("-1", resets=9), allowed("²", resets=time.time() + 60)]
 )
 def test_headers_without_sense_are_left_aside(budget, headers):
     metrics.github_allows(headers)
@@ -197,7 +132,7 @@ def test_headers_without_sense_are_left_aside(budget, headers):
 
 def test_whatever_a_server_says_the_labels_stay_few(budget):
     soon = time.time() + 600
-    for number in range(3_000):
+    for number in range(1_200):
         metrics.github_allows(allowed(number, resets=soon + number, resource=f"made up {number}"))
     assert budget("remaining", "other") is not None
     assert len(metrics._BUDGET._left) <= 1_000
@@ -207,12 +142,8 @@ def test_whatever_a_server_says_the_labels_stay_few(budget):
 @pytest.mark.parametrize(
     ("verb", "url", "status", "kind", "answer"),
     [
-        ("GET", "https://h/repos/secret-owner/secret-name", 200, "read", "2xx"),
         ("GET", "https://h/repos/o/r", 304, "read", "304"),
-        ("PATCH", "https://h/repos/o/r/issues/1", 403, "write", "4xx"),
-        ("POST", "https://h/app/installations/1/access_tokens", 201, "token", "2xx"),
         ("POST", "https://h/api/graphql", 502, "graphql", "5xx"),
-        ("MADEUP", "https://h/x", None, "write", "none"),
     ],
 )
 def test_requests_are_counted_by_kind_and_answer(written, verb, url, status, kind, answer):
@@ -234,27 +165,6 @@ def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written
     with pytest.raises(OSError, match="symbolic"):
         metrics.write(tmp_path)
     assert (tmp_path / "elsewhere").read_text() == "mine"
-
-
-def test_whoever_reads_while_it_is_written_finds_it_whole(tmp_path):
-    stop = threading.Event()
-    metrics.write(tmp_path)
-
-    def keep_writing():
-        while not stop.is_set():
-            metrics.write(tmp_path)
-
-    writer = threading.Thread(target=keep_writing)
-    writer.start()
-    try:
-        for _ in range(200):
-            text = (tmp_path / metrics.FILE_NAME).read_text()
-            names = {family.name for family in text_string_to_metric_families(text)}
-            assert "mergewright_queue_runs" in names
-            assert text.endswith("\n")
-    finally:
-        stop.set()
-        writer.join()
 
 
 def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch, capsys):
@@ -301,16 +211,3 @@ def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
         assert there.oldest == now - 98
         assert sum(there.states.values()) == 3
         assert there.states["received"] == 1
-
-
-def test_rows_that_hold_no_run_hold_no_other_up_however_many(tmp_path):
-    with closing(SqlStore(tmp_path)) as store:
-        for number in range(1, 36):
-            store.add(run(number, number), float(number))
-        with closing(sqlite3.connect(store.path)) as file, file:
-            file.execute("UPDATE runs SET run = 'no run' WHERE run_id <> 'r35'")
-        claimed = next(
-            (one for _ in range(9) if (one := store.claim(time.time(), most=2)) is not None), None
-        )
-        assert claimed is not None
-        assert claimed.run.run_id == "r35"

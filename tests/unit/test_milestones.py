@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Contract, FollowUp, Plan, Run, RunState
+from agent.domain import Contract, FollowUp, Run, RunState
 from agent.editing.called import Called
 from agent.editing.planning import SubmittedPlan
 from agent.milestones import Milestones, RunPage, StateNotes
@@ -100,34 +100,13 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     assert "4826" not in repr(forge.marks)
 
 
-def test_a_plan_that_a_model_does_not_make_is_none():
-    forge = FakeForge(forge_runs.TICKET)
-    milestones = Milestones(RUN, forge, SETTINGS, Redactor())
-    form = SubmittedPlan(title="", category="feature", steps=(), files=(), questions=("Which?",))
-    called = Called(results=(), change=None, form=form.model_dump_json())
-    milestones.learned("plan 1 calls", called)
-    assert told(milestones, forge, "deliver").plan is None
-    milestones.learned("plan", Plan(recipe="r", title="T", parameters="{}", steps=()))
-    assert told(milestones, forge, "edit").plan.title == "T"
-
-
 @pytest.mark.parametrize(
     ("step", "now"),
     [
         ("plan 3 reply", "a model plans, turn 3"),
-        ("tests 1 4 calls", "a model writes tests, turn 4"),
-        ("edit 1 12 reply", "a model edits, turn 12"),
-        ("edit 2 1 reply", "a model edits, round 2, turn 1"),
-        ("answer 1 3 reply", "a model sees to what was asked, turn 3"),
         ("repair 2 3 calls", "a model mends what failed, round 2, turn 3"),
-        ("review 1 1 reply", "a second model reviews, turn 1"),
-        ("judge 1 reply", "a model compares the attempts, turn 1"),
         ("judge opening", ""),
-        ("checks 1", ""),
-        ("checks 2", "round 2"),
         ("edit", ""),
-        ("edit 1 opening", ""),
-        ("terms", ""),
     ],
 )
 def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
@@ -185,12 +164,3 @@ def test_a_models_rounds_move_between_editing_checking_and_reviewing():
         "planning", "editing", "checking", "reviewing", "editing", "checking", "reviewing",
         "publishing",
     ]  # fmt: skip
-
-
-def test_a_recipes_repair_is_no_edit():
-    noted = Noted()
-    notes = StateNotes("r", RunState.EDITING, noted)
-    for step in ("policy 1", "checks 1", "repair 1", "review", "compare", "decide"):
-        notes.started(step)
-        notes.ended(step, 0.1, ok=True)
-    assert [state.value for state in noted] == ["checking", "reviewing"]

@@ -45,38 +45,25 @@ def shown(*, terminal: bool, **environ: str) -> str:
     return b"".join(chunks).decode().replace("\r\n", "\n")
 
 
-def test_a_terminal_shows_the_present_step_alive():
-    assert CURSOR in shown(terminal=True)
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_what_is_taken_from_the_record_is_marked(terminal):
-    lines = [line.rstrip() for line in shown(terminal=terminal).splitlines()]
+def test_what_is_taken_from_the_record_is_marked():
+    text = shown(terminal=True)
+    assert CURSOR in text, "the present step is alive"
+    lines = [line.rstrip() for line in text.splitlines()]
     (kept,) = [line for line in lines if "baseline" in line]
     assert "on record, not done again" in kept
     (done,) = [line for line in lines if "environment" in line and "0.3 s" in line]
     assert "on record" not in done
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_what_a_model_calls_stays_on_a_terminal_and_in_a_pipe(terminal):
-    text = shown(terminal=terminal)
-    assert "| read path: [red].py" in text
-    # Its words are foreign.
-    assert "\x07" not in text
-
-
-@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone(environ):
-    text = shown(terminal=True, **environ)
+def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone():
+    text = shown(terminal=True, NO_COLOR="1")
     assert "\x1b" not in text
-    assert text == (
-        "ok    baseline           2.0 s  on record, not done again\n"
-        "      | read path: [red].py \ufffd\n      fetching\nok    environment        0.3 s\n"
-    )
+    # What a model calls is foreign.
+    assert "| read path: [red].py \ufffd\n" in text
+    assert len(text.splitlines()) == 4
 
 
-@pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=str)
+@pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}], ids=str)
 def test_a_pipe_never_gets_what_moves_a_cursor(environ):
     text = shown(terminal=False, **environ)
     assert CURSOR not in text

@@ -67,7 +67,7 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
     assert [one["run"] for one in json.loads(called("list", "--json").stdout)] == [OTHER, NEW, OLD]
 
 
-@pytest.mark.parametrize("columns", ["20", "40", "72", "100"])
+@pytest.mark.parametrize("columns", ["20", "100"])
 def test_no_id_is_ever_cut_however_narrow_the_terminal_is(kept, columns, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
@@ -86,52 +86,6 @@ def test_a_beginning_that_fits_several_runs_lists_them(kept):
         told = " ".join(done.stderr.replace("│", " ").split())
         assert f"name one of {NEW} shop/app#1 {OLD} shop/app#3" in told
         assert OTHER not in told
-
-
-def test_an_id_that_no_run_has_says_where_they_are_listed(kept):
-    done = called("show", "1999")
-    assert done.exit_code == 2
-    assert "`mergewright runs list` shows" in " ".join(done.stderr.replace("│", " ").split())
-
-
-def test_a_run_of_a_ticket_file_is_said_to_be_in_its_folder(kept):
-    name = "20251010-101010-abcdef01"
-    folder = kept / "runs" / name
-    folder.mkdir(parents=True)
-    for file in ("ledger.jsonl", "run.log"):
-        (folder / file).write_text("")
-
-    def told(run_id):
-        ended = called("show", run_id, columns="500")
-        assert ended.exit_code == 2
-        return " ".join(ended.stderr.replace("│", " ").split())
-
-    said = told(name[:12])
-    assert "has run.log, ledger.jsonl in" in said
-    assert f"`mergewright replay {name}` does it again" in said
-    assert "--resume" not in said
-    (folder / "steps.jsonl").write_text("")
-    assert f"`mergewright run --resume {name}` goes on with it" in told(name)
-
-
-def test_show_tells_how_many_requests_a_run_took(kept):
-    done = called("show", NEW)
-    assert done.exit_code == 0
-    assert ["requests", "31"] in [line.split() for line in done.stdout.splitlines()]
-    assert json.loads(called("show", NEW[:12], "--json").stdout)["requests"] == 31
-    assert json.loads(called("show", OLD, "--json").stdout)["requests"] is None
-
-
-def test_a_whole_id_is_one_run_though_others_begin_with_it(kept):
-    store = SqlStore(kept)
-    longer = forge_runs.run().model_copy(update={"run_id": OLD + "00"})
-    snapshot = forge_runs.SNAPSHOT
-    issue = snapshot.issue.model_copy(update={"number": 99})
-    store.add(
-        longer.model_copy(update={"snapshot": snapshot.model_copy(update={"issue": issue})}), 1.0
-    )
-    store.close()
-    assert json.loads(called("show", OLD, "--json").stdout)["run"] == OLD
 
 
 def test_a_log_is_followed_until_its_run_is_over(kept):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-import pytest
-
 from agent.demo import scripted_model
 from agent.demo.scripted_model import Line, Script
 
@@ -37,35 +34,3 @@ def test_it_reads_and_then_edits_and_answers_each_matter_by_its_number():
         {"matter": 2, "became": "done", "words": "Renamed."},
         {"matter": 1, "became": "answered", "words": "So."},
     ]
-
-
-@pytest.mark.parametrize(
-    ("part", "calls"),
-    [
-        (
-            "Your part: review the diff against ticket",
-            [("submit_review", {"approve": True, "remarks": []})],
-        ),
-        ("Your part: the plan.", []),
-    ],
-)
-def test_it_approves_what_it_reviews_and_has_nothing_for_other_parts(part, calls):
-    asked = [{"role": "system", "content": part}, {"role": "user", "content": OPENING}]
-    assert scripted_model.reply(SCRIPT, asked) == calls
-
-
-def test_it_speaks_as_a_provider_does():
-    with scripted_model.serving(SCRIPT) as environ:
-        url = f"{environ['OPENAI_BASE_URL']}/chat/completions"
-        told = [
-            httpx.post(url, json={"model": "m", "messages": messages}, trust_env=False).json()
-            for messages in (ANSWER, [{"role": "user", "content": "Hello."}])
-        ]
-    first, second = (one["choices"][0] for one in told)
-    assert first["finish_reason"] == "tool_calls"
-    assert first["message"]["tool_calls"][0]["function"] == {
-        "name": "read",
-        "arguments": '{"path": "a.py"}',
-    }
-    assert second["message"]["content"] == "The script has nothing for this."
-    assert all(one["usage"]["total_tokens"] > 0 for one in told)

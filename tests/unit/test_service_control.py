@@ -11,65 +11,31 @@ from agent import deliveries, issue_run
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.dispatch import Bounds
-from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
-from agent.errors import AccessLost, ForgeUnavailable
+from agent.domain import Delivery, Outcome, Reason, Run
+from agent.errors import ForgeUnavailable
 from agent.intake import Request, Withdrawal
 from agent.pause import Switch
-from agent.ports import LiveIssue, Permission
+from tests.unit.delivery_samples import Open, snapshot
 
 DAY = 86_400.0
-
-
-def issue(number):
-    return IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number)
-
-
-def snapshot(number=1, **changes):
-    facts = {
-        "issue": issue(number), "url": f"https://h/o/r/issues/{number}", "title": "Add a field",
-        "body": "nickname", "labels": ("mergewright",), "author": "carl", "actor": "maria",
-        "actor_id": 5, "approved_at": now(),
-    }  # fmt: skip
-    return Snapshot(**{**facts, **changes})
 
 
 def now(later=0.0):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
-class Gate:
+class Gate(Open):
     """A forge on which everybody may start a run; one issue stands as it is told."""
 
     def __init__(self):
+        super().__init__({})
         self.signs = []
         self.state = "open"
-        self.labels = ("mergewright",)
-        self.away = None
-
-    def label(self, issue):
-        return "mergewright"
-
-    def runs_per_day(self, issue):
-        return None
-
-    def own_logins(self):
-        return frozenset()
-
-    def permission(self, issue, login):
-        return Permission(level="write", account_id=5)
-
-    def earlier(self, snapshot):
-        return None
 
     def live(self, issue):
-        return LiveIssue(
-            issue=issue, state=self.state, locked=False, labels=self.labels, title="t", body="b",
-            author="carl", updated_at=now(), url="u",
-        )  # fmt: skip
+        return super().live(issue).model_copy(update={"state": self.state})
 
     def queued(self, run, ahead, because=""):
-        if self.away:
-            raise self.away
         self.signs.append((run.snapshot.issue.number, ahead, because))
 
 
@@ -86,10 +52,12 @@ class World:
     def comes(self, name, action="labeled", number=1, **changes):
         if action == "labeled":
             body = Request(
-                snapshot=snapshot(number, **changes), label="mergewright", clone_url="https://h/o/r"
+                snapshot=snapshot(number).model_copy(update={"approved_at": now(), **changes}),
+                label="mergewright",
+                clone_url="https://h/o/r",
             )
         else:
-            body = Withdrawal(issue=issue(number), action=action, actor="maria")
+            body = Withdrawal(issue=snapshot(number).issue, action=action, actor="maria")
         delivery = Delivery(
             delivery_id=name, event="issues", action=action, content_key="",
             received_at=time.time(), body=body.model_dump_json().encode(),
@@ -141,14 +109,6 @@ def test_GH7_a_forge_that_is_away_decides_nothing_about_a_withdrawal(world):
     assert one.store.latest(1)[0].stopped is None
 
 
-def test_a_repository_that_is_out_of_reach_leaves_its_run_to_find_that_out(world):
-    one = world()
-    one.comes("a")
-    one.gate.live = lambda issue: (_ for _ in ()).throw(AccessLost("gone"))
-    one.comes("b", "transferred")
-    assert one.outcome("b") == ("ignored", "gone")
-
-
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(world):
     one = world(most=5)
     one.comes("a")
@@ -182,31 +142,6 @@ def test_what_is_over_the_quota_says_so_once_with_when_it_goes_on(world):
     one.restart()
     one.intake.turn()
     assert len([sign for sign in one.gate.signs if sign[2]]) == 1
-
-
-def test_a_quota_that_is_used_up_while_a_run_waits_is_told_then(world, monkeypatch):
-    monkeypatch.setattr(deliveries, "_QUOTA_SECONDS", 0.0)
-    one = world(most=5, per_day=1)
-    one.comes("a")
-    one.comes("b", number=2)
-    assert one.gate.signs == [(2, 1, "")]
-    assert one.store.claim(time.time(), most=5, per_day=1) is not None
-    one.intake.turn()
-    assert [sign[0] for sign in one.gate.signs if sign[2]] == [2]
-
-
-def test_a_quota_that_could_not_be_told_is_told_later(world, monkeypatch):
-    monkeypatch.setattr(deliveries, "_QUOTA_SECONDS", 0.0)
-    one = world(most=5, per_day=1)
-    one.comes("a")
-    assert one.store.claim(time.time(), most=5, per_day=1) is not None
-    one.gate.away = ForgeUnavailable("away")
-    one.comes("b", number=2)
-    assert one.outcome("b")[0] == "accepted"
-    one.gate.away = None
-    one.intake.turn()
-    one.intake.turn()
-    assert [sign[0] for sign in one.gate.signs] == [2]
 
 
 def test_a_run_that_is_accepted_while_everything_is_paused_has_a_sign(world):

@@ -111,31 +111,8 @@ def test_groups_and_a_span_of_time_are_as_asked(kept):
     assert report["all"]["runs"] == 6
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]{8}\+00:00", report["since"])
     assert json.loads(called("--since", "9999w", "--json").stdout)["all"]["runs"] == 7
-
-
-def test_people_read_a_line_for_each_figure(kept):
-    done = called()
-    assert done.exit_code == 0
-    lines = {line[:25].strip(): line[25:].strip() for line in done.stdout.splitlines()}
-    assert lines["runs"] == "7"
-    assert lines["ended as"] == "4 merged, 2 open, 1 declined"
-    assert lines["merged"] == "100%, 4 of 4"
-    assert lines["label to merge"] == "2.0 h (+1?)"
-    assert lines["lines people changed"] == "3 (+2?)"
-    assert lines["merged as it was"] == "50%, 1 of 2 (+2?)"
-    assert lines["dollars per merged line"] == "0.0040 (+2?)"
-    assert lines["new failures where not"] == "-"
-    assert "not known and left out" in done.stdout
-
-
-@pytest.mark.parametrize("by", ["category", "repository", "recipe", "model"])
-def test_people_read_a_row_for_each_group_and_one_for_all(kept, by):
-    done = called("--by", by)
-    assert done.exit_code == 0
-    rows = done.stdout.partition("\n\n")[0].splitlines()
-    assert rows[0].split()[:3] == [by, "runs", "pulls"]
+    rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
     assert rows[-1].split()[:3] == ["all", "7", "6"]
-    assert len(rows) >= 3
 
 
 @pytest.mark.parametrize("worked", [False, True])
@@ -155,7 +132,6 @@ def test_where_there_are_no_runs_that_is_said_and_nothing_is_made(home, worked):
     ("words", "told"),
     [
         (("--by", "month"), "is none of category, repository, recipe, model"),
-        (("--since", "30"), "write hours, days or weeks"),
         (("--since", "0d"), "write hours, days or weeks"),
     ],
 )

@@ -31,32 +31,6 @@ def test_secrets_in_hand_never_reach_the_file(tmp_path):
     assert "[head] tests: failed" in written
 
 
-def test_what_is_not_run_is_told_with_its_reason(tmp_path):
-    why = {"black": "it is not there", "mypy": "it is not there", "flake8": "tox.ini names it"}
-    results = tuple(
-        CheckResult(name=name, status=Status.ABSENT, reason=reason) for name, reason in why.items()
-    )
-    log = RunLog(tmp_path / "run.log")
-    log.result("baseline", CheckReport(side="base", commit="", change_digest=None, results=results))
-    assert (tmp_path / "run.log").read_text() == (
-        "---- baseline\n[base] not run: black, mypy (it is not there)\n\n"
-        "[base] not run: flake8 (tox.ini names it)\n----\n"
-    )
-
-
-def test_what_looks_like_a_secret_is_taken_out_without_being_told(tmp_path):
-    log = RunLog(tmp_path / "run.log")
-    log.line("Authorization: Bearer " + "a1B2c3D4" * 5)
-    assert (tmp_path / "run.log").read_text().endswith(f"Authorization: Bearer {REMOVED}\n")
-
-
-def test_ordinary_lines_are_written_as_they_are(tmp_path):
-    log = RunLog(tmp_path / "run.log", Redactor([SECRET]))
-    line = f"branch mergewright/42-add-x-0a6e67 at {'0a6e67e5d8a9'} sha256:{'0f1e2d3c' * 8}"
-    log.line(line)
-    assert (tmp_path / "run.log").read_text()[9:] == f"{line}\n"
-
-
 def test_terminal_escapes_are_shown_inert(tmp_path):
     log = RunLog(tmp_path / "run.log")
     log.line("\x1b]52;c;aGk=\x07 10%\r100% \u202etxt")
@@ -96,16 +70,12 @@ log.info("outside")
 """
 
 
-def talked(program):
+def test_every_line_is_json_and_names_the_run_it_is_about():
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", _TALKS],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    return {one["event"]: one for one in map(json.loads, done.stderr.splitlines())}
-
-
-def test_every_line_is_json_and_names_the_run_it_is_about():
-    told = talked(_TALKS)
+    told = {one["event"]: one for one in map(json.loads, done.stderr.splitlines())}
     of_run = {"within", "of a library", "broken", "in another thread", "later"}
     assert {event for event, one in told.items() if one.get("run") == "r1"} == of_run
     assert set(told) == of_run | {"not handed on", "outside"}
@@ -117,15 +87,3 @@ def test_every_line_is_json_and_names_the_run_it_is_about():
         "timestamp": told["of a library"]["timestamp"],
     }
     assert "ZeroDivisionError" in told["broken"]["exception"]
-
-
-def test_configured_twice_a_library_is_told_once():
-    program = _TALKS.replace("configure(", "configure(verbose=False)\ntelemetry.configure(", 1)
-    program = program.replace(
-        "log = structlog", "telemetry.configure(verbose=True, debug=False)\nlog = structlog", 1
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert done.stderr.count("of a library") == 1

@@ -10,7 +10,7 @@ from agent.whole_lines import WholeLines
 KEY = "corp-4fK9wQz7Lm2Xv8Rt5Yb3Nc6Hd1Js0PaGe"
 
 
-@pytest.mark.parametrize("before", [0, 960, 985, 999, 1_000, 1_990, 20_000])
+@pytest.mark.parametrize("before", [0, 999, 1_000])
 def test_a_key_in_a_line_without_an_end_shows_in_no_part(before):
     redactor, shown = Redactor([KEY]), []
     lines = WholeLines(lambda line: shown.append(redactor(line)))

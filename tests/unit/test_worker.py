@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import threading
 import time
 from pathlib import Path
@@ -11,17 +12,22 @@ import pytest
 
 from agent import errors, telemetry, worker, workflow
 from agent.chat import Reply
+from agent.cli import result
 from agent.domain import (
     Change,
     ChangedFile,
     Checkout,
     ClearedChange,
     Comparison,
+    Decision,
     Finding,
+    Outcome,
     Reason,
     RunState,
     Severity,
+    Similar,
     Verdict,
+    end_state,
 )
 from agent.errors import (
     AccessLost,
@@ -38,7 +44,6 @@ from agent.errors import (
     StorageFull,
     TimeSpent,
     TransientError,
-    VersionUnknown,
 )
 from agent.ledger import Ledger
 from agent.redaction import Redactor
@@ -60,7 +65,7 @@ class Watcher:
         pass
 
 
-def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=None):
+def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=None, hide=()):
     class Held(forge):
         def ticket(self, run):
             raise problem
@@ -69,27 +74,22 @@ def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=No
     forge = Held(None)
     services = Services(
         settings=settings, forge=forge, sandbox=None, index=None, say=lambda line: None,
-        redactor=Redactor(),
+        redactor=Redactor(hide),
     )  # fmt: skip
     folder = worker.run_folder(home, run())
-    ledger, log = Ledger(folder / "ledger.jsonl", "2026-1"), RunLog(folder / "run.log")
+    ledger = Ledger(folder / "ledger.jsonl", "2026-1")
+    log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, Watcher(), max_minutes=60)
     waited = None if waits is None else Waited(at, waits)
     return worker.carry(request or run(), step, services, ledger, log, waited=waited), forge
 
 
-@pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (1, 10), (5, 160), (31, 900)])
+@pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
 def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
     with pytest.raises(Postponed) as wait:
         carry(home, ForgeUnavailable("no reply"), waits)
     assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
     assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
-
-
-def test_waits_for_something_else_do_not_count(home):
-    with pytest.raises(Postponed) as wait:
-        carry(home, ForgeUnavailable("no reply"), worker.MOST_WAITS, at="checkout")
-    assert wait.value.until - time.time() == pytest.approx(5, abs=2)
 
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
@@ -112,9 +112,7 @@ def test_a_forge_that_says_when_is_believed(home):
     assert wait.value.until == until
 
 
-@pytest.mark.parametrize(
-    "problem", [StorageFull("full"), SandboxMissing("no room"), SettingsInvalid("the key is none")]
-)
+@pytest.mark.parametrize("problem", [StorageFull("full"), SettingsInvalid("the key is none")])
 def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
     with pytest.raises(Postponed):
         carry(home, problem, 0)
@@ -130,23 +128,17 @@ def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(hom
 
 @pytest.mark.parametrize(
     ("problem", "reason"),
-    [
-        (StorageFull("The disk of /srv is full."), Reason.STORAGE_FULL),
-        (SandboxMissing("no room"), Reason.NO_ROOM),
-        (ForgeUnavailable("no reply"), Reason.UNAVAILABLE),
-        (ZeroDivisionError("x"), Reason.INTERNAL),
-    ],
+    [(SandboxMissing("no room"), Reason.NO_ROOM), (ZeroDivisionError("x"), Reason.INTERNAL)],
 )
 def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reason):
     outcome, _ = carry(home, problem, None)
     assert outcome.reason is reason
 
 
-@pytest.mark.parametrize("waits", [0, 31])
-def test_a_model_that_says_when_is_believed_but_not_for_ever(home, waits):
+def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
     until = time.time() + 3000
     with pytest.raises(Postponed) as wait:
-        carry(home, ModelUnavailable("limited", until), waits)
+        carry(home, ModelUnavailable("limited", until), 31)
     assert wait.value.until == until
     outcome, _ = carry(home, ModelUnavailable("limited", until), worker.MOST_WAITS)
     assert (outcome.reason, outcome.sentence) == (Reason.UNAVAILABLE, "limited")
@@ -177,11 +169,6 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
         assert "CUDA out of memory" in (folder / name).read_text(encoding="utf-8")
     here, _ = carry(home, problem, None, request=run().model_copy(update={"snapshot": None}))
     assert here.sentence == f"{problem.message} {problem.details}"
-
-
-def test_a_wrong_setting_is_told_to_whoever_started_the_command(home):
-    with pytest.raises(SettingsInvalid):
-        carry(home, SettingsInvalid("the key is none"), None)
 
 
 # --- what a run that stops late has proved ------------------------------------------------------
@@ -225,10 +212,7 @@ def carried(home, monkeypatch, problem, *, after_policy=None):
     return outcome, (home / "runs" / "2026-1" / "run.log").read_text()
 
 
-@pytest.mark.parametrize(
-    "problem",
-    [AccessLost("no more"), ForgeUnavailable("away"), OSError("broken"), ZeroDivisionError()],
-)
+@pytest.mark.parametrize("problem", [AccessLost("no more"), ZeroDivisionError()])
 def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, monkeypatch, problem):
     outcome, log = carried(home, monkeypatch, problem)
     assert not outcome.done
@@ -244,6 +228,39 @@ def test_what_policy_refuses_is_told_alone(home, monkeypatch):
     assert (late.checks, late.findings) == ((CHECK,), (refused,))
     early, _ = carried(home, monkeypatch, None, after_policy=PolicyRefused((refused,)))
     assert (early.checks, early.findings) == ((), (refused,))
+
+
+@pytest.mark.parametrize("reason", [Reason.READY, Reason.POLICY])
+def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
+    home, monkeypatch, reason
+):
+    key = "cnry5f0a9be47c21d86e3350bb91c2da7f84"
+    like = Similar(number=3, title=f"Use {key}", run_id="r", under_way=True, share=80)
+
+    def triage() -> Decision:
+        return Decision(recipe="", sentence="x", category="feature", similar=(like,))
+
+    def decide() -> Verdict:
+        found = FINDING.model_copy(update={"message": f"it is {key}"})
+        return Verdict(publish=True, reason=Reason.READY, sentence="s", findings=(found,))
+
+    def publish() -> Outcome:
+        return Outcome(run_id="2026-1", state=end_state(reason), reason=reason, sentence="ok")
+
+    def resolve(run, step, svc):
+        step("triage", triage)
+        step("decide 2", decide)
+        return step("publish", publish)
+
+    monkeypatch.setattr(workflow, "resolve_ticket", resolve)
+    outcome, _ = carry(home, None, None, hide=[key])
+    assert outcome.similar[0].title == "Use [secret removed]"
+    # What was found of another round says nothing of the change that was published.
+    told = [one.message for one in outcome.findings]
+    assert told == ([] if outcome.done else ["it is [secret removed]"])
+    assert key not in json.dumps(result.as_json(outcome, {}))
+    for name in ("ledger.jsonl", "run.log"):
+        assert key not in (home / "runs" / "2026-1" / name).read_text()
 
 
 def left_over(home):
@@ -329,23 +346,3 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
 def test_what_has_used_up_its_share_goes_on_with_the_step_it_came_to(home, spent):
     outcome, _ = carry(home, spent, None)
     assert (outcome.reason, outcome.stopped_at) == (spent.reason, "read ticket")
-
-
-def test_what_another_version_recorded_begins_anew(home):
-    outcome, _ = carry(home, VersionUnknown("Not mine."), None)
-    assert outcome.stopped_at is None
-
-
-def test_where_nothing_was_done_there_is_no_patch(home):
-    outcome, _ = carry(home, BudgetSpent("No more."), None)
-    assert outcome.patch_path is None
-
-
-def test_a_model_that_says_when_to_come_again_is_believed(home):
-    until = time.time() + 1_234
-    with pytest.raises(Postponed) as wait:
-        carry(home, ModelUnavailable("busy", until), 0)
-    assert wait.value.until == until
-    with pytest.raises(Postponed) as wait:
-        carry(home, ModelUnavailable("away"), 0)
-    assert wait.value.until - time.time() == pytest.approx(5, abs=2)

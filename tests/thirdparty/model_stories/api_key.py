@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.flow.model_scripts import calls, create, edit, finish, read
 from tests.thirdparty.model_stories.diffs import Part
-from tests.thirdparty.model_stories.story import Project, Remark, Story, Test, run_test, when
+from tests.thirdparty.model_stories.story import Project, Story, Test, run_test, when
 from tests.thirdparty.sources import Source
 
 PROJECT = Project(
@@ -18,8 +18,7 @@ PROJECT = Project(
     # install: requirements.txt names no Django. --no-cov: how much is covered is no result.
     config=("python: {install: [django]}\nchecks: {tests: {args: [--no-cov]}}\n"),
 )
-_HEROES, _PROJECT = "test_project/heroes", "test_project/project"
-_VIEWS, _SIDEKICKS = "tests/test_test_project.py", "tests/test_sidekicks.py"
+_HEROES, _SIDEKICKS = "test_project/heroes", "tests/test_sidekicks.py"
 
 MODEL = Story(
     name="model-migration-admin-form-2",
@@ -243,172 +242,4 @@ class Migration(migrations.Migration):
     checks=("tests", "makemigrations", "django check"),
 )
 
-VIEWSET = Story(
-    name="drf-viewset",
-    project=PROJECT,
-    title="A viewset for heroes",
-    body=(
-        "`/api/heroes/` and `/api/heroes/<id>/` of the test project show id and name of heroes who"
-        " are not retired, to holders of a hero's key only. Nothing can be written there."
-    ),
-    look=(
-        calls(
-            read(f"{_PROJECT}/views.py"),
-            read(f"{_PROJECT}/urls.py"),
-            read(f"{_HEROES}/permissions.py"),
-            read(_VIEWS),
-        ),
-    ),
-    plan={
-        "title": "Show heroes by a viewset",
-        "category": "feature",
-        "steps": ["Add a serializer", "Add the viewset", "Route it"],
-        "files": [f"{_HEROES}/serializers.py", f"{_PROJECT}/views.py", f"{_PROJECT}/urls.py"],
-    },
-    proof=(
-        Test(f"{_VIEWS}::test_heroes_are_shown", "heroes at work are shown, and not written"),
-        Test(f"{_VIEWS}::test_heroes_need_a_key", "without a key nothing is shown"),
-    ),
-    tests=(
-        calls(
-            edit(
-                _VIEWS,
-                """\
-    response = client.get("/api/protected/object/", format="json", **headers)
-    assert response.status_code == 200
-""",
-                """\
-    response = client.get("/api/protected/object/", format="json", **headers)
-    assert response.status_code == 200
-
-
-@pytest.mark.django_db
-def test_heroes_are_shown() -> None:
-    batman = Hero.objects.create(name="Batman")
-    Hero.objects.create(name="Superman", retired=True)
-    _, key = HeroAPIKey.objects.create_key(name="test", hero=batman)
-    headers = {"HTTP_AUTHORIZATION": f"Api-Key {key}"}
-
-    client = APIClient()
-
-    response = client.get("/api/heroes/", format="json", **headers)
-    assert response.status_code == 200
-    assert response.json() == [{"id": batman.pk, "name": "Batman"}]
-
-    response = client.get(f"/api/heroes/{batman.pk}/", format="json", **headers)
-    assert response.json() == {"id": batman.pk, "name": "Batman"}
-
-    response = client.post("/api/heroes/", {"name": "Robin"}, format="json", **headers)
-    assert response.status_code == 405
-
-
-@pytest.mark.django_db
-def test_heroes_need_a_key() -> None:
-    response = APIClient().get("/api/heroes/", format="json")
-    assert response.status_code == 403
-""",
-            ),
-            finish("Two tests."),
-        ),
-    ),
-    edit=(
-        calls(
-            create(
-                f"{_HEROES}/serializers.py",
-                """\
-from rest_framework import serializers
-
-from .models import Hero
-
-
-class HeroSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Hero
-        fields = ["id", "name"]
-""",
-            ),
-            edit(
-                f"{_PROJECT}/views.py",
-                """\
-from rest_framework.views import APIView
-
-from test_project.heroes.permissions import HasHeroAPIKey
-""",
-                """\
-from rest_framework.views import APIView
-from rest_framework.viewsets import ReadOnlyModelViewSet
-
-from test_project.heroes.models import Hero
-from test_project.heroes.permissions import HasHeroAPIKey
-from test_project.heroes.serializers import HeroSerializer
-""",
-            ),
-            edit(
-                f"{_PROJECT}/views.py",
-                "        self.check_object_permissions(request, object())\n"
-                '        return Response({"message": "Hello, world!"})\n',
-                """\
-        self.check_object_permissions(request, object())
-        return Response({"message": "Hello, world!"})
-
-
-class HeroViewSet(ReadOnlyModelViewSet):
-    queryset = Hero.objects.filter(retired=False).order_by("pk")
-    serializer_class = HeroSerializer
-    permission_classes = [HasHeroAPIKey]
-""",
-            ),
-            edit(
-                f"{_PROJECT}/urls.py",
-                "from django.urls import path\n\nfrom . import views\n",
-                """\
-from django.urls import include, path
-from rest_framework.routers import SimpleRouter
-
-from . import views
-
-router = SimpleRouter()
-router.register("heroes", views.HeroViewSet)
-""",
-            ),
-            edit(
-                f"{_PROJECT}/urls.py",
-                '    path("admin/", admin.site.urls),\n',
-                '    path("admin/", admin.site.urls),\n    path("api/", include(router.urls)),\n',
-            ),
-            run_test(_VIEWS),
-        ),
-        when("3 passed", then=calls(finish("The viewset reads only, behind a hero's key."))),
-    ),
-    files={
-        f"{_HEROES}/serializers.py": "A",
-        f"{_PROJECT}/views.py": "M",
-        f"{_PROJECT}/urls.py": "M",
-        _VIEWS: "M",
-    },
-    diff={
-        f"{_HEROES}/serializers.py": Part(9, ('        fields = ["id", "name"]',)),
-        f"{_PROJECT}/views.py": Part(
-            9,
-            (
-                "class HeroViewSet(ReadOnlyModelViewSet):",
-                '    queryset = Hero.objects.filter(retired=False).order_by("pk")',
-                "    permission_classes = [HasHeroAPIKey]",
-            ),
-        ),
-        f"{_PROJECT}/urls.py": Part(
-            6,
-            (
-                'router.register("heroes", views.HeroViewSet)',
-                '    path("api/", include(router.urls)),',
-            ),
-            ("from django.urls import path",),
-        ),
-        _VIEWS: Part(26, ("def test_heroes_need_a_key() -> None:",)),
-    },
-    never=('"__all__"', "(ModelViewSet)", "AllowAny", "csrf_exempt"),
-    words="The viewset reads only, behind a hero's key.",
-    remarks=(Remark("The list has no pages.", f"{_PROJECT}/views.py", 33),),
-)
-
-STORIES = (MODEL, VIEWSET)
+STORIES = (MODEL,)

@@ -46,7 +46,7 @@ def test_the_operators_own_takes_the_place_of_the_machines(given, home):
     assert roots.folder("sid", own) == home / "roots" / "sid"
 
 
-@pytest.mark.parametrize("name", ["gone", "../roots/sid", "/etc", "..", ".hidden"])
+@pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])
 def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
     with pytest.raises(SandboxMissing, match="There is no root file system"):
         BubblewrapSandbox(given).run(RoomOrder(argv=("true",), root=name))

@@ -26,27 +26,17 @@ def pem() -> str:
     ).decode()
 
 
-def test_without_credentials_the_settings_to_make_are_named(tmp_path):
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_APP_ID and"):
-        access.connect(Settings(home=tmp_path))
-
-
-def test_app_and_token_together_are_refused(tmp_path):
-    settings = Settings(home=tmp_path, github_app_id=1, github_token=SecretStr(TOKEN))
-    with pytest.raises(SettingsInvalid, match="Keep one of them"):
-        access.connect(settings)
-
-
-def test_an_app_without_its_key_is_refused(tmp_path):
-    with pytest.raises(SettingsInvalid, match="GITHUB_PRIVATE_KEY_FILE"):
-        access.connect(Settings(home=tmp_path, github_app_id=1))
-
-
-def test_a_key_without_its_app_is_refused(tmp_path, pem):
+def test_credentials_that_are_missing_half_there_or_double_are_named(tmp_path, pem):
     (tmp_path / "key.pem").write_text(pem)
-    settings = Settings(home=tmp_path, github_private_key_file=tmp_path / "key.pem")
-    with pytest.raises(SettingsInvalid, match="GITHUB_APP_ID"):
-        access.connect(settings)
+    key = tmp_path / "key.pem"
+    for given, named in (
+        ({}, "MERGEWRIGHT_GITHUB_APP_ID"),
+        ({"github_app_id": 1, "github_token": SecretStr(TOKEN)}, "GITHUB_TOKEN"),
+        ({"github_app_id": 1}, "GITHUB_PRIVATE_KEY_FILE"),
+        ({"github_private_key_file": key}, "GITHUB_APP_ID"),
+    ):
+        with pytest.raises(SettingsInvalid, match=named):
+            access.connect(Settings(home=tmp_path, **given))
 
 
 @pytest.mark.parametrize(

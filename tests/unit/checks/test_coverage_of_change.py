@@ -23,21 +23,15 @@ def lines(after: str | None, before: str | None = BEFORE, path: str = "shop.py")
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        (BEFORE, ()),
-        ("VALUE = 1\n" + BEFORE, (1,)),
         ("# said\n\n" + BEFORE, ()),
-        (BEFORE.replace("one + two", "one - two"), (5,)),
         (BEFORE.replace("one + two", "(\n        one\n        - two\n    )"), (5,)),
-        (BEFORE + "\n\nclass A:\n    @property\n    def b(self):\n        return 1\n", (8, 10, 11)),
         (
             BEFORE.replace(
                 "    return", "    if one:\n        two = (\n            1)\n    return"
             ),
             (5, 6),
         ),
-        (BEFORE.replace("one, two", "one,\n    two"), (4,)),
         ("def broken(:\n", ()),
-        (None, ()),
     ],
 )
 def test_statements_count_by_their_first_line(after: str | None, expected: tuple[int, ...]) -> None:
@@ -52,15 +46,9 @@ def test_new_files_count_whole_and_others_not_at_all() -> None:
 @pytest.mark.parametrize(
     ("missed", "every", "expected"),
     [
-        ([3], [3, 4], "3"),
         ([3, 4, 9], [3, 4, 9], "3-9"),
         ([3, 4, 9], [3, 4, 6, 9], "3-4, 9"),
-        ([1, 3], [1, 2, 3], "1, 3"),
-        (
-            list(range(1, 40, 2)),
-            list(range(1, 40)),
-            "1, 3, 5, 7, 9, 11, 13, 15 and 12 more places",
-        ),
+        (list(range(1, 40, 2)), list(range(1, 40)), "1, 3, 5, 7, 9, 11, 13, 15 and 12 more places"),
     ],
 )
 def test_lines_between_which_nothing_else_changes_are_one_range(

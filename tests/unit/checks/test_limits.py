@@ -14,25 +14,13 @@ from repo_config.detect import Project
 from repo_config.schema import ChecksSection, RepoConfig, TestsSection
 
 PROJECT = Project(
-    framework="none",
-    python_version=None,
-    django=None,
-    test_runner="pytest",
-    test_script=None,
-    type_tools=(),
-    lint_tools=(),
-)
+    framework="none", python_version=None, django=None, test_runner="pytest", test_script=None,
+    type_tools=(), lint_tools=(),
+)  # fmt: skip
 ENVIRONMENT = Environment(
-    key="k",
-    path="/e",
-    gate_path="/g",
-    scripts_path="/s",
-    python="3.11.2",
-    interpreter_mounts=(),
-    interpreter="/env/bin/python",
-    sources=(),
-    packages=(),
-)
+    key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.11.2", interpreter_mounts=(),
+    interpreter="/env/bin/python", sources=(), packages=(),
+)  # fmt: skip
 
 
 def site(minutes: int, **settings: int) -> Site:
@@ -48,15 +36,7 @@ def site(minutes: int, **settings: int) -> Site:
 
 @pytest.mark.parametrize(
     ("minutes", "settings", "tests", "tools"),
-    [
-        (1, {}, 60, 600),
-        (10, {}, 600, 600),
-        (90, {}, 3600, 600),
-        (90, {"max_minutes": 120}, 5400, 600),
-        (10, {"max_minutes": 2}, 120, 120),
-        (10, {"room_seconds": 20}, 20, 20),
-        (1, {"room_seconds": 90}, 60, 90),
-    ],
+    [(1, {}, 60, 600), (90, {"max_minutes": 120}, 5400, 600), (10, {"room_seconds": 20}, 20, 20)],
 )
 def test_the_shortest_of_all_limits_holds(
     minutes: int, settings: dict[str, int], tests: float, tools: float

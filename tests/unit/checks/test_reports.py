@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-import pytest
-
 from agent.checks import reports
 from agent.domain import CheckItem, CheckReport, CheckResult, Status
-from agent.errors import StorageFull
 
 
 def report(side: str, text: str = "") -> CheckReport:
@@ -33,9 +30,3 @@ def test_a_repeated_step_replaces_the_file_and_leaves_no_other(tmp_path):
     assert reports.load(tmp_path, "base").results[0].items[0].text == "second"
     assert os.listdir(tmp_path) == ["checks-base.json"]
     assert (tmp_path / "checks-base.json").stat().st_mode & 0o077 == 0
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "run").write_text("a file where the folder should be")
-    with pytest.raises(StorageFull, match="run cannot be written"):
-        reports.keep(tmp_path / "run", report("base"))

@@ -26,15 +26,10 @@ def run(*args: object):
     return CliRunner().invoke(app, ["config", *map(str, args)])
 
 
-def test_it_prints_and_writes_nothing_unless_told_to(repo):
-    result = run("detect", "--repo", repo)
-    assert result.exit_code == 0
-    assert "# mypy.ini\n    tool: mypy\n" in result.stdout
-    assert not (repo / ".github").exists()
-
-
 def test_what_it_writes_is_valid_and_says_what_it_printed(repo):
     printed = run("detect", "--repo", repo).stdout
+    assert "# mypy.ini\n    tool: mypy\n" in printed
+    assert not (repo / ".github").exists(), "only where it is told to"
     assert run("detect", "--repo", repo, "--write").stdout == f"written: {CONFIG}\n"
     assert (repo / CONFIG).read_text() == printed
     assert run("check", repo).output.startswith(f"{CONFIG}: valid\n  checks.types.tool = mypy\n")
@@ -93,34 +88,3 @@ def test_pyright_is_proposed_and_what_is_only_named_is_left_to_a_person(repo):
     said = " ".join(report["text"].replace("#", " ").split())
     assert "not run so far: tox.ini [testenv:lint] names it, and it is told $X" in said
     assert "lint: [flake8]" in said
-
-
-def test_a_configuration_with_mistakes_is_told_first(repo):
-    (repo / ".github").mkdir()
-    (repo / CONFIG).write_text("nonsense: 1\n")
-    result = run("detect", "--repo", repo)
-    assert result.exit_code == 2
-    assert "unknown key" in result.output
-
-
-def test_a_python_that_no_run_could_take_is_left_to_a_person(repo):
-    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '==3.99.*'\n")
-    text = run("detect", "--repo", repo).stdout
-    said = " ".join(text.replace("#", " ").split())
-    assert "project.requires-python; no Python 3.99 is to be had where runs are made" in said
-    assert '# python: {version: "3.99"}\n' in text
-    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
-    (repo / ".python-version").write_text("3.99\n")
-    said = " ".join(run("detect", "--repo", repo).stdout.replace("#", " ").split())
-    assert "where runs are made; they take 3." in said
-
-
-def test_a_python_that_runs_take_only_if_it_is_written_down_says_what_they_take_now(repo):
-    (repo / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
-    report = json.loads(run("detect", "--repo", repo, "--json").output)
-    [one] = [one for one in report["proposals"] if one["key"] == "python.version"]
-    here = json.loads(run("check", repo, "--json").output)["python_here"]["version"]
-    # Where 3.9 is the one that is taken there is nothing to add, where it is missing it is said.
-    assert (
-        here.startswith("3.9.") or f"{here}, because pyproject.toml requires-python" in one["why"]
-    )

@@ -69,18 +69,6 @@ def test_what_all_endpoints_below_a_path_share_is_known(tree):
     assert "all 2 endpoints below /admin depend on app.auth.admin" in proposal.text
 
 
-def test_prefixes_that_all_share_are_no_group(tree):
-    files = FILES | {
-        "app/main.py": MAIN.replace("router)", "router, prefix='/api/v1')").replace(
-            '"/health"', '"/api/v1/health"'
-        )
-    }
-    assert [one["paths"] for one in auth(tree(files))] == [
-        ["/api/v1/admin/**"],
-        ["/api/v1/orders/**"],
-    ]
-
-
 def test_one_endpoint_without_it_leaves_its_path_open(tree):
     open_ = ORDERS + '@router.get("/orders/public")\ndef public(): ...\n'
     assert auth(tree(FILES | {"app/orders.py": open_})) == [
@@ -94,7 +82,3 @@ def test_what_is_no_matter_of_rights_or_of_a_library_is_none(tree):
         "app/admin_api.py": ADMIN.replace("app.auth", "fastapi_login"),
     }
     assert auth(tree(files)) is None
-
-
-def test_other_frameworks_have_none(tree):
-    assert auth(tree(FILES | {"pyproject.toml": "[project]\ndependencies = ['flask']\n"})) is None

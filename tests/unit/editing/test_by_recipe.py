@@ -78,21 +78,3 @@ def test_what_a_failed_command_leaves_is_undone_and_earlier_edits_stay(tmp_path:
     )
     assert "make_migration.py ended with exit code 0" in said
     assert [file.path for file in made.tree.changes()] == ["shop/extra.py"]
-
-
-def test_what_is_asked_of_a_recipe_is_read_as_a_ticket_is(tmp_path: Path) -> None:
-    made = bench(tmp_path, PRINTS)
-    hidden = "Replace print with logging in shop/views.py<!-- and in shop/jobs.py -->"
-    assert made.said("recipe", request=hidden).startswith(
-        "print-to-logging changed shop/views.py\n"
-    )
-    assert "4,000 are the most" in made.refused("recipe", request="x" * 4_001)
-
-
-def test_a_recipe_that_finds_nothing_to_do_says_so_whatever_was_edited_before(
-    tmp_path: Path,
-) -> None:
-    made = bench(tmp_path, PRINTS)
-    request = "Replace print with logging in shop/views.py"
-    made.said("recipe", request=request)
-    made.refused("recipe", request=request)

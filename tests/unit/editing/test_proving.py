@@ -6,8 +6,6 @@ import pytest
 
 from agent.domain import (
     AcceptanceTest,
-    Change,
-    ChangedFile,
     CheckItem,
     CheckResult,
     Plan,
@@ -38,9 +36,7 @@ def item(item_id, outcome="failed", text=""):
     "item_id",
     [
         "shop/tests/test_prices.py::TestTotal::test_first",
-        "tests/test_prices.py::TestTotal::test_first",
         "shop/tests/test_prices.py::TestTotal::test_first[None]",
-        "shop.tests.test_prices.TestTotal.test_first",
         "tests.test_prices.TestTotal.test_first #2",
     ],
 )
@@ -52,8 +48,6 @@ def test_a_test_is_found_by_the_ids_of_every_runner(item_id):
     "item_id",
     [
         "shop/tests/test_prices.py::TestTotal::test_first_again",
-        "shop/tests/test_prices.py::test_first",
-        "shop/tests/test_more_prices.py::TestTotal::test_first",
         "shop.tests.test_prices.OtherTotal.test_first",
         "other/test_prices.py::TestTotal::test_first",
     ],
@@ -99,11 +93,8 @@ def test_a_module_that_cannot_be_imported_hides_its_tests():
     ("outcome", "text"),
     [
         ("failed", "AssertionError: assert 2 == 3"),
-        ("error", "AttributeError: 'Order' object has no attribute 'paid'"),
         ("not importable", "ImportError: cannot import name 'first' from 'shop.prices' (/w/p.py)"),
-        ("not importable", "ModuleNotFoundError: No module named 'shop.discounts'"),
         ("not importable", "ModuleNotFoundError: No module named 'shop.discounts.rules'"),
-        ("not importable", "AttributeError: module 'shop.prices' has no attribute 'first'"),
     ],
 )
 def test_what_is_red_for_want_of_the_change(outcome, text):
@@ -115,18 +106,7 @@ def test_what_is_red_for_want_of_the_change(outcome, text):
     [
         ("passed", "", "passes without the change, so it shows nothing"),
         ("skipped", "no Redis", "was skipped without the change, and has to fail: no Redis"),
-        ("xfailed", "", "was xfailed without the change, and has to fail"),
-        ("not collected", "", "was not collected"),
-        ("unproved", "killed", "was run, but that proves nothing: killed"),
-        ("error", "fixture 'customer' not found", "was error without the change"),
         ("not importable", "SyntaxError: invalid syntax", "cannot be collected: SyntaxError"),
-        ("not importable", "ModuleNotFoundError: No module named 'faker'", "cannot be collected"),
-        (
-            "not importable",
-            "ImportError: cannot import name 'x' from 'shop.models'",
-            "cannot be collected",
-        ),
-        ("not importable", "NameError: name 'pytest' is not defined", "cannot be collected"),
         (
             "not importable",
             "No module named 'faker'\ncannot import name 'first' from 'shop.prices'",
@@ -142,24 +122,12 @@ def test_what_is_not_red_says_why(outcome, text, words):
     ("held", "outcome", "text", "words"),
     [
         ("passed", "failed", "", ""),
-        ("passed", "error", "", ""),
         ("passed", "not importable", "AssertionError: broken on purpose", ""),
         ("passed", "passed", "", "passes with what it holds broken on purpose"),
-        ("passed", "not collected", "", "was not collected with what it holds broken"),
         ("failed", "failed", "", "has to pass before the change, and was failed"),
-        ("skipped", "failed", "", "has to pass before the change, and was skipped"),
     ],
 )
 def test_what_holds_throughout_has_to_fail_with_its_target_broken(held, outcome, text, words):
     found = proving._not_held(held, outcome, text)
     assert found.startswith(words)
     assert bool(found) == bool(words)
-
-
-def test_the_tests_of_a_change_are_told_from_its_source():
-    files = tuple(
-        ChangedFile(path=path, before=None, after=b"")
-        for path in ("shop/prices.py", "shop/tests/factories.py", "tests/test_a.py")
-    )
-    change = Change(base_commit="c" * 40, files=files, notes=("x",))
-    assert proving.tests_alone(change).paths == ("shop/tests/factories.py", "tests/test_a.py")

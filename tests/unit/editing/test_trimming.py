@@ -39,12 +39,5 @@ def test_within_a_batch_a_request_begins_as_the_one_before_it():
         assert trimmed(conversation(turn - 1), turn)[: len(before)] == before
 
 
-def test_what_is_cut_says_so_and_shows_its_first_line():
-    cut = trimmed(conversation(6), 7)[2]
-    assert cut.results[0].content == (
-        "1 first line\n[2,013 characters cut; call again if you need them]"
-    )
-
-
 def test_what_is_short_stays():
     assert trimmed(conversation(12, "done"), 13) == conversation(12, "done")

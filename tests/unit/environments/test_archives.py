@@ -49,7 +49,7 @@ def pax_bomb(path, size: int) -> None:
 
 
 def test_a_long_header_of_an_archive_is_not_read(tmp_path):
-    pax_bomb(tmp_path / "a-1.tar.gz", 400 * 1024**2)
+    pax_bomb(tmp_path / "a-1.tar.gz", 150 * 1024**2)
     assert (tmp_path / "a-1.tar.gz").stat().st_size < 3 * 1024**2
     assert growth(tmp_path / "a-1.tar.gz") < 60
 
@@ -58,13 +58,13 @@ def test_a_wheel_that_unpacks_to_far_too_much_is_not_read(tmp_path):
     path = tmp_path / "a-1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         with packed.open("a/zeros", "w", force_zip64=False) as file:
-            for _ in range(400):
+            for _ in range(150):
                 file.write(bytes(1024**2))
         packed.writestr("a-1.dist-info/METADATA", "Name: a\nVersion: 1\n")
     assert growth(path) < 60
     # One that claims to be small is no better.
     content = path.read_bytes().replace(
-        (400 * 1024**2).to_bytes(4, "little"), (1000).to_bytes(4, "little")
+        (150 * 1024**2).to_bytes(4, "little"), (1000).to_bytes(4, "little")
     )
     path.write_bytes(content)
     assert growth(path) < 60
@@ -83,64 +83,35 @@ def test_an_entry_larger_than_asked_for_is_refused(tmp_path):
             archives.read_entry(packed, second, 100)
 
 
-@pytest.mark.parametrize("limit", [100, 10_000])
-def test_a_list_of_too_many_entries_is_refused(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(archives, "_MOST_LIST", limit)
+def test_a_list_of_too_many_entries_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MOST_LIST", 100)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
         for number in range(20):
             packed.writestr(f"file{number}", "")
-    if limit == 100:
-        with (
-            pytest.raises(zipfile.BadZipFile, match="too long"),
-            archives.open_zip(tmp_path / "a.zip"),
-        ):
-            pass
-    else:
-        with archives.open_zip(tmp_path / "a.zip") as packed:
-            assert len(packed.namelist()) == 20
+    with (
+        pytest.raises(zipfile.BadZipFile, match="too long"),
+        archives.open_zip(tmp_path / "a.zip"),
+    ):
+        pass
 
 
-def archive(path, files: dict[str, bytes]) -> None:
-    with tarfile.open(path, "w:" + path.suffix[1:], format=tarfile.PAX_FORMAT) as packed:
+def test_a_file_is_found_behind_others_of_every_size(tmp_path):
+    path = tmp_path / "a-1.tar.gz"
+    files = {
+        f"a-1/{'long' * 60}": b"x" * 513, "a-1/large": bytes(3 * 1024**2),
+        "a-1/pyproject.toml": b"x = 1\n",
+    }  # fmt: skip
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as packed:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             packed.addfile(member, io.BytesIO(content))
-
-
-@pytest.mark.parametrize("ending", ["gz", "bz2"])
-def test_a_file_is_found_behind_others_of_every_size(tmp_path, ending):
-    path = tmp_path / f"a-1.tar.{ending}"
-    archive(
-        path,
-        {
-            "a-1/empty": b"",
-            f"a-1/{'long' * 60}": b"x" * 513,
-            "a-1/large": bytes(3 * 1024**2),
-            "a-1/pyproject.toml": b"x = 1\n",
-        },
-    )
     assert wheel_files.pyproject_of(path) == {"x": 1}
 
 
-@pytest.mark.parametrize(
-    ("name", "limit"), [("_MOST_UNPACKED", 100_000), ("_MOST_READ", 1000), ("_CHUNK", 100)]
-)
-def test_each_bound_on_an_archive_holds(tmp_path, monkeypatch, name, limit):
-    path = tmp_path / "a-1.tar.gz"
-    archive(path, {"a-1/large": bytes(200_000), "a-1/pyproject.toml": b"x = 1\n"})
-    assert wheel_files.pyproject_of(path) == {"x": 1}
-    monkeypatch.setattr(archives, name, limit)
-    with pytest.raises(EnvironmentFailed, match=r"a-1\.tar\.gz cannot be read"):
-        wheel_files.pyproject_of(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\5\6", b"\x1f\x8b broken", b"PK\5\6" + bytes(18)])
-@pytest.mark.parametrize("name", ["a-1.tar.gz", "a-1.zip", "a-1.tar.bz2", "a-1.tar.xz"])
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b broken"])
+@pytest.mark.parametrize("name", ["a-1.tar.gz", "a-1.tar.bz2"])
 def test_what_is_no_archive_is_said_so_or_empty(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    if name.endswith(".zip") and content.endswith(b"\0"):
-        assert wheel_files.pyproject_of(tmp_path / name) == {}
-        return
     with pytest.raises(EnvironmentFailed, match="cannot be read"):
         wheel_files.pyproject_of(tmp_path / name)

@@ -40,14 +40,6 @@ def test_bytecode_of_another_version_is_overlooked(tmp_path: Path) -> None:
     assert _imported(tmp_path, "told.WORD") == "from the source"
 
 
-def test_a_traceback_names_the_place_in_the_room(tmp_path: Path) -> None:
-    source = b"def fail():\n    raise ValueError\n"
-    name, compiled = bytecode.of("elsewhere/told.py", source)
-    _lay(tmp_path, name.removeprefix("elsewhere/"), compiled)
-    place = _lay(tmp_path, "told.py", source)
-    assert _imported(tmp_path, "told.fail.__code__.co_filename") == str(place)
-
-
 def test_every_script_for_rooms_is_stored_with_its_bytecode(home: Path) -> None:
     place = storage.scripts(Settings(home=home))
     sources = list(place.rglob("*.py"))

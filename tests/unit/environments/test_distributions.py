@@ -44,11 +44,6 @@ def test_version_licence_and_needs_are_read(tmp_path):
     }
 
 
-def test_others_than_those_wanted_are_not_read(tmp_path):
-    install(tmp_path, "tablib-3.9.0", METADATA)
-    assert distributions.read(str(tmp_path), {"six"}) == {}
-
-
 def test_what_was_built_from_the_repository_is_told_apart(tmp_path):
     install(
         tmp_path, "app-1.0", METADATA, **{"direct_url.json": '{"url": "file:///store/app.whl"}'}
@@ -66,10 +61,3 @@ def test_links_and_rubbish_say_nothing(tmp_path):
     (install(tmp_path, "folder-1.0", "") / "METADATA").unlink()
     found = distributions.read(str(tmp_path), {"linked", "odd", "folder"})
     assert found == {"odd": Distribution(name="odd", version="1.0")}
-
-
-def test_a_whole_text_in_the_field_is_kept_and_a_long_file_is_cut():
-    text = "License: BSD 3-Clause\n        \n        Redistribution and use\nClassifier: x\n\n"
-    found = distributions.parsed("a", "1", (text + "word " * 100_000).encode())
-    assert found.licensing.field.startswith("BSD 3-Clause")
-    assert "Redistribution" in found.licensing.field

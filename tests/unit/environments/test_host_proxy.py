@@ -44,11 +44,8 @@ def test_each_kind_of_request_has_its_variable(environment):
 
 @pytest.mark.parametrize(
     ("exceptions", "direct"),
-    [
-        (HOST, True), ("example.org", True), (".example.org", True), ("*", True),
-        (f"a.test, {HOST}:443", True), (f"{HOST}:8443", False), ("ample.org", False), ("", False),
-    ],
-)  # fmt: skip
+    [(HOST, True), (".example.org", True), (f"{HOST}:8443", False), ("ample.org", False)],
+)
 def test_exceptions_from_it(environment, exceptions, direct):
     environment.setenv("HTTPS_PROXY", "http://p.example:1")
     environment.setenv("NO_PROXY", exceptions)
@@ -63,9 +60,7 @@ def test_credentials_are_decoded_and_not_shown():
     assert "p:w" not in f"{found!r} {found} {found.address}"
 
 
-@pytest.mark.parametrize(
-    "written", ["socks5://u:hunter2@p:1", "https://u:hunter2@p:1", "http://u:hunter2@", "http://p:x"]
-)  # fmt: skip
+@pytest.mark.parametrize("written", ["socks5://u:hunter2@p:1", "http://u:hunter2@"])
 def test_one_of_another_kind_is_named_and_its_password_is_not(written):
     with pytest.raises(SettingsInvalid, match="HTTPS_PROXY names no proxy") as caught:
         HostProxies({"https": written})

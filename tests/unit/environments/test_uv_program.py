@@ -15,10 +15,6 @@ def test_projects_that_exist_only_as_source_are_named():
     assert uv_program.needing_wheels(ONLY_SOURCE) == ("doc-opt",)
 
 
-def test_an_ordinary_conflict_names_none():
-    assert uv_program.needing_wheels("Because you require six<1 and six>2, ...") == ()
-
-
 def test_the_resolvers_words_lose_colours_progress_secrets_and_length():
     output = (
         "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed hunter2\n"

@@ -3,9 +3,8 @@ from __future__ import annotations
 import zipfile
 
 import pytest
-from packaging.specifiers import SpecifierSet
 
-from agent.environments import pointing, source_versions, wheel_files, wheels
+from agent.environments import pointing, source_versions, wheel_files
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
@@ -14,42 +13,10 @@ from tests.unit.environments import local_index
 
 
 @pytest.mark.parametrize(
-    ("tag", "version"),
-    [
-        ("v1.2.3", "1.2.3"),
-        ("1.2", "1.2"),
-        ("project-4.0.1", "4.0.1"),
-        ("release/2024.05", "2024.5"),
-        ("my-lib-2-v3.1rc1", "3.1rc1"),
-        ("1.2.3-final", "1.2.3"),
-        ("nightly", "0.0.0"),
-        (None, "0.0.0"),
-    ],
+    ("tag", "version"), [("v1.2.3", "1.2.3"), ("my-lib-2-v3.1rc1", "3.1rc1"), ("nightly", "0.0.0")]
 )
 def test_a_tag_gives_the_version(tag, version, tmp_path):
     assert source_versions.version_for(tag, TreeFiles(tmp_path)) == version
-
-
-def test_a_released_archive_keeps_its_version(tmp_path):
-    (tmp_path / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: a\nVersion: 7.1\n")
-    assert source_versions.version_for(None, TreeFiles(tmp_path)) == "7.1"
-
-
-def test_only_backends_that_no_variable_reaches_are_told_the_version_by_a_file():
-    names = ("My.Project", "other")
-    for requires in (["hatchling", "Versioningit >= 3"], ["setuptools-git-versioning<3"]):
-        assert source_versions.version_file(requires, names, "1.2") == {
-            "PKG-INFO": b"Metadata-Version: 2.1\nName: My.Project\nVersion: 1.2\n"
-        }
-    for requires in (["hatchling", "hatch-vcs"], ["setuptools_scm[toml]>=8"], []):
-        assert source_versions.version_file(requires, names, "1.2") == {}
-    assert source_versions.version_file(["versioningit"], (), "1.2") == {}
-
-
-def test_the_resolvers_words_say_which_versions_are_wanted():
-    words = "Because foo==1 depends on docopt>=0.5,<0.6.2 and you require foo"
-    assert source_versions.asked_in(words, "docopt") == SpecifierSet(">=0.5,<0.6.2")
-    assert source_versions.asked_in("nothing of it", "docopt") == SpecifierSet()
 
 
 def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
@@ -81,12 +48,6 @@ def test_metadata_is_read_as_data(tmp_path):
     assert facts.requires == ("six>=1", "x ; extra == 'test'")
 
 
-def test_what_is_no_wheel_is_said_so(tmp_path):
-    (tmp_path / "a.whl").write_bytes(b"PK not really")
-    with pytest.raises(EnvironmentFailed, match="not a wheel"):
-        wheel_files.metadata(tmp_path / "a.whl")
-
-
 def test_a_dependency_on_an_address_is_refused_unless_an_extra_asks(tmp_path):
     facts = wheel_files.Metadata(
         name="a", version="1", extras=(), requires=("x @ https://u:pw@example.org/x.whl",)
@@ -105,13 +66,6 @@ def test_the_build_system_of_an_archive_is_read_without_unpacking(tmp_path):
     (tmp_path / name).write_bytes(content)
     system = wheel_files.build_system(wheel_files.pyproject_of(tmp_path / name), "x")
     assert system == wheel_files.BuildSystem(requires=(), backend="backend", backend_path=(".",))
-
-
-def test_without_a_build_system_setuptools_builds():
-    assert wheel_files.build_system({}, "x").backend == "setuptools.build_meta:__legacy__"
-    assert wheel_files.build_system({"build-system": {"requires": ["cython"]}}, "x").requires == (
-        "setuptools>=40.8.0", "wheel", "cython",
-    )  # fmt: skip
 
 
 def test_a_copied_wheel_is_made_to_point_at_the_tree(tmp_path):
@@ -140,9 +94,7 @@ def test_a_wheel_whose_code_is_nowhere_in_the_tree_is_refused(tmp_path):
         pointing.point_at_tree(wheel, TreeFiles(tmp_path / "tree"), "")
 
 
-@pytest.mark.parametrize(
-    "name", ["/tmp/absolute.py", "../../outside.py", "mine/../../x.py", "mine//x.py", "a\\b.py"]
-)
+@pytest.mark.parametrize("name", ["/tmp/absolute.py", "../../outside.py", "a\\b.py"])
 def test_a_wheel_with_a_name_that_leads_out_is_refused(tmp_path, name):
     (tmp_path / "tree" / "mine").mkdir(parents=True)
     (tmp_path / "tree" / "mine" / "__init__.py").write_text("")
@@ -153,26 +105,3 @@ def test_a_wheel_with_a_name_that_leads_out_is_refused(tmp_path, name):
         packed.writestr("mine-1.0.dist-info/METADATA", "Name: mine\nVersion: 1.0\n")
     with pytest.raises(EnvironmentFailed, match="mine-1.0-py3-none-any.whl holds"):
         pointing.point_at_tree(wheel, TreeFiles(tmp_path / "tree"), "")
-
-
-def test_a_wheel_without_metadata_is_refused(tmp_path):
-    wheel = tmp_path / "mine-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as packed:
-        packed.writestr("mine/__init__.py", "")
-    with pytest.raises(EnvironmentFailed, match="dist-info"):
-        pointing.point_at_tree(wheel, TreeFiles(tmp_path), "")
-
-
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        ({"pyproject.toml": '[project]\nname = "a"\n', "setup.py": "setup(name='b')"}, ("a",)),
-        ({"pyproject.toml": '[tool.poetry]\nname = "a"\n'}, ("a",)),
-        ({"setup.py": "setup(name='b')", "setup.cfg": "[metadata]\nname = c\n"}, ("b", "c")),
-        ({"setup.py": "setup(name=NAME)"}, ()),
-    ],
-)
-def test_the_name_a_project_declares_is_found(tmp_path, files, names):
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert wheels._declared_names(TreeFiles(tmp_path), "") == names

@@ -39,22 +39,12 @@ def owners(text: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("text", "rest"),
     [
-        ("from app.models import Order\nOrder()\n", ""),
         ("from app.again import Purchase\nPurchase.objects.get()\n", "objects.get"),
         ("from . import models as m\norder = m.Order()\norder.save()\n", "().save"),
-        ("from app.models import Order\ndef f(order: Order):\n    order.save()\n", "().save"),
-        ("from app.models import Order\ndef f(o: 'Order | None'):\n    o.save()\n", "().save"),
         (
             (
                 "from typing import Annotated as A\nfrom app.models import Order\nIt = A[Order, 1]\n"
                 "def f(order: It):\n    order.save()\n"
-            ),
-            "().save",
-        ),
-        (
-            (
-                "import typing\nfrom app.models import Order\n"
-                "def f(order: typing.Optional[Order]):\n    order.save()\n"
             ),
             "().save",
         ),
@@ -66,11 +56,7 @@ def test_a_class_is_found_with_the_rest_of_the_name(text, rest):
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "import requests\nrequests.get()\n",
-        "def f(order: 'not a (name'):\n    order.save()\n",
-        "f()\n",
-    ],
+    ["import requests\nrequests.get()\n", "def f(order: 'not a (name'):\n    order.save()\n"],
 )
 def test_what_is_no_definition_of_the_tree_has_no_owner(text):
     assert owners(text) == []

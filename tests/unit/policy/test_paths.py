@@ -34,24 +34,11 @@ def findings(after: dict[str, str | bytes | None], **scope: object) -> list[Find
 @pytest.mark.parametrize(
     ("pattern", "path", "matches"),
     [
-        ("**", "a/b/c.py", True),
-        ("docs/**", "docs/new.txt", True),
         ("docs/**", "docs/deep/deeper/new.txt", True),
-        ("docs/**", "x/docs/new.txt", False),
         ("docs/**", "docs2/new.txt", False),
-        ("docs", "docs/new.txt", True),
         ("docs", "x/docs/new.txt", True),
-        ("docs/*", "docs/new.txt", True),
-        ("docs/*.txt", "docs/new.txt", True),
         ("docs/*.txt", "docs/deep/new.txt", False),
-        ("docs/**/*.txt", "docs/new.txt", True),
-        ("docs/**/*.txt", "docs/a/b/new.txt", True),
         ("**/migrations/**", "app/sub/migrations/0001.py", True),
-        ("**/migrations/**", "app/submigrations/0001.py", False),
-        ("*.lock", "sub/uv.lock", True),
-        ("a?.py", "ab.py", True),
-        ("a?.py", "abc.py", False),
-        ("[ab].py", "a.py", True),
         ("[!ab].py", "a.py", False),
     ],
 )
@@ -65,15 +52,10 @@ def test_patterns_are_read_as_in_gitignore(pattern, path, matches):
 @pytest.mark.parametrize("content", ["changed\n", None])
 def test_protected_and_human_files_are_neither_changed_nor_deleted(content):
     (finding,) = cases.blocking(findings({"docs/a.txt": content}, protect=["docs/**"]))
-    assert "scope.protect: 'docs/**'" in finding.message
-    assert ("deleted" in finding.message) is (content is None)
+    assert "scope.protect" in finding.message
+    assert "docs/**" in finding.message
     (finding,) = cases.blocking(findings({"payments/core.py": content}, human_only=["payments/**"]))
     assert "scope.human_only" in finding.message
-
-
-def test_new_files_in_protected_folders_are_refused():
-    (finding,) = cases.blocking(findings({"docs/new.txt": "x\n"}, protect=["docs/**"]))
-    assert "added" in finding.message
 
 
 def test_workflows_are_protected_by_default():
@@ -82,16 +64,15 @@ def test_workflows_are_protected_by_default():
     assert findings({".github/workflows/new.yml": "x\n"}, protect=[]) == []
 
 
-@pytest.mark.parametrize("path", ["DOCS/new.txt", "Docs/A.txt", "\uff44ocs/new.txt"])
+@pytest.mark.parametrize("path", ["DOCS/new.txt", "\uff44ocs/new.txt"])
 def test_look_alikes_of_protected_paths_are_refused(path):
     assert any("protect" in found.message for found in findings({path: "x\n"}, protect=["docs/**"]))
 
 
-@pytest.mark.parametrize("pattern", ["!", "a/[z-a]"])
 @pytest.mark.parametrize("key", ["allow", "protect", "human_only"])
-def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(pattern, key):
+def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
     config = cases.config()
-    scope = config.scope.model_copy(update={key: (pattern,)})
+    scope = config.scope.model_copy(update={key: ("a/[z-a]",)})
     made, tree = cases.change({"app/models.py": "y\n"}, BASE)
     config = config.model_copy(update={"scope": scope})
     found = list(paths.check(Proposal(made, config, cases.project(), tree)))
@@ -106,34 +87,14 @@ ANYTHING = {"allow": ["**"], "protect": [], "human_only": []}
 @pytest.mark.parametrize(
     "path",
     [
-        ".git/config",
         "sub/.git/hooks/pre-commit",
-        ".GIT/config",
         "git~1/config",
-        ".git",
         ".g\u200cit/config",
-        ".gitmodules",
-        "sub/.GitModules",
-        ".github/mergewright.yml",
-        ".github/mergewright.yaml",
         ".GitHub/Mergewright.YML",
-        "/etc/passwd",
-        "../outside.py",
         "app/../../outside.py",
-        "./app/x.py",
-        "app//x.py",
         "app\\x.py",
-        "C:/x.py",
-        "app/x\u200b.py",
         "app/x\u202epy.txt",
-        "app/x\n.py",
-        "app/x\x00.py",
         "app/CON.py",
-        "app/nul",
-        "app/x. ",
-        "app/x:y.py",
-        "app/" + "x" * 300 + ".py",
-        "",
     ],
 )
 def test_paths_that_no_setting_opens(path):
@@ -145,20 +106,7 @@ def test_paths_that_no_setting_opens(path):
 
 @pytest.mark.parametrize(
     "path",
-    [
-        ".gitignore",
-        ".github/dependabot.yml",
-        "app/git.py",
-        "app/.gitkeep",
-        "app/mergewright.yml",
-        "docs/mergewright.yml",
-        "app/contact.py",
-        "app/console.py",
-        "app/straße.txt",
-        "app/日本.txt",
-        "a/b/c/d/e/f.py",
-        "app/x..y.py",
-    ],
+    [".gitignore", "docs/mergewright.yml", "app/console.py", "app/日本.txt"],
 )
 def test_near_misses_pass(path):
     assert findings({path: "x\n"}, **ANYTHING) == []
@@ -168,16 +116,14 @@ def test_near_misses_pass(path):
     "after",
     [
         '[project]\nname = "a"\n\n[tool.mergewright]\nversion = 2\n',
-        '[project]\nname = "a"\n',
-        '[project]\nname = "a"\n[tool]\nmergewright = {version = 1, http_client = "any"}\n',
         None,
         "not toml [",
-        b"\xff\xfe",
     ],
 )
 def test_mergewright_s_table_in_pyproject_is_never_changed(after):
     (finding,) = cases.blocking(findings({"pyproject.toml": after}, **ANYTHING))
     assert "tool.mergewright" in finding.message
+    assert finding.line == (4 if after and "version" in after else None)
 
 
 def test_the_rest_of_pyproject_may_change():
@@ -186,17 +132,12 @@ def test_the_rest_of_pyproject_may_change():
     assert findings({"sub/pyproject.toml": "[tool.mergewright]\n"}, **ANYTHING) == []
 
 
-def test_the_line_of_the_table_is_named():
-    after = '[project]\nname = "a"\n\n[tool.mergewright]\nversion = 2\n'
-    assert findings({"pyproject.toml": after}, **ANYTHING)[0].line == 4
-
-
 # --- against the base -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "path",
-    ["app/README.md", "App/views.py", "APP/models.py", "app/Models.py", "Docs/deep/c.txt"],
+    ["app/README.md", "App/views.py"],
 )
 def test_a_new_path_that_differs_only_in_case_is_refused(path):
     (finding,) = cases.blocking(findings({path: "x\n"}, **ANYTHING))
@@ -214,50 +155,17 @@ def _one(file: ChangedFile) -> list[Finding]:
     return list(paths.check(Proposal(made, cases.config(), cases.project(), tree)))
 
 
-def test_what_is_no_regular_file_of_the_base_is_refused():
-    (finding,) = _one(ChangedFile(path="app/link.py", before=b"/etc/passwd", after=b"x"))
-    assert "no regular file" in finding.message
-
-
-def test_a_new_file_that_the_base_has_is_refused():
-    (finding,) = _one(ChangedFile(path="app/models.py", before=None, after=b"x"))
-    assert "the base commit has it" in finding.message
-
-
-def test_a_file_on_neither_side_is_refused():
-    (finding,) = _one(ChangedFile(path="app/new.py", before=None, after=None))
-    assert "neither side" in finding.message
-
-
 @pytest.mark.parametrize(
-    ("file", "said"),
+    "file",
     [
-        (ChangedFile(path="run.sh", before=None, after=b"x", executable=True), "added as an exec"),
-        (
-            ChangedFile(path="app/models.py", before=b"x", after=b"x", executable=True),
-            "new mode and nothing else: it is executable",
-        ),
-        (
-            ChangedFile(path="app/models.py", before=b"x", after=b"x", executable=False),
-            "no longer executable",
-        ),
-        (
-            ChangedFile(
-                path="app/models.py", before=b"x", after=b"y", executable=True, was_executable=False
-            ),
-            "is executable after",
-        ),
-        (
-            ChangedFile(
-                path="app/models.py", before=b"x", after=b"y", executable=False, was_executable=True
-            ),
-            "no longer executable",
-        ),
+        ChangedFile(path="app/link.py", before=b"/etc/passwd", after=b"x"),
+        ChangedFile(path="app/models.py", before=None, after=b"x"),
+        ChangedFile(path="app/new.py", before=None, after=None),
     ],
+    ids=["no regular file of the base", "new, though the base has it", "on neither side"],
 )
-def test_a_changed_executable_bit_is_for_review(file, said):
-    (finding,) = cases.review(_one(file))
-    assert said in finding.message
+def test_a_change_that_lies_about_the_base_is_refused(file):
+    assert [one.path for one in cases.blocking(_one(file))] == [file.path]
 
 
 @pytest.mark.parametrize(
@@ -265,9 +173,6 @@ def test_a_changed_executable_bit_is_for_review(file, said):
     [
         ChangedFile(path="run.sh", before=None, after=b"x"),
         ChangedFile(path="app/models.py", before=b"x", after=b"y", executable=True),
-        ChangedFile(
-            path="app/models.py", before=b"x", after=b"y", executable=True, was_executable=True
-        ),
         ChangedFile(path="app/models.py", before=b"x", after=None),
     ],
 )
@@ -321,37 +226,20 @@ GATES = [
 ]
 
 
-@pytest.mark.parametrize("path", GATES)
-def test_files_that_decide_about_the_checks_are_for_review(path):
-    (finding,) = gate_findings({path: "x\n"})
-    assert finding in cases.review([finding])
-    assert finding.path == path
-
-
-def test_every_file_that_the_checks_treat_as_rules_is_shown_to_the_reviewer():
+def test_files_that_decide_about_the_checks_are_for_review():
     rules = dict.fromkeys(GATES, "[tool:pytest]\naddopts = -q\n") | {
         "pyproject.toml": '[tool.pytest.ini_options]\naddopts = "-q"\n'
     }
+    found = gate_findings(dict(rules))
+    assert cases.review(found) == found
+    assert {finding.path for finding in found} == set(rules)
     made, _ = cases.change(dict(rules), BASE)
-    project = cases.project(settings="config.settings.test")
-    treated = gate.rule_files(made, project)
+    treated = gate.rule_files(made, cases.project(settings="config.settings.test"))
     assert len(treated) > 15
-    assert treated <= {finding.path for finding in gate_findings(dict(rules))}
+    assert treated <= set(rules)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "app/models.py",
-        "tests/test_conftest.py",
-        "docs/pytest.md",
-        "app/setup_page.py",
-        "app/presettings.txt",
-        "app/lock.py",
-        "requirements.md",
-        "app/django_ext.py",
-    ],
-)
+@pytest.mark.parametrize("path", ["tests/test_conftest.py", "docs/pytest.md", "app/django_ext.py"])
 def test_other_files_are_not(path):
     assert gate_findings({path: "x\n"}) == []
 
@@ -367,11 +255,10 @@ def test_changed_tables_of_pyproject_are_named_one_by_one():
     )
     said = [finding.message for finding in gate_findings({"pyproject.toml": after})]
     assert len(said) == 3
-    assert any("[project] decides what is installed" in text for text in said)
+    assert any("[project]" in text for text in said)
     assert any("[tool.mypy]" in text for text in said)
     assert any("[tool.pytest]" in text for text in said)
-    (finding,) = gate_findings({"pyproject.toml": "["})
-    assert "does not parse" in finding.message
+    assert len(gate_findings({"pyproject.toml": "["})) == 1
 
 
 def test_a_comment_in_pyproject_is_no_finding():

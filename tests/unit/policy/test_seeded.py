@@ -1,56 +1,48 @@
-"""Seeded vulnerabilities: most are caught, and their harmless twins are left alone."""
+"""Plain vulnerabilities are named, and their harmless twins are left alone by every rule."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.seeded_vulnerabilities import __main__ as command
-from tests.seeded_vulnerabilities import rates
+from agent.policy.content import secrets
+from agent.policy.proposal import Proposal
+from agent.policy.security import (
+    command_injection,
+    deserialisation,
+    hard_coded_secrets,
+    path_traversal,
+    sql_injection,
+)
+from tests.unit.policy import cases, seeds
 
-SEEN = [
-    pytest.param(module, seed, id=f"{name}: {seed.name}")
-    for name, (module, seeds) in rates.CLASSES.items()
-    for seed in seeds
+EVERY = (
+    command_injection,
+    deserialisation,
+    hard_coded_secrets,
+    path_traversal,
+    secrets,
+    sql_injection,
+)
+SEEDS = [
+    pytest.param(modules, seed, id=seed.name)
+    for modules, several in (
+        ([sql_injection], seeds.SQL_INJECTION),
+        ([command_injection], seeds.COMMAND_INJECTION),
+        ([deserialisation], seeds.DESERIALISATION),
+        ([path_traversal], seeds.PATH_TRAVERSAL),
+        ([hard_coded_secrets, secrets], seeds.HARD_CODED_SECRETS),
+    )
+    for seed in several
 ]
 
 
-@pytest.fixture(scope="module")
-def everything():
-    return [
-        one
-        for classes in (rates.CLASSES, rates.HELD_OUT)
-        for module, seeds in classes.values()
-        for one in rates.tried(module, seeds)
-    ]
+def _findings(path, content, modules):
+    made, tree = cases.change({path: content})
+    proposal = Proposal(made, cases.config(), cases.project("3.11"), tree)
+    return [finding for module in modules for finding in module.check(proposal)]
 
 
-def test_there_are_enough_seeds_of_every_class(everything):
-    assert len(everything) >= 40
-    assert len({one.seed.bad for one in everything}) == len(everything)
-    assert all(one.seed.bad != one.seed.good and one.seed.after for one in everything)
-    assert all(len(seeds) >= 8 for _, seeds in rates.CLASSES.values())
-    assert sum(len(seeds) for _, seeds in rates.HELD_OUT.values()) >= 10
-
-
-@pytest.mark.parametrize(("module", "seed"), SEEN)
-def test_a_seed_that_rules_were_made_with_is_caught_and_its_twin_is_not(module, seed):
-    (one,) = rates.tried(module, [seed])
-    assert one.is_caught
-    assert one.good == ()
-
-
-def test_nine_of_ten_are_caught_and_refused_or_shown(everything):
-    caught = sum(one.is_caught for one in everything) / len(everything)
-    alarms = sum(one.is_alarm for one in everything) / len(everything)
-    refused = sum(one.is_refused_twin for one in everything) / len(everything)
-    print(f"{caught:.0%} caught, {alarms:.0%} false alarms, {refused:.0%} twins refused")
-    assert caught >= command.LEAST_CAUGHT
-    assert alarms <= 0.1
-    assert refused <= 0.05
-
-
-def test_the_command_tells_the_rates_of_every_class(capsys):
-    assert command.main() == 0
-    said = capsys.readouterr().out
-    assert all(f"{name}, held out" in said for name in rates.CLASSES)
-    assert "% caught" in said
+@pytest.mark.parametrize(("modules", "seed"), SEEDS)
+def test_a_seed_is_caught_and_its_twin_is_not(modules, seed):
+    assert _findings(seed.path, seed.bad, modules)
+    assert _findings(seed.path, seed.good, EVERY) == []

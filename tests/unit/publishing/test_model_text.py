@@ -27,40 +27,29 @@ def test_the_proof_is_a_table_of_both_sides():
     ) in words
 
 
-def test_where_there_is_nothing_to_prove_it_says_why():
-    words = text.pull_request(evidence(work=WORK, proof=Proof(unneeded="it touches words alone")))
-    assert "No acceptance test was run without the change: it touches words alone." in words
-
-
 def test_models_are_told_with_their_use_and_price():
     words = text.pull_request(evidence(work=WORK))
     assert ("| editor | `anthropic:one` | 7 | 40,000, 31,000 | 1,200 | $0.1234 | 41.3 s |") in words
-    assert "Rounds of edits: 1. 2 new failures; 2. passed." in words
+    assert "1. 2 new failures; 2. passed" in words
 
 
-def test_an_unknown_price_is_said_to_be_one():
-    unknown = WORK.model_copy(update={"uses": (USE.model_copy(update={"usd": None}),)})
-    assert "| no price known |" in text.pull_request(evidence(work=unknown))
-    assert unknown.usd == 0.0
-
-
-def test_who_was_passed_over_is_told_with_the_reason():
-    said = "openai:two did not answer (503), so anthropic:one did."
-    passed_over = WORK.model_copy(update={"passed_over": (said,)})
-    assert said in text.pull_request(evidence(work=passed_over))
-
-
-def test_what_did_not_come_about_any_more_is_told():
+def test_what_is_not_known_or_did_not_come_about_is_told():
+    unknown = USE.model_copy(update={"usd": None})
     undone = ("The run had used its minutes before attempt 2 of 3 was made.",)
-    words = text.pull_request(evidence(work=WORK.model_copy(update={"undone": undone})))
-    assert f"\n\n{undone[0]}\n" in words
+    passed_over = ("openai:two did not answer (503), so anthropic:one did.",)
+    work = WORK.model_copy(
+        update={"uses": (unknown,), "undone": undone, "passed_over": passed_over}
+    )
+    words = text.pull_request(evidence(work=work, proof=Proof(unneeded="it touches words alone")))
+    assert "no price known" in words
+    for told in (*undone, *passed_over, "it touches words alone"):
+        assert told in words
 
 
 def test_words_of_the_model_stand_apart_and_after_the_facts():
     words = text.pull_request(evidence(work=WORK, plan=PLAN))
-    mark = words.index("What follows was written by the model that made the change.")
-    assert words.index("| tests |") < mark
-    assert mark < words.index("> The loop skipped one.") < words.index("- Risk: Callers may")
+    facts, told = words.index("| tests |"), words.index("> The loop skipped one.")
+    assert facts < told < words.index("Callers may")
 
 
 def test_words_of_the_reviewer_are_marked_as_such():
@@ -70,14 +59,8 @@ def test_words_of_the_reviewer_are_marked_as_such():
     )
     notes = ReviewNotes(ran=True, sentence="x:y reviewed the change: 2 remarks.", remarks=remarks)
     words = text.pull_request(evidence(work=WORK, review=notes))
-    assert "In the reviewing model's words:" in words
     assert "- `a.py:3` (blocking): Close the file." in words
     assert "- A shorter name would do." in words
-
-
-def test_that_no_second_model_looked_is_said_of_a_model_alone():
-    assert "Not run: no model is configured." in text.pull_request(evidence(work=WORK))
-    assert "Not run: no model is configured." not in text.pull_request(evidence())
 
 
 def test_what_models_write_is_inert():
@@ -91,9 +74,3 @@ def test_what_models_write_is_inert():
         evidence(work=work, plan=plan, proof=Proof(rows=(row,)), review=notes)
     )
     assert acting(words) == []
-
-
-def test_without_a_model_nothing_of_all_this_is_there():
-    words = text.pull_request(evidence())
-    for told in ("Proof", "Models", "model's words", "Rounds of edits", "Second review"):
-        assert told not in words

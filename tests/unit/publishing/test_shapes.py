@@ -5,6 +5,8 @@ Signs that are made inert for Markdown, and cuts, would hide the shape from who 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from agent.domain import (
@@ -22,7 +24,7 @@ from agent.domain import (
     Verdict,
 )
 from agent.publishing import commits, text
-from agent.publishing.text import Evidence, ModelWork
+from agent.publishing.text import ModelWork
 from agent.redaction import REMOVED, Redactor
 from tests.unit.publishing.test_text import evidence
 
@@ -51,42 +53,30 @@ def assert_nothing_told(words: str) -> None:
     assert "secret removed" in plain
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        evidence(review=ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))),
-        evidence(
-            work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
-            plan=Plan(recipe="", title="t", parameters="", steps=(), risks=(ALL,)),
-        ),
-        evidence(title=ALL),
-        evidence(ticket=TICKET),
-        evidence(notes=(ALL,)),
-        evidence(
-            findings=(
-                Finding(
-                    rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix=""
-                ),
-            )
-        ),
-        evidence(comparisons=(COMPARED,)),
-        evidence(verdict=VERDICT),
-    ],
-    ids=["review", "model", "title", "ticket", "notes", "finding", "check", "verdict"],
-)
-def test_TC6_no_field_of_a_text_tells_a_credential(made: Evidence) -> None:
-    shown = [render(made, Redactor()) for render in (text.pull_request, text.withheld)]
-    for words in shown:
-        plain = words.replace("\\", "").replace("\u200b", "")
-        assert [part for part in TELLING if part in plain] == []
-        assert (REMOVED in plain) == ("like a secret: removed from this text" in words)
-    assert any("like a secret: removed from this text" in words for words in shown)
+@pytest.mark.parametrize("render", [text.pull_request, text.withheld])
+def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -> None:
+    finding = Finding(rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix="")
+    notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))
+    made = evidence(
+        title=ALL, ticket=TICKET, notes=(ALL,), findings=(finding,), comparisons=(COMPARED,),
+        verdict=VERDICT, review=notes,
+        work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
+        plan=Plan(recipe="", title="t", parameters="", steps=(), risks=(ALL,)),
+    )  # fmt: skip
+    words = render(made, Redactor())
+    assert_nothing_told(words)
+    assert "like a secret: removed from this text" in words
 
 
-@pytest.mark.parametrize("pad", range(9_930, 10_070, 7))
+@pytest.mark.parametrize("pad", [19_923, 19_927, 19_932])
 def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
-    made = evidence(diff=f"{'x' * pad} {TOKEN} {'y' * 90_000}")
-    assert TOKEN[12:30] not in text.withheld(made, Redactor())
+    def shown(word: str) -> str:
+        return text.withheld(evidence(diff=f"{'x' * pad} {word} {'y' * 90_000}"), Redactor())
+
+    harmless = "zzzz_0123456789abcdefghijklmnopqrstuvwxyz"[: len(TOKEN)]
+    assert harmless[12:30] in shown(harmless), "the cut goes through it"
+    assert harmless not in shown(harmless)
+    assert TOKEN[12:30] not in shown(TOKEN)
 
 
 def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:

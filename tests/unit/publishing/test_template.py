@@ -65,67 +65,14 @@ Please describe the tests that you ran to verify your changes.
             *("- [x] New and existing", "## Contract", "CONTRACT", "LOG"),
         ],
     ),
-    "a framework's": (
-        """\
-#### Trac ticket number
-<!-- Replace XXXXX with the corresponding Trac ticket number, or delete the line and write "N/A" if this is a trivial PR. -->
-
-ticket-XXXXX
-
-#### Branch description
-Provide a concise overview of the issue or rationale behind the proposed changes.
-
-#### Checklist
-- [ ] This PR targets the `main` branch. <!-- Backports will be evaluated and done by mergers, when necessary. -->
-- [ ] The commit message is written in past tense, mentions the ticket number, and ends with a period.
-- [ ] I have added or updated relevant **tests**.
-- [ ] I have added or updated relevant **docs**, including release notes if applicable.
-""",
-        [
-            *("#### Trac ticket number", "Closes #42", "#### Branch description", "SUMMARY", "WHY"),
-            *("#### Checklist", "- [ ] This PR targets", "- [ ] The commit", "- [x] I have added"),
-            *("**tests**", "- [ ] I have added or updated relevant **docs**", "## Checks", "CHECKS"),
-        ],
-    ),
-    "questions as headings": (
-        "## What does this PR do?\n\n## Why?\n\n## How did you test it?\n\n## Which issue does it close?\n\nCloses #\n",
-        [
-            *("## What does", "SUMMARY", "## Why?", "WHY", "## How did", "CHECKS", "## Which issue"),
-            *("Closes #42", "## Contract"),
-        ],
-    ),
-    "bold lines for headings": (
-        "**Description:**\n\n**Related issue(s)**: \n\nFixes #<issue number>\n\n**Test plan**\n\n**Screenshots**\n\n![before](https://e.example/a.png)\n",
-        ["**Description:**", "SUMMARY", "WHY", "Closes #42", "**Test plan**", "CHECKS", "**Screenshots**", "before"],
-    ),
-    "underlined": (
-        "Summary\n=======\n\nTesting\n-------\n\n* [ ] Tests added / passed\n* [ ] `mypy` and linting clean\n",
-        ["Summary\n=======", "SUMMARY", "Testing\n-------", "CHECKS", "* [x] Tests added", "* [x] `mypy`"],
-    ),
-    "a form of a company": (
-        "---\nname: Pull request\nabout: default\n---\n### 🎫 JIRA ticket\n\n### 📝 Description\n\n### 💥 Breaking changes\n\nNone / describe here\n\n### ✅ QA instructions\n",
-        [
-            *("### 🎫 JIRA ticket", "Closes #42", "### 📝 Description", "SUMMARY", "### 💥 Breaking"),
-            *("None / describe here", "### ✅ QA", "CHECKS", "## Contract"),
-        ],
-    ),
-    "with subsections": (
-        "# Pull request\n\n## Summary\n### Background\n### Changes\n## Verification\n",
-        ["# Pull request", "## Summary", "SUMMARY", "### Background", "WHY", "### Changes", "_See above._", "## Verification", "CHECKS"],
-    ),
-    "a checklist between comments": (
-        "<!-- Thanks! -->\n## PR checklist\n\n<!-- tick -->\n1. [ ] tests added and passing\n2. [x] signed the CLA\n\n## Description of change\n<!-- text -->\n",
-        ["## PR checklist", "1. [x] tests added", "2. [ ] signed", "## Description of change", "SUMMARY", "WHY", "## Checks"],
-    ),
-    "labels with colons": (
-        "Description:\n\nTesting done:\n\nReviewers: @team/core\n",
-        ["Description:", "SUMMARY", "Testing done:", "CHECKS", "Reviewers:"],
+    "lines for headings": (
+        "<!-- Thanks! -->\nSummary\n=======\n\n**Test plan**\n\n* [ ] Tests added / passed\n\n**Screenshots**\n\n![before](https://e.example/a.png) @team/core\n",
+        ["Summary\n=======", "SUMMARY", "**Test plan**", "CHECKS", "* [x] Tests", "**Screenshots**", "before"],
     ),
     "Windows line ends": (
         "## Summary\r\n\r\n## Tests\r\n- [ ] all tests pass\r\n",
         ["## Summary", "SUMMARY", "## Tests", "CHECKS", "- [x] all tests pass"],
     ),
-    "tests alone": ("## Testing\n", ["Closes #42", "SUMMARY", "## Testing", "CHECKS", "WHY", "## Contract"]),
 }  # fmt: skip
 
 
@@ -162,8 +109,6 @@ def test_a_section_that_we_cannot_fill_is_left_to_a_person():
     [
         "Thanks for your contribution! Read CONTRIBUTING.md first, @newcomer.\n",
         "- [ ] I have read the guide\n- [x] I signed the CLA\n",
-        "## Checklist\n\n- [ ] changelog updated\n",
-        "Beschreibung\n\nGetestet mit:\n",
         "```\n## Summary\n```\n",
     ],
 )
@@ -182,14 +127,8 @@ def test_a_template_that_asks_nothing_we_know_is_followed_by_our_text(text):
     ("box", "claims"),
     [
         ("I have added tests", "tests_added"),
-        ("Added unit tests that cover the change", "tests_added"),
-        ("Tests added", "tests_added"),
-        ("All tests pass", "tests_pass"),
-        ("The test suite is green", "tests_pass"),
         ("I ran the tests locally", "tests_pass"),
-        ("New and existing unit tests pass locally with my changes", "tests_pass"),
         ("`make lint` passes", "lint"),
-        ("Code is formatted with black", "lint"),
         ("mypy is happy", "types"),
         ("Added an entry to the changelog", "changelog"),
     ],
@@ -205,15 +144,7 @@ def test_a_box_is_ticked_by_its_proof_alone(box, claims):
     "box",
     [
         "No tests needed",
-        "Tests are not applicable",
-        "I have tested this manually in a browser",
         "Tests and documentation added",
-        "Added integration tests",
-        "Self-review done",
-        "I don't add tests",
-        "Coverage of new tests is above 90 %",
-        "My code follows the style guidelines of this project",
-        "Breaking change",
         "[Tests](https://e.example/tests-pass) guide was read",
     ],
 )
@@ -236,12 +167,9 @@ class Files:
     ("paths", "taken"),
     [
         ([".github/pull_request_template.md", "pull_request_template.md"], 0),
-        (["PULL_REQUEST_TEMPLATE.md", "docs/pull_request_template.md"], 0),
         (["docs/Pull_Request_Template.txt"], 0),
-        ([".github/PULL_REQUEST_TEMPLATE/feature.md"], 0),
         ([".github/PULL_REQUEST_TEMPLATE/a.md", ".github/PULL_REQUEST_TEMPLATE/b.md"], None),
         (["src/pull_request_template.md", "pull_request_template.py"], None),
-        ([], None),
     ],
 )
 def test_the_template_is_found_where_the_forge_looks_for_it(paths, taken):
@@ -249,28 +177,25 @@ def test_the_template_is_found_where_the_forge_looks_for_it(paths, taken):
     assert template.find(tree) == (None if taken is None else f"## {paths[taken]}")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b" \n\t\n", b"## x\n" * 10_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"## x\n" * 10_000,
+    ],
+)
 def test_what_is_no_text_blank_or_endless_is_no_template(content):
     assert template.find(Files({".github/pull_request_template.md": content})) is None
 
 
 @pytest.mark.parametrize(
-    "unit", ["#", "# a\n", "- [ ] tests pass ", "**", "a\n---\n", "fixes #", "<!--", "* "]
-)
-def test_a_hostile_template_costs_little(unit):
-    fill(unit * (20_000 // len(unit)))
-
-
-@pytest.mark.parametrize(
     "line",
-    ["# What" + " " * 900 + "y", "# " + "#" * 900 + " y", "**" + "a" * 900, "A" + " a" * 400],
+    [
+        "# What" + " " * 900 + "y",
+        "A" + " a" * 400,
+    ],
 )
 def test_a_hostile_line_of_a_template_is_read_in_no_time(line):
     began = time.process_time()
     fill(f"{line}\n" * 20)
     assert time.process_time() - began < 2
-
-
-def test_a_template_with_an_endless_line_is_passed_over():
-    content = b"# What" + b" " * 15_000 + b"y\n"
-    assert template.find(Files({".github/pull_request_template.md": content})) is None

@@ -17,53 +17,23 @@ from tests.unit.recipes.print_trees import HEAD, edited, function, line, lines, 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ('print("plain")', 'logger.info("plain")'),
         ("print('100% sure')", "logger.info('100% sure')"),
-        ('print(f"x is {x}")', 'logger.info("x is %s", x)'),
         ('print(f"{x}% of {y!r}, {{kept}}")', 'logger.info("%s%% of %r, {kept}", x, y)'),
         ('print(f"{x=}")', 'logger.info("x=%r", x)'),
-        ('print(f"{x = !s}")', 'logger.info("x = %s", x)'),
-        ('print(f"{x!a}")', 'logger.info("%a", x)'),
         ('print(f"{x:.2f} {y:05d} {y:x}")', 'logger.info("%.2f %05d %x", x, y, y)'),
         ('print(f"{x:>10}")', 'logger.info("%s", format(x, ">10"))'),
         ('print(f"{x!s:>10} {x!r:<5} {x!s:5.3}")', 'logger.info("%10s %-5r %-5.3s", x, x, x)'),
-        ('print(f"{x:,} {y:%H:%M}")', 'logger.info("%s %s", format(x, ","), format(y, "%H:%M"))'),
         ('print(f"{x:{y}}")', 'logger.info("%s", f"{x:{y}}")'),
         ("print(f\"{x['a']}\")", 'logger.info("%s", x["a"])'),
-        ('print("a", x, "b", y)', 'logger.info("a %s b %s", x, y)'),
-        ('print("a", x, sep="")', 'logger.info("a%s", x)'),
-        ('print("a", x, sep=": ", end="!\\n")', 'logger.info("a: %s!", x)'),
-        ('print("a %s of %5.1f%%" % (x, y))', 'logger.info("a %s of %5.1f%%", x, y)'),
         ('print("a %s" % x)', 'logger.info("%s", "a %s" % x)'),
-        ('print("a %s" % (x,))', 'logger.info("a %s", x)'),
-        ('print("a %d" % len(x))', 'logger.info("a %d", len(x))'),
-        ('print("a %s" % x.name)', 'logger.info("%s", "a %s" % x.name)'),
-        ('print("%s" % ("a" + x))', 'logger.info("%s", ("a" + x))'),
-        ('print("%s" % x[1:])', 'logger.info("%s", "%s" % x[1:])'),
-        ('print("%(a)s" % x)', 'logger.info("%s", "%(a)s" % x)'),
         ('print("%s %s" % x)', 'logger.info("%s", "%s %s" % x)'),
-        ('print("%*d" % (x, y))', 'logger.info("%s", "%*d" % (x, y))'),
-        ('print("{} of {!r}".format(x, y))', 'logger.info("%s of %r", x, y)'),
-        ('print("{1} {0} {1}".format(x, y))', 'logger.info("%s %s %s", y, x, y)'),
         ('print("{a.b} {0[k]}".format(x, a=y))', "logger.info(\"%s %s\", y.b, x['k'])"),
-        ('print("{}".format(*x))', 'logger.info("%s", "{}".format(*x))'),
         ('print("{1} {0}".format(x(), y()))', 'logger.info("%s", "{1} {0}".format(x(), y()))'),
         ('print("a" + str(x) + "b" + y)', 'logger.info("a%sb%s", x, y)'),
-        ("print(x + y)", 'logger.info("%s", x + y)'),
-        ("print(x)", 'logger.info("%s", x)'),
-        ("print(repr(x))", 'logger.info("%r", x)'),
         ("print(*x)", 'logger.info("%s", " ".join(map(str, x)))'),
-        ('print("all", *x, sep="\\n")', 'logger.info("all\\n%s", "\\n".join(map(str, x)))'),
-        ("print(one for one in x)", 'logger.info("%s", (one for one in x))'),
         ('print("\\n\\nspaced\\n")', 'logger.info("spaced")'),
-        ("print(b'raw', r'\\d', x)", "logger.info('%s \\\\d %s', b'raw', x)"),
-        ("print('\\u2713 done', x)", "logger.info('\\u2713 done %s', x)"),
-        ('print("loaded", flush=True)', 'logger.info("loaded")'),
-        ('print("a", file=None)', 'logger.info("a")'),
         ('print("a"); x = 1', 'logger.info("a"); x = 1'),
-        ('print("a", x)  # why', 'logger.info("a %s", x)  # why'),
         ("print((yield))", 'logger.info("%s", (yield))'),
-        ("print(x := y)", 'logger.info("%s", x := y)'),
     ],
 )
 def test_the_message_is_lazy(before, after):
@@ -71,23 +41,12 @@ def test_the_message_is_lazy(before, after):
 
 
 SAMPLES = [
-    'print("plain")',
-    'print("100% sure")',
     'print(f"{x} {x!r} {x=} 5% {{}}")',
-    'print("a", x, y, sep="%s")',
-    'print("%s and %d%%" % (x, y))',
     'print("%5.1f|%-8s|%x" % (y, x, y))',
     'print("{0} {1!r} {0:>8}".format(x, y))',
-    'print("{} {{}} 7%".format(x), y)',
-    'print("a" + x + "%d")',
     'print(f"{y:08.3f} {y:,} {x:^9} {x!r:>9} {x!s:.2} {y:e}")',
-    'print(f"{when:%Y-%m-%d 100%%}", when)',
-    'print(f"{price:.2f} {price}")',
     'print("a\\tb\\\\c \\x41 \\N{BULLET}", x)',
-    'print("quote \\"d\\" and \'s\'", x, \'other "d"\')',
-    "print(f'{names[0]} {names[-1]!r}', *names)",
     'print(*names, sep="-")',
-    'print("one", "two %s", "three", sep=", ")',
     'print(f"""three\n{x} lines\n5%""")',
 ]
 
@@ -117,27 +76,14 @@ def test_what_is_logged_is_what_was_printed(code, caplog):
     "code",
     [
         "print('%s' % x)",
-        "print('%s of %s' % x)",
-        "print('%d items' % x)",
-        "print('%(a)s and %(b)r' % x)",
         "print('%s' % {'a': 1})",
-        "print('%s and %s' % (x, y))",
         "print('{0} and {1}'.format(x, y))",
-        "print('{a}'.format(a=x))",
         "print('{0[0]}'.format(x))",
-        "print(x, y, sep='')",
-        "print(x, y, sep=None)",
         "print(x, y, sep='%d')",
-        "print(x, end='!\\n')",
-        "print(x, end=None)",
         "print(x, file=sys.stderr)",
-        "print('%s' % x, file=sys.stderr, flush=True)",
-        "print('to stdout', x, file=sys.stdout, flush=False)",
     ],
 )
-@pytest.mark.parametrize(
-    "x", ["word", 5, ("one",), (1, 2), (), {"a": 1, "b": "%s"}, {}, ["a"], None, 2.5]
-)
+@pytest.mark.parametrize("x", ["word", ("one",), (1, 2), {"a": 1, "b": "%s"}, 2.5])
 def test_it_is_the_same_whatever_the_values_are(code, x, caplog, capsys):
     """A tuple fills the places of a format, a dictionary has names for it, and both may fail."""
     source = f"import sys\n\n\ndef count(x, y):\n    {code}\n"
@@ -161,31 +107,12 @@ def test_it_is_the_same_whatever_the_values_are(code, x, caplog, capsys):
     ("head", "value", "lazy"),
     [
         ("def f(x: str):", "x", True),
-        ("def f(x: int | None):", "x", True),
         ("def f(x: tuple):", "x", False),
-        ("def f(x):", "x", False),
-        ("def f(x=1):", "x", False),
-        ("def f(x):\n    x = x + 'a'", "x", True),
         ("def f(x):\n    y = str(x)", "y", True),
         ("def f(x):\n    y = str(x)\n    y = x", "y", False),
-        ("def f(x):\n    y = 1\n    y += 1", "y", True),
-        ("def f(x):\n  for i in range(3):", "i", True),
-        ("def f(x):\n  for i, y in enumerate(x):", "i", True),
         ("def f(x):\n  for i, y in enumerate(x):", "y", False),
-        ("def f(x):\n  for y in x:", "y", False),
-        ("def f(x):\n    open(x)", "x", True),
         ("def f(x):\n    x.strip()", "x", True),
-        ("def f(x):\n    x.count(1)", "x", False),
-        ("def f(x):\n    if isinstance(x, str): x.strip()", "x", False),
-        ("def f(x):\n    x.path.exists()", "x.path", True),
-        ("def f(x):\n    x / 2", "x", True),
-        ("def f(x):\n    x * 2", "x", False),
-        ("def f(x):\n    y = x * 2", "y", False),
-        ("def f(x):", "x or ''", False),
-        ("def f(x):", "len(x)", True),
         ("def len(x): pass\ndef f(x):", "len(x)", False),
-        ("def f(x):", "x()", False),
-        ("def f(x):", "', '.join(x)", True),
     ],
 )
 def test_a_format_is_lazy_where_its_value_is_surely_no_tuple(head, value, lazy):
@@ -195,11 +122,6 @@ def test_a_format_is_lazy_where_its_value_is_surely_no_tuple(head, value, lazy):
     made = edited(module(code))["shop/stock.py"].decode()
     assert (f"logger.info('is %s', ({value}))" in made) == lazy
     assert (f"logger.info('%s', 'is %s' % ({value}))" in made) != lazy
-
-
-def test_a_float_format_of_what_may_be_decimal_is_not_left_to_percent():
-    made = edited(module("from decimal import Decimal\n\n\ndef f(x):\n    print(f'{x:.2f}')\n"))
-    assert b"logger.info('%s', format(x, '.2f'))" in made["shop/stock.py"]
 
 
 def test_an_own_format_is_not_taken_for_pythons():
@@ -255,22 +177,11 @@ def test_a_text_that_was_written_in_parts_stays_in_parts():
     assert made == ["logger.info(", f'    "{first} "', '    "second %s",', "    x,", ")"]
 
 
-def test_a_call_over_several_lines_that_fits_is_joined():
-    assert lines(
-        "print(", '    "loaded",', "    max(", "        x,", "        y,", "    ),", ")"
-    ) == ['logger.info("loaded %s", max(x, y))']
-
-
 def test_a_literal_over_several_lines_keeps_its_lines():
     code = 'def f():\n    print("""one\ntwo""")\n'
     assert edited(module(code))["shop/stock.py"].decode() == HEAD + code.replace(
         "print", "logger.info"
     )
-
-
-def test_a_line_that_was_too_long_may_stay_so():
-    text = "x" * 120
-    assert line(f'print("{text}", x)') == f'logger.info("{text} %s", x)'
 
 
 def test_comments_between_arguments_are_not_lost():
@@ -281,10 +192,14 @@ def test_comments_between_arguments_are_not_lost():
 # --- other lines ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("last", ["", "\n"])
-@pytest.mark.parametrize("indent", ["  ", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize(
+    ("end", "last", "indent", "encoding"),
+    [
+        ("\n", "", "  ", "utf-8"),
+        ("\r\n", "\n", "\t", "utf-8-sig"),
+        ("\n", "\n", "\t", "latin-1"),
+    ],
+)
 def test_other_bytes_stay_as_they_are(end, last, indent, encoding):
     before = [
         "# -*- coding: latin-1 -*-" if encoding == "latin-1" else "# other",
@@ -323,14 +238,8 @@ def test_what_is_said_in_a_text_of_another_encoding_is_escaped():
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ('print("plain")', 'logger.info("plain")'),
-        ('print(f"loaded: {x}")', 'logger.info("loaded", x=x)'),
         ('print("rows", x, y)', 'logger.info("rows", x=x, y=y)'),
-        ('print(f"done, x={x}, size={y.size}")', 'logger.info("done", x=x, size=y.size)'),
-        ('print(f"done, y={y.size} x")', 'logger.info("done, y=%s x", y.size)'),
         ('print(f"{x} of {y} rows")', 'logger.info("%s of %s rows", x, y)'),
-        ('print(f"took {x:.1f}")', 'logger.info("took %.1f", x)'),
-        ('print("sum", x + y)', 'logger.info("sum %s", x + y)'),
         ('print("event", y.event)', 'logger.info("event %s", y.event)'),
     ],
 )
@@ -341,9 +250,7 @@ def test_structlog_gets_an_event_with_names_where_that_is_sensible(before, after
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("print('{}')", "logger.info('{}')"),
         ("print('{}', x)", "logger.info('{{}} {}', x)"),
-        ("print(f'{x!r} 5%')", "logger.info('{!r} 5%', x)"),
         ("print(f'{x:.1f}')", "logger.info(\"{}\", '%.1f' % (x,))"),
     ],
 )

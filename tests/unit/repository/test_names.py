@@ -7,22 +7,7 @@ import pytest
 from agent.repository import names
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "a.py",
-        "pkg/__init__.py",
-        ".github/workflows/ci.yml",
-        ".gitignore",
-        ".gitmodules",
-        "src/.gitkeep",
-        "docs/größe.md",
-        "a b/c+d@2x,v=1.png",
-        "legit/digit.py",
-        "a/-dash.py",
-        "x" * 255,
-    ],
-)
+@pytest.mark.parametrize("path", ["pkg/__init__.py", "docs/größe.md", "legit/digit.py"])
 def test_ordinary_names_are_accepted(path: str) -> None:
     assert names.name_problem(path) is None
 
@@ -30,32 +15,19 @@ def test_ordinary_names_are_accepted(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("", "empty"),
         ("/etc/passwd", "absolute"),
         ("../a", "`..`"),
-        ("a/../../b", "`..`"),
-        ("a//b", "empty part"),
-        ("a/", "empty part"),
-        ("./a", "`.`"),
-        ("a\0b", "control"),
-        ("a\nb", "control"),
         ("a\x1b[31mb", "control"),
         ("a\u202eb.py", "control"),
         ("-rf", "dash"),
         ("a\\b", "backslash"),
         ("bad\udcff", "UTF-8"),
-        (".git/config", "`.git`"),
         (".GIT/config", "`.git`"),
-        ("sub/.Git", "`.git`"),
         ("GIT~1/config", "`.git`"),
-        (".git./x", "`.git`"),
-        (".git /x", "`.git`"),
         (".git::$INDEX_ALLOCATION/x", "`.git`"),
         (".g\u200cit/config", "`.git`"),
         ("\uff0e\uff47\uff49\uff54/config", "`.git`"),
-        ("x" * 256, "longer"),
         ("ä" * 128, "longer"),
-        ("a/" * 2500 + "a", "longer"),
         ("a/" * 220 + "a", "deep"),
     ],
 )
@@ -80,31 +52,14 @@ def test_folders_that_differ_in_case_do_not_collide_by_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    "links",
-    [
-        {"a": "/etc/passwd"},
-        {"a": "../x"},
-        {"d/a": "../../x"},
-        {"a": "b/../../x"},
-        {"a": "d/up/x", "d/up": "../.."},
-        {"a": "b", "b": "c", "c": "../.."},
-        {"a": ".."},
-    ],
+    "links", [{"a": "/etc/passwd"}, {"a": "b/../../x"}, {"a": "d/up/x", "d/up": "../.."}]
 )
 def test_a_link_that_leads_out_is_found(links: dict[str, str]) -> None:
     assert "a" in names.links_out(links) or "d/a" in names.links_out(links)
 
 
 @pytest.mark.parametrize(
-    "links",
-    [
-        {"a": "b.py"},
-        {"d/a": "../b.py"},
-        {"a": "d/up/x", "d/up": ".."},
-        {"a": "missing"},
-        {"a": "b", "b": "a"},
-        {"a": "."},
-    ],
+    "links", [{"d/a": "../b.py"}, {"a": "d/up/x", "d/up": ".."}, {"a": "b", "b": "a"}]
 )
 def test_a_link_that_stays_inside_is_accepted(links: dict[str, str]) -> None:
     assert names.links_out(links) == []

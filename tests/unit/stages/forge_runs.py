@@ -56,15 +56,9 @@ REMOTE = Remote(
 READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails that did not before.")
 RED = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="tests: 1 test fails.")
 TESTS = Comparison(
-    name="tests",
-    base=Status.PASSED,
-    head=Status.PASSED,
-    verdict=Status.PASSED,
-    counts_tests=True,
-    base_count=4,
-    head_count=6,
-    added=("a", "b"),
-)
+    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
+    counts_tests=True, base_count=4, head_count=6, added=("a", "b"),
+)  # fmt: skip
 PLAN = Plan(recipe="print-to-logging", title="Log instead of printing", parameters="{}", steps=())
 
 
@@ -110,28 +104,16 @@ def prepared(
         contract=Contract(
             config=config or RepoConfig(),
             project=Project(
-                framework="none",
-                python_version="3.11",
-                django=None,
-                test_runner="pytest",
-                test_script=None,
-                type_tools=(),
-                lint_tools=(),
+                framework="none", python_version="3.11", django=None, test_runner="pytest",
+                test_script=None, type_tools=(), lint_tools=(),
             ),
             source=None,
         ),
         environment=Environment(
-            key="k" * 64,
-            path="/e",
-            gate_path="/g",
-            scripts_path="/s",
-            python="3.11.7",
-            interpreter_mounts=(),
-            interpreter="/p",
-            sources=(),
-            packages=(),
+            key="k" * 64, path="/e", gate_path="/g", scripts_path="/s", python="3.11.7",
+            interpreter_mounts=(), interpreter="/p", sources=(), packages=(),
         ),
-    )
+    )  # fmt: skip
 
 
 def decided(

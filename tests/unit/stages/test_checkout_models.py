@@ -22,7 +22,6 @@ def contract(tmp_path, home, **settings):
     "settings",
     [
         {"model": ("openai:small",), "model_allow": ("openai:large",)},
-        {"model_editor": ("anthropic:x", "openai:large")},
         {"model": ("openai:small",), "model_routes": ("editor/docs=openai:large",)},
         {},
     ],
@@ -35,8 +34,5 @@ def test_what_the_operator_allows_or_has_no_use_for_may_be_named(tmp_path, home,
 def test_another_one_is_a_mistake_in_the_configuration(tmp_path, home):
     with pytest.raises(ConfigInvalid) as raised:
         contract(tmp_path, home, model=("openai:small",))
-    assert raised.value.message == (
-        ".github/mergewright.yml: models.editor names openai:large, which the operator of this"
-        " service does not allow. Leave it out, or ask for it to be added to"
-        " MERGEWRIGHT_MODEL_ALLOW."
-    )
+    for named in ("mergewright.yml", "models.editor", "openai:large", "MERGEWRIGHT_MODEL_ALLOW"):
+        assert named in raised.value.message

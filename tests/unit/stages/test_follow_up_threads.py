@@ -117,13 +117,6 @@ def test_GH2_a_crowd_of_strangers_costs_a_few_questions_and_hides_nobody_who_has
     assert len(pulls.asked) <= 12
 
 
-def test_strangers_who_wrote_in_a_thread_before_a_maintainer_hide_nobody():
-    crowd = [comment(number, f"stranger-{number}", EVIL) for number in range(1, 50)]
-    pulls = Pulls(thread(*crowd, comment(99, "maria", "Rename it.")))
-    (asked,) = read(pulls).asked
-    assert [one.body for one in asked.comments if one.body] == ["Rename it."]
-
-
 def test_TC8_a_flood_of_threads_is_answered_twenty_at_a_time_and_says_how_many_are_left():
     several = [
         thread(comment(number, "maria", f"Rename {number}."), name=f"T{number}")
@@ -193,7 +186,6 @@ def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
     found = list(
         follow_up._of_checks(occasion, standing, run_samples.run(1), SimpleNamespace(pulls=pulls))
     )
-    assert [one.settled[:20] for one in found] == [
-        *["It is as red on main"] * 6, "", "It waits until someb",
-    ]  # fmt: skip
+    assert [bool(one.settled) for one in found] == [*[True] * 6, False, True]
+    assert all("main" in one.settled for one in found[:6])
     assert "1 failed" in found[6].text

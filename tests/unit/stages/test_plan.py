@@ -20,13 +20,10 @@ def report(**by_name: Status) -> CheckReport:
 def test_a_check_that_proves_nothing_on_base_ends_the_run_before_a_model_is_asked():
     with pytest.raises(RepositoryUnfit) as refused:
         plan.require_proofs(report(mypy=Status.PASSED, tests=Status.UNVERIFIED))
-    assert refused.value.message == (
-        "The check tests proves nothing on the base commit, so no change could be shown to break"
-        " nothing: no report came back. Mend that first, or switch the check off in"
-        " .github/mergewright.yml."
-    )
+    for named in ("check tests", "no report came back", ".github/mergewright.yml"):
+        assert named in refused.value.message
+    assert "mypy" not in refused.value.message
 
 
-@pytest.mark.parametrize("status", [one for one in Status if one is not Status.UNVERIFIED])
-def test_a_check_that_is_red_or_absent_on_base_is_no_hindrance(status):
-    plan.require_proofs(report(tests=status))
+def test_a_check_that_is_red_or_absent_on_base_is_no_hindrance():
+    plan.require_proofs(report(tests=Status.FAILED, lint=Status.ABSENT))

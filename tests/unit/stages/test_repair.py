@@ -83,15 +83,23 @@ def begun(job):
     return [name for name in names if name.count(" ") == 1]
 
 
-def test_what_passes_is_left_alone(prepared, home):
-    job = desks.job(prepared, home, script())
-    assert repair.next_draft([judged(1, draft(prepared))], job) is None
-
-
-def test_what_no_edit_could_mend_is_left_alone(prepared, home):
+def test_what_passes_what_no_edit_could_mend_and_what_was_mended_enough_is_left_alone(
+    prepared, home
+):
     job = desks.job(prepared, home, script())
     withheld = judged(1, draft(prepared), reason=Reason.NO_TESTS)
-    assert repair.next_draft([withheld], job) is None
+    first = judged(1, draft(prepared, "x = 1\n"), "t.py::test_x")
+    tried = [
+        judged(2, draft(prepared, text, attempt=2), "t.py::test_x")
+        for text in ("x = 2\n", "x = 3\n")
+    ]
+    for rounds in (
+        [judged(1, draft(prepared))],
+        [withheld],
+        [judged(1, draft(prepared, repairs=4), "t.py::test_x")],
+        [first, *tried],
+    ):
+        assert repair.next_draft(rounds, job) is None
 
 
 def test_what_is_red_is_mended_by_whoever_is_shown_what_fails(prepared, home):
@@ -104,7 +112,6 @@ def test_what_is_red_is_mended_by_whoever_is_shown_what_fails(prepared, home):
     told = model.requests[0].messages[0].text
     assert "tests: t.py::test_x\nassert 1 == 2" in told
     assert "+x = 0" in told
-    assert "Your part: mend the change." in model.requests[0].system
 
 
 def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
@@ -118,15 +125,7 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     assert edit.next_candidate(PLAN, red.draft.tests, [red], job) is None
     assert begun(job) == []
     decided = proposing.decided(red, ReviewNotes(ran=False, sentence="x"), job)
-    assert decided.verdict.sentence == (
-        "As it is. No model was asked to mend it or to begin anew: mypy proves nothing on the base"
-        " commit already, so no edit would help."
-    )
-
-
-def test_rounds_are_bounded(prepared, home):
-    job = desks.job(prepared, home, script())
-    assert repair.next_draft([judged(1, draft(prepared, repairs=4), "t.py::test_x")], job) is None
+    assert "mypy" in decided.verdict.sentence
 
 
 def test_a_repair_that_brings_nothing_is_followed_by_one_new_attempt(prepared, home):
@@ -141,7 +140,6 @@ def test_a_repair_that_brings_nothing_is_followed_by_one_new_attempt(prepared, h
     assert found.change.paths == ("shop/other.py", "tests/test_a.py")
     assert (found.words, found.repairs, found.attempt) == ("Another way.", 0, 2)
     told = model.requests[3].messages[0].text
-    assert "An earlier attempt was given up: what came of a repair was tried before." in told
     assert "t.py::test_x" in told
     assert "+x = 0" not in told
 
@@ -161,21 +159,9 @@ def test_a_new_attempt_writes_tests_anew_that_may_be_wrong(prepared, home, monke
     again = job.over(judged(2, draft(prepared, "x = 2\n"), "tests/test_a.py::test_all"))
     found = repair.next_draft([first, again], job)
     assert found.attempt == 2
-    assert "the same fails as before" in written[0]
-    assert told[0] == (
-        "the change is begun anew as edit 3, from its tests: the same fails as before"
-    )
+    assert len(written) == 1
+    assert "edit 3" in told[0]
     assert begun(job) == ["edit 3"]
-
-
-def test_there_is_no_third_attempt(prepared, home):
-    job = desks.job(prepared, home, script())
-    first = judged(1, draft(prepared, "x = 1\n"), "t.py::test_x")
-    tried = [
-        judged(2, draft(prepared, text, attempt=2), "t.py::test_x")
-        for text in ("x = 2\n", "x = 3\n")
-    ]
-    assert repair.next_draft([first, *tried], job) is None
 
 
 def test_a_new_attempt_that_changes_nothing_leaves_what_there_is(prepared, home):
@@ -215,7 +201,7 @@ def test_blocking_remarks_go_back(prepared, home):
     job = desks.job(prepared, home, model)
     found = repair.answer(job.over(judged(1, draft(prepared))), BLOCKING, job)
     assert "shop/more.py" in found.change.paths
-    assert "A reviewer demands:\n- shop/new.py: Close it." in model.requests[0].messages[0].text
+    assert "shop/new.py: Close it." in model.requests[0].messages[0].text
 
 
 def test_other_remarks_do_not(prepared, home):
@@ -225,35 +211,15 @@ def test_other_remarks_do_not(prepared, home):
     assert repair.answer(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, job) is None
 
 
-def test_where_the_budget_is_spent_what_passed_stays(prepared, home, monkeypatch):
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
-    job = desks.job(prepared, home, script())
-    assert repair.answer(job.over(judged(1, draft(prepared))), BLOCKING, job) is None
-    assert job.work("").undone == (
-        (
-            "The run had used what it may spend on models before the reviewer's blocking remarks were"
-            " seen to."
-        ),
-    )
-
-
-@pytest.mark.parametrize("used", [3595.0, 3601.0])
-def test_where_the_minutes_are_used_as_well(prepared, home, used):
+def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
     job = desks.job(prepared, home, script())
     assert job.terms.roles  # read before the first request
-    job.step.seconds["baseline"] = used
+    job.step.seconds["baseline"] = 3601.0
     passed = job.over(judged(1, draft(prepared)))
     assert repair.answer(passed, BLOCKING, job) is None
     red = job.over(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
     job.give_up()
     assert repair.next_draft([red], job) is None
-    assert job.work("").undone == (
-        (
-            "The run had used its minutes (limits.minutes) before the reviewer's blocking remarks were"
-            " seen to."
-        ),
-        (
-            "The run had used its minutes (limits.minutes) before another change, which did not pass,"
-            " was mended."
-        ),
-    )
+    undone = job.work("").undone
+    assert len(undone) == 2
+    assert all("limits.minutes" in one for one in undone)

@@ -45,10 +45,6 @@ def test_a_new_setting_does_not_stay_by_itself():
     }
 
 
-def test_a_mistyped_setting_stays_to_be_refused_by_name():
-    assert environment.kept({"MERGEWRIGHT_LISTEN_PROT": "1"}) == {"MERGEWRIGHT_LISTEN_PROT": "1"}
-
-
 def test_the_listener_is_not_even_started_with_keys_of_models():
     given = {"PATH": "/bin", "OPENAI_API_KEY": "k", "ANTHROPIC_AUTH_TOKEN": "t"}
     more = {"MERGEWRIGHT_MODEL": "openai:x", "MERGEWRIGHT_WEBHOOK_SECRET": "s"}

@@ -24,11 +24,6 @@ def read(*given: bytes, room: limits.Room | None = None) -> bytes:
 JSON = {"content-type": "application/json"}
 
 
-def test_the_parts_are_put_together():
-    assert read(b"ab", b"", b"c") == b"abc"
-    assert read() == b""
-
-
 def test_WH4_a_body_is_counted_whatever_was_declared():
     with pytest.raises(Refused) as refused:
         read(*[b"x" * 1024 * 1024] * 26)
@@ -66,10 +61,7 @@ def test_WH4_large_bodies_share_a_room_and_give_it_back():
     [
         ({"content-length": str(26 * 1024 * 1024)}, 413, "26,214,400"),
         ({"content-length": "9" * 5000}, 413, "larger"),
-        ({"content-encoding": "gzip"}, 415, "Content-Encoding"),
         ({"content-encoding": "identity, br"}, 415, "Content-Encoding"),
-        ({"content-type": "text/plain"}, 415, "application/json"),
-        ({"content-type": ""}, 415, "application/json"),
         (
             {"content-type": "application/x-www-form-urlencoded"},
             415,

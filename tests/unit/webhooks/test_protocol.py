@@ -28,26 +28,9 @@ def test_the_head_of_an_answer_leaves_with_its_body(asked):
     assert asked.send(h11.EndOfMessage()) == b""
 
 
-def test_the_head_of_a_long_answer_leaves_with_the_first_part_of_its_body(asked):
-    asked.send(response(length=4))
-    assert asked.send(h11.Data(data=b"ok")).endswith(b"\r\n\r\nok")
-    assert asked.send(h11.Data(data=b"ay")) == b"ay"
-
-
 def test_an_answer_without_a_body_is_sent_at_its_end(asked):
     asked.send(response(length=0))
     assert asked.send(h11.EndOfMessage()).startswith(b"HTTP/1.1 202 Said\r\n")
-
-
-def test_every_answer_of_a_connection_has_its_own_head(asked):
-    for status in (202, 400):
-        asked.send(response(status))
-        assert asked.send(h11.Data(data=b"ok")).startswith(b"HTTP/1.1 %d Said\r\n" % status)
-        assert asked.send(h11.EndOfMessage()) == b""
-        asked.start_next_cycle()
-        asked.receive_data(REQUEST)
-        asked.next_event()
-        asked.next_event()
 
 
 def test_what_asks_for_the_body_waits_for_nothing(asked):

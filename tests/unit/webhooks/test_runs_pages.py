@@ -14,7 +14,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from agent import workflow
 from agent.domain import RunState
 from webhooks import run_words, runs_pages
 
@@ -70,24 +69,15 @@ def test_the_page_tells_what_is_known(runs):
     page = get(runs, f"/runs/{RUN}")
     assert page.status_code == 200
     for words in (
-        "<h1>Add a field</h1>",
-        "All checks passed.",
-        "Done: its pull request is open",
-        "<td>ready</td>",
-        "2026-11-01 10:01:00 UTC, after 1 min 0 s",
-        "<th>Run the checks with the change</th>",
-        'href="https://github.example/octo/shop/pull/2"',
-        "mergewright/1-add",
-        "2026-11-01 10:00:00 UTC",
-        "12.3 s",
-        f'href="{RUN}/log"',
-        "<h2>Result</h2>",
-    ):
+        "<h1>Add a field</h1>", "All checks passed.", "<td>ready</td>", "mergewright/1-add",
+        "2026-11-01 10:01:00 UTC", 'href="https://github.example/octo/shop/pull/2"', "12.3 s",
+        f'href="{RUN}/log"', "<h2>Result</h2>",
+    ):  # fmt: skip
         assert words in page.text, words
     assert "triage" not in page.text
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"seconds": 7}', "\x00"])
+@pytest.mark.parametrize("content", [None, "{", '{"seconds": 7}'])
 def test_a_run_without_facts_still_has_its_log(runs, content):
     if content is not None:
         write(runs, "run.json", content)
@@ -154,26 +144,13 @@ def test_the_text_is_shown_as_a_page_and_not_as_markdown(runs):
 
 
 EVIL_MARKDOWN = (
-    "<script>alert(1)</script>",
     "words <img src=x onerror=alert(1)> words",
-    "<details open ontoggle=alert(1)><summary>x</summary>",
-    "<details><summary><img src=x></summary>",
     "<details><summary>a</summary><script>alert(1)</script>",
-    "<!-- mergewright:x --><script>alert(1)</script>",
     "<!-- mergewright:x -->\n<iframe src=//x>",
-    "<svg/onload=alert(1)>",
     "[a](javascript:alert(1)) [b](JaVaScRiPt&#58;alert(1)) [c](data:text/html,x) [d](//x) [e](vbscript:x)",
-    "<javascript:alert(1)> <ftp://x>",
     '[a](https://x/"onmouseover="alert(1) "t\\" onmouseover=\\"alert(1)")',
-    "![a](https://x/y.png) ![<b>](x)",
-    "[x]: javascript:alert(1)\n\n[x] ![x]",
-    "| a |\n|:-:|\n| <b onclick=alert(1)>x</b> |",
-    "```html\n<script>alert(1)</script>\n",
     '```" onclick="alert(1)\nx\n```',
-    "</div></body><script>alert(1)</script>",
-    "</details></details>\n\n</div>",
     "- <details><summary>a</summary>\n\n  </details>\n\n<style>*{}</style>",
-    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62;",
 )
 
 
@@ -210,80 +187,35 @@ def test_UI1_markdown_of_strangers_makes_nothing_that_acts(runs, evil):
         assert attributes.get("href", "https://").startswith(("https://", "http://"))
 
 
-def test_a_text_that_is_too_long_for_ours_is_shown_as_it_is(runs):
-    write(runs, "pull_request.md", "**x** <b>\n" * 10_000)
-    shown = body_of(get(runs, f"/runs/{RUN}").text)
-    assert shown.count("**x** &lt;b&gt;") == 10_000
-    assert "<strong>" not in shown
-
-
-def test_every_step_and_state_of_a_run_has_words():
-    agent = Path(workflow.__file__).parent
-    flows = [agent / "workflow.py", *agent.glob("editing/*.py"), *agent.glob("stages/*.py")]
-    found = (
-        re.findall(r'(?:step\(\s*f?"|name=f?"|name = f")([a-z]+)', path.read_text())
-        for path in flows
-    )
-    steps = {name for names in found for name in names}
-    assert {"read", "plan", "tests", "edit", "checks", "proof", "judge", "publish"} <= steps
-    for name in steps:
-        ((words, _),) = run_words.steps({name.strip(): 1.0})
-        assert words != name.strip(), name
-    assert run_words.steps({"deliver": 1.0}) == [("Tell of the end on the issue", "1.0 s")]
+def test_every_state_of_a_run_has_words():
     for state in RunState:
         assert run_words.state(state.value) != state.value
 
 
-def test_steps_that_nobody_notices_are_left_out_and_repeated_ones_numbered():
-    told = run_words.steps({"checkout": 0.01, "checks 1": 2.0, "checks 2": 3.0, "odd one": 4.0})
-    assert told == [
-        ("Run the checks with the change", "2.0 s"),
-        ("Run the checks with the change (2)", "3.0 s"),
-        ("odd one", "4.0 s"),
-    ]
-
-
-def test_a_conversation_with_a_model_is_one_line_with_its_replies():
+def test_repeated_steps_are_numbered_and_a_conversation_with_a_model_is_one_line():
     told = run_words.steps(
         {
-            "plan opening": 0.5,
-            "plan 1 reply": 1.0,
-            "plan 1 calls": 0.25,
-            "plan 2 reply": 2.0,
-            "tests 1 opening": 0.0,
-            "tests 1 1 reply": 3.0,
+            "checkout": 0.01,
+            "checks 1": 2.0,
+            "checks 2": 3.0,
             "edit 2 10 reply": 4.0,
             "edit 2 10 calls": 0.5,
+            "odd one": 4.0,
         }
     )
-    assert told == [
-        ("Plan the change, 2 replies", "3.8 s"),
-        ("Write tests that fail first, 1 reply", "3.0 s"),
-        ("Make the change (2), 1 reply", "4.5 s"),
-    ]
+    assert [seconds for _, seconds in told] == ["2.0 s", "3.0 s", "4.5 s", "4.0 s"]
+    assert [("(2)" in words, "1 reply" in words) for words, _ in told] == [
+        (False, False), (True, False), (True, True), (False, False),
+    ]  # fmt: skip
 
 
-def test_what_was_taken_from_an_earlier_run_says_so(runs):
-    write(runs, "run.json", facts(seconds={"environment": 0.02}, reused=["environment"]))
-    page = get(runs, f"/runs/{RUN}").text
-    assert "<tr><th>Build the environment</th><td>from an earlier run</td></tr>" in page
-
-
-@pytest.mark.parametrize("path", ["/", "/runs", "/runs/"])
-def test_whoever_comes_without_an_address_is_told_what_this_is_and_of_no_run(runs, path):
+@pytest.mark.parametrize("path", ["/", "/runs"])
+def test_whoever_comes_without_an_address_is_told_of_no_run(runs, path):
     write(runs, "run.json", facts())
     answer = get(runs, path)
     assert answer.status_code == 200
-    assert "Every run has a page of its own" in answer.text
     assert RUN not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
-
-
-def test_a_run_under_way_tells_what_it_does(runs):
-    write(runs, "run.json", facts(state="checking", ended=None, reason=None, sentence=None))
-    page = get(runs, f"/runs/{RUN}").text
-    assert '<p class="state">Running the checks with the change</p>' in page
-    assert "Ended" not in page
 
 
 def test_nothing_is_fetched_run_framed_or_kept(runs):
@@ -321,19 +253,10 @@ def test_UI3_the_host_named_by_the_client_is_nowhere(runs):
 @pytest.mark.parametrize(
     "run_id",
     [
-        "..",
-        "%2e%2e",
         "..%2f..%2fetc",
-        "%2fetc%2fpasswd",
         f"{RUN}%00",
-        f"{RUN}%0a",
         RUN.upper(),
-        "20261101-100000-abcde",
-        "20261101-100000-" + "a" * 33,
         "२०261101-100000-abcdef",
-        "",
-        ".",
-        "20261101-100000-ffffff",
     ],
 )
 def test_UI3_only_a_run_that_is_there_is_shown(runs, run_id):
@@ -341,9 +264,7 @@ def test_UI3_only_a_run_that_is_there_is_shown(runs, run_id):
     (runs / "log").write_text("secret")
     for path in (f"/runs/{run_id}", f"/runs/{run_id}/log"):
         answer = get(runs, path)
-        # An address that leads to no run at all is that of the front page.
-        at_front = answer.status_code == 200 and "Every run has a page of its own" in answer.text
-        assert at_front or answer.status_code == 404, path
+        assert answer.status_code == 404, path
         assert "secret" not in answer.text
 
 
@@ -386,12 +307,7 @@ def test_UI6_escapes_in_the_log_are_inert(runs):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", answer.text)
 
 
-def test_a_long_log_comes_whole(runs):
-    log = "".join(f"10:00:00 line {number} äöü\n" for number in range(50_000)) + "no end"
+def test_a_long_log_comes_whole_and_a_line_without_end_is_no_burden(runs):
+    log = "".join(f"10:00:00 line {number} äöü\n" for number in range(20_000)) + "x" * 2_000_000
     write(runs, "run.log", log)
     assert get(runs, f"/runs/{RUN}/log").text == log
-
-
-def test_a_line_without_end_is_no_burden(runs):
-    write(runs, "run.log", "x" * 5_000_000)
-    assert get(runs, f"/runs/{RUN}/log").text == "x" * 5_000_000

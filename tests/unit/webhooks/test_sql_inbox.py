@@ -8,10 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -59,14 +57,6 @@ def test_unread_comes_back_whole_and_in_the_order_of_arrival(inbox):
     assert inbox.unread(limit=1) == (sent[0],)
 
 
-def test_any_number_goes_in_at_once(inbox):
-    assert inbox.append([]) == ()
-    many = [delivery(f"d{number}", f"k{number}") for number in range(5_000)]
-    assert kept(inbox.append(many)) == ["accepted"] * 5_000
-    assert kept(inbox.append(many[:900])) == ["duplicate"] * 900
-    assert inbox.unread(limit=10_000) == tuple(many)
-
-
 def test_WH3_the_same_delivery_id_is_taken_once(inbox):
     assert kept(inbox.append([delivery("a", "1"), delivery("a", "1"), delivery("b", "2")])) == [
         "accepted", "duplicate", "accepted",
@@ -85,10 +75,6 @@ def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
     assert (found.outcome, found.reason, found.delivery.body) == (
         "duplicate", "another delivery said the same", b"",
     )  # fmt: skip
-
-
-def test_content_that_does_not_matter_is_never_the_same(inbox):
-    assert kept(inbox.append([delivery("a"), delivery("b")])) == ["accepted"] * 2
 
 
 def test_an_ignored_delivery_is_on_record_with_its_reason(inbox):
@@ -110,19 +96,14 @@ def test_settled_is_not_unread_and_still_known(inbox):
     inbox.append([delivery("a", "1"), delivery("b", "2")])
     inbox.settle("a", "run", "20261101-100000-abcdef")
     assert ids(inbox) == ["b"]
+    told = inbox.counts()
+    assert (told.unread, told.oldest_unread, told.settled) == (1, NOW, 1)
     found = inbox.find("a")
     assert found is not None
     assert (found.outcome, found.reason) == ("run", "20261101-100000-abcdef")
     assert found.delivery.body == b"a"
     assert kept(inbox.append([delivery("a", "1"), delivery("c", "1")])) == ["duplicate"] * 2
     assert inbox.find("nothing") is None
-
-
-def test_counts(inbox):
-    assert inbox.counts().model_dump() == {"unread": 0, "oldest_unread": None, "settled": 0}
-    inbox.append([delivery("a", "1", received_at=5.0), delivery("b", "2", received_at=6.0)])
-    inbox.settle("a", "ignored", "")
-    assert inbox.counts().model_dump() == {"unread": 1, "oldest_unread": 6.0, "settled": 1}
 
 
 def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
@@ -217,13 +198,6 @@ def test_a_file_that_was_taken_away_gives_no_false_receipt(inbox):
         inbox.prove_writable()
 
 
-@pytest.mark.parametrize("content", [b"no database, but long enough to be taken for one " * 200])
-def test_a_file_that_is_no_database_is_refused(tmp_path, content):
-    (tmp_path / "inbox.sqlite").write_bytes(content)
-    with pytest.raises(InboxUnusable, match="is damaged .*restore it from a backup"):
-        Inbox(tmp_path)
-
-
 def test_a_damaged_file_is_refused(tmp_path):
     inbox = Inbox(tmp_path)
     inbox.append([delivery(f"d{n}", f"k{n}", body=os.urandom(20_000)) for n in range(20)])
@@ -259,21 +233,9 @@ def test_every_append_is_synced(inbox):
 
 def test_a_link_in_its_place_is_not_followed(tmp_path):
     (tmp_path / "inbox.sqlite").symlink_to(tmp_path / "target")
-    with pytest.raises(SettingsInvalid, match="cannot be opened for writing"):
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_HOME"):
         Inbox(tmp_path)
     assert not (tmp_path / "target").exists()
-
-
-def test_a_home_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_HOME: .*file.*cannot be opened"):
-        Inbox(tmp_path / "file")
-
-
-def test_a_sign_of_life_of_the_reader(inbox):
-    assert inbox.last_beat() is None
-    inbox.beat()
-    assert abs(inbox.last_beat() - time.time()) < 5
 
 
 def test_a_new_home_lets_the_rooms_pass(tmp_path):
@@ -283,10 +245,6 @@ def test_a_new_home_lets_the_rooms_pass(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o711
-
-
-def test_the_file_is_where_it_is_looked_for(inbox, tmp_path: Path):
-    assert inbox.path == tmp_path / "inbox.sqlite"
 
 
 def test_deliveries_that_are_put_off_hide_none_behind_them(inbox):
@@ -310,10 +268,3 @@ def test_a_second_inbox_of_a_process_takes_no_lock_from_the_first(tmp_path):
         assert told.stdout == b"0\n"
         assert log.exists()
         assert log.stat().st_ino == before
-
-
-def test_a_link_in_place_of_the_file_is_refused(tmp_path):
-    (tmp_path / "elsewhere").touch()
-    (tmp_path / sql_inbox.FILE_NAME).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SettingsInvalid, match=sql_inbox.FILE_NAME):
-        Inbox(tmp_path)

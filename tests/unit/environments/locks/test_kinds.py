@@ -16,28 +16,18 @@ from repo_config.schema import PythonSection
 PYPROJECT = '[project]\nname = "shop"\nversion = "1"\n'
 PACKAGE = '[[package]]\nname = "a"\nversion = "1"\n'
 POETRY = '[metadata]\nlock-version = "{}"\ncontent-hash = "x"\n'
-PDM = '[metadata]\nlock_version = "4.5"\n'
 
 
 @pytest.mark.parametrize(
     ("lock", "text", "pyproject"),
     [
         ("poetry.lock", POETRY.format("2.1") + PACKAGE + "groups = 3\n", PYPROJECT),
-        ("poetry.lock", POETRY.format("2.1").replace('"x"', '["x"]'), PYPROJECT),
         (
             "poetry.lock",
             POETRY.format("2.1") + PACKAGE + f'groups = ["main"]\nmarkers = "{"(" * 3000}"\n',
             PYPROJECT,
         ),
-        ("pdm.lock", PDM + PACKAGE + 'groups = ["default"]\nfiles = 3\n', PYPROJECT),
-        (
-            "pdm.lock",
-            PDM + PACKAGE,
-            PYPROJECT
-            + 'dependencies = ["shop[t]"]\n[project.optional-dependencies]\nt = ["shop[t]"]\n',
-        ),
         ("Pipfile.lock", '{"_meta": {"sources": 3}}', PYPROJECT),
-        ("uv.lock", "version = 1\n", PYPROJECT + "[tool.uv]\ndefault-groups = 3\n"),
     ],
 )
 def test_a_lock_of_another_form_is_named(

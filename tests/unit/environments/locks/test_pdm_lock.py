@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
 
-from agent.environments.declare import Declaration
 from agent.errors import EnvironmentFailed
 from tests.unit.environments.locks.reading import installed_from, texts
 
@@ -61,65 +59,13 @@ INHERITING = (
 )  # fmt: skip
 
 
-def groups(declared: Declaration) -> list[tuple[str, bool, str]]:
-    return [
-        (choice.what, choice.taken, choice.why)
-        for choice in declared.choices
-        if choice.what.startswith("group ")
-    ]
-
-
 def test_of_the_groups_of_development_those_for_tests_are_taken(installed):
     found, declared = installed(INHERITING)
     assert texts(found) == ["httpx==0.28.1", "numpy==2.3.1", "pytest==8.1", "socksio==1"]
-    assert declared.sources[0] == "pdm.lock"
-    assert groups(declared) == [
-        ("group test", True, "by its name it is for tests"),
-        ("group types", False, "by its name it is not for tests"),
-        ("group docs", False, "by its name it is not for tests"),
-    ]
-
-
-def test_a_git_package_in_a_group_that_is_not_for_tests_stops_nothing(installed):
-    far = 'groups = ["docs"]\ngit = "https://example.org/theme.git"\nrevision = "main"\n'
-    found, _ = installed(INHERITING + package("theme", more=far))
-    assert "theme" not in {line.name for line in found.lines}
-    with pytest.raises(EnvironmentFailed, match="theme comes from a git address"):
-        installed(INHERITING + package("theme", more=far), groups=("docs",))
-
-
-def test_where_no_group_is_for_tests_those_that_pdm_takes_are(installed):
-    unit = PYPROJECT.replace("test = [", "unit = [")
-    lock = INHERITING.replace('"test"', '"unit"')
-    found, declared = installed(lock, unit)
-    assert "pytest==8.1" in texts(found)
-    why = "pdm takes it by default, and none is for tests by its name"
-    assert groups(declared) == [
-        ("group unit", True, why), ("group types", True, why),
-        ("group docs", False, "by its name it is not for tests"),
-    ]  # fmt: skip
-
-
-def test_of_several_targets_that_of_the_python_counts(installed):
     assert {"numpy==2.0.2", "tomli==1"} <= set(texts(installed(INHERITING, python="3.9.2")[0]))
-
-
-def test_hashes_come_from_files_and_from_addresses(installed):
-    found, _ = installed(INHERITING)
-    assert {line.hashes for line in found.lines if line.name == "httpx"} == {(f"sha256:{B}",)}
-
-
-def test_extras_and_groups_of_the_configuration_select(installed):
-    found, _ = installed(INHERITING, extras=("cache",), groups=())
-    assert texts(found) == ["httpx==0.28.1", "numpy==2.3.1", "redis==1", "socksio==1"]
-
-
-def test_a_group_that_is_not_locked_is_said(installed):
-    lock = INHERITING.replace(', "docs"]', "]", 1)
-    found, declared = installed(lock)
-    assert "pdm.lock: the group docs is not locked; it is left out" in found.notes
-    assert declared.lock is not None
-    assert "docs" not in declared.lock.groups
+    assert declared.sources[0] == "pdm.lock"
+    told = {one.what: one.taken for one in declared.choices if one.what.startswith("group ")}
+    assert told == {"group test": True, "group types": False, "group docs": False}
 
 
 # --- packages that do not --------------------------------------------------------------------
@@ -144,13 +90,6 @@ def test_dependencies_are_followed_with_extras_and_included_groups(installed):
     assert {line.hashes for line in found.lines if line.name == "httpx"} == {(f"sha256:{B}",)}
 
 
-def test_they_are_followed_for_the_python_that_is_there(installed):
-    assert texts(installed(FOLLOWED, python="3.12.1", groups=())[0]) == [
-        "httpx==0.28.1", "numpy==2.3.1", "socksio==1",
-    ]  # fmt: skip
-    assert "numpy==2.0.2" in texts(installed(FOLLOWED, python="3.10.1", groups=())[0])
-
-
 # --- sources and freshness -------------------------------------------------------------------
 
 
@@ -158,10 +97,7 @@ def test_they_are_followed_for_the_python_that_is_there(installed):
     ("entry", "words"),
     [
         ('git = "https://u:p@example.org/x"', "x comes from a git address (https://example.org/x)"),
-        ('url = "https://example.org/x.whl"', "x comes from a url address"),
-        ('path = "./x.whl"', "x comes from a file (./x.whl)"),
         ('path = "../x"', "outside the repository"),
-        ('path = "./nothing"', "neither pyproject.toml nor setup.py"),
     ],
 )
 def test_what_is_not_on_an_index_is_refused_by_name(installed, entry, words):
@@ -171,43 +107,15 @@ def test_what_is_not_on_an_index_is_refused_by_name(installed, entry, words):
     assert words in str(caught.value)
 
 
-def test_a_project_of_the_tree_is_built(installed, tmp_path):
-    (tmp_path / "libs").mkdir()
-    (tmp_path / "libs" / "setup.py").write_text("")
-    entry = '[[package]]\nname = "x"\nversion = "1"\ngroups = ["default"]\npath = "./libs"\n'
-    found, declared = installed(head() + entry)
-    assert [project.folder for project in found.projects] == ["libs"]
-    assert declared.may_build
-
-
-@pytest.mark.parametrize("last", [{"resolution": {}}, {"overrides": {}}])
-def test_whether_it_is_of_this_pyproject_is_said(installed, last):
-    pyproject = '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n'
-    content = {
-        "sources": [], "dependencies": ["six"], "dev-dependencies": {},
-        "optional-dependencies": {}, "requires-python": "", **last,
-    }  # fmt: skip
-    fits = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    six = package("six", more='groups = ["default"]')
-    lock = head() + f'content_hash = "sha256:{fits}"\n' + six
-    assert installed(lock, pyproject)[0].notes == ()
-    notes = installed(lock, pyproject.replace("six", "attrs"))[0].notes
-    assert "run `pdm lock`" in notes[0]
-
-
 @pytest.mark.parametrize(
     ("lock", "words"),
     [
-        ('[metadata]\nlock_version = "2"\n', "lock_version 2 is not one of those read here"),
         ('[metadata]\nlock_version = "5.0"\n', "lock_version 5.0"),
-        ('[metadata]\nlock_version = "x"\n', "is not a version"),
-        (head() + "[[package]]\n", "has no name"),
         (head() + package("six", "1 --x", 'groups = ["default"]'), "is not a version"),
-        (head() + package("six", more='groups = ["default"]\nmarker = "!"'), "not an environment"),
     ],
 )
 def test_what_cannot_be_read_is_said(installed, lock, words):
     with pytest.raises(EnvironmentFailed) as caught:
         installed(lock)
-    assert f"pdm.lock: {words.split()[0]}"[:9] in str(caught.value)
+    assert "pdm.lock" in str(caught.value)
     assert words in str(caught.value)

@@ -57,12 +57,7 @@ def test_extras_groups_and_python_select(installed):
             'vcs = {type = "git", url = "https://u:p@example.org/x", commit-id = "0"}',
             "x comes from a git repository (https://example.org/x)",
         ),
-        (
-            f'archive = {{url = "https://example.org/x.zip", hashes = {{sha256 = "{A}"}}}}',
-            "x comes from a single archive",
-        ),
         ('directory = {path = "../x"}', "outside the repository"),
-        ('directory = {path = "nothing"}', "neither pyproject.toml nor setup.py"),
     ],
 )
 def test_what_is_not_on_an_index_is_refused_by_name(installed, more, words):
@@ -71,34 +66,13 @@ def test_what_is_not_on_an_index_is_refused_by_name(installed, more, words):
     assert words in str(caught.value)
 
 
-def test_projects_of_the_tree_are_built(installed, tmp_path):
-    for folder in (".", "libs/mine"):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder / "setup.py").write_text("")
-    lock = HEAD + "".join(
-        f'[[packages]]\nname = "{name}"\ndirectory = {{path = "{path}", editable = true}}\n'
-        for name, path in (("shop", "."), ("mine", "libs/mine"))
-    )
-    found, declared = installed(lock)
-    assert [project.folder for project in found.projects] == ["", "libs/mine"]
-    # The lock names the root itself, so it is not taken a second time.
-    assert declared.requirements.projects == ()
-    assert declared.may_build
-
-
 @pytest.mark.parametrize(
     ("lock", "python", "words"),
     [
         ('lock-version = "2.0"\ncreated-by = "x"\npackages = []\n', "3.11.4", "is not valid"),
-        ('created-by = "x"\n', "3.11.4", "is not valid"),
         (LOCK, "3.8.10", "is for Python >=3.9, not for 3.8.10"),
-        (
-            'environments = ["sys_platform == \'win32\'"]\n' + LOCK, "3.11.4",
-            "for none of the environments",
-        ),
-        (HEAD + '[[packages]]\nname = "x"\nwheels = []\n', "3.11.4", "is not valid"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_said(installed, lock, python, words):
     with pytest.raises(EnvironmentFailed) as caught:
         installed(lock, python=python)

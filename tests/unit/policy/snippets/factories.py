@@ -31,13 +31,11 @@ _HEAD = (
 def _said(
     after: str,
     line: int | None = None,
-    base: str = "",
-    path: str = "tests/test_orders.py",
     wanted: str = "factory_boy",
 ) -> Snippet:
     return Snippet(
-        {path: _HEAD + after},
-        base=_BASE | ({path: _HEAD + base} if base else {}),
+        {"tests/test_orders.py": _HEAD + after},
+        base=_BASE,
         line=line,
         config={"tests": {"factories": wanted}},
     )
@@ -49,51 +47,19 @@ CASES = {
     "test-factories": Cases(
         fails={
             "create": _said(_CREATE, 8),
-            "of a module": _said("def test_one(db):\n    m.Order.objects.get_or_create()\n", 8),
-            "by another manager": _said("def test_one(db):\n    Order.paid.bulk_create([])\n", 8),
-            "saved": _said("def test_one(db):\n    order = Order(code='a')\n    order.save()\n", 9),
-            "saved at once": _said("def test_one(db):\n    Order(code='a').save()\n", 8),
-            "awaited": _said("async def test_one(db):\n    await Order.objects.acreate()\n", 8),
-            "in a fixture": _said(
-                "@pytest.fixture\ndef order(db):\n    return Order.objects.create()\n", 9
-            ),
-            "in set-up": _said(
-                "class TestIt:\n    @classmethod\n    def setUpTestData(cls):\n"
-                "        cls.order = Order.objects.create()\n",
-                10,
-            ),
-            "a user": _said(
-                "from django.contrib.auth import get_user_model\n\n\ndef test_one(db):\n"
-                "    get_user_model().objects.create_user('a')\n",
-                11,
-            ),
             "a user of Django": _said(
                 "from django.contrib.auth.models import User\n\n\ndef test_one(db):\n"
                 "    User.objects.create_user('a')\n",
                 11,
             ),
             "a table": _said("def test_one(session):\n    session.add(Line(code='a'))\n", 8),
-            "several tables": _said(
-                "def test_one(session):\n    hero = Hero()\n    session.add_all([hero])\n", 9
-            ),
-            "one more": _said(_CREATE + "    Order.objects.create()\n", 9, base=_CREATE),
-            "with bakery": _said(_CREATE, 8, wanted="model_bakery"),
         },
         passes={
             "any": _said(_CREATE, wanted="any"),
-            "there already": _said(_CREATE + "\n\nx = 1\n", base=_CREATE),
-            "a factory": _said("def test_one(db):\n    OrderFactory.create(code='a')\n"),
             "in memory": _said("def test_one():\n    assert Order(code='a').code == 'a'\n"),
             "no model": _said(
                 "def test_one():\n    Basket.objects.create()\n    Basket().save()\n"
             ),
-            "application": _said(_CREATE, path="shop/views.py"),
-            "in a factory": _said(
-                "class LineFactory:\n    def make(self):\n        return Order.objects.create()\n"
-            ),
-            "factories": _said(_CREATE, path="tests/order_factories.py"),
-            "a set": _said("def test_one():\n    found = set()\n    found.add(Order)\n"),
-            "a request": _said("def test_one(client):\n    client.orders.create(code='a')\n"),
         },
     ),
 }

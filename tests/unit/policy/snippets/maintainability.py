@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.unit.policy.cases import Cases, Snippet
 
 
-def _branches(count: int, name: str = "f", more: str = "") -> str:
+def _branches(count: int, more: str = "") -> str:
     lines = "".join(f"    if x == {number}:\n        return {number}\n" for number in range(count))
-    return f"def {name}(x):\n{lines}    return x{more}\n"
+    return f"def f(x):\n{lines}    return x{more}\n"
 
 
 _TYPED = "".join(f"def f{n}(x: int) -> int:\n    return x\n\n\n" for n in range(4))
@@ -15,16 +15,12 @@ _SPEAKS = "".join(f'def f{n}(x):\n    """Say {n}."""\n    return x\n\n\n' for n 
 _LIBRARY = "def total(order, tax=0):\n    return order\n\n\nclass Shop:\n    def open(self):\n        pass\n"
 
 
-def _tried(handler: str, body: str = "send()") -> str:
-    return f"def f():\n    try:\n        {body}\n    {handler}\n"
+def _tried(handler: str) -> str:
+    return f"def f():\n    try:\n        send()\n    {handler}\n"
 
 
 def _looped(handler: str) -> str:
     return f"def f(rows):\n    for row in rows:\n        try:\n            save(row)\n        {handler}\n"
-
-
-def _at(path: str, text: str) -> Snippet:
-    return Snippet({path: text}, base={"app/models.py": ""})
 
 
 CASES = {
@@ -32,23 +28,14 @@ CASES = {
         fails={
             "a new function": Snippet(_branches(15), line=1),
             "one branch more": Snippet(_branches(16), base=_branches(15), line=1),
-            "beyond the bound": Snippet(_branches(15), base=_branches(14), line=1),
             "in a class": Snippet("class A:\n    " + _branches(15).replace("\n", "\n    "), line=2),
-            "by loops and handlers": Snippet(
-                "def f(x):\n" + "    for _ in x:\n        try:\n            x()\n"
-                "        except OSError:\n            x()\n" * 8,
-                line=1,
-            ),
         },
         passes={
             "at the bound": Snippet(_branches(14)),
             "no worse than before": Snippet(_branches(16, more=" + 1"), base=_branches(16)),
-            "better": Snippet(_branches(16), base=_branches(18)),
             "moved": Snippet(
                 {"app/new.py": _branches(16), "app/views.py": None}, base=_branches(16)
             ),
-            "untouched": Snippet(_branches(16) + "\nX = 1\n", base=_branches(16)),
-            "a test": _at("tests/test_a.py", _branches(16)),
         },
     ),
     "lost-types": Cases(
@@ -68,12 +55,6 @@ CASES = {
                 base="class A:\n    def f(self, x: int):\n        pass\n",
                 line=2,
             ),
-            "of many": Snippet(
-                "def f(*x, **y):\n    pass\n", base="def f(*x: int, **y: int):\n    pass\n", line=1
-            ),
-            "of a coroutine": Snippet(
-                "async def f():\n    pass\n", base="async def f() -> None:\n    pass\n", line=1
-            ),
         },
         passes={
             "another type": Snippet(
@@ -83,17 +64,11 @@ CASES = {
                 "def f():\n    pass\n", base="def f(x: int):\n    pass\n"
             ),
             "none before": Snippet("def f(x):\n    return x\n", base="def f(x):\n    pass\n"),
-            "more types": Snippet("def f(x: int):\n    pass\n", base="def f(x):\n    pass\n"),
-            "a new function": Snippet("def f(x):\n    pass\n"),
         },
     ),
     "untyped-function": Cases(
         fails={
             "a function": Snippet(_TYPED + "def g(x):\n    return x\n", base=_TYPED, line=17),
-            "without arguments": Snippet(_TYPED + "def g():\n    return 1\n", base=_TYPED, line=17),
-            "a coroutine": Snippet(
-                _TYPED + "async def g(x):\n    return x\n", base=_TYPED, line=17
-            ),
             "a method": Snippet(
                 _TYPED + "class A:\n    def g(self, x):\n        return x\n", base=_TYPED, line=18
             ),
@@ -101,80 +76,48 @@ CASES = {
         },
         passes={
             "with types": Snippet(_TYPED + "def g(x: int) -> int:\n    return x\n", base=_TYPED),
-            "with some": Snippet(_TYPED + "def g(x) -> int:\n    return x\n", base=_TYPED),
             "a private one": Snippet(_TYPED + "def _g(x):\n    return x\n", base=_TYPED),
-            "nested": Snippet(
-                _TYPED + "def g() -> int:\n    def inner(x):\n        return x\n    return 1\n",
-                base=_TYPED,
-            ),
             "among untyped ones": Snippet(_SPEAKS + "def g(x):\n    return x\n", base=_SPEAKS),
-            "in a new module": Snippet("def g(x):\n    return x\n"),
         },
     ),
     "missing-docstring": Cases(
         fails={
             "a function": Snippet(_SPEAKS + "def g(x):\n    return x\n", base=_SPEAKS, line=21),
-            "a coroutine": Snippet(_SPEAKS + "async def g():\n    pass\n", base=_SPEAKS, line=21),
             "a method": Snippet(
                 _SPEAKS + "class A:\n    def g(self):\n        pass\n", base=_SPEAKS, line=22
             ),
             "with a comment": Snippet(
                 _SPEAKS + "def g(x):\n    # says nothing\n    return x\n", base=_SPEAKS, line=21
             ),
-            "with types": Snippet(
-                _SPEAKS + "def g(x: int) -> int:\n    return x\n", base=_SPEAKS, line=21
-            ),
         },
         passes={
             "with one": Snippet(_SPEAKS + "def g(x):\n    '''Say.'''\n", base=_SPEAKS),
             "a private one": Snippet(_SPEAKS + "def _g(x):\n    return x\n", base=_SPEAKS),
-            "nested": Snippet(
-                _SPEAKS + "def g(x):\n    '''Say.'''\n    def inner():\n        pass\n",
-                base=_SPEAKS,
-            ),
             "among silent ones": Snippet(_TYPED + "def g(x):\n    return x\n", base=_TYPED),
-            "one that was there": Snippet(
-                _SPEAKS + "def g(x):\n    return x\n", base=_SPEAKS + "def g(x):\n    pass\n"
-            ),
         },
     ),
     "swallowed-exception": Cases(
         fails={
             "pass": Snippet(_tried("except Exception:\n        pass"), line=4),
-            "of any kind": Snippet(_tried("except:\n        pass"), line=4),
-            "a plain value": Snippet(_tried("except Exception:\n        return None"), line=4),
             "an empty list": Snippet(
                 _tried("except (ValueError, Exception):\n        return []"), line=4
             ),
             "suppressed": Snippet(
                 "import contextlib as c\n\nwith c.suppress(Exception):\n    send()\n", line=3
             ),
-            "in a loop": Snippet(
-                _looped("except BaseException as e:\n            continue"), line=5
-            ),
         },
         passes={
             "one kind": Snippet(_tried("except ValueError:\n        pass")),
             "logged": Snippet(_tried("except Exception:\n        log.exception('x')")),
-            "raised": Snippet(_tried("except Exception as e:\n        raise Gone from e")),
-            "an import": Snippet(_tried("except Exception:\n        pass", "import ujson")),
             "there before": Snippet(
                 _tried("except Exception:\n        pass") + "\nX = 1\n",
                 base=_tried("except Exception:\n        pass"),
             ),
-            "suppressed of one kind": Snippet(
-                "from contextlib import suppress\n\nwith suppress(OSError):\n    send()\n"
-            ),
-            "a test": _at("tests/test_a.py", _tried("except Exception:\n        pass")),
         },
     ),
     "silent-filter": Cases(
         fails={
             "one kind": Snippet(_looped("except ValueError:\n            continue"), line=5),
-            "two kinds": Snippet(
-                _looped("except (ValueError, KeyError):\n            continue"), line=5
-            ),
-            "named": Snippet(_looped("except ValueError as e:\n            continue"), line=5),
             "of a module": Snippet(
                 "import json\nfor x in []:\n    try:\n        json.loads(x)\n"
                 "    except json.JSONDecodeError:\n        continue\n",
@@ -191,26 +134,19 @@ CASES = {
             "logged": Snippet(
                 _looped("except ValueError:\n            log(row)\n            continue")
             ),
-            "collected": Snippet(_looped("except ValueError:\n            bad.append(row)")),
             "the end of an iterator": Snippet(
                 _looped("except StopIteration:\n            continue")
-            ),
-            "by a condition": Snippet(
-                "def f(rows):\n    for row in rows:\n        if not row:\n            continue\n"
             ),
             "there before": Snippet(
                 "\n" + _looped("except ValueError:\n            continue"),
                 base=_looped("except ValueError:\n            continue"),
             ),
-            "a script": _at("scripts/a.py", _looped("except ValueError:\n            continue")),
         },
     ),
     "unused-import": Cases(
         fails={
             "a module": Snippet("import json\n", line=1),
-            "a name": Snippet("from json import dumps, loads\n\nloads('1')\n", line=1),
             "an alias": Snippet("import json as j\n\njson = 1\n", line=1),
-            "below a package": Snippet("import xml.dom\n", line=1),
             "in a function": Snippet("def f():\n    import json\n", line=2),
         },
         passes={
@@ -219,39 +155,21 @@ CASES = {
             "for others": Snippet(
                 "from json import loads as loads\nfrom os import path  # noqa: F401\n"
             ),
-            "in a package": Snippet(
-                {"app/__init__.py": "from json import loads\n"}, base={"a.py": ""}
-            ),
-            "tried": Snippet("try:\n    import json\nexcept ImportError:\n    raise\n"),
-            "there before": Snippet("import json\nX = 1\n", base="import json\n"),
-            "exported": Snippet("from json import loads\n\n__all__ = ['loads']\n"),
         },
     ),
     "dead-code": Cases(
         fails={
             "after a return": Snippet("def f(x):\n    return x\n    x.save()\n", line=3),
-            "after a raise": Snippet(
-                "def f(x):\n    if x:\n        raise x\n        x()\n", line=4
-            ),
-            "after continue": Snippet("for x in []:\n    continue\n    x()\n", line=3),
             "a function": Snippet("def _f(x):\n    return x\n", line=1),
-            "commented out": Snippet("X = 1\n# y = f(1)\n# y.save()\n", line=2),
             "a commented block": Snippet("# if x:\n#     f(x)\nX = 1\n", line=1),
         },
         passes={
             "reached": Snippet("def f(x):\n    if x:\n        return 1\n    return 2\n"),
-            "a generator": Snippet("def f():\n    raise NotImplementedError\n    yield\n"),
-            "a function in use": Snippet("def _f(x):\n    return x\n\n\n_f(1)\n"),
             "used elsewhere in the change": Snippet(
                 {"app/views.py": "def _f():\n    pass\n", "app/a.py": "from app.views import _f\n"},
                 base={"app/models.py": ""},
             ),
-            "a decorated one": Snippet("@route('/')\ndef _f():\n    pass\n"),
             "a sentence": Snippet("# if it is so, see below\n# return of the king\nX = 1\n"),
-            "one line": Snippet("# y = f(1)\nX = 1\n"),
-            "there before": Snippet(
-                "X = 2\n# y = f(1)\n# y.save()\n", base="X = 1\n# y = f(1)\n# y.save()\n"
-            ),
         },
     ),
     "new-print": Cases(
@@ -259,18 +177,11 @@ CASES = {
             "a print": Snippet("def f(x):\n    print(x)\n", line=2),
             "pprint": Snippet("from pprint import pprint\n\n\ndef f(x):\n    pprint(x)\n", line=5),
             "an alias": Snippet("say = print\nsay('a')\n", line=2),
-            "in a class": Snippet("class A:\n    def f(self):\n        print(self)\n", line=3),
-            "the first of a module": Snippet("X = 1\nprint(X)\n", base="X = 1\n", line=2),
         },
         passes={
             "a log": Snippet("import logging\n\nlogging.info('a')\n"),
-            "a command line": _at("app/cli.py", "print(1)\n"),
-            "a command": _at("app/management/commands/load.py", "print(1)\n"),
-            "a test": _at("tests/test_a.py", "print(1)\n"),
             "only when started": Snippet("if __name__ == '__main__':\n    print(1)\n"),
             "as it did before": Snippet("print(1)\nprint(2)\n", base="print(1)\n"),
-            "another function": Snippet("def print(x):\n    pass\n\n\nclass A:\n    pass\n"),
-            "to a file": Snippet("def f(out):\n    print(1, file=out)\n"),
         },
     ),
     "public-api": Cases(
@@ -278,15 +189,8 @@ CASES = {
             "a function is gone": Snippet(
                 "class Shop:\n    def open(self):\n        pass\n", base=_LIBRARY
             ),
-            "a method is gone": Snippet(_LIBRARY.replace("def open", "def close"), base=_LIBRARY),
-            "an argument is gone": Snippet(_LIBRARY.replace(", tax=0", ""), base=_LIBRARY, line=1),
             "an argument is demanded": Snippet(
                 _LIBRARY.replace("tax=0", "rate, tax=0"), base=_LIBRARY, line=1
-            ),
-            "a default is gone": Snippet(_LIBRARY.replace("tax=0", "tax"), base=_LIBRARY, line=1),
-            "out of __all__": Snippet(
-                "__all__ = []\n\n\ndef f():\n    pass\n",
-                base="__all__ = ['f']\n\n\ndef f():\n    pass\n",
             ),
             "the module is gone": Snippet({"app/views.py": None}, base=_LIBRARY),
         },
@@ -294,14 +198,10 @@ CASES = {
             "an argument with a default": Snippet(
                 _LIBRARY.replace("tax=0", "tax=0, rate=1"), base=_LIBRARY
             ),
-            "another body": Snippet(_LIBRARY.replace("return order", "return 1"), base=_LIBRARY),
             "kept by an import": Snippet(
                 "from app.sums import total\n" + _LIBRARY.partition("\n\n\n")[2], base=_LIBRARY
             ),
             "a private name": Snippet("X = 1\n", base="def _f():\n    pass\n"),
-            "an application": Snippet("X = 1\n", base=_LIBRARY, project={"framework": "flask"}),
-            "a test": Snippet({"tests/test_a.py": "X = 1\n"}, base={"tests/test_a.py": _LIBRARY}),
-            "any arguments": Snippet("def f(**more):\n    pass\n", base="def f(x=1):\n    pass\n"),
         },
     ),
     "nested-scan": Cases(
@@ -309,8 +209,6 @@ CASES = {
             "the same list": Snippet(
                 "def f(xs):\n    for a in xs:\n        for b in xs:\n            a(b)\n", line=3
             ),
-            "counted": Snippet("for a in xs:\n    if xs.count(a) > 1:\n        a()\n", line=2),
-            "its place": Snippet("for a in self.rows:\n    print(self.rows.index(a))\n", line=2),
             "by enumerate": Snippet(
                 "for n, a in enumerate(xs):\n    for b in xs:\n        a(b)\n", line=2
             ),
@@ -318,10 +216,7 @@ CASES = {
         },
         passes={
             "two lists": Snippet("for a in xs:\n    for b in ys:\n        a(b)\n"),
-            "one after the other": Snippet("for a in xs:\n    a()\nfor b in xs:\n    b()\n"),
-            "a list of each": Snippet("for a in xs:\n    for b in a.xs:\n        b()\n"),
             "a new list each time": Snippet("for a in f():\n    for b in f():\n        a(b)\n"),
-            "of another": Snippet("for a in xs:\n    ys.index(a)\n"),
             "there before": Snippet(
                 "X = 1\nfor a in xs:\n    xs.index(a)\n", base="for a in xs:\n    xs.index(a)\n"
             ),

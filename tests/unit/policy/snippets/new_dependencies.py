@@ -7,9 +7,9 @@ from tests.unit.policy.cases import Cases, Snippet
 Content = str | bytes | None
 
 
-def _pyproject(*needs: str, more: str = "") -> str:
+def _pyproject(*needs: str) -> str:
     listed = "".join(f'  "{one}",\n' for one in needs)
-    return f'[project]\nname = "app"\ndependencies = [\n{listed}]\n{more}'
+    return f'[project]\nname = "app"\ndependencies = [\n{listed}]\n'
 
 
 def _asked(
@@ -49,94 +49,51 @@ CASES = {
             "in a requirements file": _files(
                 {"requirements.txt": "httpx\ntablib\n"}, {"requirements.txt": "httpx\n"}, 2
             ),
-            "in setup.cfg": _files(
-                {"setup.cfg": "[options]\ninstall_requires =\n  tablib\n"},
-                {"setup.cfg": "[options]\n"},
-                3,
-            ),
             "for poetry": _files(
                 {"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\ntablib = "^3"\n'},
                 {"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\n'},
                 3,
             ),
-            "for tests": _files(
-                {"pyproject.toml": '[dependency-groups]\ntest = ["pytest", "tablib"]\n'},
-                {"pyproject.toml": '[dependency-groups]\ntest = ["pytest"]\n'},
-                2,
-            ),
-            "in a new file": _files({"requirements-dev.txt": "tablib\n"}, {"a.py": ""}, 1),
         },
         passes={
             "another version": _asked(("httpx>=0.28",)),
             "written otherwise": _asked(("Typing_Extensions",), base=("typing-extensions",)),
-            "from another list": _files(
-                {"pyproject.toml": _pyproject("httpx"), "requirements.txt": None},
-                {"pyproject.toml": _pyproject(), "requirements.txt": "httpx\n"},
-            ),
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
-            "one less": _asked((), base=("httpx", "tablib")),
-            "the project itself": _files(
-                {"requirements-dev.txt": "App[test]\n"}, {"pyproject.toml": _pyproject("httpx")}
-            ),
-            "a comment": _files(
-                {"requirements.txt": "httpx\n# tablib\n-r base.txt\n"},
-                {"requirements.txt": "httpx\n"},
-            ),
-            "a text elsewhere": _files({"app/names.txt": "tablib\n"}, {"app/names.txt": ""}),
         },
     ),
     "forbidden-dependency": Cases(
         fails={
             "in pyproject": _asked(("httpx", "tablib"), 5, scope="forbid"),
-            "with a version": _asked(("httpx", "tablib==3.8.0"), 5, scope="forbid"),
             "with an extra": _asked(("httpx", "tablib[xlsx]>=3"), 5, scope="forbid"),
             "from a repository": _asked(
                 ("httpx", "tablib @ git+https://example.org/tablib"), 5, scope="forbid"
-            ),
-            "for one platform": _asked(
-                ("httpx", "pywin32; sys_platform == 'win32'"), 5, scope="forbid"
             ),
         },
         passes={
             "asked for": _asked(("httpx", "tablib")),
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
-            "the same": _asked(("httpx",), scope="forbid"),
             "newer": _asked(("httpx>=0.28",), scope="forbid"),
-            "one less": _asked((), scope="forbid"),
         },
     ),
     "dependency-lookalike": Cases(
         fails={
             "two letters changed places": _asked(("httpx", "reqeusts"), 5),
-            "a letter less": _asked(("httpx", "reqests"), 5),
             "a letter more": _asked(("httpx", "djangoo"), 5),
-            "another letter": _asked(("httpx", "numpi"), 5),
             "without its dash": _asked(("httpx", "pythondateutil"), 5, scope="allow"),
         },
         passes={
             "the known one": _asked(("httpx", "requests")),
             "two that are both known": _asked(("psycopg2", "psycopg"), base=("psycopg2",)),
             "a short name": _asked(("httpx", "rq")),
-            "far from all": _asked(("httpx", "tablib")),
-            "there before": _asked(("httpx", "reqeusts", "rich"), base=("httpx", "reqeusts")),
         },
     ),
     "dependency-source": Cases(
         fails={
             "by git": _asked(("httpx", "tablib @ git+https://example.org/tablib"), 5),
-            "by an address": _asked(("httpx", "tablib @ https://example.org/tablib.whl"), 5),
             "in a requirements file": _files(
                 {"requirements.txt": "git+https://example.org/tablib.git@main#egg=tablib\n"},
                 {"requirements.txt": ""},
                 1,
-            ),
-            "for poetry": _files(
-                {
-                    "pyproject.toml": "[tool.poetry.dependencies]\n"
-                    'tablib = {git = "https://example.org/tablib"}\n'
-                },
-                {"pyproject.toml": "[tool.poetry.dependencies]\n"},
-                2,
             ),
             "that came from the index": _asked(
                 ("httpx @ git+https://example.org/httpx",), 4, scope="allow"
@@ -149,13 +106,6 @@ CASES = {
                 base=("httpx @ git+https://example.org/httpx",),
             ),
             "the project itself": _files({"requirements.txt": "-e .\n"}, {"requirements.txt": ""}),
-            "a folder of the repository": _files(
-                {"pyproject.toml": '[tool.poetry.dependencies]\nlib = {path = "lib"}\n'},
-                {"pyproject.toml": "[tool.poetry.dependencies]\n"},
-            ),
-            "back to the index": _asked(
-                ("httpx",), base=("httpx @ git+https://example.org/httpx",)
-            ),
         },
     ),
     "dependency-unpinned": Cases(
@@ -163,11 +113,7 @@ CASES = {
             "among exact ones": _files(
                 {"requirements.txt": _PINNED + "tablib\n"}, {"requirements.txt": _PINNED}, 4
             ),
-            "bounds among exact ones": _files(
-                {"requirements.txt": _PINNED + "tablib>=3\n"}, {"requirements.txt": _PINNED}, 4
-            ),
             "none among bounds": _asked((*_BOUND, "tablib"), 7, base=_BOUND),
-            "with an extra": _asked((*_BOUND, "tablib[xlsx]"), 7, base=_BOUND, scope="allow"),
             "any version for poetry": _files(
                 {
                     "pyproject.toml": "[tool.poetry.dependencies]\n"
@@ -184,41 +130,20 @@ CASES = {
             "exact among exact": _files(
                 {"requirements.txt": _PINNED + "tablib==3.8.0\n"}, {"requirements.txt": _PINNED}
             ),
-            "bounds among bounds": _asked((*_BOUND, "tablib>=3"), base=_BOUND),
-            "nothing is pinned": _asked(("a1", "b1", "c1", "tablib"), base=("a1", "b1", "c1")),
             "too few to say": _asked(("httpx==0.28.1", "tablib"), base=("httpx==0.28.1",)),
             "there before": _files(
                 {"requirements.txt": _PINNED + "tablib\n"}, {"requirements.txt": _PINNED + "tablib"}
-            ),
-            "another list": _files(
-                {"requirements-dev.txt": "tablib\n"}, {"requirements.txt": _PINNED}
             ),
         },
     ),
     "lock-behind": Cases(
         fails={
             "uv": _asked(("httpx", "tablib"), 5, uv__lock=_LOCK),
-            "poetry": _asked(("httpx", "tablib"), 5, poetry__lock=_LOCK),
-            "a group": _files(
-                {
-                    "pyproject.toml": _pyproject(
-                        "httpx", more='[dependency-groups]\ndev = ["tablib"]\n'
-                    )
-                },
-                {"pyproject.toml": _pyproject("httpx"), "uv.lock": _LOCK},
-                7,
-            ),
             "pip-tools": _files(
                 {"requirements.in": "httpx\ntablib\n"},
                 {"requirements.in": "httpx\n", "requirements.txt": "httpx==0.28.1\n"},
                 2,
             ),
-            "pipenv": _files(
-                {"Pipfile": '[packages]\nhttpx = "*"\ntablib = "*"\n'},
-                {"Pipfile": '[packages]\nhttpx = "*"\n', "Pipfile.lock": '{"httpx": 1}'},
-                3,
-            ),
-            "a long lock": _asked(("httpx", "tablib"), 5, uv__lock=_LOCK + "# x\n" * 100_000),
             "a longer name in the lock": _asked(
                 ("httpx", "tablib"), 5, uv__lock=_LOCK + 'name = "tablib-extra"\n'
             ),
@@ -228,17 +153,8 @@ CASES = {
                 {"pyproject.toml": _pyproject("httpx", "tablib"), "uv.lock": _LOCK + '"tablib"\n'},
                 base={"pyproject.toml": _pyproject("httpx"), "uv.lock": _LOCK},
             ),
-            "the lock has it": _asked(("httpx", "tablib"), uv__lock=_LOCK + 'name = "tablib"\n'),
-            "a long lock has it": _asked(
-                ("httpx", "tablib"), uv__lock=_LOCK + "# x\n" * 100_000 + 'name = "tablib"\n'
-            ),
-            "no lock": _asked(("httpx", "tablib")),
             "a lock that lags anyway": _asked(
                 ("httpx", "rich", "tablib"), base=("httpx", "rich"), uv__lock=_LOCK
-            ),
-            "a file that the lock does not speak for": _files(
-                {"docs/requirements.txt": "tablib\n"},
-                {"pyproject.toml": _pyproject("httpx"), "uv.lock": _LOCK},
             ),
             "written otherwise": _asked(
                 ("httpx", "Zope.Interface"), uv__lock=_LOCK + 'name = "zope-interface"\n'

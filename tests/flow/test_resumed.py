@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from agent.adapters import step_file
+from tests.deep import deep
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import MENDED, Scripts, calls, create, finish
+from tests.flow.model_scripts import MENDED, Scripts, calls
 from tests.scripted import Said, serving
 
 MODEL = "openai-chat:scripted"
@@ -105,90 +106,60 @@ def replies(requests) -> Counter[tuple[str, int]]:
     return Counter((seen.messages[0][1], seen.turn) for seen in requests)
 
 
-def test_a_run_is_shown_stopped_and_gone_on_with(store, shop, ticket):
-    tested = [
-        calls(
-            create("tests/test_total.py", model.TEST_FILE), ("run_test", {"tests": [model.TEST]})
-        ),
-        Said(text="It is red,\nas it has to be.", calls=calls(finish()).calls),
-    ]
-    edit, review = Held(*MENDED), Held(calls(("submit_review", {"approve": True, "remarks": []})))
-    scripts = Scripts(tests=[tested], edit=[edit], review=[review])
-    with serving(scripts) as server:
+def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
+    edit = Held(*MENDED)
+    review = [calls(("submit_review", {"approve": True, "remarks": []}))]
+    with serving(Scripts(edit=[edit], review=[review])) as server:
         command = Command(store, server, shop.path)
         process = command.begin("--ticket", ticket, "--model", MODEL)
         code, out, err = edit.stop(process, signal.SIGINT)
-        # Plain lines, each as it came.
         assert code == 130
+        # Plain lines, each as it came.
         assert "\x1b" not in out + err
-        for line in (
-            "tests 1, turn 1: 2 calls",
-            "| create path: tests/test_total.py",
-            "| run_test: 1 failed",
-            "| It is red,\n      | as it has to be.",
-            "tests: passed, 1 items",
-        ):
-            assert line in err
-        assert "Interrupted; nothing was changed, and what was done is kept." in out
+        assert "| create path: tests/test_total.py" in err
         run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
         assert (store / "runs" / run_id / "steps.jsonl").stat().st_mode & 0o077 == 0
         assert shop.branches() == ["main"]
-        asked = len(server.requests)
-
-        process = command.begin("--resume", run_id)
-        code, out, err = review.stop(process, signal.SIGKILL)
-        assert code == -signal.SIGKILL
-        assert f"going on with {run_id}" in err
-        assert "s  on record, not done again" in err
 
         # Which one is meant is known here.
         code, out, err = command.whole("--resume", "--ticket", ticket, "--json")
         ended = json.loads(out)
-        assert (code, ended["reason"]) == (0, "ready"), ended["sentence"]
-        assert asked == 6
+        assert (code, ended["reason"], ended["run_id"]) == (0, "ready", run_id)
         # What broke off was asked for again, and nothing else.
-        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 1, 2, 2]
+        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 1, 2]
         assert {seen.model for seen in server.requests} == {"scripted"}
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
             "A\ttests/test_total.py",
         ]
-        assert "The loop left the first price out." in ended["pull_request_text"]
-
-        # Three processes wrote its ledger, and it is one run all the same.
-        again = command.another("replay", run_id)
-        assert "The same end (ready), the same patch and the same text." in again
-        assert "7 replies given again" in again
-
-        # It is done, so there is nothing to go on with.
+        # Two processes wrote its ledger, and it is one run all the same.
+        again = json.loads(command.another("replay", run_id, "--json"))
+        assert (again["same"], again["turns"], again["patch"]["same"]) == (True, 6, True)
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
-        code, _, err = command.whole("--resume", run_id)
-        assert code == 2
-        assert f"the run {run_id} is done: its branch is {ended['branch']}" in err
-        code, _, err = command.whole("--resume")
-        assert code == 2
-        assert "left to go on with; begin one" in err
 
 
+@pytest.mark.deep
 def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket):
-    with serving(
-        Scripts(review=[[calls(("submit_review", {"approve": True, "remarks": []}))]])
-    ) as (server):
+    review = [calls(("submit_review", {"approve": True, "remarks": []}))]
+    with serving(Scripts(review=[review])) as server:
         command = Command(store, server, shop.path)
         command._environ["MERGEWRIGHT_MODEL_CALLS"] = "4"
-        code, out, _ = command.whole("--ticket", ticket, "--model", MODEL)
-        assert code == 1
-        assert "The run has used its 4 replies" in out
-        assert "then go on where it was: `mergewright run --resume 2" in out
+        code, out, _ = command.whole("--ticket", ticket, "--model", MODEL, "--json")
+        spent = json.loads(out)
+        assert (code, spent["reason"]) == (1, "budget_spent")
+        shop.git("apply", "--check", spent["patch_path"])
         # The ledger is enough to come to the same end, without a key.
-        run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
-        again = command.another("replay", run_id)
-        assert "The same end (budget_spent), the same patch and the same text." in again
+        again = json.loads(command.another("replay", spent["run_id"], "--json"))
+        assert (again["same"], again["patch"]["same"]) == (True, True)
         code, out, _ = command.whole("--resume", "--json")
         assert (code, json.loads(out)["reason"]) == (0, "ready"), out
         assert set(replies(server.requests).values()) == {1}
+        # It is done, so there is nothing to go on with.
+        assert command.whole("--resume", spent["run_id"])[0] == 2
+        assert command.whole("--resume")[0] == 2
 
 
+@pytest.mark.deep
 def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop, ticket, tmp_path):
     at_first = Held(Said(text="I have no idea."))
 
@@ -210,36 +181,23 @@ def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop,
         run_id = process.stderr.readline().removeprefix("run ").strip()
         assert at_first.asked.wait(_SECONDS)
         code, _, err = command.whole("--resume", run_id)
-        assert code == 1
-        assert f"under way in another process, {process.pid}. " in err
-        assert f"then `mergewright run --resume {run_id}` goes on" in err
+        assert (code, str(process.pid) in err) == (1, True)
         code, out, err = at_first.stop(process, signal.SIGTERM)
-        assert code == 143
-        assert f"mergewright run --resume {run_id}`" in out
-
-        code, _, err = command.whole("--resume", "--ticket", str(other))
-        assert code == 2
-        assert f"but {run_id} of another ticket is: `mergewright run --resume {run_id}`" in err
-
+        assert (code, f"mergewright run --resume {run_id}`" in out) == (143, True)
+        assert command.whole("--resume", "--ticket", str(other))[0] == 2
         code, out, _ = command.whole("--resume", "--ticket", ticket, "--json")
         ended = json.loads(out)
         assert (code, ended["run_id"], ended["reason"]) == (1, run_id, "edit_failed")
-        code, _, err = command.whole("--resume", run_id)
-        assert code == 2
-        assert f"the run {run_id} ended as edit_failed, and with what is on record" in err
-        # A long path is broken by the frame around the words.
-        assert f"Begin anew with --ticket {ticket}".replace(" ", "") in err.replace(" ", "")
-        code, _, err = command.whole("--resume")
-        assert (code, "left to go on with" in err) == (2, True)
+        assert command.whole("--resume", run_id)[0] == 2
+        assert command.whole("--resume")[0] == 2
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (("--resume", "--base", "main"), "leave --base out"),
-        (("20261121",), "a run is named with --resume"),
-        (("--resume", "../x"), "no run that begins with '../x' can go on"),
-        (("--ticket", __file__, "--model", "gpt"), "entry 1 is not of the form provider:name"),
+        deep(("--resume", "../x"), "'../x'"),
+        deep(("--ticket", __file__, "--model", "gpt"), "provider:name"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, shop, args, words):

@@ -1,0 +1,101 @@
+"""Each scenario of the demo is played, and ends as it says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from rich.console import Console
+
+from agent.cli import demo
+from agent.demo import play
+from agent.demo.play import OWNER, Stage
+from agent.demo.scenarios import SCENARIOS
+from agent.demo.simulator import git_store
+from agent.domain import Reason
+from agent.settings import HEARTBEAT
+from tests.deep import deep
+from tests.folders import data_folder
+
+_CONFIG = ".github/mergewright.yml"
+#: What else would be checked takes most of the time, and is played in one scenario.
+_TESTS_ALONE = "checks: {lint: off, types: {tool: off}, makemigrations: off}\n"
+_WHOLE = ("add-field", "bad-config", "unauthorised")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage for all of them: their stand-in for a model has one script."""
+    with (
+        data_folder("demo", built=True) as home,
+        play.ready_for(SCENARIOS["review"], home, tmp_path_factory.mktemp("demo")) as made,
+    ):
+        yield made
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unauthorised", "bad-config", *(deep(one) for one in SCENARIOS if one not in _WHOLE[1:])],
+)
+def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> None:
+    scenario = SCENARIOS[name]
+    if name not in _WHOLE:
+        given = scenario.files.get(_CONFIG, "")
+        files = MappingProxyType({**scenario.files, _CONFIG: given + _TESTS_ALONE})
+        scenario = replace(scenario, files=files)
+    made = play.put_on(stage, scenario, tmp_path / "source", f"{OWNER}/of-{name}")
+    made.begin()
+    run, refusal, _ = demo._follow(made, Console(quiet=True), time.monotonic())
+    assert demo._ended_as_told(made, run, refusal), (run, made.follow_ups())
+    branches = git_store.text(made.repository.git_dir, "for-each-ref", "refs/heads").splitlines()
+    assert (made.pull() is not None) is (scenario.ends is Reason.READY)
+    assert len(branches) == 1 + (scenario.ends is Reason.READY)
+    if name != "red":
+        assert not demo._ended_as_told(replace(made, scenario=SCENARIOS["red"]), run, refusal)
+
+
+def of_home(home: Path) -> list[int]:
+    """Processes, ended ones left out, to which somebody has named this data folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if str(home).encode() in (folder / "environ").read_bytes() and state != "Z":
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_ended_takes_its_service_with_it(built_home, tmp_path, number):
+    with (tmp_path / "said").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "demo"],
+            env={**os.environ, "MERGEWRIGHT_HOME": str(built_home)},
+            cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while not (built_home / "demo" / HEARTBEAT).exists():
+            assert process.poll() is None, (tmp_path / "said").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(number)
+        code = process.wait(40)
+    finally:
+        process.kill()
+        process.wait()
+    assert code == (-number if number is signal.SIGKILL else 128 + number)
+    end = time.monotonic() + 20
+    while of_home(built_home):
+        assert time.monotonic() < end, "something outlives it"
+        time.sleep(0.05)

@@ -1,0 +1,298 @@
+"""Stories of labelled issues that are told seldom: odd repositories, rights, orders and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from agent.adapters.sql_store import SqlStore
+from agent.demo.play import LABEL, MAINTAINER, REPORTER
+from agent.demo.simulator import actions, git_store
+from agent.domain import Reason, RunState
+from tests.flow.github_stories import BODY, FILES, SLOW, Story, await_, told_by
+from tests.flow.test_issues import move_base
+from tests.integration.git_samples import git
+
+pytestmark = pytest.mark.deep
+A_WHILE = {**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")}
+
+
+def label_again(told: Story) -> None:
+    """Take the label off and set it again, as a person does it."""
+    time.sleep(1.1)  # GitHub's times have seconds
+    told.unlabel()
+    told.label()
+
+
+def end(told: Story, number: int, how: str) -> None:
+    """Merge or close a pull request, as a maintainer does."""
+    with told.person() as client:
+        below = f"/pulls/{number}"
+        if how == "closed":
+            done = client.patch(below, json={"state": "closed"})
+        else:
+            done = client.put(f"{below}/merge", json={"merge_method": how})
+    assert done.status_code == 200, done.text
+
+
+def stats(told: Story) -> dict[str, object]:
+    """What the command tells of the repository of a story."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "stats", "--by", "repository", "--json"],
+        env={**os.environ, "MERGEWRIGHT_HOME": str(told.stage.home)},
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    groups = json.loads(done.stdout)["groups"]
+    return next(one for one in groups if one["group"] == told.name)
+
+
+# --- pull requests that are there already ---------------------------------------------------------
+
+
+def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_first(story):
+    told = story()
+    told.label()
+    pull = told.assert_ready()
+    before = told.git("for-each-ref")
+    label_again(told)
+    again = told.ended(attempt=2)
+    assert (again.state, again.reason) == (RunState.OPEN, Reason.READY)
+    assert again.pull_request.number == pull.number
+    assert told.git("for-each-ref") == before
+    world = told.stage.world
+    for words, by in (("We log by structlog here.", MAINTAINER), ("I want it too!", REPORTER)):
+        with world.lock:
+            actions.comment(world, told.repository, pull, world.user(by), words)
+    end(told, pull.number, "closed")
+    closed = RunState.CLOSED
+    await_(lambda: closed in {one.state for one in told.runs()} or None, "its end")
+    label_again(told)
+    third = told.ended(attempt=3)
+    assert third.reason is Reason.READY, third.sentence
+    (second,) = [one for one in told.pulls() if one.number == third.pull_request.number]
+    assert second.number != pull.number
+    assert f"#{pull.number}" in second.body
+    ledger = json.dumps(told.events(attempt=3))
+    assert "We log by structlog here." in ledger
+    assert "I want it too!" not in ledger
+
+
+def test_what_people_changed_before_they_merged_is_known_and_shown(story, tmp_path):
+    told = story()
+    told.label()
+    pull = told.assert_ready()
+    git(tmp_path, "clone", "-q", "-b", pull.pull.head_ref, str(told.repository.git_dir), "clone")
+    with (tmp_path / "clone/till/count.py").open("a") as file:
+        file.write("# checked by hand\n")
+    git(tmp_path / "clone", "commit", "-q", "-a", "-m", "As I like it")
+    told.pushed(tmp_path / "clone", pull.pull.head_ref, MAINTAINER)
+    end(told, pull.number, "squash")
+    await_(lambda: told.runs()[0].state is RunState.MERGED or None, "the merge")
+
+    def figures():
+        with closing(SqlStore(told.stage.home)) as store:
+            run_id = told.runs()[0].run.run_id
+            return next((known for end, known in store.ends() if end.run_id == run_id), None)
+
+    known = await_(figures, "the figures")
+    assert (known.by, known.recipe, known.first_round.passed) == (
+        MAINTAINER, "print-to-logging", True,
+    )  # fmt: skip
+    assert (known.edits.distance, known.edits.stayed, known.edits.as_it_was) == (1, 1.0, False)
+    shown = stats(told)
+    assert (shown["runs"], shown["states"]) == (1, {"merged": 1})
+    assert shown["edit_distance"] == {"median": 1, "known": 1, "unknown": 0}
+
+
+# --- what we may do there -------------------------------------------------------------------------
+
+
+def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushed(story, stage):
+    stage.world.add_user("careful-shop", "Organization")
+    granted = {
+        name: level for name, level in stage.app.permissions.items() if name != "pull_requests"
+    }
+    stage.world.install(stage.app, "careful-shop", permissions=granted)
+    told = story(owner="careful-shop")
+    told.label()
+    outcome = told.ended()
+    assert (outcome.reason, outcome.branch) == (Reason.ACCESS_LOST, None)
+    assert "pull_requests: write" in outcome.sentence
+    told.assert_nothing_pushed()
+
+
+def test_required_signatures_are_met_by_a_commit_that_github_signs(story, stage):
+    told = story()
+    stage.world.add_rule(told.repository, "~ALL", ("required_signatures",))
+    told.label()
+    pull = told.assert_ready()
+    assert git_store.read_commit(told.repository.git_dir, pull.pull.head_sha).verified
+    assert told.requests("POST", "*/git-receive-pack") == []
+
+
+@pytest.mark.parametrize("how", ["removed", "archived"])
+def test_GH4_a_repository_that_is_out_of_reach_stops_its_run_cleanly(story, stage, how):
+    owner = f"{how}-shop"
+    stage.world.add_user(owner, "Organization")
+    installation = stage.world.install(stage.app, owner)
+    told = story(fresh=True, owner=owner)
+    told.label()
+    told.begun("baseline")
+    if how == "removed":
+        stage.world.uninstall(installation)
+    else:
+        told.repository.archived = True
+    assert told.ended().reason is Reason.ACCESS_LOST
+    told.assert_nothing_pushed()
+    time.sleep(1.0)
+    before = len(told.requests())
+    time.sleep(2.0)
+    assert len(told.requests()) == before, "nobody goes on asking"
+
+
+# --- the base -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["rewritten", "deleted", "another default"])
+def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
+    told = story(fresh=True)
+    if how == "another default":
+        stage.world.set_default_branch(told.repository, "trunk")
+    told.label()
+    if how != "another default":
+        told.begun("baseline")
+    if how == "rewritten":
+        move_base(told, rewritten=True)
+    elif how == "deleted":
+        told.git("branch", "trunk", "main")
+        stage.world.set_default_branch(told.repository, "trunk")
+        told.git("update-ref", "-d", "refs/heads/main")
+    outcome = told.ended()
+    assert outcome.reason is Reason.UNFIT, outcome.sentence
+    assert ("trunk" if how == "another default" else "main") in outcome.sentence
+    assert told.pulls() == []
+    (comment,) = told.comments()
+    assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
+
+
+def test_WH6_a_repository_renamed_between_label_and_run_is_followed(story, stage):
+    told = story()
+    told.fault("delay", "GET", "collaborators/*", seconds=0.5)
+    told.label()
+    stage.world.rename(told.repository, f"{told.repository.name}-renamed")
+    pull = told.assert_ready()
+    assert told.runs()[0].outcome.pull_request.url.endswith(f"/{told.name}/pull/{pull.number}")
+
+
+# --- limits and waits -----------------------------------------------------------------------------
+
+
+def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
+    limited, other = story(), story()
+    limited.fault("primary", "POST", "pulls", seconds=3_000)
+    limited.label()
+
+    def put_back() -> float | None:
+        runs = limited.runs()
+        return runs[0].not_before if runs and runs[0].not_before > time.time() + 60 else None
+
+    until = await_(put_back, "the run's new time")
+    assert 2_900 < until - time.time() < 3_010
+    (waiting,) = limited.runs()
+    assert (waiting.active, waiting.outcome, limited.pulls()) == (True, None, [])
+    other.label()
+    other.assert_ready()
+    asked = len(limited.requests())
+    with closing(SqlStore(stage.home)) as store:
+        store._update(waiting.run.run_id, not_before=time.time())
+    limited.assert_ready()
+    assert len(limited.requests()) - asked < 40
+
+
+def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
+    paused = told_by(stage, "pause", "--reason", "a new disk")
+    try:
+        assert (paused["paused"], paused["changed"]) == (True, True)
+        held = story()
+        held.label()
+        await_(lambda: held.comments() or None, "the sign")
+        assert "paused" in held.comments()[0].body
+        assert "a new disk" not in held.comments()[0].body, "it is the operator's own affair"
+        time.sleep(2.2)
+        ready = httpx.get(f"{stage.service.address}/readyz", timeout=5).json()
+        assert (ready["ready"], "disk" in json.dumps(ready)) == (True, False)
+        assert held.runs()[0].started_at is None
+    finally:
+        assert told_by(stage, "resume")["changed"] is True
+    held.assert_ready()
+    first, other, second = story(), story(), story()
+    for one in (first, other):
+        one.fault("delay", "GET", "rules/branches/*", seconds=6)
+        one.label()
+        one.announced()
+    second.label()
+    (waiting,) = await_(lambda: second.comments() or None, "the sign of a run that waits")
+    assert "2 other runs" in waiting.body
+    assert [one.content for one in second.issue.reactions] == ["eyes"]
+    assert not second.runs()[0].started_at
+    assert first.runs()[0].active, "the first ones are still at work"
+    for one in (first, other, second):
+        one.assert_ready()
+    assert second.comments() == [waiting]
+
+
+def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage):
+    told = story(fresh=True)
+    slow = told.fault("delay", "POST", f"/{told.name}.git/git-upload-pack", seconds=90, count=1)
+    told.label()
+    await_(lambda: slow.hits or None, "the fetch", 60)
+    asked = time.monotonic()
+    told.unlabel()
+    outcome = told.ended(seconds=30)
+    assert time.monotonic() - asked < 30
+    assert (outcome.reason, outcome.stopped_at) == (Reason.SUPERSEDED, "checkout")
+    told.assert_nothing_pushed()
+    told.label()
+    # What was broken off has left nothing that is in the way.
+    assert told.ended(2).reason is Reason.READY
+
+
+# --- out of order, and anew -----------------------------------------------------------------------
+
+
+def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request(story, stage):
+    told, world = story(fresh=True, files=A_WHILE), stage.world
+    told.label()
+    told.begun("baseline")
+    for state in ("closed", "open", "closed", "open"):
+        with world.lock:
+            actions.set_state(
+                world, told.repository, told.issue, state, None, world.user(MAINTAINER)
+            )
+    await_(lambda: told.pulls() or None, "the pull request", 120)
+    world.hooks.drain()
+    await_(lambda: all(not one.active for one in told.runs()) or None, "the end of all", 60)
+    assert len(told.pulls()) == 1
+    assert told.labels() == {LABEL, "mergewright: ready"}
+
+
+def test_PF6_a_label_off_and_on_for_another_text_ends_with_that_text(story, stage):
+    told = story(fresh=True, files=SLOW)
+    told.label()
+    told.in_a_room()
+    told.edit(body=BODY + "\nAnd only there.\n")
+    label_again(told)
+    assert told.ended(1).reason is Reason.SUPERSEDED
+    new = told.present(2)
+    assert new.run.snapshot.body.endswith("And only there.\n")
+    told.begun("baseline", 2)
+    assert told_by(stage, "cancel", new.run.run_id)["state"] == "cancelled"
+    assert len(told.runs()) == 2

@@ -1,0 +1,210 @@
+"""The simulated GitHub of the tests: deliveries, rights, faults, git and two pages.
+
+What it answers to each call is held against GitHub's own description in `tests/contract`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.demo.simulator import credentials
+from agent.demo.simulator.faults import Fault, Kind
+from agent.demo.simulator.hooks import HookFault
+from tests.integration.simulator_samples import SECRET, Place, git, place, receiver
+from tests.unit.simulator import elements
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path, private=True) as made:
+        yield made
+
+
+def test_a_delivery_is_signed_and_what_goes_wrong_on_demand_goes_wrong(tmp_path: Path) -> None:
+    with receiver() as (url, came), place(tmp_path, url) as hub:
+        hub.world.hooks.drain()
+        came.clear()
+        hub.world.hooks.faults += [
+            HookFault("lose"), HookFault("reorder"), HookFault("duplicate"),
+        ]  # fmt: skip
+        for title in ("lost", "late", "twice ☃"):
+            hub.issue(title=title)
+        assert hub.world.hooks.drain()
+        bodies = [json.loads(one.body) for one in came]
+        titles = [body["issue"]["title"] for body in bodies]
+        assert titles in (["twice ☃", "twice ☃", "late"], ["twice ☃", "late", "twice ☃"])
+        told = {title: one.headers for title, one in zip(titles, came, strict=True)}
+        assert len({headers["X-GitHub-Delivery"] for headers in told.values()}) == 2
+        for one in came:
+            expected = hmac.new(SECRET.encode(), one.body, hashlib.sha256).hexdigest()
+            assert one.headers["X-Hub-Signature-256"] == f"sha256={expected}"
+            assert one.headers["X-GitHub-Event"] == "issues"
+        assert bodies[0]["installation"]["id"] == hub.installation.id
+        assert bodies[0]["sender"]["login"] == "ada"
+
+
+def test_an_app_is_known_by_its_key_and_its_tokens_hold_an_hour(private: Place) -> None:
+    path = f"/app/installations/{private.installation.id}/access_tokens"
+
+    def bearer(value: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {value}"}
+
+    wanted = {"permissions": {"contents": "read"}}
+    made = private.done("POST", path, headers=bearer(private.app_jwt()), json=wanted)
+    assert made["permissions"] == {"metadata": "read", "contents": "read"}
+    other, _ = credentials.key_pair()
+    late = int(time.time()) - 5
+    for refused in (private.app_jwt(key=other), private.app_jwt(exp=late)):
+        private.refused(401, "POST", path, headers=bearer(refused), json=wanted)
+    private.done("GET", private.repo, made["token"])
+    private.world.clock_offset += 3_601
+    private.refused(401, "GET", private.repo, made["token"])
+
+
+def test_who_may_not_is_refused(private: Place) -> None:
+    number = private.issue()
+    path = f"{private.repo}/issues/{number}/labels"
+    wanted = {"labels": ["bug"]}
+    private.done("POST", path, private.person("tri"), json=wanted)
+    private.refused(403, "POST", path, private.person("rea"), json=wanted)
+    private.refused(403, "POST", path, private.bot(issues="read"), json=wanted)
+    for token in (private.person("max"), None):
+        private.refused(404, "GET", private.repo, token)
+    role = private.done("GET", f"{private.repo}/collaborators/mia/permission", private.bot())
+    assert (role["role_name"], role["permission"]) == ("maintain", "write")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "done"),
+    [
+        ("refuse", 503, 0),
+        ("secondary", 403, 0),
+        ("drop", None, 0),
+        ("perform_drop", None, 1),
+        ("perform_refuse", 502, 1),
+    ],
+)
+def test_a_fault_strikes_once_and_leaves_the_effect_that_it_says(
+    hub: Place, kind: Kind, status: int | None, done: int
+) -> None:
+    path = f"{hub.repo}/issues/{hub.issue()}/comments"
+    token = hub.bot()
+    hub.world.faults.add(Fault(kind, method="POST", path="/api/v3/repos/*/comments", status=status))
+    hub.done("GET", path, token)
+    if status is None:
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            hub.ask("POST", path, token, json={"body": "x"})
+    else:
+        assert hub.ask("POST", path, token, json={"body": "x"}).status_code == status
+    assert len(hub.repository.issues[1].comments) == done
+    hub.done("POST", path, token, json={"body": "x"})
+
+
+def test_git_is_served_to_whoever_may_read_and_takes_pushes_of_whoever_may_write(
+    private: Place, tmp_path: Path
+) -> None:
+    tree = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", private.git_url(private.bot()), str(tree))
+    (tree / "new.py").write_text("x = 1\n")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "Change")
+    reading = private.git_url(private.bot(contents="read"))
+    assert "403" in git(tree, "push", reading, "HEAD:work", fails=True)
+    assert "not found" in git(
+        tmp_path, "ls-remote", private.git_url(private.person("max")), fails=True
+    )
+    git(tree, "push", "origin", "HEAD:work")
+    assert private.tip("work") == git(tree, "rev-parse", "HEAD").strip()
+    lease = f"--force-with-lease=refs/heads/work:{'1' * 40}"
+    assert "stale info" in git(tree, "push", lease, "origin", "HEAD~1:work", fails=True)
+
+
+def test_a_push_moves_the_pull_request_and_a_conflict_is_not_merged(hub: Place) -> None:
+    made = hub.pull("work")
+    hub.move("work", hub.commit(made["head"]["sha"], "class Customer:\n    name = 4\n"))
+    path = f"{hub.repo}/pulls/{made['number']}"
+    assert hub.done("GET", path)["commits"] == 2
+    hub.move("main", hub.commit(hub.tip(), "class Customer:\n    name = 9\n"))
+    assert hub.done("GET", path)["mergeable"] is False
+    hub.refused(405, "PUT", f"{path}/merge", hub.person("will"), json={})
+
+
+EVIL = "\"><script>document.title='owned'</script><img src=x onerror=alert(1)>"
+HOSTILE = (
+    EVIL,
+    "[click](JaVaScRiPt&colon;alert(1)) ![a](javascript:x) <a href=javascript:alert(1)>x</a>",
+    "</div></article></main></details></textarea><script>alert(1)</script>",
+    "<details/open/ontoggle=alert(1)><summary style='position:fixed'>x</summary>",
+    '```"><script>alert(1)</script>\nx\n```\n<!-- a --!><svg/onload=alert(1)>',
+)
+
+
+def test_nothing_hostile_acts_on_the_page_of_an_issue_or_a_pull_request(hub: Place) -> None:
+    number = hub.issue(title=EVIL, body=HOSTILE[1])
+    for words in HOSTILE:
+        sent = {"body": words}
+        hub.done("POST", f"{hub.repo}/issues/{number}/comments", hub.person("ada"), json=sent)
+    made = hub.pull('"><img/src=x/onerror=alert(1)>', title=EVIL, body="\n\n".join(HOSTILE))
+    for address in (f"/issues/{number}", f"/pull/{made['number']}"):
+        answer = hub.client.get(f"{hub.url}/acme/shop{address}")
+        assert answer.status_code == 200
+        assert elements.active(answer.text) == []
+        assert elements.balanced(answer.text)
+        assert EVIL in elements.text(answer.text)
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "script-src" not in answer.headers["content-security-policy"]
+
+
+def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
+    path = f"{hub.url}/acme/shop/issues/{hub.issue()}/label"
+    fields = {"label": "bug", "as": "will"}
+    for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        assert hub.client.post(path, data=fields, headers=headers).status_code == 403
+    issue = hub.repository.issues[1]
+    assert issue.labels == []
+    assert hub.client.post(path, data={**fields, "as": "rea"}).status_code == 422
+    assert hub.client.post(path, data=fields).status_code == 303
+    assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
+
+
+def test_the_command_tells_what_a_service_needs_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = "import typer; from agent.cli.simulator import simulator; typer.run(simulator)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--port", "0", "--json"],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        text = ""
+        while not text.endswith("\n}\n"):
+            line = process.stdout.readline()
+            assert line, "it ended"
+            text += line
+        said: dict[str, Any] = json.loads(text)
+        given = said["settings"]
+        assert given["MERGEWRIGHT_GITHUB_URL"] == said["api"]
+        for name in ("GITHUB_PRIVATE_KEY_FILE", "WEBHOOK_SECRET_FILE"):
+            assert Path(given[f"MERGEWRIGHT_{name}"]).stat().st_mode & 0o777 == 0o600
+        page = httpx.get(f"{said['base_url']}/corner-shop/shop/issues/1", timeout=10).text
+        assert "maria (write)" in page
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert list(tmp_path.iterdir()) == []

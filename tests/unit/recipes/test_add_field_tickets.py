@@ -1,0 +1,243 @@
+"""What a ticket says in ordinary words: facts, questions, background, and the line that settles it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import NoRecipe, TicketUnclear
+from agent.recipes.add_field import facts
+from agent.recipes.add_field.parameters import Parameters
+from agent.stages import triage
+from tests.unit.recipes.trees import RECIPE, SHOP, form, settle, ticket
+
+FILES = SHOP | {
+    "shop/models.py": SHOP["shop/models.py"]
+    + "\n\nclass Order(models.Model):\n    total = models.IntegerField()\n",
+    "shop/admin.py": "from django.contrib import admin\n\nfrom .models import Customer, Order\n\n\n"
+    "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
+    '    list_display = ("name", "email")\n\n\n'
+    "@admin.register(Order)\nclass OrderAdmin(admin.ModelAdmin):\n"
+    '    list_display = ("total",)\n',
+    "shop/test_models.py": "def test_name():\n    pass\n",
+}
+ADD = "Add a CharField `nick` with max_length=50, blank=True to Customer."
+BARE = ADD.removesuffix(".")
+NICK = "Customer.nick CharField max_length=50, blank=True"
+FORM = "Customer.nickname CharField max_length=50, blank=True"
+
+
+def told(body: str, title: str = "A field") -> str:
+    """What is settled, in one line, for a ticket that the recipe is chosen for."""
+    assert triage.judge(ticket(body, title)).recipe == RECIPE.name
+    return _line(settle(body, FILES, title))
+
+
+def _line(settled: Parameters) -> str:
+    options = ", ".join(f"{one.name}={one.value.shown()}" for one in settled.field.options)
+    said = f"{settled.model}.{settled.field.name} {settled.field.type_name} {options}".strip()
+    said += f"; existing {settled.existing.shown()}" if settled.existing else ""
+    said += "".join(f"; {one.kind}" for one in settled.listings)
+    return said + ("; test" if settled.test else "")
+
+
+def unclear(body: str, title: str = "A field") -> TicketUnclear:
+    with pytest.raises(TicketUnclear) as raised:
+        settle(body, FILES, title)
+    return raised.value
+
+
+# --- which tickets ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "strength"),
+    [
+        ("Add nickname CharField to Customer", "plainly"),
+        ("- [ ] TextField `notes`, blank=True\n- [ ] on Customer", "plainly"),
+        ("Do NOT add a CharField `nick` to Customer.", "plainly"),
+        ("Customer needs a phone number", "loosely"),
+        ("The CharField `name` on the Customer model does not accept new lines", None),
+        ("We need to remove the CharField `email` from Member.", None),
+        ("Add a CharField `phone` to the MemberForm", None),
+        ("", None),
+    ],
+)
+def test_a_field_for_a_model_is_matched_and_nothing_else(text: str, strength: str | None) -> None:
+    assert facts.strength(ticket(text, "A wish")) == strength
+
+
+def test_a_form_whose_title_removes_or_renames_is_not_matched() -> None:
+    assert facts.strength(ticket(form(), "Rename nickname")) is None
+    assert facts.strength(ticket(form(), "Remove name and add nickname to Customer")) == "plainly"
+
+
+def test_a_thing_for_what_is_no_model_is_for_a_person() -> None:
+    with pytest.raises(NoRecipe):
+        settle("Settings needs a dark mode", SHOP)
+
+
+# --- what is said plainly ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (
+            (
+                "Add a nullable CharField `nickname` with max length 50 to the `Customer` model. "
+                "Existing rows should get 'n/a'."
+            ),
+            "Customer.nickname CharField max_length=50, null=True; existing 'n/a'",
+        ),
+        (
+            (
+                "Please add this field.\n\n```python\nclass Customer(models.Model):\n"
+                "    seen = models.DateTimeField(null=True)\n```\n"
+            ),
+            "Customer.seen DateTimeField null=True",
+        ),
+        (
+            "We need a ForeignKey from Order to Customer called `buyer`, SET_NULL, optional.",
+            "Order.buyer ForeignKey to='Customer', on_delete=models.SET_NULL, null=True, blank=True",
+        ),
+        (
+            (
+                "Acceptance:\n- [ ] CharField `nick`, max_length=50, blank=True\n- [ ] on Customer\n"
+                "- [ ] visible in the admin list\n- [ ] not in the public form\n- [ ] test\n"
+            ),
+            f"{NICK}; admin; test",
+        ),
+        (
+            (
+                f"Hi team,\n\nRegulars like it. {ADD} See #12 and https://example.org/Order?x=1.\n\n"
+                "cc @ada\n\nCheers,\nAda"
+            ),
+            NICK,
+        ),
+        (form(default_for_existing_rows='"value of name"'), f"{FORM}; existing 'value of name'"),
+        (
+            form(field_type="CharField(max_length=9)", options="blank=True"),
+            FORM.replace("50", "9"),
+        ),
+    ],
+)
+def test_what_is_said_plainly_is_understood(body: str, wanted: str) -> None:
+    assert told(body) == wanted
+
+
+@pytest.mark.parametrize(
+    ("sentence", "fact", "value"),
+    [
+        ("It should be visible in CustomerAdmin.", "admin", "CustomerAdmin"),
+        ("Expose it in the CustomerSerializer but not in the admin list.", "admin", "no"),
+        ("Please add a test.", "test", "yes"),
+    ],
+)
+def test_wishes_in_words(sentence: str, fact: str, value: str) -> None:
+    found = facts.read(ticket(f"Add a TextField `notes` to `Customer`. {sentence}"))
+    assert [one.value for one in found.all(fact)] == [value]
+
+
+def test_what_is_taken_for_background_is_remarked() -> None:
+    remarks = settle(f"Support asks for it daily. {ADD} Thanks!", FILES).remarks
+    assert any("Support asks for it daily" in one for one in remarks)
+    assert not any("Thanks" in one for one in remarks)
+
+
+def test_a_ticket_as_long_as_github_allows_is_read() -> None:
+    body = form() + "\n\n### Why\n\n" + "Customers ask this of the model, a lot, and so on. " * 1250
+    assert told(body[:65_536]) == FORM
+    for noise in ("a" * 65_536, "add " * 16_000, "| a " * 16_000):
+        RECIPE.match(ticket(noise))
+
+
+# --- what is asked about ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        (f"Please do NOT a{BARE[1:]}.", f"Please do NOT a{BARE[1:]}."),
+        (f"{ADD} Only if legal agrees.", "Only if legal agrees."),
+        (f"We could a{BARE[1:]}.", f"We could a{BARE[1:]}."),
+        (f"{ADD} Sorry, I meant Order.", "Sorry, I meant Order."),
+        (f"{ADD} Length: 60", "`max_length`"),
+        (f"{ADD} Existing rows get `name`.", "`name` is a field of shop.Customer"),
+        (f"{ADD} Encrypt it.", "Encrypt it"),
+        (f"{ADD}\n\n```python\ndef clean(self): ...\n```\n", "def clean(self): ..."),
+        (f"{ADD} Same for Order.", "Order"),
+    ],
+)
+def test_what_is_more_or_less_than_a_fact_is_asked_about(body: str, about: str) -> None:
+    (asked,) = unclear(body).questions
+    assert about in asked
+
+
+@pytest.mark.parametrize(
+    ("title", "about"),
+    [
+        ("feat(shop): nickname for customers (#12)", None),
+        ("Should we add a nickname?", None),
+        ("Add nickname and an index", "Add nickname and an index"),
+        ("Add nickname to Order", "Order"),
+    ],
+)
+def test_a_title_may_sum_up_but_not_contradict(title: str, about: str | None) -> None:
+    if about is None:
+        assert told(form(), title) == FORM
+        return
+    assert any(about in one for one in unclear(form(), title).questions)
+
+
+@pytest.mark.parametrize(
+    ("body", "understood", "line", "left_out"),
+    [
+        (
+            "Add a CharField `nick` with max_length=50 to Customer.",
+            "`nick`",
+            'Add a CharField `nick` to `shop.Customer` with max_length=50, default="".',
+            "",
+        ),
+        (
+            "Customer needs a phone number",
+            "shop.Customer",
+            'Add a CharField `phone_number` to `shop.Customer` with max_length=50, default="".',
+            "",
+        ),
+        (
+            (
+                "Add a DateField `born` with null=True to Custmer. Show it in the admin list. "
+                "Encrypt it."
+            ),
+            "`born`",
+            "Add a DateField `born` to `shop.Customer` with null=True. Show it in the admin list.",
+            "Encrypt it",
+        ),
+        (
+            "Add an IntegerField `rank` to Custmer with default='zero' and unqiue=True.",
+            "`rank`",
+            "Add an IntegerField `rank` to `shop.Customer` with unique=True, null=True.",
+            "default='zero'",
+        ),
+    ],
+)
+def test_a_line_settles_it_with_what_was_understood(
+    body: str, understood: str, line: str, left_out: str
+) -> None:
+    asked = unclear(body)
+    head, copied = asked.answer.split("\n")
+    assert understood in asked.understood
+    assert copied.strip() == line
+    assert left_out in head
+    added = "added to the ticket" in head
+    assert settle(f"{body}\n\n{line}" if added else line, FILES).field.name in line
+
+
+def test_no_line_is_shown_that_says_the_opposite_or_settles_nothing() -> None:
+    assert unclear("Don't add a CharField `mark` with max_length=5 to Order.").answer == ""
+    asked = unclear("Please add a field for the badge, unique per shop, to the Order.")
+    assert "unique=True" not in asked.answer
+    files = {path: text for path, text in SHOP.items() if path != "shop/models.py"}
+    with pytest.raises(TicketUnclear) as raised:
+        settle("Please add a field to the model.", files, "")
+    assert (raised.value.understood, raised.value.answer) == ("", "")
