@@ -225,8 +225,9 @@ def test_labels_and_comments_are_found_without_any_webhook_and_count_once(polled
     service.start()
     told.label()
     assert told.ended().reason.value == "no_recipe"
-    time.sleep(1.1)
+    time.sleep(4)  # one more look
     told.edit(body="It is slower still.\n")
+    time.sleep(1.1)  # GitHub's times have seconds
     told.comment("/mergewright retry", by="carl")
     word = told.comment("/mergewright retry")
     told.ended(2)

@@ -124,7 +124,7 @@ class Failing:
 
 
 @pytest.mark.deep
-def test_one_run_outlasts_every_fault_that_passes_and_is_shown(carry):
+def test_one_run_outlasts_every_fault_that_passes(carry):
     script = Failing(
         Scripts(),
         [fault("chat", "limited"), fault("chat", "broken")],
@@ -141,8 +141,6 @@ def test_one_run_outlasts_every_fault_that_passes_and_is_shown(carry):
     assert kinds.count("model.asked") == kinds.count("model.answered") == 5
     (pull,) = carried.told.pulls()
     assert model.TEST in pull.body
-    # Whoever begins it sees what the model calls.
-    assert [line for line in carried.done.stderr.splitlines() if line.startswith("      | edit ")]
 
 
 #: Wire, what every request meets, requests, reason, and what else is told.

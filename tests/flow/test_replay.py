@@ -164,9 +164,11 @@ def test_a_run_of_an_issue_meets_a_simulated_github(story):
             for name, value in told.stage.service.environ.items()
             if name.startswith("MERGEWRIGHT_")
         }
-        words = ("run", "--repo", told.name, "--issue", "1", "--json")
+        words = ("run", "--repo", told.name, "--issue", "1")
         done = command(told.stage.home, *words, **environ, **server.environ())
-    assert json.loads(done.stdout)["reason"] == "ready", done.stdout
+    assert told.ended().reason.value == "ready", done.stdout
+    # Whoever begins it sees what the model calls.
+    assert [line for line in done.stderr.splitlines() if line.startswith("      | edit ")]
     requests = len(told.stage.world.requests.find("/*"))
     done = command(told.stage.home, "replay", told.runs()[0].run.run_id, "--json")
     again = json.loads(done.stdout)
