@@ -18,11 +18,21 @@ _CASE = re.compile(r"(?:RX|GR|MO|TC)\d(?=_)|GH[5-8](?=_)")
 
 
 @cache
-def _tests_of(path: str) -> frozenset[str]:
-    """Names of the test functions of a file that would be run."""
+def _tests_of(path: str) -> dict[str, bool]:
+    """Names of the test functions of a file that would be run, and whether `make test` has them."""
     module = ast.parse((ROOT / path).read_text())
-    found = (node for node in module.body if isinstance(node, ast.FunctionDef))
-    return frozenset(node.name for node in found if node.name.startswith("test_"))
+    deep = any(
+        isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "pytestmark"
+        and "mark.deep" in ast.unparse(node.value)
+        for node in module.body
+    )
+    return {
+        node.name: not deep
+        and not any(ast.unparse(one) == "pytest.mark.deep" for one in node.decorator_list)
+        for node in module.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
 
 
 def test_every_case_is_there() -> None:
@@ -36,6 +46,12 @@ def test_every_vector_has_tests_that_there_are(case: str) -> None:
         assert places, vector
         missing = [name for path, name in places if name not in _tests_of(path)]
         assert not missing, f"{vector}: {missing}"
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_every_case_has_a_test_in_the_default_suite(case: str) -> None:
+    places = [place for places in CASES[case].values() for place in places]
+    assert any(_tests_of(path)[name] for path, name in places)
 
 
 def test_every_attack_of_this_folder_stands_where_its_name_says() -> None:

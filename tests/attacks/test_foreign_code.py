@@ -194,6 +194,7 @@ def lasting(settings: Settings) -> Mapping[str, str]:
 # --- the big trap ----------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 def test_RX1_install_hooks_achieve_nothing(scene: Scene) -> None:
     assert scene.witness.labels() >= INSTALLED
     achieved = {one for one in scene.witness.achieved() if one.startswith(tuple(INSTALLED))}
@@ -454,7 +455,7 @@ STARTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["pyvenv.cfg", "the interpreter", deep("bin/python._pth")])
+@pytest.mark.parametrize("name", ["pyvenv.cfg", deep("the interpreter"), deep("bin/python._pth")])
 def test_RX5_no_package_has_its_code_run_before_ours(
     ground: Ground, witness: Witness, tools: Settings, name: str
 ) -> None:

@@ -232,7 +232,6 @@ ENDLESS: dict[str, tuple[Script, str, int]] = {
         "two turns came in alternation, three times",
         6,
     ),
-    "something new each time": (_new_each_time, "it had its 60 turns", 60),
     "a form that nobody accepts": (
         lambda seen: calls(("finish", {"summary": seen.number})),
         "3 times it was not accepted",

@@ -23,15 +23,12 @@ from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import git_store
 from agent.domain import Reason
 from agent.settings import HEARTBEAT
-from tests.deep import deep
 from tests.folders import data_folder
 
 _CONFIG = ".github/mergewright.yml"
 #: What else would be checked takes most of the time, and is played in one scenario.
 _TESTS_ALONE = "checks: {lint: off, types: {tool: off}, makemigrations: off}\n"
 _WHOLE = ("add-field", "bad-config", "unauthorised")
-#: Told first; what nobody can do without a model is told in `test_issues.py`, and here is one.
-_ELSEWHERE = ("bad-config", "unauthorised", "no-recipe")
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +41,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["unauthorised", "bad-config", *(deep(one) for one in SCENARIOS if one not in _ELSEWHERE)],
-)
+@pytest.mark.deep
+# What nobody can do without a model is told in `test_issues.py`; here is one.
+@pytest.mark.parametrize("name", [one for one in SCENARIOS if one != "no-recipe"])
 def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> None:
     scenario = SCENARIOS[name]
     if name not in _WHOLE:

@@ -76,6 +76,7 @@ def assert_only_asked(told: Story) -> None:
     assert "[baseline]" not in told.log()
 
 
+@pytest.mark.deep
 def test_the_owner_is_asked_once_and_runs_go_on_by_themselves_once_it_is_merged(told, tmp_path):
     told.label()
     pull = waits(told)

@@ -311,6 +311,7 @@ def test_a_red_change_is_withheld_and_tried_again_from_its_checks(story, stage):
     assert len(told.comments()) == 1
 
 
+@pytest.mark.deep
 def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stage):
     told = story()
     told.fault("refuse", "POST", "pulls", status=403, count=None)
@@ -327,6 +328,7 @@ def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stag
     assert told.started(before) == ["publish"]
 
 
+@pytest.mark.deep
 def test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was(story, stage):
     told = story(fresh=True, files=SLOW)
     told.label()

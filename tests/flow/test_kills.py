@@ -69,6 +69,7 @@ def worker_pid(stage: Stage) -> int | None:
     return None
 
 
+@pytest.mark.deep
 def test_WH3_GH5_a_worker_that_is_killed_at_its_pull_request_leaves_nothing_twice(story, stage):
     told = story()
     stage.world.hooks.faults.append(HookFault("lose", "issues.labeled"))

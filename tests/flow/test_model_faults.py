@@ -171,6 +171,7 @@ def test_what_does_not_pass_is_told_on_the_issue(carry, wire, answer, requests, 
     assert len(carried.requests) == requests
 
 
+@pytest.mark.deep
 def test_what_was_done_is_kept_where_a_key_stops_being_accepted(carry):
     script = Failing(Scripts(), [], [], [], [], [fault("chat", "key")])
     carried = carry(script)

@@ -77,8 +77,8 @@ def assert_gone(told: Story, reason: str) -> None:
 @pytest.mark.parametrize(
     "at",
     [
-        *("checks 1", holds.PUSHED),
-        *map(deep, ("read ticket", "checkout", "environment", "plan", "policy 1", "publish")),
+        holds.PUSHED,
+        *map(deep, ("read ticket", "checkout", "plan", "policy 1", "checks 1", "publish")),
     ],
 )
 def test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays(told, held, at):

@@ -341,6 +341,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(small_disk):
     assert f"MERGEWRIGHT_HOME: {disk} cannot be used (Read-only file system)" in refused(disk)
 
 
+@pytest.mark.deep
 def test_a_second_worker_is_said_in_one_line(home):
     program = (
         "import sys; from pathlib import Path; from agent.adapters.engine import Engine;"

@@ -235,6 +235,7 @@ def form(model: str, name: str, type_name: str, options: str, existing: str = ""
     )
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("options", "existing", "held"),
     [

@@ -79,6 +79,7 @@ def changed(prepared: Prepared, **after: str) -> ClearedChange:
     )
 
 
+@pytest.mark.deep
 def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     prepared, before, svc = begun
     cleared = changed(

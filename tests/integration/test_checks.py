@@ -944,7 +944,7 @@ def all_are_red(report: CheckReport) -> None:
 
 @pytest.mark.parametrize(
     ("way", "runner"),
-    [("a .pth file", "pytest"), deep("sitecustomize", "django")],
+    [deep("a .pth file", "pytest"), deep("sitecustomize", "django")],
 )
 def test_a_package_that_runs_when_python_starts_finds_no_order(
     workshop: Workshop, way: str, runner: str
@@ -1258,6 +1258,7 @@ def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]
     assert [item.item_id for item in worse.new_failures] == ["test_add.py::test_add"]
 
 
+@pytest.mark.deep
 def test_a_change_of_the_test_rules_is_first_held_to_those_of_base(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1543,6 +1544,7 @@ HALF_TESTED = """
 WANTED = {"tests": {"coverage_of_change": 80}}
 
 
+@pytest.mark.deep
 def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stage]) -> None:
     site = stage(SUMS, test_runner="pytest", config=WANTED)
     compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)

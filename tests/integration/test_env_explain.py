@@ -44,6 +44,7 @@ def _git(folder: Path, *words: str) -> None:
     subprocess.run(given, cwd=folder, check=True, timeout=30)
 
 
+@pytest.mark.deep
 def test_a_python_that_is_not_to_be_had_hides_nothing_else(explain, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "https://reader:hunter2@index.example.org/simple")
     monkeypatch.setenv("https_proxy", "http://clerk:hunter2@proxy.example.org:3128")

@@ -133,6 +133,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert test_id in found.message
 
 
+@pytest.mark.deep
 def test_what_the_change_breaks_stays_red_after_three_rounds(stage: Callable[..., Stage]) -> None:
     files, detected, test_id = SUITES["pytest"]
     judged = Judged(stage(files, **detected), base="", head="FFFFFFFF")

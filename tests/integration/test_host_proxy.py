@@ -54,6 +54,7 @@ def leaked(settings: Settings, *texts: str) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("tls", "login"), [(False, "me:word"), deep(True, None)])
 def test_a_whole_build_goes_by_the_proxy_and_no_room_knows_who_asks(
     settings, home, tmp_path, monkeypatch, tls, login

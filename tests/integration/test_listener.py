@@ -604,6 +604,7 @@ def figures(one: Listener) -> dict[tuple, float]:
     }
 
 
+@pytest.mark.deep
 def test_the_figures_count_deliveries_by_answer_and_tell_what_waits(tmp_path):
     with running(tmp_path) as one:
         idle = figures(one)

@@ -367,6 +367,7 @@ def test_a_missing_setting_is_named(environ):
     assert "MERGEWRIGHT_GITHUB_APP_ID" in refused(environ)
 
 
+@pytest.mark.deep
 def test_a_port_that_is_taken_ends_the_service_with_words(environ, home, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as door:
         environ["MERGEWRIGHT_LISTEN_PORT"] = str(door.getsockname()[1])

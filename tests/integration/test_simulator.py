@@ -186,6 +186,7 @@ def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
     assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
 
 
+@pytest.mark.deep
 def test_the_command_tells_what_a_service_needs_and_leaves_nothing_behind(tmp_path: Path) -> None:
     code = "import typer; from agent.cli.simulator import simulator; typer.run(simulator)"
     with subprocess.Popen(
