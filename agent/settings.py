@@ -112,7 +112,8 @@ class Settings(Record):
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
-    """What people say in a pull request within so many seconds is answered together."""
+    """What people say in a pull request within so many seconds is answered together; on an issue,
+    within five at most."""
     max_files_in_tree: int = Field(default=100_000, ge=1)
     """Of one commit."""
     max_tree_mb: int = Field(default=2048, ge=1)

@@ -19,7 +19,7 @@ MOST_WORDS = 20
 MOST_ROUNDS = 5
 """So often a run that has ended with questions goes on with answers to them."""
 #: What somebody says in several comments is heard together.
-_QUIET_SECONDS = 5.0
+QUIET_SECONDS = 5.0
 
 
 def of_run(session: Session, run_id: str) -> tuple[Guidance, ...]:
@@ -44,11 +44,18 @@ def keep(session: Session, run_id: str, said: Guidance, now: float) -> None:
 
 
 def hear(
-    session: Session, row: RunRow, said: Guidance, now: float, *, revived: bool = False
+    session: Session,
+    row: RunRow,
+    said: Guidance,
+    now: float,
+    *,
+    quiet: float = QUIET_SECONDS,
+    revived: bool = False,
 ) -> Hearing:
     """Keep it, and let a run that waits go on: with its plan, or from its top with another.
 
     Args:
+        quiet: Seconds until it does, in which more may be said.
         revived: Whether the run was over, and goes on by this very answer.
     """
     if not revived and not _is_awaited(session, row, said):
@@ -61,7 +68,7 @@ def hear(
         if said.kind == "approval":
             row.not_before = min(row.not_before, now)
         else:
-            row.not_before = now + _QUIET_SECONDS
+            row.not_before = now + quiet
             row.begin_with, row.state = "", RunState.RECEIVED.value
         session.add(row)
     # Else it is looking just now: what it has not heard is found when it waits again.

@@ -639,11 +639,20 @@ class SqlStore:
         with self._reading() as session:
             return sql_guidance.of_run(session, run_id)
 
-    def guide(self, run_id: str, said: Guidance, now: float) -> Hearing:
+    def guide(
+        self,
+        run_id: str,
+        said: Guidance,
+        now: float,
+        quiet: float = sql_guidance.QUIET_SECONDS,
+    ) -> Hearing:
         """Let a run hear what somebody said: one that waits for it goes on.
 
         A run that ended with questions goes on with the answer from its top; several answers may
         come within a few seconds, and are heard together.
+
+        Args:
+            quiet: So many seconds.
 
         Raises:
             ActiveRun: It is an answer, and the issue has another run by now.
@@ -660,7 +669,7 @@ class SqlStore:
                 if sql_guidance.is_full(session, row) or row.retries >= sql_guidance.MOST_ROUNDS:
                     return "full"
                 _revive(row, "", now)
-            return sql_guidance.hear(session, row, said, now, revived=revived)
+            return sql_guidance.hear(session, row, said, now, quiet=quiet, revived=revived)
 
     def was_heard(self, run_id: str, comment: str) -> bool:
         """Whether a comment has had its effect on a run already."""

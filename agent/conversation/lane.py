@@ -12,7 +12,7 @@ import re
 from agent import cleaning, intake
 from agent.adapters.sql_follow_ups import MOST_ROUNDS, Following, Wish
 from agent.adapters.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
-from agent.adapters.sql_guidance import MOST_WORDS
+from agent.adapters.sql_guidance import MOST_WORDS, QUIET_SECONDS
 from agent.adapters.sql_store import SqlStore
 from agent.conversation import commands, follow_ups
 from agent.conversation.commands import Change, Command, Unknown
@@ -96,7 +96,7 @@ class Lane:
             bot_ids: Numeric ids of accounts that are not heard, besides those of bots.
             quiet: Seconds in which nobody may say more before a pull request is gone on with.
         """
-        self._quiet = quiet
+        self._quiet, self._pause = quiet, min(quiet, QUIET_SECONDS)
         self._gatekeeper = gatekeeper
         self._store = store
         self._bot_ids = bot_ids
@@ -221,7 +221,8 @@ class Lane:
         if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
         try:
-            hearing = self._store.guide(run.run.run_id, _guidance(said, "answer", said.body), now)
+            answer = _guidance(said, "answer", said.body)
+            hearing = self._store.guide(run.run.run_id, answer, now, self._pause)
         except ActiveRun as other:
             return Ignored(reason=other.message)
         if hearing == "full":
@@ -320,7 +321,7 @@ class Lane:
         self._require_heard(said, run, _guidance(said, "change", words), now)
 
     def _require_heard(self, said: Said, run: StoredRun, words: Guidance, now: float) -> None:
-        hearing = self._store.guide(run.run.run_id, words, now)
+        hearing = self._store.guide(run.run.run_id, words, now, self._pause)
         if hearing == "full":
             raise _CannotNow(_FULL)
         if hearing == "late":

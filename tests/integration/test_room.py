@@ -286,6 +286,7 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
         os.symlink("/tmp/one", "/tmp/link")
         os.symlink("/tmp/one.log", "/tmp/link.log")
         os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
         print("over")
         """,
         company=company,
