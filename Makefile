@@ -20,7 +20,7 @@ app: $(READY)
 	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
 test: $(READY) room services
-	@ENGINE=no $(PYTEST) -m "not deep" --durations=10 $(ARGS)
+	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)
 
 # Docker, released projects, chaos, false positives, fuzz, the Python matrix: half an hour.
 # PART=2/4 takes the second of four parts of it.

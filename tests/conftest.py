@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.environ.get("ENGINE") == "no":
         _select(config, items, lambda item: not item.get_closest_marker("engine"))
     if part := config.getoption("part"):
-        number, count = (int(word) for word in part.split("/"))
+        number, count = _part(part)
         _select(config, items, lambda item: _file_number(item) % count == number % count)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
@@ -93,6 +93,13 @@ def _select(
     left_out = [item for item in items if not wanted(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if wanted(item)]
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise pytest.UsageError(f"--part {text}: give the Nth of M parts, as 2/4")
+    return int(number), int(count)
 
 
 def _file_number(item: pytest.Item) -> int:

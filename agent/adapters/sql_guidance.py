@@ -49,7 +49,7 @@ def hear(
     said: Guidance,
     now: float,
     *,
-    quiet: float = QUIET_SECONDS,
+    quiet: float,
     revived: bool = False,
 ) -> Hearing:
     """Keep it, and let a run that waits go on: with its plan, or from its top with another.

@@ -36,7 +36,7 @@ from tests.integration.forgeries import DELETED, FORGERIES
 
 
 def only_deep(kinds: Iterable[str], *usual: str) -> list[object]:
-    """All of them as cases, each that is not named here only with --deep."""
+    """All of them as cases, each that is not named here of the deep suite."""
     return [kind if kind in usual else deep(kind) for kind in kinds]
 
 

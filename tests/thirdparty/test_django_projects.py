@@ -13,7 +13,7 @@ from tests.thirdparty import bare
 from tests.thirdparty.carried import Bench, Project
 from tests.thirdparty.projects import CONSTANCE
 
-pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.thirdparty
 
 _GREEN = {"status": "passed", "count": 0, "failures": 0, "skipped": 0}
 

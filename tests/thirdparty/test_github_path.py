@@ -16,7 +16,7 @@ from tests.thirdparty.bare import Outcomes
 from tests.thirdparty.carried import ChangedFile
 from tests.thirdparty.on_github import Both
 
-pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.thirdparty
 
 _MOST_REQUESTS = 40
 _STAGES = 6

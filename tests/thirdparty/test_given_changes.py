@@ -17,7 +17,7 @@ from tests.thirdparty import sources
 from tests.thirdparty.carried import Bench
 from tests.thirdparty.given_changes import CASES, Edit, Given, Ground
 
-pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.thirdparty
 
 Grounds = Callable[[Ground], Repository]
 Carry = Callable[[str, Edit], Outcome]

@@ -12,7 +12,7 @@ from tests.flow.stories import Repository
 from tests.thirdparty import bare
 from tests.thirdparty.carried import Package
 
-pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.thirdparty
 
 
 def test_every_test_ends_as_it_did_bare(package: Package) -> None:

@@ -30,7 +30,7 @@ from tests.thirdparty.model_stories.diffs import amiss
 from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
 from tests.thirdparty.model_stories.story import Story, parallel
 
-pytestmark = [pytest.mark.thirdparty, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.thirdparty
 
 _PROJECTS = (
     *(fastapi_docs, slugify, robots, flask_openapi, surfactant),
