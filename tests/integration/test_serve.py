@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.adapters import worker_lock
 from agent.adapters.sql_store import SqlStore
 from agent.cli import serve
 from agent.demo.simulator import actions, serving
@@ -273,7 +274,9 @@ def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, kill
 
 
 def test_a_second_worker_on_the_same_data_folder_is_refused(service):
-    service.wait(service.ready)
+    # One that was killed just now left its heartbeat: ready is not yet who holds the lock.
+    held = service.home / worker_lock.FILE_NAME
+    service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
     other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(free_port())}
     holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
     assert holder in refused(other, "work")
