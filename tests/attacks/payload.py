@@ -82,6 +82,9 @@ def send(family, kind, address, words):
     with socket.socket(family, kind) as client:
         client.settimeout(2)
         client.connect(address)
+        # Where nobody listens, the kernel may give us the very port that we aim at.
+        if family != socket.AF_UNIX and client.getsockname() == client.getpeername():
+            raise OSError("nobody is there but we")
         client.sendall(words)
         # What is sent into an empty network does not come back.
         if address != AIM["unix_datagram"] and not client.recv(100):
