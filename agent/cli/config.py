@@ -188,9 +188,9 @@ def detect_values(
     """
     place, tree, read = repository.opened(repo, as_json=as_json)
     folder = read.config.folder or facts.only_folder(tree) or ""
-    python = functools.cache(partial(repository.python_asked, place, folder))
-    detected = written.propose(tree, python=python)
-    proposal = written.propose(tree, read, python) if read.source else detected
+    has_python = functools.cache(partial(repository.has_python, place, folder))
+    detected = written.propose(tree, has_python=has_python)
+    proposal = written.propose(tree, read, has_python) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []
     name = read.source.name if read.source else load.OWN_FILES[0]
     if write and name == load.PYPROJECT:

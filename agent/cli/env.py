@@ -16,17 +16,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring, worktree
-from agent.cli import explained, repository, terminal
+from agent.cli import repository, terminal
 from agent.cli.progress import Progress
-from agent.domain import Contract, Record, Run
+from agent.domain import Record, Run
 from agent.environments import build as environments
 from agent.environments import explanation
 from agent.environments import prune as pruning
-from agent.environments.hints import advice
+from agent.environments.explanation import Explanation
 from agent.errors import AgentError, ConfigInvalid, EnvironmentFailed, RunStopped, TransientError
 from agent.services import Services
 from agent.stages import checkout
-from repo_config.detect import Tree
 
 app = typer.Typer(
     name="env",
@@ -89,23 +88,47 @@ def build(
 def explain(
     repo: _Repo = Path(), base: _Base = None, config: _Config = None, as_json: _Json = False
 ) -> None:
-    """Say what would be installed and why, without building anything.
+    """Say which Python and what else would be installed, and why, without building anything.
 
     Also where it would be refused; the exit code is 1 then.
     """
     with _request(repo, base, config, as_json=as_json) as asked:
-        svc, contract = asked.svc, asked.contract
-        said = explanation.make(asked.request, svc.sandbox, svc.index, svc.settings)
-        found = advice.hints(asked.tree, said, contract.config, contract.project)
-        refusal = EnvironmentFailed("\n".join(said.refused)) if said.refused else None
-        if as_json:
-            hints = [hint.model_dump(mode="json") for hint in found]
-            failed = _failed(refusal) if refusal else {}
-            _print_json({**failed, **said.model_dump(mode="json"), "hints": hints})
-        else:
-            explained.show(said, found, terminal.console())
-    if refusal is not None:
+        svc = asked.svc
+        said = explanation.explain(asked.request, svc.sandbox, svc.index, svc.settings)
+    if as_json:
+        failed = _failed(EnvironmentFailed(said.refused)) if said.refused else {}
+        _print_json({**failed, **said.model_dump(mode="json")})
+    else:
+        for line in _lines(said):
+            terminal.console().print(line, soft_wrap=True)
+    if said.refused:
         raise typer.Exit(1)
+
+
+def _lines(said: Explanation) -> Iterator[str]:
+    if said.refused:
+        yield f"[bold red]refused[/]\n  {escape(said.refused)}"
+    else:
+        state = "[green]in the store[/]" if said.ready else "[yellow]not built yet[/]"
+        yield f"environment {said.key[:12]}, {state}"
+        yield f"python  {said.python} ({escape(said.interpreter)})"
+        yield f"        because {escape(said.python_because)}"
+    taken, left = (
+        tuple(f"{choice.what}: {choice.why}" for choice in said.choices if choice.taken is taken)
+        for taken in (True, False)
+    )
+    for title, lines in (
+        ("taken", taken),
+        ("left", left),
+        ("requirements", said.requirements),
+        ("notes", said.notes),
+        ("packages", said.packages),
+        ("indexes", said.indexes),
+    ):
+        if lines:
+            yield f"[bold]{title}[/]"
+        for line in lines:
+            yield f"  {escape(line)}"
 
 
 @app.command()
@@ -181,12 +204,10 @@ def prune(
 
 
 class _Asked(NamedTuple):
-    """A commit that is checked out, and what is known of it."""
+    """What would be built for a commit that is checked out, and by what."""
 
     request: environments.EnvironmentRequest
     svc: Services
-    contract: Contract
-    tree: Tree
 
 
 @contextmanager
@@ -221,8 +242,6 @@ def _request(
                     pyright=contract.project.uses_pyright,
                 ),
                 svc,
-                contract,
-                worktree.open_tree(pinned, folder),
             )
         except (RunStopped, TransientError) as problem:
             _stop(problem, as_json=as_json)

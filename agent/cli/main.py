@@ -23,7 +23,6 @@ from agent.cli import (
     env,
     images,
     models,
-    readiness,
     replay,
     rules,
     run,
@@ -74,7 +73,6 @@ app.command()(doctor.doctor)
 app.command()(rules.rules)
 app.command()(models.models)
 app.command()(stats.stats)
-app.command("readiness")(readiness.readiness_table)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
 app.add_typer(env.app, name="env")

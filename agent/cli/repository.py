@@ -25,7 +25,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 if TYPE_CHECKING:
-    from agent.environments.explanation import PythonAsked, PythonHere
+    from agent.environments.explanation import PythonHere
     from agent.services import Services
 
 INVALID = 2
@@ -149,7 +149,7 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
     from agent.environments import explanation
     from agent.environments.tree_files import TreeFiles
 
-    unmet = explanation.unmet(TreeFiles(place, read.config.folder), read.config.python)
+    unmet = explanation.find_unmet(TreeFiles(place, read.config.folder), read.config.python)
     problems = []
     for path, why in unmet:
         if read.root is not None and read.source is not None and path:
@@ -175,7 +175,7 @@ def python_here(place: Path, config: RepoConfig) -> PythonHere:
     return explanation.python_here(files, config.python, svc.sandbox, svc.settings)
 
 
-def python_asked(place: Path, folder: str, version: str) -> PythonAsked:
+def has_python(place: Path, folder: str, version: str) -> bool:
     """Say whether runs could take a version of Python on this machine."""
     from agent.environments import explanation
     from agent.environments.tree_files import TreeFiles
@@ -183,9 +183,8 @@ def python_asked(place: Path, folder: str, version: str) -> PythonAsked:
     try:
         svc = _services()
     except SettingsInvalid:
-        return explanation.PythonAsked(to_be_had=True)
-    files = TreeFiles(place, folder)
-    return explanation.python_asked(version, files, svc.sandbox, svc.settings)
+        return True
+    return explanation.has_python(version, TreeFiles(place, folder), svc.sandbox, svc.settings)
 
 
 def _services() -> Services:

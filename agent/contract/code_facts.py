@@ -1,7 +1,7 @@
 """What is counted over code: HTTP client, logging, concurrency, background tasks.
 
 A value is a fact where one answer clearly outweighs all others in the application itself; tests,
-examples and scripts do not count. Anything else stays open, and `agent.readiness` names it.
+examples and scripts do not count. Anything else stays open.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from agent.contract import ci_jobs
+from agent.contract.ci_jobs import CiJobs
 from agent.contract.survey import Place, Survey
 from agent.domain import Change, Record
-from agent.environments.hints import ci_files
-from agent.environments.hints.sightings import Sightings
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
@@ -147,11 +147,9 @@ class Evidence:
         return found
 
     @cached_property
-    def ci(self) -> Sightings:
-        """What the jobs of CI that run tests show."""
-        seen = Sightings()
-        ci_files.collect(self.whole, seen, self.folder)
-        return seen
+    def ci(self) -> CiJobs:
+        """What the jobs of GitHub's workflows name."""
+        return ci_jobs.read(self.whole, self.folder)
 
 
 def places(found: Sequence[Place | str]) -> str:
@@ -202,8 +200,8 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
     lowest = python_versions.lowest(evidence.files)
     if lowest is None:
         return
-    seen = evidence.ci.of("python")
-    tested = sorted((one for one in seen if re.fullmatch(r"3\.\d{1,2}", one)), key=Version)
+    seen = evidence.ci.pythons
+    tested = sorted(seen, key=Version)
     why = lowest.origin
     if Version(lowest.value) < _OLDEST:
         why += f"; rooms have no Python before {_OLDEST}, so checks take a newer one"
@@ -228,7 +226,7 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
 
 def _services(evidence: Evidence) -> Iterator[Fact]:
     found: dict[str, list[str]] = {}
-    for image, where in evidence.ci.of("service").items():
+    for image, where in evidence.ci.services.items():
         name = _SERVICES.get(image.partition(":")[0], "")
         if name:
             found.setdefault(name, []).extend(f"{place} has {image}" for place in where)

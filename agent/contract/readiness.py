@@ -1,49 +1,53 @@
-"""The readiness of a repository: every aspect, gaps first, as a table and in Markdown."""
+"""Five facts by which a maintainer sees whether changes here can be checked at all."""
 
 from __future__ import annotations
 
-from agent import cleaning
-from agent.contract.code_gaps import told_by_code
-from agent.contract.facts import Evidence
-from agent.contract.gaps import ORDER, Aspect, told_by_files
-from agent.contract.measured import told_by_runs
-from agent.domain import CheckResult
+from agent.contract.facts import Evidence, Fact, places
+from agent.environments.locks import kinds
+from repo_config import python_versions
+
+_NONE = "none found"
 
 
-def of(
-    evidence: Evidence, runs: tuple[CheckResult, CheckResult] | None = None
-) -> tuple[Aspect, ...]:
-    """List every aspect: gaps by severity, then what is not known, then what is ready.
-
-    Args:
-        runs: Two runs of the tests, which tell more than files where they were made.
-    """
-    measured = told_by_runs(*runs) if runs else ()
-    told = {one.name for one in measured if one.state != "unknown"}
-    found = [*told_by_files(evidence), *told_by_code(evidence)]
-    marked = {one.name for one in found if one.state == "gap"}
-    # That two runs agree takes back no mark that people have set.
-    chosen = {one.name: one for one in measured if one.name in told or one.name not in marked}
-    found = [*(one for one in found if one.name not in chosen), *chosen.values()]
-    states = ("gap", "unknown", "ready")
-
-    def rank(one: Aspect) -> tuple[int, int]:
-        return states.index(one.state), ORDER.index(one.severity) if one.severity else 0
-
-    return tuple(sorted(found, key=rank))
+def list_facts(evidence: Evidence) -> tuple[Fact, ...]:
+    """List tests, type checker, Python, dependencies and CI, each with where it was found."""
+    return (
+        _tests(evidence),
+        _type_checker(evidence),
+        _python(evidence),
+        _dependencies(evidence),
+        _ci(evidence),
+    )
 
 
-def markdown(found: tuple[Aspect, ...]) -> str:
-    """Write the table for a pull request; nothing of it is more than words or code there."""
-    lines = ["| | what | how it stands |", "|---|---|---|"]
-    for one in found:
-        where = ", ".join(cleaning.cell(place) for place in one.places[:3])
-        says = cleaning.words(one.says).replace("|", "\\|") + (f" ({where})" if where else "")
-        lines.append(f"| {one.severity or one.state} | {one.name} | {says} |")
-    return "\n".join(lines)
+def _tests(evidence: Evidence) -> Fact:
+    runner, files = evidence.project.test_runner, evidence.survey.tests
+    if runner is None:
+        return Fact(key="tests", value=_NONE, why="no change can be shown to break nothing")
+    value = f"{runner}; test files: {len(files)}"
+    return Fact(key="tests", value=value, why=evidence.project.origins.get("test_runner", ""))
 
 
-def tickets(found: tuple[Aspect, ...]) -> str:
-    """Write the words for an issue of each gap."""
-    written = [one.ticket for one in found if one.ticket]
-    return "\n".join(f"# {ticket.title}\n\n{ticket.body}" for ticket in written)
+def _type_checker(evidence: Evidence) -> Fact:
+    value = ", ".join(evidence.project.type_tools) or _NONE
+    return Fact(key="type checker", value=value, why=evidence.project.origins.get("type_tools", ""))
+
+
+def _python(evidence: Evidence) -> Fact:
+    found = python_versions.named(evidence.files) or python_versions.lowest(evidence.files)
+    if found is None:
+        return Fact(key="Python", value="not declared", why="runs take the newest that is there")
+    return Fact(key="Python", value=found.value, why=found.origin)
+
+
+def _dependencies(evidence: Evidence) -> Fact:
+    locks = [path for path in kinds.PATHS if evidence.files.has(path) or evidence.whole.has(path)]
+    origins = list(dict.fromkeys(one.origin for one in evidence.declared))
+    value = "locked" if locks else "declared without a lock file" if origins else "not declared"
+    return Fact(key="dependencies", value=value, why=places(locks or origins))
+
+
+def _ci(evidence: Evidence) -> Fact:
+    workflows = evidence.ci.workflows
+    value = f"GitHub workflows: {len(workflows)}" if workflows else _NONE
+    return Fact(key="CI", value=value, why=places(workflows))

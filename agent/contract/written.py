@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from agent.contract import (
     code_facts,
@@ -26,9 +25,6 @@ from repo_config import load, reference
 from repo_config.located import inert
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
-
-if TYPE_CHECKING:
-    from agent.environments.explanation import PythonAsked
 
 _WIDTH = 96
 _OPENING = (
@@ -50,15 +46,15 @@ class ProposedFile(Record):
 
 
 def propose(
-    tree: Tree, read: Read | None = None, python: Callable[[str], PythonAsked] | None = None
+    tree: Tree, read: Read | None = None, has_python: Callable[[str], bool] | None = None
 ) -> ProposedFile:
     """Detect what a repository's configuration could say.
 
     Args:
         tree: The repository.
         read: Its configuration, whose values win over detected ones; None: there is none.
-        python: Says whether runs can take a version of Python; one that they cannot is left to a
-            person.
+        has_python: Says whether runs can take a version of Python; one that they cannot is left
+            to a person.
     """
     given = read or Read(RepoConfig(), None)
     folder = given.config.folder or facts.only_folder(tree) or ""
@@ -67,8 +63,8 @@ def propose(
     found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence)]
     found += suite_facts.counted(evidence)
     known = [one for one in found if _is_taken(one, tree, folder)]
-    if python is not None:
-        known = [_asked(one, python) if one.key == "python.version" else one for one in known]
+    if has_python is not None:
+        known = [_doubt_python(one, has_python) for one in known]
     sure = {one.key: one for one in known if one.sure}
     before = f"as it stood in {given.source.name}" if given.source else ""
     sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
@@ -90,11 +86,12 @@ def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
             )
 
 
-def _asked(fact: Fact, python: Callable[[str], PythonAsked]) -> Fact:
-    """Say what becomes of a version; what every run would be refused for is left to a person."""
-    asked = python(str(fact.value))
-    why = f"{fact.why}; {asked.note}" if asked.note else fact.why
-    return fact.model_copy(update={"why": why, "sure": fact.sure and asked.to_be_had})
+def _doubt_python(fact: Fact, has_python: Callable[[str], bool]) -> Fact:
+    """Leave a version for which every run would be refused to a person."""
+    if fact.key != "python.version" or has_python(str(fact.value)):
+        return fact
+    why = f"{fact.why}; no Python {fact.value} is to be had where runs are made"
+    return fact.model_copy(update={"why": why, "sure": False})
 
 
 def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:

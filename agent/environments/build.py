@@ -80,7 +80,7 @@ def ensure(
         SandboxMissing: There is no room to build it in.
     """
     storage.hold(settings, storage.PARTS)
-    prepared = _prepare(request, sandbox, index, settings, say)
+    prepared = prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
     system_packages.require(request.python.system_packages, bench)
     services = room_services.provide(request.services, request.env, bench)
@@ -158,24 +158,24 @@ class Prepared:
     key: str
 
 
-def _prepare(
+def prepare(
     request: EnvironmentRequest,
     sandbox: Sandbox,
     index: PackageIndex,
     settings: Settings,
     say: Callable[[str], None],
 ) -> Prepared:
+    """Read the declaration, choose the interpreter, and key all that has a say in the result.
+
+    Raises:
+        EnvironmentFailed: The declaration cannot be read, or no interpreter fits.
+    """
     files = TreeFiles(Path(request.tree), request.root)
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
     index = index.including(declaration.requirements.indexes)
-    return keyed(request, declaration, Bench(rooted, index, settings, interpreter, say))
-
-
-def keyed(request: EnvironmentRequest, declaration: Declaration, bench: Bench) -> Prepared:
-    """Give an environment the key of all that has a say in it."""
-    files = TreeFiles(Path(request.tree), request.root)
+    bench = Bench(rooted, index, settings, interpreter, say)
     version = source_versions.version_for(request.nearest_tag, files)
     parts = {
         "declaration": declaration.digest,

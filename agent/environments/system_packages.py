@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from agent import settings as operator
-from agent.domain import Record
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
 from agent.ports import ROOM_OUT, RoomLimits, RoomOrder, Root
@@ -22,36 +21,16 @@ _HANDED = f"{ROOM_OUT}/status"
 _KEY = "python.system_packages"
 
 
-class SystemPackage(Record):
-    """A package that a repository asks for."""
-
-    name: str
-    there: bool
-    provided_by: str = ""
-    """What would make it be there, in words."""
-
-
 def require(names: Sequence[str], bench: Bench) -> None:
     """See whether a room has all of these packages.
 
     Raises:
         EnvironmentFailed: Some are missing; says which command provides them, or that the
-            operator does not allow them.
-    """
-    missing = [one.name for one in look(names, bench) if not one.there]
-    if missing:
-        raise EnvironmentFailed(_in_words(missing, bench.settings.system_packages, root_of(bench)))
-
-
-def look(names: Sequence[str], bench: Bench) -> tuple[SystemPackage, ...]:
-    """See which of these packages a room has, and what would provide the others.
-
-    Raises:
-        EnvironmentFailed: Rooms have no packages of Debian at all.
+            operator does not allow them, or that rooms have no packages of Debian at all.
     """
     if not names:
-        return ()
-    root = root_of(bench)
+        return
+    root = next(iter(bench.sandbox.roots()), Root())
     status = _status(root, bench)
     if status is None:
         raise EnvironmentFailed(
@@ -60,19 +39,8 @@ def look(names: Sequence[str], bench: Bench) -> tuple[SystemPackage, ...]:
             " sandbox_images/make_root.sh, or take the key out of the configuration."
         )
     there = set(installed(status))
-    return tuple(
-        SystemPackage(
-            name=name,
-            there=name in there,
-            provided_by="" if name in there else _way(name, bench.settings.system_packages, root),
-        )
-        for name in names
-    )
-
-
-def root_of(bench: Bench) -> Root:
-    """The root file system that rooms have."""
-    return next(iter(bench.sandbox.roots()), Root())
+    if missing := [name for name in names if name not in there]:
+        raise EnvironmentFailed(_in_words(missing, bench.settings.system_packages, root))
 
 
 def installed(status: str) -> Iterator[str]:
@@ -99,14 +67,6 @@ def _status(root: Root, bench: Bench) -> str | None:
     )
     content = bench.sandbox.run(order).files.get(_HANDED)
     return None if content is None else content.decode("utf-8", "replace")
-
-
-def _way(name: str, allowed: Iterable[str], root: Root) -> str:
-    command = root.adding([name]) or "an operator's own way of adding it to rooms"
-    if _is_allowed(name, tuple(allowed)):
-        return command
-    setting = operator.variable("system_packages")
-    return f"{command}; the operator has to allow it in {setting} as well"
 
 
 def _is_allowed(name: str, patterns: Sequence[str]) -> bool:

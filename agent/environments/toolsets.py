@@ -11,8 +11,6 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from agent.environments import requirement_files, storage
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher, Supply, Wanted
@@ -54,14 +52,6 @@ def type_checker(bench: Bench, fetcher: Fetcher) -> Path:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
     return _pinned(bench, fetcher, _TYPES, "basedpyright, and the Node.js it runs on")
-
-
-def type_checker_pin(python: str) -> str:
-    """Which basedpyright that is for a version of Python, in full as in 3.11.2."""
-    markers = {"python_full_version": python}
-    pins = [Requirement(line.text) for line in _lines(_TYPES)]
-    fits = [one for one in pins if one.marker is None or one.marker.evaluate(markers)]
-    return next(f"{one.name} {str(one.specifier).removeprefix('==')}" for one in fits)
 
 
 def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:

@@ -1,8 +1,7 @@
 """What tox installs for each of its test runs, whichever of its files says so. Pure.
 
 Of use where nothing else says what the tests need; its constraints hold in any case, since they
-install nothing. What holds for some of its runs only is told apart. What tox's files show beside
-that is left to `hints`.
+install nothing. What holds for some of its runs only is told apart.
 """
 
 from __future__ import annotations

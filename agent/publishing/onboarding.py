@@ -50,22 +50,15 @@ class _Proposed(Protocol):
     def proposals(self) -> Sequence[_Fact]: ...
 
 
-def body(run: Run, proposed: _Proposed, table: str, tickets: str, redactor: Redactor) -> str:
+def body(run: Run, proposed: _Proposed, readiness: Sequence[_Fact], redactor: Redactor) -> str:
     """Write the text of the pull request.
 
     Args:
         proposed: The configuration.
-        table: How ready the repository is, in Markdown.
-        tickets: Words for an issue of each gap, as plain text.
+        readiness: How ready the repository is.
     """
     parts = [_MARK, _opening(run), "## What is proposed, and why", *_facts(proposed, redactor)]
-    parts += ["## How ready the repository is", table]
-    if tickets:
-        fenced = cleaning.fenced(tickets, "markdown")
-        parts.append(
-            f"<details><summary>Words for issues that close these gaps</summary>\n\n{fenced}\n\n"
-            "</details>"
-        )
+    parts += ["## How ready the repository is", _table(readiness, redactor)]
     return redactor("\n\n".join(parts))
 
 

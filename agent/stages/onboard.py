@@ -66,9 +66,11 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
     files = TreeFiles(place, folder)
     proposed = written.propose(
         tree,
-        python=lambda version: explanation.python_asked(version, files, svc.sandbox, svc.settings),
+        has_python=lambda version: explanation.has_python(
+            version, files, svc.sandbox, svc.settings
+        ),
     )
-    found = readiness.of(Evidence(tree, folder))
+    found = readiness.list_facts(Evidence(tree, folder))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     change = Change(base_commit=base.commit, files=(file,))
@@ -86,8 +88,6 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=onboarding.TITLE,
-            body=onboarding.body(
-                run, proposed, readiness.markdown(found), readiness.tickets(found), svc.redactor
-            ),
+            body=onboarding.body(run, proposed, found, svc.redactor),
         ),
     )

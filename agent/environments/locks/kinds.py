@@ -14,6 +14,7 @@ from agent.errors import EnvironmentFailed
 
 #: A tool's own lock knows more than the one made for all tools.
 _IN_ORDER = (uv_lock, poetry_lock, pdm_lock, pylock, pipenv_lock)
+PATHS = tuple(kind.PATH for kind in _IN_ORDER)
 _READERS = {
     "poetry": poetry_lock.requirements,
     "pdm": pdm_lock.requirements,

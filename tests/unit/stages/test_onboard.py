@@ -65,7 +65,12 @@ def test_the_text_has_the_reason_of_each_value_and_calls_nobody(asked):
     with pytest.raises(OwnerAwaited):
         settle(asked)
     body = asked[1].proposals[0].body
-    for told in ("#42", "| `http_client` | `httpx` | 2 of 2 files", "`scope.human_only`"):
+    for told in (
+        "#42",
+        "| `http_client` | `httpx` | 2 of 2 files",
+        "`scope.human_only`",
+        "| `CI` |",
+    ):
         assert told in body
     assert "@" not in body.replace("`", "")
 
