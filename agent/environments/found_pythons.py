@@ -1,36 +1,22 @@
-"""Find the interpreters that rooms can be given.
+"""Find the interpreters that rooms can be given: those of their roots, and this machine's by uv.
 
-Those of their root file systems, and those of this machine that a room can be shown. Owns where
-is looked and what is remembered of it. Which one is taken is left to `interpreters`, how one gets
-into a room to `interpreter_store`.
+Which one is taken is left to `interpreters`, how one gets into a room to `interpreter_store`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.domain import Record
-from agent.environments import storage, uv_program
+from agent.environments import uv_program
 from agent.ports import Root
 from agent.settings import Settings
 
 #: Folder in the data folder for interpreters that somebody puts there for us.
 FOLDER = "pythons"
-_NAME = re.compile(r"python3(?:\.\d+)?$")
-# Builds without the lock and debug builds take other wheels than the version says.
-_PROBE = (
-    "import json,sys;v=sys.version_info;"
-    "print(json.dumps(['%d.%d.%d' % v[:3] + ('' if v[3] == 'final' else v[3][0] + str(v[4])),"
-    "sys.base_prefix,sys.implementation.name,sys.abiflags]))"
-)
-_STAGES = {"a": "a", "b": "b", "c": "rc"}
-_SECONDS = 15
 
 
 class Found(Record):
@@ -47,179 +33,85 @@ class Found(Record):
     """Name of that one; empty: the usual one."""
 
 
-class _Known(Record):
-    mark: str
-    found: tuple[Found, ...]
-    missing: dict[str, tuple[str, ...] | None]
-
-
-class Memory:
-    """What is known of interpreters, kept until one of the places changes."""
-
-    def __init__(self, settings: Settings, roots: Sequence[Root]) -> None:
-        self._settings, self._roots = settings, roots
-        self._place = storage.folder(settings) / "interpreters.json"
-        self._mark = self._fingerprint()
-        self._found: tuple[Found, ...] | None = None
-        self._missing: dict[str, tuple[str, ...] | None] = {}
-        try:
-            known = _Known.model_validate_json(self._place.read_bytes())
-        except (OSError, ValueError):
-            return
-        if known.mark == self._mark:
-            self._found, self._missing = known.found, dict(known.missing)
-
-    def found(self) -> tuple[Found, ...]:
-        """All interpreters, in no order."""
-        if self._found is None:
-            self._found = tuple(_discover(self._settings, self._roots))
-            self._save()
-        return self._found
-
-    def tried(self, one: Found) -> bool:
-        """Whether it is known how it works in a room."""
-        return _key(one) in self._missing
-
-    def missing(self, one: Found) -> tuple[str, ...] | None:
-        """Modules of the standard library it lacks in a room; None when it does not run there."""
-        return self._missing[_key(one)]
-
-    def learn(self, one: Found, missing: tuple[str, ...] | None) -> None:
-        """Note how it works in a room."""
-        self._missing[_key(one)] = missing
-        self._save()
-
-    def _save(self) -> None:
-        known = _Known(mark=self._mark, found=self._found or (), missing=self._missing)
-        storage.write_whole(self._place, known.model_dump_json(indent=1).encode())
-
-    def _fingerprint(self) -> str:
-        """Changes when an interpreter may have come or gone."""
-        total = hashlib.sha256()
-        places = [folder for folder, _ in _places(self._settings)]
-        for root in self._roots:
-            total.update(f"{root.name}\0{root.mark or storage.root_mark(root.folder)}\0".encode())
-            if root.folder is not None:
-                places += [Path(root.folder, "usr", name, "bin") for name in ("", "local")]
-        for place in places:
-            try:
-                total.update(f"{place}\0{place.stat().st_mtime_ns}\0".encode())
-            except OSError:
-                continue
-        return total.hexdigest()
-
-
-def _key(one: Found) -> str:
-    return f"{one.root}:{one.path}"
-
-
-def _places(settings: Settings) -> list[tuple[Path, str]]:
-    """Folders whose folders are interpreters, each with where the program is below it."""
-    home = Path.home()
-    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
-    asdf = Path(os.environ.get("ASDF_DATA_DIR") or home / ".asdf")
-    mise = Path(os.environ.get("MISE_DATA_DIR") or data / "mise")
-    uvs = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
-    each = "*/bin/python3"
-    return [
-        (settings.home / FOLDER, each),
-        (pyenv / "versions", each),
-        (uvs, each),
-        (asdf / "installs" / "python", each),
-        (mise / "installs" / "python", each),
-        (Path("/opt"), "python*/bin/python3*"),
-        (Path("/opt/python"), each),
-        (Path("/opt/hostedtoolcache/Python"), "*/*/bin/python3"),
+def find(settings: Settings, roots: Sequence[Root]) -> tuple[Found, ...]:
+    """List all interpreters, in no order."""
+    shows_machine = any(root.folder == "/" for root in roots)
+    found = [
+        *_of_roots(roots),
+        *(one for one in _of_machine(settings) if shows_machine or not one.system),
     ]
-
-
-def _discover(settings: Settings, roots: Sequence[Root]) -> Iterator[Found]:
-    seen: set[tuple[str, str, str]] = set()
-    for one in (*_of_roots(roots), *_of_machine(settings)):
-        if (mark := (one.root, one.version, one.prefix)) not in seen:
-            seen.add(mark)
-            yield one
+    return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
 
 
 def _of_roots(roots: Sequence[Root]) -> Iterator[Found]:
     for root in roots:
         for own in root.pythons:
             yield Found(**own.model_dump(), system=True, root=root.name)
-        if root.folder == "/":
-            for folder in ("/usr/bin", "/usr/local/bin"):
-                yield from _asked(_named(Path(folder)), system=True)
-        elif root.folder is not None:
+        if root.folder not in (None, "/"):
             # Their libraries are those of the root, so only a room could run them to ask.
-            yield from _in_tree(Path(root.folder), root.name)
-
-
-def _of_machine(settings: Settings) -> Iterator[Found]:
-    """Interpreters that are whole in one folder, which a room can be shown."""
-    programs = [path for folder, pattern in _places(settings) for path in _match(folder, pattern)]
-    yield from _asked([*programs, *uv_program.installed_pythons()], system=False)
-
-
-def _asked(programs: Sequence[Path], *, system: bool) -> Iterator[Found]:
-    for program in dict.fromkeys(Path(os.path.realpath(place)) for place in programs):
-        one = _ask(program)
-        if one is not None and one.system is system:
-            yield one
-
-
-def _named(folder: Path) -> list[Path]:
-    return [place for place in _match(folder, "python3*") if _NAME.fullmatch(place.name)]
-
-
-def _match(folder: Path, pattern: str) -> list[Path]:
-    """Matches in a folder, none where it is closed to us."""
-    try:
-        found = sorted(folder.glob(pattern))
-    except OSError:
-        return []
-    return [place for place in found if _NAME.fullmatch(place.name)]
+            yield from _in_tree(Path(str(root.folder)), root.name)
 
 
 def _in_tree(root: Path, name: str) -> Iterator[Found]:
-    for folder in ("usr", "usr/local"):
-        for program in _match(root / folder / "bin", "python3.*"):
-            prefix = f"/{folder}"
+    for prefix in ("/usr", "/usr/local"):
+        for program in sorted((root / prefix[1:] / "bin").glob("python3.*")):
+            if minor := re.fullmatch(r"python(3\.\d+)", program.name):
+                header = root / prefix[1:] / "include" / program.name / "patchlevel.h"
+                yield Found(
+                    version=_version_in(header) or f"{minor[1]}.0",
+                    prefix=prefix,
+                    path=f"{prefix}/bin/{program.name}",
+                    system=True,
+                    root=name,
+                )
+
+
+def _version_in(header: Path) -> str:
+    """The full version of an interpreter that cannot be run here."""
+    try:
+        match = re.search(r'#define PY_VERSION\s+"([^"+]+)', header.read_text())
+    except OSError:
+        return ""
+    return match[1] if match else ""
+
+
+def _of_machine(settings: Settings) -> Iterator[Found]:
+    for row in uv_program.list_pythons(settings, os.pathsep.join(_search_path(settings))):
+        # Builds without the lock and debug builds take other wheels than the version says.
+        if (row["implementation"], row["variant"]) != ("cpython", "default"):
+            continue
+        program = Path(os.path.realpath(row["path"]))
+        prefix, minor = program.parent.parent, row["version_parts"]["minor"]
+        path = prefix / "bin" / f"python3.{minor}"
+        if path.exists():
             yield Found(
-                version=_version_in_tree(root / folder, program.name),
-                prefix=prefix,
-                path=f"{prefix}/bin/{program.name}",
-                system=True,
-                root=name,
+                version=row["version"],
+                prefix=str(prefix),
+                path=str(path),
+                system=prefix.is_relative_to("/usr"),
             )
 
 
-def _version_in_tree(prefix: Path, name: str) -> str:
-    """The full version of an interpreter that cannot be run here, from its own header file."""
-    header = prefix / "include" / name / "patchlevel.h"
-    minor = name.removeprefix("python")
-    try:
-        match = re.search(r'#define PY_VERSION\s+"([^"+]+)', header.read_text())
-        return match[1] if match else f"{minor}.0"
-    except OSError:
-        return f"{minor}.0"
-
-
-def _ask(program: Path) -> Found | None:
-    try:
-        answer = subprocess.run(
-            [str(program), "-I", "-S", "-c", _PROBE],
-            capture_output=True, timeout=_SECONDS, check=True, cwd="/",
-            env={"PATH": os.defpath},
-        )  # fmt: skip
-        version, prefix, implementation, flags = json.loads(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-    if implementation != "cpython" or flags:
-        return None
-    minor = ".".join(version.split(".")[:2])
-    path = Path(prefix) / "bin" / f"python{minor}"
-    if not path.exists():
-        return None
-    version = re.sub(r"[abc](?=\d)", lambda stage: _STAGES[stage[0]], version)
-    system = Path(prefix).is_relative_to("/usr")
-    return Found(version=version, prefix=prefix, path=str(path), system=system)
+def _search_path(settings: Settings) -> Iterator[str]:
+    """Folders of programs: those of our own, of tools that install Pythons, and of PATH."""
+    home = Path.home()
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    mise = Path(os.environ.get("MISE_DATA_DIR") or data / "mise")
+    for parent, pattern in (
+        (settings.home / FOLDER, "*/bin"),
+        (Path(os.environ.get("PYENV_ROOT") or home / ".pyenv"), "versions/*/bin"),
+        (Path(os.environ.get("ASDF_DATA_DIR") or home / ".asdf"), "installs/python/*/bin"),
+        (mise, "installs/python/*/bin"),
+        (Path("/opt"), "python*/bin"),
+        (Path("/opt/python"), "*/bin"),
+        (Path("/opt/hostedtoolcache/Python"), "*/*/bin"),
+    ):
+        try:
+            yield from map(str, sorted(parent.glob(pattern)))
+        except OSError:
+            continue  # closed to us
+    yield from ("/usr/bin", "/usr/local/bin")
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        # A shim starts whatever the folder asks for; the versions themselves are found anyway.
+        if Path(folder).is_absolute() and "shims" not in Path(folder).parts:
+            yield folder

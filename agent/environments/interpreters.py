@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -24,8 +25,6 @@ from agent.settings import Settings
 
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
-#: Debian's releases by the Python that they have.
-_SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
 
 
@@ -58,14 +57,18 @@ def choose(
             would provide it.
     """
     roots = sandbox.roots()
-    remembered = found_pythons.Memory(settings, roots)
-    found = remembered.found()
+    found = found_pythons.find(settings, roots)
     broken: list[str] = []
     for candidate, why in ranked(asked, hints, found):
+        # What is mounted goes with the usual root, which stands first.
+        usual = (one for one in roots if not candidate.root or one.name == candidate.root)
+        root = next(usual, Root())
+        mark = root.mark or storage.root_mark(root.folder)
         mounts = interpreter_store.mounts(candidate, settings)
-        if not remembered.tried(candidate):
-            remembered.learn(candidate, _try_in_room(candidate, mounts, sandbox, settings))
-        if (missing := remembered.missing(candidate)) is None:
+        on_host = (candidate.system and root.folder) or ""
+        changed = _changed(Path(f"{on_host}{candidate.path}").parent)
+        trial = f"{mark} {candidate.path} {candidate.version} {changed}"
+        if (missing := _missing_modules(trial, candidate, mounts, sandbox, settings)) is None:
             continue
         if missing:
             broken.append(f"{candidate.path} lacks {', '.join(missing)}")
@@ -75,16 +78,10 @@ def choose(
             path=candidate.path,
             mounts=mounts,
             root=candidate.root,
-            root_mark=_mark_of(candidate.root, roots),
+            root_mark=mark,
             why=why,
         )
     raise EnvironmentFailed(_not_to_be_had(asked, hints, found, broken, settings, roots))
-
-
-def _mark_of(name: str, roots: Sequence[Root]) -> str:
-    # What is mounted goes with the usual root, which stands first.
-    root = next((one for one in roots if not name or one.name == name), Root())
-    return root.mark or storage.root_mark(root.folder)
 
 
 def ranked(
@@ -161,8 +158,10 @@ def _not_to_be_had(
     parts = [f"The repository asks for {wanted}, which is not to be had here. There is: {there}."]
     if broken:
         parts.append(f"Not whole in a room: {'; '.join(broken)}.")
-    ways = "; ".join(_ways(example, settings, roots))
-    parts.append(f"To provide one: {ways}; or set python.version to one that is there.")
+    way = f"`uv python install {example} --install-dir {settings.home / found_pythons.FOLDER}`"
+    if not any(root.folder for root in roots):
+        way += f" or an image for rooms (`mergewright images build {example}`)"
+    parts.append(f"To provide one: {way}; or set python.version to one that is there.")
     return " ".join(parts)
 
 
@@ -179,23 +178,34 @@ def _newest_allowed(hints: PythonHints) -> str | None:
     )
 
 
-def _ways(minor: str, settings: Settings, roots: Sequence[Root]) -> Iterable[str]:
-    """Say what would make an interpreter of that version be there."""
-    place = settings.home / found_pythons.FOLDER
-    yield f"`uv python install {minor} --install-dir {place}`"
-    yield f"pyenv (`pyenv install {minor}`)"
-    if not any(root.folder for root in roots):
-        yield f"an image for rooms (`mergewright images build {minor}`)"
-    elif suite := _SUITES.get(minor):
-        goal = settings.home / "roots" / suite
-        yield f"a root file system that has it (`sandbox_images/make_root.sh {suite} {goal}`)"
-    else:
-        yield "a root file system that has it, below " + str(settings.home / "roots")
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0  # in an image, whose mark says as much
+
+
+def _missing_modules(
+    trial: str, one: Found, shown: tuple[tuple[str, str], ...], sandbox: Sandbox, settings: Settings
+) -> list[str] | None:
+    """List what of the standard library it lacks in a room; None when it does not run there.
+
+    What a room has shown is remembered under the name of the trial.
+    """
+    place = storage.folder(settings) / "interpreters.json"
+    try:
+        known: dict[str, list[str] | None] = json.loads(place.read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    if trial not in known:
+        known[trial] = _try_in_room(one, shown, sandbox, settings)
+        storage.write_whole(place, json.dumps(known, indent=1).encode())
+    return known[trial]
 
 
 def _try_in_room(
     one: Found, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
-) -> tuple[str, ...] | None:
+) -> list[str] | None:
     mounts = [Mount(source=host, target=room) for host, room in shown]
     mounts.append(Mount(source=str(storage.scripts(settings)), target=ROOM_OURS))
     result = sandbox.run(
@@ -211,4 +221,4 @@ def _try_in_room(
     if result.exit_code != 0 or report is None:
         return None
     said = json.loads(report)
-    return tuple(str(name) for name in said["missing"])
+    return [str(name) for name in said["missing"]]

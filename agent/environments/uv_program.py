@@ -6,12 +6,13 @@ Owns nothing of what is installed; `fetch` gives it its orders.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import stat
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import uv as uv_package
 from packaging.utils import canonicalize_name
@@ -46,20 +47,22 @@ def program(settings: Settings) -> Path:
     return place
 
 
-def installed_pythons() -> list[Path]:
-    """Interpreters that uv knows of on this machine."""
+def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
+    """List the interpreters of a search path and those that uv has installed, as uv says it."""
+    named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
+    environ = {name: os.environ[name] for name in named if name in os.environ}
     try:
         answer = subprocess.run(
             [uv_package.find_uv_bin(), "python", "list", "--only-installed", "--no-config",
-             "--offline", "--output-format", "json"],
+             "--offline", "--no-python-downloads", "--output-format", "json",
+             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
             capture_output=True, timeout=_SECONDS, check=True, cwd="/",
+            env={**environ, "PATH": search_path},
         )  # fmt: skip
-        listed = json.loads(answer.stdout)
+        listed: list[dict[str, Any]] = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
-    paths = [Path(entry["path"]) for entry in listed if entry.get("path")]
-    # A pyenv shim starts whatever the folder asks for; the versions themselves are found anyway.
-    return [path for path in paths if "shims" not in path.parts and _runs(path)]
+    return [row for row in listed if row["path"]]
 
 
 def needing_wheels(output: str) -> tuple[str, ...]:
@@ -84,10 +87,3 @@ def essential(output: str, secrets: tuple[str, ...] = ()) -> str:
         text = text.replace(secret, "****")
     text = re.sub(r"://[^/@\s]*@", "://", text)
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
-
-
-def _runs(path: Path) -> bool:
-    try:
-        return bool(stat.S_IMODE(path.stat().st_mode) & 0o111)
-    except OSError:
-        return False

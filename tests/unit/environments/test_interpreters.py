@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +45,7 @@ def test_the_configuration_decides_or_the_systems_own_or_the_highest_that_is_all
 @pytest.fixture
 def alone(monkeypatch, home):
     """A machine that has nothing but what a test gives it."""
-    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "ASDF_DATA_DIR", "MISE_DATA_DIR"):
-        monkeypatch.setenv(name, str(home / "none"))
-    monkeypatch.setattr(found_pythons.uv_program, "installed_pythons", list)
+    monkeypatch.setattr(found_pythons.uv_program, "list_pythons", lambda *_: [])
     return Settings(home=home)
 
 
@@ -61,29 +61,45 @@ def test_what_would_provide_one_is_named(alone, monkeypatch):
 # --- where they are looked for -----------------------------------------------------------------
 
 
+def test_what_lies_in_the_data_folder_is_found_by_uv(home):
+    (home / "pythons").mkdir()
+    (home / "pythons" / "mine").symlink_to(sys.base_prefix)
+    found = found_pythons.find(Settings(home=home), (Root(folder=str(home)),))
+    one = next(one for one in found if one.prefix == os.path.realpath(sys.base_prefix))
+    assert one.version == platform.python_version()
+    assert os.path.samefile(one.path, os.path.realpath(sys.executable))
+
+
+def test_of_what_uv_lists_odd_builds_and_those_of_the_system_are_told_apart(home, monkeypatch):
+    def row(prefix: str, **other: str) -> dict[str, object]:
+        program = home / prefix / "bin" / "python3.14"
+        program.parent.mkdir(parents=True)
+        program.touch()
+        told = {"path": str(program), "version": "3.14.0rc2", "version_parts": {"minor": 14}}
+        return {**told, "implementation": "cpython", "variant": "default", **other}
+
+    rows = [row("a"), row("b", variant="freethreaded"), row("c", implementation="pypy")]
+    monkeypatch.setattr(found_pythons.uv_program, "list_pythons", lambda *_: rows)
+    (one,) = found_pythons.find(Settings(home=home), ())
+    assert (one.version, one.prefix, one.system) == ("3.14.0rc2", str(home / "a"), False)
+
+
+# --- the store ---------------------------------------------------------------------------------
+
+
 def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
-    """Something that answers as an interpreter of that version does."""
+    """Something laid out as an interpreter of that version is."""
     minor = ".".join(version.split(".")[:2])
     program = prefix / "bin" / f"python{minor}"
     (prefix / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
     (prefix / "lib" / f"python{minor}" / "os.py").write_text("")
     (prefix / "lib" / f"python{minor}" / "site-packages" / "extra.py").write_text("")
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\necho \'["{version}", "{prefix}", "cpython", ""]\'\n')
+    program.touch()
     for place in (prefix, *prefix.rglob("*")):
         place.chmod(mode if place.is_dir() or place == program else mode & 0o644)
     (program.parent / "python3").symlink_to(program.name)
     return program
-
-
-def test_interpreters_are_found_where_tools_put_them(alone, monkeypatch):
-    monkeypatch.setenv("PYENV_ROOT", str(alone.home / "tool"))
-    program = install(alone.home / "tool" / "versions" / "cpython-3.14.0", "3.14.0c2")
-    (one,) = found_pythons.Memory(alone, ()).found()
-    assert (one.version, one.path) == ("3.14.0rc2", str(program))
-
-
-# --- the store ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
