@@ -33,29 +33,6 @@ def keys_at(path: Path) -> tuple[str, ...]:
     return next((tuple(one.model_fields) for one in _members(form_at(path)) if is_section(one)), ())
 
 
-def meaning_at(path: Path) -> str:
-    """What the key at a path means; of an entry in a mapping, what the mapping does."""
-    while path:
-        *above, last = path
-        for one in _members(form_at(tuple(above))):
-            if is_section(one) and last in one.model_fields:
-                return " ".join((one.model_fields[last].description or "").split())
-        path = tuple(above)
-    return ""
-
-
-def dotted_keys() -> tuple[str, ...]:
-    """All keys, in order; after one whose value may hold keys of its own, these."""
-    found = []
-    for path, section in sections():
-        for name, field in section.model_fields.items():
-            if not is_section(field.annotation):
-                here = (*path, name)
-                within = keys_at(here) or keys_at((*here, 0))
-                found += [".".join(one) for one in (here, *((*here, key) for key in within))]
-    return tuple(found)
-
-
 def sections() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
     """All sections with their paths, the file itself first."""
     waiting: list[tuple[tuple[str, ...], type[BaseModel]]] = [((), RepoConfig)]

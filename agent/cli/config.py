@@ -19,9 +19,7 @@ from agent.contract.effective import Effective, Read
 from agent.policy import levels
 from agent.repository.tree import WorkTree
 from repo_config import detect, doubts, load, reference, schema
-from repo_config import explain as spelling
 from repo_config.located import inert, shown
-from repo_config.rule_ids import RULE_IDS
 from repo_config.schema import RepoConfig
 
 if TYPE_CHECKING:
@@ -129,8 +127,7 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            help="Only this key, or the keys below it, as `checks.tests`; also one within a value,"
-            " as `http_client.timeout`.",
+            help="Only this key, or the keys below it, as `checks.tests`.",
             metavar="KEY",
         ),
     ] = None,
@@ -152,10 +149,10 @@ def explain(
     else:
         found = list(effective.values(read, project, settings.load()))
     if key is not None:
-        within = effective.within(key, read) if path is None else None
-        found = _below(key, found) or ([within] if within else [])
+        known = [one.key for one in found]
+        found = _below(key, found)
         if not found:
-            raise typer.BadParameter(_unknown(key, path), param_hint="KEY")
+            raise typer.BadParameter(_unknown(key, path, known), param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
         print(
@@ -224,37 +221,19 @@ def _with_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
 
 
 def _below(key: str, found: list[Effective]) -> list[Effective]:
-    """The key itself, or what is below it."""
-    return [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
+    """The key itself, what is below it, or the key in whose value it stands."""
+    exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
+    return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
 
 
-def _unknown(key: str, path: str | None) -> str:
-    """Say that there is no such key, with the nearest, or those that are beside it."""
+def _unknown(key: str, path: str | None, known: list[str]) -> str:
+    """Say that there is no such key, with the nearest."""
     said = f"there is no key {shown(key, quoted=False)}"
     if path is not None:
         return f"{said} of a file. There are: {', '.join(effective.OF_PATHS)}"
-    above, _, last = key.rpartition(".")
-    if above == "rules":
-        near = difflib.get_close_matches(last, RULE_IDS, 2)
-        fix = f"Did you mean {_either(above, near)}?" if near else "`mergewright rules` lists them"
-        return f"{said}. {fix}"
-    known = reference.dotted_keys()
-    known += tuple(".".join(inner) for inner, _ in reference.sections() if inner)
-    beside = tuple(
-        one.rpartition(".")[2] for one in known if above and one.rpartition(".")[0] == above
-    )
-    if beside:
-        near = spelling.nearest(last, beside)
-        listed = f"{above} has: {', '.join(beside)}"
-        return f"{said}. " + (f"Did you mean {_either(above, near)}?" if near else listed)
-    near = [one for one in known if one.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(key, known, 1)
+    near = difflib.get_close_matches(key, known, 2)
     fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
     return f"{said}. {fix}"
-
-
-def _either(above: str, names: list[str]) -> str:
-    return " or ".join(f"{above}.{name}" for name in names)
 
 
 def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:

@@ -1,4 +1,4 @@
-"""What a Django project shows of its own ways: views, signal handlers, managers.
+"""What a Django project shows of its own ways: views, managers.
 
 Counted over the application, as in `code_facts`.
 """
@@ -14,8 +14,6 @@ from agent.contract.survey import Place, Source, Survey
 
 _CLEARLY = 4
 _ENOUGH = 3
-_SIGNALS = "django.db.models.signals"
-_RECEIVERS = ("django.dispatch.receiver", "django.dispatch.dispatcher.receiver")
 
 
 def counted(evidence: Evidence) -> Iterator[Fact]:
@@ -24,7 +22,6 @@ def counted(evidence: Evidence) -> Iterator[Fact]:
         return
     survey = evidence.survey
     yield from _views(survey)
-    yield from _signals(survey)
     yield from _managers(survey)
     yield from _database(evidence)
 
@@ -60,26 +57,6 @@ def _views(survey: Survey) -> Iterator[Fact]:
     if len(most) >= _ENOUGH and len(most) >= _CLEARLY * len(fewest):
         why = f"{len(most)} of {len(most) + len(fewest)} views are: {places(most)}"
         yield Fact(key="django.views", value=kind, why=why)
-
-
-def handlers_of_signals(survey: Survey) -> list[Place]:
-    """Where the application listens to signals of its models."""
-    found = []
-    for source in survey.application:
-        for call in source.calls:
-            name = source.dotted(call.func)
-            connects = name.startswith(_SIGNALS) and name.endswith(".connect")
-            if connects or name in _RECEIVERS:
-                found.append(source.at(call))
-    return found
-
-
-def _signals(survey: Survey) -> Iterator[Fact]:
-    found = handlers_of_signals(survey)
-    models = sum(len(_models(source)) for source in survey.application)
-    if not found and models >= _ENOUGH:
-        why = f"no signal handler beside {models} models; forbid keeps it so"
-        yield Fact(key="django.signals", value="forbid", why=why, sure=False)
 
 
 def _models(source: Source) -> list[ast.ClassDef]:

@@ -8,7 +8,6 @@ the operator bounds. Values themselves come from `repo_config`, the weight of ru
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference, rule_files, toml_text, yaml_text
 from repo_config.detect import Project
-from repo_config.located import Located, Path, resolve
+from repo_config.located import Located, resolve
 from repo_config.schema import RepoConfig
 
 #: Keys that something was detected for where the file leaves them open.
@@ -38,8 +37,6 @@ _DETECTED = {
 _CHECKING = frozenset({"checks.types.tool", "checks.lint"})
 #: What is said of a file.
 OF_PATHS = ("root", "scope", "concurrency.mode", "checks")
-#: In a path: every entry of a list.
-_ALL = -1
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
@@ -109,68 +106,6 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
 
     for rule in registry.RULES:
         yield of_rule(rule, read, settings, places.of(("rules", rule.id)))
-
-
-def within(key: str, read: Read) -> Effective | None:
-    """What holds for a key within the value of another; None where no key is known.
-
-    Such as `http_client.timeout`, `env.NAME`, `fastapi.auth[0].paths`; without a number it is about
-    all entries of a list.
-    """
-    parts = re.findall(r"[^.\[\]]+|\[\d{1,4}\]", key)
-    path = _known(tuple(int(part[1:-1]) if part[0] == "[" else part for part in parts))
-    if not path or path[0] == "rules":
-        return None
-    section = str(path[0])
-    # The short form stands for the longer one.
-    whole = read.config.http if section == "http_client" else getattr(read.config, section)
-    found = list(_inner((section,), whole, path[1:]))
-    places = _Places(read)
-    origins = [places.of(at) or places.of(_in_short(at)) or "default" for at, _ in found]
-    values = tuple(value for _, value in found)
-    return Effective(
-        key=key,
-        value=values[0] if len(values) == 1 else values,
-        origin=", ".join(dict.fromkeys(origins)) or "not set",
-        meaning=reference.meaning_at(path),
-    )
-
-
-def _known(steps: Path) -> Path:
-    """The path of a key, with `_ALL` where a list is meant as a whole; empty: there is none."""
-    path: Path = ()
-    for number, step in enumerate(steps):
-        form = reference.form_at(path)
-        if path and dict in reference.takes(form) and not reference.keys_at(path):
-            # Keys of a mapping may have dots, as full names of models.
-            return (*path, ".".join(map(str, steps[number:])))
-        ways = ((*path, step), (*path, _ALL, step))
-        path = next((way for way in ways if reference.form_at(way) is not None), ())
-        if not path:
-            return ()
-    return path
-
-
-def _inner(at: Path, value: object, steps: Path) -> Iterator[tuple[Path, object]]:
-    """Yield what stands at the steps below a value, each with its place."""
-    if not steps:
-        yield at, value
-        return
-    step, rest = steps[0], steps[1:]
-    if isinstance(value, tuple):
-        for number, one in enumerate(value):
-            if step in (number, _ALL):
-                yield from _inner((*at, number), one, rest)
-    elif isinstance(value, dict):
-        if step in value:
-            yield (*at, step), value[step]
-    elif value is not None:
-        yield from _inner((*at, step), getattr(value, str(step)), rest)
-
-
-def _in_short(at: Path) -> Path:
-    """Where the short form of a value says what a key of the longer one would."""
-    return at[:1] if at == ("http_client", "name") else at
 
 
 def place_of(path: tuple[str | int, ...], read: Read) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,11 +54,6 @@ _DEPLOYMENT = re.compile(
     r"|ansible)/)"
     r"|(?P<file>\.gitlab-ci\.yml|\.travis\.yml|Jenkinsfile|azure-pipelines\.yml)\Z"
     r"|(?P<ci>\.(?:circleci|buildkite)/)"
-)
-#: Parts of a path that people often keep to themselves.
-_DELICATE = frozenset(
-    {"payment", "payments", "billing", "invoicing", "checkout", "accounting", "ledger", "crypto"}
-    | {"cryptography", "auth", "authentication", "security", "permissions", "compliance", "gdpr"}
 )
 
 
@@ -291,28 +286,6 @@ def _scope(evidence: Evidence) -> Iterator[Fact]:
             pattern = match["file"] or f"{match['folder'] or match['ci']}**"
             found.setdefault(pattern, path)
     if found:
-        why = f".github/** is the default; how it is deployed and tested: {_few(found.values())}"
+        files = places(list(found.values()))
+        why = f".github/** is the default; how it is deployed and tested: {files}"
         yield Fact(key="scope.protect", value=[".github/**", *sorted(found)], why=why)
-    delicate = _delicate(source.path for source in evidence.survey.application)
-    if delicate:
-        why = "folders whose names say that a person may want to keep them"
-        yield Fact(
-            key="scope.human_only", value=[f"{one}/**" for one in delicate], why=why, sure=False
-        )
-
-
-def _delicate(paths: Iterable[str]) -> list[str]:
-    found: dict[str, None] = {}
-    for path in paths:
-        *folders, name = path.split("/")
-        if name == "__init__.py":
-            continue
-        for depth, folder in enumerate(folders, 1):
-            if folder.lower() in _DELICATE:
-                found.setdefault("/".join(folders[:depth]))
-                break
-    return list(found)[:8]
-
-
-def _few(several: Iterable[str]) -> str:
-    return places(list(several))

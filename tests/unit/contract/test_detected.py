@@ -78,23 +78,18 @@ def test_nothing_of_a_repository_ends_a_comment_or_adds_a_line(tree):
 def test_what_only_a_person_can_decide_stands_in_comments(tree):
     made = tree(
         {
-            "pyproject.toml": "[project]\nrequires-python = '>=3.10'\n"
-            "[tool.coverage.report]\nfail_under = 90.5\n",
-            "app/auth/x.py": "",
+            "pyproject.toml": "[project]\nrequires-python = '>=3.10'\n",
         }
         | several("import factory\n", 3, "tests")
     )
     text = written.propose(made).text
     assert facts(made) == {}
     assert left(made)["tests.factories"] == "factory_boy"
-    for line in (
-        'python: {version: "3.10"}', 'scope: {human_only: ["app/auth/**"]}',
-        "tests: {coverage_of_change: 90}",
-    ):  # fmt: skip
+    for line in ('python: {version: "3.10"}', "tests: {factories: factory_boy}"):
         assert f"# {line}\n" in text
         text = text.replace(f"# {line}", line)
     config = load.from_text(text, "x.yml", made)
-    assert (config.python.version, config.scope.human_only) == ("3.10", ("app/auth/**",))
+    assert (config.python.version, config.tests.factories) == ("3.10", "factory_boy")
 
 
 # --- what is declared -------------------------------------------------------------------------

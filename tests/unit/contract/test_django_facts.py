@@ -1,4 +1,4 @@
-"""The ways of a Django project that are counted: views, signals, managers."""
+"""The ways of a Django project that are counted: views, managers."""
 
 from __future__ import annotations
 
@@ -41,17 +41,6 @@ def test_views_of_one_kind(tree, views, value):
 def test_views_of_both_kinds_leave_it_open(tree):
     text = "def a(request): ...\ndef b(request): ...\ndef c(request): ...\nclass D(View): ...\n"
     assert "django.views" not in counted(tree(SITE | {"shop/views.py": text}))
-
-
-def test_that_no_signals_are_handled_is_a_proposal_and_some_are_none(tree):
-    files = SITE | {"shop/models.py": MODELS}
-    assert counted(tree(files))["django.signals"] == ("forbid", False)
-    for handler in (
-        "from django.dispatch import receiver\n@receiver(post_save)\ndef f(): ...\n",
-        "from django.db.models.signals import post_save as saved\nsaved.connect(f)\n",
-        "from django.db.models import signals\nsignals.pre_save.connect(f)\n",
-    ):
-        assert "django.signals" not in counted(tree(files | {"shop/apps.py": handler}))
 
 
 def test_the_manager_that_the_code_goes_by(tree):

@@ -16,7 +16,7 @@ from tests.unit.stages import forge_runs
 
 FILES = {
     "mypy.ini": "[mypy]\n",
-    "app/auth/a.py": "import httpx\n",
+    "app/a.py": "import httpx\n",
     "app/b.py": "import httpx\n",
     "tests/test_x.py": "def test_x():\n    pass\n",
 }
@@ -68,7 +68,6 @@ def test_the_text_has_the_reason_of_each_value_and_calls_nobody(asked):
     for told in (
         "#42",
         "| `http_client` | `httpx` | 2 of 2 files",
-        "`scope.human_only`",
         "| `CI` |",
     ):
         assert told in body
