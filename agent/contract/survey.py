@@ -2,7 +2,7 @@
 
 Owns which files are the application, its tests, or neither, and what short names mean within one
 file, which is enough to count by; where names have to be followed, `facts.Evidence.view` reads a
-file as the rules do. What follows is left to `code_facts`, `django_facts` and `gaps`.
+file as the rules do.
 """
 
 from __future__ import annotations
@@ -81,15 +81,11 @@ class Survey:
     def __init__(self, tree: Tree, folder: str = "") -> None:
         start = f"{folder}/" if folder else ""
         self.sources: list[Source] = []
-        self.unread = 0
-        """Files that are no Python of today, or too large."""
         paths = [
             path
             for path in tree.paths()
             if path.endswith(".py") and path.startswith(start) and path.isprintable()
         ]
-        self.passed_over = max(0, len(paths) - _MOST_FILES)
-        """Files beyond the bound, which were not looked at."""
         left = _MOST_TOTAL
         for path in paths[:_MOST_FILES]:
             role = role_of(path.removeprefix(start))
@@ -98,13 +94,7 @@ class Survey:
             content = tree.read(path)
             if role == "application":
                 left -= len(content)
-            if left < 0:
-                self.passed_over += 1
-                continue
-            source = _read(path, role, content)
-            if source is None:
-                self.unread += 1
-            else:
+            if left >= 0 and (source := _read(path, role, content)) is not None:
                 self.sources.append(source)
 
     @cached_property

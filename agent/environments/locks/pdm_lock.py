@@ -6,8 +6,6 @@ its marker. Other locks name neither; there the dependencies that they write dow
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -52,10 +50,7 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
         usual_groups=tuple(name for name in groups if name in known),
         builds=any("path" in package for package in _packages(document)),
         indexes=_indexes(pyproject),
-        notes=(
-            *_stale(document, pyproject),
-            *(f"{PATH}: the group {name} is not locked; it is left out" for name in missing),
-        ),
+        notes=tuple(f"{PATH}: the group {name} is not locked; it is left out" for name in missing),
     )
 
 
@@ -269,38 +264,3 @@ def _key(name: object, extras: Any) -> str:
 def _fits(asked: Requirement) -> Any:
     specifier = asked.specifier
     return lambda version: not version or specifier.contains(version, prereleases=True)
-
-
-# --- is it of this pyproject.toml? -----------------------------------------------------------
-
-
-def _stale(document: dict[str, Any], pyproject: dict[str, Any]) -> tuple[str, ...]:
-    written = str(locks.table(document, "metadata").get("content_hash", ""))
-    if not written.startswith("sha256:") or written in _content_hashes(pyproject):
-        return ()
-    said = f"{PATH} was made for another pyproject.toml (its content_hash differs)"
-    return (f"{said}: what it locks is installed; run `pdm lock` and commit the result",)
-
-
-def _content_hashes(pyproject: dict[str, Any]) -> set[str]:
-    """Hashes of what counts in pyproject.toml, as PDM has computed them over time."""
-    project, own = locks.table(pyproject, "project"), locks.table(pyproject, "tool", "pdm")
-    resolution = own.get("resolution", {})
-    common = {
-        "sources": own.get("source", []),
-        "dependencies": project.get("dependencies", []),
-        "optional-dependencies": project.get("optional-dependencies", {}),
-        "requires-python": project.get("requires-python", ""),
-    }
-    both = {str(canonicalize_name(name)): listed for name, listed in _groups(pyproject).items()}
-    overrides = locks.table(own, "resolution", "overrides") or own.get("overrides", {})
-    contents = [
-        {**common, "dev-dependencies": groups, **more}
-        for groups in (both, own.get("dev-dependencies", {}))
-        for more in ({"resolution": resolution}, {"overrides": overrides})
-    ]
-    return {
-        "sha256:"
-        + hashlib.sha256(json.dumps(one, sort_keys=True, default=str).encode()).hexdigest()
-        for one in contents
-    }

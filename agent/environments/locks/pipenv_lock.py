@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -18,8 +17,6 @@ PATH = "Pipfile.lock"
 _PIPFILE = "Pipfile"
 _DEFAULT, _DEVELOP, _META = "default", "develop", "_meta"
 _ELSEWHERE = ("git", "hg", "svn", "bzr", "file")
-#: Of a Pipfile: those that list no packages.
-_OTHER_TABLES = frozenset({"source", "requires", "scripts", "pipfile", "pipenv"})
 
 
 def offer(files: TreeFiles, _pyproject: dict[str, Any]) -> Offer | None:
@@ -55,7 +52,6 @@ def offer(files: TreeFiles, _pyproject: dict[str, Any]) -> Offer | None:
             ),
             PATH,
         ),
-        notes=_stale(document, files),
     )
 
 
@@ -108,33 +104,3 @@ def _installed(files: TreeFiles, entry: dict[str, Any]) -> Requirements:
     hashes = entry.get("hashes", ())
     version = str(entry.get("version", "")).removeprefix("==")
     return locks.exact(name, version, map(str, hashes if isinstance(hashes, list) else ()), PATH)
-
-
-def _stale(document: dict[str, Any], files: TreeFiles) -> tuple[str, ...]:
-    pipfile = files.toml(_PIPFILE)
-    written = locks.table(document, _META, "hash").get("sha256")
-    # Into a Pipfile without sources, Pipenv reads those of the machine it runs on.
-    if written is None or "source" not in pipfile or written in _hashes(pipfile):
-        return ()
-    said = f"{PATH} was made for another Pipfile (its hash differs)"
-    return (f"{said}: what it locks is installed; run `pipenv lock` and commit the result",)
-
-
-def _hashes(pipfile: dict[str, Any]) -> set[str]:
-    """Hashes of what counts in a Pipfile, as Pipenv has computed them over time."""
-    found = set()
-    for named in (str, canonicalize_name):
-        categories = {
-            category: {str(named(name)): entry for name, entry in table.items()}
-            for category, table in pipfile.items()
-            if category not in _OTHER_TABLES and isinstance(table, dict)
-        }
-        content = {
-            _META: {"sources": pipfile["source"], "requires": pipfile.get("requires", {})},
-            _DEFAULT: categories.pop("packages", {}),
-            _DEVELOP: categories.pop("dev-packages", {}),
-            **categories,
-        }
-        written = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-        found.add(hashlib.sha256(written.encode()).hexdigest())
-    return found

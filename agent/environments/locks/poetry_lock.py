@@ -7,8 +7,6 @@ the dependencies that they write down.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -64,7 +62,6 @@ def offer(files: TreeFiles, pyproject: dict[str, Any]) -> Offer | None:
             ),
             PATH,
         ),
-        notes=_stale(document, pyproject),
     )
 
 
@@ -307,42 +304,3 @@ def _order(version: str) -> Version:
         return Version(version)
     except InvalidVersion:
         return Version("0")
-
-
-# --- is it of this pyproject.toml? -----------------------------------------------------------
-
-_OLD_KEYS = ("dependencies", "source", "extras", "dev-dependencies")
-_PROJECT_KEYS = ("requires-python", "dependencies", "optional-dependencies")
-
-
-def _stale(document: dict[str, Any], pyproject: dict[str, Any]) -> tuple[str, ...]:
-    written = locks.table(document, "metadata").get("content-hash")
-    if written is None or written in _content_hashes(pyproject):
-        return ()
-    said = f"{PATH} was made for another pyproject.toml (its content-hash differs)"
-    return (f"{said}: what it locks is installed; run `poetry lock` and commit the result",)
-
-
-def _content_hashes(pyproject: dict[str, Any]) -> set[str]:
-    """Hashes of what counts in pyproject.toml, as Poetry has computed them over time."""
-    table, project = locks.table(pyproject, "tool", "poetry"), locks.table(pyproject, "project")
-    known = {key: project[key] for key in _PROJECT_KEYS if project.get(key) is not None}
-    groups = locks.table(pyproject, "dependency-groups")
-    # Poetry 1.0 and 1.1 know no groups; before 2.3, [dependency-groups] did not count.
-    contents: list[dict[str, Any]] = [{key: table.get(key) for key in _OLD_KEYS}]
-    for counted in ({}, groups):
-        own = {
-            key: table.get(key)
-            for key in (*_OLD_KEYS, "group")
-            if table.get(key) is not None or (key in _OLD_KEYS and not known and not counted)
-        }
-        content: dict[str, Any] = {}
-        if known:
-            content["project"] = known
-        if counted:
-            content["dependency-groups"] = counted
-        contents.append({**content, "tool": {"poetry": own}} if content else own)
-    return {
-        hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-        for content in contents
-    }

@@ -113,15 +113,6 @@ def test_what_is_not_on_an_index_is_refused_by_name_without_its_password(install
     assert "mine comes from a git source (https://example.org/mine)" in str(caught.value)
 
 
-# --- whether it is of this pyproject.toml ----------------------------------------------------
-
-
-def test_a_lock_made_for_another_pyproject_is_said(installed):
-    lock = SELF_CONTAINED + f'content-hash = "{A}"\n'
-    found, _ = installed(lock)
-    assert "run `poetry lock`" in found.notes[0]
-
-
 # --- what is no lock -------------------------------------------------------------------------
 
 
