@@ -35,7 +35,6 @@ from agent.adapters import sql_inbox, sql_store, sql_tables
 from agent.domain import Record
 from agent.errors import PermanentError, SettingsInvalid, StorageFull, StoreUnavailable
 
-_FORMAT = 1
 _MANIFEST = "manifest.json"
 #: In the order in which they are read.
 _DATABASES = (sql_inbox.FILE_NAME, sql_store.FILE_NAME, durable.FILE_NAME)
@@ -64,7 +63,6 @@ class Part(Record):
 class Manifest(Record):
     """What an archive holds; it is its last file."""
 
-    format: int
     version: str
     """Of Mergewright, when it was made."""
     made_at: float
@@ -107,7 +105,7 @@ def restore(home: Path, file: Path) -> Manifest:
     All of it is held against the manifest before the first file appears under its name.
 
     Raises:
-        SettingsInvalid: The folder is not empty, or the archive is damaged, foreign or of a newer
+        SettingsInvalid: The folder is not empty, or the archive is damaged, foreign or of another
             version; nothing was changed.
         StorageFull: There is no room for it; the folder is empty as before.
     """
@@ -158,7 +156,6 @@ def _write(home: Path, out: IO[bytes], scratch: Path) -> Manifest:
                     words = _as_it_is(path)
                     parts.append(_add(archive, name, io.BytesIO(words), len(words)))
         manifest = Manifest(
-            format=_FORMAT,
             version=metadata.version("mergewright"),
             made_at=round(time.time(), 3),
             schemas=schemas,
@@ -259,7 +256,7 @@ def _lay_out(file: Path, place: Path) -> Manifest:
         raise _damaged(file, "its manifest is missing")
     if found != {part.path: part for part in manifest.parts}:
         raise _damaged(file, "its files are not those that the manifest names")
-    _require_known(file, manifest)
+    _require_same_tables(file, manifest)
     return manifest
 
 
@@ -278,19 +275,16 @@ def _lay(content: IO[bytes], member: tarfile.TarInfo, place: Path) -> Part:
     return Part(path=member.name, bytes=size, sha256=digest.hexdigest())
 
 
-def _require_known(file: Path, manifest: Manifest) -> None:
-    """Refuse what a newer version has made."""
+def _require_same_tables(file: Path, manifest: Manifest) -> None:
     known = {
-        sql_inbox.FILE_NAME: {str(number) for number in range(sql_inbox.VERSION + 1)},
-        sql_store.FILE_NAME: sql_tables.revisions(),
-        durable.FILE_NAME: {durable.VERSION},
+        sql_inbox.FILE_NAME: str(sql_inbox.VERSION),
+        sql_store.FILE_NAME: sql_tables.VERSION,
+        durable.FILE_NAME: durable.VERSION,
     }
-    newer = [name for name, schema in manifest.schemas.items() if schema not in known[name]]
-    if manifest.format > _FORMAT or newer:
+    if others := sorted(manifest.schemas.items() - known.items()):
         raise SettingsInvalid(
-            f"{file} was made by a newer version ({manifest.version}"
-            + (f"; {', '.join(newer)}" if newer else "")
-            + "). Install that version, and restore with it."
+            f"{file} was made by Mergewright {manifest.version}, with other tables in"
+            f" {others[0][0]}. Install that version, and restore with it."
         )
 
 

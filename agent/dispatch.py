@@ -67,9 +67,6 @@ class _Holding:
             raise Held
         return self._remember(name, attempt)
 
-    def changed(self, name: str) -> bool:
-        return self._remember.changed(name)
-
 
 class Bounds(NamedTuple):
     """What holds runs back that could begin otherwise."""

@@ -1186,21 +1186,6 @@ class Outcome(Record):
         return self.state is RunState.OPEN
 
 
-class Stretch(Record):
-    """One segment of a run, from its turn to a wait or the end; seconds since the epoch."""
-
-    number: int
-    begun_at: float
-    ended_at: float | None = None
-    ended_as: Literal["waits", "paused", "over"] | None = None
-    words: str = ""
-    """What it waited for, or how the run ended."""
-    until: float | None = None
-    """Of a wait."""
-    next_step: str | None = None
-    """What the next segment begins with; None: the first step that is not done."""
-
-
 class StoredRun(Record):
     """A run and where it stands; times are seconds since the epoch."""
 

@@ -56,7 +56,6 @@ AgentError
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from types import GenericAlias
 from typing import Any, get_type_hints
@@ -429,11 +428,11 @@ class StorageFull(PermanentError):
 
 
 class InboxUnusable(PermanentError):
-    """The file of the inbox is damaged, replaced, or of a newer version."""
+    """The file of the inbox is damaged, replaced, or of another version."""
 
 
 class StoreUnusable(PermanentError):
-    """The database of the runs is damaged, or of a newer version."""
+    """The database of the runs is damaged, or of another version."""
 
 
 class EngineHeld(PermanentError):
@@ -487,12 +486,7 @@ def restored(failure: Failure) -> AgentError:
     kind = _KINDS.get(failure.kind)
     if kind is None:
         raise ValueError(f"no error is called {failure.kind}")
-    made_of = json.loads(failure.made_of)
-    defaults = kind.__init__.__defaults__ or ()
-    # An older version may have made it of less.
-    if isinstance(made_of, list) and len(made_of) < (count := len(_hints(kind))):
-        made_of += defaults[len(made_of) - count :]
-    problem = kind(*_arguments(kind).validate_python(made_of))
+    problem = kind(*_arguments(kind).validate_json(failure.made_of))
     problem.branch, problem.commit = failure.branch, failure.commit
     problem.details = failure.details
     return problem

@@ -95,8 +95,8 @@ class Ledger:
         self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
 
     def begin(self, **facts: object) -> None:
-        """Write how the run begins, and that its end is followed by a closing line."""
-        self.append("run", 0, _BEGUN, closes=True, **facts)
+        """Write how the run begins."""
+        self.append("run", 0, _BEGUN, **facts)
 
     def end(self, **facts: object) -> None:
         """Write how the run ended, and the closing line that has the hash of that."""
@@ -168,7 +168,7 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
     seen: set[tuple[str, int, int]] = set()
     before: dict[str, Any] = {}
     event: dict[str, Any] = {}
-    closes, line = False, ""
+    line = ""
     for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
         try:
             before, event = event, json.loads(line)
@@ -186,8 +186,6 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
             yield f"line {number} repeats {key}"
         seen.add(key)
         previous = hashlib.sha256(line.encode()).hexdigest()
-        if event.get("event") == _BEGUN:
-            closes = bool(event.get("closes"))
     if event.get("event") == _CLOSED:
         # No line follows that would have its hash, so nothing in it may be otherwise.
         made = {name: before.get(name) for name in ("run", "step", "attempt")}
@@ -196,5 +194,5 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
             yield "the closing line is not as it was written"
     elif event.get("event") != _ENDED:
         yield "the end of the run is missing"
-    elif closes:
+    else:
         yield "the closing line is missing: the ledger was cut short, or its end is another one"

@@ -64,26 +64,12 @@ class Step(Protocol):
         """What the steps so far have left of the run's minutes; never below zero."""
         ...
 
-    def changed(self, name: str) -> bool:
-        """Say whether the run began with a change to the workflow.
-
-        A run that was under way before the change keeps the order of steps that it began with.
-
-        Args:
-            name: Of the change; never used for another.
-        """
-        ...
-
 
 class Remember(Protocol):
     """Keeps the records of one run's steps."""
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         """Return the record of the step of that name; make the attempt if there is none."""
-        ...
-
-    def changed(self, name: str) -> bool:
-        """Say whether the run began with the change to the workflow that has this name."""
         ...
 
 

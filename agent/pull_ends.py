@@ -73,7 +73,7 @@ class PullEnd(Record):
     seconds_to_end: float | None
     """From the label to the merge, or the close; None: not known."""
     category: Category | None
-    """None: not known, as of runs of earlier versions."""
+    """None: not known."""
     recipe: str | None
     """That made the change; "": models did; None: not known."""
     models: tuple[str, ...]

@@ -123,10 +123,6 @@ class Directly:
         """Make the attempt."""
         return attempt()
 
-    def changed(self, name: str) -> bool:
-        """Every run began with this very code."""
-        return True
-
 
 class Watcher(Protocol):
     """Whoever watches a run live."""
@@ -238,10 +234,6 @@ class Steps:
         self._learn(result)
         self.learned(name, result)
         return result
-
-    def changed(self, name: str) -> bool:
-        """Say whether the run began with a change to the workflow; old runs keep the old order."""
-        return self._remember.changed(name)
 
     def _attempt(
         self, name: str, work: Callable[..., T], args: tuple[object, ...], fresh: list[T]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from agent import proposing
 from agent.agenda import Agenda, Answer
-from agent.domain import Outcome, Plan, Prepared, Run
+from agent.domain import Outcome, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import PolicyRefused, RunStopped, TimeSpent
@@ -47,12 +47,10 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     ticket = step("read ticket", triage.read, run, svc)
     step("announce", svc.forge.begin, run)
     decision = step("triage", triage.decide, ticket, run, svc)
-    if step.changed("earlier"):
-        ticket = step("earlier", earlier.know, ticket, run, svc)
+    ticket = step("earlier", earlier.know, ticket, run, svc)
     base = step("checkout", checkout.prepare, run, svc)
     contract = step("read config", checkout.contract, run, base, svc)
-    if step.changed("onboarding"):
-        step("onboard", onboard.settle, run, base, contract, svc)
+    step("onboard", onboard.settle, run, base, contract, svc)
     facts = step("clarify", plan.settle, ticket, decision, run, base, contract, svc)
     built = step("environment", environment.build, run, base, contract, svc)
     prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
@@ -77,8 +75,7 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
         return step("publish", answer.nothing, occasion, run, svc)
     step("announce", svc.forge.begin, run)
     ticket = step("read ticket", triage.read, run, svc)
-    if step.changed("earlier"):
-        ticket = step("earlier", earlier.know, ticket, run, svc)
+    ticket = step("earlier", earlier.know, ticket, run, svc)
     standing = step("checkout", follow_up.stand, occasion, run, svc)
     if not follow_up.has_work(occasion, run, standing):
         return step("publish", answer.nothing_by_now, occasion, run, svc)
@@ -143,7 +140,7 @@ def _by_recipe(job: Job) -> proposing.Decided:
     """Plan, edit, policy, checks: a recipe makes the same change each time, so it has one try."""
     step, svc, prepared = job.step, job.svc, job.prepared
     agreed = step("plan", plan.draft, job.decision, job.facts)
-    _approved(agreed, job)
+    step("approval", plan.approve, agreed, prepared, svc)
     change = step("edit", edit.carry_out, agreed, prepared, svc)
     cleared = step("policy 1", policy.clear, change, job.ticket, prepared, svc)
     after = step("checks 1", checks.run, cleared, job.before, prepared, svc)
@@ -166,7 +163,7 @@ def _by_recipe(job: Job) -> proposing.Decided:
 def _by_model(job: Job) -> proposing.Decided:
     """Plan, tests that fail, candidates, each mended until it passes; a second model's review."""
     agreed = plan.agree(job)
-    _approved(agreed, job)
+    job.step("approval", plan.approve, agreed, job.prepared, job.svc)
     tests = edit.tests_first(agreed, job)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(agreed, tests, candidates, job)) is not None:
@@ -176,12 +173,6 @@ def _by_model(job: Job) -> proposing.Decided:
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
     return proposing.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)
-
-
-def _approved(agreed: Plan, job: Job) -> None:
-    """Edit nothing before a person agrees, where one is to be asked."""
-    if job.step.changed("approval"):
-        job.step("approval", plan.approve, agreed, job.prepared, job.svc)
 
 
 def _until_green(draft: Draft, job: Job) -> Round:

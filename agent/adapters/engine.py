@@ -32,8 +32,7 @@ from agent.ports import Remember
 
 FILE_NAME = "engine.sqlite"
 _POLL_SECONDS = 0.25
-#: Runs of one version are never carried on by another, so it stays; a change to the order of the
-#: steps is guarded by `changed` instead.
+#: DBOS never carries a run of another version on, so this stays.
 VERSION = "runs-1"
 _NAME = "mergewright"
 #: More than the end of a segment takes.
@@ -108,7 +107,7 @@ class Engine:
 
         Raises:
             EngineHeld: Another process works on the data folder.
-            StoreUnusable: The file is damaged, no database, or of a newer version.
+            StoreUnusable: The file is damaged, no database, or of another version.
             StoreUnavailable: Somebody else holds its lock.
             SettingsInvalid: It cannot be made there.
         """
@@ -246,9 +245,6 @@ class _Kept:
                     f"Another version of Mergewright recorded another step where {name!r} comes"
                     " now. Take the label off the issue and set it again to start anew."
                 ) from problem
-
-    def changed(self, name: str) -> bool:
-        return DBOS.patch(name)
 
 
 class _Count:

@@ -139,7 +139,7 @@ class Inbox:
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
-            InboxUnusable: It is damaged, no database, or of a newer version.
+            InboxUnusable: It is damaged, no database, or of another version.
             InboxUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
@@ -349,10 +349,10 @@ class Inbox:
     def _prepare(self) -> None:
         with self._translated(), self._engine.begin() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > VERSION:
+            if version not in (0, VERSION):
                 raise InboxUnusable(
-                    f"{self.path} was made by a newer version. Install that version, or move the"
-                    " file away once it holds nothing unread."
+                    f"{self.path} was made by another version of Mergewright. Install that version,"
+                    " or move the file away once it holds nothing unread."
                 )
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":

@@ -22,7 +22,7 @@ from agent.adapters import sql_ends, sql_follow_ups, sql_guidance, sql_spendings
 from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_follow_ups import Following, Wish
 from agent.adapters.sql_guidance import Hearing
-from agent.adapters.sql_tables import RunRow, SegmentRow, migrate
+from agent.adapters.sql_tables import RunRow, prepare
 from agent.domain import (
     CAPS_REACHED,
     Guidance,
@@ -32,7 +32,6 @@ from agent.domain import (
     Run,
     RunState,
     StoredRun,
-    Stretch,
 )
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.ports import OtherRun
@@ -88,11 +87,11 @@ class SqlStore:
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(self, home: Path) -> None:
-        """Open the store and bring its tables up to date.
+        """Open the store, and make its tables where there are none.
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
-            StoreUnusable: It is damaged, no database, or of a newer version.
+            StoreUnusable: It is damaged, no database, or of another version.
             StoreUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
@@ -100,7 +99,7 @@ class SqlStore:
         self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
         try:
             with self._translated(), self._engine.begin() as connection:
-                migrate(connection, self.path)
+                prepare(connection, self.path)
         except BaseException:
             self._engine.dispose()
             raise
@@ -269,7 +268,6 @@ class SqlStore:
                 if row.state == RunState.RECEIVED:
                     begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
                     row.state = begun.value
-                session.merge(SegmentRow(run_id=row.run_id, number=row.segment, begun_at=now))
                 return stored
         return None
 
@@ -355,25 +353,11 @@ class SqlStore:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
-            _end_segment(session, row, now, "paused", words)
             row.worker, row.segment, row.begin_with = None, row.segment + 1, None
             row.waits, row.waits_for = 0, words
             if sql_guidance.has_more(session, row):
                 row.begin_with, row.state = "", RunState.RECEIVED.value
             session.add(row)
-
-    def segments(self, run_id: str) -> tuple[Stretch, ...]:
-        """List the segments of a run, oldest first."""
-        wanted = (
-            select(SegmentRow)
-            .where(col(SegmentRow.run_id) == run_id)
-            .order_by(col(SegmentRow.number))
-        )
-        with self._reading() as session:
-            return tuple(
-                Stretch.model_validate(row.model_dump(exclude={"run_id"}))
-                for row in session.exec(wanted)
-            )
 
     def postpone(
         self,
@@ -402,8 +386,6 @@ class SqlStore:
             if sql_guidance.has_more(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
             row.waits = row.waits + 1 if row.begin_with == begin_with else 1
-            end = {"until": until, "next_step": begin_with}
-            _end_segment(session, row, time.time(), "waits", waits_for, **end)
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
             row.begin_with, row.waits_for = begin_with, waits_for
             session.add(row)
@@ -474,7 +456,6 @@ class SqlStore:
             row = session.get(RunRow, run_id)
             if row is None:
                 return
-            _end_segment(session, row, now, "over", outcome.sentence)
             row.active, row.state, row.ended_at = False, outcome.state.value, now
             row.outcome = _kept(outcome)
             # A round that pushed nothing has left a commit of somebody else there.
@@ -836,16 +817,6 @@ def _sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredR
         except ValidationError:
             _log.error("a row that holds no run was ended", run=row.run_id)
             row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
-
-
-def _end_segment(
-    session: Session, row: RunRow, now: float, ended_as: str, words: str, **facts: object
-) -> None:
-    """Note how the present segment of a run ended; what a command carries has none."""
-    segment = session.get(SegmentRow, (row.run_id, row.segment))
-    if segment is not None and segment.ended_at is None:
-        segment.sqlmodel_update({"ended_at": now, "ended_as": ended_as, "words": words, **facts})
-        session.add(segment)
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

@@ -1,10 +1,8 @@
-"""The tables of `mergewright.sqlite`, and how older ones are brought up to date.
-
-Alembic is loaded only where that is to be done.
-"""
+"""The tables of `mergewright.sqlite`. Alembic is loaded only where they are made."""
 
 from __future__ import annotations
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 
@@ -12,9 +10,6 @@ from sqlalchemy import Connection, Index, inspect, text
 from sqlmodel import Field, SQLModel
 
 from agent.errors import StoreUnusable
-
-#: Of the tables as they are described here; the last one in `migrations/versions/`.
-VERSION = "r0010"
 
 
 class RunRow(SQLModel, table=True):
@@ -75,21 +70,6 @@ class RunRow(SQLModel, table=True):
     )
 
 
-class SegmentRow(SQLModel, table=True):
-    """One segment of a run."""
-
-    __tablename__ = "segments"
-
-    run_id: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-    begun_at: float
-    ended_at: float | None = None
-    ended_as: str | None = None
-    words: str = ""
-    until: float | None = None
-    next_step: str | None = None
-
-
 class SpendingRow(SQLModel, table=True):
     """What one request to a model cost, or could cost, as long as that is not known."""
 
@@ -145,47 +125,32 @@ class EndRow(SQLModel, table=True):
 
 
 METADATA = RunRow.metadata
+TABLES = [METADATA.tables[name] for name in ("runs", "spendings", "guidance", "ends")]
+_COLUMNS = [repr((str(one), str(one.type), one.nullable)) for table in TABLES for one in table.c]
+#: Of the columns as they are described here, so that a file with others is never opened.
+VERSION = hashlib.sha256("".join(_COLUMNS).encode()).hexdigest()[:12]
 
 
-def revisions() -> frozenset[str]:
-    """Every version of the tables that this code knows."""
-    from alembic.script import ScriptDirectory
-
-    return frozenset(one.revision for one in ScriptDirectory(_scripts()).walk_revisions())
-
-
-def migrate(connection: Connection, path: Path, revision: str = VERSION) -> None:
-    """Bring the tables to a version, the newest by default.
+def prepare(connection: Connection, path: Path) -> None:
+    """Make the tables where there are none.
 
     Raises:
-        StoreUnusable: They are of a newer version.
+        StoreUnusable: There are those of another version.
     """
-    if _is_of(connection, revision):
-        return
+    if inspect(connection).has_table("alembic_version"):
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        if found == [VERSION]:
+            return
+        raise StoreUnusable(
+            f"{path} was made by another version of Mergewright (its tables are of revision"
+            f" {', '.join(found)}, not {VERSION}). Start with an empty MERGEWRIGHT_HOME, or go on"
+            " with that version; it also restores its own backups."
+        )
     from alembic import command
     from alembic.config import Config
-    from alembic.util.exc import CommandError
 
     config = Config()
-    config.set_main_option("script_location", _scripts())
+    scripts = resources.files("agent.adapters").joinpath("migrations")
+    config.set_main_option("script_location", str(scripts))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, revision)
-    except CommandError as problem:
-        # The one thing that Alembic can find wrong here is a version that it does not know.
-        raise StoreUnusable(
-            f"{path} was made by a newer version ({problem}). Install that version, or move the"
-            " file away; the runs in it are then no longer listed."
-        ) from problem
-
-
-def _is_of(connection: Connection, revision: str) -> bool:
-    """Whether the tables are there and of exactly this version."""
-    if not inspect(connection).has_table("alembic_version"):
-        return False
-    kept = connection.execute(text("SELECT version_num FROM alembic_version"))
-    return list(kept.scalars()) == [revision]
-
-
-def _scripts() -> str:
-    return str(resources.files("agent.adapters").joinpath("migrations"))
+    command.upgrade(config, "head")

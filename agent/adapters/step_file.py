@@ -120,10 +120,6 @@ class StepFile:
             self._records[name] = record
         return self._records[name]
 
-    def changed(self, name: str) -> bool:
-        """Say that the run began with this code, as `require_version` holds."""
-        return True
-
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
         """Set dollars aside for a request to a model, as `spendings.Spendings` says."""
         require_left(

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent import cleaning, settings
-from agent.cli import control, kept, terminal, timeline
+from agent.cli import control, kept, terminal
 from agent.domain import RunState, StoredRun
 from agent.pause import Switch
 
@@ -120,20 +120,14 @@ def _show_table(stored: tuple[StoredRun, ...]) -> None:
 
 @app.command()
 def show(run_id: kept.RunId, as_json: kept.Json = False) -> None:
-    """Show one run: where it stands or how it ended, step by step, and where text and log are."""
+    """Show one run: where it stands or how it ended, and where its text and log are."""
     loaded = settings.load()
     with kept.opened(loaded) as store:
         one = kept.one_of(store, run_id)
-        segments = store.segments(one.run.run_id) if store else ()
     facts = kept.facts(one)
     folder = loaded.home / "runs" / one.run.run_id
     facts |= {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
-    open_segment = bool(segments) and segments[-1].ended_at is None
-    under_way = one.active and (open_segment or one.command is not None)
-    tried = timeline.of_ledger(folder / "ledger.jsonl", under_way=under_way)
     if as_json:
-        facts["steps"] = timeline.steps_as_json(tried)
-        facts["segments"] = timeline.segments_as_json(segments)
         print(json.dumps(facts, indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -142,11 +136,7 @@ def show(run_id: kept.RunId, as_json: kept.Json = False) -> None:
     for name, value in facts.items():
         if value not in (None, "", []):
             table.add_row(Text(name.replace("_", " "), style="dim"), Text(kept.line(value)))
-    console = _wide_enough()
-    console.print(table)
-    if tried or segments:
-        console.print()
-        console.print(timeline.table(tried, segments))
+    _wide_enough().print(table)
     _show_pause(loaded)
 
 

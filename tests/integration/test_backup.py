@@ -286,20 +286,17 @@ def test_what_is_no_archive_is_refused_in_one_line(archive, home):
     assert list((home / "back").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["inbox.sqlite", ENGINE, "format"])
-def test_PF8_a_backup_of_a_newer_version_is_refused(archive, home, name):
-    def newer(member, content):
+@pytest.mark.parametrize("name", ["inbox.sqlite", "mergewright.sqlite", ENGINE])
+def test_PF8_a_backup_with_other_tables_is_refused(archive, home, name):
+    def other(member, content):
         if member.name != "manifest.json":
             return content
         told = json.loads(content)
-        if name == "format":
-            told["format"] = 2
-        else:
-            told["schemas"][name] = "99"
+        told["schemas"][name] = "99"
         return json.dumps(told).encode()
 
-    file = repacked(archive, newer, home / "changed.tar.gz")
-    with pytest.raises(SettingsInvalid, match="made by a newer version"):
+    file = repacked(archive, other, home / "changed.tar.gz")
+    with pytest.raises(SettingsInvalid, match=f"other tables in {name}. Install"):
         backup.restore(home / "back", file)
     assert list((home / "back").iterdir()) == []
 

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.cli import runs
 from agent.domain import Outcome, Reason, RunState
-from agent.ledger import Ledger
 from agent.pause import Switch
 from tests.unit.stages import forge_runs
 
@@ -142,58 +141,3 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert "Everything goes on." in called("resume").stdout
     assert json.loads(called("resume", "--json").stdout)["changed"] is False
     assert "Paused" not in called("list").stderr
-
-
-# --- the timeline -------------------------------------------------------------------------------
-
-
-def write(path, attempt_events):
-    """Write a ledger of several attempts."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for events in attempt_events:
-        ledger = Ledger(path, RUN)
-        for step, event, facts in events:
-            ledger.append(step, {"started": 1, "done": 2, "failed": 3}[event], event, **facts)
-        ledger.close()
-
-
-def test_the_timeline_shows_steps_attempts_and_waits(store, home):
-    path = home / "runs" / RUN / "ledger.jsonl"
-    write(
-        path,
-        [
-            [
-                ("checkout", "started", {"at": 1000.0}),
-                ("checkout", "done", {"seconds": 1.5}),
-                ("environment", "started", {"at": 1002.0}),
-            ],
-            [
-                ("environment", "started", {"at": 1010.0}),
-                ("environment", "failed", {"seconds": 2.0}),
-            ],
-            [("environment", "started", {"at": 1100.0})],
-        ],
-    )
-    with path.open("a") as file:
-        file.write('{"half')
-    assert store.claim(1000.0, most=1)
-    store.postpone(RUN, 1100.0, "environment", "the index is away")
-    assert store.claim(1100.0, most=1)
-    told = json.loads(called("show", RUN, "--json").stdout)
-    assert [(one["step"], one["attempt"], one["end"]) for one in told["steps"]] == [
-        ("checkout", 1, "done"),
-        ("environment", 1, "lost"),
-        ("environment", 2, "failed"),
-        ("environment", 3, "running"),
-    ]
-    assert told["steps"][0]["seconds"] == 1.5
-    assert told["steps"][0]["started"] == "1970-01-01T00:16:40+00:00"
-    first, second = told["segments"]
-    assert (first["ended_as"], first["words"]) == ("waits", "the index is away")
-    assert (first["until"], first["next_step"]) == ("1970-01-01T00:18:20+00:00", "environment")
-    assert (second["number"], second["ended_as"]) == (2, None)
-    shown = called("show", RUN).stdout
-    assert "the index is away" in shown
-    assert [line.split()[2:] for line in shown.splitlines() if " checkout " in line] == [
-        ["checkout", "1.5", "done"]
-    ]

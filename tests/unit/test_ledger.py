@@ -25,27 +25,25 @@ def filled(path):
     ledger = Ledger(path, "run-1")
     ledger.append("triage", 1, "started")
     ledger.append("triage", 2, "done", seconds=0.1)
-    ledger.append("run", 1, "ended")
+    ledger.end()
     return path
 
 
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        (lambda text: text, []),
-        (lambda text: text.replace("0.1", "0.2"), ["line 3 does not follow from line 2"]),
-        (
-            lambda text: text[: text.index("\n") + 1] + text[text.rindex("\n", 0, -1) + 1 :],
-            ["line 2 does not follow from line 1"],
-        ),
-        (lambda text: text[: text.rindex("\n", 0, -1) + 1], ["the end of the run is missing"]),
-        (lambda text: text[:-20], ["line 3 is not JSON"]),
+        (lambda lines: lines, []),
+        (lambda lines: [lines[0], lines[1].replace("0.1", "0.2"), *lines[2:]],
+         ["line 3 does not follow from line 2"]),
+        (lambda lines: [lines[0], *lines[2:]], ["line 2 does not follow from line 1"]),
+        (lambda lines: lines[:2], ["the end of the run is missing"]),
+        (lambda lines: [*lines[:3], lines[3][:-20]], ["line 4 is not JSON"]),
     ],
     ids=["untouched", "changed", "a line is missing", "without its end", "cut short"],
-)
+)  # fmt: skip
 def test_whatever_is_changed_shows(tmp_path, changed, problem):
     path = filled(tmp_path / "ledger.jsonl")
-    path.write_text(changed(path.read_text()))
+    path.write_text("".join(changed(path.read_text().splitlines(keepends=True))))
     assert list(verify(path, "run-1")) == problem
     assert list(verify(path, "run-2")) != []
 
@@ -69,9 +67,6 @@ def test_a_missing_closing_line_shows(tmp_path):
     path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
     (problem,) = verify(path, "run-1")
     assert problem.startswith("the closing line is missing")
-    # That it has one cannot be taken out of the beginning either.
-    path.write_text(path.read_text().replace('"closes": true, ', ""))
-    assert list(verify(path, "run-1")) == ["line 2 does not follow from line 1"]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +89,9 @@ def test_a_run_that_goes_on_after_its_end_closes_again(tmp_path):
 def test_a_line_cut_short_by_a_kill_is_taken_back_by_the_next_attempt(tmp_path):
     path = filled(tmp_path / "ledger.jsonl")
     path.write_text(path.read_text()[:-20])
-    Ledger(path, "run-1").append("run", 1, "ended")
+    Ledger(path, "run-1").end()
     assert list(verify(path, "run-1")) == []
-    assert len(path.read_text().splitlines()) == 3
+    assert len(path.read_text().splitlines()) == 5
 
 
 # --- unique by (run, step, attempt, number) ---------------------------------------------------
@@ -120,9 +115,9 @@ def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_pat
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    ledger.append("run", 1, "ended")
+    ledger.end()
     assert list(verify(path, "run-1")) == []
-    assert len(keys(path)) == len(set(keys(path))) == 4 * 20 + 1
+    assert len(keys(path)) == len(set(keys(path))) == 4 * 20 + 2
 
 
 def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):
@@ -133,9 +128,9 @@ def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):
     second = Ledger(path, "run-1")
     with pytest.raises(LedgerClosed):
         first.append("forge", 2, "github write")
-    second.append("run", 1, "ended")
+    second.end()
     assert list(verify(path, "run-1")) == []
-    assert [key[2] for key in keys(path)] == [1, 2]
+    assert [key[2] for key in keys(path)] == [1, 2, 2]
 
 
 _WRITER = """
@@ -172,7 +167,7 @@ def test_PF1_after_kills_in_the_middle_of_writes_the_ledger_is_whole(tmp_path):
         process.communicate(timeout=10)
         assert Ledger(path, "run-1").lost("forge") == 0
         assert max(key[2] for key in keys(path)) == attempt
-    Ledger(path, "run-1").append("run", 1, "ended")
+    Ledger(path, "run-1").end()
     assert list(verify(path, "run-1")) == []
     assert len(keys(path)) == len(set(keys(path)))
 
@@ -182,7 +177,7 @@ def test_an_event_that_is_there_twice_shows(tmp_path):
     ledger = Ledger(path, "run-1")
     ledger.append("forge", 1, "github write")
     ledger.append("forge", 1, "github write")
-    ledger.append("run", 1, "ended")
+    ledger.end()
     assert list(verify(path, "run-1")) == ["line 2 repeats ('forge', 1, 1)"]
 
 
@@ -208,5 +203,5 @@ def test_PF3_half_a_line_on_a_full_disk_is_taken_back(tmp_path):
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_bytes() == before
     ledger.append("forge", 1, "github write")
-    ledger.append("run", 1, "ended")
+    ledger.end()
     assert list(verify(path, "run-1")) == []

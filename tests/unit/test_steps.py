@@ -72,9 +72,6 @@ class Kept:
             self.records[name] = attempt()
         return self.records[name]
 
-    def changed(self, name):
-        return True
-
 
 def steps(folder, **given):
     return Steps(

@@ -48,9 +48,6 @@ class Records:
             self.kept[name] = attempt()
         return self.kept[name]
 
-    def changed(self, name: str) -> bool:
-        return True
-
 
 def repository(folder: Path, home: Path, **facts: object) -> Prepared:
     return forge_runs.prepared(

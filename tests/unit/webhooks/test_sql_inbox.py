@@ -210,12 +210,12 @@ def test_a_damaged_file_is_refused(tmp_path):
         Inbox(tmp_path)
 
 
-def test_a_file_of_a_newer_version_is_refused(tmp_path):
+def test_a_file_of_another_version_is_refused(tmp_path):
     Inbox(tmp_path).close()
     other = sqlite3.connect(tmp_path / "inbox.sqlite")
     other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(InboxUnusable, match="newer version"):
+    with pytest.raises(InboxUnusable, match="another version"):
         Inbox(tmp_path)
 
 
