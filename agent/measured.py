@@ -24,12 +24,6 @@ def masked(text: str) -> str:
     return _MEASURED.sub(_MARK, text)
 
 
-def count(text: str, other: str) -> int:
-    """Say how many measured values differ between two texts that say the same."""
-    pairs = zip(_MEASURED.findall(text), _MEASURED.findall(other), strict=False)
-    return sum(one != two for one, two in pairs)
-
-
 def as_before(text: str, before: str) -> str:
     """Return the text with the measured values of the one that said the same before."""
     values = _MEASURED.findall(before)

@@ -225,7 +225,9 @@ class Steps:
                 problem = errors.restored(record.failure)
                 self._judged(name, problem)
                 raise problem
-            result = fresh[0] if fresh else _adapter(work).validate_json(record.value or "null")
+            result = (
+                fresh[0] if fresh else result_adapter(work).validate_json(record.value or "null")
+            )
         except ValueError as unknown:
             raise VersionUnknown(
                 f"The step {name!r} was recorded by another version of Mergewright, which this one"
@@ -250,7 +252,7 @@ class Steps:
             with _uninterrupted() if name in _FINISHED else nullcontext():
                 result = work(*args)
             # What a step returns must survive the process.
-            value = _adapter(work).dump_json(result).decode()
+            value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
             whole = not isinstance(result, _TOLD_APART)
             facts = _for_ledger(value, self._log.redactor, whole=whole)
@@ -383,7 +385,7 @@ def _failure_for_ledger(failure: errors.Failure | None, redactor: Redactor) -> d
     return {"failure": kept.model_dump(mode="json")}
 
 
-def _adapter(work: Callable[..., T]) -> TypeAdapter[T]:
+def result_adapter(work: Callable[..., T]) -> TypeAdapter[T]:
     """How the results of a piece of work are written and read: by what it says it returns."""
     # A method is made anew each time that it is named; its function stays.
     return _adapter_of(getattr(work, "__func__", work))

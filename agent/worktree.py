@@ -366,13 +366,6 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
         return branches.point(view, user, commit, branch)
 
 
-def tried_before(branch: str) -> list[str]:
-    """List the names that were taken if a change ended on the branch `NAME-2`, `NAME-3`, …."""
-    stem = branch.rpartition("-")[0]
-    names = branches.names(stem)
-    return names[: names.index(branch)] if branch in names else []
-
-
 def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
     """Find the branch, by this name or a numbered one, that holds the same change already.
 
