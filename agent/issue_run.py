@@ -109,11 +109,6 @@ def carry(
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     cancellation = durable.cancellation if durable else cancellation or Cancellation()
 
-    def told(line: str) -> None:
-        shown(line)
-        page.said(line)
-        milestones.said(line)
-
     write = ledger.notes("forge")
 
     def record(kind: str, facts: Mapping[str, object]) -> None:
@@ -122,16 +117,15 @@ def carry(
         except LedgerClosed as problem:
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
-    services = make(told, record)
-    heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
-
     def shown(line: str) -> None:
-        # Page and milestones know some lines by their words, so they are told of ours alone; these
-        # name tests, findings and issues, in their own words.
+        # It names tests, findings and issues in their own words.
         line = services.redactor(line)
         heard.flush()
         log.line(line)
         say(line)
+
+    services = make(shown, record)
+    heard = WholeLines(lambda line: hear(services.redactor(line)) if hear else None)
 
     grants = durable.grants if durable else 1
     counted = _counted(services.models, run, settings, store, grants, kept=durable is not None)
@@ -139,7 +133,6 @@ def carry(
         services,
         sandbox=Stoppable(services.sandbox, cancellation),
         stopped=cancellation,
-        show=shown,
         models=counted or services.models,
         bound=counted.bound if counted else services.bound,
         record=ledger.notes("model", within=True),

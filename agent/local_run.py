@@ -78,7 +78,7 @@ def carry(
     run = kept.begun.run
 
     def told(line: str) -> None:
-        # It may name a test, a finding or an issue, in their words.
+        # What is foreign may show a secret, and the terminal may be recorded.
         line = services.redactor(line)
         heard.flush()
         log.line(line)
@@ -92,8 +92,6 @@ def carry(
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     services = replace(
         services,
-        # What is foreign may show a secret, and the terminal may be recorded.
-        show=lambda line: told(services.redactor(line)),
         record=ledger.notes("model", within=True),
         hear=heard,
         models=_counted(services.models, kept, settings),

@@ -22,7 +22,7 @@ from agent.domain import MOVES, Contract, Outcome, Plan, Run, RunState
 from agent.editing import budget, planning
 from agent.editing.called import Called
 from agent.errors import AgentError
-from agent.ports import FROM_EARLIER, Forge, Progress, StageMark
+from agent.ports import Forge, Progress, StageMark
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -36,15 +36,7 @@ _STAGES = (
     "Run the checks with the change",
     "Publish",
 )
-#: The same of a follow-up.
-_STAGES_OF_FOLLOW_UP = (
-    "Read the pull request",
-    "Build the environment",
-    "Run the checks without the change",
-    "Make the change",
-    "Run the checks with the change",
-    "Publish and answer",
-)
+_STAGES_OF_FOLLOW_UP = ("Read the pull request", *_STAGES[1:-1], "Publish and answer")
 #: Which stage a step belongs to, by its kind; the others are too short to tell.
 _STAGE_OF = {
     "checkout": 0,
@@ -155,7 +147,6 @@ class Milestones:
         self._known = Progress(again=again)
         self._seconds = [0.0] * len(_STAGES)
         self._begun = 0.0
-        self._reused: set[int] = set()
         self._met: set[int] = set()
         """Stages of which a step was begun or is on record."""
         self._at = -1
@@ -190,11 +181,6 @@ class Milestones:
                 whole = None if known.usd is None or cost is None else known.usd + cost
                 facts = {"replies": known.replies + 1, "usd": whole}
         self._known = known.model_copy(update=self._redactor.inside(facts))
-
-    def said(self, line: str) -> None:
-        """Take note of what need not be done again in the present stage."""
-        if line.endswith(FROM_EARLIER):
-            self._reused.add(self._at)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
@@ -252,8 +238,6 @@ class Milestones:
         if number >= self._at:
             return ""
         seconds = self._seconds[number]
-        if number in self._reused:
-            return FROM_EARLIER
         return f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
 
 
@@ -311,19 +295,10 @@ class RunPage:
             "started": run.started,
         }
         self._seconds: dict[str, float] = {}
-        # A run that goes on does not repeat its steps, nor what they have said.
-        self._reused = _reused_before(path)
-        self._step = ""
         self._write()
-
-    def said(self, line: str) -> None:
-        """Take note of a step that need not be done again."""
-        if line.endswith(FROM_EARLIER) and self._step not in self._reused:
-            self._reused.append(self._step)
 
     def started(self, step: str) -> None:
         """Show which step is under way."""
-        self._step = step
         if (state := _state_at(step)) is not None:
             self._facts["state"] = state.value
         self._write()
@@ -346,7 +321,7 @@ class RunPage:
         self._write()
 
     def _write(self) -> None:
-        _put(self._path, {**self._facts, "seconds": self._seconds, "reused": self._reused})
+        _put(self._path, {**self._facts, "seconds": self._seconds})
 
 
 def show_state(folder: Path, state: RunState) -> None:
@@ -365,10 +340,3 @@ def _put(path: Path, facts: Mapping[str, object]) -> None:
     with suppress(OSError):  # a page is no reason to end a run
         fresh.write_text(json.dumps(facts))
         fresh.replace(path)
-
-
-def _reused_before(path: Path) -> list[str]:
-    with suppress(OSError, ValueError, AttributeError):
-        told = json.loads(path.read_text()).get("reused")
-        return [str(step) for step in told] if isinstance(told, list) else []
-    return []

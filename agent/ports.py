@@ -327,10 +327,6 @@ class Onboarding(Record):
     """The commit at the end of the default branch."""
 
 
-#: How a line of progress ends that tells of work which need not be done again.
-FROM_EARLIER = "from an earlier run"
-
-
 class StageMark(Record):
     """How far one stage of a run is, for whoever watches the issue."""
 

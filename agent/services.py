@@ -29,9 +29,7 @@ class Services:
     sandbox: Sandbox
     index: PackageIndex
     say: Callable[[str], None]
-    """Tells whoever watches one line of progress within the present step."""
-    show: Callable[[str], None] = lambda line: None
-    """Shows whoever watches one line that a check prints: foreign words, cleaned; any thread."""
+    """Tells whoever watches one line of progress, or one that a check prints; any thread."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
-
-from agent.ports import FROM_EARLIER
 
 #: By the first word of a step's name.
 _STEPS = {
@@ -76,11 +73,8 @@ def state(name: str | None) -> str | None:
     return None if name is None else _STATES.get(name, name)
 
 
-def steps(seconds: dict[str, float], reused: Collection[str] = ()) -> list[tuple[str, str]]:
+def steps(seconds: dict[str, float]) -> list[tuple[str, str]]:
     """Name the steps that took a while, in order; what was done again carries its number.
-
-    Args:
-        reused: Steps whose work was there already.
 
     Returns:
         Of each step its words, and how long it took.
@@ -90,9 +84,7 @@ def steps(seconds: dict[str, float], reused: Collection[str] = ()) -> list[tuple
     for name, took in together.items():
         kind, _, number = name.partition(" ")
         words = _WHOLE.get(name, _STEPS.get(kind, name))
-        if name in reused:
-            told.append((words, FROM_EARLIER))
-        elif took >= _NOTICEABLE_SECONDS:
+        if took >= _NOTICEABLE_SECONDS:
             again = f" ({number})" if number.isdecimal() and number != "1" else ""
             many = replies.get(name, 0)
             turns = f", {many} {'reply' if many == 1 else 'replies'}" if many else ""

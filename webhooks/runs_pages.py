@@ -88,7 +88,6 @@ class RunFacts(BaseModel):
     started: float | None = None
     ended: float | None = None
     seconds: dict[_Word, float] = {}
-    reused: list[_Word] = []
 
 
 def router(runs: Path) -> APIRouter:
@@ -131,7 +130,7 @@ def _page(runs: Path, run_id: str) -> Response:
         run_id=run_id,
         facts=facts,
         state=run_words.state(facts.state),
-        steps=run_words.steps(facts.seconds, facts.reused),
+        steps=run_words.steps(facts.seconds),
         took=_span(facts.started, facts.ended),
         text=run_text.shown(text) if text else None,
         has_log=has_log,

@@ -118,7 +118,7 @@ def remarks(tests: Change, prepared: Prepared, svc: Services) -> tuple[str, ...]
     base = reports.load(svc.run_folder(prepared.run), "base")
     return tuple(
         f"{result.name}: {item.place or item.item_id}: {item.text.strip()[:_MOST_TEXT]}"
-        for result in measuring.linters(site, svc.sandbox, show=svc.show)
+        for result in measuring.linters(site, svc.sandbox, show=svc.say)
         for item in trials.new_items(result, base.result(result.name))
     )
 
@@ -147,7 +147,7 @@ def _run(
         return None
     secret = Secret()
     order = suite.some_order(site, secret, Selection(files=tuple(files)))
-    result = running.heard(order, name, secret, svc.sandbox, svc.show)
+    result = running.heard(order, name, secret, svc.sandbox, svc.say)
     return running.judged(suite, site, secret, order, result)
 
 

@@ -90,7 +90,7 @@ class Trials:
         )
         secret = Secret()
         order = suite.some_order(site, secret, only)
-        result = running.heard(order, check.TESTS, secret, self._svc.sandbox, self._svc.show)
+        result = running.heard(order, check.TESTS, secret, self._svc.sandbox, self._svc.say)
         found = running.judged(suite, site, secret, order, result)
         return _told_tests(found) + self._cut_short(found, site)
 
@@ -107,7 +107,7 @@ class Trials:
             there = ", ".join(names) or "none"
             raise Refused(f"there is no check {shown(asked.name)}; there are {there}")
         svc = self._svc
-        result = measuring.single(asked.name, site, svc.sandbox, show=svc.show)
+        result = measuring.single(asked.name, site, svc.sandbox, show=svc.say)
         return _told_check(result, self._on_base(asked.name)) + self._cut_short(result, site)
 
     def _place(self, test: str) -> tuple[str, str]:

@@ -37,7 +37,7 @@ from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.declare import Declaration
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
-from agent.ports import FROM_EARLIER, PackageIndex, Sandbox
+from agent.ports import PackageIndex, Sandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 
@@ -86,7 +86,7 @@ def ensure(
     services = room_services.provide(request.services, request.env, bench)
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
     if stored := load(prepared, settings):
-        say(f"the environment is {FROM_EARLIER}")
+        say("the environment is from an earlier run")
         if not toolsets.gate_place(bench).is_dir():
             assembly.run_tools(toolsets.gate)
     else:

@@ -294,7 +294,7 @@ def _answered(
     by_number = {one.matter: svc.redactor.inside(one) for one in answers}
     for one in asked.matters:
         if told := by_number.get(one.number):
-            svc.show(f"{one.about}: {told.end}: {told.words}")
+            svc.say(f"{one.about}: {told.end}: {told.words}")
     return tuple(
         _ended(one, by_number[one.number], commit, now, run, svc)
         for one in asked.matters

@@ -9,7 +9,6 @@ from agent import worktree
 from agent.checks import baselines, check, measuring, reports, type_cache
 from agent.checks.check import Site
 from agent.domain import CheckReport, Prepared
-from agent.ports import FROM_EARLIER
 from agent.services import Services
 
 
@@ -21,7 +20,7 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
     """
     stored = baselines.place(prepared, svc.settings)
     if report := baselines.load(stored):
-        svc.say(f"the checks of the base commit are {FROM_EARLIER}")
+        svc.say("the checks of the base commit are from an earlier run")
     else:
         report = _measured(prepared, svc)
         baselines.keep(stored, report)
@@ -40,7 +39,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(prepared, svc.base_folder(prepared.run), svc.settings, base=True),
     )
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

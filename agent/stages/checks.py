@@ -189,7 +189,7 @@ def _measured(
     also: tuple[Check, ...] = (),
 ) -> tuple[CheckResult, ...]:
     """Run the checks; run tests again that fail with the change alone."""
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=tests, also=also)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=tests, also=also)
     return tuple(
         _with_further_runs(result, site, before, prepared, svc) if result.name == TESTS else result
         for result in results
@@ -259,7 +259,7 @@ def _first_red(
     red = early.run(both, tree, change.paths, before, rounds)
     if red is None:
         return ()
-    others = measuring.measure(site, svc.sandbox, svc.say, show=svc.show, tests=False)
+    others = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
     return (*others, red)
 
 
@@ -274,7 +274,7 @@ def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.
         suite=suite,
         sandbox=svc.sandbox,
         say=svc.say,
-        show=svc.show,
+        show=svc.say,
     )
 
 

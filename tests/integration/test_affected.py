@@ -67,10 +67,7 @@ class Judged:
     def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
         self.rooms = Turns(made.sandbox, base, head)
         self.said: list[str] = []
-        self.shown: list[str] = []
-        services = replace(
-            made.services, sandbox=self.rooms, say=self.said.append, show=self.shown.append
-        )
+        services = replace(made.services, sandbox=self.rooms, say=self.said.append)
         before = baseline.measure(made.prepared, services)
         cleared = made.cleared(**edits)
         report = checks_stage.run(cleared, before, made.prepared, services)

@@ -48,7 +48,7 @@ def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) 
         def run(self, order, cancelled=None, hear=None):
             return made.sandbox.run(order, seen, hear)
 
-    services = replace(made.services, sandbox=Ended(), show=show)
+    services = replace(made.services, sandbox=Ended(), say=show)
     # Nothing but having seen it ends this test within five minutes.
     with pytest.raises(SandboxLost):
         baseline.measure(made.prepared, services)

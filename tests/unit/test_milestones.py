@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 from agent.domain import Contract, FollowUp, Run, RunState
 from agent.editing.called import Called
 from agent.editing.planning import SubmittedPlan
-from agent.milestones import Milestones, RunPage, StateNotes
-from agent.ports import FROM_EARLIER, Progress
+from agent.milestones import Milestones, StateNotes
+from agent.ports import Progress
 from agent.redaction import Redactor
 from agent.settings import Settings
 from agent.testing import FakeForge, said
@@ -24,17 +23,15 @@ RUN = Run(run_id="20261120-120000-a1b2c3d4", repository="/r", ticket="t.md", sta
 SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
 
 
-def test_a_stage_says_its_time_or_that_it_was_done_before():
+def test_a_stage_says_its_time():
     milestones = Milestones(RUN, FakeForge(forge_runs.TICKET), SETTINGS, Redactor())
     milestones.started("checkout")
     milestones.ended("checkout", 1.24, ok=True)
     milestones.started("environment")
-    milestones.said(f"the environment is {FROM_EARLIER}")
-    milestones.ended("environment", 0.31, ok=True)
+    milestones.ended("environment", 0.01, ok=True)
     milestones.started("baseline")
-    milestones.said("a line of progress")
     marks = milestones.marks()
-    assert [mark.detail for mark in marks] == ["1.2 s", FROM_EARLIER, "", "", "", ""]
+    assert [mark.detail for mark in marks] == ["1.2 s", "", "", "", "", ""]
     assert [mark.begun is not None for mark in marks] == [False, False, True, False, False, False]
 
 
@@ -123,21 +120,6 @@ def test_a_follow_up_has_stages_of_its_own():
     stages = told(milestones, forge, "checkout").stages
     assert stages[0].stage == "Read the pull request"
     assert (stages[0].state, stages[-1].stage) == ("running", "Publish and answer")
-
-
-def test_the_page_keeps_what_was_done_before_also_where_the_run_goes_on(tmp_path):
-    path = tmp_path / "run.json"
-    page = RunPage(path, RUN, Redactor())
-    page.started("environment")
-    page.said(f"the environment is {FROM_EARLIER}")
-    page.ended("environment", 0.02, ok=True)
-    page.started("baseline")
-    assert json.loads(path.read_text())["reused"] == ["environment"]
-    assert RunPage(path, RUN, Redactor()) is not None
-    assert json.loads(path.read_text())["reused"] == ["environment"]
-    path.write_text("{")
-    RunPage(path, RUN, Redactor())
-    assert json.loads(path.read_text())["reused"] == []
 
 
 class Noted(list):

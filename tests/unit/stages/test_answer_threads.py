@@ -63,7 +63,6 @@ def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
     agenda = Agenda(occasion=occasion, standing=standing, matters=(matter,))
     pulls = Pulls(now)
     svc = SimpleNamespace(
-        show=lambda line: None,
         pulls=pulls,
         stopped=SimpleNamespace(is_set=lambda: False),
         redactor=Redactor(()),
