@@ -70,7 +70,7 @@ class Ends:
             StoreUnavailable: The store is held by somebody else.
         """
         now = time.time()
-        ended = self._store.end_due(now)
+        ended = self._store.ends.find_due(now)
         if ended is None:
             return False
         first, follow_ups = self._store.get(ended.run_id), self._store.follow_ups(ended.run_id)
@@ -84,10 +84,10 @@ class Ends:
                 unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
                 _log.info("merged, but not compared", run=ended.run_id, problem=unknown)
                 if ended.tries + 1 < _MOST_TRIES:
-                    self._store.end_later(ended, now + _AGAIN_SECONDS * 2.0**ended.tries)
+                    self._store.ends.put_off(ended, now + _AGAIN_SECONDS * 2.0**ended.tries)
                     return True
         found = figures.put_together(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
-        self._store.end_known(ended, found)
+        self._store.ends.complete(ended, found)
         return True
 
     def _edits(

@@ -11,15 +11,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    text,
+    tuple_,
+)
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from agent.adapters import sql_ends, sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
+from agent.adapters import sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
 from agent.adapters.spendings import SpendingLimits
+from agent.adapters.sql_ends import PullEnds
 from agent.adapters.sql_follow_ups import Following, Wish
 from agent.adapters.sql_guidance import Hearing
 from agent.adapters.sql_tables import RunRow, prepare
@@ -35,7 +47,6 @@ from agent.domain import (
 )
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.ports import OtherRun
-from agent.pull_ends import Ended, PullEnd
 
 _log = structlog.get_logger()
 
@@ -60,6 +71,7 @@ _UNBEGUN = (
     # What goes on with a pull request is bounded by its rounds.
     col(RunRow.round) == 0,
 )
+_NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 _HOUR, _DAY = 3600.0, 86_400.0
 _PENALTY_SECONDS = 600.0
 #: A step of priority counts as so long a wait: what is urgent comes earlier, and nobody waits for
@@ -97,6 +109,7 @@ class SqlStore:
         self.path = home / FILE_NAME
         sqlite_file.touch(self.path)
         self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
+        self.ends = PullEnds(self._reading, self._transaction)
         try:
             with self._translated(), self._engine.begin() as connection:
                 prepare(connection, self.path)
@@ -155,9 +168,7 @@ class SqlStore:
 
     def of_delivery(self, delivery_id: str) -> StoredRun | None:
         """Return the run that a delivery has become, over or not."""
-        with self._reading() as session:
-            row = _of_delivery(session, delivery_id)
-            return _stored(row) if row else None
+        return self._first(col(RunRow.delivery_id) == delivery_id)
 
     def ahead(self, run_id: str, now: float, *, most: int) -> int:
         """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
@@ -211,7 +222,7 @@ class SqlStore:
             .where(col(RunRow.number) != issue.number)
             .where(or_(col(RunRow.active), col(RunRow.state) == RunState.OPEN.value))
             .where(col(RunRow.round) == 0)
-            .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+            .order_by(*_NEWEST)
             .limit(_MOST_BESIDE)
         )
         with self._reading() as session:
@@ -224,21 +235,12 @@ class SqlStore:
 
     def active(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over."""
-        with self._reading() as session:
-            row = _active(session, repository_id, number)
-            return _stored(row) if row else None
+        return self._first(_of_issue(repository_id, number), col(RunRow.active))
 
     def last(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run of an issue, over or not."""
-        wanted = (
-            select(RunRow)
-            .where(_of_issue(repository_id, number))
-            .order_by(col(RunRow.attempt).desc(), col(RunRow.round).desc())
-            .limit(1)
-        )
-        with self._reading() as session:
-            row = session.exec(wanted).first()
-            return _stored(row) if row else None
+        newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
+        return self._first(_of_issue(repository_id, number), order=newest)
 
     def claim(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
@@ -467,15 +469,7 @@ class SqlStore:
 
     def of_pull(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run that has opened a pull request, or pushed to it."""
-        wanted = (
-            select(RunRow)
-            .where(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
-            .order_by(col(RunRow.queued_at).desc())
-            .limit(1)
-        )
-        with self._reading() as session:
-            row = session.exec(wanted).first()
-            return _stored(row) if row else None
+        return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def earlier_pull(self, run: Run) -> int | None:
         """Return the pull request that an earlier run of the issue opened, the newest.
@@ -516,38 +510,6 @@ class SqlStore:
                 sql_follow_ups.forget(session, row)
             return True
 
-    def pull_ended(self, ended: Ended, now: float) -> None:
-        """Note how a pull request ended; its figures are put together later. May be done twice."""
-        with self._transaction() as session:
-            sql_ends.note(session, ended, now)
-
-    def pull_reopened(self, run_id: str) -> None:
-        """Drop how a run's pull request ended."""
-        with self._transaction() as session:
-            sql_ends.forget(session, run_id)
-
-    def end_due(self, now: float) -> Ended | None:
-        """Return an end whose figures are to be put together now.
-
-        Nothing that goes on with its pull request is at work any more.
-        """
-        with self._reading() as session:
-            return sql_ends.due(session, now)
-
-    def end_later(self, ended: Ended, until: float) -> None:
-        """Put an end off whose figures could not be put together.
-
-        Args:
-            until: Seconds since the epoch.
-        """
-        with self._transaction() as session:
-            sql_ends.later(session, ended, until)
-
-    def end_known(self, ended: Ended, figures: PullEnd) -> None:
-        """Keep the figures of an end."""
-        with self._transaction() as session:
-            sql_ends.known(session, ended, figures)
-
     def begun_since(self, at: float) -> Iterator[StoredRun]:
         """Go through the runs that were queued since then, without those that go on with one.
 
@@ -562,11 +524,6 @@ class SqlStore:
             for row in session.exec(wanted.execution_options(yield_per=_AT_A_LOOK)):
                 with suppress(ValidationError):
                     yield _stored(row)
-
-    def ends(self) -> Iterator[tuple[Ended, PullEnd | None]]:
-        """Go through the ends of pull requests, each with its figures as far as they are known."""
-        with self._reading() as session:
-            yield from sql_ends.every(session)
 
     def follow(
         self, run_id: str, wish: Wish, now: float, *, said: Guidance | None = None
@@ -605,15 +562,7 @@ class SqlStore:
 
     def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
-        wanted = (
-            select(RunRow)
-            .where(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
-            .order_by(col(RunRow.queued_at).desc())
-            .limit(1)
-        )
-        with self._reading() as session:
-            row = session.exec(wanted).first()
-            return _stored(row) if row else None
+        return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run, in the order in which we heard it."""
@@ -694,11 +643,7 @@ class SqlStore:
 
     def latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
         """List runs, newest first."""
-        wanted = (
-            select(RunRow)
-            .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
-            .limit(limit)
-        )
+        wanted = select(RunRow).order_by(*_NEWEST).limit(limit)
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
         with self._reading() as session:
@@ -711,6 +656,14 @@ class SqlStore:
     def _update(self, run_id: str, **values: object) -> None:
         with self._transaction() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
+
+    def _first(
+        self, *which: ColumnExpressionArgument[bool], order: Sequence[ColumnElement[Any]] = _NEWEST
+    ) -> StoredRun | None:
+        with self._reading() as session:
+            wanted = select(RunRow).where(*which).order_by(*order).limit(1)
+            row = session.exec(wanted).first()
+            return _stored(row) if row else None
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -772,7 +725,7 @@ def _allowed(session: Session, repository_id: int, per_day: int) -> int:
     rows = session.exec(
         select(RunRow)
         .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
-        .order_by(col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+        .order_by(*_NEWEST)
         .limit(1)
     )
     own = next((one.run.runs_per_day for _, one in _sound(rows, time.time())), None)

@@ -1,7 +1,7 @@
 """The steps of a run on this machine, on record in a file of its folder: what `--resume` reads.
 
-One JSON object on each line, appended and on disk before the run goes on: how the run began, which
-process carries it, what each step returned, what requests to models cost, how it ended. A command
+One JSON object on each line, appended and on disk before the run goes on: how the run began,
+what each step returned, what requests to models cost, how it ended. A command
 has the file for itself as long as it carries the run. What is in it is not redacted, since a run
 has to go on with the very words; so nobody else may read it, and it is gone once the run is done,
 or has ended with what only another ticket or repository can change.
@@ -86,13 +86,17 @@ class StepFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TransientError(self._under_way()) from None
+            self.close()
+            run_id = path.parent.name
+            raise TransientError(
+                f"The run {run_id} is under way in another process. Wait until that has ended, or"
+                f" stop it; then `mergewright run --resume {run_id}` goes on."
+            ) from None
         if begun is None:
             self.begun = self._read()
         else:
             self.begun = begun
             self._append({"begun": begun.model_dump(mode="json")})
-        self._append({"pid": os.getpid()})
 
     def require_version(self, version: str) -> None:
         """Refuse to go on with what another version has begun.
@@ -163,19 +167,6 @@ class StepFile:
         with suppress(OSError):  # it also has what somebody was told of it
             self._path.parent.rmdir()
 
-    def _under_way(self) -> str:
-        """Say who carries the run, and close the file."""
-        with self._file as file:
-            lines = [_facts(line) for line in file.read().splitlines()]
-        pid = next((facts["pid"] for facts in reversed(lines) if "pid" in facts), None)
-        run_id = self._path.parent.name
-        if pid is None:
-            return f"The run {run_id} is under way in another process. Wait until that has ended."
-        return (
-            f"The run {run_id} is under way in another process, {pid}. Wait until that has ended,"
-            f" or stop it with `kill {pid}`; then `mergewright run --resume {run_id}` goes on."
-        )
-
     def close(self) -> None:
         """Let others have the file."""
         self._file.close()
@@ -218,8 +209,6 @@ class StepFile:
         return begun
 
     def _take(self, facts: dict[str, Any]) -> None:
-        if "pid" in facts:
-            return
         if "step" in facts:
             self.bare = False
             self._records[facts["step"]] = facts["record"]
@@ -239,8 +228,7 @@ class StepFile:
 def latest(runs: Path, repository: str | None = None, ticket: str | None = None) -> Path | None:
     """Find the newest run on this machine that can go on; None: there is none.
 
-    One that never came to a step has nothing to go on with, and one whose ticket a later run of
-    the same repository has carried out is not meant.
+    One that never came to a step has nothing to go on with.
 
     Args:
         repository: Only of this one.
@@ -251,38 +239,13 @@ def latest(runs: Path, repository: str | None = None, ticket: str | None = None)
         try:
             with path.open("rb") as file:
                 run = Begun.model_validate(json.loads(file.readline())["begun"]).run
-                bare = not any("step" in _facts(line) for line in file)
+                bare = not any(line.startswith(b'{"step":') for line in file)
         except (OSError, ValueError, KeyError, TypeError):
             continue
         wanted = repository in (None, run.repository) and ticket in (None, run.ticket)
-        if wanted and not bare and not _done_since(runs, run):
+        if wanted and not bare:
             return path
     return None
-
-
-def _done_since(runs: Path, run: Run) -> bool:
-    """Whether a run that began later has carried the same ticket out."""
-    later = (path for path in runs.glob("*/ledger.jsonl") if path.parent.name > run.run_id)
-    return any(_has_done(path, run) for path in later)
-
-
-def _has_done(ledger: Path, run: Run) -> bool:
-    with suppress(OSError, ValueError), ledger.open("rb") as file:
-        begun = _facts(file.readline()).get("run_record") or {}
-        if (begun.get("repository"), begun.get("ticket")) != (run.repository, run.ticket):
-            return False
-        ends = [one for one in map(_facts, file) if one.get("event") == "ended"]
-        return bool(ends) and Outcome.model_validate(ends[-1]["outcome"]).done
-    return False
-
-
-def _facts(line: bytes) -> dict[str, Any]:
-    """What a line says; nothing where it is none of ours."""
-    with suppress(ValueError):
-        facts = json.loads(line)
-        if isinstance(facts, dict):
-            return facts
-    return {}
 
 
 def goes_on(reason: Reason) -> bool:

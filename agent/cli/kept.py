@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent import cleaning, settings
-from agent.adapters import step_file
+from agent import cleaning
 from agent.domain import StoredRun
 from agent.settings import Settings
 
@@ -45,10 +43,8 @@ def one_of(store: SqlStore | None, run_id: str) -> StoredRun:
     if len(found) == 1:
         return found[0]
     if not found:
-        if told := _of_files(run_id):
-            raise typer.BadParameter(told, param_hint="RUN")
         raise typer.BadParameter(
-            f"no run begins with {run_id!r}; `mergewright runs list` shows those that there are",
+            f"no run of an issue begins with {run_id!r}; `mergewright runs list` shows them",
             param_hint="RUN",
         )
     shown = [f"{line(told['run'])}  {line(told['issue'])}" for told in map(facts, found)]
@@ -59,27 +55,6 @@ def one_of(store: SqlStore | None, run_id: str) -> StoredRun:
         ),
         param_hint="RUN",
     )
-
-
-def _of_files(run_id: str) -> str:
-    """Say where the run of a ticket file is and what can be done with it; empty: there is none."""
-    folders = sorted((settings.load().home / "runs").glob(f"{glob.escape(run_id)}*"))
-    found = [folder for folder in folders if (folder / "ledger.jsonl").is_file()]
-    if len(found) > 1:
-        names = ", ".join(folder.name for folder in found[:_CANDIDATES])
-        return f"more than one run of `mergewright run` begins with {run_id!r}: {names}"
-    if not found:
-        return ""
-    (folder,) = found
-    files = ("pull_request.md", "run.log", "ledger.jsonl", "change.patch")
-    there = [name for name in files if (folder / name).is_file()]
-    said = (
-        f"{folder.name} is a run of `mergewright run`, which `mergewright runs` does not keep. It"
-        f" has {', '.join(there)} in {folder}; `mergewright replay {folder.name}` does it again"
-    )
-    if (folder / step_file.FILE_NAME).is_file():
-        said += f", and `mergewright run --resume {folder.name}` goes on with it"
-    return said
 
 
 def facts(one: StoredRun) -> dict[str, object]:

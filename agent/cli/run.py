@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from agent import cleaning, run_ids, settings
+from agent import run_ids, settings
 from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
 from agent.domain import Outcome, Reason, Run, Snapshot
@@ -204,7 +204,8 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
         said = (
             f"several runs begin with {run_id!r}: {', '.join(one.parent.name for one in found)}"
             if found
-            else _why_over(run_id, runs)
+            else f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
+            " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE"
         )
         raise typer.BadParameter(said, param_hint="RUN")
     folder = _folder(repo)
@@ -220,30 +221,6 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
             " is begun"
         )
     raise typer.BadParameter(said, param_hint="--resume")
-
-
-def _why_over(run_id: str, runs: Path) -> str:
-    """Say why a run that is named cannot go on, and what to do."""
-    from agent import recorded
-
-    found = [path for path in runs.glob("*/ledger.jsonl") if path.parent.name.startswith(run_id)]
-    if len(found) != 1:
-        return (
-            f"no run that begins with {run_id!r} can go on: it is done, or none of"
-            f" `mergewright run --ticket` below {runs}"
-        )
-    recording = recorded.read(found[0])
-    run, ended = recording.run, recording.outcome
-    if run.snapshot is not None:
-        return f"the run {run.run_id} is of an issue: see `mergewright runs retry --help`"
-    if ended is None:
-        return f"of the run {run.run_id} no steps are kept; begin anew with --ticket {run.ticket}"
-    if ended.done:
-        return f"the run {run.run_id} is done: its branch is {ended.branch}"
-    return (
-        f"the run {run.run_id} ended as {ended.reason.value}, and with what is on record it would"
-        f" end so again ({cleaning.terminal(ended.sentence)}) Begin anew with --ticket {run.ticket}"
-    )
 
 
 def _folder(repo: str) -> Path:

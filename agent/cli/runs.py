@@ -55,36 +55,18 @@ def list_runs(
     if as_json:
         print(json.dumps([kept.facts(one) for one in stored], indent=2))
     elif not stored:
-        _show_none(loaded, repository, worked=store is not None)
+        _show_none(loaded, repository)
     else:
         _show_table(stored)
     _show_pause(loaded)
 
 
-def _show_none(loaded: settings.Settings, repository: str | None, *, worked: bool) -> None:
-    """Say why there is nothing to list, and where runs of `mergewright run` are."""
-    if repository is not None and worked:
-        said = (
-            f"No runs of issues of {repository}. `mergewright runs list` shows those of every"
-            " repository, each as OWNER/NAME."
-        )
-        Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
-        return
+def _show_none(loaded: settings.Settings, repository: str | None) -> None:
+    whose = f" of {repository}" if repository else ""
     said = (
-        "No runs of issues yet. One begins when somebody with write permission sets the label."
-        if worked
-        else f"No runs of issues: the service has not worked in {loaded.home} yet. Where it works"
-        " elsewhere, set MERGEWRIGHT_HOME."
+        f"No runs of issues{whose} in {loaded.home}. One begins when somebody with write permission"
+        " sets the label."
     )
-    folder = loaded.home / "runs"
-    with suppress(OSError):
-        local = sum(1 for one in folder.iterdir() if one.is_dir())
-        if local:
-            runs = "1 run" if local == 1 else f"{local} runs"
-            said += (
-                f"\nThe text, log and ledger of {runs} of `mergewright run` are in folders of their"
-                f" own below {folder}."
-            )
     Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
 
 

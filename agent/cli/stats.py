@@ -90,7 +90,7 @@ def _told(begun: float) -> list[Told]:
     with kept.opened(settings.load()) as store:
         if store is None:
             return []
-        ends = {ended.run_id: (ended, found) for ended, found in store.ends()}
+        ends = {ended.run_id: (ended, found) for ended, found in store.ends}
         return [
             figures.told(one, ends.get(one.run.run_id))
             for one in store.begun_since(begun)

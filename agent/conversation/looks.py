@@ -74,7 +74,7 @@ def _publishes(repository_id: int, store: SqlStore) -> bool:
 def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: float) -> None:
     """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
     if pull.state == "open" or happened.number is None:
-        store.pull_reopened(first)
+        store.ends.forget(first)
         return
     # Who closes one stands in the delivery alone.
     closed_by = happened.actor if happened.event == "pull_request.closed" else ""
@@ -87,7 +87,7 @@ def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: 
         commit=pull.merge_commit,
         base=pull.base,
     )
-    store.pull_ended(ended, now)
+    store.ends.note(ended, now)
 
 
 def _stop(found: StoredRun, became: str, store: SqlStore) -> None:

@@ -100,7 +100,7 @@ def test_what_people_changed_before_they_merged_is_known_and_shown(story, tmp_pa
     def figures():
         with closing(SqlStore(told.stage.home)) as store:
             run_id = told.runs()[0].run.run_id
-            return next((known for end, known in store.ends() if end.run_id == run_id), None)
+            return next((known for end, known in store.ends if end.run_id == run_id), None)
 
     known = await_(figures, "the figures")
     assert (known.by, known.recipe, known.first_round.passed) == (

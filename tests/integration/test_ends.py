@@ -103,7 +103,7 @@ class Opened:
 
     def known(self):
         """The one end that is there: as it was told, and its figures."""
-        (found,) = self.store.ends()
+        (found,) = self.store.ends
         return found
 
 
@@ -160,7 +160,7 @@ def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened)
     opened.look()
     assert opened.known()[1] == figures, "heard again, it stays as it is"
     opened.people("open")
-    assert list(opened.store.ends()) == []
+    assert list(opened.store.ends) == []
     commit = opened.people("merge")
     assert opened.ends.turn()
     told, figures = opened.known()

@@ -61,10 +61,10 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
     ended = Ended(run_id=run_id, pull=1, state="merged", at=at, by="ann")
     store.pull_stands(run_id, RunState.MERGED, at)
-    store.pull_ended(ended, NOW)
+    store.ends.note(ended, NOW)
     if known:
         first = store.get(run_id)
-        store.end_known(ended, figures.put_together(ended, first, (), edits, unknown))
+        store.ends.complete(ended, figures.put_together(ended, first, (), edits, unknown))
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from agent.adapters.counted_models import CountedModels
@@ -18,7 +16,6 @@ from agent.errors import (
     TransientError,
     VersionUnknown,
 )
-from agent.ledger import Ledger
 from agent.testing import FakeModel, said
 
 
@@ -117,7 +114,7 @@ def test_what_is_done_or_would_end_so_again_leaves_nothing(three, reason):
 
 
 def test_one_process_carries_a_run(three):
-    said = f"under way in another process, {os.getpid()}. .* `kill {os.getpid()}`; .*--resume"
+    said = "under way in another process. .*--resume"
     with StepFile(three), pytest.raises(TransientError, match=said):
         StepFile(three)
 
@@ -169,22 +166,3 @@ def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_pat
         assert latest(tmp_path) == folder / FILE_NAME
         kept.discard()
     assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "ticket", "reason", "found"),
-    [
-        ("20260102-1", "/t.md", Reason.READY, False),
-        ("20260102-1", "/t.md", Reason.POLICY, True),
-        ("20260102-1", "/other.md", Reason.READY, True),
-    ],
-)
-def test_one_whose_ticket_was_carried_out_since_is_not_meant(tmp_path, name, ticket, reason, found):
-    for folder in ("20260101-1", name):
-        (tmp_path / folder).mkdir()
-    with StepFile(tmp_path / "20260101-1" / FILE_NAME, begun("20260101-1")) as kept:
-        kept("triage", lambda: "of triage")
-    ledger = Ledger(tmp_path / name / "ledger.jsonl", name)
-    ledger.begin(run_record=begun(name, ticket=ticket).run.model_dump(mode="json"))
-    ledger.end(outcome=Outcome.stopped(name, reason, "x").model_dump(mode="json"))
-    assert (latest(tmp_path, "/shop") is not None) == found
