@@ -39,15 +39,11 @@ _TAMPERING = (
 )
 _SECURITY = (
     "sql-injection",
-    "built-sql",
+    "insecure-deserialisation",
+    "path-traversal",
+    "command-injection",
     "hard-coded-secret",
     "possible-secret",
-    "insecure-deserialisation",
-    "format-that-runs-code",
-    "path-traversal",
-    "unpacking",
-    "command-injection",
-    "built-command",
 )
 _VERSIONS = (
     "python-syntax",

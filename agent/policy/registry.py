@@ -29,13 +29,7 @@ from agent.policy.django import (
 )
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import (
-    command_injection,
-    deserialisation,
-    hard_coded_secrets,
-    path_traversal,
-    sql_injection,
-)
+from agent.policy.security import hard_coded_secrets, injection
 from agent.policy.tampering import (
     deleted_tests,
     hollow_tests,
@@ -74,13 +68,7 @@ _TAMPERING: tuple[RuleModule, ...] = (
     hooks,
     snapshots,
 )
-_SECURITY: tuple[RuleModule, ...] = (
-    sql_injection,
-    hard_coded_secrets,
-    deserialisation,
-    path_traversal,
-    command_injection,
-)
+_SECURITY: tuple[RuleModule, ...] = (injection, hard_coded_secrets)
 _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (
     http_client,

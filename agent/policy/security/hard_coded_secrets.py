@@ -69,8 +69,7 @@ _ENVIRONMENTS = frozenset({"get", "getenv", "config", "env", "str", "getvar", "s
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new value that its name calls a secret."""
-    fixes = {HARD_CODED_SECRET: _FIX, POSSIBLE_SECRET: _FIX}
-    yield from spots.findings(proposal, _spots, fixes)
+    yield from spots.findings(proposal, _spots, dict.fromkeys(RULES, _FIX))
 
 
 def _spots(view: View) -> Iterator[Spot]:

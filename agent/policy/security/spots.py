@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agent.domain import Finding
 from agent.policy import layout, source
-from agent.policy.proposal import Hit, Proposal, PythonFile
+from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -33,34 +33,16 @@ class Spot:
 
 
 def findings(
-    proposal: Proposal,
-    find: Callable[[View], Iterable[Spot]],
-    fixes: Mapping[Rule, str],
-    *,
-    apart: Iterable[Rule] = (),
+    proposal: Proposal, find: Callable[[View], Iterable[Spot]], fixes: Mapping[Rule, str]
 ) -> Iterator[Finding]:
-    """Yield a finding for every new spot.
-
-    Args:
-        proposal: The change.
-        find: Yields the spots of one side of a file.
-        fixes: The way out, by rule.
-        apart: Rules that leave alone what does not run in the application: scripts, migrations.
-    """
+    """Yield a finding for every new spot, with the way out that its rule names."""
     known: dict[View, list[Spot]] = {}
-
-    def spots(view: View) -> list[Spot]:
-        if view not in known:
-            known[view] = list(find(view))
-        return known[view]
-
     for rule, fix in fixes.items():
 
         def hits(view: View, rule: Rule = rule) -> Iterator[Hit]:
-            return (spot.hit for spot in spots(view) if spot.rule is rule)
+            if view not in known:
+                known[view] = list(find(view))
+            return (spot.hit for spot in known[view] if spot.rule is rule)
 
-        def among(file: PythonFile, rule: Rule = rule) -> bool:
-            return not (layout.is_apart(file.path) if rule in apart else layout.is_test(file.path))
-
-        for file, hit in proposal.fresh(hits, among):
+        for file, hit in proposal.fresh(hits, lambda file: not layout.is_test(file.path)):
             yield rule.at(file.path, hit.message, fix, hit.line)

@@ -20,7 +20,7 @@ class Seed:
     path: str = "app/views.py"
 
 
-SQL_INJECTION = (
+INJECTION = (
     Seed(
         "percent into a cursor",
         "CWE-89; the example of OWASP's cheat sheet on query parameters",
@@ -119,8 +119,6 @@ def login():
     return {"ok": row is not None}
 """,
     ),
-)
-COMMAND_INJECTION = (
     Seed(
         "os.system",
         "CWE-78; the page that pings",
@@ -203,8 +201,6 @@ def calc():
     return {"result": ast.literal_eval(request.args["expression"])}
 """,
     ),
-)
-DESERIALISATION = (
     Seed(
         "pickle of a request",
         "CWE-502; CVE-2025-27520 (BentoML: pickle of a request's body)",
@@ -291,8 +287,6 @@ async def events(request: Request):
     return {"kind": json.loads(body)["kind"]}
 """,
     ),
-)
-PATH_TRAVERSAL = (
     Seed(
         "open() below a folder",
         "CVE-2021-45452 and kin (Django's storages)",

@@ -6,30 +6,14 @@ import pytest
 
 from agent.policy.content import secrets
 from agent.policy.proposal import Proposal
-from agent.policy.security import (
-    command_injection,
-    deserialisation,
-    hard_coded_secrets,
-    path_traversal,
-    sql_injection,
-)
+from agent.policy.security import hard_coded_secrets, injection
 from tests.unit.policy import cases, seeds
 
-EVERY = (
-    command_injection,
-    deserialisation,
-    hard_coded_secrets,
-    path_traversal,
-    secrets,
-    sql_injection,
-)
+EVERY = (hard_coded_secrets, injection, secrets)
 SEEDS = [
     pytest.param(modules, seed, id=seed.name)
     for modules, several in (
-        ([sql_injection], seeds.SQL_INJECTION),
-        ([command_injection], seeds.COMMAND_INJECTION),
-        ([deserialisation], seeds.DESERIALISATION),
-        ([path_traversal], seeds.PATH_TRAVERSAL),
+        ([injection], seeds.INJECTION),
         ([hard_coded_secrets, secrets], seeds.HARD_CODED_SECRETS),
     )
     for seed in several
