@@ -95,10 +95,8 @@ class Reason(StrEnum):
     """No recipe fits the ticket, and no model is set."""
     REFUSED = "refused"
     """The ticket asks for what is not done, or not here."""
-    SEVERAL = "several_tickets"
-    """The ticket is several in one."""
     TOO_LARGE = "too_large"
-    """The ticket asks for another architecture."""
+    """The ticket is more than one change can carry."""
     FOR_PEOPLE = "for_people"
     """The ticket touches what is left to people."""
     DUPLICATE = "duplicate"
@@ -168,7 +166,6 @@ _END_STATES = {
     Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
     Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
     Reason.REFUSED: RunState.DECLINED,
-    Reason.SEVERAL: RunState.DECLINED,
     Reason.TOO_LARGE: RunState.DECLINED,
     Reason.FOR_PEOPLE: RunState.DECLINED,
     Reason.DUPLICATE: RunState.DECLINED,
@@ -395,7 +392,7 @@ Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dep
 
 
 class Similar(Record):
-    """Another run of ours in the repository whose ticket is much like this one."""
+    """Another run of ours in the repository whose issue has the same title."""
 
     number: int
     """Of its issue."""
@@ -405,14 +402,12 @@ class Similar(Record):
     """False: it has opened a pull request."""
     url: str = ""
     """Of that pull request."""
-    share: int
-    """Of the words that either ticket has, so many percent are in both."""
 
     @property
     def told(self) -> str:
-        """Say which one it is and how alike, in a line."""
+        """Say which one it is, in a line."""
         became = f"run {self.run_id} is under way" if self.under_way else self.url
-        return f"#{self.number} “{self.title}” ({self.share}% of the words; {became})"
+        return f"#{self.number} “{self.title}” ({became})"
 
 
 class Decision(Record):
@@ -422,9 +417,9 @@ class Decision(Record):
     """Its name; "": a model plans and edits."""
     sentence: str
     category: Category = "feature"
-    """As far as the ticket's own words tell; a recipe has no use for it."""
+    """By the issue's labels; a recipe has no use for it."""
     reasons: tuple[str, ...] = ()
-    """What each rule of triage made of the ticket, in words."""
+    """What labels and other runs came to, in words."""
     similar: tuple[Similar, ...] = ()
 
 

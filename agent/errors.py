@@ -6,7 +6,6 @@ AgentError
     NoRecipe          nothing here can carry the ticket out
     NoModel           nor can one of the models that are set be asked
     RequestRefused    the ticket or the repository asks for what the rules forbid
-    SeveralTickets    it is several tickets in one
     TooLarge          it is more than one change can carry
     ForPeople         it touches what is left to people
     Duplicate         another issue says the same, and its run is under way
@@ -135,14 +134,8 @@ class RequestRefused(RunStopped):
     reason = Reason.REFUSED
 
 
-class SeveralTickets(RunStopped):
-    """The ticket is several tickets in one; the message says how to split it."""
-
-    reason = Reason.SEVERAL
-
-
 class TooLarge(RunStopped):
-    """The ticket is more than one change can carry; the message says how a first one is made."""
+    """The ticket is more than one change can carry; the message says how to split it."""
 
     reason = Reason.TOO_LARGE
 

@@ -165,7 +165,7 @@ class Settings(Record):
     model_judge: tuple[str, ...] = ()
     """For the choice between attempts; None: `model`."""
     model_routes: tuple[str, ...] = ()
-    """By the ticket's category, as `editor/docs=openai:NAME`; several entries are a chain."""
+    """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
     model_allow: tuple[str, ...] = ()
     """Further models that a repository may name in its `models`; those above it may."""
     model_prices: Path | None = None

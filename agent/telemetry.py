@@ -143,7 +143,7 @@ def tell(result: object) -> str:
 
 @tell.register
 def _(result: Decision) -> str:
-    similar = (f"much like {one.told}" for one in result.similar)
+    similar = (f"the same title as {one.told}" for one in result.similar)
     return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
 
 

@@ -32,7 +32,6 @@ _SETTLED = frozenset(
         Reason.UNCLEAR,
         Reason.NO_RECIPE,
         Reason.REFUSED,
-        Reason.SEVERAL,
         Reason.TOO_LARGE,
         Reason.FOR_PEOPLE,
         Reason.DUPLICATE,

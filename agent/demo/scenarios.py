@@ -146,13 +146,6 @@ def _all() -> tuple[Scenario, ...]:
             "It takes four seconds on my machine. Make it faster.\n",
             Reason.NO_RECIPE,
         ),
-        Scenario(
-            "declined",
-            "too large for one pull request: declined before anything is made ready",
-            "Migrate the shop from Django to FastAPI",
-            "It would be faster, I think.\n",
-            Reason.TOO_LARGE,
-        ),
         *_taken_back(log_title, log_body),
         *_several_people(log_title, log_body),
         *_reviewed(log_title, log_body),

@@ -19,7 +19,6 @@ _HEADLINES = {
     Reason.CONFLICT: "The branch and its base do not go together.",
     Reason.NO_RECIPE: "This one is for a person.",
     Reason.REFUSED: "This cannot be done as it is asked.",
-    Reason.SEVERAL: "These are several tickets in one.",
     Reason.TOO_LARGE: "This is more than one change can carry.",
     Reason.FOR_PEOPLE: "This one is left to people.",
     Reason.DUPLICATE: "Another issue says the same, and is being worked on.",
@@ -60,10 +59,6 @@ _NEXT = {
         f" done here, edit the text of the issue, {_AGAIN}"
     ),
     Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
-    Reason.SEVERAL: (
-        "What to do next: open an issue for each of them and label those. Or edit this one so that"
-        f" it asks for one, {_AGAIN}"
-    ),
     Reason.TOO_LARGE: (
         "What to do next: open an issue for the first step and label that, or edit this one,"
         f" {_AGAIN}"
@@ -146,7 +141,6 @@ _HERE = {
         f" ticket, {_AGAIN_HERE}"
     ),
     Reason.REFUSED: f"Change the ticket, {_AGAIN_HERE}",
-    Reason.SEVERAL: f"Write a ticket for each of them, or cut this one to one, {_AGAIN_HERE}",
     Reason.TOO_LARGE: f"Write a ticket for the first step, {_AGAIN_HERE}",
     Reason.FOR_PEOPLE: (
         "A person takes it on. Or say in the ticket what else is to be done, and what it leaves"

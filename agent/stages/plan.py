@@ -23,7 +23,7 @@ from agent.editing.job import Job
 from agent.errors import ApprovalAwaited, ForPeople, NoRecipe, PolicyRefused, RepositoryUnfit
 from agent.recipes import registry
 from agent.services import Services
-from agent.triage import people
+from agent.triage import human_only
 from repo_config.tree import Within
 
 
@@ -72,12 +72,17 @@ def _require_open(
     ticket: Ticket, run: Run, base: Checkout, contract: Contract, svc: Services
 ) -> None:
     """Refuse, before anything is made ready, what names nothing but places of people."""
-    human_only = contract.config.scope.human_only
-    if not human_only:
+    patterns = contract.config.scope.human_only
+    if not patterns:
         return
     tree = worktree.open_tree(base, svc.base_folder(run))
-    if domain := people.closed_by(ticket, human_only, tree.paths()):
-        raise ForPeople(domain.told)
+    if found := human_only.find_closed_path(ticket, patterns, tree.paths()):
+        path, pattern = found
+        raise ForPeople(
+            f"The ticket is about {path}, which only people change here (scope.human_only:"
+            f" {pattern!r}). A person makes that change; or the ticket names a place outside of"
+            " scope.human_only where it can be done."
+        )
 
 
 def _require_tests(contract: Contract) -> None:

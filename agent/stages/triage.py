@@ -1,7 +1,7 @@
 """Triage: who can carry this ticket out? Looks at the ticket, and at other runs beside it.
 
-Rules first, each in a module of `agent.triage`: what they leave open is for the planning model.
-What needs the code is asked later, in `agent.stages.plan`.
+What it leaves open is for the planning model. What needs the code is asked later, in
+`agent.stages.plan`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from agent.errors import AccessLost, Duplicate, NoModel, NoRecipe, TicketUnclear
 from agent.ports import ChatModel, OtherRun
 from agent.recipes import registry
 from agent.services import Services
-from agent.triage import category, likeness, priority, rules
+from agent.triage import category, duplicates, priority
 
-#: So many similar runs are named, the likest first.
+#: So many similar runs are named.
 _MOST_SIMILAR = 5
 
 
@@ -70,9 +70,6 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
 
     Raises:
         TicketUnclear: The ticket is empty, or several recipes fit it.
-        SeveralTickets: It is several in one.
-        TooLarge: It asks for another architecture.
-        ForPeople: It touches what is left to people.
         Duplicate: Another issue says the same, and its run is under way.
         NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
@@ -84,23 +81,23 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
             " under way; one change is not made twice. What would make it fit: that run ends"
             " without a pull request, or this issue says what it asks for besides."
         )
-    decision = judge(ticket, svc.models)
-    similar = _still_there(alike(run, others), run, svc)
+    labels = run.snapshot.labels if run.snapshot else ()
+    decision = judge(ticket, svc.models, labels)
+    similar = _still_there(_find_similar(run, others), run, svc)
     for one in similar:
-        svc.say(f"much like {one.told}")
+        svc.say(f"the same title as {one.told}")
     return decision.model_copy(
         update={"similar": similar, "reasons": (*decision.reasons, *_beside(run, others, similar))}
     )
 
 
-def judge(ticket: Ticket, models: ChatModel | None = None) -> Decision:
+def judge(
+    ticket: Ticket, models: ChatModel | None = None, labels: tuple[str, ...] = ()
+) -> Decision:
     """Choose the recipe for a ticket; what none fits is for a model, or else for a person. Pure.
 
     Raises:
         TicketUnclear: The ticket is empty, or several recipes fit it.
-        SeveralTickets: It is several in one.
-        TooLarge: It asks for another architecture.
-        ForPeople: It touches what is left to people.
         NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
     """
@@ -117,8 +114,8 @@ def judge(ticket: Ticket, models: ChatModel | None = None) -> Decision:
                 ),
             )
         )
-    kind, because = category.of(ticket)
-    reasons = (f"category {kind}: {because}", *rules.hold(ticket))
+    kind, label = category.read_category(labels)
+    reasons = (f"category {kind}: {_named_by(label)}",)
     if fitting:
         sentence = f"recipe {fitting[0]}"
         return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
@@ -151,33 +148,29 @@ def _same(run: Run, others: Iterable[OtherRun]) -> Run | None:
         earlier = other.under_way and other.run.run_id < run.run_id
         if mine is None or theirs is None or not earlier or other.run.dry_run:
             continue
-        if likeness.identical(mine.title, mine.body, theirs.title, theirs.body):
+        if duplicates.is_same_text(mine, theirs):
             return other.run
     return None
 
 
-def alike(run: Run, others: Iterable[OtherRun]) -> tuple[Similar, ...]:
-    """Name the runs whose issues say much the same, the likest first."""
+def _find_similar(run: Run, others: Iterable[OtherRun]) -> tuple[Similar, ...]:
+    """Name the runs whose issues have the same title."""
     mine = run.snapshot
-    found: list[Similar] = []
-    for other in others:
-        theirs = other.run.snapshot
-        if mine is None or theirs is None or not (other.under_way or other.url):
-            continue
-        share = likeness.alike(mine.title, mine.body, theirs.title, theirs.body)
-        if share >= likeness.SIMILAR:
-            found.append(
-                Similar(
-                    number=theirs.issue.number,
-                    title=theirs.title,
-                    run_id=other.run.run_id,
-                    under_way=other.under_way,
-                    url=other.url,
-                    share=round(share * 100),
-                )
-            )
-    found.sort(key=lambda one: (-one.share, one.number))
-    return tuple(found[:_MOST_SIMILAR])
+    found = (
+        Similar(
+            number=theirs.issue.number,
+            title=theirs.title,
+            run_id=other.run.run_id,
+            under_way=other.under_way,
+            url=other.url,
+        )
+        for other in others
+        if mine
+        and (theirs := other.run.snapshot)
+        and (other.under_way or other.url)
+        and duplicates.has_same_title(mine, theirs)
+    )
+    return tuple(sorted(found, key=lambda one: one.number)[:_MOST_SIMILAR])
 
 
 def _still_there(similar: tuple[Similar, ...], run: Run, svc: Services) -> tuple[Similar, ...]:
@@ -197,8 +190,11 @@ def _beside(
     if run.snapshot is None:
         return ()
     level, label = priority.of(run.snapshot.labels)
-    named = f"by the label “{label}”" if label else "no label names another"
     return (
-        f"likeness: {len(similar)} of {len(others)} other runs and pull requests of ours",
-        f"priority {priority.NAMES[level]}: {named}",
+        f"same title: {len(similar)} of {len(others)} other runs and pull requests of ours",
+        f"priority {priority.NAMES[level]}: {_named_by(label)}",
     )
+
+
+def _named_by(label: str) -> str:
+    return f"by the label “{label}”" if label else "no label names another"

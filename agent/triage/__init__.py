@@ -1,1 +1,1 @@
-"""Who can carry a ticket out: rules over its words, each pure and of one subject."""
+"""What the labels, paths and titles of tickets say, each pure and of one subject."""

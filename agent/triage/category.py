@@ -1,52 +1,24 @@
-"""What kind of work a ticket asks for, by its words."""
+"""What kind of work an issue asks for, by its labels."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import get_args
 
-from agent.domain import Category, Ticket
+from agent.domain import Category
 
-
-class Kind(NamedTuple):
-    """A category, and what it was taken from."""
-
-    category: Category
-    because: str
-    """In words, with those of the ticket in quotes."""
-
-
-#: The first that matches decides, in the title before the text.
-_CATEGORIES: tuple[tuple[Category, str], ...] = (
-    ("docs", r"typos?|readme|docstrings?"),
-    (
-        "bug",
-        (
-            r"bugs?|fix(?:es|ed)?|broken|crash\w*|wrong(?:ly)?|incorrect\w*|regression|traceback"
-            r"|raises?|fails?|failing|does(?:n't| not) (?:work|return|show|save)|error 5\d\d"
-        ),
-    ),
-    (
-        "dependency",
-        (
-            r"upgrade|bump|migrate (?:from|to)|(?:replace|switch from) \w+ (?:with|by|to)"
-            r"|drop (?:the )?dependency"
-        ),
-    ),
-    ("typing", r"type[- ]?(?:hint|annotation)s?|annotat\w+ (?:the )?\w+|mypy|typing"),
-    ("tests", r"(?:add|write|more|missing) (?:\w+ )?tests?|tests? for|test coverage|untested"),
-    ("docs", r"docs?|documentation|changelog"),
-    ("refactor", r"refactor\w*|extract|split|rename|simplif\w+|clean ?up|de-?duplicat\w+|inline"),
-)
-_PATTERNS = tuple(
-    (category, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for category, words in _CATEGORIES
-)
+#: Our own names, and those that GitHub and Dependabot give every repository.
+_BY_LABEL: dict[str, Category] = {name: name for name in get_args(Category)} | {
+    "documentation": "docs",
+    "enhancement": "feature",
+    "dependencies": "dependency",
+}
 
 
-def of(ticket: Ticket) -> Kind:
-    """Say what kind of work a ticket asks for, as far as its words tell, and by which."""
-    for text, place in ((ticket.title, "title"), (ticket.body, "text")):
-        for found, pattern in _PATTERNS:
-            if hit := pattern.search(text):
-                return Kind(found, f"“{hit[0]}” in the {place}")
-    return Kind("feature", "no word of another kind")
+def read_category(labels: Iterable[str]) -> tuple[Category, str]:
+    """Return the category and the label that names it, as in `bug` or `type: bug`."""
+    for label in labels:
+        if found := _BY_LABEL.get(re.split(r"[\s:/=]+", label.lower())[-1]):
+            return found, label
+    return "feature", ""

@@ -145,7 +145,7 @@ class _Told:
         text = re.sub(rf"(?<=issue=){number}\b", "ISSUE", text)
         # So is what other tickets have left: pull requests beside this one, results of checks.
         text = re.sub(r"(?m)^Look out when merging: .*\n\n?", "", text)
-        text = re.sub(r"(?m)^Much like this issue:\n(?:- .*\n)+\n?", "", text)
+        text = re.sub(r"(?m)^Other issues of the same title:\n(?:- .*\n)+\n?", "", text)
         # How long it took, the port of the listener, and numbers of comments are of one world each.
         text = re.sub(r"(?<=The run took ).*?(?= and cost)", "TIME", text)
         text = re.sub(r"https?://127\.0\.0\.1:\d+", "SERVICE", text)

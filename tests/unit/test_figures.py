@@ -65,7 +65,7 @@ def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
             told(end=end()),
             told(RunState.CLOSED, end=end("closed")),
             told(RunState.OPEN),
-            told(RunState.DECLINED, reason=Reason.SEVERAL, first_round=None),
+            told(RunState.DECLINED, reason=Reason.TOO_LARGE, first_round=None),
             told(RunState.FAILED, reason=Reason.POLICY, first_round=REFUSED),
             told(RunState.CHECKING, reason=None, first_round=None),
         ],
@@ -74,7 +74,7 @@ def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
     assert found.states == {
         "checking": 1, "closed": 1, "declined": 1, "failed": 1, "merged": 1, "open": 1
     }  # fmt: skip
-    assert found.reasons == {"policy": 1, "several_tickets": 1}
+    assert found.reasons == {"policy": 1, "too_large": 1}
     assert found.pull_requests == 3
     assert found.merged == Share(share=0.5, count=1, known=2, unknown=0)
 

@@ -235,7 +235,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     home, monkeypatch, reason
 ):
     key = "cnry5f0a9be47c21d86e3350bb91c2da7f84"
-    like = Similar(number=3, title=f"Use {key}", run_id="r", under_way=True, share=80)
+    like = Similar(number=3, title=f"Use {key}", run_id="r", under_way=True)
 
     def triage() -> Decision:
         return Decision(recipe="", sentence="x", category="feature", similar=(like,))

@@ -226,13 +226,13 @@ def _steps(plan: Plan) -> str:
 
 
 def _similar(outcome: Outcome) -> str:
-    """Name other runs whose issues say much the same; numbers are links, their words are not."""
+    """Name other runs whose issues have the same title; numbers are links, their words are not."""
     lines = []
     for one in outcome.similar:
         became = "its run is under way" if one.under_way else f"[pull request]({one.url})"
         title = cleaning.words(one.title[:_LINE])
-        lines.append(f"- #{one.number} {title} ({one.share}% of the words; {became})")
-    return "\n".join(("Much like this issue:", *lines)) if lines else ""
+        lines.append(f"- #{one.number} {title} ({became})")
+    return "\n".join(("Other issues of the same title:", *lines)) if lines else ""
 
 
 def _paragraphs(*texts: str) -> str:

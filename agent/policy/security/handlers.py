@@ -7,7 +7,6 @@ their route (FastAPI, Flask and kin), or in a module of views by a first argumen
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -23,7 +22,10 @@ _WEB = frozenset(
 _ROUTES = frozenset(
     {"get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket"}
 )
-_VIEWS = re.compile(r"(?:.*_)?(?:views?|handlers?|endpoints?|api|routes?)(?:_.*)?")
+#: By the name of the file or of its folder.
+_VIEWS = re.compile(
+    r"(?:.*/)?(?:[^/]*_)?(?:views?|handlers?|endpoints?|api|routes?)(?:_[^/]*)?(?:/[^/]*)?\.py"
+)
 _TEXTS = frozenset(
     {
         "builtins.str", "builtins.bytes", "builtins.list", "builtins.dict", "typing.Any",
@@ -52,7 +54,7 @@ def find_sent_arguments(view: View, node: FunctionNode, scope: Scope) -> Iterato
     arguments = [pair for pair in _pair_defaults(node.args) if pair[0].arg not in {"self", "cls"}]
     converters = {name: converter for converter, name in _FLASK_ARGUMENT.findall(route or "")}
     is_view = route is None and bool(arguments) and arguments[0][0].arg in REQUESTS
-    if route is None and not (is_view and _is_of_views(view.path)):
+    if route is None and not (is_view and _VIEWS.fullmatch(view.path)):
         return
     for argument, default in arguments[1:] if is_view else arguments:
         name = argument.arg
@@ -84,11 +86,6 @@ def _find_route(node: FunctionNode) -> str | None:
                 if path.startswith("/") or not path:
                     return path
     return None
-
-
-def _is_of_views(path: str) -> bool:
-    *folders, name = path.split("/")
-    return any(map(_VIEWS.fullmatch, (*folders[-1:], posixpath.splitext(name)[0])))
 
 
 def _is_text(annotation: ast.expr, default: ast.expr | None, view: View, scope: Scope) -> bool:

@@ -3,7 +3,6 @@
 Straight is the value itself, or a text or path put together with it, directly or through
 assignments in the same function. What a call returns is not followed: a conversion or a check
 belongs into one. Only reading from the request, and joining texts and paths, are looked through.
-Nothing is executed.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ _SENT = frozenset(
         "path_info", "view_args",
     }
 )  # fmt: skip
-#: Methods that give what they are called of, or a part of it.
+#: Methods that give their owner, or a part of it.
 _READS = frozenset(
     {
         "get", "getlist", "pop", "read", "post", "json", "body", "form", "text", "get_json",
-        "get_data", "decode", "encode", "strip", "lower", "upper",
+        "get_data", "decode", "encode", "strip", "lower", "upper", "absolute", "as_posix",
     }
 )  # fmt: skip
 _PATHS = frozenset({"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath"})

@@ -10,12 +10,11 @@ import pytest
 
 from agent import telemetry
 from agent.domain import Decision, Reason, Run, Ticket
-from agent.errors import Duplicate, ForPeople, NoModel, NoRecipe, TicketUnclear
+from agent.errors import Duplicate, NoModel, NoRecipe, TicketUnclear
 from agent.ports import NewPullRequest, OtherRun
 from agent.recipes import registry
 from agent.stages import triage
 from agent.testing import FakeForge, FakeModel, said
-from agent.triage import category
 from tests.unit.stages import forge_runs
 
 FIELD = "Add a CharField `nick` with max_length=50 to Customer."
@@ -61,21 +60,15 @@ def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "kind"),
+    ("labels", "kind"),
     [
-        ("Total is wrong for a single order", "bug"),
-        ("Replace requests with httpx", "dependency"),
-        ("Write tests for `total`", "tests"),
-        ("Fix the typo in the README", "docs"),
+        (("mergewright", "documentation"), "docs"),
+        (("P1", "Type: Bug"), "bug"),
+        (("debugging",), "feature"),
     ],
 )
-def test_what_kind_of_work_words_ask_for(title: str, kind: str) -> None:
-    assert category.of(ticket("", title)).category == kind
-
-
-def test_the_title_counts_before_the_text() -> None:
-    told = ticket("It fails today, since nobody wrote it.", "Refactor the price list")
-    assert category.of(told).category == "refactor"
+def test_labels_say_what_kind_of_work_it_is(labels: tuple[str, ...], kind: str) -> None:
+    assert triage.judge(ticket("Fix it."), MODEL, labels).category == kind
 
 
 def test_a_ticket_that_fits_several_is_asked_about() -> None:
@@ -93,7 +86,7 @@ def test_a_ticket_without_visible_text_is_asked_about() -> None:
 # --- other runs -------------------------------------------------------------------------------
 
 TITLE, BODY = "Speed up the order list", "It takes ten seconds with all customers."
-ALIKE = ("Order list has to speed up", "With all customers it takes ten seconds, each morning.")
+ALIKE = ("speed up: the Order List!", "Each morning.")
 PULL = "https://forge.example/shop/app/pull/100"
 MODEL = FakeModel(lambda _: said())
 
@@ -112,7 +105,7 @@ def decided(tmp_path: Path, run: Run, *others: OtherRun) -> Decision:
     svc, spoken = forge_runs.services(tmp_path, forge)
     svc = replace(svc, models=MODEL, others=lambda run: others)
     found = triage.decide(asked, run, svc)
-    assert spoken == [f"much like {one.told}" for one in found.similar]
+    assert spoken == [f"the same title as {one.told}" for one in found.similar]
     assert ("own_pulls" in forge.calls) == any(not one.under_way for one in others)
     return found
 
@@ -128,10 +121,10 @@ def test_the_same_text_whose_run_is_under_way_is_made_once(tmp_path: Path) -> No
 def test_of_two_that_are_the_same_the_first_is_made(tmp_path: Path) -> None:
     later = OtherRun(run=a_run(9, TITLE, BODY, name="c"), under_way=True)
     found = decided(tmp_path, a_run(8, TITLE, BODY), later)
-    assert [(one.number, one.share, one.under_way) for one in found.similar] == [(9, 100, True)]
+    assert [(one.number, one.under_way) for one in found.similar] == [(9, True)]
 
 
-def test_what_is_much_alike_is_named_the_likest_first(tmp_path: Path) -> None:
+def test_what_has_the_same_title_is_named(tmp_path: Path) -> None:
     found = decided(
         tmp_path,
         a_run(8, TITLE, BODY, "P1"),
@@ -141,13 +134,11 @@ def test_what_is_much_alike_is_named_the_likest_first(tmp_path: Path) -> None:
         OtherRun(run=a_run(4, TITLE, BODY), under_way=False, url=f"{PULL}99"),
         OtherRun(run=a_run(3, TITLE, BODY), under_way=False),
     )
-    assert [(one.number, one.url) for one in found.similar] == [(7, PULL), (6, "")]
-    assert PULL in found.similar[0].told
-    assert "20261120-b" in found.similar[1].told
+    assert [(one.number, one.url) for one in found.similar] == [(6, ""), (7, PULL)]
+    assert "20261120-b" in found.similar[0].told
+    assert PULL in found.similar[1].told
     kinds = [one.split(":")[0] for one in found.reasons]
-    assert kinds == [
-        "category feature", "clarity", "scope", "domains", "likeness", "priority high"
-    ]  # fmt: skip
+    assert kinds == ["category feature", "same title", "priority high"]
     assert found.similar[0].told in telemetry.tell(found)
 
 
@@ -155,9 +146,4 @@ def test_a_run_on_this_machine_has_nothing_beside_it(tmp_path: Path) -> None:
     run = forge_runs.run(on_forge=False, repository=str(tmp_path))
     found = decided(tmp_path, run)
     assert found.similar == ()
-    assert not any(one.startswith(("likeness", "priority")) for one in found.reasons)
-
-
-def test_rules_come_before_recipes() -> None:
-    with pytest.raises(ForPeople, match="cryptography"):
-        triage.judge(ticket(f"{FIELD} Encrypt it."))
+    assert not any(one.startswith(("same title", "priority")) for one in found.reasons)
