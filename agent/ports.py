@@ -198,17 +198,6 @@ class RoomResult(Record):
     Code in the room can bring that about, and hide it: a reason to doubt, never one to believe."""
 
 
-class Measure(Record):
-    """One limit of a room, tried out."""
-
-    limit: str
-    enforced: bool
-    detail: str
-    """What was attempted and what happened."""
-    required: bool
-    """Whether rooms are refused without it."""
-
-
 class Flag(Protocol):
     """Says whether something is to stop."""
 
@@ -242,10 +231,6 @@ class Sandbox(Protocol):
             SandboxMissing: No room can be opened here; the message says what to install.
             SandboxLost: The room ended without proof that the command started, or was cancelled.
         """
-        ...
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
         ...
 
     def roots(self) -> tuple[Root, ...]:

@@ -65,17 +65,14 @@ class Settings(Record):
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
     """What makes rooms; auto: docker where an engine answers and has an image for rooms, else
     bubblewrap."""
-    sandbox_minimum: Literal["any", "own-root", "container", "own-kernel"] = "any"
-    """Rooms that are weaker are refused. own-root: nothing of this machine's /usr is shown;
-    container: and the kernel filters calls and bounds the room as a whole; own-kernel: as in a
-    virtual machine. It is measured, not believed."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
     docker_image: str = Field(default="mergewright-room", min_length=1)
     """Name of the images of docker rooms; the tag is the Python version, as `mergewright images
     build 3.11` makes them."""
-    docker_runtime: str | None = None
-    """Runtime of the engine for rooms, as kata-runtime; None: its default."""
+    docker_base: str | None = None
+    """Image of the engine on which `mergewright images build` builds; None: python:VERSION-slim of
+    the registry."""
     room_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Processors of one docker room; None: all."""
     room_root: Path | None = None

@@ -12,7 +12,6 @@ from agent.ports import (
     BranchRules,
     Flag,
     Hear,
-    Measure,
     NewPullRequest,
     Onboarding,
     OwnPull,
@@ -267,10 +266,6 @@ class FakeSandbox:
         if hear is not None:
             hear(result.output.encode())
         return result
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Claim nothing: a fake enforces no limit."""
-        return ()
 
     def roots(self) -> tuple[Root, ...]:
         """Have none."""

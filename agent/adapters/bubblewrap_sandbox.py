@@ -10,7 +10,7 @@ from threading import Lock
 
 from agent.adapters.bubblewrap import cgroup, opened, presence, roots, strays, walls
 from agent.adapters.rooms import bounds, lending, reach, sheet, slots
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root
 from agent.settings import Settings
 
 
@@ -47,12 +47,6 @@ class BubblewrapSandbox:
             ):
                 room.open(self._arguments, python)
                 return room.attend(cancelled)
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
-        from agent.adapters.rooms import attempts
-
-        return attempts.measure(self, self._settings)
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have: ours, and those below `roots/`."""

@@ -14,7 +14,7 @@ import docker
 
 from agent.adapters.docker_rooms import engine, furniture, opened, strays, walls
 from agent.adapters.rooms import bounds, lending, reach, sheet, slots
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, RootPython
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, RootPython
 from agent.settings import Settings
 
 
@@ -46,20 +46,9 @@ class DockerSandbox:
                 opened.OpenedRoom(order, client, hear) as room,
             ):
                 container = walls.container(uid, slot, image, home)
-                told = sheet.write(
-                    order,
-                    bounded=True,
-                    own_users=walls.own_kernel(order, self._settings),
-                    more=walls.asked_of_runner(order, self._settings),
-                )
+                told = sheet.write(order, bounded=True, more=walls.asked_of_runner())
                 room.open(container, self._host_config(order, uid), told)
                 return room.attend(cancelled)
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
-        from agent.adapters.rooms import attempts
-
-        return attempts.measure(self, self._settings)
 
     def roots(self) -> tuple[Root, ...]:
         """List the images that rooms can be opened from, by minor version of Python.

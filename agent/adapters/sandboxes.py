@@ -1,8 +1,4 @@
-"""Choose what makes the rooms, and hold it against the operator's settings.
-
-Owns which kinds there are, which one `auto` means, and that no room is weaker than the operator
-asks for. What a room of each kind is like is theirs.
-"""
+"""Choose what makes the rooms. What a room of each kind is like is theirs."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ import structlog
 from agent.adapters.bubblewrap import strays
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -38,9 +34,6 @@ def choose(settings: Settings) -> Kind:
 
     Left to us it is docker where an engine has an image for rooms: whoever has built one wants it
     used, and its root file system is never this machine's. Otherwise it is bubblewrap.
-
-    Raises:
-        SandboxMissing: `docker_host` is not the address of an engine on this machine.
     """
     if settings.sandbox != "auto":
         return settings.sandbox
@@ -70,51 +63,16 @@ class ChosenSandbox:
         self._settings = settings
         self._found: Sandbox | None = None
         self._choosing = Lock()
-        self._tried: set[str] = set()
-        self._trying = Lock()
 
     def run(
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> RoomResult:
-        """Run one command in a fresh room and take the room down, whatever happens.
-
-        Raises:
-            SandboxMissing: No room can be opened here; the message says what to do.
-            SandboxLost: The room ended without proof that the command started, or was cancelled.
-        """
-        chosen = self._chosen()
-        self._hold(chosen, order.root)
-        return chosen.run(order, cancelled, hear)
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
-        return self._chosen().measure()
+        """Run one command in a fresh room; see `Sandbox.run`."""
+        return self._chosen().run(order, cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have, the usual one first."""
         return self._chosen().roots()
-
-    def _hold(self, chosen: Sandbox, root: str) -> None:
-        """Refuse rooms that are weaker than the operator asks for; each root is tried once.
-
-        Under a runtime of the operator's choice rooms are tried in any case: a kernel of another
-        make may lack what the runner's safety rests on.
-
-        Raises:
-            SandboxMissing: Says what is lacking, and what would do.
-        """
-        minimum = self._settings.sandbox_minimum
-        if minimum == "any" and self._settings.docker_runtime is None:
-            return
-        with self._trying:
-            if root in self._tried:
-                return
-            from agent.adapters.rooms import attempts, levels
-
-            measured = attempts.look(chosen, self._settings, root)
-            if (words := levels.objection(measured, minimum)) is not None:
-                raise SandboxMissing(words)
-            self._tried.add(root)
 
     def _chosen(self) -> Sandbox:
         with self._choosing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
 
 
 class Stoppable:
@@ -18,10 +18,6 @@ class Stoppable:
         """Run one command in a fresh room, unless and until one of the two is set."""
         either = _Either(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
-        return self._sandbox.measure()
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have."""

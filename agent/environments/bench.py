@@ -10,7 +10,6 @@ from agent.environments.interpreters import Interpreter
 from agent.ports import (
     Flag,
     Hear,
-    Measure,
     PackageIndex,
     RoomOrder,
     RoomResult,
@@ -32,10 +31,6 @@ class RootedSandbox:
     ) -> RoomResult:
         """Run one command in a fresh room with that root."""
         return self.sandbox.run(order.model_copy(update={"root": self.root}), cancelled, hear)
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Try every limit by an attempt to break it."""
-        return self.sandbox.measure()
 
     def roots(self) -> tuple[Root, ...]:
         """List the one; the usual one may have a name of its own as well."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from agent.ports import Flag, Hear, Measure, RoomOrder, RoomResult, Root, Sandbox
+from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
 from tests.attacks import listeners, planted
 from tests.attacks.listeners import Canary
 from tests.attacks.planted import Operator
@@ -130,10 +130,6 @@ class Witness:
             self.evidence += [json.loads(result.files[path]) for path in sorted(ours)]
         kept = {path: content for path, content in result.files.items() if path not in ours}
         return result.model_copy(update={"files": kept})
-
-    def measure(self) -> tuple[Measure, ...]:
-        """Leave that to the sandbox."""
-        return self._sandbox.measure()
 
     def roots(self) -> tuple[Root, ...]:
         """Leave that to the sandbox."""

@@ -20,7 +20,6 @@ def test_a_field_is_added_in_containers_alone(sample, run, home, tmp_path, monke
     other.chmod(0o755)
     monkeypatch.setenv("PATH", f"{other.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", ENGINE)
-    monkeypatch.setenv("MERGEWRIGHT_SANDBOX_MINIMUM", "container")
     before = sample.state()
     ended = run(sample.path, TICKET.read_text(), home=home)
     assert ended.exit_code == 0, ended.result["sentence"]

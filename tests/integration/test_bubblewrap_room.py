@@ -11,7 +11,7 @@ import pytest
 
 from agent.adapters.bubblewrap import cgroup, presence
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.rooms import slots
+from agent.adapters.rooms import attempts, slots
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
@@ -141,7 +141,8 @@ def test_a_user_who_is_not_root_has_the_same_rooms(home: Path) -> None:
     sandbox = BubblewrapSandbox(Settings(home=own))
 
     def measured() -> str:
-        return json.dumps([line.model_dump() for line in sandbox.measure()])
+        found = attempts.measure(sandbox, Settings(home=own))
+        return json.dumps([line.model_dump() for line in found])
 
     lines = json.loads(_as_user(64_321, measured))
     assert [line["limit"] for line in lines if line["required"] and not line["enforced"]] == []

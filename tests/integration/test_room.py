@@ -205,7 +205,7 @@ def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
 ) -> None:
     result = sandbox.run(worst("hog", "1", "300", memory_bytes=128 * MIB))
     assert (result.limit, result.exit_code) == ("memory", None)
-    assert "g" not in result.output
+    assert "." not in result.output
 
 
 def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: Sandbox, tree: Path) -> None:
@@ -237,7 +237,7 @@ def _descriptors() -> int:
 
 
 def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: Sandbox) -> None:
-    order = worst("returns", "/out", returned_bytes=MIB, disk_bytes=512 * MIB)
+    order = worst("returns", returned_bytes=MIB, disk_bytes=512 * MIB)
     result = sandbox.run(order.model_copy(update={"collect": ("/out/**",)}))
     assert result.files == {"/out/plain": b"plain"}
     assert result.limit == "returned"
@@ -257,8 +257,8 @@ def test_the_operator_bounds_what_an_order_may_ask_for(rooms: Callable[..., Sand
     order = worst("forks", "40", processes=1000, disk_bytes=512 * MIB)
     result = sandbox.run(order)
     assert result.limit == "processes"
-    assert result.output.count("f") == 15
-    assert sandbox.run(worst("fill", "/tmp", disk_bytes=512 * MIB)).output.count("m") == 8
+    assert result.output.count(".") == 15
+    assert sandbox.run(worst("fill", "/tmp", disk_bytes=512 * MIB)).output.count(".") == 8
 
 
 def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(

@@ -25,7 +25,6 @@ from agent.settings import Settings
 PYTHON_LABEL = "mergewright.python"
 PREFIX_LABEL = "mergewright.python.prefix"
 _ANSWER_SECONDS = 60
-#: So long it is waited for whether anybody is there at all.
 _PING_SECONDS = 10.0
 _TAG = re.compile(r"3\.[0-9]+")
 
@@ -57,23 +56,18 @@ class Engine:
             SandboxLost: The engine does not answer any more, or did not do what was asked.
         """
         with told(self.address):
-            self._reach()
-            client = _client(self.address, self.version)
+            try:
+                # Where nobody listens, the client would leave its socket open.
+                _knock(self.address)
+            except SandboxMissing as problem:
+                raise SandboxLost(
+                    f"The container engine at {self.address} does not answer any more."
+                ) from problem
+            client = _make_client(self.address, self.version)
             try:
                 yield client
             finally:
                 client.close()
-
-    def _reach(self) -> None:
-        """See whether somebody listens: where nobody does, the client leaves its socket open."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(_PING_SECONDS)
-            try:
-                line.connect(self.address.removeprefix(address.SCHEME))
-            except OSError as problem:
-                raise SandboxLost(
-                    f"The container engine at {self.address} does not answer: {problem}"
-                ) from problem
 
 
 def connect(settings: Settings) -> Engine:
@@ -86,7 +80,7 @@ def connect(settings: Settings) -> Engine:
     where = address.of(settings)
     _knock(where)
     with told(where):
-        client = _client(where, "auto")
+        client = _make_client(where, "auto")
         try:
             info = client.info()
             version = str(client.api_version)
@@ -98,30 +92,7 @@ def connect(settings: Settings) -> Engine:
             " machine's: folders cannot be lent to its rooms. Set MERGEWRIGHT_SANDBOX=bubblewrap,"
             " or MERGEWRIGHT_DOCKER_HOST to an engine of the system."
         )
-    wanted, known = settings.docker_runtime, sorted(info.get("Runtimes") or ())
-    if wanted is not None and wanted not in known:
-        raise SandboxMissing(
-            f"MERGEWRIGHT_DOCKER_RUNTIME: the engine at {where} has no runtime {wanted}."
-            f" It has: {', '.join(known)}. Add it to the engine's /etc/docker/daemon.json under"
-            " `runtimes`, and restart the engine."
-        )
     return Engine(where, version)
-
-
-def about(settings: Settings) -> str:
-    """Say which engine it is, by what it runs rooms, and from which image.
-
-    Raises:
-        SandboxMissing: There is none.
-        SandboxLost: It does not answer.
-    """
-    with connect(settings).client() as client:
-        info, image = client.info(), choose(client, settings)
-    runtime = settings.docker_runtime or info["DefaultRuntime"]
-    return (
-        f"engine {info['ServerVersion']} by {runtime}, control groups {info['CgroupVersion']},"
-        f" root {image.reference} ({image.digest[7:19]})"
-    )
 
 
 def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
@@ -131,11 +102,9 @@ def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
         for reference in one["RepoTags"] or ():
             name, _, tag = reference.rpartition(":")
             if name == settings.docker_image and _TAG.fullmatch(tag):
+                labels = one["Labels"] or {}
                 found[tag] = Image(
-                    reference=reference,
-                    digest=one["Id"],
-                    version=tag,
-                    labels=one["Labels"] or {},
+                    reference=reference, digest=one["Id"], version=tag, labels=labels
                 )
     return found
 
@@ -176,7 +145,7 @@ def told(where: str) -> Iterator[None]:
         ) from problem
 
 
-def _client(where: str, version: str) -> docker.APIClient:
+def _make_client(where: str, version: str) -> docker.APIClient:
     """Make a client, which reads this user's configuration of docker whether we need it or not.
 
     Raises:
@@ -185,10 +154,9 @@ def _client(where: str, version: str) -> docker.APIClient:
     try:
         return docker.APIClient(where, version=version, timeout=_ANSWER_SECONDS)
     except ValueError as problem:
-        place = str(find_config_file())
         raise SandboxMissing(
-            f"Docker's own configuration {place} cannot be read: {problem}. Mend it (`docker login`"
-            " writes its `auths` anew), or name another folder in DOCKER_CONFIG."
+            f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Mend it"
+            " (`docker login` writes its `auths` anew), or name another folder in DOCKER_CONFIG."
         ) from problem
 
 

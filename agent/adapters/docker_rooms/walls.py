@@ -16,11 +16,6 @@ from agent.settings import Settings
 
 #: By these labels a container is known as a room of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
-#: Runtimes whose rooms this machine's own kernel runs.
-_PLAIN_RUNTIMES = ("runc", "crun", "youki", "io.containerd.runc.v2")
-#: Of a runtime with a kernel of its own; it has its place beside the room, in the same bounds.
-_KERNEL_TASKS, _KERNEL_BYTES = 1024, 512 * 1024**2
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: The kernel's own counts, as a container is shown them: by version 2 and 1 of control groups.
 _COUNTERS = (
     ("memory", "/sys/fs/cgroup/memory.events", "oom_kill"),
@@ -42,9 +37,13 @@ def host_config(
         settings: The operator's.
     """
     limits = order.limits
-    apart = own_kernel(order, settings)
-    memory = limits.memory_bytes + (_KERNEL_BYTES if apart else 0)
-    tasks = limits.processes + sheet.own_tasks(order) + (_KERNEL_TASKS if apart else 0)
+    mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
+    if order.tree is not None:
+        mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
+    for mount in order.mounts:
+        mounts.append(Mount(mount.target, mount.source, "bind", read_only=not mount.writable))
+    if order.proxy_socket is not None:
+        mounts.append(Mount(layout.PROXY, order.proxy_socket, "bind", read_only=True))
     config: dict[str, Any] = {
         "network_mode": "none",
         "ipc_mode": "none",
@@ -56,34 +55,21 @@ def host_config(
             place: (
                 f"rw,nosuid,nodev,exec,size={limits.disk_bytes}"
                 f",nr_inodes={lending.entries_for(limits.disk_bytes)}"
-                f",mode={layout.mode_of(place)},uid={uid},gid={group(uid)}"
+                f",mode={layout.mode_of(place)},uid={uid},gid={_group(uid)}"
             )
             for place in layout.WRITABLE
         },
-        "pids_limit": tasks,
-        "mem_limit": memory,
-        "memswap_limit": memory,
+        "pids_limit": limits.processes + sheet.own_tasks(order),
+        "mem_limit": limits.memory_bytes,
+        "memswap_limit": limits.memory_bytes,
         # Nothing of what a room prints is kept by the engine: it could fill the disk.
         "log_config": LogConfig(type="none"),
         "userns_mode": "host",
-        "mounts": _mounts(order, shown),
+        "mounts": mounts,
     }
     if settings.room_cpus is not None:
         config["nano_cpus"] = int(settings.room_cpus * 1e9)
-    if (runtime := _runtime(order, settings)) is not None:
-        config["runtime"] = runtime
     return config
-
-
-def _runtime(order: RoomOrder, settings: Settings) -> str | None:
-    # A socket of this machine reaches no kernel but this one. The rooms that need one fetch
-    # packages and run no code of a repository.
-    return settings.docker_runtime if order.proxy_socket is None else None
-
-
-def own_kernel(order: RoomOrder, settings: Settings) -> bool:
-    """Say whether the room is to have a kernel of its own, which counts for itself."""
-    return (_runtime(order, settings) or _PLAIN_RUNTIMES[0]) not in _PLAIN_RUNTIMES
 
 
 def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
@@ -92,11 +78,11 @@ def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str,
         "image": image.digest,
         "name": slot.name,
         "hostname": layout.HOSTNAME,
-        "user": f"{uid}:{group(uid)}",
+        "user": f"{uid}:{_group(uid)}",
         # Never one of a mount: foreign code of an earlier room may have replaced it.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "2", "0"],
         "command": [],
-        "environment": {"PATH": _PATH},
+        "environment": {"PATH": sheet.PATH},
         "working_dir": "/",
         "stdin_open": True,
         "network_disabled": True,
@@ -105,31 +91,15 @@ def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str,
     }
 
 
-def _mounts(order: RoomOrder, shown: Mapping[str, str]) -> list[Mount]:
-    mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
-    if order.tree is not None:
-        mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
-    mounts += [
-        Mount(mount.target, mount.source, "bind", read_only=not mount.writable)
-        for mount in order.mounts
-    ]
-    if order.proxy_socket is not None:
-        mounts.append(Mount(layout.PROXY, order.proxy_socket, "bind", read_only=True))
-    return mounts
-
-
-def group(uid: int) -> int:
+def _group(uid: int) -> int:
     """The host group of everything in a room."""
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def asked_of_runner(order: RoomOrder, settings: Settings) -> dict[str, Any]:
+def asked_of_runner() -> dict[str, Any]:
     """Say what the runner in such a room has to see to by itself."""
     program = seccomp.program()
-    # The bounds of the container are those of the room's kernel too: it would hit them as a whole.
-    apart = {"sampled_memory": order.limits.memory_bytes} if own_kernel(order, settings) else {}
     return {
-        **apart,
         "counters": [
             {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS
         ],

@@ -1,18 +1,23 @@
 """The worst that code in a room may try, one function each; chosen by the first argument.
 
 Runs in the room with only the standard library, for `mergewright doctor` and for tests. Each
-prints its progress letter by letter, so that a room that was ended still tells how far it came.
+prints a dot for each step, so that a room that was ended still tells how far it came.
 """
 
 from __future__ import annotations
 
+import ctypes
+import json
 import os
 import signal
+import socket
 import struct
 import sys
 import time
 
 MIB = 1024 * 1024
+CLONE_NEWUSER = 0x10000000
+PTRACE_SEIZE = 0x4206
 
 
 def say(letter: bytes) -> None:
@@ -20,8 +25,78 @@ def say(letter: bytes) -> None:
     os.write(1, letter)
 
 
+def attempt(work, *args) -> str:
+    """Do something forbidden; return `done` or the error's name."""
+    try:
+        work(*args)
+    except OSError as problem:
+        return problem.strerror or str(problem)
+    return "done"
+
+
+def write_into(folder: str) -> None:
+    """Leave a file there, and take it away."""
+    path = os.path.join(folder, "mergewright-probe")
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.unlink(path)
+
+
+def reach(family: int, address: object, kind: int = socket.SOCK_STREAM) -> None:
+    """Send something there."""
+    with socket.socket(family, kind) as client:
+        client.settimeout(2)
+        client.connect(address)
+        client.sendall(b"out")
+
+
+def call(name: str, *args: int) -> None:
+    """Use a function of the C library."""
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*args) == -1:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def look(port: str, abstract: str, *namespaces: str) -> None:
+    """Try the walls, print one JSON object of what happened, and stay to be seen from outside."""
+    with open("/proc/self/status") as file:
+        status = {name: value.strip() for name, value in (line.split(":", 1) for line in file)}
+    with open("/proc/self/mounts") as file:
+        mounts = sorted({line.split()[1] for line in file})
+    places = [one for one in mounts if os.path.isdir(one) and attempt(write_into, one) == "done"]
+    folders = ("/", "/usr", "/etc", "/usr/bin", "/dev", "/room")
+    sets = (status.get(name, "ffff") for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"))
+    seen = {
+        "written": [folder for folder in folders if attempt(write_into, folder) == "done"],
+        "writable": {one: os.statvfs(one).f_blocks * os.statvfs(one).f_frsize for one in places},
+        "sealed": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
+        "tree": attempt(write_into, "/src"),
+        "interfaces": [name for _, name in socket.if_nameindex()],
+        "loopback": attempt(reach, socket.AF_INET, ("127.0.0.1", int(port))),
+        "abstract": attempt(reach, socket.AF_UNIX, "\0" + abstract),
+        # An address that is reserved for documentation.
+        "datagram": attempt(reach, socket.AF_INET, ("192.0.2.1", 53), socket.SOCK_DGRAM),
+        "raw": attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
+        "no new privileges": status.get("NoNewPrivs"),
+        "capabilities": [word for word in sets if int(word, 16)],
+        "filter": status.get("Seccomp"),
+        "unshare": attempt(call, "unshare", CLONE_NEWUSER),
+        "trace": attempt(call, "ptrace", PTRACE_SEIZE, 1, 0, 0),
+        "memory": attempt(lambda: os.close(os.open("/proc/1/mem", os.O_RDONLY))),
+        "descriptors": attempt(os.listdir, "/proc/1/fd"),
+        "kill": attempt(os.kill, 1, 9),
+        "sysctl": attempt(lambda: open("/proc/sys/kernel/core_pattern", "w").close()),
+        "variables": sorted(os.environ),
+        "other processes": sorted(
+            {name for name in os.listdir("/proc") if name.isdigit()} - {"1", str(os.getpid())}
+        ),
+        "namespaces": [os.readlink("/proc/self/ns/" + name) for name in namespaces],
+        "usr": [os.stat("/usr").st_dev, os.stat("/usr").st_ino],
+    }
+    say(json.dumps(seen).encode())
+    time.sleep(1)
+
+
 def forks(wanted: str) -> None:
-    """Start as many processes as it can, `f` for each."""
+    """Start as many processes as it can, a dot for each."""
     for _ in range(int(wanted)):
         try:
             if os.fork() == 0:
@@ -29,19 +104,19 @@ def forks(wanted: str) -> None:
                 os._exit(0)
         except OSError:
             break
-        say(b"f")
+        say(b".")
     time.sleep(60)
 
 
 def hog(children: str, mib: str) -> None:
-    """Let children fill memory, `g` for each that got it, and end well itself."""
+    """Let children fill memory, a dot for each that got it, and end well itself."""
     for _ in range(int(children)):
         if os.fork() == 0:
             try:
                 held = bytearray(b"x") * (int(mib) * MIB)
             except MemoryError:
                 os._exit(1)
-            say(b"g")
+            say(b".")
             time.sleep(1)
             os._exit(0 if held else 1)
     for _ in range(int(children)):
@@ -49,19 +124,13 @@ def hog(children: str, mib: str) -> None:
 
 
 def wait(seconds: str, marker: str) -> None:
-    """Say which boot of which kernel this is, and stay for a while, to be found by the marker."""
-    say(marker.encode() + b" ")
-    try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-            say(file.read())
-    except OSError:
-        pass
+    """Stay for a while, to be found by the marker."""
+    say(marker.encode())
     time.sleep(float(seconds))
 
 
-def deaf(marker: str) -> None:
+def deaf() -> None:
     """Outlive every polite request, also in a session of its own."""
-    say(marker.encode())
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     if os.fork() == 0:
@@ -71,50 +140,45 @@ def deaf(marker: str) -> None:
     time.sleep(120)
 
 
-def fill(*places: str) -> None:
-    """Fill every place, `m` for each megabyte that fitted."""
-    for place in places:
-        with open(os.path.join(place, "fill"), "wb", buffering=0) as file:
-            try:
-                for _ in range(64):
-                    if file.write(bytes(MIB)) < MIB:
-                        break
-                    say(b"m")
-            except OSError:
-                pass
-        say(b",")
+def fill(place: str) -> None:
+    """Fill a place, a dot for each megabyte that fitted."""
+    with open(os.path.join(place, "fill"), "wb", buffering=0) as file:
+        try:
+            for _ in range(64):
+                if file.write(bytes(MIB)) < MIB:
+                    break
+                say(b".")
+        except OSError:
+            pass
 
 
 def names(folder: str) -> None:
-    """Make empty files without end, `n` for each thousand."""
+    """Make empty files without end, a dot for each thousand."""
     for number in range(1_000_000):
         try:
             os.close(os.open("%s/name-%d" % (folder, number), os.O_CREAT | os.O_WRONLY))
         except OSError:
             return
         if number % 1000 == 0:
-            say(b"n")
+            say(b".")
 
 
-def loud(lines: str) -> None:
-    """Print many lines of 20 bytes."""
-    piece = b"0123456789abcdefghi\n" * 10_000
-    for _ in range(int(lines) // 10_000):
-        left = memoryview(piece)
-        while left:
-            left = left[os.write(1, left) :]
+def loud() -> None:
+    """Print a million lines of 20 bytes."""
+    print("0123456789abcdefghi\n" * 1_000_000, end="", flush=True)
 
 
-def returns(out: str) -> None:
+def returns() -> None:
     """Leave things to be collected that must not be, and one plain file."""
-    os.symlink("/etc/passwd", out + "/link")
-    os.symlink("/etc", out + "/folder")
-    os.mkfifo(out + "/pipe")
+    os.chdir("/out")
+    os.symlink("/etc/passwd", "link")
+    os.symlink("/etc", "folder")
+    os.mkfifo("pipe")
     for name in ("twin", "plain"):
-        with open(out + "/" + name, "w") as file:
+        with open(name, "w") as file:
             file.write(name)
-    os.link(out + "/twin", out + "/second")
-    with open(out + "/large", "wb") as large:
+    os.link("twin", "second")
+    with open("large", "wb") as large:
         large.truncate(1 << 28)
 
 

@@ -1,26 +1,83 @@
 """Try every limit of a room by an attempt to break it, and say what happened.
 
 Nothing is concluded from a version, a flag or a setting: each line comes from a room in which
-code did its worst (`inside/probe.py`, `inside/worst.py`). A wall that is silently missing shows.
+code did its worst (`inside/worst.py`), or from what the kernel says of that code's processes.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
+import select
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from agent.adapters.rooms import layout, lending, levels, looks, slots
-from agent.adapters.rooms.bench import LIMITS, MIB, Attempt, Bench, Said
+from agent.adapters.bubblewrap.cgroup import CGROUP_ROOT
+from agent.adapters.rooms import layout, slots
+from agent.domain import Record
 from agent.errors import SandboxLost
-from agent.ports import ROOM_OUT, Measure, Sandbox
+from agent.ports import ROOM_OUT, RoomLimits, RoomOrder, Sandbox
 from agent.settings import Settings
 
-_AT_ONCE = 4
-_LATEST_END_SECONDS = 5.0
-"""A room must be gone this long after its time."""
+MIB = 1024**2
+LIMITS = RoomLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
+_Facts = dict[str, Any]
+_REFUSED = "(refused)"
+_VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
+_NAMESPACES = ("ipc", "mnt", "net", "pid", "user", "uts")
+_MEMORY, _TASKS = range(1, LIMITS.memory_bytes + 1), range(1, LIMITS.processes + 3)
+_RETURNED = {"limit": "returned", "files": [f"{ROOM_OUT}/plain"]}
+
+#: Of one look around: the limit (a star: rooms are used without it), and what must be found.
+_LOOKS: dict[str, _Facts] = {
+    "read-only root": {"written": [], "elsewhere writable": [], "sealed": True},
+    "source tree": {"tree": _REFUSED, "changed files": []},
+    "no network": {"interfaces": ["lo"], "listeners reached": 0}
+    | dict.fromkeys(("loopback", "abstract", "datagram", "raw"), _REFUSED),
+    "no privileges": {"no new privileges": "1", "capabilities": []},
+    "own namespaces": {"shared namespaces": []},
+    "own user ids*": {"shared user ids": False},
+    "no further namespaces": {"unshare": _REFUSED, "sysctl": _REFUSED},
+    "runner out of reach": dict.fromkeys(("trace", "memory", "descriptors"), _REFUSED),
+    "clean environment": {"foreign variables": []},
+    "own processes only": {"other processes": []},
+    "kernel call filter*": {"filter": "2"},
+    "own root file system*": {"/usr of this machine": False},
+    "unprivileged user": {"uid outside": range(1, 2**32)},
+    "bounded by the kernel*": {"memory bound": _MEMORY, "tasks bound": _TASKS},
+}
+#: Each in a room of its own: the limit, what is tried, the room's bounds, and what must come of it.
+_WORST: tuple[tuple[str, str, _Facts, _Facts], ...] = (
+    ("processes", "forks 200", {"seconds": 4}, {"passed": range(1, 32), "limit": "processes"}),
+    ("memory of a process", "hog 1 400", {"memory_bytes": 96 * MIB}, {"passed": 0}),
+    ("memory of the room", "hog 6 60", {"memory_bytes": 96 * MIB}, {"limit": "memory"}),
+    ("time", "deaf", {"seconds": 1}, {"limit": "time", "seconds": range(6), "left over": 0}),
+    *(
+        (f"disk space of {place}", f"fill {place}", {}, {"passed": range(17), "limit": "disk"})
+        for place in layout.WRITABLE
+    ),
+    ("number of files", "names /tmp", {"disk_bytes": 4 * MIB}, {"limit": ("disk", "memory")}),
+    ("output", "loud", {"output_bytes": MIB}, {"printed": 20_000_000, "kept": range(MIB + 100)}),
+    ("returned files", "returns", {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _RETURNED),
+    ("proof of the end", "forge", {}, {"exit": 7, "limit": None}),
+)
+
+
+class Measure(Record):
+    """One limit of a room, tried out."""
+
+    limit: str
+    enforced: bool
+    detail: str
+    """What was tried and what happened."""
+    required: bool
+    """Whether rooms are refused without it."""
 
 
 def measure(sandbox: Sandbox, settings: Settings) -> tuple[Measure, ...]:
@@ -29,215 +86,128 @@ def measure(sandbox: Sandbox, settings: Settings) -> tuple[Measure, ...]:
     Raises:
         SandboxMissing: Not even a first room can be opened here.
     """
-    return _measured(sandbox, settings, _ATTEMPTS)
-
-
-def look(sandbox: Sandbox, settings: Settings, root: str = "") -> tuple[Measure, ...]:
-    """Try what tells the level of rooms, and no limit of size; takes two rooms.
-
-    Args:
-        sandbox: What opens them.
-        settings: The operator's.
-        root: Which root file system they are to have.
-
-    Raises:
-        SandboxMissing: Not even a first room can be opened here.
-    """
-    return _measured(sandbox, settings, _LOOKS, root)
-
-
-def _measured(
-    sandbox: Sandbox,
-    settings: Settings,
-    attempts: tuple[tuple[tuple[str, ...], Attempt], ...],
-    root: str = "",
-) -> tuple[Measure, ...]:
-    with TemporaryDirectory(prefix="measure-", dir=slots.open_home(settings.home)) as name:
-        tree = Path(name) / "tree"
-        for folder in (tree.parent, tree):
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o755)  # rooms run as another user
+    home = slots.open_home(settings.home)
+    with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
+        tree = Path(name, "tree")
+        tree.mkdir()
+        tree.parent.chmod(0o755)  # rooms run as another user
         tree.chmod(0o777)  # so that only the read-only mount keeps the room from writing to it
-        bench = Bench(sandbox, tree, root)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(lambda attempt: _lines(bench, *attempt), attempts))
-    return tuple(line for lines in found for line in lines)
+        looked = pool.submit(_look, sandbox, tree)
+        tried = [pool.submit(_try, sandbox, what, bounds) for _, what, bounds, _ in _WORST]
+        return (
+            *(_judge(limit, "", looked.result(), must) for limit, must in _LOOKS.items()),
+            *(
+                _judge(limit, f"{what}: ", end.result(), must)
+                for (limit, what, _, must), end in zip(_WORST, tried, strict=True)
+            ),
+        )
 
 
-def _lines(bench: Bench, limits: tuple[str, ...], attempt: Attempt) -> list[Measure]:
+def _judge(limit: str, what: str, found: _Facts | SandboxLost, must: _Facts) -> Measure:
+    held, detail = False, str(found)
+    if not isinstance(found, SandboxLost):
+        held = all(_holds(found[name], wanted) for name, wanted in must.items())
+        detail = ", ".join(f"{name} {found[name]}" for name in must)
+    required = not limit.endswith("*")
+    return Measure(limit=limit.strip("*"), enforced=held, detail=what + detail, required=required)
+
+
+def _holds(found: object, wanted: object) -> bool:
+    if wanted == _REFUSED:
+        return found != "done"
+    return found in wanted if isinstance(wanted, range | tuple) else found == wanted
+
+
+def _order(marker: str, words: str, **more: Any) -> RoomOrder:
+    """Order a function of `worst.py`, whose processes are known by the marker."""
+    code = resources.files("agent.adapters").joinpath("inside/worst.py").read_text()
+    argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *words.split())
+    return RoomOrder(argv=argv, collect=(f"{ROOM_OUT}/**",), **{"limits": LIMITS, **more})
+
+
+def _try(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts | SandboxLost:
+    marker, began = secrets.token_hex(8), time.monotonic()
     try:
-        said = attempt(bench)
+        end = sandbox.run(_order(marker, what, limits=LIMITS.model_copy(update=bounds)))
     except SandboxLost as problem:
-        said = [(False, problem.message)] * len(limits)
-    return [
-        Measure(
-            limit=limit.removesuffix("*"),
-            enforced=enforced,
-            detail=detail,
-            required=not limit.endswith("*"),
-        )
-        for limit, (enforced, detail) in zip(limits, said, strict=True)
+        return problem
+    return {
+        "passed": end.output.count("."),
+        "limit": end.limit,
+        "exit": end.exit_code,
+        "seconds": int(time.monotonic() - began),
+        "left over": len(_processes_of(marker)),
+        "printed": end.output_bytes,
+        "kept": len(end.output),
+        "files": sorted(end.files),
+    }
+
+
+def _look(sandbox: Sandbox, tree: Path) -> _Facts | SandboxLost:
+    """Look around in a room, and at it from outside while it is open."""
+    marker, output = secrets.token_hex(8), ""
+    seen: _Facts = {"uid outside": None, "memory bound": 0, "tasks bound": 0}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as port,
+        socket.socket(socket.AF_UNIX) as hidden,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        hidden.bind(f"\0{marker}")
+        hidden.listen()
+        words = f"look {port.getsockname()[1]} {marker} {' '.join(_NAMESPACES)}"
+        running = pool.submit(sandbox.run, _order(marker, words, tree=str(tree)))
+        while not running.done():
+            for pid in _processes_of(marker):
+                with suppress(OSError):
+                    seen |= _see(pid)
+            time.sleep(0.05)
+        seen["listeners reached"] = len(select.select([port, hidden], [], [], 0)[0])
+    try:
+        output = running.result().output
+        seen |= json.loads(output)
+    except SandboxLost as problem:
+        return problem
+    except ValueError:
+        return SandboxLost(f"The probe did not finish: {output[-300:]}")
+    ours = [str(Path("/proc/self/ns", name).readlink()) for name in _NAMESPACES]
+    shared = [
+        name for name, mark in zip(_NAMESPACES, ours, strict=True) if mark in seen["namespaces"]
     ]
+    usr = Path("/usr").stat()
+    return seen | {
+        "elsewhere writable": [
+            place
+            for place, size in seen["writable"].items()
+            if place not in layout.WRITABLE or not 0 < size <= LIMITS.disk_bytes
+        ],
+        "changed files": [path.name for path in tree.iterdir()],
+        "shared namespaces": [name for name in shared if name != "user"],
+        "shared user ids": "user" in shared,
+        "foreign variables": [name for name in seen["variables"] if name not in _VARIABLES],
+        "/usr of this machine": seen["usr"] == [usr.st_dev, usr.st_ino],
+    }
 
 
-# --- one room for each limit -------------------------------------------------------------------
+def _see(pid: int) -> dict[str, int]:
+    """Say as whom a process runs, and to what the kernel holds its control group."""
+    proc = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    seen = {"uid outside": min(map(int, status["Uid"].split()))}
+    for line in (proc / "cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            for file in ("memory.limit_in_bytes", "memory.max", "pids.max"):
+                with suppress(OSError, ValueError):  # `max`: no bound
+                    bound = int((CGROUP_ROOT / controller / path.strip("/") / file).read_text())
+                    seen["tasks bound" if file == "pids.max" else "memory bound"] = bound
+    return seen
 
 
-def _processes(bench: Bench) -> list[Said]:
-    result = bench.worst("forks", "200", seconds=4)
-    started = result.output.count("f")
-    return [
-        (
-            0 < started < LIMITS.processes and result.limit == "processes",
-            (
-                f"{started} of 200 forks went through with a limit of {LIMITS.processes}; "
-                f"ended by: {result.limit}"
-            ),
-        )
-    ]
-
-
-def _memory_of_one(bench: Bench) -> list[Said]:
-    result = bench.worst("hog", "1", "400", memory_bytes=96 * MIB)
-    got = "g" in result.output
-    return [
-        (not got, f"one child asked for 400 of 96 MiB, got it: {got}; ended by: {result.limit}")
-    ]
-
-
-def _memory_of_all(bench: Bench) -> list[Said]:
-    result = bench.worst("hog", "6", "60", memory_bytes=96 * MIB)
-    got = result.output.count("g")
-    return [
-        (
-            result.limit == "memory" and result.exit_code is None,
-            (
-                f"6 children asked for 60 MiB each of 96 in all, {got} got it; "
-                f"ended by: {result.limit}"
-            ),
-        )
-    ]
-
-
-def _seconds(bench: Bench) -> list[Said]:
-    marker = secrets.token_hex(8)
-    began = time.monotonic()
-    result = bench.worst("deaf", marker, seconds=1)
-    took = time.monotonic() - began
-    left = looks.processes_of(marker)
-    return [
-        (
-            result.limit == "time" and took < 1 + _LATEST_END_SECONDS and not left,
-            (
-                f"SIGTERM ignored and a session of its own, limit 1 s: gone after {took:.1f} s; "
-                f"left over: {len(left)}"
-            ),
-        )
-    ]
-
-
-def _disk(bench: Bench) -> list[Said]:
-    said = []
-    for place in layout.WRITABLE:
-        result = bench.worst("fill", place)
-        wrote = result.output.count("m")
-        said.append((result.limit == "disk" and wrote <= 16, f"{place} {wrote} MiB"))
-    return [
-        (
-            all(held for held, _ in said),
-            "of 64 MiB with a limit of 16 fitted: " + ", ".join(words for _, words in said),
-        )
-    ]
-
-
-def _names(bench: Bench) -> list[Said]:
-    result = bench.worst("names", "/tmp", disk_bytes=4 * MIB)  # noqa: S108 - the room's own
-    made = result.output.count("n")
-    return [
-        (
-            result.limit in ("disk", "memory"),
-            (
-                f"about {made} thousand empty files, then ended by: {result.limit} "
-                f"(limit {lending.entries_for(4 * MIB)}, looked at ten times a second)"
-            ),
-        )
-    ]
-
-
-def _output(bench: Bench) -> list[Said]:
-    result = bench.worst("loud", "1000000", output_bytes=64 * 1024)
-    kept = len(result.output)
-    return [
-        (
-            result.exit_code == 0 and result.output_bytes == 20_000_000 and kept < 65 * 1024,
-            f"1,000,000 lines printed: {result.output_bytes} bytes counted, {kept} kept",
-        )
-    ]
-
-
-def _returned(bench: Bench) -> list[Said]:
-    result = bench.worst(
-        "returns",
-        ROOM_OUT,
-        collect=(f"{ROOM_OUT}/**",),
-        returned_bytes=MIB,
-        disk_bytes=1024 * MIB,
-    )
-    return [
-        (
-            list(result.files) == [f"{ROOM_OUT}/plain"] and result.limit == "returned",
-            f"handed back {sorted(result.files)}; refused {len(result.refused)}: "
-            + "; ".join(result.refused),
-        )
-    ]
-
-
-def _proof(bench: Bench) -> list[Said]:
-    result = bench.worst("forge")
-    return [
-        (
-            result.exit_code == 7 and result.limit is None,
-            (
-                "forged success on every descriptor and killed process 1, then ended with 7: "
-                f"taken as {result.exit_code}"
-            ),
-        )
-    ]
-
-
-# A star marks what rooms are not refused without, unless the operator asks for it (`levels`).
-_LOOKS: tuple[tuple[tuple[str, ...], Attempt], ...] = (
-    (
-        (
-            "read-only root",
-            "source tree",
-            "no network",
-            "no privileges",
-            "own namespaces",
-            f"{levels.OWN_USERS}*",
-            "no further namespaces",
-            "runner out of reach",
-            "clean environment",
-            "own processes only",
-            f"{levels.FILTER}*",
-            f"{levels.OWN_ROOT}*",
-        ),
-        looks.around,
-    ),
-    (
-        ("unprivileged user", f"{levels.KERNEL_BOUNDS}*", f"{levels.OWN_KERNEL}*"),
-        looks.from_outside,
-    ),
-)
-_ATTEMPTS = (
-    *_LOOKS,
-    (("processes",), _processes),
-    (("memory of a process",), _memory_of_one),
-    (("memory of the room",), _memory_of_all),
-    (("time",), _seconds),
-    (("disk space",), _disk),
-    (("number of files",), _names),
-    (("output",), _output),
-    (("returned files",), _returned),
-    (("proof of the end",), _proof),
-)
+def _processes_of(marker: str) -> list[int]:
+    """List the host's processes with this in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found

@@ -10,10 +10,10 @@ from agent.adapters.rooms import layout, lending
 from agent.ports import ROOM_TREE, RoomOrder
 
 _OPEN_FILES = 4096
-_SPARE_TASKS = 16
-"""Above a bound of the kernel's for the whole room, which is the one that is counted and named."""
-_TASKS_OF_OTHERS = 4096
-"""Where a user may have other rooms too: more than those are likely to start, and still an end."""
+_SPARE_TASKS = 4096
+"""Above a bound of the kernel's for the whole room, which is the one that is counted and named; a
+user of a container may have others too, of another data folder."""
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def own_tasks(order: RoomOrder) -> int:
@@ -25,7 +25,6 @@ def write(
     order: RoomOrder,
     *,
     bounded: bool,
-    own_users: bool = True,
     more: dict[str, Any] | None = None,
 ) -> bytes:
     """Write all that the runner has to know, and the files it is to lay out.
@@ -34,15 +33,10 @@ def write(
         order: What is to run.
         bounded: The kernel bounds memory and tasks of the room as a whole; otherwise the runner
             bounds each process and looks from time to time.
-        own_users: The kernel counts the room's users apart from those of other rooms. Where it
-            does not, rooms of another data folder may have the same ones, and what one of them
-            starts must not be what another may not.
         more: What only this kind of room asks of its runner.
     """
     limits = order.limits
-    spare = _SPARE_TASKS if own_users else _TASKS_OF_OTHERS
-    if not bounded:
-        spare = 0
+    spare = _SPARE_TASKS if bounded else 0
     rlimits = {
         "RLIMIT_CORE": 0,
         "RLIMIT_MSGQUEUE": 0,
@@ -84,7 +78,7 @@ def write(
 
 def _environ(order: RoomOrder) -> dict[str, str]:
     environ = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": PATH,
         "HOME": layout.HOME,
         "LANG": "C.UTF-8",
         "TMPDIR": layout.TEMPORARY,
