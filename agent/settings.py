@@ -35,6 +35,7 @@ _LISTS = (
     "model_editor",
     "model_judge",
     "model_planner",
+    "model_prices",
     "model_reviewer",
     "model_routes",
     "repositories",
@@ -42,6 +43,7 @@ _LISTS = (
     "system_packages",
 )
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+_PRICES = re.compile(r"[0-9]+(\.[0-9]+)?/[0-9]+(\.[0-9]+)?")
 _ROUTE = re.compile(r"(planner|editor|reviewer|judge)/[a-z]{2,20}=(.*)", re.DOTALL)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
@@ -165,8 +167,9 @@ class Settings(Record):
     """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
     model_allow: tuple[str, ...] = ()
     """Further models that a repository may name in its `models`; those above it may."""
-    model_prices: Path | None = None
-    """TOML file with own prices, a table for each model; they win over those that are known."""
+    model_prices: tuple[str, ...] = ()
+    """Dollars for a million tokens of input and of output of models without a known price, as
+    `openai-chat:local=0.5/1.5`."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Dollars that one run may spend; bounds a repository's `limits.usd`. Before each request there
     has to be room for two tries of it, each with all that it sends and 8,192 tokens of reply: at
@@ -224,6 +227,15 @@ class Settings(Record):
         for place, name in enumerate(value):
             if not _MODEL.fullmatch(name):
                 raise ValueError(f"entry {place + 1} is not of the form provider:name")
+        return value
+
+    @field_validator("model_prices")
+    @classmethod
+    def _prices_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, entry in enumerate(value):
+            name, _, prices = entry.partition("=")
+            if not _MODEL.fullmatch(name) or not _PRICES.fullmatch(prices):
+                raise ValueError(f"entry {place + 1} is not of the form provider:name=0.5/1.5")
         return value
 
     @field_validator("model_routes")

@@ -94,27 +94,25 @@ def models(settings: Settings) -> ProvidedModels | None:
     """Make what asks models; None: no model is set.
 
     Raises:
-        SettingsInvalid: Prices are not as they have to be.
         ModelUnusable: One has no such provider, or nothing bounds what it costs.
     """
     # A run without a model loads nothing of all this.
     from agent.adapters.chat_model.routes import routes
 
     chosen = routes(settings)
-    return provided(chosen, settings) if chosen.any else None
+    return provided(chosen, settings) if chosen.names else None
 
 
 def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains, whatever chains are set.
 
     Raises:
-        SettingsInvalid: Prices are not as they have to be.
         ModelUnusable: One of those that are set has no such provider, or nothing bounds its cost.
     """
-    from agent.adapters.chat_model import prices, providers
+    from agent.adapters.chat_model import prices, routes
 
-    known = prices.load(settings.model_prices)
-    if problems := providers.problems(sorted(settings.models_allowed), known, settings):
+    known = prices.load(settings)
+    if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
     from agent.adapters.chat_model.provided import ProvidedModels
 

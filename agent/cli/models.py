@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring
-from agent.adapters.chat_model import prices, providers, routes
-from agent.adapters.chat_model.prices import Prices
+from agent.adapters.chat_model import prices, routes
 from agent.adapters.chat_model.routes import Routes
 from agent.chat import Asked, ChatRequest, Role, vendor
 from agent.cli import terminal
+from agent.errors import AgentError
 from agent.settings import Settings, variable
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -34,8 +34,7 @@ def models(
     Exit code 0: all is well, or no model is set; 1: with --check, somebody does not answer; 2: a
     setting is wrong, as a key that is not set, or nothing bounds what a model may cost.
     """
-    loaded = settings.load()
-    report = examine(loaded, check=check)
+    report = examine(settings.load(), check=check)
     if as_json:
         print(json.dumps(report))
     else:
@@ -45,22 +44,31 @@ def models(
 
 
 def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
-    """Gather what is set; `problems` has to be mended before a model is asked.
+    """Gather what is set; `problems` has to be fixed before a model is asked.
 
     Args:
         check: Ask each model for one word.
     """
-    chosen, known = routes.routes(loaded), prices.load(loaded.model_prices)
+    chosen, known = routes.routes(loaded), prices.load(loaded)
     names = tuple(dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed))))
-    listed = [_of_model(name, known) for name in names]
-    remarks = [*_remarks(chosen)]
-    problems = providers.problems(names, known, loaded)
+    listed: list[dict[str, Any]] = []
+    for name in names:
+        price = known.million(name) or (None, None)
+        facts = {"usd_per_million_input": price[0], "usd_per_million_output": price[1]}
+        listed.append({"name": name, "vendor": vendor(name), **facts, "missing": ""})
+    remarks = [*_find_remarks(chosen)]
+    problems = routes.find_problems(loaded, known)
     if not problems:
-        listed = [line | _tried(line["name"], loaded, check=check) for line in listed]
-        remarks += _unpriced(listed)
+        listed = [line | _try_model(line["name"], loaded, check=check) for line in listed]
+        unpriced = [line["name"] for line in listed if line["usd_per_million_input"] is None]
+        if unpriced:
+            remarks.append(
+                f"No price is known of {', '.join(unpriced)}: tokens and replies bound what these"
+                f" use, no dollars. {variable('model_prices')} sets prices."
+            )
         problems = [f"{line['name']}: {line['missing']}." for line in listed if line["missing"]]
     elif check:
-        remarks.append("Nobody was asked: what is said above has to be mended first.")
+        remarks.append("Nobody was asked: what is said above has to be fixed first.")
     return {
         "roles": {role: chosen.chain(role) for role in ROLES},
         "routes": {place: chain for place, chain in chosen.chains.items() if "/" in place},
@@ -77,58 +85,35 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
     }
 
 
-def _of_model(name: str, known: Prices) -> dict[str, Any]:
-    price = known.million(name)
-    return {
-        "name": name,
-        "vendor": vendor(name),
-        "usd_per_million_input": price[0] if price else None,
-        "usd_per_million_output": price[1] if price else None,
-        "missing": "",
-    }
-
-
-def _tried(name: str, loaded: Settings, *, check: bool) -> dict[str, Any]:
+def _try_model(name: str, loaded: Settings, *, check: bool) -> dict[str, Any]:
     """Say what keeps one model from being asked, as its key; with a check, whether it answers."""
     asked = wiring.provided(Routes({}, (name,)), loaded)
     try:
-        missing = asked.missing("editor").removeprefix(f"{name}: ")
+        if missing := asked.missing("editor").removeprefix(f"{name}: "):
+            unanswered = {"answers": False, "words": missing} if check else {}
+            return {"missing": missing, **unanswered}
         if not check:
-            return {"missing": missing}
+            return {}
         request = ChatRequest(
             role="editor",
             system="You are asked whether you can be reached.",
             messages=(Asked(text="Answer with one word: ready."),),
             most_tokens=_CHECK_TOKENS,
         )
-        answer = missing or asked.tried(name, request)
+        reply = asked.reply(request)
+    except AgentError as problem:
+        return {"answers": False, "words": f"{problem.message} {problem.details}".rstrip()}
     finally:
         asked.close()
-    if isinstance(answer, str):
-        return {"missing": missing, "answers": False, "words": answer}
-    return {
-        "missing": "",
-        "answers": True,
-        "seconds": answer.seconds,
-        "usd": answer.cost_usd,
-    }
+    return {"answers": True, "seconds": reply.seconds, "usd": reply.cost_usd}
 
 
-def _remarks(chosen: Routes) -> Iterator[str]:
+def _find_remarks(chosen: Routes) -> Iterator[str]:
     editors, reviewers = chosen.chain("editor"), chosen.chain("reviewer")
     if editors and reviewers and vendor(editors[0]) == vendor(reviewers[0]):
         yield (
             f"Reviewer and editor are of the same vendor ({vendor(editors[0])}), and may overlook"
             f" the same things. {variable('model_reviewer')} sets another."
-        )
-
-
-def _unpriced(listed: list[dict[str, Any]]) -> Iterator[str]:
-    names = [line["name"] for line in listed if line["usd_per_million_input"] is None]
-    if names:
-        yield (
-            f"No price is known of {', '.join(names)}: tokens and replies bound what these use, no"
-            f" dollars. {variable('model_prices')} names a file with own prices."
         )
 
 
@@ -139,46 +124,33 @@ def _show(report: dict[str, Any]) -> None:
             " role, with its key in ANTHROPIC_API_KEY; so do openai:NAME and google:NAME."
         )
         return
-    for title, chains in (("role", report["roles"]), ("role/category", report["routes"])):
-        if chains:
-            table = Table(box=None, pad_edge=False)
-            table.add_column(title, no_wrap=True)
-            table.add_column("models, the first first", overflow="fold")
-            for place, chain in chains.items():
-                table.add_row(place, escape(", ".join(chain) or "nobody"))
-            terminal.show(table)
-            print()
-    terminal.show(_table(report["models"]))
-    print(f"\nOne run: {_limits(report['limits'])}.")
+    table = _make_table("role", "models, the first first")
+    for place, chain in (report["roles"] | report["routes"]).items():
+        table.add_row(place, escape(", ".join(chain) or "nobody"))
+    terminal.show(table)
+    print()
+    table = _make_table("model", "$ per million: in", "out", "answers")
+    for line in report["models"]:
+        words = ""
+        if "answers" in line:
+            words = f"in {line['seconds']:.1f} s" if line["answers"] else line["words"]
+        dollars = [line["usd_per_million_input"], line["usd_per_million_output"]]
+        cells = ["not known" if usd is None else f"{usd:g}" for usd in dollars]
+        table.add_row(line["name"], *cells, escape(words))
+    terminal.show(table)
+    limits = report["limits"]
+    tokens, day = limits["tokens"], limits["usd_per_day"]
+    said = f"One run: at most ${limits['usd']:g}, {limits['calls']} replies, "
+    said += f"{tokens:,} tokens" if tokens else "any number of tokens"
+    said += f"; ${day:g} for all issues of a repository within 24 hours" if day else ""
+    print(f"\n{said}.")
     for line in (*report["problems"], *report["remarks"]):
         print(line)
 
 
-def _table(listed: list[dict[str, Any]]) -> Table:
+def _make_table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    table.add_column("$ per million: in", justify="right")
-    table.add_column("out", justify="right")
-    checked = any("answers" in line for line in listed)
-    if checked:
-        table.add_column("answers", overflow="fold")
-    for line in listed:
-        cells = [line["name"], _price(line["usd_per_million_input"])]
-        cells.append(_price(line["usd_per_million_output"]))
-        if checked:
-            words = f"in {line['seconds']:.1f} s" if line["answers"] else line["words"]
-            cells.append(escape(words))
-        table.add_row(*cells)
+    table.add_column(first, no_wrap=True)
+    for title in others:
+        table.add_column(title, overflow="fold")
     return table
-
-
-def _price(dollars: float | None) -> str:
-    return "not known" if dollars is None else f"{dollars:g}"
-
-
-def _limits(limits: dict[str, Any]) -> str:
-    tokens, day = limits["tokens"], limits["usd_per_day"]
-    said = f"at most ${limits['usd']:g}, {limits['calls']} replies"
-    said += f", {tokens:,} tokens" if tokens else ", any number of tokens"
-    said += f"; ${day:g} for all issues of a repository within 24 hours" if day else ""
-    return said

@@ -13,7 +13,6 @@ from itertools import groupby, pairwise
 
 from agent import domain, settings
 from agent.adapters import step_file
-from agent.adapters.chat_model.prices import Row
 from agent.conversation import commands
 from agent.domain import Reason, Record
 from agent.figures import Figures, Middle, PerLine, Share
@@ -40,19 +39,6 @@ _SETTINGS = """\
 
 What the operator sets, as variables of the environment. `mergewright models` shows what holds of
 models, and `--check` asks each of them.
-"""
-_PRICES = """\
-### Prices of models
-
-The file that `MERGEWRIGHT_MODEL_PRICES` names is TOML, with a table for each model by the name that
-the settings have for it. Prices are in US dollars for a million tokens; a model that costs nothing
-has 0.
-
-    ["openai-chat:local"]
-    input = 0.5
-    output = 1.5
-
-What has no price, here or among those that are known, is bounded by `MERGEWRIGHT_MODEL_TOKENS`.
 """
 _ENDS = """\
 ## Ends of a run
@@ -118,7 +104,7 @@ to the model, or where none is set to a person. These are examples, said on a li
 
 def document() -> str:
     """Write the whole document."""
-    parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings(), "", _PRICES, *_prices()]
+    parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings()]
     parts += ["", _COMMANDS, *_commands(), "", _REVIEWS, *_remarks()]
     parts += ["", _ENDS, *_ends(), "", _FIGURES, *_figures()]
     return "\n".join([*parts, "", _RULES, *_families()])
@@ -131,13 +117,6 @@ def _settings() -> Iterator[str]:
         default = "not set" if field.default in (None, ()) else f"`{field.default}`"
         shown = "see there" if field.is_required() else default
         yield f"| `{settings.variable(name)}` | {settings.form(name)} | {shown} | {told[name]} |"
-
-
-def _prices() -> Iterator[str]:
-    yield from ("| key | needed | meaning |", "|---|---|---|")
-    told = said(Row)
-    for name, field in Row.model_fields.items():
-        yield f"| `{name}` | {'yes' if field.is_required() else 'no'} | {told[name]} |"
 
 
 def _commands() -> Iterator[str]:

@@ -94,7 +94,7 @@ Talker = Callable[..., Talk]
 @pytest.fixture
 def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
     """Have a conversation about a change with a scripted model."""
-    monkeypatch.setattr(provided, "_as_long_as_asked", lambda state: 0.0)
+    monkeypatch.setattr(provided, "_PAUSE_SECONDS", 0.0)
     secret = "cnry" + "0f3a9c5b7d1e4826" * 2
     (tmp_path / "secret.txt").write_text(secret)
     (tmp_path / "home").symlink_to(home)

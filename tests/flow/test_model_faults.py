@@ -183,9 +183,10 @@ def test_what_was_done_is_kept_where_a_key_stops_being_accepted(carry):
 
 @pytest.mark.deep
 def test_a_request_that_costs_more_than_a_day_may_is_not_sent(carry, tmp_path):
-    prices = tmp_path / "prices.toml"
-    prices.write_text('["openai-chat:scripted"]\ninput = 10.0\noutput = 50.0\n')
-    settings = {"MERGEWRIGHT_MODEL_PRICES": str(prices), "MERGEWRIGHT_MODEL_USD_PER_DAY": "0.01"}
+    settings = {
+        "MERGEWRIGHT_MODEL_PRICES": "openai-chat:scripted=10/50",
+        "MERGEWRIGHT_MODEL_USD_PER_DAY": "0.01",
+    }
     carried = carry([], **settings)
     carried.assert_told("budget_spent", "MERGEWRIGHT_MODEL_USD_PER_DAY")
     assert carried.requests == []

@@ -80,10 +80,8 @@ def provider() -> Provider:
 @pytest.fixture(scope="module")
 def ground(store: Path, folder: Path, provider: Provider) -> Iterator[Ground]:
     (store / "environments").mkdir(mode=0o755, exist_ok=True)
-    prices = folder / "prices.toml"
-    prices.write_text('["openai-chat:scripted"]\ninput = 0.1\noutput = 0.2\n')
     with serving(provider) as server:
-        environ = {**server.environ(), "MERGEWRIGHT_MODEL_PRICES": str(prices)}
+        environ = {**server.environ(), "MERGEWRIGHT_MODEL_PRICES": "openai-chat:scripted=0.1/0.2"}
         with laid_out(folder, store / "environments", **environ) as made:
             yield made
 

@@ -1,8 +1,8 @@
 """One event loop for all requests of a process, in a thread of its own.
 
 The providers' clients are async, and keep their connections with the loop in which they were made;
-the core is not. So whoever waits for a reply is an ordinary thread that looks up every half second
-whether it is still wanted.
+the core is not. So an ordinary thread waits for the reply, and looks every half second whether it
+is still wanted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 
 
-def wait(work: Coroutine[Any, Any, T], stopped: Flag | None) -> T:
+def wait(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
     """Do the work in the loop, and wait for its result.
 
     Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from agent.adapters.chat_model.prices import Prices
 from agent.chat import Role
-from agent.settings import Settings
+from agent.settings import Settings, variable
 
 
-@dataclass(frozen=True)
-class Routes:
+class Routes(NamedTuple):
     """Chains by role, and by role and category as in `editor/docs`."""
 
     chains: Mapping[str, tuple[str, ...]]
@@ -24,23 +24,15 @@ class Routes:
         return self.otherwise
 
     @property
-    def any(self) -> bool:
-        """Whether anybody is set at all."""
-        return bool(self.names)
-
-    @property
     def names(self) -> tuple[str, ...]:
         """Everybody who is in some chain."""
-        return tuple(dict.fromkeys(name for chain in self._all for name in chain))
+        chains = (self.otherwise, *self.chains.values())
+        return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
     @property
     def first_in_line(self) -> tuple[str, ...]:
         """Everybody who is asked before others of a chain."""
-        return tuple(dict.fromkeys(chain[0] for chain in self._all if chain))
-
-    @property
-    def _all(self) -> tuple[tuple[str, ...], ...]:
-        return (self.otherwise, *self.chains.values())
+        return tuple({chain[0] for chain in (self.otherwise, *self.chains.values()) if chain})
 
 
 def routes(settings: Settings) -> Routes:
@@ -56,3 +48,36 @@ def routes(settings: Settings) -> Routes:
         name, _, model = entry.partition("=")
         chains[name] = (*chains.get(name, ()), model)
     return Routes(chains, settings.model)
+
+
+def find_problems(settings: Settings, prices: Prices) -> list[str]:
+    """Say which models cannot be asked, whoever answers: no such provider, or no bound of costs."""
+    names = sorted(settings.models_allowed)
+    unknown = {name: words for name in names if (words := _describe_unknown(name))}
+    unbounded = [
+        f"{name} has no known price, so nothing bounds what it costs. Set its price by"
+        f" {variable('model_prices')}, or bound the tokens of a run by {variable('model_tokens')}."
+        for name in names
+        if name not in unknown and settings.model_tokens is None and prices.million(name) is None
+    ]
+    return [*unknown.values(), *unbounded]
+
+
+def _describe_unknown(model: str) -> str:
+    """Say that there is no such provider, with the fix; empty: there is one."""
+    # It takes a second to load, and whoever has set no model has no use for it.
+    from pydantic_ai.providers import infer_provider_class
+
+    provider = model.partition(":")[0]
+    try:
+        infer_provider_class(provider)
+    except ImportError:
+        # What is to be installed is told by the first request.
+        return ""
+    except ValueError:
+        return (
+            f"{model}: there is no provider {provider}. Known are openai, anthropic, google and the"
+            " others of pydantic-ai. A server of your own that speaks chat completions is"
+            " openai-chat, with its address in OPENAI_BASE_URL."
+        )
+    return ""
