@@ -1,22 +1,20 @@
 """Read TOML within bounds, and the table `[tool.mergewright]` of it with places.
 
-`tomllib` decides what the document says; the scanner here only finds where each key and value
-of an already accepted document begins.
+`tomllib` decides whether the document is valid; the reader here follows it to know the places.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
+from bisect import bisect_right
+from typing import Any, TypeAlias, cast
 
 from repo_config.located import (
     DEEPEST,
     START,
     Located,
-    Path,
     Position,
-    Problem,
     Reading,
     Unreadable,
     inert,
@@ -35,12 +33,8 @@ class TomlError(ValueError):
     """The text is not TOML, or is more than will be read."""
 
     def __init__(self, message: str, at: Position = START) -> None:
-        super().__init__(message)
-        self.message = message
-        self.at = at
-
-    def __reduce__(self) -> tuple[type[TomlError], tuple[str, Position]]:
-        return type(self), (self.message, self.at)
+        super().__init__(message, at)
+        self.message, self.at = message, at
 
 
 def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
@@ -75,172 +69,132 @@ def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
 def read(text: str, file: str) -> Reading:
     """Read our table of a document; no root when it has none."""
     try:
-        document = parse(text)
+        parse(text)
+        found: Located | None = _Reader(text.removeprefix("\ufeff")).read()
+        for name in TABLE:
+            found = found.child(name) if found else None
+        if found:
+            _check_depth(found)
     except TomlError as error:
-        return Reading(None, (_problem(file, error.at, f"not read as TOML: {error.message}"),))
-    table: object = document
-    for name in TABLE:
-        if not isinstance(table, dict) or name not in table:
-            return Reading(None)
-        table = table[name]
-    try:
-        return Reading(_locate(table, TABLE, _Scanner(text).places(), START))
-    except TomlError as error:
-        return Reading(None, (_problem(file, error.at, error.message),))
+        message = inert(f"not read as TOML: {error.message}")[:200]
+        problem = problem_at(file, error.at, (), message, "Correct the file at this place")
+        return Reading(None, (problem,))
+    return Reading(found)
 
 
-def _problem(file: str, at: Position, message: str) -> Problem:
-    return problem_at(file, at, (), inert(message)[:200], "Correct the file at this place")
-
-
-class _Place:
-    """Where a key and its value begin, and a bare value as it is written."""
-
-    def __init__(self, key_at: Position, at: Position, written: str = "") -> None:
-        self.key_at, self.at, self.written = key_at, at, written
-
-
-def _locate(value: object, path: Path, places: dict[Path, _Place], near: Position) -> Located:
-    """Put places to values; what has no place of its own stands where its parent does."""
-    place = places.get(path) or _Place(near, near)
-    key_at, at = place.key_at, place.at
-    if len(path) > DEEPEST + len(TABLE):
-        raise TomlError(f"nested more than {DEEPEST} levels deep", at)
-    if isinstance(value, dict):
-        children = {
-            key: _locate(child, (*path, key), places, key_at) for key, child in value.items()
-        }
-        return Located(children, at, key_at=key_at)
-    if isinstance(value, list):
-        items = [_locate(item, (*path, index), places, at) for index, item in enumerate(value)]
-        return Located(items, at, key_at=key_at)
-    if isinstance(value, str):
-        return Located(value, at, value, key_at)
-    finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return Located(value if finite else Unreadable(), at, place.written, key_at)
+def _check_depth(located: Located, left: int = DEEPEST) -> None:
+    if left < 0:
+        raise TomlError(f"nested more than {DEEPEST} levels deep", located.at)
+    value = located.value
+    for child in value.values() if isinstance(value, dict) else ():
+        _check_depth(child, left - 1)
+    for child in value if isinstance(value, list) else ():
+        _check_depth(child, left - 1)
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SPACES = re.compile(r"[ \t]*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BARE_VALUE = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^,\]}\s#]+|[^,\]}\s#]+")
-_STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}'
-    r"|'''(?:[^']|'(?!''))*'{3,5}"
-    r'|"(?:[^"\\]|\\.)*"'
-    r"|'[^']*'",
-    re.DOTALL,
+_STRING = (
+    r'"{3}(?:[^"\\]|\\.|"(?!""))*"{3,5}|"(?:[^"\\]|\\.)*"'
+    r"|'{3}(?:[^']|'(?!''))*'{3,5}|'[^']*'"
 )
+_KEY = re.compile(rf"{_STRING}|[\w-]+", re.DOTALL)
+_SCALAR = re.compile(rf"{_STRING}|(?:\d{{4}}-\d\d-\d\d (?=\d\d:))?[^,\]}}\s#]+", re.DOTALL)
+
+_Table: TypeAlias = dict[str, Located]
 
 
-class _Scanner:
-    """Walk a valid document once and note where keys and values begin."""
+class _Reader:
+    """Read a document that `tomllib` has accepted, with places."""
 
     def __init__(self, text: str) -> None:
-        # The same characters as in the file: a byte order mark counts for no column.
-        self._text = text.removeprefix("\ufeff")
-        self._at = 0
-        self._line, self._line_start, self._counted = 1, 0, 0
-        self._places: dict[Path, _Place] = {}
-        self._latest: dict[Path, int] = {}
-        """Index of the table that was last opened of each array of tables."""
+        self._text, self._at = text, 0
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
 
-    def places(self) -> dict[Path, _Place]:
-        prefix: Path = ()
-        self._skip(_BLANK)
-        while self._at < len(self._text):
+    def read(self) -> Located:
+        root: _Table = {}
+        table = root
+        while self._skip_blanks() < len(self._text):
             if self._text[self._at] == "[":
-                prefix = self._header()
+                table = self._read_header(root)
             else:
-                self._pair(prefix)
-            self._skip(_BLANK)
-        return self._places
+                self._read_pair(table)
+        return Located(root, START)
 
-    def _header(self) -> Path:
-        start, many = self._here(), self._text.startswith("[[", self._at)
-        brackets = 2 if many else 1
-        self._at += brackets
-        keys = [key for key, _ in self._key()]
-        self._at += brackets
-        path: Path = ()
-        for number, key in enumerate(keys, 1):
-            path = (*path, key)
-            if many and number == len(keys):
-                self._latest[path] = self._latest.get(path, -1) + 1
-                self._places.setdefault(path, _Place(start, start))
-            if path in self._latest:
-                path = (*path, self._latest[path])
-        self._places.setdefault(path, _Place(start, start))
-        return path
+    def _read_header(self, table: _Table) -> _Table:
+        at, is_array = self._find_position(), self._text.startswith("[[", self._at)
+        self._at += 1 + is_array
+        *outer, (last, _) = self._read_keys()
+        self._at += 1 + is_array
+        for key, _ in outer:
+            table = _enter(table, key, at)
+        if is_array:
+            tables = table.setdefault(last, Located([], at, key_at=at)).value
+            cast("list[Located]", tables).append(Located({}, at, key_at=at))
+        return _enter(table, last, at)
 
-    def _key(self) -> list[tuple[str, Position]]:
-        parts: list[tuple[str, Position]] = []
-        while True:
-            self._skip(_SPACES)
-            here = self._here()
-            if self._text[self._at] in "\"'":
-                quoted = self._take(_STRING)
-                parts.append((str(tomllib.loads(f"k = {quoted}")["k"]), here))
-            else:
-                parts.append((self._take(_BARE_KEY), here))
-            self._skip(_SPACES)
-            if self._text[self._at] != ".":
-                return parts
-            self._at += 1
-
-    def _pair(self, prefix: Path) -> None:
-        parts = self._key()
-        path = prefix
-        for key, here in parts[:-1]:
-            path = (*path, key)
-            self._places.setdefault(path, _Place(here, here))
+    def _read_pair(self, table: _Table) -> None:
+        *outer, (last, key_at) = self._read_keys()
+        for key, at in outer:
+            table = _enter(table, key, at)
         self._at += 1  # the equals sign
-        self._skip(_SPACES)
-        self._value((*path, parts[-1][0]), parts[-1][1])
+        table[last] = self._read_value(key_at)
 
-    def _value(self, path: Path, key_at: Position) -> None:
-        here, first = self._here(), self._text[self._at]
-        self._places[path] = place = _Place(key_at, here)
-        if first == "[":
-            self._at += 1
-            index = 0
-            while self._next("]"):
-                self._value((*path, index), self._here())
-                index += 1
-        elif first == "{":
-            self._at += 1
-            while self._next("}"):
-                self._pair(path)
-        elif first in "\"'":
-            self._take(_STRING)
-        else:
-            place.written = self._take(_BARE_VALUE)
+    def _read_keys(self) -> list[tuple[str, Position]]:
+        """Read a dotted key and the blanks behind it."""
+        keys: list[tuple[str, Position]] = []
+        while not keys or self._text[self._at] == ".":
+            self._at += len(keys) > 0
+            self._skip_blanks()
+            at, written = self._find_position(), self._take(_KEY)
+            quoted = written[0] in "\"'"
+            keys.append((str(_read_scalar(written)) if quoted else written, at))
+            self._skip_blanks()
+        return keys
 
-    def _next(self, end: str) -> bool:
-        """Step to the next item of an array or inline table; False at its end."""
-        self._skip(_BLANK)
-        if self._text[self._at] == ",":
-            self._at += 1
-            self._skip(_BLANK)
-        if self._text[self._at] != end:
-            return True
+    def _read_value(self, key_at: Position | None = None) -> Located:
+        self._skip_blanks()
+        at = self._find_position()
+        closing = {"[": "]", "{": "}"}.get(self._text[self._at])
+        if closing is None:
+            written = self._take(_SCALAR)
+            value = _read_scalar(written)
+            return Located(value, at, value if isinstance(value, str) else written, key_at or at)
+        items: list[Located] = []
+        table: _Table = {}
         self._at += 1
-        return False
+        while self._text[self._skip_blanks()] != closing:
+            if self._text[self._at] == ",":
+                self._at += 1
+            elif closing == "]":
+                items.append(self._read_value())
+            else:
+                self._read_pair(table)
+        self._at += 1
+        return Located(items if closing == "]" else table, at, key_at=key_at or at)
 
-    def _skip(self, pattern: re.Pattern[str]) -> None:
-        self._take(pattern)
+    def _skip_blanks(self) -> int:
+        self._take(_BLANK)
+        return self._at
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self._text, self._at)
-        if found is None:  # only if this scanner and tomllib disagree on a valid document
-            raise TomlError("cannot be followed", self._here())
+        if found is None:  # only if this reader and tomllib disagree on a valid document
+            raise TomlError("cannot be followed", self._find_position())
         self._at = found.end()
         return found[0]
 
-    def _here(self) -> Position:
-        passed = self._text.count("\n", self._counted, self._at)
-        if passed:
-            self._line += passed
-            self._line_start = self._text.rfind("\n", 0, self._at) + 1
-        self._counted = self._at
-        return Position(self._line, self._at - self._line_start + 1)
+    def _find_position(self) -> Position:
+        line = bisect_right(self._lines, self._at)
+        return Position(line, self._at - self._lines[line - 1] + 1)
+
+
+def _enter(table: _Table, key: str, at: Position) -> _Table:
+    """Return the table under a key, of an array the last one; make it where there is none."""
+    found = table.setdefault(key, Located({}, at, key_at=at)).value
+    return cast("_Table", found[-1].value if isinstance(found, list) else found)
+
+
+def _read_scalar(written: str) -> object:
+    value = tomllib.loads(f"k = {written}")["k"]
+    finite = isinstance(value, int | float) and abs(value) < float("inf")
+    return value if finite or isinstance(value, str) else Unreadable()

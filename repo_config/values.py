@@ -107,14 +107,12 @@ def _rule_id(text: str) -> str:
 
 
 def _licence(text: str) -> str:
-    if found := licences.entry(text):
+    if found := licences.read_entry(text):
         return found
     if re.search(r"\s(?:and|or)\s", text, re.IGNORECASE):
         raise _wrong("several licences in one entry", "give each an entry of its own")
     known = {one.lower(): one for one in licences.IDENTIFIERS}
-    near = [*licences.meant(text)] or [
-        known[one] for one in difflib.get_close_matches(text.lower(), known, 2, 0.7)
-    ]
+    near = [known[one] for one in difflib.get_close_matches(text.lower(), known, 2, 0.7)]
     fix = f"write {' or '.join(near)}" if near else "write one such as MIT, or GPL-* for several"
     raise _wrong("not a licence of SPDX's list", fix)
 

@@ -96,7 +96,7 @@ def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[
             continue
         licence = _licence(package.licensing)
         yield from _weighed(package, licence, demand)
-        words = licence.words if licence.node else f"{licence.words or 'licence'} not known"
+        words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
         named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
     for place, several in named.items():
         path, line = _at(place)
@@ -155,7 +155,7 @@ def _clause(path: str, said: str) -> str:
 
 
 def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
-    if not demand:
+    if not (demand.allow or demand.forbid):
         return
     path, line = _at(package.place)
     start = f"{_start(path)}brings {_called(package)}{_why(package)}"
@@ -175,13 +175,13 @@ def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Fin
 
 def _licence(licensing: Licensing | None) -> Licence:
     said = licensing or Licensing()
-    return licences.of(said.expression, said.field, said.classifiers)
+    return licences.read_licence(said.expression, said.field, said.classifiers)
 
 
 def _has_other_licence(package: Package) -> bool:
     if package.licensing is None or package.earlier is None:
         return False
-    return _licence(package.licensing).node != _licence(package.earlier).node
+    return _licence(package.licensing).options != _licence(package.earlier).options
 
 
 def _listed(several: list[str]) -> str:
