@@ -21,7 +21,7 @@ from rich.table import Table
 
 from agent import settings
 from agent.adapters.github import app_manifest
-from agent.cli import terminal
+from agent.cli import repository, terminal
 from agent.cli.app_files import Places, for_compose, for_serve
 from agent.errors import SettingsInvalid
 from agent.settings import Settings, variable
@@ -34,8 +34,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _PUBLIC_API = "https://api.github.com"
 #: As long as GitHub's code would be good for.
@@ -89,7 +87,7 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     force: Annotated[
         bool, typer.Option("--force", help="Also where an App or a token is configured already.")
     ] = False,
-    as_json: Json = False,
+    as_json: repository.Json = False,
 ) -> None:
     """Register the GitHub App by GitHub's manifest flow, and keep its key and webhook secret.
 
@@ -284,7 +282,7 @@ def _show_made(facts: dict[str, Any]) -> None:
 
 
 @app.command()
-def show(as_json: Json = False) -> None:
+def show(as_json: repository.Json = False) -> None:
     """Show which permissions and events the App asks for, each with its reason.
 
     Where an App is configured, GitHub is asked what it really has. Exit code 0: nothing is missing,

@@ -10,32 +10,26 @@ from __future__ import annotations
 import hmac
 import html
 import json
-import queue
 import secrets
 import socket
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from agent.adapters.github import app_manifest
 from agent.adapters.github.app_registration import is_code
 from agent.errors import PermanentError, SettingsInvalid
 
 _HOST = "127.0.0.1"
 _REDIRECT = "/registered"
-_SLICE_SECONDS = 1.0
 _IDLE_SECONDS = 30
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;margin:1rem 0}"
-    "td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;"
-    "border-bottom:1px solid #ccc}"
     "button{font:inherit;padding:.6rem 1.2rem;cursor:pointer}"
 )
 _HEADERS = {
@@ -59,8 +53,7 @@ class Page:
         """Use `serving`."""
         self._door = f"/{secrets.token_urlsafe(16)}"
         self._state = secrets.token_urlsafe(32)
-        self._codes: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._taken = threading.Lock()
+        self._code: Future[str] = Future()
         self._hosts = {f"{_HOST}:{port}", f"localhost:{port}"}
         self.address = f"http://{_HOST}:{port}{self._door}"
         action, manifest = form(f"http://{_HOST}:{port}{_REDIRECT}")
@@ -72,16 +65,13 @@ class Page:
         Raises:
             PermanentError: None came in that time.
         """
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            try:
-                return self._codes.get(timeout=min(left, _SLICE_SECONDS))
-            except queue.Empty:
-                continue
-        raise PermanentError(
-            f"Nobody registered the App within {seconds / 60:.0f} minutes, which is as long as"
-            " GitHub's code would be good for. Run the command again."
-        )
+        try:
+            return self._code.result(seconds)
+        except TimeoutError as problem:
+            raise PermanentError(
+                f"Nobody registered the App within {seconds / 60:.0f} minutes, which is as long as"
+                " GitHub's code would be good for. Run the command again."
+            ) from problem
 
     def answer(self, host: str, target: str) -> tuple[int, str]:
         """Answer a GET request: status and page."""
@@ -103,9 +93,10 @@ class Page:
             )
         if not is_code(code):
             return 400, _page("No code", "GitHub sent no code. Press the button once more.")
-        if not self._taken.acquire(blocking=False):
+        try:
+            self._code.set_result(code)
+        except InvalidStateError:
             return 410, _page("Taken already", "The code has arrived before. See the terminal.")
-        self._codes.put(code)
         return 200, _page(
             "GitHub has registered the App",
             "Its key is being fetched. What came of it, and what to do next, stands in the"
@@ -177,8 +168,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _form(action: str, manifest: Mapping[str, Any]) -> str:
-    permissions = "".join(_row(one.name, one.level, one.reason) for one in app_manifest.PERMISSIONS)
-    events = "".join(_row(one.name, one.reason) for one in app_manifest.EVENTS)
     return _document(
         "Register Mergewright at GitHub",
         f"<p>The button sends what stands below to <b>{html.escape(urlsplit(action).netloc)}</b>,"
@@ -187,15 +176,9 @@ def _form(action: str, manifest: Mapping[str, Any]) -> str:
         '<input type="hidden" name="manifest"'
         f' value="{html.escape(json.dumps(manifest), quote=True)}">'
         "<button>Register the App at GitHub</button></form>"
-        f"<p>Deliveries go to <code>{html.escape(manifest['hook_attributes']['url'])}</code>.</p>"
-        f"<h2>What it may do</h2><table>{_row('permission', 'level', 'why', cell='th')}"
-        f"{permissions}</table>"
-        f"<h2>What it is told of</h2><table>{_row('event', 'why', cell='th')}{events}</table>",
+        f"<p>Deliveries go to <code>{html.escape(manifest['hook_attributes']['url'])}</code>."
+        " What it may do, and why, is listed by <code>mergewright app show</code>.</p>",
     )
-
-
-def _row(*cells: str, cell: str = "td") -> str:
-    return f"<tr>{''.join(f'<{cell}>{html.escape(one)}</{cell}>' for one in cells)}</tr>"
 
 
 def _page(heading: str, words: str) -> str:

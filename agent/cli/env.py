@@ -34,17 +34,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-_Repo = Annotated[
-    Path,
-    typer.Option(
-        "--repo",
-        help="The repository. Default: here.",
-        exists=True,
-        file_okay=False,
-        metavar="DIR",
-        show_default=False,
-    ),
-]
 _Base = Annotated[
     str | None,
     typer.Option("--base", help="Branch, tag or commit. Default: what is checked out."),
@@ -59,12 +48,14 @@ _Config = Annotated[
         metavar="FILE",
     ),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
 def build(
-    repo: _Repo = Path(), base: _Base = None, config: _Config = None, as_json: _Json = False
+    repo: repository.Folder = Path(),
+    base: _Base = None,
+    config: _Config = None,
+    as_json: repository.Json = False,
 ) -> None:
     """Build the environment that checks of the repository run in, or find it in the store."""
     with _request(repo, base, config, as_json=as_json) as asked:
@@ -86,7 +77,10 @@ def build(
 
 @app.command()
 def explain(
-    repo: _Repo = Path(), base: _Base = None, config: _Config = None, as_json: _Json = False
+    repo: repository.Folder = Path(),
+    base: _Base = None,
+    config: _Config = None,
+    as_json: repository.Json = False,
 ) -> None:
     """Say which Python and what else would be installed, and why, without building anything.
 
@@ -132,7 +126,7 @@ def _lines(said: Explanation) -> Iterator[str]:
 
 
 @app.command()
-def show(as_json: _Json = False) -> None:
+def show(as_json: repository.Json = False) -> None:
     """List the stored environments."""
     loaded = settings.load()
     rows = pruning.listing(loaded)
@@ -178,7 +172,7 @@ def prune(
             help="Remove all, with caches, interpreters, tools, mirrors and measured base commits.",
         ),
     ] = False,
-    as_json: _Json = False,
+    as_json: repository.Json = False,
 ) -> None:
     """Remove stored environments and other caches. What is in use is never removed."""
     if older_than is None and larger_than is None and not everything:

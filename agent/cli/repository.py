@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,30 +88,18 @@ def tree(folder: Path) -> Tree:
 
 def file(given: str, place: Path, files: Tree) -> str:
     """Find the file of a repository that was named, from its root or from here."""
+    known = frozenset(files.paths())
     inner = []
     for way in (place / given, Path(given).absolute()):
         # The last part stays as it is: it may be a link.
         plain = way.parent.resolve() / way.name
         if plain.is_relative_to(place):
             inner.append(plain.relative_to(place).as_posix())
-    known = frozenset(files.paths())
-    found = next((one for one in inner if one in known), None)
-    if found is not None:
+    if found := next((one for one in inner if one in known), None):
         return found
-    wanted = inner[0] if inner else given
-    named = shown(wanted, quoted=False)
-    if not inner:
-        said = f"{named} is outside of the repository at {place}"
-    elif (place / wanted).is_symlink():
-        said = f"{named} is a link, and links are not followed. Name the file itself"
-    elif (place / wanted).is_dir():
-        said = f"{named} is a folder. Name a file in it"
-    else:
-        said = f"there is no file {named} in the repository"
-        last = posixpath.basename(wanted)
-        near = [one for one in files.paths() if posixpath.basename(one) == last][:3]
-        near = near or difflib.get_close_matches(wanted, files.paths(), 2, 0.75)
-        said += f". Did you mean {' or '.join(map(inert, near))}?" if near else ""
+    said = f"there is no file {shown(given, quoted=False)} in the repository, links aside"
+    near = difflib.get_close_matches(inner[0] if inner else given, files.paths(), 2, 0.75)
+    said += f". Did you mean {' or '.join(map(inert, near))}?" if near else ""
     raise typer.BadParameter(said, param_hint="--path")
 
 

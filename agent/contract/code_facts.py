@@ -1,4 +1,4 @@
-"""What is counted over code: HTTP client, logging, concurrency, background tasks.
+"""What is counted over code: HTTP client, logging, concurrency, background tasks, factories.
 
 A value is a fact where one answer clearly outweighs all others in the application itself; tests,
 examples and scripts do not count. Anything else stays open.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from agent.contract.facts import Evidence, Fact, places
@@ -34,38 +34,57 @@ _TASKS: dict[str, tuple[str, ...]] = {
     "rq": ("rq", "django_rq", "flask_rq2"),
     "dramatiq": ("dramatiq", "django_dramatiq"),
 }
+_FACTORIES: dict[str, tuple[str, ...]] = {
+    "factory_boy": ("factory", "pytest_factoryboy"),
+    "model_bakery": ("model_bakery",),
+    "mixer": ("mixer",),
+    "polyfactory": ("polyfactory",),
+}
+_ENOUGH_TESTS = 3
+#: What the configuration has a word for.
+_WORDS = {
+    "http_client": frozenset(_CLIENTS),
+    "logging": frozenset({"structlog", "logging"}),
+    "background_tasks": frozenset(_TASKS),
+    "tests.factories": frozenset(_FACTORIES),
+}
+#: What a file uses, each with its line.
+Uses = Iterator[tuple[str, int]]
 
 
 def counted(evidence: Evidence) -> Iterator[Fact]:
     """Yield what the code shows."""
-    survey = evidence.survey
-    talking = clients(survey)
+    application, tests = evidence.survey.application, evidence.survey.tests
+    talking = _count(application, _clients)
     needed = {one.name for one in evidence.declared if one.runtime}
     if any(name in needed or len(found) > 1 for name, found in talking.items()):
         # A single file may do so for the sake of something else that it uses.
-        what = "files of the application that talk HTTP import"
-        if (fact := _dominant("http_client", talking, what)) is not None:
-            yield fact
-    for key, found, what in (
-        ("logging", loggers(survey), "files of the application that make loggers use"),
-        ("background_tasks", tasks(survey), "files of the application with tasks use"),
-    ):
-        if (fact := _dominant(key, found, what)) is not None:
-            yield fact
+        yield from _dominant("http_client", talking, "of the application that talk HTTP import")
+    loggers = _count(application, _loggers)
+    yield from _dominant("logging", loggers, "of the application that make loggers use")
+    tasks = _count(application, lambda source: _imported(source, _TASKS))
+    yield from _dominant("background_tasks", tasks, "of the application with tasks use")
+    factories = _count(tests, lambda source: _imported(source, _FACTORIES))
+    if max(map(len, factories.values()), default=0) >= _ENOUGH_TESTS:
+        yield from _dominant(
+            "tests.factories", factories, "of tests with factories use", sure=False
+        )
     yield from concurrency(evidence)
 
 
-def clients(survey: Survey) -> dict[str, list[Place]]:
-    """The HTTP clients of the application, each with the first line of every file that has it."""
+def _count(sources: list[Source], uses: Callable[[Source], Uses]) -> dict[str, list[Place]]:
+    """Find each use, with the first line of every file that has it."""
     found: dict[str, list[Place]] = {}
-    for source in survey.application:
-        seen: dict[str, int] = {}
-        for name, line in source.imports:
-            if client := _client(name):
-                seen.setdefault(client, line)
-        for client, line in seen.items():
-            found.setdefault(client, []).append(Place(source.path, line))
+    for source in sources:
+        for use, line in dict(sorted(uses(source), reverse=True)).items():
+            found.setdefault(use, []).append(Place(source.path, line))
     return found
+
+
+def _clients(source: Source) -> Uses:
+    for name, line in source.imports:
+        if client := _client(name):
+            yield client, line
 
 
 def _client(name: str) -> str | None:
@@ -77,61 +96,33 @@ def _client(name: str) -> str | None:
     return module if not own else own[0] if len(own) == 1 else None
 
 
-def loggers(survey: Survey) -> dict[str, list[Place]]:
-    """What loggers of the application are made with."""
-    found: dict[str, list[Place]] = {}
-    for source in survey.application:
-        seen: dict[str, int] = {}
-        for call in source.calls:
-            name = source.dotted(call.func)
-            if name in ("logging.getLogger", "structlog.get_logger", "structlog.getLogger"):
-                seen.setdefault(name.partition(".")[0], call.lineno)
-        for name, line in source.imports:
-            if name.partition(".")[0] == "loguru":
-                seen.setdefault("loguru", line)
-        for kind, line in seen.items():
-            found.setdefault(kind, []).append(Place(source.path, line))
-    return found
+def _loggers(source: Source) -> Uses:
+    """What loggers are made with."""
+    for call in source.calls:
+        name = source.dotted(call.func)
+        if name in ("logging.getLogger", "structlog.get_logger", "structlog.getLogger"):
+            yield name.partition(".")[0], call.lineno
+    yield from _imported(source, {"loguru": ("loguru",)})
 
 
-def tasks(survey: Survey) -> dict[str, list[Place]]:
-    """The systems for background tasks of the application."""
-    return _imported(survey.application, _TASKS)
-
-
-def _imported(sources: list[Source], wanted: dict[str, tuple[str, ...]]) -> dict[str, list[Place]]:
-    found: dict[str, list[Place]] = {}
-    for source in sources:
+def _imported(source: Source, wanted: dict[str, tuple[str, ...]]) -> Uses:
+    for name, line in source.imports:
         for kind, modules in wanted.items():
-            lines = [
-                line
-                for name, line in source.imports
-                if any(name == module or name.startswith(f"{module}.") for module in modules)
-            ]
-            if lines:
-                found.setdefault(kind, []).append(Place(source.path, min(lines)))
-    return found
+            if any(name == module or name.startswith(f"{module}.") for module in modules):
+                yield kind, line
 
 
-#: What the configuration has a word for.
-_WORDS = {
-    "http_client": frozenset(_CLIENTS),
-    "logging": frozenset({"structlog", "logging"}),
-    "background_tasks": frozenset(_TASKS),
-}
-
-
-def _dominant(key: str, found: dict[str, list[Place]], what: str) -> Fact | None:
+def _dominant(
+    key: str, found: dict[str, list[Place]], what: str, *, sure: bool = True
+) -> Iterator[Fact]:
     """The one answer that outweighs all others, if there is one."""
     if not found:
-        return None
-    best = max(found, key=lambda one: len(found[one]))
+        return
+    best = max(sorted(found), key=lambda one: len(found[one]))
     total = sum(map(len, found.values()))
-    others = total - len(found[best])
-    if best not in _WORDS[key] or len(found[best]) < _CLEARLY * others:
-        return None
-    why = f"{len(found[best])} of {total} {what} it: {places(found[best])}"
-    return Fact(key=key, value=best, why=why)
+    if best in _WORDS[key] and len(found[best]) >= _CLEARLY * (total - len(found[best])):
+        why = f"{len(found[best])} of {total} files {what} it: {places(found[best])}"
+        yield Fact(key=key, value=best, why=why, sure=sure)
 
 
 # --- concurrency ------------------------------------------------------------------------------

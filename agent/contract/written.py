@@ -16,7 +16,6 @@ from agent.contract import (
     effective,
     facts,
     fastapi_facts,
-    suite_facts,
 )
 from agent.contract.effective import Read
 from agent.contract.facts import Evidence, Fact
@@ -61,7 +60,6 @@ def propose(
     evidence = Evidence(tree, folder)
     found = [*facts.declared(evidence), *code_facts.counted(evidence)]
     found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence)]
-    found += suite_facts.counted(evidence)
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]

@@ -173,15 +173,14 @@ def test_a_key_that_is_not_known_is_answered_by_the_nearest(repo, key, said):
     assert said in " ".join(result.output.replace("│", " ").split())
 
 
-def test_a_file_that_is_not_there_is_answered_by_the_nearest(repo, tmp_path):
+def test_a_file_that_is_not_there_is_answered_by_the_nearest(repo):
     write(repo, "shop/models.py", "")
     (repo / "shop" / "linked.py").symlink_to(repo / "shop" / "models.py")
     for named, said in (
         ("shop/model.py", "Did you mean shop/models.py?"),
-        ("shop", "shop is a folder"),
-        ("shop/linked.py", "shop/linked.py is a link"),
-        (str(tmp_path / "x.py"), "is outside of the repository"),
-        ("../x.py", "is outside of the repository"),
+        ("shop", "there is no file shop in"),
+        ("shop/linked.py", "there is no file shop/linked.py in"),
+        ("../x.py", "there is no file ../x.py in"),
     ):
         result = run("config", "explain", "--repo", repo, "--path", named)
         assert result.exit_code == 2, named
