@@ -325,25 +325,24 @@ def _report(loaded: Settings) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    has = report["app"]
-    permissions = Table(box=None, pad_edge=False)
-    for column in ("permission", "level", *(["has"] if has else []), "why"):
-        permissions.add_column(column, overflow="fold", no_wrap=column != "why")
-    for one in report["permissions"]:
-        cells = [one["name"], one["level"], *([one["has"] or "nothing"] if has else [])]
-        permissions.add_row(*map(escape, cells), one["reason"])
-    events = Table(box=None, pad_edge=False)
-    for column in ("event", *(["has"] if has else []), "why"):
-        events.add_column(column, overflow="fold", no_wrap=column != "why")
-    for one in report["events"]:
-        cells = [one["name"], *(["yes" if one["has"] else "no"] if has else [])]
-        events.add_row(*cells, one["reason"])
-    terminal.show(permissions)
-    print()
-    terminal.show(events)
-    print()
-    for line in _verdict(has):
+    for title, several in (("permission", report["permissions"]), ("event", report["events"])):
+        titles = {"name": title, "level": "level", "has": "has", "reason": "why"}
+        keys = [key for key in titles if key in several[0]]
+        table = Table(box=None, pad_edge=False)
+        for key in keys:
+            table.add_column(titles[key], overflow="fold", no_wrap=key != "reason")
+        for one in several:
+            table.add_row(*(escape(_in_words(one[key])) for key in keys))
+        terminal.show(table)
+        print()
+    for line in _verdict(report["app"]):
         print(line)
+
+
+def _in_words(value: str | bool | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value or "nothing"
 
 
 def _verdict(has: dict[str, Any] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a Django project shows of its own ways: views, managers.
+"""What a Django project shows of its own ways: views and database.
 
 Counted over the application, as in `code_facts`.
 """
@@ -6,11 +6,10 @@ Counted over the application, as in `code_facts`.
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
 
 from agent.contract.facts import Evidence, Fact, places
-from agent.contract.survey import Place, Source, Survey
+from agent.contract.survey import Place, Survey
 
 _CLEARLY = 4
 _ENOUGH = 3
@@ -22,7 +21,6 @@ def counted(evidence: Evidence) -> Iterator[Fact]:
         return
     survey = evidence.survey
     yield from _views(survey)
-    yield from _managers(survey)
     yield from _database(evidence)
 
 
@@ -57,45 +55,3 @@ def _views(survey: Survey) -> Iterator[Fact]:
     if len(most) >= _ENOUGH and len(most) >= _CLEARLY * len(fewest):
         why = f"{len(most)} of {len(most) + len(fewest)} views are: {places(most)}"
         yield Fact(key="django.views", value=kind, why=why)
-
-
-def _models(source: Source) -> list[ast.ClassDef]:
-    return [
-        node
-        for node in source.classes
-        if any(source.dotted(base).endswith("models.Model") for base in node.bases)
-    ]
-
-
-def _managers(survey: Survey) -> Iterator[Fact]:
-    """Models whose code goes by a manager other than `objects`."""
-    own: dict[str, set[str]] = {}
-    for source in survey.application:
-        for node in _models(source):
-            names = {
-                target.id
-                for statement in node.body
-                if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
-                for target in statement.targets
-                if isinstance(target, ast.Name)
-                and "manager" in source.dotted(statement.value.func).lower()
-            }
-            if names - {"objects"}:
-                own[node.name] = names | {"objects"}
-    uses: Counter[tuple[str, str]] = Counter()
-    for source in survey.application if own else ():
-        for inner in ast.walk(source.module):
-            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
-                if inner.attr in own.get(inner.value.id, ()):
-                    uses[inner.value.id, inner.attr] += 1
-    chosen: dict[str, str] = {}
-    reasons = []
-    for model, names in sorted(own.items()):
-        counts = {name: uses[model, name] for name in names}
-        best = max(sorted(counts), key=counts.__getitem__)
-        others = sum(counts.values()) - counts[best]
-        if best != "objects" and counts[best] >= max(_ENOUGH, _CLEARLY * others):
-            chosen[model] = best
-            reasons.append(f"{model}.{best} {counts[best]} times, others {others} times")
-    if chosen:
-        yield Fact(key="django.managers", value=chosen, why=places(reasons))

@@ -57,7 +57,6 @@ class Source:
     """Full names that are imported, with their lines; not those for type checkers."""
     functions: list[FunctionNode] = field(default_factory=list)
     """All functions and methods, as all that follows without what only type checkers read."""
-    classes: list[ast.ClassDef] = field(default_factory=list)
     calls: list[ast.Call] = field(default_factory=list)
 
     def at(self, node: ast.stmt | ast.expr) -> Place:
@@ -153,8 +152,6 @@ def _collect(source: Source) -> None:
                 continue
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 source.functions.append(node)
-            case ast.ClassDef():
-                source.classes.append(node)
             case ast.Call():
                 source.calls.append(node)
         waiting += reversed([*ast.iter_child_nodes(node)])

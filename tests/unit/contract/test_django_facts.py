@@ -1,4 +1,4 @@
-"""The ways of a Django project that are counted: views, managers."""
+"""The ways of a Django project that are counted: views."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
 )
 SITE = {"manage.py": MANAGE, "site/settings.py": "INSTALLED_APPS = []\n"}
-MODELS = "from django.db import models\n" + "".join(
-    f"class M{number}(models.Model):\n    pass\n" for number in range(3)
-)
 
 
 def counted(made) -> dict[str, tuple[object, bool]]:
@@ -21,7 +18,7 @@ def counted(made) -> dict[str, tuple[object, bool]]:
 
 
 def test_without_django_nothing_is_counted(tree):
-    assert counted(tree({"app/models.py": MODELS})) == {}
+    assert counted(tree({"app/views.py": "def a(request): ...\n" * 3})) == {}
 
 
 @pytest.mark.parametrize(
@@ -41,15 +38,3 @@ def test_views_of_one_kind(tree, views, value):
 def test_views_of_both_kinds_leave_it_open(tree):
     text = "def a(request): ...\ndef b(request): ...\ndef c(request): ...\nclass D(View): ...\n"
     assert "django.views" not in counted(tree(SITE | {"shop/views.py": text}))
-
-
-def test_the_manager_that_the_code_goes_by(tree):
-    models = (
-        "from django.db import models\nclass Order(models.Model):\n"
-        "    objects = models.Manager()\n    active = ActiveManager()\n"
-    )
-    uses = "from .models import Order\n" + "Order.active.all()\n" * 5
-    files = SITE | {"shop/models.py": models, "shop/use.py": uses}
-    assert counted(tree(files))["django.managers"] == ({"Order": "active"}, True)
-    both = uses + "Order.objects.all()\n" * 2
-    assert "django.managers" not in counted(tree(files | {"shop/use.py": both}))
