@@ -61,39 +61,35 @@ def explain(
 ) -> Explanation:
     """Explain as far as nothing refuses the environment."""
     storage.hold(settings, storage.PARTS)
-    said = Explanation(indexes=tuple(f"{one.url} ({one.origin})" for one in index.accesses()))
+    said: dict[str, object] = {
+        "indexes": tuple(f"{one.url} ({one.origin})" for one in index.accesses())
+    }
     try:
         declaration = declare.read(TreeFiles(Path(request.tree), request.root), request.python)
-        said = said.model_copy(
-            update={
-                "choices": declaration.choices,
-                "requirements": tuple(
-                    f"{line.text}  ({line.origin})" for line in declaration.requirements.lines
-                ),
-                "notes": (*declaration.requirements.notes, *index.notes),
-            }
-        )
+        found = declaration.requirements
+        said |= {
+            "choices": declaration.choices,
+            "requirements": tuple(f"{line.text}  ({line.origin})" for line in found.lines),
+            "notes": (*found.notes, *index.notes),
+        }
         prepared = build.prepare(request, sandbox, index, settings, lambda _: None)
     except EnvironmentFailed as problem:
-        return said.model_copy(update={"refused": problem.message})
-    interpreter, stored = prepared.bench.interpreter, build.load(prepared, settings)
-    built: dict[str, object] = {}
-    if stored is not None:
-        built = {
+        return Explanation.model_validate({**said, "refused": problem.message})
+    interpreter = prepared.bench.interpreter
+    said |= {
+        "key": prepared.key,
+        "python": interpreter.version,
+        "interpreter": interpreter.path,
+        "python_because": interpreter.why,
+    }
+    if stored := build.load(prepared, settings):
+        said |= {
+            "ready": True,
             "choices": stored.choices,
             "notes": (*stored.notes, *index.notes),
             "packages": stored.environment.packages,
         }
-    return said.model_copy(
-        update={
-            "key": prepared.key,
-            "ready": stored is not None,
-            "python": interpreter.version,
-            "interpreter": interpreter.path,
-            "python_because": interpreter.why,
-            **built,
-        }
-    )
+    return Explanation.model_validate(said)
 
 
 def python_here(
@@ -111,10 +107,8 @@ def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Setti
     """Say whether runs could take a version on this machine; without rooms nothing is ruled out."""
     try:
         _choose(files, PythonSection(version=version), sandbox, settings)
-    except EnvironmentFailed:
-        return False
-    except AgentError:
-        return True
+    except AgentError as problem:
+        return not isinstance(problem, EnvironmentFailed)
     return True
 
 
