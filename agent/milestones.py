@@ -37,47 +37,32 @@ _STAGES = (
     "Publish",
 )
 _STAGES_OF_FOLLOW_UP = ("Read the pull request", *_STAGES[1:-1], "Publish and answer")
-#: Which stage a step belongs to, by its kind; the others are too short to tell.
-_STAGE_OF = {
-    "checkout": 0,
-    "clarify": 0,
-    "environment": 1,
-    "baseline": 2,
-    "plan": 3,
-    "tests": 3,
-    "answer": 3,
-    "edit": 3,
-    "repair": 3,
-    "policy": 3,
-    "checks": 4,
-    "publish": 5,
+#: Which stage and which state of a run a step belongs to, by its name or kind; a step without a
+#: stage is too short to tell. A recipe's repair is part of the state before, since it has nothing
+#: to edit anew.
+_PLACES: dict[str, tuple[int | None, RunState | None]] = {
+    "read ticket": (None, RunState.TRIAGING),
+    "read config": (None, RunState.PREPARING),
+    "announce": (None, RunState.TRIAGING),
+    "triage": (None, RunState.TRIAGING),
+    "earlier": (None, RunState.TRIAGING),
+    "checkout": (0, RunState.PREPARING),
+    "clarify": (0, RunState.PREPARING),
+    "environment": (1, RunState.PREPARING),
+    "baseline": (2, RunState.PREPARING),
+    "plan": (3, RunState.PLANNING),
+    "tests": (3, RunState.EDITING),
+    "answer": (3, RunState.EDITING),
+    "edit": (3, RunState.EDITING),
+    "repair": (3, None),
+    "policy": (3, RunState.EDITING),
+    "checks": (4, RunState.CHECKING),
+    "judge": (None, RunState.REVIEWING),
+    "review": (None, RunState.REVIEWING),
+    "compare": (None, RunState.REVIEWING),
+    "decide": (None, RunState.REVIEWING),
+    "publish": (5, RunState.PUBLISHING),
 }
-#: Which state of a run a step belongs to, by its name or kind. A recipe's repair is part of the
-#: state before, since it has nothing to edit anew.
-_STATE_OF = {
-    "read ticket": RunState.TRIAGING,
-    "read config": RunState.PREPARING,
-    "announce": RunState.TRIAGING,
-    "triage": RunState.TRIAGING,
-    "earlier": RunState.TRIAGING,
-    "checkout": RunState.PREPARING,
-    "clarify": RunState.PREPARING,
-    "environment": RunState.PREPARING,
-    "baseline": RunState.PREPARING,
-    "plan": RunState.PLANNING,
-    "tests": RunState.EDITING,
-    "answer": RunState.EDITING,
-    "edit": RunState.EDITING,
-    "policy": RunState.EDITING,
-    "checks": RunState.CHECKING,
-    "judge": RunState.REVIEWING,
-    "review": RunState.REVIEWING,
-    "compare": RunState.REVIEWING,
-    "decide": RunState.REVIEWING,
-    "publish": RunState.PUBLISHING,
-}
-
-
 _MODEL_REPAIRS = re.compile(r"repair \d+ \w")
 #: A turn of a model by the name of its step, and what it is about in words.
 _TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
@@ -97,9 +82,9 @@ _SHORTEST_SECONDS = 0.1
 _SHORTEST_WAIT_SECONDS = 60.0
 
 
-def _kind(step: str) -> str:
-    """The first word of a step's name: what is done again carries a number behind it."""
-    return step.split(maxsplit=1)[0]
+def _place(step: str) -> tuple[int | None, RunState | None]:
+    # What is done again carries a number behind the first word of its name.
+    return _PLACES.get(step) or _PLACES.get(step.split(maxsplit=1)[0], (None, None))
 
 
 def _now(step: str) -> str:
@@ -114,7 +99,7 @@ def _now(step: str) -> str:
 def _state_at(step: str) -> RunState | None:
     if _MODEL_REPAIRS.match(step):
         return RunState.EDITING
-    return _STATE_OF.get(step) or _STATE_OF.get(_kind(step))
+    return _place(step)[1]
 
 
 class Milestones:
@@ -156,7 +141,8 @@ class Milestones:
         """Mark the step's stage as running, and all before it as done."""
         if step in ("onboard", "approval"):
             return  # while it waits, its own words stand there
-        stage = _STAGE_OF.get(_kind(step), self._at)
+        found = _place(step)[0]
+        stage = self._at if found is None else found
         # After a kill the forge knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):
             self._at, self._marked, self._begun = stage, True, time.time()
@@ -187,7 +173,7 @@ class Milestones:
         self._known = self._known.model_copy(
             update={"seconds": self._known.seconds + seconds, "at": None}
         )
-        stage = _STAGE_OF.get(_kind(step))
+        stage = _place(step)[0]
         if stage is not None:
             self._seconds[stage] += seconds
             self._met.add(stage)

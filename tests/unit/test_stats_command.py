@@ -131,7 +131,7 @@ def test_where_there_are_no_runs_that_is_said_and_nothing_is_made(home, worked):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--by", "month"), "is none of category, repository, recipe, model"),
+        (("--by", "month"), "'month' is not one of"),
         (("--since", "0d"), "write hours, days or weeks"),
     ],
 )
