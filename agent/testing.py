@@ -270,8 +270,3 @@ class FakeSandbox:
     def roots(self) -> tuple[Root, ...]:
         """Have none."""
         return ()
-
-
-def direct_step(name: str, work: Callable[..., T], /, *args: object) -> T:
-    """Do the work, without a record."""
-    return work(*args)

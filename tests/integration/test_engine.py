@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, s
 
 
 @pytest.mark.deep
-def test_a_change_of_the_order_without_a_guard_breaks_the_run_and_does_nothing_twice(tmp_path):
+def test_another_order_of_steps_breaks_the_run_and_does_nothing_twice(tmp_path):
     work(tmp_path, "after b")
     said, _ = work(tmp_path, more="told.append(remember('x' + name, lambda: 'null'))")
     assert said[:2] == ["a", "b"]
