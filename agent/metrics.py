@@ -14,8 +14,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Event, Lock
-from typing import NamedTuple
+from threading import Event
 
 import structlog
 from prometheus_client import (
@@ -27,8 +26,6 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from agent.domain import ENDS, Reason, RunState, end_state
 from agent.errors import AgentError
@@ -47,8 +44,6 @@ _STEP_BUCKETS = (0.05, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.
 _NUMBERED = re.compile(r" \d+\b")
 _METHODS = {"GET": "read", "HEAD": "read"}
 _RESOURCES = ("core", "graphql", "search")
-#: Every installation of our App has an allowance of its own; more are not told apart.
-_MOST_WINDOWS = 1_000
 
 _log = structlog.get_logger()
 
@@ -81,6 +76,14 @@ class _Worker:
             "step_seconds", "Duration of the steps of runs.", ("step", "result"),
             namespace=_NAMESPACE, registry=registry, buckets=_STEP_BUCKETS,
         )  # fmt: skip
+        self.budget = {
+            name: gauge(f"github_budget_{name}", words, "resource")
+            for name, words in (
+                ("remaining", "Requests that GitHub allowed in its hour by its last answer."),
+                ("limit", "Requests that it allows in an hour there."),
+                ("reset_timestamp_seconds", "When that hour ends there."),
+            )
+        }
         # What is there from the beginning has a rate from the first event on.
         for reason in Reason:
             self.ended.labels(end_state(reason).value, reason.value)
@@ -88,56 +91,7 @@ class _Worker:
             self.settled.labels(outcome)
 
 
-class _Window(NamedTuple):
-    """One hour's allowance of one installation or token."""
-
-    resource: str
-    limit: int
-    resets: int
-
-
-class _Budget(Collector):
-    """What GitHub still allows: of the allowances that run now, the one with least left."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._left: dict[_Window, int] = {}
-
-    def note(self, window: _Window, left: int) -> None:
-        """Take over what an answer told."""
-        now = time.time()
-        with self._lock:
-            # Answers overtake one another; within an hour it only falls.
-            self._left[window] = min(left, self._left.get(window, left))
-            if len(self._left) > _MOST_WINDOWS:
-                self._left = {one: n for one, n in self._left.items() if one.resets > now}
-            while len(self._left) > _MOST_WINDOWS:
-                del self._left[min(self._left, key=lambda one: one.resets)]
-
-    def collect(self) -> list[GaugeMetricFamily]:
-        """Give the tightest of each kind."""
-        now = time.time()
-        with self._lock:
-            running = [(left, one) for one, left in self._left.items() if one.resets > now]
-        families = [
-            GaugeMetricFamily(f"{_NAMESPACE}_github_budget_{name}", words, labels=["resource"])
-            for name, words in (
-                ("remaining", "Requests that GitHub still allows in this hour, where least."),
-                ("limit", "Requests that it allows in an hour there."),
-                ("reset_timestamp_seconds", "When that hour ends there."),
-            )
-        ]
-        for resource in sorted({one.resource for _, one in running}):
-            left, tightest = min(pair for pair in running if pair[1].resource == resource)
-            values = (left, tightest.limit, tightest.resets)
-            for family, value in zip(families, values, strict=True):
-                family.add_metric([resource], value)
-        return families
-
-
 _WORKER = _Worker(REGISTRY)
-_BUDGET = _Budget()
-REGISTRY.register(_BUDGET)
 ProcessCollector(namespace=f"{_NAMESPACE}_worker", registry=REGISTRY)
 
 
@@ -194,12 +148,14 @@ def github_asked(verb: str, url: str, status: int | None) -> None:
 
 def github_allows(answered: Mapping[str, object]) -> None:
     """Note what GitHub still allows, from the headers of an answer."""
-    told = [str(answered.get(f"x-ratelimit-{name}") or "") for name in ("limit", "reset")]
-    left = str(answered.get("x-ratelimit-remaining") or "")
-    if all(one.isdecimal() and len(one) <= 12 for one in (left, *told)):
+    told = [
+        str(answered.get(f"x-ratelimit-{name}") or "") for name in ("remaining", "limit", "reset")
+    ]
+    if all(one.isdecimal() and len(one) <= 12 for one in told):
         named = str(answered.get("x-ratelimit-resource") or "core")
         resource = named if named in _RESOURCES else "other"
-        _BUDGET.note(_Window(resource, int(told[0]), int(told[1])), int(left))
+        for figure, value in zip(_WORKER.budget.values(), told, strict=True):
+            figure.labels(resource).set(int(value))
 
 
 def queue(*, waiting: int, oldest: float | None, held_up: int, states: Mapping[str, int]) -> None:
