@@ -1104,8 +1104,6 @@ class FirstRound(Record):
     """Whether it might have been published as it was."""
     reason: Reason
     """`ready`, or what stood against it."""
-    new_failures: int
-    """Of all checks; 0 too where a rule has refused it, since no check ran then."""
 
 
 class Outcome(Record):

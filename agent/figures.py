@@ -144,8 +144,6 @@ class Figures(Record):
     """Of the pull requests that people have merged or closed, those that are merged."""
     first_round: Share
     """Of the runs whose change was judged, those whose first one passed rules and checks."""
-    first_round_failures: Middle
-    """New failures of checks in first rounds that these did not let pass."""
     seconds_to_pull: Middle
     """From the label to the pull request."""
     seconds_to_merge: Middle
@@ -154,8 +152,6 @@ class Figures(Record):
     """Lines that people have added and removed on top of our last commit before they merged it."""
     as_it_was: Share
     """Of the merged ones, those that people have not changed by a byte."""
-    lines_stayed: Middle
-    """Share of the lines that we had added which was merged, from 0 to 1."""
     review_rounds: Middle
     """Runs that have gone on with a pull request that has ended."""
     usd: PerLine
@@ -267,14 +263,10 @@ def of(group: str, runs: Sequence[Told]) -> Figures:
         pull_requests=len(opened),
         merged=Share.of(one.state is RunState.MERGED for one in ended),
         first_round=Share.of(one.passed if one else None for one in first),
-        first_round_failures=Middle.of(
-            one.new_failures if one else None for one in first if one is None or _is_red(one)
-        ),
         seconds_to_pull=Middle.of(one.seconds_to_pull for one in opened),
         seconds_to_merge=Middle.of(one.end.seconds_to_end if one.end else None for one in merged),
         edit_distance=Middle.of(one.distance if one else None for one in edits),
         as_it_was=Share.of(one.as_it_was if one else None for one in edits),
-        lines_stayed=Middle.of(one.stayed if one else None for one in edits),
         review_rounds=Middle.of(one.end.rounds if one.end else None for one in ended),
         usd=PerLine.of(zip((_usd(one) for one in merged), lines, strict=True)),
         tokens=PerLine.of(zip((_tokens(one) for one in merged), lines, strict=True)),
@@ -293,11 +285,6 @@ def grouped(runs: Sequence[Told], by: By) -> tuple[Figures, ...]:
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
-
-
-def _is_red(first: FirstRound) -> bool:
-    """Whether checks have told against it; where a rule has, none ran."""
-    return not first.passed and first.reason is not Reason.POLICY
 
 
 def _usd(one: Told) -> float | None:

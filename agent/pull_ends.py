@@ -46,9 +46,6 @@ class Edits(Record):
     """Lines that the pull request has added and removed in its base branch, whoever wrote them."""
     distance: int
     """Lines that people have added and removed after our last commit, in any file."""
-    stayed: float | None
-    """Of the lines that our last commit had added, this share was merged, from 0 to 1; None: it
-    had added none, or there are too many to ask."""
     as_it_was: bool
     """Whether it was merged as our last commit had it, to the byte."""
 

@@ -341,17 +341,16 @@ class Steps:
                 self.compared = tuple(one for one in result if isinstance(one, Comparison))
             case Verdict():
                 self.findings += result.findings
-                failures = sum(len(check.new_failures) for check in self.compared)
-                self._first(result.reason, failures, passed=result.publish)
+                self._first(result.reason, passed=result.publish)
 
     def _judged(self, name: str, problem: AgentError) -> None:
         """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
         if isinstance(problem, PolicyRefused) and name.startswith(_POLICY):
-            self._first(problem.reason, 0, passed=False)
+            self._first(problem.reason, passed=False)
 
-    def _first(self, reason: Reason, new_failures: int, *, passed: bool) -> None:
+    def _first(self, reason: Reason, *, passed: bool) -> None:
         if self.first_round is None:
-            self.first_round = FirstRound(passed=passed, reason=reason, new_failures=new_failures)
+            self.first_round = FirstRound(passed=passed, reason=reason)
 
 
 def foreseen(problem: Exception) -> AgentError:

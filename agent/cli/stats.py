@@ -105,12 +105,10 @@ def _one(every: Figures) -> Table:
         "pull requests": str(every.pull_requests),
         "merged": _share(every.merged),
         "first round passed": _share(every.first_round),
-        "new failures where not": _middle(every.first_round_failures),
         "label to pull request": _middle(every.seconds_to_pull, spans=True),
         "label to merge": _middle(every.seconds_to_merge, spans=True),
         "lines people changed": _middle(every.edit_distance),
         "merged as it was": _share(every.as_it_was),
-        "lines of ours merged": _middle(every.lines_stayed, percent=True),
         "rounds of review": _middle(every.review_rounds),
         "dollars per merged line": _per_line(every.usd, 4),
         "tokens per merged line": _per_line(every.tokens, 0),
@@ -174,11 +172,11 @@ def _share(one: Share, *, short: bool = False) -> str:
     return f"{one.share:.0%}{counted}{_unknown(one.unknown)}"
 
 
-def _middle(one: Middle, *, spans: bool = False, percent: bool = False) -> str:
+def _middle(one: Middle, *, spans: bool = False) -> str:
     if one.median is None:
         return _NOTHING + _unknown(one.unknown)
-    value = f"{one.median:.0%}" if percent else f"{one.median:g}"
-    return (_span(one.median) if spans else value) + _unknown(one.unknown)
+    value = _span(one.median) if spans else f"{one.median:g}"
+    return value + _unknown(one.unknown)
 
 
 def _per_line(one: PerLine, digits: int) -> str:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from agent.domain import Record
 from agent.errors import RepositoryUnfit
@@ -25,10 +23,7 @@ from agent.repository.process import Place
 #: What is larger is no text that people read.
 _BIG = ("-c", "core.bigFileThreshold=4m")
 _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--minimal")
-#: Beyond so many changed lines nobody asks which of them are ours.
-_MOST_LINES = 200_000
 _OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
-_HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 #: `git merge-file` ends so where a file is no text.
 _NO_TEXT = 255
 
@@ -49,15 +44,6 @@ class Merged(Record):
     """Our first commit in it, whose parent is the base commit of our run."""
     ours: str
     """Our last commit in it."""
-
-
-class _Counted(NamedTuple):
-    added: int
-    removed: int
-
-    @property
-    def both(self) -> int:
-        return self.added + self.removed
 
 
 def measure(
@@ -101,18 +87,10 @@ def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> Edits:
     side = _base_side(place, head, merged)
     start = _fork(place, side, head)
     expected = _expected(place, hold, start, _fork(place, side, merged.ours), merged.ours)
-    brought, proposed = _lines(place, start, head), _lines(place, start, expected)
-    edited = _lines(place, expected, head)
-    stayed = None
-    if proposed.added and max(proposed.both, edited.both) <= _MOST_LINES:
-        mine, gone = _hunks(place, start, expected)[1], _hunks(place, expected, head)[0]
-        lost = sum(len(lines & gone[path]) for path, lines in mine.items() if path in gone)
-        stayed = 1 - lost / proposed.added
     return Edits(
         head=head,
-        merged_lines=brought.both,
-        distance=edited.both,
-        stayed=stayed,
+        merged_lines=_lines(place, start, head),
+        distance=_lines(place, expected, head),
         as_it_was=_tree(place, expected) == _tree(place, head),
     )
 
@@ -206,32 +184,12 @@ def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -
 # --- counting ------------------------------------------------------------------------------------
 
 
-def _lines(place: Place, before: str, after: str) -> _Counted:
+def _lines(place: Place, before: str, after: str) -> int:
     """Count lines added and removed; a file that is no text has none."""
-    added = removed = 0
+    count = 0
     trees = (_tree(place, before), _tree(place, after))
     for record in process.records(place, *_BIG, *_DIFF, "--numstat", "-z", *trees):
         more, fewer, _ = record.split(b"\t", 2)
         if more != b"-":
-            added, removed = added + int(more), removed + int(fewer)
-    return _Counted(added, removed)
-
-
-def _hunks(
-    place: Place, before: str, after: str
-) -> tuple[dict[bytes, set[int]], dict[bytes, set[int]]]:
-    """Give the numbers of the lines removed and of those added, by file."""
-    trees = (_tree(place, before), _tree(place, after))
-    args = (*_BIG, *_DIFF, "-p", "-U0", "--no-color", *trees)
-    removed: dict[bytes, set[int]] = defaultdict(set)
-    added: dict[bytes, set[int]] = defaultdict(set)
-    path = b""
-    # What stands in files begins with a sign, so none of it is taken for a head.
-    for line in process.run(place, *args).split(b"\n"):
-        if line.startswith(b"diff --git "):
-            path = line
-        elif found := _HUNK.match(line):
-            old, olds, new, news = (int(one or 1) for one in found.groups())
-            removed[path] |= set(range(old, old + olds))
-            added[path] |= set(range(new, new + news))
-    return removed, added
+            count += int(more) + int(fewer)
+    return count

@@ -106,7 +106,7 @@ def test_what_people_changed_before_they_merged_is_known_and_shown(story, tmp_pa
     assert (known.by, known.recipe, known.first_round.passed) == (
         MAINTAINER, "print-to-logging", True,
     )  # fmt: skip
-    assert (known.edits.distance, known.edits.stayed, known.edits.as_it_was) == (1, 1.0, False)
+    assert (known.edits.distance, known.edits.as_it_was) == (1, False)
     shown = stats(told)
     assert (shown["runs"], shown["states"]) == (1, {"merged": 1})
     assert shown["edit_distance"] == {"median": 1, "known": 1, "unknown": 0}

@@ -25,7 +25,7 @@ from tests.integration import run_samples
 from tests.integration.git_samples import git
 from tests.integration.github_samples import BRANCH, Scene
 
-PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
+PASSED = FirstRound(passed=True, reason=Reason.READY)
 USES = tuple(
     ModelUse(
         role=role, model=f"fake:{role}", calls=2, input_tokens=100, cached_tokens=10,
@@ -121,7 +121,7 @@ def test_what_was_merged_as_it_was_is_on_record(opened):
     assert opened.ends.turn()
     told, figures = opened.known()
     assert (figures.pull, figures.repository) == (opened.pull.number, opened.scene.name)
-    assert (figures.edits.distance, figures.edits.stayed, figures.edits.as_it_was) == (0, 1.0, True)
+    assert (figures.edits.distance, figures.edits.as_it_was) == (0, True)
     assert figures.edits.merged_lines == 2
     assert (figures.category, figures.recipe, figures.models) == ("feature", "", ("fake:editor",))
     assert (figures.used.calls, figures.used.input_tokens, figures.used.usd) == (4, 200, 0.75)
@@ -144,7 +144,6 @@ def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(op
     assert opened.ends.turn()
     _, figures = opened.known()
     assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
-    assert figures.edits.stayed == pytest.approx(2 / 3)
     assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
 
 

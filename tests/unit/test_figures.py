@@ -9,8 +9,8 @@ from agent.domain import FirstRound, ModelTotal, Reason, RunState
 from agent.figures import Middle, PerLine, Share, Told
 from agent.pull_ends import Edits, PullEnd
 
-PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
-REFUSED = FirstRound(passed=False, reason=Reason.POLICY, new_failures=0)
+PASSED = FirstRound(passed=True, reason=Reason.READY)
+REFUSED = FirstRound(passed=False, reason=Reason.POLICY)
 
 
 def total(usd=0.5, tokens=100):
@@ -19,9 +19,9 @@ def total(usd=0.5, tokens=100):
     )  # fmt: skip
 
 
-def edits(distance=0, lines=10, stayed=1.0):
+def edits(distance=0, lines=10):
     return Edits(
-        head="h", merged_lines=lines, distance=distance, stayed=stayed, as_it_was=not distance
+        head="h", merged_lines=lines, distance=distance, as_it_was=not distance
     )  # fmt: skip
 
 

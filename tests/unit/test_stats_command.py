@@ -20,7 +20,7 @@ from tests.unit.stages import forge_runs
 
 NOW = float(int(time.time()))
 DAY = 86_400.0
-PASSED = FirstRound(passed=True, reason=Reason.READY, new_failures=0)
+PASSED = FirstRound(passed=True, reason=Reason.READY)
 USE = ModelUse(
     role="editor", model="fake:one", calls=3, input_tokens=900, cached_tokens=0, output_tokens=100,
     usd=0.2, seconds=3.0,
@@ -70,8 +70,8 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
 @pytest.fixture
 def kept(home):
     with closing(SqlStore(home)) as store:
-        changed = Edits(head="h", merged_lines=40, distance=6, stayed=0.8, as_it_was=False)
-        same = Edits(head="h", merged_lines=10, distance=0, stayed=1.0, as_it_was=True)
+        changed = Edits(head="h", merged_lines=40, distance=6, as_it_was=False)
+        same = Edits(head="h", merged_lines=10, distance=0, as_it_was=True)
         ends(store, add(store, 1), edits=changed)
         ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
         ends(store, add(store, 3), unknown="It is gone.")

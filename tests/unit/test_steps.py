@@ -428,4 +428,4 @@ def test_what_became_of_the_first_change_stays_known(step):
     step("compare 2", compared())
     step("decide 2", decided(Reason.READY))
     assert step.decision.category == "bug"
-    assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES, new_failures=2)
+    assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
