@@ -12,7 +12,7 @@ from agent.adapters.engine import Engine
 from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
 from agent.domain import Outcome, Reason, RunState
-from agent.errors import ActiveRun, ForgeUnavailable
+from agent.errors import ForgeUnavailable
 from agent.pause import Switch
 from agent.worker import Postponed
 from tests.integration.run_samples import run
@@ -227,16 +227,6 @@ def test_a_run_that_is_over_goes_on_where_it_failed_or_at_the_top(service):
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "second", "first", "second"]
     assert one.store.get("r1").outcome.reason is Reason.READY
-
-
-def test_a_run_is_not_retried_beside_another_of_its_issue(service):
-    one = service()
-    one.store.add(run(1), 1.0)
-    one.until(lambda: one.over("r1"))
-    other = run(1).model_copy(update={"run_id": "r1-again"})
-    one.store.add(other, 2.0)
-    with pytest.raises(ActiveRun, match="r1-again"):
-        one.store.retry("r1", "", time.time())
 
 
 # --- pause, quota, retry ------------------------------------------------------------------------
